@@ -1,0 +1,201 @@
+//! The server, put together: the only file that names concrete stores and transports.
+//!
+//! `Server::start` gives back a server that runs; `stop` ends it. Closing is one way for all:
+//! nothing new is let in, every socket's reading side is shut, each reader ends its session, each
+//! room runs out of senders, each thread ends.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::chat::Slow;
+use crate::chat::room::Room;
+use crate::engine::Engine;
+use crate::engine::admission::Admission;
+use crate::engine::books::Books;
+use crate::engine::broker::Broker;
+use crate::engine::clock::Clock;
+use crate::engine::hub::{Kind, Opener, Opening};
+use crate::engine::inbox::Command;
+use crate::engine::sync::channel::Receiver;
+use crate::engine::threads::Threads;
+use crate::net::accept::{self, Welcome};
+use crate::net::callers::{House, HttpCaller, LineCaller};
+use crate::net::capacity::{self, Capacity};
+use crate::net::tcp;
+use crate::settings::Settings;
+use crate::store::{Memory, Opened, Store};
+
+/// How long threads may take to end after their sockets were cut.
+const CUT: Duration = Duration::from_secs(2);
+
+/// A server that runs.
+pub struct Server {
+    house: Arc<House>,
+    listeners: Vec<Arc<TcpListener>>,
+    addresses: Vec<SocketAddr>,
+    capacity: Capacity,
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// This address cannot be listened on.
+    Listen(String, io::Error),
+    /// The machine does not give the few threads that every server needs.
+    Threads(io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// How a server ended.
+#[derive(Debug)]
+pub struct Report {
+    /// Threads that were still running at the end of the drain; none in good order.
+    pub running: Vec<String>,
+    /// Panics that were survived.
+    pub panics: u64,
+    /// The books of all connections.
+    pub books: Books,
+}
+
+impl Server {
+    /// Starts a server. When a listener fails later, `failed` is called once on its thread; the
+    /// server then goes on without it until it is stopped.
+    ///
+    /// # Errors
+    /// Nothing is left running.
+    pub fn start(settings: Settings, failed: impl Fn(io::Error) + Send + Sync + 'static) -> Result<Self, StartError> {
+        let listen = |address: &String| {
+            let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
+            listener.map_err(|error| StartError::Listen(address.clone(), error))
+        };
+        let (http_address, http) = listen(&settings.listen)?;
+        let lines = settings.lines.as_ref().map(listen).transpose()?;
+        let capacity = capacity::of_this_machine(&settings.limits);
+        let threads = Threads::new();
+        let clock = Clock::start();
+        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::new(Memory));
+        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, opener);
+        let admission =
+            Admission::open(&threads, &settings.limits, capacity.connections).map_err(StartError::Threads)?;
+        let house = Arc::new(House { engine, admission, settings });
+        let mut server = Self { house, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        let failed = Arc::new(failed);
+        let house = Arc::clone(&server.house);
+        let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
+        let house = Arc::clone(&server.house);
+        let welcome_line: Welcome = Box::new(move |stream| LineCaller::accept(&house, stream));
+        let doors = [Some((http_address, http)), lines].into_iter().zip([welcome_http, welcome_line]);
+        for ((door, welcome), role) in doors.zip(["accept-http", "accept-lines"]) {
+            let Some((address, listener)) = door else { continue };
+            if let Err(error) = server.accept(role, &listener, welcome, Arc::clone(&failed)) {
+                // What was started is stopped again; its report has nothing to add to the error.
+                _ = server.stop();
+                return Err(StartError::Threads(error));
+            }
+            server.addresses.push(address);
+        }
+        Ok(server)
+    }
+
+    fn accept(
+        &mut self,
+        role: &str,
+        listener: &Arc<TcpListener>,
+        welcome: Welcome,
+        failed: Arc<impl Fn(io::Error) + Send + Sync + 'static>,
+    ) -> io::Result<()> {
+        self.listeners.push(Arc::clone(listener));
+        let (house, listener) = (Arc::clone(&self.house), Arc::clone(listener));
+        self.house.engine.threads.spawn(role, move || {
+            if let Err(error) = accept::run(&listener, &house.engine, &house.admission, &welcome) {
+                log::error!(error:% = error; "listener failed");
+                failed(error);
+            }
+        })
+    }
+
+    /// Where HTTP and WebSocket are served.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// Where lines are served, if they are.
+    #[must_use]
+    pub fn lines_address(&self) -> Option<SocketAddr> {
+        self.addresses.get(1).copied()
+    }
+
+    /// How many connections this machine allows.
+    #[must_use]
+    pub fn capacity(&self) -> &Capacity {
+        &self.capacity
+    }
+
+    /// The rooms, for a program that embeds the server.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.house.engine
+    }
+
+    /// Connections that are served now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.house.admission.served()
+    }
+
+    /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
+    /// most `drain` and two seconds.
+    pub fn stop(self) -> Report {
+        let House { engine, admission, settings } = &*self.house;
+        engine.close();
+        admission.close();
+        for listener in &self.listeners {
+            // On Linux this wakes who blocks in `accept`. A listener that failed needs no waking.
+            _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+        }
+        admission.hang_up(Shutdown::Read);
+        let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
+        if !running.is_empty() {
+            admission.hang_up(Shutdown::Both);
+            running = engine.threads.join_all(Instant::now() + CUT);
+        }
+        Report { running, panics: engine.threads.panics(), books: engine.books() }
+    }
+}
+
+/// Opens rooms: each gets a thread of its own.
+fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<dyn Store>) -> Opener {
+    let limits = Arc::new(settings.limits.clone());
+    Box::new(move |opening, inbox| {
+        let (limits, store) = (Arc::clone(&limits), Arc::clone(&store));
+        threads.spawn("room", move || room(opening, &inbox, clock, &limits, &*store))
+    })
+}
+
+/// The body of a room's thread.
+fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &crate::chat::Limits, store: &dyn Store) {
+    let Opening { room: name, kind, population } = opening;
+    let Ok(Opened { epoch, seq, ledger }) = store.open(&name) else {
+        log::error!(room = name.as_str(); "history not opened");
+        return;
+    };
+    let room = Room::new(name, epoch, seq, limits);
+    let (room, slow) = match kind {
+        Kind::Open { slow } => (room, slow.unwrap_or(limits.slow)),
+        Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
+    };
+    Broker::new(room, ledger, clock, slow, limits.linger, population).run(inbox);
+}

@@ -1,0 +1,130 @@
+//! What a client may say, after parsing: every name valid, every number in its bounds.
+//!
+//! Made by `wire` from either dialect, heard by a `Session`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Status;
+use super::message::{Body, Mid, Position};
+use super::names::{RoomName, UserName};
+
+/// The client's own mark on a command: exactly one answer carries it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Id {
+    /// An integer.
+    Number(i64),
+    /// A text of at most [`Id::BYTES_MAX`] bytes.
+    Text(Box<str>),
+}
+
+impl Id {
+    /// Bytes of an `id` that is a text, at most.
+    pub const BYTES_MAX: usize = 64;
+}
+
+/// A command with its mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The mark, if the client gave one.
+    pub id: Option<Id>,
+    /// What it says.
+    pub command: Command,
+}
+
+/// Call signalling between two users, carried without being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// A session description that begins a call.
+    Offer,
+    /// A session description that accepts one.
+    Answer,
+    /// A way to reach the sender.
+    IceCandidate,
+    /// The end of the call.
+    Hangup,
+}
+
+impl Signal {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::IceCandidate => "ice-candidate",
+            Self::Hangup => "hangup",
+        }
+    }
+}
+
+/// Which part of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// The newest before this number.
+    Before(u64),
+    /// The oldest after this number.
+    After(u64),
+}
+
+/// How a join wants to be made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JoinWish {
+    /// How many of the newest messages it wants; `None` leaves it to the door.
+    pub history: Option<usize>,
+    /// The last message it has seen.
+    pub since: Option<Position>,
+    /// The room was called `topic`: its events say `topic`, and a new room drops for slow members.
+    pub topic: bool,
+}
+
+/// A command. `room: None` is the text dialect's current room.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Enter a room, which is opened if it is not there.
+    Join { room: RoomName, wish: JoinWish },
+    /// Leave a room.
+    Leave { room: Option<RoomName> },
+    /// Publish to a room one is in.
+    Message { room: Option<RoomName>, body: Body, mid: Option<Mid> },
+    /// The bare form: subscribe if needed, then publish.
+    Topic { room: RoomName, body: Body },
+    /// Say something to one user.
+    Private { to: UserName, body: Body, mid: Option<Mid> },
+    /// Is typing, or no longer.
+    Typing { room: RoomName, typing: bool },
+    /// Is here, or away, with a note of at most 200 bytes.
+    Presence { status: Status, note: Option<Arc<str>> },
+    /// Read a part of a room's history.
+    History { room: Option<RoomName>, span: Span, limit: usize },
+    /// Who is in a room.
+    Members { room: Option<RoomName> },
+    /// Which rooms there are.
+    Rooms,
+    /// Make a room that stays when nobody is in it.
+    Create { room: RoomName },
+    /// Call signalling; `payload` is JSON.
+    Signal { kind: Signal, to: UserName, payload: Arc<str> },
+    /// Take another name, before the first message.
+    Nick { name: UserName },
+    /// Is the server there?
+    Ping,
+    /// What can be said in the text dialect.
+    Help,
+    /// Leave the server.
+    Quit,
+}
+
+/// Bytes of an away note, at most.
+pub const NOTE_BYTES_MAX: usize = 200;
+/// Messages of one `history` answer, at most.
+pub const HISTORY_LIMIT_MAX: usize = 300;
+/// Messages of one `history` answer when the client names no number.
+pub const HISTORY_LIMIT_DEFAULT: usize = 32;
+/// Messages that a join may ask for, at most.
+pub const JOIN_HISTORY_MAX: usize = 200;
+/// Messages that a join gets when the client names no number.
+pub const JOIN_HISTORY_DEFAULT: usize = 20;

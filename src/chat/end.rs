@@ -1,0 +1,111 @@
+//! Why a session ended, and what its client is told.
+//!
+//! The first reason wins. Each has one close code (RFC 6455 §7.4 below 4000, ours above), so a
+//! client can decide from the number alone whether to come back.
+
+use std::time::Duration;
+
+/// The reason of an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client said it leaves.
+    Left,
+    /// The connection broke without a word.
+    Gone,
+    /// The server stops.
+    Closing,
+    /// Bytes that are not the WebSocket protocol.
+    Protocol,
+    /// A binary frame, where only text means anything.
+    Binary,
+    /// A text that is not UTF-8.
+    BadUtf8,
+    /// A frame beyond the limit.
+    TooLarge,
+    /// A defect of the server.
+    Internal,
+    /// Nothing was heard in time, not even a pong.
+    Silent,
+    /// The rate limit was broken again and again.
+    TooFast,
+    /// The outbox was full.
+    Slow,
+    /// A write failed, or made no progress in time.
+    WriteFailed,
+}
+
+impl End {
+    /// The WebSocket close code; `None` when no close frame can reach the client.
+    #[must_use]
+    pub fn close_code(self) -> Option<u16> {
+        Some(match self {
+            Self::Left => 1000,
+            Self::Closing => 1001,
+            Self::Protocol => 1002,
+            Self::Binary => 1003,
+            Self::BadUtf8 => 1007,
+            Self::TooLarge => 1009,
+            Self::Internal => 1011,
+            Self::Silent => 4408,
+            Self::TooFast => 4429,
+            Self::Slow => 4450,
+            Self::Gone | Self::WriteFailed => return None,
+        })
+    }
+
+    /// One word for logs and for `goodbye`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Gone => "gone",
+            Self::Closing => "closing",
+            Self::Protocol => "protocol",
+            Self::Binary => "binary",
+            Self::BadUtf8 => "bad_utf8",
+            Self::TooLarge => "too_large",
+            Self::Internal => "internal",
+            Self::Silent => "silent",
+            Self::TooFast => "too_fast",
+            Self::Slow => "slow",
+            Self::WriteFailed => "write_failed",
+        }
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Left => "You left",
+            Self::Gone | Self::WriteFailed => "The connection broke",
+            Self::Closing => "The server is shutting down",
+            Self::Protocol => "Not the WebSocket protocol",
+            Self::Binary => "Only text frames are understood",
+            Self::BadUtf8 => "Text must be UTF-8",
+            Self::TooLarge => "A frame was too large",
+            Self::Internal => "The server failed",
+            Self::Silent => "Nothing was heard in time",
+            Self::TooFast => "Rate limit exceeded again and again",
+            Self::Slow => "Too slow: messages could not be delivered in time",
+        }
+    }
+
+    /// Whether coming back makes sense.
+    #[must_use]
+    pub fn reconnect(self) -> bool {
+        matches!(
+            self,
+            Self::Gone | Self::Closing | Self::Internal | Self::Silent | Self::TooFast | Self::Slow | Self::WriteFailed
+        )
+    }
+
+    /// How long a client should wait before it comes back. `spread` (any number, one a client)
+    /// keeps many clients from coming back in the same moment.
+    #[must_use]
+    pub fn retry_after(self, spread: u64) -> Duration {
+        match self {
+            Self::TooFast => Duration::from_secs(10),
+            _ => Duration::from_millis(1_000 + spread.wrapping_mul(7_919) % 4_000),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a client is told.
+//!
+//! Made by rooms and sessions, turned into bytes by `wire`, or handed as it is to a member that
+//! lives in the same process.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::Signal;
+use super::end::End;
+use super::limits::Limits;
+use super::message::{Message, Mid};
+use super::names::{RoomName, UserName};
+use super::time::Time;
+
+/// Whether a user is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Connected.
+    Online,
+    /// Connected, but says to be elsewhere.
+    Away,
+    /// Not connected.
+    Offline,
+}
+
+/// A user's presence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Who.
+    pub user: UserName,
+    /// Whether they are there.
+    pub status: Status,
+    /// What they said when they went away.
+    pub note: Option<Arc<str>>,
+    /// When they last did something.
+    pub last_seen: Time,
+}
+
+/// A line of the list of rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomSummary {
+    /// Its name.
+    pub room: RoomName,
+    /// Connections that are in it.
+    pub members: usize,
+}
+
+/// The error codes of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Cannot be understood.
+    BadRequest,
+    /// A `type` that there is not.
+    UnknownType,
+    /// Over a limit of size.
+    TooLarge,
+    /// Not allowed.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// Only for members of the room.
+    NotMember,
+    /// The name is in use.
+    NameTaken,
+    /// The room has as many members as it may have.
+    RoomFull,
+    /// The connection or the server has as many rooms as it may have.
+    TooManyRooms,
+    /// Too fast.
+    RateLimited,
+    /// The user is not connected.
+    UserOffline,
+    /// Cannot be done now.
+    Unavailable,
+    /// The server is shutting down.
+    Draining,
+    /// A defect of the server.
+    Internal,
+}
+
+impl Code {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::UnknownType => "unknown_type",
+            Self::TooLarge => "too_large",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::NotMember => "not_member",
+            Self::NameTaken => "name_taken",
+            Self::RoomFull => "room_full",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::RateLimited => "rate_limited",
+            Self::UserOffline => "user_offline",
+            Self::Unavailable => "unavailable",
+            Self::Draining => "draining",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Something that was asked for and is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, for programs.
+    pub code: Code,
+    /// Why, for people.
+    pub message: Cow<'static, str>,
+    /// When to try again, if that would help.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// A refusal that no waiting will change.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    /// The rate limit's refusal.
+    #[must_use]
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        let message = Cow::Borrowed("Rate limit exceeded");
+        Self { code: Code::RateLimited, message, retry_after: Some(retry_after) }
+    }
+
+    /// For a room that the asker is not in.
+    #[must_use]
+    pub fn not_member(room: &RoomName) -> Self {
+        Self::new(Code::NotMember, format!("Not a member of {room}"))
+    }
+
+    /// For a room whose broker has failed.
+    #[must_use]
+    pub fn room_failed(room: &RoomName) -> Self {
+        Self::new(Code::Internal, format!("The room {room} failed"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// What a JSON client is told first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Welcome {
+    /// Who it is taken for.
+    pub user: UserName,
+    /// The name of its session, for logs.
+    pub session: u64,
+    /// The bounds it has to live with.
+    pub limits: Arc<Limits>,
+}
+
+/// What became of a `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// All that was missed follows, or nothing was asked.
+    Whole,
+    /// The room's history is another one than the client knows.
+    EpochChanged,
+    /// The room no longer has all that was missed.
+    TooOld,
+}
+
+impl Recovery {
+    /// The reason in the protocol; `None` when all is well.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::EpochChanged => Some("epoch_changed"),
+            Self::TooOld => Some("too_old"),
+        }
+    }
+}
+
+/// An event. The first group answers a command and may carry its `id`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The connection is open.
+    Welcome(Welcome),
+    /// You are in the room, with `count` users, of whom the first thousand are named. The newest
+    /// messages follow.
+    Joined { room: RoomName, epoch: Arc<str>, seq: u64, members: Vec<UserName>, count: usize, recovery: Recovery },
+    /// You are in the room, for those who read text: after the history, what others see too.
+    Entered { room: RoomName, user: UserName },
+    /// You are out of the room.
+    Left { room: RoomName },
+    /// Your message has its number.
+    Sent { room: RoomName, seq: u64, mid: Option<Mid>, at: Time, duplicate: bool },
+    /// A part of a room's history, oldest first; `complete` when nothing lies beyond it.
+    History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
+    /// Who is in a room: `count` users, of whom the first thousand are named.
+    Members { room: RoomName, members: Vec<Presence>, count: usize },
+    /// Which rooms there are.
+    Rooms { rooms: Vec<RoomSummary> },
+    /// The room is made.
+    Created { room: RoomName },
+    /// You have another name.
+    Named { user: UserName },
+    /// What can be said in the text dialect.
+    Help,
+    /// The server is there.
+    Pong,
+    /// It is not done.
+    Refused(Refusal),
+
+    /// A message; with a `to`, a private one.
+    Message(Arc<Message>),
+    /// Somebody came.
+    Join { room: RoomName, user: UserName, at: Time },
+    /// Somebody left.
+    Leave { room: RoomName, user: UserName, at: Time },
+    /// Somebody is typing, or no longer.
+    Typing { room: RoomName, user: UserName, typing: bool },
+    /// Somebody is there, away or gone.
+    Presence(Presence),
+    /// So many messages of the room were dropped, because you read too slowly.
+    Lagged { room: RoomName, missed: u64 },
+    /// Call signalling for you; `payload` is JSON.
+    Signal { kind: Signal, from: UserName, payload: Arc<str> },
+    /// The connection ends now.
+    Goodbye { end: End, retry_after: Duration },
+}
+
+impl Event {
+    /// Whether it carries a message: what `lagged` counts.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        matches!(self, Self::Message(_))
+    }
+}

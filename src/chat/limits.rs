@@ -1,0 +1,103 @@
+//! Every bound of the server, with its unit, its default and what happens when it is reached.
+//!
+//! Built once at start by the command line (or by a program that embeds the crate) and then only
+//! read. A bound that is not in this file does not exist: code elsewhere takes a `Limits`.
+
+use std::time::Duration;
+
+/// What a room does with a member whose outbox is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slow {
+    /// The connection is closed with 4450.
+    Disconnect,
+    /// The newest messages are dropped for that member, counted, and announced as `lagged`.
+    Drop,
+}
+
+/// The bounds in force. `Limits::default()` is what `roomd` runs with when nothing is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Connections served at once; further ones wait. The machine may allow fewer: see
+    /// [`crate::net::capacity`].
+    pub connections_max: usize,
+    /// Connections that may wait for a place; beyond it: `503`, or an error line.
+    pub waiting_max: usize,
+    /// How long one may wait for a place; then `503`, or an error line.
+    pub waiting_timeout: Duration,
+    /// Rooms that live at once; beyond it a join is refused with `too_many_rooms`.
+    pub rooms_max: usize,
+    /// Members of one room; beyond it a join is refused with `room_full`.
+    pub room_members_max: usize,
+    /// Rooms one connection may be in; beyond it a join is refused with `too_many_rooms`.
+    pub rooms_per_connection: usize,
+    /// Messages a connection may send at once after a pause (a token bucket's size).
+    pub rate_burst: u32,
+    /// Messages a second a connection may send in the long run; beyond it `rate_limited`. 0: no limit.
+    pub rate_per_s: u32,
+    /// Refusals for rate, without a pause long enough to fill the bucket between them, that close
+    /// a connection with 4429.
+    pub rate_offences_max: u32,
+    /// Bytes of one message's text; a longer one is refused with `too_large`. A frame or a body may
+    /// be twice that and 4 KiB: see [`Limits::frame_bytes`].
+    pub message_bytes: usize,
+    /// Bytes of one line on the line port, without its end; a longer one is an error line.
+    pub line_bytes: usize,
+    /// Events that may wait for a client whose socket is full; beyond it `slow` decides.
+    pub outbox_messages: usize,
+    /// Bytes that may wait for a client whose socket is full; beyond it `slow` decides.
+    pub outbox_bytes: usize,
+    /// What a room does with a slow member, unless the room was opened by the topic form.
+    pub slow: Slow,
+    /// How often an idle WebSocket client is pinged.
+    pub ping: Duration,
+    /// How long a WebSocket client may be silent (no pong either); then close 4408.
+    pub pong_timeout: Duration,
+    /// How long a write to a client may make no progress; then the connection is cut.
+    pub write_timeout: Duration,
+    /// How long a client has to send a request head whole; then `408`, and the connection ends.
+    pub head_timeout: Duration,
+    /// How long a stop may take before connections that still live are cut.
+    pub drain: Duration,
+    /// The longest wait of a busy room for more messages to send at once. 0: none.
+    pub linger: Duration,
+    /// Messages that a room keeps in memory for `history` and for joins.
+    pub history: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            waiting_max: 1_000,
+            waiting_timeout: Duration::from_secs(30),
+            rooms_max: 1_000,
+            room_members_max: 20_000,
+            rooms_per_connection: 128,
+            rate_burst: 10,
+            rate_per_s: 10,
+            rate_offences_max: 100,
+            message_bytes: 64 * 1024,
+            line_bytes: 4 * 1024,
+            outbox_messages: 256,
+            outbox_bytes: 1024 * 1024,
+            slow: Slow::Disconnect,
+            ping: Duration::from_secs(54),
+            pong_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+            linger: Duration::from_millis(2),
+            history: 200,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes of one WebSocket message, or of one HTTP body: a message with room for its escapes and
+    /// the object around it. Beyond it the connection ends (1009, 413); a message that is too large
+    /// and comes in less is refused alone.
+    #[must_use]
+    pub fn frame_bytes(&self) -> usize {
+        2 * self.message_bytes + 4 * 1024
+    }
+}

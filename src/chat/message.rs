@@ -1,0 +1,80 @@
+//! A message as a room keeps it, and where it stands in the room's order.
+
+use std::sync::Arc;
+
+use super::names::{RoomName, UserName};
+use super::time::Time;
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// UTF-8 text, of at least one character.
+    Text(Arc<str>),
+    /// A JSON object that the server carries without reading it.
+    Cipher(Arc<str>),
+}
+
+impl Body {
+    /// Its size in bytes, as limits count it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Cipher(text) => text.len(),
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The sender's own name for a message, 1–64 bytes: the same `mid` twice is one message.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mid(Arc<str>);
+
+impl Mid {
+    /// Bytes of a `mid`, at most.
+    pub const BYTES_MAX: usize = 64;
+
+    /// Checks a `mid` that came from outside; `None` when it is empty or too long.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (1..=Self::BYTES_MAX).contains(&text.len()).then(|| Self(text.into()))
+    }
+
+    /// The `mid` as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One message of a room, with its place in the room's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The room it was sent to.
+    pub room: RoomName,
+    /// Who sent it.
+    pub user: UserName,
+    /// In a private conversation, to whom.
+    pub to: Option<UserName>,
+    /// What it says.
+    pub body: Body,
+    /// Its number: 1, 2, 3, … within the room's epoch.
+    pub seq: u64,
+    /// The sender's name for it.
+    pub mid: Option<Mid>,
+    /// When the room took it.
+    pub at: Time,
+}
+
+/// A place in a room's order. Numbers of different epochs do not compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The history that the number belongs to.
+    pub epoch: Arc<str>,
+    /// The last message seen; 0 is before the first.
+    pub seq: u64,
+}

@@ -1,0 +1,26 @@
+//! The pure centre: what may be said, what follows from it, and every bound.
+//!
+//! Values only. Nothing in here touches a thread, lock, channel, socket, clock, source of
+//! randomness or hash order: time and numbers are arguments. Everything else depends on this
+//! module, and it depends on nothing of the project.
+
+pub mod command;
+pub mod end;
+pub mod event;
+pub mod limits;
+pub mod message;
+pub mod names;
+pub mod rate;
+pub mod ring;
+pub mod room;
+pub mod roster;
+pub mod session;
+pub mod time;
+
+pub use command::{Command, Id, Request, Signal};
+pub use end::End;
+pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
+pub use limits::{Limits, Slow};
+pub use message::{Body, Message, Mid, Position};
+pub use names::{NameError, RoomName, UserName};
+pub use time::{Moment, Time};

@@ -1,0 +1,95 @@
+//! A token bucket, with time as an argument.
+//!
+//! Owned by a session; used by its reader. It holds at most `burst` tokens and gains `per_s` a
+//! second; a message takes one. It counts in nanoseconds of credit, so nothing is lost to rounding.
+
+use std::time::Duration;
+
+/// How much one connection may send.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// What a full bucket holds: the time in which it fills.
+    full: Duration,
+    /// What one token costs; zero when there is no limit.
+    price: Duration,
+    /// What is in it, as time.
+    credit: Duration,
+    /// When `credit` was last right.
+    at: Duration,
+}
+
+impl Bucket {
+    /// A full bucket of `burst` tokens that gains `per_s` a second. `per_s` 0 is no limit.
+    #[must_use]
+    pub fn new(burst: u32, per_s: u32) -> Self {
+        let price = Duration::from_secs(1).checked_div(per_s).unwrap_or_default();
+        let full = price * burst.max(1);
+        Self { full, price, credit: full, at: Duration::ZERO }
+    }
+
+    /// Takes one token at `now` (monotonic), or says how long until there is one.
+    ///
+    /// # Errors
+    /// The time to wait. Nothing was taken.
+    pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        self.credit = (self.credit + now.saturating_sub(self.at)).min(self.full);
+        self.at = self.at.max(now);
+        match self.credit.checked_sub(self.price) {
+            Some(rest) => {
+                self.credit = rest;
+                Ok(())
+            }
+            None => Err(self.price - self.credit),
+        }
+    }
+
+    /// Whether it was full when a token was last asked for and the token is all that is missing:
+    /// the sender had paused long enough for everything to be forgiven.
+    #[must_use]
+    pub fn was_full(&self) -> bool {
+        self.credit + self.price >= self.full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_burst_passes_and_the_next_waits_for_its_token() {
+        let mut bucket = Bucket::new(10, 10);
+        for _ in 0..10 {
+            assert_eq!(bucket.take(MS), Ok(()));
+        }
+        assert_eq!(bucket.take(MS), Err(100 * MS));
+        assert_eq!(bucket.take(51 * MS), Err(50 * MS));
+        assert_eq!(bucket.take(101 * MS), Ok(()));
+        assert_eq!(bucket.take(101 * MS), Err(100 * MS));
+    }
+
+    #[test]
+    fn a_pause_fills_the_bucket_and_no_more() {
+        let mut bucket = Bucket::new(3, 1);
+        let later = Duration::from_secs(1000);
+        for _ in 0..3 {
+            assert_eq!(bucket.take(later), Ok(()));
+        }
+        assert!(bucket.take(later).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_goes_back_gives_nothing() {
+        let mut bucket = Bucket::new(1, 1);
+        assert_eq!(bucket.take(5 * MS), Ok(()));
+        assert!(bucket.take(MS).is_err());
+        assert!(bucket.take(5 * MS).is_err());
+    }
+
+    #[test]
+    fn zero_a_second_is_no_limit() {
+        let mut bucket = Bucket::new(1, 0);
+        assert!((0..10_000).all(|_| bucket.take(Duration::ZERO).is_ok()));
+    }
+}

@@ -1,0 +1,136 @@
+//! The newest messages of a room, in memory: what joins, `history` and short interruptions need.
+//!
+//! Its numbers are dense: a message enters only as the successor of the newest.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::message::Message;
+
+/// At most `capacity` messages, oldest first.
+#[derive(Debug)]
+pub struct Ring {
+    messages: VecDeque<Arc<Message>>,
+    capacity: usize,
+    /// The number of the newest message ever taken in; 0 before the first.
+    newest: u64,
+}
+
+impl Ring {
+    /// An empty ring of a room whose newest message has the number `newest`.
+    #[must_use]
+    pub fn new(capacity: usize, newest: u64) -> Self {
+        Self { messages: VecDeque::new(), capacity, newest }
+    }
+
+    /// The number of the newest message; 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// The number of the oldest message that is kept; `newest() + 1` when none is.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        self.newest + 1 - self.messages.len() as u64
+    }
+
+    /// Takes the next message in.
+    ///
+    /// # Panics
+    /// When its number is not the successor of the newest: the order of the room would be broken.
+    pub fn push(&mut self, message: Arc<Message>) {
+        assert_eq!(message.seq, self.newest + 1, "a room's numbers are dense");
+        self.newest = message.seq;
+        if self.messages.len() >= self.capacity {
+            self.messages.pop_front();
+        }
+        if self.capacity > 0 {
+            self.messages.push_back(message);
+        }
+    }
+
+    /// The newest `count` messages before the number `before`, oldest first, and no more than fit
+    /// in `bytes`.
+    pub fn before(&self, before: u64, count: usize, bytes: usize) -> impl Iterator<Item = &Arc<Message>> {
+        let end = usize::try_from(before.saturating_sub(self.oldest())).unwrap_or(usize::MAX).min(self.messages.len());
+        let mut room = bytes;
+        let fitting = self.messages.range(..end).rev().take(count).take_while(|message| {
+            let size = message.body.len() + Self::OVERHEAD;
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        });
+        let begin = end - fitting.count();
+        self.messages.range(begin..end)
+    }
+
+    /// The first `count` messages after the number `after`, oldest first, and no more than fit in
+    /// `bytes`.
+    pub fn after(&self, after: u64, count: usize, bytes: usize) -> impl Iterator<Item = &Arc<Message>> {
+        let skip = (after + 1).saturating_sub(self.oldest());
+        let begin = usize::try_from(skip).unwrap_or(usize::MAX).min(self.messages.len());
+        let mut room = bytes;
+        self.messages.range(begin..).take(count).take_while(move |message| {
+            let size = message.body.len() + Self::OVERHEAD;
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        })
+    }
+
+    /// What a message costs beside its body when it is sent: names, numbers, time.
+    const OVERHEAD: usize = 256;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{Body, RoomName, Time, UserName};
+
+    fn ring(capacity: usize, count: u64) -> Ring {
+        let mut ring = Ring::new(capacity, 0);
+        for seq in 1..=count {
+            ring.push(Arc::new(Message {
+                room: RoomName::parse("r").unwrap(),
+                user: UserName::parse("u").unwrap(),
+                to: None,
+                body: Body::Text("x".repeat(100).into()),
+                seq,
+                mid: None,
+                at: Time(0),
+            }));
+        }
+        ring
+    }
+
+    fn seqs<'a>(messages: impl Iterator<Item = &'a Arc<Message>>) -> Vec<u64> {
+        messages.map(|m| m.seq).collect()
+    }
+
+    #[test]
+    fn the_ring_keeps_the_newest() {
+        let ring = ring(3, 5);
+        assert_eq!((ring.oldest(), ring.newest()), (3, 5));
+        assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [3, 4, 5]);
+        assert_eq!(seqs(ring.before(5, 1, usize::MAX)), [4]);
+        assert_eq!(seqs(ring.before(1, 9, usize::MAX)), [0; 0]);
+        assert_eq!(seqs(ring.after(3, 10, usize::MAX)), [4, 5]);
+        assert_eq!(seqs(ring.after(0, 1, usize::MAX)), [3]);
+        assert_eq!(seqs(ring.after(99, 1, usize::MAX)), [0; 0]);
+    }
+
+    #[test]
+    fn a_piece_of_history_fits_in_its_bytes() {
+        let ring = ring(10, 10);
+        assert_eq!(seqs(ring.before(u64::MAX, 10, 800)), [9, 10]);
+        assert_eq!(seqs(ring.after(0, 10, 800)), [1, 2]);
+    }
+
+    #[test]
+    fn a_ring_of_none_still_counts() {
+        let ring = ring(0, 4);
+        assert_eq!((ring.oldest(), ring.newest()), (5, 4));
+        assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [0; 0]);
+    }
+}

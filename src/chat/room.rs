@@ -1,0 +1,390 @@
+//! A room as a value: inputs in, effects out, total and deterministic.
+//!
+//! Owned and stepped by one broker. The store numbers, the room learns: `step` turns what is
+//! published into drafts, the broker has them stored, and `settle` takes the answer and shows the
+//! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
+//! leaves, so that a message stands before its author's leave and after its reader's join.
+
+use std::sync::Arc;
+
+use super::command::{Id, JoinWish, Span};
+use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
+use super::limits::Limits;
+use super::message::{Body, Message, Mid, Position};
+use super::names::{RoomName, UserName};
+use super::ring::Ring;
+use super::roster::{Member, MemberId, Roster, TYPING_FOR};
+use super::time::{Moment, Time};
+
+/// Something that a room hears.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A connection wants to be a member.
+    Join { member: MemberId, guest: Entrant, id: Option<Id> },
+    /// A member leaves. Of one that is not a member: nothing happens.
+    Leave { member: MemberId, departure: Departure, id: Option<Id> },
+    /// A member, or a visitor, says something.
+    Said { speaker: Speaker, said: Said, id: Option<Id> },
+    /// Time has passed.
+    Tick,
+}
+
+/// Who enters, and how.
+#[derive(Clone, Debug)]
+pub struct Entrant {
+    /// Whose connection it is.
+    pub user: UserName,
+    /// The connection's number: in a private conversation each is a member once.
+    pub connection: u64,
+    /// Whether it wants its own messages back.
+    pub echo: bool,
+    /// Whether others hear of it and it is answered `joined`; a subscriber by the bare form is quiet.
+    pub announced: bool,
+    /// What the user's status is.
+    pub status: Status,
+    /// What it wants to see at once.
+    pub wish: JoinWish,
+}
+
+/// Why a member leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Left this room.
+    Left,
+    /// The connection is gone.
+    Disconnected,
+    /// The server stops: nobody needs to hear of it.
+    Closing,
+}
+
+/// Who says something: a member, or one who only visits (a publisher over HTTP).
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    /// The number to which the answer goes.
+    pub member: MemberId,
+    /// In whose name.
+    pub user: UserName,
+}
+
+/// What is said in a room.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// A message. `quiet`: no `sent` is wanted.
+    Publish { body: Body, mid: Option<Mid>, quiet: bool },
+    /// Is typing, or no longer.
+    Typing(bool),
+    /// Is here or away.
+    Presence { status: Status, note: Option<Arc<str>> },
+    /// A question about the history.
+    History { span: Span, limit: usize },
+    /// Who is here?
+    Members,
+}
+
+/// A message that has no number yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Who says it; the acknowledgement goes to this number.
+    pub speaker: Speaker,
+    /// In a private conversation, to whom.
+    pub to: Option<UserName>,
+    /// What it says.
+    pub body: Body,
+    /// The sender's name for it.
+    pub mid: Option<Mid>,
+    /// When the room took it.
+    pub at: Time,
+    id: Option<Id>,
+    quiet: bool,
+}
+
+/// What the store made of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has this number.
+    Stored { seq: u64 },
+    /// Its `mid` was there already, under this number since this time.
+    Repeat { seq: u64, at: Time },
+}
+
+/// The store could not take the drafts; none of them is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFailed;
+
+/// What the broker has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// This member is in: it is in the table from now on.
+    Admitted(MemberId),
+    /// This one may not come in.
+    Refused(MemberId, Refusal),
+    /// This member is out: its seat goes after all earlier effects.
+    Dismissed(MemberId),
+    /// For every member.
+    Everyone(Event),
+    /// For every member but this one.
+    Others(MemberId, Event),
+    /// For this member or visitor alone.
+    One(MemberId, Option<Id>, Event),
+    /// For everybody else than this user, and only for those who keep up.
+    Fleeting(UserName, Event),
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    name: RoomName,
+    /// The two users of a private conversation.
+    private: Option<(UserName, UserName)>,
+    epoch: Arc<str>,
+    roster: Roster,
+    ring: Ring,
+    drafts: Vec<Draft>,
+    members_max: usize,
+    /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
+    history_bytes: usize,
+}
+
+impl Room {
+    /// A room whose history, `epoch`, has `seq` messages so far.
+    #[must_use]
+    pub fn new(name: RoomName, epoch: Arc<str>, seq: u64, limits: &Limits) -> Self {
+        Self {
+            name,
+            private: None,
+            epoch,
+            roster: Roster::default(),
+            ring: Ring::new(limits.history, seq),
+            drafts: Vec::new(),
+            members_max: limits.room_members_max,
+            history_bytes: limits.outbox_bytes / 2,
+        }
+    }
+
+    /// The room of a private conversation: quiet, and its messages name the other user.
+    #[must_use]
+    pub fn private(mut self, one: UserName, other: UserName) -> Self {
+        self.private = Some((one, other));
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    /// Connections in it.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// The member of this number, as a speaker.
+    #[must_use]
+    pub fn speaker(&self, member: MemberId) -> Option<Speaker> {
+        self.roster.member(member).map(|found| Speaker { member, user: found.user.clone() })
+    }
+
+    /// What waits to be stored, in order.
+    #[must_use]
+    pub fn drafts(&self) -> &[Draft] {
+        &self.drafts
+    }
+
+    /// When it wants a `Tick`, on the monotonic clock.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<std::time::Duration> {
+        self.roster.typing_ends()
+    }
+
+    /// Takes one input; appends what follows from it to `effects`.
+    pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
+        match input {
+            Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
+            Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
+            Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
+            Input::Tick => {
+                for user in self.roster.expire_typing(now.since_start) {
+                    effects.push(self.typing(user, false));
+                }
+            }
+        }
+    }
+
+    /// Takes the store's answer to [`Room::drafts`]: one outcome for each, in order, or a failure of all.
+    ///
+    /// # Panics
+    /// When there are not as many outcomes as drafts, or a number is not the next: the store broke
+    /// the room's order, and the room must not go on.
+    pub fn settle(&mut self, outcomes: Result<Vec<Outcome>, StoreFailed>, effects: &mut Vec<Effect>) {
+        let drafts = std::mem::take(&mut self.drafts);
+        match outcomes {
+            Ok(outcomes) => {
+                assert_eq!(outcomes.len(), drafts.len(), "the store answers each draft once");
+                for (draft, outcome) in drafts.into_iter().zip(outcomes) {
+                    self.show(draft, outcome, effects);
+                }
+            }
+            Err(StoreFailed) => {
+                for draft in drafts {
+                    let refusal = Refusal::new(Code::Unavailable, "The message could not be stored");
+                    effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, draft: Draft, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let Draft { speaker, to, body, mid, at, id, quiet } = draft;
+        let (seq, at, duplicate) = match outcome {
+            Outcome::Stored { seq } => (seq, at, false),
+            Outcome::Repeat { seq, at } => (seq, at, true),
+        };
+        if !quiet || id.is_some() {
+            let sent = Event::Sent { room: self.name.clone(), seq, mid: mid.clone(), at, duplicate };
+            effects.push(Effect::One(speaker.member, id, sent));
+        }
+        if duplicate {
+            return;
+        }
+        let message = Arc::new(Message { room: self.name.clone(), user: speaker.user, to, body, seq, mid, at });
+        self.ring.push(Arc::clone(&message));
+        let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
+        let event = Event::Message(message);
+        effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
+    }
+
+    fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        if self.roster.len() >= self.members_max {
+            let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
+        let Entrant { user, connection, echo, announced, status, wish } = guest;
+        if self.private.is_some() && self.roster.has(connection) {
+            let refusal = Refusal::new(Code::BadRequest, "Already in the conversation");
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
+        let announced = announced && self.private.is_none();
+        let member = Member { user: user.clone(), connection, echo, announced };
+        let news = self.roster.enter(id, member, now.at);
+        effects.push(Effect::Admitted(id));
+        let (recovery, messages) = self.catch_up(&wish);
+        if announced {
+            effects.push(Effect::One(
+                id,
+                mark,
+                Event::Joined {
+                    room: self.name.clone(),
+                    epoch: Arc::clone(&self.epoch),
+                    seq: self.ring.newest(),
+                    members: self.roster.names(),
+                    count: self.roster.users(),
+                    recovery,
+                },
+            ));
+        }
+        effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
+        if announced {
+            effects.push(Effect::One(id, None, Event::Entered { room: self.name.clone(), user: user.clone() }));
+        }
+        if news {
+            let join = Event::Join { room: self.name.clone(), user: user.clone(), at: now.at };
+            effects.push(Effect::Others(id, join));
+        }
+        if status == Status::Away {
+            effects.extend(self.status_changed(&user, status, None));
+        }
+    }
+
+    /// What one who enters is shown: all since their last message, or else the newest.
+    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Arc<Message>>) {
+        let newest = || {
+            let count = wish.history.unwrap_or(0);
+            self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect()
+        };
+        let Some(Position { epoch, seq }) = &wish.since else { return (Recovery::Whole, newest()) };
+        if *epoch != self.epoch || *seq > self.ring.newest() {
+            return (Recovery::EpochChanged, newest());
+        }
+        let missed: Vec<_> = self.ring.after(*seq, usize::MAX, self.history_bytes).cloned().collect();
+        if missed.len() as u64 == self.ring.newest() - seq {
+            (Recovery::Whole, missed)
+        } else {
+            (Recovery::TooOld, newest())
+        }
+    }
+
+    fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        let Some((member, news, last)) = self.roster.leave(id) else { return };
+        if departure == Departure::Left {
+            effects.push(Effect::One(id, mark, Event::Left { room: self.name.clone() }));
+        }
+        effects.push(Effect::Dismissed(id));
+        if departure == Departure::Closing || !news {
+            return;
+        }
+        effects.push(Effect::Everyone(Event::Leave { room: self.name.clone(), user: member.user.clone(), at: now.at }));
+        if last && departure == Departure::Disconnected {
+            effects.push(Effect::Everyone(Event::Presence(Presence {
+                user: member.user,
+                status: Status::Offline,
+                note: None,
+                last_seen: now.at,
+            })));
+        }
+    }
+
+    fn said(&mut self, speaker: Speaker, said: Said, id: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        self.roster.seen(&speaker.user, now.at);
+        match said {
+            Said::Publish { body, mid, quiet } => {
+                self.roster.set_typing(&speaker.user, None);
+                let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
+                self.drafts.push(Draft { speaker, to, body, mid, at: now.at, id, quiet });
+            }
+            Said::Typing(typing) => {
+                let until = typing.then(|| now.since_start + TYPING_FOR);
+                if self.roster.set_typing(&speaker.user, until) {
+                    effects.push(self.typing(speaker.user, typing));
+                }
+            }
+            Said::Presence { status, note } => effects.extend(self.status_changed(&speaker.user, status, note)),
+            Said::History { span, limit } => {
+                effects.push(Effect::One(speaker.member, id, self.history(span, limit)));
+            }
+            Said::Members => {
+                let (members, count) = (self.roster.presences(), self.roster.users());
+                let members = Event::Members { room: self.name.clone(), members, count };
+                effects.push(Effect::One(speaker.member, id, members));
+            }
+        }
+    }
+
+    fn history(&self, span: Span, limit: usize) -> Event {
+        let messages: Vec<_> = match span {
+            Span::Before(before) => self.ring.before(before, limit, self.history_bytes).cloned().collect(),
+            Span::After(after) => self.ring.after(after, limit, self.history_bytes).cloned().collect(),
+        };
+        let complete = match span {
+            Span::Before(before) => messages.first().map_or(before <= 1 || self.ring.newest() == 0, |m| m.seq == 1),
+            Span::After(after) => {
+                let oldest_kept = self.ring.oldest() <= after + 1;
+                oldest_kept && messages.last().map_or(after, |m| m.seq) >= self.ring.newest()
+            }
+        };
+        Event::History { room: self.name.clone(), epoch: Arc::clone(&self.epoch), messages, complete }
+    }
+
+    fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Effect> {
+        let changed = self.roster.set_status(user, status, note)?;
+        Some(Effect::Everyone(Event::Presence(changed)))
+    }
+
+    fn typing(&self, user: UserName, typing: bool) -> Effect {
+        let event = Event::Typing { room: self.name.clone(), user: user.clone(), typing };
+        Effect::Fleeting(user, event)
+    }
+}

@@ -1,0 +1,178 @@
+//! Who is in a room: its members (connections) and the users behind them.
+//!
+//! A user may be in a room with several connections; others hear of the first that comes and the
+//! last that leaves. Everything is kept in order, so two runs of one script say the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{Presence, Status};
+use super::names::UserName;
+use super::time::Time;
+
+/// A member's number, unique in the server's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(pub u64);
+
+/// How long a typing notice lives when it is not renewed.
+pub const TYPING_FOR: Duration = Duration::from_secs(6);
+
+/// Users that a list of members names, at most; the list says how many there are. So a list fits in
+/// an outbox, and n joins into one room cost n lists of this size and not of size n.
+pub const LISTED_MAX: usize = 1_000;
+
+/// A connection that is in the room.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Whose connection it is.
+    pub user: UserName,
+    /// The connection's number.
+    pub connection: u64,
+    /// Whether it wants its own messages back.
+    pub echo: bool,
+    /// Whether others hear of its coming and leaving.
+    pub announced: bool,
+}
+
+#[derive(Debug)]
+struct User {
+    connections: usize,
+    /// How many of them were announced.
+    announced: usize,
+    status: Status,
+    note: Option<Arc<str>>,
+    last_seen: Time,
+}
+
+/// The members and users of one room.
+#[derive(Debug, Default)]
+pub struct Roster {
+    members: BTreeMap<MemberId, Member>,
+    users: BTreeMap<UserName, User>,
+    /// Who is typing, and until when on the monotonic clock. Few, whatever the room's size.
+    typing: BTreeMap<UserName, Duration>,
+}
+
+impl Roster {
+    /// Connections in the room.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether nobody is in the room.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The member of this number.
+    #[must_use]
+    pub fn member(&self, id: MemberId) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    /// Whether this connection is in the room. Looks at every member: for small rooms.
+    #[must_use]
+    pub fn has(&self, connection: u64) -> bool {
+        self.members.values().any(|member| member.connection == connection)
+    }
+
+    /// How many users are in the room.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The users in the room, in order; at most [`LISTED_MAX`].
+    #[must_use]
+    pub fn names(&self) -> Vec<UserName> {
+        self.users.keys().take(LISTED_MAX).cloned().collect()
+    }
+
+    /// The users' presence, in the order of their names; at most [`LISTED_MAX`].
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        self.users.iter().take(LISTED_MAX).map(|(name, user)| user.presence(name)).collect()
+    }
+
+    /// Adds a member; true when others are to hear of it.
+    pub fn enter(&mut self, id: MemberId, member: Member, now: Time) -> bool {
+        let user = self.users.entry(member.user.clone()).or_insert(User {
+            connections: 0,
+            announced: 0,
+            status: Status::Online,
+            note: None,
+            last_seen: now,
+        });
+        user.connections += 1;
+        user.announced += usize::from(member.announced);
+        let news = member.announced && user.announced == 1;
+        self.members.insert(id, member);
+        news
+    }
+
+    /// Removes a member. `Some((member, news, last))`: others are to hear of it; it was the user's
+    /// last connection here.
+    pub fn leave(&mut self, id: MemberId) -> Option<(Member, bool, bool)> {
+        let member = self.members.remove(&id)?;
+        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        user.connections -= 1;
+        user.announced -= usize::from(member.announced);
+        let news = member.announced && user.announced == 0;
+        let last = user.connections == 0;
+        if last {
+            self.users.remove(&member.user);
+            self.typing.remove(&member.user);
+        }
+        Some((member, news, last))
+    }
+
+    /// Notes that a user did something.
+    pub fn seen(&mut self, name: &UserName, now: Time) {
+        if let Some(user) = self.users.get_mut(name) {
+            user.last_seen = now;
+        }
+    }
+
+    /// Sets a user's status; their presence when it changed.
+    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Presence> {
+        let user = self.users.get_mut(name)?;
+        if user.status == status && user.note == note {
+            return None;
+        }
+        (user.status, user.note) = (status, note);
+        Some(user.presence(name))
+    }
+
+    /// Begins, renews or ends a typing notice; true when it changed.
+    pub fn set_typing(&mut self, name: &UserName, until: Option<Duration>) -> bool {
+        match until {
+            Some(until) => self.typing.insert(name.clone(), until).is_none(),
+            None => self.typing.remove(name).is_some(),
+        }
+    }
+
+    /// When the next typing notice ends.
+    #[must_use]
+    pub fn typing_ends(&self) -> Option<Duration> {
+        self.typing.values().min().copied()
+    }
+
+    /// Ends the typing notices that were not renewed by `now`; whose.
+    pub fn expire_typing(&mut self, now: Duration) -> Vec<UserName> {
+        let over: Vec<_> =
+            self.typing.iter().filter(|(_, until)| **until <= now).map(|(name, _)| name.clone()).collect();
+        for name in &over {
+            self.typing.remove(name);
+        }
+        over
+    }
+}
+
+impl User {
+    fn presence(&self, name: &UserName) -> Presence {
+        Presence { user: name.clone(), status: self.status, note: self.note.clone(), last_seen: self.last_seen }
+    }
+}

@@ -1,0 +1,313 @@
+//! A session as a value: what one connection may do next, and what follows from what it says.
+//!
+//! Owned and used by the connection's reader. `hear` turns a request into acts, which the engine
+//! carries out in order; an act that fails ends the list. The session knows the names of its
+//! rooms, the engine holds the handles.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::command::{Command, Id, JoinWish, Request, Signal};
+use super::end::End;
+use super::event::{Code, Event, Refusal, Status};
+use super::limits::{Limits, Slow};
+use super::message::{Body, Mid};
+use super::names::{RoomName, UserName};
+use super::rate::Bucket;
+use super::room::Said;
+use super::time::Moment;
+
+/// What a session wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Tell the client.
+    Reply(Option<Id>, Event),
+    /// Enter a room.
+    Join(Join),
+    /// Leave a room; tell the client.
+    Leave { room: RoomName, id: Option<Id> },
+    /// Say something in a room that it is in.
+    Tell { room: RoomName, said: Said, id: Option<Id> },
+    /// Say something to one user.
+    Private { to: UserName, body: Body, mid: Option<Mid>, id: Option<Id> },
+    /// Forward call signalling.
+    Signal { kind: Signal, to: UserName, payload: Arc<str>, id: Option<Id> },
+    /// List the rooms.
+    Rooms { id: Option<Id> },
+    /// Make a room that stays.
+    Create { room: RoomName, id: Option<Id> },
+    /// From now on the connection is this user's.
+    Rename { user: UserName },
+    /// The session is over.
+    End(End),
+}
+
+/// A join that a session wants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// The room.
+    pub room: RoomName,
+    /// What it wants to see at once.
+    pub wish: JoinWish,
+    /// Whether it is answered and others hear of it.
+    pub announced: bool,
+    /// What the room does with slow members, if this join opens it; `None` is the server's setting.
+    pub slow: Option<Slow>,
+    /// The mark of the command.
+    pub id: Option<Id>,
+}
+
+/// How a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// For people: lines of text, one current room.
+    Text,
+    /// For programs: JSON objects, many rooms.
+    Json,
+}
+
+/// One connection's state.
+#[derive(Debug)]
+pub struct Session {
+    user: UserName,
+    dialect: Dialect,
+    rooms: BTreeSet<RoomName>,
+    /// The room that a text client speaks in.
+    current: Option<RoomName>,
+    /// Whether it has sent a message: its name is settled.
+    spoken: bool,
+    status: Status,
+    /// Messages of a join when the client names no number.
+    join_history: usize,
+    messages: Bucket,
+    /// Everything else that costs others something; ten times as much is allowed.
+    others: Bucket,
+    offences: u32,
+    limits: Arc<Limits>,
+}
+
+impl Session {
+    /// A session of `user`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
+    #[must_use]
+    pub fn new(user: UserName, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
+        Self {
+            user,
+            dialect,
+            rooms: BTreeSet::new(),
+            current: None,
+            spoken: false,
+            status: Status::Online,
+            join_history,
+            messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
+            others: Bucket::new(limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10)),
+            offences: 0,
+            limits,
+        }
+    }
+
+    /// Whose connection it is.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.user
+    }
+
+    /// What the user's status is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The engine has entered a room for it.
+    pub fn entered(&mut self, room: &RoomName) {
+        self.rooms.insert(room.clone());
+        self.current = Some(room.clone());
+    }
+
+    /// The engine has left a room for it, or the room is no more.
+    pub fn left(&mut self, room: &RoomName) {
+        self.rooms.remove(room);
+        if self.current.as_ref() == Some(room) {
+            self.current = None;
+        }
+    }
+
+    /// The join that a client asks for by its address.
+    pub fn begin(&mut self, room: RoomName, wish: JoinWish, acts: &mut Vec<Act>) {
+        self.join(room, wish, None, acts);
+    }
+
+    /// Takes a request; appends what follows from it to `acts`.
+    pub fn hear(&mut self, request: Request, now: Moment, acts: &mut Vec<Act>) {
+        let Request { id, command } = request;
+        if let Err(wait) = self.admit(&command, now) {
+            return self.offend(id, wait, acts);
+        }
+        if let Err(refusal) = self.obey(command, id.clone(), acts) {
+            acts.push(Act::Reply(id, Event::Refused(refusal)));
+        }
+    }
+
+    /// Takes what could not be understood; it costs as much as a command.
+    pub fn mishear(&mut self, id: Option<Id>, refusal: Refusal, now: Moment, acts: &mut Vec<Act>) {
+        match self.others.take(now.since_start) {
+            Ok(()) => acts.push(Act::Reply(id, Event::Refused(refusal))),
+            Err(wait) => self.offend(id, wait, acts),
+        }
+    }
+
+    fn offend(&mut self, id: Option<Id>, wait: Duration, acts: &mut Vec<Act>) {
+        self.offences += 1;
+        acts.push(Act::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
+        if self.offences >= self.limits.rate_offences_max {
+            acts.push(Act::End(End::TooFast));
+        }
+    }
+
+    fn obey(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        match command {
+            Command::Join { room, wish } => self.join(room, wish, id, acts),
+            Command::Leave { room } => acts.push(Act::Leave { room: self.its(room)?, id }),
+            Command::Message { room, body, mid } => {
+                self.fits(&body)?;
+                let room = self.its(room)?;
+                self.spoken = true;
+                let said = Said::Publish { body, mid, quiet: self.dialect == Dialect::Text };
+                acts.push(Act::Tell { room, said, id });
+            }
+            Command::Topic { room, body } => {
+                self.fits(&body)?;
+                if !self.rooms.contains(&room) {
+                    self.subscribe(&room, acts)?;
+                }
+                self.spoken = true;
+                acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
+            }
+            Command::Private { to, body, mid } => {
+                self.fits(&body)?;
+                if to == self.user {
+                    return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
+                }
+                self.spoken = true;
+                acts.push(Act::Private { to, body, mid, id });
+            }
+            Command::Typing { room, typing } => {
+                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
+            }
+            Command::Presence { status, note } => {
+                self.status = status;
+                let said = Said::Presence { status, note };
+                acts.extend(self.rooms.iter().map(|room| Act::Tell {
+                    room: room.clone(),
+                    said: said.clone(),
+                    id: None,
+                }));
+            }
+            Command::History { room, span, limit } => {
+                acts.push(Act::Tell { room: self.its(room)?, said: Said::History { span, limit }, id });
+            }
+            Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
+            Command::Rooms => acts.push(Act::Rooms { id }),
+            Command::Create { room } => acts.push(Act::Create { room, id }),
+            Command::Signal { kind, to, payload } => {
+                if payload.len() > self.limits.message_bytes {
+                    return Err(self.too_large());
+                }
+                acts.push(Act::Signal { kind, to, payload, id });
+            }
+            Command::Nick { name } => self.rename(name, acts)?,
+            Command::Ping => acts.push(Act::Reply(id, Event::Pong)),
+            Command::Help => acts.push(Act::Reply(id, Event::Help)),
+            Command::Quit => acts.push(Act::End(End::Left)),
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, room: RoomName, mut wish: JoinWish, id: Option<Id>, acts: &mut Vec<Act>) {
+        if self.rooms.contains(&room) {
+            let refusal = Refusal::new(Code::BadRequest, format!("Already in {room}"));
+            acts.push(Act::Reply(id, Event::Refused(refusal)));
+            return;
+        }
+        // A text client is in one room: it changes places.
+        let place = usize::from(self.dialect == Dialect::Text && self.current.is_some());
+        if let Err(refusal) = self.room_for_one_more(place) {
+            acts.push(Act::Reply(id, Event::Refused(refusal)));
+            return;
+        }
+        wish.history.get_or_insert(self.join_history);
+        let slow = wish.topic.then_some(Slow::Drop);
+        let old = self.current.clone().filter(|_| self.dialect == Dialect::Text);
+        acts.push(Act::Join(Join { room, wish, announced: true, slow, id }));
+        acts.extend(old.map(|room| Act::Leave { room, id: None }));
+    }
+
+    fn subscribe(&self, room: &RoomName, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        self.room_for_one_more(0)?;
+        let wish = JoinWish { history: Some(0), since: None, topic: true };
+        let join = Join { room: room.clone(), wish, announced: false, slow: Some(Slow::Drop), id: None };
+        acts.push(Act::Join(join));
+        Ok(())
+    }
+
+    fn rename(&mut self, name: UserName, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        if self.spoken {
+            return Err(Refusal::new(Code::Forbidden, "A name can be taken before the first message only"));
+        }
+        let current = self.current.clone();
+        acts.extend(current.iter().map(|room| Act::Leave { room: room.clone(), id: None }));
+        acts.push(Act::Rename { user: name.clone() });
+        acts.push(Act::Reply(None, Event::Named { user: name.clone() }));
+        acts.extend(current.map(|room| {
+            let wish = JoinWish { history: Some(0), since: None, topic: false };
+            Act::Join(Join { room, wish, announced: true, slow: None, id: None })
+        }));
+        self.user = name;
+        Ok(())
+    }
+
+    /// The room that is named, or the current one, if the session is in it.
+    fn its(&self, room: Option<RoomName>) -> Result<RoomName, Refusal> {
+        match room {
+            Some(room) if self.rooms.contains(&room) => Ok(room),
+            Some(room) => Err(Refusal::not_member(&room)),
+            None => self.current.clone().ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
+        }
+    }
+
+    fn room_for_one_more(&self, freed: usize) -> Result<(), Refusal> {
+        let max = self.limits.rooms_per_connection;
+        if self.rooms.len() - freed < max {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
+    }
+
+    fn fits(&self, body: &Body) -> Result<(), Refusal> {
+        if body.is_empty() {
+            return Err(Refusal::new(Code::BadRequest, "A message must say something"));
+        }
+        if body.len() > self.limits.message_bytes {
+            return Err(self.too_large());
+        }
+        Ok(())
+    }
+
+    fn too_large(&self) -> Refusal {
+        Refusal::new(Code::TooLarge, format!("A message may have {} bytes", self.limits.message_bytes))
+    }
+
+    /// Takes a token for the command, or says how long until there is one.
+    fn admit(&mut self, command: &Command, now: Moment) -> Result<(), Duration> {
+        let bucket = match command {
+            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } => &mut self.messages,
+            Command::Quit => return Ok(()),
+            _ => &mut self.others,
+        };
+        bucket.take(now.since_start)?;
+        if bucket.was_full() {
+            self.offences = 0;
+        }
+        Ok(())
+    }
+}

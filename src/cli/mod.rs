@@ -1,0 +1,274 @@
+//! The command line: what the arguments, the environment and a file ask `roomd` to do.
+//!
+//! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
+//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs` and
+//! `address.rs` read its values, `sources.rs` lays the four sources over each other, `file.rs`
+//! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
+//! environment; what is read from outside comes in through `Outside`, so tests supply it.
+
+mod address;
+pub mod config;
+mod file;
+pub mod serve;
+mod settings;
+mod sources;
+mod value;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Arg, ArgAction, Command};
+
+use crate::settings::Settings;
+
+/// What the user wants done.
+#[derive(Debug, PartialEq)]
+pub enum Invocation {
+    /// Run the server.
+    Serve(Settings),
+    /// Print the settings in force.
+    Config(Settings),
+}
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum CliError {
+    /// `--help` or `--version`: print it on standard output and exit with 0.
+    Shown(Box<clap::Error>),
+    /// A mistake, as a sentence: print it on standard error and exit with 2.
+    Mistake(String),
+}
+
+impl CliError {
+    /// Prints what there is to print, and says how to exit.
+    pub fn report(&self) -> ExitCode {
+        match self {
+            CliError::Shown(shown) => {
+                // A reader that went away, as `head` does, is no failure of ours.
+                _ = shown.print();
+                ExitCode::SUCCESS
+            }
+            CliError::Mistake(sentence) => {
+                eprintln!("roomd: {sentence}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// All that the command line reads from outside the program.
+struct Outside<'a> {
+    /// The arguments, with the program's name first.
+    arguments: Vec<OsString>,
+    /// The environment.
+    variables: Vec<(OsString, OsString)>,
+    /// Reads a file whole.
+    read: file::Read<'a>,
+}
+
+/// Reads the arguments, the environment and the file they name. Blocks on nothing but that file.
+///
+/// Beside the invocation come warnings, each a sentence for standard error.
+///
+/// # Errors
+///
+/// [`CliError`] says what to print and how to exit; see [`CliError::report`].
+pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
+    parse_from(Outside {
+        arguments: std::env::args_os().collect(),
+        variables: std::env::vars_os().collect(),
+        read: &file::read,
+    })
+}
+
+fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
+    let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
+    let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
+    let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
+    let invocation = match name {
+        "config" => Invocation::Config(settings),
+        _ => Invocation::Serve(settings),
+    };
+    Ok((invocation, warnings))
+}
+
+fn command() -> Command {
+    let root = Command::new("roomd")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A chat and publish/subscribe server. Without a command it serves: roomd is roomd serve.")
+        .after_help(SOURCES)
+        // `roomd --ping 1s serve` would have two places for one setting: it is refused.
+        .args_conflicts_with_subcommands(true)
+        .subcommand_help_heading("Commands");
+    let serve = Command::new("serve").about("Run the server (the default)").after_help(SOURCES);
+    let config =
+        Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
+    with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config))
+}
+
+const SOURCES: &str = "\
+A setting is a flag, a variable or a key of the TOML file: --rate-burst 20, ROOMD_RATE_BURST=20,
+rate_burst = 20. A flag goes before a variable, a variable before the file, the file before the
+default. Times are written 2ms, 54s or 1m30s; bytes 65536, 64KiB or 1MiB.";
+
+/// Adds `--config` and a flag for each row of the table.
+fn with_settings(command: Command) -> Command {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("PATH")
+        .value_parser(OsStringValueParser::new().map(PathBuf::from))
+        .help("A TOML file of settings\n[variable ROOMD_CONFIG]");
+    let mut command = command.next_line_help(true).arg(file);
+    for (heading, group) in settings::GROUPS {
+        command = command.next_help_heading(*heading);
+        command = command.args(group.iter().map(flag));
+    }
+    command
+}
+
+fn flag(setting: &'static settings::Setting) -> Arg {
+    let mut defaults = Settings::default();
+    let help = format!("{}\n[{}]", setting.help, setting.facts());
+    let arg = Arg::new(setting.name).long(setting.name).help(help);
+    match setting.slot(&mut defaults) {
+        // With a value only as `--echo-route=false`, which takes back what a file says.
+        value::Slot::Switch(_) => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .hide_possible_values(true)
+            .value_name("BOOL"),
+        value::Slot::Origins(_) => arg.action(ArgAction::Append).value_name("ORIGIN"),
+        slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),
+    }
+}
+
+/// Makes one sentence of what the parser of flags has to say.
+fn refuse(error: clap::Error) -> CliError {
+    if !error.use_stderr() {
+        return CliError::Shown(Box::new(error));
+    }
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let sentence = first.strip_prefix("error: ").unwrap_or(first);
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    CliError::Mistake(match tip {
+        Some(tip) => format!("{sentence} ({tip})"),
+        None => format!("{sentence} (roomd --help lists what there is)"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the command line with a file `roomd.toml` in an otherwise empty world.
+    pub fn ask(
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        file: &str,
+    ) -> Result<(Invocation, Vec<String>), CliError> {
+        let name = std::iter::once(&"roomd");
+        parse_from(Outside {
+            arguments: name.chain(arguments).map(OsString::from).collect(),
+            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            read: &|path| match path.to_str() {
+                Some("roomd.toml") => Ok(file.to_owned()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            },
+        })
+    }
+
+    /// The settings that `roomd serve` would run with.
+    pub fn served(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> Settings {
+        match ask(arguments, variables, file) {
+            Ok((Invocation::Serve(settings), _)) => settings,
+            other => panic!("{arguments:?} {variables:?} {file:?}: {other:?}"),
+        }
+    }
+
+    /// The sentence that refuses.
+    pub fn refused(arguments: &[&str], variables: &[(&str, &str)], file: &str) -> String {
+        match ask(arguments, variables, file) {
+            Err(CliError::Mistake(sentence)) => sentence,
+            other => panic!("{arguments:?} {variables:?} {file:?}: {other:?}"),
+        }
+    }
+
+    fn shown(arguments: &[&str]) -> String {
+        match ask(arguments, &[], "") {
+            Err(CliError::Shown(shown)) => shown.to_string(),
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_is_serve() {
+        assert_eq!(served(&[], &[], ""), Settings::default());
+        assert_eq!(served(&["serve"], &[], ""), Settings::default());
+        let flags = ["--listen", "[::1]:0", "--lines=off"];
+        let settings = served(&flags, &[], "");
+        assert_eq!(settings.listen, "[::1]:0");
+        assert_eq!(settings.lines, None);
+        assert_eq!(settings, served(&[&["serve"][..], &flags].concat(), &[], ""));
+        let config = ask(&[&["config"][..], &flags].concat(), &[], "").unwrap();
+        assert_eq!(config.0, Invocation::Config(settings));
+    }
+
+    #[test]
+    fn help_tells_each_setting_with_its_default() {
+        for arguments in [&["--help"][..], &["-h"], &["serve", "--help"], &["help", "config"]] {
+            let help = shown(arguments);
+            for setting in settings::settings() {
+                let mut defaults = Settings::default();
+                let mut default = setting.slot(&mut defaults).text();
+                if setting.name == "origin" {
+                    default = "none".to_owned();
+                }
+                let lines: Vec<_> = help.lines().map(str::trim).collect();
+                let flag = setting.flag();
+                let at = lines
+                    .iter()
+                    .position(|line| line.split([' ', '[']).next() == Some(&flag))
+                    .unwrap_or_else(|| panic!("{flag} is not in {arguments:?}"));
+                let facts = lines[at..].iter().find(|line| line.starts_with('['));
+                assert!(facts.unwrap().ends_with(&format!("; default {default}]")), "{flag}: {facts:?}");
+            }
+            assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+        }
+        assert!(shown(&["--help"]).contains("serve\n"));
+        assert_eq!(shown(&["--version"]), format!("roomd {}\n", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn a_mistake_in_the_flags_is_one_sentence() {
+        for (arguments, sentence) in [
+            (&["--pnig", "5s"][..], "unexpected argument '--pnig' found (a similar argument exists: '--ping')"),
+            (&["sevre"], "unrecognized subcommand 'sevre' (a similar subcommand exists: 'serve')"),
+            (
+                &["--ping"],
+                "a value is required for '--ping <TIME>' but none was supplied \
+                 (roomd --help lists what there is)",
+            ),
+            (
+                &["--ping", "1s", "serve"],
+                "the subcommand 'serve' cannot be used with '--ping <TIME>' \
+                 (roomd --help lists what there is)",
+            ),
+            (
+                &["serve", "--ping", "1s", "--ping", "2s"],
+                "the argument '--ping <TIME>' cannot be used multiple times \
+                 (roomd --help lists what there is)",
+            ),
+        ] {
+            assert_eq!(refused(arguments, &[], ""), sentence);
+        }
+    }
+}

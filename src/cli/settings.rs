@@ -1,0 +1,245 @@
+//! The one table of settings: name, unit, meaning and bounds of each.
+//!
+//! Flags, variables, keys of the file, the help and the output of `roomd config` are all made
+//! from it, on the main thread. Defaults do not stand here: they are read out of
+//! `Settings::default()`, so that no text can disagree with the code.
+
+use std::time::Duration;
+
+use crate::cli::value::{DAY, GIB, KIB, MIB, MILLISECOND, Slot};
+use crate::settings::Settings;
+
+/// One row: all that is known about a setting but its value.
+pub struct Setting {
+    /// The flag without its dashes; the key and the variable are made from it.
+    pub name: &'static str,
+    /// What the value counts.
+    unit: &'static str,
+    /// Whole sentences, the first of which says what the setting is for.
+    pub help: &'static str,
+    slot: fn(&mut Settings) -> Slot<'_>,
+}
+
+impl Setting {
+    /// `--rate-burst`
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name)
+    }
+
+    /// `ROOMD_RATE_BURST`
+    pub fn variable(&self) -> String {
+        format!("ROOMD_{}", self.key().to_ascii_uppercase())
+    }
+
+    /// `rate_burst`
+    pub fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// The setting's place in `settings`, to read or to write.
+    pub fn slot<'a>(&self, settings: &'a mut Settings) -> Slot<'a> {
+        (self.slot)(settings)
+    }
+
+    /// Unit, bounds and default, for people: `messages, 1 to 1000000; default 10`.
+    pub fn facts(&self) -> String {
+        let mut settings = Settings::default();
+        let slot = self.slot(&mut settings);
+        let bounds = slot.bounds().map(|bounds| format!(", {bounds}"));
+        let default = match slot.text() {
+            text if text.is_empty() => "none".to_owned(),
+            text => text,
+        };
+        let unit = self.unit;
+        format!("{unit}{}; default {default}", bounds.unwrap_or_default())
+    }
+}
+
+/// All settings in the order of the help, under the headings of the help.
+pub static GROUPS: &[(&str, &[Setting])] = &[
+    ("Doors", DOORS),
+    ("Admission", ADMISSION),
+    ("Rooms", ROOMS),
+    ("Rates and sizes", RATES),
+    ("Slow clients", SLOW),
+    ("Times", TIMES),
+];
+
+/// All settings in the order of the help.
+pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    GROUPS.iter().flat_map(|(_, group)| group.iter())
+}
+
+const MANY: u32 = 1_000_000;
+
+const DOORS: &[Setting] = &[
+    Setting {
+        name: "listen",
+        unit: "HOST:PORT",
+        help: "Where HTTP and WebSocket are served. Port 0 takes a free one.",
+        slot: |s| Slot::Address(&mut s.listen),
+    },
+    Setting {
+        name: "lines",
+        unit: "HOST:PORT or off",
+        help: "Where plain lines are served. Port 0 takes a free one.",
+        slot: |s| Slot::Lines(&mut s.lines),
+    },
+    Setting {
+        name: "origin",
+        unit: "scheme://host[:port] each",
+        help: "Web origins that may connect besides the server's own: repeat the flag, put commas\n\
+               into the variable, write an array into the file.",
+        slot: |s| Slot::Origins(&mut s.origins),
+    },
+    Setting {
+        name: "echo-route",
+        unit: "true or false",
+        help: "Serve /echo, which returns each WebSocket message: for conformance suites.",
+        slot: |s| Slot::Switch(&mut s.echo_route),
+    },
+];
+
+const ADMISSION: &[Setting] = &[
+    Setting {
+        name: "connections-max",
+        unit: "connections",
+        help: "Connections served at once; further ones wait. The machine may allow fewer.",
+        slot: |s| Slot::Count(&mut s.limits.connections_max, 1..=MANY),
+    },
+    Setting {
+        name: "waiting-max",
+        unit: "connections",
+        help: "Connections that may wait for a place. Beyond it: 503, or an error line.",
+        slot: |s| Slot::Count(&mut s.limits.waiting_max, 0..=100_000),
+    },
+    Setting {
+        name: "waiting-timeout",
+        unit: "time",
+        help: "How long one may wait for a place. Then 503, or an error line.",
+        slot: |s| Slot::Time(&mut s.limits.waiting_timeout, MILLISECOND..=DAY),
+    },
+];
+
+const ROOMS: &[Setting] = &[
+    Setting {
+        name: "rooms-max",
+        unit: "rooms",
+        help: "Rooms that live at once. Beyond it a join is refused with too_many_rooms.",
+        slot: |s| Slot::Count(&mut s.limits.rooms_max, 1..=MANY),
+    },
+    Setting {
+        name: "room-members-max",
+        unit: "members",
+        help: "Members of one room. Beyond it a join is refused with room_full.",
+        slot: |s| Slot::Count(&mut s.limits.room_members_max, 1..=MANY),
+    },
+    Setting {
+        name: "rooms-per-connection",
+        unit: "rooms",
+        help: "Rooms one connection may be in. Beyond it a join is refused with too_many_rooms.",
+        slot: |s| Slot::Count(&mut s.limits.rooms_per_connection, 1..=10_000),
+    },
+    Setting {
+        name: "history",
+        unit: "messages",
+        help: "Messages that a room keeps in memory for joins and for history.",
+        slot: |s| Slot::Count(&mut s.limits.history, 0..=10_000),
+    },
+    Setting {
+        name: "linger",
+        unit: "time",
+        help: "The longest wait of a busy room for more messages to send at once. 0 is none.",
+        slot: |s| Slot::Time(&mut s.limits.linger, Duration::ZERO..=100 * MILLISECOND),
+    },
+];
+
+const RATES: &[Setting] = &[
+    Setting {
+        name: "rate-burst",
+        unit: "messages",
+        help: "Messages that a connection may send at once after a pause.",
+        slot: |s| Slot::Count32(&mut s.limits.rate_burst, 1..=MANY),
+    },
+    Setting {
+        name: "rate-per-s",
+        unit: "messages a second",
+        help: "Messages a second that a connection may send in the long run. 0 is no limit.\n\
+               Beyond it a message is refused with rate_limited.",
+        slot: |s| Slot::Count32(&mut s.limits.rate_per_s, 0..=MANY),
+    },
+    Setting {
+        name: "rate-offences-max",
+        unit: "refusals",
+        help: "Refusals for rate that close a connection with 4429, unless there is a pause\n\
+               between them in which the whole burst is earned again.",
+        slot: |s| Slot::Count32(&mut s.limits.rate_offences_max, 1..=MANY),
+    },
+    Setting {
+        name: "message-bytes",
+        unit: "bytes",
+        help: "The longest WebSocket message or HTTP body. Beyond it: close 1009, or 413.",
+        slot: |s| Slot::Bytes(&mut s.limits.message_bytes, 1..=16 * MIB),
+    },
+    Setting {
+        name: "line-bytes",
+        unit: "bytes",
+        help: "The longest line on the line port, without its end. Beyond it: an error line.",
+        slot: |s| Slot::Bytes(&mut s.limits.line_bytes, 16..=64 * KIB),
+    },
+];
+
+const SLOW: &[Setting] = &[
+    Setting {
+        name: "outbox-messages",
+        unit: "messages",
+        help: "Messages that may wait for a client whose socket is full. Beyond it: --slow.",
+        slot: |s| Slot::Count(&mut s.limits.outbox_messages, 1..=MANY),
+    },
+    Setting {
+        name: "outbox-bytes",
+        unit: "bytes",
+        help: "Bytes that may wait for a client whose socket is full. Beyond it: --slow.",
+        slot: |s| Slot::Bytes(&mut s.limits.outbox_bytes, 2 * KIB..=GIB),
+    },
+    Setting {
+        name: "slow",
+        unit: "disconnect or drop",
+        help: "What a room does with a client whose outbox is full: close it with 4450, or\n\
+               drop the newest messages for it and tell it how many.",
+        slot: |s| Slot::Slow(&mut s.limits.slow),
+    },
+    Setting {
+        name: "write-timeout",
+        unit: "time",
+        help: "How long a write to a client may make no progress. Then it is cut off.",
+        slot: |s| Slot::Time(&mut s.limits.write_timeout, MILLISECOND..=DAY),
+    },
+];
+
+const TIMES: &[Setting] = &[
+    Setting {
+        name: "head-timeout",
+        unit: "time",
+        help: "How long a client has to send a request head whole. Then 408.",
+        slot: |s| Slot::Time(&mut s.limits.head_timeout, MILLISECOND..=DAY),
+    },
+    Setting {
+        name: "ping",
+        unit: "time",
+        help: "How often an idle WebSocket client is pinged. Less than --pong-timeout.",
+        slot: |s| Slot::Time(&mut s.limits.ping, MILLISECOND..=DAY),
+    },
+    Setting {
+        name: "pong-timeout",
+        unit: "time",
+        help: "How long a WebSocket client may be silent, without even a pong. Then 4408.",
+        slot: |s| Slot::Time(&mut s.limits.pong_timeout, MILLISECOND..=DAY),
+    },
+    Setting {
+        name: "drain",
+        unit: "time",
+        help: "How long a stop may take before the connections that still live are cut.",
+        slot: |s| Slot::Time(&mut s.limits.drain, Duration::ZERO..=DAY),
+    },
+];

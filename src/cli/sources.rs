@@ -1,0 +1,327 @@
+//! The four sources of a setting, laid over each other: default, file, variable, flag.
+//!
+//! Called once, on the main thread, by `parse`. Every source is checked whole, also where a later
+//! one covers it, so a mistake in a file does not wait for the day its flag is taken away.
+//! What comes out keeps every rule of the table and every rule between two settings.
+//!
+//! The parser of flags could do this by itself (the file's values as its defaults, and its own
+//! reading of the environment), but then a sentence could not name the key or the variable that
+//! the user wrote, and tests would have to change the environment of the process.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+
+use crate::cli::file::{self, Read};
+use crate::cli::settings::{self, Setting};
+use crate::cli::value;
+use crate::settings::Settings;
+
+const PREFIX: &str = "ROOMD_";
+const CONFIG: &str = "ROOMD_CONFIG";
+
+/// Bytes that an event has beside its text: names, numbers, time, punctuation.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// The settings in force, and warnings. An error is a sentence.
+pub fn gather(
+    flags: &ArgMatches,
+    variables: &[(OsString, OsString)],
+    read: Read,
+) -> Result<(Settings, Vec<String>), String> {
+    let (variables, warnings) = ours(variables)?;
+    let mut draft = Draft::default();
+    let path = match (flags.get_one::<PathBuf>("config"), variables.get(CONFIG)) {
+        (Some(path), _) => Some(("--config", path.clone())),
+        (None, Some(path)) => Some((CONFIG, PathBuf::from(path))),
+        (None, None) => None,
+    };
+    if let Some((source, path)) = path {
+        if path.as_os_str().is_empty() {
+            return Err(format!("{source} must be the path of a file, not \"\""));
+        }
+        for (setting, text) in file::load(&path, read)? {
+            let label = format!("{} in {}", setting.key(), path.display());
+            draft.put(setting, &text, label)?;
+        }
+    }
+    for setting in settings::settings() {
+        if let Some(text) = variables.get(&setting.variable()) {
+            draft.put(setting, text, setting.variable())?;
+        }
+    }
+    for setting in settings::settings() {
+        if let Some(text) = given(flags, setting.name) {
+            draft.put(setting, &text, setting.flag())?;
+        }
+    }
+    draft.check()?;
+    Ok((draft.settings, warnings))
+}
+
+/// The value of a flag, if it was given; several are put together with commas.
+fn given(flags: &ArgMatches, name: &str) -> Option<String> {
+    let values: Vec<_> = flags.get_many::<String>(name)?.map(String::as_str).collect();
+    Some(values.join(","))
+}
+
+/// The variables that are meant for us, and a warning for each that nothing reads. No error: an
+/// environment is shared, and a container runtime may well put a `ROOMD_PORT` there by itself.
+fn ours(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<String>), String> {
+    let mut found = HashMap::new();
+    let mut warnings = Vec::new();
+    for (name, value) in all {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
+        if name != CONFIG && !settings::settings().any(|setting| setting.variable() == name) {
+            warnings.push(format!("{name} is not a setting, and is ignored"));
+            continue;
+        }
+        let value = value.to_str().ok_or(format!("{name} must be UTF-8"))?;
+        found.insert(name.to_owned(), value.to_owned());
+    }
+    warnings.sort();
+    Ok((found, warnings))
+}
+
+/// Settings on their way, and who said each that is not the default.
+#[derive(Default)]
+struct Draft {
+    settings: Settings,
+    /// By name of the setting: the flag, variable or key of the file, as the user wrote it.
+    labels: HashMap<&'static str, String>,
+}
+
+impl Draft {
+    fn put(&mut self, setting: &'static Setting, text: &str, label: String) -> Result<(), String> {
+        setting.slot(&mut self.settings).set(text).map_err(|problem| format!("{label} {problem}"))?;
+        self.labels.insert(setting.name, label);
+        Ok(())
+    }
+
+    fn label(&self, name: &str) -> String {
+        let label = self.labels.get(name).cloned();
+        label.unwrap_or_else(|| format!("--{name}"))
+    }
+
+    /// The rules between two settings.
+    fn check(&self) -> Result<(), String> {
+        let limits = &self.settings.limits;
+        if limits.ping >= limits.pong_timeout {
+            return Err(format!(
+                "{} must be less than {} ({} is not less than {})",
+                self.label("ping"),
+                self.label("pong-timeout"),
+                value::time_text(limits.ping),
+                value::time_text(limits.pong_timeout),
+            ));
+        }
+        self.fits("message-bytes", limits.message_bytes)?;
+        self.fits("line-bytes", limits.line_bytes)?;
+        let (listen, lines) = (&self.settings.listen, &self.settings.lines);
+        if lines.as_ref() == Some(listen) && !listen.ends_with(":0") {
+            return Err(format!(
+                "{} and {} must differ (both are {listen})",
+                self.label("listen"),
+                self.label("lines"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// An outbox that cannot hold one message would end every client at its first.
+    fn fits(&self, name: &str, size: usize) -> Result<(), String> {
+        let outbox = self.settings.limits.outbox_bytes;
+        if outbox >= size + ENVELOPE_BYTES {
+            return Ok(());
+        }
+        Err(format!(
+            "{} must be at least {} and {ENVELOPE_BYTES} bytes more ({} is less than {})",
+            self.label("outbox-bytes"),
+            self.label(name),
+            value::bytes_text(outbox),
+            value::bytes_text(size + ENVELOPE_BYTES),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::tests::{ask, refused, served};
+
+    const FILE: &[&str] = &["--config", "roomd.toml"];
+
+    #[test]
+    fn a_flag_covers_a_variable_covers_the_file_covers_the_default() {
+        let (flag, variable, file) = (
+            ["--config", "roomd.toml", "--rate-burst", "4"],
+            [("ROOMD_RATE_BURST", "3")],
+            "rate_burst = 2\nrooms_max = 7",
+        );
+        let burst =
+            |arguments: &[&str], variables: &[(&str, &str)]| served(arguments, variables, file).limits.rate_burst;
+        assert_eq!(burst(&[], &[]), Settings::default().limits.rate_burst);
+        assert_eq!(burst(FILE, &[]), 2);
+        assert_eq!(burst(FILE, &variable), 3);
+        assert_eq!(burst(&flag, &variable), 4);
+        assert_eq!(burst(&flag, &[]), 4);
+        assert_eq!(burst(&flag[2..], &variable), 4);
+        // What only the file says stays.
+        assert_eq!(served(&flag, &variable, file).limits.rooms_max, 7);
+    }
+
+    #[test]
+    fn the_file_is_named_by_a_flag_or_a_variable() {
+        let file = "history = 3";
+        let variable = [("ROOMD_CONFIG", "roomd.toml")];
+        assert_eq!(served(&[], &variable, file).limits.history, 3);
+        let wrong = [("ROOMD_CONFIG", "other.toml")];
+        assert_eq!(served(FILE, &wrong, file).limits.history, 3);
+        assert_eq!(refused(&[], &wrong, file), "cannot read other.toml: entity not found");
+        assert_eq!(refused(&[], &[("ROOMD_CONFIG", "")], file), "ROOMD_CONFIG must be the path of a file, not \"\"");
+        assert_eq!(refused(&["--config="], &variable, file), "--config must be the path of a file, not \"\"");
+    }
+
+    #[test]
+    fn several_origins_come_from_each_source() {
+        let flags = ["--origin", "https://A", "--origin", "http://b:80,http://c:1"];
+        let variable = [("ROOMD_ORIGIN", "https://a,http://b, http://c:1")];
+        let file = "origin = [\"https://a\", \"http://b\", \"http://c:1\"]";
+        let origins = ["https://a", "http://b", "http://c:1"];
+        assert_eq!(served(&flags, &[], "").origins, origins);
+        assert_eq!(served(&[], &variable, "").origins, origins);
+        assert_eq!(served(FILE, &[], file).origins, origins);
+        let none = ["--config", "roomd.toml", "--origin="];
+        assert_eq!(served(&none, &variable, file).origins, [""; 0]);
+    }
+
+    #[test]
+    fn a_switch_can_be_taken_back() {
+        let file = "echo_route = true";
+        assert!(served(&["--echo-route"], &[], "").echo_route);
+        assert!(served(FILE, &[], file).echo_route);
+        let off = [("ROOMD_ECHO_ROUTE", "false")];
+        assert!(!served(FILE, &off, file).echo_route);
+        assert!(!served(&["--config=roomd.toml", "--echo-route=false"], &[], file).echo_route);
+    }
+
+    #[test]
+    fn a_variable_that_nothing_reads_is_told_and_ignored() {
+        let variables =
+            [("ROOMD_RATE_BRUST", "5"), ("ROOMD_", ""), ("roomd_ping", "x"), ("PATH", "/bin"), ("ROOMD_PING", "5s")];
+        let (_, warnings) = ask(&[], &variables, "").unwrap();
+        assert_eq!(
+            warnings,
+            ["ROOMD_ is not a setting, and is ignored", "ROOMD_RATE_BRUST is not a setting, and is ignored",]
+        );
+        let ping = served(&[], &variables, "").limits.ping;
+        assert_eq!(ping, Duration::from_secs(5));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_refused_by_name() {
+        use std::os::unix::ffi::OsStringExt;
+        let latin = OsString::from_vec(vec![0xe9]);
+        let ping = ours(&[("ROOMD_PING".into(), latin.clone())]);
+        assert_eq!(ping.unwrap_err(), "ROOMD_PING must be UTF-8");
+        assert!(ours(&[(latin.clone(), latin)]).is_ok());
+    }
+
+    #[test]
+    fn each_bad_value_is_one_sentence_that_names_its_source() {
+        for (flag, sentence) in [
+            ("--rate-burst=0", "--rate-burst must be a whole number from 1 to 1000000, not \"0\""),
+            ("--rate-per-s=ten", "--rate-per-s must be a whole number from 0 to 1000000, not \"ten\""),
+            ("--connections-max=0", "--connections-max must be a whole number from 1 to 1000000, not \"0\""),
+            ("--rooms-max=-1", "--rooms-max must be a whole number from 1 to 1000000, not \"-1\""),
+            ("--history=10001", "--history must be a whole number from 0 to 10000, not \"10001\""),
+            (
+                "--message-bytes=17MiB",
+                "--message-bytes must be bytes from 1 to 16MiB, such as 65536, 64KiB or 1MiB, \
+                 not \"17MiB\"",
+            ),
+            (
+                "--line-bytes=15",
+                "--line-bytes must be bytes from 16 to 64KiB, such as 65536, 64KiB or 1MiB, \
+                 not \"15\"",
+            ),
+            ("--outbox-bytes=1MB", "--outbox-bytes must be bytes such as 65536, 64KiB or 1MiB, not \"1MB\""),
+            ("--ping=54", "--ping must be a time with its unit, such as 54s, 2ms or 1m, not \"54\""),
+            ("--write-timeout=0", "--write-timeout must be a time from 1ms to 1day, not \"0\""),
+            ("--drain=25h", "--drain must be a time from 0 to 1day, not \"25h\""),
+            ("--linger=101ms", "--linger must be a time from 0 to 100ms, not \"101ms\""),
+            ("--slow=maybe", "--slow must be disconnect or drop, not \"maybe\""),
+            ("--echo-route=1", "--echo-route must be true or false, not \"1\""),
+            ("--listen=8000", "--listen must be HOST:PORT, not \"8000\""),
+            ("--lines=no", "--lines must be HOST:PORT or off, not \"no\""),
+            ("--origin=a.org", "--origin must be scheme://host[:port], not \"a.org\""),
+        ] {
+            assert_eq!(refused(&[flag], &[], ""), sentence);
+            // The same through a variable and through the file, under the name it has there.
+            let (name, value) = flag.trim_start_matches('-').split_once('=').unwrap();
+            let setting = settings::settings().find(|s| s.name == name).unwrap();
+            let variable = setting.variable();
+            assert_eq!(refused(&[], &[(&variable, value)], ""), sentence.replacen(&setting.flag(), &variable, 1));
+            let toml = match name {
+                "origin" => format!("origin = [{value:?}]"),
+                _ => format!("{} = {value:?}", setting.key()),
+            };
+            let refusal = refused(FILE, &[], &toml);
+            let label = format!("{} in roomd.toml must be ", setting.key());
+            assert!(refusal.starts_with(&label), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_found_although_a_flag_covers_it() {
+        assert_eq!(
+            refused(&["--config=roomd.toml", "--history=1"], &[], "history = -1"),
+            "history in roomd.toml must be a whole number from 0 to 10000, not \"-1\""
+        );
+    }
+
+    #[test]
+    fn two_settings_that_do_not_fit_are_both_named() {
+        for (arguments, variables, file, sentence) in [
+            (
+                &["--pong-timeout=50s"][..],
+                &[][..],
+                "",
+                "--ping must be less than --pong-timeout (54s is not less than 50s)",
+            ),
+            (
+                FILE,
+                &[("ROOMD_PONG_TIMEOUT", "5m")],
+                "ping = \"5m\"",
+                "ping in roomd.toml must be less than ROOMD_PONG_TIMEOUT (5m is not less than 5m)",
+            ),
+            (
+                &["--message-bytes=1MiB"],
+                &[],
+                "",
+                "--outbox-bytes must be at least --message-bytes and 1024 bytes more \
+                 (1MiB is less than 1025KiB)",
+            ),
+            (
+                &["--message-bytes=1"],
+                &[("ROOMD_OUTBOX_BYTES", "4096")],
+                "",
+                "ROOMD_OUTBOX_BYTES must be at least --line-bytes and 1024 bytes more \
+                 (4KiB is less than 5KiB)",
+            ),
+            (&["--listen=a:1", "--lines=a:1"], &[], "", "--listen and --lines must differ (both are a:1)"),
+        ] {
+            assert_eq!(refused(arguments, variables, file), sentence);
+        }
+        let fit = ["--message-bytes=1MiB", "--outbox-bytes=1025KiB"];
+        assert_eq!(served(&fit, &[], "").limits.outbox_bytes, 1025 * 1024);
+        served(&["--listen=localhost:0", "--lines=localhost:0"], &[], "");
+    }
+}

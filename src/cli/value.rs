@@ -1,0 +1,335 @@
+//! The kinds of value a setting can have: how each is written, read, bounded and put into TOML.
+//!
+//! A [`Slot`] is a borrow of one field of the settings together with its kind and bounds; the
+//! table in `cli/settings.rs` makes one when a value is read or written. Called on the main thread
+//! while the settings are read. What `text` writes, `set` reads back to the same value.
+//! Problems are the second half of a sentence whose first half names the setting.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Value;
+
+use crate::chat::limits::Slow;
+use crate::cli::address;
+
+pub const KIB: usize = 1024;
+pub const MIB: usize = 1024 * KIB;
+pub const GIB: usize = 1024 * MIB;
+pub const MILLISECOND: Duration = Duration::from_millis(1);
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One field of the settings, with what it may hold.
+pub enum Slot<'a> {
+    /// A whole number.
+    Count(&'a mut usize, RangeInclusive<u32>),
+    /// A whole number in a narrower field.
+    Count32(&'a mut u32, RangeInclusive<u32>),
+    /// A size: plain bytes, or with `KiB`, `MiB` or `GiB`.
+    Bytes(&'a mut usize, RangeInclusive<usize>),
+    /// A time with its unit; `0` needs none.
+    Time(&'a mut Duration, RangeInclusive<Duration>),
+    /// `disconnect` or `drop`.
+    Slow(&'a mut Slow),
+    /// `true` or `false`; a flag without a value is `true`.
+    Switch(&'a mut bool),
+    /// `HOST:PORT`.
+    Address(&'a mut String),
+    /// `HOST:PORT` or `off`.
+    Lines(&'a mut Option<String>),
+    /// Origins with commas between them.
+    Origins(&'a mut Vec<String>),
+}
+
+impl Slot<'_> {
+    /// Reads `text` into the field, or leaves the field as it was and says what is wrong.
+    pub fn set(self, text: &str) -> Result<(), String> {
+        match self {
+            Slot::Count(field, range) => *field = count(text, &range)? as usize,
+            Slot::Count32(field, range) => *field = count(text, &range)?,
+            Slot::Bytes(field, range) => *field = bytes(text, &range)?,
+            Slot::Time(field, range) => *field = time(text, &range)?,
+            Slot::Slow(field) => *field = slow(text)?,
+            Slot::Switch(field) => *field = switch(text)?,
+            Slot::Address(field) => *field = address::listening(text)?,
+            Slot::Lines(field) => *field = lines(text)?,
+            Slot::Origins(field) => *field = origins(text)?,
+        }
+        Ok(())
+    }
+
+    /// The field's value as `set` reads it.
+    pub fn text(&self) -> String {
+        match self {
+            Slot::Count(field, _) => field.to_string(),
+            Slot::Count32(field, _) => field.to_string(),
+            Slot::Bytes(field, _) => bytes_text(**field),
+            Slot::Time(field, _) => time_text(**field),
+            Slot::Slow(Slow::Disconnect) => "disconnect".to_owned(),
+            Slot::Slow(Slow::Drop) => "drop".to_owned(),
+            Slot::Switch(field) => field.to_string(),
+            Slot::Address(field) => field.to_string(),
+            Slot::Lines(field) => field.as_deref().unwrap_or("off").to_owned(),
+            Slot::Origins(field) => field.join(","),
+        }
+    }
+
+    /// What may stand for the value in help; a switch has nothing.
+    pub fn placeholder(&self) -> Option<&'static str> {
+        match self {
+            Slot::Count(..) | Slot::Count32(..) => Some("N"),
+            Slot::Bytes(..) => Some("BYTES"),
+            Slot::Time(..) => Some("TIME"),
+            Slot::Slow(_) => Some("disconnect|drop"),
+            Slot::Switch(_) => None,
+            Slot::Address(_) => Some("ADDR"),
+            Slot::Lines(_) => Some("ADDR|off"),
+            Slot::Origins(_) => Some("ORIGIN"),
+        }
+    }
+
+    /// The least and the greatest value, where the kind has them.
+    pub fn bounds(&self) -> Option<String> {
+        match self {
+            Slot::Count(_, range) | Slot::Count32(_, range) => Some(format!("{} to {}", range.start(), range.end())),
+            Slot::Bytes(_, range) => Some(bytes_bounds(range)),
+            Slot::Time(_, range) => Some(time_bounds(range)),
+            _ => None,
+        }
+    }
+
+    /// The field's value as it stands in a file.
+    pub fn to_toml(&self) -> Value {
+        match self {
+            Slot::Count(field, _) => Value::Integer(**field as i64),
+            Slot::Count32(field, _) => Value::Integer((**field).into()),
+            Slot::Switch(field) => Value::Boolean(**field),
+            Slot::Origins(field) => Value::Array(field.iter().cloned().map(Value::String).collect()),
+            _ => Value::String(self.text()),
+        }
+    }
+
+    /// The text of a value that stands in a file, if it is of a type that this field takes.
+    pub fn text_of(&self, value: &Value) -> Result<String, String> {
+        match (self, value) {
+            (Slot::Count(..) | Slot::Count32(..) | Slot::Bytes(..), Value::Integer(number)) => Ok(number.to_string()),
+            // Goes on as text for the sentence about the missing unit; 0 needs none.
+            (Slot::Time(..), Value::Integer(number)) => Ok(number.to_string()),
+            (Slot::Switch(_), Value::Boolean(on)) => Ok(on.to_string()),
+            (Slot::Origins(_), Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().ok_or_else(|| self.wants("one with ", item)))
+                .collect::<Result<Vec<_>, _>>()
+                .map(|items| items.join(",")),
+            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_), other) => {
+                Err(self.wants("", other))
+            }
+            (_, Value::String(text)) => Ok(text.clone()),
+            (_, other) => Err(self.wants("", other)),
+        }
+    }
+
+    fn wants(&self, holder: &str, value: &Value) -> String {
+        let wanted = match self {
+            Slot::Count(..) | Slot::Count32(..) => "a whole number",
+            Slot::Bytes(..) => "a whole number or a string such as \"64KiB\"",
+            Slot::Time(..) => "a string such as \"54s\"",
+            Slot::Slow(_) => "\"disconnect\" or \"drop\"",
+            Slot::Switch(_) => "true or false",
+            Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
+            Slot::Origins(_) => "an array of strings",
+        };
+        let found = match value {
+            Value::String(_) => "a string",
+            Value::Integer(_) => "a whole number",
+            Value::Float(_) => "a number with a fraction",
+            Value::Boolean(_) => "true or false",
+            Value::Datetime(_) => "a date",
+            Value::Array(_) => "an array",
+            Value::Table(_) => "a table",
+        };
+        format!("must be {wanted}, not {holder}{found}")
+    }
+}
+
+fn count(text: &str, range: &RangeInclusive<u32>) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        format!("must be a whole number from {least} to {most}, not {text:?}")
+    })
+}
+
+fn bytes(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[number.len()..].trim_start() {
+        "" | "B" => 1,
+        "KiB" => KIB,
+        "MiB" => MIB,
+        "GiB" => GIB,
+        _ => {
+            return Err(format!("must be bytes such as 65536, 64KiB or 1MiB, not {text:?}"));
+        }
+    };
+    // Too big for a number is out of range like any other; what is no number gets the same sentence.
+    let size = number.parse::<usize>().ok().and_then(|n| n.checked_mul(unit));
+    size.filter(|size| range.contains(size)).ok_or_else(|| {
+        let bounds = bytes_bounds(range);
+        format!("must be bytes from {bounds}, such as 65536, 64KiB or 1MiB, not {text:?}")
+    })
+}
+
+fn time(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let time = if text == "0" {
+        Duration::ZERO
+    } else {
+        humantime::parse_duration(text)
+            .map_err(|_| format!("must be a time with its unit, such as 54s, 2ms or 1m, not {text:?}"))?
+    };
+    if range.contains(&time) {
+        return Ok(time);
+    }
+    let bounds = time_bounds(range);
+    Err(format!("must be a time from {bounds}, not {text:?}"))
+}
+
+fn slow(text: &str) -> Result<Slow, String> {
+    match text {
+        "disconnect" => Ok(Slow::Disconnect),
+        "drop" => Ok(Slow::Drop),
+        _ => Err(format!("must be disconnect or drop, not {text:?}")),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("must be true or false, not {text:?}"))
+}
+
+fn lines(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => address::listening(text).map(Some).map_err(|problem| problem.replacen("HOST:PORT", "HOST:PORT or off", 1)),
+    }
+}
+
+/// An empty text is an empty list, so that a flag can take back what a file allows.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let mut origins = Vec::new();
+    for part in text.split(',').filter(|_| !text.is_empty()) {
+        let origin = address::origin(part.trim())?;
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    Ok(origins)
+}
+
+/// A size in the greatest unit that divides it.
+pub fn bytes_text(size: usize) -> String {
+    let units = [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
+    let unit = units.iter().find(|(unit, _)| size > 0 && size.is_multiple_of(*unit));
+    match unit {
+        Some((unit, name)) => format!("{}{name}", size / unit),
+        None => size.to_string(),
+    }
+}
+
+/// A time as `time` reads it, without blanks; up to two minutes in seconds, as people say it.
+pub fn time_text(time: Duration) -> String {
+    match (time.as_secs(), time.subsec_nanos()) {
+        (0, 0) => "0".to_owned(),
+        (seconds @ 1..=120, 0) => format!("{seconds}s"),
+        _ => humantime::format_duration(time).to_string().replace(' ', ""),
+    }
+}
+
+fn bytes_bounds(range: &RangeInclusive<usize>) -> String {
+    format!("{} to {}", bytes_text(*range.start()), bytes_text(*range.end()))
+}
+
+fn time_bounds(range: &RangeInclusive<Duration>) -> String {
+    let (least, most) = (time_text(*range.start()), time_text(*range.end()));
+    format!("{least} to {most}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_bytes_or_binary_multiples() {
+        let range = 1..=16 * MIB;
+        for (text, size) in
+            [("1", 1), ("65536", 64 * KIB), ("64KiB", 64 * KIB), ("64 KiB", 64 * KIB), ("12B", 12), ("16MiB", 16 * MIB)]
+        {
+            assert_eq!(bytes(text, &range), Ok(size), "{text}");
+        }
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "1.5MiB",
+            "64kb",
+            "64KB",
+            "MiB",
+            "17MiB",
+            "1GiB",
+            "1e3",
+            "KiB64",
+            "99999999999999999999",
+            "18446744073709551615GiB",
+            "６４",
+            "64µ",
+        ] {
+            assert!(bytes(bad, &range).is_err(), "{bad}");
+        }
+        for size in [0, 1, 1023, KIB, KIB + 1, 1536 * KIB, GIB] {
+            assert_eq!(bytes(&bytes_text(size), &(0..=GIB)), Ok(size));
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit_and_an_end() {
+        let range = Duration::ZERO..=DAY;
+        for (text, ms) in [
+            ("0", 0),
+            ("0s", 0),
+            ("2ms", 2),
+            ("1.5s", 1_500),
+            ("1m 30s", 90_000),
+            ("1m30s", 90_000),
+            ("24h", 86_400_000),
+        ] {
+            assert_eq!(time(text, &range), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for bad in [
+            "",
+            " ",
+            "54",
+            "-1s",
+            "s",
+            "1x",
+            "25h",
+            "1month",
+            "99999999999999999999s",
+            "18446744073709551615s",
+            "18446744073709551615ns18446744073709551615ns",
+            "18446744073709551615s999999999999ms",
+            "1.99999999999999999999y",
+        ] {
+            assert!(time(bad, &range).is_err(), "{bad}");
+        }
+        for ns in [0, 1, 1_000_000, 1_500_000_000, 90_000_000_000, 86_400_000_000_000] {
+            let whole = Duration::from_nanos(ns);
+            assert_eq!(time(&time_text(whole), &range), Ok(whole));
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_origins_is_none_at_all() {
+        assert_eq!(origins(""), Ok(vec![]));
+        let two = vec!["https://a".to_owned(), "https://b:1".to_owned()];
+        assert_eq!(origins("https://A, https://b:1,https://a:443"), Ok(two));
+        assert!(origins("https://a,").is_err());
+    }
+}

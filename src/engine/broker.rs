@@ -1,0 +1,393 @@
+//! The thread of a room: takes commands from its inbox, steps the room, writes to its members.
+//!
+//! It receives one command, drains what else is there, applies it all, has the store number what
+//! was published in **one** call, and then gives each member what is new for it in **one** write.
+//! It waits for its inbox and for the store, and for nothing else: never for a client.
+//! It ends when nobody holds a sender to its inbox.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::batch::Batch;
+use super::clock::Clock;
+use super::inbox::{Command, Entry, Question};
+use super::recipient::{Care, Form, Parcel, Undelivered};
+use super::sync::channel::{Receiver, RecvTimeoutError, Sender};
+use super::sync::thread;
+use super::table::{Member, Table};
+use crate::chat::room::{Effect, Input, Room};
+use crate::chat::roster::MemberId;
+use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
+use crate::store::Ledger;
+
+/// Commands of one round, at most.
+const ROUND_COMMANDS_MAX: usize = 256;
+/// Bytes of one round after which no further command is taken into it.
+const ROUND_BYTES_MAX: usize = 128 * 1024;
+/// How often a member that lagged is tried again when the room is quiet.
+const LAGGED_RETRY: Duration = Duration::from_secs(1);
+
+/// A room with its members.
+pub struct Broker {
+    room: Room,
+    ledger: Box<dyn Ledger>,
+    clock: Clock,
+    slow: Slow,
+    linger_max: Duration,
+    population: Arc<AtomicUsize>,
+    table: Table,
+    batch: Batch,
+    /// Typing notices of this round, with the user that is not told.
+    fleeting: Vec<(UserName, Event)>,
+    /// The one who is being let in, between its command and the room's word on it.
+    entering: Option<Entry>,
+    /// Who asked without being a member, until the answer.
+    visitors: HashMap<MemberId, Sender<Event>>,
+    /// Bytes of this round's messages that are not stored yet.
+    draft_bytes: usize,
+    effects: Vec<Effect>,
+    /// Whether a member has missed something that it was not told of.
+    lagging: bool,
+    previous: Option<Round>,
+}
+
+/// What the last round was like: the ground for the linger.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// Messages that it gave to everybody.
+    pub messages: u32,
+    /// How long the giving took.
+    pub took: Duration,
+    /// When it was over.
+    pub ended: Instant,
+}
+
+/// Until when a broker waits before it takes what is there. A round of one message shows that
+/// nobody is in a hurry to say more: no wait. After a larger one, waiting as long as the giving
+/// took, and at most `max`, makes the next round larger and costs no more time than it saves.
+#[must_use]
+pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
+    let round = previous.filter(|round| round.messages >= 2)?;
+    let wait = round.took.min(max);
+    (!wait.is_zero()).then(|| round.ended + wait)
+}
+
+impl Broker {
+    /// The broker of `room`. `slow` and `linger_max`: see [`crate::chat::Limits`].
+    #[must_use]
+    pub fn new(
+        room: Room,
+        ledger: Box<dyn Ledger>,
+        clock: Clock,
+        slow: Slow,
+        linger_max: Duration,
+        population: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            room,
+            ledger,
+            clock,
+            slow,
+            linger_max,
+            population,
+            table: Table::default(),
+            batch: Batch::default(),
+            fleeting: Vec::new(),
+            entering: None,
+            visitors: HashMap::new(),
+            draft_bytes: 0,
+            effects: Vec::new(),
+            lagging: false,
+            previous: None,
+        }
+    }
+
+    /// Runs until nobody can send any more. The body of a room's thread.
+    pub fn run(mut self, inbox: &Receiver<Command>) {
+        loop {
+            match self.next(inbox) {
+                Ok(command) => {
+                    self.linger();
+                    self.round(command, inbox);
+                }
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Applies one command and delivers: a round of one, for schedules.
+    pub fn step(&mut self, command: Command) {
+        self.apply(command);
+        self.finish();
+    }
+
+    /// Connections in the room.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.table.len()
+    }
+
+    fn next(&self, inbox: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
+        let typing = self.room.wakes_at().map(|at| self.clock.instant(at));
+        let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
+        match typing.into_iter().chain(lagged).min() {
+            Some(deadline) => inbox.recv_deadline(deadline),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn linger(&self) {
+        let Some(until) = linger_until(self.previous, self.linger_max) else { return };
+        let wait = until.saturating_duration_since(Instant::now());
+        if !wait.is_zero() {
+            thread::sleep(wait);
+        }
+    }
+
+    fn round(&mut self, first: Command, inbox: &Receiver<Command>) {
+        self.apply(first);
+        for _ in 1..ROUND_COMMANDS_MAX {
+            if self.batch.bytes() + self.draft_bytes > ROUND_BYTES_MAX {
+                break;
+            }
+            let Ok(command) = inbox.try_recv() else { break };
+            self.apply(command);
+        }
+        self.finish();
+    }
+
+    fn tick(&mut self) {
+        self.step_room(Input::Tick);
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        self.settle();
+        let messages = self.batch.messages();
+        let began = Instant::now();
+        self.deliver();
+        let ended = Instant::now();
+        self.previous = Some(Round { messages, took: ended - began, ended });
+        self.population.store(self.table.len(), Ordering::Relaxed);
+    }
+
+    fn apply(&mut self, command: Command) {
+        match command {
+            Command::Join(entry) => {
+                self.settle();
+                let input =
+                    Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
+                self.entering = Some(*entry);
+                self.step_room(input);
+            }
+            Command::Leave { member, departure, id, done } => {
+                self.settle();
+                self.step_room(Input::Leave { member, departure, id });
+                // An error means that the one who leaves no longer waits.
+                done.map(|done| done.send(()));
+            }
+            Command::Said { member, said, id } => {
+                if let Some(speaker) = self.room.speaker(member) {
+                    self.step_room(Input::Said { speaker, said, id });
+                }
+            }
+            Command::Ask(question) => {
+                let Question { speaker, said, reply } = *question;
+                self.visitors.insert(speaker.member, reply);
+                self.step_room(Input::Said { speaker, said, id: None });
+            }
+        }
+    }
+
+    fn step_room(&mut self, input: Input) {
+        let before = self.room.drafts().len();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.room.step(input, self.clock.now(), &mut effects);
+        self.draft_bytes += self.room.drafts()[before..].iter().map(|draft| draft.body.len()).sum::<usize>();
+        self.carry_out(&mut effects);
+        self.effects = effects;
+    }
+
+    /// Has the store number what was published, and takes its answer into the room.
+    fn settle(&mut self) {
+        if self.room.drafts().is_empty() {
+            return;
+        }
+        self.draft_bytes = 0;
+        let outcomes = self.ledger.append(self.room.drafts());
+        let mut effects = std::mem::take(&mut self.effects);
+        self.room.settle(outcomes, &mut effects);
+        self.carry_out(&mut effects);
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Admitted(_) => self.admit(),
+                Effect::Refused(_, refusal) => self.refuse(refusal),
+                Effect::Dismissed(id) => self.dismiss(id),
+                Effect::Everyone(event) => self.everyone(event, None),
+                Effect::Others(id, event) => self.everyone(event, Some(id)),
+                Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
+                Effect::Fleeting(user, event) => self.fleeting.push((user, event)),
+            }
+        }
+    }
+
+    fn admit(&mut self) {
+        let entry = self.entering.take().expect("the room admits the one who is entering");
+        let Entry { seat, recipient, form, entrant, reply, .. } = entry;
+        let mark = match form {
+            Form::Bytes(encoding) => {
+                self.batch.readers(encoding, 1);
+                self.batch.end(encoding)
+            }
+            Form::Events => Default::default(),
+        };
+        self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
+        // An error means that the guest's thread is gone; its handle has sent the leave already.
+        _ = reply.send(Ok(()));
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        let Entry { seat, reply, .. } = self.entering.take().expect("the room refuses the one who is entering");
+        // As in `admit`.
+        _ = reply.send(Err(refusal));
+        drop(seat);
+    }
+
+    /// Gives a member what it has coming, and then its seat up.
+    fn dismiss(&mut self, id: MemberId) {
+        let Some(mut member) = self.table.remove(id) else { return };
+        if let Form::Bytes(encoding) = member.form {
+            member.cut(self.batch.end(encoding));
+            let pieces = member.take_cuts(|part| self.batch.copy(encoding, part));
+            self.batch.readers(encoding, -1);
+            member.give(&pieces, self.slow, self.room.name());
+        }
+        drop(member);
+    }
+
+    fn everyone(&mut self, event: Event, but: Option<MemberId>) {
+        let event = Arc::new(event);
+        let skipped = but.and_then(|id| self.table.get_mut(id));
+        let resumed = skipped.and_then(|member| match member.form {
+            Form::Bytes(encoding) => {
+                member.cut(self.batch.end(encoding));
+                Some((member.id(), encoding))
+            }
+            Form::Events => None,
+        });
+        self.batch.append(&event);
+        if let Some((id, encoding)) = resumed
+            && let Some(member) = self.table.get_mut(id)
+        {
+            member.mark = self.batch.end(encoding);
+        }
+        for member in self.table.taking_events() {
+            if Some(member.id()) != but {
+                member.hand(&event, self.slow);
+            }
+        }
+    }
+
+    fn one(&mut self, id: MemberId, mark: Option<&Id>, event: Event) {
+        if let Some(member) = self.table.get_mut(id) {
+            match member.form {
+                Form::Bytes(encoding) => {
+                    if let Some(piece) = self.batch.own(&event, mark, encoding) {
+                        member.cut(self.batch.end(encoding));
+                        member.own(piece);
+                    }
+                }
+                Form::Events => member.hand(&Arc::new(event), self.slow),
+            }
+        } else if let Some(reply) = self.visitors.remove(&id) {
+            // An error means that the visitor no longer waits.
+            _ = reply.send(event);
+        }
+    }
+
+    fn deliver(&mut self) {
+        let sealed = self.batch.seal();
+        let mut lagging = false;
+        for member in self.table.iter_mut() {
+            if let Form::Bytes(encoding) = member.form {
+                if member.is_plain() {
+                    let whole = sealed.whole(encoding).map(std::slice::from_ref);
+                    member.give(whole.unwrap_or_default(), self.slow, self.room.name());
+                } else {
+                    let rest = sealed.rest(encoding, member.mark);
+                    let mut pieces = member.take_cuts(|part| sealed.part(encoding, part));
+                    pieces.extend(rest);
+                    member.give(&pieces, self.slow, self.room.name());
+                }
+            }
+            lagging |= member.is_lagging();
+        }
+        self.lagging = lagging;
+        self.deliver_fleeting();
+    }
+
+    /// Typing notices go after everything else, to those who keep up.
+    fn deliver_fleeting(&mut self) {
+        for (user, event) in std::mem::take(&mut self.fleeting) {
+            self.batch.append(&event);
+            let sealed = self.batch.seal();
+            let event = Arc::new(event);
+            for member in self.table.iter_mut().filter(|member| member.user != user) {
+                let given = match member.form {
+                    Form::Events => member.recipient.take(Parcel::Event(&event), Care::Fleeting),
+                    Form::Bytes(encoding) => sealed.whole(encoding).map_or(Ok(()), |piece| {
+                        member.recipient.take(Parcel::Pieces(std::slice::from_ref(piece)), Care::Fleeting)
+                    }),
+                };
+                // It was worth one try.
+                _ = given;
+            }
+        }
+    }
+}
+
+impl Drop for Broker {
+    /// When the broker panics its members' connections end, so that their clients come back to a
+    /// new room; in good order there is nobody left.
+    fn drop(&mut self) {
+        for member in self.table.iter_mut() {
+            member.recipient.end(End::Internal);
+        }
+    }
+}
+
+/// What a member's trouble means to its room.
+pub(super) fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
+    match given {
+        Ok(()) | Err(Undelivered::Closed) => 0,
+        Err(Undelivered::Dropped { messages }) => u64::from(messages),
+        Err(Undelivered::Slow) => {
+            member.recipient.end(End::Slow);
+            0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_linger_never_engages_after_a_single_message_and_never_exceeds_its_bound() {
+        let ended = Instant::now();
+        let ms = Duration::from_millis;
+        let round = |messages, took| Some(Round { messages, took, ended });
+        assert_eq!(linger_until(None, ms(2)), None);
+        assert_eq!(linger_until(round(1, ms(5)), ms(2)), None);
+        assert_eq!(linger_until(round(2, ms(1)), ms(2)), Some(ended + ms(1)));
+        assert_eq!(linger_until(round(200, ms(50)), ms(2)), Some(ended + ms(2)));
+        assert_eq!(linger_until(round(200, ms(50)), Duration::ZERO), None);
+    }
+}

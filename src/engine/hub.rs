@@ -1,0 +1,251 @@
+//! Which rooms there are: one mutex over a plain map.
+//!
+//! **A room exists exactly as long as somebody holds a seat in it.** `reserve` finds or makes the
+//! entry and adds a seat, in one critical section; `Seat::drop` takes one away and removes the
+//! entry with the last, in one critical section. A seat is not `Clone`: it rides inside the join to
+//! the broker and lives in the broker's table of members, which gives it up as the last effect of a
+//! leave or a refusal. The broker ends when nobody holds a sender: the map's and all handles'.
+//!
+//! *Pin*: an entry exists if and only if a seat of its broker exists. *No lost join*: the joiner
+//! holds a sender, so the broker's loop cannot have ended; the inbox is first in, first out, and
+//! the room's `step` is total, so each join gets one answer. *One room a name*: a successor is made
+//! only when no seat of the old broker exists; the old one then has no members, no joins under way
+//! and can never get any, and it delivered and recorded before it dropped its last seat. *No leak*:
+//! every handle drops; when a broker panics its queue is discarded with the receiver, and the seats
+//! in it drop too. *No deadlock*: the lock is a leaf, held for a few lines; no seat, command or
+//! receiver is dropped under it.
+//!
+//! What was rejected: "empty, therefore remove and exit" loses a join; a `Weak` in the map splits
+//! the room in two; retrying the look-up spins for ever after a panic; a counter of pending joins
+//! leaks after a panic.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::inbox::{Command, Entry, INBOX_MAX, Question, RoomHandle};
+use super::recipient::{Form, Recipient};
+use super::sync::Mutex;
+use super::sync::channel::{Receiver, Sender, bounded};
+use crate::chat::room::{Entrant, Said, Speaker};
+use crate::chat::roster::MemberId;
+use crate::chat::{Code, Event, Id, Refusal, RoomName, RoomSummary, Slow, UserName};
+
+/// A room that is to be opened.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Its name.
+    pub room: RoomName,
+    /// What makes it.
+    pub kind: Kind,
+    /// Connections in it, told by its broker, read for the list of rooms.
+    pub population: Arc<AtomicUsize>,
+}
+
+/// What a room is like, decided by what opens it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// A room; `None` leaves the policy for slow members to the server's settings.
+    Open { slow: Option<Slow> },
+    /// The private conversation of two users.
+    Private(UserName, UserName),
+}
+
+/// Makes a broker for a room: in production a thread, in a schedule a value to step by hand.
+/// Called outside the hub's lock.
+pub type Opener = Box<dyn Fn(Opening, Receiver<Command>) -> io::Result<()> + Send + Sync>;
+
+/// The map of rooms.
+pub struct Hub {
+    state: Mutex<State>,
+    opener: Opener,
+    rooms_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    rooms: HashMap<RoomName, Place>,
+    /// The number of the newest seat.
+    seats: u64,
+    closing: bool,
+}
+
+struct Place {
+    inbox: Sender<Command>,
+    seats: usize,
+    listed: bool,
+    population: Arc<AtomicUsize>,
+}
+
+/// What keeps a room.
+pub struct Seat {
+    hub: Arc<Hub>,
+    room: RoomName,
+    number: MemberId,
+}
+
+impl Seat {
+    /// The number of the member that it will be.
+    #[must_use]
+    pub fn number(&self) -> MemberId {
+        self.number
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.release(&self.room);
+    }
+}
+
+/// A client at the door of a room.
+pub struct Guest {
+    /// The client.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// Who enters, and how.
+    pub entrant: Entrant,
+    /// The mark of the command.
+    pub id: Option<Id>,
+}
+
+impl Hub {
+    /// A hub without rooms, which lets `opener` make their brokers.
+    #[must_use]
+    pub fn new(rooms_max: usize, opener: Opener) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::default()), opener, rooms_max })
+    }
+
+    /// Enters a room, which is opened if it is not there. Blocks until the room has answered.
+    ///
+    /// # Errors
+    /// The room does not let the guest in, or there can be no further room.
+    pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
+        let (seat, inbox) = self.reserve(room, kind)?;
+        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
+        let (reply, answer) = bounded(1);
+        let Guest { recipient, form, entrant, id } = guest;
+        let entry = Entry { seat, recipient, form, entrant, id, reply };
+        let failed = || Refusal::room_failed(room);
+        inbox.send(Command::Join(Box::new(entry))).map_err(|_| failed())?;
+        answer.recv().map_err(|_| failed())??;
+        Ok(handle)
+    }
+
+    /// Says or asks something in a room without being a member. Blocks until the room has answered.
+    ///
+    /// # Errors
+    /// There can be no further room, or it failed.
+    pub fn ask(self: &Arc<Self>, room: &RoomName, user: UserName, said: Said) -> Result<Event, Refusal> {
+        // The seat keeps the room until the answer is there.
+        let (seat, inbox) = self.reserve(room, &Kind::Open { slow: None })?;
+        let speaker = Speaker { member: seat.number(), user };
+        let (reply, answer) = bounded(1);
+        let failed = || Refusal::room_failed(room);
+        inbox.send(Command::Ask(Box::new(Question { speaker, said, reply }))).map_err(|_| failed())?;
+        drop(inbox);
+        answer.recv().map_err(|_| failed())
+    }
+
+    /// Takes a seat in a room, which is opened if it is not there, and a sender to its inbox.
+    ///
+    /// # Errors
+    /// There can be no further room.
+    pub fn reserve(self: &Arc<Self>, room: &RoomName, kind: &Kind) -> Result<(Seat, Sender<Command>), Refusal> {
+        let (number, inbox, opened) = {
+            let mut state = self.state.lock();
+            if state.closing {
+                return Err(Refusal::new(Code::Draining, "The server is shutting down"));
+            }
+            let rooms = state.rooms.len();
+            state.seats += 1;
+            let number = MemberId(state.seats);
+            match state.rooms.entry(room.clone()) {
+                Slot::Occupied(mut place) => {
+                    place.get_mut().seats += 1;
+                    (number, place.get().inbox.clone(), None)
+                }
+                Slot::Vacant(_) if rooms >= self.rooms_max => {
+                    let message = format!("The server has {} rooms, which is its limit", self.rooms_max);
+                    return Err(Refusal::new(Code::TooManyRooms, message));
+                }
+                Slot::Vacant(place) => {
+                    let (inbox, commands) = bounded(INBOX_MAX);
+                    let population = Arc::new(AtomicUsize::new(0));
+                    let opening =
+                        Opening { room: room.clone(), kind: kind.clone(), population: Arc::clone(&population) };
+                    let listed = matches!(kind, Kind::Open { .. });
+                    place.insert(Place { inbox: inbox.clone(), seats: 1, listed, population });
+                    (number, inbox, Some((opening, commands)))
+                }
+            }
+        };
+        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number };
+        if let Some((opening, commands)) = opened {
+            // Others who hold a seat by now find the inbox closed if this fails, and give theirs up too.
+            (self.opener)(opening, commands).map_err(|error| {
+                log::warn!(room = room.as_str(), error:% = error; "room not opened");
+                Refusal::new(Code::Unavailable, "The server cannot open a further room now")
+            })?;
+        }
+        Ok((seat, inbox))
+    }
+
+    fn release(&self, room: &RoomName) {
+        let last = {
+            let mut state = self.state.lock();
+            let place = state.rooms.get_mut(room).expect("a seat's room is in the map");
+            place.seats -= 1;
+            if place.seats == 0 { state.rooms.remove(room) } else { None }
+        };
+        // The sender goes outside the lock: it may be what ends the broker.
+        drop(last);
+    }
+
+    /// From now on no seat is given.
+    pub fn close(&self) {
+        self.state.lock().closing = true;
+    }
+
+    /// Whether the server is stopping.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.state.lock().closing
+    }
+
+    /// Whether there is a room of this name.
+    #[must_use]
+    pub fn has(&self, room: &RoomName) -> bool {
+        self.state.lock().rooms.contains_key(room)
+    }
+
+    /// How many rooms there are, private conversations included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state.lock().rooms.len()
+    }
+
+    /// Whether there is no room.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rooms that anybody may see, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<RoomSummary> {
+        let summary = |(room, place): (&RoomName, &Place)| RoomSummary {
+            room: room.clone(),
+            members: place.population.load(Ordering::Relaxed),
+        };
+        let mut rooms: Vec<_> = {
+            let state = self.state.lock();
+            state.rooms.iter().filter(|(_, place)| place.listed).map(summary).collect()
+        };
+        rooms.sort_by(|a, b| a.room.cmp(&b.room));
+        rooms
+    }
+}

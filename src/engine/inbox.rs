@@ -1,0 +1,144 @@
+//! What a room's broker is sent, and the handle through which it is sent.
+//!
+//! A `RoomHandle` belongs to one member and sends its leave when it is dropped, so that leaving
+//! cannot be forgotten, not even by a panic. Sending blocks while the inbox is full; it is called
+//! by readers, never by a broker.
+
+use std::sync::Arc;
+
+use super::hub::Seat;
+use super::recipient::{Form, Recipient};
+use super::sync::channel::{Sender, bounded};
+use crate::chat::room::{Departure, Entrant, Said, Speaker};
+use crate::chat::roster::MemberId;
+use crate::chat::{Event, Id, Refusal, RoomName};
+
+/// Commands that an inbox holds; a sender waits while it is full. A slot is some hundred bytes, and
+/// a room has them all from its first day.
+pub const INBOX_MAX: usize = 128;
+
+/// What a broker is asked to do.
+pub enum Command {
+    /// Let a guest in.
+    Join(Box<Entry>),
+    /// Let a member go; `done` is told when everything before has been delivered.
+    Leave { member: MemberId, departure: Departure, id: Option<Id>, done: Option<Sender<()>> },
+    /// A member says something.
+    Said { member: MemberId, said: Said, id: Option<Id> },
+    /// One who is no member says or asks something, and waits for the answer.
+    Ask(Box<Question>),
+}
+
+/// A guest at the door, with the seat that keeps the room.
+pub struct Entry {
+    /// Keeps the room while the guest waits, and then as long as it is a member.
+    pub seat: Seat,
+    /// The client.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// Who enters, and how.
+    pub entrant: Entrant,
+    /// The mark of the command.
+    pub id: Option<Id>,
+    /// Where the answer goes.
+    pub reply: Sender<Result<(), Refusal>>,
+}
+
+/// A visitor's word.
+pub struct Question {
+    /// Who asks; the number is that of the asker's own seat.
+    pub speaker: Speaker,
+    /// What.
+    pub said: Said,
+    /// Where the answer goes.
+    pub reply: Sender<Event>,
+}
+
+/// The room's broker has failed, and took the membership with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomGone;
+
+/// A membership.
+pub struct RoomHandle {
+    room: RoomName,
+    member: MemberId,
+    inbox: Sender<Command>,
+    left: bool,
+}
+
+impl RoomHandle {
+    /// The membership of this number. `hub` makes it when it reserves the seat.
+    pub(super) fn new(room: RoomName, member: MemberId, inbox: Sender<Command>) -> Self {
+        Self { room, member, inbox, left: false }
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    /// Says something in the room. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub fn say(&self, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
+        say(&self.inbox, self.member, said, id)
+    }
+
+    /// Something to speak through while the handle itself is behind a lock. It does not keep the
+    /// membership: once the handle is dropped, what is said goes unheard.
+    pub(super) fn speaker(&self) -> Speaking {
+        Speaking { member: self.member, inbox: self.inbox.clone() }
+    }
+
+    /// Leaves, and has the room tell the client so. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub fn leave(mut self, id: Option<Id>) -> Result<(), RoomGone> {
+        self.depart(Departure::Left, id, None)
+    }
+
+    /// Leaves because the server stops, and waits until the room has delivered all that was said
+    /// in it before. Blocks on the room.
+    pub fn close(mut self) {
+        let (done, delivered) = bounded(1);
+        if self.depart(Departure::Closing, None, Some(done)).is_ok() {
+            // An error means that the room failed: there is nothing to wait for.
+            _ = delivered.recv();
+        }
+    }
+
+    fn depart(&mut self, departure: Departure, id: Option<Id>, done: Option<Sender<()>>) -> Result<(), RoomGone> {
+        self.left = true;
+        self.inbox.send(Command::Leave { member: self.member, departure, id, done }).map_err(|_| RoomGone)
+    }
+}
+
+/// See [`RoomHandle::speaker`].
+pub(super) struct Speaking {
+    member: MemberId,
+    inbox: Sender<Command>,
+}
+
+impl Speaking {
+    /// As [`RoomHandle::say`].
+    pub(super) fn say(&self, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
+        say(&self.inbox, self.member, said, id)
+    }
+}
+
+fn say(inbox: &Sender<Command>, member: MemberId, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
+    inbox.send(Command::Said { member, said, id }).map_err(|_| RoomGone)
+}
+
+impl Drop for RoomHandle {
+    fn drop(&mut self) {
+        if !self.left {
+            // Of a room that failed there is nothing to leave.
+            _ = self.depart(Departure::Disconnected, None, None);
+        }
+    }
+}

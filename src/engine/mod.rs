@@ -1,0 +1,135 @@
+//! The threads, and everything that passes between them.
+//!
+//! `reader → room → store`, and `writer → socket`: who waits for whom, and there is no cycle. A
+//! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
+//! stand in for the operating system.
+
+pub mod admission;
+pub mod batch;
+pub mod books;
+pub mod broker;
+pub mod clock;
+pub mod connection;
+pub mod directory;
+pub mod hub;
+pub mod inbox;
+pub mod outbox;
+pub mod recipient;
+pub mod sync;
+pub mod table;
+pub mod threads;
+pub mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use books::Books;
+use clock::Clock;
+use directory::Directory;
+use hub::{Hub, Kind, Opener, Seat};
+use inbox::Command;
+use sync::Mutex;
+use sync::channel::Sender;
+use threads::Threads;
+
+use crate::chat::{Code, Limits, Refusal, RoomName, UserName};
+
+/// What all connections of a server share.
+pub struct Engine {
+    /// Which rooms there are.
+    pub hub: Arc<Hub>,
+    /// Which users are connected.
+    pub directory: Arc<Directory>,
+    /// All threads.
+    pub threads: Arc<Threads>,
+    /// The clocks.
+    pub clock: Clock,
+    /// Every bound.
+    pub limits: Arc<Limits>,
+    connections: AtomicU64,
+    /// The books of all connections that have ended.
+    books: Mutex<Books>,
+    /// Rooms that stay when nobody is in them: the server holds a seat. `None` after the close.
+    created: Mutex<Option<BTreeMap<RoomName, (Seat, Sender<Command>)>>>,
+}
+
+impl Engine {
+    /// An engine without rooms, which lets `opener` make their brokers.
+    #[must_use]
+    pub fn new(limits: Limits, threads: Arc<Threads>, clock: Clock, opener: Opener) -> Arc<Self> {
+        Arc::new(Self {
+            hub: Hub::new(limits.rooms_max, opener),
+            directory: Arc::default(),
+            threads,
+            clock,
+            limits: Arc::new(limits),
+            connections: AtomicU64::new(0),
+            books: Mutex::default(),
+            created: Mutex::new(Some(BTreeMap::new())),
+        })
+    }
+
+    /// A number for a connection, unique in the server's life.
+    pub fn number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A guest's name that nobody uses now.
+    ///
+    /// # Panics
+    /// When the system has no randomness to give.
+    #[must_use]
+    pub fn guest(&self) -> UserName {
+        loop {
+            let name = UserName::guest(getrandom::u32().expect("the system gives randomness"));
+            if self.directory.peers(&name).is_empty() {
+                return name;
+            }
+        }
+    }
+
+    /// Makes a room that stays when nobody is in it. Half of all rooms may be such, so that
+    /// there is always room for those that come with their members.
+    ///
+    /// # Errors
+    /// There is a room of this name, or there can be no further one.
+    pub fn create(&self, room: &RoomName) -> Result<(), Refusal> {
+        let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
+        if self.hub.has(room) {
+            return Err(taken());
+        }
+        let most = (self.limits.rooms_max / 2).max(1);
+        if self.created.lock().as_ref().is_some_and(|created| created.len() >= most) {
+            let message = format!("The server keeps {most} rooms that were created, which is its limit");
+            return Err(Refusal::new(Code::TooManyRooms, message));
+        }
+        let (seat, inbox) = self.hub.reserve(room, &Kind::Open { slow: None })?;
+        let unwanted = match self.created.lock().as_mut() {
+            // Two who create it at once: one does.
+            Some(created) if !created.contains_key(room) => created.insert(room.clone(), (seat, inbox)),
+            _ => Some((seat, inbox)),
+        };
+        // The seat goes outside the lock.
+        if unwanted.is_some() { Err(taken()) } else { Ok(()) }
+    }
+
+    /// Gives no further seat, and gives up those of the server.
+    pub fn close(&self) {
+        self.hub.close();
+        let created = self.created.lock().take();
+        drop(created);
+    }
+
+    /// A connection has ended with these books.
+    pub(crate) fn close_books(&self, books: Books) {
+        debug_assert!(books.balance() && books.pending == 0, "books do not balance: {books}");
+        *self.books.lock() += books;
+    }
+
+    /// The books of all connections that have ended.
+    #[must_use]
+    pub fn books(&self) -> Books {
+        *self.books.lock()
+    }
+}

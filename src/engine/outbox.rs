@@ -1,0 +1,392 @@
+//! What goes out to one client, and the only place that writes to its socket.
+//!
+//! Brokers, and the client's own reader, call `take`: while nothing waits, the bytes go straight
+//! to the socket without blocking; what does not fit waits in the backlog, and the client's writer
+//! thread owns the socket until the backlog is empty. The lock is held across a non-blocking send,
+//! never across a blocking one. The first reason for an end wins.
+//!
+//! The books balance at every moment that the lock is free.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+
+use super::books::Books;
+use super::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::chat::{End, Limits, Slow};
+
+/// A socket, as an outbox and its writer use it.
+pub trait Transport: Send + Sync {
+    /// Sends what fits now. Must not block.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing fits; anything else is the end of the connection.
+    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Sends at least one byte. Blocks, at most for the write timeout.
+    ///
+    /// # Errors
+    /// `WouldBlock` or `TimedOut` when nothing went in time; every error is the end of the connection.
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Ends one direction, or both: who blocks in it returns. Must not block.
+    fn shutdown(&self, how: Shutdown);
+}
+
+/// The parts that go into one system call.
+const PARTS_MAX: usize = 16;
+
+/// See the module.
+pub struct Outbox {
+    transport: Arc<dyn Transport>,
+    events_max: u64,
+    bytes_max: usize,
+    /// How often a ping goes out, and its frame; `None` where the protocol has none.
+    ping: Option<(Duration, Bytes)>,
+    /// How long the last words may take.
+    last_words: Duration,
+    state: Mutex<State>,
+    /// Told when the writer has something to do, and when it is done.
+    changed: Condvar,
+}
+
+struct State {
+    backlog: VecDeque<Chunk>,
+    bytes: usize,
+    /// The writer has parts of the backlog in its hands.
+    writing: bool,
+    phase: Phase,
+    end: Option<End>,
+    books: Books,
+    next_ping: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Takes events.
+    Open,
+    /// Takes no more; the last words are still to come.
+    Ending,
+    /// The last words are in the backlog, and have until then.
+    Finishing(Instant),
+    /// The writer is done.
+    Done,
+}
+
+/// Bytes that wait, and the events that are written when the last of them is.
+struct Chunk {
+    bytes: Bytes,
+    events: u32,
+}
+
+impl Outbox {
+    /// The outbox of a connection. `ping` is the frame that asks for life.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, limits: &Limits, ping: Option<Bytes>) -> Arc<Self> {
+        let ping = ping.map(|frame| (limits.ping, frame));
+        let state = State {
+            backlog: VecDeque::new(),
+            bytes: 0,
+            writing: false,
+            phase: Phase::Open,
+            end: None,
+            books: Books::default(),
+            next_ping: ping.as_ref().map(|(every, _)| Instant::now() + *every),
+        };
+        Arc::new(Self {
+            transport,
+            events_max: limits.outbox_messages as u64,
+            bytes_max: limits.outbox_bytes,
+            ping,
+            last_words: limits.write_timeout,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// Sends bytes that are no event: a pong, the echo of a close.
+    ///
+    /// # Errors
+    /// As [`Recipient::take`].
+    pub fn control(&self, bytes: Bytes) -> Result<(), Undelivered> {
+        let part = 0..bytes.len();
+        let piece = Piece { buffer: bytes, part, events: 0, messages: 0, reply: true };
+        self.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect))
+    }
+
+    /// Adds the last words and lets the writer end. Called once, by the connection's reader.
+    pub fn finish(&self, last_words: Vec<u8>, events: u32) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Done {
+            state.phase = Phase::Finishing(Instant::now() + self.last_words);
+            state.books.enqueued += u64::from(events);
+            state.push(Chunk { bytes: last_words.into(), events });
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits until the writer is done: at most the time that last words have. The final books.
+    pub fn wait_done(&self) -> Books {
+        let mut state = self.state.lock();
+        while state.phase != Phase::Done {
+            self.changed.wait(&mut state);
+        }
+        state.books
+    }
+
+    /// Why the connection has to end, if anybody said so.
+    #[must_use]
+    pub fn ended(&self) -> Option<End> {
+        self.state.lock().end
+    }
+
+    /// The books as they stand.
+    #[must_use]
+    pub fn books(&self) -> Books {
+        self.state.lock().books
+    }
+
+    /// What the writer writes next: waits for a backlog, or for the time of a ping. `None` is the end.
+    pub(super) fn next_parts(&self) -> Option<Vec<Bytes>> {
+        let mut state = self.state.lock();
+        loop {
+            if let Phase::Finishing(deadline) = state.phase
+                && (state.backlog.is_empty() || Instant::now() > deadline)
+            {
+                return None;
+            }
+            if state.phase == Phase::Done {
+                return None;
+            }
+            self.ping_if_due(&mut state);
+            if !state.backlog.is_empty() {
+                state.writing = true;
+                return Some(state.backlog.iter().take(PARTS_MAX).map(|chunk| chunk.bytes.clone()).collect());
+            }
+            self.wait(&mut state);
+        }
+    }
+
+    /// What came of writing that. False when the connection is broken.
+    pub(super) fn wrote(&self, result: io::Result<usize>) -> bool {
+        let mut state = self.state.lock();
+        state.writing = false;
+        match result {
+            Ok(count) if count > 0 => {
+                state.pop(count);
+                true
+            }
+            _ => {
+                self.broken(&mut state);
+                false
+            }
+        }
+    }
+
+    /// The writer is done; what still waits is dropped.
+    pub(super) fn done(&self) {
+        let mut state = self.state.lock();
+        state.phase = Phase::Done;
+        state.drop_all();
+        drop(state);
+        self.transport.shutdown(Shutdown::Write);
+        self.changed.notify_all();
+    }
+
+    /// The socket, for the writer.
+    pub(super) fn transport(&self) -> &dyn Transport {
+        &*self.transport
+    }
+
+    fn wait(&self, state: &mut MutexGuard<'_, State>) {
+        match state.next_ping {
+            // Whether the time is up, the loop that calls this sees for itself.
+            Some(at) if state.phase == Phase::Open => _ = self.changed.wait_until(state, at),
+            _ => self.changed.wait(state),
+        }
+    }
+
+    fn ping_if_due(&self, state: &mut State) {
+        let (Some((every, frame)), Some(at)) = (&self.ping, state.next_ping) else { return };
+        let now = Instant::now();
+        if state.phase == Phase::Open && now >= at {
+            state.next_ping = Some(now + *every);
+            state.push(Chunk { bytes: frame.clone(), events: 0 });
+        }
+    }
+
+    /// Sends now what fits, and keeps the rest.
+    fn send(&self, state: &mut State, pieces: &[Piece]) -> Result<(), Undelivered> {
+        let mut unsent = pieces;
+        while !unsent.is_empty() {
+            let count = unsent.len().min(PARTS_MAX);
+            let sent = match try_write(&*self.transport, &unsent[..count]) {
+                Ok(sent) => sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(_) => {
+                    let events: u64 = unsent.iter().map(|piece| u64::from(piece.events)).sum();
+                    state.books.dropped += events;
+                    self.broken(state);
+                    return Err(Undelivered::Closed);
+                }
+            };
+            let (whole, rest) = state.account(&unsent[..count], sent);
+            unsent = &unsent[whole..];
+            if rest > 0 || whole < count {
+                for (i, piece) in unsent.iter().enumerate() {
+                    let skip = if i == 0 { rest } else { 0 };
+                    state.push(Chunk::of(piece, skip));
+                }
+                self.changed.notify_all();
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the limits and the policy allow.
+    fn keep(&self, state: &mut State, pieces: &[Piece], care: Care) -> Result<(), Undelivered> {
+        let bytes: usize = pieces.iter().map(|piece| piece.part.len()).sum();
+        let events: u64 = pieces.iter().map(|piece| u64::from(piece.events)).sum();
+        let fits = |state: &State, factor, bytes, events| {
+            state.bytes + bytes <= self.bytes_max * factor
+                && state.books.pending + events <= self.events_max * factor as u64
+        };
+        match care {
+            Care::Policy(_) if fits(state, 1, bytes, events) => {
+                pieces.iter().for_each(|piece| state.push(Chunk::of(piece, 0)));
+                Ok(())
+            }
+            Care::Fleeting => {
+                state.books.dropped += events;
+                Err(Undelivered::Dropped { messages: 0 })
+            }
+            Care::Policy(Slow::Disconnect) => {
+                state.books.dropped += events;
+                self.end_with(state, End::Slow);
+                Err(Undelivered::Slow)
+            }
+            Care::Policy(Slow::Drop) => {
+                let mut messages = 0;
+                for piece in pieces {
+                    if piece.reply && fits(state, 2, piece.part.len(), u64::from(piece.events)) {
+                        state.push(Chunk::of(piece, 0));
+                        continue;
+                    }
+                    state.books.dropped += u64::from(piece.events);
+                    messages += piece.messages;
+                    if piece.reply {
+                        // An answer that is lost without a word would be a lie; the end says it.
+                        self.end_with(state, End::Slow);
+                    }
+                }
+                Err(Undelivered::Dropped { messages })
+            }
+        }
+    }
+
+    fn end_with(&self, state: &mut State, end: End) {
+        state.end.get_or_insert(end);
+        if state.phase == Phase::Open {
+            state.phase = Phase::Ending;
+            // Wakes the reader, which ends the session: the one way in which sessions end.
+            self.transport.shutdown(Shutdown::Read);
+        }
+    }
+
+    fn broken(&self, state: &mut State) {
+        state.end.get_or_insert(End::WriteFailed);
+        state.phase = if matches!(state.phase, Phase::Finishing(_)) { Phase::Done } else { Phase::Ending };
+        state.drop_all();
+        self.transport.shutdown(Shutdown::Both);
+        self.changed.notify_all();
+    }
+}
+
+impl Recipient for Outbox {
+    fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered> {
+        let Parcel::Pieces(pieces) = parcel else { return Err(Undelivered::Closed) };
+        let events: u64 = pieces.iter().map(|piece| u64::from(piece.events)).sum();
+        let mut state = self.state.lock();
+        state.books.enqueued += events;
+        if state.phase != Phase::Open {
+            state.books.dropped += events;
+            return Err(Undelivered::Closed);
+        }
+        if state.backlog.is_empty() && !state.writing {
+            self.send(&mut state, pieces)
+        } else {
+            self.keep(&mut state, pieces, care)
+        }
+    }
+
+    fn end(&self, end: End) {
+        self.end_with(&mut self.state.lock(), end);
+    }
+}
+
+/// One system call for all the pieces, without an allocation.
+fn try_write(transport: &dyn Transport, pieces: &[Piece]) -> io::Result<usize> {
+    let mut parts = [IoSlice::new(&[]); PARTS_MAX];
+    for (part, piece) in parts.iter_mut().zip(pieces) {
+        *part = IoSlice::new(piece.bytes());
+    }
+    transport.try_write(&parts[..pieces.len()])
+}
+
+impl Chunk {
+    fn of(piece: &Piece, skip: usize) -> Self {
+        let part = piece.part.start + skip..piece.part.end;
+        Self { bytes: piece.buffer.slice(part), events: piece.events }
+    }
+}
+
+impl State {
+    fn push(&mut self, chunk: Chunk) {
+        self.bytes += chunk.bytes.len();
+        self.books.pending += u64::from(chunk.events);
+        self.backlog.push_back(chunk);
+    }
+
+    /// Takes the first `count` bytes off the backlog, which are written.
+    fn pop(&mut self, mut count: usize) {
+        self.bytes -= count;
+        while let Some(front) = self.backlog.front_mut() {
+            if front.bytes.len() > count {
+                front.bytes.advance(count);
+                return;
+            }
+            count -= front.bytes.len();
+            self.books.written += u64::from(front.events);
+            self.books.pending -= u64::from(front.events);
+            self.backlog.pop_front();
+        }
+        // A client that was slow once should not keep the room it needed then.
+        self.backlog.shrink_to(0);
+    }
+
+    /// Books the pieces that `sent` bytes complete: how many, and how many bytes of the next went.
+    fn account(&mut self, pieces: &[Piece], mut sent: usize) -> (usize, usize) {
+        for (i, piece) in pieces.iter().enumerate() {
+            if piece.part.len() > sent {
+                return (i, sent);
+            }
+            sent -= piece.part.len();
+            self.books.written += u64::from(piece.events);
+        }
+        (pieces.len(), 0)
+    }
+
+    fn drop_all(&mut self) {
+        self.backlog.clear();
+        self.bytes = 0;
+        self.books.dropped += self.books.pending;
+        self.books.pending = 0;
+    }
+}

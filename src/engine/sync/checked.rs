@@ -1,0 +1,92 @@
+//! The primitives under `--cfg shuttle`: the same names and shapes over shuttle's.
+//!
+//! Two differences to mind: shuttle's own receiver does not discard its queue when it is dropped,
+//! so the channel (`channel.rs`) is made of a mutex and two conditions; and a deadline never passes.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+
+use shuttle::sync;
+pub use shuttle::thread;
+
+#[path = "checked_channel.rs"]
+pub mod channel;
+
+/// parking_lot's shape (no poison) over shuttle's mutex.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(sync::Mutex<T>);
+
+/// Holds a [`Mutex`]; empty only while a [`Condvar`] waits with it.
+pub struct MutexGuard<'a, T>(Option<sync::MutexGuard<'a, T>>);
+
+/// parking_lot's shape over shuttle's condition.
+#[derive(Debug, Default)]
+pub struct Condvar(sync::Condvar);
+
+/// Whether a wait was given up: never, here.
+pub struct WaitTimeoutResult;
+
+impl<T> Mutex<T> {
+    /// As parking_lot's.
+    pub fn new(value: T) -> Self {
+        Self(sync::Mutex::new(value))
+    }
+
+    /// As parking_lot's. A failing schedule unwinds through locks, and its own panic is the news:
+    /// poison is passed over.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("a guard is empty only inside a wait")
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("a guard is empty only inside a wait")
+    }
+}
+
+impl WaitTimeoutResult {
+    /// As parking_lot's.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        false
+    }
+}
+
+impl Condvar {
+    /// As parking_lot's.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As parking_lot's.
+    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        let held = guard.0.take().expect("a guard is empty only inside a wait");
+        guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As parking_lot's, but the deadline never passes.
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _: std::time::Instant) -> WaitTimeoutResult {
+        self.wait(guard);
+        WaitTimeoutResult
+    }
+
+    /// As parking_lot's.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// As parking_lot's.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}

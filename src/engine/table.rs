@@ -1,0 +1,171 @@
+//! A broker's members: where each stands in the round, and what it misses.
+//!
+//! Owned by one broker. The members stand close together, because every round walks over all of
+//! them; an index finds one by its number. A member keeps its seat, so the room lives while it does.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::batch::{Cut, Mark};
+use super::broker::missed;
+use super::hub::Seat;
+use super::recipient::{Care, Form, Parcel, Piece, Recipient};
+use crate::chat::roster::MemberId;
+use crate::chat::{Event, RoomName, Slow, UserName};
+use crate::wire::{Encoder, Encoding};
+
+/// A member as its broker sees it.
+pub struct Member {
+    seat: Seat,
+    /// Whose connection it is.
+    pub user: UserName,
+    /// The client.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// How much of its encoding's buffer it has, or has had cut for it.
+    pub mark: Mark,
+    /// What it gets before the buffer from its mark on. Most have none; those that do, few.
+    cuts: Vec<Cut>,
+    /// Messages that were dropped for it and not yet announced.
+    missed: u64,
+}
+
+impl Member {
+    /// A member that gets what comes after `mark`.
+    #[must_use]
+    pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, mark: Mark) -> Self {
+        Self { seat, user, recipient, form, mark, cuts: Vec::new(), missed: 0 }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> MemberId {
+        self.seat.number()
+    }
+
+    /// Whether it gets the whole buffer and nothing else.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.cuts.is_empty() && self.mark == Mark::default() && self.missed == 0
+    }
+
+    /// Whether it has missed something that it was not told of.
+    #[must_use]
+    pub fn is_lagging(&self) -> bool {
+        self.missed > 0
+    }
+
+    /// Cuts the buffer up to `end` for it.
+    pub fn cut(&mut self, end: Mark) {
+        if self.mark != end {
+            self.cuts.push(Cut::Shared(self.mark..end));
+            self.mark = end;
+        }
+    }
+
+    /// Adds something of its own.
+    pub fn own(&mut self, piece: Piece) {
+        self.cuts.push(Cut::Own(piece));
+    }
+
+    /// What was cut for it, as pieces; its mark is at the beginning of the next round.
+    pub fn take_cuts(&mut self, shared: impl Fn(&Range<Mark>) -> Option<Piece>) -> Vec<Piece> {
+        self.mark = Mark::default();
+        let cuts = std::mem::take(&mut self.cuts);
+        cuts.into_iter()
+            .filter_map(|cut| match cut {
+                Cut::Shared(part) => shared(&part),
+                Cut::Own(piece) => Some(piece),
+            })
+            .collect()
+    }
+
+    /// Gives it pieces, after the news of what it missed, if there is room for that again.
+    pub fn give(&mut self, pieces: &[Piece], slow: Slow, room: &RoomName) {
+        if let (true, Form::Bytes(encoding)) = (self.missed > 0, self.form) {
+            self.announce_missed(encoding, room);
+        }
+        if !pieces.is_empty() {
+            let given = self.recipient.take(Parcel::Pieces(pieces), Care::Policy(slow));
+            self.missed += missed(given, self);
+        }
+    }
+
+    /// Hands it one event as a value.
+    pub fn hand(&mut self, event: &Arc<Event>, slow: Slow) {
+        if self.missed > 0
+            && let Event::Message(message) = &**event
+        {
+            let lagged = Arc::new(Event::Lagged { room: message.room.clone(), missed: self.missed });
+            if self.recipient.take(Parcel::Event(&lagged), Care::Policy(Slow::Drop)).is_ok() {
+                self.missed = 0;
+            }
+        }
+        let given = self.recipient.take(Parcel::Event(event), Care::Policy(slow));
+        self.missed += missed(given, self);
+    }
+
+    fn announce_missed(&mut self, encoding: Encoding, room: &RoomName) {
+        let lagged = Event::Lagged { room: room.clone(), missed: self.missed };
+        let mut buffer = Vec::new();
+        Encoder::default().encode(&lagged, None, encoding, &mut buffer);
+        // Not an event of the books: it is tried until there is room for it.
+        let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 0, messages: 0, reply: false };
+        if self.recipient.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Drop)).is_ok() {
+            self.missed = 0;
+        }
+    }
+}
+
+/// The members of a room.
+#[derive(Default)]
+pub struct Table {
+    members: Vec<Member>,
+    index: HashMap<MemberId, usize>,
+    /// Members that take events as values.
+    taking_events: usize,
+}
+
+impl Table {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, member: Member) {
+        self.taking_events += usize::from(member.form == Form::Events);
+        self.index.insert(member.id(), self.members.len());
+        self.members.push(member);
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, id: MemberId) -> Option<Member> {
+        let at = self.index.remove(&id)?;
+        let member = self.members.swap_remove(at);
+        if let Some(moved) = self.members.get(at) {
+            self.index.insert(moved.id(), at);
+        }
+        self.taking_events -= usize::from(member.form == Form::Events);
+        Some(member)
+    }
+
+    /// The one of this number.
+    pub fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
+        self.index.get(&id).map(|at| &mut self.members[*at])
+    }
+
+    /// All of them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.members.iter_mut()
+    }
+
+    /// Those that take events as values; costs nothing when there are none.
+    pub fn taking_events(&mut self) -> impl Iterator<Item = &mut Member> {
+        let any = self.taking_events > 0;
+        self.members.iter_mut().filter(move |_| any).filter(|member| member.form == Form::Events)
+    }
+}

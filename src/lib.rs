@@ -1,0 +1,17 @@
+//! roomd: a chat and publish/subscribe server on plain threads.
+//!
+//! The binary is a thin shell over this library. A program that embeds it starts a [`Server`] with
+//! [`Settings`], and may join its rooms in process.
+
+pub mod assemble;
+pub mod chat;
+pub mod cli;
+pub mod engine;
+pub mod net;
+pub mod page;
+pub mod settings;
+pub mod store;
+pub mod wire;
+
+pub use assemble::{Report, Server, StartError};
+pub use settings::Settings;

@@ -1,0 +1,71 @@
+//! The accept threads: one a listener, which only hands over.
+//!
+//! Ends when the server closes (its listener is shut down, which makes `accept` fail) or when the
+//! listener fails by itself, which ends the server.
+
+use std::fs::File;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::engine::Engine;
+use crate::engine::admission::{Admission, Caller};
+
+/// Makes a caller of a socket that was accepted.
+pub type Welcome = Box<dyn Fn(TcpStream) -> io::Result<Box<dyn Caller>> + Send>;
+
+/// Accepts until the server closes; the body of an accept thread.
+///
+/// # Errors
+/// The listener has failed.
+pub fn run(
+    listener: &TcpListener,
+    engine: &Arc<Engine>,
+    admission: &Arc<Admission>,
+    welcome: &Welcome,
+) -> io::Result<()> {
+    // A descriptor to give up when there is no other, so that a caller can be told no.
+    let mut spare = File::open("/dev/null").ok();
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) if engine.hub.is_closing() => drop(stream),
+            Ok((stream, peer)) => match welcome(stream) {
+                Ok(caller) => admission.admit(caller),
+                // The caller went away before it was greeted.
+                Err(error) => log::debug!(peer:% = peer, error:% = error; "caller lost"),
+            },
+            Err(_) if engine.hub.is_closing() => return Ok(()),
+            Err(error) => match Errno::from_io_error(&error) {
+                // accept(2): errors of the network that are already pending on the new socket.
+                Some(
+                    Errno::CONNABORTED
+                    | Errno::INTR
+                    | Errno::PROTO
+                    | Errno::PERM
+                    | Errno::NETUNREACH
+                    | Errno::HOSTUNREACH,
+                ) => {}
+                Some(Errno::MFILE | Errno::NFILE) => {
+                    drop(spare.take());
+                    say_no(listener, welcome);
+                    spare = File::open("/dev/null").ok();
+                }
+                Some(Errno::NOBUFS | Errno::NOMEM) => std::thread::sleep(Duration::from_millis(100)),
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// There is no descriptor left but the spare one: takes the caller with it and sends it away.
+fn say_no(listener: &TcpListener, welcome: &Welcome) {
+    log::warn!("no file descriptor for a connection");
+    if let Ok((stream, _)) = listener.accept()
+        && let Ok(caller) = welcome(stream)
+    {
+        caller.turn_away(Duration::from_secs(1));
+    }
+}

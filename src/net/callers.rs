@@ -1,0 +1,108 @@
+//! The two kinds of callers, as the engine's admission sees them.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::response::Response;
+use super::tcp::Tcp;
+use super::{http, line};
+use crate::chat::{Code, Refusal};
+use crate::engine::Engine;
+use crate::engine::admission::{Admission, Caller};
+use crate::engine::outbox::Transport;
+use crate::settings::Settings;
+use crate::wire::text_out;
+
+/// What serving a caller needs.
+pub struct House {
+    /// The rooms and all that connections share.
+    pub engine: Arc<Engine>,
+    /// The way in: for `/readyz`.
+    pub admission: Arc<Admission>,
+    /// The settings in force.
+    pub settings: Settings,
+}
+
+/// A caller at the HTTP port.
+pub struct HttpCaller {
+    house: Arc<House>,
+    socket: Arc<Tcp>,
+}
+
+/// A caller at the line port.
+pub struct LineCaller {
+    house: Arc<House>,
+    socket: Arc<Tcp>,
+}
+
+impl HttpCaller {
+    /// Takes a socket that was accepted.
+    ///
+    /// # Errors
+    /// It is not connected any more.
+    pub fn accept(house: &Arc<House>, stream: TcpStream) -> io::Result<Box<dyn Caller>> {
+        let socket = Tcp::new(stream, house.settings.limits.write_timeout)?;
+        Ok(Box::new(Self { house: Arc::clone(house), socket: Arc::new(socket) }))
+    }
+}
+
+impl LineCaller {
+    /// Takes a socket that was accepted.
+    ///
+    /// # Errors
+    /// It is not connected any more.
+    pub fn accept(house: &Arc<House>, stream: TcpStream) -> io::Result<Box<dyn Caller>> {
+        let limits = &house.settings.limits;
+        let socket = Tcp::new(stream, limits.write_timeout)?;
+        socket.set_keepalive(limits.ping)?;
+        Ok(Box::new(Self { house: Arc::clone(house), socket: Arc::new(socket) }))
+    }
+}
+
+impl Caller for HttpCaller {
+    fn tell_place(&self, _: usize) {
+        // HTTP has no words for it before the answer.
+    }
+
+    fn turn_away(&self, retry_after: Duration) {
+        let refusal =
+            Refusal { retry_after: Some(retry_after), ..Refusal::new(Code::Unavailable, "The server is full") };
+        last_words(&self.socket, &Response::refusal(503, &refusal).bytes(true, false));
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.socket) as _
+    }
+
+    fn serve(self: Box<Self>) {
+        http::serve(&self.house, &self.socket);
+    }
+}
+
+impl Caller for LineCaller {
+    fn tell_place(&self, ahead: usize) {
+        // A caller that takes no word of it is found out when its turn comes.
+        _ = self.socket.try_write(&[io::IoSlice::new(text_out::waiting(ahead).as_bytes())]);
+    }
+
+    fn turn_away(&self, retry_after: Duration) {
+        let words = format!("Error: The server is full, try again in {} s\n", retry_after.as_secs());
+        last_words(&self.socket, words.as_bytes());
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.socket) as _
+    }
+
+    fn serve(self: Box<Self>) {
+        line::serve(&self.house, &self.socket);
+    }
+}
+
+fn last_words(socket: &Tcp, words: &[u8]) {
+    // To one who is gone already there is nothing to say.
+    _ = socket.try_write(&[io::IoSlice::new(words)]);
+    socket.shutdown(std::net::Shutdown::Write);
+}

@@ -1,0 +1,56 @@
+//! The route for conformance suites: each message comes back as it came.
+//!
+//! It reads and writes through the same parts as a conversation, so that what a suite says of it
+//! holds for those.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::callers::House;
+use super::reader::{Reader, Received};
+use super::tcp::Tcp;
+use super::websocket::start;
+use crate::chat::{End, Limits, Slow};
+use crate::engine::outbox::{Outbox, Transport};
+use crate::engine::recipient::{Care, Parcel, Piece, Recipient};
+use crate::wire::frame::{self, Opcode};
+
+/// Bytes of a message, at most.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Serves an echo to its end.
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: &[u8], tail: Vec<u8>) {
+    // A suite sends faster than it reads: room for some of its largest messages.
+    let limits =
+        Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..house.settings.limits.clone() };
+    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
+    if !start(house, socket, &outbox, head) {
+        return;
+    }
+    let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, MESSAGE_BYTES_MAX);
+    let end = echo(&mut reader, &outbox);
+    let end = outbox.ended().unwrap_or(end);
+    let last_words = match end.close_code() {
+        // The answer to the client's own close is on its way already.
+        Some(code) if end != End::Left => frame::close(code, end.word()),
+        _ => Vec::new(),
+    };
+    outbox.finish(last_words, 0);
+    house.engine.close_books(outbox.wait_done());
+    socket.drain(Duration::from_secs(1));
+}
+
+fn echo(reader: &mut Reader, outbox: &Outbox) -> End {
+    loop {
+        let mut buffer = Vec::new();
+        match reader.next() {
+            Ok(Received::Text(text)) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
+            Ok(Received::Binary(bytes)) => frame::append(Opcode::Binary, &bytes, &mut buffer),
+            Err(end) => return end,
+        }
+        let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
+        if outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect)).is_err() {
+            return End::Slow;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading a request: its head under one deadline, then its body.
+//!
+//! httparse splits the head (RFC 9112); the rules on top are strict where leniency lets two
+//! readers see two requests in the same bytes.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use tungstenite::http::{HeaderMap, Method, Request, Uri, Version, header};
+
+use super::tcp::Tcp;
+
+/// Bytes of a head, at most; beyond it `431`.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Header fields of a head, at most; beyond it `431`.
+pub const HEADERS_MAX: usize = 64;
+
+/// Why there is no request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// The peer is gone, or said nothing.
+    Gone,
+    /// Answer with this status and sentence, and close.
+    Status(u16, &'static str),
+}
+
+/// Reads one head into `buffer`, which may hold bytes already; on success they are what follows it.
+///
+/// # Errors
+/// There is no request, and no further one on this connection.
+pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, timeout: Duration) -> Result<Request<()>, HeadError> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        if let Some((request, length)) = parse(buffer)? {
+            buffer.drain(..length);
+            return Ok(request);
+        }
+        match fill(socket, buffer, deadline, 4096) {
+            Ok(true) => {}
+            Ok(false) | Err(io::ErrorKind::ConnectionReset) => return Err(HeadError::Gone),
+            Err(_) if buffer.is_empty() => return Err(HeadError::Gone),
+            Err(_) => return Err(HeadError::Status(408, "The request did not arrive in time")),
+        }
+    }
+}
+
+/// Reads a body of `length` bytes, the first of which may be in `buffer`.
+///
+/// # Errors
+/// It does not arrive whole in time.
+pub fn read_body(socket: &Tcp, buffer: &mut Vec<u8>, length: usize, timeout: Duration) -> Result<Vec<u8>, HeadError> {
+    let deadline = Instant::now() + timeout;
+    while buffer.len() < length {
+        match fill(socket, buffer, deadline, length - buffer.len()) {
+            Ok(true) => {}
+            Ok(false) | Err(io::ErrorKind::ConnectionReset) => return Err(HeadError::Gone),
+            Err(_) => return Err(HeadError::Status(408, "The request did not arrive in time")),
+        }
+    }
+    let rest = buffer.split_off(length);
+    Ok(std::mem::replace(buffer, rest))
+}
+
+/// The length of the body that a head announces.
+///
+/// # Errors
+/// It is announced in a way that is not understood, or in two ways (RFC 9112 §6).
+pub fn body_length(headers: &HeaderMap) -> Result<usize, HeadError> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(HeadError::Status(501, "A body needs a Content-Length"));
+    }
+    let mut length = None;
+    for value in headers.get_all(header::CONTENT_LENGTH) {
+        let bad = HeadError::Status(400, "Bad Content-Length");
+        let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+        let Some(number) = digits.and_then(|text| text.parse::<usize>().ok()) else { return Err(bad) };
+        if length.replace(number).is_some_and(|earlier| earlier != number) {
+            return Err(bad);
+        }
+    }
+    Ok(length.unwrap_or(0))
+}
+
+/// Reads once, at most `most` bytes. False at the end of the stream.
+fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> Result<bool, io::ErrorKind> {
+    let left = deadline.checked_duration_since(Instant::now()).ok_or(io::ErrorKind::TimedOut)?;
+    socket.set_read_timeout(left).map_err(|error| error.kind())?;
+    let begin = buffer.len();
+    buffer.resize(begin + most.min(16 * 1024), 0);
+    let read = socket.read(&mut buffer[begin..]);
+    buffer.truncate(begin + *read.as_ref().unwrap_or(&0));
+    read.map(|count| count > 0).map_err(|error| error.kind())
+}
+
+/// Parses a head. `None`: more bytes are needed.
+///
+/// # Errors
+/// More bytes will not make it right.
+pub fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
+    let bad = |_| HeadError::Status(400, "Bad request");
+    let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut fields);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
+        Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Ok(None),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(HeadError::Status(431, "The request head is too large"));
+        }
+        Err(httparse::Error::Version) => return Err(HeadError::Status(505, "HTTP/1.1 is spoken here")),
+        Err(_) => return Err(HeadError::Status(400, "Bad request")),
+    };
+    if bare_line_feed(&bytes[..length]) {
+        return Err(HeadError::Status(400, "Lines of a head end with CR LF"));
+    }
+    let target = head.path.unwrap_or_default();
+    if !target.starts_with('/') && target != "*" {
+        return Err(HeadError::Status(400, "Bad request target"));
+    }
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(head.method.unwrap_or_default().as_bytes()).map_err(|_| bad(()))?;
+    *request.uri_mut() = target.parse::<Uri>().map_err(|_| bad(()))?;
+    *request.version_mut() = if head.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    for field in head.headers.iter() {
+        let name = header::HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad(()))?;
+        let value = header::HeaderValue::from_bytes(field.value).map_err(|_| bad(()))?;
+        request.headers_mut().append(name, value);
+    }
+    // RFC 9112 §3.2: exactly one Host in HTTP/1.1.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(HeadError::Status(400, "A request has one Host"));
+    }
+    Ok(Some((request, length)))
+}
+
+fn bare_line_feed(head: &[u8]) -> bool {
+    let ends = head.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    ends.into_iter().any(|(at, _)| at == 0 || head[at - 1] != b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(head: &str) -> Option<u16> {
+        match parse(head.as_bytes()) {
+            Ok(_) => None,
+            Err(HeadError::Status(status, _)) => Some(status),
+            Err(HeadError::Gone) => unreachable!("parsing reads nothing"),
+        }
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_waited_for() {
+        assert!(matches!(parse(b"GET / HTTP/1.1\r\nHost: x\r\n"), Ok(None)));
+        let (request, length) = parse(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\nmore").unwrap().unwrap();
+        assert_eq!((request.uri().path(), request.uri().query(), length), ("/a", Some("b=c"), 32));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for (head, answer) in [
+            ("GET / HTTP/1.1\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\nHost: a\n\n", 400),
+            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n", 400),
+            ("GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+            ("G\0T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ] {
+            assert_eq!(status(head), Some(answer), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_beyond_its_limits_is_431() {
+        let many = "X: y\r\n".repeat(HEADERS_MAX);
+        assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")), Some(431));
+        assert_eq!(status(&format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(HEAD_BYTES_MAX))), Some(431));
+        assert_eq!(status(&format!("GET /{}", "a".repeat(HEAD_BYTES_MAX))), Some(431));
+    }
+
+    #[test]
+    fn a_body_has_one_length() {
+        let length = |fields: &str| {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            let (request, _) = parse(head.as_bytes()).unwrap().unwrap();
+            body_length(request.headers())
+        };
+        assert_eq!(length(""), Ok(0));
+        assert_eq!(length("Content-Length: 5\r\n"), Ok(5));
+        assert_eq!(length("Content-Length: 5\r\nContent-Length: 5\r\n"), Ok(5));
+        for bad in [
+            "Content-Length: 5\r\nContent-Length: 6\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: \r\n",
+            "Content-Length: 5, 5\r\n",
+        ] {
+            assert!(matches!(length(bad), Err(HeadError::Status(400, _))), "{bad:?}");
+        }
+        assert!(matches!(
+            length("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+            Err(HeadError::Status(501, _))
+        ));
+    }
+}

@@ -1,0 +1,169 @@
+//! A conversation in plain lines over TCP, on a thread of the pool: the client's reader.
+//!
+//! A line ends with LF or CR LF. One that is too long, or not UTF-8, is answered with an error and
+//! the connection goes on with the next.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::callers::House;
+use super::tcp::Tcp;
+use crate::chat::command::{JOIN_HISTORY_DEFAULT, JoinWish};
+use crate::chat::{Code, End, Refusal, RoomName};
+use crate::engine::connection::{Connection, Door};
+use crate::engine::outbox::{Outbox, Transport};
+use crate::engine::writer;
+use crate::wire::{Encoding, Unparsed, text_in};
+
+/// The room in which a line client starts.
+const FIRST_ROOM: &str = "lobby";
+
+/// Serves a line client to its end. The body of a job of the pool.
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
+    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &house.settings.limits, None);
+    let writing = Arc::clone(&outbox);
+    if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
+        log::warn!(error:% = error; "no thread for a connection");
+        // The client may be gone; then nobody needs the answer.
+        _ = socket.write_all(b"Error: The server cannot serve a further connection now\n");
+        return;
+    }
+    let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT };
+    let mut connection = Connection::open(&house.engine, outbox, door, house.engine.guest());
+    let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
+    let begun = connection.begin(room, JoinWish::default());
+    let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));
+    let end = if end == End::Left && house.engine.hub.is_closing() { End::Closing } else { end };
+    connection.close(end);
+    socket.drain(Duration::from_secs(1));
+}
+
+fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End {
+    let mut lines = Lines::new(bytes_max);
+    let mut buffer = vec![0; 4096];
+    loop {
+        let count = match socket.read(&mut buffer) {
+            Ok(0) => return lines.rest().and_then(|line| hear(connection, line)).unwrap_or(End::Left),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return End::Silent,
+            Err(_) => return End::Gone,
+        };
+        let mut bytes = &buffer[..count];
+        while let Some(line) = lines.next(&mut bytes) {
+            if let Some(end) = hear(connection, line).or_else(|| connection.ended()) {
+                return end;
+            }
+        }
+    }
+}
+
+fn hear(connection: &mut Connection, line: Result<String, Refusal>) -> Option<End> {
+    let request = match line {
+        Ok(line) => text_in::parse(&line),
+        Err(refusal) => Err(Unparsed { id: None, refusal }),
+    };
+    connection.hear(request.transpose()?)
+}
+
+/// Cuts a stream of bytes into lines.
+pub struct Lines {
+    line: Vec<u8>,
+    /// The line has been too long: what follows of it is skipped.
+    skipping: bool,
+    bytes_max: usize,
+}
+
+impl Lines {
+    /// Lines of at most `bytes_max` bytes, without their ends.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self { line: Vec::new(), skipping: false, bytes_max }
+    }
+
+    /// Takes bytes off the front of `bytes` up to the end of a line, which is returned without it;
+    /// `None` when all are taken and the line goes on.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Result<String, Refusal>> {
+        loop {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            *bytes = rest.get(1..).unwrap_or_default();
+            let was_skipping = self.skipping;
+            if !self.skipping {
+                self.line.extend_from_slice(part);
+                // The CR of a CR LF does not count.
+                self.skipping = self.line.len() > self.bytes_max + 1
+                    || (self.line.len() > self.bytes_max && self.line.last() != Some(&b'\r'));
+            }
+            let too_long = self.skipping && !was_skipping;
+            if end.is_some() {
+                self.skipping = false;
+            }
+            if too_long {
+                self.line = Vec::new();
+                let message = format!("A line may have {} bytes", self.bytes_max);
+                return Some(Err(Refusal::new(Code::TooLarge, message)));
+            }
+            end?;
+            if !was_skipping {
+                return Some(text(std::mem::take(&mut self.line)));
+            }
+        }
+    }
+
+    /// What is left when the stream ends without the end of a line.
+    pub fn rest(&mut self) -> Option<Result<String, Refusal>> {
+        (!self.line.is_empty()).then(|| text(std::mem::take(&mut self.line)))
+    }
+}
+
+fn text(line: Vec<u8>) -> Result<String, Refusal> {
+    String::from_utf8(line).map_err(|_| Refusal::new(Code::BadRequest, "A line must be UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes_max: usize, chunks: &[&[u8]]) -> Vec<String> {
+        let mut lines = Lines::new(bytes_max);
+        let mut all = Vec::new();
+        for chunk in chunks {
+            let mut bytes = *chunk;
+            while let Some(line) = lines.next(&mut bytes) {
+                all.push(line.unwrap_or_else(|refusal| format!("Error: {refusal}")));
+            }
+        }
+        all.extend(lines.rest().map(|line| line.unwrap_or_else(|refusal| format!("Error: {refusal}"))));
+        all
+    }
+
+    #[test]
+    fn lines_do_not_depend_on_how_they_arrive() {
+        let whole: &[u8] = b"one\ntwo\r\n\nthree";
+        let bytes: Vec<&[u8]> = whole.chunks(1).collect();
+        assert_eq!(lines(9, &[whole]), ["one", "two\r", "", "three"]);
+        assert_eq!(lines(9, &bytes), lines(9, &[whole]));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_error_and_the_next_is_heard() {
+        let whole: &[u8] = b"12345\n123456789\n1234\r\n12345\r\n123456\r\nok\n";
+        let expected = [
+            "Error: A line may have 4 bytes",
+            "Error: A line may have 4 bytes",
+            "1234\r",
+            "Error: A line may have 4 bytes",
+            "Error: A line may have 4 bytes",
+            "ok",
+        ];
+        assert_eq!(lines(4, &[whole]), expected);
+        let bytes: Vec<&[u8]> = whole.chunks(1).collect();
+        assert_eq!(lines(4, &bytes), expected);
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_an_error() {
+        assert_eq!(lines(9, &[b"\xff\xfe\nok\n"]), ["Error: A line must be UTF-8", "ok"]);
+    }
+}

@@ -1,0 +1,18 @@
+//! The sockets: listeners, HTTP, WebSocket, lines.
+//!
+//! Everything here runs on an accept thread (which only hands over) or on a thread of the pool
+//! (which serves one connection to its end). What is said goes to `engine`, in words of `chat`.
+
+pub mod accept;
+pub mod callers;
+pub mod capacity;
+pub mod echo;
+pub mod head;
+pub mod http;
+pub mod line;
+pub mod reader;
+pub mod response;
+pub mod routes;
+pub mod tcp;
+pub mod upgrade;
+pub mod websocket;

@@ -1,0 +1,106 @@
+//! The reader's half of a WebSocket: reads from the socket, "writes" into the outbox.
+//!
+//! tungstenite answers pings and closes by writing whole frames from inside `read`; they go where
+//! everything goes that is for this client, so that one place writes to the socket.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
+
+use super::tcp::Tcp;
+use crate::chat::End;
+use crate::engine::outbox::Outbox;
+use crate::engine::recipient::Recipient;
+use crate::wire::frame;
+
+/// Bytes that are read at once. tungstenite fills its whole buffer with zeros at each read, so a
+/// larger one costs time, and memory for each client.
+const READ_BYTES: usize = 4 * 1024;
+
+/// What was read.
+#[derive(Debug)]
+pub enum Received {
+    /// A text message.
+    Text(Utf8Bytes),
+    /// A binary message.
+    Binary(Bytes),
+}
+
+/// See the module.
+pub struct Reader {
+    socket: WebSocket<Half>,
+}
+
+struct Half {
+    socket: Arc<Tcp>,
+    outbox: Arc<Outbox>,
+}
+
+impl Reader {
+    /// The reader of a connection whose client sent `tail` behind its head. A message may have
+    /// `bytes_max` bytes.
+    #[must_use]
+    pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, bytes_max: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(1024)
+            .max_message_size(Some(bytes_max))
+            .max_frame_size(Some(bytes_max));
+        let half = Half { socket, outbox };
+        Self { socket: WebSocket::from_partially_read(half, tail, Role::Server, Some(config)) }
+    }
+
+    /// Reads the next message; blocks, at most for the socket's read timeout.
+    ///
+    /// # Errors
+    /// Why there is no further one.
+    pub fn next(&mut self) -> Result<Received, End> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Ok(Received::Text(text)),
+                Ok(Message::Binary(bytes)) => return Ok(Received::Binary(bytes)),
+                // The answer is on its way; a close is answered, and then `ConnectionClosed` comes.
+                Ok(_) => {}
+                Err(error) => return Err(why(&error)),
+            }
+        }
+    }
+}
+
+fn why(error: &Error) -> End {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => End::Left,
+        Error::Io(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => End::Silent,
+        Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => End::TooLarge,
+        Error::Utf8(_) => End::BadUtf8,
+        _ => End::Protocol,
+    }
+}
+
+impl Read for Half {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Half {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        let sent = self.outbox.control(Bytes::copy_from_slice(frames));
+        if frame::is_close(frames) {
+            // After a close frame nothing may follow, RFC 6455 §5.5.1.
+            self.outbox.end(End::Left);
+        }
+        // An outbox that takes no more is the end of the connection.
+        sent.map(|()| frames.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

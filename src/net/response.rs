@@ -1,0 +1,118 @@
+//! An HTTP response, and the header fields that every one of them carries.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use crate::chat::{Code, Refusal};
+use crate::wire::json_out;
+
+/// What pages may load: their own files and their own socket, nothing else.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    status: u16,
+    fields: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self { status, fields: Vec::new(), body: Vec::new() }
+    }
+
+    /// An answer with a body of this media type.
+    #[must_use]
+    pub fn new(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..Self::empty(status).with("Content-Type", media_type) }
+    }
+
+    /// A JSON answer.
+    #[must_use]
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, "application/json", body)
+    }
+
+    /// The answer to something that is not done.
+    #[must_use]
+    pub fn refusal(status: u16, refusal: &Refusal) -> Self {
+        let response = Self::json(status, json_out::error_body(refusal));
+        match refusal.retry_after {
+            // Whole seconds, RFC 9110 §10.2.3.
+            Some(wait) if matches!(status, 429 | 503) => {
+                response.with("Retry-After", wait.as_millis().div_ceil(1000).max(1).to_string())
+            }
+            _ => response,
+        }
+    }
+
+    /// The answer to a request that is wrong as HTTP.
+    #[must_use]
+    pub fn error(status: u16, message: &'static str) -> Self {
+        let code = match status {
+            404 => Code::NotFound,
+            403 => Code::Forbidden,
+            413 | 431 => Code::TooLarge,
+            503 => Code::Unavailable,
+            _ => Code::BadRequest,
+        };
+        Self::refusal(status, &Refusal::new(code, message))
+    }
+
+    /// With one more header field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The bytes to send. `head_only`: the answer to a `HEAD`.
+    #[must_use]
+    pub fn bytes(&self, close: bool, head_only: bool) -> Vec<u8> {
+        let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        let mut field = |name: &str, value: &str| {
+            _ = write!(head, "{name}: {value}\r\n"); // A string takes every character.
+        };
+        field("Date", &httpdate::fmt_http_date(SystemTime::now()));
+        field("Server", concat!("roomd/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in &self.fields {
+            field(name, value);
+        }
+        field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+        field("X-Content-Type-Options", "nosniff");
+        field("Referrer-Policy", "no-referrer");
+        field("X-Frame-Options", "DENY");
+        field("Cross-Origin-Opener-Policy", "same-origin");
+        field("Cross-Origin-Resource-Policy", "same-origin");
+        if !self.fields.iter().any(|(name, _)| *name == "Cache-Control") {
+            field("Cache-Control", "no-store");
+        }
+        if close {
+            field("Connection", "close");
+        }
+        // A 204 has no length, RFC 9110 §8.6.
+        if self.status != 204 {
+            field("Content-Length", &self.body.len().to_string());
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        if !head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    tungstenite::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("")
+}

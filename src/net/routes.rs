@@ -1,0 +1,216 @@
+//! What answers at which address, beside WebSockets.
+//!
+//! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
+//! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use tungstenite::http::{Method, Request, header};
+
+use super::callers::House;
+use super::response::Response;
+use crate::chat::rate::Bucket;
+use crate::chat::room::Said;
+use crate::chat::{Body, Code, Event, Mid, Refusal, RoomName, UserName};
+use crate::page;
+use crate::wire::json_out;
+
+/// A request with its body, and the connection's allowance.
+pub struct Visit<'a> {
+    /// Its head.
+    pub request: &'a Request<()>,
+    /// Its body, whole.
+    pub body: Vec<u8>,
+    /// How much the connection may still publish.
+    pub rate: &'a mut Bucket,
+}
+
+/// A place that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route<'a> {
+    Page,
+    Asset(&'a str),
+    Alive,
+    Ready,
+    Rooms,
+    Messages(&'a str),
+    /// Only as a WebSocket, which this request is not.
+    Socket,
+}
+
+/// Answers a request that is no WebSocket's.
+pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
+    let path = visit.request.uri().path();
+    let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
+    let allowed = allowed(route);
+    let method = visit.request.method();
+    match *method {
+        Method::OPTIONS => return Response::empty(204).with("Allow", allowed),
+        ref method if !allowed.split(", ").any(|one| one == method.as_str()) => {
+            return Response::error(405, "This method is not for this address").with("Allow", allowed);
+        }
+        _ => {}
+    }
+    let get = matches!(*method, Method::GET | Method::HEAD);
+    match route {
+        Route::Page => page_file("index.html"),
+        Route::Asset(name) => page_file(name),
+        Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
+        Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
+        Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
+        Route::Rooms if get => event(200, &Event::Rooms { rooms: house.engine.hub.list() }),
+        Route::Rooms => create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Messages(room) => publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Socket => Response::error(426, "This address is for WebSockets"),
+    }
+}
+
+fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
+    Some(match path {
+        "/" => Route::Page,
+        "/healthz" => Route::Alive,
+        "/readyz" => Route::Ready,
+        "/api/v1/rooms" => Route::Rooms,
+        "/ws" => Route::Socket,
+        "/echo" if house.settings.echo_route => Route::Socket,
+        _ => {
+            if let Some(name) = path.strip_prefix("/assets/") {
+                page::file(name)?;
+                Route::Asset(name)
+            } else if let Some(room) = path.strip_prefix("/chat/") {
+                room_of(room).ok()?;
+                Route::Page
+            } else {
+                let rest = path.strip_prefix("/api/v1/rooms/")?;
+                Route::Messages(rest.strip_suffix("/messages").filter(|room| !room.contains('/'))?)
+            }
+        }
+    })
+}
+
+fn allowed(route: Route<'_>) -> &'static str {
+    match route {
+        Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
+        Route::Rooms => "GET, HEAD, POST, OPTIONS",
+        Route::Messages(_) => "POST, OPTIONS",
+        Route::Socket => "GET, OPTIONS",
+    }
+}
+
+/// Whether a browser that shows a page of another origin is behind the request: RFC 6454, and
+/// RFC 6455 §10.2. No `Origin` is not a browser.
+#[must_use]
+pub fn foreign_origin(house: &House, request: &Request<()>) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
+    let Ok(origin) = origin.to_str() else { return true };
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let own = own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host));
+    !own && !house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+}
+
+fn page_file(name: &str) -> Response {
+    match page::file(name) {
+        Some(file) => Response::new(200, file.media_type, file.bytes).with("Cache-Control", "no-cache"),
+        None => Response::error(404, "There is nothing at this address"),
+    }
+}
+
+#[derive(Deserialize)]
+struct NewRoom {
+    room: String,
+    private: Option<bool>,
+    durable: Option<bool>,
+}
+
+fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
+    let wanted: NewRoom = body(house, visit)?;
+    if wanted.private == Some(true) || wanted.durable == Some(true) {
+        let message = "Private and durable rooms need accounts and a store, which this server does not have";
+        return Err(Refusal::new(Code::Unavailable, message));
+    }
+    let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
+    house.engine.create(&room)?;
+    Ok(event(201, &Event::Created { room }))
+}
+
+#[derive(Deserialize)]
+struct NewMessage {
+    message: String,
+    user: Option<String>,
+    mid: Option<String>,
+}
+
+fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
+    let room = room_of(room)?;
+    let wanted: NewMessage = body(house, visit)?;
+    let user = match &wanted.user {
+        Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
+        None => house.engine.guest(),
+    };
+    let key = visit.request.headers().get("Idempotency-Key").map(|key| key.to_str().unwrap_or_default());
+    let mid = match wanted.mid.as_deref().or(key) {
+        Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
+        None => None,
+    };
+    let limits = &house.settings.limits;
+    if wanted.message.is_empty() {
+        return Err(bad("A message must say something"));
+    }
+    if wanted.message.len() > limits.message_bytes {
+        let message = format!("A message may have {} bytes", limits.message_bytes);
+        return Err(Refusal::new(Code::TooLarge, message));
+    }
+    visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
+    match house.engine.hub.ask(&room, user, said)? {
+        Event::Refused(refusal) => Err(refusal),
+        sent => Ok(event(201, &sent)),
+    }
+}
+
+fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
+    if foreign_origin(house, visit.request) {
+        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
+    }
+    let media_type = visit.request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
+    if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
+        return Err(Refusal::new(Code::UnknownType, "The body must be application/json"));
+    }
+    serde_json::from_slice(&visit.body).map_err(|error| bad(format!("The body is not understood: {error}")))
+}
+
+fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
+    let name = percent_decode_str(encoded).decode_utf8().map_err(|_| bad("The room's name is not UTF-8"))?;
+    RoomName::parse(&name).map_err(|error| bad(format!("The room's name {error}")))
+}
+
+fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::BadRequest, message)
+}
+
+fn event(status: u16, event: &Event) -> Response {
+    let mut body = Vec::new();
+    json_out::print(event, None, "room", &mut body);
+    Response::json(status, body)
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal.code {
+        Code::BadRequest => 400,
+        Code::UnknownType => 415,
+        Code::TooLarge => 413,
+        Code::Forbidden | Code::NotMember => 403,
+        Code::NotFound | Code::UserOffline => 404,
+        Code::NameTaken => 409,
+        Code::RateLimited => 429,
+        Code::RoomFull | Code::TooManyRooms | Code::Unavailable | Code::Draining => 503,
+        Code::Internal => 500,
+    };
+    let mut refusal = refusal.clone();
+    if status == 503 {
+        refusal.retry_after.get_or_insert(std::time::Duration::from_secs(5));
+    }
+    Response::refusal(status, &refusal)
+}

@@ -1,0 +1,117 @@
+//! A TCP socket as the engine's transport, and the listener.
+//!
+//! One socket is shared by a reader, a writer and brokers through one descriptor. A send from a
+//! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
+
+use crate::engine::outbox::Transport;
+
+/// Connections that the kernel holds before they are accepted. std's 128 makes a burst of ten
+/// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.
+const BACKLOG: i32 = 4_096;
+
+/// A connected socket.
+#[derive(Debug)]
+pub struct Tcp(TcpStream);
+
+impl Tcp {
+    /// Takes a socket over: small writes go out at once, and a blocked write fails in time.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(write_timeout))?;
+        Ok(Self(stream))
+    }
+
+    /// How long a read may block; then `WouldBlock`.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        // Zero would mean for ever.
+        self.0.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
+    }
+
+    /// Has the kernel find out whether a silent peer still is there: for protocols without a ping.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn set_keepalive(&self, idle: Duration) -> io::Result<()> {
+        sockopt::set_socket_keepalive(&self.0, true)?;
+        sockopt::set_tcp_keepidle(&self.0, idle.max(Duration::from_secs(1)))?;
+        sockopt::set_tcp_keepintvl(&self.0, Duration::from_secs(5))?;
+        sockopt::set_tcp_keepcnt(&self.0, 3)?;
+        Ok(())
+    }
+
+    /// Reads what is there; blocks until something is, or the timeout.
+    ///
+    /// # Errors
+    /// As [`Read::read`].
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&self.0).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Writes all; blocks while the socket is full.
+    ///
+    /// # Errors
+    /// As [`Write::write_all`].
+    pub fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        (&self.0).write_all(bytes)
+    }
+
+    /// Reads and forgets what the peer still sends, until it closes or `patience` is over: closing
+    /// a socket with unread bytes would reset it, and could take our last words from the peer.
+    pub fn drain(&self, patience: Duration) {
+        let until = std::time::Instant::now() + patience;
+        let mut buffer = [0; 1024];
+        while let Some(left) = until.checked_duration_since(std::time::Instant::now()) {
+            if self.set_read_timeout(left).is_err() || !matches!(self.read(&mut buffer), Ok(1..)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Transport for Tcp {
+    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        Ok(match parts {
+            [one] => rustix::net::send(&self.0, one, flags)?,
+            many => rustix::net::sendmsg(&self.0, many, &mut SendAncillaryBuffer::default(), flags)?,
+        })
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&self.0).write_vectored(parts)
+    }
+
+    fn shutdown(&self, how: Shutdown) {
+        // A socket that is not connected any more is as shut as it can be.
+        _ = self.0.shutdown(how);
+    }
+}
+
+/// Listens on `address` (`HOST:PORT`).
+///
+/// # Errors
+/// The name does not resolve, or none of its addresses can be had.
+pub fn listen(address: &str) -> io::Result<TcpListener> {
+    let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+    let listener = TcpListener::bind(&*addresses)?;
+    // On a socket that listens already this only sets the backlog.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}

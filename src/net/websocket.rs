@@ -1,0 +1,82 @@
+//! A conversation over a WebSocket, on a thread of the pool: the client's reader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::callers::House;
+use super::reader::{Reader, Received};
+use super::response::Response;
+use super::tcp::Tcp;
+use super::upgrade::Chat;
+use crate::chat::End;
+use crate::engine::connection::Connection;
+use crate::engine::outbox::{Outbox, Transport};
+use crate::engine::writer;
+use crate::wire::frame::{self, Opcode};
+use crate::wire::{Encoding, json_in, text_in};
+
+/// How long a client may take to answer our close before its socket is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves a conversation to its end. `head` is the answer to the handshake.
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: &[u8], tail: Vec<u8>) {
+    let limits = &house.settings.limits;
+    let mut ping = Vec::new();
+    frame::append(Opcode::Ping, b"", &mut ping);
+    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, limits, Some(Bytes::from(ping)));
+    if !start(house, socket, &outbox, head) {
+        return;
+    }
+    let user = chat.user.unwrap_or_else(|| house.engine.guest());
+    let mut connection = Connection::open(&house.engine, Arc::clone(&outbox), chat.door, user);
+    let mut reader = Reader::new(Arc::clone(socket), outbox, tail, limits.frame_bytes());
+    let begun = chat.room.and_then(|(room, wish)| connection.begin(room, wish));
+    let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));
+    let end = if end == End::Gone && house.engine.hub.is_closing() { End::Closing } else { end };
+    drop(reader);
+    connection.close(end);
+    socket.drain(FAREWELL);
+}
+
+/// Starts the writer and answers the handshake; or says that there is no thread for it.
+pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: &[u8]) -> bool {
+    let writing = Arc::clone(outbox);
+    if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
+        log::warn!(error:% = error; "no thread for a connection");
+        let full = Response::error(503, "The server cannot serve a further connection now").with("Retry-After", "5");
+        // The client may be gone; then nobody needs the answer.
+        _ = socket.write_all(&full.bytes(true, false));
+        return false;
+    }
+    let ready = socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head));
+    if ready.is_err() {
+        outbox.finish(Vec::new(), 0);
+        outbox.wait_done();
+    }
+    ready.is_ok()
+}
+
+fn converse(connection: &mut Connection, reader: &mut Reader, encoding: Encoding) -> End {
+    loop {
+        let text = match reader.next() {
+            Ok(Received::Text(text)) => text,
+            Ok(Received::Binary(_)) => return End::Binary,
+            Err(end) => return end,
+        };
+        let request = match encoding {
+            Encoding::Json | Encoding::JsonTopic => json_in::parse(&text).map(Some),
+            Encoding::TextFrames | Encoding::TextLines => text_in::parse(&text),
+        };
+        // An empty line says nothing.
+        if let Some(request) = request.transpose()
+            && let Some(end) = connection.hear(request)
+        {
+            return end;
+        }
+        if let Some(end) = connection.ended() {
+            return end;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What a server is told before it starts: where it listens, whom it lets in, and its bounds.
+//!
+//! The command line builds a [`Settings`] from flags, environment and file; a program that embeds
+//! the crate builds one itself, from `Settings::default()`. Read on the thread that starts the
+//! server, and never changed after that. Whoever builds one without the command line keeps its
+//! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
+
+use crate::chat::limits::Limits;
+
+/// All settings of a server. `Settings::default()` is what `roomd` runs with when nothing is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where HTTP and WebSocket are served: `HOST:PORT`, an IPv6 address in brackets, a host name
+    /// resolved when the listener is opened. Port 0 takes a free one.
+    pub listen: String,
+    /// Where plain lines are served, in the same form; `None` opens no line port.
+    pub lines: Option<String>,
+    /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
+    /// write it, in lower case, without the scheme's default port.
+    pub origins: Vec<String>,
+    /// Whether the WebSocket route `/echo` exists.
+    pub echo_route: bool,
+    /// Every bound of the server.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8000".to_owned(),
+            lines: Some("127.0.0.1:8001".to_owned()),
+            origins: Vec::new(),
+            echo_route: false,
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Parsing the JSON dialect: one object a command; unknown fields are ignored.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Unparsed;
+use crate::chat::command::{
+    HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Span,
+};
+use crate::chat::{
+    Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
+};
+
+/// Every field that any command has. Texts are borrowed where they hold no escapes.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    id: Option<Id>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    cipher: Option<&'a RawValue>,
+    #[serde(borrow)]
+    mid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    to: Option<Cow<'a, str>>,
+    typing: Option<bool>,
+    status: Option<Status>,
+    #[serde(borrow)]
+    note: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    history: Option<&'a RawValue>,
+    since: Option<Since>,
+    before: Option<u64>,
+    after: Option<u64>,
+    limit: Option<usize>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    private: Option<bool>,
+    durable: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Since {
+    epoch: Box<str>,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: Option<Id>,
+}
+
+/// Parses one command.
+///
+/// # Errors
+/// What is wrong with it, with its `id` if that can be read.
+pub fn parse(text: &str) -> Result<Request, Unparsed> {
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+        // The rest may be wrong and the mark still right: the client then knows which command it was.
+        let id = serde_json::from_str::<OnlyId>(text).ok().and_then(|only| only.id).filter(id_fits);
+        Unparsed { id, refusal: bad(format!("Not a command: {error}")) }
+    })?;
+    if !fields.id.as_ref().is_none_or(id_fits) {
+        return Err(Unparsed { id: None, refusal: bad(format!("An id may have {} bytes", Id::BYTES_MAX)) });
+    }
+    let id = fields.id.clone();
+    match command(&fields) {
+        Ok(command) => Ok(Request { id, command }),
+        Err(refusal) => Err(Unparsed { id, refusal }),
+    }
+}
+
+fn id_fits(id: &Id) -> bool {
+    match id {
+        Id::Number(_) => true,
+        Id::Text(text) => text.len() <= Id::BYTES_MAX,
+    }
+}
+
+fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
+    let Some(kind) = fields.kind.as_deref() else {
+        if fields.topic.is_none() || fields.message.is_none() {
+            return Err(bad("A command needs a type, or a topic and a message"));
+        }
+        return Ok(Command::Topic { room: fields.room()?, body: fields.body()? });
+    };
+    Ok(match kind {
+        "join" | "subscribe" => Command::Join { room: fields.room()?, wish: fields.join_wish()? },
+        "leave" | "unsubscribe" => Command::Leave { room: Some(fields.room()?) },
+        "message" | "publish" => {
+            Command::Message { room: Some(fields.room()?), body: fields.body()?, mid: fields.mid()? }
+        }
+        "private" => Command::Private { to: fields.to()?, body: fields.body()?, mid: fields.mid()? },
+        "typing" => Command::Typing { room: fields.room()?, typing: fields.typing.ok_or_else(|| missing("typing"))? },
+        "presence" => Command::Presence { status: fields.status()?, note: fields.note()? },
+        "history" => fields.history_command()?,
+        "members" => Command::Members { room: Some(fields.room()?) },
+        "rooms" => Command::Rooms,
+        "create" => fields.create()?,
+        "offer" => fields.signal(Signal::Offer)?,
+        "answer" => fields.signal(Signal::Answer)?,
+        "ice-candidate" => fields.signal(Signal::IceCandidate)?,
+        "hangup" => fields.signal(Signal::Hangup)?,
+        "ping" => Command::Ping,
+        _ => return Err(Refusal::new(Code::UnknownType, "There is no command of this type")),
+    })
+}
+
+impl Fields<'_> {
+    fn room(&self) -> Result<RoomName, Refusal> {
+        let (name, text) = match (&self.room, &self.topic) {
+            (Some(room), _) => ("room", room),
+            (None, Some(topic)) => ("topic", topic),
+            (None, None) => return Err(missing("room")),
+        };
+        RoomName::parse(text).map_err(|error| bad_name(name, error))
+    }
+
+    fn to(&self) -> Result<UserName, Refusal> {
+        let to = self.to.as_deref().ok_or_else(|| missing("to"))?;
+        UserName::parse(to).map_err(|error| bad_name("to", error))
+    }
+
+    fn body(&self) -> Result<Body, Refusal> {
+        match (&self.message, self.cipher) {
+            (Some(_), Some(_)) => Err(bad("A message is a message or a cipher, not both")),
+            (Some(text), None) => Ok(Body::Text(text.as_ref().into())),
+            (None, Some(cipher)) if cipher.get().starts_with('{') => Ok(Body::Cipher(cipher.get().into())),
+            (None, Some(_)) => Err(bad("cipher must be an object")),
+            (None, None) => Err(missing("message")),
+        }
+    }
+
+    fn mid(&self) -> Result<Option<Mid>, Refusal> {
+        let Some(text) = self.mid.as_deref() else { return Ok(None) };
+        let mid = Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?;
+        Ok(Some(mid))
+    }
+
+    fn status(&self) -> Result<Status, Refusal> {
+        match self.status {
+            Some(Status::Offline) => Err(bad("status must be online or away")),
+            Some(status) => Ok(status),
+            None => Err(missing("status")),
+        }
+    }
+
+    fn note(&self) -> Result<Option<Arc<str>>, Refusal> {
+        match self.note.as_deref() {
+            Some(note) if note.len() > NOTE_BYTES_MAX => Err(bad(format!("A note may have {NOTE_BYTES_MAX} bytes"))),
+            note => Ok(note.map(Into::into)),
+        }
+    }
+
+    fn join_wish(&self) -> Result<JoinWish, Refusal> {
+        let history = self.history.map(|raw| serde_json::from_str::<usize>(raw.get())).transpose();
+        let history = history.map_err(|_| bad("history must be a number of messages"))?;
+        Ok(JoinWish {
+            history: history.map(|count| count.min(JOIN_HISTORY_MAX)),
+            since: self.since.as_ref().map(|since| Position { epoch: since.epoch.as_ref().into(), seq: since.seq }),
+            topic: self.room.is_none(),
+        })
+    }
+
+    fn history_command(&self) -> Result<Command, Refusal> {
+        let span = match (self.before, self.after) {
+            (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
+            (None, Some(after)) => Span::After(after),
+            (before, None) => Span::Before(before.unwrap_or(u64::MAX)),
+        };
+        let limit = self.limit.unwrap_or(HISTORY_LIMIT_DEFAULT).clamp(1, HISTORY_LIMIT_MAX);
+        Ok(Command::History { room: Some(self.room()?), span, limit })
+    }
+
+    fn create(&self) -> Result<Command, Refusal> {
+        if self.private == Some(true) {
+            return Err(Refusal::new(
+                Code::Unavailable,
+                "Private rooms need accounts, which this server does not have",
+            ));
+        }
+        if self.durable == Some(true) {
+            return Err(Refusal::new(Code::Unavailable, "Durable rooms need a store, which this server does not have"));
+        }
+        Ok(Command::Create { room: self.room()? })
+    }
+
+    fn signal(&self, kind: Signal) -> Result<Command, Refusal> {
+        let payload = match (self.payload, kind) {
+            (Some(payload), _) => payload.get(),
+            (None, Signal::Hangup) => "{}",
+            (None, _) => return Err(missing("payload")),
+        };
+        Ok(Command::Signal { kind, to: self.to()?, payload: payload.into() })
+    }
+}
+
+fn bad(message: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::BadRequest, message)
+}
+
+fn missing(field: &str) -> Refusal {
+    bad(format!("{field} is missing"))
+}
+
+fn bad_name(field: &str, error: NameError) -> Refusal {
+    bad(format!("{field} {error}"))
+}

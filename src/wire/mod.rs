@@ -1,0 +1,25 @@
+//! Between bytes and values: two dialects (JSON for programs, text for people) in two framings
+//! (WebSocket frames, lines).
+//!
+//! Pure, like `chat`, which is all it depends on. Parsing is total: whatever the bytes, the answer
+//! is a request or a refusal. An event is printed once an encoding, whatever the number of readers.
+
+pub mod encoder;
+pub mod frame;
+pub mod json_in;
+pub mod json_out;
+pub mod text_in;
+pub mod text_out;
+
+pub use encoder::{Encoder, Encoding};
+
+use crate::chat::{Id, Refusal};
+
+/// A refusal of what could not be parsed, with the mark that could.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unparsed {
+    /// The mark of the command, if it could be read.
+    pub id: Option<Id>,
+    /// What is wrong with it.
+    pub refusal: Refusal,
+}

@@ -1,0 +1,147 @@
+//! Printing the text dialect: what people read in `nc`, in `websocat` or on a plain page.
+//!
+//! A message is one line. Further lines of it are indented and control characters replaced, so that
+//! no message can pass for another, for the server's word, or for a command to a terminal.
+
+use std::fmt::Write as _;
+
+use crate::chat::{Body, Event, Message, Presence, Status};
+
+/// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
+pub fn print(event: &Event, mut line: impl FnMut(&str)) {
+    match event {
+        Event::Message(message) => line(&message_line(message)),
+        Event::History { messages, .. } if messages.is_empty() => line("* No messages"),
+        Event::History { messages, .. } => messages.iter().for_each(|message| line(&message_line(message))),
+        Event::Entered { user, .. } | Event::Join { user, .. } => line(&format!("{user} joined the room")),
+        Event::Leave { user, .. } => line(&format!("{user} left the room")),
+        Event::Left { room } => line(&format!("* You left {room}")),
+        Event::Members { room, members, count } => line(&members_line(room.as_str(), members, *count)),
+        Event::Rooms { rooms } if rooms.is_empty() => line("* No rooms"),
+        Event::Rooms { rooms } => {
+            let list: Vec<_> = rooms.iter().map(|room| format!("{} ({})", room.room, room.members)).collect();
+            line(&format!("* Rooms: {}", list.join(", ")));
+        }
+        Event::Created { room } => line(&format!("* The room {room} is made")),
+        Event::Named { user } => line(&format!("* You are now {user}")),
+        Event::Help => HELP.lines().for_each(line),
+        Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
+        Event::Presence(presence) => presence_line(presence).iter().for_each(|text| line(text)),
+        Event::Lagged { missed, .. } => {
+            line(&format!("* {missed} {} missed", if *missed == 1 { "message was" } else { "messages were" }))
+        }
+        Event::Goodbye { end, .. } => line(&format!("* {}", end.sentence())),
+        Event::Welcome(_)
+        | Event::Joined { .. }
+        | Event::Sent { .. }
+        | Event::Pong
+        | Event::Typing { .. }
+        | Event::Signal { .. } => {}
+    }
+}
+
+/// What `/help` says.
+pub const HELP: &str = "\
+* /join ROOM      go to a room, which is made if it is not there
+* /leave          leave the room
+* /rooms          which rooms there are
+* /who            who is in the room
+* /msg USER TEXT  say something to one user
+* /history [N]    the last messages
+* /away [TEXT]    say that you are away
+* /back           say that you are back
+* /nick NAME      take another name, before your first message
+* /help           this list
+* /quit           leave the server
+* //text          say \"/text\"";
+
+fn message_line(message: &Message) -> String {
+    let text = match &message.body {
+        Body::Text(text) => clean(text),
+        Body::Cipher(_) => "(encrypted)".to_owned(),
+    };
+    let private = if message.to.is_some() { "[private] " } else { "" };
+    format!("{private}{}: {text}", message.user)
+}
+
+fn members_line(room: &str, members: &[Presence], count: usize) -> String {
+    let mut line = format!("* In {room}: ");
+    for (i, member) in members.iter().enumerate() {
+        let separator = if i > 0 { ", " } else { "" };
+        let away = if member.status == Status::Away { " (away)" } else { "" };
+        _ = write!(line, "{separator}{}{away}", member.user); // A string takes every character.
+    }
+    if count > members.len() {
+        _ = write!(line, " and {} more", count - members.len()); // Likewise.
+    }
+    line
+}
+
+fn presence_line(presence: &Presence) -> Option<String> {
+    let Presence { user, note, .. } = presence;
+    match (presence.status, note) {
+        (Status::Away, Some(note)) => Some(format!("* {user} is away: {}", clean(note))),
+        (Status::Away, None) => Some(format!("* {user} is away")),
+        (Status::Online, _) => Some(format!("* {user} is back")),
+        // The leave notice says it.
+        (Status::Offline, _) => None,
+    }
+}
+
+/// The text as one line of a terminal can show it.
+fn clean(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => line.push_str("\n    "),
+            '\r' => {}
+            '\t' => line.push(c),
+            c if c.is_control() => line.push(char::REPLACEMENT_CHARACTER),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+/// The place of one who waits to be served.
+#[must_use]
+pub fn waiting(ahead: usize) -> String {
+    format!("* waiting: {ahead} ahead of you\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{RoomName, Time, UserName};
+    use std::sync::Arc;
+
+    fn shown(event: &Event) -> Vec<String> {
+        let mut lines = Vec::new();
+        print(event, |line| lines.push(line.to_owned()));
+        lines
+    }
+
+    fn message(text: &str, to: Option<&str>) -> Event {
+        Event::Message(Arc::new(Message {
+            room: RoomName::parse("r").unwrap(),
+            user: UserName::parse("Alice").unwrap(),
+            to: to.map(|to| UserName::parse(to).unwrap()),
+            body: Body::Text(text.into()),
+            seq: 1,
+            mid: None,
+            at: Time(0),
+        }))
+    }
+
+    #[test]
+    fn a_message_is_its_author_and_its_text() {
+        assert_eq!(shown(&message("Hello, world!", None)), ["Alice: Hello, world!"]);
+        assert_eq!(shown(&message("hi", Some("Bob"))), ["[private] Alice: hi"]);
+    }
+
+    #[test]
+    fn a_message_cannot_pass_for_another_or_command_a_terminal() {
+        assert_eq!(shown(&message("a\r\nBob: b", None)), ["Alice: a\n    Bob: b"]);
+        assert_eq!(shown(&message("\u{1b}[2J\u{7}\t.", None)), ["Alice: \u{fffd}[2J\u{fffd}\t."]);
+    }
+}

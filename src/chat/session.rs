@@ -4,7 +4,6 @@
 //! carries out in order; an act that fails ends the list. The session knows the names of its
 //! rooms, the engine holds the handles.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +71,8 @@ pub enum Dialect {
 pub struct Session {
     user: UserName,
     dialect: Dialect,
-    rooms: BTreeSet<RoomName>,
+    /// The rooms it is in, in the order in which it came: few, so they are looked through.
+    rooms: Vec<RoomName>,
     /// The room that a text client speaks in.
     current: Option<RoomName>,
     /// Whether it has sent a message: its name is settled.
@@ -94,7 +94,7 @@ impl Session {
         Self {
             user,
             dialect,
-            rooms: BTreeSet::new(),
+            rooms: Vec::new(),
             current: None,
             spoken: false,
             status: Status::Online,
@@ -120,13 +120,13 @@ impl Session {
 
     /// The engine has entered a room for it.
     pub fn entered(&mut self, room: &RoomName) {
-        self.rooms.insert(room.clone());
+        self.rooms.push(room.clone());
         self.current = Some(room.clone());
     }
 
     /// The engine has left a room for it, or the room is no more.
     pub fn left(&mut self, room: &RoomName) {
-        self.rooms.remove(room);
+        self.rooms.retain(|other| other != room);
         if self.current.as_ref() == Some(room) {
             self.current = None;
         }

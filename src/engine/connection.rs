@@ -4,7 +4,6 @@
 //! through which answers go. `close` is the only way in which a session ends, whatever the reason:
 //! rooms are left, last words are written, the books are closed.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
@@ -48,7 +47,8 @@ pub struct Connection {
     number: u64,
     session: Session,
     arrival: Arrival,
-    rooms: BTreeMap<RoomName, RoomHandle>,
+    /// Its memberships: few, so they are looked through.
+    rooms: Vec<RoomHandle>,
     encoder: Encoder,
     acts: Vec<Act>,
     closed: bool,
@@ -74,7 +74,7 @@ impl Connection {
             number,
             session,
             arrival: engine.directory.arrive(peer),
-            rooms: BTreeMap::new(),
+            rooms: Vec::new(),
             encoder: Encoder::default(),
             acts: Vec::new(),
             closed: false,
@@ -114,7 +114,7 @@ impl Connection {
     pub fn close(mut self, end: End) {
         let end = self.outbox.ended().unwrap_or(end);
         let conversations = self.arrival.peer().retire();
-        let rooms = std::mem::take(&mut self.rooms).into_values().chain(conversations);
+        let rooms = std::mem::take(&mut self.rooms).into_iter().chain(conversations);
         if end == End::Closing {
             // What the rooms have taken reaches this client before the goodbye.
             rooms.for_each(RoomHandle::close);
@@ -205,7 +205,7 @@ impl Connection {
     }
 
     fn tell(&mut self, room: &RoomName, said: Said, id: Option<Id>) -> Result<(), Undone> {
-        let Some(handle) = self.rooms.get(room) else {
+        let Some(handle) = self.rooms.iter().find(|handle| handle.room() == room) else {
             return Err(Undone::Refused(id, Refusal::not_member(room)));
         };
         // A room that failed ends the connections of its members; until then this is the answer.
@@ -231,7 +231,7 @@ impl Connection {
         match self.engine.hub.join(&room, &Kind::Open { slow }, guest) {
             Ok(handle) => {
                 self.session.entered(&room);
-                self.rooms.insert(room, handle);
+                self.rooms.push(handle);
                 Ok(())
             }
             Err(refusal) => Err(Undone::Refused(id, refusal)),
@@ -240,8 +240,8 @@ impl Connection {
 
     fn leave(&mut self, room: &RoomName, id: Option<Id>) -> Result<(), Undone> {
         self.session.left(room);
-        match self.rooms.remove(room) {
-            Some(handle) => handle.leave(id.clone()).map_err(|_| self.room_failed(room, id)),
+        match self.rooms.iter().position(|handle| handle.room() == room) {
+            Some(at) => self.rooms.swap_remove(at).leave(id.clone()).map_err(|_| self.room_failed(room, id)),
             None => Err(Undone::Refused(id, Refusal::not_member(room))),
         }
     }

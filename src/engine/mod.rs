@@ -20,6 +20,9 @@ pub mod table;
 pub mod threads;
 pub mod writer;
 
+#[cfg(all(test, not(shuttle)))]
+mod schedules;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

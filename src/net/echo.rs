@@ -18,8 +18,11 @@ use crate::wire::frame::{self, Opcode};
 /// Bytes of a message, at most.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 * 1024;
+
 /// Serves an echo to its end.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: &[u8], tail: Vec<u8>) {
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>) {
     // A suite sends faster than it reads: room for some of its largest messages.
     let limits =
         Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..house.settings.limits.clone() };
@@ -27,7 +30,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: &[u8], tail: Vec<u8>) 
     if !start(house, socket, &outbox, head) {
         return;
     }
-    let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, MESSAGE_BYTES_MAX);
+    let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, READ_BYTES, MESSAGE_BYTES_MAX);
     let end = echo(&mut reader, &outbox);
     let end = outbox.ended().unwrap_or(end);
     let last_words = match end.close_code() {

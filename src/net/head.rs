@@ -6,14 +6,56 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use tungstenite::http::{HeaderMap, Method, Request, Uri, Version, header};
+use httparse::Header;
 
 use super::tcp::Tcp;
 
 /// Bytes of a head, at most; beyond it `431`.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header fields of a head, at most; beyond it `431`.
-pub const HEADERS_MAX: usize = 64;
+pub const FIELDS_MAX: usize = 64;
+/// What a buffer for a head begins with: larger than what the allocator keeps for each thread, so
+/// that it can be used again by another.
+const HEAD_BYTES: usize = 2 * 1024;
+
+/// A request's head, which lies in the buffer that it was read into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Request<'a> {
+    /// The method, a token.
+    pub method: &'a str,
+    /// The path of the target; begins with `/`, or is `*`.
+    pub path: &'a str,
+    /// The query of the target, without its `?`.
+    pub query: Option<&'a str>,
+    /// Whether the version is 1.1, and not 1.0.
+    pub http11: bool,
+    fields: &'a [Header<'a>],
+}
+
+impl<'a> Request<'a> {
+    /// The values of the header fields of this name, in order.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// The value of the first header field of this name; an empty one if it is no text.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&'a str> {
+        self.values(name).next().map(|value| std::str::from_utf8(value).unwrap_or_default())
+    }
+
+    /// The items of the header fields of this name that are lists (RFC 9110 §5.6.1), in order.
+    pub fn list(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let texts = self.values(name).filter_map(|value| std::str::from_utf8(value).ok());
+        texts.flat_map(|text| text.split(',')).map(str::trim)
+    }
+
+    /// Whether a list has this token, in whatever case.
+    #[must_use]
+    pub fn lists(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|item| item.eq_ignore_ascii_case(token))
+    }
+}
 
 /// Why there is no request.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,18 +66,19 @@ pub enum HeadError {
     Status(u16, &'static str),
 }
 
-/// Reads one head into `buffer`, which may hold bytes already; on success they are what follows it.
+/// Reads one head into `buffer`, which may hold bytes already. Its length: what lies behind is
+/// another's.
 ///
 /// # Errors
 /// There is no request, and no further one on this connection.
-pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, timeout: Duration) -> Result<Request<()>, HeadError> {
+pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, timeout: Duration) -> Result<usize, HeadError> {
     let deadline = Instant::now() + timeout;
+    buffer.reserve(HEAD_BYTES);
     loop {
-        if let Some((request, length)) = parse(buffer)? {
-            buffer.drain(..length);
-            return Ok(request);
+        if let Some(length) = parse(buffer, &mut [httparse::EMPTY_HEADER; FIELDS_MAX])?.map(|(_, length)| length) {
+            return Ok(length);
         }
-        match fill(socket, buffer, deadline, 4096) {
+        match fill(socket, buffer, deadline, HEAD_BYTES) {
             Ok(true) => {}
             Ok(false) | Err(io::ErrorKind::ConnectionReset) => return Err(HeadError::Gone),
             Err(_) if buffer.is_empty() => return Err(HeadError::Gone),
@@ -65,14 +108,15 @@ pub fn read_body(socket: &Tcp, buffer: &mut Vec<u8>, length: usize, timeout: Dur
 ///
 /// # Errors
 /// It is announced in a way that is not understood, or in two ways (RFC 9112 §6).
-pub fn body_length(headers: &HeaderMap) -> Result<usize, HeadError> {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
+pub fn body_length(request: &Request<'_>) -> Result<usize, HeadError> {
+    if request.values("Transfer-Encoding").next().is_some() {
         return Err(HeadError::Status(501, "A body needs a Content-Length"));
     }
     let mut length = None;
-    for value in headers.get_all(header::CONTENT_LENGTH) {
+    for value in request.values("Content-Length") {
         let bad = HeadError::Status(400, "Bad Content-Length");
-        let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+        let digits = std::str::from_utf8(value).ok();
+        let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
         let Some(number) = digits.and_then(|text| text.parse::<usize>().ok()) else { return Err(bad) };
         if length.replace(number).is_some_and(|earlier| earlier != number) {
             return Err(bad);
@@ -92,14 +136,15 @@ fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> R
     read.map(|count| count > 0).map_err(|error| error.kind())
 }
 
-/// Parses a head. `None`: more bytes are needed.
+/// Parses a head, with its length; `fields` is where its fields go. `None`: more bytes are needed.
 ///
 /// # Errors
 /// More bytes will not make it right.
-pub fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
-    let bad = |_| HeadError::Status(400, "Bad request");
-    let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut head = httparse::Request::new(&mut fields);
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    fields: &'a mut [Header<'a>],
+) -> Result<Option<(Request<'a>, usize)>, HeadError> {
+    let mut head = httparse::Request::new(fields);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
         Ok(httparse::Status::Partial) if bytes.len() < HEAD_BYTES_MAX => return Ok(None),
@@ -116,18 +161,17 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Request<()>, usize)>, HeadError> {
     if !target.starts_with('/') && target != "*" {
         return Err(HeadError::Status(400, "Bad request target"));
     }
-    let mut request = Request::new(());
-    *request.method_mut() = Method::from_bytes(head.method.unwrap_or_default().as_bytes()).map_err(|_| bad(()))?;
-    *request.uri_mut() = target.parse::<Uri>().map_err(|_| bad(()))?;
-    *request.version_mut() = if head.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-    for field in head.headers.iter() {
-        let name = header::HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| bad(()))?;
-        let value = header::HeaderValue::from_bytes(field.value).map_err(|_| bad(()))?;
-        request.headers_mut().append(name, value);
-    }
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let request = Request {
+        method: head.method.unwrap_or_default(),
+        path,
+        query,
+        http11: head.version == Some(1),
+        fields: head.headers,
+    };
     // RFC 9112 §3.2: exactly one Host in HTTP/1.1.
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+    let hosts = request.values("Host").count();
+    if hosts > 1 || (hosts == 0 && request.http11) {
         return Err(HeadError::Status(400, "A request has one Host"));
     }
     Ok(Some((request, length)))
@@ -143,7 +187,7 @@ mod tests {
     use super::*;
 
     fn status(head: &str) -> Option<u16> {
-        match parse(head.as_bytes()) {
+        match parse(head.as_bytes(), &mut [httparse::EMPTY_HEADER; FIELDS_MAX]) {
             Ok(_) => None,
             Err(HeadError::Status(status, _)) => Some(status),
             Err(HeadError::Gone) => unreachable!("parsing reads nothing"),
@@ -152,9 +196,11 @@ mod tests {
 
     #[test]
     fn a_head_in_pieces_is_waited_for() {
-        assert!(matches!(parse(b"GET / HTTP/1.1\r\nHost: x\r\n"), Ok(None)));
-        let (request, length) = parse(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\nmore").unwrap().unwrap();
-        assert_eq!((request.uri().path(), request.uri().query(), length), ("/a", Some("b=c"), 32));
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nHost: x\r\n", &mut fields), Ok(None));
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let (request, length) = parse(b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\nmore", &mut fields).unwrap().unwrap();
+        assert_eq!((request.path, request.query, length), ("/a", Some("b=c"), 32));
     }
 
     #[test]
@@ -175,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_head_beyond_its_limits_is_431() {
-        let many = "X: y\r\n".repeat(HEADERS_MAX);
+        let many = "X: y\r\n".repeat(FIELDS_MAX);
         assert_eq!(status(&format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n")), Some(431));
         assert_eq!(status(&format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(HEAD_BYTES_MAX))), Some(431));
         assert_eq!(status(&format!("GET /{}", "a".repeat(HEAD_BYTES_MAX))), Some(431));
@@ -185,8 +231,9 @@ mod tests {
     fn a_body_has_one_length() {
         let length = |fields: &str| {
             let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-            let (request, _) = parse(head.as_bytes()).unwrap().unwrap();
-            body_length(request.headers())
+            let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+            let (request, _) = parse(head.as_bytes(), &mut fields).unwrap().unwrap();
+            body_length(&request)
         };
         assert_eq!(length(""), Ok(0));
         assert_eq!(length("Content-Length: 5\r\n"), Ok(5));

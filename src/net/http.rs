@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tungstenite::http::{Method, Request, Version, header};
+use httparse::EMPTY_HEADER;
 
 use super::callers::House;
-use super::head::{self, HeadError};
+use super::head::{self, FIELDS_MAX, HeadError, Request};
 use super::response::Response;
 use super::routes::{self, Visit};
 use super::tcp::Tcp;
-use super::upgrade::{self, Upgrade};
+use super::upgrade::{self, Granted};
 use crate::chat::rate::Bucket;
 use crate::engine::outbox::Transport;
 
@@ -22,104 +22,117 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end. The body of a job of the pool.
 pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
+    if let Some((upgrade, tail)) = requests(house, socket) {
+        // Nothing of the request is left in memory by now: a WebSocket may live for weeks.
+        upgrade.serve(house, socket, tail);
+    }
+}
+
+/// What comes after a request was read.
+enum Next {
+    /// An answer, and perhaps a further request.
+    Answer { response: Response, close: bool, head_only: bool },
+    /// A WebSocket.
+    Upgrade(Box<Granted>),
+    /// The peer is gone.
+    Gone,
+}
+
+/// Answers requests, in a frame of its own that is gone when a WebSocket begins: the stack that a
+/// thread has touched once stays resident as long as the connection. `Some`: the last became a WebSocket, whose client sent these bytes already.
+#[inline(never)]
+fn requests(house: &Arc<House>, socket: &Tcp) -> Option<(Box<Granted>, Vec<u8>)> {
     let limits = &house.settings.limits;
     let mut rate = Bucket::new(limits.rate_burst, limits.rate_per_s);
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
-        let answer = match head::read(socket, &mut buffer, limits.head_timeout) {
-            Ok(request) => answer(house, socket, &request, &mut buffer, &mut rate),
-            Err(HeadError::Gone) => return,
-            Err(HeadError::Status(status, message)) => Some(Answer::last(Response::error(status, message))),
-        };
-        // `None`: the peer is gone, or the connection was a WebSocket and is over.
-        let Some(Answer { response, close, head_only }) = answer else { return };
-        let close = close || turn == REQUESTS_MAX || house.engine.hub.is_closing();
-        if socket.write_all(&response.bytes(close, head_only)).is_err() {
-            return;
+        let next = head::read(socket, &mut buffer, limits.head_timeout)
+            .and_then(|length| next(house, socket, length, &mut buffer, &mut rate));
+        match next.unwrap_or_else(Next::from) {
+            Next::Gone => return None,
+            Next::Upgrade(granted) => {
+                buffer.shrink_to_fit();
+                return Some((granted, buffer));
+            }
+            Next::Answer { response, close, head_only } => {
+                let close = close || turn == REQUESTS_MAX || house.engine.hub.is_closing();
+                socket.write_all(&response.bytes(close, head_only)).ok()?;
+                if close {
+                    break;
+                }
+            }
         }
-        if close {
-            socket.shutdown(std::net::Shutdown::Write);
-            socket.drain(FAREWELL);
-            return;
+    }
+    socket.shutdown(std::net::Shutdown::Write);
+    socket.drain(FAREWELL);
+    None
+}
+
+impl From<HeadError> for Next {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Gone => Self::Gone,
+            HeadError::Status(status, message) => Self::last(Response::error(status, message)),
         }
     }
 }
 
-struct Answer {
-    response: Response,
-    close: bool,
-    head_only: bool,
-}
-
-impl Answer {
+impl Next {
+    /// An answer after which nothing more is read: what follows cannot be told from a body.
     fn last(response: Response) -> Self {
-        Self { response, close: true, head_only: false }
+        Self::Answer { response, close: true, head_only: false }
     }
+}
+
+/// Does what the head asks that is the first `head` bytes of `buffer`; leaves in it what lies behind.
+fn next(
+    house: &Arc<House>,
+    socket: &Tcp,
+    head: usize,
+    buffer: &mut Vec<u8>,
+    rate: &mut Bucket,
+) -> Result<Next, HeadError> {
+    let mut rest = buffer.split_off(head);
+    let mut fields = [EMPTY_HEADER; FIELDS_MAX];
+    let (request, _) = head::parse(buffer, &mut fields)?.expect("the head is there whole");
+    let next = answer(house, socket, &request, &mut rest, rate);
+    *buffer = rest;
+    next
 }
 
 fn answer(
     house: &Arc<House>,
-    socket: &Arc<Tcp>,
-    request: &Request<()>,
-    buffer: &mut Vec<u8>,
+    socket: &Tcp,
+    request: &Request<'_>,
+    rest: &mut Vec<u8>,
     rate: &mut Bucket,
-) -> Option<Answer> {
-    let close = asks_to_close(request);
-    let head_only = request.method() == Method::HEAD;
-    let length = match head::body_length(request.headers()) {
-        Ok(length) => length,
-        Err(HeadError::Status(status, message)) => return Some(Answer::last(Response::error(status, message))),
-        Err(HeadError::Gone) => return None,
-    };
-    if length > body_max(house) {
-        return Some(Answer::last(Response::error(413, "The body is too large")));
+) -> Result<Next, HeadError> {
+    let close = request.lists("Connection", "close") || (!request.http11 && !request.lists("Connection", "keep-alive"));
+    let head_only = request.method == "HEAD";
+    let length = head::body_length(request)?;
+    if length > house.settings.limits.frame_bytes() {
+        return Err(HeadError::Status(413, "The body is too large"));
     }
     if let Some(wanted) = upgrade::wanted(house, request) {
-        return match wanted {
-            Ok(upgrade) => {
-                Upgrade::serve(upgrade, house, socket, request, std::mem::take(buffer));
-                None
-            }
-            Err(response) => Some(Answer { response, close: close || length > 0, head_only }),
-        };
+        return Ok(match wanted {
+            Ok(granted) => Next::Upgrade(Box::new(granted)),
+            Err(response) => Next::Answer { response, close: close || length > 0, head_only },
+        });
     }
-    if let Some(response) = expectation(socket, request, buffer, length)? {
-        return Some(Answer::last(response));
-    }
-    let body = match head::read_body(socket, buffer, length, house.settings.limits.head_timeout) {
-        Ok(body) => body,
-        Err(HeadError::Status(status, message)) => return Some(Answer::last(Response::error(status, message))),
-        Err(HeadError::Gone) => return None,
-    };
+    expect(socket, request, rest.len() < length)?;
+    let body = head::read_body(socket, rest, length, house.settings.limits.head_timeout)?;
     let response = routes::answer(house, &mut Visit { request, body, rate });
-    Some(Answer { response, close, head_only })
+    Ok(Next::Answer { response, close, head_only })
 }
 
-/// Answers an `Expect` (RFC 9110 §10.1.1): the outer `None` when the peer is gone.
-#[allow(clippy::option_option)]
-fn expectation(socket: &Tcp, request: &Request<()>, buffer: &[u8], length: usize) -> Option<Option<Response>> {
-    let Some(expected) = request.headers().get(header::EXPECT) else { return Some(None) };
-    if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") {
-        return Some(Some(Response::error(417, "Only 100-continue can be expected")));
+/// Does as an `Expect` asks (RFC 9110 §10.1.1).
+fn expect(socket: &Tcp, request: &Request<'_>, waiting: bool) -> Result<(), HeadError> {
+    let Some(expected) = request.value("Expect") else { return Ok(()) };
+    if !expected.eq_ignore_ascii_case("100-continue") {
+        return Err(HeadError::Status(417, "Only 100-continue can be expected"));
     }
-    if buffer.len() < length {
-        socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok()?;
+    if waiting {
+        socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| HeadError::Gone)?;
     }
-    Some(None)
-}
-
-/// Bytes of a body: a message, with escapes, in its object.
-fn body_max(house: &House) -> usize {
-    house.settings.limits.frame_bytes()
-}
-
-fn asks_to_close(request: &Request<()>) -> bool {
-    let connection = request.headers().get_all(header::CONNECTION);
-    let says = |word: &str| {
-        connection
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|text| text.split(',').any(|t| t.trim().eq_ignore_ascii_case(word)))
-    };
-    says("close") || (request.version() != Version::HTTP_11 && !says("keep-alive"))
+    Ok(())
 }

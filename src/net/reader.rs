@@ -17,10 +17,6 @@ use crate::engine::outbox::Outbox;
 use crate::engine::recipient::Recipient;
 use crate::wire::frame;
 
-/// Bytes that are read at once. tungstenite fills its whole buffer with zeros at each read, so a
-/// larger one costs time, and memory for each client.
-const READ_BYTES: usize = 4 * 1024;
-
 /// What was read.
 #[derive(Debug)]
 pub enum Received {
@@ -41,12 +37,12 @@ struct Half {
 }
 
 impl Reader {
-    /// The reader of a connection whose client sent `tail` behind its head. A message may have
-    /// `bytes_max` bytes.
+    /// The reader of a connection whose client sent `tail` behind its head. It reads `read_bytes` at
+    /// once; a message may have `bytes_max` bytes.
     #[must_use]
-    pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, bytes_max: usize) -> Self {
+    pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, read_bytes: usize, bytes_max: usize) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
+            .read_buffer_size(read_bytes)
             .write_buffer_size(0)
             .max_write_buffer_size(1024)
             .max_message_size(Some(bytes_max))

@@ -5,9 +5,9 @@
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use tungstenite::http::{Method, Request, header};
 
 use super::callers::House;
+use super::head::Request;
 use super::response::Response;
 use crate::chat::rate::Bucket;
 use crate::chat::room::Said;
@@ -18,7 +18,7 @@ use crate::wire::json_out;
 /// A request with its body, and the connection's allowance.
 pub struct Visit<'a> {
     /// Its head.
-    pub request: &'a Request<()>,
+    pub request: &'a Request<'a>,
     /// Its body, whole.
     pub body: Vec<u8>,
     /// How much the connection may still publish.
@@ -40,18 +40,16 @@ enum Route<'a> {
 
 /// Answers a request that is no WebSocket's.
 pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
-    let path = visit.request.uri().path();
+    let Request { method, path, .. } = *visit.request;
     let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
-    let method = visit.request.method();
-    match *method {
-        Method::OPTIONS => return Response::empty(204).with("Allow", allowed),
-        ref method if !allowed.split(", ").any(|one| one == method.as_str()) => {
-            return Response::error(405, "This method is not for this address").with("Allow", allowed);
-        }
-        _ => {}
+    if method == "OPTIONS" {
+        return Response::empty(204).with("Allow", allowed);
     }
-    let get = matches!(*method, Method::GET | Method::HEAD);
+    if !allowed.split(", ").any(|one| one == method) {
+        return Response::error(405, "This method is not for this address").with("Allow", allowed);
+    }
+    let get = matches!(method, "GET" | "HEAD");
     match route {
         Route::Page => page_file("index.html"),
         Route::Asset(name) => page_file(name),
@@ -100,10 +98,9 @@ fn allowed(route: Route<'_>) -> &'static str {
 /// Whether a browser that shows a page of another origin is behind the request: RFC 6454, and
 /// RFC 6455 §10.2. No `Origin` is not a browser.
 #[must_use]
-pub fn foreign_origin(house: &House, request: &Request<()>) -> bool {
-    let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
-    let Ok(origin) = origin.to_str() else { return true };
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+pub fn foreign_origin(house: &House, request: &Request<'_>) -> bool {
+    let Some(origin) = request.value("Origin") else { return false };
+    let host = request.value("Host").unwrap_or_default();
     let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     let own = own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host));
     !own && !house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
@@ -148,7 +145,7 @@ fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response,
         Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
         None => house.engine.guest(),
     };
-    let key = visit.request.headers().get("Idempotency-Key").map(|key| key.to_str().unwrap_or_default());
+    let key = visit.request.value("Idempotency-Key");
     let mid = match wanted.mid.as_deref().or(key) {
         Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
         None => None,
@@ -173,7 +170,7 @@ fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Resul
     if foreign_origin(house, visit.request) {
         return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
     }
-    let media_type = visit.request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = visit.request.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::new(Code::UnknownType, "The body must be application/json"));

@@ -1,14 +1,14 @@
 //! From a request to a WebSocket: who comes, where to, and in which dialect.
 //!
 //! Everything is checked before the 101 (RFC 6455 §4.2), the origin included; the answer to the
-//! handshake itself is tungstenite's.
+//! handshake is RFC 6455 §4.2.2, with tungstenite's reckoning of the key.
 
 use std::sync::Arc;
 
-use tungstenite::handshake::server::{create_response, write_response};
-use tungstenite::http::{HeaderMap, HeaderValue, Method, Request, header};
+use tungstenite::handshake::derive_accept_key;
 
 use super::callers::House;
+use super::head::Request;
 use super::response::Response;
 use super::routes::foreign_origin;
 use super::tcp::Tcp;
@@ -18,10 +18,15 @@ use crate::chat::{Code, Refusal, RoomName, UserName};
 use crate::engine::connection::Door;
 use crate::wire::Encoding;
 
-/// A WebSocket that was asked for and is granted.
-#[derive(Debug)]
-pub enum Upgrade {
-    /// A conversation.
+/// A WebSocket that is granted.
+pub struct Granted {
+    /// The answer to the handshake.
+    head: String,
+    purpose: Purpose,
+}
+
+/// What a WebSocket is for.
+enum Purpose {
     Chat(Chat),
     /// The conformance route.
     Echo,
@@ -36,81 +41,71 @@ pub struct Chat {
     pub user: Option<UserName>,
     /// The room to enter at once.
     pub room: Option<(RoomName, JoinWish)>,
-    protocol: Option<&'static str>,
 }
 
 /// Looks whether the request is for a WebSocket's address. `None`: it is not. `Err`: it is, and
 /// cannot be granted.
-pub fn wanted(house: &House, request: &Request<()>) -> Option<Result<Upgrade, Response>> {
-    let echo = match request.uri().path() {
+pub fn wanted(house: &House, request: &Request<'_>) -> Option<Result<Granted, Response>> {
+    let echo = match request.path {
         "/ws" => false,
         "/echo" if house.settings.echo_route => true,
         _ => return None,
     };
-    if request.method() != Method::GET {
-        // The table of routes has the answer to other methods.
-        return (request.method() != Method::OPTIONS)
-            .then(|| Err(Response::error(405, "This method is not for this address").with("Allow", "GET, OPTIONS")));
-    }
-    Some(
-        handshake(house, request)
-            .and_then(|()| if echo { Ok(Upgrade::Echo) } else { chat(request).map(Upgrade::Chat) }),
-    )
+    // The table of routes has the answer to other methods.
+    (request.method == "GET").then(|| grant(house, request, echo))
 }
 
-impl Upgrade {
+fn grant(house: &House, request: &Request<'_>, echo: bool) -> Result<Granted, Response> {
+    let key = handshake(house, request)?;
+    let protocol = if echo { None } else { protocol(request) };
+    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(request, protocol)?) };
+    let mut head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
+        derive_accept_key(key.as_bytes())
+    );
+    if let Some(protocol) = protocol {
+        head.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
+    }
+    head.push_str("\r\n");
+    Ok(Granted { head, purpose })
+}
+
+impl Granted {
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
-    pub fn serve(self, house: &Arc<House>, socket: &Arc<Tcp>, request: &Request<()>, tail: Vec<u8>) {
-        let protocol = match &self {
-            Self::Chat(chat) => chat.protocol,
-            Self::Echo => None,
-        };
-        let Ok(mut response) = create_response(request) else {
-            return; // `handshake` has looked at everything that this looks at.
-        };
-        if let Some(protocol) = protocol {
-            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-        }
-        let mut head = Vec::new();
-        write_response(&mut head, &response).expect("a vector takes every byte");
-        match self {
-            Self::Chat(chat) => websocket::serve(house, socket, chat, &head, tail),
-            Self::Echo => echo::serve(house, socket, &head, tail),
+    pub fn serve(self, house: &Arc<House>, socket: &Arc<Tcp>, tail: Vec<u8>) {
+        match self.purpose {
+            Purpose::Chat(chat) => websocket::serve(house, socket, chat, self.head, tail),
+            Purpose::Echo => echo::serve(house, socket, self.head, tail),
         }
     }
 }
 
-/// RFC 6455 §4.2.1.
-fn handshake(house: &House, request: &Request<()>) -> Result<(), Response> {
-    let headers = request.headers();
-    if !names(headers, header::UPGRADE, "websocket") || !names(headers, header::CONNECTION, "upgrade") {
+/// Whether the handshake is right, RFC 6455 §4.2.1; its key.
+fn handshake<'a>(house: &House, request: &Request<'a>) -> Result<&'a str, Response> {
+    if !request.lists("Upgrade", "websocket") || !request.lists("Connection", "upgrade") {
         let response = Response::error(426, "This address is for WebSockets");
-        return Err(response
-            .with("Upgrade", "websocket")
-            .with("Connection", "Upgrade")
-            .with("Sec-WebSocket-Version", "13"));
+        let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
+        return Err(response.with("Sec-WebSocket-Version", "13"));
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
-        return Err(Response::error(426, "Version 13 of WebSocket is spoken here").with("Sec-WebSocket-Version", "13"));
+    if request.value("Sec-WebSocket-Version") != Some("13") {
+        let response = Response::error(426, "Version 13 of WebSocket is spoken here");
+        return Err(response.with("Sec-WebSocket-Version", "13"));
     }
     // Sixteen bytes in base64.
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
-    if !key.is_some_and(|key| key.len() == 24 && key.ends_with(b"==")) {
-        return Err(Response::error(400, "Bad Sec-WebSocket-Key"));
-    }
+    let key = request.value("Sec-WebSocket-Key").filter(|key| key.len() == 24 && key.ends_with("=="));
+    let key = key.ok_or_else(|| Response::error(400, "Bad Sec-WebSocket-Key"))?;
     if foreign_origin(house, request) {
         return Err(Response::error(403, "This origin may not connect"));
     }
-    Ok(())
+    Ok(key)
 }
 
-fn chat(request: &Request<()>) -> Result<Chat, Response> {
-    let query = request.uri().query().unwrap_or_default();
+fn chat(request: &Request<'_>, protocol: Option<&str>) -> Result<Chat, Response> {
+    let query = request.query.unwrap_or_default();
     let value = |name: &str| {
         form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
     let bad = |message: String| Response::refusal(400, &Refusal::new(Code::BadRequest, message));
-    let protocol = protocol(request.headers());
     let (room, user) = (value("room"), value("user"));
     let json = match (protocol, value("format").as_deref()) {
         (Some(protocol), _) => protocol == "roomd.v1.json",
@@ -143,22 +138,14 @@ fn chat(request: &Request<()>) -> Result<Chat, Response> {
     };
     let encoding = if json { Encoding::Json } else { Encoding::TextFrames };
     let door = Door { encoding, echo, join_history: history };
-    Ok(Chat { door, user, room: room.map(|room| (room, JoinWish::default())), protocol })
+    Ok(Chat { door, user, room: room.map(|room| (room, JoinWish::default())) })
 }
 
 /// The first of the client's sub-protocols that is spoken here.
-fn protocol(headers: &HeaderMap) -> Option<&'static str> {
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    offered.flat_map(|text| text.split(',')).find_map(|name| match name.trim() {
+fn protocol(request: &Request<'_>) -> Option<&'static str> {
+    request.list("Sec-WebSocket-Protocol").find_map(|name| match name {
         "roomd.v1.json" => Some("roomd.v1.json"),
         "roomd.v1.text" => Some("roomd.v1.text"),
         _ => None,
     })
-}
-
-/// Whether a header field that is a list has this token.
-fn names(headers: &HeaderMap, field: header::HeaderName, token: &str) -> bool {
-    let values = headers.get_all(field);
-    let texts = values.iter().filter_map(|value| value.to_str().ok());
-    texts.flat_map(|text| text.split(',')).any(|one| one.trim().eq_ignore_ascii_case(token))
 }

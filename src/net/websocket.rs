@@ -20,8 +20,12 @@ use crate::wire::{Encoding, json_in, text_in};
 /// How long a client may take to answer our close before its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Bytes that are read at once. tungstenite keeps a buffer of this size for each client, and fills
+/// it with zeros before each read: a larger one costs memory and time.
+const READ_BYTES: usize = 2 * 1024;
+
 /// Serves a conversation to its end. `head` is the answer to the handshake.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: &[u8], tail: Vec<u8>) {
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, tail: Vec<u8>) {
     let limits = &house.settings.limits;
     let mut ping = Vec::new();
     frame::append(Opcode::Ping, b"", &mut ping);
@@ -31,7 +35,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: &[u8], tai
     }
     let user = chat.user.unwrap_or_else(|| house.engine.guest());
     let mut connection = Connection::open(&house.engine, Arc::clone(&outbox), chat.door, user);
-    let mut reader = Reader::new(Arc::clone(socket), outbox, tail, limits.frame_bytes());
+    let mut reader = Reader::new(Arc::clone(socket), outbox, tail, READ_BYTES, limits.frame_bytes());
     let begun = chat.room.and_then(|(room, wish)| connection.begin(room, wish));
     let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));
     let end = if end == End::Gone && house.engine.hub.is_closing() { End::Closing } else { end };
@@ -41,7 +45,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: &[u8], tai
 }
 
 /// Starts the writer and answers the handshake; or says that there is no thread for it.
-pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: &[u8]) -> bool {
+pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: String) -> bool {
     let writing = Arc::clone(outbox);
     if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
         log::warn!(error:% = error; "no thread for a connection");
@@ -50,7 +54,7 @@ pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: &[u8]) -> 
         _ = socket.write_all(&full.bytes(true, false));
         return false;
     }
-    let ready = socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head));
+    let ready = socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head.as_bytes()));
     if ready.is_err() {
         outbox.finish(Vec::new(), 0);
         outbox.wait_done();

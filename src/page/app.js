@@ -42,7 +42,7 @@ const view = new View({
   },
   join(input) {
     const name = roomName(input);
-    if (!name) return "A room name has 1 to 64 characters, no spaces, none of / ? #";
+    if (!name) return "A room name has 1 to 64 characters, no spaces, none of / ? #, and does not begin with dm:";
     turn(openRoom("room", name));
   },
   whisper: (user) => turn(openRoom("private", user)),
@@ -124,7 +124,8 @@ function say(text) {
     complain(`${UNSENT_MAX} messages are waiting already.`);
     return false;
   }
-  const entry = { user: state.me, text, mid: newMid(), state: "waiting" };
+  // Half a surrogate pair is no text to the server.
+  const entry = { user: state.me, text: text.toWellFormed(), mid: newMid(), state: "waiting" };
   const excess = connection.excess(commandFor(room, entry));
   if (excess > 0) {
     complain(`The message is ${excess.toLocaleString()} bytes too long.`);

@@ -10,7 +10,6 @@ const STEADY_MS = 10_000; // a connection that lived this long starts the delays
 const SILENCE_MS = 30_000; // after this the server is asked for a sign of life
 const ANSWER_MS = 15_000; // without an answer for this long the connection is given up
 const PAUSE_MS = 1_000; // when a refusal for rate does not say how long
-const ID_BYTES = 32; // room for the id that is added to a command
 
 const REFUSED_FOR_NOW = new Set(["rate_limited", "too_many_requests", "draining"]);
 
@@ -41,7 +40,7 @@ export class Connection {
   #attempts = 0;
   #goodbye = null;
   #welcomed = false;
-  #frameBytes = 65_536;
+  #messageBytes = 65_536;
   #openedAt = 0;
   #heardAt = 0;
   #askedAt = 0;
@@ -96,9 +95,12 @@ export class Connection {
     this.#pump();
   }
 
-  // How many bytes the command is over what the server takes in one frame; 0 or less if it fits.
+  // How many bytes the message is over what the server takes; 0 or less if it fits. A frame may be
+  // twice the text and a little more: control characters alone can make it longer.
   excess(command) {
-    return new TextEncoder().encode(JSON.stringify(command)).length + ID_BYTES - this.#frameBytes;
+    const bytes = (text) => new TextEncoder().encode(text).length;
+    const max = this.#messageBytes;
+    return Math.max(bytes(command.message) - max, bytes(JSON.stringify(command)) - 2 * max);
   }
 
   #pump() {
@@ -130,7 +132,7 @@ export class Connection {
 
   #welcome(event) {
     this.#welcomed = true;
-    this.#frameBytes = event.limits?.message_bytes ?? this.#frameBytes;
+    this.#messageBytes = event.limits?.message_bytes ?? this.#messageBytes;
     this.#on.state({ phase: "online" });
     this.#on.event(event);
     this.#pump();

@@ -8,6 +8,14 @@ const ROOM_NAME_MAX = 64;
 const USER_NAME_MAX = 32;
 const TYPING_MS = 6_000;
 
+// As the server has it: what ends a word, an address or a line, and what is not seen.
+const NO_NAME = new RegExp(
+  "[\\p{Cc}\\p{Cs}\\p{White_Space}/?#" +
+    "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f" +
+    "\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
+  "u",
+);
+
 export class Room {
   constructor(kind, name) {
     this.kind = kind; // "room" or "private"; then `name` is the other user
@@ -122,15 +130,15 @@ export function keyOf(kind, name) {
 
 // The name in the server's form, or undefined if it is none.
 export function userName(input) {
-  return checked(input, USER_NAME_MAX, /[\p{Cc}\p{Z}/?#:]/u);
+  return checked(input, USER_NAME_MAX, /:|^error$/i);
 }
 
 export function roomName(input) {
-  return checked(input, ROOM_NAME_MAX, /[\p{Cc}\p{Z}/?#]/u);
+  return checked(input, ROOM_NAME_MAX, /^dm:|^\.\.?$/);
 }
 
-function checked(input, max, forbidden) {
+function checked(input, max, reserved) {
   const name = input.trim().normalize("NFC");
   const length = [...name].length;
-  return length >= 1 && length <= max && !forbidden.test(name) ? name : undefined;
+  return length >= 1 && length <= max && !NO_NAME.test(name) && !reserved.test(name) ? name : undefined;
 }

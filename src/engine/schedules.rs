@@ -1,0 +1,190 @@
+//! Races of rooms, in every order of their steps.
+//!
+//! Each interaction between threads is one critical section of the hub or one operation of a
+//! channel, and each is one function, so a test takes them one by one on one thread, with the real
+//! hub and real brokers. Clients are letters, rooms are digits in the order in which they opened.
+//! When a test fails it prints the order; `replay` with it is the regression test.
+
+mod desk;
+mod explorer;
+mod world;
+mod wrong;
+
+use explorer::{replay, search};
+use world::Move::{Close, Create, Leave, LetGo, StrayLeave, Vanish};
+use world::{Answer, JOIN, Move, Rooms, Scenario};
+use wrong::{Mistake, Registry};
+
+use crate::chat::{Code, End};
+
+/// Orders of one scenario, at most.
+const ORDERS_MAX: usize = 200_000;
+
+/// Tries every order of a scenario; `expect` is asked at the end of each.
+fn check(scenario: &Scenario, expect: impl Fn(&Rooms) -> Result<(), String>) {
+    match search(|| scenario.world(&expect), ORDERS_MAX) {
+        Ok(orders) => println!("{orders} orders"),
+        Err(found) => panic!("{}: replay(.., {:?})", found.why, found.order),
+    }
+}
+
+fn require(right: bool, what: &str) -> Result<(), String> {
+    if right { Ok(()) } else { Err(what.to_owned()) }
+}
+
+fn both(first: &[Move], then: &[Move]) -> Vec<Move> {
+    [first, then].concat()
+}
+
+#[test]
+fn two_joins_at_once_make_one_room() {
+    let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN);
+    check(&scenario, |rooms| {
+        require(rooms.openings() == 1, "more than one room was opened")?;
+        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")
+    });
+}
+
+#[test]
+fn three_joins_at_once_make_one_room() {
+    let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN).client('C', &JOIN);
+    check(&scenario, |rooms| {
+        require(rooms.openings() == 1, "more than one room was opened")?;
+        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")
+    });
+}
+
+#[test]
+fn a_join_during_the_last_leave_gets_in() {
+    for parting in [[Leave, LetGo], [Vanish, LetGo], [LetGo, Vanish]] {
+        let scenario = Scenario::default().client('A', &both(&JOIN, &parting)).client('B', &JOIN).before("AA11A");
+        check(&scenario, |rooms| {
+            require(rooms.answers_to('B') == [Answer::Joined], "the join was refused")?;
+            require(rooms.is_there(), "the room is gone under its member")
+        });
+    }
+}
+
+#[test]
+fn two_who_come_and_go_leave_nothing_in_any_order() {
+    let visit = both(&JOIN, &[Leave, LetGo]);
+    let scenario = Scenario::default().client('A', &visit).client('B', &visit);
+    check(&scenario, |rooms| {
+        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")?;
+        require(!rooms.is_there(), "the room stays when all have left")
+    });
+}
+
+#[test]
+fn a_join_queued_behind_the_last_leave_finds_the_room_open() {
+    let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('B', &JOIN).before("AA11AABB");
+    check(&scenario, |rooms| {
+        require(rooms.answers_to('B') == [Answer::Joined], "the join was refused")?;
+        require(rooms.openings() == 1, "the room was opened again")
+    });
+}
+
+#[test]
+fn two_exits_at_once_are_as_good_as_one() {
+    for parting in [[Leave, LetGo], [Vanish, LetGo]] {
+        let scenario = Scenario::default()
+            .client('A', &both(&JOIN, &[Leave, LetGo]))
+            .client('B', &both(&JOIN, &parting))
+            .client('C', &JOIN)
+            .before("AA11ABB1BCC1C");
+        check(&scenario, |rooms| {
+            require(rooms.is_there(), "the room is gone under its member")?;
+            require(rooms.leaves_seen_by('C') == 2, "not each exit was seen once")
+        });
+    }
+}
+
+#[test]
+fn leaving_twice_is_leaving_once() {
+    let scenario = Scenario::default()
+        .client('A', &both(&JOIN, &[StrayLeave, StrayLeave, Leave, LetGo]))
+        .client('B', &both(&JOIN, &[Leave, LetGo]))
+        .client('C', &JOIN)
+        .before("AA11ABB1BCC1C");
+    check(&scenario, |rooms| require(rooms.leaves_seen_by('C') == 2, "not each exit was seen once"));
+}
+
+#[test]
+#[ignore = "reveals: a bounded channel of crossbeam keeps its queue when the receiver drops"]
+fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
+    let scenario = Scenario::default()
+        .client('A', &both(&JOIN, &[Leave, LetGo]))
+        .client('B', &JOIN)
+        .client('F', &JOIN)
+        .fatal('F')
+        .before("AA11A");
+    check(&scenario, |rooms| {
+        let answer = rooms.answers_to('B');
+        require([Answer::Joined, Answer::Failed].contains(&answer[0]), "a join has a strange answer")?;
+        let in_vain = answer[0] == Answer::Joined && rooms.openings() == 1;
+        require(!in_vain || rooms.end_of('B') == Some(End::Internal), "a member does not know that its room failed")
+    });
+}
+
+#[test]
+#[ignore = "reveals: a bounded channel of crossbeam keeps its queue when the receiver drops"]
+fn a_room_that_does_not_come_to_life_refuses_all_and_the_next_is_another() {
+    let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN).stillborn(1);
+    check(&scenario, |rooms| {
+        require(rooms.answers_to('A').len() + rooms.answers_to('B').len() == 2, "a join has not one answer")?;
+        require(rooms.answers.contains(&('A', Answer::Failed)) || rooms.openings() == 2, "the dead room let one in")
+    });
+}
+
+#[test]
+fn a_room_that_is_created_while_somebody_joins_is_one_room() {
+    let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('C', &[Create, Create]);
+    check(&scenario, |rooms| {
+        require(rooms.answers_to('A') == [Answer::Joined], "the join was refused")?;
+        require(rooms.creations[1] == Err(Code::NameTaken) || rooms.creations[0].is_err(), "made twice")?;
+        let kept = rooms.creations.iter().any(Result::is_ok);
+        require(rooms.is_there() == kept, "the room stays when it should go, or the other way")
+    });
+}
+
+#[test]
+fn a_join_during_the_close_is_let_in_or_refused_and_leaves_nothing() {
+    let scenario = Scenario::default()
+        .client('A', &both(&JOIN, &[Vanish, LetGo]))
+        .client('B', &JOIN)
+        .client('S', &[Create, Close])
+        .before("S1AA1A");
+    check(&scenario, |rooms| {
+        let answer = rooms.answers_to('B')[0];
+        require([Answer::Joined, Answer::Refused(Code::Draining)].contains(&answer), "a strange answer")
+    });
+}
+
+#[test]
+#[ignore = "reveals: the server's own seat keeps the entry of a created room whose broker has failed"]
+fn a_created_room_whose_broker_fails_is_opened_again_by_the_next_join() {
+    let scenario = Scenario::default().client('S', &[Create]).client('F', &JOIN).fatal('F').before("S1");
+    check(&scenario, |_| Ok(()));
+}
+
+#[test]
+fn an_order_that_was_found_can_be_replayed() {
+    let mut scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo]));
+    scenario = scenario.client('B', &JOIN);
+    let gets_in = |rooms: &Rooms| require(rooms.answers_to('B') == [Answer::Joined], "the join was refused");
+    assert_eq!(replay(|| scenario.world(gets_in), "AA11AABBA11B"), Ok(()));
+}
+
+#[test]
+fn the_explorer_finds_what_is_wrong_with_wrong_protocols() {
+    for (mistake, clients, wrong) in [
+        (Mistake::RemoveAndExit, "AB", "waits for ever"),
+        (Mistake::LookOnceMore, "AB", "waits for ever"),
+        (Mistake::ReplaceWhenEmpty, "ABC", "two rooms of one name"),
+    ] {
+        let found = search(|| Registry::new(mistake, clients), ORDERS_MAX).expect_err("the mistake is there");
+        assert!(found.why.contains(wrong), "{mistake:?}: {found:?}");
+        let again = replay(|| Registry::new(mistake, clients), &found.order);
+        assert_eq!(again.expect_err("the order shows it again"), found.why);
+    }
+}

@@ -150,6 +150,8 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl std::error::Error for Refusal {}
+
 /// What a JSON client is told first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {

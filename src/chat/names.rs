@@ -44,6 +44,8 @@ impl fmt::Display for NameError {
     }
 }
 
+impl std::error::Error for NameError {}
+
 impl RoomName {
     /// Checks and normalises a name that came from outside.
     ///

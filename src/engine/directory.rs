@@ -12,7 +12,7 @@ use super::recipient::{Form, Recipient};
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Code, Id, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Id, Refusal, RoomName, Status, UserName};
 
 /// Conversations of one connection, at most; beyond it the oldest is left, and entered anew when
 /// somebody speaks in it.
@@ -151,6 +151,17 @@ impl Directory {
     #[must_use]
     pub fn peers(&self, user: &UserName) -> Vec<Arc<Peer>> {
         self.users.lock().get(user).cloned().unwrap_or_default()
+    }
+
+    /// Ends the members that live in this process.
+    pub(super) fn end_members(&self, end: End) {
+        let members: Vec<_> = {
+            let users = self.users.lock();
+            users.values().flatten().filter(|peer| peer.form == Form::Events).cloned().collect()
+        };
+        for peer in members {
+            peer.recipient.end(end);
+        }
     }
 
     /// Says something from one connection to another user, in the room of the two. Every connection

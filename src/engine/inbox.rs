@@ -4,6 +4,7 @@
 //! cannot be forgotten, not even by a panic. Sending blocks while the inbox is full; it is called
 //! by readers, never by a broker.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::hub::Seat;
@@ -58,6 +59,14 @@ pub struct Question {
 /// The room's broker has failed, and took the membership with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomGone;
+
+impl fmt::Display for RoomGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the room failed")
+    }
+}
+
+impl std::error::Error for RoomGone {}
 
 /// A membership.
 pub struct RoomHandle {

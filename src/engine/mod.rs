@@ -13,6 +13,7 @@ pub mod connection;
 pub mod directory;
 pub mod hub;
 pub mod inbox;
+pub mod member;
 pub mod outbox;
 pub mod recipient;
 pub mod sync;
@@ -36,7 +37,7 @@ use sync::Mutex;
 use sync::channel::Sender;
 use threads::Threads;
 
-use crate::chat::{Code, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Limits, Refusal, RoomName, UserName};
 
 /// What all connections of a server share.
 pub struct Engine {
@@ -122,6 +123,8 @@ impl Engine {
         self.hub.close();
         let created = self.created.lock().take();
         drop(created);
+        // Members in this process have no socket to be shut down.
+        self.directory.end_members(End::Closing);
     }
 
     /// A connection has ended with these books.

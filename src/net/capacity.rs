@@ -30,13 +30,14 @@ pub struct Capacity {
 pub struct Bound {
     what: &'static str,
     is: usize,
+    wanted: usize,
     needed: usize,
 }
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, is, needed } = self;
-        write!(f, "{what} is {is}; it would have to be {needed}")
+        let Self { what, is, wanted, needed } = self;
+        write!(f, "{what} is {is}; for {wanted} it would have to be {needed}")
     }
 }
 
@@ -64,7 +65,7 @@ fn capacity(limits: &Limits, machine: &Resources) -> Capacity {
         let connections = free.saturating_sub(fixed) / per_connection;
         if connections < best.connections {
             let needed = used + unit * (fixed + per_connection * wanted);
-            best = Capacity { connections, bound: Some(Bound { what, is, needed }) };
+            best = Capacity { connections, bound: Some(Bound { what, is, wanted, needed }) };
         }
     };
     let fixed = threads(0);
@@ -160,7 +161,7 @@ mod tests {
         let bound = capacity_of(65_530);
         assert_eq!(bound.connections, (65_430 / 4 - 1_256) / 2);
         let sentence = bound.bound.map(|bound| bound.to_string());
-        assert_eq!(sentence.as_deref(), Some("vm.max_map_count is 65530; it would have to be 85124"));
+        assert_eq!(sentence.as_deref(), Some("vm.max_map_count is 65530; for 10000 it would have to be 85124"));
         assert_eq!(capacity_of(85_124).bound, None);
         assert_eq!(capacity_of(85_123).connections, 9_999);
     }

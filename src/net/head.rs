@@ -140,10 +140,7 @@ fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> R
 ///
 /// # Errors
 /// More bytes will not make it right.
-pub fn parse<'a>(
-    bytes: &'a [u8],
-    fields: &'a mut [Header<'a>],
-) -> Result<Option<(Request<'a>, usize)>, HeadError> {
+pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option<(Request<'a>, usize)>, HeadError> {
     let mut head = httparse::Request::new(fields);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,

@@ -54,7 +54,8 @@ pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: String) ->
         _ = socket.write_all(&full.bytes(true, false));
         return false;
     }
-    let ready = socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head.as_bytes()));
+    let ready =
+        socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head.as_bytes()));
     if ready.is_err() {
         outbox.finish(Vec::new(), 0);
         outbox.wait_done();

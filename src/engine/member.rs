@@ -1,0 +1,84 @@
+//! The library's own door: a program is a member of a room without a socket.
+//!
+//! It brings the recipient of its events itself: a channel of the size it chose
+//! ([`super::recipient::ChannelRecipient`]), or anything else that implements the trait. Its calls
+//! run on the program's own thread and block as a reader's do: on the room, never on a client.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::directory::{Arrival, Peer};
+use super::hub::{Guest, Kind};
+use super::inbox::{RoomGone, RoomHandle};
+use super::recipient::{Form, Recipient};
+use crate::chat::command::JoinWish;
+use crate::chat::room::{Entrant, Said};
+use crate::chat::{Body, Refusal, RoomName, Status, UserName};
+
+/// A membership of a program. Dropping it leaves the room.
+///
+/// When the server stops, the recipient is told with [`Recipient::end`]; the room, and with it the
+/// stop, waits until the membership is dropped.
+pub struct Member {
+    room: RoomHandle,
+    arrival: Arrival,
+}
+
+impl Member {
+    /// Enters a room, which is opened if it is not there, under a name of the program's choice.
+    /// The newest `history` messages come first. Blocks until the room has answered.
+    ///
+    /// # Errors
+    /// The room does not let it in, there can be no further room, or the server stops.
+    pub fn join(
+        engine: &Arc<Engine>,
+        room: &RoomName,
+        user: UserName,
+        recipient: Arc<dyn Recipient>,
+        history: usize,
+    ) -> Result<Self, Refusal> {
+        let peer = Peer::new(user.clone(), engine.number(), Arc::clone(&recipient), Form::Events);
+        let entrant = Entrant {
+            user,
+            connection: peer.number,
+            echo: true,
+            announced: true,
+            status: Status::Online,
+            wish: JoinWish { history: Some(history), ..JoinWish::default() },
+        };
+        // In the directory first: a stop that comes between the two tells the recipient.
+        let arrival = engine.directory.arrive(peer);
+        let guest = Guest { recipient, form: Form::Events, entrant, id: None };
+        let room = engine.hub.join(room, &Kind::Open { slow: None }, guest)?;
+        Ok(Self { room, arrival })
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &RoomName {
+        self.room.room()
+    }
+
+    /// Whose membership it is.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.arrival.peer().user
+    }
+
+    /// Says something, UTF-8 text of at least one byte; the limits on size and rate are for clients
+    /// from outside and do not hold here. It comes back through the recipient with its number, after
+    /// an [`crate::chat::Event::Sent`]. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed; join again.
+    pub fn say(&self, text: &str) -> Result<(), RoomGone> {
+        self.room.say(Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }, None)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // Leaving sends, so outside the lock of the conversations.
+        self.arrival.peer().retire().into_iter().for_each(drop);
+    }
+}

@@ -18,7 +18,7 @@ use crate::engine::broker::Broker;
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opener, Opening};
 use crate::engine::inbox::Command;
-use crate::engine::sync::channel::Receiver;
+use crate::engine::queue::Receiver;
 use crate::engine::threads::Threads;
 use crate::net::accept::{self, Welcome};
 use crate::net::callers::{House, HttpCaller, LineCaller};

@@ -1,4 +1,7 @@
 //! The command `roomd`: reads what it is asked to do, does it, and exits with its code.
+//!
+//! Everything it does is in the library; a sentence on standard error and the exit code are all that
+//! it adds.
 
 use std::process::ExitCode;
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum End {
     /// The client said it leaves.
     Left,
+    /// The client closed its WebSocket; the answer to its close frame is on its way.
+    Closed,
     /// The connection broke without a word.
     Gone,
     /// The server stops.
@@ -35,7 +37,8 @@ pub enum End {
 }
 
 impl End {
-    /// The WebSocket close code; `None` when no close frame can reach the client.
+    /// The WebSocket close code; `None` when no close frame can reach the client, or may:
+    /// after the answer to its own nothing follows (RFC 6455 §5.5.1).
     #[must_use]
     pub fn close_code(self) -> Option<u16> {
         Some(match self {
@@ -49,7 +52,7 @@ impl End {
             Self::Silent => 4408,
             Self::TooFast => 4429,
             Self::Slow => 4450,
-            Self::Gone | Self::WriteFailed => return None,
+            Self::Closed | Self::Gone | Self::WriteFailed => return None,
         })
     }
 
@@ -58,6 +61,7 @@ impl End {
     pub fn word(self) -> &'static str {
         match self {
             Self::Left => "left",
+            Self::Closed => "closed",
             Self::Gone => "gone",
             Self::Closing => "closing",
             Self::Protocol => "protocol",
@@ -76,7 +80,7 @@ impl End {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Left => "You left",
+            Self::Left | Self::Closed => "You left",
             Self::Gone | Self::WriteFailed => "The connection broke",
             Self::Closing => "The server is shutting down",
             Self::Protocol => "Not the WebSocket protocol",

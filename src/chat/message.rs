@@ -1,4 +1,7 @@
 //! A message as a room keeps it, and where it stands in the room's order.
+//!
+//! Made once, when the store has numbered it, and shared from then on by the ring and by all who are
+//! shown it: it never changes.
 
 use std::sync::Arc;
 

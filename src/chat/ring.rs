@@ -68,7 +68,7 @@ impl Ring {
     /// The first `count` messages after the number `after`, oldest first, and no more than fit in
     /// `bytes`.
     pub fn after(&self, after: u64, count: usize, bytes: usize) -> impl Iterator<Item = &Arc<Message>> {
-        let skip = (after + 1).saturating_sub(self.oldest());
+        let skip = after.saturating_add(1).saturating_sub(self.oldest());
         let begin = usize::try_from(skip).unwrap_or(usize::MAX).min(self.messages.len());
         let mut room = bytes;
         self.messages.range(begin..).take(count).take_while(move |message| {

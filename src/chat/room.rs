@@ -116,6 +116,8 @@ pub struct StoreFailed;
 pub enum Effect {
     /// This member is in: it is in the table from now on.
     Admitted(MemberId),
+    /// This one's connection is in already, as that member: a private conversation has each once.
+    Present(MemberId, MemberId),
     /// This one may not come in.
     Refused(MemberId, Refusal),
     /// This member is out: its seat goes after all earlier effects.
@@ -262,9 +264,10 @@ impl Room {
             return;
         }
         let Entrant { user, connection, echo, announced, status, wish } = guest;
-        if self.private.is_some() && self.roster.has(connection) {
-            let refusal = Refusal::new(Code::BadRequest, "Already in the conversation");
-            effects.push(Effect::Refused(id, refusal));
+        if self.private.is_some()
+            && let Some(member) = self.roster.of(connection)
+        {
+            effects.push(Effect::Present(id, member));
             return;
         }
         let announced = announced && self.private.is_none();
@@ -371,7 +374,7 @@ impl Room {
         let complete = match span {
             Span::Before(before) => messages.first().map_or(before <= 1 || self.ring.newest() == 0, |m| m.seq == 1),
             Span::After(after) => {
-                let oldest_kept = self.ring.oldest() <= after + 1;
+                let oldest_kept = self.ring.oldest() <= after.saturating_add(1);
                 oldest_kept && messages.last().map_or(after, |m| m.seq) >= self.ring.newest()
             }
         };

@@ -73,10 +73,10 @@ impl Roster {
         self.members.get(&id)
     }
 
-    /// Whether this connection is in the room. Looks at every member: for small rooms.
+    /// The member that this connection is, if it is in the room. Looks at every member: for small rooms.
     #[must_use]
-    pub fn has(&self, connection: u64) -> bool {
-        self.members.values().any(|member| member.connection == connection)
+    pub fn of(&self, connection: u64) -> Option<MemberId> {
+        self.members.iter().find(|(_, member)| member.connection == connection).map(|(id, _)| *id)
     }
 
     /// How many users are in the room.

@@ -178,7 +178,7 @@ impl Session {
             Command::Topic { room, body } => {
                 self.fits(&body)?;
                 if !self.rooms.contains(&room) {
-                    self.subscribe(&room, acts)?;
+                    self.subscribe(&room, id.clone(), acts)?;
                 }
                 self.spoken = true;
                 acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
@@ -242,10 +242,10 @@ impl Session {
         acts.extend(old.map(|room| Act::Leave { room, id: None }));
     }
 
-    fn subscribe(&self, room: &RoomName, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+    fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
         self.room_for_one_more(0)?;
         let wish = JoinWish { history: Some(0), since: None, topic: true };
-        let join = Join { room: room.clone(), wish, announced: false, slow: Some(Slow::Drop), id: None };
+        let join = Join { room: room.clone(), wish, announced: false, slow: Some(Slow::Drop), id };
         acts.push(Act::Join(join));
         Ok(())
     }

@@ -12,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::clock::Clock;
+use super::hub::Seat;
 use super::inbox::{Command, Entry, Question};
+use super::queue::{Receiver, RecvTimeoutError};
 use super::recipient::{Care, Form, Parcel, Undelivered};
-use super::sync::channel::{Receiver, RecvTimeoutError, Sender};
+use super::sync::channel::Sender;
 use super::sync::thread;
 use super::table::{Member, Table};
 use crate::chat::room::{Effect, Input, Room};
@@ -43,6 +45,10 @@ pub struct Broker {
     fleeting: Vec<(UserName, Event)>,
     /// The one who is being let in, between its command and the room's word on it.
     entering: Option<Entry>,
+    /// Those who were let in, to be told so when they have been given what comes with it.
+    admitted: Vec<(Sender<Result<MemberId, Refusal>>, MemberId)>,
+    /// The server's own seats.
+    kept: Vec<Seat>,
     /// Who asked without being a member, until the answer.
     visitors: HashMap<MemberId, Sender<Event>>,
     /// Bytes of this round's messages that are not stored yet.
@@ -96,6 +102,8 @@ impl Broker {
             batch: Batch::default(),
             fleeting: Vec::new(),
             entering: None,
+            admitted: Vec::new(),
+            kept: Vec::new(),
             visitors: HashMap::new(),
             draft_bytes: 0,
             effects: Vec::new(),
@@ -127,7 +135,13 @@ impl Broker {
     /// Connections in the room.
     #[must_use]
     pub fn members(&self) -> usize {
-        self.table.len()
+        self.table.count()
+    }
+
+    /// Seats that it holds: those of its members, and of the server itself.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.table.count() + self.kept.len()
     }
 
     fn next(&self, inbox: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
@@ -170,8 +184,12 @@ impl Broker {
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
+        for (reply, member) in self.admitted.drain(..) {
+            // An error means that the guest's thread is gone; its handle has sent the leave already.
+            _ = reply.send(Ok(member));
+        }
         self.previous = Some(Round { messages, took: ended - began, ended });
-        self.population.store(self.table.len(), Ordering::Relaxed);
+        self.population.store(self.table.count(), Ordering::Relaxed);
     }
 
     fn apply(&mut self, command: Command) {
@@ -183,7 +201,9 @@ impl Broker {
                 self.entering = Some(*entry);
                 self.step_room(input);
             }
+            Command::Keep(seat) => self.kept.push(seat),
             Command::Leave { member, departure, id, done } => {
+                self.kept.retain(|seat| seat.number() != member);
                 self.settle();
                 self.step_room(Input::Leave { member, departure, id });
                 // An error means that the one who leaves no longer waits.
@@ -228,7 +248,8 @@ impl Broker {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Admitted(_) => self.admit(),
-                Effect::Refused(_, refusal) => self.refuse(refusal),
+                Effect::Present(_, member) => self.turn_away(Ok(member)),
+                Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
                 Effect::Dismissed(id) => self.dismiss(id),
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
@@ -248,15 +269,15 @@ impl Broker {
             }
             Form::Events => Default::default(),
         };
+        let member = seat.number();
         self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
-        // An error means that the guest's thread is gone; its handle has sent the leave already.
-        _ = reply.send(Ok(()));
+        self.admitted.push((reply, member));
     }
 
-    fn refuse(&mut self, refusal: Refusal) {
-        let Entry { seat, reply, .. } = self.entering.take().expect("the room refuses the one who is entering");
-        // As in `admit`.
-        _ = reply.send(Err(refusal));
+    fn turn_away(&mut self, answer: Result<MemberId, Refusal>) {
+        let Entry { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
+        // As in `finish`.
+        _ = reply.send(answer);
         drop(seat);
     }
 
@@ -273,6 +294,10 @@ impl Broker {
     }
 
     fn everyone(&mut self, event: Event, but: Option<MemberId>) {
+        if let Event::Message(message) = &event {
+            // A message says that its author has stopped typing; a notice after it would be wrong.
+            self.fleeting.retain(|(user, _)| *user != message.user);
+        }
         let event = Arc::new(event);
         let skipped = but.and_then(|id| self.table.get_mut(id));
         let resumed = skipped.and_then(|member| match member.form {

@@ -1,4 +1,7 @@
 //! The only place that reads the clocks.
+//!
+//! Everything that decides by time gets it as an argument, from here: order and deadlines rest on
+//! the clock that never goes back, the other is only shown to people.
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::hub::{Guest, Hub, Kind};
-use super::inbox::RoomHandle;
+use super::inbox::{RoomHandle, Speaking};
 use super::recipient::{Form, Recipient};
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
@@ -39,21 +39,6 @@ impl Peer {
         Arc::new(Self { user, number, recipient, form, conversations: Mutex::new(Some(VecDeque::new())) })
     }
 
-    /// Says something in its conversation with another.
-    fn say(&self, room: &RoomName, said: Said, id: Option<Id>) -> Result<(), Refusal> {
-        // The clone of the sender is made under the lock, the sending is not: it may block.
-        let speaking = {
-            let conversations = self.conversations.lock();
-            let handles = conversations.as_ref();
-            handles.and_then(|handles| handles.iter().find(|handle| handle.room() == room).map(RoomHandle::speaker))
-        };
-        let failed = || Refusal::room_failed(room);
-        speaking.ok_or_else(failed)?.say(said, id).map_err(|_| {
-            self.forget(room);
-            failed()
-        })
-    }
-
     /// Drops its place in a conversation whose room failed, so that the next word opens another.
     fn forget(&self, room: &RoomName) {
         let gone = {
@@ -66,11 +51,15 @@ impl Peer {
         drop(gone);
     }
 
-    /// Makes sure that it is in a conversation. Blocks until the room has answered.
-    fn enter(&self, hub: &Arc<Hub>, room: &RoomName, kind: &Kind) -> Result<(), Refusal> {
-        let is_in = |handles: &VecDeque<RoomHandle>| handles.iter().any(|handle| handle.room() == room);
-        if self.conversations.lock().as_ref().is_none_or(is_in) {
-            return Ok(());
+    /// Makes sure that it is in a conversation; something to speak through, unless its connection is
+    /// over. Blocks until the room has answered.
+    fn enter(&self, hub: &Arc<Hub>, room: &RoomName, kind: &Kind) -> Result<Option<Speaking>, Refusal> {
+        {
+            let conversations = self.conversations.lock();
+            let Some(handles) = conversations.as_ref() else { return Ok(None) };
+            if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
+                return Ok(Some(handle.speaker()));
+            }
         }
         let entrant = Entrant {
             user: self.user.clone(),
@@ -81,12 +70,12 @@ impl Peer {
             wish: JoinWish::default(),
         };
         let guest = Guest { recipient: Arc::clone(&self.recipient), form: self.form, entrant, id: None };
-        let handle = match hub.join(room, kind, guest) {
-            Ok(handle) => handle,
-            // Somebody else has entered it meanwhile.
-            Err(refusal) if refusal.code == Code::BadRequest => return Ok(()),
-            Err(refusal) => return Err(refusal),
-        };
+        let handle = hub.join(room, kind, guest)?;
+        let speaking = handle.speaker();
+        if handle.is_lent() {
+            // Another thread entered it meanwhile, and is about to keep the handle.
+            return Ok(Some(speaking));
+        }
         let unwanted = {
             let mut conversations = self.conversations.lock();
             match conversations.as_mut() {
@@ -99,7 +88,7 @@ impl Peer {
         };
         // Leaving sends, which may block: not under the lock.
         drop(unwanted);
-        Ok(())
+        Ok(Some(speaking))
     }
 
     /// The connection is over: its conversations, to be left by the caller.
@@ -183,10 +172,14 @@ impl Directory {
         }
         let room = RoomName::private(&from.user, to);
         let kind = Kind::Private(from.user.clone(), to.clone());
-        from.enter(hub, &room, &kind)?;
+        let failed = || Refusal::room_failed(&room);
+        let speaking = from.enter(hub, &room, &kind)?.ok_or_else(failed)?;
         for peer in theirs.iter().chain(&self.peers(&from.user)) {
             peer.enter(hub, &room, &kind)?;
         }
-        from.say(&room, said, id)
+        speaking.say(said, id).map_err(|_| {
+            from.forget(&room);
+            failed()
+        })
     }
 }

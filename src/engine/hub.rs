@@ -1,23 +1,9 @@
 //! Which rooms there are: one mutex over a plain map.
 //!
-//! **A room exists exactly as long as somebody holds a seat in it.** `reserve` finds or makes the
-//! entry and adds a seat, in one critical section; `Seat::drop` takes one away and removes the
-//! entry with the last, in one critical section. A seat is not `Clone`: it rides inside the join to
-//! the broker and lives in the broker's table of members, which gives it up as the last effect of a
-//! leave or a refusal. The broker ends when nobody holds a sender: the map's and all handles'.
-//!
-//! *Pin*: an entry exists if and only if a seat of its broker exists. *No lost join*: the joiner
-//! holds a sender, so the broker's loop cannot have ended; the inbox is first in, first out, and
-//! the room's `step` is total, so each join gets one answer. *One room a name*: a successor is made
-//! only when no seat of the old broker exists; the old one then has no members, no joins under way
-//! and can never get any, and it delivered and recorded before it dropped its last seat. *No leak*:
-//! every handle drops; when a broker panics its queue is discarded with the receiver, and the seats
-//! in it drop too. *No deadlock*: the lock is a leaf, held for a few lines; no seat, command or
-//! receiver is dropped under it.
-//!
-//! What was rejected: "empty, therefore remove and exit" loses a join; a `Weak` in the map splits
-//! the room in two; retrying the look-up spins for ever after a panic; a counter of pending joins
-//! leaks after a panic.
+//! **A room exists exactly as long as somebody holds a seat in it.** That is what makes joins, last
+//! leaves and failures of rooms safe beside each other; the whole argument stands at [`Hub`].
+//! Readers call `join` and `ask`, and wait for the room; nothing here waits for the lock's owner to
+//! do more than a few lines.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -26,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::inbox::{Command, Entry, INBOX_MAX, Question, RoomHandle};
+use super::queue::{self, Receiver, Sender};
 use super::recipient::{Form, Recipient};
 use super::sync::Mutex;
-use super::sync::channel::{Receiver, Sender, bounded};
+use super::sync::channel;
 use crate::chat::room::{Entrant, Said, Speaker};
 use crate::chat::roster::MemberId;
 use crate::chat::{Code, Event, Id, Refusal, RoomName, RoomSummary, Slow, UserName};
@@ -58,6 +45,25 @@ pub enum Kind {
 pub type Opener = Box<dyn Fn(Opening, Receiver<Command>) -> io::Result<()> + Send + Sync>;
 
 /// The map of rooms.
+///
+/// **A room exists exactly as long as somebody holds a seat in it.** `reserve` finds or makes the
+/// entry and adds a seat, in one critical section; `Seat::drop` takes one away and removes the
+/// entry with the last, in one critical section. A seat is not `Clone`: it rides inside the join to
+/// the broker and lives in the broker's table of members, which gives it up as the last effect of a
+/// leave or a refusal. The broker ends when nobody holds a sender: the map's and all handles'.
+///
+/// *Pin*: an entry exists if and only if a seat of its broker exists. *No lost join*: the joiner
+/// holds a sender, so the broker's loop cannot have ended; the inbox is first in, first out, and
+/// the room's `step` is total, so each join gets one answer. *One room a name*: a successor is made
+/// only when no seat of the old broker exists; the old one then has no members, no joins under way
+/// and can never get any, and it delivered and recorded before it dropped its last seat. *No leak*:
+/// every handle drops; when a broker panics its queue is discarded with the receiver (see
+/// [`queue`]), and the seats in it drop too. *No deadlock*: the lock is a leaf, held for a few lines; no seat, command or
+/// receiver is dropped under it.
+///
+/// What was rejected: "empty, therefore remove and exit" loses a join; a `Weak` in the map splits
+/// the room in two; retrying the look-up spins for ever after a panic; a counter of pending joins
+/// leaks after a panic.
 pub struct Hub {
     state: Mutex<State>,
     opener: Opener,
@@ -125,13 +131,25 @@ impl Hub {
     /// The room does not let the guest in, or there can be no further room.
     pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
-        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
-        let (reply, answer) = bounded(1);
+        let number = seat.number();
+        let handle = RoomHandle::new(room.clone(), number, inbox.clone());
+        let (reply, answer) = channel::bounded(1);
         let Guest { recipient, form, entrant, id } = guest;
         let entry = Entry { seat, recipient, form, entrant, id, reply };
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Join(Box::new(entry))).map_err(|_| failed())?;
-        answer.recv().map_err(|_| failed())??;
+        let member = answer.recv().map_err(|_| failed())??;
+        Ok(if member == number { handle } else { handle.lent(member) })
+    }
+
+    /// Takes a seat for the server itself, which keeps the room until the handle is dropped.
+    ///
+    /// # Errors
+    /// There can be no further room.
+    pub fn keep(self: &Arc<Self>, room: &RoomName) -> Result<RoomHandle, Refusal> {
+        let (seat, inbox) = self.reserve(room, &Kind::Open { slow: None })?;
+        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
+        inbox.send(Command::Keep(seat)).map_err(|_| Refusal::room_failed(room))?;
         Ok(handle)
     }
 
@@ -143,7 +161,7 @@ impl Hub {
         // The seat keeps the room until the answer is there.
         let (seat, inbox) = self.reserve(room, &Kind::Open { slow: None })?;
         let speaker = Speaker { member: seat.number(), user };
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = channel::bounded(1);
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Ask(Box::new(Question { speaker, said, reply }))).map_err(|_| failed())?;
         drop(inbox);
@@ -173,7 +191,7 @@ impl Hub {
                     return Err(Refusal::new(Code::TooManyRooms, message));
                 }
                 Slot::Vacant(place) => {
-                    let (inbox, commands) = bounded(INBOX_MAX);
+                    let (inbox, commands) = queue::bounded(INBOX_MAX);
                     let population = Arc::new(AtomicUsize::new(0));
                     let opening =
                         Opening { room: room.clone(), kind: kind.clone(), population: Arc::clone(&population) };

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::hub::Seat;
+use super::queue;
 use super::recipient::{Form, Recipient};
 use super::sync::channel::{Sender, bounded};
 use crate::chat::room::{Departure, Entrant, Said, Speaker};
@@ -22,6 +23,8 @@ pub const INBOX_MAX: usize = 128;
 pub enum Command {
     /// Let a guest in.
     Join(Box<Entry>),
+    /// Keep this seat of the server's own, until its leave: the room stays when nobody is in it.
+    Keep(Seat),
     /// Let a member go; `done` is told when everything before has been delivered.
     Leave { member: MemberId, departure: Departure, id: Option<Id>, done: Option<Sender<()>> },
     /// A member says something.
@@ -42,8 +45,8 @@ pub struct Entry {
     pub entrant: Entrant,
     /// The mark of the command.
     pub id: Option<Id>,
-    /// Where the answer goes.
-    pub reply: Sender<Result<(), Refusal>>,
+    /// Where the answer goes: the member that the guest is.
+    pub reply: Sender<Result<MemberId, Refusal>>,
 }
 
 /// A visitor's word.
@@ -72,14 +75,31 @@ impl std::error::Error for RoomGone {}
 pub struct RoomHandle {
     room: RoomName,
     member: MemberId,
-    inbox: Sender<Command>,
+    inbox: queue::Sender<Command>,
+    /// Whether there is nothing to leave (any more).
     left: bool,
 }
 
 impl RoomHandle {
     /// The membership of this number. `hub` makes it when it reserves the seat.
-    pub(super) fn new(room: RoomName, member: MemberId, inbox: Sender<Command>) -> Self {
+    pub(super) fn new(room: RoomName, member: MemberId, inbox: queue::Sender<Command>) -> Self {
         Self { room, member, inbox, left: false }
+    }
+
+    /// The same room, through a membership that another handle holds.
+    pub(super) fn lent(mut self, member: MemberId) -> Self {
+        (self.member, self.left) = (member, true);
+        self
+    }
+
+    /// Whether another handle holds the membership.
+    pub(super) fn is_lent(&self) -> bool {
+        self.left
+    }
+
+    /// Whether both are of the same life of the room.
+    pub(super) fn same_room(&self, other: &Self) -> bool {
+        self.inbox.same_channel(&other.inbox)
     }
 
     /// The room.
@@ -102,25 +122,35 @@ impl RoomHandle {
         Speaking { member: self.member, inbox: self.inbox.clone() }
     }
 
-    /// Leaves, and has the room tell the client so. Blocks while the room's inbox is full.
+    /// Leaves, and has the room tell the client so, before anything that another room tells it
+    /// later. Blocks on the room.
     ///
     /// # Errors
     /// The room failed.
-    pub fn leave(mut self, id: Option<Id>) -> Result<(), RoomGone> {
-        self.depart(Departure::Left, id, None)
+    pub fn leave(self, id: Option<Id>) -> Result<(), RoomGone> {
+        self.depart_and_wait(Departure::Left, id)
     }
 
     /// Leaves because the server stops, and waits until the room has delivered all that was said
     /// in it before. Blocks on the room.
-    pub fn close(mut self) {
-        let (done, delivered) = bounded(1);
-        if self.depart(Departure::Closing, None, Some(done)).is_ok() {
-            // An error means that the room failed: there is nothing to wait for.
-            _ = delivered.recv();
-        }
+    pub fn close(self) {
+        // Of a room that failed there is nothing to wait for.
+        _ = self.depart_and_wait(Departure::Closing, None);
     }
 
-    fn depart(&mut self, departure: Departure, id: Option<Id>, done: Option<Sender<()>>) -> Result<(), RoomGone> {
+    fn depart_and_wait(mut self, departure: Departure, id: Option<Id>) -> Result<(), RoomGone> {
+        let (done, delivered) = bounded(1);
+        self.depart(departure, id, Some(done))?;
+        delivered.recv().map_err(|_| RoomGone)
+    }
+
+    /// Sends its leave, and waits for nothing but room in the inbox.
+    pub(super) fn depart(
+        &mut self,
+        departure: Departure,
+        id: Option<Id>,
+        done: Option<Sender<()>>,
+    ) -> Result<(), RoomGone> {
         self.left = true;
         self.inbox.send(Command::Leave { member: self.member, departure, id, done }).map_err(|_| RoomGone)
     }
@@ -129,7 +159,7 @@ impl RoomHandle {
 /// See [`RoomHandle::speaker`].
 pub(super) struct Speaking {
     member: MemberId,
-    inbox: Sender<Command>,
+    inbox: queue::Sender<Command>,
 }
 
 impl Speaking {
@@ -139,7 +169,7 @@ impl Speaking {
     }
 }
 
-fn say(inbox: &Sender<Command>, member: MemberId, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
+fn say(inbox: &queue::Sender<Command>, member: MemberId, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
     inbox.send(Command::Said { member, said, id }).map_err(|_| RoomGone)
 }
 

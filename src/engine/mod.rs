@@ -15,6 +15,7 @@ pub mod hub;
 pub mod inbox;
 pub mod member;
 pub mod outbox;
+pub mod queue;
 pub mod recipient;
 pub mod sync;
 pub mod table;
@@ -31,10 +32,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
-use hub::{Hub, Kind, Opener, Seat};
-use inbox::Command;
+use hub::{Hub, Opener};
+use inbox::RoomHandle;
 use sync::Mutex;
-use sync::channel::Sender;
 use threads::Threads;
 
 use crate::chat::{Code, End, Limits, Refusal, RoomName, UserName};
@@ -55,7 +55,7 @@ pub struct Engine {
     /// The books of all connections that have ended.
     books: Mutex<Books>,
     /// Rooms that stay when nobody is in them: the server holds a seat. `None` after the close.
-    created: Mutex<Option<BTreeMap<RoomName, (Seat, Sender<Command>)>>>,
+    created: Mutex<Option<BTreeMap<RoomName, RoomHandle>>>,
 }
 
 impl Engine {
@@ -108,14 +108,17 @@ impl Engine {
             let message = format!("The server keeps {most} rooms that were created, which is its limit");
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
-        let (seat, inbox) = self.hub.reserve(room, &Kind::Open { slow: None })?;
-        let unwanted = match self.created.lock().as_mut() {
-            // Two who create it at once: one does.
-            Some(created) if !created.contains_key(room) => created.insert(room.clone(), (seat, inbox)),
-            _ => Some((seat, inbox)),
+        let handle = self.hub.keep(room)?;
+        let (made, unwanted) = match self.created.lock().as_mut() {
+            // Two who create it at once: one does. A handle of a room that failed is replaced.
+            Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {
+                (true, created.insert(room.clone(), handle))
+            }
+            _ => (false, Some(handle)),
         };
-        // The seat goes outside the lock.
-        if unwanted.is_some() { Err(taken()) } else { Ok(()) }
+        // Leaving sends, which may block: not under the lock.
+        drop(unwanted);
+        if made { Ok(()) } else { Err(taken()) }
     }
 
     /// Gives no further seat, and gives up those of the server.
@@ -125,6 +128,13 @@ impl Engine {
         drop(created);
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
+    }
+
+    /// Why a session ends whose reader saw `end`. A server that stops shuts the reading side of each
+    /// socket: to the reader that looks as if the client had gone.
+    #[must_use]
+    pub fn reason(&self, end: End) -> End {
+        if matches!(end, End::Left | End::Gone) && self.hub.is_closing() { End::Closing } else { end }
     }
 
     /// A connection has ended with these books.

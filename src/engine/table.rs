@@ -131,7 +131,7 @@ pub struct Table {
 impl Table {
     /// How many there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.members.len()
     }
 

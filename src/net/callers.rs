@@ -1,4 +1,7 @@
 //! The two kinds of callers, as the engine's admission sees them.
+//!
+//! Made by an accept thread for each socket; admission tells a caller its place, turns it away, or
+//! has a thread of the pool serve it to its end.
 
 use std::io;
 use std::net::TcpStream;

@@ -32,12 +32,8 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>)
     }
     let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, READ_BYTES, MESSAGE_BYTES_MAX);
     let end = echo(&mut reader, &outbox);
-    let end = outbox.ended().unwrap_or(end);
-    let last_words = match end.close_code() {
-        // The answer to the client's own close is on its way already.
-        Some(code) if end != End::Left => frame::close(code, end.word()),
-        _ => Vec::new(),
-    };
+    let end = outbox.ended().unwrap_or(house.engine.reason(end));
+    let last_words = end.close_code().map_or(Vec::new(), |code| frame::close(code, end.word()));
     outbox.finish(last_words, 0);
     house.engine.close_books(outbox.wait_done());
     socket.drain(Duration::from_secs(1));
@@ -46,7 +42,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>)
 fn echo(reader: &mut Reader, outbox: &Outbox) -> End {
     loop {
         let mut buffer = Vec::new();
-        match reader.next() {
+        match reader.receive() {
             Ok(Received::Text(text)) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
             Ok(Received::Binary(bytes)) => frame::append(Opcode::Binary, &bytes, &mut buffer),
             Err(end) => return end,

@@ -1,5 +1,7 @@
-//! One connection at the HTTP port, on a thread of the pool: requests until the last, or until one
-//! becomes a WebSocket.
+//! One connection at the HTTP port, on a thread of the pool.
+//!
+//! It is served request by request until the last, or until one becomes a WebSocket. A head and a
+//! body have one deadline each, so that nobody holds a thread by being slow.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -34,8 +34,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
     let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
     let begun = connection.begin(room, JoinWish::default());
     let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));
-    let end = if end == End::Left && house.engine.hub.is_closing() { End::Closing } else { end };
-    connection.close(end);
+    connection.close(house.engine.reason(end));
     socket.drain(Duration::from_secs(1));
 }
 

@@ -10,6 +10,7 @@ pub mod echo;
 pub mod head;
 pub mod http;
 pub mod line;
+pub mod query;
 pub mod reader;
 pub mod response;
 pub mod routes;

@@ -55,7 +55,7 @@ impl Reader {
     ///
     /// # Errors
     /// Why there is no further one.
-    pub fn next(&mut self) -> Result<Received, End> {
+    pub fn receive(&mut self) -> Result<Received, End> {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Ok(Received::Text(text)),
@@ -70,7 +70,7 @@ impl Reader {
 
 fn why(error: &Error) -> End {
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => End::Left,
+        Error::ConnectionClosed | Error::AlreadyClosed => End::Closed,
         Error::Io(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => End::Silent,
         Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
         Error::Capacity(CapacityError::MessageTooLong { .. }) => End::TooLarge,
@@ -90,7 +90,7 @@ impl Write for Half {
         let sent = self.outbox.control(Bytes::copy_from_slice(frames));
         if frame::is_close(frames) {
             // After a close frame nothing may follow, RFC 6455 §5.5.1.
-            self.outbox.end(End::Left);
+            self.outbox.end(End::Closed);
         }
         // An outbox that takes no more is the end of the connection.
         sent.map(|()| frames.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())

@@ -1,4 +1,7 @@
 //! An HTTP response, and the header fields that every one of them carries.
+//!
+//! Made by the routes and by whoever refuses a request; printed once, onto the socket. The fields
+//! that protect a page are set here and nowhere else, so none can be forgotten.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;

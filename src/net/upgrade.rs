@@ -12,7 +12,7 @@ use super::head::Request;
 use super::response::Response;
 use super::routes::foreign_origin;
 use super::tcp::Tcp;
-use super::{echo, websocket};
+use super::{echo, query, websocket};
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, JoinWish};
 use crate::chat::{Code, Refusal, RoomName, UserName};
 use crate::engine::connection::Door;
@@ -87,6 +87,9 @@ fn handshake<'a>(house: &House, request: &Request<'a>) -> Result<&'a str, Respon
         let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
         return Err(response.with("Sec-WebSocket-Version", "13"));
     }
+    if !request.http11 {
+        return Err(Response::error(400, "A WebSocket begins with HTTP/1.1"));
+    }
     if request.value("Sec-WebSocket-Version") != Some("13") {
         let response = Response::error(426, "Version 13 of WebSocket is spoken here");
         return Err(response.with("Sec-WebSocket-Version", "13"));
@@ -101,13 +104,10 @@ fn handshake<'a>(house: &House, request: &Request<'a>) -> Result<&'a str, Respon
 }
 
 fn chat(request: &Request<'_>, protocol: Option<&str>) -> Result<Chat, Response> {
-    let query = request.query.unwrap_or_default();
-    let value = |name: &str| {
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
+    let value = |name: &str| query::value(request.query, name).map_err(|refusal| Response::refusal(400, &refusal));
     let bad = |message: String| Response::refusal(400, &Refusal::new(Code::BadRequest, message));
-    let (room, user) = (value("room"), value("user"));
-    let json = match (protocol, value("format").as_deref()) {
+    let (room, user) = (value("room")?, value("user")?);
+    let json = match (protocol, value("format")?.as_deref()) {
         (Some(protocol), _) => protocol == "roomd.v1.json",
         (None, Some("json")) => true,
         (None, Some("text")) => false,
@@ -126,12 +126,12 @@ fn chat(request: &Request<'_>, protocol: Option<&str>) -> Result<Chat, Response>
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let history = match value("history").map(|text| text.parse::<usize>()) {
+    let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
         Some(Err(_)) => return Err(bad("history must be a number of messages".to_owned())),
     };
-    let echo = match value("echo").as_deref() {
+    let echo = match value("echo")?.as_deref() {
         None | Some("true" | "1") => true,
         Some("false" | "0") => false,
         Some(_) => return Err(bad("echo must be true or false".to_owned())),

@@ -1,4 +1,7 @@
 //! A conversation over a WebSocket, on a thread of the pool: the client's reader.
+//!
+//! It starts the writer, hears the client out, and ends the session in the one way in which
+//! sessions end; then it waits a moment for the client's answer to the close.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +41,8 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, ta
     let mut reader = Reader::new(Arc::clone(socket), outbox, tail, READ_BYTES, limits.frame_bytes());
     let begun = chat.room.and_then(|(room, wish)| connection.begin(room, wish));
     let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));
-    let end = if end == End::Gone && house.engine.hub.is_closing() { End::Closing } else { end };
     drop(reader);
-    connection.close(end);
+    connection.close(house.engine.reason(end));
     socket.drain(FAREWELL);
 }
 
@@ -65,7 +67,7 @@ pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: String) ->
 
 fn converse(connection: &mut Connection, reader: &mut Reader, encoding: Encoding) -> End {
     loop {
-        let text = match reader.next() {
+        let text = match reader.receive() {
             Ok(Received::Text(text)) => text,
             Ok(Received::Binary(_)) => return End::Binary,
             Err(end) => return end,

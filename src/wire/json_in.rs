@@ -1,4 +1,7 @@
-//! Parsing the JSON dialect: one object a command; unknown fields are ignored.
+//! Parsing the JSON dialect: one object a command.
+//!
+//! Unknown fields are ignored, an unknown type is an error. What cannot be understood still has its
+//! mark, if it had one, so that the error names the command.
 
 use std::borrow::Cow;
 use std::sync::Arc;

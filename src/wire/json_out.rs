@@ -1,9 +1,14 @@
 //! Printing the JSON dialect: one object an event.
+//!
+//! Called by brokers once an event and encoding, and by readers for answers. It prints straight
+//! into the buffer that is sent: no tree in between.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::chat::event::Welcome;
 use crate::chat::{Body, Event, Id, Message, Presence, Refusal};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
@@ -12,23 +17,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
     let object = |kind: &str, out| Object::begin(kind, id, out);
     match event {
         Event::Entered { .. } | Event::Help => return false,
-        Event::Welcome(welcome) => {
-            let limits = &welcome.limits;
-            let ms = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-            let limits_object = serde_json::json!({
-                "message_bytes": limits.message_bytes,
-                "rooms": limits.rooms_per_connection,
-                "rate": {"burst": limits.rate_burst, "per_s": limits.rate_per_s},
-            });
-            object("welcome", out)
-                .field("server", concat!("roomd/", env!("CARGO_PKG_VERSION")))
-                .field("user", welcome.user.as_str())
-                .shown("session", format_args!("s-{:x}", welcome.session))
-                .field("guest", &true)
-                .field("limits", &limits_object)
-                .field("ping_ms", &ms(limits.ping))
-                .field("pong_timeout_ms", &ms(limits.pong_timeout))
-        }
+        Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
         Event::Joined { room, epoch, seq, members, count, recovery } => object("joined", out)
             .field(place, room.as_str())
             .field("epoch", &**epoch)
@@ -86,6 +75,24 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
     }
     .end();
     true
+}
+
+fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
+    let Welcome { user, session, limits } = welcome;
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let limits_object = serde_json::json!({
+        "message_bytes": limits.message_bytes,
+        "rooms": limits.rooms_per_connection,
+        "rate": {"burst": limits.rate_burst, "per_s": limits.rate_per_s},
+    });
+    object
+        .field("server", concat!("roomd/", env!("CARGO_PKG_VERSION")))
+        .field("user", user.as_str())
+        .shown("session", format_args!("s-{session:x}"))
+        .field("guest", &true)
+        .field("limits", &limits_object)
+        .field("ping_ms", &ms(limits.ping))
+        .field("pong_timeout_ms", &ms(limits.pong_timeout))
 }
 
 /// The body of an HTTP error: `{"error":{"code","message"}}`.

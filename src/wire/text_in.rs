@@ -1,4 +1,7 @@
-//! Parsing the text dialect: a line that begins with `/` is a command, any other is a message.
+//! Parsing the text dialect.
+//!
+//! A line that begins with `/` is a command, `//` a message that begins with one slash, any other
+//! line a message. Every mistake is answered in words that say what is right.
 
 use super::Unparsed;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JoinWish, NOTE_BYTES_MAX, Span};

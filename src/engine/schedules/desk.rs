@@ -12,7 +12,7 @@ use crate::engine::broker::Broker;
 use crate::engine::clock::Clock;
 use crate::engine::hub::Opening;
 use crate::engine::inbox::Command;
-use crate::engine::sync::channel::{Receiver, TryRecvError};
+use crate::engine::queue::{Receiver, TryRecvError};
 use crate::store::{Memory, Store};
 
 enum Life {
@@ -30,7 +30,7 @@ pub struct Desk {
     stillborn: bool,
     life: Life,
     inbox: Option<Receiver<Command>>,
-    /// Joins in its inbox.
+    /// Seats in its inbox.
     pub queued: usize,
 }
 
@@ -83,16 +83,25 @@ impl Desk {
     }
 
     pub fn members(&self) -> usize {
+        self.broker().map_or(0, Broker::members)
+    }
+
+    /// The seats that its broker holds.
+    pub fn seats(&self) -> usize {
+        self.broker().map_or(0, Broker::seats)
+    }
+
+    fn broker(&self) -> Option<&Broker> {
         match &self.life {
-            Life::Live(broker) | Life::Broken(Some(broker)) => broker.members(),
-            _ => 0,
+            Life::Live(broker) | Life::Broken(Some(broker)) => Some(broker),
+            _ => None,
         }
     }
 
     fn run(&mut self, mut broker: Broker) -> Life {
         match self.inbox.as_ref().expect("it lives").try_recv() {
             Ok(command) => {
-                self.queued -= usize::from(matches!(command, Command::Join(_)));
+                self.queued -= usize::from(matches!(command, Command::Join(_) | Command::Keep(_)));
                 match catch_unwind(AssertUnwindSafe(|| broker.step(command))) {
                     Ok(()) => Life::Live(broker),
                     Err(_) => Life::Broken(Some(broker)),
@@ -115,7 +124,7 @@ impl Desk {
 }
 
 /// Whether a receive would not block. Takes nothing.
-pub fn is_ready<T>(receiver: &Receiver<T>) -> bool {
+fn is_ready<T>(receiver: &Receiver<T>) -> bool {
     !receiver.is_empty() || matches!(receiver.try_recv(), Err(TryRecvError::Disconnected))
 }
 

@@ -7,7 +7,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use super::desk::{Desk, is_ready};
+use super::desk::Desk;
 use super::explorer::World;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Departure, Entrant};
@@ -17,9 +17,10 @@ use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opening, Seat};
 use crate::engine::inbox::{Command, Entry, RoomHandle};
+use crate::engine::queue::{Receiver as Inbox, Sender};
 use crate::engine::recipient::{Care, Form, Parcel, Recipient, Undelivered};
 use crate::engine::sync::Mutex;
-use crate::engine::sync::channel::{Receiver, Sender, bounded};
+use crate::engine::sync::channel::{Receiver, TryRecvError, bounded};
 use crate::engine::threads::Threads;
 
 /// One step of a client.
@@ -131,7 +132,7 @@ struct Client {
     member: Option<MemberId>,
     inbox: Option<Sender<Command>>,
     handle: Option<RoomHandle>,
-    reply: Option<Receiver<Result<(), Refusal>>>,
+    reply: Option<Receiver<Result<MemberId, Refusal>>>,
     /// The room in which it has, or asks for, its place.
     room: usize,
 }
@@ -153,7 +154,7 @@ impl Client {
     }
 }
 
-type Opened = Arc<Mutex<Vec<(Opening, Receiver<Command>)>>>;
+type Opened = Arc<Mutex<Vec<(Opening, Inbox<Command>)>>>;
 
 /// The hub, its rooms and its clients.
 pub struct Rooms {
@@ -162,7 +163,8 @@ pub struct Rooms {
     desks: Vec<Desk>,
     clients: Vec<Client>,
     stillborn: Option<usize>,
-    created: bool,
+    /// The server has just sent a seat of its own.
+    kept: bool,
     pub answers: Vec<(char, Answer)>,
     pub creations: Vec<Result<(), Code>>,
 }
@@ -185,7 +187,7 @@ impl Rooms {
             desks: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
             stillborn: scenario.stillborn,
-            created: false,
+            kept: false,
             answers: Vec::new(),
             creations: Vec::new(),
         }
@@ -232,18 +234,17 @@ impl Rooms {
             }
             Leave => {
                 // An error means that the room failed: there is nothing to leave.
-                _ = client.handle.take().expect("it is a member").leave(None);
+                _ = client.handle.take().expect("it is a member").depart(Departure::Left, None, None);
             }
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
             Create => {
                 let made = self.engine.create(&name()).map_err(|refusal| refusal.code);
-                self.created |= made.is_ok();
+                self.kept |= made.is_ok();
                 self.creations.push(made);
             }
             Close => {
                 self.engine.close();
-                self.created = false;
             }
         }
         let client = &mut self.clients[at];
@@ -294,7 +295,7 @@ impl Rooms {
     fn hear(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let answer = match client.reply.take().expect("it waits").try_recv() {
-            Ok(Ok(())) => Answer::Joined,
+            Ok(Ok(_)) => Answer::Joined,
             Ok(Err(refusal)) => Answer::Refused(refusal.code),
             Err(_) => Answer::Failed,
         };
@@ -308,7 +309,7 @@ impl Rooms {
     /// The seats of a room, wherever they are.
     fn seats(&self, at: usize) -> usize {
         let held = self.clients.iter().filter(|client| client.seat.is_some() && client.room == at).count();
-        held + self.desks[at].queued + self.desks[at].members()
+        held + self.desks[at].queued + self.desks[at].seats()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -316,7 +317,7 @@ impl Rooms {
         if seats.iter().filter(|seats| **seats > 0).count() > 1 {
             return Err(format!("two rooms of one name have seats: {seats:?}"));
         }
-        let pinned = self.created || seats.iter().any(|seats| *seats > 0);
+        let pinned = seats.iter().any(|seats| *seats > 0);
         if pinned != self.is_there() {
             return Err(format!("seats {seats:?}, and the room is {}", if pinned { "not there" } else { "there" }));
         }
@@ -371,7 +372,6 @@ impl Rooms {
             drop((client.handle.take(), client.inbox.take()));
         }
         self.engine.close();
-        self.created = false;
         self.settle()?;
         let left = self.desks.iter().filter(|desk| !desk.has_ended()).count();
         match (left, self.engine.hub.len()) {
@@ -384,7 +384,7 @@ impl Rooms {
 impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
-            Some(Hear) => client.reply.as_ref().is_some_and(is_ready),
+            Some(Hear) => client.reply.as_ref().is_some_and(is_answered),
             next => next.is_some(),
         });
         let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());
@@ -404,6 +404,9 @@ impl World for Rooms {
             let stillborn = self.stillborn == Some(self.desks.len() + 1);
             self.desks.push(Desk::new(opening, inbox, stillborn));
         }
+        if std::mem::take(&mut self.kept) {
+            self.desks.last_mut().expect("it opened a room").queued += 1;
+        }
         self.check()
     }
 
@@ -411,6 +414,11 @@ impl World for Rooms {
         self.check_end()?;
         self.wind_up()
     }
+}
+
+/// Whether hearing would not block. Takes nothing.
+fn is_answered<T>(reply: &Receiver<T>) -> bool {
+    !reply.is_empty() || matches!(reply.try_recv(), Err(TryRecvError::Disconnected))
 }
 
 /// Rooms, with what a scenario wants to see at the end.

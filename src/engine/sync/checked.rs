@@ -1,7 +1,7 @@
 //! The primitives under `--cfg shuttle`: the same names and shapes over shuttle's.
 //!
-//! Two differences to mind: shuttle's own receiver does not discard its queue when it is dropped,
-//! so the channel (`channel.rs`) is made of a mutex and two conditions; and a deadline never passes.
+//! The channel is made of the mutex and the condition here, since crossbeam's cannot run under
+//! shuttle. A deadline never passes.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;

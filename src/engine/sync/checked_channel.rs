@@ -1,4 +1,7 @@
 //! crossbeam-channel's shape, as far as the engine uses it, over the checked mutex and conditions.
+//!
+//! crossbeam itself cannot run under shuttle. What is queued stays when the receiver goes, as
+//! crossbeam's bounded channel has it; deadlines never pass.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,6 +74,11 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     /// As crossbeam's.
+    pub fn is_empty(&self) -> bool {
+        self.0.queue.lock().items.is_empty()
+    }
+
+    /// As crossbeam's.
     pub fn recv(&self) -> Result<T, RecvError> {
         let mut queue = self.0.queue.lock();
         loop {
@@ -139,15 +147,11 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Drop for Receiver<T> {
-    /// With the last receiver goes what is queued: the seats in it are given up, as with crossbeam.
     fn drop(&mut self) {
-        let (last, discarded) = {
-            let mut queue = self.0.queue.lock();
-            queue.receivers -= 1;
-            let last = queue.receivers == 0;
-            (last, if last { std::mem::take(&mut queue.items) } else { VecDeque::new() })
-        };
-        drop(discarded);
+        let mut queue = self.0.queue.lock();
+        queue.receivers -= 1;
+        let last = queue.receivers == 0;
+        drop(queue);
         if last {
             self.0.not_full.notify_all();
         }

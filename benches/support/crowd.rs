@@ -1,0 +1,225 @@
+//! All the clients of one trial: connecting them, and reading and writing their sockets, on one thread with one epoll.
+//!
+//! The generator uses it. A client is in the room, for this file, when it has been told that it joined; only then does
+//! anybody publish, so nothing can be missed by somebody who is still at the door.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::frames;
+use super::scenario::{AUTHOR, Scenario};
+use super::socket::Socket;
+
+const EVENTS_AT_ONCE: usize = 4096;
+const BUFFER_BYTES: usize = 1 << 20;
+/// Handshakes under way at one time.
+const CONNECTING_AT_ONCE: usize = 128;
+/// With every client joined, this long without a byte means that the notices of the joins are all out.
+const QUIET: Duration = Duration::from_millis(200);
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+
+pub struct Crowd {
+    epoll: OwnedFd,
+    clients: Vec<Client>,
+    events: Vec<Event>,
+    buffer: Vec<u8>,
+}
+
+pub struct Client {
+    socket: Socket,
+    pub room: usize,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Connecting,
+    Upgrading,
+    /// The 101 is here, the first frame not yet.
+    Joining,
+    Joined,
+    Gone,
+}
+
+impl Crowd {
+    /// Connects everybody and waits until all have joined and the server has nothing more to say.
+    /// The time returned ends with the last upgrade.
+    pub fn gather(address: SocketAddrV4, scenario: &Scenario) -> io::Result<(Self, Duration)> {
+        let mut crowd = Self {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            clients: Vec::with_capacity(scenario.clients()),
+            events: Vec::with_capacity(EVENTS_AT_ONCE),
+            buffer: vec![0; BUFFER_BYTES],
+        };
+        let began = Instant::now();
+        let mut upgraded = 0;
+        while upgraded < scenario.clients() {
+            while crowd.clients.len() < scenario.clients() && crowd.clients.len() - upgraded < CONNECTING_AT_ONCE {
+                crowd.connect(address, crowd.clients.len() % scenario.rooms)?;
+            }
+            upgraded += crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+        }
+        let took = began.elapsed();
+        while crowd.clients.iter().any(|client| client.stage != Stage::Joined) {
+            crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+        }
+        while !crowd.ready(QUIET)?.is_empty() {
+            for event in std::mem::take(&mut crowd.events) {
+                crowd.read(number(event), |_, _| ())?;
+            }
+        }
+        Ok((crowd, took))
+    }
+
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    fn connect(&mut self, address: SocketAddrV4, room: usize) -> io::Result<()> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        rustix::net::sockopt::set_tcp_nodelay(&fd, true)?;
+        match rustix::net::connect(&fd, &address) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let data = EventData::new_u64(self.clients.len() as u64);
+        epoll::add(&self.epoll, &fd, data, EventFlags::IN | EventFlags::OUT | EventFlags::ET)?;
+        self.clients.push(Client { socket: Socket::new(fd), room, stage: Stage::Connecting });
+        Ok(())
+    }
+
+    /// One round of what newcomers have to say; counts those who were upgraded.
+    fn admit(&mut self, scenario: &Scenario, patience: Duration) -> io::Result<usize> {
+        if self.ready(patience)?.is_empty() {
+            let joined = self.clients.iter().filter(|client| client.stage == Stage::Joined).count();
+            let waited = CONNECT_LIMIT.as_secs();
+            return Err(io::Error::other(format!(
+                "only {joined} of {} clients joined in {waited} s",
+                scenario.clients()
+            )));
+        }
+        let events = std::mem::take(&mut self.events);
+        let mut upgraded = 0;
+        for event in &events {
+            let client = &mut self.clients[number(*event)];
+            if client.stage == Stage::Connecting {
+                rustix::net::sockopt::socket_error(&client.socket)??;
+                client.stage = Stage::Upgrading;
+                client.socket.send(&scenario.request(client.room))?;
+            }
+            let before = client.stage;
+            client.read(&mut self.buffer, |_, _| ())?;
+            upgraded += usize::from(before == Stage::Upgrading && client.stage != Stage::Upgrading);
+        }
+        self.events = events;
+        Ok(upgraded)
+    }
+
+    /// Waits for clients with something to read and leaves them in `events`; none means that `patience` ran out.
+    fn ready(&mut self, patience: Duration) -> io::Result<&[Event]> {
+        self.events.clear();
+        self.events.reserve(EVENTS_AT_ONCE);
+        let milliseconds = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+        let timeout = Timespec::try_from(milliseconds).map_err(io::Error::other)?;
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(&self.events),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The numbers of the clients that have something to read, into `numbers`.
+    pub fn wait(&mut self, patience: Duration, numbers: &mut Vec<usize>) -> io::Result<()> {
+        numbers.clear();
+        numbers.extend(self.ready(patience)?.iter().copied().map(number));
+        Ok(())
+    }
+
+    /// Hands each message that has arrived for one client to `each`, with the time of its arrival.
+    /// A connection that broke is closed, and the reason returned; it says nothing any more.
+    pub fn read(&mut self, number: usize, each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
+        let client = &mut self.clients[number];
+        let outcome = client.read(&mut self.buffer, each);
+        if outcome.is_err() {
+            client.stage = Stage::Gone;
+            epoll::delete(&self.epoll, &client.socket)?;
+        }
+        outcome
+    }
+
+    /// Sends a frame for one client; what the kernel does not take follows with a later `read`.
+    pub fn send(&mut self, number: usize, frame: &[u8]) -> io::Result<()> {
+        match &mut self.clients[number] {
+            Client { stage: Stage::Gone, .. } => Ok(()),
+            client => client.socket.send(frame).map(|_| ()),
+        }
+    }
+}
+
+impl Client {
+    fn read(&mut self, buffer: &mut [u8], mut each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
+        let Self { socket, stage, .. } = self;
+        if socket.is_behind() {
+            socket.flush()?;
+        }
+        let mut pongs = Vec::new();
+        socket.receive(buffer, |bytes| {
+            let now = Instant::now();
+            let mut used = 0;
+            if *stage == Stage::Upgrading {
+                used = upgrade(bytes)?;
+                if used == 0 {
+                    return Ok(0);
+                }
+                *stage = Stage::Joining;
+            }
+            while let Some(frame) = frames::first(&bytes[used..]) {
+                used += frame.size;
+                match frame.opcode {
+                    frames::TEXT => match frame.payload.strip_prefix(AUTHOR) {
+                        Some(message) => each(message, now),
+                        None => *stage = Stage::Joined,
+                    },
+                    frames::PING => frames::append_masked(&mut pongs, frames::PONG, frame.payload, [0; 4]),
+                    frames::CLOSE => return Err(closed(frame.payload)),
+                    _ => {}
+                }
+            }
+            Ok(used)
+        })?;
+        if !pongs.is_empty() {
+            socket.send(&pongs)?;
+        }
+        Ok(())
+    }
+}
+
+fn number(event: Event) -> usize {
+    usize::try_from(event.data.u64()).expect("numbers are indices of `clients`")
+}
+
+/// The size of the answer's head once it is there; anything but a 101 is an error.
+fn upgrade(bytes: &[u8]) -> io::Result<usize> {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(0);
+    };
+    if bytes.starts_with(b"HTTP/1.1 101") {
+        return Ok(end + 4);
+    }
+    let answer = String::from_utf8_lossy(bytes);
+    Err(io::Error::other(format!("a client was refused: {}", answer.lines().next().unwrap_or_default())))
+}
+
+fn closed(payload: &[u8]) -> io::Error {
+    let code = payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+    let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default());
+    io::Error::other(format!("the server closed a connection: {code} {reason}"))
+}

@@ -1,0 +1,206 @@
+//! The closed loop: keeps `window` messages in flight in each room, and accounts for every delivery.
+//!
+//! Runs on the bench's only thread, over a `Crowd` that has joined. The next message of a room goes out as soon as
+//! every member has got one, so the load follows what the server can do and never floods it. At the end the books must
+//! balance: every member got every message of its room once, and all members of a room in one order.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use super::crowd::Crowd;
+use super::frames;
+use super::ledger::{Delivery, Label, Ledger};
+use super::scenario::{PAYLOAD_BYTES, Scenario};
+
+/// How long one wait for the sockets may take before the clock is looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+/// At the end, this long without a delivery means that what is missing is lost.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LATENCY_MAX_NS: u64 = 60_000_000_000;
+
+pub struct Generator {
+    crowd: Crowd,
+    ledgers: Vec<Ledger>,
+    receipts: Vec<Receipt>,
+    /// Slots that have become free: room and slot.
+    free: Vec<(usize, u16)>,
+    publishing: bool,
+    /// `Some` while the time is being measured.
+    measured: Option<Histogram<u64>>,
+    /// Deliveries of what the generator never published.
+    foreign: u64,
+    deliveries: u64,
+    broken: Vec<io::Error>,
+    frame: Vec<u8>,
+}
+
+/// What one client has received.
+#[derive(Clone, Default)]
+struct Receipt {
+    messages: u32,
+    /// Depends on which messages came and in which order; equal for all members of a room.
+    order: u64,
+}
+
+/// What is wrong in the books at the end; nothing, from a server that works.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// Deliveries that never came.
+    pub lost: u64,
+    /// Deliveries beyond those: duplicates, or texts that are not ours.
+    pub unexpected: u64,
+    /// Rooms in which two members saw different orders.
+    pub disordered: usize,
+    /// Connections that broke, with the first reason.
+    pub broken: Option<(usize, io::Error)>,
+}
+
+impl Generator {
+    pub fn new(crowd: Crowd, scenario: &Scenario) -> Self {
+        let mut members = vec![Vec::new(); scenario.rooms];
+        for (number, client) in crowd.clients().iter().enumerate() {
+            members[client.room].push(number);
+        }
+        let now = Instant::now();
+        Self {
+            receipts: vec![Receipt::default(); crowd.clients().len()],
+            crowd,
+            ledgers: members.into_iter().map(|members| Ledger::new(members, scenario.window, now)).collect(),
+            free: Vec::new(),
+            publishing: false,
+            measured: None,
+            foreign: 0,
+            deliveries: 0,
+            broken: Vec::new(),
+            frame: Vec::new(),
+        }
+    }
+
+    /// Fills every window, then keeps it full for as long as `run` is called.
+    pub fn start(&mut self) -> io::Result<()> {
+        self.publishing = true;
+        for (room, ledger) in self.ledgers.iter().enumerate() {
+            let slots = u16::try_from(ledger.window()).map_err(io::Error::other)?;
+            self.free.extend((0..slots).map(|slot| (room, slot)));
+        }
+        self.publish()
+    }
+
+    pub fn run(&mut self, time: Duration) -> io::Result<()> {
+        let end = Instant::now() + time;
+        let mut ready = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.turn(left.min(GLANCE), &mut ready)?;
+        }
+    }
+
+    /// As `run`, and returns the latency of each delivery, in nanoseconds from the publisher's send.
+    pub fn measure(&mut self, time: Duration) -> io::Result<Histogram<u64>> {
+        let histogram = Histogram::new_with_bounds(1, LATENCY_MAX_NS, 2).map_err(io::Error::other)?;
+        self.measured = Some(histogram);
+        self.run(time)?;
+        Ok(self.measured.take().expect("set above"))
+    }
+
+    /// Publishes no more, waits for what is in flight, and closes the books.
+    pub fn finish(mut self) -> io::Result<Faults> {
+        self.publishing = false;
+        let mut ready = Vec::new();
+        let mut seen = (self.deliveries, Instant::now());
+        while self.ledgers.iter().any(|ledger| ledger.outstanding() > 0) && seen.1.elapsed() < PATIENCE {
+            self.turn(GLANCE, &mut ready)?;
+            if self.deliveries > seen.0 {
+                seen = (self.deliveries, Instant::now());
+            }
+        }
+        let mut faults = Faults { unexpected: self.foreign, ..Faults::default() };
+        for ledger in &self.ledgers {
+            let receipts = || ledger.members().iter().map(|&number| &self.receipts[number]);
+            let owed = ledger.published;
+            faults.lost += receipts().map(|got| u64::from(owed.saturating_sub(got.messages))).sum::<u64>();
+            faults.unexpected += receipts().map(|got| u64::from(got.messages.saturating_sub(owed))).sum::<u64>();
+            let mut orders = receipts().filter(|got| got.messages == owed).map(|got| got.order);
+            let first = orders.next();
+            faults.disordered += usize::from(orders.any(|order| Some(order) != first));
+        }
+        let broken = self.broken.len();
+        faults.broken = self.broken.into_iter().next().map(|reason| (broken, reason));
+        Ok(faults)
+    }
+
+    /// Reads from every client that has something, and publishes after each what has become due.
+    fn turn(&mut self, patience: Duration, ready: &mut Vec<usize>) -> io::Result<()> {
+        self.crowd.wait(patience, ready)?;
+        for &number in &*ready {
+            self.receive(number);
+            self.publish()?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, number: usize) {
+        let Self { crowd, ledgers, receipts, free, measured, foreign, deliveries, .. } = self;
+        let room = crowd.clients()[number].room;
+        let ledger = &mut ledgers[room];
+        let receipt = &mut receipts[number];
+        let outcome = crowd.read(number, |message, now| {
+            let Some(label) = Label::read(message) else {
+                *foreign += 1;
+                return;
+            };
+            receipt.add(label.seq);
+            let Delivery::Expected { sent_at, last } = ledger.delivered(label) else {
+                return;
+            };
+            *deliveries += 1;
+            if let Some(histogram) = measured {
+                let latency = now.saturating_duration_since(sent_at).as_nanos();
+                histogram.saturating_record(u64::try_from(latency).unwrap_or(u64::MAX));
+            }
+            if last {
+                free.push((room, label.slot));
+            }
+        });
+        if let Err(reason) = outcome {
+            self.broken.push(reason);
+        }
+    }
+
+    fn publish(&mut self) -> io::Result<()> {
+        if !self.publishing {
+            self.free.clear();
+            return Ok(());
+        }
+        for (room, slot) in self.free.drain(..) {
+            let now = Instant::now();
+            let (publisher, label) = self.ledgers[room].publish(slot, now);
+            let mut payload = [0; PAYLOAD_BYTES];
+            label.write(&mut payload);
+            self.frame.clear();
+            frames::append_masked(&mut self.frame, frames::TEXT, &payload, key(label.seq));
+            if let Err(reason) = self.crowd.send(publisher, &self.frame) {
+                self.broken.push(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Receipt {
+    /// Odd multiplier: two different sequences of equal length practically never meet in one value.
+    fn add(&mut self, seq: u32) {
+        self.messages += 1;
+        self.order = self.order.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(u64::from(seq));
+    }
+}
+
+/// A different masking key for each message, the same in every run.
+fn key(seq: u32) -> [u8; 4] {
+    seq.wrapping_mul(0x9E37_79B1).to_ne_bytes()
+}

@@ -1,0 +1,19 @@
+//! What a bench needs to load a server with thousands of WebSocket clients.
+//!
+//! `trial` runs one server under one scenario; the other files are its parts. Everything here runs on one thread
+//! of the bench process, except `bare`, which is a process of its own. A bench includes the lot with `mod support;`.
+
+pub mod arguments;
+pub mod bare;
+pub mod crowd;
+pub mod frames;
+pub mod generator;
+pub mod ledger;
+pub mod machine;
+pub mod placement;
+pub mod scenario;
+pub mod server;
+pub mod socket;
+pub mod table;
+pub mod trial;
+pub mod usage;

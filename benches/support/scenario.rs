@@ -1,0 +1,88 @@
+//! What is asked of a server in one row of the table, and the bytes that all servers agree on.
+//!
+//! A scenario is written `ROOMSxCLIENTS/WINDOW`, as in `100x100/W4`: in each of 100 rooms 100 clients, and 4 messages
+//! in flight. `1000/W16` is one room. Those in `LISTED` carry the project's goals; any other may be asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What each message costs on the wire besides its payload: the author in the text dialect.
+pub const AUTHOR: &[u8] = b"load: ";
+/// The first frame that a client gets when it has joined.
+pub const WELCOME: &[u8] = b"load joined the room";
+/// Bytes of a message as published.
+pub const PAYLOAD_BYTES: usize = 100;
+/// Members of a room that take turns in publishing.
+pub const PUBLISHERS: usize = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scenario {
+    pub rooms: usize,
+    pub clients_per_room: usize,
+    /// Messages in flight in each room: the next goes out when every member has got one of them.
+    pub window: usize,
+    /// The most that the server may cost, as a ratio to the bare loop.
+    pub goal: Option<f64>,
+    /// Measured without being asked for.
+    pub usual: bool,
+}
+
+pub const LISTED: [Scenario; 6] = [
+    Scenario { rooms: 1, clients_per_room: 1000, window: 16, goal: Some(1.0), usual: true },
+    Scenario { rooms: 1, clients_per_room: 1000, window: 1, goal: Some(1.25), usual: true },
+    Scenario { rooms: 100, clients_per_room: 100, window: 4, goal: Some(2.0), usual: true },
+    Scenario { rooms: 1, clients_per_room: 10, window: 1, goal: None, usual: false },
+    Scenario { rooms: 1, clients_per_room: 10_000, window: 1, goal: None, usual: false },
+    Scenario { rooms: 1, clients_per_room: 10_000, window: 16, goal: None, usual: false },
+];
+
+impl Scenario {
+    pub fn clients(&self) -> usize {
+        self.rooms * self.clients_per_room
+    }
+
+    /// The request of a client of room number `room`; the key is the example of RFC 6455 §1.3.
+    pub fn request(&self, room: usize) -> Vec<u8> {
+        format!(
+            "GET /ws?room=r{room}&user=load&history=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
+    /// In words, for the heading of its table.
+    pub fn description(&self) -> String {
+        let rooms = match self.rooms {
+            1 => format!("{} clients in 1 room", self.clients_per_room),
+            rooms => format!("{rooms} rooms of {} clients", self.clients_per_room),
+        };
+        let each = if self.rooms == 1 { "" } else { " per room" };
+        let plural = if self.window == 1 { "" } else { "s" };
+        format!("{rooms}, {} message{plural} of {PAYLOAD_BYTES} bytes in flight{each}", self.window)
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rooms != 1 {
+            write!(f, "{}x", self.rooms)?;
+        }
+        write!(f, "{}/W{}", self.clients_per_room, self.window)
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once("/W").and_then(|(clients, window)| {
+            let (rooms, clients) = clients.split_once('x').unwrap_or(("1", clients));
+            let number = |text: &str| text.parse().ok().filter(|&number: &usize| number > 0);
+            Some((number(rooms)?, number(clients)?, number(window)?))
+        });
+        let (rooms, clients_per_room, window) =
+            parsed.ok_or("a scenario is written ROOMSxCLIENTS/WINDOW, for example 100x100/W4 or 1000/W16")?;
+        let free = Self { rooms, clients_per_room, window, goal: None, usual: true };
+        Ok(LISTED.into_iter().find(|listed| listed.to_string() == free.to_string()).unwrap_or(free))
+    }
+}

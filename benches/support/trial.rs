@@ -1,0 +1,72 @@
+//! One trial: one server, fresh, under one scenario, from its start to its end.
+//!
+//! Called on the bench's only thread, for the servers in turn, so that what else the machine does meets all alike.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::crowd::Crowd;
+use super::generator::{Faults, Generator};
+use super::placement::Placement;
+use super::scenario::Scenario;
+use super::server::{Kind, Server};
+use super::usage::{self, Usage};
+
+/// What is the same in every trial of a run.
+pub struct Conditions {
+    pub warm_up: Duration,
+    pub measuring: Duration,
+    pub placement: Option<Placement>,
+    /// More arguments for roomd.
+    pub more: Vec<String>,
+}
+
+/// The figures of one trial.
+pub struct Outcome {
+    pub cpu_s_per_million: f64,
+    /// Of the server's CPU time, the part outside the kernel.
+    pub user_share: f64,
+    pub deliveries_per_s: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub connections_per_s: f64,
+    /// What the server's resident memory grew by, for each connection.
+    pub kib_per_connection: f64,
+    /// CPUs busy in the measured time: the generator, and everything that is neither generator nor server.
+    pub generator_cpus: f64,
+    pub other_cpus: f64,
+    pub faults: Faults,
+}
+
+/// # Errors
+/// If the server does not start, or not all clients can join.
+pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Result<Outcome> {
+    let clients = scenario.clients();
+    let server = Server::start(kind, clients, &conditions.more, conditions.placement)?;
+    let empty_kib = usage::resident_kib(server.pid())?;
+    let (crowd, connecting) = Crowd::gather(server.address, scenario)?;
+    let full_kib = usage::resident_kib(server.pid())?;
+
+    let mut generator = Generator::new(crowd, scenario);
+    generator.start()?;
+    generator.run(conditions.warm_up)?;
+    let (before, began) = (Usage::now(server.pid())?, Instant::now());
+    let latency = generator.measure(conditions.measuring)?;
+    let took = began.elapsed().as_secs_f64();
+    let used = Usage::now(server.pid())? - before;
+    let faults = generator.finish()?;
+
+    let deliveries = latency.len() as f64;
+    Ok(Outcome {
+        cpu_s_per_million: used.server() / deliveries * 1e6,
+        user_share: used.server_user / used.server(),
+        deliveries_per_s: deliveries / took,
+        p50_ms: latency.value_at_quantile(0.50) as f64 / 1e6,
+        p99_ms: latency.value_at_quantile(0.99) as f64 / 1e6,
+        connections_per_s: clients as f64 / connecting.as_secs_f64(),
+        kib_per_connection: (full_kib - empty_kib) / clients as f64,
+        generator_cpus: used.generator / took,
+        other_cpus: used.others() / took,
+        faults,
+    })
+}

@@ -1,0 +1,245 @@
+//! The races of rooms again and again, with real threads and the real opener.
+//!
+//! Each round has a server without sockets, and clients that begin at once and dawdle by a random
+//! number; the seed is printed, and `ROOMD_SEED` sets it. The machine decides the order, so a round
+//! that fails may need many to fail again: the schedules in `engine::schedules` are the proof, this
+//! shows that they leave nothing out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(not(shuttle))]
+
+use std::panic::resume_unwind;
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+use roomd::chat::command::JoinWish;
+use roomd::chat::room::{Entrant, Room, Said};
+use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
+use roomd::engine::Engine;
+use roomd::engine::broker::Broker;
+use roomd::engine::clock::Clock;
+use roomd::engine::directory::Peer;
+use roomd::engine::hub::{Guest, Kind, Opening};
+use roomd::engine::inbox::RoomHandle;
+use roomd::engine::queue::Receiver as Inbox;
+use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::threads::Threads;
+use roomd::store::{Memory, Store};
+
+const ROUNDS: usize = 1_000;
+/// No round takes a thousandth of it.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Marsaglia's xorshift64*: the rounds need variety, not quality.
+#[derive(Clone)]
+struct Dice(u64);
+
+impl Dice {
+    /// Seeded by `ROOMD_SEED`, or by the system; says so.
+    fn new() -> Self {
+        let given = std::env::var("ROOMD_SEED").ok().map(|text| text.parse().expect("ROOMD_SEED is a number"));
+        let seed = given.unwrap_or_else(|| getrandom::u64().expect("the system gives randomness"));
+        println!("ROOMD_SEED={seed}");
+        Self(seed.max(1))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// Spends up to some microseconds.
+    fn dawdle(&mut self) {
+        for _ in 0..self.below(3_000) {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+fn name(text: &str) -> RoomName {
+    RoomName::parse(text).unwrap()
+}
+
+fn user(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+/// A server without sockets.
+fn engine() -> Arc<Engine> {
+    let threads = Threads::new();
+    let clock = Clock::start();
+    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    let (hands, of_rooms) = (Arc::clone(&threads), limits.clone());
+    let opener = move |opening: Opening, inbox: Inbox<_>| {
+        let limits = of_rooms.clone();
+        hands.spawn("room", move || {
+            let opened = Memory.open(&opening.room).unwrap();
+            let room = Room::new(opening.room, opened.epoch, opened.seq, &limits);
+            let room = match opening.kind {
+                Kind::Private(one, other) => room.private(one, other),
+                Kind::Open { .. } => room,
+            };
+            let (ledger, linger) = (opened.ledger, limits.linger);
+            Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.population).run(&inbox);
+        })
+    };
+    Engine::new(limits, threads, clock, Box::new(opener))
+}
+
+fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {
+    let entrant = Entrant {
+        user: user(&format!("user-{who}")),
+        connection: who as u64,
+        echo: true,
+        announced: true,
+        status: Status::Online,
+        wish: JoinWish::default(),
+    };
+    Guest { recipient, form: Form::Events, entrant, id: None }
+}
+
+fn member(who: usize) -> (Guest, Receiver<Arc<Event>>) {
+    let (events, inbox) = bounded(64);
+    (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
+}
+
+fn publish(text: &str) -> Said {
+    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }
+}
+
+/// One client's part in a round.
+type Part = dyn Fn(&Arc<Engine>, usize, &mut Dice) + Send + Sync;
+
+/// Runs the rounds with `clients` clients that begin at once; each round leaves nothing behind.
+fn rounds(clients: usize, panics: u64, part: &Arc<Part>) {
+    let mut dice = Dice::new();
+    for round in 0..ROUNDS {
+        let engine = engine();
+        let begin = Arc::new(Barrier::new(clients));
+        let (done, ended) = bounded(clients);
+        for who in 0..clients {
+            let (engine, begin, done, part) = (Arc::clone(&engine), Arc::clone(&begin), done.clone(), Arc::clone(part));
+            let mut dice = Dice(dice.next().max(1));
+            let body = move || {
+                begin.wait();
+                dice.dawdle();
+                part(&engine, who, &mut dice);
+                done.send(()).expect("the round waits for it");
+            };
+            std::thread::spawn(body);
+        }
+        drop(done);
+        for _ in 0..clients {
+            let left = ended.recv_timeout(DEADLINE);
+            assert_eq!(left, Ok(()), "round {round}: a client failed or waits for ever");
+        }
+        engine.close();
+        let running = engine.threads.join_all(Instant::now() + DEADLINE);
+        assert_eq!(running, Vec::<String>::new(), "round {round}: a thread is left");
+        assert_eq!((engine.hub.len(), engine.threads.panics()), (0, panics), "round {round}: rooms and panics");
+    }
+}
+
+fn join(engine: &Arc<Engine>, guest: Guest) -> Result<RoomHandle, Code> {
+    engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).map_err(|refusal| refusal.code)
+}
+
+fn part_with(handle: RoomHandle, dice: &mut Dice) {
+    match dice.below(3) {
+        0 => drop(handle),
+        1 => handle.close(),
+        _ => handle.leave(None).expect("the room lives"),
+    }
+}
+
+#[test]
+fn joins_and_leaves_a_thousand_times() {
+    let part: Arc<Part> = Arc::new(|engine, who, dice| {
+        for _ in 0..3 {
+            let (guest, events) = member(who);
+            let handle = join(engine, guest).expect("nobody is refused");
+            dice.dawdle();
+            let speaks = dice.below(2) == 0;
+            if speaks {
+                handle.say(publish("hi"), None).expect("the room lives");
+            }
+            part_with(handle, dice);
+            let mut seqs = Vec::new();
+            // The room gives the member up, and with it the channel.
+            while let Ok(event) = events.recv_timeout(DEADLINE) {
+                match &*event {
+                    Event::Message(message) => seqs.push(message.seq),
+                    Event::Joined { members, .. } => assert!(members.contains(&user(&format!("user-{who}")))),
+                    _ => {}
+                }
+            }
+            assert!(!speaks || !seqs.is_empty(), "its own message came back before it left");
+            assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no gap, none twice: {seqs:?}");
+        }
+    });
+    rounds(4, 0, &part);
+}
+
+#[test]
+fn creations_and_joins_and_closes_a_thousand_times() {
+    let part: Arc<Part> = Arc::new(|engine, who, dice| match who {
+        0 => engine.close(),
+        1 => _ = engine.create(&name("r")),
+        _ => match join(engine, member(who).0) {
+            Ok(handle) => part_with(handle, dice),
+            Err(code) => assert_eq!(code, Code::Draining),
+        },
+    });
+    rounds(4, 0, &part);
+}
+
+/// Breaks the broker that gives it anything.
+struct Fatal;
+
+impl Recipient for Fatal {
+    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        resume_unwind(Box::new("this client breaks brokers"));
+    }
+
+    fn end(&self, _: End) {}
+}
+
+#[test]
+fn a_broker_that_panics_beside_joins_a_thousand_times() {
+    let part: Arc<Part> = Arc::new(|engine, who, _| match who {
+        0 => _ = join(engine, guest(who, Arc::new(Fatal))),
+        _ => match join(engine, member(who).0) {
+            // The room may have failed since.
+            Ok(handle) => _ = handle.leave(None),
+            Err(code) => assert_eq!(code, Code::Internal),
+        },
+    });
+    rounds(4, 1, &part);
+}
+
+#[test]
+fn two_who_write_to_each_other_at_once_a_thousand_times() {
+    let part: Arc<Part> = Arc::new(|engine, who, _| {
+        let (events, inbox) = bounded(64);
+        let peer = |who: usize| user(&format!("user-{who}"));
+        let recipient = Arc::new(ChannelRecipient::new(events));
+        let arrival = engine.directory.arrive(Peer::new(peer(who), who as u64, recipient, Form::Events));
+        while engine.directory.peers(&peer(1 - who)).is_empty() {
+            std::thread::yield_now();
+        }
+        let said = engine.directory.converse(&engine.hub, arrival.peer(), &peer(1 - who), publish("hi"), None);
+        assert_eq!(said, Ok(()));
+        let is_message = |event: &Arc<Event>| event.is_message();
+        let messages = std::iter::from_fn(|| inbox.recv_timeout(DEADLINE).ok()).filter(is_message).take(2);
+        assert_eq!(messages.count(), 2, "both messages reach both");
+        arrival.peer().retire().into_iter().for_each(drop);
+    });
+    rounds(2, 0, &part);
+}

@@ -1,0 +1,487 @@
+//! The real thread bodies under shuttle's scheduler: rooms, outboxes, admission, conversations.
+//!
+//! Only built with `RUSTFLAGS="--cfg shuttle"`. Every test runs a scenario under schedules that are
+//! drawn at random, and under some that prefer few switches; `ROOMD_SCHEDULES` is their number. A
+//! deadlock is a failure by itself, and a failing schedule is printed so that it can be replayed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![cfg(shuttle)]
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use roomd::chat::command::JoinWish;
+use roomd::chat::room::{Entrant, Room, Said};
+use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
+use roomd::engine::Engine;
+use roomd::engine::admission::{Admission, Caller};
+use roomd::engine::broker::Broker;
+use roomd::engine::clock::Clock;
+use roomd::engine::directory::Peer;
+use roomd::engine::hub::{Guest, Kind, Opener};
+use roomd::engine::inbox::RoomHandle;
+use roomd::engine::outbox::{Outbox, Transport};
+use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::sync::channel::{Receiver, bounded};
+use roomd::engine::sync::{Mutex, thread};
+use roomd::engine::threads::Threads;
+use roomd::engine::writer;
+use roomd::store::{Memory, Store};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+
+/// Runs a scenario under many schedules.
+fn check(scenario: impl Fn() + Send + Sync + Clone + 'static) {
+    let schedules = std::env::var("ROOMD_SCHEDULES").ok().map(|text| text.parse().expect("a number of schedules"));
+    let schedules: usize = schedules.unwrap_or(5_000);
+    run(RandomScheduler::new(schedules), scenario.clone());
+    run(PctScheduler::new(3, schedules / 4 + 1), scenario);
+}
+
+fn run(scheduler: impl Scheduler + 'static, scenario: impl Fn() + Send + Sync + 'static) {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 256 * 1024;
+    shuttle::Runner::new(scheduler, config).run(scenario);
+}
+
+fn limits() -> Limits {
+    Limits { linger: Duration::ZERO, ..Limits::default() }
+}
+
+fn name(text: &str) -> RoomName {
+    RoomName::parse(text).unwrap()
+}
+
+fn user(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+/// A server without sockets. `fail` says which openings fail.
+fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
+    let threads = Threads::new();
+    let clock = Clock::start();
+    let (hands, count) = (Arc::clone(&threads), AtomicUsize::new(0));
+    let opener: Opener = Box::new(move |opening, inbox| {
+        if fail(count.fetch_add(1, Ordering::Relaxed)) {
+            // As when the system has no thread to give: the inbox goes with the body.
+            thread::yield_now();
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        hands.spawn("room", move || {
+            let opened = Memory.open(&opening.room).unwrap();
+            let room = Room::new(opening.room, opened.epoch, opened.seq, &limits());
+            let room = match opening.kind {
+                Kind::Private(one, other) => room.private(one, other),
+                Kind::Open { .. } => room,
+            };
+            let ledger = opened.ledger;
+            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
+        })
+    });
+    Engine::new(limits(), threads, clock, opener)
+}
+
+fn entrant(who: &str, connection: u64) -> Entrant {
+    let wish = JoinWish::default();
+    Entrant { user: user(who), connection, echo: true, announced: true, status: Status::Online, wish }
+}
+
+fn guest(who: &str, recipient: Arc<dyn Recipient>) -> Guest {
+    Guest { recipient, form: Form::Events, entrant: entrant(who, who.as_bytes()[0].into()), id: None }
+}
+
+fn member(who: &str) -> (Guest, Receiver<Arc<Event>>) {
+    let (events, inbox) = bounded(64);
+    (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
+}
+
+/// Nothing is left: no thread, no room, and as many panics as expected.
+fn wind_up(engine: &Engine, panics: u64) {
+    engine.close();
+    assert_eq!(engine.threads.join_all(Instant::now()), Vec::<String>::new());
+    assert_eq!(engine.threads.panics(), panics);
+    assert_eq!(engine.hub.len(), 0);
+}
+
+fn spawn(engine: &Arc<Engine>, body: impl FnOnce(&Arc<Engine>) + Send + 'static) -> thread::JoinHandle<()> {
+    let engine = Arc::clone(engine);
+    thread::spawn(move || body(&engine))
+}
+
+fn all(clients: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    clients.into_iter().for_each(|client| client.join().unwrap());
+}
+
+fn publish(text: &str) -> Said {
+    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }
+}
+
+#[test]
+fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
+    check(|| {
+        let engine = engine(|_| false);
+        let clients = ["A", "B", "C"].map(|who| {
+            spawn(&engine, move |engine| {
+                let (guest, events) = member(who);
+                let handle = engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).expect("it is let in");
+                handle.say(publish(who), None).expect("the room lives");
+                if who == "A" {
+                    drop(handle)
+                } else {
+                    handle.leave(None).expect("the room lives")
+                }
+                let mut seqs = Vec::new();
+                // The channel is disconnected when the room gives the member up.
+                while let Ok(event) = events.recv() {
+                    if let Event::Message(message) = &*event {
+                        seqs.push(message.seq);
+                    }
+                }
+                assert!(!seqs.is_empty(), "its own message came back before it left");
+                assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no gap, none twice: {seqs:?}");
+            })
+        });
+        all(clients);
+        wind_up(&engine, 0);
+    });
+}
+
+#[test]
+fn creating_and_joining_and_closing_at_once_leaves_nothing() {
+    check(|| {
+        let engine = engine(|_| false);
+        let create = spawn(&engine, |engine| _ = engine.create(&name("r")));
+        let again = spawn(&engine, |engine| _ = engine.create(&name("r")));
+        let join = spawn(&engine, |engine| {
+            let (guest, _events) = member("A");
+            match engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest) {
+                Ok(handle) => handle.close(),
+                Err(refusal) => assert_eq!(refusal.code, Code::Draining),
+            }
+        });
+        let close = spawn(&engine, |engine| engine.close());
+        all([create, again, join, close]);
+        wind_up(&engine, 0);
+    });
+}
+
+#[test]
+fn a_question_is_answered_while_the_last_member_leaves() {
+    check(|| {
+        let engine = engine(|_| false);
+        let visitor = spawn(&engine, |engine| {
+            let answer = engine.hub.ask(&name("r"), user("V"), publish("hi")).expect("it is answered");
+            assert!(matches!(answer, Event::Sent { .. }));
+        });
+        let member = spawn(&engine, |engine| {
+            let (guest, _events) = member("A");
+            engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).expect("it is let in").leave(None).unwrap();
+        });
+        all([visitor, member]);
+        wind_up(&engine, 0);
+    });
+}
+
+/// Breaks the broker that gives it anything.
+struct Fatal;
+
+impl Recipient for Fatal {
+    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        resume_unwind(Box::new("this client breaks brokers"));
+    }
+
+    fn end(&self, _: End) {}
+}
+
+#[test]
+fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
+    check(|| {
+        let engine = engine(|_| false);
+        let join = |engine: &Arc<Engine>, guest| engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest);
+        let fatal = spawn(&engine, move |engine| _ = join(engine, guest("F", Arc::new(Fatal))));
+        let others = ["A", "B"].map(|who| {
+            spawn(&engine, move |engine| match join(engine, member(who).0) {
+                Ok(handle) => _ = handle.leave(None),
+                Err(refusal) => assert_eq!(refusal.code, Code::Internal),
+            })
+        });
+        all([fatal].into_iter().chain(others));
+        // The clients know before the thread has unwound: wait for it, as nothing else does.
+        assert_eq!(engine.threads.join_all(Instant::now()), Vec::<String>::new());
+        drop(join(&engine, member("Z").0).expect("a fresh room lets it in"));
+        wind_up(&engine, 1);
+    });
+}
+
+#[test]
+fn a_room_that_cannot_be_opened_refuses_all_who_wait_for_it() {
+    check(|| {
+        let engine = engine(|opening| opening == 0);
+        let clients = ["A", "B", "C"].map(|who| {
+            spawn(&engine, move |engine| match engine.hub.join(&name("r"), &Kind::Open { slow: None }, member(who).0) {
+                Ok(handle) => drop(handle),
+                Err(refusal) => assert!([Code::Unavailable, Code::Internal].contains(&refusal.code)),
+            })
+        });
+        all(clients);
+        wind_up(&engine, 0);
+    });
+}
+
+#[test]
+fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
+    check(|| {
+        let engine = engine(|_| false);
+        let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
+            let (events, inbox) = bounded(64);
+            let recipient = Arc::new(ChannelRecipient::new(events));
+            let peer = Peer::new(user(from), from.as_bytes()[0].into(), recipient, Form::Events);
+            (engine.directory.arrive(peer), inbox, to)
+        });
+        let clients = arrivals.map(|(arrival, inbox, to)| {
+            let engine = Arc::clone(&engine);
+            thread::spawn(move || {
+                let from = arrival.peer();
+                let said = engine.directory.converse(&engine.hub, from, &user(to), publish("hi"), None);
+                (arrival, inbox, said)
+            })
+        });
+        let results = clients.map(|client| client.join().unwrap());
+        for (arrival, _, said) in &results {
+            assert_eq!(*said, Ok(()));
+            arrival.peer().retire().into_iter().for_each(RoomHandle::close);
+        }
+        for (_, inbox, _) in results {
+            let mut seqs = Vec::new();
+            while let Ok(event) = inbox.try_recv() {
+                if let Event::Message(message) = &*event {
+                    seqs.push(message.seq);
+                }
+            }
+            assert_eq!(seqs, [1, 2], "both messages, to both");
+        }
+        wind_up(&engine, 0);
+    });
+}
+
+/// A socket that takes what it likes, and is broken from the call of this number on.
+struct Socket {
+    taken: Mutex<Vec<u8>>,
+    calls: AtomicUsize,
+    fails_at: usize,
+}
+
+impl Socket {
+    fn new(fails_at: usize) -> Arc<Self> {
+        Arc::new(Self { taken: Mutex::default(), calls: AtomicUsize::new(0), fails_at })
+    }
+
+    fn take(&self, parts: &[IoSlice<'_>], least: usize) -> io::Result<usize> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) >= self.fails_at {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let count = thread_rng().gen_range(least..=bytes.len());
+        self.taken.lock().extend(&bytes[..count]);
+        Ok(count)
+    }
+}
+
+impl Transport for Socket {
+    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if thread_rng().gen_bool(0.3) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.take(parts, 0)
+    }
+
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        thread::yield_now();
+        self.take(parts, 1)
+    }
+
+    fn shutdown(&self, _: Shutdown) {}
+}
+
+/// A piece of one event in three bytes: who made it, its number, and an end.
+fn piece(source: u8, number: u8, reply: bool) -> Piece {
+    let buffer = Bytes::copy_from_slice(&[source, number, b'.']);
+    Piece { part: 0..3, buffer, events: 1, messages: 1, reply }
+}
+
+/// What two brokers, a pinging client and its reader do to one outbox.
+fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
+    const EACH: u8 = 4;
+    let threads = Threads::new();
+    let socket = Socket::new(fails_at);
+    let outbox = Outbox::new(Arc::clone(&socket) as _, limits, None);
+    let writing = Arc::clone(&outbox);
+    threads.spawn("writer", move || writer::run(writing)).unwrap();
+    let brokers = [1, 2].map(|source| {
+        let outbox = Arc::clone(&outbox);
+        thread::spawn(move || {
+            for number in (0..EACH).step_by(2) {
+                let pieces = [piece(source, number, false), piece(source, number + 1, false)];
+                if outbox.take(Parcel::Pieces(&pieces), Care::Policy(slow)) == Err(Undelivered::Slow) {
+                    outbox.end(End::Slow);
+                }
+                assert!(outbox.books().balance(), "{}", outbox.books());
+            }
+        })
+    });
+    let ponging = Arc::clone(&outbox);
+    let pongs = thread::spawn(move || {
+        for number in 0..2 {
+            _ = ponging.control(Bytes::copy_from_slice(&[3, number, b'.']));
+        }
+    });
+    pongs.join().unwrap();
+    outbox.finish(vec![4, 0, b'.'], 1);
+    let books = outbox.wait_done();
+    all(brokers);
+    assert_eq!(threads.join_all(Instant::now()), Vec::<String>::new());
+    assert_eq!(threads.panics(), 0);
+
+    let last = outbox.books();
+    assert!(books.balance() && last.balance() && last.pending == 0, "{books} {last}");
+    let taken = socket.taken.lock().clone();
+    let (frames, rest) = taken.as_chunks::<3>();
+    let broke = socket.calls.load(Ordering::Relaxed) > fails_at;
+    assert!(broke || rest.is_empty(), "a frame was torn: {taken:?}");
+    assert!(frames.iter().all(|frame| frame[2] == b'.'), "frames are mixed: {taken:?}");
+    for source in 1..=4 {
+        let numbers: Vec<_> = frames.iter().filter(|frame| frame[0] == source).map(|frame| frame[1]).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "source {source} is out of order, or twice: {numbers:?}");
+    }
+    let events = frames.iter().filter(|frame| frame[0] != 3).count() as u64;
+    assert_eq!(events, last.written, "what was written is what is in the books: {taken:?} {last}");
+    // A writer that is done already takes no last words.
+    let meant = 2 * u64::from(EACH);
+    assert!((meant..=meant + 1).contains(&last.enqueued), "{last}");
+}
+
+#[test]
+fn an_outbox_sends_everything_in_order_once() {
+    check(|| outbox(&limits(), Slow::Disconnect, usize::MAX));
+}
+
+#[test]
+fn a_small_outbox_drops_or_ends_and_its_books_balance() {
+    let small = Limits { outbox_messages: 3, ..limits() };
+    for slow in [Slow::Drop, Slow::Disconnect] {
+        let small = small.clone();
+        check(move || outbox(&small, slow, usize::MAX));
+    }
+}
+
+#[test]
+fn a_socket_that_breaks_at_any_call_hangs_nobody_and_the_books_balance() {
+    check(|| outbox(&limits(), Slow::Disconnect, thread_rng().gen_range(0..8)));
+}
+
+/// What happened to the callers of one test.
+#[derive(Default)]
+struct Log {
+    served: AtomicUsize,
+    serving: AtomicUsize,
+    away: AtomicUsize,
+    dropped: AtomicUsize,
+    panicked: AtomicU64,
+    places: Mutex<VecDeque<usize>>,
+}
+
+struct Visitor {
+    log: Arc<Log>,
+    panics: bool,
+    most: usize,
+}
+
+impl Caller for Visitor {
+    fn tell_place(&self, ahead: usize) {
+        self.log.places.lock().push_back(ahead);
+    }
+
+    fn turn_away(&self, _: Duration) {
+        self.log.away.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        Socket::new(usize::MAX)
+    }
+
+    fn serve(self: Box<Self>) {
+        let serving = self.log.serving.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(serving <= self.most, "{serving} are served at once");
+        thread::yield_now();
+        self.log.served.fetch_add(1, Ordering::SeqCst);
+        self.log.serving.fetch_sub(1, Ordering::SeqCst);
+        if self.panics {
+            self.log.panicked.fetch_add(1, Ordering::SeqCst);
+            resume_unwind(Box::new("this caller breaks its reader"));
+        }
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.log.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Two listeners admit two callers each, and the server stops in the midst of it, or after.
+fn admission(most: usize, waiting_max: usize, panics: bool, close_early: bool) {
+    let threads = Threads::new();
+    let limits = Limits { waiting_max, ..limits() };
+    let admission = Admission::open(&threads, &limits, most).unwrap();
+    let log = Arc::new(Log::default());
+    let doors = [0, 1].map(|door| {
+        let (admission, log) = (Arc::clone(&admission), Arc::clone(&log));
+        thread::spawn(move || {
+            for _ in 0..2 {
+                admission.admit(Box::new(Visitor { log: Arc::clone(&log), panics: panics && door == 0, most }));
+            }
+        })
+    });
+    if close_early {
+        admission.close();
+        admission.hang_up(Shutdown::Read);
+        all(doors);
+    } else {
+        all(doors);
+        while log.served.load(Ordering::SeqCst) + log.away.load(Ordering::SeqCst) < 4 {
+            thread::yield_now();
+        }
+        admission.close();
+    }
+    assert_eq!(threads.join_all(Instant::now()), Vec::<String>::new());
+    assert_eq!(threads.panics(), log.panicked.load(Ordering::SeqCst));
+    assert_eq!((admission.served(), admission.waiting()), (0, 0));
+    let (served, away) = (log.served.load(Ordering::SeqCst), log.away.load(Ordering::SeqCst));
+    assert!(close_early || served + away == 4, "{served} served, {away} turned away");
+    assert!(log.places.lock().iter().all(|ahead| *ahead < waiting_max));
+    drop(admission);
+    assert_eq!(log.dropped.load(Ordering::SeqCst), 4, "every caller is let go");
+}
+
+#[test]
+fn callers_are_served_in_their_number_and_those_that_wait_come_next() {
+    check(|| admission(1, 4, false, false));
+    check(|| admission(2, 1, false, false));
+}
+
+#[test]
+fn a_caller_that_breaks_its_reader_costs_nobody_a_place() {
+    check(|| admission(1, 4, true, false));
+}
+
+#[test]
+fn the_close_ends_the_pool_and_the_queue_whatever_is_under_way() {
+    check(|| admission(1, 4, false, true));
+    check(|| admission(2, 0, true, true));
+}

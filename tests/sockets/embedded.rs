@@ -1,0 +1,339 @@
+//! The library's own door: a program joins a room with a channel that it made itself, or with a
+//! client that it made up.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use roomd::chat::command::JoinWish;
+use roomd::chat::room::{Entrant, Said};
+use roomd::chat::{Body, Code, End, Event, Id, RoomName, Slow, Status, UserName};
+use roomd::engine::hub::{Guest, Kind};
+use roomd::engine::inbox::RoomHandle;
+use roomd::engine::member::Member;
+use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::sync::channel::{Receiver, Sender, bounded};
+use roomd::wire::Encoding;
+use serde_json::json;
+
+use crate::harness::{DEADLINE, TestServer, WebSocketClient};
+
+fn room() -> RoomName {
+    RoomName::parse("den").unwrap()
+}
+
+fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &Kind) -> RoomHandle {
+    let engine = server.engine();
+    let entrant = Entrant {
+        user: UserName::parse("Prog").unwrap(),
+        connection: engine.number(),
+        echo: true,
+        announced: true,
+        status: Status::Online,
+        wish: JoinWish { history: Some(0), since: None, topic: false },
+    };
+    let guest = Guest { recipient, form, entrant, id: Some(Id::Number(1)) };
+    engine.hub.join(&room(), kind, guest).unwrap()
+}
+
+fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHandle, Receiver<Arc<Event>>) {
+    let (sender, receiver) = bounded(size);
+    let recipient = Arc::new(ChannelRecipient::new(sender));
+    (join(server, recipient, Form::Events, &Kind::Open { slow }), receiver)
+}
+
+fn publish(text: &str) -> Said {
+    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: true }
+}
+
+/// The text of the next message; what else comes before it is passed over.
+fn next_message(events: &Receiver<Arc<Event>>) -> String {
+    loop {
+        if let Event::Message(message) = &*events.recv_timeout(DEADLINE).unwrap() {
+            let Body::Text(text) = &message.body else { panic!("no text") };
+            return format!("{} {}: {text}", message.seq, message.user);
+        }
+    }
+}
+
+#[test]
+fn a_program_that_joins_with_its_own_channel_is_a_member_like_any_other() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let (handle, events) = with_channel(&server, 100, None);
+    text.hears("Prog joined the room");
+    let Event::Joined { members, .. } = &*events.recv_timeout(DEADLINE).unwrap() else { panic!("not joined") };
+    assert_eq!(members.len(), 2);
+    text.say("one");
+    text.hears("Tess: one");
+    handle.say(publish("two"), None).unwrap();
+    text.hears("Prog: two");
+    assert_eq!(next_message(&events), "1 Tess: one");
+    assert_eq!(next_message(&events), "2 Prog: two");
+    handle.leave(None).unwrap();
+    text.hears("Prog left the room");
+    assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Left { .. }));
+    assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
+}
+
+#[test]
+fn a_handle_that_is_dropped_leaves() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let (handle, _events) = with_channel(&server, 100, None);
+    text.hears("Prog joined the room");
+    drop(handle);
+    text.hears("Prog left the room");
+}
+
+#[test]
+fn a_channel_that_is_full_is_disconnected_and_nobody_else_notices() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    // Its own joining fills it.
+    let (handle, events) = with_channel(&server, 1, Some(Slow::Disconnect));
+    text.hears("Prog joined the room");
+    for number in 0..10 {
+        text.say(&number.to_string());
+        text.hears(&format!("Tess: {number}"));
+    }
+    assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Joined { .. }));
+    assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
+    drop(handle);
+    text.hears("Prog left the room");
+}
+
+#[test]
+fn a_channel_that_is_full_misses_messages_under_the_drop_policy_and_is_told_how_many() {
+    let server = TestServer::start();
+    let (handle, events) = with_channel(&server, 1, Some(Slow::Drop));
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    for number in 1..=5 {
+        text.say(&number.to_string());
+        text.hears(&format!("Tess: {number}"));
+    }
+    // Its joining is still in it, so all five were missed.
+    assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Joined { .. }));
+    text.say("6");
+    text.hears("Tess: 6");
+    let Event::Lagged { missed, .. } = *events.recv_timeout(DEADLINE).unwrap() else { panic!("not told") };
+    assert_eq!(missed, 5);
+    // There was place for one: the word of it took the place of the sixth.
+    text.say("7");
+    text.hears("Tess: 7");
+    let Event::Lagged { missed, .. } = *events.recv_timeout(DEADLINE).unwrap() else { panic!("not told") };
+    assert_eq!(missed, 1);
+    drop(handle);
+}
+
+fn member(server: &TestServer, size: usize) -> (Member, Receiver<Arc<Event>>) {
+    let (sender, receiver) = bounded(size);
+    let recipient = Arc::new(ChannelRecipient::new(sender));
+    let user = UserName::parse("Prog").unwrap();
+    (Member::join(server.engine(), &room(), user, recipient, 1).unwrap(), receiver)
+}
+
+#[test]
+fn a_member_in_process_is_shown_the_history_it_asks_for_and_gets_its_own_words_back() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    for word in ["one", "two"] {
+        text.say(word);
+        text.hears(&format!("Tess: {word}"));
+    }
+    let (member, events) = member(&server, 100);
+    assert_eq!((member.room(), member.user().as_str()), (&room(), "Prog"));
+    text.hears("Prog joined the room");
+    assert_eq!(next_message(&events), "2 Tess: two");
+    member.say("three").unwrap();
+    text.hears("Prog: three");
+    assert_eq!(next_message(&events), "3 Prog: three");
+    drop(member);
+    text.hears("Prog left the room");
+}
+
+#[test]
+fn a_member_in_process_gets_private_messages_and_signals() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::multi(&server, "Jo");
+    let (_member, events) = member(&server, 100);
+    json.ask(json!({"type": "private", "to": "Prog", "message": "psst"}));
+    assert_eq!(next_message(&events), "1 Jo: psst");
+    json.command(&json!({"type": "offer", "to": "Prog", "payload": {"sdp": 1}}));
+    let Event::Signal { from, payload, .. } = &*events.recv_timeout(DEADLINE).unwrap() else { panic!("no signal") };
+    assert_eq!((from.as_str(), &**payload), ("Jo", r#"{"sdp":1}"#));
+}
+
+#[test]
+fn a_stop_tells_members_in_process_and_waits_until_they_have_left() {
+    let server = TestServer::start();
+    let (member, events) = member(&server, 100);
+    let program = thread::spawn(move || {
+        while events.recv_timeout(DEADLINE).is_ok() {}
+        drop(member);
+    });
+    let report = server.stop();
+    assert_eq!(report.running, [""; 0]);
+    program.join().unwrap();
+}
+
+/// A client that keeps what it gets, and is slow when it is told to.
+#[derive(Default)]
+struct Mock {
+    bytes: Mutex<Vec<u8>>,
+    end: Mutex<Option<End>>,
+    answer: Mutex<Option<Undelivered>>,
+}
+
+impl Recipient for Mock {
+    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        if let Some(refusal) = *self.answer.lock().unwrap() {
+            return Err(refusal);
+        }
+        let Parcel::Pieces(pieces) = parcel else { panic!("it asked for bytes") };
+        pieces.iter().for_each(|piece| self.bytes.lock().unwrap().extend_from_slice(piece.bytes()));
+        Ok(())
+    }
+
+    fn end(&self, end: End) {
+        *self.end.lock().unwrap() = Some(end);
+    }
+}
+
+#[test]
+fn a_client_that_was_made_up_gets_the_bytes_that_a_socket_would_get() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mock = Arc::new(Mock::default());
+    let form = Form::Bytes(Encoding::TextLines);
+    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::Open { slow: None });
+    text.hears("Prog joined the room");
+    text.say("hello");
+    text.hears("Tess: hello");
+    handle.say(publish("hi"), None).unwrap();
+    text.hears("Prog: hi");
+    // Behind its leave nothing comes, and everything has come before.
+    handle.leave(None).unwrap();
+    text.hears("Prog left the room");
+    text.say("alone");
+    text.hears("Tess: alone");
+    let bytes = String::from_utf8(mock.bytes.lock().unwrap().clone()).unwrap();
+    assert_eq!(bytes, "Prog joined the room\nTess: hello\nProg: hi\n* You left den\n");
+    assert_eq!(*mock.end.lock().unwrap(), None);
+}
+
+#[test]
+fn a_client_that_was_made_up_and_says_it_is_slow_is_told_its_end() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mock = Arc::new(Mock::default());
+    let form = Form::Bytes(Encoding::Json);
+    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::Open { slow: None });
+    text.hears("Prog joined the room");
+    *mock.answer.lock().unwrap() = Some(Undelivered::Slow);
+    text.say("hello");
+    text.hears("Tess: hello");
+    // The next message is behind the trouble with the last.
+    text.say("anybody?");
+    text.hears("Tess: anybody?");
+    assert_eq!(*mock.end.lock().unwrap(), Some(End::Slow));
+    drop(handle);
+    text.hears("Prog left the room");
+}
+
+/// A client that breaks its promise: it panics, or it lets its room wait, when it sees this text.
+struct Rogue {
+    trigger: &'static [u8],
+    wait: Option<(Sender<()>, Receiver<()>)>,
+}
+
+impl Recipient for Rogue {
+    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        let Parcel::Pieces(pieces) = parcel else { return Ok(()) };
+        if pieces.iter().any(|piece| piece.bytes().windows(self.trigger.len()).any(|part| part == self.trigger)) {
+            let (reached, go_on) = self.wait.as_ref().expect("told to panic");
+            reached.send(()).unwrap();
+            go_on.recv_timeout(DEADLINE).unwrap();
+        }
+        Ok(())
+    }
+
+    fn end(&self, _: End) {}
+}
+
+#[test]
+fn a_room_whose_thread_panics_ends_its_members_and_no_other_room_notices() {
+    let mut server = TestServer::start();
+    server.panics = 1;
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mut other = WebSocketClient::text(&server, "other", "Otto");
+    let rogue = Arc::new(Rogue { trigger: b"boom", wait: None });
+    let handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::Open { slow: None });
+    text.wait_for("Prog joined the room");
+    text.say("boom");
+    let ending = json.ending();
+    assert_eq!((ending.code, &ending.goodbye()["reconnect"]), (Some(1011), &json!(true)));
+    assert_eq!(text.ending().code, Some(1011));
+    assert!(handle.say(publish("anybody?"), None).is_err());
+    drop(handle);
+    other.say("unharmed");
+    other.hears("Otto: unharmed");
+    // They come back to a new room of the same name.
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    text.say("again");
+    text.hears("Tess: again");
+}
+
+#[test]
+fn typing_that_ends_in_a_message_of_the_same_moment_is_not_shown_after_it() {
+    let server = TestServer::start();
+    let mut otto = WebSocketClient::json(&server, "den", "Otto");
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let (reached, is_reached) = bounded(1);
+    let (go_on, may_go_on) = bounded(1);
+    let rogue = Arc::new(Rogue { trigger: b"wait", wait: Some((reached, may_go_on)) });
+    let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::Open { slow: None });
+    anna.publish("den", "wait");
+    is_reached.recv_timeout(DEADLINE).unwrap();
+    // The room is held up: what Anna does now, it takes in one go.
+    anna.command(&json!({"type": "typing", "room": "den", "typing": true}));
+    anna.publish("den", "done");
+    anna.ask(json!({"type": "ping"}));
+    go_on.send(()).unwrap();
+    let mut seen = otto.settle("den");
+    seen.extend(otto.settle("den"));
+    let done = seen.iter().position(|event| event["message"] == "done").unwrap();
+    let typing: Vec<_> = seen[done..].iter().filter(|event| event["type"] == "typing").collect();
+    assert!(typing.last().is_none_or(|event| event["typing"] == false), "{typing:?}");
+}
+
+#[test]
+fn a_program_that_asks_without_being_a_member_gets_its_answer() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let user = UserName::parse("Prog").unwrap();
+    let said = Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
+    let sent = server.engine().hub.ask(&room(), user, said).unwrap();
+    assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
+    text.hears("Prog: ding");
+}
+
+#[test]
+fn a_program_is_refused_like_any_other() {
+    let server = TestServer::with(|settings| settings.limits.room_members_max = 1);
+    let _text = WebSocketClient::text(&server, "den", "Tess");
+    let (sender, receiver) = bounded(1);
+    let entrant = Entrant {
+        user: UserName::parse("Prog").unwrap(),
+        connection: server.engine().number(),
+        echo: true,
+        announced: true,
+        status: Status::Online,
+        wish: JoinWish::default(),
+    };
+    let recipient = Arc::new(ChannelRecipient::new(sender));
+    let guest = Guest { recipient, form: Form::Events, entrant, id: None };
+    let refusal = server.engine().hub.join(&room(), &Kind::Open { slow: None }, guest).map(|_| ()).unwrap_err();
+    assert_eq!(refusal.code, Code::RoomFull);
+    assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
+}

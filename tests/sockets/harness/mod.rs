@@ -1,0 +1,123 @@
+//! The server under test, and the clients that talk to it.
+//!
+//! A `TestServer` that drops waits until its clients' sessions are over, stops, and asserts what
+//! holds at the end of every server. Clients are declared after it, so they are gone first.
+
+pub mod http;
+pub mod line;
+pub mod websocket;
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use roomd::engine::Engine;
+use roomd::{Report, Server, Settings};
+
+pub use http::{Answer, Http};
+pub use line::LineClient;
+pub use websocket::WebSocketClient;
+
+/// How long anything that must happen may take.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A server that is checked at its end.
+pub struct TestServer {
+    server: Option<Server>,
+    /// Rooms that stay when nobody is in them.
+    pub created: usize,
+    /// Panics that the test itself brings about.
+    pub panics: u64,
+}
+
+impl TestServer {
+    /// A server without a rate limit; all else as it comes.
+    pub fn start() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// The same, with other settings.
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings { listen: free(), lines: Some(free()), ..Settings::default() };
+        settings.limits.rate_per_s = 0;
+        change(&mut settings);
+        Self {
+            server: Some(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap()),
+            created: 0,
+            panics: 0,
+        }
+    }
+
+    /// The server itself.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// What its connections share.
+    pub fn engine(&self) -> &Arc<Engine> {
+        self.server().engine()
+    }
+
+    /// A connection to the HTTP port.
+    pub fn http(&self) -> TcpStream {
+        connected(TcpStream::connect(self.server().http_address()).unwrap())
+    }
+
+    /// A connection to the line port.
+    pub fn lines(&self) -> TcpStream {
+        connected(TcpStream::connect(self.server().lines_address().unwrap()).unwrap())
+    }
+
+    /// Stops it with its clients connected.
+    pub fn stop(mut self) -> Report {
+        end(self.server.take().unwrap(), self.panics)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        if thread::panicking() {
+            // What the test says matters; its clients may still be there.
+            _ = server.stop();
+            return;
+        }
+        until("all sessions are over", || server.connections() == 0);
+        until("all rooms are gone", || server.engine().hub.len() == self.created);
+        _ = end(server, self.panics);
+    }
+}
+
+/// An address with a port that nobody uses.
+pub fn free() -> String {
+    "127.0.0.1:0".to_owned()
+}
+
+/// Waits for what no message tells.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "not within the deadline: {what}");
+        thread::yield_now();
+    }
+}
+
+/// A socket on which nothing blocks for longer than the deadline.
+pub fn connected(stream: TcpStream) -> TcpStream {
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream
+}
+
+fn end(server: Server, panics: u64) -> Report {
+    let engine = Arc::clone(server.engine());
+    let report = server.stop();
+    assert_eq!(report.running, [""; 0], "threads were left running");
+    assert_eq!(engine.threads.live(), 0);
+    assert_eq!(report.panics, panics, "threads panicked");
+    assert!(engine.hub.is_empty(), "rooms were left: {:?}", engine.hub.list());
+    assert!(report.books.balance() && report.books.pending == 0, "books do not balance: {}", report.books);
+    report
+}

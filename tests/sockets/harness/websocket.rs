@@ -1,0 +1,211 @@
+//! A client of the WebSocket door, in either dialect.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+use tungstenite::protocol::Role;
+use tungstenite::{Error, Message, WebSocket};
+
+use super::{Http, TestServer};
+
+/// See the module.
+pub struct WebSocketClient {
+    socket: WebSocket<TcpStream>,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// Texts that came before.
+    pub heard: Vec<String>,
+    /// The code of the close frame; `None` when there was none.
+    pub code: Option<u16>,
+    /// Its reason.
+    pub reason: String,
+}
+
+impl Ending {
+    /// The last event that came before, of a JSON client.
+    pub fn goodbye(&self) -> Value {
+        serde_json::from_str(self.heard.last().unwrap()).unwrap()
+    }
+}
+
+impl WebSocketClient {
+    /// Connects to this address, and has heard nothing yet.
+    pub fn open(server: &TestServer, path: &str) -> Self {
+        Self::over(server.http(), path)
+    }
+
+    /// Takes a socket that is connected.
+    pub fn over(stream: TcpStream, path: &str) -> Self {
+        let (answer, http) = Http::over(stream).upgrade(path, "");
+        assert_eq!(answer.status, 101, "no WebSocket: {answer:?}");
+        Self::after(http)
+    }
+
+    /// Takes a connection behind its handshake.
+    pub fn after(http: Http) -> Self {
+        let (stream, tail) = http.into_parts();
+        Self { socket: WebSocket::from_partially_read(stream, tail, Role::Client, None) }
+    }
+
+    /// A member of a room that speaks text.
+    pub fn text(server: &TestServer, room: &str, user: &str) -> Self {
+        let mut client = Self::open(server, &format!("/ws?room={room}&user={user}"));
+        client.wait_for(&format!("{user} joined the room"));
+        client
+    }
+
+    /// A member of a room that speaks JSON.
+    pub fn json(server: &TestServer, room: &str, user: &str) -> Self {
+        let mut client = Self::open(server, &format!("/ws?room={room}&user={user}&format=json"));
+        client.wait_for_type("joined");
+        client
+    }
+
+    /// A connection in no room, that speaks JSON.
+    pub fn multi(server: &TestServer, user: &str) -> Self {
+        let mut client = Self::open(server, &format!("/ws?user={user}&format=json"));
+        client.wait_for_type("welcome");
+        client
+    }
+
+    /// Sends a text.
+    pub fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).unwrap();
+    }
+
+    /// Sends a command.
+    pub fn command(&mut self, command: &Value) {
+        self.say(&command.to_string());
+    }
+
+    /// Sends a message to a room, in JSON.
+    pub fn publish(&mut self, room: &str, message: &str) {
+        self.command(&json!({"type": "message", "room": room, "message": message}));
+    }
+
+    /// Sends a command with a mark, and waits for what carries it back.
+    pub fn ask(&mut self, mut command: Value) -> Value {
+        command["id"] = json!("asked");
+        self.command(&command);
+        loop {
+            let event = self.event();
+            if event["id"] == "asked" {
+                return event;
+            }
+        }
+    }
+
+    /// Everything that its room has for it up to now, in JSON.
+    pub fn settle(&mut self, room: &str) -> Vec<Value> {
+        self.command(&json!({"type": "members", "room": room, "id": "settle"}));
+        let mut before = Vec::new();
+        loop {
+            let event = self.event();
+            if event["id"] == "settle" {
+                return before;
+            }
+            before.push(event);
+        }
+    }
+
+    /// The next text.
+    pub fn hear(&mut self) -> String {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return text.to_string(),
+                Ok(Message::Ping(_)) => self.socket.flush().unwrap(),
+                other => panic!("no text: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits for a ping, and answers it.
+    pub fn ping(&mut self) {
+        match self.socket.read() {
+            Ok(Message::Ping(_)) => self.socket.flush().unwrap(),
+            other => panic!("no ping: {other:?}"),
+        }
+    }
+
+    /// The next text is this one.
+    #[track_caller]
+    pub fn hears(&mut self, text: &str) {
+        assert_eq!(self.hear(), text);
+    }
+
+    /// Reads up to a text; what came before it.
+    pub fn wait_for(&mut self, text: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            let heard = self.hear();
+            if heard == text {
+                return before;
+            }
+            before.push(heard);
+        }
+    }
+
+    /// The next event.
+    pub fn event(&mut self) -> Value {
+        let text = self.hear();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
+    }
+
+    /// The next event has this type.
+    #[track_caller]
+    pub fn event_of(&mut self, kind: &str) -> Value {
+        let event = self.event();
+        assert_eq!(event["type"], kind, "{event}");
+        event
+    }
+
+    /// Reads up to an event of this type.
+    pub fn wait_for_type(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event();
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// The next event is an error with this code, and the connection goes on.
+    #[track_caller]
+    pub fn refused(&mut self, code: &str) -> Value {
+        let event = self.event_of("error");
+        assert_eq!(event["code"], code, "{event}");
+        event
+    }
+
+    /// Closes in good order: the server's answer.
+    pub fn leave(mut self) {
+        self.socket.close(None).unwrap();
+        self.ending();
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn ending(&mut self) -> Ending {
+        let mut ending = Ending { heard: Vec::new(), code: None, reason: String::new() };
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => ending.heard.push(text.to_string()),
+                Ok(Message::Close(Some(frame))) => {
+                    (ending.code, ending.reason) = (Some(frame.code.into()), frame.reason.to_string());
+                }
+                Ok(_) => {}
+                Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(_)) => return ending,
+                Err(Error::Io(error)) if error.kind() == ErrorKind::ConnectionReset => return ending,
+                Err(error) => panic!("no end: {error}"),
+            }
+        }
+    }
+
+    /// The socket, to send bytes that are no frame, or to read nothing.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        self.socket.get_mut()
+    }
+}

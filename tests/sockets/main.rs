@@ -1,0 +1,27 @@
+//! The server through its sockets: every claim here is made by clients, over TCP, against a server
+//! in this process.
+//!
+//! One binary, one module a concept. Each test starts a server of its own on a free port, so all
+//! run at once; the harness stops it and asserts that it left no thread, no room and no panic, and
+//! that its books balance. Every wait is for a message, under the one deadline of the harness.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+
+mod admission;
+mod closes;
+mod crowds;
+mod doors;
+mod embedded;
+mod ending;
+mod history;
+mod http;
+mod keep_alive;
+mod limits;
+mod names;
+mod people;
+mod publishing;
+mod rooms;
+mod slow;
+mod upgrade;

@@ -1,0 +1,188 @@
+//! What users show each other, and what they say to one alone.
+
+use serde_json::{Value, json};
+
+use crate::harness::{LineClient, TestServer, WebSocketClient};
+
+fn typing(client: &mut WebSocketClient, typing: bool) {
+    client.command(&json!({"type": "typing", "room": "den", "typing": typing}));
+}
+
+#[test]
+fn typing_is_shown_to_others_only_and_stops_by_itself() {
+    let server = TestServer::start();
+    let mut otto = WebSocketClient::json(&server, "den", "Otto");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut second = WebSocketClient::json(&server, "den", "Anna");
+    otto.settle("den");
+    typing(&mut anna, true);
+    // Saying it again is no news.
+    typing(&mut anna, true);
+    let shown = otto.event_of("typing");
+    assert_eq!(shown, json!({"type": "typing", "room": "den", "username": "Anna", "typing": true}));
+    let shown = otto.event_of("typing");
+    assert_eq!((&shown["username"], &shown["typing"]), (&json!("Anna"), &json!(false)));
+    for client in [&mut anna, &mut second] {
+        assert!(client.settle("den").iter().all(|event| event["type"] != "typing"), "typing came back");
+    }
+    text.say("quiet");
+    text.wait_for("Anna joined the room");
+    text.hears("Tess: quiet");
+}
+
+#[test]
+fn typing_ends_when_the_user_says_so_and_is_not_kept() {
+    let server = TestServer::start();
+    let mut otto = WebSocketClient::json(&server, "den", "Otto");
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    otto.settle("den");
+    typing(&mut anna, true);
+    assert_eq!(otto.event_of("typing")["typing"], true);
+    typing(&mut anna, false);
+    typing(&mut anna, false);
+    assert_eq!(otto.event_of("typing")["typing"], false);
+    anna.publish("den", "hi");
+    assert_eq!(otto.event_of("message")["seq"], 1);
+    let history = otto.ask(json!({"type": "history", "room": "den"}));
+    assert_eq!(history["messages"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn presence_is_shown_in_every_room_of_the_user() {
+    let server = TestServer::start();
+    let mut one = WebSocketClient::json(&server, "one", "Otto");
+    let mut two = WebSocketClient::text(&server, "two", "Tess");
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    for room in ["one", "two"] {
+        anna.ask(json!({"type": "join", "room": room}));
+    }
+    one.wait_for_type("join");
+    two.hears("Anna joined the room");
+    anna.command(&json!({"type": "presence", "status": "away", "note": "lunch"}));
+    let away = one.event_of("presence");
+    assert_eq!((&away["user"], &away["status"], &away["note"]), (&json!("Anna"), &json!("away"), &json!("lunch")));
+    assert!(away["lastSeen"].as_str().unwrap().ends_with('Z'));
+    two.hears("* Anna is away: lunch");
+    anna.command(&json!({"type": "presence", "status": "online"}));
+    let back = one.event_of("presence");
+    assert_eq!((&back["status"], &back["note"]), (&json!("online"), &Value::Null));
+    assert!(back["lastSeen"].as_str() >= away["lastSeen"].as_str());
+    two.hears("* Anna is back");
+    drop(anna);
+    assert_eq!(one.event_of("leave")["user"], "Anna");
+    let gone = one.event_of("presence");
+    assert_eq!((&gone["user"], &gone["status"]), (&json!("Anna"), &json!("offline")));
+    assert!(gone["lastSeen"].as_str() >= back["lastSeen"].as_str());
+    two.hears("Anna left the room");
+}
+
+#[test]
+fn presence_is_online_or_away_and_a_note_is_short() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    for status in ["offline", "asleep", ""] {
+        assert_eq!(anna.ask(json!({"type": "presence", "status": status}))["code"], "bad_request", "{status}");
+    }
+    let note = "x".repeat(201);
+    let refusal = anna.ask(json!({"type": "presence", "status": "away", "note": note}));
+    assert_eq!(refusal["code"], "bad_request");
+    let mut line = LineClient::named(&server, "Lina");
+    line.say(&format!("/away {note}"));
+    line.hears("Error: A note may have 200 bytes");
+    line.say("/away");
+    line.hears("* Lina is away");
+    line.say("/back");
+    line.hears("* Lina is back");
+}
+
+#[test]
+fn one_who_is_away_comes_into_a_room_as_away() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    anna.command(&json!({"type": "presence", "status": "away"}));
+    anna.ask(json!({"type": "join", "room": "den"}));
+    text.hears("Anna joined the room");
+    text.hears("* Anna is away");
+}
+
+#[test]
+fn a_private_message_is_seen_on_every_connection_of_both_users_and_by_nobody_else() {
+    let server = TestServer::start();
+    let mut anna = [WebSocketClient::json(&server, "den", "Anna"), WebSocketClient::multi(&server, "Anna")];
+    let mut otto = [WebSocketClient::json(&server, "den", "Otto"), WebSocketClient::multi(&server, "Otto")];
+    let mut line = LineClient::named(&server, "Otto");
+    let mut carl = WebSocketClient::json(&server, "den", "Carl");
+    carl.settle("den");
+    for client in anna.iter_mut().chain(&mut otto) {
+        client.ask(json!({"type": "ping"}));
+    }
+    anna[0].command(&json!({"type": "private", "to": "Otto", "message": "psst", "id": 1}));
+    let sent = anna[0].wait_for_type("sent");
+    assert_eq!((&sent["id"], &sent["seq"]), (&json!(1), &json!(1)));
+    for client in anna.iter_mut().chain(&mut otto) {
+        let event = client.wait_for_type("private");
+        assert_eq!((&event["from"], &event["to"], &event["message"]), (&json!("Anna"), &json!("Otto"), &json!("psst")));
+        assert_eq!((&event["room"], &event["seq"]), (&json!("dm:Anna:Otto"), &json!(1)));
+    }
+    line.hears("[private] Anna: psst");
+    // And back: it is one conversation.
+    line.say("/msg Anna what?");
+    line.hears("[private] Otto: what?");
+    for client in anna.iter_mut().chain(&mut otto) {
+        let event = client.event_of("private");
+        assert_eq!((&event["from"], &event["seq"]), (&json!("Otto"), &json!(2)));
+    }
+    assert!(carl.settle("den").is_empty());
+}
+
+#[test]
+fn a_private_message_to_nobody_or_to_oneself_is_refused() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    let refusal = anna.ask(json!({"type": "private", "to": "Nemo", "message": "hi"}));
+    assert_eq!((&refusal["code"], &refusal["message"]), (&json!("user_offline"), &json!("Nemo is not online")));
+    assert_eq!(anna.ask(json!({"type": "private", "to": "Anna", "message": "hi"}))["code"], "bad_request");
+    assert_eq!(anna.ask(json!({"type": "private", "message": "hi"}))["code"], "bad_request");
+    let mut line = LineClient::named(&server, "Lina");
+    line.say("/msg Nemo hi");
+    line.hears("Error: Nemo is not online");
+    line.say("/msg Nemo");
+    line.hears("Error: Usage: /msg USER TEXT");
+}
+
+#[test]
+fn signalling_reaches_the_named_user_and_nobody_else() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut otto = [WebSocketClient::json(&server, "den", "Otto"), WebSocketClient::multi(&server, "Otto")];
+    let mut carl = WebSocketClient::json(&server, "den", "Carl");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let payload = json!({"sdp": "v=0\r\n", "n": [1, {"deep": null}]});
+    for kind in ["offer", "answer", "ice-candidate", "hangup"] {
+        anna.command(&json!({"type": kind, "to": "Otto", "payload": payload, "id": 1}));
+        for client in &mut otto {
+            let event = client.wait_for_type(kind);
+            assert_eq!(event, json!({"type": kind, "from": "Anna", "payload": payload}));
+        }
+    }
+    for client in [&mut anna, &mut carl] {
+        let strange = |event: &Value| !matches!(event["type"].as_str(), Some("join"));
+        assert!(!client.settle("den").iter().any(strange), "signalling was seen by another");
+    }
+    text.say("quiet");
+    text.hears("Tess: quiet");
+}
+
+#[test]
+fn signalling_to_nobody_is_refused_and_a_hangup_needs_no_payload() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    let refusal = anna.ask(json!({"type": "offer", "to": "Otto", "payload": {}}));
+    assert_eq!(refusal["code"], "user_offline");
+    assert_eq!(anna.ask(json!({"type": "offer", "to": "Otto"}))["code"], "bad_request");
+    let mut otto = WebSocketClient::multi(&server, "Otto");
+    anna.command(&json!({"type": "hangup", "to": "Otto"}));
+    assert_eq!(otto.event_of("hangup")["from"], "Anna");
+}

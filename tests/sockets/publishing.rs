@@ -1,0 +1,143 @@
+//! Publishing over HTTP, without a socket.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Http, LineClient, TestServer, WebSocketClient, http};
+
+const JSON: &str = "Content-Type: application/json\r\n";
+const MESSAGES: &str = "/api/v1/rooms/den/messages";
+
+#[test]
+fn a_message_that_is_posted_is_seen_through_every_door() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "lobby", "Tess");
+    let mut json = WebSocketClient::json(&server, "lobby", "Jo");
+    let mut line = LineClient::named(&server, "Lina");
+    let answer = http::post(&server, "/api/v1/rooms/lobby/messages", &json!({"user": "Bot", "message": "ding"}));
+    assert_eq!(answer.status, 201);
+    let sent = answer.json();
+    assert_eq!((&sent["type"], &sent["room"], &sent["seq"]), (&json!("sent"), &json!("lobby"), &json!(1)));
+    assert_eq!(sent["duplicate"], false);
+    text.wait_for("Bot: ding");
+    assert_eq!(json.wait_for_type("message")["at"], sent["at"]);
+    line.hears("Bot: ding");
+    // Without a name it is a guest's.
+    http::post(&server, "/api/v1/rooms/lobby/messages", &json!({"message": "dong"}));
+    assert!(line.hear().starts_with("guest-"));
+}
+
+#[test]
+fn a_post_to_a_room_where_nobody_is_leaves_no_room() {
+    let server = TestServer::start();
+    for _ in 0..5 {
+        assert_eq!(http::post(&server, MESSAGES, &json!({"message": "hi"})).status, 201);
+    }
+}
+
+#[test]
+fn an_idempotency_key_makes_a_repeat_harmless() {
+    let server = TestServer::start();
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let post = |key: &str| {
+        let fields = format!("{JSON}Idempotency-Key: {key}\r\n");
+        http::ask(&server, &format!("POST {MESSAGES}"), &fields, r#"{"user":"Bot","message":"once"}"#)
+    };
+    let (first, second, other) = (post("k1"), post("k1"), post("k2"));
+    assert_eq!([first.status, second.status, other.status], [201; 3]);
+    assert_eq!((&first.json()["mid"], &first.json()["duplicate"]), (&json!("k1"), &json!(false)));
+    assert_eq!((&second.json()["seq"], &second.json()["duplicate"]), (&first.json()["seq"], &json!(true)));
+    assert_eq!(other.json()["seq"], 2);
+    text.hears("Bot: once");
+    text.hears("Bot: once");
+    text.say("done");
+    text.hears("Tess: done");
+    let long = "k".repeat(65);
+    assert_eq!([post("").status, post(&long).status], [400, 400]);
+}
+
+#[test]
+fn a_body_that_is_not_json_or_not_a_message_is_refused() {
+    let server = TestServer::with(|settings| settings.limits.message_bytes = 100);
+    let post = |fields: &str, body: &str| {
+        let answer = http::ask(&server, &format!("POST {MESSAGES}"), fields, body);
+        (answer.status, answer.error())
+    };
+    let fine = r#"{"message":"hi"}"#;
+    let (bad, large) = (|| (400, "bad_request".to_owned()), || (413, "too_large".to_owned()));
+    assert_eq!(post("", fine).0, 415);
+    assert_eq!(post("Content-Type: text/plain\r\n", fine).0, 415);
+    for body in ["", "hi", "[]", "{}", r#"{"message":1}"#, r#"{"message":""}"#, r#"{"message":"x","user":"a:b"}"#] {
+        assert_eq!(post(JSON, body), bad(), "{body}");
+    }
+    assert_eq!(post(JSON, &json!({"message": "x".repeat(101)}).to_string()), large());
+    assert_eq!(post(JSON, &"x".repeat(10_000)), large());
+    let answer = http::ask(&server, "POST /api/v1/rooms/a%20b/messages", JSON, fine);
+    assert_eq!((answer.status, answer.error()), bad());
+    let parameters = "Content-Type: Application/JSON; charset=utf-8\r\n";
+    assert_eq!(http::ask(&server, &format!("POST {MESSAGES}"), parameters, fine).status, 201);
+}
+
+#[test]
+fn a_connection_that_posts_too_fast_is_429_and_told_when_to_try_again() {
+    let server = TestServer::with(|settings| {
+        settings.limits.rate_burst = 2;
+        settings.limits.rate_per_s = 1;
+    });
+    let mut http = Http::connect(&server);
+    for _ in 0..10 {
+        http.request(&format!("POST {MESSAGES}"), JSON, r#"{"message":"hi"}"#);
+    }
+    let answers: Vec<_> = (0..10).map(|_| http.answer()).collect();
+    assert_eq!([answers[0].status, answers[1].status], [201; 2]);
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 201).collect();
+    assert!(!refused.is_empty());
+    for answer in refused {
+        assert_eq!((answer.status, answer.field("Retry-After")), (429, Some("1")));
+        assert_eq!(answer.error(), "rate_limited");
+        assert!((1..=1000).contains(&answer.json()["error"]["retry_after_ms"].as_u64().unwrap()));
+    }
+}
+
+#[test]
+fn a_body_that_is_announced_is_waited_for_and_one_that_does_not_come_is_408() {
+    let server = TestServer::with(|settings| settings.limits.head_timeout = std::time::Duration::from_millis(300));
+    let mut http = Http::connect(&server);
+    http.send(format!("POST {MESSAGES} HTTP/1.1\r\nHost: a\r\n{JSON}Content-Length: 16\r\n\r\n{{\"mess"));
+    http.send("age\":\"hi\"}");
+    assert_eq!(http.answer().status, 201);
+    http.send(format!("POST {MESSAGES} HTTP/1.1\r\nHost: a\r\n{JSON}Content-Length: 16\r\n\r\n{{\"mess"));
+    let answer = http.answer();
+    assert_eq!((answer.status, answer.field("Connection")), (408, Some("close")));
+    assert!(http.rest().is_empty());
+}
+
+#[test]
+fn a_client_that_waits_for_100_continue_gets_it() {
+    let server = TestServer::start();
+    let mut http = Http::connect(&server);
+    let head = format!("POST {MESSAGES} HTTP/1.1\r\nHost: a\r\n{JSON}Content-Length: 16\r\n");
+    http.send(format!("{head}Expect: 100-continue\r\n\r\n"));
+    assert_eq!(http.answer().status, 100);
+    http.send(r#"{"message":"hi"}"#);
+    assert_eq!(http.answer().status, 201);
+    http.send(format!("{head}Expect: a miracle\r\n\r\n"));
+    assert_eq!(http.answer().status, 417);
+}
+
+#[test]
+fn another_origin_may_not_post() {
+    let server = TestServer::with(|settings| settings.origins = vec!["https://friend.test".to_owned()]);
+    let post = |origin: &str| {
+        let fields = format!("{JSON}Origin: {origin}\r\n");
+        let body = json!({"message": "hi", "room": "hall"}).to_string();
+        http::ask(&server, &format!("POST {MESSAGES}"), &fields, &body).status
+    };
+    assert_eq!(post("https://evil.test"), 403);
+    assert_eq!(post("null"), 403);
+    assert_eq!(post("http://roomd.test"), 201);
+    assert_eq!(post("https://friend.test"), 201);
+    let fields = format!("{JSON}Origin: https://evil.test\r\n");
+    let answer = http::ask(&server, "POST /api/v1/rooms", &fields, r#"{"room":"hall"}"#);
+    assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
+    assert_eq!(http::get(&server, "/api/v1/rooms").json()["rooms"], Value::Array(Vec::new()));
+}

@@ -1,0 +1,262 @@
+//! Clients that do not read, and clients that do not answer.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use roomd::Settings;
+use roomd::chat::Slow;
+use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
+use serde_json::{Value, json};
+
+use crate::harness::http::frames;
+use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, connected};
+
+/// A socket that takes little when nobody reads from it.
+fn narrow(address: std::net::SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+    connect(&socket, &address).unwrap();
+    connected(TcpStream::from(socket))
+}
+
+fn small_outboxes(slow: Slow) -> impl Fn(&mut Settings) {
+    move |settings| {
+        settings.limits.slow = slow;
+        settings.limits.outbox_bytes = 256 * 1024;
+        settings.limits.write_timeout = Duration::from_millis(500);
+    }
+}
+
+/// As large as a message may be, and as telling as its number.
+fn large(number: usize) -> String {
+    format!("{number:06} {}", "x".repeat(60_000))
+}
+
+fn number_of(event: &Value) -> usize {
+    event["message"].as_str().unwrap()[..6].parse().unwrap()
+}
+
+/// Publishes large messages until `enough` says so of an event that the reader gets; each is read
+/// before the next, so only one who does not read at all is slow.
+fn publish_until(publisher: &mut WebSocketClient, reader: &mut WebSocketClient, enough: impl Fn(&Value) -> bool) {
+    for number in 0.. {
+        publisher.say(&large(number));
+        loop {
+            let event = reader.event();
+            if enough(&event) {
+                return;
+            }
+            if event["type"] == "message" {
+                assert_eq!(number_of(&event), number);
+                break;
+            }
+        }
+    }
+}
+
+fn publisher(server: &TestServer, room: &str) -> WebSocketClient {
+    let mut client = WebSocketClient::open(server, &format!("/ws?room={room}&user=Paul&echo=false"));
+    client.hears("Paul joined the room");
+    client
+}
+
+#[test]
+fn a_client_that_never_reads_is_disconnected_with_4450_and_nobody_else_notices() {
+    let server = TestServer::with(small_outboxes(Slow::Disconnect));
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = publisher(&server, "den");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json");
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "leave" && event["user"] == "Zoe");
+    assert_eq!(reader.event_of("presence")["status"], "offline");
+    reader.event_of("message");
+    publisher.say(&large(0));
+    assert_eq!(number_of(&reader.event_of("message")), 0);
+    // It gets what was written; the rest, and perhaps the last words too, it was too slow for.
+    let ending = sleeper.ending();
+    assert!(matches!(ending.code, Some(4450) | None), "{:?}", ending.code);
+    drop((reader, publisher, sleeper));
+    let report = server.stop();
+    assert!(report.books.dropped > 0, "{}", report.books);
+}
+
+#[test]
+fn a_client_that_was_too_slow_and_reads_again_is_told_4450() {
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Disconnect)(settings);
+        // Long enough to wake up in.
+        settings.limits.write_timeout = DEADLINE;
+    });
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = publisher(&server, "den");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json");
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "leave" && event["user"] == "Zoe");
+    let ending = sleeper.ending();
+    assert_eq!((ending.code, &*ending.reason), (Some(4450), "slow"));
+    let goodbye = ending.goodbye();
+    assert_eq!(
+        (&goodbye["type"], &goodbye["code"], &goodbye["reconnect"]),
+        (&json!("goodbye"), &json!(4450), &json!(true))
+    );
+    let numbers: Vec<_> = ending.heard[..ending.heard.len() - 1]
+        .iter()
+        .map(|text| serde_json::from_str::<Value>(text).unwrap())
+        .filter(|event| event["type"] == "message")
+        .map(|event| number_of(&event))
+        .collect();
+    assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_client_that_never_reads_is_disconnected_too() {
+    let server = TestServer::with(small_outboxes(Slow::Disconnect));
+    let mut reader = WebSocketClient::json(&server, "lobby", "Rita");
+    let mut publisher = publisher(&server, "lobby");
+    let sleeper = narrow(server.server().lines_address().unwrap());
+    let came = reader.wait_for_type("join");
+    assert_eq!(came["user"], "Paul");
+    let guest = reader.wait_for_type("join")["user"].clone();
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "leave" && event["user"] == guest);
+    drop(sleeper);
+}
+
+#[test]
+fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_missed() {
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Drop)(settings);
+        settings.limits.write_timeout = DEADLINE;
+    });
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = publisher(&server, "den");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json&history=0");
+    assert_eq!(reader.wait_for_type("join")["user"], "Paul");
+    assert_eq!(reader.wait_for_type("join")["user"], "Zoe");
+    // Far more than sockets hold.
+    let last = 400;
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "message" && number_of(event) == last);
+
+    // It reads again: what waited for it, and how many messages it missed.
+    let (mut expected, mut missed) = (1, 0);
+    while expected <= last as u64 + 1 {
+        let event = sleeper.event();
+        match event["type"].as_str().unwrap() {
+            "lagged" => {
+                assert_eq!(event["room"], "den");
+                let count = event["missed"].as_u64().unwrap();
+                (missed, expected) = (missed + count, expected + count);
+            }
+            "message" => {
+                assert_eq!(event["seq"], expected);
+                expected += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(missed > 0);
+    publisher.say(&large(0));
+    assert_eq!(sleeper.event_of("message")["seq"], expected);
+    drop((reader, publisher, sleeper));
+    let report = server.stop();
+    assert!(report.books.dropped >= missed, "{missed} {}", report.books);
+}
+
+#[test]
+fn a_topic_drops_for_slow_subscribers_whatever_the_server_does_elsewhere() {
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Disconnect)(settings);
+        settings.limits.write_timeout = DEADLINE;
+    });
+    let mut reader = WebSocketClient::multi(&server, "Rita");
+    reader.ask(json!({"type": "subscribe", "topic": "news"}));
+    let mut publisher = publisher(&server, "news");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?user=Zoe&format=json");
+    sleeper.command(&json!({"type": "subscribe", "topic": "news", "history": 0}));
+    assert_eq!(sleeper.event_of("welcome")["user"], "Zoe");
+    sleeper.event_of("joined");
+    let last = 200;
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "message" && number_of(event) == last);
+    let lagged = sleeper.wait_for_type("lagged");
+    assert_eq!(lagged["topic"], "news");
+}
+
+#[test]
+fn beside_a_slow_reader_fifty_fast_ones_get_everything_in_order() {
+    const FAST: usize = 50;
+    let server = TestServer::with(small_outboxes(Slow::Disconnect));
+    let mut fast: Vec<_> = (0..FAST).map(|i| WebSocketClient::text(&server, "den", &format!("fast-{i}"))).collect();
+    let mut publisher = publisher(&server, "den");
+    let stream = narrow(server.server().http_address());
+    let mut slow = WebSocketClient::over(stream, "/ws?room=den&user=slow");
+    for client in &mut fast {
+        client.wait_for("slow joined the room");
+    }
+    let mut fallen = false;
+    let mut numbers = 0..;
+    while !fallen {
+        // A few at a time: what is under way fits into any socket, so nobody who reads is slow.
+        let few: Vec<_> = numbers.by_ref().take(4).collect();
+        few.iter().for_each(|number| publisher.say(&large(*number)));
+        for client in &mut fast {
+            let mut left = false;
+            for number in &few {
+                let mut heard = client.hear();
+                if heard == "slow left the room" {
+                    left = true;
+                    heard = client.hear();
+                }
+                assert_eq!(heard.split_once(" x").unwrap().0, format!("Paul: {number:06}"));
+            }
+            fallen |= left;
+        }
+    }
+    slow.ending();
+}
+
+#[test]
+fn a_peer_that_answers_no_ping_is_closed_with_4408() {
+    let server = TestServer::with(|settings| {
+        settings.limits.ping = Duration::from_millis(100);
+        settings.limits.pong_timeout = Duration::from_millis(300);
+    });
+    let mut silent = Http::connect(&server).upgrade("/ws?room=den&user=Zoe&format=json", "").1;
+    let rest = frames(&silent.rest());
+    let (close, before) = rest.split_last().unwrap();
+    assert_eq!((close.0, &close.1[..2]), (8, &4408_u16.to_be_bytes()[..]));
+    assert!(before.iter().any(|(opcode, _)| *opcode == 9), "it was not asked");
+    let (opcode, payload) = before.last().unwrap();
+    let goodbye: Value = serde_json::from_slice(payload).unwrap();
+    assert_eq!((*opcode, &goodbye["type"], &goodbye["code"]), (1, &json!("goodbye"), &json!(4408)));
+    assert_eq!(goodbye["reconnect"], true);
+    assert!(goodbye["retry_after_ms"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_peer_that_answers_pings_stays_however_quiet_it_is() {
+    let server = TestServer::with(|settings| {
+        settings.limits.ping = Duration::from_millis(250);
+        settings.limits.pong_timeout = Duration::from_secs(2);
+    });
+    let mut quiet = WebSocketClient::text(&server, "den", "Zoe");
+    for _ in 0..12 {
+        quiet.ping();
+    }
+    quiet.say("still here");
+    quiet.hears("Zoe: still here");
+}
+
+#[test]
+fn a_line_client_has_no_pings_and_may_be_quiet() {
+    let server = TestServer::with(|settings| {
+        settings.limits.ping = Duration::from_millis(100);
+        settings.limits.pong_timeout = Duration::from_millis(300);
+    });
+    let mut quiet = LineClient::named(&server, "Zoe");
+    // Long enough for another to be given up.
+    let mut silent = Http::connect(&server).upgrade("/ws?room=den&user=Max", "").1;
+    silent.rest();
+    quiet.say("/who");
+    quiet.hears("* In lobby: Zoe");
+}

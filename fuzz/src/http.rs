@@ -1,0 +1,136 @@
+//! The HTTP port: the head of a request, its body's length, and what is answered.
+//!
+//! Exercises `net::head::parse` and `body_length`, and then `net::upgrade` and `net::routes` (their
+//! addresses, queries and JSON bodies) on a server without sockets that opens no room. What is
+//! accepted is read a second time by simple code of this file: two readers must not see two requests
+//! in the same bytes.
+
+use std::io;
+use std::sync::{Arc, LazyLock};
+
+use roomd::chat::Limits;
+use roomd::chat::rate::Bucket;
+use roomd::engine::Engine;
+use roomd::engine::admission::Admission;
+use roomd::engine::clock::Clock;
+use roomd::engine::threads::Threads;
+use roomd::net::callers::House;
+use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, Request};
+use roomd::net::response::Response;
+use roomd::net::routes::{self, Visit};
+use roomd::net::upgrade;
+use roomd::settings::Settings;
+
+/// Heads up to this length are cut at every byte.
+const CUT_BYTES_MAX: usize = 256;
+
+static HOUSE: LazyLock<House> = LazyLock::new(|| {
+    let settings = Settings { echo_route: true, ..Settings::default() };
+    let limits = Limits::default();
+    let threads = Threads::new();
+    let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
+    let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), opener);
+    let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
+    House { engine, admission, settings }
+});
+
+/// Feeds one input.
+///
+/// # Panics
+/// When something does not hold that must.
+pub fn run(input: &[u8]) {
+    let mut space = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    let (request, length) = match head::parse(input, &mut space) {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => return assert!(input.len() < HEAD_BYTES_MAX, "a head is not waited for without end"),
+        Err(HeadError::Status(400 | 431 | 505, _)) => return,
+        Err(other) => panic!("{other:?} for a head"),
+    };
+    let (head, rest) = input.split_at(length);
+    does_not_depend_on_what_follows(head, &request);
+    let fields = fields(head);
+    for (name, _) in &fields {
+        let same = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        assert!(request.values(name).eq(same.map(|(_, value)| *value)), "{name} in {request:?}");
+    }
+    let body = match head::body_length(&request) {
+        Ok(body) => body,
+        Err(HeadError::Status(400 | 501, _)) => return,
+        Err(other) => panic!("{other:?} for a length"),
+    };
+    for (name, value) in &fields {
+        assert!(!name.eq_ignore_ascii_case("transfer-encoding"));
+        let length = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+        assert!(!name.eq_ignore_ascii_case("content-length") || length() == Some(body), "{request:?} with {body}");
+    }
+    answer(&request, rest[..body.min(rest.len())].to_vec());
+}
+
+/// The same head is accepted alone, and waited for while it is not whole.
+fn does_not_depend_on_what_follows(head: &[u8], request: &Request<'_>) {
+    let mut space = [httparse::EMPTY_HEADER; FIELDS_MAX];
+    assert_eq!(head::parse(head, &mut space), Ok(Some((*request, head.len()))));
+    if head.len() <= CUT_BYTES_MAX {
+        for length in 0..head.len() {
+            let mut space = [httparse::EMPTY_HEADER; FIELDS_MAX];
+            let cut = head::parse(&head[..length], &mut space);
+            assert_eq!(cut, Ok(None), "after {length} bytes of {request:?}");
+        }
+    }
+}
+
+/// Reads a head as the simplest reader would: lines that end with CR LF, names before the colon.
+fn fields(head: &[u8]) -> Vec<(&str, &[u8])> {
+    let mut rest = head;
+    while let Some(after) = rest.strip_prefix(b"\r\n") {
+        rest = after;
+    }
+    let first = line(&mut rest);
+    assert_eq!(first.iter().filter(|byte| **byte == b' ').count(), 2, "{first:?} is a request line");
+    let mut fields = Vec::new();
+    loop {
+        let field = line(&mut rest);
+        if field.is_empty() {
+            assert!(rest.is_empty(), "a head ends with its first empty line");
+            return fields;
+        }
+        let colon = field.iter().position(|byte| *byte == b':').expect("a field has a colon");
+        let name = std::str::from_utf8(&field[..colon]).expect("a name is ASCII");
+        assert!(!name.is_empty() && !name.contains([' ', '\t']), "{name:?}");
+        fields.push((name, field[colon + 1..].trim_ascii()));
+    }
+}
+
+/// Takes the first line off `rest`, without its end.
+fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let end = rest.windows(2).position(|two| two == b"\r\n").expect("a line ends with CR LF");
+    let (line, after) = rest.split_at(end);
+    *rest = &after[2..];
+    assert!(!line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')), "{line:?}");
+    line
+}
+
+fn answer(request: &Request<'_>, body: Vec<u8>) {
+    match upgrade::wanted(&HOUSE, request) {
+        Some(Ok(_)) => return,
+        Some(Err(response)) => return well_formed(&response),
+        None => {}
+    }
+    let mut rate = Bucket::new(1, 0);
+    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate }));
+    assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
+}
+
+fn well_formed(response: &Response) {
+    let bytes = response.bytes(false, false);
+    let mut fields = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut fields);
+    let length = match head.parse(&bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        other => panic!("{other:?}"),
+    };
+    assert!(head.code.is_some_and(|code| (200..600).contains(&code)));
+    let announced = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let announced = announced.and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok());
+    assert_eq!(announced.unwrap_or(0), bytes.len() - length, "a body is as long as it is announced");
+}

@@ -1,0 +1,23 @@
+//! The JSON dialect: each line of the input is a command.
+//!
+//! Exercises `wire::json_in`, `chat::session`, `chat::room` and, for every event that follows,
+//! `wire::Encoder`. What is parsed is heard by the session of a `World`, until it ends the session.
+
+use roomd::chat::session::Dialect;
+use roomd::wire::json_in;
+
+use crate::world::World;
+
+/// Feeds one input.
+///
+/// # Panics
+/// When something does not hold that must.
+pub fn run(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let mut world = World::new(Dialect::Json);
+    for command in text.split('\n') {
+        if !world.hear(json_in::parse(command)) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Reads back what the server prints, in every encoding, and asserts that a client can.
+//!
+//! Called by `World` for each event. Frames and lines are read by code of this file, so that a
+//! mistake in writing them is not repeated in reading them; JSON is read by serde_json.
+
+use std::collections::BTreeMap;
+
+use roomd::chat::{Event, Id};
+use roomd::wire::{Encoder, Encoding, text_out};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Prints `event` in every encoding and reads it back.
+///
+/// # Panics
+/// When a client could not read it, or not tell it from something else.
+pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
+    let lines = text(event);
+    for encoding in Encoding::ALL {
+        let mut out = b"before".to_vec();
+        let any = encoder.encode(event, id, encoding, &mut out);
+        assert_eq!(any, out.len() > 6, "{encoding:?} says whether it printed {event:?}");
+        let bytes = out.strip_prefix(b"before").expect("what was there stays");
+        match encoding {
+            Encoding::TextLines => {
+                let expected: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+                assert_eq!(bytes, expected.as_bytes());
+            }
+            Encoding::TextFrames => assert_eq!(texts(bytes), lines),
+            Encoding::Json => json(bytes, event, id, "room"),
+            Encoding::JsonTopic => json(bytes, event, id, "topic"),
+        }
+    }
+}
+
+/// The lines of the text dialect.
+fn text(event: &Event) -> Vec<String> {
+    let mut lines = Vec::new();
+    text_out::print(event, |line| {
+        assert!(!line.is_empty(), "an empty line says nothing: {event:?}");
+        // What begins a further line of a message is indented: it passes for nothing else.
+        for part in line.split('\n').skip(1) {
+            assert!(part.starts_with("    "), "{line:?} of {event:?}");
+        }
+        let control = line.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+        assert_eq!(control, None, "{line:?} of {event:?}");
+        lines.push(line.to_owned());
+    });
+    lines
+}
+
+fn json(bytes: &[u8], event: &Event, id: Option<&Id>, place: &str) {
+    let texts = texts(bytes);
+    let [text] = &texts[..] else {
+        assert!(texts.is_empty() && matches!(event, Event::Entered { .. } | Event::Help), "{event:?}: {texts:?}");
+        return;
+    };
+    let object = object(text);
+    assert!(object.get("type").is_some_and(|kind| kind.get().starts_with('"')), "{text}");
+    let printed = object.get("id").map(|raw| serde_json::from_str::<Id>(raw.get()).expect("an id"));
+    assert_eq!(printed.as_ref(), id, "{text}");
+    let other = if place == "room" { "topic" } else { "room" };
+    assert!(!object.contains_key(other), "{text}");
+    match event {
+        Event::History { messages, .. } => {
+            let list: Vec<&RawValue> = serde_json::from_str(object["messages"].get()).expect("a list");
+            assert_eq!(list.len(), messages.len());
+            list.iter().for_each(|raw| _ = self::object(raw.get()));
+        }
+        Event::Message(message) => match &message.body {
+            roomd::chat::Body::Text(said) => {
+                assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**said));
+            }
+            roomd::chat::Body::Cipher(said) => assert_eq!(object["cipher"].get(), &**said),
+        },
+        _ => {}
+    }
+}
+
+/// An object whose every value can be read. What the server carries without reading it only has to
+/// be JSON: its numbers may be too large, and its nesting too deep, for a `Value`.
+fn object(text: &str) -> Object<'_> {
+    let object: Object<'_> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    for (name, raw) in &object {
+        if !matches!(name.as_str(), "cipher" | "payload" | "messages") {
+            _ = serde_json::from_str::<Value>(raw.get()).unwrap_or_else(|error| panic!("{error}: {name} of {text}"));
+        }
+    }
+    object
+}
+
+fn texts(bytes: &[u8]) -> Vec<String> {
+    let text = |(opcode, payload): (u8, &[u8])| {
+        assert_eq!(opcode, 1, "events are text frames");
+        String::from_utf8(payload.to_vec()).expect("a text frame is UTF-8")
+    };
+    frames(bytes).into_iter().map(text).collect()
+}
+
+/// Reads the frames of a server: whole, unmasked, with the shortest length (RFC 6455 §5.2).
+///
+/// # Panics
+/// When they are not that.
+#[must_use]
+pub fn frames(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
+    let mut frames = Vec::new();
+    while let [first, second, rest @ ..] = bytes {
+        assert_eq!(first & 0xf0, 0x80, "a final frame without extensions");
+        assert_eq!(second & 0x80, 0, "a server does not mask");
+        let (length, rest) = match second & 0x7f {
+            126 => {
+                let (length, rest) = rest.split_first_chunk().expect("a length of two bytes");
+                (u64::from(u16::from_be_bytes(*length)), rest)
+            }
+            127 => {
+                let (length, rest) = rest.split_first_chunk().expect("a length of eight bytes");
+                (u64::from_be_bytes(*length), rest)
+            }
+            short => (u64::from(short), rest),
+        };
+        let shortest = match second & 0x7f {
+            126 => (126..=0xffff).contains(&length),
+            127 => length > 0xffff,
+            _ => true,
+        };
+        assert!(shortest, "a length of {length} in the shortest form");
+        let (payload, rest) = rest.split_at(usize::try_from(length).expect("64 bits"));
+        frames.push((first & 0x0f, payload));
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "a whole frame");
+    frames
+}

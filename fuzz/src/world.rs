@@ -1,0 +1,252 @@
+//! A world for one session: real rooms and a real ledger, stepped by hand on the fuzzer's thread.
+//!
+//! `Session`, `Room`, `Memory` and `Encoder` are the server's own; carrying out a session's acts is
+//! `engine::connection`'s and `engine::broker`'s work, done here without threads. In each room
+//! another user is there first. A command that carries an `id` is answered with it once at most, and
+//! exactly once where the protocol names a reply.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use roomd::chat::command::JoinWish;
+use roomd::chat::event::Welcome;
+use roomd::chat::room::{Departure, Effect, Entrant, Input, Room, Said, Speaker};
+use roomd::chat::roster::MemberId;
+use roomd::chat::session::{Act, Dialect, Join, Session};
+use roomd::chat::{
+    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Time, UserName,
+};
+use roomd::store::{Ledger, Memory, Opened, Store};
+use roomd::wire::{Encoder, Unparsed};
+
+use crate::printed;
+
+/// Rooms of a world, at most; beyond it a join is refused, as by the hub.
+const ROOMS_MAX: usize = 8;
+/// What passes between two commands: less than a token of the rate limit takes.
+const STEP: Duration = Duration::from_millis(60);
+
+const SELF: MemberId = MemberId(1);
+const OTHER: MemberId = MemberId(2);
+
+/// See the module.
+pub struct World {
+    session: Session,
+    dialect: Dialect,
+    rooms: BTreeMap<RoomName, Place>,
+    limits: Arc<Limits>,
+    now: Moment,
+    encoder: Encoder,
+    /// The `id` of the command that is being carried out, and how often it was answered.
+    asked: (Option<Id>, u32),
+    end: Option<End>,
+}
+
+struct Place {
+    room: Room,
+    ledger: Box<dyn Ledger>,
+}
+
+impl World {
+    /// A world without rooms, and `Alice` in it. Its limits are small, so that inputs reach them.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        let limits = Arc::new(Limits {
+            rooms_per_connection: 4,
+            rate_offences_max: 20,
+            message_bytes: 256,
+            history: 8,
+            outbox_bytes: 4 * 1024,
+            ..Limits::default()
+        });
+        let user = name("Alice");
+        let session = Session::new(user.clone(), dialect, 20, Arc::clone(&limits));
+        let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
+        let welcome = Event::Welcome(Welcome { user, session: 1, limits: Arc::clone(&limits) });
+        let encoder = Encoder::default();
+        let mut world =
+            Self { session, dialect, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
+        world.tell(None, &welcome);
+        if dialect == Dialect::Text {
+            let mut acts = Vec::new();
+            let lobby = RoomName::parse("lobby").expect("a plain word is a name");
+            world.session.begin(lobby, JoinWish::default(), &mut acts);
+            world.carry_out(acts);
+        }
+        world
+    }
+
+    /// Hears what the client says. False when the session is over.
+    pub fn hear(&mut self, said: Result<Request, Unparsed>) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        self.now.at.0 += 60;
+        self.now.since_start += STEP;
+        let (id, owed) = match &said {
+            Ok(request) => (request.id.clone(), has_reply(&request.command)),
+            Err(unparsed) => (unparsed.id.clone(), true),
+        };
+        self.asked = (id, 0);
+        let mut acts = Vec::new();
+        match said {
+            Ok(request) => self.session.hear(request, self.now, &mut acts),
+            Err(Unparsed { id, refusal }) => self.session.mishear(id, refusal, self.now, &mut acts),
+        }
+        self.carry_out(acts);
+        self.tick();
+        let (id, answers) = self.asked.clone();
+        assert!(answers <= 1 && (answers == 1 || id.is_none() || !owed), "{answers} answers to {id:?}");
+        self.end.is_none()
+    }
+
+    fn carry_out(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            if let Err((id, refusal)) = self.act(act) {
+                return self.tell(id, &Event::Refused(refusal));
+            }
+        }
+    }
+
+    fn act(&mut self, act: Act) -> Result<(), (Option<Id>, Refusal)> {
+        match act {
+            Act::Reply(id, event) => self.tell(id, &event),
+            Act::Join(join) => self.join(join)?,
+            Act::Leave { room, id } => {
+                self.session.left(&room);
+                self.step(&room, Input::Leave { member: SELF, departure: Departure::Left, id });
+            }
+            Act::Tell { room, said, id } => self.say(&room, said, id),
+            Act::Private { to, body, mid, id } => {
+                let me = self.session.user().clone();
+                let room = RoomName::private(&me, &to);
+                if !self.rooms.contains_key(&room) {
+                    self.open(&room, Some((me.clone(), to)))?;
+                    let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinWish::default()), id: None };
+                    self.step(&room, input);
+                }
+                self.say(&room, Said::Publish { body, mid, quiet: self.dialect == Dialect::Text }, id);
+            }
+            Act::Signal { kind, payload, .. } => {
+                let from = self.session.user().clone();
+                self.tell(None, &Event::Signal { kind, from, payload });
+            }
+            Act::Rooms { id } => {
+                let summary = |(room, place): (&RoomName, &Place)| RoomSummary {
+                    room: room.clone(),
+                    members: place.room.members(),
+                };
+                let rooms = self.rooms.iter().map(summary).collect();
+                self.tell(id, &Event::Rooms { rooms });
+            }
+            Act::Create { room, id } => self.tell(id, &Event::Created { room }),
+            Act::Rename { .. } => {}
+            Act::End(end) => {
+                self.end = Some(end);
+                self.tell(None, &Event::Goodbye { end, retry_after: end.retry_after(1) });
+            }
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, join: Join) -> Result<(), (Option<Id>, Refusal)> {
+        let Join { room, wish, announced, id, .. } = join;
+        if !self.rooms.contains_key(&room) {
+            self.open(&room, None).map_err(|(_, refusal)| (id.clone(), refusal))?;
+        }
+        let guest =
+            Entrant { announced, status: self.session.status(), ..entrant(self.session.user().clone(), 1, wish) };
+        self.step(&room, Input::Join { member: SELF, guest, id });
+        self.session.entered(&room);
+        Ok(())
+    }
+
+    /// Opens a room, with the other user in it.
+    fn open(&mut self, room: &RoomName, private: Option<(UserName, UserName)>) -> Result<(), (Option<Id>, Refusal)> {
+        if self.rooms.len() >= ROOMS_MAX {
+            return Err((self.asked.0.clone(), Refusal::new(Code::TooManyRooms, "The world has no further room")));
+        }
+        let Ok(Opened { seq, ledger, .. }) = Memory.open(room) else {
+            panic!("a store in memory opens every room");
+        };
+        // Always the same: an input does the same each time.
+        let mut opened = Room::new(room.clone(), "e1".into(), seq, &self.limits);
+        let mut other = name("Bob");
+        if let Some((me, to)) = private {
+            other = to.clone();
+            opened = opened.private(me, to);
+        }
+        self.rooms.insert(room.clone(), Place { room: opened, ledger });
+        self.step(room, Input::Join { member: OTHER, guest: entrant(other, 2, JoinWish::default()), id: None });
+        Ok(())
+    }
+
+    fn say(&mut self, room: &RoomName, said: Said, id: Option<Id>) {
+        let speaker = Speaker { member: SELF, user: self.session.user().clone() };
+        self.step(room, Input::Said { speaker, said, id });
+    }
+
+    /// Steps a room, and settles what was published.
+    fn step(&mut self, room: &RoomName, input: Input) {
+        let place = self.rooms.get_mut(room).expect("a session tells only rooms that it is in");
+        let mut effects = Vec::new();
+        place.room.step(input, self.now, &mut effects);
+        if !place.room.drafts().is_empty() {
+            let outcomes = place.ledger.append(place.room.drafts());
+            place.room.settle(outcomes, &mut effects);
+        }
+        self.show(effects);
+    }
+
+    fn tick(&mut self) {
+        let due = |place: &&mut Place| place.room.wakes_at().is_some_and(|at| at <= self.now.since_start);
+        let mut effects = Vec::new();
+        for place in self.rooms.values_mut().filter(due) {
+            place.room.step(Input::Tick, self.now, &mut effects);
+        }
+        self.show(effects);
+    }
+
+    fn show(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::One(SELF, id, event) => self.tell(id, &event),
+                Effect::Refused(_, refusal) => panic!("a world's rooms have places: {refusal}"),
+                Effect::Everyone(event)
+                | Effect::Others(_, event)
+                | Effect::One(_, _, event)
+                | Effect::Fleeting(_, event) => printed::check(&mut self.encoder, &event, None),
+                Effect::Admitted(_) | Effect::Dismissed(_) => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, id: Option<Id>, event: &Event) {
+        if id.is_some() {
+            assert_eq!(id, self.asked.0, "an answer carries the id of its command");
+            self.asked.1 += 1;
+        }
+        printed::check(&mut self.encoder, event, id.as_ref());
+    }
+}
+
+/// Whether the protocol names a reply to it.
+fn has_reply(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Typing { .. }
+            | Command::Presence { .. }
+            | Command::Signal { .. }
+            | Command::Nick { .. }
+            | Command::Quit
+    )
+}
+
+fn entrant(user: UserName, connection: u64, wish: JoinWish) -> Entrant {
+    Entrant { user, connection, echo: true, announced: true, status: roomd::chat::Status::Online, wish }
+}
+
+fn name(text: &str) -> UserName {
+    UserName::parse(text).expect("a plain word is a name")
+}

@@ -188,11 +188,11 @@ fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<d
 /// The body of a room's thread.
 fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &crate::chat::Limits, store: &dyn Store) {
     let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { epoch, seq, ledger }) = store.open(&name) else {
+    let Ok(Opened { past, ledger, .. }) = store.open(&name, limits.history) else {
         log::error!(room = name.as_str(); "history not opened");
         return;
     };
-    let room = Room::new(name, epoch, seq, limits);
+    let room = Room::new(name, past, limits);
     let (room, slow) = match kind {
         Kind::Open { slow } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),

@@ -80,8 +80,8 @@ fn engine() -> Arc<Engine> {
     let opener = move |opening: Opening, inbox: Inbox<_>| {
         let limits = of_rooms.clone();
         hands.spawn("room", move || {
-            let opened = Memory.open(&opening.room).unwrap();
-            let room = Room::new(opening.room, opened.epoch, opened.seq, &limits);
+            let opened = Memory.open(&opening.room, 0).unwrap();
+            let room = Room::new(opening.room, opened.past, &limits);
             let room = match opening.kind {
                 Kind::Private(one, other) => room.private(one, other),
                 Kind::Open { .. } => room,

@@ -74,8 +74,8 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
         hands.spawn("room", move || {
-            let opened = Memory.open(&opening.room).unwrap();
-            let room = Room::new(opening.room, opened.epoch, opened.seq, &limits());
+            let opened = Memory.open(&opening.room, 0).unwrap();
+            let room = Room::new(opening.room, opened.past, &limits());
             let room = match opening.kind {
                 Kind::Private(one, other) => room.private(one, other),
                 Kind::Open { .. } => room,

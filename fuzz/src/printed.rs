@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use roomd::chat::{Event, Id};
+use roomd::chat::{Body, Event, Id};
 use roomd::wire::{Encoder, Encoding, text_out};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -69,13 +69,19 @@ fn json(bytes: &[u8], event: &Event, id: Option<&Id>, place: &str) {
             assert_eq!(list.len(), messages.len());
             list.iter().for_each(|raw| _ = self::object(raw.get()));
         }
-        Event::Message(message) => match &message.body {
-            roomd::chat::Body::Text(said) => {
-                assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**said));
-            }
-            roomd::chat::Body::Cipher(said) => assert_eq!(object["cipher"].get(), &**said),
-        },
+        Event::Message(message) => carries(&object, &message.body),
+        Event::Edit { body, .. } => carries(&object, body),
         _ => {}
+    }
+}
+
+fn carries(object: &Object<'_>, body: &Body) {
+    match body {
+        Body::Text(said) => {
+            assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**said));
+        }
+        Body::Cipher(said) => assert_eq!(object["cipher"].get(), &**said),
+        Body::Deleted => assert!(!object.contains_key("message") && !object.contains_key("cipher")),
     }
 }
 

@@ -77,7 +77,7 @@ fn read(socket: Arc<Tcp>, tail: Vec<u8>, read_bytes: usize) -> Heard {
     let mut reader = Reader::new(socket, Arc::clone(&outbox), tail, read_bytes, BYTES_MAX);
     let mut received = Vec::new();
     let end = loop {
-        match reader.next() {
+        match reader.receive() {
             Ok(Received::Text(text)) => received.push(Ok(text.as_str().to_owned())),
             Ok(Received::Binary(bytes)) => received.push(Err(bytes.to_vec())),
             Err(end) => break end,

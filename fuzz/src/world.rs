@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use roomd::chat::command::JoinWish;
 use roomd::chat::event::Welcome;
-use roomd::chat::room::{Departure, Effect, Entrant, Input, Room, Said, Speaker};
+use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
 use roomd::chat::session::{Act, Dialect, Join, Session};
 use roomd::chat::{
@@ -167,11 +167,11 @@ impl World {
         if self.rooms.len() >= ROOMS_MAX {
             return Err((self.asked.0.clone(), Refusal::new(Code::TooManyRooms, "The world has no further room")));
         }
-        let Ok(Opened { seq, ledger, .. }) = Memory.open(room) else {
+        let Ok(Opened { past, ledger, .. }) = Memory.open(room, 0) else {
             panic!("a store in memory opens every room");
         };
         // Always the same: an input does the same each time.
-        let mut opened = Room::new(room.clone(), "e1".into(), seq, &self.limits);
+        let mut opened = Room::new(room.clone(), Past { epoch: "e1".into(), ..past }, &self.limits);
         let mut other = name("Bob");
         if let Some((me, to)) = private {
             other = to.clone();
@@ -217,7 +217,7 @@ impl World {
                 | Effect::Others(_, event)
                 | Effect::One(_, _, event)
                 | Effect::Fleeting(_, event) => printed::check(&mut self.encoder, &event, None),
-                Effect::Admitted(_) | Effect::Dismissed(_) => {}
+                Effect::Admitted(_) | Effect::Present(..) | Effect::Dismissed(_) => {}
             }
         }
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::command::Signal;
 use super::end::End;
 use super::limits::Limits;
-use super::message::{Message, Mid};
+use super::message::{Body, Message, Mid};
 use super::names::{RoomName, UserName};
 use super::time::Time;
 
@@ -214,11 +214,15 @@ pub enum Event {
     Help,
     /// The server is there.
     Pong,
+    /// It is done.
+    Done,
     /// It is not done.
     Refused(Refusal),
 
     /// A message; with a `to`, a private one.
     Message(Arc<Message>),
+    /// A message says something else now; with `Body::Deleted`, nothing any more.
+    Edit { room: RoomName, seq: u64, user: UserName, body: Body, at: Time },
     /// Somebody came.
     Join { room: RoomName, user: UserName, at: Time },
     /// Somebody left.

@@ -1,7 +1,7 @@
 //! A message as a room keeps it, and where it stands in the room's order.
 //!
-//! Made once, when the store has numbered it, and shared from then on by the ring and by all who are
-//! shown it: it never changes.
+//! Made when the store has numbered it, and shared from then on by the ring and by all who are shown
+//! it. It never changes: an edit makes another one of the same number.
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub enum Body {
     Text(Arc<str>),
     /// A JSON object that the server carries without reading it.
     Cipher(Arc<str>),
+    /// Nothing any more: its author took it away.
+    Deleted,
 }
 
 impl Body {
@@ -23,6 +25,7 @@ impl Body {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Cipher(text) => text.len(),
+            Self::Deleted => 0,
         }
     }
 
@@ -71,6 +74,8 @@ pub struct Message {
     pub mid: Option<Mid>,
     /// When the room took it.
     pub at: Time,
+    /// When it was last edited, or deleted.
+    pub edited: Option<Time>,
 }
 
 /// A place in a room's order. Numbers of different epochs do not compare.

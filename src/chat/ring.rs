@@ -5,7 +5,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::message::Message;
+use super::message::{Body, Message};
+use super::time::Time;
 
 /// At most `capacity` messages, oldest first.
 #[derive(Debug)]
@@ -17,10 +18,13 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// An empty ring of a room whose newest message has the number `newest`.
+    /// The ring of a room whose newest message has the number `newest`; `recent` are the newest
+    /// messages, without a gap.
     #[must_use]
-    pub fn new(capacity: usize, newest: u64) -> Self {
-        Self { messages: VecDeque::new(), capacity, newest }
+    pub fn new(capacity: usize, newest: u64, recent: Vec<Message>) -> Self {
+        let surplus = recent.len().saturating_sub(capacity);
+        let messages = recent.into_iter().skip(surplus).map(Arc::new).collect();
+        Self { messages, capacity, newest }
     }
 
     /// The number of the newest message; 0 before the first.
@@ -47,6 +51,14 @@ impl Ring {
         }
         if self.capacity > 0 {
             self.messages.push_back(message);
+        }
+    }
+
+    /// The message of this number says something else now. One that is no longer here changes elsewhere.
+    pub fn change(&mut self, seq: u64, body: Body, at: Time) {
+        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
+        if let Some(message) = index.and_then(|index| self.messages.get_mut(index)) {
+            *message = Arc::new(Message { body, edited: Some(at), ..Message::clone(message) });
         }
     }
 
@@ -89,7 +101,7 @@ mod tests {
     use crate::chat::{Body, RoomName, Time, UserName};
 
     fn ring(capacity: usize, count: u64) -> Ring {
-        let mut ring = Ring::new(capacity, 0);
+        let mut ring = Ring::new(capacity, 0, Vec::new());
         for seq in 1..=count {
             ring.push(Arc::new(Message {
                 room: RoomName::parse("r").unwrap(),
@@ -99,6 +111,7 @@ mod tests {
                 seq,
                 mid: None,
                 at: Time(0),
+                edited: None,
             }));
         }
         ring

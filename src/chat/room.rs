@@ -12,6 +12,7 @@ use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position};
 use super::names::{RoomName, UserName};
+use super::record::{Deed, Draft, Outcome, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
@@ -58,7 +59,7 @@ pub enum Departure {
 }
 
 /// Who says something: a member, or one who only visits (a publisher over HTTP).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Speaker {
     /// The number to which the answer goes.
     pub member: MemberId,
@@ -71,6 +72,8 @@ pub struct Speaker {
 pub enum Said {
     /// A message. `quiet`: no `sent` is wanted.
     Publish { body: Body, mid: Option<Mid>, quiet: bool },
+    /// Replaces what an own message says, or takes it away: `Body::Deleted`.
+    Edit { seq: u64, body: Body },
     /// Is typing, or no longer.
     Typing(bool),
     /// Is here or away.
@@ -80,36 +83,6 @@ pub enum Said {
     /// Who is here?
     Members,
 }
-
-/// A message that has no number yet.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Who says it; the acknowledgement goes to this number.
-    pub speaker: Speaker,
-    /// In a private conversation, to whom.
-    pub to: Option<UserName>,
-    /// What it says.
-    pub body: Body,
-    /// The sender's name for it.
-    pub mid: Option<Mid>,
-    /// When the room took it.
-    pub at: Time,
-    id: Option<Id>,
-    quiet: bool,
-}
-
-/// What the store made of a draft.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It has this number.
-    Stored { seq: u64 },
-    /// Its `mid` was there already, under this number since this time.
-    Repeat { seq: u64, at: Time },
-}
-
-/// The store could not take the drafts; none of them is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreFailed;
 
 /// What the broker has to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +105,17 @@ pub enum Effect {
     Fleeting(UserName, Event),
 }
 
+/// What a room goes on from.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// The name of its history; another history of the same room has another.
+    pub epoch: Arc<str>,
+    /// The number of its newest message; 0 when it has none.
+    pub seq: u64,
+    /// Its newest messages, oldest first and without a gap up to `seq`.
+    pub recent: Vec<Message>,
+}
+
 /// A room.
 #[derive(Debug)]
 pub struct Room {
@@ -148,15 +132,16 @@ pub struct Room {
 }
 
 impl Room {
-    /// A room whose history, `epoch`, has `seq` messages so far.
+    /// A room that goes on from its past.
     #[must_use]
-    pub fn new(name: RoomName, epoch: Arc<str>, seq: u64, limits: &Limits) -> Self {
+    pub fn new(name: RoomName, past: Past, limits: &Limits) -> Self {
+        let Past { epoch, seq, recent } = past;
         Self {
             name,
             private: None,
             epoch,
             roster: Roster::default(),
-            ring: Ring::new(limits.history, seq),
+            ring: Ring::new(limits.history, seq, recent),
             drafts: Vec::new(),
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -230,7 +215,7 @@ impl Room {
             }
             Err(StoreFailed) => {
                 for draft in drafts {
-                    let refusal = Refusal::new(Code::Unavailable, "The message could not be stored");
+                    let refusal = Refusal::new(Code::Unavailable, "It could not be stored; try again");
                     effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
                 }
             }
@@ -238,23 +223,52 @@ impl Room {
     }
 
     fn show(&mut self, draft: Draft, outcome: Outcome, effects: &mut Vec<Effect>) {
-        let Draft { speaker, to, body, mid, at, id, quiet } = draft;
-        let (seq, at, duplicate) = match outcome {
-            Outcome::Stored { seq } => (seq, at, false),
-            Outcome::Repeat { seq, at } => (seq, at, true),
-        };
-        if !quiet || id.is_some() {
-            let sent = Event::Sent { room: self.name.clone(), seq, mid: mid.clone(), at, duplicate };
-            effects.push(Effect::One(speaker.member, id, sent));
+        let Draft { speaker, deed, at, id, quiet } = draft;
+        match (deed, outcome) {
+            (Deed::Publish { to, body, mid }, Outcome::Stored { seq }) => {
+                if !quiet || id.is_some() {
+                    effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
+                }
+                let (room, user) = (self.name.clone(), speaker.user);
+                let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
+                self.ring.push(Arc::clone(&message));
+                let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
+                let event = Event::Message(message);
+                effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
+            }
+            (Deed::Publish { mid, .. }, Outcome::Repeat { seq, at }) => {
+                if !quiet || id.is_some() {
+                    effects.push(self.sent(speaker.member, id, (seq, mid, at, true)));
+                }
+            }
+            (Deed::Edit { seq, body }, Outcome::Changed) => {
+                effects.push(Effect::One(speaker.member, id, Event::Done));
+                self.change(seq, body, at, speaker.user, effects);
+            }
+            (Deed::Delete { seq }, Outcome::Changed) => {
+                effects.push(Effect::One(speaker.member, id, Event::Done));
+                self.change(seq, Body::Deleted, at, speaker.user, effects);
+            }
+            (Deed::Edit { seq, .. } | Deed::Delete { seq }, Outcome::Missing) => {
+                let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
+                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+            }
+            (Deed::Edit { seq, .. } | Deed::Delete { seq }, Outcome::Foreign) => {
+                let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
+                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+            }
+            (deed, outcome) => unreachable!("the store answers {deed:?} with {outcome:?}"),
         }
-        if duplicate {
-            return;
-        }
-        let message = Arc::new(Message { room: self.name.clone(), user: speaker.user, to, body, seq, mid, at });
-        self.ring.push(Arc::clone(&message));
-        let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
-        let event = Event::Message(message);
-        effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
+    }
+
+    fn sent(&self, to: MemberId, id: Option<Id>, sent: (u64, Option<Mid>, Time, bool)) -> Effect {
+        let (seq, mid, at, duplicate) = sent;
+        Effect::One(to, id, Event::Sent { room: self.name.clone(), seq, mid, at, duplicate })
+    }
+
+    fn change(&mut self, seq: u64, body: Body, at: Time, user: UserName, effects: &mut Vec<Effect>) {
+        self.ring.change(seq, body.clone(), at);
+        effects.push(Effect::Everyone(Event::Edit { room: self.name.clone(), seq, user, body, at }));
     }
 
     fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
@@ -346,7 +360,12 @@ impl Room {
             Said::Publish { body, mid, quiet } => {
                 self.roster.set_typing(&speaker.user, None);
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
-                self.drafts.push(Draft { speaker, to, body, mid, at: now.at, id, quiet });
+                let deed = Deed::Publish { to, body, mid };
+                self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });
+            }
+            Said::Edit { seq, body } => {
+                let deed = if body == Body::Deleted { Deed::Delete { seq } } else { Deed::Edit { seq, body } };
+                self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
             Said::Typing(typing) => {
                 let until = typing.then(|| now.since_start + TYPING_FOR);

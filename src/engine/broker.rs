@@ -19,6 +19,7 @@ use super::recipient::{Care, Form, Parcel, Undelivered};
 use super::sync::channel::Sender;
 use super::sync::thread;
 use super::table::{Member, Table};
+use crate::chat::record::Draft;
 use crate::chat::room::{Effect, Input, Room};
 use crate::chat::roster::MemberId;
 use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
@@ -226,7 +227,7 @@ impl Broker {
         let before = self.room.drafts().len();
         let mut effects = std::mem::take(&mut self.effects);
         self.room.step(input, self.clock.now(), &mut effects);
-        self.draft_bytes += self.room.drafts()[before..].iter().map(|draft| draft.body.len()).sum::<usize>();
+        self.draft_bytes += self.room.drafts()[before..].iter().map(Draft::bytes).sum::<usize>();
         self.carry_out(&mut effects);
         self.effects = effects;
     }

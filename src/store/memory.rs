@@ -6,13 +6,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Ledger, Opened, Store};
-use crate::chat::room::{Draft, Outcome, StoreFailed};
-use crate::chat::{Mid, RoomName, Time, UserName};
+use super::{Ledger, Opened, Page, PageWish, Store};
+use crate::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use crate::chat::room::Past;
+use crate::chat::{Message, Mid, RoomName, Time, UserName};
 
-/// `mid`s of a room that are remembered: some kilobytes, and more than a client repeats after an
-/// interruption.
-pub const MIDS_MAX: usize = 1_000;
+/// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client
+/// repeats after an interruption.
+pub const REMEMBERED_MAX: usize = 1_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -21,40 +22,83 @@ pub struct Memory;
 #[derive(Default)]
 struct Book {
     seq: u64,
+    /// The newest messages, oldest first.
+    entries: VecDeque<Entry>,
     mids: HashMap<(UserName, Mid), (u64, Time)>,
-    /// The same, oldest first.
-    order: VecDeque<(UserName, Mid)>,
+}
+
+struct Entry {
+    user: UserName,
+    mid: Option<Mid>,
+    deleted: bool,
 }
 
 impl Store for Memory {
-    fn open(&self, _: &RoomName) -> Result<Opened, StoreFailed> {
+    fn open(&self, _: &RoomName, _: usize) -> Result<Opened, StoreFailed> {
         let drawn = getrandom::u64().map_err(|_| StoreFailed)?;
-        Ok(Opened { epoch: format!("e{drawn:016x}").into(), seq: 0, ledger: Box::<Book>::default() })
+        let past = Past { epoch: format!("e{drawn:016x}").into(), seq: 0, recent: Vec::new() };
+        Ok(Opened { past, marks: Vec::new(), ledger: Box::<Book>::default() })
+    }
+
+    fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
+        Ok(None)
+    }
+
+    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+        Ok(None)
     }
 }
 
 impl Ledger for Book {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
-        Ok(drafts.iter().map(|draft| self.enter(draft)).collect())
+        Ok(drafts.iter().map(|draft| self.take(draft)).collect())
+    }
+
+    fn mark(&mut self, _: &[Mark]) {
+        // Whoever is in the room has been told; nobody else can ask.
     }
 }
 
 impl Book {
-    fn enter(&mut self, draft: &Draft) -> Outcome {
-        let key = draft.mid.clone().map(|mid| (draft.speaker.user.clone(), mid));
+    fn take(&mut self, draft: &Draft) -> Outcome {
+        let user = &draft.speaker.user;
+        match &draft.deed {
+            Deed::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
+            Deed::Edit { seq, .. } => self.change(*seq, user, false),
+            Deed::Delete { seq } => self.change(*seq, user, true),
+        }
+    }
+
+    fn enter(&mut self, user: &UserName, mid: Option<&Mid>, at: Time) -> Outcome {
+        let key = mid.map(|mid| (user.clone(), mid.clone()));
         if let Some(&(seq, at)) = key.as_ref().and_then(|key| self.mids.get(key)) {
             return Outcome::Repeat { seq, at };
         }
-        self.seq += 1;
-        if let Some(key) = key {
-            if self.order.len() >= MIDS_MAX
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.mids.remove(&oldest);
-            }
-            self.mids.insert(key.clone(), (self.seq, draft.at));
-            self.order.push_back(key);
+        if self.entries.len() >= REMEMBERED_MAX
+            && let Some(Entry { user, mid: Some(mid), .. }) = self.entries.pop_front()
+        {
+            self.mids.remove(&(user, mid));
         }
+        self.seq += 1;
+        self.entries.push_back(Entry { user: user.clone(), mid: mid.cloned(), deleted: false });
+        self.mids.extend(key.map(|key| (key, (self.seq, at))));
         Outcome::Stored { seq: self.seq }
+    }
+
+    fn change(&mut self, seq: u64, user: &UserName, delete: bool) -> Outcome {
+        let oldest = self.seq + 1 - self.entries.len() as u64;
+        let index = seq.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        match index.and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.deleted) {
+            None => Outcome::Missing,
+            Some(entry) if entry.user != *user => Outcome::Foreign,
+            Some(entry) => {
+                entry.deleted = delete;
+                Outcome::Changed
+            }
+        }
     }
 }

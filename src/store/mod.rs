@@ -1,7 +1,8 @@
 //! Where messages get their numbers and stay.
 //!
-//! A broker opens its room's ledger and appends to it once a batch, on its own thread, and waits
+//! A broker opens its room's ledger and appends to it once a round, on its own thread, and waits
 //! for the answer; what is not answered `Ok` is shown to nobody. A ledger goes with its broker.
+//! Reading the past is for any thread and never waits for a write.
 
 pub mod memory;
 
@@ -9,26 +10,78 @@ use std::sync::Arc;
 
 pub use memory::Memory;
 
-use crate::chat::RoomName;
-use crate::chat::room::{Draft, Outcome, StoreFailed};
+use crate::chat::command::Span;
+use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
+use crate::chat::room::Past;
+use crate::chat::{Message, RoomName};
 
-/// The authority that numbers the messages of rooms.
+/// The authority that numbers the messages of rooms, and keeps them.
 pub trait Store: Send + Sync {
-    /// Opens a room's history. At most one ledger of a room is open at a time.
+    /// Opens a room's history, which is made if there is none. At most one ledger of a room is open
+    /// at a time. May block on a disk.
     ///
     /// # Errors
     /// The history cannot be had now; the room does not open.
-    fn open(&self, room: &RoomName) -> Result<Opened, StoreFailed>;
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed>;
+
+    /// A part of a room's history. `None`: this store keeps none of this room.
+    /// May block on a disk, never on a write.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed>;
+
+    /// The newest messages before the number `before` that hold all words of `text`, oldest first;
+    /// at most `count`. Ciphertext and deleted messages hold none. May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed>;
+
+    /// For each user and receipt, when it first covered the message `seq`; by user, then receipt.
+    /// `seq` in each mark is the mark's own, which may be later. `None`: there is no such message.
+    /// May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed>;
 }
 
 /// A room's history as it is found when the room opens.
 pub struct Opened {
-    /// The name of this history; another history of the same room has another.
-    pub epoch: Arc<str>,
-    /// The number of its newest message; 0 when it has none.
-    pub seq: u64,
+    /// What the room goes on from, with at most as many recent messages as were asked for.
+    pub past: Past,
+    /// The newest mark of each user and receipt.
+    pub marks: Vec<Mark>,
     /// Where to append.
     pub ledger: Box<dyn Ledger>,
+}
+
+/// Which part of a history is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageWish {
+    /// From where, and in which direction.
+    pub span: Span,
+    /// Messages, at most.
+    pub count: usize,
+    /// Bytes of bodies, at most, but always one message if there is one.
+    pub bytes: usize,
+}
+
+/// A part of a history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The history's name.
+    pub epoch: Arc<str>,
+    /// The number of the room's newest message.
+    pub newest: u64,
+    /// The number of the oldest message that is kept; `newest + 1` when none is.
+    pub oldest: u64,
+    /// The messages, oldest first, without a gap.
+    pub messages: Vec<Message>,
+    /// With `Span::After(seq)`: messages up to `seq` that were edited or deleted when `seq`, or a
+    /// later one, was the newest. A client that has seen up to `seq` may not know of that.
+    pub changed: Vec<Message>,
 }
 
 /// The open history of one room.
@@ -39,4 +92,8 @@ pub trait Ledger: Send {
     /// # Errors
     /// Nothing was stored.
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed>;
+
+    /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing.
+    /// Does not wait for a disk: a crash may lose the newest marks, never a message.
+    fn mark(&mut self, marks: &[Mark]);
 }

@@ -48,8 +48,14 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Created { room } => object("created", out).field(place, room.as_str()),
         Event::Named { user } => object("named", out).field("user", user.as_str()),
         Event::Pong => object("pong", out),
+        Event::Done => object("ok", out),
         Event::Refused(refusal) => refused(object("error", out), refusal),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
+        Event::Edit { room, seq, user, body, at } => {
+            let kind = if *body == Body::Deleted { "delete" } else { "edit" };
+            let object = object(kind, out).field(place, room.as_str()).field("seq", seq).field("user", user.as_str());
+            body_field(object, body).shown("at", at)
+        }
         Event::Join { room, user, at } => {
             object("join", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
@@ -114,17 +120,27 @@ fn kind_of(message: &Message) -> &'static str {
 }
 
 fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Object<'a> {
-    let Message { room, user, to, body, seq, mid, at } = message;
+    let Message { room, user, to, body, seq, mid, at, edited } = message;
     let object = object.field(place, room.as_str());
     let object = match to {
         None => object.field("user", user.as_str()),
         Some(to) => object.field("from", user.as_str()).field("to", to.as_str()),
     };
-    let object = match body {
+    let object = body_field(object, body).field("seq", seq).maybe("mid", mid.as_ref().map(|mid| mid.as_str()));
+    let object = object.shown("at", at);
+    match edited {
+        Some(at) if *body == Body::Deleted => object.field("deleted", &true).shown("edited", at),
+        Some(at) => object.shown("edited", at),
+        None => object,
+    }
+}
+
+fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {
+    match body {
         Body::Text(text) => object.field("message", &**text),
         Body::Cipher(json) => object.raw("cipher", json),
-    };
-    object.field("seq", seq).maybe("mid", mid.as_ref().map(|mid| mid.as_str())).shown("at", at)
+        Body::Deleted => object,
+    }
 }
 
 fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {

@@ -14,6 +14,8 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::History { messages, .. } if messages.is_empty() => line("* No messages"),
         Event::History { messages, .. } => messages.iter().for_each(|message| line(&message_line(message))),
         Event::Entered { user, .. } | Event::Join { user, .. } => line(&format!("{user} joined the room")),
+        Event::Edit { user, body: Body::Deleted, .. } => line(&format!("* {user} deleted a message")),
+        Event::Edit { user, body, .. } => line(&format!("* {user} edited a message: {}", body_text(body))),
         Event::Leave { user, .. } => line(&format!("{user} left the room")),
         Event::Left { room } => line(&format!("* You left {room}")),
         Event::Members { room, members, count } => line(&members_line(room.as_str(), members, *count)),
@@ -35,6 +37,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Joined { .. }
         | Event::Sent { .. }
         | Event::Pong
+        | Event::Done
         | Event::Typing { .. }
         | Event::Signal { .. } => {}
     }
@@ -56,12 +59,16 @@ pub const HELP: &str = "\
 * //text          say \"/text\"";
 
 fn message_line(message: &Message) -> String {
-    let text = match &message.body {
+    let private = if message.to.is_some() { "[private] " } else { "" };
+    format!("{private}{}: {}", message.user, body_text(&message.body))
+}
+
+fn body_text(body: &Body) -> String {
+    match body {
         Body::Text(text) => clean(text),
         Body::Cipher(_) => "(encrypted)".to_owned(),
-    };
-    let private = if message.to.is_some() { "[private] " } else { "" };
-    format!("{private}{}: {text}", message.user)
+        Body::Deleted => "(deleted)".to_owned(),
+    }
 }
 
 fn members_line(room: &str, members: &[Presence], count: usize) -> String {
@@ -130,6 +137,7 @@ mod tests {
             seq: 1,
             mid: None,
             at: Time(0),
+            edited: None,
         }))
     }
 

@@ -130,7 +130,7 @@ fn is_ready<T>(receiver: &Receiver<T>) -> bool {
 
 fn broker(opening: Opening) -> Broker {
     let limits = Limits::default();
-    let opened = Memory.open(&opening.room).expect("memory is always there");
-    let room = Room::new(opening.room, opened.epoch, opened.seq, &limits);
+    let opened = Memory.open(&opening.room, 0).expect("memory is always there");
+    let room = Room::new(opening.room, opened.past, &limits);
     Broker::new(room, opened.ledger, Clock::start(), limits.slow, limits.linger, opening.population)
 }

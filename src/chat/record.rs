@@ -1,0 +1,103 @@
+//! What passes between a room and its store: drafts go in, outcomes come back.
+//!
+//! A room makes drafts and shows nothing of them; its broker hands them to the store, in order and
+//! many at a time; what the store answers comes back to the room, which then shows what was stored
+//! and answers who said it. So the store numbers, and the room learns.
+
+use super::command::Id;
+use super::message::{Body, Mid};
+use super::names::UserName;
+use super::room::Speaker;
+use super::time::Time;
+
+/// Something said that is not stored yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// Who says it; the acknowledgement goes to this number.
+    pub speaker: Speaker,
+    /// What is to be stored.
+    pub deed: Deed,
+    /// When the room took it.
+    pub at: Time,
+    /// The mark of the command.
+    pub id: Option<Id>,
+    /// Whether no acknowledgement is wanted, unless the command has a mark.
+    pub quiet: bool,
+}
+
+/// What a draft does to the history.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deed {
+    /// Adds a message; `to`: in a private conversation, to whom.
+    Publish { to: Option<UserName>, body: Body, mid: Option<Mid> },
+    /// Replaces what one's own message says; its number stays.
+    Edit { seq: u64, body: Body },
+    /// Takes away what one's own message says; its number stays.
+    Delete { seq: u64 },
+}
+
+impl Draft {
+    /// Bytes of what it says.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.deed {
+            Deed::Publish { body, .. } | Deed::Edit { body, .. } => body.len(),
+            Deed::Delete { .. } => 0,
+        }
+    }
+}
+
+/// What the store made of a draft.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message has this number.
+    Stored { seq: u64 },
+    /// Its `mid` was there already, under this number since this time.
+    Repeat { seq: u64, at: Time },
+    /// The message says something else now, or nothing.
+    Changed,
+    /// There is no such message, or it is gone.
+    Missing,
+    /// It is somebody else's message.
+    Foreign,
+}
+
+/// The store could not take the drafts; none of them is stored. Or it could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFailed;
+
+/// How far a user has got in a room: everything up to `seq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Whose.
+    pub user: UserName,
+    /// In which sense.
+    pub receipt: Receipt,
+    /// The newest message that it covers, and all before.
+    pub seq: u64,
+    /// When it got there.
+    pub at: Time,
+}
+
+/// The senses in which a message has reached a user; each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receipt {
+    /// The user's socket took it.
+    Written,
+    /// The user's client says that it has it.
+    Received,
+    /// The user's client says that it was read.
+    Read,
+}
+
+impl Receipt {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Received => "received",
+            Self::Read => "read",
+        }
+    }
+}

@@ -85,10 +85,16 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::new(Memory));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, opener);
-        let admission =
-            Admission::open(&threads, &settings.limits, capacity.connections).map_err(StartError::Threads)?;
+        let store: Arc<dyn Store> = Arc::new(Memory);
+        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
+        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, store, opener);
+        let sessions = Arc::clone(&engine);
+        threads.spawn("grace", move || sessions.parking.watch()).map_err(StartError::Threads)?;
+        let admission = Admission::open(&threads, &settings.limits, capacity.connections).map_err(|error| {
+            // Ends the grace thread, which holds nothing yet.
+            engine.close();
+            StartError::Threads(error)
+        })?;
         let house = Arc::new(House { engine, admission, settings });
         let mut server = Self { house, listeners: Vec::new(), addresses: Vec::new(), capacity };
         let failed = Arc::new(failed);

@@ -90,7 +90,7 @@ fn engine() -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.population).run(&inbox);
         })
     };
-    Engine::new(limits, threads, clock, Box::new(opener))
+    Engine::new(limits, threads, clock, Arc::new(Memory), Box::new(opener))
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {

@@ -84,7 +84,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
         })
     });
-    Engine::new(limits(), threads, clock, opener)
+    Engine::new(limits(), threads, clock, Arc::new(Memory), opener)
 }
 
 fn entrant(who: &str, connection: u64) -> Entrant {

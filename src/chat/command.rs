@@ -81,6 +81,15 @@ pub struct JoinWish {
     pub topic: bool,
 }
 
+/// What a client that comes back has seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// The last message of each room; of one that is not here, nothing since it entered.
+    Rooms(Vec<(RoomName, Position)>),
+    /// The last message of the room that a text client speaks in.
+    Current(u64),
+}
+
 /// A command. `room: None` is the text dialect's current room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -94,6 +103,8 @@ pub enum Command {
     Topic { room: RoomName, body: Body },
     /// Say something to one user.
     Private { to: UserName, body: Body, mid: Option<Mid> },
+    /// Replace what an own message says, or take it away: `Body::Deleted`.
+    Edit { room: RoomName, seq: u64, body: Body },
     /// Is typing, or no longer.
     Typing { room: RoomName, typing: bool },
     /// Is here, or away, with a note of at most 200 bytes.
@@ -110,6 +121,10 @@ pub enum Command {
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.
     Nick { name: UserName },
+    /// Take an interrupted session up again.
+    Resume { token: Box<str>, seen: Seen },
+    /// How this session could be taken up again.
+    Session,
     /// Is the server there?
     Ping,
     /// What can be said in the text dialect.

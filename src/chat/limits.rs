@@ -56,6 +56,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a client has to send a request head whole; then `408`, and the connection ends.
     pub head_timeout: Duration,
+    /// How long the place of a client whose connection broke is kept; 0: not at all.
+    pub grace: Duration,
     /// How long a stop may take before connections that still live are cut.
     pub drain: Duration,
     /// The longest wait of a busy room for more messages to send at once. 0: none.
@@ -85,6 +87,7 @@ impl Default for Limits {
             pong_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(2),
             history: 200,

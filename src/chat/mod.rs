@@ -22,6 +22,6 @@ pub use command::{Command, Id, Request, Signal};
 pub use end::End;
 pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
 pub use limits::{Limits, Slow};
-pub use message::{Body, Message, Mid, Position};
+pub use message::{Body, Message, Mid, Position, Since};
 pub use names::{NameError, RoomName, UserName};
 pub use time::{Moment, Time};

@@ -60,6 +60,18 @@ impl RoomName {
         Ok(Self(name))
     }
 
+    /// Checks the name of a room that there may be: one that can be joined, or the room of a private
+    /// conversation.
+    ///
+    /// # Errors
+    /// Says which rule the text breaks.
+    pub fn parse_known(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix(PRIVATE_PREFIX).and_then(|users| users.split_once(':')) {
+            Some((one, other)) => Ok(Self::private(&UserName::parse(one)?, &UserName::parse(other)?)),
+            None => Self::parse(text),
+        }
+    }
+
     /// The room of the private conversation of two users, the same whoever asks.
     #[must_use]
     pub fn private(one: &UserName, other: &UserName) -> Self {

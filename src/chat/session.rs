@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::{Command, Id, JoinWish, Request, Signal};
+use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
 use super::limits::{Limits, Slow};
@@ -28,6 +28,8 @@ pub enum Act {
     Leave { room: RoomName, id: Option<Id> },
     /// Say something in a room that it is in.
     Tell { room: RoomName, said: Said, id: Option<Id> },
+    /// Read a part of the history of a room that it is in.
+    History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Say something to one user.
     Private { to: UserName, body: Body, mid: Option<Mid>, id: Option<Id> },
     /// Forward call signalling.
@@ -36,6 +38,10 @@ pub enum Act {
     Rooms { id: Option<Id> },
     /// Make a room that stays.
     Create { room: RoomName, id: Option<Id> },
+    /// Take an interrupted session up again, in place of this one.
+    Resume { token: Box<str>, seen: Seen, id: Option<Id> },
+    /// Tell how this session could be taken up again, as seen from this room.
+    Session { room: RoomName, id: Option<Id> },
     /// From now on the connection is this user's.
     Rename { user: UserName },
     /// The session is over.
@@ -118,6 +124,17 @@ impl Session {
         self.status
     }
 
+    /// It goes on through another connection.
+    pub fn go_on(&mut self, dialect: Dialect, join_history: usize) {
+        (self.dialect, self.join_history) = (dialect, join_history);
+    }
+
+    /// The room that a text client speaks in.
+    #[must_use]
+    pub fn current(&self) -> Option<&RoomName> {
+        self.current.as_ref()
+    }
+
     /// The engine has entered a room for it.
     pub fn entered(&mut self, room: &RoomName) {
         self.rooms.push(room.clone());
@@ -183,6 +200,12 @@ impl Session {
                 self.spoken = true;
                 acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
             }
+            Command::Edit { room, seq, body } => {
+                if body != Body::Deleted {
+                    self.fits(&body)?;
+                }
+                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Edit { seq, body }, id });
+            }
             Command::Private { to, body, mid } => {
                 self.fits(&body)?;
                 if to == self.user {
@@ -204,7 +227,7 @@ impl Session {
                 }));
             }
             Command::History { room, span, limit } => {
-                acts.push(Act::Tell { room: self.its(room)?, said: Said::History { span, limit }, id });
+                acts.push(Act::History { room: self.its(room)?, span, limit, id });
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
@@ -216,6 +239,8 @@ impl Session {
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
+            Command::Resume { token, seen } => acts.push(Act::Resume { token, seen, id }),
+            Command::Session => acts.push(Act::Session { room: self.its(None)?, id }),
             Command::Ping => acts.push(Act::Reply(id, Event::Pong)),
             Command::Help => acts.push(Act::Reply(id, Event::Help)),
             Command::Quit => acts.push(Act::End(End::Left)),
@@ -300,7 +325,9 @@ impl Session {
     /// Takes a token for the command, or says how long until there is one.
     fn admit(&mut self, command: &Command, now: Moment) -> Result<(), Duration> {
         let bucket = match command {
-            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } => &mut self.messages,
+            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } | Command::Edit { .. } => {
+                &mut self.messages
+            }
             Command::Quit => return Ok(()),
             _ => &mut self.others,
         };

@@ -65,6 +65,7 @@ mod tests {
         ("head-timeout", "24h"),
         ("ping", "50s"),
         ("pong-timeout", "2h"),
+        ("grace", "1m"),
         ("drain", "0"),
     ];
 

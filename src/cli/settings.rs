@@ -237,6 +237,12 @@ const TIMES: &[Setting] = &[
         slot: |s| Slot::Time(&mut s.limits.pong_timeout, MILLISECOND..=DAY),
     },
     Setting {
+        name: "grace",
+        unit: "time",
+        help: "How long the place of a client whose connection broke is kept for it. 0 is not at all.",
+        slot: |s| Slot::Time(&mut s.limits.grace, Duration::ZERO..=DAY),
+    },
+    Setting {
         name: "drain",
         unit: "time",
         help: "How long a stop may take before the connections that still live are cut.",

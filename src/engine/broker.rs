@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use super::batch::Batch;
 use super::clock::Clock;
 use super::hub::Seat;
-use super::inbox::{Command, Entry, Question};
+use super::inbox::{Admission, Answer, ComeBack, Command, Entry, Question};
 use super::queue::{Receiver, RecvTimeoutError};
-use super::recipient::{Care, Form, Parcel, Undelivered};
+use super::recipient::{Absent, Care, Form, Parcel, Undelivered};
 use super::sync::channel::Sender;
 use super::sync::thread;
 use super::table::{Member, Table};
 use crate::chat::record::Draft;
-use crate::chat::room::{Effect, Input, Room};
+use crate::chat::room::{Effect, Input, Recall, Room};
 use crate::chat::roster::MemberId;
 use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
 use crate::store::Ledger;
@@ -47,7 +47,11 @@ pub struct Broker {
     /// The one who is being let in, between its command and the room's word on it.
     entering: Option<Entry>,
     /// Those who were let in, to be told so when they have been given what comes with it.
-    admitted: Vec<(Sender<Result<MemberId, Refusal>>, MemberId)>,
+    admitted: Vec<(Sender<Result<Admission, Refusal>>, Admission)>,
+    /// The room's word on the one who is coming back.
+    answer: Option<Answer>,
+    /// Those who are back, likewise.
+    returned: Vec<(Sender<Answer>, Answer)>,
     /// The server's own seats.
     kept: Vec<Seat>,
     /// Who asked without being a member, until the answer.
@@ -104,6 +108,8 @@ impl Broker {
             fleeting: Vec::new(),
             entering: None,
             admitted: Vec::new(),
+            answer: None,
+            returned: Vec::new(),
             kept: Vec::new(),
             visitors: HashMap::new(),
             draft_bytes: 0,
@@ -185,9 +191,13 @@ impl Broker {
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
-        for (reply, member) in self.admitted.drain(..) {
+        for (reply, admission) in self.admitted.drain(..) {
             // An error means that the guest's thread is gone; its handle has sent the leave already.
-            _ = reply.send(Ok(member));
+            _ = reply.send(Ok(admission));
+        }
+        for (reply, answer) in self.returned.drain(..) {
+            // Likewise.
+            _ = reply.send(answer);
         }
         self.previous = Some(Round { messages, took: ended - began, ended });
         self.population.store(self.table.count(), Ordering::Relaxed);
@@ -209,6 +219,17 @@ impl Broker {
                 self.step_room(Input::Leave { member, departure, id });
                 // An error means that the one who leaves no longer waits.
                 done.map(|done| done.send(()));
+            }
+            Command::Park { member } => {
+                self.settle();
+                if let Some(member) = self.table.get_mut(member) {
+                    member.recipient = Arc::new(Absent);
+                }
+                self.step_room(Input::Park { member });
+            }
+            Command::Resume(back) => {
+                self.settle();
+                self.come_back(*back);
             }
             Command::Said { member, said, id } => {
                 if let Some(speaker) = self.room.speaker(member) {
@@ -249,8 +270,10 @@ impl Broker {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Admitted(_) => self.admit(),
-                Effect::Present(_, member) => self.turn_away(Ok(member)),
+                Effect::Present(_, member) => self.turn_away(Ok(Admission { member, recall: None })),
                 Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
+                Effect::Recall(_, recall) => self.recall(recall),
+                Effect::Returned(_, returned, recall) => self.answer = Some((returned, recall)),
                 Effect::Dismissed(id) => self.dismiss(id),
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
@@ -263,19 +286,33 @@ impl Broker {
     fn admit(&mut self) {
         let entry = self.entering.take().expect("the room admits the one who is entering");
         let Entry { seat, recipient, form, entrant, reply, .. } = entry;
-        let mark = match form {
-            Form::Bytes(encoding) => {
-                self.batch.readers(encoding, 1);
-                self.batch.end(encoding)
-            }
-            Form::Events => Default::default(),
-        };
+        let mark = self.batch.enter(form);
         let member = seat.number();
         self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
-        self.admitted.push((reply, member));
+        self.admitted.push((reply, Admission { member, recall: None }));
     }
 
-    fn turn_away(&mut self, answer: Result<MemberId, Refusal>) {
+    /// Gives a member another client. What the last one was still to get, the past has too.
+    fn come_back(&mut self, back: ComeBack) {
+        let ComeBack { member: id, recipient, form, since, reply } = back;
+        let Some(member) = self.table.get_mut(id) else { return };
+        if let Form::Bytes(encoding) = member.form {
+            self.batch.readers(encoding, -1);
+        }
+        let mark = self.batch.enter(form);
+        member.come_back(recipient, form, mark);
+        self.step_room(Input::Resume { member: id, seen: since });
+        if let Some(answer) = self.answer.take() {
+            self.returned.push((reply, answer));
+        }
+    }
+
+    fn recall(&mut self, recall: Recall) {
+        let (_, admission) = self.admitted.last_mut().expect("only one who was just let in is given the past");
+        admission.recall = Some(recall);
+    }
+
+    fn turn_away(&mut self, answer: Result<Admission, Refusal>) {
         let Entry { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
         // As in `finish`.
         _ = reply.send(answer);

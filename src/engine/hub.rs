@@ -131,15 +131,14 @@ impl Hub {
     /// The room does not let the guest in, or there can be no further room.
     pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
-        let number = seat.number();
-        let handle = RoomHandle::new(room.clone(), number, inbox.clone());
+        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
         let (reply, answer) = channel::bounded(1);
         let Guest { recipient, form, entrant, id } = guest;
         let entry = Entry { seat, recipient, form, entrant, id, reply };
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Join(Box::new(entry))).map_err(|_| failed())?;
-        let member = answer.recv().map_err(|_| failed())??;
-        Ok(if member == number { handle } else { handle.lent(member) })
+        let admission = answer.recv().map_err(|_| failed())??;
+        Ok(handle.admitted(admission))
     }
 
     /// Takes a seat for the server itself, which keeps the room until the handle is dropped.

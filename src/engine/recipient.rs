@@ -75,6 +75,17 @@ pub trait Recipient: Send + Sync {
     fn end(&self, end: End);
 }
 
+/// Nobody: what a member has whose connection broke while its place is kept.
+pub struct Absent;
+
+impl Recipient for Absent {
+    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        Err(Undelivered::Closed)
+    }
+
+    fn end(&self, _: End) {}
+}
+
 /// Why a parcel, or a part of it, was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {

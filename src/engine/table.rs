@@ -39,6 +39,12 @@ impl Member {
         Self { seat, user, recipient, form, mark, cuts: Vec::new(), missed: 0 }
     }
 
+    /// Gives it another client, which gets what comes after `mark`.
+    pub fn come_back(&mut self, recipient: Arc<dyn Recipient>, form: Form, mark: Mark) {
+        (self.recipient, self.form, self.mark) = (recipient, form, mark);
+        (self.cuts, self.missed) = (Vec::new(), 0);
+    }
+
     /// Its number.
     #[must_use]
     pub fn id(&self) -> MemberId {

@@ -32,7 +32,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server without a rate limit; all else as it comes.
+    /// A server without a rate limit, which keeps no place for a client that is gone; all else as it comes.
     pub fn start() -> Self {
         Self::with(|_| ())
     }
@@ -41,6 +41,7 @@ impl TestServer {
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings { listen: free(), lines: Some(free()), ..Settings::default() };
         settings.limits.rate_per_s = 0;
+        settings.limits.grace = Duration::ZERO;
         change(&mut settings);
         Self {
             server: Some(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap()),

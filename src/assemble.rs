@@ -25,7 +25,11 @@ use crate::net::callers::{House, HttpCaller, LineCaller};
 use crate::net::capacity::{self, Capacity};
 use crate::net::tcp;
 use crate::settings::Settings;
-use crate::store::{Memory, Opened, Store};
+#[cfg(not(feature = "sqlite"))]
+use crate::store::Memory;
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::Sqlite;
+use crate::store::{Opened, Store};
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -33,6 +37,7 @@ const CUT: Duration = Duration::from_secs(2);
 /// A server that runs.
 pub struct Server {
     house: Arc<House>,
+    store: Arc<dyn Store>,
     listeners: Vec<Arc<TcpListener>>,
     addresses: Vec<SocketAddr>,
     capacity: Capacity,
@@ -43,6 +48,8 @@ pub struct Server {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(String, io::Error),
+    /// The history cannot be opened; a sentence that says what to do.
+    Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
 }
@@ -51,6 +58,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -85,12 +93,17 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::new(Memory));
+        let store = open_store(&settings, &threads)?;
+        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
         let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, opener);
-        let admission =
-            Admission::open(&threads, &settings.limits, capacity.connections).map_err(StartError::Threads)?;
+        let admission = Admission::open(&threads, &settings.limits, capacity.connections).map_err(|error| {
+            store.close();
+            // Of the journal, which has nothing to do.
+            _ = threads.join_all(Instant::now() + CUT);
+            StartError::Threads(error)
+        })?;
         let house = Arc::new(House { engine, admission, settings });
-        let mut server = Self { house, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
         let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
@@ -167,6 +180,7 @@ impl Server {
             _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
+        self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {
             admission.hang_up(Shutdown::Both);
@@ -174,6 +188,21 @@ impl Server {
         }
         Report { running, panics: engine.threads.panics(), books: engine.books() }
     }
+}
+
+/// The store that the settings name, which gets a thread of its own.
+#[cfg(feature = "sqlite")]
+fn open_store(settings: &Settings, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+    let spawn = |body| threads.spawn("journal", body);
+    let opened = Sqlite::open(&settings.data, settings.durability, spawn);
+    Ok(Arc::new(opened.map_err(|error| StartError::Store(Box::new(error)))?))
+}
+
+/// As above, where there is no database.
+#[cfg(not(feature = "sqlite"))]
+fn open_store(_: &Settings, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+    log::warn!("built without a database: what a room has kept goes with its last member");
+    Ok(Arc::new(Memory))
 }
 
 /// Opens rooms: each gets a thread of its own.

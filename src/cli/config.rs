@@ -53,6 +53,8 @@ mod tests {
         ("rooms-per-connection", "3"),
         ("history", "0"),
         ("linger", "1.5ms"),
+        ("data", "/srv/chat.db"),
+        ("durability", "os"),
         ("rate-burst", "1"),
         ("rate-per-s", "0"),
         ("rate-offences-max", "5"),

@@ -60,6 +60,7 @@ pub static GROUPS: &[(&str, &[Setting])] = &[
     ("Doors", DOORS),
     ("Admission", ADMISSION),
     ("Rooms", ROOMS),
+    ("Storing", STORING),
     ("Rates and sizes", RATES),
     ("Slow clients", SLOW),
     ("Times", TIMES),
@@ -151,6 +152,22 @@ const ROOMS: &[Setting] = &[
         unit: "time",
         help: "The longest wait of a busy room for more messages to send at once. 0 is none.",
         slot: |s| Slot::Time(&mut s.limits.linger, Duration::ZERO..=100 * MILLISECOND),
+    },
+];
+
+const STORING: &[Setting] = &[
+    Setting {
+        name: "data",
+        unit: "path or :memory:",
+        help: "The file that messages are kept in; :memory: keeps them until the server stops.",
+        slot: |s| Slot::Path(&mut s.data),
+    },
+    Setting {
+        name: "durability",
+        unit: "fsync, os or none",
+        help: "What an acknowledged message survives: a loss of power, the end of the process, or\n\
+               the same while a loss of power may also damage the file.",
+        slot: |s| Slot::Durability(&mut s.durability),
     },
 ];
 

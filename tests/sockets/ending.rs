@@ -127,14 +127,19 @@ fn a_port_in_use_is_an_error_that_names_the_address() {
     let taken = TcpListener::bind(free()).unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for settings in [
-        Settings { listen: address.clone(), lines: None, ..Settings::default() },
-        Settings { listen: free(), lines: Some(address.clone()), ..Settings::default() },
+        Settings { listen: address.clone(), lines: None, data: ":memory:".to_owned(), ..Settings::default() },
+        Settings { listen: free(), lines: Some(address.clone()), data: ":memory:".to_owned(), ..Settings::default() },
     ] {
         let error = Server::start(settings, |_| ()).err().unwrap();
         assert!(matches!(&error, StartError::Listen(named, _) if *named == address), "{error}");
         assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
     }
-    let settings = Settings { listen: "no such host.:0".to_owned(), lines: None, ..Settings::default() };
+    let settings = Settings {
+        listen: "no such host.:0".to_owned(),
+        lines: None,
+        data: ":memory:".to_owned(),
+        ..Settings::default()
+    };
     assert!(matches!(Server::start(settings, |_| ()), Err(StartError::Listen(..))));
 }
 

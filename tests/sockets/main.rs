@@ -13,8 +13,12 @@ mod admission;
 mod closes;
 mod crowds;
 mod doors;
+#[cfg(feature = "sqlite")]
+mod durable;
 mod embedded;
 mod ending;
+#[cfg(not(feature = "sqlite"))]
+mod ephemeral;
 mod history;
 mod http;
 mod keep_alive;

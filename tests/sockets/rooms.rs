@@ -52,19 +52,6 @@ fn two_exits_at_once_are_as_good_as_one() {
 }
 
 #[test]
-fn a_room_that_everybody_has_left_begins_anew() {
-    let server = TestServer::start();
-    let mut client = WebSocketClient::multi(&server, "Anna");
-    let first = client.ask(json!({"type": "join", "room": "den"}));
-    client.publish("den", "hello");
-    client.ask(json!({"type": "leave", "room": "den"}));
-    until("the room is gone", || server.engine().hub.is_empty());
-    let second = client.ask(json!({"type": "join", "room": "den"}));
-    assert_eq!((&first["seq"], &second["seq"]), (&json!(0), &json!(0)));
-    assert_ne!(first["epoch"], second["epoch"]);
-}
-
-#[test]
 fn everybody_hears_who_comes_and_who_leaves() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");

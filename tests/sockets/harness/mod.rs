@@ -39,7 +39,8 @@ impl TestServer {
 
     /// The same, with other settings.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings { listen: free(), lines: Some(free()), ..Settings::default() };
+        let data = ":memory:".to_owned();
+        let mut settings = Settings { listen: free(), lines: Some(free()), data, ..Settings::default() };
         settings.limits.rate_per_s = 0;
         change(&mut settings);
         Self {

@@ -115,8 +115,8 @@ pub enum Command {
     Members { room: Option<RoomName> },
     /// Which rooms there are.
     Rooms,
-    /// Make a room that stays when nobody is in it.
-    Create { room: RoomName },
+    /// Make a room that stays when nobody is in it; `durable`: and keeps its history.
+    Create { room: RoomName, durable: bool },
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.

@@ -50,6 +50,12 @@ impl Mid {
         (1..=Self::BYTES_MAX).contains(&text.len()).then(|| Self(text.into()))
     }
 
+    /// A `mid` that was checked when it entered, as a store gives it back.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The `mid` as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

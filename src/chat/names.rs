@@ -103,6 +103,13 @@ impl UserName {
         Ok(Self(name))
     }
 
+    /// A name that was checked when it entered, as a store gives it back: what is a name may be
+    /// decided anew one day, and what was said stays readable.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// A guest's name, `guest-xxxxxx`, from a number that the caller drew.
     #[must_use]
     pub fn guest(drawn: u32) -> Self {

@@ -37,7 +37,7 @@ pub enum Act {
     /// List the rooms.
     Rooms { id: Option<Id> },
     /// Make a room that stays.
-    Create { room: RoomName, id: Option<Id> },
+    Create { room: RoomName, durable: bool, id: Option<Id> },
     /// Take an interrupted session up again, in place of this one.
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
@@ -59,6 +59,8 @@ pub struct Join {
     pub announced: bool,
     /// What the room does with slow members, if this join opens it; `None` is the server's setting.
     pub slow: Option<Slow>,
+    /// Whether the room keeps its history, likewise.
+    pub durable: bool,
     /// The mark of the command.
     pub id: Option<Id>,
 }
@@ -231,7 +233,7 @@ impl Session {
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room } => acts.push(Act::Create { room, id }),
+            Command::Create { room, durable } => acts.push(Act::Create { room, durable, id }),
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(self.too_large());
@@ -263,14 +265,21 @@ impl Session {
         wish.history.get_or_insert(self.join_history);
         let slow = wish.topic.then_some(Slow::Drop);
         let old = self.current.clone().filter(|_| self.dialect == Dialect::Text);
-        acts.push(Act::Join(Join { room, wish, announced: true, slow, id }));
+        acts.push(Act::Join(Join { room, wish, announced: true, slow, durable: true, id }));
         acts.extend(old.map(|room| Act::Leave { room, id: None }));
     }
 
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
         self.room_for_one_more(0)?;
         let wish = JoinWish { history: Some(0), since: None, topic: true };
-        let join = Join { room: room.clone(), wish, announced: false, slow: Some(Slow::Drop), id };
+        let join = Join {
+            room: room.clone(),
+            wish,
+            announced: false,
+            slow: Some(Slow::Drop),
+            durable: !self.limits.ephemeral_topics,
+            id,
+        };
         acts.push(Act::Join(join));
         Ok(())
     }
@@ -285,7 +294,7 @@ impl Session {
         acts.push(Act::Reply(None, Event::Named { user: name.clone() }));
         acts.extend(current.map(|room| {
             let wish = JoinWish { history: Some(0), since: None, topic: false };
-            Act::Join(Join { room, wish, announced: true, slow: None, id: None })
+            Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })
         }));
         self.user = name;
         Ok(())

@@ -60,6 +60,7 @@ pub static GROUPS: &[(&str, &[Setting])] = &[
     ("Doors", DOORS),
     ("Admission", ADMISSION),
     ("Rooms", ROOMS),
+    ("Storing", STORING),
     ("Rates and sizes", RATES),
     ("Slow clients", SLOW),
     ("Times", TIMES),
@@ -154,6 +155,22 @@ const ROOMS: &[Setting] = &[
     },
 ];
 
+const STORING: &[Setting] = &[
+    Setting {
+        name: "data",
+        unit: "path or :memory:",
+        help: "The file that messages are kept in; :memory: keeps them until the server stops.",
+        slot: |s| Slot::Path(&mut s.data),
+    },
+    Setting {
+        name: "durability",
+        unit: "fsync, os or none",
+        help: "What an acknowledged message survives: a loss of power, the end of the process, or\n\
+               the same while a loss of power may also damage the file.",
+        slot: |s| Slot::Durability(&mut s.durability),
+    },
+];
+
 const RATES: &[Setting] = &[
     Setting {
         name: "rate-burst",
@@ -208,6 +225,12 @@ const SLOW: &[Setting] = &[
         help: "What a room does with a client whose outbox is full: close it with 4450, or\n\
                drop the newest messages for it and tell it how many.",
         slot: |s| Slot::Slow(&mut s.limits.slow),
+    },
+    Setting {
+        name: "ephemeral-topics",
+        unit: "true or false",
+        help: "Whether a room that the bare topic form opens keeps its messages in memory only.",
+        slot: |s| Slot::Switch(&mut s.limits.ephemeral_topics),
     },
     Setting {
         name: "write-timeout",

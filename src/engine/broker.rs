@@ -20,7 +20,7 @@ use super::sync::channel::Sender;
 use super::sync::thread;
 use super::table::{Member, Table};
 use crate::chat::record::Draft;
-use crate::chat::room::{Effect, Input, Recall, Room};
+use crate::chat::room::{Effect, Input, Recall, Room, Said};
 use crate::chat::roster::MemberId;
 use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
 use crate::store::Ledger;
@@ -62,6 +62,18 @@ pub struct Broker {
     /// Whether a member has missed something that it was not told of.
     lagging: bool,
     previous: Option<Round>,
+}
+
+/// Refuses all who come to a room that cannot be opened, until nobody is left who could.
+pub fn refuse_all(inbox: &Receiver<Command>, refusal: &Refusal) {
+    // An error means that nobody waits for the answer any more.
+    while let Ok(command) = inbox.recv() {
+        match command {
+            Command::Join(entry) => _ = entry.reply.send(Err(refusal.clone())),
+            Command::Ask(question) => _ = question.reply.send(Event::Refused(refusal.clone())),
+            _ => {}
+        }
+    }
 }
 
 /// What the last round was like: the ground for the linger.
@@ -232,12 +244,14 @@ impl Broker {
                 self.come_back(*back);
             }
             Command::Said { member, said, id } => {
+                self.settle_before(&said);
                 if let Some(speaker) = self.room.speaker(member) {
                     self.step_room(Input::Said { speaker, said, id });
                 }
             }
             Command::Ask(question) => {
                 let Question { speaker, said, reply } = *question;
+                self.settle_before(&said);
                 self.visitors.insert(speaker.member, reply);
                 self.step_room(Input::Said { speaker, said, id: None });
             }
@@ -251,6 +265,13 @@ impl Broker {
         self.draft_bytes += self.room.drafts()[before..].iter().map(Draft::bytes).sum::<usize>();
         self.carry_out(&mut effects);
         self.effects = effects;
+    }
+
+    /// A question is answered after everything that was said before it.
+    fn settle_before(&mut self, said: &Said) {
+        if matches!(said, Said::History { .. } | Said::Members | Said::Session { .. }) {
+            self.settle();
+        }
     }
 
     /// Has the store number what was published, and takes its answer into the room.

@@ -169,7 +169,7 @@ impl Connection {
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
-            Act::Create { room, id } => match self.engine.create(&room) {
+            Act::Create { room, durable, id } => match self.engine.create(&room, durable) {
                 Ok(()) => {
                     self.reply(id, &Event::Created { room });
                     Ok(())
@@ -198,7 +198,7 @@ impl Connection {
     }
 
     fn join(&mut self, join: Join) -> Result<(), Undone> {
-        let Join { room, wish, announced, slow, id } = join;
+        let Join { room, wish, announced, slow, durable, id } = join;
         let topic = wish.topic;
         let encoding = Membership::encoding(topic, self.door.encoding);
         let entrant = Entrant {
@@ -216,7 +216,7 @@ impl Connection {
             None => Arc::clone(&self.outbox) as _,
         };
         let guest = Guest { recipient, form: Form::Bytes(encoding), entrant, id: id.clone() };
-        let joined = self.engine.hub.join(&room, &Kind::Open { slow }, guest);
+        let joined = self.engine.hub.join(&room, &Kind::Open { slow, durable }, guest);
         let mut handle = joined.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
         let recall = handle.take_recall();
         self.stay.session.entered(&room);

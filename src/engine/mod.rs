@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
-use hub::{Hub, Opener};
+use hub::{Hub, Kind, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
 use sync::Mutex;
@@ -113,12 +113,12 @@ impl Engine {
         }
     }
 
-    /// Makes a room that stays when nobody is in it. Half of all rooms may be such, so that
+    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of all rooms may be such, so that
     /// there is always room for those that come with their members.
     ///
     /// # Errors
     /// There is a room of this name, or there can be no further one.
-    pub fn create(&self, room: &RoomName) -> Result<(), Refusal> {
+    pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
         let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
         if self.hub.has(room) {
             return Err(taken());
@@ -128,7 +128,7 @@ impl Engine {
             let message = format!("The server keeps {most} rooms that were created, which is its limit");
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
-        let handle = self.hub.keep(room)?;
+        let handle = self.hub.keep(room, &Kind::Open { slow: None, durable })?;
         let (made, unwanted) = match self.created.lock().as_mut() {
             // Two who create it at once: one does. A handle of a room that failed is replaced.
             Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {

@@ -12,7 +12,7 @@ use crate::chat::command::{Id, Span};
 use crate::chat::event::Recovery;
 use crate::chat::room::Recall;
 use crate::chat::{End, Event, Limits, Message, RoomName, Slow};
-use crate::store::{PageWish, Store};
+use crate::store::{Page, PageWish, Store};
 use crate::wire::{Encoder, Encoding};
 
 /// Gives one client parts of the past.
@@ -48,7 +48,7 @@ impl Past<'_> {
             _ if history == 0 => Ok(()),
             _ => {
                 let page = self.page(room, Span::Before(until.saturating_add(1)), history)?;
-                self.tell_messages(page.messages)
+                self.tell_messages(page.map_or(Vec::new(), |page| page.messages))
             }
         }
     }
@@ -58,7 +58,9 @@ impl Past<'_> {
     pub fn recovery(&self, room: &RoomName, after: u64, until: u64) -> Recovery {
         let wish = PageWish { span: Span::After(after), count: 1, bytes: 0 };
         match self.store.page(room, wish) {
-            Ok(Some(page)) if after >= until || page.oldest <= after + 1 => Recovery::Whole,
+            // A room in which nothing was said yet is not in the store.
+            Ok(_) if after >= until => Recovery::Whole,
+            Ok(Some(page)) if page.oldest <= after + 1 => Recovery::Whole,
             Ok(_) => Recovery::TooOld,
             Err(_) => Recovery::Unavailable,
         }
@@ -73,7 +75,9 @@ impl Past<'_> {
         let count = (self.limits.outbox_messages / 2).max(1);
         let mut first = true;
         while first || after < until {
-            let page = self.page(room, Span::After(after), count)?;
+            let Some(page) = self.page(room, Span::After(after), count)? else {
+                return if after < until { Err(End::Internal) } else { Ok(()) };
+            };
             if std::mem::take(&mut first) {
                 let changes: Vec<_> = page.changed.into_iter().map(change).collect();
                 self.tell(changes.iter().map(|change| (None, change)))?;
@@ -90,12 +94,9 @@ impl Past<'_> {
         Ok(())
     }
 
-    fn page(&self, room: &RoomName, span: Span, count: usize) -> Result<crate::store::Page, End> {
+    fn page(&self, room: &RoomName, span: Span, count: usize) -> Result<Option<Page>, End> {
         let wish = PageWish { span, count, bytes: self.limits.outbox_bytes / 2 };
-        match self.store.page(room, wish) {
-            Ok(Some(page)) => Ok(page),
-            _ => Err(End::Internal),
-        }
+        self.store.page(room, wish).map_err(|_| End::Internal)
     }
 
     fn tell_messages(&self, messages: Vec<Message>) -> Result<(), End> {

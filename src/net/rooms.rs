@@ -27,12 +27,12 @@ struct NewRoom {
 /// Why it is not made.
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
     let wanted: NewRoom = body(house, visit)?;
-    if wanted.private == Some(true) || wanted.durable == Some(true) {
-        let message = "Private and durable rooms need accounts and a store, which this server does not have";
+    if wanted.private == Some(true) {
+        let message = "Private rooms need accounts, which this server does not have";
         return Err(Refusal::new(Code::Unavailable, message));
     }
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
-    house.engine.create(&room)?;
+    house.engine.create(&room, wanted.durable.unwrap_or(true))?;
     Ok(event(201, &Event::Created { room }))
 }
 

@@ -5,6 +5,8 @@
 //! Reading the past is for any thread and never waits for a write.
 
 pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use std::sync::Arc;
 
@@ -45,6 +47,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The history cannot be read now.
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed>;
+
+    /// Opens no further history; what is open stays so until its ledger goes, and then the store's
+    /// own threads end. Does not block.
+    fn close(&self) {}
+}
+
+/// What has happened to a message when it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the disk: it survives a loss of power.
+    Fsync,
+    /// It is with the operating system: it survives the end of the process, and not that of the
+    /// machine.
+    Os,
+    /// As `Os`, but a loss of power may also damage the whole file.
+    None,
 }
 
 /// A room's history as it is found when the room opens.

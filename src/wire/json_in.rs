@@ -210,10 +210,7 @@ impl Fields<'_> {
                 "Private rooms need accounts, which this server does not have",
             ));
         }
-        if self.durable == Some(true) {
-            return Err(Refusal::new(Code::Unavailable, "Durable rooms need a store, which this server does not have"));
-        }
-        Ok(Command::Create { room: self.room()? })
+        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true) })
     }
 
     fn resume(&self) -> Result<Command, Refusal> {

@@ -240,7 +240,7 @@ impl Rooms {
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
             Create => {
-                let made = self.engine.create(&name()).map_err(|refusal| refusal.code);
+                let made = self.engine.create(&name(), true).map_err(|refusal| refusal.code);
                 self.kept |= made.is_ok();
                 self.creations.push(made);
             }
@@ -255,7 +255,7 @@ impl Rooms {
     }
 
     fn reserve(&mut self, at: usize) {
-        let reserved = self.engine.hub.reserve(&name(), &Kind::Open { slow: None });
+        let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
         let opens = self.opened.lock().len();
         let client = &mut self.clients[at];
         match reserved {

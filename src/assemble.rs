@@ -230,12 +230,12 @@ fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store
 /// The body of a room's thread.
 fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
     let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { past, ledger, .. }) = open_history(&name, &kind, limits, store) else {
+    let Ok(Opened { past, marks, ledger }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
         let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
         return broker::refuse_all(inbox, &refusal);
     };
-    let room = Room::new(name, past, limits);
+    let room = Room::new(name, past, limits).with_marks(marks);
     let (room, slow) = match kind {
         Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Status;
 use super::message::{Body, Mid, Position};
 use super::names::{RoomName, UserName};
+use super::record::Receipt;
 
 /// The client's own mark on a command: exactly one answer carries it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +106,8 @@ pub enum Command {
     Private { to: UserName, body: Body, mid: Option<Mid> },
     /// Replace what an own message says, or take it away: `Body::Deleted`.
     Edit { room: RoomName, seq: u64, body: Body },
+    /// Has received, or read, everything up to a message.
+    Receipt { room: RoomName, receipt: Receipt, seq: u64 },
     /// Is typing, or no longer.
     Typing { room: RoomName, typing: bool },
     /// Is here, or away, with a note of at most 200 bytes.

@@ -15,6 +15,7 @@ use super::end::End;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
 use super::names::{RoomName, UserName};
+use super::record::Mark;
 use super::time::Time;
 
 /// Whether a user is there.
@@ -253,6 +254,8 @@ pub enum Event {
     Join { room: RoomName, user: UserName, at: Time },
     /// Somebody left.
     Leave { room: RoomName, user: UserName, at: Time },
+    /// Somebody has got everything up to a message, in some sense.
+    Receipt { room: RoomName, mark: Mark },
     /// Somebody is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// Somebody is there, away or gone.

@@ -11,6 +11,7 @@ pub mod limits;
 pub mod message;
 pub mod names;
 pub mod rate;
+pub mod receipts;
 pub mod record;
 pub mod ring;
 pub mod room;

@@ -216,6 +216,9 @@ impl Session {
                 self.spoken = true;
                 acts.push(Act::Private { to, body, mid, id });
             }
+            Command::Receipt { room, receipt, seq } => {
+                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Receipt { receipt, seq }, id });
+            }
             Command::Typing { room, typing } => {
                 acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
             }

@@ -64,6 +64,7 @@ mod tests {
         ("outbox-bytes", "1GiB"),
         ("slow", "drop"),
         ("ephemeral-topics", "true"),
+        ("receipts-users-max", "7"),
         ("write-timeout", "1m 30s"),
         ("head-timeout", "24h"),
         ("ping", "50s"),

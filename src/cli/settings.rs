@@ -227,6 +227,12 @@ const SLOW: &[Setting] = &[
         slot: |s| Slot::Slow(&mut s.limits.slow),
     },
     Setting {
+        name: "receipts-users-max",
+        unit: "users",
+        help: "Users of a room beyond which nobody is told who has got a message. 0 is never.",
+        slot: |s| Slot::Count(&mut s.limits.receipts_users_max, 0..=100_000),
+    },
+    Setting {
         name: "ephemeral-topics",
         unit: "true or false",
         help: "Whether a room that the bare topic form opens keeps its messages in memory only.",

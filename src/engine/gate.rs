@@ -71,6 +71,10 @@ impl Recipient for Gate {
         }
     }
 
+    fn is_drained(&self) -> bool {
+        self.held.lock().is_none() && self.outbox.is_drained()
+    }
+
     fn end(&self, end: End) {
         self.outbox.end(end);
     }

@@ -347,6 +347,11 @@ impl Recipient for Outbox {
         }
     }
 
+    fn is_drained(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Open && state.backlog.is_empty()
+    }
+
     fn end(&self, end: End) {
         self.end_with(&mut self.state.lock(), end);
     }

@@ -14,6 +14,7 @@ use super::Unparsed;
 use crate::chat::command::{
     HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
 };
+use crate::chat::record::Receipt;
 use crate::chat::{
     Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
 };
@@ -117,6 +118,8 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "edit" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: fields.body()? },
         "delete" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: Body::Deleted },
         "private" => Command::Private { to: fields.to()?, body: fields.body()?, mid: fields.mid()? },
+        "received" => Command::Receipt { room: fields.room()?, receipt: Receipt::Received, seq: fields.seq()? },
+        "read" => Command::Receipt { room: fields.room()?, receipt: Receipt::Read, seq: fields.seq()? },
         "typing" => Command::Typing { room: fields.room()?, typing: fields.typing.ok_or_else(|| missing("typing"))? },
         "presence" => Command::Presence { status: fields.status()?, note: fields.note()? },
         "history" => fields.history_command()?,

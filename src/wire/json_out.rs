@@ -69,6 +69,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Leave { room, user, at } => {
             object("leave", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
+        Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
             object("typing", out).field(place, room.as_str()).field("username", user.as_str()).field("typing", typing)
         }

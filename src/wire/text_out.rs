@@ -48,6 +48,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Pong
         | Event::Done
         | Event::Typing { .. }
+        | Event::Receipt { .. }
         | Event::Signal { .. } => {}
     }
 }

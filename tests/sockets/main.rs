@@ -26,6 +26,7 @@ mod limits;
 mod names;
 mod people;
 mod publishing;
+mod receipts;
 mod resuming;
 mod rooms;
 mod slow;

@@ -16,7 +16,8 @@ use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
-use super::record::{Deed, Draft, Outcome, StoreFailed};
+use super::receipts::Receipts;
+use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
@@ -32,6 +33,9 @@ pub struct Room {
     kept: bool,
     roster: Roster,
     ring: Ring,
+    receipts: Receipts,
+    /// Users beyond which nobody is told who has got a message.
+    receipts_users_max: usize,
     drafts: Vec<Draft>,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
@@ -50,6 +54,8 @@ impl Room {
             kept,
             roster: Roster::default(),
             ring: Ring::new(limits.history, seq, recent),
+            receipts: Receipts::default(),
+            receipts_users_max: limits.receipts_users_max,
             drafts: Vec::new(),
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -61,6 +67,19 @@ impl Room {
     pub fn private(mut self, one: UserName, other: UserName) -> Self {
         self.private = Some((one, other));
         self
+    }
+
+    /// With how far its users have got.
+    #[must_use]
+    pub fn with_marks(mut self, marks: Vec<Mark>) -> Self {
+        self.receipts = Receipts::new(marks);
+        self
+    }
+
+    /// Whether it wants to know what was written: see [`Input::Written`].
+    #[must_use]
+    pub fn wants_receipts(&self) -> bool {
+        self.roster.users() <= self.receipts_users_max
     }
 
     /// Its name.
@@ -90,7 +109,12 @@ impl Room {
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
     pub fn wakes_at(&self) -> Option<std::time::Duration> {
-        self.roster.typing_ends()
+        self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
+    }
+
+    /// Nobody is in it any more: how far users have got that nobody has heard of.
+    pub fn close(&mut self) -> Vec<Mark> {
+        self.receipts.gather(&self.ring, std::time::Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
     }
 
     /// Takes one input; appends what follows from it to `effects`.
@@ -100,11 +124,13 @@ impl Room {
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
             Input::Park { member } => effects.extend(self.roster.park(member, true).map(Self::presence)),
             Input::Resume { member, seen } => self.resume(member, seen, effects),
+            Input::Written { member } => self.written(member, now),
             Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
             Input::Tick => {
                 for user in self.roster.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
                 }
+                effects.extend(self.receipts.gather(&self.ring, now.since_start).map(Effect::Advanced));
             }
         }
     }
@@ -319,6 +345,11 @@ impl Room {
                 let deed = if body == Body::Deleted { Deed::Delete { seq } } else { Deed::Edit { seq, body } };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
+            Said::Receipt { receipt, seq } => {
+                if let Err(refusal) = self.receipt(&speaker.user, (receipt, seq), now) {
+                    effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+                }
+            }
             Said::Typing(typing) => {
                 let until = typing.then(|| now.since_start + TYPING_FOR);
                 if self.roster.set_typing(&speaker.user, until) {
@@ -339,6 +370,22 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }
+    }
+
+    fn written(&mut self, id: MemberId, now: Moment) {
+        if let Some(member) = self.roster.member(id).filter(|_| self.wants_receipts()) {
+            self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
+        }
+    }
+
+    fn receipt(&mut self, user: &UserName, (receipt, seq): (Receipt, u64), now: Moment) -> Result<(), Refusal> {
+        if seq > self.ring.newest() {
+            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
+        }
+        if self.wants_receipts() {
+            self.receipts.advance(user, receipt, seq, now);
+        }
+        Ok(())
     }
 
     fn history(&self, span: Span, limit: usize) -> Event {

@@ -9,6 +9,8 @@ use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
 use crate::chat::message::{Body, Message, Mid, Since};
 use crate::chat::names::UserName;
+use crate::chat::receipts::Advances;
+use crate::chat::record::Receipt;
 use crate::chat::roster::MemberId;
 
 /// Something that a room hears.
@@ -22,6 +24,8 @@ pub enum Input {
     Park { member: MemberId },
     /// It has come back, and has seen so much.
     Resume { member: MemberId, seen: Since },
+    /// This member's socket has taken everything that the room has said.
+    Written { member: MemberId },
     /// A member, or a visitor, says something.
     Said { speaker: Speaker, said: Said, id: Option<Id> },
     /// Time has passed.
@@ -72,6 +76,8 @@ pub enum Said {
     Publish { body: Body, mid: Option<Mid>, quiet: bool },
     /// Replaces what an own message says, or takes it away: `Body::Deleted`.
     Edit { seq: u64, body: Body },
+    /// Has received, or read, everything up to a message.
+    Receipt { receipt: Receipt, seq: u64 },
     /// Is typing, or no longer.
     Typing(bool),
     /// Is here or away.
@@ -105,6 +111,8 @@ pub enum Effect {
     Others(MemberId, Event),
     /// For this member or visitor alone.
     One(MemberId, Option<Id>, Event),
+    /// To be kept, and told to the authors.
+    Advanced(Advances),
     /// For everybody else than this user, and only for those who keep up.
     Fleeting(UserName, Event),
 }

@@ -5,24 +5,30 @@
 //! It waits for its inbox and for the store, and for nothing else: never for a client.
 //! It ends when nobody holds a sender to its inbox.
 
+pub mod delivery;
+pub mod linger;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
-use super::clock::Clock;
-use super::hub::Seat;
-use super::inbox::{Admission, Answer, ComeBack, Command, Entry, Question};
-use super::queue::{Receiver, RecvTimeoutError};
-use super::recipient::{Absent, Care, Form, Parcel, Undelivered};
-use super::sync::channel::Sender;
-use super::sync::thread;
-use super::table::{Member, Table};
+use linger::{Round, linger_until};
+
+use crate::chat::receipts::{Advances, GATHERED_FOR};
 use crate::chat::record::Draft;
 use crate::chat::room::{Effect, Input, Recall, Room, Said};
 use crate::chat::roster::MemberId;
-use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
+use crate::chat::{Event, Id, Refusal, Slow, UserName};
+use crate::engine::batch::Batch;
+use crate::engine::clock::Clock;
+use crate::engine::hub::Seat;
+use crate::engine::inbox::{Admission, Answer, ComeBack, Command, Entry, Question};
+use crate::engine::queue::{Receiver, RecvTimeoutError};
+use crate::engine::recipient::{Absent, Form};
+use crate::engine::sync::channel::Sender;
+use crate::engine::sync::thread;
+use crate::engine::table::{Member, Table};
 use crate::store::Ledger;
 
 /// Commands of one round, at most.
@@ -61,6 +67,10 @@ pub struct Broker {
     effects: Vec<Effect>,
     /// Whether a member has missed something that it was not told of.
     lagging: bool,
+    /// Whether a member was given messages that have not reached its socket yet.
+    unwritten: bool,
+    /// How far users have got, to be kept and told in this round.
+    advanced: Option<Advances>,
     previous: Option<Round>,
 }
 
@@ -74,27 +84,6 @@ pub fn refuse_all(inbox: &Receiver<Command>, refusal: &Refusal) {
             _ => {}
         }
     }
-}
-
-/// What the last round was like: the ground for the linger.
-#[derive(Clone, Copy, Debug)]
-pub struct Round {
-    /// Messages that it gave to everybody.
-    pub messages: u32,
-    /// How long the giving took.
-    pub took: Duration,
-    /// When it was over.
-    pub ended: Instant,
-}
-
-/// Until when a broker waits before it takes what is there. A round of one message shows that
-/// nobody is in a hurry to say more: no wait. After a larger one, waiting as long as the giving
-/// took, and at most `max`, makes the next round larger and costs no more time than it saves.
-#[must_use]
-pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
-    let round = previous.filter(|round| round.messages >= 2)?;
-    let wait = round.took.min(max);
-    (!wait.is_zero()).then(|| round.ended + wait)
 }
 
 impl Broker {
@@ -127,6 +116,8 @@ impl Broker {
             draft_bytes: 0,
             effects: Vec::new(),
             lagging: false,
+            unwritten: false,
+            advanced: None,
             previous: None,
         }
     }
@@ -139,8 +130,8 @@ impl Broker {
                     self.linger();
                     self.round(command, inbox);
                 }
-                Err(RecvTimeoutError::Timeout) => self.tick(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.finish(),
+                Err(RecvTimeoutError::Disconnected) => return self.ledger.mark(&self.room.close()),
             }
         }
     }
@@ -164,9 +155,10 @@ impl Broker {
     }
 
     fn next(&self, inbox: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
-        let typing = self.room.wakes_at().map(|at| self.clock.instant(at));
+        let due = self.room.wakes_at().map(|at| self.clock.instant(at));
         let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
-        match typing.into_iter().chain(lagged).min() {
+        let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
+        match due.into_iter().chain(lagged).chain(unwritten).min() {
             Some(deadline) => inbox.recv_deadline(deadline),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
@@ -192,13 +184,12 @@ impl Broker {
         self.finish();
     }
 
-    fn tick(&mut self) {
-        self.step_room(Input::Tick);
-        self.finish();
-    }
-
     fn finish(&mut self) {
         self.settle();
+        // A room in which somebody always speaks has its times too.
+        if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
+            self.step_room(Input::Tick);
+        }
         let messages = self.batch.messages();
         let began = Instant::now();
         self.deliver();
@@ -299,6 +290,7 @@ impl Broker {
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
+                Effect::Advanced(advances) => self.advanced = Some(advances),
                 Effect::Fleeting(user, event) => self.fleeting.push((user, event)),
             }
         }
@@ -394,84 +386,5 @@ impl Broker {
             // An error means that the visitor no longer waits.
             _ = reply.send(event);
         }
-    }
-
-    fn deliver(&mut self) {
-        let sealed = self.batch.seal();
-        let mut lagging = false;
-        for member in self.table.iter_mut() {
-            if let Form::Bytes(encoding) = member.form {
-                if member.is_plain() {
-                    let whole = sealed.whole(encoding).map(std::slice::from_ref);
-                    member.give(whole.unwrap_or_default(), self.slow, self.room.name());
-                } else {
-                    let rest = sealed.rest(encoding, member.mark);
-                    let mut pieces = member.take_cuts(|part| sealed.part(encoding, part));
-                    pieces.extend(rest);
-                    member.give(&pieces, self.slow, self.room.name());
-                }
-            }
-            lagging |= member.is_lagging();
-        }
-        self.lagging = lagging;
-        self.deliver_fleeting();
-    }
-
-    /// Typing notices go after everything else, to those who keep up.
-    fn deliver_fleeting(&mut self) {
-        for (user, event) in std::mem::take(&mut self.fleeting) {
-            self.batch.append(&event);
-            let sealed = self.batch.seal();
-            let event = Arc::new(event);
-            for member in self.table.iter_mut().filter(|member| member.user != user) {
-                let given = match member.form {
-                    Form::Events => member.recipient.take(Parcel::Event(&event), Care::Fleeting),
-                    Form::Bytes(encoding) => sealed.whole(encoding).map_or(Ok(()), |piece| {
-                        member.recipient.take(Parcel::Pieces(std::slice::from_ref(piece)), Care::Fleeting)
-                    }),
-                };
-                // It was worth one try.
-                _ = given;
-            }
-        }
-    }
-}
-
-impl Drop for Broker {
-    /// When the broker panics its members' connections end, so that their clients come back to a
-    /// new room; in good order there is nobody left.
-    fn drop(&mut self) {
-        for member in self.table.iter_mut() {
-            member.recipient.end(End::Internal);
-        }
-    }
-}
-
-/// What a member's trouble means to its room.
-pub(super) fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
-    match given {
-        Ok(()) | Err(Undelivered::Closed) => 0,
-        Err(Undelivered::Dropped { messages }) => u64::from(messages),
-        Err(Undelivered::Slow) => {
-            member.recipient.end(End::Slow);
-            0
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_linger_never_engages_after_a_single_message_and_never_exceeds_its_bound() {
-        let ended = Instant::now();
-        let ms = Duration::from_millis;
-        let round = |messages, took| Some(Round { messages, took, ended });
-        assert_eq!(linger_until(None, ms(2)), None);
-        assert_eq!(linger_until(round(1, ms(5)), ms(2)), None);
-        assert_eq!(linger_until(round(2, ms(1)), ms(2)), Some(ended + ms(1)));
-        assert_eq!(linger_until(round(200, ms(50)), ms(2)), Some(ended + ms(2)));
-        assert_eq!(linger_until(round(200, ms(50)), Duration::ZERO), None);
     }
 }

@@ -85,6 +85,11 @@ impl Roster {
         self.members.iter().find(|(_, member)| member.connection == connection).map(|(id, _)| *id)
     }
 
+    /// All members, in the order of their numbers.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
     /// How many users are in the room.
     #[must_use]
     pub fn users(&self) -> usize {

@@ -8,6 +8,7 @@
 mod terms;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
@@ -16,7 +17,7 @@ use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
-use super::receipts::Receipts;
+use super::receipts::{Advances, Receipts};
 use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
@@ -108,13 +109,13 @@ impl Room {
 
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
-    pub fn wakes_at(&self) -> Option<std::time::Duration> {
+    pub fn wakes_at(&self) -> Option<Duration> {
         self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
     }
 
     /// Nobody is in it any more: how far users have got that nobody has heard of.
     pub fn close(&mut self) -> Vec<Mark> {
-        self.receipts.gather(&self.ring, std::time::Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
+        self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
     }
 
     /// Takes one input; appends what follows from it to `effects`.
@@ -130,7 +131,7 @@ impl Room {
                 for user in self.roster.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
                 }
-                effects.extend(self.receipts.gather(&self.ring, now.since_start).map(Effect::Advanced));
+                effects.extend(self.advanced(now.since_start));
             }
         }
     }
@@ -370,6 +371,21 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }
+    }
+
+    /// What is to be told of receipts, and to which members: the authors' connections, without those
+    /// that only subscribe.
+    fn advanced(&mut self, now: Duration) -> Option<Effect> {
+        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
+        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
+        let to = members.map(|(id, _)| id).collect();
+        // Nobody needs to hear of themselves.
+        let alone = authors.first().filter(|_| authors.len() == 1);
+        let told = marks.iter().filter(|mark| Some(&mark.user) != alone);
+        let receipt = |mark: &Mark| Event::Receipt { room: self.name.clone(), mark: mark.clone() };
+        let events = told.map(receipt).collect();
+        Some(Effect::Advanced { marks, to, events })
     }
 
     fn written(&mut self, id: MemberId, now: Moment) {

@@ -9,8 +9,7 @@ use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
 use crate::chat::message::{Body, Message, Mid, Since};
 use crate::chat::names::UserName;
-use crate::chat::receipts::Advances;
-use crate::chat::record::Receipt;
+use crate::chat::record::{Mark, Receipt};
 use crate::chat::roster::MemberId;
 
 /// Something that a room hears.
@@ -111,8 +110,8 @@ pub enum Effect {
     Others(MemberId, Event),
     /// For this member or visitor alone.
     One(MemberId, Option<Id>, Event),
-    /// To be kept, and told to the authors.
-    Advanced(Advances),
+    /// How far users have got: to be kept, and to be told, as these events, to these members.
+    Advanced { marks: Vec<Mark>, to: Vec<MemberId>, events: Vec<Event> },
     /// For everybody else than this user, and only for those who keep up.
     Fleeting(UserName, Event),
 }

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use super::Broker;
-use crate::chat::receipts::Advances;
 use crate::chat::room::Input;
-use crate::chat::{End, Event};
+use crate::chat::End;
 use crate::engine::recipient::{Care, Form, Parcel, Undelivered};
 use crate::engine::table::Member;
 
@@ -48,18 +47,14 @@ impl Broker {
         written.into_iter().for_each(|member| self.step_room(Input::Written { member }));
     }
 
-    /// Keeps how far users have got, and tells those whose messages it concerns: encoded once for all.
+    /// Tells the authors who has got what: encoded once for all of them.
     fn deliver_receipts(&mut self) {
-        let Some(Advances { marks, authors }) = self.advanced.take() else { return };
-        self.ledger.mark(&marks);
-        // Nobody needs to hear of themselves.
-        let alone = authors.iter().next().filter(|_| authors.len() == 1);
-        let news = marks.into_iter().filter(|mark| Some(&mark.user) != alone);
-        let events: Vec<_> =
-            news.map(|mark| Arc::new(Event::Receipt { room: self.room.name().clone(), mark })).collect();
+        let (to, events) = std::mem::take(&mut self.receipts);
         events.iter().for_each(|event| self.batch.append(event));
         let sealed = self.batch.seal();
-        for member in self.table.iter_mut().filter(|member| authors.contains(&member.user)) {
+        let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+        for id in to {
+            let Some(member) = self.table.get_mut(id) else { continue };
             match member.form {
                 Form::Events => events.iter().for_each(|event| member.hand(event, self.slow)),
                 Form::Bytes(encoding) => {

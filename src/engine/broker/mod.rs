@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use linger::{Round, linger_until};
 
-use crate::chat::receipts::{Advances, GATHERED_FOR};
+use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::record::Draft;
 use crate::chat::room::{Effect, Input, Recall, Room, Said};
 use crate::chat::roster::MemberId;
@@ -69,8 +69,8 @@ pub struct Broker {
     lagging: bool,
     /// Whether a member was given messages that have not reached its socket yet.
     unwritten: bool,
-    /// How far users have got, to be kept and told in this round.
-    advanced: Option<Advances>,
+    /// Receipts of this round, and who is told.
+    receipts: (Vec<MemberId>, Vec<Event>),
     previous: Option<Round>,
 }
 
@@ -117,7 +117,7 @@ impl Broker {
             effects: Vec::new(),
             lagging: false,
             unwritten: false,
-            advanced: None,
+            receipts: Default::default(),
             previous: None,
         }
     }
@@ -290,7 +290,10 @@ impl Broker {
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
-                Effect::Advanced(advances) => self.advanced = Some(advances),
+                Effect::Advanced { marks, to, events } => {
+                    self.ledger.mark(&marks);
+                    self.receipts = (to, events);
+                }
                 Effect::Fleeting(user, event) => self.fleeting.push((user, event)),
             }
         }

@@ -97,10 +97,7 @@ impl Client {
             UserName::parse(user).map_err(|error| Error::Address(format!("the name of a user {error}")))?;
         }
         let (sender, inbox) = sync_channel(INBOX_MAX);
-        let drawn =
-            |error| Error::Over(Over { reason: format!("the machine gives no randomness: {error}"), code: None });
-        let prefix = format!("{:016x}", getrandom::u64().map_err(drawn)?);
-        let core = Core::new(options.clone(), prefix, getrandom::u64().map_err(drawn)?);
+        let core = Core::new(options.clone(), draw()?);
         let mut client = Self {
             core,
             address,
@@ -224,7 +221,7 @@ impl Client {
     /// # Errors
     /// [`Error::Full`], [`Error::Over`].
     pub fn send(&mut self, command: Command) -> Result<Ticket, Error> {
-        self.send_marked(command, None)
+        self.send_as(&format!("{:016x}{:016x}", draw()?, draw()?), command)
     }
 
     /// The same, under a mark of the program's own: two messages of one user with one mark are one
@@ -234,7 +231,10 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub fn send_as(&mut self, mid: &str, command: Command) -> Result<Ticket, Error> {
-        self.send_marked(command, Some(mid.to_owned()))
+        self.alive()?;
+        let ticket = self.core.ask(command, mid.to_owned()).ok_or(Error::Full)?;
+        self.act();
+        Ok(ticket)
     }
 
     /// Says that the user is typing, or no longer; not said at all while there is no connection.
@@ -289,25 +289,29 @@ impl Client {
         Waker { sender: self.sender.clone(), woken: Arc::clone(&self.woken) }
     }
 
-    /// Ends the connection in good order: says goodbye and waits for the server's. Blocks for at
-    /// most two seconds and what dropping takes. Does not wait for answers.
-    pub fn close(mut self) {
-        let Some(writer) = &mut self.writer else { return };
-        writer.close();
-        let until = Instant::now() + FAREWELL;
-        // What still comes is not wanted any more.
-        while let Ok(heard) = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            if matches!(heard, Heard::Ended(_)) {
-                return;
+    /// Ends the connection in good order: says that it leaves, and waits for the server to do the
+    /// same. Gives back what was on the way, and what was not received before. Blocks for at most two
+    /// seconds and what dropping takes; does not wait for answers.
+    pub fn close(mut self) -> Vec<Event> {
+        if let Some(writer) = &mut self.writer {
+            writer.close();
+            let until = Instant::now() + FAREWELL;
+            while let Ok(heard) = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                match heard {
+                    // The core is told no end, or it would begin anew.
+                    Heard::Ended(_) => break,
+                    Heard::Frame(text) => self.core.handle(Input::Frame(&text), self.start.elapsed()),
+                    _ => {}
+                }
             }
         }
-    }
-
-    fn send_marked(&mut self, command: Command, mid: Option<String>) -> Result<Ticket, Error> {
-        self.alive()?;
-        let ticket = self.core.ask(command, mid).ok_or(Error::Full)?;
-        self.act();
-        Ok(ticket)
+        while let Some(output) = self.core.poll() {
+            // Nothing is said after the goodbye.
+            if let Output::Event(event) = output {
+                self.events.push_back(event);
+            }
+        }
+        std::mem::take(&mut self.events).into()
     }
 
     fn ask(&mut self, command: Command) -> Result<Answer, Error> {
@@ -417,6 +421,11 @@ impl Drop for Client {
         self.hang_up();
         self.join_reader();
     }
+}
+
+fn draw() -> Result<u64, Error> {
+    let over = |error| Over { reason: format!("the machine gives no randomness: {error}"), code: None };
+    getrandom::u64().map_err(|error| Error::Over(over(error)))
 }
 
 /// An answer of another kind than was asked for: a server that does not keep the protocol.

@@ -105,16 +105,15 @@ pub struct Core {
 }
 
 impl Core {
-    /// A client that wants its first connection. `prefix` begins its marks and differs in each
-    /// client; `seed` is any number.
+    /// A client that wants its first connection. `seed` is any number, another one for each client.
     #[must_use]
-    pub fn new(options: Options, prefix: String, seed: u64) -> Self {
+    pub fn new(options: Options, seed: u64) -> Self {
         let user = options.user.clone();
         Self {
             line: Line::Opening,
             rooms: BTreeMap::new(),
             privates: BTreeMap::new(),
-            errands: Errands::new(options.unanswered_max, prefix),
+            errands: Errands::new(options.unanswered_max),
             backoff: Backoff::new(options.retry_min, options.retry_max, seed),
             resume: None,
             away: None,
@@ -150,8 +149,9 @@ impl Core {
         self.errands.iter()
     }
 
-    /// Asks for something; its answer is an event. `None` when too much is unanswered.
-    pub fn ask(&mut self, command: Command, mid: Option<String>) -> Option<Ticket> {
+    /// Asks for something; its answer is an event. `None` when too much is unanswered. `mid` is a
+    /// message's mark, 1–64 bytes, which nobody else must be able to guess: who uses it first has it.
+    pub fn ask(&mut self, command: Command, mid: String) -> Option<Ticket> {
         let ticket = self.errands.push(command, mid)?;
         self.pump();
         Some(ticket)
@@ -262,7 +262,7 @@ impl Core {
             Incoming::Left { room } => {
                 self.rooms.remove(&room);
                 if !self.answer(id, None, Answer::Left(room.clone())) {
-                    let refusal = Refusal::new("removed", "The server has put you out of the room");
+                    let refusal = Refusal::local("removed", "The server has put you out of the room");
                     self.tell(Event::Removed { room, refusal });
                 }
             }
@@ -288,6 +288,7 @@ impl Core {
                     (None, false) => true,
                 };
                 if fresh {
+                    message.own = message.mid.as_ref().is_some_and(|mid| self.errands.is_echo(mid));
                     self.tell(Event::Message(message));
                 }
             }
@@ -464,7 +465,7 @@ impl Core {
                 // The server would end the connection for it, and end the next one for it too.
                 self.errands.withdraw(ticket);
                 let sentence = format!("A message may have {} bytes", self.message_bytes);
-                self.tell(Event::Answer(ticket, Err(Refusal::new("too_large", sentence))));
+                self.tell(Event::Answer(ticket, Err(Refusal::local("too_large", &sentence))));
             } else {
                 self.outputs.push_back(Output::Send(frame));
             }

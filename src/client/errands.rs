@@ -13,6 +13,10 @@ use super::event::Ticket;
 /// refusal for rate must not let a later message overtake.
 const WINDOW: usize = 32;
 
+/// Marks of our own messages that are remembered until we are shown them. Of more, the oldest look like
+/// those of another device.
+const ECHOES_MAX: usize = 4096;
+
 /// Something that was asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Errand {
@@ -32,28 +36,39 @@ pub struct Errands {
     list: VecDeque<Errand>,
     max: usize,
     window: usize,
-    /// What the marks of this client begin with.
-    prefix: String,
     asked: u64,
+    /// Marks of messages that were said and not shown to us yet, oldest first.
+    echoes: VecDeque<String>,
 }
 
 impl Errands {
-    /// None yet; at most `max` at once. `prefix` is different in each client.
+    /// None yet; at most `max` at once.
     #[must_use]
-    pub fn new(max: usize, prefix: String) -> Self {
-        Self { list: VecDeque::new(), max, window: 1, prefix, asked: 0 }
+    pub fn new(max: usize) -> Self {
+        Self { list: VecDeque::new(), max, window: 1, asked: 0, echoes: VecDeque::new() }
     }
 
     /// Takes one; `None` when there are as many as there may be.
-    pub fn push(&mut self, command: Command, mid: Option<String>) -> Option<Ticket> {
+    pub fn push(&mut self, command: Command, mid: String) -> Option<Ticket> {
         if self.list.len() >= self.max {
             return None;
         }
         self.asked += 1;
         let ticket = Ticket(self.asked);
-        let mid = mid.unwrap_or_else(|| format!("{}-{}", self.prefix, self.asked));
+        if command.text().is_some() {
+            if self.echoes.len() >= ECHOES_MAX {
+                self.echoes.pop_front();
+            }
+            self.echoes.push_back(mid.clone());
+        }
         self.list.push_back(Errand { ticket, mid, command, under_way: None });
         Some(ticket)
+    }
+
+    /// Whether a message with this mark is one of ours; once for each.
+    pub fn is_echo(&mut self, mid: &str) -> bool {
+        let found = self.echoes.iter().position(|echo| echo == mid);
+        found.and_then(|at| self.echoes.remove(at)).is_some()
     }
 
     /// Whether the server limits how fast they may come.
@@ -122,9 +137,9 @@ mod tests {
 
     #[test]
     fn an_errand_keeps_its_mark_and_its_place_until_it_is_answered() {
-        let mut errands = Errands::new(10, "p".to_owned());
-        for text in ["a", "b"] {
-            errands.push(publish(text), None).unwrap();
+        let mut errands = Errands::new(10);
+        for text in ["p-1", "p-2"] {
+            errands.push(publish(text), text.to_owned()).unwrap();
         }
         assert_eq!(say(&mut errands, 1).as_deref(), Some("p-1"));
         assert_eq!(say(&mut errands, 2), None, "one at a time where the rate is limited");
@@ -140,10 +155,10 @@ mod tests {
 
     #[test]
     fn many_are_under_way_where_nothing_limits_them() {
-        let mut errands = Errands::new(100, "p".to_owned());
+        let mut errands = Errands::new(100);
         errands.limited(false);
         for _ in 0..50 {
-            errands.push(publish("x"), None).unwrap();
+            errands.push(publish("x"), "x".to_owned()).unwrap();
         }
         let said: Vec<_> = (1..).map_while(|id| say(&mut errands, id)).collect();
         assert_eq!(said.len(), WINDOW);
@@ -151,8 +166,8 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_not_taken() {
-        let mut errands = Errands::new(1, "p".to_owned());
-        assert!(errands.push(publish("a"), None).is_some());
-        assert_eq!(errands.push(publish("b"), None), None);
+        let mut errands = Errands::new(1);
+        assert!(errands.push(publish("a"), "a".to_owned()).is_some());
+        assert_eq!(errands.push(publish("b"), "b".to_owned()), None);
     }
 }

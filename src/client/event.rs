@@ -40,6 +40,9 @@ pub struct Message {
     /// Whether it was published before this client joined, or while its connection was broken.
     #[serde(skip)]
     pub replayed: bool,
+    /// Whether this client said it, and not another device of the same user.
+    #[serde(skip)]
+    pub own: bool,
 }
 
 /// A room that one is in.
@@ -152,8 +155,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), retry_after_ms: None }
+    /// A refusal that no server said, with a code of the protocol.
+    #[must_use]
+    pub fn local(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), retry_after_ms: None }
     }
 }
 

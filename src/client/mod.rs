@@ -31,3 +31,11 @@ pub use ended::Over;
 pub use error::Error;
 pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent, Ticket};
 pub use options::Options;
+
+/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `http`.
+///
+/// # Errors
+/// A sentence that says what an address must be.
+pub fn check_address(url: &str) -> Result<(), String> {
+    address::Address::parse(url).map(|_| ())
+}

@@ -142,6 +142,7 @@ mod tests {
             mid: None,
             at: String::new(),
             replayed: false,
+            own: false,
         };
         let mut messages: Vec<_> = seqs.into_iter().map(message).collect();
         messages.retain_mut(|message| place.admit(message));

@@ -16,20 +16,21 @@ use super::options::Options;
 struct Play {
     core: Core,
     now: Duration,
+    asked: u32,
 }
 
 /// A client whose delays are whole milliseconds of no spread to speak of.
 fn client() -> Play {
     let (retry_min, retry_max) = (Duration::from_millis(2), Duration::from_millis(2));
     let options = Options { retry_min, retry_max, history: 20, ..Options::user("Ann") };
-    Play { core: Core::new(options, "m".to_owned(), 1), now: Duration::ZERO }
+    Play { core: Core::new(options, 1), now: Duration::ZERO, asked: 0 }
 }
 
 impl Play {
     /// A client that is online and in the room `r`, of which it has seen 5 messages.
     fn in_room() -> Self {
         let mut play = client();
-        play.core.ask(join("r"), None).unwrap();
+        play.asks(join("r"));
         play.opened();
         play.hears(&welcome(json!({})));
         play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 5, "members": ["Ann"]}));
@@ -75,7 +76,8 @@ impl Play {
     }
 
     fn asks(&mut self, command: Command) {
-        self.core.ask(command, None).unwrap();
+        self.asked += 1;
+        self.core.ask(command, format!("m-{}", self.asked)).unwrap();
     }
 
     fn outputs(&mut self) -> Vec<String> {
@@ -187,6 +189,24 @@ fn a_message_is_sent_again_until_it_is_answered_and_under_one_mark() {
     play.hears(&sent(7, "m-3", false));
     play.does(&["answer 3: Sent"]);
     assert_eq!(play.core.unanswered().count(), 0);
+}
+
+#[test]
+fn ones_own_words_are_known_by_their_mark_and_once() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    let mut echo = message(6);
+    echo["mid"] = json!("m-2");
+    play.hears(&echo);
+    echo["seq"] = json!(7);
+    play.hears(&echo);
+    let own: Vec<_> = std::iter::from_fn(|| play.core.poll())
+        .filter_map(|output| match output {
+            Output::Event(Event::Message(message)) => Some(message.own),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(own, [true, false]);
 }
 
 #[test]
@@ -361,7 +381,6 @@ fn trying_again_ends_when_the_program_said_so() {
             retry_min: Duration::from_millis(2),
             ..Options::default()
         },
-        "m".to_owned(),
         1,
     );
     play.opened();
@@ -414,7 +433,7 @@ fn being_away_holds_over_connections() {
 #[test]
 fn a_guest_keeps_its_name() {
     let mut play = client();
-    play.core = Core::new(Options::default(), "m".to_owned(), 1);
+    play.core = Core::new(Options::default(), 1);
     play.does(&["open ?"]);
     play.opened();
     play.hears(&welcome(json!({"user": "guest-1"})));

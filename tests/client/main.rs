@@ -11,3 +11,6 @@ mod harness;
 mod asking;
 mod breaking;
 mod restarting;
+mod scripting;
+#[cfg(feature = "client")]
+mod terminal;

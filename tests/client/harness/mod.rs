@@ -1,8 +1,11 @@
 //! The server, the proxy before it, and what clients are asked to wait for.
 
 pub mod proxy;
+#[cfg(feature = "client")]
+pub mod terminal;
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,6 +62,13 @@ impl Drop for TestServer {
 pub fn quick(user: &str) -> Options {
     let (retry_min, retry_max) = (Duration::from_millis(1), Duration::from_millis(20));
     Options { retry_min, retry_max, ..Options::user(user) }
+}
+
+/// The program under test.
+pub fn roomd() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+    command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");
+    command
 }
 
 /// A client that is in a room.

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use roomd::client::{Client, Event};
+use roomd::client::{Client, Event, Options};
 
 use crate::harness::{Cut, Proxy, TestServer, in_room, next_message, quick, wait_for};
 
@@ -115,6 +115,19 @@ fn what_is_said_while_there_is_no_line_is_sent_when_there_is_one() {
     let missed = next_message(&mut ann);
     assert_eq!((missed.text.as_deref(), missed.replayed), (Some("missed"), true));
     assert_eq!(next_message(&mut ann).text.as_deref(), Some("later"));
+    assert!(proxy.accepted() > 1);
+}
+
+#[test]
+fn a_line_that_carries_nothing_any_more_is_found_out_and_left() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let options = Options { silence: Duration::from_millis(300), answer: Duration::from_millis(300), ..quick("Ann") };
+    let mut ann = Client::connect(&proxy.url(), options).unwrap();
+    ann.join("r").unwrap();
+    proxy.fall_silent();
+    // It goes nowhere, and is sent again on the next connection.
+    assert_eq!(ann.publish("r", "hello?").unwrap().seq, 1);
     assert!(proxy.accepted() > 1);
 }
 

@@ -163,6 +163,7 @@ fn a_line_that_breaks_in_the_middle_loses_and_doubles_nothing_on_the_screen() {
     proxy.turn_to(None);
     ann.wait_for("* The connection is lost");
     ann.press("typed without a line\r");
+    ann.wait_for("* Not sent yet");
     bob.publish("r", "missed").unwrap();
     proxy.turn_to(Some(server.address()));
     ann.wait_for("* The connection is back");

@@ -206,7 +206,12 @@ impl Conversation {
         match self.client.send(command) {
             Ok(ticket) => {
                 self.asked.insert(ticket, Some(text));
-                Ok(())
+                // What is typed looks as if it were said.
+                if self.person && !self.client.is_online() {
+                    self.notice("Not sent yet: there is no connection")
+                } else {
+                    Ok(())
+                }
             }
             Err(error) => self.failed(error, &text),
         }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -30,6 +31,8 @@ struct Shared {
     target: Option<SocketAddr>,
     cuts: VecDeque<Cut>,
     sockets: Vec<TcpStream>,
+    /// Whether the connections that were made since it was changed are silent.
+    silent: Arc<AtomicBool>,
     /// Connections that were accepted.
     accepted: usize,
     ended: bool,
@@ -44,6 +47,7 @@ impl Proxy {
             target: Some(target),
             cuts: cuts.into_iter().collect(),
             sockets: Vec::new(),
+            silent: Arc::default(),
             accepted: 0,
             ended: false,
         };
@@ -65,6 +69,12 @@ impl Proxy {
         for socket in shared.sockets.drain(..) {
             _ = socket.shutdown(Shutdown::Both);
         }
+    }
+
+    /// What is there now carries nothing more, and is not cut: nobody notices.
+    pub fn fall_silent(&self) {
+        let mut shared = self.shared.lock().unwrap();
+        std::mem::take(&mut shared.silent).store(true, Ordering::Release);
     }
 
     /// How many connections there were.
@@ -100,8 +110,10 @@ fn accept(listener: &TcpListener, shared: &Mutex<Shared>) {
         };
         shared.sockets.extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
         let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        pumps.push(thread::spawn(move || pump(&from, &to, up)));
-        pumps.push(thread::spawn(move || pump(&server, &client, down)));
+        let silent = Arc::clone(&shared.silent);
+        pumps.push(thread::spawn(move || pump(&from, &to, up, &silent)));
+        let silent = Arc::clone(&shared.silent);
+        pumps.push(thread::spawn(move || pump(&server, &client, down, &silent)));
     }
     for pump in pumps {
         pump.join().unwrap();
@@ -109,11 +121,12 @@ fn accept(listener: &TcpListener, shared: &Mutex<Shared>) {
 }
 
 /// Carries at most so many bytes, then ends both sides.
-fn pump(mut from: &TcpStream, mut to: &TcpStream, mut left: usize) {
+fn pump(mut from: &TcpStream, mut to: &TcpStream, mut left: usize, silent: &AtomicBool) {
     let mut bytes = [0; 4096];
     while left > 0 {
         let most = left.min(bytes.len());
         match from.read(&mut bytes[..most]) {
+            Ok(1..) if silent.load(Ordering::Acquire) => {}
             Ok(count) if count > 0 && to.write_all(&bytes[..count]).is_ok() => left -= count,
             _ => break,
         }

@@ -51,6 +51,21 @@ fn private_words_reach_both_and_nobody_else() {
 }
 
 #[test]
+fn private_words_of_one_who_went_and_came_back_are_shown() {
+    let server = TestServer::start();
+    let mut ann = in_room(&server.url(), "Ann", "r");
+    for round in 0..3 {
+        let mut bob = in_room(&server.url(), "Bob", "r");
+        for i in 0..2 {
+            let text = format!("{round} {i}");
+            bob.private("Ann", &text).unwrap();
+            assert_eq!(next_message(&mut ann).text, Some(text));
+        }
+        bob.close();
+    }
+}
+
+#[test]
 fn what_is_asked_for_without_waiting_is_answered_by_its_ticket() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");

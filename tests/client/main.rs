@@ -11,6 +11,7 @@ mod harness;
 mod asking;
 mod breaking;
 mod restarting;
+mod resuming;
 mod scripting;
 #[cfg(feature = "client")]
 mod terminal;

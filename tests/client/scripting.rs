@@ -135,6 +135,21 @@ fn without_json_lines_are_typed_and_the_room_is_for_people() {
 }
 
 #[test]
+fn what_is_typed_behind_a_join_is_said_in_that_room() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    bob.join("other").unwrap();
+    let output = run(&server.url(), &["--user", "Ann"], b"one\n/join other\ntwo\n/join r\nthree\n");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for (room, text) in [("r", "one"), ("other", "two"), ("r", "three")] {
+        let message = next_message(&mut bob);
+        assert_eq!((&*message.room, message.text.as_deref()), (room, Some(text)));
+    }
+    let output = run(&server.url(), &["--user", "Ann"], b"/join r\n");
+    assert_eq!(output.status.code(), Some(1), "it is there already");
+}
+
+#[test]
 fn it_stays_when_it_is_told_to_until_it_is_told_to_leave() {
     let server = TestServer::start();
     let mut ann = Script::start(&server.url(), &["--user", "Ann", "--json", "--stay"]);

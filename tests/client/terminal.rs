@@ -90,6 +90,18 @@ fn what_was_typed_can_be_gone_back_to_and_edited() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_said_whole_and_in_order() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let keys: String = (0..500).map(|i| format!("line {i}\r")).collect();
+    ann.press(&keys);
+    for i in 0..500 {
+        assert_eq!(next_message(&mut bob).text, Some(format!("line {i}")));
+    }
+}
+
+#[test]
 fn each_command_does_what_it_says() {
     let server = TestServer::start();
     let mut bob = in_room(&server.url(), "Bob", "r");
@@ -148,6 +160,32 @@ fn a_signal_from_outside_leaves_and_gives_the_terminal_back() {
         kill_process(ann.process(), signal).unwrap();
         assert!(ann.ended().success(), "{signal:?}");
     }
+}
+
+#[test]
+fn an_end_that_nobody_typed_gives_the_terminal_back_and_says_why() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = Terminal::chat(&proxy.url(), &["--room", "r", "--user", "Ann", "--retry-for", "10ms"], 80);
+    ann.wait_for("* You are in r with: ");
+    ann.press("half typed");
+    ann.wait_for("Ann: half typed");
+    proxy.turn_to(None);
+    ann.wait_for("roomd: ");
+    assert_eq!(ann.ended().code(), Some(1));
+}
+
+#[test]
+fn ctrl_c_leaves_while_a_room_is_not_entered_yet() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = terminal(&proxy.url(), "Ann");
+    proxy.turn_to(None);
+    ann.wait_for("* The connection is lost");
+    ann.press("/join other\r/quit\r");
+    ann.wait_for("Ann: /quit");
+    ann.press(CTRL_C);
+    assert_eq!(ann.ended().code(), Some(0));
 }
 
 #[test]

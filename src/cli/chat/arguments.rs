@@ -51,8 +51,8 @@ standard input is typed, and the end of it leaves, as soon as all is sent.
 A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says
 that it cannot be; what was not acknowledged is sent again, and is published once.
 
-Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or a line of
-standard input could not be sent; 2 bad arguments.";
+Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not all
+was sent, or something that a script said was refused; 2 bad arguments.";
 
 /// The command, with its flags.
 pub fn command() -> Command {

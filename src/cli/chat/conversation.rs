@@ -22,7 +22,7 @@ use crate::client::{Answer, Client, Command, Error, Event, Refusal, Ticket};
 
 /// How long a person who leaves is kept for what is not acknowledged.
 const LEAVING: Duration = Duration::from_secs(2);
-/// What a script may have unacknowledged before its input waits.
+/// What may be unanswered before the input waits.
 const PENDING_MAX: usize = 256;
 
 /// How a conversation ended.
@@ -38,6 +38,17 @@ pub enum Outcome {
     Over(String),
 }
 
+/// Something that was asked for.
+enum Asked {
+    /// A message of this text.
+    Message(String),
+    /// A room; the one that it began with, or another.
+    Room {
+        first: bool,
+    },
+    Other,
+}
+
 /// Why the loop ends.
 enum End {
     Left,
@@ -51,11 +62,10 @@ pub struct Conversation {
     show: Option<Show>,
     screen: Screen,
     names: Arc<Names>,
-    /// The room that is spoken in, and the one that was asked for and is not entered yet.
+    /// The room that is spoken in.
     room: String,
-    joining: Option<(Ticket, String)>,
-    /// What was asked for and is not answered; if it is a message, its text.
-    asked: BTreeMap<Ticket, Option<String>>,
+    /// What was asked for and is not answered.
+    asked: BTreeMap<Ticket, Asked>,
     /// Whether a person types. A script must hear of every line that is not sent, by the exit code.
     person: bool,
     /// Lines are what they are, without commands.
@@ -83,7 +93,6 @@ impl Conversation {
             screen,
             names,
             room,
-            joining: None,
             asked: BTreeMap::new(),
             person,
             json,
@@ -96,8 +105,8 @@ impl Conversation {
     /// Talks until one of them ends it. Blocks until then.
     pub fn run(&mut self, words: &Receiver<Word>, interrupted: &AtomicBool) -> Outcome {
         let room = self.room.clone();
-        let end = self.go_to(room).map_or_else(|end| end, |()| self.talk(words, interrupted));
-        let unsent = self.asked.values().flatten().count();
+        let end = self.go_to(room, true).map_or_else(|end| end, |()| self.talk(words, interrupted));
+        let unsent = self.asked.values().filter(|asked| matches!(asked, Asked::Message(_))).count();
         match end {
             End::Over(reason) => Outcome::Over(reason),
             End::Left if unsent > 0 => Outcome::Unsent(unsent),
@@ -128,8 +137,7 @@ impl Conversation {
             let wait = match self.leaving {
                 Some(until) => {
                     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-                    let settled = self.asked.is_empty() && self.joining.is_none();
-                    if settled || left == Some(Duration::ZERO) {
+                    if self.asked.is_empty() || left == Some(Duration::ZERO) {
                         return End::Left;
                     }
                     left.unwrap_or(Duration::MAX)
@@ -147,10 +155,11 @@ impl Conversation {
         }
     }
 
-    /// What waits to be said. A script's input waits while too much is unacknowledged; a person is
-    /// told, because their next word may be `/quit`.
+    /// What waits to be said. All of it waits while a room is being entered, for it is meant for that
+    /// room, and while too much is unanswered: then a script's input waits, and a person is told.
     fn take_words(&mut self, words: &Receiver<Word>) -> Result<(), End> {
-        while self.leaving.is_none() && (self.person || self.asked.len() < PENDING_MAX) {
+        let entering = |this: &Self| this.asked.values().any(|asked| matches!(asked, Asked::Room { .. }));
+        while self.leaving.is_none() && self.asked.len() < PENDING_MAX && !entering(self) {
             match words.try_recv() {
                 Ok(Word::Line(line)) => self.obey(&line)?,
                 Ok(Word::Unreadable(sentence)) => self.fail(&Refusal::local("bad_request", &sentence), "")?,
@@ -180,7 +189,7 @@ impl Conversation {
             Typed::Nothing => Ok(()),
             Typed::Say(text) => self.publish(text),
             Typed::Private { to, text } => self.say(text.clone(), Command::Private { to, text }),
-            Typed::Join(room) => self.go_to(room),
+            Typed::Join(room) => self.go_to(room, false),
             Typed::Who => self.ask(Command::Members { room }),
             Typed::Rooms => self.ask(Command::Rooms),
             Typed::History(limit) => self.ask(Command::History { room, limit }),
@@ -205,7 +214,7 @@ impl Conversation {
     fn say(&mut self, text: String, command: Command) -> Result<(), End> {
         match self.client.send(command) {
             Ok(ticket) => {
-                self.asked.insert(ticket, Some(text));
+                self.asked.insert(ticket, Asked::Message(text));
                 // What is typed looks as if it were said.
                 if self.person && !self.client.is_online() {
                     self.notice("Not sent yet: there is no connection")
@@ -217,10 +226,10 @@ impl Conversation {
         }
     }
 
-    fn go_to(&mut self, room: String) -> Result<(), End> {
-        match self.client.send(Command::Join { room: room.clone() }) {
+    fn go_to(&mut self, room: String, first: bool) -> Result<(), End> {
+        match self.client.send(Command::Join { room }) {
             Ok(ticket) => {
-                self.joining = Some((ticket, room));
+                self.asked.insert(ticket, Asked::Room { first });
                 Ok(())
             }
             Err(error) => self.failed(error, ""),
@@ -230,7 +239,7 @@ impl Conversation {
     fn ask(&mut self, command: Command) -> Result<(), End> {
         match self.client.send(command) {
             Ok(ticket) => {
-                self.asked.insert(ticket, None);
+                self.asked.insert(ticket, Asked::Other);
                 Ok(())
             }
             Err(error) => self.failed(error, ""),
@@ -240,20 +249,19 @@ impl Conversation {
     fn hear(&mut self, event: Event) -> Result<(), End> {
         self.names.learn(&event);
         if let Event::Answer(ticket, answer) = &event {
-            let joining = self.joining.take_if(|(joining, _)| joining == ticket);
-            let said = self.asked.remove(ticket).flatten();
-            match (joining, said, answer) {
-                (Some(_), _, Ok(Answer::Joined(joined))) => {
+            match (self.asked.remove(ticket), answer) {
+                (Some(Asked::Room { .. }), Ok(Answer::Joined(joined))) => {
                     let left = std::mem::replace(&mut self.room, joined.room.clone());
                     if left != self.room {
                         self.ask(Command::Leave { room: left })?;
                     }
                 }
-                (Some((_, room)), _, Err(refusal)) if room == self.room => {
-                    // The room that it began with: there is nothing to go on with.
-                    return Err(End::Over(format!("cannot join {}: {refusal}", visible(&room))));
+                // There is nothing to go on with.
+                (Some(Asked::Room { first: true }), Err(refusal)) => {
+                    return Err(End::Over(format!("cannot join {}: {refusal}", self.room)));
                 }
-                (_, Some(text), Err(refusal)) => return self.fail(refusal, &text),
+                (Some(Asked::Message(text)), Err(refusal)) => return self.fail(refusal, &text),
+                (_, Err(refusal)) => return self.fail(refusal, ""),
                 _ => {}
             }
         }

@@ -76,6 +76,7 @@ pub fn start(
     prompt: [String; 2],
     names: Arc<Names>,
     words: SyncSender<Word>,
+    interrupted: Arc<AtomicBool>,
     waker: Waker,
 ) -> Option<(Keyboard, Printer)> {
     let config = Config::builder().max_history_size(HISTORY_MAX).ok()?.auto_add_history(true).build();
@@ -99,7 +100,8 @@ pub fn start(
         }
         // Gives the terminal back before anybody hears of the end.
         drop(editor);
-        // The inbox finds that no line can come any more.
+        // Whoever leaves does not wait for the lines before that.
+        interrupted.store(true, Ordering::Release);
         drop(words);
         waker.wake();
     };

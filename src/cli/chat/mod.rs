@@ -86,7 +86,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let names: Arc<Names> = Arc::default();
     let (words, inbox) = sync_channel(LINES_MAX);
-    let (keyboard, screen) = match take_terminal(&client, &arguments, colours, &names, words) {
+    let (keyboard, screen) = match take_terminal(&client, &arguments, colours, &names, words, &interrupted) {
         Ok(taken) => taken,
         Err(error) => return failed(&format!("cannot read standard input: {error}")),
     };
@@ -107,10 +107,13 @@ fn take_terminal(
     colours: bool,
     names: &Arc<Names>,
     words: SyncSender<Word>,
+    interrupted: &Arc<AtomicBool>,
 ) -> std::io::Result<(Keyboard, Screen)> {
     if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         let prompt = [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(client.user())));
-        if let Some((keyboard, printer)) = editor::start(prompt, Arc::clone(names), words.clone(), client.waker()) {
+        if let Some((keyboard, printer)) =
+            editor::start(prompt, Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
+        {
             return Ok((Keyboard::Editor(keyboard), Screen::Editor(printer)));
         }
     }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 
 use super::Word;
@@ -43,6 +44,12 @@ impl Printer {
 }
 
 /// Says that there is no editor.
-pub fn start(_: [String; 2], _: Arc<Names>, _: SyncSender<Word>, _: Waker) -> Option<(Keyboard, Printer)> {
+pub fn start(
+    _: [String; 2],
+    _: Arc<Names>,
+    _: SyncSender<Word>,
+    _: Arc<AtomicBool>,
+    _: Waker,
+) -> Option<(Keyboard, Printer)> {
     None
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::Broker;
-use crate::chat::room::Input;
 use crate::chat::End;
+use crate::chat::room::Input;
 use crate::engine::recipient::{Care, Form, Parcel, Undelivered};
 use crate::engine::table::Member;
 

@@ -1,0 +1,125 @@
+//! Who is typing, who is away: what passes, and how it ends.
+
+use crate::stage::Stage;
+
+#[test]
+fn typing_is_told_in_passing_and_once() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > Ann types
+            > Ann stops typing
+                in passing, not to Ann: Ann is not typing
+            > Ann stops typing
+        ",
+    );
+}
+
+#[test]
+fn typing_ends_after_six_seconds_unless_it_is_renewed() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > +3s
+            > Bob types
+                in passing, not to Bob: Bob is typing
+            > +2s
+            > Ann types
+            > +3999ms
+            > +1ms
+                in passing, not to Bob: Bob is not typing
+            > +1999ms
+            > +1ms
+                in passing, not to Ann: Ann is not typing
+        ",
+    );
+}
+
+#[test]
+fn a_message_ends_typing_without_a_further_word() {
+    Stage::new().among(&["Ann"]).check(
+        "
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > Ann says hi
+            > stored
+                to Ann: sent 1 at 0s
+                to all: message 1 Ann: hi
+            > +7s
+            > Ann types
+                in passing, not to Ann: Ann is typing
+        ",
+    );
+}
+
+#[test]
+fn a_leave_ends_typing_without_a_further_word() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > Ann leaves
+                to Ann: left
+                Ann is out
+                to all: Ann leaves
+            > +7s
+        ",
+    );
+}
+
+#[test]
+fn typing_of_a_user_outlives_one_of_two_connections() {
+    Stage::new().among(&["Ann", "Ann/2"]).check(
+        "
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > Ann leaves
+                to Ann: left
+                Ann is out
+            > +6s
+                in passing, not to Ann: Ann is not typing
+        ",
+    );
+}
+
+#[test]
+fn presence_is_told_when_it_changes_and_kept_for_who_asks() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > +1s
+            > Ann is away: lunch
+                to all: presence Ann away (lunch) at 1s
+            > Ann is away: lunch
+            > Ann is away
+                to all: presence Ann away at 1s
+            > +1s
+            > Bob asks who
+                to Bob: members: Ann away at 1s, Bob online at 2s
+            > Ann is back
+                to all: presence Ann online at 2s
+            > Bob asks who marked 3
+                to Bob [3]: members: Ann online at 2s, Bob online at 2s
+        ",
+    );
+}
+
+#[test]
+fn one_who_comes_in_away_is_told_of_as_away() {
+    Stage::new().check(
+        "
+            > Ann joins
+                Ann is in
+                to Ann: joined e1/0 with Ann
+                to Ann: entered Ann
+                to all but Ann: Ann joins
+            > Bob joins away
+                Bob is in
+                to Bob: joined e1/0 with Ann, Bob
+                to Bob: entered Bob
+                to all but Bob: Bob joins
+                to all: presence Bob away at 0s
+        ",
+    );
+}

@@ -119,6 +119,25 @@ fn a_pause_that_fills_the_bucket_is_forgiven() {
 }
 
 #[test]
+fn a_pause_is_forgiven_whatever_comes_after_it() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > 7 times: hi
+                in den: says hi quietly (3 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+            > +1500ms
+            > /dance
+                told: unknown_type: There is no such command: /help lists them
+            > 7 times: hi
+                in den: says hi quietly (3 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+        ",
+    );
+}
+
+#[test]
 fn a_shorter_pause_is_not_forgiven() {
     Client::text(limits()).check(
         "
@@ -131,6 +150,43 @@ fn a_shorter_pause_is_not_forgiven() {
             > 3 times: hi
                 in den: says hi quietly (2 times)
                 told: rate_limited: Rate limit exceeded, again in 500ms
+                ends: too_fast
+        ",
+    );
+}
+
+#[test]
+fn a_command_of_the_other_kind_forgives_nothing() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > 7 times: hi
+                in den: says hi quietly (3 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+            # The bucket for this is full, the one that was overdrawn is not.
+            > /rooms
+                asks which rooms
+            > hi
+                told: rate_limited: Rate limit exceeded, again in 500ms
+                ends: too_fast
+        ",
+    );
+}
+
+#[test]
+fn a_message_forgives_no_flood_of_other_commands() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > 34 times: /rooms
+                asks which rooms (30 times)
+                told: rate_limited: Rate limit exceeded, again in 50ms (4 times)
+            > hi
+                in den: says hi quietly
+            > /rooms
+                told: rate_limited: Rate limit exceeded, again in 50ms
                 ends: too_fast
         ",
     );

@@ -230,6 +230,8 @@ impl Room {
                     effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
                 }
                 let (room, user) = (self.name.clone(), speaker.user);
+                // The message itself says so; one that is not shown says nothing.
+                self.roster.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
@@ -336,11 +338,17 @@ impl Room {
 
     fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
         let Some((member, news, last)) = self.roster.leave(id) else { return };
+        let typed = last && self.roster.set_typing(&member.user, None);
         if departure == Departure::Left {
             effects.push(Effect::One(id, mark, Event::Left { room: self.name.clone() }));
         }
         effects.push(Effect::Dismissed(id));
-        if departure == Departure::Closing || !news {
+        if departure == Departure::Closing {
+            return;
+        }
+        if !news {
+            // No word of a leave says that the typing is over.
+            effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
         }
         effects.push(Effect::Everyone(Event::Leave { room: self.name.clone(), user: member.user.clone(), at: now.at }));
@@ -358,7 +366,6 @@ impl Room {
         self.roster.seen(&speaker.user, now.at);
         match said {
             Said::Publish { body, mid, quiet } => {
-                self.roster.set_typing(&speaker.user, None);
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
                 let deed = Deed::Publish { to, body, mid };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });

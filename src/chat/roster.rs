@@ -124,7 +124,6 @@ impl Roster {
         let last = user.connections == 0;
         if last {
             self.users.remove(&member.user);
-            self.typing.remove(&member.user);
         }
         Some((member, news, last))
     }

@@ -70,6 +70,60 @@ fn a_leave_ends_typing_without_a_further_word() {
 }
 
 #[test]
+fn a_leave_that_nobody_hears_of_ends_typing_with_a_word() {
+    Stage::new().among(&["Ann"]).check(
+        "
+            > Bob joins quietly
+                Bob is in
+            > Bob types
+                in passing, not to Bob: Bob is typing
+            > Bob is gone
+                Bob is out
+                in passing, not to Bob: Bob is not typing
+            > +7s
+        ",
+    );
+}
+
+#[test]
+fn a_message_that_is_not_shown_does_not_end_typing() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one as m1
+            > stored
+                to Ann: sent 1 (m1) at 0s
+                to all: message 1 Ann: one (m1)
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > Ann says two
+            > store fails
+                to Ann: unavailable: It could not be stored; try again
+            > Ann says one as m1
+            > stored
+                to Ann: sent 1 (m1) at 0s already
+            > +6s
+                in passing, not to Ann: Ann is not typing
+        ",
+    );
+}
+
+#[test]
+fn who_types_on_after_a_message_of_the_same_moment_is_typing_until_it_is_shown() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > Ann types
+                in passing, not to Ann: Ann is typing
+            > stored
+                to all: message 1 Ann: one
+            > +7s
+            > Ann types
+                in passing, not to Ann: Ann is typing
+        ",
+    );
+}
+
+#[test]
 fn typing_of_a_user_outlives_one_of_two_connections() {
     Stage::new().among(&["Ann", "Ann/2"]).check(
         "

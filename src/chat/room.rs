@@ -314,7 +314,8 @@ impl Room {
             effects.push(Effect::Others(id, join));
         }
         if status == Status::Away {
-            effects.extend(self.status_changed(&user, status, None));
+            let changed = self.status_changed(&user, status, None);
+            effects.extend(changed.filter(|_| self.roster.is_announced(&user)));
         }
     }
 

@@ -128,6 +128,12 @@ impl Roster {
         Some((member, news, last))
     }
 
+    /// Whether others have heard that the user is here.
+    #[must_use]
+    pub fn is_announced(&self, name: &UserName) -> bool {
+        self.users.get(name).is_some_and(|user| user.announced > 0)
+    }
+
     /// Notes that a user did something.
     pub fn seen(&mut self, name: &UserName, now: Time) {
         if let Some(user) = self.users.get_mut(name) {

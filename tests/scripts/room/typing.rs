@@ -177,3 +177,26 @@ fn one_who_comes_in_away_is_told_of_as_away() {
         ",
     );
 }
+
+#[test]
+fn who_subscribes_quietly_while_away_is_not_told_of() {
+    Stage::new().among(&["Ann"]).check(
+        "
+            > Bob joins quietly away
+                Bob is in
+            > Ann asks who
+                to Ann: members: Ann online at 0s, Bob away at 0s
+        ",
+    );
+}
+
+#[test]
+fn a_quiet_connection_that_is_away_speaks_for_a_user_who_is_known_to_be_there() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Bob/2 joins quietly away
+                Bob/2 is in
+                to all: presence Bob away at 0s
+        ",
+    );
+}

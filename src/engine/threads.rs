@@ -82,6 +82,7 @@ impl Threads {
             let result = spawned.map(|handle| nursery.handles.push((number, handle)));
             if result.is_err() {
                 nursery.live.remove(&number);
+                self.ended.notify_all();
             }
             if nursery.handles.len() > 2 * nursery.live.len() + 8 {
                 finished = nursery.take_finished();

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 use roomd::chat::room::Said;
 use roomd::chat::{Body, Code, Refusal, RoomName, UserName};
 use roomd::engine::member::Member;
 use roomd::engine::recipient::ChannelRecipient;
+use roomd::engine::threads::Threads;
 
 use crate::fault::{Fault, at_every_use};
 use crate::house::{DEADLINE, Faults, House, threads};
@@ -87,6 +89,30 @@ fn a_visitor_who_says_what_needs_no_answer_does_not_wait_for_one() {
     answered.recv_timeout(DEADLINE).unwrap();
     visitor.join().unwrap().unwrap();
     house.close(&USERS);
+}
+
+#[test]
+fn who_waits_for_threads_to_end_does_not_wait_for_one_that_never_was() {
+    for _ in 0..200 {
+        let (asked, is_asked) = bounded(1);
+        let (go_on, may_go_on) = bounded::<()>(1);
+        let machine = Threads::started_by(Box::new(move |_, _| {
+            asked.send(()).unwrap();
+            may_go_on.recv_timeout(DEADLINE).unwrap();
+            Err(std::io::ErrorKind::WouldBlock.into())
+        }));
+        let (asking, joining) = (Arc::clone(&machine), Arc::clone(&machine));
+        let spawner = thread::spawn(move || asking.spawn("never", || ()).is_err());
+        is_asked.recv_timeout(DEADLINE).unwrap();
+        let (done, joined) = bounded(1);
+        let far = Instant::now() + Duration::from_secs(3_600);
+        let joiner = thread::spawn(move || done.send(joining.join_all(far)));
+        thread::yield_now();
+        go_on.send(()).unwrap();
+        assert_eq!(joined.recv_timeout(DEADLINE).unwrap(), [""; 0]);
+        assert!(spawner.join().unwrap());
+        joiner.join().unwrap().unwrap();
+    }
 }
 
 #[test]

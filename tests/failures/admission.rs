@@ -234,3 +234,14 @@ fn without_any_thread_all_who_wait_are_turned_away_and_the_next_is_served() {
     let fates: Vec<_> = notes.iter().filter(|note| !note.contains("waits")).collect();
     assert_eq!(fates, ["1 is turned away", "2 is turned away", "3 is turned away", "4 is served"]);
 }
+
+#[test]
+fn a_full_queue_that_is_turned_away_at_once_fits_on_the_stack_of_a_thread() {
+    let callers = Limits::default().waiting_max;
+    let (done, notes) = crossbeam_channel::bounded(1);
+    let threads = Threads::new();
+    threads.spawn("accept", move || done.send(call_without_threads(callers, callers)).unwrap()).unwrap();
+    let notes = notes.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(notes.iter().filter(|note| note.ends_with("is turned away")).count(), callers);
+    nothing_is_left(&threads);
+}

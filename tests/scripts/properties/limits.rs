@@ -51,15 +51,15 @@ fn message(seq: u64, bytes: usize) -> Message {
     }
 }
 
-/// As many as fit, each with what it costs beside its body.
+/// As many as fit, each with what it costs beside its body; the first always does.
 fn fitting<'a>(messages: impl Iterator<Item = &'a Message>, count: usize, mut bytes: usize) -> Vec<&'a Message> {
     let mut fitting = Vec::new();
     for message in messages.take(count) {
         let size = message.body.len() + OVERHEAD;
-        if size > bytes {
+        if size > bytes && !fitting.is_empty() {
             break;
         }
-        bytes -= size;
+        bytes = bytes.saturating_sub(size);
         fitting.push(message);
     }
     fitting

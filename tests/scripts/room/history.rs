@@ -156,3 +156,38 @@ fn what_one_missed_in_a_room_without_memory_is_too_old() {
         ",
     );
 }
+
+#[test]
+fn who_pages_through_a_history_gets_past_a_message_that_is_larger_than_an_answer() {
+    // Half of an outbox for an answer, and some of it for what stands round each message.
+    Stage::with(&Limits { outbox_bytes: 600, ..Limits::default() }).among(&["Ann"]).check(
+        "
+            > Ann says small quietly
+            > Ann says a-message-of-fifty-bytes-is-larger-than-an-answer quietly
+            > Ann says small quietly
+            > stored
+                to all: message 1 Ann: small
+                to all: message 2 Ann: a-message-of-fifty-bytes-is-larger-than-an-answer
+                to all: message 3 Ann: small
+            > Ann wants 9 newest
+                to Ann: history of e1: 3 Ann: small
+            > Ann wants 9 before 3
+                to Ann: history of e1: 2 Ann: a-message-of-fifty-bytes-is-larger-than-an-answer
+            > Ann wants 9 before 2
+                to Ann: history of e1: 1 Ann: small, complete
+            > Ann wants 9 after 1
+                to Ann: history of e1: 2 Ann: a-message-of-fifty-bytes-is-larger-than-an-answer
+            > Bob joins since e1/1
+                Bob is in
+                to Bob: joined e1/3 with Ann, Bob, too_old
+                to Bob: entered Bob
+                to all but Bob: Bob joins
+            > Cy joins since e1/2
+                Cy is in
+                to Cy: joined e1/3 with Ann, Bob, Cy
+                to Cy: message 3 Ann: small
+                to Cy: entered Cy
+                to all but Cy: Cy joins
+        ",
+    );
+}

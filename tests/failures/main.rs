@@ -9,6 +9,7 @@
 #![cfg(not(shuttle))]
 
 mod admission;
+mod backlog;
 mod client;
 mod fault;
 mod house;

@@ -9,12 +9,14 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::Slow;
+use crate::chat::command::Span;
+use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
+use crate::chat::{Code, Limits, Refusal, RoomName, Slow};
 use crate::engine::Engine;
 use crate::engine::admission::Admission;
 use crate::engine::books::Books;
-use crate::engine::broker::Broker;
+use crate::engine::broker::{self, Broker};
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opener, Opening};
 use crate::engine::inbox::Command;
@@ -25,7 +27,9 @@ use crate::net::callers::{House, HttpCaller, LineCaller};
 use crate::net::capacity::{self, Capacity};
 use crate::net::tcp;
 use crate::settings::Settings;
-use crate::store::{Memory, Opened, Store};
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::Sqlite;
+use crate::store::{Memory, Opened, PageWish, Store};
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -33,6 +37,7 @@ const CUT: Duration = Duration::from_secs(2);
 /// A server that runs.
 pub struct Server {
     house: Arc<House>,
+    store: Arc<dyn Store>,
     listeners: Vec<Arc<TcpListener>>,
     addresses: Vec<SocketAddr>,
     capacity: Capacity,
@@ -43,6 +48,8 @@ pub struct Server {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(String, io::Error),
+    /// The history cannot be opened; a sentence that says what to do.
+    Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
 }
@@ -51,6 +58,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -85,12 +93,21 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::new(Memory));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, opener);
-        let admission =
-            Admission::open(&threads, &settings.limits, capacity.connections).map_err(StartError::Threads)?;
+        let store = open_store(&settings, &threads)?;
+        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
+        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
+        let sessions = Arc::clone(&engine);
+        let ready = threads.spawn("grace", move || sessions.parking.watch());
+        let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
+        let admission = ready.map_err(|error| {
+            engine.close();
+            store.close();
+            // Of the journal and the grace thread, which have nothing to do.
+            _ = threads.join_all(Instant::now() + CUT);
+            StartError::Threads(error)
+        })?;
         let house = Arc::new(House { engine, admission, settings });
-        let mut server = Self { house, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
         let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
@@ -167,6 +184,7 @@ impl Server {
             _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
+        self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {
             admission.hang_up(Shutdown::Both);
@@ -174,6 +192,21 @@ impl Server {
         }
         Report { running, panics: engine.threads.panics(), books: engine.books() }
     }
+}
+
+/// The store that the settings name, which gets a thread of its own.
+#[cfg(feature = "sqlite")]
+fn open_store(settings: &Settings, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+    let spawn = |body| threads.spawn("journal", body);
+    let opened = Sqlite::open(&settings.data, settings.durability, spawn);
+    Ok(Arc::new(opened.map_err(|error| StartError::Store(Box::new(error)))?))
+}
+
+/// As above, where there is no database.
+#[cfg(not(feature = "sqlite"))]
+fn open_store(_: &Settings, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+    log::warn!("built without a database: what a room has kept goes with its last member");
+    Ok(Arc::new(Memory))
 }
 
 /// Opens rooms: each gets a thread of its own.
@@ -185,16 +218,26 @@ fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<d
     })
 }
 
+/// A room that is to keep no history still goes on with the one that it has.
+fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store) -> Result<Opened, StoreFailed> {
+    let nothing = PageWish { span: Span::Before(1), count: 0, bytes: 0 };
+    match kind {
+        Kind::Open { durable: false, .. } if store.page(name, nothing)?.is_none() => Memory.open(name, 0),
+        _ => store.open(name, limits.history),
+    }
+}
+
 /// The body of a room's thread.
-fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &crate::chat::Limits, store: &dyn Store) {
+fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
     let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { past, ledger, .. }) = store.open(&name, limits.history) else {
+    let Ok(Opened { past, marks, ledger }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
-        return;
+        let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
+        return broker::refuse_all(inbox, &refusal);
     };
-    let room = Room::new(name, past, limits);
+    let room = Room::new(name, past, limits).with_marks(marks);
     let (room, slow) = match kind {
-        Kind::Open { slow } => (room, slow.unwrap_or(limits.slow)),
+        Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
     Broker::new(room, ledger, clock, slow, limits.linger, population).run(inbox);

@@ -6,6 +6,7 @@
 //! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
 
 use crate::chat::limits::Limits;
+use crate::store::Durability;
 
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when nothing is said.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,11 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
+    /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
+    /// directory. Means nothing in a build without a database.
+    pub data: String,
+    /// What has happened to a message when it is acknowledged.
+    pub durability: Durability,
     /// Every bound of the server.
     pub limits: Limits,
 }
@@ -31,6 +37,8 @@ impl Default for Settings {
             lines: Some("127.0.0.1:8001".to_owned()),
             origins: Vec::new(),
             echo_route: false,
+            data: "roomd.db".to_owned(),
+            durability: Durability::Fsync,
             limits: Limits::default(),
         }
     }

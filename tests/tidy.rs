@@ -27,8 +27,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("engine", &["chat", "wire", "store"]),
     ("net", &["engine", "wire", "chat", "page", "settings"]),
     ("page", &[]),
-    ("settings", &["chat"]),
-    ("cli", &["assemble", "chat", "settings", "engine"]),
+    ("settings", &["chat", "store"]),
+    ("cli", &["assemble", "chat", "settings", "store", "engine"]),
 ];
 const ALL: [&str; 4] = ["assemble", "lib", "main", "client"];
 

@@ -50,6 +50,12 @@ impl Mid {
         (1..=Self::BYTES_MAX).contains(&text.len()).then(|| Self(text.into()))
     }
 
+    /// A `mid` that was checked when it entered, as a store gives it back.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The `mid` as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -76,6 +82,17 @@ pub struct Message {
     pub at: Time,
     /// When it was last edited, or deleted.
     pub edited: Option<Time>,
+}
+
+/// What of a room a client that comes back has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing since it entered.
+    Entry,
+    /// Everything up to this number, of whatever history the room has.
+    Number(u64),
+    /// Everything up to this place.
+    Position(Position),
 }
 
 /// A place in a room's order. Numbers of different epochs do not compare.

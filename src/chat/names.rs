@@ -60,6 +60,18 @@ impl RoomName {
         Ok(Self(name))
     }
 
+    /// Checks the name of a room that there may be: one that can be joined, or the room of a private
+    /// conversation.
+    ///
+    /// # Errors
+    /// Says which rule the text breaks.
+    pub fn parse_known(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix(PRIVATE_PREFIX).and_then(|users| users.split_once(':')) {
+            Some((one, other)) => Ok(Self::private(&UserName::parse(one)?, &UserName::parse(other)?)),
+            None => Self::parse(text),
+        }
+    }
+
     /// The room of the private conversation of two users, the same whoever asks.
     #[must_use]
     pub fn private(one: &UserName, other: &UserName) -> Self {
@@ -89,6 +101,13 @@ impl UserName {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
+    }
+
+    /// A name that was checked when it entered, as a store gives it back: what is a name may be
+    /// decided anew one day, and what was said stays readable.
+    #[must_use]
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// A guest's name, `guest-xxxxxx`, from a number that the caller drew.

@@ -53,6 +53,8 @@ mod tests {
         ("rooms-per-connection", "3"),
         ("history", "0"),
         ("linger", "1.5ms"),
+        ("data", "/srv/chat.db"),
+        ("durability", "os"),
         ("rate-burst", "1"),
         ("rate-per-s", "0"),
         ("rate-offences-max", "5"),
@@ -61,10 +63,13 @@ mod tests {
         ("outbox-messages", "1"),
         ("outbox-bytes", "1GiB"),
         ("slow", "drop"),
+        ("receipts-users-max", "7"),
+        ("ephemeral-topics", "true"),
         ("write-timeout", "1m 30s"),
         ("head-timeout", "24h"),
         ("ping", "50s"),
         ("pong-timeout", "2h"),
+        ("grace", "1m"),
         ("drain", "0"),
     ];
 

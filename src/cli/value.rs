@@ -12,6 +12,7 @@ use toml::Value;
 
 use crate::chat::limits::Slow;
 use crate::cli::address;
+use crate::store::Durability;
 
 pub const KIB: usize = 1024;
 pub const MIB: usize = 1024 * KIB;
@@ -37,6 +38,10 @@ pub enum Slot<'a> {
     Address(&'a mut String),
     /// `HOST:PORT` or `off`.
     Lines(&'a mut Option<String>),
+    /// A path that is not empty.
+    Path(&'a mut String),
+    /// `fsync`, `os` or `none`.
+    Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
 }
@@ -53,6 +58,8 @@ impl Slot<'_> {
             Slot::Switch(field) => *field = switch(text)?,
             Slot::Address(field) => *field = address::listening(text)?,
             Slot::Lines(field) => *field = lines(text)?,
+            Slot::Path(field) => *field = path(text)?,
+            Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
         }
         Ok(())
@@ -70,6 +77,10 @@ impl Slot<'_> {
             Slot::Switch(field) => field.to_string(),
             Slot::Address(field) => field.to_string(),
             Slot::Lines(field) => field.as_deref().unwrap_or("off").to_owned(),
+            Slot::Path(field) => field.to_string(),
+            Slot::Durability(Durability::Fsync) => "fsync".to_owned(),
+            Slot::Durability(Durability::Os) => "os".to_owned(),
+            Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
         }
     }
@@ -84,6 +95,8 @@ impl Slot<'_> {
             Slot::Switch(_) => None,
             Slot::Address(_) => Some("ADDR"),
             Slot::Lines(_) => Some("ADDR|off"),
+            Slot::Path(_) => Some("PATH"),
+            Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
         }
     }
@@ -137,6 +150,8 @@ impl Slot<'_> {
             Slot::Slow(_) => "\"disconnect\" or \"drop\"",
             Slot::Switch(_) => "true or false",
             Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
+            Slot::Path(_) => "a string such as \"roomd.db\"",
+            Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
             Slot::Origins(_) => "an array of strings",
         };
         let found = match value {
@@ -198,6 +213,19 @@ fn slow(text: &str) -> Result<Slow, String> {
         "disconnect" => Ok(Slow::Disconnect),
         "drop" => Ok(Slow::Drop),
         _ => Err(format!("must be disconnect or drop, not {text:?}")),
+    }
+}
+
+fn path(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must be the path of a file, not \"\"".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    match text {
+        "fsync" => Ok(Durability::Fsync),
+        "os" => Ok(Durability::Os),
+        "none" => Ok(Durability::None),
+        _ => Err(format!("must be fsync, os or none, not {text:?}")),
     }
 }
 

@@ -26,7 +26,8 @@ use crate::chat::{Body, Refusal, RoomName, Status, UserName};
 /// use roomd::engine::recipient::ChannelRecipient;
 /// use roomd::{Member, Server, Settings};
 ///
-/// let settings = Settings { listen: "127.0.0.1:0".into(), lines: None, ..Settings::default() };
+/// let (listen, data) = ("127.0.0.1:0".into(), ":memory:".into());
+/// let settings = Settings { listen, lines: None, data, ..Settings::default() };
 /// let server = Server::start(settings, |error| eprintln!("{error}"))?;
 ///
 /// let (sender, events) = crossbeam_channel::bounded(16);
@@ -73,7 +74,7 @@ impl Member {
         // In the directory first: a stop that comes between the two tells the recipient.
         let arrival = engine.directory.arrive(peer);
         let guest = Guest { recipient, form: Form::Events, entrant, id: None };
-        let room = engine.hub.join(room, &Kind::Open { slow: None }, guest)?;
+        let room = engine.hub.join(room, &Kind::USUAL, guest)?;
         Ok(Self { room, arrival })
     }
 

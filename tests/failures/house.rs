@@ -63,7 +63,7 @@ impl House {
         let clock = Clock::start();
         let stored = Log::default();
         let shelf = Arc::new(Shelf { faults: faults.clone(), stored: Arc::clone(&stored) });
-        let (hands, of_rooms) = (Arc::clone(&threads), limits.clone());
+        let (hands, of_rooms, store) = (Arc::clone(&threads), limits.clone(), Arc::clone(&shelf));
         let opener = move |opening: Opening, inbox: Receiver<_>| {
             let (limits, shelf) = (of_rooms.clone(), Arc::clone(&shelf));
             hands.spawn("room", move || {
@@ -78,7 +78,7 @@ impl House {
                 Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
             })
         };
-        Self { engine: Engine::new(limits, threads, clock, Box::new(opener)), stored }
+        Self { engine: Engine::new(limits, threads, clock, store, Box::new(opener)), stored }
     }
 
     /// A client; the machine may have no thread for it, and is asked once more.

@@ -36,9 +36,9 @@ fn a_thread_that_cannot_be_had_costs_one_command_and_nobody_else_notices() {
 #[test]
 fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
     let house = without_a_first_thread();
-    assert_eq!(house.engine.create(&den()).unwrap_err().code, Code::Unavailable);
+    assert_eq!(house.engine.create(&den(), true).unwrap_err().code, Code::Unavailable);
     assert!(!house.engine.hub.has(&den()));
-    assert_eq!(house.engine.create(&den()), Ok(()));
+    assert_eq!(house.engine.create(&den(), true), Ok(()));
     assert!(house.engine.hub.has(&den()));
     house.close(&USERS);
 }
@@ -73,8 +73,8 @@ fn a_program_that_cannot_enter_leaves_nothing_of_itself() {
 #[ignore = "reveals: a room whose history cannot be had is answered `created`"]
 fn a_room_that_is_to_stay_and_has_no_history_is_refused() {
     let house = House::new(&Faults { open: Fault::at(1), ..Faults::none() });
-    assert!(house.engine.create(&den()).is_err());
-    assert_eq!(house.engine.create(&den()), Ok(()));
+    assert!(house.engine.create(&den(), true).is_err());
+    assert_eq!(house.engine.create(&den(), true), Ok(()));
     house.close(&USERS);
 }
 

@@ -104,16 +104,17 @@ fn printed(act: &Act) -> String {
     let mark = |id| printed::mark(id);
     match act {
         Act::Reply(id, event) => format!("told{}: {}", mark(id.as_ref()), printed::event(event)),
-        Act::Join(Join { room, wish, announced, slow, id }) => {
+        Act::Join(Join { room, wish, announced, slow, durable, id }) => {
             let since = wish.since.as_ref().map(|since| format!(", since {}/{}", since.epoch, since.seq));
             format!(
-                "joins {room}{}{}{}, history {}{}{}",
+                "joins {room}{}{}{}, history {}{}{}{}",
                 mark(id.as_ref()),
                 if wish.topic { " as a topic" } else { "" },
                 if *announced { "" } else { " quietly" },
                 wish.history.map_or("?".to_owned(), |count| count.to_string()),
                 since.unwrap_or_default(),
                 slow.map(|slow| format!(", {slow:?}").to_lowercase()).unwrap_or_default(),
+                if *durable { "" } else { ", ephemeral" },
             )
         }
         Act::Leave { room, id } => format!("leaves {room}{}", mark(id.as_ref())),
@@ -124,7 +125,14 @@ fn printed(act: &Act) -> String {
         }
         Act::Signal { kind, to, payload, id } => format!("{} to {to}{}: {payload}", kind.as_str(), mark(id.as_ref())),
         Act::Rooms { id } => format!("asks which rooms{}", mark(id.as_ref())),
-        Act::Create { room, id } => format!("creates {room}{}", mark(id.as_ref())),
+        Act::Create { room, durable, id } => {
+            format!("creates {room}{}{}", mark(id.as_ref()), if *durable { "" } else { ", ephemeral" })
+        }
+        Act::History { room, span, limit, id } => {
+            format!("in {room}{}: wants {limit} {}", mark(id.as_ref()), printed::part(*span))
+        }
+        Act::Resume { token, id, .. } => format!("resumes {token}{}", mark(id.as_ref())),
+        Act::Session { room, id } => format!("in {room}{}: asks for the session", mark(id.as_ref())),
         Act::Rename { user } => format!("is {user} from now on"),
         Act::End(end) => format!("ends: {}", end.word()),
     }

@@ -65,10 +65,19 @@ pub fn said(said: &Said) -> String {
         Said::Typing(true) => "types".to_owned(),
         Said::Typing(false) => "stops typing".to_owned(),
         Said::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),
-        Said::History { span: Span::Before(u64::MAX), limit } => format!("wants {limit} newest"),
-        Said::History { span: Span::Before(seq), limit } => format!("wants {limit} before {seq}"),
-        Said::History { span: Span::After(seq), limit } => format!("wants {limit} after {seq}"),
+        Said::History { span, limit } => format!("wants {limit} {}", part(*span)),
+        Said::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
+        Said::Session { .. } => "asks for the session".to_owned(),
         Said::Members => "asks who".to_owned(),
+    }
+}
+
+/// A part of a history.
+pub fn part(span: Span) -> String {
+    match span {
+        Span::Before(u64::MAX) => "newest".to_owned(),
+        Span::Before(seq) => format!("before {seq}"),
+        Span::After(seq) => format!("after {seq}"),
     }
 }
 

@@ -32,7 +32,7 @@ impl Stage {
 
     /// The same with other limits.
     pub fn with(limits: &Limits) -> Self {
-        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new() };
+        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept: false };
         Self {
             room: Room::new(RoomName::parse("den").unwrap(), past, limits),
             stored: Vec::new(),
@@ -163,6 +163,7 @@ impl Stage {
             Effect::One(id, mark, event) => {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
             }
+            Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced(_) => panic!("no script is about {effect:?}"),
             Effect::Fleeting(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),
         }
     }

@@ -8,7 +8,7 @@ use roomd::{Server, Settings, StartError};
 use serde_json::{Value, json};
 
 use crate::harness::websocket::Ending;
-use crate::harness::{Http, LineClient, TestServer, WebSocketClient, free};
+use crate::harness::{Http, LineClient, TestServer, WebSocketClient, free, until};
 
 fn says_goodbye(ending: &Ending) {
     assert_eq!((ending.code, &*ending.reason), (Some(1001), "closing"));
@@ -90,6 +90,7 @@ fn a_stop_ends_those_that_wait_and_those_that_have_said_nothing() {
     half.send("GET /");
     let mut mute = Http::connect(&server);
     let mut served = LineClient::guest(&server);
+    until("all places are taken", || server.server().connections() == 3);
     let mut waiting = LineClient::knock(&server);
     waiting.hears("* waiting: 0 ahead of you");
     _ = server.stop();
@@ -127,14 +128,19 @@ fn a_port_in_use_is_an_error_that_names_the_address() {
     let taken = TcpListener::bind(free()).unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for settings in [
-        Settings { listen: address.clone(), lines: None, ..Settings::default() },
-        Settings { listen: free(), lines: Some(address.clone()), ..Settings::default() },
+        Settings { listen: address.clone(), lines: None, data: ":memory:".to_owned(), ..Settings::default() },
+        Settings { listen: free(), lines: Some(address.clone()), data: ":memory:".to_owned(), ..Settings::default() },
     ] {
         let error = Server::start(settings, |_| ()).err().unwrap();
         assert!(matches!(&error, StartError::Listen(named, _) if *named == address), "{error}");
         assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
     }
-    let settings = Settings { listen: "no such host.:0".to_owned(), lines: None, ..Settings::default() };
+    let settings = Settings {
+        listen: "no such host.:0".to_owned(),
+        lines: None,
+        data: ":memory:".to_owned(),
+        ..Settings::default()
+    };
     assert!(matches!(Server::start(settings, |_| ()), Err(StartError::Listen(..))));
 }
 

@@ -13,8 +13,12 @@ mod admission;
 mod closes;
 mod crowds;
 mod doors;
+#[cfg(feature = "sqlite")]
+mod durable;
 mod embedded;
 mod ending;
+#[cfg(not(feature = "sqlite"))]
+mod ephemeral;
 mod history;
 mod http;
 mod keep_alive;
@@ -22,6 +26,8 @@ mod limits;
 mod names;
 mod people;
 mod publishing;
+mod receipts;
+mod resuming;
 mod rooms;
 mod slow;
 mod upgrade;

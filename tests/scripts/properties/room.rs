@@ -89,7 +89,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let name = RoomName::parse("den").unwrap();
-        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new() };
+        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept: false };
         let limits = Limits { history: KEPT_MAX, ..Limits::default() };
         Self {
             room: Room::new(name.clone(), past, &limits),
@@ -170,7 +170,7 @@ impl Pair {
             }
             Said::Edit { seq, body: Body::Deleted } => model.drafts.push(draft(Deed::Delete { seq }, false)),
             Said::Edit { seq, body } => model.drafts.push(draft(Deed::Edit { seq, body }, false)),
-            Said::Typing(_) => {}
+            Said::Typing(_) | Said::Receipt { .. } | Said::Session { .. } => {}
             Said::Presence { status, note } => model.status(&speaker.user, status, note),
             Said::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             Said::Members => model.who(speaker.member, id.clone()),
@@ -209,7 +209,7 @@ impl Pair {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             let everybody: Vec<_> = self.table.keys().copied().collect();
-            match effect {
+            match effect.clone() {
                 Effect::Admitted(id) => {
                     let user = self.room.speaker(id).unwrap().user;
                     assert_eq!(self.table.insert(id, user), None);
@@ -233,6 +233,7 @@ impl Pair {
                     }
                 }
                 Effect::Refused(..) | Effect::Present(..) => panic!("there is room for all"),
+                Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced(_) => panic!("nobody asked: {effect:?}"),
             }
         }
     }

@@ -1,0 +1,155 @@
+//! Drafts made into rows, and the numbers that they get.
+//!
+//! Called by the journal inside its transaction. An account is a copy that only counts once the
+//! transaction has: the ledger takes it back with the answer, so a failure leaves no trace.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::place::{RoomId, SEQ_MAX};
+use super::row::{DELETED, columns_of, ms, time};
+use crate::chat::record::{Deed, Draft, Mark, Outcome, Receipt};
+use crate::chat::{Body, Mid, RoomName, Time, UserName};
+
+/// Where a room's numbering stands.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its number in the file; a room in which nothing was said yet has none.
+    pub room: Option<RoomId>,
+    /// Its name.
+    pub name: RoomName,
+    /// Its history's name.
+    pub epoch: Arc<str>,
+    /// The number of its newest message.
+    pub newest: u64,
+}
+
+impl Account {
+    /// Writes the drafts, in order. One outcome for each.
+    ///
+    /// # Errors
+    /// The transaction is to be given up, and this account with it.
+    pub fn enter(&mut self, connection: &Connection, drafts: &[Draft]) -> rusqlite::Result<Vec<Outcome>> {
+        drafts.iter().map(|draft| self.enter_one(connection, draft)).collect()
+    }
+
+    fn enter_one(&mut self, connection: &Connection, draft: &Draft) -> rusqlite::Result<Outcome> {
+        let user = &draft.speaker.user;
+        match &draft.deed {
+            Deed::Publish { to, body, mid } => {
+                let room = self.opened(connection)?;
+                let claimed = mid.as_ref().map(|mid| self.claim(connection, room, user, mid, draft.at));
+                if let Some(repeat) = claimed.transpose()?.flatten() {
+                    return Ok(repeat);
+                }
+                self.publish(connection, room, (user, to.as_ref(), body, mid.as_ref(), draft.at))
+            }
+            Deed::Edit { seq, body } => self.change(connection, *seq, user, body, draft.at),
+            Deed::Delete { seq } => self.change(connection, *seq, user, &Body::Deleted, draft.at),
+        }
+    }
+
+    /// The room's number; it gets one with its first message, so that a name that somebody only
+    /// tried leaves nothing behind.
+    fn opened(&mut self, connection: &Connection) -> rusqlite::Result<RoomId> {
+        if let Some(room) = self.room {
+            return Ok(room);
+        }
+        let sql = "INSERT INTO rooms (name, epoch) VALUES (?1, ?2) RETURNING room";
+        let values = params![self.name.as_str(), &*self.epoch];
+        let room = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+        self.room = Some(room);
+        Ok(room)
+    }
+
+    /// Takes the `mid` for the next number, or says which message has it.
+    fn claim(
+        &self,
+        connection: &Connection,
+        room: RoomId,
+        user: &UserName,
+        mid: &Mid,
+        at: Time,
+    ) -> rusqlite::Result<Option<Outcome>> {
+        let sql = "INSERT INTO mids (room, user, mid, seq, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        let seq = i64::try_from(self.newest + 1).unwrap_or(i64::MAX);
+        let values = params![room, user.as_str(), mid.as_str(), seq, ms(at)];
+        if connection.prepare_cached(sql)?.execute(values)? == 1 {
+            return Ok(None);
+        }
+        let sql = "SELECT seq, at FROM mids WHERE room = ?1 AND user = ?2 AND mid = ?3";
+        let repeat = connection.prepare_cached(sql)?.query_row(params![room, user.as_str(), mid.as_str()], |row| {
+            let seq = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            Ok(Outcome::Repeat { seq, at: time(row.get(1)?) })
+        })?;
+        Ok(Some(repeat))
+    }
+
+    fn publish(
+        &mut self,
+        connection: &Connection,
+        room: RoomId,
+        (user, friend, body, mid, at): (&UserName, Option<&UserName>, &Body, Option<&Mid>, Time),
+    ) -> rusqlite::Result<Outcome> {
+        let seq = self.newest + 1;
+        if seq > SEQ_MAX {
+            return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX));
+        }
+        let sql = "INSERT INTO messages (place, kind, at, user, friend, mid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (kind, text) = columns_of(body);
+        let (friend, mid) = (friend.map(UserName::as_str), mid.map(Mid::as_str));
+        let values = params![room.place(seq), kind, ms(at), user.as_str(), friend, mid, text];
+        connection.prepare_cached(sql)?.execute(values)?;
+        self.newest = seq;
+        Ok(Outcome::Stored { seq })
+    }
+
+    fn change(
+        &self,
+        connection: &Connection,
+        seq: u64,
+        user: &UserName,
+        body: &Body,
+        at: Time,
+    ) -> rusqlite::Result<Outcome> {
+        // A number beyond those of the room is a place in another.
+        let Some(room) = self.room.filter(|_| (1..=self.newest).contains(&seq)) else { return Ok(Outcome::Missing) };
+        let sql = "SELECT user, kind FROM messages WHERE place = ?1";
+        let found = connection
+            .prepare_cached(sql)?
+            .query_row([room.place(seq)], |row| Ok((row.get_ref(0)?.as_str()? == user.as_str(), row.get(1)?)))
+            .optional()?;
+        match found {
+            None | Some((_, DELETED)) => return Ok(Outcome::Missing),
+            Some((false, _)) => return Ok(Outcome::Foreign),
+            Some((true, _)) => {}
+        }
+        let sql = "UPDATE messages SET kind = ?2, body = ?3, edited = ?4, changed = ?5 WHERE place = ?1";
+        let (kind, text) = columns_of(body);
+        let values = params![room.place(seq), kind, text, ms(at), room.place(self.newest)];
+        connection.prepare_cached(sql)?.execute(values)?;
+        Ok(Outcome::Changed)
+    }
+}
+
+/// `marks.receipt`.
+pub fn number_of(receipt: Receipt) -> i64 {
+    match receipt {
+        Receipt::Written => 0,
+        Receipt::Received => 1,
+        Receipt::Read => 2,
+    }
+}
+
+/// Keeps an advance; one that is none changes nothing.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn mark(connection: &Connection, room: RoomId, mark: &Mark) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO marks (room, user, receipt, seq, at) SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS \
+               (SELECT 1 FROM marks WHERE room = ?1 AND user = ?2 AND receipt = ?3 AND seq >= ?4)";
+    let seq = i64::try_from(mark.seq).unwrap_or(i64::MAX);
+    let values = params![room, mark.user.as_str(), number_of(mark.receipt), seq, ms(mark.at)];
+    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}

@@ -1,0 +1,162 @@
+//! The past, read: how far a room has got, its newest messages, any part of it, and who has seen it.
+//!
+//! Each function reads through a connection that the pool has lent, inside one transaction. Order is
+//! that of the numbers, never that of the times: a clock may jump.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::account::{Account, number_of};
+use super::place::{RoomId, seq_of};
+use super::row::{self, COLUMNS};
+use crate::chat::command::Span;
+use crate::chat::record::{Mark, Receipt};
+use crate::chat::{Message, RoomName, UserName};
+use crate::store::{Page, PageWish};
+
+/// Where the room's numbering stands; `None` when nothing was ever said in it.
+pub fn account(connection: &Connection, name: &RoomName) -> rusqlite::Result<Option<Account>> {
+    let sql = "SELECT room, epoch, pruned FROM rooms WHERE name = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([name.as_str()], |row| {
+        Ok((row.get::<_, RoomId>(0)?, Arc::<str>::from(row.get_ref(1)?.as_str()?), row.get::<_, i64>(2)?))
+    });
+    let Some((room, epoch, pruned)) = found.optional()? else { return Ok(None) };
+    let last = end(connection, room, "max")?;
+    let newest = last.unwrap_or(u64::try_from(pruned).unwrap_or(0));
+    Ok(Some(Account { room: Some(room), name: name.clone(), epoch, newest }))
+}
+
+/// The number of the room's oldest (`min`) or newest (`max`) message that is kept.
+fn end(connection: &Connection, room: RoomId, which: &str) -> rusqlite::Result<Option<u64>> {
+    let sql = format!("SELECT {which}(place) FROM messages WHERE place BETWEEN ?1 AND ?2");
+    let ends = params![room.place(0), room.place(u64::MAX)];
+    let place: Option<i64> = connection.prepare_cached(&sql)?.query_row(ends, |row| row.get(0))?;
+    Ok(place.map(seq_of))
+}
+
+/// The part of the room's history that is wished for.
+pub fn page(connection: &Connection, name: &RoomName, wish: PageWish) -> rusqlite::Result<Option<Page>> {
+    let Some(account) = account(connection, name)? else { return Ok(None) };
+    let Account { room: Some(room), epoch, newest, .. } = account else { return Ok(None) };
+    let oldest = end(connection, room, "min")?.unwrap_or(newest + 1);
+    let (messages, changed) = match wish.span {
+        Span::Before(before) => (self::before(connection, room, name, before, wish)?, Vec::new()),
+        Span::After(after) => {
+            (self::after(connection, room, name, after, wish)?, changed(connection, room, name, after)?)
+        }
+    };
+    Ok(Some(Page { epoch, newest, oldest, messages, changed }))
+}
+
+/// The newest messages before the number `before`, oldest first.
+pub fn before(
+    connection: &Connection,
+    room: RoomId,
+    name: &RoomName,
+    before: u64,
+    wish: PageWish,
+) -> rusqlite::Result<Vec<Message>> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT ?3");
+    let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
+    let mut messages = fitting(connection, &sql, (room.place(0), room.place(last)), name, wish)?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// The oldest messages after the number `after`.
+fn after(
+    connection: &Connection,
+    room: RoomId,
+    name: &RoomName,
+    after: u64,
+    wish: PageWish,
+) -> rusqlite::Result<Vec<Message>> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3");
+    let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+    fitting(connection, &sql, (room.place(first), room.place(u64::MAX)), name, wish)
+}
+
+/// As many as the wish allows; the first whatever its size.
+fn fitting(
+    connection: &Connection,
+    sql: &str,
+    (first, last): (i64, i64),
+    name: &RoomName,
+    wish: PageWish,
+) -> rusqlite::Result<Vec<Message>> {
+    let count = i64::try_from(wish.count).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![first, last, count])?;
+    let (mut messages, mut room) = (Vec::new(), wish.bytes);
+    while let Some(found) = rows.next()? {
+        let message = row::read(found, name)?;
+        let bytes = message.body.len();
+        if bytes > room && !messages.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(bytes);
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
+/// Messages up to the number `seq` that were changed when it, or a later one, was the newest.
+fn changed(connection: &Connection, room: RoomId, name: &RoomName, seq: u64) -> rusqlite::Result<Vec<Message>> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE changed BETWEEN ?1 AND ?2 AND place <= ?1 ORDER BY place");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let messages = statement.query_map([room.place(seq), room.place(u64::MAX)], |found| row::read(found, name))?;
+    messages.collect()
+}
+
+/// The newest mark of each user and receipt.
+pub fn marks(connection: &Connection, room: RoomId) -> rusqlite::Result<Vec<Mark>> {
+    reached(connection, room, "max", 0)
+}
+
+/// For each user and receipt, the first mark that covers `seq`; `None` when there is no such message.
+pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite::Result<Option<Vec<Mark>>> {
+    let account = account(connection, name)?;
+    let Some(Account { room: Some(room), newest, .. }) = account else { return Ok(None) };
+    if seq > newest {
+        return Ok(None);
+    }
+    let sql = "SELECT 1 FROM messages WHERE place = ?1";
+    if !connection.prepare_cached(sql)?.exists([room.place(seq)])? {
+        return Ok(None);
+    }
+    reached(connection, room, "min", seq).map(Some)
+}
+
+/// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq`
+/// on. It goes from user to user through the index, past all the marks between.
+fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusqlite::Result<Vec<Mark>> {
+    let sql = format!(
+        "WITH RECURSIVE readers (user) AS (
+             SELECT min(user) FROM marks WHERE room = ?1
+             UNION ALL
+             SELECT (SELECT min(user) FROM marks WHERE room = ?1 AND user > readers.user)
+             FROM readers WHERE readers.user IS NOT NULL
+         ), receipts (receipt) AS (VALUES (0), (1), (2))
+         SELECT marks.user, marks.receipt, marks.seq, marks.at
+         FROM readers CROSS JOIN receipts CROSS JOIN marks
+         WHERE readers.user IS NOT NULL
+             AND marks.room = ?1 AND marks.user = readers.user AND marks.receipt = receipts.receipt
+             AND marks.seq = (SELECT {which}(seq) FROM marks
+                 WHERE room = ?1 AND user = readers.user AND receipt = receipts.receipt AND seq >= ?2)
+         ORDER BY marks.user, marks.receipt"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let marks = statement.query_map(params![room, i64::try_from(seq).unwrap_or(i64::MAX)], mark)?;
+    marks.collect()
+}
+
+fn mark(row: &Row<'_>) -> rusqlite::Result<Mark> {
+    let number: i64 = row.get(1)?;
+    let receipt = [Receipt::Written, Receipt::Received, Receipt::Read]
+        .into_iter()
+        .find(|receipt| number_of(*receipt) == number)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
+    let seq = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+    Ok(Mark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: row::time(row.get(3)?) })
+}

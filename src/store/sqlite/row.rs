@@ -1,0 +1,66 @@
+//! A message as a row, written and read.
+//!
+//! Shared by the journal, which writes, and by all who read. The columns stand here once, in the
+//! order in which `read` takes them.
+
+use std::sync::Arc;
+
+use rusqlite::Row;
+
+use super::place::seq_of;
+use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+
+/// What `read` takes, in its order.
+pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body";
+
+/// `messages.kind`.
+pub const TEXT: i64 = 0;
+/// See [`TEXT`].
+pub const CIPHER: i64 = 1;
+/// See [`TEXT`].
+pub const DELETED: i64 = 2;
+
+/// A body as its two columns.
+pub fn columns_of(body: &Body) -> (i64, &str) {
+    match body {
+        Body::Text(text) => (TEXT, text),
+        Body::Cipher(json) => (CIPHER, json),
+        Body::Deleted => (DELETED, ""),
+    }
+}
+
+/// Milliseconds since 1970 as a column.
+pub fn ms(at: Time) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+/// The time that a column says.
+pub fn time(ms: i64) -> Time {
+    Time(u64::try_from(ms).unwrap_or(0))
+}
+
+/// The message of `room` that a row of [`COLUMNS`] holds.
+///
+/// # Errors
+/// The row holds something else: the file is damaged.
+pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
+    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+    let optional = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
+    let kind: i64 = row.get(1)?;
+    let body = || Ok::<Arc<str>, rusqlite::Error>(text(7)?.into());
+    Ok(Message {
+        room: room.clone(),
+        user: UserName::stored(text(4)?),
+        to: optional(5)?.map(UserName::stored),
+        body: match kind {
+            TEXT => Body::Text(body()?),
+            CIPHER => Body::Cipher(body()?),
+            DELETED => Body::Deleted,
+            other => return Err(rusqlite::Error::IntegralValueOutOfRange(1, other)),
+        },
+        seq: seq_of(row.get(0)?),
+        mid: optional(6)?.map(Mid::stored),
+        at: time(row.get(2)?),
+        edited: row.get::<_, Option<i64>>(3)?.map(time),
+    })
+}

@@ -1,0 +1,100 @@
+//! What is in the file, version by version.
+//!
+//! Each step takes a file from one version to the next; a new file goes through all of them. `open`
+//! has them done at start, inside one transaction, so that a step that is interrupted has not
+//! happened. Steps are never changed once they are released: a later one mends an earlier.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// What marks a file as ours: `room` in ASCII.
+pub const APPLICATION_ID: i32 = 0x726f_6f6d;
+/// The version that this program reads and writes.
+pub const VERSION: usize = STEPS.len();
+
+/// Step `n` makes version `n + 1`.
+const STEPS: [&str; 1] = [HISTORY];
+
+/// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
+///
+/// `rooms.pruned` is the number of the newest message that retention took away, so that numbering
+/// goes on after the last one went. `changed` is the place of the room's newest message when this
+/// one was last edited or deleted. A `mid` stays when its message was pruned: what was published once
+/// is not published again. A mark's time is that of its advance, so every advance is a row.
+const HISTORY: &str = "
+CREATE TABLE rooms (
+    room   INTEGER PRIMARY KEY CHECK (room BETWEEN 1 AND 8388607),
+    name   TEXT    NOT NULL UNIQUE,
+    epoch  TEXT    NOT NULL,
+    pruned INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE messages (
+    place   INTEGER PRIMARY KEY,
+    kind    INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+    at      INTEGER NOT NULL,
+    edited  INTEGER,
+    changed INTEGER,
+    user    TEXT    NOT NULL,
+    friend  TEXT,
+    mid     TEXT,
+    body    TEXT    NOT NULL
+) STRICT;
+CREATE INDEX changes ON messages (changed) WHERE changed IS NOT NULL;
+CREATE TABLE mids (
+    room INTEGER NOT NULL,
+    user TEXT    NOT NULL,
+    mid  TEXT    NOT NULL,
+    seq  INTEGER NOT NULL,
+    at   INTEGER NOT NULL,
+    PRIMARY KEY (room, user, mid)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marks (
+    room    INTEGER NOT NULL,
+    user    TEXT    NOT NULL,
+    receipt INTEGER NOT NULL CHECK (receipt BETWEEN 0 AND 2),
+    seq     INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (room, user, receipt, seq)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Nothing is in it.
+    Empty,
+    /// Ours, of this version.
+    Ours(usize),
+    /// A database of another program.
+    Foreign,
+}
+
+/// Looks at what the file says of itself.
+///
+/// # Errors
+/// It is no database, or cannot be read.
+pub fn nature(connection: &Connection) -> rusqlite::Result<Nature> {
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    if application == i64::from(APPLICATION_ID) {
+        return Ok(Nature::Ours(usize::try_from(version).unwrap_or(usize::MAX)));
+    }
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    Ok(if application == 0 && version == 0 && tables == 0 { Nature::Empty } else { Nature::Foreign })
+}
+
+/// Brings a file of version `from` to ours: all steps, or none.
+///
+/// # Errors
+/// The file is as it was.
+pub fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
+    if from == VERSION {
+        return Ok(());
+    }
+    let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
+    for step in &STEPS[from..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION as i64)?;
+    transaction.commit()
+}

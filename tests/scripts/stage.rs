@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use roomd::chat::command::{Id, JoinWish, Span};
+use roomd::chat::event::Returned;
 use roomd::chat::record::{Deed, Draft, Outcome, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Status, Time, UserName};
+use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Since, Status, Time, UserName};
 
 use crate::{printed, transcript};
 
@@ -130,7 +131,12 @@ impl Stage {
             return Input::Join { member, guest: entrant(who, &mut words), id };
         }
         let member = *self.ids.get(who).unwrap_or(&MemberId(0));
+        let text = words.text();
         match departure {
+            _ if text == "breaks off" => Input::Park { member },
+            _ if text.starts_with("resumes after") => {
+                Input::Resume { member, seen: Since::Number(words.0[2].parse().unwrap()) }
+            }
             Some(departure) => Input::Leave { member, departure, id },
             None if who.starts_with('@') => {
                 let member = self.name(who);
@@ -162,6 +168,10 @@ impl Stage {
             Effect::Others(id, event) => format!("to all but {}: {}", name(id), printed::event(event)),
             Effect::One(id, mark, event) => {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
+            }
+            Effect::Returned(id, Returned { recovery, missed, .. }, None) => {
+                let recovery = recovery.reason().unwrap_or("whole");
+                format!("{} is back, {recovery}, missed {missed}", name(id))
             }
             Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced(_) => panic!("no script is about {effect:?}"),
             Effect::Fleeting(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),

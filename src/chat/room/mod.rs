@@ -262,18 +262,18 @@ impl Room {
             Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
         };
         let after = after.filter(|after| *after <= newest);
+        let in_ring = after.map_or(Vec::new(), |after| self.ring_after(after));
         let recovery = match after {
             None => Recovery::EpochChanged,
-            Some(after) if !self.kept && self.ring.oldest() > after + 1 => Recovery::TooOld,
+            Some(after) if !self.kept && in_ring.len() as u64 != newest - after => Recovery::TooOld,
             Some(_) => Recovery::Whole,
         };
         let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
         let recall = Recall { answer: None, after, until: newest, history: 0 };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
-        if !self.kept {
-            let missed = self.ring.after(after, usize::MAX, self.history_bytes);
-            effects.extend(missed.map(|message| Effect::One(id, None, Event::Message(Arc::clone(message)))));
+        if !self.kept && recovery == Recovery::Whole {
+            effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
         }
         effects.extend(self.roster.park(id, false).map(Self::presence));
     }
@@ -307,12 +307,17 @@ impl Room {
         if self.kept {
             return (Recovery::Whole, Vec::new());
         }
-        let missed: Vec<_> = self.ring.after(*seq, usize::MAX, self.history_bytes).cloned().collect();
+        let missed = self.ring_after(*seq);
         if missed.len() as u64 == self.ring.newest() - seq {
             (Recovery::Whole, missed)
         } else {
             (Recovery::TooOld, newest())
         }
+    }
+
+    /// The messages after this number that memory has and an answer holds: perhaps not all there are.
+    fn ring_after(&self, seq: u64) -> Vec<Arc<Message>> {
+        self.ring.after(seq, usize::MAX, self.history_bytes).cloned().collect()
     }
 
     fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {

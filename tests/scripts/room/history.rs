@@ -191,3 +191,44 @@ fn who_pages_through_a_history_gets_past_a_message_that_is_larger_than_an_answer
         ",
     );
 }
+
+#[test]
+fn who_resumes_gets_all_that_it_missed_or_is_told_that_it_does_not() {
+    // An answer holds one message, and the room's memory three.
+    Stage::with(&Limits { outbox_bytes: 600, history: 3, ..Limits::default() }).among(&["Ann", "Bob"]).check(
+        "
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > 4 times: Ann says x quietly
+            > stored
+                to all: message 1 Ann: x
+                to all: message 2 Ann: x
+                to all: message 3 Ann: x
+                to all: message 4 Ann: x
+            > Bob resumes after 4
+                Bob is back, whole, missed 0
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes after 3
+                Bob is back, whole, missed 1
+                to Bob: message 4 Ann: x
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes after 2
+                Bob is back, too_old, missed 0
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes after 0
+                Bob is back, too_old, missed 0
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes after 9
+                Bob is back, epoch_changed, missed 0
+                to all: presence Bob online at 0s
+        ",
+    );
+}

@@ -161,7 +161,7 @@ impl Hub {
     /// Says or asks something in a room without being a member. Blocks until the room has answered.
     ///
     /// # Errors
-    /// There can be no further room, or it failed.
+    /// There can be no further room, it failed, or it was something that a room does not answer.
     pub fn ask(self: &Arc<Self>, room: &RoomName, user: UserName, said: Said) -> Result<Event, Refusal> {
         // The seat keeps the room until the answer is there.
         let (seat, inbox) = self.reserve(room, &Kind::USUAL)?;

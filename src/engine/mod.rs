@@ -44,7 +44,8 @@ use parking::Parking;
 use sync::Mutex;
 use threads::Threads;
 
-use crate::chat::{Code, End, Limits, Refusal, RoomName, UserName};
+use crate::chat::room::Said;
+use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -113,12 +114,25 @@ impl Engine {
         }
     }
 
-    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of all rooms may be such, so that
-    /// there is always room for those that come with their members.
+    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
+    /// all rooms may be such, so that there is always room for those that come with their members.
+    /// Blocks on the room.
     ///
     /// # Errors
-    /// There is a room of this name, or there can be no further one.
+    /// There is a room of this name, there can be no further one, or it cannot be opened.
     pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
+        self.keep(room, durable)?;
+        // A room that lives answers questions.
+        let failure = match self.hub.ask(room, self.guest(), Said::Members) {
+            Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
+            Ok(_) => return Ok(()),
+        };
+        let unwanted = self.created.lock().as_mut().and_then(|created| created.remove(room));
+        drop(unwanted);
+        Err(failure)
+    }
+
+    fn keep(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
         let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
         if self.hub.has(room) {
             return Err(taken());

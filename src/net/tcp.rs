@@ -5,7 +5,8 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 
@@ -15,9 +16,18 @@ use crate::engine::outbox::Transport;
 /// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.
 const BACKLOG: i32 = 4_096;
 
+/// How long a peer whose words we no longer want may go on sending.
+const DEAF_PATIENCE: Duration = Duration::from_millis(300);
+/// How often we then look whether something has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// A connected socket.
 #[derive(Debug)]
-pub struct Tcp(TcpStream);
+pub struct Tcp {
+    stream: TcpStream,
+    /// Whether we shut the reading side: then a read says nothing of what the peer does.
+    deaf: AtomicBool,
+}
 
 impl Tcp {
     /// Takes a socket over: small writes go out at once, and a blocked write fails in time.
@@ -27,7 +37,7 @@ impl Tcp {
     pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(write_timeout))?;
-        Ok(Self(stream))
+        Ok(Self { stream, deaf: AtomicBool::new(false) })
     }
 
     /// How long a read may block; then `WouldBlock`.
@@ -36,7 +46,7 @@ impl Tcp {
     /// The socket is not connected any more.
     pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         // Zero would mean for ever.
-        self.0.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
+        self.stream.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
     }
 
     /// Has the kernel find out whether a silent peer still is there: for protocols without a ping.
@@ -44,10 +54,10 @@ impl Tcp {
     /// # Errors
     /// The socket is not connected any more.
     pub fn set_keepalive(&self, idle: Duration) -> io::Result<()> {
-        sockopt::set_socket_keepalive(&self.0, true)?;
-        sockopt::set_tcp_keepidle(&self.0, idle.max(Duration::from_secs(1)))?;
-        sockopt::set_tcp_keepintvl(&self.0, Duration::from_secs(5))?;
-        sockopt::set_tcp_keepcnt(&self.0, 3)?;
+        sockopt::set_socket_keepalive(&self.stream, true)?;
+        sockopt::set_tcp_keepidle(&self.stream, idle.max(Duration::from_secs(1)))?;
+        sockopt::set_tcp_keepintvl(&self.stream, Duration::from_secs(5))?;
+        sockopt::set_tcp_keepcnt(&self.stream, 3)?;
         Ok(())
     }
 
@@ -57,7 +67,7 @@ impl Tcp {
     /// As [`Read::read`].
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match (&self.0).read(buffer) {
+            match (&self.stream).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }
@@ -69,17 +79,24 @@ impl Tcp {
     /// # Errors
     /// As [`Write::write_all`].
     pub fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.0).write_all(bytes)
+        (&self.stream).write_all(bytes)
     }
 
     /// Reads and forgets what the peer still sends, until it closes or `patience` is over: closing
     /// a socket with unread bytes would reset it, and could take our last words from the peer.
     pub fn drain(&self, patience: Duration) {
-        let until = std::time::Instant::now() + patience;
+        let deaf = self.deaf.load(Ordering::Relaxed);
+        let until = Instant::now() + if deaf { patience.min(DEAF_PATIENCE) } else { patience };
         let mut buffer = [0; 1024];
-        while let Some(left) = until.checked_duration_since(std::time::Instant::now()) {
-            if self.set_read_timeout(left).is_err() || !matches!(self.read(&mut buffer), Ok(1..)) {
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            if self.set_read_timeout(left).is_err() {
                 return;
+            }
+            match self.read(&mut buffer) {
+                Ok(1..) => {}
+                // Nothing wakes us when something arrives on a side that is shut: we look again.
+                Ok(0) if deaf => std::thread::sleep(LOOK_AGAIN.min(left)),
+                _ => return,
             }
         }
     }
@@ -89,18 +106,21 @@ impl Transport for Tcp {
     fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         Ok(match parts {
-            [one] => rustix::net::send(&self.0, one, flags)?,
-            many => rustix::net::sendmsg(&self.0, many, &mut SendAncillaryBuffer::default(), flags)?,
+            [one] => rustix::net::send(&self.stream, one, flags)?,
+            many => rustix::net::sendmsg(&self.stream, many, &mut SendAncillaryBuffer::default(), flags)?,
         })
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&self.0).write_vectored(parts)
+        (&self.stream).write_vectored(parts)
     }
 
     fn shutdown(&self, how: Shutdown) {
+        if how != Shutdown::Write {
+            self.deaf.store(how == Shutdown::Read, Ordering::Relaxed);
+        }
         // A socket that is not connected any more is as shut as it can be.
-        _ = self.0.shutdown(how);
+        _ = self.stream.shutdown(how);
     }
 }
 

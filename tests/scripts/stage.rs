@@ -173,7 +173,9 @@ impl Stage {
                 let recovery = recovery.reason().unwrap_or("whole");
                 format!("{} is back, {recovery}, missed {missed}", name(id))
             }
-            Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced(_) => panic!("no script is about {effect:?}"),
+            Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced { .. } => {
+                panic!("no script is about {effect:?}")
+            }
             Effect::Fleeting(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),
         }
     }

@@ -211,16 +211,16 @@ impl Room {
     }
 
     fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        if self.roster.len() >= self.members_max {
-            let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
-            effects.push(Effect::Refused(id, refusal));
-            return;
-        }
         let Entrant { user, connection, echo, announced, status, wish } = guest;
         if self.private.is_some()
             && let Some(member) = self.roster.of(connection)
         {
             effects.push(Effect::Present(id, member));
+            return;
+        }
+        if self.roster.len() >= self.members_max {
+            let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
+            effects.push(Effect::Refused(id, refusal));
             return;
         }
         let announced = announced && self.private.is_none();

@@ -190,6 +190,8 @@ impl Broker {
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
             self.step_room(Input::Tick);
         }
+        // Who said what a room does not answer waits for nothing.
+        self.visitors.clear();
         let messages = self.batch.messages();
         let began = Instant::now();
         self.deliver();

@@ -240,7 +240,7 @@ impl Rooms {
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
             Create => {
-                let made = self.engine.create(&name(), true).map_err(|refusal| refusal.code);
+                let made = self.engine.keep(&name(), true).map_err(|refusal| refusal.code);
                 self.kept |= made.is_ok();
                 self.creations.push(made);
             }

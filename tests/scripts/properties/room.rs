@@ -233,7 +233,9 @@ impl Pair {
                     }
                 }
                 Effect::Refused(..) | Effect::Present(..) => panic!("there is room for all"),
-                Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced(_) => panic!("nobody asked: {effect:?}"),
+                Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced { .. } => {
+                    panic!("nobody asked: {effect:?}")
+                }
             }
         }
     }

@@ -7,6 +7,8 @@ pub mod assemble;
 pub mod chat;
 pub mod cli;
 pub mod engine;
+#[cfg(feature = "client")]
+pub mod load;
 pub mod net;
 pub mod page;
 pub mod settings;

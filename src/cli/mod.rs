@@ -2,13 +2,17 @@
 //!
 //! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
 //! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs` and
-//! `address.rs` read its values, `sources.rs` lays the four sources over each other, `file.rs`
+//! `address.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
 //! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
 mod address;
 pub mod config;
 mod file;
+#[cfg(feature = "client")]
+pub mod flags;
+#[cfg(feature = "client")]
+pub mod load;
 pub mod serve;
 mod settings;
 mod sources;
@@ -30,6 +34,28 @@ pub enum Invocation {
     Serve(Settings),
     /// Print the settings in force.
     Config(Settings),
+    /// Load a server.
+    #[cfg(feature = "client")]
+    Load(flags::Order),
+}
+
+impl Invocation {
+    /// Does it. Blocks until it is done.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Serve(settings) => serve::run(settings),
+            Self::Config(settings) => match config::print(&settings, &mut std::io::stdout()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("roomd: cannot write to standard output: {error}");
+                    ExitCode::FAILURE
+                }
+            },
+            #[cfg(feature = "client")]
+            Self::Load(order) => load::run(&order),
+        }
+    }
 }
 
 /// Why there is nothing to do.
@@ -86,6 +112,10 @@ pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
 fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
+    #[cfg(feature = "client")]
+    if name == "load" {
+        return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
+    }
     let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
     let invocation = match name {
         "config" => Invocation::Config(settings),
@@ -105,7 +135,11 @@ fn command() -> Command {
     let serve = Command::new("serve").about("Run the server (the default)").after_help(SOURCES);
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
-    with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config))
+    let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
+    #[cfg(feature = "client")]
+    let root =
+        root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
+    root
 }
 
 const SOURCES: &str = "\

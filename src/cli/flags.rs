@@ -167,7 +167,7 @@ pub fn with_flags(command: Command) -> Command {
     };
     let mut command = command
         .next_line_help(true)
-        .arg(Arg::new("URL").required(true).help("The server: ws://HOST:PORT"))
+        .arg(Arg::new("URL").help("The server: ws://HOST:PORT"))
         .arg(text(
             "scenario",
             "NAME",
@@ -206,7 +206,8 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
         Some("topic-10k") => Plan::topic_10k(),
         Some(other) => return Err(format!("--scenario must be topic-10k, not {other:?}")),
     };
-    plan.server = server(text("URL").unwrap_or_default())?;
+    let url = text("URL").ok_or("load needs the URL of a server, such as ws://127.0.0.1:8000")?;
+    plan.server = server(url)?;
     for flag in GROUPS.iter().flat_map(|(_, group)| *group) {
         if let Some(value) = text(flag.name) {
             (flag.slot)(&mut plan).set(value).map_err(|problem| format!("--{} {problem}", flag.name))?;
@@ -334,7 +335,8 @@ mod tests {
     #[test]
     fn a_mistake_is_a_sentence() {
         for (arguments, sentence) in [
-            (&["localhost:8000"][..], "the URL must be ws://HOST:PORT, not \"localhost:8000\""),
+            (&[][..], "load needs the URL of a server, such as ws://127.0.0.1:8000"),
+            (&["localhost:8000"], "the URL must be ws://HOST:PORT, not \"localhost:8000\""),
             (&["wss://a:1"], "the URL must be ws://HOST:PORT, not \"wss://a:1\" (TLS is not spoken yet)"),
             (&["ws://a:1/ws"], "the URL must be ws://HOST:PORT, not \"ws://a:1/ws\" (it has no path)"),
             (&["ws://a:99999"], "the URL must be ws://HOST:PORT, not \"ws://a:99999\""),

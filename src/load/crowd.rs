@@ -13,6 +13,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 use tungstenite::handshake::client::generate_key;
 
 use super::client::Client;
@@ -21,6 +22,7 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::talk::{Stage, Talk, World};
 
+const TIMER: u64 = u64::MAX;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// What the kernel holds for a client that reads slowly.
@@ -29,6 +31,8 @@ const SLOW_RECEIVE_BYTES: usize = 4096;
 /// See the module.
 pub struct Crowd {
     epoll: OwnedFd,
+    /// Ends a wait to the microsecond; the epoll's own timeout knows only whole milliseconds.
+    timer: OwnedFd,
     /// By number.
     pub clients: Vec<Client>,
     events: Vec<Event>,
@@ -50,8 +54,13 @@ impl Crowd {
     /// # Errors
     /// If there is no descriptor for the epoll.
     pub fn gather(plan: &Plan, http: SocketAddr, lines: Option<SocketAddr>, now: Instant) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        // Once is enough: setting it anew takes back what it said before.
+        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
         Ok(Self {
-            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            epoll,
+            timer,
             clients: (0..plan.clients).map(|client| Client::new(Talk::new(client, plan, now))).collect(),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES.max(4 * plan.size)],
@@ -95,13 +104,16 @@ impl Crowd {
     pub fn wait(&mut self, patience: Duration, ready: &mut Vec<(usize, EventFlags)>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
-        let timeout = Timespec::try_from(patience).map_err(io::Error::other)?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+        let it_value = Timespec::try_from(patience.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: never, it_value })?;
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         let number = |event: &Event| usize::try_from(event.data.u64()).expect("numbers are indices of `clients`");
-        ready.extend(self.events.iter().map(|event| (number(event), event.flags)));
+        let of_clients = self.events.iter().filter(|event| event.data.u64() != TIMER);
+        ready.extend(of_clients.map(|event| (number(event), event.flags)));
         Ok(())
     }
 

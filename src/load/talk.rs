@@ -188,8 +188,8 @@ impl Talk {
                 let code = frame.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
                 if self.stage != Stage::Closing {
                     frames::append_masked(&mut self.replies, frames::CLOSE, &code.to_be_bytes(), MASK);
-                    self.closed = Some(code);
                 }
+                self.closed = Some(code);
             }
             _ => return Err(invalid("a frame that roomd does not send")),
         }

@@ -16,7 +16,7 @@ fn roomd(url: &str, more: &[&str]) -> Output {
 }
 
 fn against(lie: Lie, more: &[&str]) -> Output {
-    let liar = Liar::start(lie, 3);
+    let liar = Liar::start(lie);
     roomd(&format!("ws://{}", liar.address), more)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! One room; a thread for each client, which ends with its connection; the room is behind one lock, so
 //! its lies do not depend on time. The third message is the one it lies about, and the second member
-//! the one it lies to.
+//! the one it lies to. Who comes back is given what it missed.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -45,29 +45,40 @@ pub enum Lie {
 /// See the module. It ends when it is dropped, after its clients.
 pub struct Liar {
     pub address: SocketAddr,
+    listener: Arc<TcpListener>,
+    room: Arc<Mutex<Room>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Liar {
-    /// Listens for so many clients.
-    pub fn start(lie: Lie, clients: usize) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    /// Listens on a free port.
+    pub fn start(lie: Lie) -> Self {
+        let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let address = listener.local_addr().unwrap();
+        let room = Room { lie, history: Vec::new(), members: Vec::new(), held: None, resumed: 0 };
+        let room = Arc::new(Mutex::new(room));
+        let (accepting, entered) = (Arc::clone(&listener), Arc::clone(&room));
         let thread = thread::spawn(move || {
-            let room = Arc::new(Mutex::new(Room { lie, seq: 0, members: Vec::new(), held: None }));
-            let serve = |_| {
-                let (stream, room) = (listener.accept().unwrap().0, Arc::clone(&room));
-                thread::spawn(move || serve(stream, &room))
-            };
-            let threads: Vec<_> = (0..clients).map(serve).collect();
+            let mut threads = Vec::new();
+            while let Ok((stream, _)) = accepting.accept() {
+                let room = Arc::clone(&entered);
+                threads.push(thread::spawn(move || serve(stream, &room)));
+            }
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
-        Self { address, thread: Some(thread) }
+        Self { address, listener, room, thread: Some(thread) }
+    }
+
+    /// How often a place was asked back.
+    pub fn resumed(&self) -> u64 {
+        self.room.lock().unwrap().resumed
     }
 }
 
 impl Drop for Liar {
     fn drop(&mut self) {
+        // On Linux this wakes who blocks in `accept`.
+        rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).unwrap();
         let ended = self.thread.take().unwrap().join();
         assert!(ended.is_ok() || thread::panicking());
     }
@@ -75,38 +86,52 @@ impl Drop for Liar {
 
 struct Room {
     lie: Lie,
-    seq: u64,
+    /// All texts; the first has the number 1.
+    history: Vec<String>,
     members: Vec<TcpStream>,
     /// The third message, while the second member waits for it.
     held: Option<String>,
+    resumed: u64,
 }
 
 /// One client, from its handshake to its end.
 fn serve(stream: TcpStream, room: &Mutex<Room>) {
-    let mut socket = tungstenite::accept(stream.try_clone().unwrap()).unwrap();
-    say(&stream, &json!({"type": "welcome"}));
+    let Ok(mut socket) = tungstenite::accept(stream.try_clone().unwrap()) else { return };
+    say(&stream, &json!({"type": "welcome", "resume": "token"}));
     while let Ok(message) = socket.read() {
         let Message::Text(text) = message else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
         let mut room = room.lock().unwrap();
-        if command["type"] == "join" {
-            let seq = room.seq;
-            say(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
-            room.members.push(stream.try_clone().unwrap());
-        } else {
-            room.publish(&stream, &command["id"], command["message"].as_str().unwrap());
+        match command["type"].as_str().unwrap() {
+            "join" => {
+                let seq = room.history.len();
+                say(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
+                room.members.push(stream.try_clone().unwrap());
+            }
+            "resume" => room.resume(&stream, &command["rooms"]["load"]),
+            _ => room.publish(&stream, &command["id"], command["message"].as_str().unwrap()),
         }
     }
 }
 
 impl Room {
+    fn resume(&mut self, client: &TcpStream, at: &Value) {
+        assert_eq!(at["epoch"], "e");
+        let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
+        self.resumed += 1;
+        say(client, &json!({"type": "resumed", "rooms": {"load": {"recovered": true, "missed": 0}}}));
+        let missed = (1..).zip(&self.history).skip(had);
+        missed.for_each(|(seq, text)| tell(client, seq, text));
+        self.members.push(client.try_clone().unwrap());
+    }
+
     fn publish(&mut self, sender: &TcpStream, id: &Value, text: &str) {
-        if self.seq == 2 && self.lie == Lie::Swallow {
+        if self.history.len() == 2 && self.lie == Lie::Swallow {
             self.lie = Lie::None;
             return;
         }
-        self.seq += 1;
-        let seq = self.seq;
+        self.history.push(text.to_owned());
+        let seq = self.history.len() as u64;
         if seq != 3 || self.lie != Lie::Silence {
             say(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
         }
@@ -157,11 +182,10 @@ fn tell(member: &TcpStream, seq: u64, text: &str) {
     say(member, &json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq}));
 }
 
-fn say(mut client: &TcpStream, event: &Value) {
+fn say(client: &TcpStream, event: &Value) {
     let mut bytes = Vec::new();
     frame::append(Opcode::Text, event.to_string().as_bytes(), &mut bytes);
     write(client, &bytes);
-    _ = client.flush(); // A socket keeps nothing back.
 }
 
 /// Writes to a client that may be gone.

@@ -1,4 +1,5 @@
-//! Each lie is found, as what it is and as often as it was told.
+//! Each lie is found, as what it is and as often as it was told; but where two members contradict each
+//! other, nobody knows who is right.
 
 use std::time::Duration;
 
@@ -9,17 +10,15 @@ use crate::run;
 
 /// Ten messages to three members of a server that lies.
 fn loaded(lie: Lie) -> Report {
-    let liar = Liar::start(lie, 3);
-    let plan = Plan {
-        server: liar.address.to_string(),
-        clients: 3,
-        rate: 100,
-        duration: Duration::from_millis(100),
-        // What is lost is waited for.
-        drain: Duration::from_secs(1),
-        ..Plan::default()
-    };
+    let liar = Liar::start(lie);
+    let plan = Plan { server: liar.address.to_string(), ..plan() };
     run(&plan)
+}
+
+fn plan() -> Plan {
+    // What is lost is waited for while it drains.
+    let (duration, drain) = (Duration::from_millis(100), Duration::from_secs(1));
+    Plan { clients: 3, rate: 100, duration, drain, ..Plan::default() }
 }
 
 fn check(lie: Lie, with: impl FnOnce(&mut Faults)) {
@@ -28,6 +27,16 @@ fn check(lie: Lie, with: impl FnOnce(&mut Faults)) {
     with(&mut faults);
     assert_eq!(report.faults, faults, "{lie:?}\n{report}");
     assert_eq!(report.kept, faults == Faults::default(), "{lie:?}");
+}
+
+#[test]
+fn a_place_that_was_kept_is_asked_back_and_nothing_is_missed() {
+    let liar = Liar::start(Lie::None);
+    let plan = Plan { server: liar.address.to_string(), breaks: 50, ..plan() };
+    let report = run(&plan);
+    assert!(report.kept, "{report}");
+    assert!(report.connections.returned > 0 && liar.resumed() == report.connections.returned, "{report}");
+    assert_eq!(report.deliveries.delivered, 30, "{report}");
 }
 
 #[test]
@@ -64,7 +73,9 @@ fn a_delivery_that_comes_after_a_later_one_is_out_of_order() {
 
 #[test]
 fn two_members_that_are_told_different_orders_contradict_each_other() {
-    check(Lie::Exchange, |faults| faults.contradicted = 2);
+    // Which of them is believed depends on who is heard first; with it, what else seems to be wrong.
+    let report = loaded(Lie::Exchange);
+    assert!(report.faults.contradicted >= 2 && !report.kept, "{report}");
 }
 
 #[test]

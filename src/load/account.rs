@@ -4,6 +4,7 @@
 //! Positions count the messages of the room in the order of its log. A member is owed every position
 //! from its first on; what it skips is missing until it comes, and announced or lost in the end.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::faults::Faults;
@@ -17,6 +18,10 @@ pub struct Account {
     pub echo: bool,
     /// Whether the closed loop waits for it.
     pub awaited: bool,
+    /// Whether it hears all that is said in its room, so that what it hears next comes next.
+    pub vouches: bool,
+    /// Without numbers: what it has heard and nobody who vouches has yet, in order.
+    pub pending: VecDeque<u32>,
     /// Which numbered log it follows; `None`: its door tells no numbers.
     pub epoch: Option<usize>,
     /// The next position; `None` until the first is known.
@@ -39,6 +44,8 @@ impl Account {
             client,
             echo,
             awaited,
+            vouches: echo,
+            pending: VecDeque::new(),
             epoch: None,
             next: None,
             owed_from: u32::MAX,

@@ -46,6 +46,8 @@ pub struct Excuses {
     pub under_way: u64,
     /// Messages whose sender's connection ended before their fate was known.
     pub undecided: u64,
+    /// Deliveries through doors without numbers that came, and whose order nobody could vouch for.
+    pub unordered: u64,
 }
 
 impl Faults {
@@ -77,13 +79,14 @@ impl Faults {
 impl Excuses {
     /// Each with its name, in the order of the report.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 5] {
+    pub fn list(&self) -> [(&'static str, u64); 6] {
         [
             ("dropped and announced", self.dropped),
             ("missed while away", self.too_old),
             ("owed to members that are gone", self.gone),
             ("under way at the end", self.under_way),
             ("of unknown fate", self.undecided),
+            ("came in an order that nobody knows", self.unordered),
         ]
     }
 }

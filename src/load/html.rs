@@ -61,18 +61,12 @@ fn over_time(samples: &[Sample], figures: &[(&'static str, Figure)]) -> Plot<'st
         points: times().zip(samples.iter().map(figure)).collect(),
     });
     Plot {
-        x: Scale::Linear(times().fold(f64::INFINITY, f64::min), times().fold(0.0, f64::max)),
+        x: Scale::from_zero(times()),
         y: Scale::from_zero(values),
-        x_marks: time_marks(samples),
+        x_marks: Vec::new(),
         x_name: "s",
         lines: lines.collect(),
     }
-}
-
-/// About ten seconds that are marked.
-fn time_marks(samples: &[Sample]) -> Vec<(f64, String)> {
-    let every = samples.len().div_ceil(10);
-    samples.iter().step_by(every).map(|sample| (sample.at_s, format!("{:.0}", sample.at_s))).collect()
 }
 
 /// The distribution with as much room for each nine as for the one before.

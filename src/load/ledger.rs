@@ -34,6 +34,10 @@ pub(super) struct Record {
     pub(super) sender: u32,
     /// Members that the closed loop still waits for.
     waiting: u32,
+    /// Whether there was anybody to hear it.
+    pub(super) owed: bool,
+    /// Whether anybody has heard it.
+    pub(super) heard: bool,
     /// Epoch and position among the numbered.
     pub(super) place: Option<(u32, u32)>,
     /// Position among the spoken.
@@ -88,6 +92,8 @@ impl Ledger {
             due,
             sender: sender.client,
             waiting,
+            owed: sender.echo || self.members > 1,
+            heard: false,
             place: None,
             spoken: None,
             answer: Answer::Nothing,
@@ -108,6 +114,9 @@ impl Ledger {
     pub fn enter(&mut self, account: &mut Account) {
         account.owed_from = self.published();
         account.joined_at = self.spoken.len();
+        if self.records.is_empty() {
+            account.next.get_or_insert(0);
+        }
         self.members += 1;
         self.awaited += u32::from(account.awaited);
     }
@@ -151,7 +160,8 @@ impl Ledger {
             let place =
                 if account.epoch.is_some() { record.place.map(|(_, position)| position) } else { record.spoken };
             let counted = account.owed_from <= number && (account.echo || record.sender != account.client);
-            record.waiting -= u32::from(counted && !place.is_some_and(|position| account.has(position)));
+            let has = place.is_some_and(|position| account.has(position)) || account.pending.contains(&number);
+            record.waiting -= u32::from(counted && !has);
             record.waiting > 0
         });
         before - open.len()
@@ -172,6 +182,7 @@ impl Ledger {
         };
         let number = told.number.filter(|_| fresh)?;
         let record = &mut self.records[number as usize];
+        record.heard = true;
         let counted = account.awaited && account.owed_from <= number && record.waiting > 0;
         record.waiting -= u32::from(counted);
         let through = counted && record.waiting == 0;
@@ -209,11 +220,32 @@ impl Ledger {
         known == place
     }
 
+    /// Without numbers, a delivery has a place once somebody who vouches for the order has had it too.
+    /// Who has just come, or does not hear itself, may have it before those who know what came before.
     fn hear_spoken(&mut self, account: &mut Account, number: u32, faults: &mut Faults) -> bool {
-        let position = match self.records[number as usize].spoken {
-            Some(position) => position,
-            None => *self.records[number as usize].spoken.insert(self.spoken.append(number)),
-        };
+        account.pending.push_back(number);
+        self.catch_up(account, faults).unwrap_or(true)
+    }
+
+    /// Takes what is pending as far as its places are known. Tells whether the last of it was news;
+    /// `None` if something is still pending.
+    pub fn catch_up(&mut self, account: &mut Account, faults: &mut Faults) -> Option<bool> {
+        let mut news = true;
+        while let Some(&number) = account.pending.front() {
+            let knows = account.vouches && account.next.is_some();
+            let record = &mut self.records[number as usize];
+            let position = match record.spoken {
+                Some(position) => position,
+                None if knows => *record.spoken.insert(self.spoken.append(number)),
+                None => return None,
+            };
+            account.pending.pop_front();
+            news = self.arrive_spoken(account, position, faults);
+        }
+        Some(news)
+    }
+
+    fn arrive_spoken(&mut self, account: &mut Account, position: u32, faults: &mut Faults) -> bool {
         // Before its first message it is owed only what was sent after it became a member.
         let from = account.next.unwrap_or(account.joined_at.min(position));
         for skipped in from..position {

@@ -1,8 +1,8 @@
 //! The order of a room's messages, as its members tell it.
 //!
 //! A room's ledger keeps one for each epoch, in which the server's numbers are the positions, and one
-//! for the doors that tell no numbers, in which whoever hears a message first appends it. All members
-//! must agree with it: that is what "one order" means.
+//! for the doors that tell no numbers, to which whoever hears a message first appends it, if they know
+//! what came before. All members must agree with it: that is what "one order" means.
 
 /// How far beyond what was heard a number may be; what is further cannot be true.
 const STRIDE_MAX: u64 = 1 << 22;

@@ -49,12 +49,14 @@ pub struct Meter {
     /// One a second.
     pub samples: Vec<Sample>,
     sampled: Totals,
+    /// When publishing began.
+    publishing_since: Duration,
 }
 
 /// What happened in one second.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Sample {
-    /// The second's end, in seconds of the run.
+    /// The second's end, in seconds since publishing began.
     pub at_s: f64,
     pub connections: usize,
     pub published_per_s: f64,
@@ -100,6 +102,7 @@ impl Default for Meter {
             closes: BTreeMap::new(),
             samples: Vec::new(),
             sampled: Totals::default(),
+            publishing_since: Duration::ZERO,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Meter {
         let per_s = |count: u64| count as f64 / seconds;
         let ms = |quantile: f64| self.recent.value_at_quantile(quantile) as f64 / 1e6;
         self.samples.push(Sample {
-            at_s: at.as_secs_f64(),
+            at_s: (at - self.publishing_since).as_secs_f64(),
             connections,
             published_per_s: per_s(self.published - published),
             delivered_per_s: per_s(self.delivered - delivered),
@@ -151,6 +154,7 @@ impl Meter {
 
     /// From here on seconds count: what the server did before is not of the first one.
     pub fn begin(&mut self, at: Duration, server: Option<&Usage>) {
+        self.publishing_since = at;
         self.sampled.at = at;
         self.sampled.cpu_s = server.map_or(0.0, |usage| usage.cpu_s);
     }

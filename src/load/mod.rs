@@ -133,7 +133,8 @@ fn carry_out(
     let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, plan)?) };
     let server = generator.server;
     let before = server.and_then(|server| Some((server.usage()?, server.switches())));
-    let begin = generator.now();
+    let own_cpu_s = || Process::own().usage().map_or(0.0, |usage| usage.cpu_s);
+    let (begin, own_before) = (generator.now(), own_cpu_s());
     let whole = generator.publish_all(watch)?;
     let (end, delivered) = (generator.now(), generator.world.meter.delivered);
     let settled = generator.drain(watch)?;
@@ -147,7 +148,7 @@ fn carry_out(
             .sum();
         Some((server.pid(), before, server.usage()?, switched))
     });
-    let own_cpu_s = Process::own().usage().map_or(0.0, |usage| usage.cpu_s);
+    let own_cpu_s = own_cpu_s() - own_before;
     generator.finish(settled)?;
     let published = (begin, end);
     Ok(Report::new(generator, Findings { published, delivered, whole, server, own_cpu_s, probe, bare }))

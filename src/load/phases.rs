@@ -97,6 +97,7 @@ impl Generator<'_> {
         let mut looked = None;
         loop {
             if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
+                self.catch_up();
                 if self.is_settled() {
                     return Ok(true);
                 }
@@ -121,6 +122,7 @@ impl Generator<'_> {
     /// # Errors
     /// What the kernel says.
     pub fn finish(&mut self, settled: bool) -> io::Result<()> {
+        self.catch_up();
         self.settle_all(settled);
         self.paces = Paces::none();
         for number in 0..self.crowd.clients.len() {
@@ -167,6 +169,17 @@ impl Generator<'_> {
             ledger.audit(senders, faults, excuses);
         }
         crowd.clients.iter_mut().for_each(|client| client.talk.account = None);
+    }
+
+    /// Gives places to what members heard before those who vouch for the order did.
+    fn catch_up(&mut self) {
+        let World { ledgers, faults, .. } = &mut self.world;
+        for talk in self.crowd.clients.iter_mut().map(|client| &mut client.talk) {
+            if let Some(account) = &mut talk.account {
+                // Whether it was news was told when it came.
+                _ = ledgers[talk.room].catch_up(account, faults);
+            }
+        }
     }
 
     fn is_settled(&self) -> bool {

@@ -120,6 +120,11 @@ impl Plan {
         if self.publishers * self.rooms + self.slow > self.clients {
             return Err(format!("--slow is {} and only {} clients do not publish", self.slow, self.others()));
         }
+        if self.doors == [Door::Lines] && self.publishers == least {
+            return Err("--door lines needs clients that do not publish: who sends lines does not hear them, \
+                        and so nobody would know their order"
+                .to_owned());
+        }
         if (self.churn > 0 || self.breaks > 0) && self.movers().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly".to_owned());
         }
@@ -221,6 +226,8 @@ mod tests {
         assert_eq!(of(|plan| plan.rooms = 101), "--rooms is 101 and --clients only 100");
         assert_eq!(of(|plan| plan.publishers = 101), "--publishers is 101 and a room has only 100 clients");
         assert_eq!(of(|plan| plan.slow = 100), "--slow is 100 and only 99 clients do not publish");
+        let lines = of(|plan| (plan.doors, plan.publishers) = (vec![Door::Lines], 100));
+        assert!(lines.starts_with("--door lines needs clients that do not publish"));
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }
 

@@ -43,6 +43,7 @@ impl Ledger {
         let behind = announced.saturating_sub(missing).min(tail);
         faults.lost += missing.saturating_sub(announced);
         excuses.dropped += missing.min(announced) + behind;
+        excuses.unordered += account.pending.len() as u64;
         match ending {
             Ending::Settled => {
                 faults.lost += tail - behind;
@@ -58,15 +59,16 @@ impl Ledger {
     #[must_use]
     pub fn is_square(&self, account: &Account) -> bool {
         let (missing, announced) = account.balance();
-        missing == announced && self.tail(account) == 0
+        missing == announced && self.tail(account) == 0 && account.pending.is_empty()
     }
 
     /// Whether every message was shown or refused, and its sender told where that is the custom.
     pub fn is_answered(&self, told: impl Fn(u32) -> bool) -> bool {
         self.records.iter().all(|record| match record.answer {
+            _ if !record.owed => true,
             Answer::Refused => true,
             Answer::Sent => record.place.is_some(),
-            Answer::Nothing => (record.place.is_some() || record.spoken.is_some()) && !told(record.sender),
+            Answer::Nothing => record.heard && !told(record.sender),
         })
     }
 
@@ -91,12 +93,13 @@ impl Ledger {
         faults.disordered += descents(places);
         for record in &self.records {
             let stayed = (senders.stayed)(record.sender);
-            if record.place.is_some() || record.spoken.is_some() {
+            if record.place.is_some() || record.heard {
                 let wanted = (senders.told)(record.sender) && record.answer == Answer::Nothing;
                 faults.unacknowledged += u64::from(wanted && stayed && senders.settled);
                 continue;
             }
             match record.answer {
+                _ if !record.owed => {}
                 Answer::Refused => {}
                 Answer::Nothing if !stayed => excuses.undecided += 1,
                 Answer::Nothing if refused(&mut senders.refused, record) => {}
@@ -225,6 +228,25 @@ mod tests {
         let senders = Senders { stayed: &|_| true, told: &|_| true, refused: BTreeMap::new(), settled: true };
         ledger.audit(senders, &mut faults, &mut excuses);
         assert_eq!(faults, Faults { disordered: 1, unacknowledged: 5, ..Faults::default() });
+    }
+
+    #[test]
+    fn who_has_just_come_does_not_say_what_came_before_what_it_hears() {
+        let (mut ledger, mut faults, mut excuses) = (Ledger::default(), Faults::default(), Excuses::default());
+        let mut accounts = [0, 1].map(|client| Account::new(client, true, true));
+        let [old, new] = &mut accounts;
+        ledger.enter(old);
+        (0..2).for_each(|due| _ = ledger.publish(old, due, false));
+        ledger.enter(new);
+        let told = |number| Told { number: Some(number), seq: None };
+        // The room showed the first before it let the second member in.
+        ledger.hear(new, told(1), &mut faults);
+        (0..2).for_each(|number| _ = ledger.hear(old, told(number), &mut faults));
+        ledger.catch_up(new, &mut faults);
+        for account in &accounts {
+            ledger.settle(account, Ending::Settled, &mut faults, &mut excuses);
+        }
+        assert_eq!((faults, excuses), (Faults::default(), Excuses::default()));
     }
 
     #[test]

@@ -299,8 +299,10 @@ impl Talk {
 
     fn left(&mut self, world: &mut World<'_>) {
         self.depart(world);
-        if let Some(account) = self.account.take() {
+        if let Some(mut account) = self.account.take() {
             let World { ledgers, faults, excuses, .. } = world;
+            // Whether it was news was told when it came.
+            _ = ledgers[self.room].catch_up(&mut account, faults);
             ledgers[self.room].settle(&account, Ending::Left, faults, excuses);
         }
         self.open_account(world.plan);
@@ -369,7 +371,9 @@ impl Talk {
     fn open_account(&mut self, plan: &Plan) {
         if self.account.is_none() {
             let awaited = !plan.is_slow(self.number as usize);
-            self.account = Some(Account::new(self.number, self.door.echoes(), awaited));
+            let mut account = Account::new(self.number, self.door.echoes(), awaited);
+            account.vouches |= !self.publishes;
+            self.account = Some(account);
         }
     }
 }

@@ -8,6 +8,8 @@ pub mod chat;
 pub mod cli;
 pub mod client;
 pub mod engine;
+#[cfg(feature = "client")]
+pub mod load;
 pub mod net;
 pub mod page;
 pub mod settings;

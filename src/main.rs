@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use roomd::cli::{self, Invocation};
+use roomd::cli;
 
 fn main() -> ExitCode {
     let (invocation, warnings) = match cli::parse() {
@@ -16,15 +16,5 @@ fn main() -> ExitCode {
         eprintln!("roomd: warning: {warning}");
     }
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "info")).init();
-    match invocation {
-        Invocation::Serve(settings) => cli::serve::run(settings),
-        Invocation::Chat(arguments) => cli::chat::run(arguments),
-        Invocation::Config(settings) => match cli::config::print(&settings, &mut std::io::stdout()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("roomd: cannot write to standard output: {error}");
-                ExitCode::FAILURE
-            }
-        },
-    }
+    invocation.run()
 }

@@ -13,9 +13,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
-use super::frames;
 use super::scenario::{AUTHOR, WELCOME};
-use super::socket::Socket;
+use roomd::load::frames;
+use roomd::load::socket::Socket;
 
 const LISTENER: u64 = u64::MAX;
 const BACKLOG: i32 = 4096;

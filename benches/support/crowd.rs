@@ -14,9 +14,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::frames;
 use super::scenario::{AUTHOR, Scenario};
-use super::socket::Socket;
+use roomd::load::frames;
+use roomd::load::socket::Socket;
 
 const EVENTS_AT_ONCE: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use super::crowd::Crowd;
-use super::frames;
 use super::ledger::{Delivery, Label, Ledger};
 use super::scenario::{PAYLOAD_BYTES, Scenario};
+use roomd::load::frames;
 
 /// How long one wait for the sockets may take before the clock is looked at.
 const GLANCE: Duration = Duration::from_millis(20);

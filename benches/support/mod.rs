@@ -6,14 +6,12 @@
 pub mod arguments;
 pub mod bare;
 pub mod crowd;
-pub mod frames;
 pub mod generator;
 pub mod ledger;
 pub mod machine;
 pub mod placement;
 pub mod scenario;
 pub mod server;
-pub mod socket;
 pub mod table;
 pub mod trial;
 pub mod usage;

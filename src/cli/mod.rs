@@ -2,7 +2,7 @@
 //!
 //! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
 //! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs` and
-//! `address.rs` read its values, `sources.rs` lays the four sources over each other, `file.rs`
+//! `address.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
 //! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
@@ -10,6 +10,10 @@ mod address;
 pub mod chat;
 pub mod config;
 mod file;
+#[cfg(feature = "client")]
+pub mod flags;
+#[cfg(feature = "client")]
+pub mod load;
 pub mod serve;
 mod settings;
 mod sources;
@@ -33,6 +37,29 @@ pub enum Invocation {
     Config(Settings),
     /// Talk in a room.
     Chat(chat::arguments::Arguments),
+    /// Load a server.
+    #[cfg(feature = "client")]
+    Load(flags::Order),
+}
+
+impl Invocation {
+    /// Does it. Blocks until it is done.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Serve(settings) => serve::run(settings),
+            Self::Config(settings) => match config::print(&settings, &mut std::io::stdout()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("roomd: cannot write to standard output: {error}");
+                    ExitCode::FAILURE
+                }
+            },
+            Self::Chat(arguments) => chat::run(arguments),
+            #[cfg(feature = "client")]
+            Self::Load(order) => load::run(&order),
+        }
+    }
 }
 
 /// Why there is nothing to do.
@@ -94,6 +121,10 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
         let arguments = chat::arguments::read(flags).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
+    #[cfg(feature = "client")]
+    if name == "load" {
+        return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
+    }
     let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
     let invocation = match name {
         "config" => Invocation::Config(settings),
@@ -114,7 +145,11 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let chat = chat::arguments::command();
-    with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config)).subcommand(chat)
+    let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config)).subcommand(chat);
+    #[cfg(feature = "client")]
+    let root =
+        root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
+    root
 }
 
 const SOURCES: &str = "\

@@ -1,0 +1,91 @@
+//! `roomd load`: loads a server, says how it went, and exits with what came of it.
+//!
+//! Runs on the main thread. The report goes to standard output and everything else to standard error:
+//! a line that renews itself on a terminal, and one line in ten seconds elsewhere. Exit code 0 when the
+//! server kept its promises, 1 when it did not, 2 when there was nothing to load.
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::flags::Order;
+use crate::load::{self, Progress, Report};
+
+/// One of so many lines is printed where they cannot renew each other.
+const PRINTED_OF: u64 = 10;
+
+/// Carries out the order. Blocks until the load is over.
+#[must_use]
+pub fn run(order: &Order) -> ExitCode {
+    if let Some(path) = &order.report
+        && let Err(error) = can_write(path)
+    {
+        eprintln!("roomd: --report cannot be {}: {error}", path.display());
+        return ExitCode::from(2);
+    }
+    let mut line = ProgressLine { quiet: order.quiet, renews: io::stderr().is_terminal(), told: 0 };
+    let report = load::run(&order.plan, &mut |progress| line.tell(progress));
+    line.end();
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("roomd: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(path) = &order.report
+        && let Err(error) = fs::write(path, load::page(&report))
+    {
+        eprintln!("roomd: cannot write {}: {error}", path.display());
+        return ExitCode::from(2);
+    }
+    if let Err(error) = print(&report, order.json) {
+        eprintln!("roomd: cannot write to standard output: {error}");
+        return ExitCode::FAILURE;
+    }
+    if report.kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the report can be written, before an hour is spent on it.
+fn can_write(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().create(true).append(true).open(path).map(|_| ())
+}
+
+fn print(report: &Report, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        writeln!(out)
+    } else {
+        writeln!(out, "{report}")
+    }
+}
+
+struct ProgressLine {
+    quiet: bool,
+    /// Whether a line can be written over.
+    renews: bool,
+    told: u64,
+}
+
+impl ProgressLine {
+    fn tell(&mut self, progress: &Progress) {
+        self.told += 1;
+        if self.quiet {
+            return;
+        }
+        if self.renews {
+            eprint!("\r\x1b[K{progress}");
+        } else if self.told % PRINTED_OF == 1 {
+            eprintln!("{progress}");
+        }
+    }
+
+    /// Takes the line away, where it can be.
+    fn end(&self) {
+        if self.renews && !self.quiet && self.told > 0 {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

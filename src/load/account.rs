@@ -1,0 +1,146 @@
+//! What one member of a room has had, and what it is owed.
+//!
+//! Every client has one while it is a member; its room's ledger keeps it on the generator's thread.
+//! Positions count the messages of the room in the order of its log. A member is owed every position
+//! from its first on; what it skips is missing until it comes, and announced or lost in the end.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::faults::Faults;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Account {
+    /// Whose it is.
+    pub client: u32,
+    /// Whether its own messages come back to it.
+    pub echo: bool,
+    /// Whether the closed loop waits for it.
+    pub awaited: bool,
+    /// Whether it hears all that is said in its room, so that what it hears next comes next.
+    pub vouches: bool,
+    /// Without numbers: what it has heard and nobody who vouches has yet, in order.
+    pub pending: VecDeque<u32>,
+    /// Which numbered log it follows; `None`: its door tells no numbers.
+    pub epoch: Option<usize>,
+    /// The next position; `None` until the first is known.
+    pub next: Option<u32>,
+    /// It is owed each message with at least this number, whatever came before it was a member.
+    pub owed_from: u32,
+    /// Length of the log without numbers when it became a member.
+    pub joined_at: u32,
+    /// Skipped positions, in order, and how many they are.
+    missing: Vec<Range<u32>>,
+    /// Of how many the server said that they are missing.
+    announced: u64,
+}
+
+impl Account {
+    /// The account of a client that is a member from now on.
+    #[must_use]
+    pub fn new(client: u32, echo: bool, awaited: bool) -> Self {
+        Self {
+            client,
+            echo,
+            awaited,
+            vouches: echo,
+            pending: VecDeque::new(),
+            epoch: None,
+            next: None,
+            owed_from: u32::MAX,
+            joined_at: 0,
+            missing: Vec::new(),
+            announced: 0,
+        }
+    }
+
+    /// Takes the delivery of a position. Tells whether it is news.
+    pub fn arrive(&mut self, position: u32, faults: &mut Faults) -> bool {
+        let next = *self.next.get_or_insert(position);
+        if position >= next {
+            self.skip(next..position);
+            self.next = Some(position + 1);
+            return true;
+        }
+        match self.missing.iter().position(|range| range.contains(&position)) {
+            Some(index) => {
+                let Range { start, end } = self.missing.remove(index);
+                let parts = [start..position, position + 1..end];
+                self.missing.splice(index..index, parts.into_iter().filter(|part| !part.is_empty()));
+                faults.disordered += 1;
+                true
+            }
+            None => {
+                faults.repeated += 1;
+                false
+            }
+        }
+    }
+
+    /// These positions did not come before a later one.
+    pub fn skip(&mut self, positions: Range<u32>) {
+        match self.missing.last_mut() {
+            _ if positions.is_empty() => {}
+            Some(last) if last.end == positions.start => last.end = positions.end,
+            _ => self.missing.push(positions),
+        }
+    }
+
+    /// The server says that so many are missing.
+    pub fn announce(&mut self, messages: u64) {
+        self.announced += messages;
+    }
+
+    /// Whether it has had this position.
+    #[must_use]
+    pub fn has(&self, position: u32) -> bool {
+        self.next.is_some_and(|next| position < next) && !self.missing.iter().any(|range| range.contains(&position))
+    }
+
+    /// How many are missing, and of how many that was announced.
+    #[must_use]
+    pub fn balance(&self) -> (u64, u64) {
+        (self.missing.iter().map(|range| u64::from(range.end - range.start)).sum(), self.announced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(positions: &[u32]) -> (Account, Faults) {
+        let (mut account, mut faults) = (Account::new(0, true, true), Faults::default());
+        account.next = Some(0);
+        for &position in positions {
+            account.arrive(position, &mut faults);
+        }
+        (account, faults)
+    }
+
+    #[test]
+    fn what_comes_in_order_is_no_fault() {
+        let (account, faults) = heard(&[0, 1, 2, 3]);
+        assert_eq!((account.balance(), faults), ((0, 0), Faults::default()));
+    }
+
+    #[test]
+    fn what_is_skipped_is_missing() {
+        let (account, faults) = heard(&[0, 3, 4, 7]);
+        assert_eq!((account.balance(), faults), ((4, 0), Faults::default()));
+        assert!(account.has(3) && !account.has(2) && !account.has(8));
+    }
+
+    #[test]
+    fn what_comes_late_is_out_of_order_and_not_missing() {
+        let (account, faults) = heard(&[0, 4, 2, 5]);
+        assert_eq!((account.balance().0, faults.disordered, faults.repeated), (2, 1, 0));
+        assert!(account.has(2) && !account.has(1) && !account.has(3));
+    }
+
+    #[test]
+    fn what_comes_twice_is_repeated() {
+        let (account, faults) = heard(&[0, 1, 1, 0, 3, 2, 2]);
+        assert_eq!((account.balance().0, faults.disordered, faults.repeated), (0, 1, 3));
+    }
+}

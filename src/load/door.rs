@@ -1,0 +1,143 @@
+//! A way into the server: how a client asks for it, and what it says there.
+//!
+//! The clients of a load take the doors of the plan in turn. A door is a value: it makes texts, and the
+//! client puts them into frames or lines. What comes back is read in `heard.rs`.
+
+use std::fmt;
+
+use serde_json::json;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The JSON dialect over WebSocket: every message is acknowledged.
+    Json,
+    /// The same with the bare form, which subscribes and publishes in one.
+    Topic,
+    /// The text dialect over WebSocket.
+    Text,
+    /// Lines over TCP.
+    Lines,
+}
+
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Topic, Self::Text, Self::Lines];
+
+    /// As the command line names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Topic => "topic",
+            Self::Text => "text",
+            Self::Lines => "lines",
+        }
+    }
+
+    /// Whether it is a WebSocket; otherwise it is lines.
+    #[must_use]
+    pub fn is_websocket(self) -> bool {
+        self != Self::Lines
+    }
+
+    /// Whether it speaks JSON, which tells the server's numbers.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Topic)
+    }
+
+    /// Whether a sender is told of each message that it is in.
+    #[must_use]
+    pub fn acknowledges(self) -> bool {
+        self == Self::Json
+    }
+
+    /// Whether a sender hears its own messages.
+    #[must_use]
+    pub fn echoes(self) -> bool {
+        self != Self::Lines
+    }
+
+    /// The address behind the server's, for the handshake.
+    #[must_use]
+    pub fn path(self, room: &str, user: &str) -> String {
+        match self {
+            Self::Json | Self::Topic => format!("/ws?user={user}&format=json"),
+            Self::Text | Self::Lines => format!("/ws?room={room}&user={user}&history=0"),
+        }
+    }
+
+    /// What a client says to become a member; `since` is the epoch and the last number it has had.
+    #[must_use]
+    pub fn join(self, room: &str, since: Option<(&str, u64)>) -> String {
+        let kind = if self == Self::Topic { "subscribe" } else { "join" };
+        match (self, since) {
+            (Self::Text | Self::Lines, _) => format!("/join {room}"),
+            (_, None) => json!({"type": kind, self.place(): room, "history": 0}).to_string(),
+            (_, Some((epoch, seq))) => {
+                let since = json!({"epoch": epoch, "seq": seq});
+                json!({"type": kind, self.place(): room, "history": 0, "since": since}).to_string()
+            }
+        }
+    }
+
+    /// What a client says to take its place again after its connection broke.
+    #[must_use]
+    pub fn resume(token: &str, room: &str, (epoch, seq): (&str, u64)) -> String {
+        json!({"type": "resume", "resume": token, "rooms": {room: {"epoch": epoch, "seq": seq}}}).to_string()
+    }
+
+    /// What a client says to be a member no more.
+    #[must_use]
+    pub fn leave(self, room: &str) -> String {
+        match self {
+            Self::Json => json!({"type": "leave", "room": room}).to_string(),
+            Self::Topic => json!({"type": "unsubscribe", "topic": room}).to_string(),
+            Self::Text | Self::Lines => "/leave".to_owned(),
+        }
+    }
+
+    /// Appends what a client says to publish `text`, which needs no escapes; `number` is its mark for
+    /// the answer, where there is one.
+    pub fn publish(self, room: &str, number: u32, text: &[u8], out: &mut Vec<u8>) {
+        let (before, after) = match self {
+            Self::Json => (format!(r#"{{"type":"message","id":{number},"room":"{room}","message":""#), r#""}"#),
+            Self::Topic => (format!(r#"{{"topic":"{room}","message":""#), r#""}"#),
+            Self::Text | Self::Lines => (String::new(), ""),
+        };
+        out.extend_from_slice(before.as_bytes());
+        out.extend_from_slice(text);
+        out.extend_from_slice(after.as_bytes());
+    }
+
+    fn place(self) -> &'static str {
+        if self == Self::Topic { "topic" } else { "room" }
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_published_to_in_the_bare_form() {
+        let mut out = Vec::new();
+        Door::Topic.publish("test", 3, b"Message from client 17 ", &mut out);
+        assert_eq!(out, br#"{"topic":"test","message":"Message from client 17 "}"#);
+    }
+
+    #[test]
+    fn who_comes_back_says_what_it_has_had() {
+        let join: serde_json::Value = serde_json::from_str(&Door::Json.join("r", Some(("e1", 41)))).unwrap();
+        assert_eq!(join, json!({"type": "join", "room": "r", "history": 0, "since": {"epoch": "e1", "seq": 41}}));
+        let resume: serde_json::Value = serde_json::from_str(&Door::resume("t", "r", ("e1", 41))).unwrap();
+        assert_eq!(resume["rooms"], json!({"r": {"epoch": "e1", "seq": 41}}));
+    }
+}

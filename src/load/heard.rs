@@ -1,0 +1,217 @@
+//! What a server says, as far as a load must understand it.
+//!
+//! Called for every frame and line on the generator's thread. Messages are by far the most: in JSON
+//! they are read in the order in which roomd prints their fields, without a parser; what looks
+//! otherwise, and every other event, goes through serde.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// See the module. Texts of messages are as they stand in JSON: ours hold no escapes.
+#[derive(Debug, PartialEq)]
+pub enum Heard<'a> {
+    /// A message, with the server's number where the dialect tells it.
+    Message { text: Cow<'a, str>, seq: Option<u64> },
+    /// The first word of the JSON dialect.
+    Welcome { resume: Option<String> },
+    /// The client is a member, and the room stands there.
+    Joined { epoch: String, seq: u64, recovered: bool },
+    /// The client has its places again; for each room, whether all that it missed follows.
+    Resumed { recovered: bool },
+    /// This user entered, in the dialects without numbers; our own name means that we are a member.
+    Entered { user: &'a str },
+    /// The client is no member any more.
+    Left,
+    /// The client has another name now.
+    Named,
+    /// A message is in.
+    Sent { number: Option<u32>, seq: u64 },
+    /// A command was refused, by this code.
+    Refused { number: Option<u32>, code: Cow<'a, str> },
+    /// The server ends a connection that has no close frames, as of this code.
+    Goodbye { code: u16 },
+    /// So many messages are missing.
+    Lagged { missed: u64 },
+    /// Whatever else.
+    Other,
+}
+
+/// Every field that any of these has.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    id: Option<serde_json::Value>,
+    #[serde(borrow)]
+    message: Option<Cow<'a, str>>,
+    code: Option<serde_json::Value>,
+    seq: Option<u64>,
+    epoch: Option<String>,
+    recovered: Option<bool>,
+    resume: Option<String>,
+    missed: Option<u64>,
+    rooms: Option<serde_json::Value>,
+}
+
+/// A room in `resumed`.
+#[derive(Deserialize)]
+struct Resumption {
+    recovered: bool,
+}
+
+/// Reads a frame of the JSON dialect; `None` when it is not what that dialect can hold.
+#[must_use]
+pub fn json(text: &[u8]) -> Option<Heard<'_>> {
+    match message(text) {
+        Some((message, seq)) => Some(Heard::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
+        None => event(text),
+    }
+}
+
+/// A message whose fields come in the order in which roomd prints them.
+fn message(text: &[u8]) -> Option<(&str, u64)> {
+    let rest = text.strip_prefix(br#"{"type":"message",""#)?;
+    let rest = rest.strip_prefix(br#"room":""#).or_else(|| rest.strip_prefix(br#"topic":""#))?;
+    let rest = after_text(rest)?.1.strip_prefix(br#","user":""#)?;
+    let rest = after_text(rest)?.1.strip_prefix(br#","message":""#)?;
+    let (message, rest) = after_text(rest)?;
+    let digits = rest.strip_prefix(br#","seq":"#)?;
+    let mut seq: u64 = 0;
+    for digit in digits.iter().take_while(|digit| digit.is_ascii_digit()) {
+        seq = seq.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+    }
+    Some((std::str::from_utf8(message).ok()?, seq))
+}
+
+/// A text up to its quotation mark, and what follows it; `None` when it holds an escape.
+fn after_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'"')?;
+    let (text, rest) = bytes.split_at(end);
+    (!text.contains(&b'\\')).then_some((text, &rest[1..]))
+}
+
+fn event(text: &[u8]) -> Option<Heard<'_>> {
+    let fields: Fields<'_> = serde_json::from_slice(text).ok()?;
+    let number = fields.id.and_then(|id| u32::try_from(id.as_u64()?).ok());
+    Some(match &*fields.kind {
+        "message" => Heard::Message { text: fields.message?, seq: Some(fields.seq?) },
+        "welcome" => Heard::Welcome { resume: fields.resume },
+        "joined" => {
+            Heard::Joined { epoch: fields.epoch?, seq: fields.seq?, recovered: fields.recovered.unwrap_or(true) }
+        }
+        "resumed" => {
+            let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
+            Heard::Resumed { recovered: rooms.values().all(|room| room.recovered) }
+        }
+        "left" => Heard::Left,
+        "sent" => Heard::Sent { number, seq: fields.seq? },
+        "error" => Heard::Refused { number, code: Cow::Owned(fields.code?.as_str()?.to_owned()) },
+        "lagged" => Heard::Lagged { missed: fields.missed? },
+        _ => Heard::Other,
+    })
+}
+
+/// Reads a frame or a line of the text dialect.
+#[must_use]
+pub fn text(line: &str) -> Heard<'_> {
+    if let Some(notice) = line.strip_prefix("* ") {
+        return notice_of(notice);
+    }
+    if let Some(sentence) = line.strip_prefix("Error: ") {
+        return Heard::Refused { number: None, code: Cow::Borrowed(code_of(sentence)) };
+    }
+    if let Some((_, text)) = line.split_once(": ") {
+        return Heard::Message { text: Cow::Borrowed(text), seq: None };
+    }
+    match line.strip_suffix(" joined the room") {
+        Some(user) => Heard::Entered { user },
+        None => Heard::Other,
+    }
+}
+
+fn notice_of(notice: &str) -> Heard<'_> {
+    let goodbye = GOODBYES.iter().find(|(begin, _)| notice.starts_with(begin));
+    if let Some(&(_, code)) = goodbye {
+        return Heard::Goodbye { code };
+    }
+    let missed = notice.strip_suffix(" were missed").or_else(|| notice.strip_suffix(" was missed"));
+    let missed = missed.and_then(|words| words.split(' ').next()?.parse().ok());
+    match missed {
+        Some(missed) => Heard::Lagged { missed },
+        None if notice.starts_with("You left") => Heard::Left,
+        None if notice.starts_with("You are now ") => Heard::Named,
+        None => Heard::Other,
+    }
+}
+
+/// The last words of the text dialect, and the close codes that say the same.
+const GOODBYES: [(&str, u16); 3] =
+    [("Too slow: ", 4450), ("The server is shutting down", 1001), ("Rate limit exceeded again", 4429)];
+
+/// The text dialect has sentences in place of codes; this one has a code of its own in the report.
+fn code_of(sentence: &str) -> &str {
+    if sentence == "Rate limit exceeded" { "rate_limited" } else { sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRINTED: &[u8] = br#"{"type":"message","topic":"test","user":"load-1","message":"~#..","seq":42,"at":"x"}"#;
+
+    #[test]
+    fn the_short_way_and_the_long_way_read_the_same() {
+        let (text, seq) = message(PRINTED).unwrap();
+        assert_eq!((text, seq), ("~#..", 42));
+        assert_eq!(json(PRINTED), event(PRINTED));
+        let otherwise = br#"{"seq":42,"type":"message","message":"~#..","room":"test"}"#;
+        assert_eq!(json(otherwise), json(PRINTED));
+        let escaped = br#"{"type":"message","room":"r","user":"u","message":"a\"b","seq":1}"#;
+        assert_eq!(json(escaped), Some(Heard::Message { text: "a\"b".into(), seq: Some(1) }));
+    }
+
+    #[test]
+    fn events_are_read() {
+        for (text, heard) in [
+            (r#"{"type":"welcome","resume":"t"}"#, Heard::Welcome { resume: Some("t".into()) }),
+            (
+                r#"{"type":"joined","id":1,"room":"r","epoch":"e1","seq":4,"members":[],"recovered":false}"#,
+                Heard::Joined { epoch: "e1".into(), seq: 4, recovered: false },
+            ),
+            (r#"{"type":"resumed","rooms":{"r":{"recovered":true,"missed":3}}}"#, Heard::Resumed { recovered: true }),
+            (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, Heard::Sent { number: Some(2), seq: 9 }),
+            (
+                r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,
+                Heard::Refused { number: Some(3), code: "rate_limited".into() },
+            ),
+            (r#"{"type":"lagged","room":"r","missed":12}"#, Heard::Lagged { missed: 12 }),
+            (r#"{"type":"goodbye","code":4450,"reason":"slow","reconnect":true}"#, Heard::Other),
+            (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, Heard::Other),
+        ] {
+            assert_eq!(json(text.as_bytes()), Some(heard), "{text}");
+        }
+        for text in ["", "[]", "{}", r#"{"type":"joined"}"#, "\u{ff}"] {
+            assert_eq!(json(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_are_read() {
+        for (line, heard) in [
+            ("load-1: ~#..", Heard::Message { text: "~#..".into(), seq: None }),
+            ("load-1 joined the room", Heard::Entered { user: "load-1" }),
+            ("* 3 messages were missed", Heard::Lagged { missed: 3 }),
+            ("* 1 message was missed", Heard::Lagged { missed: 1 }),
+            ("* You left r", Heard::Left),
+            ("* The server is shutting down", Heard::Goodbye { code: 1001 }),
+            ("* You are now load-1", Heard::Named),
+            ("Error: Rate limit exceeded", Heard::Refused { number: None, code: "rate_limited".into() }),
+            ("load-1 left the room", Heard::Other),
+            ("* waiting: 3 ahead of you", Heard::Other),
+        ] {
+            assert_eq!(text(line), heard, "{line}");
+        }
+    }
+}

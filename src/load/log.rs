@@ -1,0 +1,128 @@
+//! The order of a room's messages, as its members tell it.
+//!
+//! A room's ledger keeps one for each epoch, in which the server's numbers are the positions, and one
+//! for the doors that tell no numbers, to which whoever hears a message first appends it, if they know
+//! what came before. All members must agree with it: that is what "one order" means.
+
+/// How far beyond what was heard a number may be; what is further cannot be true.
+const STRIDE_MAX: u64 = 1 << 22;
+/// How far before the first number heard others may begin, where nobody said where the room stands.
+const SLACK: u64 = 1 << 16;
+
+/// Nobody has heard what stands here.
+const UNHEARD: u32 = u32::MAX;
+/// What stands here is none of ours.
+const FOREIGN: u32 = u32::MAX - 1;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The epoch, if anybody was told.
+    pub epoch: Option<String>,
+    /// What to take from a number of the server for a position, less one.
+    base: u64,
+    /// By position, the number of our message.
+    entries: Vec<u32>,
+}
+
+/// What the log makes of a message at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Nobody had said what stands here.
+    Fresh,
+    /// It stands here.
+    Known,
+    /// Another stands here.
+    Other,
+}
+
+impl Log {
+    /// A log that begins about where the server's numbers are now.
+    #[must_use]
+    pub fn near(epoch: Option<String>, seq: u64) -> Self {
+        let base = seq.saturating_sub(SLACK);
+        let mut log = Self { epoch, base, entries: Vec::new() };
+        log.entries.resize(usize::try_from(seq - base).unwrap_or(0), FOREIGN);
+        log
+    }
+
+    /// Messages it has a place for.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The position after the message `seq` of the server; `None` if that cannot be.
+    #[must_use]
+    pub fn after(&self, seq: u64) -> Option<u32> {
+        let position = seq.checked_sub(self.base)?;
+        u32::try_from(position).ok().filter(|_| position <= self.entries.len() as u64 + STRIDE_MAX)
+    }
+
+    /// The number `seq` of the server, of which `position` is the successor.
+    #[must_use]
+    pub fn seq(&self, position: u32) -> u64 {
+        self.base + u64::from(position)
+    }
+
+    /// Puts a message of ours (`None`: somebody else's) at a position.
+    pub fn put(&mut self, position: u32, number: Option<u32>) -> Entry {
+        let (index, number) = (position as usize, number.unwrap_or(FOREIGN));
+        if index >= self.entries.len() {
+            self.entries.resize(index + 1, UNHEARD);
+        }
+        match &mut self.entries[index] {
+            entry if *entry == number => Entry::Known,
+            entry if *entry == UNHEARD || *entry == FOREIGN => {
+                *entry = number;
+                Entry::Fresh
+            }
+            _ => Entry::Other,
+        }
+    }
+
+    /// Puts a message of ours at the end; its position.
+    pub fn append(&mut self, number: u32) -> u32 {
+        let position = self.len();
+        self.put(position, Some(number));
+        position
+    }
+
+    /// Our message at a position.
+    #[must_use]
+    pub fn number(&self, position: u32) -> Option<u32> {
+        self.entries.get(position as usize).copied().filter(|entry| *entry < FOREIGN)
+    }
+
+    /// Our messages in order.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.entries.iter().copied().filter(|entry| *entry < FOREIGN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_may_tell_it_in_any_order_but_not_differently() {
+        let mut log = Log::near(None, 0);
+        assert_eq!(log.after(0), Some(0));
+        for (seq, number, entry) in
+            [(2, 7, Entry::Fresh), (1, 5, Entry::Fresh), (2, 7, Entry::Known), (2, 5, Entry::Other)]
+        {
+            let position = log.after(seq).unwrap() - 1;
+            assert_eq!(log.put(position, Some(number)), entry);
+        }
+        assert_eq!(log.numbers().collect::<Vec<_>>(), [5, 7]);
+    }
+
+    #[test]
+    fn it_begins_where_the_room_stands_and_believes_no_giant_number() {
+        let log = Log::near(None, 10_000_000);
+        assert_eq!(log.after(10_000_000), Some(log.len()));
+        assert_eq!(log.seq(log.len()), 10_000_000);
+        assert_eq!(log.after(1), None);
+        assert_eq!(log.after(u64::MAX), None);
+    }
+}

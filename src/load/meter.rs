@@ -1,0 +1,187 @@
+//! What is counted and timed while a load runs.
+//!
+//! One meter, on the generator's thread. Latency is measured from the moment at which a message was
+//! due, not from that at which it could be sent: a server that holds up its clients is charged for the
+//! wait it causes (no coordinated omission). Under a closed loop a message is due when it is sent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::process::Usage;
+
+const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
+/// Significant digits of a latency.
+const DIGITS: u8 = 3;
+
+/// See the module.
+pub struct Meter {
+    /// Handshakes begun, and clients that became members for the first time.
+    pub begun: u64,
+    pub arrived: u64,
+    /// From connecting to being a member, nanoseconds.
+    pub arrival: Histogram<u64>,
+    /// When the last client of the ramp had arrived: nanoseconds of the run.
+    pub last_arrival: u64,
+    /// Members that left and came back, and connections that were broken and came back.
+    pub rejoined: u64,
+    pub returned: u64,
+    /// Messages that were due, that were sent, and that could not be because the socket was full or the
+    /// sender not there.
+    pub due: u64,
+    pub published: u64,
+    pub withheld: u64,
+    /// Deliveries that the messages due would have made, all told and while publishing.
+    pub asked: u64,
+    pub delivered: u64,
+    /// From due to delivered, nanoseconds, of the whole run; and of the present second.
+    pub latency: Histogram<u64>,
+    recent: Histogram<u64>,
+    /// How late the generator itself was in sending, nanoseconds.
+    pub lateness: Histogram<u64>,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    /// Refusals by code, and closes by code.
+    pub errors: BTreeMap<String, u64>,
+    pub closes: BTreeMap<u16, u64>,
+    /// One a second.
+    pub samples: Vec<Sample>,
+    sampled: Totals,
+    /// When publishing began.
+    publishing_since: Duration,
+}
+
+/// What happened in one second.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Sample {
+    /// The second's end, in seconds since publishing began.
+    pub at_s: f64,
+    pub connections: usize,
+    pub published_per_s: f64,
+    pub delivered_per_s: f64,
+    /// Milliseconds; 0 when nothing was delivered.
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+    /// CPUs that the server used, and its memory; 0 when it is not on this machine.
+    pub server_cpus: f64,
+    pub server_mib: f64,
+}
+
+/// Totals at the last sample.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    at: Duration,
+    published: u64,
+    delivered: u64,
+    cpu_s: f64,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            begun: 0,
+            arrived: 0,
+            arrival: histogram(),
+            last_arrival: 0,
+            rejoined: 0,
+            returned: 0,
+            due: 0,
+            published: 0,
+            withheld: 0,
+            asked: 0,
+            delivered: 0,
+            latency: histogram(),
+            recent: histogram(),
+            lateness: histogram(),
+            bytes_in: 0,
+            bytes_out: 0,
+            errors: BTreeMap::new(),
+            closes: BTreeMap::new(),
+            samples: Vec::new(),
+            sampled: Totals::default(),
+            publishing_since: Duration::ZERO,
+        }
+    }
+}
+
+impl Meter {
+    /// A message was delivered that was due at `due`; nanoseconds of the run. `None`: to a client that
+    /// is slow by itself.
+    pub fn deliver(&mut self, due: Option<u64>, now: u64) {
+        self.delivered += 1;
+        if let Some(due) = due {
+            self.recent.saturating_record(now.saturating_sub(due).max(1));
+        }
+    }
+
+    /// A refusal with this code.
+    pub fn refused(&mut self, code: &str) {
+        match self.errors.get_mut(code) {
+            Some(count) => *count += 1,
+            None => _ = self.errors.insert(code.to_owned(), 1),
+        }
+    }
+
+    /// Ends a second: what happened since the last one.
+    pub fn sample(&mut self, at: Duration, connections: usize, server: Option<&Usage>) {
+        let Totals { at: before, published, delivered, cpu_s } = self.sampled;
+        let seconds = (at - before).as_secs_f64().max(1e-9);
+        let per_s = |count: u64| count as f64 / seconds;
+        let ms = |quantile: f64| self.recent.value_at_quantile(quantile) as f64 / 1e6;
+        self.samples.push(Sample {
+            at_s: (at - self.publishing_since).as_secs_f64(),
+            connections,
+            published_per_s: per_s(self.published - published),
+            delivered_per_s: per_s(self.delivered - delivered),
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+            max_ms: self.recent.max() as f64 / 1e6,
+            server_cpus: server.map_or(0.0, |usage| (usage.cpu_s - cpu_s).max(0.0) / seconds),
+            server_mib: server.map_or(0.0, |usage| usage.resident_kib / 1024.0),
+        });
+        self.sampled = Totals {
+            at,
+            published: self.published,
+            delivered: self.delivered,
+            cpu_s: server.map_or(cpu_s, |usage| usage.cpu_s),
+        };
+        self.latency.add(&self.recent).expect("both have the same bounds");
+        self.recent.reset();
+    }
+
+    /// From here on seconds count: what the server did before is not of the first one.
+    pub fn begin(&mut self, at: Duration, server: Option<&Usage>) {
+        self.publishing_since = at;
+        self.sampled.at = at;
+        self.sampled.cpu_s = server.map_or(0.0, |usage| usage.cpu_s);
+    }
+}
+
+/// An empty histogram of nanoseconds.
+#[must_use]
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, DIGITS).expect("the bounds are constant, and in order")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holds_what_happened_in_it_and_the_whole_run_holds_all() {
+        let mut meter = Meter::default();
+        for (end_s, ms) in [(1, 1), (2, 10)] {
+            for _ in 0..10 {
+                meter.deliver(Some(5), 5 + ms * 1_000_000);
+            }
+            meter.sample(Duration::from_secs(end_s), 3, None);
+        }
+        let [first, second] = meter.samples[..] else { panic!("two samples") };
+        assert_eq!((first.delivered_per_s, second.delivered_per_s), (10.0, 10.0));
+        assert!((first.p99_ms - 1.0).abs() < 0.01 && (second.p99_ms - 10.0).abs() < 0.1);
+        assert_eq!(meter.latency.len(), 20);
+    }
+}

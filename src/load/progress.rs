@@ -1,0 +1,86 @@
+//! What a load says of itself while it runs.
+//!
+//! The generator offers it after each turn, and whoever watches gets it once a second, on the
+//! generator's thread: the command line prints it.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::generator::Generator;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How far a load has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Connecting,
+    Publishing,
+    Draining,
+}
+
+/// A moment of a load.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub phase: Phase,
+    pub elapsed: Duration,
+    pub connections: usize,
+    pub clients: usize,
+    pub published: u64,
+    pub delivered: u64,
+    /// Deliveries a second since the last moment.
+    pub delivered_per_s: f64,
+    /// Faults that are certain by now; what is lost shows at the end.
+    pub faults: u64,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Connecting => "connecting",
+            Phase::Publishing => "publishing",
+            Phase::Draining => "draining",
+        };
+        let Self { elapsed, connections, clients, published, delivered, delivered_per_s, faults, .. } = self;
+        write!(
+            f,
+            "{phase} {:.0} s: {connections} of {clients} connections, {published} published, {delivered} delivered \
+             ({delivered_per_s:.0}/s), {faults} faults",
+            elapsed.as_secs_f64()
+        )
+    }
+}
+
+/// Who watches, and when they were told last.
+pub struct Watch<'a> {
+    tell: &'a mut dyn FnMut(&Progress),
+    told: Instant,
+    delivered: u64,
+}
+
+impl<'a> Watch<'a> {
+    /// Somebody watches from now on.
+    pub fn new(tell: &'a mut dyn FnMut(&Progress)) -> Self {
+        Self { tell, told: Instant::now(), delivered: 0 }
+    }
+
+    /// Tells, if it is time.
+    pub fn look(&mut self, phase: Phase, generator: &Generator<'_>) {
+        let since = self.told.elapsed();
+        if since < INTERVAL {
+            return;
+        }
+        let meter = &generator.world.meter;
+        let fresh = meter.delivered - self.delivered;
+        (self.told, self.delivered) = (Instant::now(), meter.delivered);
+        (self.tell)(&Progress {
+            phase,
+            elapsed: generator.now(),
+            connections: generator.crowd.connected(),
+            clients: generator.world.plan.clients,
+            published: meter.published,
+            delivered: meter.delivered,
+            delivered_per_s: fresh as f64 / since.as_secs_f64(),
+            faults: generator.world.faults.sum(),
+        });
+    }
+}

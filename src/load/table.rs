@@ -1,0 +1,251 @@
+//! A report as lines for people.
+//!
+//! Printed by the command line when the run is over. What did not happen is not printed; faults always
+//! are.
+
+use std::fmt::{self, Write as _};
+
+use super::plan::Plan;
+use super::report::{Latency, Report};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doors: Vec<_> = self.doors.iter().map(|door| door.name()).collect();
+        let (rooms, each) = match self.rooms {
+            1 => ("1 room".to_owned(), ""),
+            rooms => (format!("{rooms} rooms"), " in each"),
+        };
+        write!(f, "{} clients in {rooms} by {}; ", self.clients, doors.join(", "))?;
+        let pace = match self.window {
+            0 => format!("{} messages a second", self.rate),
+            window => format!("{window} messages in flight{each}"),
+        };
+        write!(f, "{} publish{each}, {pace} of {} bytes", self.publishers, self.text_bytes(0))?;
+        for (count, words) in [(self.churn, "leave and join a second"), (self.breaks, "connections break a second")] {
+            if count > 0 {
+                write!(f, "; {count} {words}")?;
+            }
+        }
+        if self.slow > 0 {
+            write!(f, "; {} read {} bytes a second", self.slow, self.slow_bytes)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, text) in rows(self) {
+            writeln!(f, "{name:14}{text}")?;
+        }
+        write!(f, "{}", verdict(self))
+    }
+}
+
+/// The report's rows: a name and a text.
+#[must_use]
+pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
+    let Report { connections, messages, deliveries, .. } = report;
+    let mut rows = vec![("load", report.load.clone()), ("server", report.server_address.clone())];
+    let arrival = &connections.arrival;
+    rows.push((
+        "connections",
+        format!(
+            "{} of {} in, {:.0} a second; until in: {}",
+            grouped(connections.arrived as f64),
+            grouped(connections.wanted as f64),
+            connections.arrivals_per_s,
+            times(arrival)
+        ),
+    ));
+    if connections.rejoined + connections.returned > 0 {
+        let text = format!("{} left and joined, {} broke and returned", connections.rejoined, connections.returned);
+        rows.push(("came back", text));
+    }
+    let mut text = format!(
+        "{} published in {:.1} s ({:.0} a second)",
+        grouped(messages.published as f64),
+        report.published_for_s,
+        messages.published as f64 / report.published_for_s
+    );
+    if messages.withheld > 0 {
+        _ = write!(text, ", {} due and withheld: the server took no more", grouped(messages.withheld as f64)); // A string takes all.
+    }
+    rows.push(("messages", text));
+    rows.push((
+        "deliveries",
+        format!(
+            "{} ({} a second), {:.2} % of {} asked ({} a second)",
+            grouped(deliveries.delivered as f64),
+            grouped(deliveries.per_s),
+            deliveries.share * 100.0,
+            grouped(deliveries.asked as f64),
+            grouped(deliveries.asked_per_s)
+        ),
+    ));
+    let slow = if report.slow > 0 { "; without the slow" } else { "" };
+    rows.push(("latency", format!("{} (from when a message was due{slow})", times(&report.latency))));
+    rows.push(("bytes", format!("{} in, {} out", sized(report.bytes_in as f64), sized(report.bytes_out as f64))));
+    rows.extend(costs(report));
+    rows.extend(exceptions(report));
+    rows
+}
+
+fn costs(report: &Report) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(cost) = &report.server {
+        rows.push((
+            "server cost",
+            format!(
+                "{:.2} CPU s ({:.3} a million deliveries), {} resident ({} before, {} at most), {} threads, {} context switches",
+                cost.cpu_s,
+                cost.cpu_s_per_million,
+                sized(cost.resident_after_kib * 1024.0),
+                sized(cost.resident_before_kib * 1024.0),
+                sized(cost.resident_max_kib * 1024.0),
+                cost.threads,
+                grouped(cost.context_switches)
+            ),
+        ));
+    }
+    let own = &report.generator;
+    rows.push(("generator", format!("{:.2} CPU s; late by {}", own.cpu_s, times(&own.lateness))));
+    if let Some(probe) = &report.probe {
+        rows.push((
+            "other room",
+            format!(
+                "{} of {} answered; {}; at most {:.0} ms for 99 of 100 {}",
+                probe.answered,
+                probe.asked,
+                times(&probe.latency),
+                probe.limit_ms,
+                if probe.kept { "kept" } else { "broken" }
+            ),
+        ));
+        let text = format!("{} of {} in; {}", probe.newcomers_in, probe.newcomers, times(&probe.arrival));
+        rows.push(("newcomers", text));
+    }
+    if let Some(bare) = &report.bare {
+        let ratio = report.deliveries.per_s / bare.per_s;
+        rows.push((
+            "bare loop",
+            format!(
+                "{} writes a second of {} bytes to {} sockets; the server made {ratio:.2} deliveries for each",
+                grouped(bare.per_s),
+                bare.bytes,
+                grouped(bare.sockets as f64)
+            ),
+        ));
+    }
+    rows
+}
+
+fn exceptions(report: &Report) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    let counted = |items: Vec<String>| items.join(", ");
+    if !report.errors.is_empty() {
+        rows.push(("refusals", counted(report.errors.iter().map(|(code, count)| format!("{count} {code}")).collect())));
+    }
+    if !report.closes.is_empty() {
+        rows.push((
+            "closes",
+            counted(report.closes.iter().map(|(code, count)| format!("{count} with {code}")).collect()),
+        ));
+    }
+    let some = |list: &[(&'static str, u64)]| {
+        list.iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{} {name}", grouped(*count as f64)))
+            .collect::<Vec<_>>()
+    };
+    let excuses = some(&report.excuses.list());
+    if !excuses.is_empty() {
+        rows.push(("missing", counted(excuses)));
+    }
+    let faults = some(&report.faults.list());
+    rows.push(("faults", if faults.is_empty() { "none".to_owned() } else { counted(faults) }));
+    rows
+}
+
+/// One sentence: whether the server kept its promises.
+#[must_use]
+pub fn verdict(report: &Report) -> String {
+    if report.kept {
+        return "The server kept its promises.".to_owned();
+    }
+    let mut text = if report.cut_short {
+        "The server was gone before the load was over".to_owned()
+    } else {
+        "The server broke a promise".to_owned()
+    };
+    if let Some(trouble) = &report.trouble {
+        _ = write!(text, " (first: {trouble})"); // A string takes all.
+    }
+    text.push('.');
+    text
+}
+
+fn times(latency: &Latency) -> String {
+    let Latency { p50_ms, p90_ms, p99_ms, p999_ms, max_ms } = latency;
+    format!(
+        "p50 {}, p90 {}, p99 {}, p99.9 {}, max {} ms",
+        digits(*p50_ms),
+        digits(*p90_ms),
+        digits(*p99_ms),
+        digits(*p999_ms),
+        digits(*max_ms)
+    )
+}
+
+/// Three digits that count, or the whole number.
+fn digits(value: f64) -> String {
+    match value {
+        10.0.. if value < 100.0 => format!("{value:.1}"),
+        100.0.. => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// A count with a blank between each three digits.
+#[must_use]
+pub fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Bytes in the greatest unit of which there is one.
+fn sized(bytes: f64) -> String {
+    let units = [("GiB", 1024.0 * 1024.0 * 1024.0), ("MiB", 1024.0 * 1024.0), ("KiB", 1024.0)];
+    match units.iter().find(|(_, size)| bytes >= *size) {
+        Some((unit, size)) => format!("{:.1} {unit}", bytes / size),
+        None => format!("{bytes:.0} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_for_people() {
+        assert_eq!(["1", "1 000", "12 345 678"], [1.0, 1000.0, 12_345_678.0].map(grouped).each_ref().map(|s| &**s));
+        assert_eq!(sized(100.0), "100 B");
+        assert_eq!(sized(1536.0 * 1024.0), "1.5 MiB");
+        assert_eq!([digits(0.123), digits(12.34), digits(1234.5)], ["0.12", "12.3", "1234"]);
+    }
+
+    #[test]
+    fn a_plan_is_said_in_words() {
+        assert_eq!(
+            Plan::topic_10k().to_string(),
+            "10000 clients in 1 room by topic; 10000 publish, 10000 messages a second of 44 bytes"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! The command itself: its exit code, its output, its file.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::process::{Command, Output};
+
+use rustix::net::{AddressFamily, SocketType, getsockname};
+use serde_json::Value;
+
+use crate::liar::{Liar, Lie};
+
+fn roomd(url: &str, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+    command.args(["load", url, "--clients", "3", "--rate", "100", "--duration", "100ms", "--drain", "1s"]);
+    command.args(more).output().unwrap()
+}
+
+fn against(lie: Lie, more: &[&str]) -> Output {
+    let liar = Liar::start(lie);
+    roomd(&format!("ws://{}", liar.address), more)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_promise_that_is_kept_is_exit_code_0() {
+    let output = against(Lie::None, &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(text(&output.stdout).ends_with("faults        none\nThe server kept its promises.\n"), "{output:?}");
+}
+
+#[test]
+fn a_promise_that_is_broken_is_exit_code_1() {
+    for (lie, word) in [(Lie::Lose, "1 lost"), (Lie::Repeat, "1 repeated"), (Lie::Swap, "1 out of order")] {
+        let output = against(lie, &["--quiet"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(text(&output.stdout).contains(&format!("faults        {word}\n")), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
+fn the_report_is_json_on_standard_output_and_html_in_a_file() {
+    let file = tempfile();
+    let output = against(Lie::Lose, &["--json", "--report", &file]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["faults"]["lost"], &report["kept"]), (&1.into(), &false.into()));
+    assert_eq!(report["deliveries"]["asked"], 30);
+    // The server is another process than the load, on this machine: its cost is known.
+    assert_eq!(report["server"]["pid"], std::process::id());
+    let page = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert!(page.contains("The server broke a promise") && page.contains("<svg"), "{page}");
+}
+
+#[test]
+fn what_cannot_be_loaded_is_a_sentence_and_exit_code_2() {
+    // Bound and not listened on: nobody answers there, and nobody else takes it.
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("ws://{}", SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap());
+    for (output, sentence) in [
+        (roomd(&url, &[]), "roomd: no client got in: cannot connect: Connection refused (os error 111)\n"),
+        (roomd("ws://127.0.0.1:1", &["--rooms", "4"]), "roomd: --rooms is 4 and --clients only 3\n"),
+        (roomd("ws://127.0.0.1:1", &["--report", "/"]), "roomd: --report cannot be /: Is a directory (os error 21)\n"),
+    ] {
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert_eq!((text(&output.stdout), text(&output.stderr)), ("", sentence));
+    }
+}
+
+fn tempfile() -> String {
+    let name = format!("load-{}.html", std::process::id());
+    format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"))
+}

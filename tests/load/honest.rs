@@ -1,0 +1,154 @@
+//! What an honest server does under load: no fault, and what is missing is explained.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use roomd::chat::Slow;
+use roomd::load::{self, Door, Excuses, Faults, Phase, Plan, Report};
+use roomd::{Server, Settings};
+
+use crate::{plan, run, server};
+
+/// Runs a load against a server; the server must be well afterwards.
+fn loaded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan)) -> Report {
+    let server = server(settings);
+    let mut plan = plan(&server);
+    change(&mut plan);
+    let report = run(&plan);
+    stopped(server);
+    report
+}
+
+fn stopped(server: Server) {
+    let end = server.stop();
+    assert_eq!((end.running, end.panics), (Vec::new(), 0));
+    assert!(end.books.balance(), "{}", end.books);
+}
+
+#[test]
+fn every_door_delivers_every_message_to_every_member() {
+    for doors in [&[Door::Json][..], &[Door::Topic], &[Door::Text], &[Door::Lines], &Door::ALL] {
+        let report = loaded(|_| (), |plan| (plan.doors, plan.publishers, plan.rooms) = (doors.to_vec(), 2, 2));
+        assert!(report.kept, "{doors:?}\n{report}");
+        assert_eq!((report.messages.published, report.messages.withheld), (10, 0), "{doors:?}");
+        assert_eq!(report.excuses, Excuses::default(), "{doors:?}");
+        assert!(report.deliveries.delivered >= report.deliveries.asked - 10, "{doors:?}\n{report}");
+    }
+}
+
+#[test]
+fn every_member_of_a_room_has_every_message() {
+    let report = loaded(|_| (), |_| ());
+    assert_eq!((report.deliveries.asked, report.deliveries.delivered), (60, 60));
+    assert_eq!((report.connections.wanted, report.connections.arrived), (6, 6));
+    assert!(report.latency.max_ms > 0.0 && report.bytes_in > 6_000 && report.bytes_out > 1_000);
+    assert!(report.server.is_none(), "the server is this process");
+}
+
+#[test]
+fn a_closed_loop_goes_on_while_members_come_and_go() {
+    let report = loaded(|_| (), |plan| (plan.window, plan.churn, plan.breaks, plan.publishers) = (4, 100, 100, 2));
+    assert!(report.kept, "{report}");
+    assert!(report.messages.published > 4, "{report}");
+    assert!(report.connections.rejoined > 0 && report.connections.returned > 0, "{report}");
+}
+
+#[test]
+fn members_that_come_and_go_through_doors_without_numbers_miss_nothing_they_are_owed() {
+    for door in [Door::Topic, Door::Text, Door::Lines] {
+        let report = loaded(|_| (), |plan| (plan.doors, plan.churn, plan.breaks) = (vec![door], 50, 50));
+        assert!(report.kept, "{door}\n{report}");
+        assert!(report.connections.rejoined + report.connections.returned > 0, "{door}\n{report}");
+    }
+}
+
+/// More than sockets hold, for one client that hardly reads; the others are never behind by more than
+/// one message.
+fn flood(plan: &mut Plan) {
+    (plan.slow, plan.slow_bytes, plan.size, plan.window) = (1, 10, 60_000, 1);
+    (plan.clients, plan.duration) = (3, Duration::from_secs(2));
+}
+
+#[test]
+fn what_is_dropped_for_a_slow_reader_is_announced_to_the_last_message() {
+    let slow = |settings: &mut Settings| {
+        (settings.limits.slow, settings.limits.outbox_messages) = (Slow::Drop, 4);
+    };
+    for door in [Door::Json, Door::Text] {
+        let report = loaded(slow, |plan| {
+            flood(plan);
+            plan.doors = vec![door];
+        });
+        assert!(report.kept, "{door}\n{report}");
+        assert!(report.excuses.dropped > 0, "{door}\n{report}");
+        assert_eq!(report.excuses.dropped + report.deliveries.delivered, report.deliveries.asked, "{door}\n{report}");
+    }
+}
+
+#[test]
+fn a_slow_reader_that_is_closed_is_no_fault_of_the_server() {
+    let report = loaded(|settings| settings.limits.outbox_messages = 4, flood);
+    assert!(report.kept, "{report}");
+    assert_eq!(report.closes.get(&4450), Some(&1));
+    assert!(report.excuses.gone > 0, "{report}");
+}
+
+#[test]
+fn refusals_are_counted_by_code_and_are_no_loss() {
+    for door in [Door::Json, Door::Topic, Door::Text, Door::Lines] {
+        let limit = |settings: &mut Settings| (settings.limits.rate_per_s, settings.limits.rate_burst) = (1, 3);
+        let report = loaded(limit, |plan| plan.doors = vec![door]);
+        assert!(report.kept, "{door}\n{report}");
+        assert!(report.errors["rate_limited"] > 0, "{door}\n{report}");
+        assert_eq!(report.faults, Faults::default());
+    }
+}
+
+#[test]
+fn a_client_that_finds_no_place_is_kept_out() {
+    let small = |settings: &mut Settings| {
+        (settings.limits.connections_max, settings.limits.waiting_max) = (2, 0);
+    };
+    let report = loaded(small, |plan| plan.clients = 3);
+    assert_eq!(report.faults, Faults { kept_out: 1, ..Faults::default() }, "{report}");
+    assert_eq!((report.errors["HTTP 503"], report.kept), (1, false));
+}
+
+#[test]
+fn a_server_that_stops_cuts_the_load_short() {
+    let server = server(|_| ());
+    let plan = Plan { duration: Duration::from_secs(3600), ..plan(&server) };
+    let (told, inbox) = mpsc::channel();
+    let load = thread::spawn(move || {
+        // Nobody listens any more once the server has stopped.
+        load::run(&plan, &mut |progress| _ = told.send(progress.phase)).unwrap()
+    });
+    while inbox.recv().unwrap() != Phase::Publishing {}
+    stopped(server);
+    let report = load.join().unwrap();
+    assert!(report.cut_short && !report.kept, "{report}");
+    assert_eq!(report.closes.get(&1001), Some(&6), "{report}");
+    assert_eq!(report.faults, Faults::default(), "{report}");
+}
+
+#[test]
+fn the_topic_scenario_asks_a_room_without_load_and_lets_newcomers_in() {
+    let report = loaded(
+        |_| (),
+        |plan| {
+            let Plan { server, .. } = plan.clone();
+            let limit = Duration::from_secs(3600);
+            *plan = Plan { server, clients: 20, publishers: 20, rate: 200, probe: limit, ..Plan::topic_10k() };
+            (plan.duration, plan.bare) = (Duration::from_secs(1), Duration::from_millis(10));
+        },
+    );
+    assert!(report.kept, "{report}");
+    let probe = report.probe.as_ref().unwrap();
+    assert!(probe.asked > 0 && probe.answered == probe.asked, "{report}");
+    assert!(probe.newcomers > 0 && probe.newcomers_in == probe.newcomers, "{report}");
+    assert!(report.bare.unwrap().per_s > 0.0, "{report}");
+    assert_eq!(report.messages.published, 200);
+    let page = load::page(&report);
+    assert!(page.contains("Latency by percentile") && page.contains("kept its promises"), "{page}");
+}

@@ -1,0 +1,194 @@
+//! A server that speaks enough of the JSON dialect to be loaded, and lies once.
+//!
+//! One room; a thread for each client, which ends with its connection; the room is behind one lock, so
+//! its lies do not depend on time. The third message is the one it lies about, and the second member
+//! the one it lies to. Who comes back is given what it missed.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use roomd::wire::frame::{self, Opcode};
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+/// What it does with the third message, to the second member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// Nothing wrong.
+    None,
+    /// Does not deliver it.
+    Lose,
+    /// Does not deliver it, and says so.
+    Drop,
+    /// Says that one is missing which is not.
+    Cry,
+    /// Delivers it twice.
+    Repeat,
+    /// Delivers it after the fourth.
+    Swap,
+    /// Exchanges its text with the fourth's.
+    Exchange,
+    /// Cuts its text short.
+    Alter,
+    /// Shows it to nobody and answers nothing.
+    Swallow,
+    /// Does not tell its sender.
+    Silence,
+    /// Ends the connection without a word.
+    Break,
+    /// Closes the connection because it failed.
+    Fail,
+}
+
+/// See the module. It ends when it is dropped, after its clients.
+pub struct Liar {
+    pub address: SocketAddr,
+    listener: Arc<TcpListener>,
+    room: Arc<Mutex<Room>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Liar {
+    /// Listens on a free port.
+    pub fn start(lie: Lie) -> Self {
+        let listener = Arc::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let address = listener.local_addr().unwrap();
+        let room = Room { lie, history: Vec::new(), members: Vec::new(), held: None, resumed: 0 };
+        let room = Arc::new(Mutex::new(room));
+        let (accepting, entered) = (Arc::clone(&listener), Arc::clone(&room));
+        let thread = thread::spawn(move || {
+            let mut threads = Vec::new();
+            while let Ok((stream, _)) = accepting.accept() {
+                let room = Arc::clone(&entered);
+                threads.push(thread::spawn(move || serve(stream, &room)));
+            }
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        Self { address, listener, room, thread: Some(thread) }
+    }
+
+    /// How often a place was asked back.
+    pub fn resumed(&self) -> u64 {
+        self.room.lock().unwrap().resumed
+    }
+}
+
+impl Drop for Liar {
+    fn drop(&mut self) {
+        // On Linux this wakes who blocks in `accept`.
+        rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).unwrap();
+        let ended = self.thread.take().unwrap().join();
+        assert!(ended.is_ok() || thread::panicking());
+    }
+}
+
+struct Room {
+    lie: Lie,
+    /// All texts; the first has the number 1.
+    history: Vec<String>,
+    members: Vec<TcpStream>,
+    /// The third message, while the second member waits for it.
+    held: Option<String>,
+    resumed: u64,
+}
+
+/// One client, from its handshake to its end.
+fn serve(stream: TcpStream, room: &Mutex<Room>) {
+    let Ok(mut socket) = tungstenite::accept(stream.try_clone().unwrap()) else { return };
+    say(&stream, &json!({"type": "welcome", "resume": "token"}));
+    while let Ok(message) = socket.read() {
+        let Message::Text(text) = message else { continue };
+        let command: Value = serde_json::from_str(&text).unwrap();
+        let mut room = room.lock().unwrap();
+        match command["type"].as_str().unwrap() {
+            "join" => {
+                let seq = room.history.len();
+                say(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
+                room.members.push(stream.try_clone().unwrap());
+            }
+            "resume" => room.resume(&stream, &command["rooms"]["load"]),
+            _ => room.publish(&stream, &command["id"], command["message"].as_str().unwrap()),
+        }
+    }
+}
+
+impl Room {
+    fn resume(&mut self, client: &TcpStream, at: &Value) {
+        assert_eq!(at["epoch"], "e");
+        let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
+        self.resumed += 1;
+        say(client, &json!({"type": "resumed", "rooms": {"load": {"recovered": true, "missed": 0}}}));
+        let missed = (1..).zip(&self.history).skip(had);
+        missed.for_each(|(seq, text)| tell(client, seq, text));
+        self.members.push(client.try_clone().unwrap());
+    }
+
+    fn publish(&mut self, sender: &TcpStream, id: &Value, text: &str) {
+        if self.history.len() == 2 && self.lie == Lie::Swallow {
+            self.lie = Lie::None;
+            return;
+        }
+        self.history.push(text.to_owned());
+        let seq = self.history.len() as u64;
+        if seq != 3 || self.lie != Lie::Silence {
+            say(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
+        }
+        for (number, member) in self.members.iter().enumerate() {
+            match (number, seq) {
+                (1, 3) => self.held = lie(self.lie, member, text),
+                (1, 4) => {
+                    let held = self.held.take();
+                    match (self.lie, held) {
+                        (Lie::Exchange, Some(held)) => {
+                            tell(member, 3, text);
+                            tell(member, 4, &held);
+                        }
+                        (_, held) => {
+                            tell(member, 4, text);
+                            held.iter().for_each(|held| tell(member, 3, held));
+                        }
+                    }
+                }
+                _ => tell(member, seq, text),
+            }
+        }
+    }
+}
+
+/// Lies about the third message; what is to be said with the fourth.
+fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
+    let lagged = || say(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
+    match lie {
+        Lie::None | Lie::Swallow | Lie::Silence => tell(member, 3, text),
+        Lie::Lose => {}
+        Lie::Drop => lagged(),
+        Lie::Cry => {
+            lagged();
+            tell(member, 3, text);
+        }
+        Lie::Repeat => (0..2).for_each(|_| tell(member, 3, text)),
+        Lie::Swap | Lie::Exchange => return Some(text.to_owned()),
+        Lie::Alter => tell(member, 3, &text[..text.len() - 1]),
+        // The client may have gone before it.
+        Lie::Break => _ = member.shutdown(Shutdown::Both),
+        Lie::Fail => write(member, &frame::close(1011, "failed")),
+    }
+    None
+}
+
+fn tell(member: &TcpStream, seq: u64, text: &str) {
+    say(member, &json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq}));
+}
+
+fn say(client: &TcpStream, event: &Value) {
+    let mut bytes = Vec::new();
+    frame::append(Opcode::Text, event.to_string().as_bytes(), &mut bytes);
+    write(client, &bytes);
+}
+
+/// Writes to a client that may be gone.
+fn write(mut client: &TcpStream, bytes: &[u8]) {
+    _ = client.write_all(bytes);
+}

@@ -1,0 +1,104 @@
+//! Each lie is found, as what it is and as often as it was told; but where two members contradict each
+//! other, nobody knows who is right.
+
+use std::time::Duration;
+
+use roomd::load::{Excuses, Faults, Plan, Report};
+
+use crate::liar::{Liar, Lie};
+use crate::run;
+
+/// Ten messages to three members of a server that lies.
+fn loaded(lie: Lie) -> Report {
+    let liar = Liar::start(lie);
+    let plan = Plan { server: liar.address.to_string(), ..plan() };
+    run(&plan)
+}
+
+fn plan() -> Plan {
+    // What is lost is waited for while it drains.
+    let (duration, drain) = (Duration::from_millis(100), Duration::from_secs(1));
+    Plan { clients: 3, rate: 100, duration, drain, ..Plan::default() }
+}
+
+fn check(lie: Lie, with: impl FnOnce(&mut Faults)) {
+    let report = loaded(lie);
+    let mut faults = Faults::default();
+    with(&mut faults);
+    assert_eq!(report.faults, faults, "{lie:?}\n{report}");
+    assert_eq!(report.kept, faults == Faults::default(), "{lie:?}");
+}
+
+#[test]
+fn a_place_that_was_kept_is_asked_back_and_nothing_is_missed() {
+    let liar = Liar::start(Lie::None);
+    let plan = Plan { server: liar.address.to_string(), breaks: 50, ..plan() };
+    let report = run(&plan);
+    assert!(report.kept, "{report}");
+    assert!(report.connections.returned > 0 && liar.resumed() == report.connections.returned, "{report}");
+    assert_eq!(report.deliveries.delivered, 30, "{report}");
+}
+
+#[test]
+fn an_honest_server_is_found_honest() {
+    check(Lie::None, |_| ());
+}
+
+#[test]
+fn a_delivery_that_does_not_come_is_lost() {
+    check(Lie::Lose, |faults| faults.lost = 1);
+}
+
+#[test]
+fn a_delivery_that_is_missing_and_announced_is_dropped() {
+    let report = loaded(Lie::Drop);
+    assert!(report.kept, "{report}");
+    assert_eq!(report.excuses, Excuses { dropped: 1, ..Excuses::default() });
+}
+
+#[test]
+fn a_delivery_that_is_announced_as_missing_and_comes_is_found() {
+    check(Lie::Cry, |faults| faults.overannounced = 1);
+}
+
+#[test]
+fn a_delivery_that_comes_twice_is_repeated() {
+    check(Lie::Repeat, |faults| faults.repeated = 1);
+}
+
+#[test]
+fn a_delivery_that_comes_after_a_later_one_is_out_of_order() {
+    check(Lie::Swap, |faults| faults.disordered = 1);
+}
+
+#[test]
+fn two_members_that_are_told_different_orders_contradict_each_other() {
+    // Which of them is believed depends on who is heard first; with it, what else seems to be wrong.
+    let report = loaded(Lie::Exchange);
+    assert!(report.faults.contradicted >= 2 && !report.kept, "{report}");
+}
+
+#[test]
+fn a_text_that_nobody_published_is_altered_and_the_published_one_lost() {
+    check(Lie::Alter, |faults| (faults.altered, faults.lost) = (1, 1));
+}
+
+#[test]
+fn a_message_that_nobody_is_shown_is_swallowed() {
+    check(Lie::Swallow, |faults| faults.swallowed = 1);
+}
+
+#[test]
+fn a_message_whose_sender_is_not_told_is_unacknowledged() {
+    check(Lie::Silence, |faults| faults.unacknowledged = 1);
+}
+
+#[test]
+fn a_connection_that_ends_without_a_word_is_broken() {
+    check(Lie::Break, |faults| faults.broken = 1);
+}
+
+#[test]
+fn a_connection_that_is_closed_for_a_failure_has_failed() {
+    check(Lie::Fail, |faults| faults.failed = 1);
+}

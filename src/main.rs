@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "info")).init();
     match invocation {
         Invocation::Serve(settings) => cli::serve::run(settings),
+        Invocation::Data(settings, task) => cli::data::run(&settings, &task),
         Invocation::Config(settings) => match cli::config::print(&settings, &mut std::io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

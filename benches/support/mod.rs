@@ -8,6 +8,7 @@ pub mod bare;
 pub mod crowd;
 pub mod frames;
 pub mod generator;
+pub mod host;
 pub mod ledger;
 pub mod machine;
 pub mod placement;

@@ -9,12 +9,14 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::Slow;
+use crate::chat::command::Span;
+use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
+use crate::chat::{Code, Limits, Refusal, RoomName, Slow};
 use crate::engine::Engine;
 use crate::engine::admission::Admission;
 use crate::engine::books::Books;
-use crate::engine::broker::Broker;
+use crate::engine::broker::{self, Broker};
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opener, Opening};
 use crate::engine::inbox::Command;
@@ -25,11 +27,9 @@ use crate::net::callers::{House, HttpCaller, LineCaller};
 use crate::net::capacity::{self, Capacity};
 use crate::net::tcp;
 use crate::settings::Settings;
-#[cfg(not(feature = "sqlite"))]
-use crate::store::Memory;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
-use crate::store::{Opened, Store};
+use crate::store::{Memory, Opened, PageWish, Store};
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -95,10 +95,14 @@ impl Server {
         let clock = Clock::start();
         let store = open_store(&settings, clock, &threads)?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, opener);
-        let admission = Admission::open(&threads, &settings.limits, capacity.connections).map_err(|error| {
+        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
+        let sessions = Arc::clone(&engine);
+        let ready = threads.spawn("grace", move || sessions.parking.watch());
+        let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
+        let admission = ready.map_err(|error| {
+            engine.close();
             store.close();
-            // Of the journal, which has nothing to do.
+            // Of the journal and the grace thread, which have nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
@@ -219,16 +223,26 @@ fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<d
     })
 }
 
+/// A room that is to keep no history still goes on with the one that it has.
+fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store) -> Result<Opened, StoreFailed> {
+    let nothing = PageWish { span: Span::Before(1), count: 0, bytes: 0 };
+    match kind {
+        Kind::Open { durable: false, .. } if store.page(name, nothing)?.is_none() => Memory.open(name, 0),
+        _ => store.open(name, limits.history),
+    }
+}
+
 /// The body of a room's thread.
-fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &crate::chat::Limits, store: &dyn Store) {
+fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
     let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { past, ledger, .. }) = store.open(&name, limits.history) else {
+    let Ok(Opened { past, marks, ledger }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
-        return;
+        let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
+        return broker::refuse_all(inbox, &refusal);
     };
-    let room = Room::new(name, past, limits);
+    let room = Room::new(name, past, limits).with_marks(marks);
     let (room, slow) = match kind {
-        Kind::Open { slow } => (room, slow.unwrap_or(limits.slow)),
+        Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
     Broker::new(room, ledger, clock, slow, limits.linger, population).run(inbox);

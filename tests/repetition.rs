@@ -90,7 +90,7 @@ fn engine() -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.population).run(&inbox);
         })
     };
-    Engine::new(limits, threads, clock, Box::new(opener))
+    Engine::new(limits, threads, clock, Arc::new(Memory), Box::new(opener))
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {
@@ -148,7 +148,7 @@ fn rounds(clients: usize, panics: u64, part: &Arc<Part>) {
 }
 
 fn join(engine: &Arc<Engine>, guest: Guest) -> Result<RoomHandle, Code> {
-    engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).map_err(|refusal| refusal.code)
+    engine.hub.join(&name("r"), &Kind::USUAL, guest).map_err(|refusal| refusal.code)
 }
 
 fn part_with(handle: RoomHandle, dice: &mut Dice) {
@@ -191,7 +191,7 @@ fn joins_and_leaves_a_thousand_times() {
 fn creations_and_joins_and_closes_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, dice| match who {
         0 => engine.close(),
-        1 => _ = engine.create(&name("r")),
+        1 => _ = engine.create(&name("r"), true),
         _ => match join(engine, member(who).0) {
             Ok(handle) => part_with(handle, dice),
             Err(code) => assert_eq!(code, Code::Draining),

@@ -84,7 +84,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
         })
     });
-    Engine::new(limits(), threads, clock, opener)
+    Engine::new(limits(), threads, clock, Arc::new(Memory), opener)
 }
 
 fn entrant(who: &str, connection: u64) -> Entrant {
@@ -129,7 +129,7 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
         let clients = ["A", "B", "C"].map(|who| {
             spawn(&engine, move |engine| {
                 let (guest, events) = member(who);
-                let handle = engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).expect("it is let in");
+                let handle = engine.hub.join(&name("r"), &Kind::USUAL, guest).expect("it is let in");
                 handle.say(publish(who), None).expect("the room lives");
                 if who == "A" {
                     drop(handle)
@@ -156,11 +156,11 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
 fn creating_and_joining_and_closing_at_once_leaves_nothing() {
     check(|| {
         let engine = engine(|_| false);
-        let create = spawn(&engine, |engine| _ = engine.create(&name("r")));
-        let again = spawn(&engine, |engine| _ = engine.create(&name("r")));
+        let create = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
+        let again = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
         let join = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
-            match engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest) {
+            match engine.hub.join(&name("r"), &Kind::USUAL, guest) {
                 Ok(handle) => handle.close(),
                 Err(refusal) => assert_eq!(refusal.code, Code::Draining),
             }
@@ -181,7 +181,7 @@ fn a_question_is_answered_while_the_last_member_leaves() {
         });
         let member = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
-            engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest).expect("it is let in").leave(None).unwrap();
+            engine.hub.join(&name("r"), &Kind::USUAL, guest).expect("it is let in").leave(None).unwrap();
         });
         all([visitor, member]);
         wind_up(&engine, 0);
@@ -203,7 +203,7 @@ impl Recipient for Fatal {
 fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
     check(|| {
         let engine = engine(|_| false);
-        let join = |engine: &Arc<Engine>, guest| engine.hub.join(&name("r"), &Kind::Open { slow: None }, guest);
+        let join = |engine: &Arc<Engine>, guest| engine.hub.join(&name("r"), &Kind::USUAL, guest);
         let fatal = spawn(&engine, move |engine| _ = join(engine, guest("F", Arc::new(Fatal))));
         let others = ["A", "B"].map(|who| {
             spawn(&engine, move |engine| match join(engine, member(who).0) {
@@ -224,7 +224,7 @@ fn a_room_that_cannot_be_opened_refuses_all_who_wait_for_it() {
     check(|| {
         let engine = engine(|opening| opening == 0);
         let clients = ["A", "B", "C"].map(|who| {
-            spawn(&engine, move |engine| match engine.hub.join(&name("r"), &Kind::Open { slow: None }, member(who).0) {
+            spawn(&engine, move |engine| match engine.hub.join(&name("r"), &Kind::USUAL, member(who).0) {
                 Ok(handle) => drop(handle),
                 Err(refusal) => assert!([Code::Unavailable, Code::Internal].contains(&refusal.code)),
             })

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Status;
 use super::message::{Body, Mid, Position};
 use super::names::{RoomName, UserName};
+use super::record::Receipt;
 
 /// The client's own mark on a command: exactly one answer carries it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,15 @@ pub struct JoinWish {
     pub topic: bool,
 }
 
+/// What a client that comes back has seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// The last message of each room; of one that is not here, nothing since it entered.
+    Rooms(Vec<(RoomName, Position)>),
+    /// The last message of the room that a text client speaks in.
+    Current(u64),
+}
+
 /// A command. `room: None` is the text dialect's current room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -94,6 +104,10 @@ pub enum Command {
     Topic { room: RoomName, body: Body },
     /// Say something to one user.
     Private { to: UserName, body: Body, mid: Option<Mid> },
+    /// Replace what an own message says, or take it away: `Body::Deleted`.
+    Edit { room: RoomName, seq: u64, body: Body },
+    /// Has received, or read, everything up to a message.
+    Receipt { room: RoomName, receipt: Receipt, seq: u64 },
     /// Is typing, or no longer.
     Typing { room: RoomName, typing: bool },
     /// Is here, or away, with a note of at most 200 bytes.
@@ -104,12 +118,16 @@ pub enum Command {
     Members { room: Option<RoomName> },
     /// Which rooms there are.
     Rooms,
-    /// Make a room that stays when nobody is in it.
-    Create { room: RoomName },
+    /// Make a room that stays when nobody is in it; `durable`: and keeps its history.
+    Create { room: RoomName, durable: bool },
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.
     Nick { name: UserName },
+    /// Take an interrupted session up again.
+    Resume { token: Box<str>, seen: Seen },
+    /// How this session could be taken up again.
+    Session,
     /// Is the server there?
     Ping,
     /// What can be said in the text dialect.

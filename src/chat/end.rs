@@ -32,6 +32,8 @@ pub enum End {
     TooFast,
     /// The outbox was full.
     Slow,
+    /// Another connection took the session up.
+    Replaced,
     /// A write failed, or made no progress in time.
     WriteFailed,
 }
@@ -50,6 +52,7 @@ impl End {
             Self::TooLarge => 1009,
             Self::Internal => 1011,
             Self::Silent => 4408,
+            Self::Replaced => 4409,
             Self::TooFast => 4429,
             Self::Slow => 4450,
             Self::Closed | Self::Gone | Self::WriteFailed => return None,
@@ -72,6 +75,7 @@ impl End {
             Self::Silent => "silent",
             Self::TooFast => "too_fast",
             Self::Slow => "slow",
+            Self::Replaced => "replaced",
             Self::WriteFailed => "write_failed",
         }
     }
@@ -91,6 +95,7 @@ impl End {
             Self::Silent => "Nothing was heard in time",
             Self::TooFast => "Rate limit exceeded again and again",
             Self::Slow => "Too slow: messages could not be delivered in time",
+            Self::Replaced => "Another connection took this session up",
         }
     }
 
@@ -101,6 +106,12 @@ impl End {
             self,
             Self::Gone | Self::Closing | Self::Internal | Self::Silent | Self::TooFast | Self::Slow | Self::WriteFailed
         )
+    }
+
+    /// Whether the session keeps its place for a while: its client did not mean to go.
+    #[must_use]
+    pub fn parks(self) -> bool {
+        matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced)
     }
 
     /// How long a client should wait before it comes back. `spread` (any number, one a client)

@@ -15,6 +15,7 @@ use super::end::End;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
 use super::names::{RoomName, UserName};
+use super::record::Mark;
 use super::time::Time;
 
 /// Whether a user is there.
@@ -66,6 +67,8 @@ pub enum Code {
     NotFound,
     /// Only for members of the room.
     NotMember,
+    /// There is no such session any more.
+    SessionExpired,
     /// The name is in use.
     NameTaken,
     /// The room has as many members as it may have.
@@ -95,6 +98,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::NotMember => "not_member",
+            Self::SessionExpired => "session_expired",
             Self::NameTaken => "name_taken",
             Self::RoomFull => "room_full",
             Self::TooManyRooms => "too_many_rooms",
@@ -159,6 +163,8 @@ pub struct Welcome {
     pub user: UserName,
     /// The name of its session, for logs.
     pub session: u64,
+    /// What takes the session up again after an interruption; `None` when nothing does.
+    pub resume: Option<Arc<str>>,
     /// The bounds it has to live with.
     pub limits: Arc<Limits>,
 }
@@ -172,6 +178,10 @@ pub enum Recovery {
     EpochChanged,
     /// The room no longer has all that was missed.
     TooOld,
+    /// The history cannot be read now.
+    Unavailable,
+    /// The room failed meanwhile; join it again.
+    RoomFailed,
 }
 
 impl Recovery {
@@ -182,8 +192,21 @@ impl Recovery {
             Self::Whole => None,
             Self::EpochChanged => Some("epoch_changed"),
             Self::TooOld => Some("too_old"),
+            Self::Unavailable => Some("unavailable"),
+            Self::RoomFailed => Some("room_failed"),
         }
     }
+}
+
+/// A room to which a client has come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The room.
+    pub room: RoomName,
+    /// Whether what was missed follows.
+    pub recovery: Recovery,
+    /// How many messages those are.
+    pub missed: u64,
 }
 
 /// An event. The first group answers a command and may carry its `id`.
@@ -194,6 +217,10 @@ pub enum Event {
     /// You are in the room, with `count` users, of whom the first thousand are named. The newest
     /// messages follow.
     Joined { room: RoomName, epoch: Arc<str>, seq: u64, members: Vec<UserName>, count: usize, recovery: Recovery },
+    /// The session goes on. What was missed follows, room by room.
+    Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<Returned> },
+    /// How the session could be taken up again: its token, and the last message of the room.
+    Session { resume: Option<Arc<str>>, room: RoomName, seq: u64 },
     /// You are in the room, for those who read text: after the history, what others see too.
     Entered { room: RoomName, user: UserName },
     /// You are out of the room.
@@ -227,6 +254,8 @@ pub enum Event {
     Join { room: RoomName, user: UserName, at: Time },
     /// Somebody left.
     Leave { room: RoomName, user: UserName, at: Time },
+    /// Somebody has got everything up to a message, in some sense.
+    Receipt { room: RoomName, mark: Mark },
     /// Somebody is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// Somebody is there, away or gone.

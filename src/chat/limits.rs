@@ -48,6 +48,10 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// What a room does with a slow member, unless the room was opened by the topic form.
     pub slow: Slow,
+    /// Users of a room beyond which nobody is told who has got a message; 0: never.
+    pub receipts_users_max: usize,
+    /// Whether a room that the bare topic form opens first keeps no history beyond its ring.
+    pub ephemeral_topics: bool,
     /// How often an idle WebSocket client is pinged.
     pub ping: Duration,
     /// How long a WebSocket client may be silent (no pong either); then close 4408.
@@ -56,6 +60,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a client has to send a request head whole; then `408`, and the connection ends.
     pub head_timeout: Duration,
+    /// How long the place of a client whose connection broke is kept; 0: not at all.
+    pub grace: Duration,
     /// How long a stop may take before connections that still live are cut.
     pub drain: Duration,
     /// The longest wait of a busy room for more messages to send at once. 0: none.
@@ -85,6 +91,9 @@ impl Default for Limits {
             pong_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
+            receipts_users_max: 50,
+            ephemeral_topics: false,
+            grace: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(2),
             history: 200,

@@ -84,6 +84,17 @@ pub struct Message {
     pub edited: Option<Time>,
 }
 
+/// What of a room a client that comes back has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing since it entered.
+    Entry,
+    /// Everything up to this number, of whatever history the room has.
+    Number(u64),
+    /// Everything up to this place.
+    Position(Position),
+}
+
 /// A place in a room's order. Numbers of different epochs do not compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {

@@ -60,13 +60,13 @@ impl RoomName {
         Ok(Self(name))
     }
 
-    /// As `parse`, and also the name of a private conversation: for whoever holds the history itself.
+    /// Checks the name of a room that there may be: one that can be joined, or the room of a private
+    /// conversation.
     ///
     /// # Errors
     /// Says which rule the text breaks.
-    pub fn parse_any(text: &str) -> Result<Self, NameError> {
-        let users = text.strip_prefix(PRIVATE_PREFIX).and_then(|users| users.split_once(':'));
-        match users {
+    pub fn parse_known(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix(PRIVATE_PREFIX).and_then(|users| users.split_once(':')) {
             Some((one, other)) => Ok(Self::private(&UserName::parse(one)?, &UserName::parse(other)?)),
             None => Self::parse(text),
         }
@@ -209,8 +209,8 @@ mod tests {
         let (a, b) = (UserName::parse("Alice").unwrap(), UserName::parse("Bob").unwrap());
         assert_eq!(RoomName::private(&a, &b), RoomName::private(&b, &a));
         assert_eq!(RoomName::private(&b, &a).as_str(), "dm:Alice:Bob");
-        assert_eq!(RoomName::parse_any("dm:Bob:Alice"), Ok(RoomName::private(&a, &b)));
-        assert_eq!(RoomName::parse_any("den"), RoomName::parse("den"));
-        assert_eq!(RoomName::parse_any("dm:Alice"), Err(NameError::Reserved));
+        assert_eq!(RoomName::parse_known("dm:Bob:Alice"), Ok(RoomName::private(&a, &b)));
+        assert_eq!(RoomName::parse_known("den"), RoomName::parse("den"));
+        assert_eq!(RoomName::parse_known("dm:Alice"), Err(NameError::Reserved));
     }
 }

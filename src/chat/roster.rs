@@ -33,6 +33,10 @@ pub struct Member {
     pub echo: bool,
     /// Whether others hear of its coming and leaving.
     pub announced: bool,
+    /// The room's newest message when it came.
+    pub since: u64,
+    /// Whether its connection broke, and its place is kept.
+    pub parked: bool,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,8 @@ struct User {
     connections: usize,
     /// How many of them were announced.
     announced: usize,
+    /// How many of them broke.
+    parked: usize,
     status: Status,
     note: Option<Arc<str>>,
     last_seen: Time,
@@ -79,6 +85,11 @@ impl Roster {
         self.members.iter().find(|(_, member)| member.connection == connection).map(|(id, _)| *id)
     }
 
+    /// All members, in the order of their numbers.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
     /// How many users are in the room.
     #[must_use]
     pub fn users(&self) -> usize {
@@ -102,6 +113,7 @@ impl Roster {
         let user = self.users.entry(member.user.clone()).or_insert(User {
             connections: 0,
             announced: 0,
+            parked: 0,
             status: Status::Online,
             note: None,
             last_seen: now,
@@ -120,6 +132,7 @@ impl Roster {
         let user = self.users.get_mut(&member.user).expect("each member has its user");
         user.connections -= 1;
         user.announced -= usize::from(member.announced);
+        user.parked -= usize::from(member.parked);
         let news = member.announced && user.announced == 0;
         let last = user.connections == 0;
         if last {
@@ -127,6 +140,17 @@ impl Roster {
             self.typing.remove(&member.user);
         }
         Some((member, news, last))
+    }
+
+    /// Keeps the place of a member whose connection broke, or gives it back; the user's presence when
+    /// others see a change. One with another connection here is still there.
+    pub fn park(&mut self, id: MemberId, parked: bool) -> Option<Presence> {
+        let member = self.members.get_mut(&id).filter(|member| member.parked != parked)?;
+        member.parked = parked;
+        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        let before = user.shown();
+        user.parked = if parked { user.parked + 1 } else { user.parked - 1 };
+        (user.shown() != before).then(|| user.presence(&member.user))
     }
 
     /// Notes that a user did something.
@@ -172,7 +196,12 @@ impl Roster {
 }
 
 impl User {
+    /// What others see: one whose every connection broke is away.
+    fn shown(&self) -> Status {
+        if self.parked == self.connections { Status::Away } else { self.status }
+    }
+
     fn presence(&self, name: &UserName) -> Presence {
-        Presence { user: name.clone(), status: self.status, note: self.note.clone(), last_seen: self.last_seen }
+        Presence { user: name.clone(), status: self.shown(), note: self.note.clone(), last_seen: self.last_seen }
     }
 }

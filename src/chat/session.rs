@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::{Command, Id, JoinWish, Request, Signal};
+use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
 use super::limits::{Limits, Slow};
@@ -28,6 +28,8 @@ pub enum Act {
     Leave { room: RoomName, id: Option<Id> },
     /// Say something in a room that it is in.
     Tell { room: RoomName, said: Said, id: Option<Id> },
+    /// Read a part of the history of a room that it is in.
+    History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Say something to one user.
     Private { to: UserName, body: Body, mid: Option<Mid>, id: Option<Id> },
     /// Forward call signalling.
@@ -35,7 +37,11 @@ pub enum Act {
     /// List the rooms.
     Rooms { id: Option<Id> },
     /// Make a room that stays.
-    Create { room: RoomName, id: Option<Id> },
+    Create { room: RoomName, durable: bool, id: Option<Id> },
+    /// Take an interrupted session up again, in place of this one.
+    Resume { token: Box<str>, seen: Seen, id: Option<Id> },
+    /// Tell how this session could be taken up again, as seen from this room.
+    Session { room: RoomName, id: Option<Id> },
     /// From now on the connection is this user's.
     Rename { user: UserName },
     /// The session is over.
@@ -53,6 +59,8 @@ pub struct Join {
     pub announced: bool,
     /// What the room does with slow members, if this join opens it; `None` is the server's setting.
     pub slow: Option<Slow>,
+    /// Whether the room keeps its history, likewise.
+    pub durable: bool,
     /// The mark of the command.
     pub id: Option<Id>,
 }
@@ -116,6 +124,17 @@ impl Session {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// It goes on through another connection.
+    pub fn go_on(&mut self, dialect: Dialect, join_history: usize) {
+        (self.dialect, self.join_history) = (dialect, join_history);
+    }
+
+    /// The room that a text client speaks in.
+    #[must_use]
+    pub fn current(&self) -> Option<&RoomName> {
+        self.current.as_ref()
     }
 
     /// The engine has entered a room for it.
@@ -183,6 +202,12 @@ impl Session {
                 self.spoken = true;
                 acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
             }
+            Command::Edit { room, seq, body } => {
+                if body != Body::Deleted {
+                    self.fits(&body)?;
+                }
+                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Edit { seq, body }, id });
+            }
             Command::Private { to, body, mid } => {
                 self.fits(&body)?;
                 if to == self.user {
@@ -190,6 +215,9 @@ impl Session {
                 }
                 self.spoken = true;
                 acts.push(Act::Private { to, body, mid, id });
+            }
+            Command::Receipt { room, receipt, seq } => {
+                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Receipt { receipt, seq }, id });
             }
             Command::Typing { room, typing } => {
                 acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
@@ -204,11 +232,11 @@ impl Session {
                 }));
             }
             Command::History { room, span, limit } => {
-                acts.push(Act::Tell { room: self.its(room)?, said: Said::History { span, limit }, id });
+                acts.push(Act::History { room: self.its(room)?, span, limit, id });
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room } => acts.push(Act::Create { room, id }),
+            Command::Create { room, durable } => acts.push(Act::Create { room, durable, id }),
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(self.too_large());
@@ -216,6 +244,8 @@ impl Session {
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
+            Command::Resume { token, seen } => acts.push(Act::Resume { token, seen, id }),
+            Command::Session => acts.push(Act::Session { room: self.its(None)?, id }),
             Command::Ping => acts.push(Act::Reply(id, Event::Pong)),
             Command::Help => acts.push(Act::Reply(id, Event::Help)),
             Command::Quit => acts.push(Act::End(End::Left)),
@@ -238,14 +268,21 @@ impl Session {
         wish.history.get_or_insert(self.join_history);
         let slow = wish.topic.then_some(Slow::Drop);
         let old = self.current.clone().filter(|_| self.dialect == Dialect::Text);
-        acts.push(Act::Join(Join { room, wish, announced: true, slow, id }));
+        acts.push(Act::Join(Join { room, wish, announced: true, slow, durable: true, id }));
         acts.extend(old.map(|room| Act::Leave { room, id: None }));
     }
 
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
         self.room_for_one_more(0)?;
         let wish = JoinWish { history: Some(0), since: None, topic: true };
-        let join = Join { room: room.clone(), wish, announced: false, slow: Some(Slow::Drop), id };
+        let join = Join {
+            room: room.clone(),
+            wish,
+            announced: false,
+            slow: Some(Slow::Drop),
+            durable: !self.limits.ephemeral_topics,
+            id,
+        };
         acts.push(Act::Join(join));
         Ok(())
     }
@@ -260,7 +297,7 @@ impl Session {
         acts.push(Act::Reply(None, Event::Named { user: name.clone() }));
         acts.extend(current.map(|room| {
             let wish = JoinWish { history: Some(0), since: None, topic: false };
-            Act::Join(Join { room, wish, announced: true, slow: None, id: None })
+            Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })
         }));
         self.user = name;
         Ok(())
@@ -300,7 +337,9 @@ impl Session {
     /// Takes a token for the command, or says how long until there is one.
     fn admit(&mut self, command: &Command, now: Moment) -> Result<(), Duration> {
         let bucket = match command {
-            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } => &mut self.messages,
+            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } | Command::Edit { .. } => {
+                &mut self.messages
+            }
             Command::Quit => return Ok(()),
             _ => &mut self.others,
         };

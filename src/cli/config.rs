@@ -65,10 +65,13 @@ mod tests {
         ("outbox-messages", "1"),
         ("outbox-bytes", "1GiB"),
         ("slow", "drop"),
+        ("receipts-users-max", "7"),
+        ("ephemeral-topics", "true"),
         ("write-timeout", "1m 30s"),
         ("head-timeout", "24h"),
         ("ping", "50s"),
         ("pong-timeout", "2h"),
+        ("grace", "1m"),
         ("drain", "0"),
     ];
 

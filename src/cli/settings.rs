@@ -240,6 +240,18 @@ const SLOW: &[Setting] = &[
         slot: |s| Slot::Slow(&mut s.limits.slow),
     },
     Setting {
+        name: "receipts-users-max",
+        unit: "users",
+        help: "Users of a room beyond which nobody is told who has got a message. 0 is never.",
+        slot: |s| Slot::Count(&mut s.limits.receipts_users_max, 0..=100_000),
+    },
+    Setting {
+        name: "ephemeral-topics",
+        unit: "true or false",
+        help: "Whether a room that the bare topic form opens keeps its messages in memory only.",
+        slot: |s| Slot::Switch(&mut s.limits.ephemeral_topics),
+    },
+    Setting {
         name: "write-timeout",
         unit: "time",
         help: "How long a write to a client may make no progress. Then it is cut off.",
@@ -265,6 +277,12 @@ const TIMES: &[Setting] = &[
         unit: "time",
         help: "How long a WebSocket client may be silent, without even a pong. Then 4408.",
         slot: |s| Slot::Time(&mut s.limits.pong_timeout, MILLISECOND..=DAY),
+    },
+    Setting {
+        name: "grace",
+        unit: "time",
+        help: "How long the place of a client whose connection broke is kept for it. 0 is not at all.",
+        slot: |s| Slot::Time(&mut s.limits.grace, Duration::ZERO..=DAY),
     },
     Setting {
         name: "drain",

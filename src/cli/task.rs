@@ -89,7 +89,7 @@ impl Task {
         let path = |name: &str| flags.get_one::<PathBuf>(name).cloned();
         let room = || {
             let room = text("room").unwrap_or_default();
-            RoomName::parse_any(room).map_err(|error| format!("the room's name {room:?} {error}"))
+            RoomName::parse_known(room).map_err(|error| format!("the room's name {room:?} {error}"))
         };
         match name {
             "export" => Ok(Self::Export { room: room()?, since: text("since").map_or(Ok(Since::Seq(0)), since)? }),

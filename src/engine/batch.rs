@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::recipient::Piece;
+use super::recipient::{Form, Piece};
 use crate::chat::{Event, Id};
 use crate::wire::{Encoder, Encoding};
 
@@ -57,6 +57,17 @@ impl Batch {
     pub fn readers(&mut self, encoding: Encoding, change: isize) {
         let stream = &mut self.streams[encoding.index()];
         stream.readers = stream.readers.checked_add_signed(change).expect("readers are counted in pairs");
+    }
+
+    /// One more takes events in this form; where it begins.
+    pub fn enter(&mut self, form: Form) -> Mark {
+        match form {
+            Form::Bytes(encoding) => {
+                self.readers(encoding, 1);
+                self.end(encoding)
+            }
+            Form::Events => Mark::default(),
+        }
     }
 
     /// Where the buffer of an encoding ends now.

@@ -7,17 +7,21 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::directory::{Arrival, Peer};
+use super::directory::{Client, Peer};
+use super::farewell::Farewell;
+use super::gate::Gate;
 use super::hub::{Guest, Kind};
-use super::inbox::RoomHandle;
 use super::outbox::Outbox;
-use super::recipient::{Care, Form, Parcel, Piece, Recipient};
-use crate::chat::command::JoinWish;
-use crate::chat::event::Welcome;
+use super::parking::{Parking, Token};
+use super::past::Past;
+use super::recipient::{Care, Form, Parcel, Piece, Recipient, Undelivered};
+use super::stay::{Membership, Returning, Stay};
+use crate::chat::command::{JoinWish, Seen, Span};
+use crate::chat::event::{Recovery, Welcome};
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
 use crate::chat::{Code, End, Event, Id, Refusal, Request, RoomName, Signal, UserName};
-use crate::wire::{Encoder, Encoding, Unparsed, frame};
+use crate::wire::{Encoder, Encoding, Unparsed};
 
 /// How a connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +48,11 @@ pub struct Connection {
     engine: Arc<Engine>,
     outbox: Arc<Outbox>,
     door: Door,
-    number: u64,
-    session: Session,
-    arrival: Arrival,
-    /// Its memberships: few, so they are looked through.
-    rooms: Vec<RoomHandle>,
+    /// What outlives the connection.
+    stay: Stay,
+    farewell: Farewell,
     encoder: Encoder,
     acts: Vec<Act>,
-    closed: bool,
 }
 
 /// Why an act was not carried out.
@@ -67,27 +68,27 @@ impl Connection {
         let number = engine.number();
         let session = Session::new(user.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let peer = Peer::new(user.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let token = engine.parking.register(&outbox);
+        let resume = token.as_ref().map(Token::text);
+        let stay = Stay { number, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
         let mut connection = Self {
             engine: Arc::clone(engine),
+            farewell: Farewell::new(Arc::clone(&outbox), door.encoding, number),
             outbox,
             door,
-            number,
-            session,
-            arrival: engine.directory.arrive(peer),
-            rooms: Vec::new(),
+            stay,
             encoder: Encoder::default(),
             acts: Vec::new(),
-            closed: false,
         };
         let limits = Arc::clone(&engine.limits);
-        connection.reply(None, &Event::Welcome(Welcome { user, session: number, limits }));
+        connection.reply(None, &Event::Welcome(Welcome { user, session: number, resume, limits }));
         connection
     }
 
     /// Enters the room that the client's address names.
     pub fn begin(&mut self, room: RoomName, wish: JoinWish) -> Option<End> {
         let mut acts = std::mem::take(&mut self.acts);
-        self.session.begin(room, wish, &mut acts);
+        self.stay.session.begin(room, wish, &mut acts);
         self.carry_out(acts)
     }
 
@@ -97,8 +98,8 @@ impl Connection {
         let now = self.engine.clock.now();
         let mut acts = std::mem::take(&mut self.acts);
         match said {
-            Ok(request) => self.session.hear(request, now, &mut acts),
-            Err(Unparsed { id, refusal }) => self.session.mishear(id, refusal, now, &mut acts),
+            Ok(request) => self.stay.session.hear(request, now, &mut acts),
+            Err(Unparsed { id, refusal }) => self.stay.session.mishear(id, refusal, now, &mut acts),
         }
         self.carry_out(acts)
     }
@@ -109,42 +110,20 @@ impl Connection {
         self.outbox.ended()
     }
 
-    /// Ends the session: leaves the rooms, says the last words, closes the books. Blocks until the
-    /// writer is done, at most for the write timeout.
-    pub fn close(mut self, end: End) {
-        let end = self.outbox.ended().unwrap_or(end);
-        let conversations = self.arrival.peer().retire();
-        let rooms = std::mem::take(&mut self.rooms).into_iter().chain(conversations);
-        if end == End::Closing {
-            // What the rooms have taken reaches this client before the goodbye.
-            rooms.for_each(RoomHandle::close);
-        } else {
-            rooms.for_each(drop);
-        }
-        let (words, events) = self.last_words(end);
-        self.closed = true;
-        self.outbox.finish(words, events);
-        let books = self.outbox.wait_done();
-        self.engine.close_books(books);
+    /// Ends the connection: parks the session or leaves its rooms, says the last words, closes the
+    /// books. Blocks on the rooms, and until the writer is done, at most for the write timeout.
+    pub fn close(self, end: End) {
+        let Self { engine, outbox, stay, farewell, .. } = self;
+        let end = outbox.ended().unwrap_or(end);
+        let (number, user) = (stay.number, stay.session.user().clone());
+        let parked = part(&engine.parking, stay, end);
+        let books = farewell.say(end);
+        engine.close_books(books);
         log::info!(
-            session = self.number, user = self.session.user().as_str(), reason = end.word(),
+            session = number, user = user.as_str(), reason = end.word(), parked,
             enqueued = books.enqueued, written = books.written, dropped = books.dropped;
             "session ended"
         );
-    }
-
-    fn last_words(&mut self, end: End) -> (Vec<u8>, u32) {
-        let mut words = Vec::new();
-        let mut events = 0;
-        let explained = matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow);
-        if explained {
-            let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.number) };
-            events = u32::from(self.encoder.encode(&goodbye, None, self.door.encoding, &mut words));
-        }
-        if let (false, Some(code)) = (self.door.encoding == Encoding::TextLines, end.close_code()) {
-            words.extend(frame::close(code, end.word()));
-        }
-        (words, events)
     }
 
     fn carry_out(&mut self, mut acts: Vec<Act>) -> Option<End> {
@@ -173,12 +152,13 @@ impl Connection {
                 Ok(())
             }
             Act::Tell { room, said, id } => self.tell(&room, said, id),
+            Act::History { room, span, limit, id } => self.history(&room, span, limit, id),
             Act::Join(join) => self.join(join),
             Act::Leave { room, id } => self.leave(&room, id),
             Act::Private { to, body, mid, id } => {
                 let said = Said::Publish { body, mid, quiet: self.door.dialect() == Dialect::Text };
                 let Engine { hub, directory, .. } = &*self.engine;
-                let said = directory.converse(hub, self.arrival.peer(), &to, said, id.clone());
+                let said = directory.converse(hub, self.stay.arrival.peer(), &to, said, id.clone());
                 said.map_err(|refusal| Undone::Refused(id, refusal))
             }
             Act::Signal { kind, to, payload, id } => {
@@ -189,13 +169,18 @@ impl Connection {
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
-            Act::Create { room, id } => match self.engine.create(&room) {
+            Act::Create { room, durable, id } => match self.engine.create(&room, durable) {
                 Ok(()) => {
                     self.reply(id, &Event::Created { room });
                     Ok(())
                 }
                 Err(refusal) => Err(Undone::Refused(id, refusal)),
             },
+            Act::Resume { token, seen, id } => self.resume(&token, &seen, id),
+            Act::Session { room, id } => {
+                let resume = self.stay.token.as_ref().map(Token::text);
+                self.tell(&room, Said::Session { resume }, id)
+            }
             Act::Rename { user } => {
                 self.rename(user);
                 Ok(())
@@ -205,7 +190,7 @@ impl Connection {
     }
 
     fn tell(&mut self, room: &RoomName, said: Said, id: Option<Id>) -> Result<(), Undone> {
-        let Some(handle) = self.rooms.iter().find(|handle| handle.room() == room) else {
+        let Some(handle) = self.stay.room(room) else {
             return Err(Undone::Refused(id, Refusal::not_member(room)));
         };
         // A room that failed ends the connections of its members; until then this is the answer.
@@ -213,35 +198,57 @@ impl Connection {
     }
 
     fn join(&mut self, join: Join) -> Result<(), Undone> {
-        let Join { room, wish, announced, slow, id } = join;
-        let encoding = match self.door.encoding {
-            Encoding::Json if wish.topic => Encoding::JsonTopic,
-            encoding => encoding,
-        };
+        let Join { room, wish, announced, slow, durable, id } = join;
+        let topic = wish.topic;
+        let encoding = Membership::encoding(topic, self.door.encoding);
         let entrant = Entrant {
-            user: self.session.user().clone(),
-            connection: self.number,
+            user: self.stay.session.user().clone(),
+            connection: self.stay.number,
             echo: self.door.echo,
             announced,
-            status: self.session.status(),
+            status: self.stay.session.status(),
             wish,
         };
-        let recipient = Arc::clone(&self.outbox) as Arc<dyn Recipient>;
+        // Only one who has missed something may have to be given the past.
+        let gate = entrant.wish.since.is_some().then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits));
+        let recipient: Arc<dyn Recipient> = match &gate {
+            Some(gate) => Arc::clone(gate) as _,
+            None => Arc::clone(&self.outbox) as _,
+        };
         let guest = Guest { recipient, form: Form::Bytes(encoding), entrant, id: id.clone() };
-        match self.engine.hub.join(&room, &Kind::Open { slow }, guest) {
-            Ok(handle) => {
-                self.session.entered(&room);
-                self.rooms.push(handle);
+        let joined = self.engine.hub.join(&room, &Kind::Open { slow, durable }, guest);
+        let mut handle = joined.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        let recall = handle.take_recall();
+        self.stay.session.entered(&room);
+        self.stay.rooms.push(Membership { handle, topic });
+        if let Some(recall) = recall {
+            self.past(encoding).give(&room, recall, id.as_ref()).map_err(Undone::End)?;
+        }
+        gate.iter().for_each(|gate| gate.open());
+        Ok(())
+    }
+
+    fn past(&self, encoding: Encoding) -> Past<'_> {
+        Past { store: &*self.engine.store, outbox: &self.outbox, encoding, limits: &self.engine.limits }
+    }
+
+    /// What the store keeps is read here; what it does not, the room still knows.
+    fn history(&mut self, room: &RoomName, span: Span, limit: usize, id: Option<Id>) -> Result<(), Undone> {
+        match self.engine.stored_history(room, span, limit) {
+            Ok(Some(history)) => {
+                self.reply(id, &history);
                 Ok(())
             }
+            Ok(None) => self.tell(room, Said::History { span, limit }, id),
             Err(refusal) => Err(Undone::Refused(id, refusal)),
         }
     }
 
     fn leave(&mut self, room: &RoomName, id: Option<Id>) -> Result<(), Undone> {
-        self.session.left(room);
-        match self.rooms.iter().position(|handle| handle.room() == room) {
-            Some(at) => self.rooms.swap_remove(at).leave(id.clone()).map_err(|_| self.room_failed(room, id)),
+        self.stay.session.left(room);
+        let rooms = &mut self.stay.rooms;
+        match rooms.iter().position(|membership| membership.handle.room() == room) {
+            Some(at) => rooms.swap_remove(at).handle.leave(id.clone()).map_err(|_| self.room_failed(room, id)),
             None => Err(Undone::Refused(id, Refusal::not_member(room))),
         }
     }
@@ -251,25 +258,64 @@ impl Connection {
     }
 
     fn signal(&mut self, kind: Signal, to: &UserName, payload: Arc<str>) -> Result<(), Refusal> {
-        let peers = self.engine.directory.peers(to);
-        if peers.is_empty() {
-            return Err(Refusal::new(Code::UserOffline, format!("{to} is not online")));
-        }
-        let event = Arc::new(Event::Signal { kind, from: self.session.user().clone(), payload });
-        for peer in peers {
-            // A peer that cannot take it is ended by its own outbox; the caller hears no answer.
-            _ = match peer.form {
-                Form::Events => peer.recipient.take(Parcel::Event(&event), Care::Policy(self.engine.limits.slow)),
-                Form::Bytes(encoding) => give(&mut self.encoder, &*peer.recipient, None, &event, encoding),
+        let event = Arc::new(Event::Signal { kind, from: self.stay.session.user().clone(), payload });
+        let mut reached = false;
+        for peer in self.engine.directory.peers(to) {
+            let Client { recipient, form } = peer.client();
+            let given = match form {
+                Form::Events => recipient.take(Parcel::Event(&event), Care::Policy(self.engine.limits.slow)),
+                Form::Bytes(encoding) => give(&mut self.encoder, &*recipient, None, &event, encoding),
             };
+            // One that cannot take it now is ended by its own outbox; one that is gone is not reached.
+            reached |= given != Err(Undelivered::Closed);
+        }
+        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
+        if reached { Ok(()) } else { Err(offline()) }
+    }
+
+    /// Goes on with a session that was interrupted, in place of this connection's own.
+    fn resume(&mut self, token: &str, seen: &Seen, id: Option<Id>) -> Result<(), Undone> {
+        let taken = self.engine.parking.take(token, &self.outbox);
+        let mut stay = taken.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        stay.session.go_on(self.door.dialect(), self.door.join_history);
+        let returning = stay.go_on(&self.outbox, self.door.encoding, seen, &self.engine.limits);
+        let old = std::mem::replace(&mut self.stay, stay);
+        if let Some(token) = &old.token {
+            self.engine.parking.forget(token);
+        }
+        old.leave(End::Left);
+        self.welcome_back(returning, id)
+    }
+
+    /// Tells the client to what it has come back, and gives it what it missed.
+    fn welcome_back(&mut self, mut returning: Vec<Returning>, id: Option<Id>) -> Result<(), Undone> {
+        for room in &mut returning {
+            if let Some(recall) = &room.recall {
+                let past = self.past(room.encoding);
+                room.returned.recovery = past.recovery(&room.returned.room, recall.after, recall.until);
+            }
+        }
+        let resumed = Event::Resumed {
+            user: self.stay.session.user().clone(),
+            session: self.stay.number,
+            resume: self.stay.token.as_ref().map(Token::text).unwrap_or_default(),
+            rooms: returning.iter().map(|room| room.returned.clone()).collect(),
+        };
+        self.reply(id, &resumed);
+        for Returning { returned, recall, encoding, gate } in returning {
+            if let (Some(recall), Recovery::Whole) = (recall, returned.recovery) {
+                let past = self.past(encoding);
+                past.replay(&returned.room, recall.after, recall.until).map_err(Undone::End)?;
+            }
+            gate.open();
         }
         Ok(())
     }
 
     fn rename(&mut self, user: UserName) {
-        let peer = Peer::new(user, self.number, Arc::clone(&self.outbox) as _, Form::Bytes(self.door.encoding));
+        let peer = Peer::new(user, self.stay.number, Arc::clone(&self.outbox) as _, Form::Bytes(self.door.encoding));
         let new = self.engine.directory.arrive(peer);
-        let old = std::mem::replace(&mut self.arrival, new);
+        let old = std::mem::replace(&mut self.stay.arrival, new);
         old.peer().retire().into_iter().for_each(drop);
     }
 
@@ -279,15 +325,25 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
-    /// When the reader panics the writer still gets its last words, and with them its end.
-    fn drop(&mut self) {
-        if !self.closed {
-            self.outbox.end(End::Internal);
-            let (words, events) = self.last_words(End::Internal);
-            self.outbox.finish(words, events);
+/// Parks a stay whose client did not mean to go, or leaves it; whether it is parked.
+fn part(parking: &Parking, stay: Stay, end: End) -> bool {
+    let Some(token) = stay.token.clone() else {
+        stay.leave(end);
+        return false;
+    };
+    let refused = if end.parks() {
+        // The rooms first: who takes the session up finds them ready.
+        stay.park();
+        match parking.park(&token, Box::new(stay)) {
+            Ok(()) => return true,
+            Err(stay) => *stay,
         }
-    }
+    } else {
+        stay
+    };
+    parking.forget(&token);
+    refused.leave(end);
+    false
 }
 
 /// Gives one client one event, outside the order of any room.
@@ -297,7 +353,7 @@ fn give(
     id: Option<&Id>,
     event: &Event,
     encoding: Encoding,
-) -> Result<(), super::recipient::Undelivered> {
+) -> Result<(), Undelivered> {
     let mut buffer = Vec::new();
     if !encoder.encode(event, id, encoding, &mut buffer) {
         return Ok(());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::hub::{Guest, Hub, Kind};
 use super::inbox::{RoomHandle, Speaking};
-use super::recipient::{Form, Recipient};
+use super::recipient::{Absent, Form, Recipient};
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
@@ -24,26 +24,46 @@ pub struct Peer {
     pub user: UserName,
     /// Its number, unique in the server's life.
     pub number: u64,
-    /// What goes to it.
-    pub recipient: Arc<dyn Recipient>,
-    /// In which form.
-    pub form: Form,
+    state: Mutex<State>,
+}
+
+struct State {
+    client: Client,
+    /// How often the client was exchanged.
+    exchanges: u64,
     /// `None` when the connection is over: nobody may enter anything for it any more.
-    conversations: Mutex<Option<VecDeque<RoomHandle>>>,
+    conversations: Option<VecDeque<RoomHandle>>,
+}
+
+/// What goes to a connection, and in which form.
+#[derive(Clone)]
+pub struct Client {
+    /// What takes it.
+    pub recipient: Arc<dyn Recipient>,
+    /// The form.
+    pub form: Form,
 }
 
 impl Peer {
     /// A connection that is in no conversation.
     #[must_use]
     pub fn new(user: UserName, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
-        Arc::new(Self { user, number, recipient, form, conversations: Mutex::new(Some(VecDeque::new())) })
+        let client = Client { recipient, form };
+        let state = State { client, exchanges: 0, conversations: Some(VecDeque::new()) };
+        Arc::new(Self { user, number, state: Mutex::new(state) })
+    }
+
+    /// What goes to it now, and in which form.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.state.lock().client.clone()
     }
 
     /// Drops its place in a conversation whose room failed, so that the next word opens another.
     fn forget(&self, room: &RoomName) {
         let gone = {
-            let mut conversations = self.conversations.lock();
-            conversations.as_mut().and_then(|handles| {
+            let mut state = self.state.lock();
+            state.conversations.as_mut().and_then(|handles| {
                 let at = handles.iter().position(|handle| handle.room() == room)?;
                 handles.remove(at)
             })
@@ -54,13 +74,36 @@ impl Peer {
     /// Makes sure that it is in a conversation; something to speak through, unless its connection is
     /// over. Blocks until the room has answered.
     fn enter(&self, hub: &Arc<Hub>, room: &RoomName, kind: &Kind) -> Result<Option<Speaking>, Refusal> {
-        {
-            let conversations = self.conversations.lock();
-            let Some(handles) = conversations.as_ref() else { return Ok(None) };
-            if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
-                return Ok(Some(handle.speaker()));
+        loop {
+            let (client, exchanges) = {
+                let state = self.state.lock();
+                let Some(handles) = &state.conversations else { return Ok(None) };
+                if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
+                    return Ok(Some(handle.speaker()));
+                }
+                (state.client.clone(), state.exchanges)
+            };
+            let handle = hub.join(room, kind, self.guest(client))?;
+            let speaking = handle.speaker();
+            if handle.is_lent() {
+                // Another thread entered it meanwhile, and is about to keep the handle.
+                return Ok(Some(speaking));
+            }
+            let unwanted = {
+                let mut state = self.state.lock();
+                if state.exchanges == exchanges { state.keep(handle) } else { Some(handle) }
+            };
+            let entered = unwanted.as_ref().is_none_or(|other| other.room() != room);
+            // Leaving sends, which may block: not under the lock.
+            drop(unwanted);
+            // Otherwise the client was exchanged while it entered: what entered was the old one.
+            if entered {
+                return Ok(Some(speaking));
             }
         }
+    }
+
+    fn guest(&self, client: Client) -> Guest {
         let entrant = Entrant {
             user: self.user.clone(),
             connection: self.number,
@@ -69,31 +112,53 @@ impl Peer {
             status: Status::Online,
             wish: JoinWish::default(),
         };
-        let guest = Guest { recipient: Arc::clone(&self.recipient), form: self.form, entrant, id: None };
-        let handle = hub.join(room, kind, guest)?;
-        let speaking = handle.speaker();
-        if handle.is_lent() {
-            // Another thread entered it meanwhile, and is about to keep the handle.
-            return Ok(Some(speaking));
-        }
-        let unwanted = {
-            let mut conversations = self.conversations.lock();
-            match conversations.as_mut() {
-                None => Some(handle),
-                Some(handles) => {
-                    handles.push_back(handle);
-                    if handles.len() > CONVERSATIONS_MAX { handles.pop_front() } else { None }
-                }
-            }
+        Guest { recipient: client.recipient, form: client.form, entrant, id: None }
+    }
+
+    /// The connection broke and is waited for: its conversations keep its place.
+    pub fn detach(&self) {
+        let speakers: Vec<_> = {
+            let mut state = self.state.lock();
+            state.exchange(Arc::new(Absent), Form::Events);
+            state.conversations.iter().flatten().map(RoomHandle::speaker).collect()
         };
-        // Leaving sends, which may block: not under the lock.
+        // Of a room that failed there is no place to keep.
+        speakers.iter().for_each(|speaking| _ = speaking.park());
+    }
+
+    /// It is back: the conversations in which it has to come back, to be kept again.
+    pub fn attach(&self, recipient: Arc<dyn Recipient>, form: Form) -> Vec<RoomHandle> {
+        let mut state = self.state.lock();
+        state.exchange(recipient, form);
+        state.conversations.as_mut().map(std::mem::take).unwrap_or_default().into()
+    }
+
+    /// Keeps its places in these conversations.
+    pub fn keep(&self, handles: Vec<RoomHandle>) {
+        let unwanted: Vec<_> = {
+            let mut state = self.state.lock();
+            handles.into_iter().filter_map(|handle| state.keep(handle)).collect()
+        };
         drop(unwanted);
-        Ok(Some(speaking))
     }
 
     /// The connection is over: its conversations, to be left by the caller.
     pub fn retire(&self) -> Vec<RoomHandle> {
-        self.conversations.lock().take().unwrap_or_default().into()
+        self.state.lock().conversations.take().unwrap_or_default().into()
+    }
+}
+
+impl State {
+    /// Keeps a place in a conversation; what has to be given up for it.
+    fn keep(&mut self, handle: RoomHandle) -> Option<RoomHandle> {
+        let Some(handles) = &mut self.conversations else { return Some(handle) };
+        handles.push_back(handle);
+        if handles.len() > CONVERSATIONS_MAX { handles.pop_front() } else { None }
+    }
+
+    fn exchange(&mut self, recipient: Arc<dyn Recipient>, form: Form) {
+        self.client = Client { recipient, form };
+        self.exchanges += 1;
     }
 }
 
@@ -144,13 +209,9 @@ impl Directory {
 
     /// Ends the members that live in this process.
     pub(super) fn end_members(&self, end: End) {
-        let members: Vec<_> = {
-            let users = self.users.lock();
-            users.values().flatten().filter(|peer| peer.form == Form::Events).cloned().collect()
-        };
-        for peer in members {
-            peer.recipient.end(end);
-        }
+        let peers: Vec<_> = self.users.lock().values().flatten().cloned().collect();
+        let clients = peers.iter().map(|peer| peer.client());
+        clients.filter(|client| client.form == Form::Events).for_each(|client| client.recipient.end(end));
     }
 
     /// Says something from one connection to another user, in the room of the two. Every connection

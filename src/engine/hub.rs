@@ -34,10 +34,16 @@ pub struct Opening {
 /// What a room is like, decided by what opens it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// A room; `None` leaves the policy for slow members to the server's settings.
-    Open { slow: Option<Slow> },
+    /// A room. `slow`: `None` leaves the policy for slow members to the server's settings. `durable`:
+    /// whether it keeps its history; a room that has one goes on with it in any case.
+    Open { slow: Option<Slow>, durable: bool },
     /// The private conversation of two users.
     Private(UserName, UserName),
+}
+
+impl Kind {
+    /// A room like most.
+    pub const USUAL: Self = Self::Open { slow: None, durable: true };
 }
 
 /// Makes a broker for a room: in production a thread, in a schedule a value to step by hand.
@@ -131,23 +137,22 @@ impl Hub {
     /// The room does not let the guest in, or there can be no further room.
     pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
-        let number = seat.number();
-        let handle = RoomHandle::new(room.clone(), number, inbox.clone());
+        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
         let (reply, answer) = channel::bounded(1);
         let Guest { recipient, form, entrant, id } = guest;
         let entry = Entry { seat, recipient, form, entrant, id, reply };
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Join(Box::new(entry))).map_err(|_| failed())?;
-        let member = answer.recv().map_err(|_| failed())??;
-        Ok(if member == number { handle } else { handle.lent(member) })
+        let admission = answer.recv().map_err(|_| failed())??;
+        Ok(handle.admitted(admission))
     }
 
     /// Takes a seat for the server itself, which keeps the room until the handle is dropped.
     ///
     /// # Errors
     /// There can be no further room.
-    pub fn keep(self: &Arc<Self>, room: &RoomName) -> Result<RoomHandle, Refusal> {
-        let (seat, inbox) = self.reserve(room, &Kind::Open { slow: None })?;
+    pub fn keep(self: &Arc<Self>, room: &RoomName, kind: &Kind) -> Result<RoomHandle, Refusal> {
+        let (seat, inbox) = self.reserve(room, kind)?;
         let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
         inbox.send(Command::Keep(seat)).map_err(|_| Refusal::room_failed(room))?;
         Ok(handle)
@@ -159,7 +164,7 @@ impl Hub {
     /// There can be no further room, or it failed.
     pub fn ask(self: &Arc<Self>, room: &RoomName, user: UserName, said: Said) -> Result<Event, Refusal> {
         // The seat keeps the room until the answer is there.
-        let (seat, inbox) = self.reserve(room, &Kind::Open { slow: None })?;
+        let (seat, inbox) = self.reserve(room, &Kind::USUAL)?;
         let speaker = Speaker { member: seat.number(), user };
         let (reply, answer) = channel::bounded(1);
         let failed = || Refusal::room_failed(room);

@@ -11,9 +11,10 @@ use super::hub::Seat;
 use super::queue;
 use super::recipient::{Form, Recipient};
 use super::sync::channel::{Sender, bounded};
-use crate::chat::room::{Departure, Entrant, Said, Speaker};
+use crate::chat::event::Returned;
+use crate::chat::room::{Departure, Entrant, Recall, Said, Speaker};
 use crate::chat::roster::MemberId;
-use crate::chat::{Event, Id, Refusal, RoomName};
+use crate::chat::{Event, Id, Refusal, RoomName, Since};
 
 /// Commands that an inbox holds; a sender waits while it is full. A slot is some hundred bytes, and
 /// a room has them all from its first day.
@@ -27,6 +28,10 @@ pub enum Command {
     Keep(Seat),
     /// Let a member go; `done` is told when everything before has been delivered.
     Leave { member: MemberId, departure: Departure, id: Option<Id>, done: Option<Sender<()>> },
+    /// A member's connection broke: its place is kept without it.
+    Park { member: MemberId },
+    /// It is back.
+    Resume(Box<ComeBack>),
     /// A member says something.
     Said { member: MemberId, said: Said, id: Option<Id> },
     /// One who is no member says or asks something, and waits for the answer.
@@ -45,9 +50,35 @@ pub struct Entry {
     pub entrant: Entrant,
     /// The mark of the command.
     pub id: Option<Id>,
-    /// Where the answer goes: the member that the guest is.
-    pub reply: Sender<Result<MemberId, Refusal>>,
+    /// Where the answer goes.
+    pub reply: Sender<Result<Admission, Refusal>>,
 }
+
+/// The answer to one who is let in.
+#[derive(Debug)]
+pub struct Admission {
+    /// The member that the guest is.
+    pub member: MemberId,
+    /// What of the past it is to be given first.
+    pub recall: Option<Recall>,
+}
+
+/// A member on its way back.
+pub struct ComeBack {
+    /// Which.
+    pub member: MemberId,
+    /// Its client from now on.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// What it has seen.
+    pub since: Since,
+    /// Where the answer goes: what the client is told, and what of the past it is to be given first.
+    pub reply: Sender<Answer>,
+}
+
+/// See [`ComeBack::reply`].
+pub type Answer = (Returned, Option<Recall>);
 
 /// A visitor's word.
 pub struct Question {
@@ -78,18 +109,27 @@ pub struct RoomHandle {
     inbox: queue::Sender<Command>,
     /// Whether there is nothing to leave (any more).
     left: bool,
+    /// What of the past the member is to be given first.
+    recall: Option<Recall>,
 }
 
 impl RoomHandle {
     /// The membership of this number. `hub` makes it when it reserves the seat.
     pub(super) fn new(room: RoomName, member: MemberId, inbox: queue::Sender<Command>) -> Self {
-        Self { room, member, inbox, left: false }
+        Self { room, member, inbox, left: false, recall: None }
     }
 
-    /// The same room, through a membership that another handle holds.
-    pub(super) fn lent(mut self, member: MemberId) -> Self {
-        (self.member, self.left) = (member, true);
+    /// With what the room answered.
+    pub(super) fn admitted(mut self, Admission { member, recall }: Admission) -> Self {
+        // Another handle holds a membership that is not the one asked for.
+        self.left = member != self.member;
+        (self.member, self.recall) = (member, recall);
         self
+    }
+
+    /// What of the past the member is to be given first: whoever takes it has to give it.
+    pub(super) fn take_recall(&mut self) -> Option<Recall> {
+        self.recall.take()
     }
 
     /// Whether another handle holds the membership.
@@ -114,6 +154,30 @@ impl RoomHandle {
     /// The room failed.
     pub fn say(&self, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
         say(&self.inbox, self.member, said, id)
+    }
+
+    /// Keeps the place without a connection. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(super) fn park(&self) -> Result<(), RoomGone> {
+        self.speaker().park()
+    }
+
+    /// Comes back to the place through another client. Blocks on the room.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(super) fn come_back(
+        &self,
+        recipient: Arc<dyn Recipient>,
+        form: Form,
+        since: Since,
+    ) -> Result<Answer, RoomGone> {
+        let (reply, answer) = bounded(1);
+        let back = ComeBack { member: self.member, recipient, form, since, reply };
+        self.inbox.send(Command::Resume(Box::new(back))).map_err(|_| RoomGone)?;
+        answer.recv().map_err(|_| RoomGone)
     }
 
     /// Something to speak through while the handle itself is behind a lock. It does not keep the
@@ -163,6 +227,11 @@ pub(super) struct Speaking {
 }
 
 impl Speaking {
+    /// As [`RoomHandle::park`].
+    pub(super) fn park(&self) -> Result<(), RoomGone> {
+        self.inbox.send(Command::Park { member: self.member }).map_err(|_| RoomGone)
+    }
+
     /// As [`RoomHandle::say`].
     pub(super) fn say(&self, said: Said, id: Option<Id>) -> Result<(), RoomGone> {
         say(&self.inbox, self.member, said, id)

@@ -74,7 +74,7 @@ impl Member {
         // In the directory first: a stop that comes between the two tells the recipient.
         let arrival = engine.directory.arrive(peer);
         let guest = Guest { recipient, form: Form::Events, entrant, id: None };
-        let room = engine.hub.join(room, &Kind::Open { slow: None }, guest)?;
+        let room = engine.hub.join(room, &Kind::USUAL, guest)?;
         Ok(Self { room, arrival })
     }
 

@@ -11,12 +11,18 @@ pub mod broker;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod farewell;
+pub mod gate;
+pub mod history;
 pub mod hub;
 pub mod inbox;
 pub mod member;
 pub mod outbox;
+pub mod parking;
+pub mod past;
 pub mod queue;
 pub mod recipient;
+pub mod stay;
 pub mod sync;
 pub mod table;
 pub mod threads;
@@ -32,12 +38,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
-use hub::{Hub, Opener};
+use hub::{Hub, Kind, Opener};
 use inbox::RoomHandle;
+use parking::Parking;
 use sync::Mutex;
 use threads::Threads;
 
 use crate::chat::{Code, End, Limits, Refusal, RoomName, UserName};
+use crate::store::Store;
 
 /// What all connections of a server share.
 pub struct Engine {
@@ -45,10 +53,14 @@ pub struct Engine {
     pub hub: Arc<Hub>,
     /// Which users are connected.
     pub directory: Arc<Directory>,
+    /// Sessions that could be taken up again.
+    pub parking: Parking,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
     pub clock: Clock,
+    /// What was said, for those who ask.
+    pub store: Arc<dyn Store>,
     /// Every bound.
     pub limits: Arc<Limits>,
     connections: AtomicU64,
@@ -61,12 +73,20 @@ pub struct Engine {
 impl Engine {
     /// An engine without rooms, which lets `opener` make their brokers.
     #[must_use]
-    pub fn new(limits: Limits, threads: Arc<Threads>, clock: Clock, opener: Opener) -> Arc<Self> {
+    pub fn new(
+        limits: Limits,
+        threads: Arc<Threads>,
+        clock: Clock,
+        store: Arc<dyn Store>,
+        opener: Opener,
+    ) -> Arc<Self> {
         Arc::new(Self {
             hub: Hub::new(limits.rooms_max, opener),
             directory: Arc::default(),
+            parking: Parking::new(limits.grace, limits.connections_max),
             threads,
             clock,
+            store,
             limits: Arc::new(limits),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
@@ -93,12 +113,12 @@ impl Engine {
         }
     }
 
-    /// Makes a room that stays when nobody is in it. Half of all rooms may be such, so that
+    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of all rooms may be such, so that
     /// there is always room for those that come with their members.
     ///
     /// # Errors
     /// There is a room of this name, or there can be no further one.
-    pub fn create(&self, room: &RoomName) -> Result<(), Refusal> {
+    pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
         let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
         if self.hub.has(room) {
             return Err(taken());
@@ -108,7 +128,7 @@ impl Engine {
             let message = format!("The server keeps {most} rooms that were created, which is its limit");
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
-        let handle = self.hub.keep(room)?;
+        let handle = self.hub.keep(room, &Kind::Open { slow: None, durable })?;
         let (made, unwanted) = match self.created.lock().as_mut() {
             // Two who create it at once: one does. A handle of a room that failed is replaced.
             Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {
@@ -126,6 +146,7 @@ impl Engine {
         self.hub.close();
         let created = self.created.lock().take();
         drop(created);
+        self.parking.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }

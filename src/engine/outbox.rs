@@ -60,6 +60,8 @@ struct State {
     bytes: usize,
     /// The writer has parts of the backlog in its hands.
     writing: bool,
+    /// Somebody waits for the backlog to be empty.
+    awaited: bool,
     phase: Phase,
     end: Option<End>,
     books: Books,
@@ -93,6 +95,7 @@ impl Outbox {
             backlog: VecDeque::new(),
             bytes: 0,
             writing: false,
+            awaited: false,
             phase: Phase::Open,
             end: None,
             books: Books::default(),
@@ -140,6 +143,20 @@ impl Outbox {
         state.books
     }
 
+    /// Waits until nothing waits for the client: for one who has much to say and wants to keep within
+    /// its bounds. At most for the time that a write may make no progress.
+    ///
+    /// # Errors
+    /// Why the connection has to end.
+    pub fn wait_drained(&self) -> Result<(), End> {
+        let mut state = self.state.lock();
+        while state.phase == Phase::Open && !state.backlog.is_empty() {
+            state.awaited = true;
+            self.changed.wait(&mut state);
+        }
+        if state.phase == Phase::Open { Ok(()) } else { Err(state.end.unwrap_or(End::Gone)) }
+    }
+
     /// Why the connection has to end, if anybody said so.
     #[must_use]
     pub fn ended(&self) -> Option<End> {
@@ -180,6 +197,9 @@ impl Outbox {
         match result {
             Ok(count) if count > 0 => {
                 state.pop(count);
+                if state.backlog.is_empty() && std::mem::take(&mut state.awaited) {
+                    self.changed.notify_all();
+                }
                 true
             }
             _ => {
@@ -297,6 +317,7 @@ impl Outbox {
             state.phase = Phase::Ending;
             // Wakes the reader, which ends the session: the one way in which sessions end.
             self.transport.shutdown(Shutdown::Read);
+            self.changed.notify_all();
         }
     }
 
@@ -324,6 +345,11 @@ impl Recipient for Outbox {
         } else {
             self.keep(&mut state, pieces, care)
         }
+    }
+
+    fn is_drained(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Open && state.backlog.is_empty()
     }
 
     fn end(&self, end: End) {

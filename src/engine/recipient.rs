@@ -71,8 +71,28 @@ pub trait Recipient: Send + Sync {
     /// [`Undelivered`] says why, and what the room has to do.
     fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered>;
 
+    /// Whether everything that it took has reached the client's socket. Must not block.
+    fn is_drained(&self) -> bool {
+        true
+    }
+
     /// The room gives the client up: its connection ends for this reason. Must not block.
     fn end(&self, end: End);
+}
+
+/// Nobody: what a member has whose connection broke while its place is kept.
+pub struct Absent;
+
+impl Recipient for Absent {
+    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        Err(Undelivered::Closed)
+    }
+
+    fn is_drained(&self) -> bool {
+        false
+    }
+
+    fn end(&self, _: End) {}
 }
 
 /// Why a parcel, or a part of it, was not taken.

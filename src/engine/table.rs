@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::{Cut, Mark};
-use super::broker::missed;
+use super::broker::delivery::missed;
 use super::hub::Seat;
 use super::recipient::{Care, Form, Parcel, Piece, Recipient};
 use crate::chat::roster::MemberId;
@@ -30,13 +30,21 @@ pub struct Member {
     cuts: Vec<Cut>,
     /// Messages that were dropped for it and not yet announced.
     missed: u64,
+    /// Whether it was given messages that are not known to have reached its socket.
+    unwritten: bool,
 }
 
 impl Member {
     /// A member that gets what comes after `mark`.
     #[must_use]
     pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, mark: Mark) -> Self {
-        Self { seat, user, recipient, form, mark, cuts: Vec::new(), missed: 0 }
+        Self { seat, user, recipient, form, mark, cuts: Vec::new(), missed: 0, unwritten: false }
+    }
+
+    /// Gives it another client, which gets what comes after `mark`.
+    pub fn come_back(&mut self, recipient: Arc<dyn Recipient>, form: Form, mark: Mark) {
+        (self.recipient, self.form, self.mark) = (recipient, form, mark);
+        (self.cuts, self.missed) = (Vec::new(), 0);
     }
 
     /// Its number.
@@ -55,6 +63,19 @@ impl Member {
     #[must_use]
     pub fn is_lagging(&self) -> bool {
         self.missed > 0
+    }
+
+    /// Whether what it was given has not all reached its socket yet, as far as is known.
+    #[must_use]
+    pub fn is_unwritten(&self) -> bool {
+        self.unwritten
+    }
+
+    /// Looks whether what it was given has all reached its socket since.
+    pub fn is_written_now(&mut self) -> bool {
+        let written = self.unwritten && self.missed == 0 && self.recipient.is_drained();
+        self.unwritten &= !written;
+        written
     }
 
     /// Cuts the buffer up to `end` for it.
@@ -89,6 +110,7 @@ impl Member {
         }
         if !pieces.is_empty() {
             let given = self.recipient.take(Parcel::Pieces(pieces), Care::Policy(slow));
+            self.unwritten |= given.is_ok() && pieces.iter().any(|piece| piece.messages > 0);
             self.missed += missed(given, self);
         }
     }
@@ -104,6 +126,7 @@ impl Member {
             }
         }
         let given = self.recipient.take(Parcel::Event(event), Care::Policy(slow));
+        self.unwritten |= given.is_ok() && event.is_message();
         self.missed += missed(given, self);
     }
 

@@ -13,6 +13,7 @@ pub mod line;
 pub mod query;
 pub mod reader;
 pub mod response;
+pub mod rooms;
 pub mod routes;
 pub mod tcp;
 pub mod upgrade;

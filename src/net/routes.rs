@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::callers::House;
 use super::head::Request;
 use super::response::Response;
+use super::rooms;
 use crate::chat::rate::Bucket;
-use crate::chat::room::Said;
-use crate::chat::{Body, Code, Event, Mid, Refusal, RoomName, UserName};
+use crate::chat::{Code, Event, Refusal, RoomName};
 use crate::page;
 use crate::wire::json_out;
 
@@ -34,6 +34,8 @@ enum Route<'a> {
     Ready,
     Rooms,
     Messages(&'a str),
+    /// Who has got a message.
+    Receipts(&'a str, &'a str),
     /// Only as a WebSocket, which this request is not.
     Socket,
 }
@@ -57,8 +59,10 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
         Route::Rooms if get => event(200, &Event::Rooms { rooms: house.engine.hub.list() }),
-        Route::Rooms => create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) => publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Rooms => rooms::create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Messages(room) if get => rooms::history(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Messages(room) => rooms::publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Receipts(room, seq) => rooms::receipts(house, room, seq).unwrap_or_else(|refusal| refused(&refusal)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
     }
 }
@@ -79,18 +83,27 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
                 room_of(room).ok()?;
                 Route::Page
             } else {
-                let rest = path.strip_prefix("/api/v1/rooms/")?;
-                Route::Messages(rest.strip_suffix("/messages").filter(|room| !room.contains('/'))?)
+                return room_route(path.strip_prefix("/api/v1/rooms/")?);
             }
         }
     })
 }
 
+fn room_route(path: &str) -> Option<Route<'_>> {
+    let mut parts = path.split('/');
+    match [parts.next()?, parts.next()?, parts.next().unwrap_or_default(), parts.next().unwrap_or_default()] {
+        _ if parts.next().is_some() => None,
+        [room, "messages", "", ""] if !path.ends_with('/') => Some(Route::Messages(room)),
+        [room, "messages", seq, "receipts"] => Some(Route::Receipts(room, seq)),
+        _ => None,
+    }
+}
+
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
-        Route::Rooms => "GET, HEAD, POST, OPTIONS",
-        Route::Messages(_) => "POST, OPTIONS",
+        Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
+        Route::Receipts(..) => "GET, HEAD, OPTIONS",
         Route::Socket => "GET, OPTIONS",
     }
 }
@@ -113,60 +126,11 @@ fn page_file(name: &str) -> Response {
     }
 }
 
-#[derive(Deserialize)]
-struct NewRoom {
-    room: String,
-    private: Option<bool>,
-    durable: Option<bool>,
-}
-
-fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewRoom = body(house, visit)?;
-    if wanted.private == Some(true) || wanted.durable == Some(true) {
-        let message = "Private and durable rooms need accounts and a store, which this server does not have";
-        return Err(Refusal::new(Code::Unavailable, message));
-    }
-    let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
-    house.engine.create(&room)?;
-    Ok(event(201, &Event::Created { room }))
-}
-
-#[derive(Deserialize)]
-struct NewMessage {
-    message: String,
-    user: Option<String>,
-    mid: Option<String>,
-}
-
-fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
-    let room = room_of(room)?;
-    let wanted: NewMessage = body(house, visit)?;
-    let user = match &wanted.user {
-        Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
-        None => house.engine.guest(),
-    };
-    let key = visit.request.value("Idempotency-Key");
-    let mid = match wanted.mid.as_deref().or(key) {
-        Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
-        None => None,
-    };
-    let limits = &house.settings.limits;
-    if wanted.message.is_empty() {
-        return Err(bad("A message must say something"));
-    }
-    if wanted.message.len() > limits.message_bytes {
-        let message = format!("A message may have {} bytes", limits.message_bytes);
-        return Err(Refusal::new(Code::TooLarge, message));
-    }
-    visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
-    match house.engine.hub.ask(&room, user, said)? {
-        Event::Refused(refusal) => Err(refusal),
-        sent => Ok(event(201, &sent)),
-    }
-}
-
-fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
+/// The body of a request that changes something, which no foreign page may send.
+///
+/// # Errors
+/// It is not ours to take, or not understood.
+pub(super) fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
     if foreign_origin(house, visit.request) {
         return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
     }
@@ -178,16 +142,22 @@ fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Resul
     serde_json::from_slice(&visit.body).map_err(|error| bad(format!("The body is not understood: {error}")))
 }
 
-fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
+/// The room that a part of an address names.
+///
+/// # Errors
+/// It is not a room's name.
+pub(super) fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
     let name = percent_decode_str(encoded).decode_utf8().map_err(|_| bad("The room's name is not UTF-8"))?;
     RoomName::parse(&name).map_err(|error| bad(format!("The room's name {error}")))
 }
 
-fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+/// A request that makes no sense.
+pub(super) fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::new(Code::BadRequest, message)
 }
 
-fn event(status: u16, event: &Event) -> Response {
+/// An event as a response.
+pub(super) fn event(status: u16, event: &Event) -> Response {
     let mut body = Vec::new();
     json_out::print(event, None, "room", &mut body);
     Response::json(status, body)
@@ -199,7 +169,7 @@ fn refused(refusal: &Refusal) -> Response {
         Code::UnknownType => 415,
         Code::TooLarge => 413,
         Code::Forbidden | Code::NotMember => 403,
-        Code::NotFound | Code::UserOffline => 404,
+        Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
         Code::NameTaken => 409,
         Code::RateLimited => 429,
         Code::RoomFull | Code::TooManyRooms | Code::Unavailable | Code::Draining => 503,

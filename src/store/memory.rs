@@ -36,7 +36,7 @@ struct Entry {
 impl Store for Memory {
     fn open(&self, _: &RoomName, _: usize) -> Result<Opened, StoreFailed> {
         let drawn = getrandom::u64().map_err(|_| StoreFailed)?;
-        let past = Past { epoch: format!("e{drawn:016x}").into(), seq: 0, recent: Vec::new() };
+        let past = Past { epoch: format!("e{drawn:016x}").into(), seq: 0, recent: Vec::new(), kept: false };
         Ok(Opened { past, marks: Vec::new(), ledger: Box::<Book>::default() })
     }
 

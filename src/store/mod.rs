@@ -16,7 +16,7 @@ pub use memory::Memory;
 use crate::chat::command::Span;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Message, RoomName};
+use crate::chat::{Event, Message, RoomName};
 
 /// The authority that numbers the messages of rooms, and keeps them.
 pub trait Store: Send + Sync {
@@ -110,6 +110,28 @@ pub struct Page {
     /// With `Span::After(seq)`: messages up to `seq` that were edited or deleted when `seq`, or a
     /// later one, was the newest. A client that has seen up to `seq` may not know of that.
     pub changed: Vec<Message>,
+}
+
+impl Page {
+    /// The answer to one who asked for `span` of this room.
+    #[must_use]
+    pub fn into_history(self, room: RoomName, span: Span) -> Event {
+        let complete = self.is_complete(span);
+        let messages = self.messages.into_iter().map(Arc::new).collect();
+        Event::History { room, epoch: self.epoch, messages, complete }
+    }
+
+    /// Whether nothing lies beyond it, in the direction of `span`.
+    #[must_use]
+    pub fn is_complete(&self, span: Span) -> bool {
+        match span {
+            Span::Before(_) => self.messages.first().is_none_or(|first| first.seq <= self.oldest),
+            Span::After(after) => {
+                let oldest_kept = self.oldest <= after.saturating_add(1);
+                oldest_kept && self.messages.last().map_or(after, |last| last.seq) >= self.newest
+            }
+        }
+    }
 }
 
 /// The open history of one room.

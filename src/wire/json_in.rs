@@ -4,6 +4,7 @@
 //! mark, if it had one, so that the error names the command.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -11,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::Unparsed;
 use crate::chat::command::{
-    HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Span,
+    HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
 };
+use crate::chat::record::Receipt;
 use crate::chat::{
     Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
 };
@@ -42,11 +44,16 @@ struct Fields<'a> {
     #[serde(borrow)]
     history: Option<&'a RawValue>,
     since: Option<Since>,
+    seq: Option<u64>,
     before: Option<u64>,
     after: Option<u64>,
     limit: Option<usize>,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resume: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    rooms: Option<BTreeMap<Cow<'a, str>, Since>>,
     private: Option<bool>,
     durable: Option<bool>,
 }
@@ -55,6 +62,12 @@ struct Fields<'a> {
 struct Since {
     epoch: Box<str>,
     seq: u64,
+}
+
+impl Since {
+    fn position(&self) -> Position {
+        Position { epoch: self.epoch.as_ref().into(), seq: self.seq }
+    }
 }
 
 #[derive(Deserialize)]
@@ -102,7 +115,11 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "message" | "publish" => {
             Command::Message { room: Some(fields.room()?), body: fields.body()?, mid: fields.mid()? }
         }
+        "edit" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: fields.body()? },
+        "delete" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: Body::Deleted },
         "private" => Command::Private { to: fields.to()?, body: fields.body()?, mid: fields.mid()? },
+        "received" => Command::Receipt { room: fields.room()?, receipt: Receipt::Received, seq: fields.seq()? },
+        "read" => Command::Receipt { room: fields.room()?, receipt: Receipt::Read, seq: fields.seq()? },
         "typing" => Command::Typing { room: fields.room()?, typing: fields.typing.ok_or_else(|| missing("typing"))? },
         "presence" => Command::Presence { status: fields.status()?, note: fields.note()? },
         "history" => fields.history_command()?,
@@ -113,6 +130,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "answer" => fields.signal(Signal::Answer)?,
         "ice-candidate" => fields.signal(Signal::IceCandidate)?,
         "hangup" => fields.signal(Signal::Hangup)?,
+        "resume" => fields.resume()?,
         "ping" => Command::Ping,
         _ => return Err(Refusal::new(Code::UnknownType, "There is no command of this type")),
     })
@@ -149,6 +167,10 @@ impl Fields<'_> {
         Ok(Some(mid))
     }
 
+    fn seq(&self) -> Result<u64, Refusal> {
+        self.seq.ok_or_else(|| missing("seq"))
+    }
+
     fn status(&self) -> Result<Status, Refusal> {
         match self.status {
             Some(Status::Offline) => Err(bad("status must be online or away")),
@@ -169,7 +191,7 @@ impl Fields<'_> {
         let history = history.map_err(|_| bad("history must be a number of messages"))?;
         Ok(JoinWish {
             history: history.map(|count| count.min(JOIN_HISTORY_MAX)),
-            since: self.since.as_ref().map(|since| Position { epoch: since.epoch.as_ref().into(), seq: since.seq }),
+            since: self.since.as_ref().map(Since::position),
             topic: self.room.is_none(),
         })
     }
@@ -191,10 +213,16 @@ impl Fields<'_> {
                 "Private rooms need accounts, which this server does not have",
             ));
         }
-        if self.durable == Some(true) {
-            return Err(Refusal::new(Code::Unavailable, "Durable rooms need a store, which this server does not have"));
-        }
-        Ok(Command::Create { room: self.room()? })
+        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true) })
+    }
+
+    fn resume(&self) -> Result<Command, Refusal> {
+        let token = self.resume.as_deref().ok_or_else(|| missing("resume"))?.into();
+        let seen = self.rooms.iter().flatten().map(|(room, since)| {
+            let room = RoomName::parse_known(room).map_err(|error| bad_name("room", error))?;
+            Ok((room, since.position()))
+        });
+        Ok(Command::Resume { token, seen: Seen::Rooms(seen.collect::<Result<_, Refusal>>()?) })
     }
 
     fn signal(&self, kind: Signal) -> Result<Command, Refusal> {

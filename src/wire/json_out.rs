@@ -3,13 +3,14 @@
 //! Called by brokers once an event and encoding, and by readers for answers. It prints straight
 //! into the buffer that is sent: no tree in between.
 
-use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::chat::event::Welcome;
-use crate::chat::{Body, Event, Id, Message, Presence, Refusal};
+use super::object::Object;
+use crate::chat::command::Span;
+use crate::chat::event::{Returned, Welcome};
+use crate::chat::record::Mark;
+use crate::chat::{Body, End, Event, Id, Message, Presence, Refusal, RoomName};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.
@@ -26,6 +27,14 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             .field("count", count)
             .field("recovered", &recovery.reason().is_none())
             .maybe("reason", recovery.reason()),
+        Event::Resumed { user, session, resume, rooms } => object("resumed", out)
+            .field("user", user.as_str())
+            .shown("session", format_args!("s-{session:x}"))
+            .field("resume", &**resume)
+            .map("rooms", rooms, |returned| returned.room.as_str(), returned_fields),
+        Event::Session { resume, room, seq } => {
+            object("session", out).maybe("resume", resume.as_deref()).field(place, room.as_str()).field("seq", seq)
+        }
         Event::Left { room } => object("left", out).field(place, room.as_str()),
         Event::Sent { room, seq, mid, at, duplicate } => object("sent", out)
             .field(place, room.as_str())
@@ -33,11 +42,9 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             .maybe("mid", mid.as_ref().map(|mid| mid.as_str()))
             .shown("at", at)
             .field("duplicate", duplicate),
-        Event::History { room, epoch, messages, complete } => object("history", out)
-            .field(place, room.as_str())
-            .field("epoch", &**epoch)
-            .list("messages", messages, |object, message| message_fields(object, message, place))
-            .field("complete", complete),
+        Event::History { room, epoch, messages, complete } => {
+            history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)
+        }
         Event::Members { room, members, count } => object("members", out)
             .field(place, room.as_str())
             .list("members", members, presence_fields)
@@ -62,6 +69,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Leave { room, user, at } => {
             object("leave", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
+        Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
             object("typing", out).field(place, room.as_str()).field("username", user.as_str()).field("typing", typing)
         }
@@ -70,21 +78,14 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Signal { kind, from, payload } => {
             object(kind.as_str(), out).field("from", from.as_str()).raw("payload", payload)
         }
-        Event::Goodbye { end, retry_after } => {
-            let wait = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-            object("goodbye", out)
-                .maybe("code", end.close_code())
-                .field("reason", end.word())
-                .field("reconnect", &end.reconnect())
-                .maybe("retry_after_ms", end.reconnect().then_some(wait))
-        }
+        Event::Goodbye { end, retry_after } => goodbye_fields(object("goodbye", out), *end, *retry_after),
     }
     .end();
     true
 }
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
-    let Welcome { user, session, limits } = welcome;
+    let Welcome { user, session, resume, limits } = welcome;
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
@@ -95,10 +96,60 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
         .field("server", concat!("roomd/", env!("CARGO_PKG_VERSION")))
         .field("user", user.as_str())
         .shown("session", format_args!("s-{session:x}"))
+        .maybe("resume", resume.as_deref())
         .field("guest", &true)
         .field("limits", &limits_object)
         .field("ping_ms", &ms(limits.ping))
         .field("pong_timeout_ms", &ms(limits.pong_timeout))
+}
+
+/// The body of a history over HTTP: `{room, epoch, messages, next, complete}`; `next` is where to go
+/// on with `before`, or with `after`, and absent when nothing lies beyond.
+///
+/// # Panics
+/// When the event is no history.
+#[must_use]
+pub fn history_body(history: &Event, span: Span) -> Vec<u8> {
+    let Event::History { room, epoch, messages, complete } = history else { panic!("not a history: {history:?}") };
+    let mut out = Vec::new();
+    let edge = match span {
+        Span::Before(_) => messages.first(),
+        Span::After(_) => messages.last(),
+    };
+    history_fields(Object::bare(&mut out), "room", room, epoch, messages)
+        .maybe("next", edge.filter(|_| !complete).map(|message| message.seq))
+        .field("complete", complete)
+        .end();
+    out
+}
+
+fn history_fields<'a>(
+    object: Object<'a>,
+    place: &str,
+    room: &RoomName,
+    epoch: &str,
+    messages: &[Arc<Message>],
+) -> Object<'a> {
+    let object = object.field(place, room.as_str()).field("epoch", epoch);
+    object.list("messages", messages, |object, message| message_fields(object, message, place))
+}
+
+/// The body of a message's ledger over HTTP: `{room, seq, receipts: [{user, status, seq, at}]}`.
+#[must_use]
+pub fn receipts_body(room: &RoomName, seq: u64, marks: &[Mark]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).field("room", room.as_str()).field("seq", &seq).list("receipts", marks, mark_fields).end();
+    out
+}
+
+fn returned_fields<'a>(object: Object<'a>, returned: &Returned) -> Object<'a> {
+    let reason = returned.recovery.reason();
+    object.field("recovered", &reason.is_none()).field("missed", &returned.missed).maybe("reason", reason)
+}
+
+fn mark_fields<'a>(object: Object<'a>, mark: &Mark) -> Object<'a> {
+    let Mark { user, receipt, seq, at } = mark;
+    object.field("user", user.as_str()).field("status", receipt.as_str()).field("seq", seq).shown("at", at)
 }
 
 /// The body of an HTTP error: `{"error":{"code","message"}}`.
@@ -108,6 +159,15 @@ pub fn error_body(refusal: &Refusal) -> Vec<u8> {
     refused(Object::bare(&mut out), refusal).end();
     out.push(b'}');
     out
+}
+
+fn goodbye_fields(object: Object<'_>, end: End, retry_after: Duration) -> Object<'_> {
+    let wait = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+    object
+        .maybe("code", end.close_code())
+        .field("reason", end.word())
+        .field("reconnect", &end.reconnect())
+        .maybe("retry_after_ms", end.reconnect().then_some(wait))
 }
 
 fn refused<'a>(object: Object<'a>, refusal: &Refusal) -> Object<'a> {
@@ -149,77 +209,4 @@ fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {
         .field("status", &presence.status)
         .maybe("note", presence.note.as_deref())
         .shown("lastSeen", presence.last_seen)
-}
-
-/// An object that is being written.
-struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    empty: bool,
-}
-
-impl<'a> Object<'a> {
-    fn begin(kind: &str, id: Option<&Id>, out: &'a mut Vec<u8>) -> Self {
-        Self::bare(out).field("type", kind).maybe("id", id)
-    }
-
-    fn bare(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, empty: true }
-    }
-
-    fn field<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Self {
-        let object = self.key(name);
-        serde_json::to_writer(&mut *object.out, value).expect("a vector takes every byte, and every key is a text");
-        object
-    }
-
-    fn maybe<T: Serialize>(self, name: &str, value: Option<T>) -> Self {
-        match value {
-            Some(value) => self.field(name, &value),
-            None => self,
-        }
-    }
-
-    /// A value as its `Display` shows it, which needs no escapes.
-    fn shown(self, name: &str, value: impl Display) -> Self {
-        use std::io::Write as _;
-        let object = self.key(name);
-        write!(object.out, "\"{value}\"").expect("a vector takes every byte");
-        object
-    }
-
-    /// A value that is JSON already.
-    fn raw(self, name: &str, json: &str) -> Self {
-        let object = self.key(name);
-        object.out.extend_from_slice(json.as_bytes());
-        object
-    }
-
-    /// A list of objects, each written by `fields`.
-    fn list<T>(self, name: &str, items: &[T], fields: impl for<'b> Fn(Object<'b>, &T) -> Object<'b>) -> Self {
-        let object = self.key(name);
-        object.out.push(b'[');
-        for (i, item) in items.iter().enumerate() {
-            if i > 0 {
-                object.out.push(b',');
-            }
-            fields(Object::bare(object.out), item).end();
-        }
-        object.out.push(b']');
-        object
-    }
-
-    fn key(self, name: &str) -> Self {
-        if !self.empty {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        Self { empty: false, ..self }
-    }
-
-    fn end(self) {
-        self.out.push(b'}');
-    }
 }

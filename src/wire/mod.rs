@@ -8,6 +8,7 @@ pub mod encoder;
 pub mod frame;
 pub mod json_in;
 pub mod json_out;
+mod object;
 pub mod text_in;
 pub mod text_out;
 

@@ -4,7 +4,7 @@
 //! line a message. Every mistake is answered in words that say what is right.
 
 use super::Unparsed;
-use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JoinWish, NOTE_BYTES_MAX, Span};
+use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span};
 use crate::chat::{Body, Code, Command, NameError, Refusal, Request, RoomName, Status, UserName};
 
 /// Parses one line without its end; `None` for an empty one, which says nothing.
@@ -58,6 +58,11 @@ fn command(line: &str) -> Result<Command, Unparsed> {
         "back" => alone(Command::Presence { status: Status::Online, note: None }),
         "nick" if !rest.is_empty() => Ok(Command::Nick { name: user(rest)? }),
         "nick" => Err(usage("/nick NAME")),
+        "session" => alone(Command::Session),
+        "resume" => match rest.split_once([' ', '\t']).map(|(token, seq)| (token, seq.trim().parse())) {
+            Some((token, Ok(seq))) => Ok(Command::Resume { token: token.into(), seen: Seen::Current(seq) }),
+            _ => Err(usage("/resume TOKEN SEQ")),
+        },
         "help" => alone(Command::Help),
         "quit" => alone(Command::Quit),
         _ => {

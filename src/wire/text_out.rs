@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::chat::event::Returned;
 use crate::chat::{Body, Event, Message, Presence, Status};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
@@ -25,6 +26,14 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
             line(&format!("* Rooms: {}", list.join(", ")));
         }
         Event::Created { room } => line(&format!("* The room {room} is made")),
+        Event::Resumed { user, rooms, .. } => {
+            line(&format!("* You are {user} again"));
+            rooms.iter().filter_map(returned_line).for_each(|text| line(&text));
+        }
+        Event::Session { resume: None, .. } => line("* Sessions are not kept here"),
+        Event::Session { resume: Some(token), seq, .. } => {
+            line(&format!("* If the connection breaks: /resume {token} {seq}"));
+        }
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => HELP.lines().for_each(line),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
@@ -39,6 +48,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Pong
         | Event::Done
         | Event::Typing { .. }
+        | Event::Receipt { .. }
         | Event::Signal { .. } => {}
     }
 }
@@ -54,6 +64,8 @@ pub const HELP: &str = "\
 * /away [TEXT]    say that you are away
 * /back           say that you are back
 * /nick NAME      take another name, before your first message
+* /session        how to take this session up again
+* /resume TOKEN SEQ  take a session up again, whose last message you saw was SEQ
 * /help           this list
 * /quit           leave the server
 * //text          say \"/text\"";
@@ -68,6 +80,16 @@ fn body_text(body: &Body) -> String {
         Body::Text(text) => clean(text),
         Body::Cipher(_) => "(encrypted)".to_owned(),
         Body::Deleted => "(deleted)".to_owned(),
+    }
+}
+
+fn returned_line(returned: &Returned) -> Option<String> {
+    let Returned { room, recovery, missed } = returned;
+    match (recovery.reason(), missed) {
+        (Some(reason), _) => Some(format!("* In {room}, what was missed is not to be had: {reason}")),
+        (None, 0) => None,
+        (None, 1) => Some(format!("* In {room}, 1 message was missed")),
+        (None, missed) => Some(format!("* In {room}, {missed} messages were missed")),
     }
 }
 

@@ -38,7 +38,7 @@ fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &K
 fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHandle, Receiver<Arc<Event>>) {
     let (sender, receiver) = bounded(size);
     let recipient = Arc::new(ChannelRecipient::new(sender));
-    (join(server, recipient, Form::Events, &Kind::Open { slow }), receiver)
+    (join(server, recipient, Form::Events, &Kind::Open { slow, durable: true }), receiver)
 }
 
 fn publish(text: &str) -> Said {
@@ -205,7 +205,7 @@ fn a_client_that_was_made_up_gets_the_bytes_that_a_socket_would_get() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::TextLines);
-    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::Open { slow: None });
+    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::USUAL);
     text.hears("Prog joined the room");
     text.say("hello");
     text.hears("Tess: hello");
@@ -227,7 +227,7 @@ fn a_client_that_was_made_up_and_says_it_is_slow_is_told_its_end() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::Json);
-    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::Open { slow: None });
+    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::USUAL);
     text.hears("Prog joined the room");
     *mock.answer.lock().unwrap() = Some(Undelivered::Slow);
     text.say("hello");
@@ -268,7 +268,7 @@ fn a_room_whose_thread_panics_ends_its_members_and_no_other_room_notices() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mut other = WebSocketClient::text(&server, "other", "Otto");
     let rogue = Arc::new(Rogue { trigger: b"boom", wait: None });
-    let handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::Open { slow: None });
+    let handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::USUAL);
     text.wait_for("Prog joined the room");
     text.say("boom");
     let ending = json.ending();
@@ -292,7 +292,7 @@ fn typing_that_ends_in_a_message_of_the_same_moment_is_not_shown_after_it() {
     let (reached, is_reached) = bounded(1);
     let (go_on, may_go_on) = bounded(1);
     let rogue = Arc::new(Rogue { trigger: b"wait", wait: Some((reached, may_go_on)) });
-    let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::Open { slow: None });
+    let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::USUAL);
     anna.publish("den", "wait");
     is_reached.recv_timeout(DEADLINE).unwrap();
     // The room is held up: what Anna does now, it takes in one go.
@@ -333,7 +333,7 @@ fn a_program_is_refused_like_any_other() {
     };
     let recipient = Arc::new(ChannelRecipient::new(sender));
     let guest = Guest { recipient, form: Form::Events, entrant, id: None };
-    let refusal = server.engine().hub.join(&room(), &Kind::Open { slow: None }, guest).map(|_| ()).unwrap_err();
+    let refusal = server.engine().hub.join(&room(), &Kind::USUAL, guest).map(|_| ()).unwrap_err();
     assert_eq!(refusal.code, Code::RoomFull);
     assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

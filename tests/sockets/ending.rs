@@ -8,7 +8,7 @@ use roomd::{Server, Settings, StartError};
 use serde_json::{Value, json};
 
 use crate::harness::websocket::Ending;
-use crate::harness::{Http, LineClient, TestServer, WebSocketClient, free};
+use crate::harness::{Http, LineClient, TestServer, WebSocketClient, free, until};
 
 fn says_goodbye(ending: &Ending) {
     assert_eq!((ending.code, &*ending.reason), (Some(1001), "closing"));
@@ -90,6 +90,7 @@ fn a_stop_ends_those_that_wait_and_those_that_have_said_nothing() {
     half.send("GET /");
     let mut mute = Http::connect(&server);
     let mut served = LineClient::guest(&server);
+    until("all places are taken", || server.server().connections() == 3);
     let mut waiting = LineClient::knock(&server);
     waiting.hears("* waiting: 0 ahead of you");
     _ = server.stop();

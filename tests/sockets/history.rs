@@ -1,5 +1,6 @@
 //! What one who comes later is shown.
 
+use roomd::chat::RoomName;
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient};
@@ -12,6 +13,12 @@ fn told(server: &TestServer, room: &str, count: usize) -> WebSocketClient {
     }
     client.settle(room);
     client
+}
+
+/// Makes a room that keeps no more than its ring.
+fn keep_in_memory(server: &mut TestServer, room: &str) {
+    server.engine().create(&RoomName::parse(room).unwrap(), false).unwrap();
+    server.created += 1;
 }
 
 fn texts(events: &[Value]) -> Vec<&str> {
@@ -46,7 +53,8 @@ fn a_join_shows_the_last_messages_before_it_says_that_one_is_in() {
 
 #[test]
 fn a_join_shows_as_many_messages_as_it_asks_for_and_the_room_keeps() {
-    let server = TestServer::with(|settings| settings.limits.history = 5);
+    let mut server = TestServer::with(|settings| settings.limits.history = 5);
+    keep_in_memory(&mut server, "den");
     let _anna = told(&server, "den", 8);
     for (wish, count) in [(0, 0), (2, 2), (5, 5), (1_000_000, 5)] {
         let (joined, shown) = join(&server, &json!({"history": wish}));
@@ -89,7 +97,8 @@ fn a_join_with_the_last_number_seen_brings_exactly_what_was_missed() {
 
 #[test]
 fn a_recovery_that_would_not_be_whole_says_why_and_shows_the_newest_instead() {
-    let server = TestServer::with(|settings| settings.limits.history = 5);
+    let mut server = TestServer::with(|settings| settings.limits.history = 5);
+    keep_in_memory(&mut server, "den");
     let _anna = told(&server, "den", 10);
     let epoch = join(&server, &json!({})).0["epoch"].clone();
     for (since, reason) in [
@@ -107,7 +116,8 @@ fn a_recovery_that_would_not_be_whole_says_why_and_shows_the_newest_instead() {
 
 #[test]
 fn a_part_of_the_history_can_be_asked_for() {
-    let server = TestServer::with(|settings| settings.limits.history = 50);
+    let mut server = TestServer::with(|settings| settings.limits.history = 50);
+    keep_in_memory(&mut server, "den");
     let mut anna = told(&server, "den", 60);
     let mut ask = |fields: Value| {
         let mut command = json!({"type": "history", "room": "den"});

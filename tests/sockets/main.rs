@@ -26,6 +26,8 @@ mod limits;
 mod names;
 mod people;
 mod publishing;
+mod receipts;
+mod resuming;
 mod rooms;
 mod slow;
 mod upgrade;

@@ -164,15 +164,13 @@ fn a_room_that_was_created_stays_when_nobody_is_in_it() {
 }
 
 #[test]
-fn private_and_durable_rooms_are_refused_as_unavailable() {
+fn private_rooms_are_refused_as_unavailable() {
     let server = TestServer::start();
     let mut json = WebSocketClient::multi(&server, "Jo");
-    for option in ["private", "durable"] {
-        let refusal = json.ask(json!({"type": "create", "room": "hall", option: true}));
-        assert_eq!(refusal["code"], "unavailable", "{option}");
-        let answer = http::post(&server, "/api/v1/rooms", &json!({"room": "hall", option: true}));
-        assert_eq!((answer.status, answer.error()), (503, "unavailable".to_owned()), "{option}");
-        assert!(answer.field("Retry-After").is_some());
-    }
+    let refusal = json.ask(json!({"type": "create", "room": "hall", "private": true}));
+    assert_eq!(refusal["code"], "unavailable");
+    let answer = http::post(&server, "/api/v1/rooms", &json!({"room": "hall", "private": true}));
+    assert_eq!((answer.status, answer.error()), (503, "unavailable".to_owned()));
+    assert!(answer.field("Retry-After").is_some());
     assert!(server.engine().hub.is_empty());
 }

@@ -16,12 +16,13 @@ use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Status, UserName}
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opening, Seat};
-use crate::engine::inbox::{Command, Entry, RoomHandle};
+use crate::engine::inbox::{Admission, Command, Entry, RoomHandle};
 use crate::engine::queue::{Receiver as Inbox, Sender};
 use crate::engine::recipient::{Care, Form, Parcel, Recipient, Undelivered};
 use crate::engine::sync::Mutex;
 use crate::engine::sync::channel::{Receiver, TryRecvError, bounded};
 use crate::engine::threads::Threads;
+use crate::store::Memory;
 
 /// One step of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,7 +133,7 @@ struct Client {
     member: Option<MemberId>,
     inbox: Option<Sender<Command>>,
     handle: Option<RoomHandle>,
-    reply: Option<Receiver<Result<MemberId, Refusal>>>,
+    reply: Option<Receiver<Result<Admission, Refusal>>>,
     /// The room in which it has, or asks for, its place.
     room: usize,
 }
@@ -182,7 +183,7 @@ impl Rooms {
             Ok(())
         });
         Self {
-            engine: Engine::new(Limits::default(), Threads::new(), Clock::start(), opener),
+            engine: Engine::new(Limits::default(), Threads::new(), Clock::start(), Arc::new(Memory), opener),
             opened,
             desks: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
@@ -239,7 +240,7 @@ impl Rooms {
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
             Create => {
-                let made = self.engine.create(&name()).map_err(|refusal| refusal.code);
+                let made = self.engine.create(&name(), true).map_err(|refusal| refusal.code);
                 self.kept |= made.is_ok();
                 self.creations.push(made);
             }
@@ -254,7 +255,7 @@ impl Rooms {
     }
 
     fn reserve(&mut self, at: usize) {
-        let reserved = self.engine.hub.reserve(&name(), &Kind::Open { slow: None });
+        let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
         let opens = self.opened.lock().len();
         let client = &mut self.clients[at];
         match reserved {

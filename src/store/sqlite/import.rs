@@ -43,7 +43,7 @@ impl Archive {
             return Err(ArchiveError::Refused("there is nothing to import".to_owned()));
         }
         let header = Header::parse(&lines.bytes).map_err(|what| ArchiveError::Line(1, what))?;
-        let name = RoomName::parse_any(&header.room);
+        let name = RoomName::parse_known(&header.room);
         let name = name.map_err(|error| ArchiveError::Line(1, format!("names a room that {error}")))?;
         let _lock = self.site.lock()?;
         let mut connection = self.site.open(Durability::Fsync)?;

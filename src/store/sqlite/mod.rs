@@ -110,7 +110,7 @@ impl Store for Sqlite {
             Some(found) => found,
             None => (new_account(room)?, Vec::new(), Vec::new()),
         };
-        let past = Past { epoch: account.epoch.clone(), seq: account.newest, recent };
+        let past = Past { epoch: account.epoch.clone(), seq: account.newest, recent, kept: true };
         Ok(Opened { past, marks, ledger: Box::new(Entry::new(account, journal)) })
     }
 

@@ -57,6 +57,12 @@ impl LineClient {
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Its connection breaks.
+    pub fn reset(self) {
+        let now = Some(std::time::Duration::ZERO);
+        rustix::net::sockopt::set_socket_linger(self.stream.get_ref(), now).unwrap();
+    }
+
     /// The next line.
     pub fn hear(&mut self) -> String {
         let mut line = String::new();

@@ -5,116 +5,23 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod terms;
+
 use std::sync::Arc;
+use std::time::Duration;
+
+pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
 use super::command::{Id, JoinWish, Span};
-use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
+use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
-use super::message::{Body, Message, Mid, Position};
+use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
-use super::record::{Deed, Draft, Outcome, StoreFailed};
+use super::receipts::{Advances, Receipts};
+use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
-
-/// Something that a room hears.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A connection wants to be a member.
-    Join { member: MemberId, guest: Entrant, id: Option<Id> },
-    /// A member leaves. Of one that is not a member: nothing happens.
-    Leave { member: MemberId, departure: Departure, id: Option<Id> },
-    /// A member, or a visitor, says something.
-    Said { speaker: Speaker, said: Said, id: Option<Id> },
-    /// Time has passed.
-    Tick,
-}
-
-/// Who enters, and how.
-#[derive(Clone, Debug)]
-pub struct Entrant {
-    /// Whose connection it is.
-    pub user: UserName,
-    /// The connection's number: in a private conversation each is a member once.
-    pub connection: u64,
-    /// Whether it wants its own messages back.
-    pub echo: bool,
-    /// Whether others hear of it and it is answered `joined`; a subscriber by the bare form is quiet.
-    pub announced: bool,
-    /// What the user's status is.
-    pub status: Status,
-    /// What it wants to see at once.
-    pub wish: JoinWish,
-}
-
-/// Why a member leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
-    /// Left this room.
-    Left,
-    /// The connection is gone.
-    Disconnected,
-    /// The server stops: nobody needs to hear of it.
-    Closing,
-}
-
-/// Who says something: a member, or one who only visits (a publisher over HTTP).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Speaker {
-    /// The number to which the answer goes.
-    pub member: MemberId,
-    /// In whose name.
-    pub user: UserName,
-}
-
-/// What is said in a room.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Said {
-    /// A message. `quiet`: no `sent` is wanted.
-    Publish { body: Body, mid: Option<Mid>, quiet: bool },
-    /// Replaces what an own message says, or takes it away: `Body::Deleted`.
-    Edit { seq: u64, body: Body },
-    /// Is typing, or no longer.
-    Typing(bool),
-    /// Is here or away.
-    Presence { status: Status, note: Option<Arc<str>> },
-    /// A question about the history.
-    History { span: Span, limit: usize },
-    /// Who is here?
-    Members,
-}
-
-/// What the broker has to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// This member is in: it is in the table from now on.
-    Admitted(MemberId),
-    /// This one's connection is in already, as that member: a private conversation has each once.
-    Present(MemberId, MemberId),
-    /// This one may not come in.
-    Refused(MemberId, Refusal),
-    /// This member is out: its seat goes after all earlier effects.
-    Dismissed(MemberId),
-    /// For every member.
-    Everyone(Event),
-    /// For every member but this one.
-    Others(MemberId, Event),
-    /// For this member or visitor alone.
-    One(MemberId, Option<Id>, Event),
-    /// For everybody else than this user, and only for those who keep up.
-    Fleeting(UserName, Event),
-}
-
-/// What a room goes on from.
-#[derive(Clone, Debug)]
-pub struct Past {
-    /// The name of its history; another history of the same room has another.
-    pub epoch: Arc<str>,
-    /// The number of its newest message; 0 when it has none.
-    pub seq: u64,
-    /// Its newest messages, oldest first and without a gap up to `seq`.
-    pub recent: Vec<Message>,
-}
 
 /// A room.
 #[derive(Debug)]
@@ -123,8 +30,13 @@ pub struct Room {
     /// The two users of a private conversation.
     private: Option<(UserName, UserName)>,
     epoch: Arc<str>,
+    /// Whether what is no longer in the ring can be read from the store.
+    kept: bool,
     roster: Roster,
     ring: Ring,
+    receipts: Receipts,
+    /// Users beyond which nobody is told who has got a message.
+    receipts_users_max: usize,
     drafts: Vec<Draft>,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
@@ -135,13 +47,16 @@ impl Room {
     /// A room that goes on from its past.
     #[must_use]
     pub fn new(name: RoomName, past: Past, limits: &Limits) -> Self {
-        let Past { epoch, seq, recent } = past;
+        let Past { epoch, seq, recent, kept } = past;
         Self {
             name,
             private: None,
             epoch,
+            kept,
             roster: Roster::default(),
             ring: Ring::new(limits.history, seq, recent),
+            receipts: Receipts::default(),
+            receipts_users_max: limits.receipts_users_max,
             drafts: Vec::new(),
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -153,6 +68,19 @@ impl Room {
     pub fn private(mut self, one: UserName, other: UserName) -> Self {
         self.private = Some((one, other));
         self
+    }
+
+    /// With how far its users have got.
+    #[must_use]
+    pub fn with_marks(mut self, marks: Vec<Mark>) -> Self {
+        self.receipts = Receipts::new(marks);
+        self
+    }
+
+    /// Whether it wants to know what was written: see [`Input::Written`].
+    #[must_use]
+    pub fn wants_receipts(&self) -> bool {
+        self.roster.users() <= self.receipts_users_max
     }
 
     /// Its name.
@@ -181,8 +109,13 @@ impl Room {
 
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
-    pub fn wakes_at(&self) -> Option<std::time::Duration> {
-        self.roster.typing_ends()
+    pub fn wakes_at(&self) -> Option<Duration> {
+        self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
+    }
+
+    /// Nobody is in it any more: how far users have got that nobody has heard of.
+    pub fn close(&mut self) -> Vec<Mark> {
+        self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
     }
 
     /// Takes one input; appends what follows from it to `effects`.
@@ -190,11 +123,15 @@ impl Room {
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
+            Input::Park { member } => effects.extend(self.roster.park(member, true).map(Self::presence)),
+            Input::Resume { member, seen } => self.resume(member, seen, effects),
+            Input::Written { member } => self.written(member, now),
             Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
             Input::Tick => {
                 for user in self.roster.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
                 }
+                effects.extend(self.advanced(now.since_start));
             }
         }
     }
@@ -285,25 +222,23 @@ impl Room {
             return;
         }
         let announced = announced && self.private.is_none();
-        let member = Member { user: user.clone(), connection, echo, announced };
+        let since = self.ring.newest();
+        let member = Member { user: user.clone(), connection, echo, announced, since, parked: false };
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
         let (recovery, messages) = self.catch_up(&wish);
-        if announced {
-            effects.push(Effect::One(
-                id,
-                mark,
-                Event::Joined {
-                    room: self.name.clone(),
-                    epoch: Arc::clone(&self.epoch),
-                    seq: self.ring.newest(),
-                    members: self.roster.names(),
-                    count: self.roster.users(),
-                    recovery,
-                },
-            ));
+        let joined = announced.then(|| self.joined(recovery));
+        match wish.since {
+            Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
+                let until = self.ring.newest();
+                let history = wish.history.unwrap_or(0);
+                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history }));
+            }
+            _ => {
+                effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
+                effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
+            }
         }
-        effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
         if announced {
             effects.push(Effect::One(id, None, Event::Entered { room: self.name.clone(), user: user.clone() }));
         }
@@ -316,7 +251,48 @@ impl Room {
         }
     }
 
-    /// What one who enters is shown: all since their last message, or else the newest.
+    fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {
+        let Some(member) = self.roster.member(id) else { return };
+        let newest = self.ring.newest();
+        let after = match seen {
+            Since::Entry => Some(member.since),
+            Since::Number(seq) => Some(seq),
+            Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
+        };
+        let after = after.filter(|after| *after <= newest);
+        let recovery = match after {
+            None => Recovery::EpochChanged,
+            Some(after) if !self.kept && self.ring.oldest() > after + 1 => Recovery::TooOld,
+            Some(_) => Recovery::Whole,
+        };
+        let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
+        let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
+        let recall = Recall { answer: None, after, until: newest, history: 0 };
+        effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
+        if !self.kept {
+            let missed = self.ring.after(after, usize::MAX, self.history_bytes);
+            effects.extend(missed.map(|message| Effect::One(id, None, Event::Message(Arc::clone(message)))));
+        }
+        effects.extend(self.roster.park(id, false).map(Self::presence));
+    }
+
+    fn presence(presence: Presence) -> Effect {
+        Effect::Everyone(Event::Presence(presence))
+    }
+
+    fn joined(&self, recovery: Recovery) -> Event {
+        Event::Joined {
+            room: self.name.clone(),
+            epoch: Arc::clone(&self.epoch),
+            seq: self.ring.newest(),
+            members: self.roster.names(),
+            count: self.roster.users(),
+            recovery,
+        }
+    }
+
+    /// What one who enters is shown: all since their last message, or else the newest. Where the
+    /// store keeps the past, all since then is for the reader to fetch.
     fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Arc<Message>>) {
         let newest = || {
             let count = wish.history.unwrap_or(0);
@@ -325,6 +301,9 @@ impl Room {
         let Some(Position { epoch, seq }) = &wish.since else { return (Recovery::Whole, newest()) };
         if *epoch != self.epoch || *seq > self.ring.newest() {
             return (Recovery::EpochChanged, newest());
+        }
+        if self.kept {
+            return (Recovery::Whole, Vec::new());
         }
         let missed: Vec<_> = self.ring.after(*seq, usize::MAX, self.history_bytes).cloned().collect();
         if missed.len() as u64 == self.ring.newest() - seq {
@@ -367,6 +346,11 @@ impl Room {
                 let deed = if body == Body::Deleted { Deed::Delete { seq } } else { Deed::Edit { seq, body } };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
+            Said::Receipt { receipt, seq } => {
+                if let Err(refusal) = self.receipt(&speaker.user, (receipt, seq), now) {
+                    effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+                }
+            }
             Said::Typing(typing) => {
                 let until = typing.then(|| now.since_start + TYPING_FOR);
                 if self.roster.set_typing(&speaker.user, until) {
@@ -377,12 +361,47 @@ impl Room {
             Said::History { span, limit } => {
                 effects.push(Effect::One(speaker.member, id, self.history(span, limit)));
             }
+            Said::Session { resume } => {
+                let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
+                effects.push(Effect::One(speaker.member, id, session));
+            }
             Said::Members => {
                 let (members, count) = (self.roster.presences(), self.roster.users());
                 let members = Event::Members { room: self.name.clone(), members, count };
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }
+    }
+
+    /// What is to be told of receipts, and to which members: the authors' connections, without those
+    /// that only subscribe.
+    fn advanced(&mut self, now: Duration) -> Option<Effect> {
+        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
+        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
+        let to = members.map(|(id, _)| id).collect();
+        // Nobody needs to hear of themselves.
+        let alone = authors.first().filter(|_| authors.len() == 1);
+        let told = marks.iter().filter(|mark| Some(&mark.user) != alone);
+        let receipt = |mark: &Mark| Event::Receipt { room: self.name.clone(), mark: mark.clone() };
+        let events = told.map(receipt).collect();
+        Some(Effect::Advanced { marks, to, events })
+    }
+
+    fn written(&mut self, id: MemberId, now: Moment) {
+        if let Some(member) = self.roster.member(id).filter(|_| self.wants_receipts()) {
+            self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
+        }
+    }
+
+    fn receipt(&mut self, user: &UserName, (receipt, seq): (Receipt, u64), now: Moment) -> Result<(), Refusal> {
+        if seq > self.ring.newest() {
+            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
+        }
+        if self.wants_receipts() {
+            self.receipts.advance(user, receipt, seq, now);
+        }
+        Ok(())
     }
 
     fn history(&self, span: Span, limit: usize) -> Event {

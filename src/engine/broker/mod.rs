@@ -5,24 +5,30 @@
 //! It waits for its inbox and for the store, and for nothing else: never for a client.
 //! It ends when nobody holds a sender to its inbox.
 
+pub mod delivery;
+pub mod linger;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::batch::Batch;
-use super::clock::Clock;
-use super::hub::Seat;
-use super::inbox::{Command, Entry, Question};
-use super::queue::{Receiver, RecvTimeoutError};
-use super::recipient::{Care, Form, Parcel, Undelivered};
-use super::sync::channel::Sender;
-use super::sync::thread;
-use super::table::{Member, Table};
+use linger::{Round, linger_until};
+
+use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::record::Draft;
-use crate::chat::room::{Effect, Input, Room};
+use crate::chat::room::{Effect, Input, Recall, Room, Said};
 use crate::chat::roster::MemberId;
-use crate::chat::{End, Event, Id, Refusal, Slow, UserName};
+use crate::chat::{Event, Id, Refusal, Slow, UserName};
+use crate::engine::batch::Batch;
+use crate::engine::clock::Clock;
+use crate::engine::hub::Seat;
+use crate::engine::inbox::{Admission, Answer, ComeBack, Command, Entry, Question};
+use crate::engine::queue::{Receiver, RecvTimeoutError};
+use crate::engine::recipient::{Absent, Form};
+use crate::engine::sync::channel::Sender;
+use crate::engine::sync::thread;
+use crate::engine::table::{Member, Table};
 use crate::store::Ledger;
 
 /// Commands of one round, at most.
@@ -47,7 +53,11 @@ pub struct Broker {
     /// The one who is being let in, between its command and the room's word on it.
     entering: Option<Entry>,
     /// Those who were let in, to be told so when they have been given what comes with it.
-    admitted: Vec<(Sender<Result<MemberId, Refusal>>, MemberId)>,
+    admitted: Vec<(Sender<Result<Admission, Refusal>>, Admission)>,
+    /// The room's word on the one who is coming back.
+    answer: Option<Answer>,
+    /// Those who are back, likewise.
+    returned: Vec<(Sender<Answer>, Answer)>,
     /// The server's own seats.
     kept: Vec<Seat>,
     /// Who asked without being a member, until the answer.
@@ -57,28 +67,23 @@ pub struct Broker {
     effects: Vec<Effect>,
     /// Whether a member has missed something that it was not told of.
     lagging: bool,
+    /// Whether a member was given messages that have not reached its socket yet.
+    unwritten: bool,
+    /// Receipts of this round, and who is told.
+    receipts: (Vec<MemberId>, Vec<Event>),
     previous: Option<Round>,
 }
 
-/// What the last round was like: the ground for the linger.
-#[derive(Clone, Copy, Debug)]
-pub struct Round {
-    /// Messages that it gave to everybody.
-    pub messages: u32,
-    /// How long the giving took.
-    pub took: Duration,
-    /// When it was over.
-    pub ended: Instant,
-}
-
-/// Until when a broker waits before it takes what is there. A round of one message shows that
-/// nobody is in a hurry to say more: no wait. After a larger one, waiting as long as the giving
-/// took, and at most `max`, makes the next round larger and costs no more time than it saves.
-#[must_use]
-pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
-    let round = previous.filter(|round| round.messages >= 2)?;
-    let wait = round.took.min(max);
-    (!wait.is_zero()).then(|| round.ended + wait)
+/// Refuses all who come to a room that cannot be opened, until nobody is left who could.
+pub fn refuse_all(inbox: &Receiver<Command>, refusal: &Refusal) {
+    // An error means that nobody waits for the answer any more.
+    while let Ok(command) = inbox.recv() {
+        match command {
+            Command::Join(entry) => _ = entry.reply.send(Err(refusal.clone())),
+            Command::Ask(question) => _ = question.reply.send(Event::Refused(refusal.clone())),
+            _ => {}
+        }
+    }
 }
 
 impl Broker {
@@ -104,11 +109,15 @@ impl Broker {
             fleeting: Vec::new(),
             entering: None,
             admitted: Vec::new(),
+            answer: None,
+            returned: Vec::new(),
             kept: Vec::new(),
             visitors: HashMap::new(),
             draft_bytes: 0,
             effects: Vec::new(),
             lagging: false,
+            unwritten: false,
+            receipts: Default::default(),
             previous: None,
         }
     }
@@ -121,8 +130,8 @@ impl Broker {
                     self.linger();
                     self.round(command, inbox);
                 }
-                Err(RecvTimeoutError::Timeout) => self.tick(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.finish(),
+                Err(RecvTimeoutError::Disconnected) => return self.ledger.mark(&self.room.close()),
             }
         }
     }
@@ -146,9 +155,10 @@ impl Broker {
     }
 
     fn next(&self, inbox: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
-        let typing = self.room.wakes_at().map(|at| self.clock.instant(at));
+        let due = self.room.wakes_at().map(|at| self.clock.instant(at));
         let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
-        match typing.into_iter().chain(lagged).min() {
+        let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
+        match due.into_iter().chain(lagged).chain(unwritten).min() {
             Some(deadline) => inbox.recv_deadline(deadline),
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
@@ -174,20 +184,23 @@ impl Broker {
         self.finish();
     }
 
-    fn tick(&mut self) {
-        self.step_room(Input::Tick);
-        self.finish();
-    }
-
     fn finish(&mut self) {
         self.settle();
+        // A room in which somebody always speaks has its times too.
+        if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
+            self.step_room(Input::Tick);
+        }
         let messages = self.batch.messages();
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
-        for (reply, member) in self.admitted.drain(..) {
+        for (reply, admission) in self.admitted.drain(..) {
             // An error means that the guest's thread is gone; its handle has sent the leave already.
-            _ = reply.send(Ok(member));
+            _ = reply.send(Ok(admission));
+        }
+        for (reply, answer) in self.returned.drain(..) {
+            // Likewise.
+            _ = reply.send(answer);
         }
         self.previous = Some(Round { messages, took: ended - began, ended });
         self.population.store(self.table.count(), Ordering::Relaxed);
@@ -210,13 +223,26 @@ impl Broker {
                 // An error means that the one who leaves no longer waits.
                 done.map(|done| done.send(()));
             }
+            Command::Park { member } => {
+                self.settle();
+                if let Some(member) = self.table.get_mut(member) {
+                    member.recipient = Arc::new(Absent);
+                }
+                self.step_room(Input::Park { member });
+            }
+            Command::Resume(back) => {
+                self.settle();
+                self.come_back(*back);
+            }
             Command::Said { member, said, id } => {
+                self.settle_before(&said);
                 if let Some(speaker) = self.room.speaker(member) {
                     self.step_room(Input::Said { speaker, said, id });
                 }
             }
             Command::Ask(question) => {
                 let Question { speaker, said, reply } = *question;
+                self.settle_before(&said);
                 self.visitors.insert(speaker.member, reply);
                 self.step_room(Input::Said { speaker, said, id: None });
             }
@@ -230,6 +256,13 @@ impl Broker {
         self.draft_bytes += self.room.drafts()[before..].iter().map(Draft::bytes).sum::<usize>();
         self.carry_out(&mut effects);
         self.effects = effects;
+    }
+
+    /// A question is answered after everything that was said before it.
+    fn settle_before(&mut self, said: &Said) {
+        if matches!(said, Said::History { .. } | Said::Members | Said::Session { .. }) {
+            self.settle();
+        }
     }
 
     /// Has the store number what was published, and takes its answer into the room.
@@ -249,12 +282,18 @@ impl Broker {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Admitted(_) => self.admit(),
-                Effect::Present(_, member) => self.turn_away(Ok(member)),
+                Effect::Present(_, member) => self.turn_away(Ok(Admission { member, recall: None })),
                 Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
+                Effect::Recall(_, recall) => self.recall(recall),
+                Effect::Returned(_, returned, recall) => self.answer = Some((returned, recall)),
                 Effect::Dismissed(id) => self.dismiss(id),
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
+                Effect::Advanced { marks, to, events } => {
+                    self.ledger.mark(&marks);
+                    self.receipts = (to, events);
+                }
                 Effect::Fleeting(user, event) => self.fleeting.push((user, event)),
             }
         }
@@ -263,19 +302,33 @@ impl Broker {
     fn admit(&mut self) {
         let entry = self.entering.take().expect("the room admits the one who is entering");
         let Entry { seat, recipient, form, entrant, reply, .. } = entry;
-        let mark = match form {
-            Form::Bytes(encoding) => {
-                self.batch.readers(encoding, 1);
-                self.batch.end(encoding)
-            }
-            Form::Events => Default::default(),
-        };
+        let mark = self.batch.enter(form);
         let member = seat.number();
         self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
-        self.admitted.push((reply, member));
+        self.admitted.push((reply, Admission { member, recall: None }));
     }
 
-    fn turn_away(&mut self, answer: Result<MemberId, Refusal>) {
+    /// Gives a member another client. What the last one was still to get, the past has too.
+    fn come_back(&mut self, back: ComeBack) {
+        let ComeBack { member: id, recipient, form, since, reply } = back;
+        let Some(member) = self.table.get_mut(id) else { return };
+        if let Form::Bytes(encoding) = member.form {
+            self.batch.readers(encoding, -1);
+        }
+        let mark = self.batch.enter(form);
+        member.come_back(recipient, form, mark);
+        self.step_room(Input::Resume { member: id, seen: since });
+        if let Some(answer) = self.answer.take() {
+            self.returned.push((reply, answer));
+        }
+    }
+
+    fn recall(&mut self, recall: Recall) {
+        let (_, admission) = self.admitted.last_mut().expect("only one who was just let in is given the past");
+        admission.recall = Some(recall);
+    }
+
+    fn turn_away(&mut self, answer: Result<Admission, Refusal>) {
         let Entry { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
         // As in `finish`.
         _ = reply.send(answer);
@@ -336,84 +389,5 @@ impl Broker {
             // An error means that the visitor no longer waits.
             _ = reply.send(event);
         }
-    }
-
-    fn deliver(&mut self) {
-        let sealed = self.batch.seal();
-        let mut lagging = false;
-        for member in self.table.iter_mut() {
-            if let Form::Bytes(encoding) = member.form {
-                if member.is_plain() {
-                    let whole = sealed.whole(encoding).map(std::slice::from_ref);
-                    member.give(whole.unwrap_or_default(), self.slow, self.room.name());
-                } else {
-                    let rest = sealed.rest(encoding, member.mark);
-                    let mut pieces = member.take_cuts(|part| sealed.part(encoding, part));
-                    pieces.extend(rest);
-                    member.give(&pieces, self.slow, self.room.name());
-                }
-            }
-            lagging |= member.is_lagging();
-        }
-        self.lagging = lagging;
-        self.deliver_fleeting();
-    }
-
-    /// Typing notices go after everything else, to those who keep up.
-    fn deliver_fleeting(&mut self) {
-        for (user, event) in std::mem::take(&mut self.fleeting) {
-            self.batch.append(&event);
-            let sealed = self.batch.seal();
-            let event = Arc::new(event);
-            for member in self.table.iter_mut().filter(|member| member.user != user) {
-                let given = match member.form {
-                    Form::Events => member.recipient.take(Parcel::Event(&event), Care::Fleeting),
-                    Form::Bytes(encoding) => sealed.whole(encoding).map_or(Ok(()), |piece| {
-                        member.recipient.take(Parcel::Pieces(std::slice::from_ref(piece)), Care::Fleeting)
-                    }),
-                };
-                // It was worth one try.
-                _ = given;
-            }
-        }
-    }
-}
-
-impl Drop for Broker {
-    /// When the broker panics its members' connections end, so that their clients come back to a
-    /// new room; in good order there is nobody left.
-    fn drop(&mut self) {
-        for member in self.table.iter_mut() {
-            member.recipient.end(End::Internal);
-        }
-    }
-}
-
-/// What a member's trouble means to its room.
-pub(super) fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
-    match given {
-        Ok(()) | Err(Undelivered::Closed) => 0,
-        Err(Undelivered::Dropped { messages }) => u64::from(messages),
-        Err(Undelivered::Slow) => {
-            member.recipient.end(End::Slow);
-            0
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_linger_never_engages_after_a_single_message_and_never_exceeds_its_bound() {
-        let ended = Instant::now();
-        let ms = Duration::from_millis;
-        let round = |messages, took| Some(Round { messages, took, ended });
-        assert_eq!(linger_until(None, ms(2)), None);
-        assert_eq!(linger_until(round(1, ms(5)), ms(2)), None);
-        assert_eq!(linger_until(round(2, ms(1)), ms(2)), Some(ended + ms(1)));
-        assert_eq!(linger_until(round(200, ms(50)), ms(2)), Some(ended + ms(2)));
-        assert_eq!(linger_until(round(200, ms(50)), Duration::ZERO), None);
     }
 }

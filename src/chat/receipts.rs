@@ -1,0 +1,136 @@
+//! How far each user of a room has got: what was written to their sockets, received and read.
+//!
+//! Part of a room. Marks are cumulative and only advance. Advances are gathered for a moment before
+//! anybody hears of them, so that a round of messages costs a room of n members n receipts and not
+//! n for each message; who hears of them are the authors of the messages concerned.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::names::UserName;
+use super::record::{Mark, Receipt};
+use super::ring::Ring;
+use super::time::{Moment, Time};
+
+/// How long advances are gathered.
+pub const GATHERED_FOR: Duration = Duration::from_millis(250);
+
+/// The marks of one room.
+#[derive(Debug, Default)]
+pub struct Receipts {
+    marks: BTreeMap<(Receipt, UserName), u64>,
+    /// Advances that nobody has heard of: from where, to where, and when.
+    fresh: BTreeMap<(Receipt, UserName), (u64, u64, Time)>,
+    /// When they are told, on the monotonic clock.
+    due: Option<Duration>,
+}
+
+/// Advances to be kept and told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advances {
+    /// The marks, by receipt, then user.
+    pub marks: Vec<Mark>,
+    /// Who is to hear of them.
+    pub authors: BTreeSet<UserName>,
+}
+
+impl Receipts {
+    /// The marks that the store knows.
+    #[must_use]
+    pub fn new(marks: Vec<Mark>) -> Self {
+        let marks = marks.into_iter().map(|mark| ((mark.receipt, mark.user), mark.seq)).collect();
+        Self { marks, ..Self::default() }
+    }
+
+    /// A user has got so far. What was read was received.
+    pub fn advance(&mut self, user: &UserName, receipt: Receipt, seq: u64, now: Moment) {
+        if receipt == Receipt::Read {
+            self.advance(user, Receipt::Received, seq, now);
+        }
+        let mark = self.marks.entry((receipt, user.clone())).or_insert(0);
+        if *mark >= seq {
+            return;
+        }
+        let old = std::mem::replace(mark, seq);
+        let (from, _, _) = *self.fresh.entry((receipt, user.clone())).or_insert((old, seq, now.at));
+        self.fresh.insert((receipt, user.clone()), (from, seq, now.at));
+        self.due.get_or_insert(now.since_start + GATHERED_FOR);
+    }
+
+    /// When [`Receipts::gather`] has something, on the monotonic clock.
+    #[must_use]
+    pub fn due(&self) -> Option<Duration> {
+        self.due
+    }
+
+    /// The advances, if they have been gathered for long enough.
+    pub fn gather(&mut self, ring: &Ring, now: Duration) -> Option<Advances> {
+        self.due.filter(|due| *due <= now)?;
+        self.due = None;
+        let fresh = std::mem::take(&mut self.fresh);
+        let oldest = fresh.values().map(|(from, _, _)| *from).min()?;
+        let newest = fresh.values().map(|(_, to, _)| *to).max()?;
+        let count = usize::try_from(newest - oldest).unwrap_or(usize::MAX);
+        let authors = ring.after(oldest, count, usize::MAX).map(|message| message.user.clone()).collect();
+        let marks = fresh.into_iter().map(|((receipt, user), (_, seq, at))| Mark { user, receipt, seq, at }).collect();
+        Some(Advances { marks, authors })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::chat::{Body, Message, RoomName};
+
+    fn user(name: &str) -> UserName {
+        UserName::parse(name).unwrap()
+    }
+
+    fn ring(authors: &[&str]) -> Ring {
+        let mut ring = Ring::new(10, 0, Vec::new());
+        for (author, seq) in authors.iter().zip(1..) {
+            let (room, body) = (RoomName::parse("r").unwrap(), Body::Text("x".into()));
+            let (to, mid, at, edited) = (None, None, Time(0), None);
+            ring.push(Arc::new(Message { room, user: user(author), to, body, seq, mid, at, edited }));
+        }
+        ring
+    }
+
+    fn at(ms: u64) -> Moment {
+        Moment { at: Time(ms), since_start: Duration::from_millis(ms) }
+    }
+
+    fn shown(advances: Option<Advances>) -> Option<(Vec<String>, Vec<String>)> {
+        let Advances { marks, authors } = advances?;
+        let mark = |mark: &Mark| format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0);
+        Some((marks.iter().map(mark).collect(), authors.iter().map(ToString::to_string).collect()))
+    }
+
+    #[test]
+    fn advances_are_gathered_and_told_once_to_the_authors_concerned() {
+        let (ring, mut receipts) = (ring(&["Anna", "Bob", "Cleo"]), Receipts::default());
+        receipts.advance(&user("Tom"), Receipt::Written, 1, at(0));
+        receipts.advance(&user("Tom"), Receipt::Written, 2, at(10));
+        receipts.advance(&user("Tom"), Receipt::Written, 1, at(20));
+        assert_eq!(receipts.due(), Some(GATHERED_FOR));
+        assert_eq!(shown(receipts.gather(&ring, Duration::from_millis(249))), None);
+        let told = (vec!["Tom written 2 at 10".to_owned()], vec!["Anna".to_owned(), "Bob".to_owned()]);
+        assert_eq!(shown(receipts.gather(&ring, GATHERED_FOR)), Some(told));
+        assert_eq!((receipts.due(), shown(receipts.gather(&ring, GATHERED_FOR))), (None, None));
+    }
+
+    #[test]
+    fn what_was_read_was_received() {
+        let (ring, mut receipts) = (ring(&["Anna", "Bob", "Cleo"]), Receipts::default());
+        receipts.advance(&user("Tom"), Receipt::Received, 2, at(0));
+        receipts.gather(&ring, GATHERED_FOR);
+        receipts.advance(&user("Tom"), Receipt::Read, 3, at(300));
+        let told = (
+            vec!["Tom received 3 at 300".to_owned(), "Tom read 3 at 300".to_owned()],
+            vec!["Anna".to_owned(), "Bob".to_owned(), "Cleo".to_owned()],
+        );
+        assert_eq!(shown(receipts.gather(&ring, Duration::from_secs(1))), Some(told));
+    }
+}

@@ -1,0 +1,44 @@
+//! When a broker waits for more before it writes.
+//!
+//! Pure: decided from what the last round was like. Waiting makes rounds larger and writes fewer,
+//! where several messages are under way; where one is, it would only be slower.
+
+use std::time::{Duration, Instant};
+
+/// What the last round was like: the ground for the linger.
+#[derive(Clone, Copy, Debug)]
+pub struct Round {
+    /// Messages that it gave to everybody.
+    pub messages: u32,
+    /// How long the giving took.
+    pub took: Duration,
+    /// When it was over.
+    pub ended: Instant,
+}
+
+/// Until when a broker waits before it takes what is there. A round of one message shows that
+/// nobody is in a hurry to say more: no wait. After a larger one, waiting as long as the giving
+/// took, and at most `max`, makes the next round larger and costs no more time than it saves.
+#[must_use]
+pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
+    let round = previous.filter(|round| round.messages >= 2)?;
+    let wait = round.took.min(max);
+    (!wait.is_zero()).then(|| round.ended + wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_linger_never_engages_after_a_single_message_and_never_exceeds_its_bound() {
+        let ended = Instant::now();
+        let ms = Duration::from_millis;
+        let round = |messages, took| Some(Round { messages, took, ended });
+        assert_eq!(linger_until(None, ms(2)), None);
+        assert_eq!(linger_until(round(1, ms(5)), ms(2)), None);
+        assert_eq!(linger_until(round(2, ms(1)), ms(2)), Some(ended + ms(1)));
+        assert_eq!(linger_until(round(200, ms(50)), ms(2)), Some(ended + ms(2)));
+        assert_eq!(linger_until(round(200, ms(50)), Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! Reading what was said, for those who ask: over sockets, over HTTP, in process.
+//!
+//! Called on the asker's own thread. What the store keeps is read from the store, so no room is
+//! delayed by a long question; of a room whose history is only in its ring, the room is asked.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::chat::command::Span;
+use crate::chat::record::{Mark, StoreFailed};
+use crate::chat::room::Said;
+use crate::chat::{Code, Event, Refusal, RoomName};
+use crate::store::PageWish;
+
+impl Engine {
+    /// A part of a room's stored history, an [`Event::History`]: at most `limit` messages, and no
+    /// more than fit in half an outbox. `None`: the store keeps nothing of this room.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn stored_history(&self, room: &RoomName, span: Span, limit: usize) -> Result<Option<Event>, Refusal> {
+        let wish = PageWish { span, count: limit, bytes: self.limits.outbox_bytes / 2 };
+        let page = self.store.page(room, wish).map_err(unavailable)?;
+        Ok(page.map(|page| page.into_history(room.clone(), span)))
+    }
+
+    /// The same, of any room. Blocks on the room if only it knows.
+    ///
+    /// # Errors
+    /// `unavailable`, or `not_found`.
+    pub fn history(&self, room: &RoomName, span: Span, limit: usize) -> Result<Event, Refusal> {
+        match self.stored_history(room, span, limit)? {
+            Some(history) => Ok(history),
+            None if self.hub.has(room) => self.hub.ask(room, self.guest(), Said::History { span, limit }),
+            None => Err(Refusal::new(Code::NotFound, format!("There is no room {room}"))),
+        }
+    }
+
+    /// The newest messages before the number `before` that hold all words of `text`, as an
+    /// [`Event::History`].
+    ///
+    /// # Errors
+    /// `unavailable`, or `not_found` for a room that the store does not know.
+    pub fn search(&self, room: &RoomName, text: &str, before: u64, limit: usize) -> Result<Event, Refusal> {
+        let wish = PageWish { span: Span::Before(1), count: 0, bytes: 0 };
+        let Some(page) = self.store.page(room, wish).map_err(unavailable)? else {
+            return Err(Refusal::new(Code::NotFound, format!("There is no stored room {room}")));
+        };
+        let found = self.store.search(room, text, before, limit).map_err(unavailable)?;
+        let complete = found.len() < limit;
+        let messages = found.into_iter().map(Arc::new).collect();
+        Ok(Event::History { room: room.clone(), epoch: page.epoch, messages, complete })
+    }
+
+    /// Who has got a message, and when: see [`crate::store::Store::receipts`].
+    ///
+    /// # Errors
+    /// `unavailable`, or `not_found` for a message that the store does not know.
+    pub fn receipts(&self, room: &RoomName, seq: u64) -> Result<Vec<Mark>, Refusal> {
+        let marks = self.store.receipts(room, seq).map_err(unavailable)?;
+        marks.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no message {seq} in {room}")))
+    }
+}
+
+fn unavailable(StoreFailed: StoreFailed) -> Refusal {
+    Refusal::new(Code::Unavailable, "The history cannot be read now; try again")
+}

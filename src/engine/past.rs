@@ -1,0 +1,128 @@
+//! Giving a client a part of the past, on its reader's thread.
+//!
+//! The messages come from the store, a page at a time, and each page waits until the client has
+//! taken the one before: so a client that was away for long gets all that it missed, through an
+//! outbox of the usual size. Blocks on the disk and on the client, never on a room.
+
+use std::sync::Arc;
+
+use super::outbox::Outbox;
+use super::recipient::{Care, Parcel, Piece, Recipient};
+use crate::chat::command::{Id, Span};
+use crate::chat::event::Recovery;
+use crate::chat::room::Recall;
+use crate::chat::{End, Event, Limits, Message, RoomName, Slow};
+use crate::store::{Page, PageWish, Store};
+use crate::wire::{Encoder, Encoding};
+
+/// Gives one client parts of the past.
+pub struct Past<'a> {
+    /// Where the messages are.
+    pub store: &'a dyn Store,
+    /// The client.
+    pub outbox: &'a Outbox,
+    /// How it reads.
+    pub encoding: Encoding,
+    /// Every bound.
+    pub limits: &'a Limits,
+}
+
+impl Past<'_> {
+    /// Gives the client what `recall` names, its answer first: all of it, or, where the store no
+    /// longer has it all, the newest messages, and the answer says so.
+    ///
+    /// # Errors
+    /// The connection has to end: the store failed in the middle, or the client is gone.
+    pub fn give(&self, room: &RoomName, recall: Recall, id: Option<&Id>) -> Result<(), End> {
+        let Recall { answer, after, until, history } = recall;
+        let recovery = self.recovery(room, after, until);
+        let answer = answer.map(|answer| match answer {
+            Event::Joined { room, epoch, seq, members, count, .. } => {
+                Event::Joined { room, epoch, seq, members, count, recovery }
+            }
+            other => other,
+        });
+        self.tell(answer.iter().map(|answer| (id, answer)))?;
+        match recovery {
+            Recovery::Whole => self.replay(room, after, until),
+            _ if history == 0 => Ok(()),
+            _ => {
+                let page = self.page(room, Span::Before(until.saturating_add(1)), history)?;
+                self.tell_messages(page.map_or(Vec::new(), |page| page.messages))
+            }
+        }
+    }
+
+    /// Whether the store has everything after `after` up to `until`.
+    #[must_use]
+    pub fn recovery(&self, room: &RoomName, after: u64, until: u64) -> Recovery {
+        let wish = PageWish { span: Span::After(after), count: 1, bytes: 0 };
+        match self.store.page(room, wish) {
+            // A room in which nothing was said yet is not in the store.
+            Ok(_) if after >= until => Recovery::Whole,
+            Ok(Some(page)) if page.oldest <= after + 1 => Recovery::Whole,
+            Ok(_) => Recovery::TooOld,
+            Err(_) => Recovery::Unavailable,
+        }
+    }
+
+    /// Gives the client all messages after `after` up to `until`, after what was changed in those
+    /// that it has seen.
+    ///
+    /// # Errors
+    /// As [`Past::give`].
+    pub fn replay(&self, room: &RoomName, mut after: u64, until: u64) -> Result<(), End> {
+        let count = (self.limits.outbox_messages / 2).max(1);
+        let mut first = true;
+        while first || after < until {
+            let Some(page) = self.page(room, Span::After(after), count)? else {
+                return if after < until { Err(End::Internal) } else { Ok(()) };
+            };
+            if std::mem::take(&mut first) {
+                let changes: Vec<_> = page.changed.into_iter().map(change).collect();
+                self.tell(changes.iter().map(|change| (None, change)))?;
+            }
+            let messages: Vec<_> = page.messages.into_iter().take_while(|message| message.seq <= until).collect();
+            match messages.last() {
+                Some(last) => after = last.seq,
+                // What was there a moment ago was pruned: it cannot be whole any more.
+                None if after < until => return Err(End::Internal),
+                None => {}
+            }
+            self.tell_messages(messages)?;
+        }
+        Ok(())
+    }
+
+    fn page(&self, room: &RoomName, span: Span, count: usize) -> Result<Option<Page>, End> {
+        let wish = PageWish { span, count, bytes: self.limits.outbox_bytes / 2 };
+        self.store.page(room, wish).map_err(|_| End::Internal)
+    }
+
+    fn tell_messages(&self, messages: Vec<Message>) -> Result<(), End> {
+        let events: Vec<_> = messages.into_iter().map(|message| Event::Message(Arc::new(message))).collect();
+        self.tell(events.iter().map(|event| (None, event)))
+    }
+
+    fn tell<'e>(&self, events: impl Iterator<Item = (Option<&'e Id>, &'e Event)>) -> Result<(), End> {
+        let (mut buffer, mut encoder) = (Vec::new(), Encoder::default());
+        let (mut count, mut messages) = (0, 0);
+        for (id, event) in events {
+            count += u32::from(encoder.encode(event, id, self.encoding, &mut buffer));
+            messages += u32::from(event.is_message());
+        }
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        self.outbox.wait_drained()?;
+        let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: count, messages, reply: true };
+        let given = self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect));
+        given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
+    }
+}
+
+/// The news that a message says something else now.
+fn change(message: Message) -> Event {
+    let Message { room, user, body, seq, at, edited, .. } = message;
+    Event::Edit { room, seq, user, body, at: edited.unwrap_or(at) }
+}

@@ -1,0 +1,115 @@
+//! The addresses of rooms: making one, publishing, reading what was said.
+//!
+//! Called by the routes on the connection's thread. Publishing asks the room and waits for its
+//! answer; reading asks the store, or the room where the store keeps nothing, and never delays it.
+
+use serde::Deserialize;
+
+use super::callers::House;
+use super::query;
+use super::response::Response;
+use super::routes::{Visit, bad, body, event, room_of};
+use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
+use crate::chat::room::Said;
+use crate::chat::{Body, Code, Event, Mid, Refusal, RoomName, UserName};
+use crate::wire::json_out;
+
+#[derive(Deserialize)]
+struct NewRoom {
+    room: String,
+    private: Option<bool>,
+    durable: Option<bool>,
+}
+
+/// Makes a room: `POST /api/v1/rooms`.
+///
+/// # Errors
+/// Why it is not made.
+pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
+    let wanted: NewRoom = body(house, visit)?;
+    if wanted.private == Some(true) {
+        let message = "Private rooms need accounts, which this server does not have";
+        return Err(Refusal::new(Code::Unavailable, message));
+    }
+    let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
+    house.engine.create(&room, wanted.durable.unwrap_or(true))?;
+    Ok(event(201, &Event::Created { room }))
+}
+
+#[derive(Deserialize)]
+struct NewMessage {
+    message: String,
+    user: Option<String>,
+    mid: Option<String>,
+}
+
+/// Publishes: `POST /api/v1/rooms/R/messages`. Blocks on the room.
+///
+/// # Errors
+/// Why it is not published.
+pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
+    let room = room_of(room)?;
+    let wanted: NewMessage = body(house, visit)?;
+    let user = match &wanted.user {
+        Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
+        None => house.engine.guest(),
+    };
+    let key = visit.request.value("Idempotency-Key");
+    let mid = match wanted.mid.as_deref().or(key) {
+        Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
+        None => None,
+    };
+    let limits = &house.settings.limits;
+    if wanted.message.is_empty() {
+        return Err(bad("A message must say something"));
+    }
+    if wanted.message.len() > limits.message_bytes {
+        let message = format!("A message may have {} bytes", limits.message_bytes);
+        return Err(Refusal::new(Code::TooLarge, message));
+    }
+    visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
+    match house.engine.hub.ask(&room, user, said)? {
+        Event::Refused(refusal) => Err(refusal),
+        sent => Ok(event(201, &sent)),
+    }
+}
+
+/// Reads a part of the history, or looks for words in it: `GET /api/v1/rooms/R/messages`.
+///
+/// # Errors
+/// There is no such room, or its history cannot be read now.
+pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
+    let room = room_of(room)?;
+    let number = |name: &str| match query::value(visit.request.query, name)? {
+        None => Ok(None),
+        Some(text) => text.parse::<u64>().map(Some).map_err(|_| bad(format!("{name} must be a number"))),
+    };
+    let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
+    let span = match (before, after) {
+        (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
+        (None, Some(after)) => Span::After(after),
+        (before, None) => Span::Before(before.unwrap_or(u64::MAX)),
+    };
+    let limit = limit.map_or(HISTORY_LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
+    let found = match query::value(visit.request.query, "q")? {
+        Some(text) => match span {
+            Span::Before(before) => house.engine.search(&room, &text, before, limit)?,
+            Span::After(_) => return Err(bad("a search goes backwards: use before")),
+        },
+        None => house.engine.history(&room, span, limit)?,
+    };
+    Ok(Response::json(200, json_out::history_body(&found, span)))
+}
+
+/// Who has got a message, and when: `GET /api/v1/rooms/R/messages/SEQ/receipts`.
+///
+/// # Errors
+/// There is no such message, or the history cannot be read now.
+pub fn receipts(house: &House, room: &str, seq: &str) -> Result<Response, Refusal> {
+    let room = room_of(room)?;
+    let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
+    let marks = house.engine.receipts(&room, seq)?;
+    Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
+}

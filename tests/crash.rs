@@ -1,0 +1,281 @@
+//! The books over a crash: the server is killed in the middle of its work, again and again.
+//!
+//! Publishers talk to a real server process that is killed (SIGKILL) at random moments and started
+//! again on the same file; each comes back, says again what was not acknowledged, and asks for what
+//! it missed. At the end the history must hold every acknowledged message once, everything that
+//! anybody saw, and no number twice. `ROOMD_SEED` and `ROOMD_CRASHES` choose another run.
+#![cfg(all(not(shuttle), feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
+
+const PUBLISHERS: usize = 8;
+/// Messages of a publisher that are under way at once.
+const WINDOW: usize = 4;
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What is said and not acknowledged may be said again; what is acknowledged may not be lost.
+#[derive(Default)]
+struct Record {
+    /// The number of each `mid` that was acknowledged.
+    acknowledged: BTreeMap<String, u64>,
+    /// The `mid` of each number that was seen.
+    seen: BTreeMap<u64, String>,
+    reconnections: usize,
+    repeats: usize,
+}
+
+/// Where the server is now.
+#[derive(Default)]
+struct Place {
+    address: Mutex<Option<SocketAddr>>,
+    moved: Condvar,
+    /// Publishers say nothing new any more.
+    closing: AtomicBool,
+    acknowledged: AtomicUsize,
+}
+
+impl Place {
+    fn put(&self, address: Option<SocketAddr>) {
+        *self.address.lock().unwrap() = address;
+        self.moved.notify_all();
+    }
+
+    fn find(&self) -> SocketAddr {
+        let address = self.moved.wait_while(self.address.lock().unwrap(), |address| address.is_none()).unwrap();
+        address.unwrap()
+    }
+}
+
+struct Process(Child);
+
+impl Process {
+    /// Starts the server on this file; its address.
+    fn start(data: &Path) -> (Self, SocketAddr) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_roomd"))
+            .args(["--listen=127.0.0.1:0", "--lines=off", "--rate-per-s=0", "--data"])
+            .arg(data)
+            .env("RUST_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).map(str::trim).and_then(|text| text.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("the server does not start: {line:?}"));
+        (Self(child), address)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGKILL: nothing of it runs any more when `wait` returns.
+        _ = self.0.kill();
+        self.0.wait().unwrap();
+    }
+}
+
+struct Publisher {
+    user: String,
+    place: Arc<Place>,
+    record: Record,
+    /// Said, and not acknowledged.
+    unacknowledged: VecDeque<String>,
+    said: usize,
+    /// The last message seen, and in which history.
+    position: Option<(String, u64)>,
+}
+
+impl Publisher {
+    fn run(mut self) -> Record {
+        // An error is a connection that broke: it comes back.
+        while self.converse(self.place.find()).is_err() {
+            self.record.reconnections += 1;
+        }
+        self.record
+    }
+
+    /// Talks until everything is said and acknowledged, or the connection breaks.
+    fn converse(&mut self, address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        let url = format!("ws://{address}/ws?user={}&format=json", self.user);
+        let (mut socket, _) = tungstenite::client(url, stream)?;
+        let since = self.position.as_ref().map(|(epoch, seq)| json!({"epoch": epoch, "seq": seq}));
+        let join = json!({"type": "join", "room": "den", "since": since, "history": 0});
+        socket.send(Message::text(join.to_string()))?;
+        for mid in &self.unacknowledged {
+            publish(&mut socket, mid)?;
+        }
+        loop {
+            while self.unacknowledged.len() < WINDOW && !self.place.closing.load(Ordering::Relaxed) {
+                self.said += 1;
+                let mid = format!("{}-{}", self.user, self.said);
+                publish(&mut socket, &mid)?;
+                self.unacknowledged.push_back(mid);
+            }
+            if self.unacknowledged.is_empty() {
+                socket.close(None)?;
+                while socket.read().is_ok() {}
+                return Ok(());
+            }
+            if let Message::Text(text) = socket.read()? {
+                self.hear(&serde_json::from_str(&text)?);
+            }
+        }
+    }
+
+    fn hear(&mut self, event: &Value) {
+        match event["type"].as_str().unwrap() {
+            "joined" => {
+                assert_eq!(event["recovered"], true, "{event}");
+                let epoch = event["epoch"].as_str().unwrap().to_owned();
+                self.position.get_or_insert((epoch, event["seq"].as_u64().unwrap()));
+            }
+            "message" => {
+                let (seq, mid) = (event["seq"].as_u64().unwrap(), event["mid"].as_str().unwrap());
+                assert_eq!(event["message"], mid, "a message says its own name");
+                let position = self.position.as_mut().unwrap();
+                assert_eq!(seq, position.1 + 1, "{} missed something, or sees it twice", self.user);
+                position.1 = seq;
+                self.record.seen.insert(seq, mid.to_owned());
+            }
+            "sent" => {
+                let (seq, mid) = (event["seq"].as_u64().unwrap(), event["mid"].as_str().unwrap());
+                // They are acknowledged in the order in which they were said.
+                assert_eq!(self.unacknowledged.pop_front().as_deref(), Some(mid));
+                self.record.repeats += usize::from(event["duplicate"] == true);
+                assert_eq!(self.record.acknowledged.insert(mid.to_owned(), seq), None);
+                self.place.acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            "error" => panic!("{event}"),
+            _ => {}
+        }
+    }
+}
+
+fn publish(socket: &mut WebSocket<TcpStream>, mid: &str) -> tungstenite::Result<()> {
+    let message = json!({"type": "message", "room": "den", "message": mid, "mid": mid});
+    socket.send(Message::text(message.to_string()))
+}
+
+/// The whole history, over HTTP: the `mid` of each number.
+fn history(address: SocketAddr) -> BTreeMap<u64, String> {
+    let (mut all, mut after) = (BTreeMap::new(), 0);
+    loop {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let path = format!("/api/v1/rooms/den/messages?after={after}&limit=300");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let page: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        for message in page["messages"].as_array().unwrap() {
+            let (seq, mid) = (message["seq"].as_u64().unwrap(), message["mid"].as_str().unwrap().to_owned());
+            assert_eq!(all.insert(seq, mid), None, "the number {seq} is there twice");
+        }
+        match page["next"].as_u64() {
+            Some(next) => after = next,
+            None => return all,
+        }
+    }
+}
+
+/// Marsaglia's xorshift64*: the moments need variety, not quality.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % bound
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() {
+    let seed = number("ROOMD_SEED").unwrap_or_else(|| getrandom::u64().unwrap()).max(1);
+    let crashes = number("ROOMD_CRASHES").unwrap_or(50);
+    println!("ROOMD_SEED={seed} ROOMD_CRASHES={crashes}");
+    let folder = Folder(std::env::temp_dir().join(format!("roomd-crash-{seed:x}")));
+    std::fs::create_dir(&folder.0).unwrap();
+    let data = folder.0.join("roomd.db");
+    let mut dice = Dice(seed);
+    let place = Arc::new(Place::default());
+    let publishers: Vec<_> = (0..PUBLISHERS)
+        .map(|number| {
+            let (user, place) = (format!("user-{number}"), Arc::clone(&place));
+            let (record, unacknowledged) = (Record::default(), VecDeque::new());
+            let publisher = Publisher { user, place, record, unacknowledged, said: 0, position: None };
+            thread::spawn(move || publisher.run())
+        })
+        .collect();
+    let (mut process, address) = Process::start(&data);
+    place.put(Some(address));
+    for _ in 0..crashes {
+        // A crash comes after some more acknowledgements, and not at a time on a clock.
+        let target = place.acknowledged.load(Ordering::Relaxed) + dice.below(400) as usize;
+        while place.acknowledged.load(Ordering::Relaxed) < target {
+            assert!(publishers.iter().all(|publisher| !publisher.is_finished()), "a publisher has failed");
+            thread::yield_now();
+        }
+        place.put(None);
+        drop(process);
+        let (restarted, address) = Process::start(&data);
+        process = restarted;
+        place.put(Some(address));
+    }
+    place.closing.store(true, Ordering::Relaxed);
+    let records: Vec<_> = publishers.into_iter().map(|publisher| publisher.join().unwrap()).collect();
+    let history = history(place.find());
+    drop(process);
+
+    let numbers: Vec<_> = history.keys().copied().collect();
+    assert_eq!(numbers, (1..=history.len() as u64).collect::<Vec<_>>(), "the numbers are dense");
+    let (mut acknowledged, mut seen, mut reconnections, mut repeats) = (0, 0, 0, 0);
+    for record in &records {
+        for (mid, seq) in &record.acknowledged {
+            assert_eq!(history.get(seq), Some(mid), "acknowledged, and not in the history");
+        }
+        for (seq, mid) in &record.seen {
+            assert_eq!(history.get(seq), Some(mid), "seen, and not in the history");
+        }
+        let order: Vec<_> = history.values().filter(|mid| record.acknowledged.contains_key(*mid)).collect();
+        assert_eq!(order.len(), record.acknowledged.len(), "each is there once");
+        let said = |mid: &str| mid.rsplit('-').next().unwrap().parse::<u64>().unwrap();
+        assert!(order.windows(2).all(|pair| said(pair[0]) < said(pair[1])), "they are in order");
+        acknowledged += record.acknowledged.len();
+        seen += record.seen.len();
+        reconnections += record.reconnections;
+        repeats += record.repeats;
+    }
+    assert_eq!(acknowledged, history.len(), "everything in the history was acknowledged in the end");
+    println!(
+        "{crashes} crashes, {reconnections} connections broken, {acknowledged} messages acknowledged, {repeats} of \
+         them as repeats, {seen} sightings: nothing lost, nothing twice"
+    );
+}

@@ -1,0 +1,120 @@
+//! Who has got a message, and what became of it since.
+
+use roomd::chat::RoomName;
+use serde_json::{Value, json};
+
+use crate::harness::{TestServer, WebSocketClient, http, until};
+
+/// The receipts up to one of this user and status.
+fn receipts(client: &mut WebSocketClient, user: &str, status: &str) -> Vec<(Value, Value, Value)> {
+    let mut all = Vec::new();
+    loop {
+        let event = client.wait_for_type("receipt");
+        all.push((event["user"].clone(), event["status"].clone(), event["seq"].clone()));
+        if event["user"] == user && event["status"] == status {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn an_author_hears_whose_socket_took_a_message_who_received_it_and_who_read_it() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    anna.publish("den", "one");
+    tom.wait_for_type("message");
+    assert_eq!(receipts(&mut anna, "Tom", "written"), [(json!("Tom"), json!("written"), json!(1))]);
+    tom.command(&json!({"type": "received", "room": "den", "seq": 1}));
+    assert_eq!(receipts(&mut anna, "Tom", "received"), [(json!("Tom"), json!("received"), json!(1))]);
+    tom.command(&json!({"type": "read", "room": "den", "seq": 1}));
+    assert_eq!(receipts(&mut anna, "Tom", "read"), [(json!("Tom"), json!("read"), json!(1))]);
+    let told = tom.settle("den");
+    assert!(told.iter().all(|event| event["type"] != "receipt"), "he wrote nothing: {told:?}");
+}
+
+#[test]
+fn a_receipt_for_a_message_that_is_not_there_yet_is_refused() {
+    let server = TestServer::start();
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    assert_eq!(tom.ask(json!({"type": "read", "room": "den", "seq": 1}))["code"], "not_found");
+    assert_eq!(tom.ask(json!({"type": "read", "room": "yard", "seq": 1}))["code"], "not_member");
+}
+
+#[test]
+fn the_ledger_of_a_message_tells_the_same_over_http() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    anna.publish("den", "one");
+    tom.wait_for_type("message");
+    tom.command(&json!({"type": "read", "room": "den", "seq": 1}));
+    receipts(&mut anna, "Tom", "read");
+    let ledger = || http::get(&server, "/api/v1/rooms/den/messages/1/receipts").json()["receipts"].clone();
+    let of_tom = |receipts: Value| {
+        let all = receipts.as_array().unwrap().iter().filter(|receipt| receipt["user"] == "Tom");
+        all.map(|receipt| receipt["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    until("the marks are kept", || of_tom(ledger()) == ["written", "received", "read"]);
+    let missing = http::get(&server, "/api/v1/rooms/den/messages/2/receipts");
+    assert_eq!((missing.status, missing.error()), (404, "not_found".to_owned()));
+}
+
+#[test]
+fn in_a_large_room_nobody_is_told() {
+    let server = TestServer::with(|settings| settings.limits.receipts_users_max = 1);
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    anna.publish("den", "one");
+    tom.command(&json!({"type": "read", "room": "den", "seq": 0}));
+    tom.settle("den");
+    assert_eq!(server.engine().hub.list()[0].room, RoomName::parse("den").unwrap());
+    let told = anna.settle("den");
+    assert!(told.iter().all(|event| event["type"] != "receipt"), "{told:?}");
+}
+
+#[test]
+fn one_s_own_message_can_be_edited_and_deleted_and_everybody_hears_of_it() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    anna.publish("den", "helo");
+    tom.wait_for_type("message");
+    assert_eq!(anna.ask(json!({"type": "edit", "room": "den", "seq": 1, "message": "hello"}))["type"], "ok");
+    let edit = tom.wait_for_type("edit");
+    assert_eq!((&edit["seq"], &edit["user"], &edit["message"]), (&json!(1), &json!("Anna"), &json!("hello")));
+    assert_eq!(tom.ask(json!({"type": "delete", "room": "den", "seq": 1}))["code"], "forbidden");
+    assert_eq!(tom.ask(json!({"type": "delete", "room": "den", "seq": 2}))["code"], "not_found");
+    let history = tom.ask(json!({"type": "history", "room": "den"}));
+    assert_eq!((&history["messages"][0]["message"], &history["messages"][0]["seq"]), (&json!("hello"), &json!(1)));
+    assert_eq!(anna.ask(json!({"type": "delete", "room": "den", "seq": 1}))["type"], "ok");
+    let gone = tom.wait_for_type("delete");
+    assert_eq!((&gone["seq"], &gone["message"]), (&json!(1), &Value::Null));
+    assert_eq!(anna.ask(json!({"type": "edit", "room": "den", "seq": 1, "message": "x"}))["code"], "not_found");
+    let history = tom.ask(json!({"type": "history", "room": "den"}));
+    assert_eq!((&history["messages"][0]["message"], &history["messages"][0]["deleted"]), (&Value::Null, &json!(true)));
+}
+
+#[test]
+fn the_history_can_be_read_over_http_page_by_page() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    for number in 1..=5 {
+        anna.publish("den", &number.to_string());
+    }
+    anna.settle("den");
+    let page = |query: &str| {
+        let page = http::get(&server, &format!("/api/v1/rooms/den/messages?{query}")).json();
+        let texts: Vec<_> =
+            page["messages"].as_array().unwrap().iter().map(|message| message["message"].clone()).collect();
+        (json!(texts), page["next"].clone(), page["complete"].clone())
+    };
+    assert_eq!(page("limit=2"), (json!(["4", "5"]), json!(4), json!(false)));
+    assert_eq!(page("limit=2&before=4"), (json!(["2", "3"]), json!(2), json!(false)));
+    assert_eq!(page("limit=2&before=2"), (json!(["1"]), Value::Null, json!(true)));
+    assert_eq!(page("after=3"), (json!(["4", "5"]), Value::Null, json!(true)));
+    for (query, status) in [("before=x", 400), ("before=1&after=1", 400), ("limit=-1", 400)] {
+        assert_eq!(http::get(&server, &format!("/api/v1/rooms/den/messages?{query}")).status, status, "{query}");
+    }
+    assert_eq!(http::get(&server, "/api/v1/rooms/nowhere/messages").status, 404);
+}

@@ -84,6 +84,26 @@ impl Server {
     /// # Errors
     /// Nothing is left running.
     pub fn start(settings: Settings, failed: impl Fn(io::Error) + Send + Sync + 'static) -> Result<Self, StartError> {
+        Self::build(settings, open_store, failed)
+    }
+
+    /// As `start`, with a store of the program's own, which is closed when the server stops.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_with(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        Self::build(settings, |_, _, _| Ok(store), failed)
+    }
+
+    fn build(
+        settings: Settings,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Arc<dyn Store>, StartError>,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let listen = |address: &String| {
             let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
             listener.map_err(|error| StartError::Listen(address.clone(), error))

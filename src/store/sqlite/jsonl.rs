@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::place::SEQ_MAX;
 use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
 
 /// What the first line says it is.
@@ -40,8 +41,8 @@ impl Header {
         if header.version != VERSION {
             return Err(format!("is of version {} of the form, and this roomd knows {VERSION}", header.version));
         }
-        if header.epoch.is_empty() || header.epoch.len() > 64 {
-            return Err("has no epoch".to_owned());
+        if header.epoch.is_empty() || header.epoch.len() > 64 || header.newest > SEQ_MAX {
+            return Err("has an epoch or a number that no room has".to_owned());
         }
         Ok(header)
     }

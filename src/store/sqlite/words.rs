@@ -1,9 +1,10 @@
 //! Finding messages by their words.
 //!
-//! The index lags: the journal adds to it in slices when nobody waits, which costs a tenth of adding
-//! with each message. What is not in it yet is indexed by the one who searches, in the memory of its
-//! own connection, so a search finds what was stored before it began and never waits for the journal.
-//! What is changed or taken away leaves the index in the same transaction.
+//! The index lags: the journal adds to it in slices when nobody waits. With 64 rooms that was measured
+//! to cost 2 µs of CPU a message, and 18 when each transaction adds its own; with 8 rooms 8, and 26.
+//! What is not in it yet is indexed by the one who searches, in the memory of its own connection, so a
+//! search finds what was stored before it began and never waits for the journal. What is changed or
+//! taken away leaves the index in the same transaction.
 
 use rusqlite::{Connection, params};
 

@@ -6,6 +6,7 @@
 pub mod assemble;
 pub mod chat;
 pub mod cli;
+pub mod client;
 pub mod engine;
 pub mod net;
 pub mod page;

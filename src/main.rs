@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     match invocation {
         Invocation::Serve(settings) => cli::serve::run(settings),
         Invocation::Data(settings, task) => cli::data::run(&settings, &task),
+        Invocation::Chat(arguments) => cli::chat::run(arguments),
         Invocation::Config(settings) => match cli::config::print(&settings, &mut std::io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -34,7 +34,7 @@ pub struct Limits {
     pub rate_burst: u32,
     /// Messages a second a connection may send in the long run; beyond it `rate_limited`. 0: no limit.
     pub rate_per_s: u32,
-    /// Refusals for rate, without a pause long enough to fill the bucket between them, that close
+    /// Refusals for rate, without a pause long enough to fill both buckets between them, that close
     /// a connection with 4429.
     pub rate_offences_max: u32,
     /// Bytes of one message's text; a longer one is refused with `too_large`. A frame or a body may

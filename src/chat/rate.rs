@@ -43,11 +43,10 @@ impl Bucket {
         }
     }
 
-    /// Whether it was full when a token was last asked for and the token is all that is missing:
-    /// the sender had paused long enough for everything to be forgiven.
+    /// Whether it is full at `now`: there was a pause long enough for everything to be forgiven.
     #[must_use]
-    pub fn was_full(&self) -> bool {
-        self.credit + self.price >= self.full
+    pub fn is_full(&self, now: Duration) -> bool {
+        self.credit + now.saturating_sub(self.at) >= self.full
     }
 }
 
@@ -77,6 +76,15 @@ mod tests {
             assert_eq!(bucket.take(later), Ok(()));
         }
         assert!(bucket.take(later).is_err());
+    }
+
+    #[test]
+    fn a_bucket_is_full_again_when_all_that_was_taken_has_come_back() {
+        let mut bucket = Bucket::new(2, 1);
+        assert!(bucket.is_full(MS));
+        assert_eq!((bucket.take(MS), bucket.take(MS)), (Ok(()), Ok(())));
+        assert!(!bucket.is_full(2000 * MS));
+        assert!(bucket.is_full(2001 * MS));
     }
 
     #[test]

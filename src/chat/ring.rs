@@ -63,32 +63,32 @@ impl Ring {
     }
 
     /// The newest `count` messages before the number `before`, oldest first, and no more than fit
-    /// in `bytes`.
+    /// in `bytes`, but always one if there is one.
     pub fn before(&self, before: u64, count: usize, bytes: usize) -> impl Iterator<Item = &Arc<Message>> {
         let end = usize::try_from(before.saturating_sub(self.oldest())).unwrap_or(usize::MAX).min(self.messages.len());
-        let mut room = bytes;
-        let fitting = self.messages.range(..end).rev().take(count).take_while(|message| {
-            let size = message.body.len() + Self::OVERHEAD;
-            let fits = size <= room;
-            room = room.saturating_sub(size);
-            fits
-        });
+        let fitting = self.messages.range(..end).rev().take(count).take_while(Self::fitting(bytes));
         let begin = end - fitting.count();
         self.messages.range(begin..end)
     }
 
     /// The first `count` messages after the number `after`, oldest first, and no more than fit in
-    /// `bytes`.
+    /// `bytes`, but always one if there is one.
     pub fn after(&self, after: u64, count: usize, bytes: usize) -> impl Iterator<Item = &Arc<Message>> {
         let skip = after.saturating_add(1).saturating_sub(self.oldest());
         let begin = usize::try_from(skip).unwrap_or(usize::MAX).min(self.messages.len());
-        let mut room = bytes;
-        self.messages.range(begin..).take(count).take_while(move |message| {
+        self.messages.range(begin..).take(count).take_while(Self::fitting(bytes))
+    }
+
+    /// Whether the next message still fits. The first does in any case: who pages through a history
+    /// would never get past one that is larger than an answer.
+    fn fitting(bytes: usize) -> impl FnMut(&&Arc<Message>) -> bool {
+        let (mut room, mut first) = (bytes, true);
+        move |message| {
             let size = message.body.len() + Self::OVERHEAD;
-            let fits = size <= room;
-            room = room.saturating_sub(size);
+            let fits = size <= room || first;
+            (room, first) = (room.saturating_sub(size), false);
             fits
-        })
+        }
     }
 
     /// What a message costs beside its body when it is sent: names, numbers, time.

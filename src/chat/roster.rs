@@ -137,9 +137,14 @@ impl Roster {
         let last = user.connections == 0;
         if last {
             self.users.remove(&member.user);
-            self.typing.remove(&member.user);
         }
         Some((member, news, last))
+    }
+
+    /// Whether others have heard that the user is here.
+    #[must_use]
+    pub fn is_announced(&self, name: &UserName) -> bool {
+        self.users.get(name).is_some_and(|user| user.announced > 0)
     }
 
     /// Keeps the place of a member whose connection broke, or gives it back; the user's presence when

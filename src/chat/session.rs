@@ -158,6 +158,7 @@ impl Session {
 
     /// Takes a request; appends what follows from it to `acts`.
     pub fn hear(&mut self, request: Request, now: Moment, acts: &mut Vec<Act>) {
+        self.forgive(now);
         let Request { id, command } = request;
         if let Err(wait) = self.admit(&command, now) {
             return self.offend(id, wait, acts);
@@ -169,9 +170,18 @@ impl Session {
 
     /// Takes what could not be understood; it costs as much as a command.
     pub fn mishear(&mut self, id: Option<Id>, refusal: Refusal, now: Moment, acts: &mut Vec<Act>) {
+        self.forgive(now);
         match self.others.take(now.since_start) {
             Ok(()) => acts.push(Act::Reply(id, Event::Refused(refusal))),
             Err(wait) => self.offend(id, wait, acts),
+        }
+    }
+
+    /// A pause that fills both buckets ends a row of offences. One alone may be full in the middle of
+    /// a flood through the other.
+    fn forgive(&mut self, now: Moment) {
+        if self.messages.is_full(now.since_start) && self.others.is_full(now.since_start) {
+            self.offences = 0;
         }
     }
 
@@ -343,10 +353,6 @@ impl Session {
             Command::Quit => return Ok(()),
             _ => &mut self.others,
         };
-        bucket.take(now.since_start)?;
-        if bucket.was_full() {
-            self.offences = 0;
-        }
-        Ok(())
+        bucket.take(now.since_start)
     }
 }

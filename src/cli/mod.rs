@@ -7,6 +7,7 @@
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
 mod address;
+pub mod chat;
 pub mod config;
 #[cfg(feature = "sqlite")]
 pub mod data;
@@ -39,6 +40,8 @@ pub enum Invocation {
     Config(Settings),
     /// Work on the file that messages are kept in.
     Data(Settings, Task),
+    /// Talk in a room.
+    Chat(chat::arguments::Arguments),
 }
 
 /// Why there is nothing to do.
@@ -95,6 +98,11 @@ pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
 fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
+    if name == "chat" {
+        // A client has no settings: neither variables nor a file are for it.
+        let arguments = chat::arguments::read(flags).map_err(CliError::Mistake)?;
+        return Ok((Invocation::Chat(arguments), Vec::new()));
+    }
     let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
     let invocation = match name {
         "serve" => Invocation::Serve(settings),
@@ -116,7 +124,7 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    root.subcommands(task::commands().map(with_data))
+    root.subcommands(task::commands().map(with_data)).subcommand(chat::arguments::command())
 }
 
 const SOURCES: &str = "\
@@ -172,7 +180,12 @@ fn refuse(error: clap::Error) -> CliError {
     }
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
-    let sentence = first.strip_prefix("error: ").unwrap_or(first);
+    let mut sentence = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    if sentence.ends_with(':') {
+        // A list follows, one a line.
+        let list: Vec<_> = text.lines().skip(1).map(str::trim).take_while(|line| !line.is_empty()).collect();
+        sentence = format!("{sentence} {}", list.join(", "));
+    }
     let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
     CliError::Mistake(match tip {
         Some(tip) => format!("{sentence} ({tip})"),
@@ -280,6 +293,11 @@ mod tests {
             (
                 &["--ping", "1s", "serve"],
                 "the subcommand 'serve' cannot be used with '--ping <TIME>' \
+                 (roomd --help lists what there is)",
+            ),
+            (
+                &["chat", "--user", "Ann"],
+                "the following required arguments were not provided: --room <ROOM>, <URL> \
                  (roomd --help lists what there is)",
             ),
             (

@@ -194,7 +194,8 @@ fn bytes(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
     })
 }
 
-fn time(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+/// Reads a time with its unit; the problem reads on after the name of what it is for.
+pub fn time(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
     let time = if text == "0" {
         Duration::ZERO
     } else {

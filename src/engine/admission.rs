@@ -80,13 +80,25 @@ struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.admission.next(self.number);
+        if let Some(place) = self.admission.next(self.number) {
+            self.admission.let_in(place);
+        }
     }
+}
+
+/// A place that a caller has got, and what is to be done for it outside the lock.
+struct Place {
+    /// The number of its ticket.
+    number: u64,
+    jobs: Sender<Job>,
+    /// Whether the pool needs one more thread.
+    spawn: bool,
+    caller: Box<dyn Caller>,
 }
 
 /// What is to be done for a caller, outside the lock.
 enum Way {
-    In { number: u64, jobs: Sender<Job>, spawn: bool, caller: Box<dyn Caller> },
+    In(Place),
     Wait { ahead: usize },
     Away(Box<dyn Caller>),
     Closed(Box<dyn Caller>),
@@ -124,7 +136,7 @@ impl Admission {
     /// Takes a caller in, lets it wait, or turns it away. Does not block.
     pub fn admit(self: &Arc<Self>, caller: Box<dyn Caller>) {
         match self.way(caller) {
-            Way::In { number, jobs, spawn, caller } => self.let_in(number, &jobs, spawn, caller),
+            Way::In(place) => self.let_in(place),
             Way::Wait { ahead } => {
                 log::debug!(ahead; "connection waits");
                 self.changed.notify_all();
@@ -139,7 +151,7 @@ impl Admission {
         let Some(jobs) = state.jobs.clone() else { return Way::Closed(caller) };
         if state.served.len() < self.served_max && state.waiting.is_empty() {
             let (number, spawn) = state.take_place(caller.transport());
-            return Way::In { number, jobs, spawn, caller };
+            return Way::In(Place { number, jobs, spawn, caller });
         }
         if state.waiting.len() < self.waiting_max {
             let ahead = state.waiting.len();
@@ -150,15 +162,21 @@ impl Admission {
         Way::Away(caller)
     }
 
-    fn let_in(self: &Arc<Self>, number: u64, jobs: &Sender<Job>, spawn: bool, caller: Box<dyn Caller>) {
-        let ticket = Ticket { admission: Arc::clone(self), number };
-        if spawn && let Err(error) = self.spawn_worker() {
-            log::warn!(error:% = error; "no thread for a connection");
-            self.turn_away(caller);
-            self.state.lock().workers -= 1;
-            return drop(ticket);
+    fn let_in(self: &Arc<Self>, place: Place) {
+        let mut next = Some(place);
+        while let Some(Place { number, jobs, spawn, caller }) = next.take() {
+            let ticket = Ticket { admission: Arc::clone(self), number };
+            if spawn && let Err(error) = self.spawn_worker() {
+                log::warn!(error:% = error; "no thread for a connection");
+                self.turn_away(caller);
+                self.state.lock().workers -= 1;
+                // Here and not when the ticket drops: all who wait may meet the same fate, and the
+                // stack has no room for one call inside the other.
+                next = self.next(number);
+                continue;
+            }
+            jobs.send(Job { caller, ticket }).expect("this struct keeps a receiver");
         }
-        jobs.send(Job { caller, ticket }).expect("this struct keeps a receiver");
     }
 
     fn spawn_worker(self: &Arc<Self>) -> std::io::Result<()> {
@@ -191,25 +209,23 @@ impl Admission {
         }
     }
 
-    /// A place is free: the next caller gets it, the others move up.
-    fn next(self: &Arc<Self>, number: u64) {
+    /// Frees a place, unless that was done: the next caller gets it, the others move up.
+    fn next(&self, number: u64) -> Option<Place> {
         let (gone, next) = {
             let mut state = self.state.lock();
-            let gone = state.served.remove(&number);
+            let gone = state.served.remove(&number)?;
             let next = match state.jobs.clone() {
                 Some(jobs) => state.waiting.pop_front().map(|waiting| {
                     let (number, spawn) = state.take_place(waiting.caller.transport());
                     state.waiting.iter().enumerate().for_each(|(ahead, other)| other.caller.tell_place(ahead));
-                    (number, jobs, spawn, waiting.caller)
+                    Place { number, jobs, spawn, caller: waiting.caller }
                 }),
                 None => None,
             };
             (gone, next)
         };
         drop(gone);
-        if let Some((number, jobs, spawn, caller)) = next {
-            self.let_in(number, &jobs, spawn, caller);
-        }
+        next
     }
 
     fn turn_away(&self, caller: Box<dyn Caller>) {

@@ -16,8 +16,16 @@ use super::sync::{Condvar, Mutex, thread};
 /// Virtual bytes of a stack. Only what is touched is resident: some 8–12 KiB.
 const STACK_BYTES: usize = 256 * 1024;
 
+/// What a thread does.
+pub type Body = Box<dyn FnOnce() + Send>;
+
+/// Starts a thread of this name, or drops its body and says why there is none: in production
+/// [`start`], in a test one that at times has none to give, which a machine cannot be asked for.
+pub type Starter = Box<dyn Fn(String, Body) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
+
 /// All threads of a server.
 pub struct Threads {
+    starter: Starter,
     nursery: Mutex<Nursery>,
     /// Told when a thread ends.
     ended: Condvar,
@@ -33,10 +41,17 @@ struct Nursery {
 }
 
 impl Threads {
-    /// No threads yet.
+    /// No threads yet; the machine gives them.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { nursery: Mutex::default(), ended: Condvar::new(), panics: AtomicU64::new(0) })
+        Self::started_by(Box::new(start))
+    }
+
+    /// No threads yet; `starter` gives them.
+    #[must_use]
+    pub fn started_by(starter: Starter) -> Arc<Self> {
+        let (nursery, ended) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { starter, nursery, ended, panics: AtomicU64::new(0) })
     }
 
     /// Starts a thread called `role-number`.
@@ -54,18 +69,20 @@ impl Threads {
         };
         let threads = Arc::clone(self);
         let shown = name.clone();
-        let spawned = start(name, move || {
+        let body = move || {
             if catch_unwind(AssertUnwindSafe(body)).is_err() {
                 threads.record_panic(&shown);
             }
             threads.end(number);
-        });
+        };
+        let spawned = (self.starter)(name, Box::new(body));
         let mut finished = Vec::new();
         let result = {
             let mut nursery = self.nursery.lock();
             let result = spawned.map(|handle| nursery.handles.push((number, handle)));
             if result.is_err() {
                 nursery.live.remove(&number);
+                self.ended.notify_all();
             }
             if nursery.handles.len() > 2 * nursery.live.len() + 8 {
                 finished = nursery.take_finished();
@@ -136,13 +153,21 @@ fn join(finished: Vec<(u64, thread::JoinHandle<()>)>) {
     }
 }
 
+/// Starts a thread of this name.
+///
+/// # Errors
+/// The machine gives no further thread. `body` was dropped.
 #[cfg(not(shuttle))]
-fn start(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body)
 }
 
+/// Starts a thread of this name under the checker.
+///
+/// # Errors
+/// None: the checker has threads enough.
 #[cfg(shuttle)]
-fn start(name: String, body: impl FnOnce() + Send + 'static) -> io::Result<thread::JoinHandle<()>> {
+pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
     let _ = STACK_BYTES;
     Ok(thread::Builder::new().name(name).spawn(body).expect("the checker has threads enough"))
 }

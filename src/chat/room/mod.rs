@@ -167,6 +167,8 @@ impl Room {
                     effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
                 }
                 let (room, user) = (self.name.clone(), speaker.user);
+                // The message itself says so; one that is not shown says nothing.
+                self.roster.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
@@ -247,7 +249,8 @@ impl Room {
             effects.push(Effect::Others(id, join));
         }
         if status == Status::Away {
-            effects.extend(self.status_changed(&user, status, None));
+            let changed = self.status_changed(&user, status, None);
+            effects.extend(changed.filter(|_| self.roster.is_announced(&user)));
         }
     }
 
@@ -260,18 +263,18 @@ impl Room {
             Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
         };
         let after = after.filter(|after| *after <= newest);
+        let in_ring = after.map_or(Vec::new(), |after| self.ring_after(after));
         let recovery = match after {
             None => Recovery::EpochChanged,
-            Some(after) if !self.kept && self.ring.oldest() > after + 1 => Recovery::TooOld,
+            Some(after) if !self.kept && in_ring.len() as u64 != newest - after => Recovery::TooOld,
             Some(_) => Recovery::Whole,
         };
         let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
         let recall = Recall { answer: None, after, until: newest, history: 0 };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
-        if !self.kept {
-            let missed = self.ring.after(after, usize::MAX, self.history_bytes);
-            effects.extend(missed.map(|message| Effect::One(id, None, Event::Message(Arc::clone(message)))));
+        if !self.kept && recovery == Recovery::Whole {
+            effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
         }
         effects.extend(self.roster.park(id, false).map(Self::presence));
     }
@@ -305,7 +308,7 @@ impl Room {
         if self.kept {
             return (Recovery::Whole, Vec::new());
         }
-        let missed: Vec<_> = self.ring.after(*seq, usize::MAX, self.history_bytes).cloned().collect();
+        let missed = self.ring_after(*seq);
         if missed.len() as u64 == self.ring.newest() - seq {
             (Recovery::Whole, missed)
         } else {
@@ -313,13 +316,24 @@ impl Room {
         }
     }
 
+    /// The messages after this number that memory has and an answer holds: perhaps not all there are.
+    fn ring_after(&self, seq: u64) -> Vec<Arc<Message>> {
+        self.ring.after(seq, usize::MAX, self.history_bytes).cloned().collect()
+    }
+
     fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
         let Some((member, news, last)) = self.roster.leave(id) else { return };
+        let typed = last && self.roster.set_typing(&member.user, None);
         if departure == Departure::Left {
             effects.push(Effect::One(id, mark, Event::Left { room: self.name.clone() }));
         }
         effects.push(Effect::Dismissed(id));
-        if departure == Departure::Closing || !news {
+        if departure == Departure::Closing {
+            return;
+        }
+        if !news {
+            // No word of a leave says that the typing is over.
+            effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
         }
         effects.push(Effect::Everyone(Event::Leave { room: self.name.clone(), user: member.user.clone(), at: now.at }));
@@ -337,7 +351,6 @@ impl Room {
         self.roster.seen(&speaker.user, now.at);
         match said {
             Said::Publish { body, mid, quiet } => {
-                self.roster.set_typing(&speaker.user, None);
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
                 let deed = Deed::Publish { to, body, mid };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });

@@ -1,0 +1,162 @@
+//! The arguments of `roomd chat`.
+//!
+//! Read once, on the main thread, before anything runs. What comes out is right in form: the address,
+//! the names and the numbers; whether there is such a server is found out by connecting.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
+use crate::chat::{RoomName, UserName};
+use crate::cli::value;
+
+/// When names have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// On a terminal, unless `NO_COLOR` says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What `roomd chat` is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arguments {
+    /// The server.
+    pub url: String,
+    /// The room to begin in.
+    pub room: String,
+    /// The name; `None` is a guest.
+    pub user: Option<String>,
+    /// Whether standard output is for programs.
+    pub json: bool,
+    /// How many of the newest messages are shown at first.
+    pub history: usize,
+    /// Whether to go on when standard input has ended.
+    pub stay: bool,
+    /// For how long a broken connection is tried again; `None` is for ever.
+    pub retry_for: Option<Duration>,
+    /// When names have colours.
+    pub colours: Colours,
+}
+
+const AFTER_HELP: &str = "\
+On a terminal, lines can be edited, Tab completes commands and names, and the arrow keys go through
+what was typed; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
+standard input is typed, and the end of it leaves, as soon as all is sent.
+
+A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says
+that it cannot be; what was not acknowledged is sent again, and is published once.
+
+Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not all
+was sent, or something that a script said was refused; 2 bad arguments.";
+
+/// The command, with its flags.
+pub fn command() -> Command {
+    let flag = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let switch =
+        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    Command::new("chat")
+        .about("Talk in a room of a server, from a terminal or from a script")
+        .after_help(AFTER_HELP)
+        .next_line_help(true)
+        .arg(Arg::new("url").value_name("URL").required(true).help("The server, such as ws://127.0.0.1:8000"))
+        .arg(flag("room", "ROOM", "The room to begin in").required(true))
+        .arg(flag("user", "USER", "Your name [default: a guest's, which the server draws]"))
+        .arg(flag("history", "N", "How many of the newest messages to show at first [0 to 200; default: 20]"))
+        .arg(switch("json", "For scripts: each line of standard input is one message as it is, and standard output\ngets one JSON object a line"))
+        .arg(switch("stay", "Go on when standard input, which is no terminal, has ended"))
+        .arg(flag("retry-for", "TIME", "Give up when a broken connection is not repaired for so long, such as 30s or 5m\n[default: never]"))
+        .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
+}
+
+/// Reads what was given. An error is a sentence.
+pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let url = text("url").unwrap_or_default();
+    crate::client::check_address(&url)?;
+    let room = RoomName::parse(&text("room").unwrap_or_default()).map_err(|error| format!("--room {error}"))?;
+    let user =
+        text("user").map(|user| UserName::parse(&user)).transpose().map_err(|error| format!("--user {error}"))?;
+    let history =
+        match text("history") {
+            None => JOIN_HISTORY_DEFAULT,
+            Some(text) => text.parse().ok().filter(|count| *count <= JOIN_HISTORY_MAX).ok_or_else(|| {
+                format!("--history must be a whole number from 0 to {JOIN_HISTORY_MAX}, not {text:?}")
+            })?,
+        };
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let retry_for = text("retry-for").map(|text| value::time(&text, &(Duration::ZERO..=DAY)));
+    let colours = match text("color").as_deref() {
+        None | Some("auto") => Colours::Auto,
+        Some("always") => Colours::Always,
+        Some("never") => Colours::Never,
+        Some(other) => return Err(format!("--color must be auto, always or never, not {other:?}")),
+    };
+    Ok(Arguments {
+        url,
+        room: room.to_string(),
+        user: user.map(|user| user.to_string()),
+        json: matches.get_flag("json"),
+        history,
+        stay: matches.get_flag("stay"),
+        retry_for: retry_for.transpose().map_err(|problem| format!("--retry-for {problem}"))?,
+        colours,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(arguments: &[&str]) -> Result<Arguments, String> {
+        let all = ["chat", "ws://a:1", "--room", "r"].iter().chain(arguments);
+        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?)
+    }
+
+    #[test]
+    fn each_flag_is_read() {
+        let plain = given(&[]).unwrap();
+        let expected = Arguments {
+            url: "ws://a:1".to_owned(),
+            room: "r".to_owned(),
+            user: None,
+            json: false,
+            history: 20,
+            stay: false,
+            retry_for: None,
+            colours: Colours::Auto,
+        };
+        assert_eq!(plain, expected);
+        let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
+        let all = Arguments {
+            user: Some("Ann".to_owned()),
+            json: true,
+            history: 0,
+            stay: true,
+            retry_for: Some(Duration::from_secs(5)),
+            colours: Colours::Never,
+            ..expected
+        };
+        assert_eq!(given(&flags), Ok(all));
+    }
+
+    #[test]
+    fn a_mistake_is_a_sentence() {
+        for (arguments, sentence) in [
+            (&["--history", "201"][..], "--history must be a whole number from 0 to 200, not \"201\""),
+            (&["--user", "a b"], "--user must not hold the character ' '"),
+            (&["--color", "red"], "--color must be auto, always or never, not \"red\""),
+            (&["--retry-for", "5"], "--retry-for must be a time with its unit, such as 54s, 2ms or 1m, not \"5\""),
+        ] {
+            assert_eq!(given(arguments).unwrap_err(), sentence);
+        }
+        let wrong = command().try_get_matches_from(["chat", "wss://a", "--room", "r"]).unwrap();
+        assert!(read(&wrong).unwrap_err().ends_with("(TLS is not spoken yet)"));
+    }
+}

@@ -1,0 +1,149 @@
+//! `roomd chat`: a conversation in a terminal, or one that a script has.
+//!
+//! The main thread drives the client and writes to the screen; it waits in one place, for the client's
+//! next event. The keyboard's thread (`editor.rs`, or `lines.rs` where there is no editor) hands lines
+//! over a channel and wakes it, and so does the thread of signals. All else here is pure: what is
+//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments.
+
+pub mod arguments;
+#[cfg(feature = "client")]
+mod completion;
+mod conversation;
+#[cfg(feature = "client")]
+mod editor;
+#[cfg(not(feature = "client"))]
+#[path = "plain.rs"]
+mod editor;
+mod json;
+mod lines;
+#[cfg(feature = "client")]
+mod names;
+mod screen;
+mod show;
+mod typed;
+mod visible;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use arguments::{Arguments, Colours};
+use conversation::{Conversation, Outcome};
+use editor::Names;
+use lines::Lines;
+use screen::Screen;
+use show::Show;
+use visible::visible;
+
+use crate::client::{Client, Options};
+
+/// Lines that wait for the main thread, at most.
+const LINES_MAX: usize = 1024;
+
+/// What the keyboard's thread hands over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// A line without its end.
+    Line(String),
+    /// What is no line; a sentence says why.
+    Unreadable(String),
+}
+
+/// Who reads standard input.
+enum Keyboard {
+    Editor(editor::Keyboard),
+    Lines(Lines),
+}
+
+/// Runs the conversation. Blocks until it has ended.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let options = Options {
+        user: arguments.user.clone(),
+        history: arguments.history,
+        retry_for: arguments.retry_for,
+        ..Options::default()
+    };
+    let client = match Client::connect(&arguments.url, options) {
+        Ok(client) => client,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (flag, waker) = (Arc::clone(&interrupted), client.waker());
+    let handler = ctrlc::set_handler(move || {
+        flag.store(true, Ordering::Release);
+        waker.wake();
+    });
+    if let Err(error) = handler {
+        return failed(&format!("cannot wait for signals: {error}"));
+    }
+    let colours = match arguments.colours {
+        Colours::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
+        Colours::Always => true,
+        Colours::Never => false,
+    };
+    let names: Arc<Names> = Arc::default();
+    let (words, inbox) = sync_channel(LINES_MAX);
+    let (keyboard, screen) = match take_terminal(&client, &arguments, colours, &names, words, &interrupted) {
+        Ok(taken) => taken,
+        Err(error) => return failed(&format!("cannot read standard input: {error}")),
+    };
+    let edited = matches!(keyboard, Keyboard::Editor(_));
+    let show = (!arguments.json).then(|| Show::new(colours, !edited));
+    let mut conversation = Conversation::new(client, arguments, show, screen, names, edited);
+    let outcome = conversation.run(&inbox, &interrupted);
+    drop(inbox);
+    end(keyboard);
+    conversation.finish();
+    report(outcome)
+}
+
+/// Begins to read, with an editor where there is one.
+fn take_terminal(
+    client: &Client,
+    arguments: &Arguments,
+    colours: bool,
+    names: &Arc<Names>,
+    words: SyncSender<Word>,
+    interrupted: &Arc<AtomicBool>,
+) -> std::io::Result<(Keyboard, Screen)> {
+    if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        let prompt = [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(client.user())));
+        if let Some((keyboard, printer)) =
+            editor::start(prompt, Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
+        {
+            return Ok((Keyboard::Editor(keyboard), Screen::Editor(printer)));
+        }
+    }
+    Ok((Keyboard::Lines(Lines::start(words, client.waker())?), Screen::Plain))
+}
+
+fn end(keyboard: Keyboard) {
+    match keyboard {
+        Keyboard::Editor(keyboard) => keyboard.end(),
+        Keyboard::Lines(lines) => lines.end(),
+    }
+}
+
+fn report(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Left => ExitCode::SUCCESS,
+        Outcome::Unsent(count) => {
+            let what = if count == 1 {
+                "1 message was not sent".to_owned()
+            } else {
+                format!("{count} messages were not sent")
+            };
+            failed(&what)
+        }
+        Outcome::Refused => ExitCode::FAILURE,
+        Outcome::Over(reason) => failed(&reason),
+    }
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("roomd: {}", visible(reason));
+    ExitCode::FAILURE
+}

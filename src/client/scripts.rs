@@ -1,0 +1,477 @@
+//! Scripts for the core: what is heard goes in, what is said and told comes out.
+//!
+//! No socket and no clock: a connection is what the script says of it, and time is a number. Each
+//! output is compared in a short form, so that a script reads as a conversation.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::command::Command;
+use super::core::{Core, Input, Output};
+use super::ended::Ended;
+use super::event::Event;
+use super::options::Options;
+
+struct Play {
+    core: Core,
+    now: Duration,
+    asked: u32,
+}
+
+/// A client whose delays are whole milliseconds of no spread to speak of.
+fn client() -> Play {
+    let (retry_min, retry_max) = (Duration::from_millis(2), Duration::from_millis(2));
+    let options = Options { retry_min, retry_max, history: 20, ..Options::user("Ann") };
+    Play { core: Core::new(options, 1), now: Duration::ZERO, asked: 0 }
+}
+
+impl Play {
+    /// A client that is online and in the room `r`, of which it has seen 5 messages.
+    fn in_room() -> Self {
+        let mut play = client();
+        play.asks(join("r"));
+        play.opened();
+        play.hears(&welcome(json!({})));
+        play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 5, "members": ["Ann"]}));
+        play.hears(&json!({"type": "pong", "id": 2}));
+        play.outputs();
+        play
+    }
+
+    fn opened(&mut self) {
+        self.core.handle(Input::Opened, self.now);
+    }
+
+    fn hears(&mut self, frame: &Value) {
+        self.core.handle(Input::Frame(&frame.to_string()), self.now);
+    }
+
+    fn breaks(&mut self) {
+        self.core.handle(Input::Ended(Ended::Broken("cut".to_owned())), self.now);
+    }
+
+    /// The connection is closed with this code.
+    fn closed(&mut self, code: u16) {
+        self.core.handle(Input::Ended(Ended::Closed { code, reason: String::new() }), self.now);
+    }
+
+    fn passes(&mut self, time: Duration) {
+        self.now += time;
+        self.core.handle(Input::Time, self.now);
+    }
+
+    /// Time passes until the core wants it.
+    fn waits(&mut self) -> Duration {
+        let wait = self.core.deadline().expect("something is due").saturating_sub(self.now);
+        self.passes(wait);
+        wait
+    }
+
+    /// A new connection with a welcome.
+    fn comes_back(&mut self, fields: Value) {
+        self.waits();
+        self.opened();
+        self.hears(&welcome(fields));
+    }
+
+    fn asks(&mut self, command: Command) {
+        self.asked += 1;
+        self.core.ask(command, format!("m-{}", self.asked)).unwrap();
+    }
+
+    fn outputs(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.core.poll()).map(|output| brief(&output)).collect()
+    }
+
+    #[track_caller]
+    fn does(&mut self, expected: &[&str]) {
+        assert_eq!(self.outputs(), expected);
+    }
+}
+
+fn join(room: &str) -> Command {
+    Command::Join { room: room.to_owned() }
+}
+
+fn publish(text: &str) -> Command {
+    Command::Publish { room: "r".to_owned(), text: text.to_owned() }
+}
+
+fn welcome(fields: Value) -> Value {
+    let mut welcome =
+        json!({"type": "welcome", "user": "Ann", "limits": {"message_bytes": 100, "rate": {"per_s": 10}}});
+    welcome.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    welcome
+}
+
+fn message(seq: u64) -> Value {
+    json!({"type": "message", "room": "r", "user": "Bob", "message": "hi", "seq": seq, "at": "t"})
+}
+
+fn sent(id: u64, mid: &str, duplicate: bool) -> Value {
+    json!({"type": "sent", "id": id, "room": "r", "seq": 6, "mid": mid, "at": "t", "duplicate": duplicate})
+}
+
+fn error(id: u64, code: &str, retry_after_ms: Option<u64>) -> Value {
+    json!({"type": "error", "id": id, "code": code, "message": code, "retry_after_ms": retry_after_ms})
+}
+
+fn brief(output: &Output) -> String {
+    match output {
+        Output::Open(user) => format!("open {}", user.as_deref().unwrap_or("?")),
+        Output::Hangup => "hang up".to_owned(),
+        Output::Over(over) => format!("over: {}", over.reason),
+        Output::Send(text) => said(&serde_json::from_str(text).unwrap()),
+        Output::Event(event) => match event {
+            Event::Online { user } => format!("online as {user}"),
+            Event::Offline { reason, .. } => format!("offline: {reason}"),
+            Event::Rejoined(joined) => format!("rejoined {}, missed {}", joined.room, joined.missed),
+            Event::Removed { room, refusal } => format!("removed from {room}: {}", refusal.code),
+            Event::Gap(gap) => format!("gap in {}: {} {:?}", gap.room, gap.reason, gap.missed),
+            Event::Message(message) => {
+                format!("{}message {}", if message.replayed { "old " } else { "" }, message.seq)
+            }
+            Event::Answer(ticket, Ok(answer)) => {
+                let kind = format!("{answer:?}");
+                format!("answer {}: {}", ticket.0, kind.split(['(', ' ']).next().unwrap())
+            }
+            Event::Answer(ticket, Err(refusal)) => format!("refused {}: {}", ticket.0, refusal.code),
+            Event::Other(value) => format!("other {}", value["type"]),
+            other => format!("{other:?}"),
+        },
+    }
+}
+
+/// A command as `type id …` with what matters in it.
+fn said(frame: &Value) -> String {
+    let mut words = vec![frame["type"].as_str().unwrap().to_owned(), frame["id"].to_string()];
+    let fields = ["room", "message", "mid", "resume", "since", "rooms", "status"];
+    words.extend(fields.iter().filter(|field| !frame[**field].is_null()).map(|field| match &frame[*field] {
+        Value::String(text) => text.clone(),
+        other => other.to_string().replace('"', ""),
+    }));
+    words.join(" ")
+}
+
+#[test]
+fn a_join_comes_after_the_welcome_and_its_history_after_the_join() {
+    let mut play = client();
+    play.asks(join("r"));
+    play.does(&["open Ann"]);
+    play.opened();
+    play.does(&[]);
+    play.hears(&welcome(json!({})));
+    play.does(&["online as Ann", "join 1 r"]);
+    play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 2, "members": []}));
+    play.does(&["answer 1: Joined", "ping 2"]);
+    for seq in [1, 2, 3] {
+        play.hears(&message(seq));
+    }
+    play.does(&["old message 1", "old message 2", "message 3"]);
+}
+
+#[test]
+fn a_message_is_sent_again_until_it_is_answered_and_under_one_mark() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    play.does(&["message 3 r a m-2"]);
+    play.breaks();
+    play.does(&["offline: cut"]);
+    play.asks(publish("b"));
+    play.comes_back(json!({}));
+    play.does(&["open Ann", "online as Ann", "join 4 r {epoch:e,seq:5}"]);
+    play.hears(&json!({"type": "joined", "id": 4, "room": "r", "epoch": "e", "seq": 6, "recovered": true}));
+    play.does(&["rejoined r, missed 1", "ping 5", "message 6 r a m-2"]);
+    play.hears(&message(6));
+    play.hears(&sent(6, "m-2", true));
+    play.does(&["old message 6", "answer 2: Sent", "message 7 r b m-3"]);
+    play.hears(&sent(7, "m-3", false));
+    play.does(&["answer 3: Sent"]);
+    assert_eq!(play.core.unanswered().count(), 0);
+}
+
+#[test]
+fn ones_own_words_are_known_by_their_mark_and_once() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    let mut echo = message(6);
+    echo["mid"] = json!("m-2");
+    play.hears(&echo);
+    echo["seq"] = json!(7);
+    play.hears(&echo);
+    let own: Vec<_> = std::iter::from_fn(|| play.core.poll())
+        .filter_map(|output| match output {
+            Output::Event(Event::Message(message)) => Some(message.own),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(own, [true, false]);
+}
+
+#[test]
+fn an_answer_of_a_connection_that_broke_answers_nothing_on_the_next() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    play.breaks();
+    play.comes_back(json!({}));
+    play.outputs();
+    play.hears(&sent(3, "other", false));
+    play.does(&[]);
+    assert_eq!(play.core.unanswered().count(), 1);
+}
+
+#[test]
+fn what_is_lost_is_told_as_a_gap() {
+    let mut play = Play::in_room();
+    play.breaks();
+    play.comes_back(json!({}));
+    play.outputs();
+    let joined = json!({"type": "joined", "id": 3, "room": "r", "epoch": "f", "seq": 1, "recovered": false,
+        "reason": "epoch_changed"});
+    play.hears(&joined);
+    play.hears(&message(1));
+    play.does(&["rejoined r, missed 0", "gap in r: epoch_changed None", "ping 4", "old message 1"]);
+    play.hears(&json!({"type": "lagged", "room": "r", "missed": 12}));
+    play.does(&["gap in r: lagged Some(12)"]);
+}
+
+#[test]
+fn a_session_is_resumed_where_the_server_has_sessions() {
+    let mut play = client();
+    play.asks(join("r"));
+    play.opened();
+    play.hears(&welcome(json!({"resume": "secret"})));
+    play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 0}));
+    play.hears(&json!({"type": "joined", "room": "s", "epoch": "x", "seq": 0}));
+    play.hears(&message(1));
+    play.outputs();
+    play.breaks();
+    play.asks(publish("a"));
+    play.comes_back(json!({"resume": "other"}));
+    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 4 secret {r:{epoch:e,seq:1},s:{epoch:x,seq:0}}"]);
+    play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 2}}}));
+    // The room that the session was no longer in is entered by itself; what is unsent waits for it.
+    play.does(&["rejoined r, missed 2", "join 5 s {epoch:x,seq:0}"]);
+    for seq in [1, 2, 3, 4] {
+        play.hears(&message(seq));
+    }
+    play.does(&["old message 2", "old message 3", "message 4"]);
+    play.hears(&json!({"type": "joined", "id": 5, "room": "s", "epoch": "x", "seq": 0}));
+    play.does(&["rejoined s, missed 0", "ping 6", "message 7 r a m-2"]);
+}
+
+#[test]
+fn a_session_that_is_no_more_is_entered_anew_from_where_it_was() {
+    let mut play = client();
+    play.asks(join("r"));
+    play.opened();
+    play.hears(&welcome(json!({"resume": "secret"})));
+    play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 7}));
+    play.hears(&message(7));
+    play.breaks();
+    play.comes_back(json!({"resume": "other"}));
+    play.outputs();
+    play.hears(&error(3, "session_expired", None));
+    play.does(&["join 4 r {epoch:e,seq:7}"]);
+    play.breaks();
+    play.comes_back(json!({"resume": "third"}));
+    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 5 other {r:{epoch:e,seq:7}}"]);
+}
+
+#[test]
+fn a_refusal_for_rate_is_waited_out_and_nothing_overtakes() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    play.asks(publish("b"));
+    play.does(&["message 3 r a m-2"]);
+    play.hears(&error(3, "rate_limited", Some(140)));
+    play.does(&[]);
+    assert_eq!(play.waits(), Duration::from_millis(140));
+    play.does(&["message 4 r a m-2"]);
+    play.hears(&sent(4, "m-2", false));
+    play.does(&["answer 2: Sent", "message 5 r b m-3"]);
+}
+
+#[test]
+fn a_refusal_for_good_is_the_answer_and_the_next_goes_on() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    play.asks(publish("b"));
+    play.outputs();
+    play.hears(&error(3, "unavailable", None));
+    play.does(&["refused 2: unavailable", "message 4 r b m-3"]);
+}
+
+#[test]
+fn what_no_server_would_take_is_not_sent() {
+    let mut play = Play::in_room();
+    play.asks(publish(&"x".repeat(101)));
+    play.asks(publish("ok"));
+    play.does(&["refused 2: too_large", "message 4 r ok m-3"]);
+}
+
+#[test]
+fn a_room_that_is_full_for_the_moment_is_entered_later_and_a_forbidden_one_not() {
+    let mut play = Play::in_room();
+    play.breaks();
+    play.comes_back(json!({}));
+    play.outputs();
+    play.hears(&error(3, "unavailable", None));
+    play.does(&[]);
+    play.waits();
+    play.does(&["join 4 r {epoch:e,seq:5}"]);
+    play.hears(&error(4, "forbidden", None));
+    play.does(&["removed from r: forbidden"]);
+}
+
+#[test]
+fn the_delay_that_a_goodbye_asks_for_is_kept() {
+    let mut play = Play::in_room();
+    play.hears(
+        &json!({"type": "goodbye", "code": 1001, "reason": "closing", "reconnect": true, "retry_after_ms": 2100}),
+    );
+    play.closed(1001);
+    play.does(&["offline: the server is shutting down"]);
+    assert!((2100..2110).contains(&play.waits().as_millis()));
+    play.does(&["open Ann"]);
+}
+
+#[test]
+fn closes_that_are_for_good_end_it() {
+    for code in [1002, 1003, 1007, 1009, 4401, 4403, 4409] {
+        let mut play = Play::in_room();
+        play.closed(code);
+        assert!(play.outputs()[0].starts_with("over: "), "{code}");
+        assert_eq!(play.core.deadline(), None);
+    }
+    for code in [1000, 1001, 1005, 1011, 4408, 4429, 4450, 4503, 4999] {
+        let mut play = Play::in_room();
+        play.closed(code);
+        assert!(play.outputs()[0].starts_with("offline: "), "{code}");
+    }
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "goodbye", "reason": "left", "reconnect": false}));
+    play.closed(1000);
+    assert!(play.outputs()[0].starts_with("over: "));
+}
+
+#[test]
+fn an_answer_to_the_handshake_tells_whether_to_try_again() {
+    for (status, over) in
+        [(400, true), (403, true), (404, true), (408, false), (429, false), (500, false), (503, false)]
+    {
+        let mut play = client();
+        play.outputs();
+        let retry_after = Some(Duration::from_secs(7));
+        let ended = Ended::Refused { status, retry_after, reason: "no".to_owned() };
+        play.core.handle(Input::Ended(ended), play.now);
+        let kind = if over { "over" } else { "offline" };
+        play.does(&[&format!("{kind}: the server answered {status}: no")]);
+        assert!(over || play.waits() >= Duration::from_secs(7));
+    }
+}
+
+#[test]
+fn trying_again_ends_when_the_program_said_so() {
+    let mut play = client();
+    play.core = Core::new(
+        Options {
+            retry_for: Some(Duration::from_millis(10)),
+            retry_min: Duration::from_millis(2),
+            ..Options::default()
+        },
+        1,
+    );
+    play.opened();
+    play.hears(&welcome(json!({})));
+    play.outputs();
+    play.breaks();
+    let mut attempts = 0;
+    while play.core.deadline().is_some() {
+        play.waits();
+        play.breaks();
+        attempts += 1;
+        assert!(attempts < 20);
+    }
+    assert!(play.outputs().last().unwrap().starts_with("over: cut"));
+}
+
+#[test]
+fn a_silent_server_is_asked_for_a_sign_of_life_and_then_left() {
+    let mut play = Play::in_room();
+    assert_eq!(play.waits(), Duration::from_secs(30));
+    play.does(&["ping 3"]);
+    play.core.handle(Input::Heard, play.now);
+    assert_eq!(play.waits(), Duration::from_secs(30));
+    play.does(&["ping 4"]);
+    assert_eq!(play.waits(), Duration::from_secs(15));
+    play.does(&["hang up"]);
+    play.breaks();
+    play.does(&["offline: cut"]);
+}
+
+#[test]
+fn a_server_that_says_no_welcome_is_left() {
+    let mut play = client();
+    play.outputs();
+    play.opened();
+    play.waits();
+    play.does(&["hang up"]);
+}
+
+#[test]
+fn being_away_holds_over_connections() {
+    let mut play = Play::in_room();
+    play.core.set_away(Some("lunch".to_owned()));
+    play.does(&["presence null away"]);
+    play.breaks();
+    play.comes_back(json!({}));
+    assert!(play.outputs().contains(&"presence null away".to_owned()));
+}
+
+#[test]
+fn a_guest_keeps_its_name() {
+    let mut play = client();
+    play.core = Core::new(Options::default(), 1);
+    play.does(&["open ?"]);
+    play.opened();
+    play.hears(&welcome(json!({"user": "guest-1"})));
+    play.breaks();
+    play.waits();
+    play.does(&["online as guest-1", "offline: cut", "open guest-1"]);
+}
+
+#[test]
+fn private_messages_are_shown_once_in_a_session_and_anew_in_the_next() {
+    let private =
+        json!({"type": "private", "room": "dm:Ann:Bob", "from": "Bob", "to": "Ann", "message": "x", "seq": 1});
+    let mut play = Play::in_room();
+    play.hears(&private);
+    play.hears(&private);
+    play.does(&["message 1"]);
+    play.breaks();
+    play.comes_back(json!({}));
+    play.outputs();
+    play.hears(&private);
+    play.does(&["message 1"]);
+}
+
+#[test]
+fn what_a_newer_server_says_breaks_nothing() {
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "receipt", "room": "r", "user": "B", "status": "read", "seq": 4}));
+    play.hears(&json!({"type": "edit", "room": "r", "seq": 4, "message": "new"}));
+    play.core.handle(Input::Frame("not json"), play.now);
+    play.does(&["other \"receipt\"", "other \"edit\"", "other null"]);
+}
+
+#[test]
+fn being_put_out_of_a_room_is_told() {
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "left", "room": "r"}));
+    play.does(&["removed from r: removed"]);
+    play.asks(Command::Leave { room: "r".to_owned() });
+    play.hears(&error(3, "not_member", None));
+    play.does(&["leave 3 r", "refused 2: not_member"]);
+}

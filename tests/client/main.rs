@@ -1,0 +1,17 @@
+//! The client library and the terminal client against a real server, over sockets that break.
+//!
+//! One binary, one module a concept. Each test has a server of its own on a free port, and where the
+//! line has to break, a proxy before it that cuts at chosen bytes. Every wait is for a message, under
+//! the one deadline of the harness.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod harness;
+
+mod asking;
+mod breaking;
+mod restarting;
+mod resuming;
+mod scripting;
+#[cfg(feature = "client")]
+mod terminal;

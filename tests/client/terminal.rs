@@ -1,0 +1,266 @@
+//! The terminal client as a person has it: keys, a screen, a line that breaks.
+
+use rustix::process::{Signal, kill_process};
+
+use crate::harness::terminal::Terminal;
+use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
+use roomd::client::Event;
+
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+const UP: &str = "\x1b[A";
+
+fn ann(server: &TestServer) -> Terminal {
+    terminal(&server.url(), "Ann")
+}
+
+fn terminal(url: &str, user: &str) -> Terminal {
+    let mut terminal = Terminal::chat(url, &["--room", "r", "--user", user], 80);
+    terminal.wait_for("* You are in r with: ");
+    terminal
+}
+
+#[test]
+fn two_people_talk_and_each_word_is_on_each_screen_once() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = terminal(&server.url(), "Bob");
+    ann.wait_for("* Bob joined");
+    ann.press("hello Bob\r");
+    bob.wait_for("Ann: hello Bob");
+    bob.press("hello Ann\r");
+    ann.wait_for("Bob: hello Ann");
+    ann.press("how are you?\r");
+    bob.wait_for("Ann: how are you?");
+    ann.wait_for("Ann: how are you?");
+    for line in ["Ann: hello Bob", "Bob: hello Ann", "Ann: how are you?"] {
+        assert_eq!((ann.count(line), bob.count(line)), (1, 1), "{line}\n{}\n{}", ann.shown(), bob.shown());
+    }
+    assert!(bob.is_coloured("Ann: hello"), "names have colours");
+    bob.press(CTRL_D);
+    assert!(bob.ended().success());
+    ann.wait_for("* Bob left");
+}
+
+#[test]
+fn what_is_being_typed_stays_below_what_arrives() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    ann.press("half a li");
+    ann.wait_for("Ann: half a li");
+    bob.publish("r", "in between").unwrap();
+    ann.wait_for("Bob: in between");
+    ann.press("ne\r");
+    let said = wait_for(&mut bob, |event| match event {
+        Event::Message(message) if message.user == "Ann" => message.text,
+        _ => None,
+    });
+    assert_eq!(said, "half a line");
+    ann.wait_for("Ann: half a line");
+    let shown = ann.shown();
+    assert!(shown.find("Bob: in between").unwrap() < shown.find("Ann: half a li").unwrap(), "{shown}");
+}
+
+#[test]
+fn commands_and_names_are_completed() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bobby", "r");
+    ann.wait_for("* Bobby joined");
+    ann.press("/ms\tBo\tpsst\r");
+    ann.wait_for("Ann: /msg Bobby psst");
+    let message = next_message(&mut bob);
+    assert_eq!((message.to.as_deref(), message.text.as_deref()), (Some("Bobby"), Some("psst")));
+    ann.press("/wh\t\r");
+    ann.wait_for("* In r: Ann, Bobby");
+}
+
+#[test]
+fn what_was_typed_can_be_gone_back_to_and_edited() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    ann.press("one\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("one"));
+    ann.press(&format!("{UP}\x7f\x7f\x7ftwo\r"));
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("two"));
+    ann.press(&format!("{UP}{UP}\x01n\r"));
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("none"));
+}
+
+#[test]
+fn what_is_typed_ahead_is_said_whole_and_in_order() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let keys: String = (0..500).map(|i| format!("line {i}\r")).collect();
+    ann.press(&keys);
+    for i in 0..500 {
+        assert_eq!(next_message(&mut bob).text, Some(format!("line {i}")));
+    }
+}
+
+#[test]
+fn each_command_does_what_it_says() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    bob.publish("r", "first").unwrap();
+    let mut ann = ann(&server);
+    ann.wait_for("Bob: first");
+    ann.press("/history 1\r");
+    ann.wait_until("it is shown again", |screen| screen.matches("Bob: first").count() == 2);
+    ann.press("/rooms\r");
+    ann.wait_for("* Rooms: r (2)");
+    ann.press("/away at lunch\r");
+    let note = wait_for(&mut bob, |event| match event {
+        Event::Presence(presence) => presence.note,
+        _ => None,
+    });
+    assert_eq!(note, "at lunch");
+    ann.press("/back\r");
+    wait_for(&mut bob, |event| matches!(event, Event::Presence(presence) if presence.status == "online").then_some(()));
+    ann.press("/dance\r");
+    ann.wait_for("Error: There is no such command");
+    ann.press("//shrug\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("/shrug"));
+    ann.press("/msg Nobody hi\r");
+    ann.wait_for("Error: not sent: hi (");
+    ann.press("/help\r");
+    ann.wait_for("* /who");
+    ann.press("/join other\r");
+    ann.wait_for("* You left r");
+    wait_for(&mut bob, |event| matches!(event, Event::Leave { .. }).then_some(()));
+    let mut cleo = in_room(&server.url(), "Cleo", "other");
+    ann.press("in here\r");
+    assert_eq!(next_message(&mut cleo).text.as_deref(), Some("in here"));
+    ann.press("/quit\r");
+    assert!(ann.ended().success());
+}
+
+#[test]
+fn ctrl_c_leaves_and_gives_the_terminal_back() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = ann(&server);
+    ann.press("half typed");
+    ann.wait_for("Ann: half typed");
+    ann.press(CTRL_C);
+    assert!(ann.ended().success());
+    wait_for(&mut bob, |event| matches!(event, Event::Leave { user, .. } if user == "Ann").then_some(()));
+}
+
+#[test]
+fn a_signal_from_outside_leaves_and_gives_the_terminal_back() {
+    let server = TestServer::start();
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut ann = ann(&server);
+        ann.press("half typed");
+        ann.wait_for("Ann: half typed");
+        kill_process(ann.process(), signal).unwrap();
+        assert!(ann.ended().success(), "{signal:?}");
+    }
+}
+
+#[test]
+fn an_end_that_nobody_typed_gives_the_terminal_back_and_says_why() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = Terminal::chat(&proxy.url(), &["--room", "r", "--user", "Ann", "--retry-for", "10ms"], 80);
+    ann.wait_for("* You are in r with: ");
+    ann.press("half typed");
+    ann.wait_for("Ann: half typed");
+    proxy.turn_to(None);
+    ann.wait_for("roomd: ");
+    assert_eq!(ann.ended().code(), Some(1));
+}
+
+#[test]
+fn ctrl_c_leaves_while_a_room_is_not_entered_yet() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = terminal(&proxy.url(), "Ann");
+    proxy.turn_to(None);
+    ann.wait_for("* The connection is lost");
+    ann.press("/join other\r/quit\r");
+    ann.wait_for("Ann: /quit");
+    ann.press(CTRL_C);
+    assert_eq!(ann.ended().code(), Some(0));
+}
+
+#[test]
+fn a_line_that_breaks_in_the_middle_loses_and_doubles_nothing_on_the_screen() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = terminal(&proxy.url(), "Ann");
+    ann.press("before\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("before"));
+    bob.publish("r", "seen").unwrap();
+    ann.wait_for("Bob: seen");
+    proxy.turn_to(None);
+    ann.wait_for("* The connection is lost");
+    ann.press("typed without a line\r");
+    ann.wait_for("* Not sent yet");
+    bob.publish("r", "missed").unwrap();
+    proxy.turn_to(Some(server.address()));
+    ann.wait_for("* The connection is back");
+    ann.wait_for("* This was missed:");
+    ann.wait_for("Bob: missed");
+    let heard = |bob: &mut roomd::client::Client| {
+        wait_for(bob, |event| match event {
+            Event::Message(message) if message.user == "Ann" => message.text,
+            _ => None,
+        })
+    };
+    assert_eq!(heard(&mut bob), "typed without a line");
+    ann.press("after\r");
+    assert_eq!(heard(&mut bob), "after", "nothing is doubled");
+    for line in ["Ann: before", "Bob: seen", "Ann: typed without a line", "Bob: missed"] {
+        assert_eq!(ann.count(line), 1, "{line}\n{}", ann.shown());
+    }
+}
+
+#[test]
+fn a_server_that_is_started_again_is_told_as_a_gap() {
+    let server = TestServer::start();
+    let proxy = Proxy::to(server.address(), []);
+    let mut ann = terminal(&proxy.url(), "Ann");
+    proxy.turn_to(None);
+    ann.wait_for("* The connection is lost");
+    drop(server);
+    let server = TestServer::start();
+    proxy.turn_to(Some(server.address()));
+    ann.wait_for("* Messages may have been missed: the history of the room began anew");
+    ann.press("still here\r");
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("still here"));
+}
+
+#[test]
+fn nobody_controls_the_terminal_of_another() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut eve = in_room(&server.url(), "Eve", "r");
+    eve.publish("r", "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}5A\u{202e}drawkcab\rAnn: I owe Eve\nBob: me too").unwrap();
+    ann.wait_for("Eve: ␛[2J␛]0;title␇<U+009B>5A<U+202E>drawkcab␍Ann: I owe Eve");
+    ann.wait_for("    Bob: me too");
+    ann.wait_for("* You are in r with");
+}
+
+#[test]
+fn long_lines_are_shown_whole_in_a_narrow_terminal() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann"], 20);
+    ann.wait_for("* You are in r with");
+    ann.press("abcdefghijklmnopqrstuvwxyz 0123456789");
+    ann.wait_until("all that is typed is there", |screen| screen.replace('\n', "").contains("xyz 0123456789"));
+    bob.publish("r", "ABCDEFGHIJKLMNOPQRSTUVWXYZ 部屋 9876543210").unwrap();
+    ann.wait_until("both are there", |screen| {
+        let all = screen.replace('\n', "");
+        all.contains("Bob: ABCDEFGHIJKLMNOPQRSTUVWXYZ 部屋 9876543210Ann: abcdefghijklmnopqrstuvwxyz 0123456789")
+    });
+    ann.press("\r");
+    wait_for(&mut bob, |event| matches!(event, Event::Message(message) if message.user == "Ann").then_some(()));
+}

@@ -1,0 +1,247 @@
+//! The way in, when the machine has no thread for it: over real sockets, but without listeners, so that
+//! everything that asks for a thread does so here.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use roomd::Settings;
+use roomd::chat::Limits;
+use roomd::engine::admission::{Admission, Caller};
+use roomd::engine::outbox::Transport;
+use roomd::engine::threads::{Threads, start};
+use roomd::net::callers::{self, HttpCaller, LineCaller};
+
+use crate::fault::{Fault, at_every_use};
+use crate::house::{DEADLINE, Faults, House, nothing_is_left, until};
+use crate::wire::Wire;
+
+/// A server that is called by hand.
+struct Doors {
+    house: House,
+    served: Arc<callers::House>,
+    /// What was answered with a refusal.
+    refused: usize,
+}
+
+impl Doors {
+    /// `None` when there is no thread for the queue.
+    fn open(fault: &Arc<Fault>) -> Option<Self> {
+        let house = House::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
+        let engine = Arc::clone(&house.engine);
+        match Admission::open(&engine.threads, &engine.limits, 8) {
+            Ok(admission) => {
+                let served = Arc::new(callers::House { engine, admission, settings: Settings::default() });
+                Some(Self { house, served, refused: 0 })
+            }
+            Err(_) => {
+                drop(engine);
+                house.close(&[]);
+                None
+            }
+        }
+    }
+
+    /// One who has come in by this door.
+    fn call<C>(&self, door: C) -> TcpStream
+    where
+        C: FnOnce(&Arc<callers::House>, TcpStream) -> std::io::Result<Box<dyn Caller>>,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let caller = door(&self.served, listener.accept().unwrap().0).unwrap();
+        self.served.admission.admit(caller);
+        stream
+    }
+
+    /// Sends a request until it is not refused for want of a thread; the first line of its answer.
+    fn http(&mut self, request: &str) -> (String, TcpStream) {
+        loop {
+            let mut stream = self.call(HttpCaller::accept);
+            stream.write_all(request.as_bytes()).unwrap();
+            let head = head(&mut stream);
+            let line = head.lines().next().unwrap_or_default().to_owned();
+            if !line.contains(" 503 ") {
+                return (line, stream);
+            }
+            self.refused += 1;
+        }
+    }
+
+    /// Comes in by lines until it is in the lobby.
+    fn line(&mut self) -> TcpStream {
+        loop {
+            let mut stream = self.call(LineCaller::accept);
+            let mut line = line(&mut stream);
+            if line.starts_with("Error: The server cannot open a further room") {
+                self.refused += 1;
+                stream.write_all(b"/join lobby\n").unwrap();
+                line = self::line(&mut stream);
+            }
+            if line.ends_with(" joined the room") {
+                return stream;
+            }
+            assert!(line.starts_with("Error: The server "), "{line}");
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "who is refused is sent away");
+            self.refused += 1;
+        }
+    }
+
+    /// As when the server stops; nothing is left.
+    fn close(self) -> usize {
+        self.served.engine.close();
+        self.served.admission.close();
+        self.served.admission.hang_up(Shutdown::Read);
+        nothing_is_left(&self.served.engine.threads);
+        assert_eq!((self.served.admission.served(), self.served.admission.waiting()), (0, 0));
+        drop(self.served);
+        self.house.close(&[]);
+        self.refused
+    }
+}
+
+/// Up to the empty line behind a head.
+fn head(stream: &mut TcpStream) -> String {
+    let mut head = String::new();
+    while !head.ends_with("\n\n") {
+        let line = line(stream);
+        head.push_str(line.trim_end_matches('\r'));
+        head.push('\n');
+    }
+    head
+}
+
+/// The next line; byte by byte, so that nothing behind it is taken.
+fn line(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while stream.read(&mut byte).unwrap() > 0 && byte != *b"\n" {
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap()
+}
+
+const UPGRADE: &str = "GET /ws?room=den&user=Ann HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+fn publish(room: &str) -> String {
+    let body = r#"{"message":"hi"}"#;
+    format!(
+        "POST /api/v1/rooms/{room}/messages HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_caller_for_whom_there_is_no_thread_is_told_so_and_can_call_again() {
+    at_every_use(|fault| {
+        let Some(mut doors) = Doors::open(fault) else { return };
+        let _lobby = doors.line();
+        let (ready, _) = doors.http("GET /readyz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        assert!(ready.contains(" 200 "), "{ready}");
+        let (created, _) = doors.http(&publish("den"));
+        assert!(created.contains(" 201 "), "{created}");
+        let (upgraded, mut den) = doors.http(UPGRADE);
+        assert!(upgraded.contains(" 101 "), "{upgraded}");
+        // An error, if the room could not be opened, or the news of one's own coming.
+        let mut frame = [0; 2];
+        den.read_exact(&mut frame).unwrap();
+        let mut text = vec![0; usize::from(frame[1])];
+        den.read_exact(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let refused = usize::from(text.starts_with("Error: "));
+        assert!(refused == 1 || text == "Ann joined the room", "{text}");
+        let others = doors.close();
+        assert_eq!(others + refused, usize::from(fault.has_struck()), "each missing thread is told of once");
+    });
+}
+
+/// A caller that notes what becomes of it.
+struct Note {
+    name: usize,
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl Note {
+    fn note(&self, what: &str) {
+        self.notes.lock().push(format!("{} {what}", self.name));
+    }
+}
+
+impl Caller for Note {
+    fn tell_place(&self, ahead: usize) {
+        self.note(&format!("waits behind {ahead}"));
+    }
+
+    fn turn_away(&self, _: Duration) {
+        self.note("is turned away");
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        Wire::good()
+    }
+
+    fn serve(self: Box<Self>) {
+        self.note("is served");
+    }
+}
+
+/// Lets callers in by one place, of which the first finds no thread when the others have come, and so do
+/// as many more as `missing` says. What became of them all.
+fn call_without_threads(callers: usize, missing: usize) -> Vec<String> {
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let note = |name| Box::new(Note { name, notes: Arc::clone(&notes) }) as Box<dyn Caller>;
+    let others: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new((2..=callers).map(note).collect()));
+    let way: Arc<Mutex<Option<Arc<Admission>>>> = Arc::default();
+    let (coming, entrance, left) = (Arc::clone(&others), Arc::clone(&way), Mutex::new(missing));
+    let threads = Threads::started_by(Box::new(move |name, body| {
+        let Some(admission) = entrance.lock().clone() else { return start(name, body) };
+        let others = std::mem::take(&mut *coming.lock());
+        others.into_iter().for_each(|caller| admission.admit(caller));
+        let mut left = left.lock();
+        if *left == 0 {
+            drop(left);
+            return start(name, body);
+        }
+        *left -= 1;
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }));
+    let admission = Admission::open(&threads, &Limits::default(), 1).unwrap();
+    *way.lock() = Some(Arc::clone(&admission));
+    admission.admit(note(1));
+    way.lock().take();
+    until("nobody is served", || admission.served() + admission.waiting() == 0);
+    admission.close();
+    nothing_is_left(&threads);
+    notes.lock().clone()
+}
+
+#[test]
+fn who_waits_gets_the_place_of_one_for_whom_there_was_no_thread() {
+    let notes = call_without_threads(3, 1);
+    let fates: Vec<_> = notes.iter().filter(|note| !note.contains("waits")).collect();
+    assert_eq!(fates, ["1 is turned away", "2 is served", "3 is served"]);
+}
+
+#[test]
+fn without_any_thread_all_who_wait_are_turned_away_and_the_next_is_served() {
+    let notes = call_without_threads(4, 3);
+    let fates: Vec<_> = notes.iter().filter(|note| !note.contains("waits")).collect();
+    assert_eq!(fates, ["1 is turned away", "2 is turned away", "3 is turned away", "4 is served"]);
+}
+
+#[test]
+fn a_full_queue_that_is_turned_away_at_once_fits_on_the_stack_of_a_thread() {
+    let callers = Limits::default().waiting_max;
+    let (done, notes) = crossbeam_channel::bounded(1);
+    let threads = Threads::new();
+    threads.spawn("accept", move || done.send(call_without_threads(callers, callers)).unwrap()).unwrap();
+    let notes = notes.recv_timeout(DEADLINE).unwrap();
+    assert_eq!(notes.iter().filter(|note| note.ends_with("is turned away")).count(), callers);
+    nothing_is_left(&threads);
+}

@@ -1,0 +1,80 @@
+//! A client without a socket: the connection is real, what it sends goes into a wire.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use roomd::chat::{End, UserName};
+use roomd::engine::Engine;
+use roomd::engine::connection::{Connection, Door};
+use roomd::engine::outbox::Outbox;
+use roomd::engine::writer;
+use roomd::wire::{Encoding, json_in};
+use serde_json::{Value, json};
+
+use crate::wire::Wire;
+
+/// See the module.
+pub struct Client {
+    pub name: &'static str,
+    pub wire: Arc<Wire>,
+    /// `None` when it is over.
+    connection: Option<Connection>,
+    /// Commands that want an answer, by their marks.
+    pub asked: BTreeMap<String, Value>,
+}
+
+impl Client {
+    /// One who comes in, and is in no room.
+    pub fn enter(engine: &Arc<Engine>, name: &'static str, wire: Arc<Wire>) -> io::Result<Self> {
+        let outbox = Outbox::new(Arc::clone(&wire) as _, &engine.limits, None);
+        let writing = Arc::clone(&outbox);
+        engine.threads.spawn("writer", move || writer::run(writing))?;
+        let door = Door { encoding: Encoding::Json, echo: true, join_history: 0 };
+        let connection = Connection::open(engine, outbox, door, UserName::parse(name).unwrap());
+        Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })
+    }
+
+    /// Sends a command, unless its connection is over: then it does what its reader would do, and leaves.
+    pub fn send(&mut self, command: &Value) {
+        let Some(connection) = &mut self.connection else { return };
+        let end = connection.hear(json_in::parse(&command.to_string())).or_else(|| connection.ended());
+        if let Some(end) = end {
+            self.close(end);
+        }
+    }
+
+    /// Sends a command with a mark of its own.
+    pub fn ask(&mut self, mut command: Value) -> String {
+        let id = format!("{}-{}", self.name, self.asked.len());
+        command["id"] = json!(id);
+        self.send(&command);
+        self.asked.insert(id.clone(), command);
+        id
+    }
+
+    /// Joins a room; a join that was refused is tried again, once.
+    pub fn join(&mut self, command: &Value) {
+        let id = self.ask(command.clone());
+        if self.answers(&id).iter().any(|answer| answer["type"] == "error") {
+            self.ask(command.clone());
+        }
+    }
+
+    /// What came back with this mark.
+    pub fn answers(&self, id: &str) -> Vec<Value> {
+        self.events().into_iter().filter(|event| event["id"] == id).collect()
+    }
+
+    /// All that it was told.
+    pub fn events(&self) -> Vec<Value> {
+        self.wire.events()
+    }
+
+    /// Ends its connection, if that is not over.
+    pub fn close(&mut self, end: End) {
+        if let Some(connection) = self.connection.take() {
+            connection.close(end);
+        }
+    }
+}

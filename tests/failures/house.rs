@@ -1,0 +1,187 @@
+//! A server without sockets: an engine, a store that remembers what it took, and threads that may fail.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use roomd::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use roomd::chat::room::Room;
+use roomd::chat::{Body, Limits, Message, RoomName, Slow, UserName};
+use roomd::engine::Engine;
+use roomd::engine::broker::Broker;
+use roomd::engine::clock::Clock;
+use roomd::engine::hub::{Kind, Opening};
+use roomd::engine::queue::Receiver;
+use roomd::engine::threads::{Threads, start};
+use roomd::store::{Ledger, Memory, Opened, Page, PageWish, Store};
+
+use crate::client::Client;
+use crate::fault::Fault;
+use crate::wire::Wire;
+
+/// How long anything that must happen may take.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What fails, and when.
+#[derive(Clone)]
+pub struct Faults {
+    /// The opening of a history.
+    pub open: Arc<Fault>,
+    /// The storing of what was said.
+    pub append: Arc<Fault>,
+    /// The starting of a thread.
+    pub thread: Arc<Fault>,
+}
+
+impl Faults {
+    /// Nothing fails.
+    pub fn none() -> Self {
+        Self { open: Fault::never(), append: Fault::never(), thread: Fault::never() }
+    }
+
+    /// From now on nothing fails.
+    pub fn end(&self) {
+        [&self.open, &self.append, &self.thread].into_iter().for_each(|fault| fault.end());
+    }
+}
+
+/// See the module.
+pub struct House {
+    pub engine: Arc<Engine>,
+    /// Every message that was stored, in the order of each room: its room, its number, its text.
+    stored: Log,
+}
+
+type Log = Arc<Mutex<Vec<(RoomName, u64, String)>>>;
+
+impl House {
+    /// A server that has these faults.
+    pub fn new(faults: &Faults) -> Self {
+        let threads = threads(&faults.thread);
+        let limits = Limits { linger: Duration::ZERO, rate_per_s: 0, ..Limits::default() };
+        let clock = Clock::start();
+        let stored = Log::default();
+        let shelf = Arc::new(Shelf { faults: faults.clone(), stored: Arc::clone(&stored) });
+        let (hands, of_rooms, store) = (Arc::clone(&threads), limits.clone(), Arc::clone(&shelf));
+        let opener = move |opening: Opening, inbox: Receiver<_>| {
+            let (limits, shelf) = (of_rooms.clone(), Arc::clone(&shelf));
+            hands.spawn("room", move || {
+                // As the server does it: a room whose history cannot be had does not run.
+                let Ok(Opened { past, ledger, .. }) = shelf.open(&opening.room, limits.history) else { return };
+                let room = Room::new(opening.room, past, &limits);
+                let room = match opening.kind {
+                    Kind::Private(one, other) => room.private(one, other),
+                    Kind::Open { .. } => room,
+                };
+                let (linger, population) = (limits.linger, opening.population);
+                Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
+            })
+        };
+        Self { engine: Engine::new(limits, threads, clock, store, Box::new(opener)), stored }
+    }
+
+    /// A client; the machine may have no thread for it, and is asked once more.
+    pub fn enter(&self, name: &'static str, wire: Arc<Wire>) -> Client {
+        let again = Arc::clone(&wire);
+        Client::enter(&self.engine, name, wire).or_else(|_| Client::enter(&self.engine, name, again)).unwrap()
+    }
+
+    /// What was stored in a room, by number.
+    pub fn stored(&self, room: &str) -> Vec<(u64, String)> {
+        let stored = self.stored.lock();
+        let ours = stored.iter().filter(|(other, ..)| other.as_str() == room);
+        ours.map(|(_, seq, text)| (*seq, text.clone())).collect()
+    }
+
+    /// Ends the server, whose clients have left; nothing is left of it.
+    pub fn close(self, users: &[&str]) {
+        self.engine.close();
+        nothing_is_left(&self.engine.threads);
+        assert!(self.engine.hub.is_empty(), "rooms are left");
+        for user in users {
+            assert!(self.engine.directory.peers(&UserName::parse(user).unwrap()).is_empty(), "{user} is left");
+        }
+        let books = self.engine.books();
+        assert!(books.balance() && books.pending == 0, "books do not balance: {books}");
+    }
+}
+
+/// Waits for what no message tells.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "not within the deadline: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// No thread runs, and none has panicked.
+pub fn nothing_is_left(threads: &Arc<Threads>) {
+    assert_eq!(threads.join_all(Instant::now() + DEADLINE), [""; 0], "threads are left");
+    assert_eq!((threads.live(), threads.panics()), (0, 0));
+}
+
+/// Threads of which one cannot be had.
+pub fn threads(fault: &Arc<Fault>) -> Arc<Threads> {
+    let fault = Arc::clone(fault);
+    Threads::started_by(Box::new(move |name, body| {
+        if fault.strikes() { Err(io::ErrorKind::WouldBlock.into()) } else { start(name, body) }
+    }))
+}
+
+/// The store in memory, with faults and a log.
+struct Shelf {
+    faults: Faults,
+    stored: Log,
+}
+
+impl Store for Shelf {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+        if self.faults.open.strikes() {
+            return Err(StoreFailed);
+        }
+        let opened = Memory.open(room, recent_max)?;
+        let (fault, stored) = (Arc::clone(&self.faults.append), Arc::clone(&self.stored));
+        Ok(Opened { ledger: Box::new(Volume { room: room.clone(), inner: opened.ledger, fault, stored }), ..opened })
+    }
+
+    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
+        Memory.page(room, wish)
+    }
+
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
+        Memory.search(room, text, before, count)
+    }
+
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+        Memory.receipts(room, seq)
+    }
+}
+
+/// The history of one room.
+struct Volume {
+    room: RoomName,
+    inner: Box<dyn Ledger>,
+    fault: Arc<Fault>,
+    stored: Log,
+}
+
+impl Ledger for Volume {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+        if self.fault.strikes() {
+            return Err(StoreFailed);
+        }
+        let outcomes = self.inner.append(drafts)?;
+        for (draft, outcome) in drafts.iter().zip(&outcomes) {
+            if let (Deed::Publish { body: Body::Text(text), .. }, Outcome::Stored { seq }) = (&draft.deed, outcome) {
+                self.stored.lock().push((self.room.clone(), *seq, text.to_string()));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn mark(&mut self, marks: &[Mark]) {
+        self.inner.mark(marks);
+    }
+}

@@ -1,0 +1,145 @@
+//! Events as scripts write them: one line each, with what a script can be about and no more.
+//!
+//! The room's name is left out, since a script has one room; times are those of the script's clock.
+
+use std::time::Duration;
+
+use roomd::chat::command::Span;
+use roomd::chat::event::Recovery;
+use roomd::chat::room::Said;
+use roomd::chat::{Body, Event, Id, Message, Mid, Presence, Refusal, Status, Time, UserName};
+
+/// An event.
+pub fn event(event: &Event) -> String {
+    match event {
+        Event::Joined { epoch, seq, members, count, recovery, .. } => {
+            format!("joined {epoch}/{seq} with {}{}{}", names(members), more(*count, members.len()), why(*recovery))
+        }
+        Event::Entered { user, .. } => format!("entered {user}"),
+        Event::Left { .. } => "left".to_owned(),
+        Event::Sent { seq, mid, at, duplicate, .. } => {
+            format!("sent {seq}{} at {}{}", by_name(mid.as_ref()), time(*at), if *duplicate { " already" } else { "" })
+        }
+        Event::History { epoch, messages, complete, .. } => {
+            let list: Vec<_> = messages.iter().map(|kept| message(kept)).collect();
+            let list = if list.is_empty() { "nothing".to_owned() } else { list.join(" | ") };
+            format!("history of {epoch}: {list}{}", if *complete { ", complete" } else { "" })
+        }
+        Event::Members { members, count, .. } => {
+            let list: Vec<_> = members.iter().map(presence).collect();
+            format!("members: {}{}", list.join(", "), more(*count, members.len()))
+        }
+        Event::Created { room } => format!("created {room}"),
+        Event::Named { user } => format!("named {user}"),
+        Event::Help => "help".to_owned(),
+        Event::Pong => "pong".to_owned(),
+        Event::Done => "done".to_owned(),
+        Event::Refused(refusal) => refused(refusal),
+        Event::Message(shown) => format!("message {}", message(shown)),
+        Event::Edit { seq, user, body, at, .. } => format!("{user} edits {seq}: {} at {}", text(body), time(*at)),
+        Event::Join { user, .. } => format!("{user} joins"),
+        Event::Leave { user, .. } => format!("{user} leaves"),
+        Event::Typing { user, typing: true, .. } => format!("{user} is typing"),
+        Event::Typing { user, typing: false, .. } => format!("{user} is not typing"),
+        Event::Presence(shown) => format!("presence {}", presence(shown)),
+        other => panic!("no script is about {other:?}"),
+    }
+}
+
+/// The mark that an answer carries back.
+pub fn mark(id: Option<&Id>) -> String {
+    match id {
+        None => String::new(),
+        Some(Id::Number(number)) => format!(" [{number}]"),
+        Some(Id::Text(text)) => format!(" [{text}]"),
+    }
+}
+
+/// What is said in a room.
+pub fn said(said: &Said) -> String {
+    match said {
+        Said::Publish { body, mid, quiet } => {
+            format!("says {}{}{}", text(body), by_name(mid.as_ref()), if *quiet { " quietly" } else { "" })
+        }
+        Said::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
+        Said::Typing(true) => "types".to_owned(),
+        Said::Typing(false) => "stops typing".to_owned(),
+        Said::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),
+        Said::History { span, limit } => format!("wants {limit} {}", part(*span)),
+        Said::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
+        Said::Session { .. } => "asks for the session".to_owned(),
+        Said::Members => "asks who".to_owned(),
+    }
+}
+
+/// A part of a history.
+pub fn part(span: Span) -> String {
+    match span {
+        Span::Before(u64::MAX) => "newest".to_owned(),
+        Span::Before(seq) => format!("before {seq}"),
+        Span::After(seq) => format!("after {seq}"),
+    }
+}
+
+/// A refusal: its code, its words, and when to try again.
+pub fn refused(refusal: &Refusal) -> String {
+    let again = refusal.retry_after.map(|wait| format!(", again in {}", span(wait)));
+    format!("{}: {}{}", refusal.code.as_str(), refusal.message, again.unwrap_or_default())
+}
+
+/// What a message says.
+pub fn text(body: &Body) -> &str {
+    match body {
+        Body::Text(text) | Body::Cipher(text) => text,
+        Body::Deleted => "(deleted)",
+    }
+}
+
+fn message(message: &Message) -> String {
+    let Message { user, to, body, seq, mid, edited, .. } = message;
+    let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+    let edited = edited.map(|at| format!(", edited at {}", time(at))).unwrap_or_default();
+    format!("{seq} {user}{to}: {}{}{edited}", text(body), by_name(mid.as_ref()))
+}
+
+fn presence(presence: &Presence) -> String {
+    let Presence { user, status, note, last_seen } = presence;
+    format!("{user} {}{} at {}", status_word(*status), noted(note.as_deref()), time(*last_seen))
+}
+
+fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Online => "online",
+        Status::Away => "away",
+        Status::Offline => "offline",
+    }
+}
+
+fn names(users: &[UserName]) -> String {
+    let names: Vec<_> = users.iter().map(UserName::as_str).collect();
+    names.join(", ")
+}
+
+fn more(count: usize, listed: usize) -> String {
+    if count == listed { String::new() } else { format!(" of {count}") }
+}
+
+fn why(recovery: Recovery) -> String {
+    recovery.reason().map(|reason| format!(", {reason}")).unwrap_or_default()
+}
+
+fn by_name(mid: Option<&Mid>) -> String {
+    mid.map(|mid| format!(" ({})", mid.as_str())).unwrap_or_default()
+}
+
+fn noted(note: Option<&str>) -> String {
+    note.map(|note| format!(" ({note})")).unwrap_or_default()
+}
+
+fn time(at: Time) -> String {
+    span(Duration::from_millis(at.0))
+}
+
+fn span(span: Duration) -> String {
+    if span.subsec_nanos() == 0 { format!("{}s", span.as_secs()) } else { format!("{}ms", span.as_millis()) }
+}

@@ -1,0 +1,238 @@
+//! The text dialect: one room at a time, and a name that may be chosen once.
+
+use roomd::chat::Limits;
+
+use crate::client::Client;
+
+/// Nothing is too fast, and nothing but what a script says is small.
+fn limits() -> Limits {
+    Limits { rate_per_s: 0, ..Limits::default() }
+}
+
+#[test]
+fn a_line_is_said_in_the_room_where_the_client_is() {
+    Client::text(limits()).check(
+        "
+            > hello
+                told: not_member: Join a room first: /join ROOM
+            > /join den
+                joins den, history 20
+            > hello
+                in den: says hello quietly
+            > //join x
+                in den: says /join x quietly
+            > /leave
+                leaves den
+            > hello
+                told: not_member: Join a room first: /join ROOM
+            > /leave
+                told: not_member: Join a room first: /join ROOM
+        ",
+    );
+}
+
+#[test]
+fn who_changes_places_enters_the_new_before_it_leaves_the_old() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > /join pub
+                joins pub, history 20
+                leaves den
+            > hello
+                in pub: says hello quietly
+            > /join pub
+                told: bad_request: Already in pub
+            > /join den
+                joins den, history 20
+                leaves pub
+            > hello
+                in den: says hello quietly
+        ",
+    );
+}
+
+#[test]
+fn who_cannot_enter_the_new_room_stays_in_the_old() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > (pub is full)
+            > /join pub
+                joins pub, history 20
+                which fails
+            > hello
+                in den: says hello quietly
+        ",
+    );
+}
+
+#[test]
+fn a_text_client_may_always_change_places() {
+    Client::text(Limits { rooms_per_connection: 1, ..limits() }).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > /join pub
+                joins pub, history 20
+                leaves den
+            > /leave
+                leaves pub
+            > /join den
+                joins den, history 20
+        ",
+    );
+}
+
+#[test]
+fn a_name_may_be_taken_until_the_first_message() {
+    Client::text(limits()).check(
+        "
+            > /nick Bob
+                is Bob from now on
+                told: named Bob
+            > (begins in den)
+                joins den, history 20
+            > /nick Cy
+                leaves den
+                is Cy from now on
+                told: named Cy
+                joins den, history 0
+            > /nick Cy
+                leaves den
+                is Cy from now on
+                told: named Cy
+                joins den, history 0
+            > hello
+                in den: says hello quietly
+            > /nick Dan
+                told: forbidden: A name can be taken before the first message only
+        ",
+    );
+}
+
+#[test]
+fn a_private_message_settles_the_name_as_well() {
+    Client::text(limits()).check(
+        "
+            > /msg Bob psst
+                to Bob: psst
+            > /nick Dan
+                told: forbidden: A name can be taken before the first message only
+        ",
+    );
+}
+
+#[test]
+fn a_message_that_was_refused_does_not_settle_the_name() {
+    Client::text(Limits { message_bytes: 4, ..limits() }).check(
+        "
+            > hello
+                told: too_large: A message may have 4 bytes
+            > (begins in den)
+                joins den, history 20
+            > hello
+                told: too_large: A message may have 4 bytes
+            > /msg Ann psst
+                told: bad_request: A private message needs another user
+            > /nick Dan
+                leaves den
+                is Dan from now on
+                told: named Dan
+                joins den, history 0
+        ",
+    );
+}
+
+#[test]
+fn who_has_a_new_name_and_cannot_come_back_is_in_no_room() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > (den is full)
+            > /nick Bob
+                leaves den
+                is Bob from now on
+                told: named Bob
+                joins den, history 0
+                which fails
+            > hello
+                told: not_member: Join a room first: /join ROOM
+        ",
+    );
+}
+
+#[test]
+fn every_command_has_its_act() {
+    Client::text(limits()).check(
+        "
+            > (begins in den)
+                joins den, history 20
+            > /rooms
+                asks which rooms
+            > /who
+                in den: asks who
+            > /msg Bob psst
+                to Bob: psst
+            > /history
+                in den: wants 32 newest
+            > /history 5
+                in den: wants 5 newest
+            > /away
+                in den: is away
+            > /away for lunch
+                in den: is away (for lunch)
+            > /back
+                in den: is online
+            > /help
+                told: help
+            > /quit
+                ends: left
+        ",
+    );
+}
+
+#[test]
+fn what_needs_a_room_is_refused_in_none() {
+    Client::text(limits()).check(
+        "
+            > /who
+                told: not_member: Join a room first: /join ROOM
+            > /history
+                told: not_member: Join a room first: /join ROOM
+            > /leave
+                told: not_member: Join a room first: /join ROOM
+            > hello
+                told: not_member: Join a room first: /join ROOM
+            # These do not.
+            > /away
+            > /rooms
+                asks which rooms
+            > /msg Bob psst
+                to Bob: psst
+        ",
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_is_answered() {
+    Client::text(limits()).check(
+        "
+            > /dance
+                told: unknown_type: There is no such command: /help lists them
+            > /join
+                told: bad_request: Usage: /join ROOM
+            > /join a/b
+                told: bad_request: The name of a room must not hold the character '/'
+            > /msg Bob
+                told: bad_request: Usage: /msg USER TEXT
+            > /nick a:b
+                told: bad_request: The name of a user must not hold the character ':'
+            > /history 301
+                told: bad_request: Usage: /history [1 to 300]
+        ",
+    );
+}

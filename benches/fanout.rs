@@ -16,7 +16,7 @@ use support::arguments::Arguments;
 use support::scenario::Scenario;
 use support::server::Kind;
 use support::trial::{self, Conditions, Outcome};
-use support::{bare, machine, table};
+use support::{bare, host, machine, table};
 
 fn main() -> ExitCode {
     match run() {
@@ -66,7 +66,7 @@ fn measure(arguments: Arguments) -> io::Result<()> {
 
 fn introduce(conditions: &Conditions, reps: u16) {
     let server = Path::new(env!("CARGO_BIN_EXE_roomd"));
-    println!("{}", machine::description(server));
+    println!("{}", host::description(server));
     match conditions.placement {
         Some(placement) => println!("placed    {placement}"),
         None => println!("placed    by the scheduler"),

@@ -28,7 +28,7 @@ use crate::net::capacity::{self, Capacity};
 use crate::net::tcp;
 use crate::settings::Settings;
 #[cfg(feature = "sqlite")]
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{Plan, Sqlite};
 use crate::store::{Memory, Opened, PageWish, Store};
 
 /// How long threads may take to end after their sockets were cut.
@@ -84,6 +84,26 @@ impl Server {
     /// # Errors
     /// Nothing is left running.
     pub fn start(settings: Settings, failed: impl Fn(io::Error) + Send + Sync + 'static) -> Result<Self, StartError> {
+        Self::build(settings, open_store, failed)
+    }
+
+    /// As `start`, with a store of the program's own, which is closed when the server stops.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_with(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        Self::build(settings, |_, _, _| Ok(store), failed)
+    }
+
+    fn build(
+        settings: Settings,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Arc<dyn Store>, StartError>,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let listen = |address: &String| {
             let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
             listener.map_err(|error| StartError::Listen(address.clone(), error))
@@ -93,7 +113,7 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let store = open_store(&settings, &threads)?;
+        let store = open_store(&settings, clock, &threads)?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
         let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
         let sessions = Arc::clone(&engine);
@@ -196,15 +216,20 @@ impl Server {
 
 /// The store that the settings name, which gets a thread of its own.
 #[cfg(feature = "sqlite")]
-fn open_store(settings: &Settings, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
     let spawn = |body| threads.spawn("journal", body);
-    let opened = Sqlite::open(&settings.data, settings.durability, spawn);
-    Ok(Arc::new(opened.map_err(|error| StartError::Store(Box::new(error)))?))
+    let plan = Plan {
+        data: settings.data.clone(),
+        durability: settings.durability,
+        retention: settings.retain,
+        now: Box::new(move || clock.now().at),
+    };
+    Ok(Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?))
 }
 
 /// As above, where there is no database.
 #[cfg(not(feature = "sqlite"))]
-fn open_store(_: &Settings, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
     log::warn!("built without a database: what a room has kept goes with its last member");
     Ok(Arc::new(Memory))
 }

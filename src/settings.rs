@@ -6,7 +6,7 @@
 //! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
 
 use crate::chat::limits::Limits;
-use crate::store::Durability;
+use crate::store::{Durability, Retention};
 
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when nothing is said.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub data: String,
     /// What has happened to a message when it is acknowledged.
     pub durability: Durability,
+    /// How much of each room's history is kept; a room may have a word of its own on it.
+    pub retain: Retention,
     /// Every bound of the server.
     pub limits: Limits,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             echo_route: false,
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,
+            retain: Retention::default(),
             limits: Limits::default(),
         }
     }

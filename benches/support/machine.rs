@@ -1,13 +1,10 @@
-//! The machine that was measured, and what it allows.
+//! What the machine allows.
 //!
-//! The bench prints the first and asks the second before each scenario, so that one which cannot be run is left out
-//! with the reason instead of failing half-way.
+//! The bench asks before each scenario, so that one which cannot be run is left out with the reason instead of failing
+//! half-way.
 
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::process::Command;
-use std::time::SystemTime;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -21,38 +18,6 @@ const MAPPINGS_PER_THREAD: u64 = 4;
 /// Mappings of the program itself, and of the allocator's arenas.
 const SPARE_MAPPINGS: u64 = 500;
 const SPARE_THREADS: u64 = 500;
-
-/// CPU, kernel, compiler, commit, date and profile, as lines of `name: value`.
-pub fn description(server: &Path) -> String {
-    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or_else(|error| error.to_string(), |cores| cores.to_string());
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let folder = server.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let checks = if cfg!(debug_assertions) { ", with debug assertions: the figures mean nothing" } else { "" };
-    [
-        ("cpu", model.map_or("unknown", |(_, model)| model).to_owned()),
-        ("cores", cores),
-        ("kernel", format!("Linux {}", kernel.trim())),
-        ("rustc", answer("rustc", &["--version"])),
-        ("commit", answer("git", &["describe", "--always", "--dirty", "--abbrev=12"])),
-        ("date", humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
-        ("profile", format!("{folder}{checks}")),
-    ]
-    .map(|(name, value)| format!("{name:8}  {value}"))
-    .join("\n")
-}
-
-/// The program's first line of output, asked for in the package's folder.
-fn answer(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-    match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
-        }
-        _ => "unknown".to_owned(),
-    }
-}
 
 /// Raises the limit of open files as far as it may be; the servers inherit it.
 pub fn raise_open_files() -> io::Result<()> {

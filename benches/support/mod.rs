@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod bare;
 pub mod crowd;
 pub mod generator;
+pub mod host;
 pub mod ledger;
 pub mod machine;
 pub mod placement;

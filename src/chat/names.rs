@@ -209,5 +209,8 @@ mod tests {
         let (a, b) = (UserName::parse("Alice").unwrap(), UserName::parse("Bob").unwrap());
         assert_eq!(RoomName::private(&a, &b), RoomName::private(&b, &a));
         assert_eq!(RoomName::private(&b, &a).as_str(), "dm:Alice:Bob");
+        assert_eq!(RoomName::parse_known("dm:Bob:Alice"), Ok(RoomName::private(&a, &b)));
+        assert_eq!(RoomName::parse_known("den"), RoomName::parse("den"));
+        assert_eq!(RoomName::parse_known("dm:Alice"), Err(NameError::Reserved));
     }
 }

@@ -55,6 +55,8 @@ mod tests {
         ("linger", "1.5ms"),
         ("data", "/srv/chat.db"),
         ("durability", "os"),
+        ("retain-age", "30days"),
+        ("retain-messages", "1000"),
         ("rate-burst", "1"),
         ("rate-per-s", "0"),
         ("rate-offences-max", "5"),

@@ -9,6 +9,11 @@
 mod address;
 pub mod chat;
 pub mod config;
+#[cfg(feature = "sqlite")]
+pub mod data;
+#[cfg(not(feature = "sqlite"))]
+#[path = "no_data.rs"]
+pub mod data;
 mod file;
 #[cfg(feature = "client")]
 pub mod flags;
@@ -17,6 +22,7 @@ pub mod load;
 pub mod serve;
 mod settings;
 mod sources;
+pub mod task;
 mod value;
 
 use std::ffi::OsString;
@@ -27,6 +33,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Command};
 
 use crate::settings::Settings;
+use task::Task;
 
 /// What the user wants done.
 #[derive(Debug, PartialEq)]
@@ -35,6 +42,8 @@ pub enum Invocation {
     Serve(Settings),
     /// Print the settings in force.
     Config(Settings),
+    /// Work on the file that messages are kept in.
+    Data(Settings, Task),
     /// Talk in a room.
     Chat(chat::arguments::Arguments),
     /// Load a server.
@@ -55,6 +64,7 @@ impl Invocation {
                     ExitCode::FAILURE
                 }
             },
+            Self::Data(settings, task) => data::run(&settings, &task),
             Self::Chat(arguments) => chat::run(arguments),
             #[cfg(feature = "client")]
             Self::Load(order) => load::run(&order),
@@ -127,8 +137,9 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     }
     let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
     let invocation = match name {
+        "serve" => Invocation::Serve(settings),
         "config" => Invocation::Config(settings),
-        _ => Invocation::Serve(settings),
+        _ => Invocation::Data(settings, Task::read(name, flags).map_err(CliError::Mistake)?),
     };
     Ok((invocation, warnings))
 }
@@ -144,8 +155,8 @@ fn command() -> Command {
     let serve = Command::new("serve").about("Run the server (the default)").after_help(SOURCES);
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
-    let chat = chat::arguments::command();
-    let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config)).subcommand(chat);
+    let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
+    let root = root.subcommands(task::commands().map(with_data)).subcommand(chat::arguments::command());
     #[cfg(feature = "client")]
     let root =
         root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
@@ -157,14 +168,23 @@ A setting is a flag, a variable or a key of the TOML file: --rate-burst 20, ROOM
 rate_burst = 20. A flag goes before a variable, a variable before the file, the file before the
 default. Times are written 2ms, 54s or 1m30s; bytes 65536, 64KiB or 1MiB.";
 
-/// Adds `--config` and a flag for each row of the table.
-fn with_settings(command: Command) -> Command {
-    let file = Arg::new("config")
+/// Adds `--config` and `--data`.
+fn with_data(command: Command) -> Command {
+    let data = settings::settings().filter(|setting| setting.name == "data");
+    command.next_line_help(true).arg(config_file()).args(data.map(flag))
+}
+
+fn config_file() -> Arg {
+    Arg::new("config")
         .long("config")
         .value_name("PATH")
         .value_parser(OsStringValueParser::new().map(PathBuf::from))
-        .help("A TOML file of settings\n[variable ROOMD_CONFIG]");
-    let mut command = command.next_line_help(true).arg(file);
+        .help("A TOML file of settings\n[variable ROOMD_CONFIG]")
+}
+
+/// Adds `--config` and a flag for each row of the table.
+fn with_settings(command: Command) -> Command {
+    let mut command = command.next_line_help(true).arg(config_file());
     for (heading, group) in settings::GROUPS {
         command = command.next_help_heading(*heading);
         command = command.args(group.iter().map(flag));

@@ -169,6 +169,19 @@ const STORING: &[Setting] = &[
                the same while a loss of power may also damage the file.",
         slot: |s| Slot::Durability(&mut s.durability),
     },
+    Setting {
+        name: "retain-age",
+        unit: "time",
+        help: "How old a stored message may get, such as 30days. 0 is any age. A room may have its\n\
+               own word on it: roomd retain.",
+        slot: |s| Slot::Time(&mut s.retain.age, Duration::ZERO..=100 * 366 * DAY),
+    },
+    Setting {
+        name: "retain-messages",
+        unit: "messages",
+        help: "How many messages of each room are stored. 0 is all. Beyond it the oldest go.",
+        slot: |s| Slot::Count(&mut s.retain.count, 0..=u32::MAX),
+    },
 ];
 
 const RATES: &[Setting] = &[

@@ -63,7 +63,9 @@ pub fn gather(
 
 /// The value of a flag, if it was given; several are put together with commas.
 fn given(flags: &ArgMatches, name: &str) -> Option<String> {
-    let values: Vec<_> = flags.get_many::<String>(name)?.map(String::as_str).collect();
+    // A command that works on the file alone has few of the flags.
+    let values = flags.try_get_many::<String>(name).ok().flatten()?;
+    let values: Vec<_> = values.map(String::as_str).collect();
     Some(values.join(","))
 }
 

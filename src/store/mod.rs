@@ -9,6 +9,7 @@ pub mod memory;
 pub mod sqlite;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use memory::Memory;
 
@@ -51,6 +52,15 @@ pub trait Store: Send + Sync {
     /// Opens no further history; what is open stays so until its ledger goes, and then the store's
     /// own threads end. Does not block.
     fn close(&self) {}
+}
+
+/// How much of a history is kept; what is beyond goes in the background, the oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// How old a message may get, by the clock on the wall. 0: any age.
+    pub age: Duration,
+    /// How many messages of each room are kept. 0: all.
+    pub count: usize,
 }
 
 /// What has happened to a message when it is acknowledged.

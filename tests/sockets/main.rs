@@ -19,6 +19,7 @@ mod embedded;
 mod ending;
 #[cfg(not(feature = "sqlite"))]
 mod ephemeral;
+mod failing;
 mod history;
 mod http;
 mod keep_alive;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::place::{RoomId, SEQ_MAX};
-use super::row::{DELETED, columns_of, ms, time};
+use super::row::{DELETED, TEXT, columns_of, ms, time};
+use super::words;
 use crate::chat::record::{Deed, Draft, Mark, Outcome, Receipt};
 use crate::chat::{Body, Mid, RoomName, Time, UserName};
 
@@ -51,12 +52,13 @@ impl Account {
     }
 
     /// The room's number; it gets one with its first message, so that a name that somebody only
-    /// tried leaves nothing behind.
+    /// tried leaves nothing behind. A row that `roomd retain` made meanwhile becomes ours.
     fn opened(&mut self, connection: &Connection) -> rusqlite::Result<RoomId> {
         if let Some(room) = self.room {
             return Ok(room);
         }
-        let sql = "INSERT INTO rooms (name, epoch) VALUES (?1, ?2) RETURNING room";
+        let sql = "INSERT INTO rooms (name, epoch) VALUES (?1, ?2) \
+                   ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch RETURNING room";
         let values = params![self.name.as_str(), &*self.epoch];
         let room = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
         self.room = Some(room);
@@ -115,20 +117,28 @@ impl Account {
     ) -> rusqlite::Result<Outcome> {
         // A number beyond those of the room is a place in another.
         let Some(room) = self.room.filter(|_| (1..=self.newest).contains(&seq)) else { return Ok(Outcome::Missing) };
-        let sql = "SELECT user, kind FROM messages WHERE place = ?1";
-        let found = connection
-            .prepare_cached(sql)?
-            .query_row([room.place(seq)], |row| Ok((row.get_ref(0)?.as_str()? == user.as_str(), row.get(1)?)))
-            .optional()?;
-        match found {
-            None | Some((_, DELETED)) => return Ok(Outcome::Missing),
-            Some((false, _)) => return Ok(Outcome::Foreign),
-            Some((true, _)) => {}
-        }
+        let place = room.place(seq);
+        let sql = "SELECT user, kind, body FROM messages WHERE place = ?1";
+        let found = connection.prepare_cached(sql)?.query_row([place], |row| {
+            Ok((row.get_ref(0)?.as_str()? == user.as_str(), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+        });
+        let (kind_before, text_before) = match found.optional()? {
+            None | Some((_, DELETED, _)) => return Ok(Outcome::Missing),
+            Some((false, ..)) => return Ok(Outcome::Foreign),
+            Some((true, kind, text)) => (kind, text),
+        };
         let sql = "UPDATE messages SET kind = ?2, body = ?3, edited = ?4, changed = ?5 WHERE place = ?1";
         let (kind, text) = columns_of(body);
-        let values = params![room.place(seq), kind, text, ms(at), room.place(self.newest)];
+        let values = params![place, kind, text, ms(at), room.place(self.newest)];
         connection.prepare_cached(sql)?.execute(values)?;
+        if seq <= words::indexed(connection, room)? {
+            if kind_before == TEXT {
+                words::forget(connection, place, &text_before)?;
+            }
+            if kind == TEXT {
+                words::learn(connection, place, text)?;
+            }
+        }
         Ok(Outcome::Changed)
     }
 }

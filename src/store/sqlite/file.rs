@@ -9,16 +9,19 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::lock::{Lock, LockError};
 use super::schema::{self, Nature, VERSION};
+use super::words::TAIL;
 use crate::store::Durability;
 
 /// What is said for a database that lives and dies with the process.
 pub const IN_MEMORY: &str = ":memory:";
 
 /// How long one connection waits for another that is at work in another process.
-const BUSY: Duration = Duration::from_secs(2);
+pub const BUSY: Duration = Duration::from_secs(2);
 /// Bytes of a file up to which the whole of it is checked at start: a second or so on a slow disk.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Pages of the write-ahead log after which it is taken into the file.
@@ -46,6 +49,8 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// It is no database any more.
     Damaged(PathBuf, String),
+    /// An older program wrote it, and no server of this version has had it yet.
+    Older(PathBuf),
     /// There is none.
     Missing(PathBuf),
     /// The system does not let us: the disk, the rights, the kind of file system, a thread.
@@ -75,6 +80,13 @@ impl std::fmt::Display for OpenError {
                  start with an empty history by naming another file with --data; nothing was changed",
                 path.display()
             ),
+            Self::Older(path) => {
+                write!(
+                    f,
+                    "{} was written by an older roomd: start the server once, which brings it up to date",
+                    path.display()
+                )
+            }
             Self::Missing(path) => write!(f, "there is no file {}: name it with --data", path.display()),
             Self::Unusable(path, what) => write!(f, "cannot use {}: {what}", path.display()),
         }
@@ -116,6 +128,18 @@ impl Site {
         }
     }
 
+    /// Takes the lock of the one who writes, where others could reach it. Does not wait.
+    ///
+    /// # Errors
+    /// Another has it, or it cannot be had.
+    pub fn lock(&self) -> Result<Option<Lock>, OpenError> {
+        let Self::File(path) = self else { return Ok(None) };
+        Lock::take(path).map(Some).map_err(|error| match error {
+            LockError::Held(holder) => OpenError::Held(path.clone(), holder),
+            LockError::Io(name, error) => OpenError::Unusable(name, error.to_string()),
+        })
+    }
+
     /// Opens it for the one who writes; makes it if it is not there, and brings it to our version.
     ///
     /// # Errors
@@ -135,6 +159,9 @@ impl Site {
     pub fn read(&self) -> Result<Connection, OpenError> {
         let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.set_prepared_statement_cache_capacity(32);
+        // What a search puts there is for its own moment.
+        let temporary = format!("PRAGMA temp_store = MEMORY; {TAIL}");
+        connection.execute_batch(&temporary).map_err(|error| self.refusal(&error))?;
         Ok(connection)
     }
 
@@ -181,9 +208,20 @@ impl Site {
                     | OpenFlags::SQLITE_OPEN_URI,
             ),
         };
-        let connection = opened.map_err(|error| self.refusal(&error))?;
-        connection.busy_timeout(BUSY).map_err(|error| self.refusal(&error))?;
-        Ok(connection)
+        opened.and_then(tuned).map_err(|error| self.refusal(&error))
+    }
+
+    /// Opens it for a command, beside a server or without one.
+    ///
+    /// # Errors
+    /// As `open`; and there is none, or it is not of our version.
+    pub fn visit(&self, access: OpenFlags) -> Result<Connection, OpenError> {
+        let connection = self.connect(access)?;
+        match schema::nature(&connection).map_err(|error| self.refusal(&error))? {
+            Nature::Ours(VERSION) => Ok(connection),
+            Nature::Ours(version) if version < VERSION => Err(OpenError::Older(self.path().to_owned())),
+            _ => self.judge(&connection).map(|_| connection),
+        }
     }
 
     /// The version of a file that is ours, or empty: then 0.
@@ -212,7 +250,10 @@ impl Site {
         let verdict = connection.query_row(sql, [], |row| row.get::<_, String>(0));
         match verdict.map_err(|error| self.refusal(&error))? {
             verdict if verdict == "ok" => Ok(()),
-            verdict => Err(OpenError::Damaged(self.path().to_owned(), verdict.replace('\n', " "))),
+            verdict => {
+                let what = verdict.trim_start_matches("*** in database main ***").trim().replace('\n', " ");
+                Err(OpenError::Damaged(self.path().to_owned(), what))
+            }
         }
     }
 
@@ -246,6 +287,13 @@ impl Site {
             _ => OpenError::Unusable(path, error.to_string()),
         }
     }
+}
+
+/// Waits for another process that is at work; and plans a statement once, whatever is bound to it.
+fn tuned(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
 }
 
 /// A file beside another, of its name and more.

@@ -65,7 +65,7 @@ pub fn before(
 }
 
 /// The oldest messages after the number `after`.
-fn after(
+pub fn after(
     connection: &Connection,
     room: RoomId,
     name: &RoomName,

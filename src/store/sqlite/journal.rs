@@ -5,14 +5,16 @@
 //! in one transaction, and then answers all: with their outcomes when the transaction was committed,
 //! else all with a failure. A failure leaves nothing behind in memory either, so the next transaction
 //! succeeds by itself when its cause is gone. Marks wait for the next transaction, and for nobody:
-//! in a quiet moment they get one of their own. The thread ends when nobody holds a sender.
+//! in a quiet moment they get one of their own, and errands are done. The thread ends when nobody
+//! holds a sender.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::Connection;
 
 use super::account::{self, Account};
+use super::errands::{Errands, PAUSE};
 use super::lock::Lock;
 use super::place::RoomId;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
@@ -25,8 +27,6 @@ const REQUESTS_MAX: usize = 1_024;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Marks that wait for a transaction, at most; the oldest are then forgotten.
 const MARKS_MAX: usize = 100_000;
-/// How long nobody wants anything before the journal does what nobody waits for.
-const QUIET: Duration = Duration::from_millis(100);
 
 /// What the journal is asked.
 pub enum Request {
@@ -56,6 +56,11 @@ pub struct Journal {
     /// The requests of this transaction.
     batch: Vec<Append>,
     marks: Vec<(RoomId, Mark)>,
+    /// When the oldest of the marks came.
+    marked_at: Instant,
+    errands: Errands,
+    /// Whether the last errand failed.
+    errand_failing: bool,
     /// Whether the last transaction failed: said once, not at each.
     failing: bool,
     /// Goes last.
@@ -64,8 +69,18 @@ pub struct Journal {
 
 impl Journal {
     /// The journal that writes through `connection`. `lock` is given up when it ends.
-    pub fn new(connection: Connection, inbox: Receiver<Request>, lock: Option<Lock>) -> Self {
-        Self { connection, inbox, batch: Vec::new(), marks: Vec::new(), failing: false, _lock: lock }
+    pub fn new(connection: Connection, inbox: Receiver<Request>, errands: Errands, lock: Option<Lock>) -> Self {
+        Self {
+            connection,
+            inbox,
+            batch: Vec::new(),
+            marks: Vec::new(),
+            marked_at: Instant::now(),
+            errands,
+            errand_failing: false,
+            failing: false,
+            _lock: lock,
+        }
     }
 
     /// Runs until nobody can send any more. The body of the journal's thread.
@@ -73,7 +88,7 @@ impl Journal {
         loop {
             match self.next() {
                 Ok(request) => self.round(request),
-                Err(RecvTimeoutError::Timeout) => self.settle(),
+                Err(RecvTimeoutError::Timeout) => self.moment(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -84,11 +99,9 @@ impl Journal {
     }
 
     fn next(&self) -> Result<Request, RecvTimeoutError> {
-        if self.marks.is_empty() {
-            self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        } else {
-            self.inbox.recv_timeout(QUIET)
-        }
+        let marks = (!self.marks.is_empty()).then(|| self.marked_at + PAUSE);
+        let errands = self.errands.due_at();
+        self.inbox.recv_deadline(marks.map_or(errands, |marks| marks.min(errands)))
     }
 
     fn round(&mut self, first: Request) {
@@ -101,6 +114,33 @@ impl Journal {
         if !self.batch.is_empty() {
             self.settle();
         }
+        while self.errands.pressing() && self.errand() {}
+    }
+
+    /// Nobody wants anything: what there is to do, until somebody does.
+    fn moment(&mut self) {
+        if !self.marks.is_empty() {
+            self.settle();
+        }
+        while self.errands.due_at() <= Instant::now() && self.errand() {
+            while self.inbox.is_empty() && self.errand() {}
+        }
+    }
+
+    /// Does a slice of an errand; returns whether there is more to do.
+    fn errand(&mut self) -> bool {
+        match self.errands.slice(&mut self.connection) {
+            Ok(more) => {
+                self.errand_failing = false;
+                more
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.errand_failing, true) {
+                    log::error!(error:%; "history not tended");
+                }
+                false
+            }
+        }
     }
 
     /// Bytes that the request adds to the transaction.
@@ -112,6 +152,9 @@ impl Journal {
                 bytes
             }
             Request::Mark(room, marks) => {
+                if self.marks.is_empty() {
+                    self.marked_at = Instant::now();
+                }
                 self.marks.extend(marks.into_iter().map(|mark| (room, mark)));
                 let surplus = self.marks.len().saturating_sub(MARKS_MAX);
                 self.marks.drain(..surplus);
@@ -129,18 +172,37 @@ impl Journal {
                 if std::mem::take(&mut self.failing) {
                     log::info!("messages are stored again");
                 }
-                for (append, answer) in batch.into_iter().zip(answers) {
-                    append.answer(Ok(answer));
+                for (append, (account, outcomes)) in batch.into_iter().zip(answers) {
+                    self.note(&append.drafts, &account, &outcomes);
+                    append.answer(Ok((account, outcomes)));
                 }
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
                     log::error!(error:%; "messages cannot be stored, and are refused");
                 }
+                // Marks wait for their next time.
+                self.marked_at = Instant::now();
                 for append in batch {
                     append.answer(Err(StoreFailed));
                 }
             }
+        }
+    }
+
+    /// What was stored or changed makes errands.
+    fn note(&mut self, drafts: &[Draft], account: &Account, outcomes: &[Outcome]) {
+        let Some(room) = account.room else { return };
+        let (mut messages, mut bytes) = (0, 0);
+        for (draft, outcome) in drafts.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Stored { .. } => (messages, bytes) = (messages + 1, bytes + draft.bytes()),
+                Outcome::Changed => self.errands.erased(),
+                Outcome::Repeat { .. } | Outcome::Missing | Outcome::Foreign => {}
+            }
+        }
+        if messages > 0 {
+            self.errands.stored(room, messages, bytes);
         }
     }
 

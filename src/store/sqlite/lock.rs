@@ -16,8 +16,7 @@ use super::file::beside;
 /// Held by the one who may write.
 #[derive(Debug)]
 pub struct Lock {
-    /// The lock goes with the descriptor.
-    _file: File,
+    file: File,
 }
 
 /// Why the lock is not to be had.
@@ -53,6 +52,14 @@ impl Lock {
         }
         // A full disk must not stop a server that would only read: the number is a courtesy.
         _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave it to a child that this process has just forked, for the moment
+        // until that becomes another program. If it fails, closing follows.
+        _ = flock(&self.file, FlockOperation::Unlock);
     }
 }

@@ -7,35 +7,49 @@
 //! any of it.
 
 mod account;
+mod archive;
+mod backup;
+mod check;
+mod errands;
+mod export;
 mod file;
 mod history;
+mod import;
 mod journal;
+mod jsonl;
 mod ledger;
 mod lock;
 mod place;
 mod pool;
+mod retention;
 mod row;
 mod schema;
+mod words;
 
 use std::io;
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
 
+pub use archive::{Archive, ArchiveError};
+pub use check::{Findings, RoomFinding};
+pub use export::Since;
 pub use file::{IN_MEMORY, OpenError};
+pub use import::Imported;
+pub use retention::Word;
 
 use account::Account;
+use errands::Errands;
 use file::Site;
 use journal::{INBOX_MAX, Journal, Request};
 use ledger::Entry;
-use lock::{Lock, LockError};
 use pool::Pool;
 
-use super::{Durability, Opened, Page, PageWish, Store};
+use super::{Durability, Opened, Page, PageWish, Retention, Store};
 use crate::chat::command::Span;
 use crate::chat::record::{Mark, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Message, RoomName};
+use crate::chat::{Message, RoomName, Time};
 
 /// Bytes of the messages that a room begins with, at most.
 const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -50,28 +64,32 @@ pub struct Sqlite {
     pool: Pool,
 }
 
+/// What a store is told before it opens.
+pub struct Plan {
+    /// The path of the file, or [`IN_MEMORY`].
+    pub data: String,
+    /// What has happened to a message when it is acknowledged.
+    pub durability: Durability,
+    /// How much is kept.
+    pub retention: Retention,
+    /// The clock on the wall: how old a message is.
+    pub now: Box<dyn Fn() -> Time + Send>,
+}
+
 impl Sqlite {
-    /// Opens the history that `data` names, a path or [`IN_MEMORY`]; makes it if it is not there.
-    /// `spawn` is given the body of the journal's thread, once. Blocks on the disk.
+    /// Opens a history; makes it if it is not there. `spawn` is given the body of the journal's
+    /// thread, once. Blocks on the disk.
     ///
     /// # Errors
     /// A sentence for the user. The file is as it was.
-    pub fn open(
-        data: &str,
-        durability: Durability,
-        spawn: impl FnOnce(Body) -> io::Result<()>,
-    ) -> Result<Self, OpenError> {
-        let site = Site::named(data)?;
-        let lock = match &site {
-            Site::Memory(_) => None,
-            Site::File(path) => Some(Lock::take(path).map_err(|error| match error {
-                LockError::Held(holder) => OpenError::Held(path.clone(), holder),
-                LockError::Io(name, error) => OpenError::Unusable(name, error.to_string()),
-            })?),
-        };
+    pub fn open(plan: Plan, spawn: impl FnOnce(Body) -> io::Result<()>) -> Result<Self, OpenError> {
+        let Plan { data, durability, retention, now } = plan;
+        let site = Site::named(&data)?;
+        let lock = site.lock()?;
         let connection = site.open(durability)?;
+        let errands = Errands::new(&connection, retention, now).map_err(|error| site.refusal(&error))?;
         let (journal, inbox) = bounded(INBOX_MAX);
-        let body = Journal::new(connection, inbox, lock);
+        let body = Journal::new(connection, inbox, errands, lock);
         let spawned = spawn(Box::new(move || body.run()));
         spawned.map_err(|error| OpenError::Unusable(site.path().to_owned(), error.to_string()))?;
         Ok(Self { journal: Mutex::new(Some(journal)), pool: Pool::new(site) })
@@ -100,8 +118,13 @@ impl Store for Sqlite {
         self.pool.read(|connection| history::page(connection, room, wish))
     }
 
-    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {
-        Ok(Vec::new())
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
+        self.pool.read(|connection| {
+            let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else {
+                return Ok(Vec::new());
+            };
+            words::search(connection, (id, room), text, before, count)
+        })
     }
 
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {

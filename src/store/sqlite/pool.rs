@@ -75,6 +75,7 @@ fn transaction<T>(
 ) -> rusqlite::Result<T> {
     let transaction = connection.unchecked_transaction()?;
     let answer = query(&transaction)?;
-    transaction.finish()?;
+    // Nothing was written but what a search needed for itself.
+    transaction.rollback()?;
     Ok(answer)
 }

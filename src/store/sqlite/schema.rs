@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 1] = [HISTORY];
+const STEPS: [&str; 2] = [HISTORY, SEARCH_AND_RETENTION];
 
 /// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
 ///
@@ -55,6 +55,20 @@ CREATE TABLE marks (
     at      INTEGER NOT NULL,
     PRIMARY KEY (room, user, receipt, seq)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// `words` keeps no text of its own, but finds it through `sayings` when it checks itself; what is taken
+/// out of it is gone from its pages at once. It has all of a room up to the number `indexed`.
+/// `retain_ms` and `retain_count` are the room's own word on retention: null leaves it to the server,
+/// 0 is no bound.
+const SEARCH_AND_RETENTION: &str = "
+CREATE VIEW sayings (place, body) AS SELECT place, body FROM messages WHERE kind = 0;
+CREATE VIRTUAL TABLE words USING fts5 (
+    body, content = 'sayings', content_rowid = 'place', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2');
+INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+ALTER TABLE rooms ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN retain_ms INTEGER;
+ALTER TABLE rooms ADD COLUMN retain_count INTEGER;
 ";
 
 /// What a file is.

@@ -3,6 +3,7 @@
 //! A `TestServer` that drops waits until its clients' sessions are over, stops, and asserts what
 //! holds at the end of every server. Clients are declared after it, so they are gone first.
 
+pub mod failing;
 pub mod http;
 pub mod line;
 pub mod websocket;
@@ -13,8 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use roomd::engine::Engine;
+use roomd::store::Store;
 use roomd::{Report, Server, Settings};
 
+pub use failing::Failing;
 pub use http::{Answer, Http};
 pub use line::LineClient;
 pub use websocket::WebSocketClient;
@@ -39,16 +42,18 @@ impl TestServer {
 
     /// The same, with other settings.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let data = ":memory:".to_owned();
-        let mut settings = Settings { listen: free(), lines: Some(free()), data, ..Settings::default() };
-        settings.limits.rate_per_s = 0;
-        settings.limits.grace = Duration::ZERO;
+        let mut settings = settings();
         change(&mut settings);
-        Self {
-            server: Some(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap()),
-            created: 0,
-            panics: 0,
-        }
+        Self::of(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap())
+    }
+
+    /// One that keeps its messages in this store.
+    pub fn on(store: Arc<dyn Store>) -> Self {
+        Self::of(Server::start_with(settings(), store, |error| panic!("a listener failed: {error}")).unwrap())
+    }
+
+    fn of(server: Server) -> Self {
+        Self { server: Some(server), created: 0, panics: 0 }
     }
 
     /// The server itself.
@@ -91,6 +96,14 @@ impl Drop for TestServer {
         until("all rooms are gone", || engine.hub.len() == self.created || engine.parking.parked() > 0);
         _ = end(server, self.panics);
     }
+}
+
+fn settings() -> Settings {
+    let data = ":memory:".to_owned();
+    let mut settings = Settings { listen: free(), lines: Some(free()), data, ..Settings::default() };
+    settings.limits.rate_per_s = 0;
+    settings.limits.grace = Duration::ZERO;
+    settings
 }
 
 /// An address with a port that nobody uses.

@@ -1,0 +1,119 @@
+//! `cargo bench --bench journal`: how many messages a second the store acknowledges, and how soon, beside a bare SQLite
+//! loop that commits the same messages in batches of the same size.
+//!
+//! Each publisher is a thread with a room of its own that waits for each acknowledgement before it says the next thing.
+//! Store and loop take turns, so that whatever else the machine does meets both; each trial has a file of its own. Without
+//! `--bench`, as `cargo test --benches` runs it, it makes one short trial of each.
+
+#[path = "../support/host.rs"]
+mod host;
+
+mod arguments;
+mod bare;
+mod publishers;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use roomd::store::Durability;
+
+use arguments::Arguments;
+use table::Outcome;
+
+/// Bytes of what each message says.
+const MESSAGE_BYTES: usize = 100;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::read();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("journal: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let place = Place::new(&arguments.directory)?;
+    println!("{}", host::description(Path::new(env!("CARGO_BIN_EXE_roomd"))));
+    let Arguments { warm_up, measuring, reps, .. } = arguments;
+    println!("fsync     {:.0} µs for 4 KiB more, the median of {}", bare::fsync_us(&place.0)?, bare::FSYNCS);
+    println!(
+        "trials    {reps} of each, in turn: {warm_up:?} of warm-up, {measuring:?} measured; {MESSAGE_BYTES} bytes, each with a mid"
+    );
+    for &durability in &arguments.durabilities {
+        println!("\n{}", table::heading(durability));
+        for &publishers in &arguments.publishers {
+            let (mut bare, mut store) = (Vec::new(), Vec::new());
+            for rep in 0..*reps {
+                if rep % 2 == 0 {
+                    bare.push(trial(&place, |data| bare::run(data, durability, publishers, arguments))?);
+                    store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
+                } else {
+                    store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
+                    bare.push(trial(&place, |data| bare::run(data, durability, publishers, arguments))?);
+                }
+            }
+            println!("{}", table::line(publishers, &bare, &store));
+        }
+    }
+    Ok(())
+}
+
+type Trial = Result<Outcome, Box<dyn std::error::Error>>;
+
+/// A trial on a file of its own.
+fn trial(place: &Place, run: impl FnOnce(&str) -> Trial) -> Trial {
+    let directory = place.0.join("trial");
+    fs::create_dir_all(&directory)?;
+    let outcome = run(directory.join("room.db").to_str().ok_or("the directory's name must be UTF-8")?);
+    fs::remove_dir_all(&directory)?;
+    outcome
+}
+
+/// A directory that goes with the run.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(parent: &Path) -> std::io::Result<Self> {
+        let path = parent.join(format!("journal-bench-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What is left is a few megabytes below target.
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What the message of this number says: words, of which some are seldom.
+fn text(seq: u64) -> String {
+    const WORDS: [&str; 16] = [
+        "the", "room", "is", "open", "and", "who", "comes", "in", "will", "be", "told", "what", "was", "said",
+        "before", "today",
+    ];
+    let mut text = format!("message {seq}:");
+    let mut drawn = seq.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    while text.len() < MESSAGE_BYTES {
+        drawn = drawn.rotate_left(9).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        text.push(' ');
+        text.push_str(WORDS[usize::try_from(drawn >> 60).unwrap_or(0)]);
+    }
+    text.truncate(MESSAGE_BYTES);
+    text
+}
+
+/// As the store sets it.
+fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Fsync => "FULL",
+        Durability::Os => "NORMAL",
+        Durability::None => "OFF",
+    }
+}

@@ -1,0 +1,75 @@
+//! The store under load: threads that publish, each in a room of its own, and wait for each answer.
+//!
+//! They call the ledger as a room's broker does, with one draft at a time: the worst case, since a broker hands over all
+//! that came in meanwhile.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use hdrhistogram::Histogram;
+use roomd::chat::record::{Deed, Draft, Outcome as Stored};
+use roomd::chat::room::Speaker;
+use roomd::chat::roster::MemberId;
+use roomd::chat::{Body, Mid, RoomName, Time, UserName};
+use roomd::store::sqlite::{Plan, Sqlite};
+use roomd::store::{Durability, Retention, Store};
+
+use super::arguments::Arguments;
+use super::table::Outcome;
+use super::{Trial, text};
+
+pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Arguments) -> Trial {
+    let mut journal = None;
+    let (data, retention) = (data.to_owned(), Retention::default());
+    let plan = Plan { data, durability, retention, now: Box::new(|| SystemTime::now().into()) };
+    let store = Sqlite::open(plan, |body| {
+        journal = Some(thread::Builder::new().name("journal".to_owned()).spawn(body)?);
+        Ok(())
+    })?;
+    let start = Barrier::new(publishers);
+    let told = thread::scope(|scope| {
+        let publish = |number| {
+            let (store, start) = (&store, &start);
+            scope.spawn(move || publisher(number, store, start, arguments))
+        };
+        let threads: Vec<_> = (1..=publishers).map(publish).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a publisher does not panic")).collect::<Vec<_>>()
+    });
+    store.close();
+    if let Some(journal) = journal {
+        journal.join().expect("the journal does not panic");
+    }
+    let mut latency = Histogram::<u64>::new(3)?;
+    for one in told {
+        latency.add(one)?;
+    }
+    Ok(Outcome { per_s: latency.len() as f64 / arguments.measuring.as_secs_f64(), latency })
+}
+
+/// The times of its acknowledgements, in nanoseconds.
+fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Arguments) -> Histogram<u64> {
+    let name = RoomName::parse(&format!("room-{number}")).expect("it is a name");
+    let user = UserName::parse(&format!("user-{number}")).expect("it is a name");
+    let mut ledger = store.open(&name, 0).expect("it was opened").ledger;
+    let mut latency = Histogram::new(3).expect("three digits are few");
+    start.wait();
+    let began = Instant::now();
+    for seq in 1.. {
+        let deed =
+            Deed::Publish { to: None, body: Body::Text(text(seq).into()), mid: Mid::parse(&format!("mid-{seq}")) };
+        let speaker = Speaker { member: MemberId(1), user: user.clone() };
+        let draft = Draft { speaker, deed, at: Time(seq), id: None, quiet: false };
+        let asked = Instant::now();
+        let outcomes = ledger.append(&[draft]).expect("it was stored");
+        assert_eq!(outcomes, [Stored::Stored { seq }]);
+        let passed = began.elapsed();
+        if passed > arguments.warm_up + arguments.measuring {
+            break;
+        }
+        if passed > arguments.warm_up {
+            latency.record(u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX)).expect("it resizes");
+        }
+    }
+    latency
+}

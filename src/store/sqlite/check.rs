@@ -1,0 +1,121 @@
+//! `roomd check`: whether the file is whole, and whether what is in it fits together.
+//!
+//! SQLite checks its own pages and indexes, the index of words included; the rest is ours: numbers
+//! without a gap, nothing of a room that is not there. All of it is read in one transaction, also while
+//! a server runs.
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::archive::{Archive, ArchiveError};
+use super::retention::Word;
+
+/// Problems that one check names, at most.
+const PROBLEMS_MAX: usize = 100;
+
+/// What a check has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The rooms, by name.
+    pub rooms: Vec<RoomFinding>,
+    /// What is wrong, each a sentence; none in good order.
+    pub problems: Vec<String>,
+}
+
+/// A room in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomFinding {
+    /// Its name.
+    pub name: String,
+    /// The numbers of its oldest and its newest message; `None` when it has none.
+    pub ends: Option<(i64, i64)>,
+    /// Its own word on retention.
+    pub word: Word,
+}
+
+/// Counts of rows that should not be, and what they are.
+const ORPHANS: [(&str, &str); 7] = [
+    (
+        "messages of a room that is not there",
+        "SELECT count(*) FROM messages WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
+    ),
+    ("mids of a room that is not there", "SELECT count(*) FROM mids WHERE room NOT IN (SELECT room FROM rooms)"),
+    ("marks of a room that is not there", "SELECT count(*) FROM marks WHERE room NOT IN (SELECT room FROM rooms)"),
+    (
+        "messages whose mid is not kept",
+        "SELECT count(*) FROM messages WHERE mid IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM mids WHERE room = place >> 40 AND mids.user = messages.user AND mids.mid = messages.mid
+                AND seq = place & ((1 << 40) - 1))",
+    ),
+    (
+        "mids of a message that never was",
+        "SELECT count(*) FROM mids JOIN rooms USING (room) WHERE seq > max(pruned, coalesce((
+            SELECT max(place) & ((1 << 40) - 1) FROM messages
+            WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0))",
+    ),
+    (
+        "marks of a message that never was",
+        "SELECT count(*) FROM marks JOIN rooms USING (room) WHERE seq > max(pruned, coalesce((
+            SELECT max(place) & ((1 << 40) - 1) FROM messages
+            WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0))",
+    ),
+    ("deleted messages that still say something", "SELECT count(*) FROM messages WHERE kind = 2 AND body <> ''"),
+];
+
+impl Archive {
+    /// Checks the file. Blocks on the disk, for as long as it takes to read all of it.
+    ///
+    /// # Errors
+    /// It cannot be opened or read at all.
+    pub fn check(&self) -> Result<Findings, ArchiveError> {
+        let connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let transaction = connection.unchecked_transaction()?;
+        let mut findings = Findings::default();
+        let sql = format!("PRAGMA integrity_check({PROBLEMS_MAX})");
+        let mut statement = transaction.prepare(&sql)?;
+        for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+            let line = line?;
+            if line != "ok" {
+                findings.problems.push(line);
+            }
+        }
+        if findings.problems.is_empty() {
+            numbers(&transaction, &mut findings)?;
+            for (what, sql) in ORPHANS {
+                let count: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+                if count > 0 {
+                    findings.problems.push(format!("{count} {what}"));
+                }
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// The rooms, and the gaps in their numbers.
+fn numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+    let sql = "SELECT name, pruned, indexed, retain_ms, retain_count, count(place),
+            min(place) & ((1 << 40) - 1), max(place) & ((1 << 40) - 1)
+        FROM rooms LEFT JOIN messages ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1
+        GROUP BY room ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, pruned, indexed) = (row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
+        let count: i64 = row.get(5)?;
+        let ends = row.get::<_, Option<i64>>(6)?.zip(row.get::<_, Option<i64>>(7)?);
+        let newest = ends.map_or(pruned, |(_, newest)| newest);
+        if let Some((oldest, newest)) = ends
+            && (oldest != pruned + 1 || newest - oldest + 1 != count)
+        {
+            let wanted = newest - pruned;
+            findings.problems.push(format!("the room {name} has {count} messages, and its numbers are of {wanted}"));
+        }
+        if indexed > newest {
+            findings.problems.push(format!("the room {name} has {newest} messages, and {indexed} in its index"));
+        }
+        let word = Word { age_ms: row.get(3)?, count: row.get(4)? };
+        findings.rooms.push(RoomFinding { name, ends, word });
+    }
+    findings.problems.truncate(PROBLEMS_MAX);
+    Ok(())
+}

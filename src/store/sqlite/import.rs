@@ -1,0 +1,158 @@
+//! `roomd import`: a room's history, read in.
+//!
+//! One transaction: all of it, or nothing. It needs the lock, so no server runs on the file. A room that
+//! is there goes on if it has the same epoch and the export continues it: what is there already is
+//! passed over, so an import can be repeated, and exports of one room can follow each other.
+
+use std::io::{BufRead, Read as _};
+
+use rusqlite::{Connection, params};
+
+use super::account::Account;
+use super::archive::{Archive, ArchiveError};
+use super::history;
+use super::jsonl::{Header, message_of};
+use super::place::{RoomId, SEQ_MAX};
+use super::row::{columns_of, ms};
+use super::words;
+use crate::chat::{Message, Mid, RoomName, UserName};
+use crate::store::Durability;
+
+/// Bytes of one line, at most: a body of 16 MiB with all its escapes.
+const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
+/// What was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Into which room.
+    pub room: RoomName,
+    /// How many messages.
+    pub added: u64,
+    /// How many of those in the export were there already.
+    pub known: u64,
+}
+
+impl Archive {
+    /// Reads a room's history, as `export` wrote it, from `input`. Blocks as `input` does.
+    ///
+    /// # Errors
+    /// Nothing was imported.
+    pub fn import(&self, input: &mut impl BufRead) -> Result<Imported, ArchiveError> {
+        let mut lines = Lines { input, number: 0, bytes: Vec::new() };
+        if !lines.next()? {
+            return Err(ArchiveError::Refused("there is nothing to import".to_owned()));
+        }
+        let header = Header::parse(&lines.bytes).map_err(|what| ArchiveError::Line(1, what))?;
+        let name = RoomName::parse_known(&header.room);
+        let name = name.map_err(|error| ArchiveError::Line(1, format!("names a room that {error}")))?;
+        let _lock = self.site.lock()?;
+        let mut connection = self.site.open(Durability::Fsync)?;
+        let transaction = connection.transaction()?;
+        let (room, mut newest) = account(&transaction, &name, &header)?;
+        let mut imported = Imported { room: name, added: 0, known: 0 };
+        while lines.next()? {
+            let number = lines.number;
+            let refused = |what: String| ArchiveError::Line(number, what);
+            let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
+            if message.seq <= newest && newest > 0 {
+                imported.known += 1;
+                continue;
+            }
+            if newest == 0 && message.seq > 1 {
+                newest = message.seq - 1;
+                begin_after(&transaction, room, newest)?;
+            }
+            if message.seq != newest + 1 || message.seq > SEQ_MAX {
+                return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
+            }
+            newest = message.seq;
+            add(&transaction, room, &message)?
+                .then_some(())
+                .ok_or_else(|| refused("has a mid that an earlier message of its user has".to_owned()))?;
+            imported.added += 1;
+        }
+        if newest == 0 {
+            begin_after(&transaction, room, header.newest)?;
+        } else if newest < header.newest {
+            let sentence = format!(
+                "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
+                header.newest
+            );
+            return Err(ArchiveError::Refused(sentence));
+        }
+        while !words::index(&transaction, room, 10_000, usize::MAX)?.whole {}
+        transaction.commit()?;
+        Ok(imported)
+    }
+}
+
+/// The room's number, made if it has none, and that of its newest message.
+fn account(connection: &Connection, name: &RoomName, header: &Header) -> Result<(RoomId, u64), ArchiveError> {
+    match history::account(connection, name)? {
+        Some(Account { room: Some(room), epoch, newest, .. }) if *epoch == *header.epoch || newest == 0 => {
+            connection.execute("UPDATE rooms SET epoch = ?2 WHERE room = ?1", params![room, header.epoch])?;
+            Ok((room, newest))
+        }
+        Some(Account { epoch, newest, .. }) => Err(ArchiveError::Refused(format!(
+            "the room {name} has another history (epoch {epoch}, {newest} messages): import into another file; \
+             nothing was imported"
+        ))),
+        None => {
+            let sql = "INSERT INTO rooms (name, epoch) VALUES (?1, ?2) RETURNING room";
+            let room = connection.query_row(sql, [name.as_str(), &header.epoch], |row| row.get(0))?;
+            Ok((room, 0))
+        }
+    }
+}
+
+/// The room's first message comes after this number.
+fn begin_after(connection: &Connection, room: RoomId, seq: u64) -> rusqlite::Result<()> {
+    let sql = "UPDATE rooms SET pruned = ?2, indexed = ?2 WHERE room = ?1";
+    connection.execute(sql, params![room, seq.cast_signed()]).map(|_| ())
+}
+
+/// Adds a message; `false` when its `mid` is another's.
+fn add(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Result<bool> {
+    let (user, mid, seq) = (message.user.as_str(), message.mid.as_ref().map(Mid::as_str), message.seq.cast_signed());
+    if let Some(mid) = mid {
+        let sql = "INSERT INTO mids (room, user, mid, seq, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+        if connection.prepare_cached(sql)?.execute(params![room, user, mid, seq, ms(message.at)])? == 0 {
+            return Ok(false);
+        }
+    }
+    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (kind, body) = columns_of(&message.body);
+    let friend = message.to.as_ref().map(UserName::as_str);
+    let values =
+        params![room.place(message.seq), kind, ms(message.at), message.edited.map(ms), user, friend, mid, body];
+    connection.prepare_cached(sql)?.execute(values).map(|_| true)
+}
+
+/// Lines of a bounded length, with their numbers.
+struct Lines<'a, R> {
+    input: &'a mut R,
+    number: u64,
+    bytes: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    /// Reads the next line into `bytes`; `false` at the end. Empty lines are passed over.
+    fn next(&mut self) -> Result<bool, ArchiveError> {
+        loop {
+            self.bytes.clear();
+            self.number += 1;
+            let read = self.input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.bytes);
+            let read = read.map_err(|error| ArchiveError::Io("the import could not be read".to_owned(), error))?;
+            if read == 0 {
+                return Ok(false);
+            }
+            if read as u64 == LINE_BYTES_MAX {
+                return Err(ArchiveError::Line(self.number, "is longer than any message".to_owned()));
+            }
+            if !self.bytes.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+}

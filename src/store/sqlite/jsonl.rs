@@ -1,0 +1,166 @@
+//! A room's history as text, one JSON object a line: what `export` writes and `import` reads.
+//!
+//! The first line tells of the room, each further one is a message, in their order and without a gap.
+//! Pure; the names of the fields are the protocol's.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::place::SEQ_MAX;
+use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+
+/// What the first line says it is.
+const KIND: &str = "history";
+/// The version of the form.
+const VERSION: u32 = 1;
+
+/// The first line.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    roomd: String,
+    version: u32,
+    /// The room's name.
+    pub room: String,
+    /// Its history's name.
+    pub epoch: String,
+    /// The number of its newest message.
+    pub newest: u64,
+}
+
+impl Header {
+    /// The header of this room.
+    pub fn new(room: &RoomName, epoch: &str, newest: u64) -> Self {
+        Self { roomd: KIND.to_owned(), version: VERSION, room: room.to_string(), epoch: epoch.to_owned(), newest }
+    }
+
+    /// # Errors
+    /// What is wrong with the line, to be read on after its number.
+    pub fn parse(line: &[u8]) -> Result<Self, String> {
+        let header = serde_json::from_slice::<Self>(line).ok().filter(|header| header.roomd == KIND);
+        let header = header.ok_or("is not the first of an export of roomd")?;
+        if header.version != VERSION {
+            return Err(format!("is of version {} of the form, and this roomd knows {VERSION}", header.version));
+        }
+        if header.epoch.is_empty() || header.epoch.len() > 64 || header.newest > SEQ_MAX {
+            return Err("has an epoch or a number that no room has".to_owned());
+        }
+        Ok(header)
+    }
+}
+
+/// A message's line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    seq: u64,
+    at: String,
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    cipher: Option<&'a RawValue>,
+}
+
+/// The line of a message, without its end.
+pub fn line_of(message: &Message) -> serde_json::Result<String> {
+    let (mut text, mut cipher) = (None, None);
+    match &message.body {
+        Body::Text(said) => text = Some(said.to_string()),
+        Body::Cipher(json) => cipher = Some(serde_json::from_str(json)?),
+        Body::Deleted => {}
+    }
+    serde_json::to_string(&Line {
+        seq: message.seq,
+        at: message.at.to_string(),
+        user: message.user.to_string(),
+        to: message.to.as_ref().map(UserName::to_string),
+        mid: message.mid.as_ref().map(|mid| mid.as_str().to_owned()),
+        edited: message.edited.map(|at| at.to_string()),
+        deleted: message.body == Body::Deleted,
+        message: text,
+        cipher,
+    })
+}
+
+/// The message that a line tells of.
+///
+/// # Errors
+/// What is wrong with the line, to be read on after its number.
+pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
+    let line: Line = serde_json::from_slice(line).map_err(|error| format!("is no message: {error}"))?;
+    let name = |text: &str| UserName::parse(text).map_err(|error| format!("names a user that {error}"));
+    let body = match (line.message, line.cipher, line.deleted) {
+        (Some(text), None, false) if !text.is_empty() => Body::Text(text.into()),
+        (None, Some(cipher), false) if cipher.get().starts_with('{') => Body::Cipher(cipher.get().into()),
+        (None, None, true) => Body::Deleted,
+        _ => return Err("must have one of message, cipher and deleted".to_owned()),
+    };
+    Ok(Message {
+        room: room.clone(),
+        user: name(&line.user)?,
+        to: line.to.as_deref().map(name).transpose()?,
+        body,
+        seq: line.seq,
+        mid: line.mid.as_deref().map(|mid| Mid::parse(mid).ok_or("has a mid of more than 64 bytes")).transpose()?,
+        at: time_of(&line.at)?,
+        edited: line.edited.as_deref().map(time_of).transpose()?,
+    })
+}
+
+/// The time that an RFC 3339 text in UTC says.
+///
+/// # Errors
+/// It says none; to be read on after the number of a line.
+pub fn time_of(text: &str) -> Result<Time, String> {
+    humantime::parse_rfc3339(text).map(Time::from).map_err(|error| format!("has a time {text:?} that is none: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(body: Body) -> Message {
+        let user = |name| UserName::parse(name).unwrap();
+        let (at, edited) = (Time(1_795_197_600_007), Some(Time(1_795_197_600_008)));
+        let (room, mid) = (RoomName::parse("den").unwrap(), Mid::parse("m1"));
+        Message { room, user: user("Anna"), to: Some(user("Otto")), body, seq: 7, mid, at, edited }
+    }
+
+    #[test]
+    fn a_line_gives_the_message_back_that_it_was_made_of() {
+        for body in [Body::Text("a\n\"b\" \u{1f600}".into()), Body::Cipher("{\"n\": [1, 2.50]}".into()), Body::Deleted]
+        {
+            let message = message(body);
+            let line = line_of(&message).unwrap();
+            assert!(!line.contains('\n'));
+            assert_eq!(message_of(line.as_bytes(), &message.room), Ok(message));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_says_why() {
+        let room = RoomName::parse("den").unwrap();
+        for (line, what) in [
+            ("", "is no message: "),
+            ("{}", "is no message: "),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A"}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":""}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","deleted":true}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","cipher":[]}"#, "must have one of"),
+            (r#"{"seq":1,"at":"yesterday","user":"A","message":"x"}"#, "has a time"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A:B","message":"x"}"#, "names a user"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","more":1}"#, "is no message: "),
+        ] {
+            let problem = message_of(line.as_bytes(), &room).unwrap_err();
+            assert!(problem.starts_with(what), "{line}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What is kept, and the sweep that takes the rest away.
+//!
+//! The journal sweeps in slices between transactions, so that nobody waits long. A room is pruned from
+//! its oldest message on and without a gap, by count and by age: the first message that is young
+//! enough stays, and all after it, whatever their times say, since a clock may jump and numbers do
+//! not. The newest number stays known, and so do `mid`s.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::place::{RoomId, seq_of};
+use super::row::{TEXT, ms};
+use super::words;
+use crate::chat::Time;
+use crate::store::Retention;
+
+/// Rooms that one slice looks at, at most.
+const ROOMS: usize = 200;
+/// Messages that one slice takes away, at most.
+const MESSAGES: usize = 128;
+/// Bytes of bodies after which a slice takes no further message away.
+const BYTES: usize = 1024 * 1024;
+/// Marks that one slice takes away, at most.
+const MARKS: i64 = 1_000;
+
+/// How far a sweep has got.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// All rooms up to this one are done.
+    done: RoomId,
+}
+
+/// What the room itself says of its retention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Word {
+    /// Milliseconds. `None` leaves it to the server; 0 is any age.
+    pub age_ms: Option<i64>,
+    /// `None` leaves it to the server; 0 is all.
+    pub count: Option<i64>,
+}
+
+impl Word {
+    /// What holds for the room on a server with this retention: milliseconds and messages, 0 is no
+    /// bound.
+    pub fn in_force(self, server: Retention) -> (i64, i64) {
+        let age = || i64::try_from(server.age.as_millis()).unwrap_or(i64::MAX);
+        let count = || i64::try_from(server.count).unwrap_or(i64::MAX);
+        (self.age_ms.unwrap_or_else(age), self.count.unwrap_or_else(count))
+    }
+}
+
+impl Sweep {
+    /// A sweep that begins with the first room.
+    pub fn begin() -> Self {
+        Self { done: RoomId(0) }
+    }
+
+    /// Does a slice of it, inside the journal's transaction. `None`: the sweep is over.
+    ///
+    /// # Errors
+    /// The transaction is to be given up; the sweep stays where it was.
+    pub fn slice(self, connection: &Connection, retention: Retention, now: Time) -> rusqlite::Result<Option<Self>> {
+        let Self { mut done } = self;
+        for _ in 0..ROOMS {
+            let sql = "SELECT room, retain_ms, retain_count, pruned FROM rooms WHERE room > ?1 ORDER BY room LIMIT 1";
+            let next = connection.prepare_cached(sql)?.query_row([done], |row| {
+                let word = Word { age_ms: row.get(1)?, count: row.get(2)? };
+                Ok((row.get::<_, RoomId>(0)?, word, row.get::<_, i64>(3)?.cast_unsigned()))
+            });
+            let Some((room, word, pruned)) = next.optional()? else { return Ok(None) };
+            let (age, count) = word.in_force(retention);
+            let cutoff = (age > 0).then(|| ms(now).saturating_sub(age));
+            let count = u64::try_from(count).ok().filter(|count| *count > 0);
+            if (cutoff.is_some() || count.is_some()) && prune(connection, room, pruned, cutoff, count)? {
+                return Ok(Some(Self { done }));
+            }
+            done = room;
+        }
+        Ok(Some(Self { done }))
+    }
+}
+
+/// Takes away what is beyond the bounds; returns whether it stopped before the end.
+fn prune(
+    connection: &Connection,
+    room: RoomId,
+    pruned: u64,
+    cutoff: Option<i64>,
+    count: Option<u64>,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT max(place) FROM messages WHERE place BETWEEN ?1 AND ?2";
+    let ends = [room.place(0), room.place(u64::MAX)];
+    let newest: Option<i64> = connection.prepare_cached(sql)?.query_row(ends, |row| row.get(0))?;
+    let Some(newest) = newest.map(seq_of) else { return trim_marks(connection, room, pruned) };
+    let beyond = count.map_or(0, |count| newest.saturating_sub(count));
+    let indexed = words::indexed(connection, room)?;
+
+    let sql = "SELECT place, kind, at, body FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
+    let limit = i64::try_from(MESSAGES).unwrap_or(i64::MAX);
+    let (mut bytes, mut gone, mut last) = (0, 0, None);
+    {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![ends[0], ends[1], limit])?;
+        while bytes < BYTES
+            && let Some(row) = rows.next()?
+        {
+            let (place, at) = (row.get::<_, i64>(0)?, row.get::<_, i64>(2)?);
+            if seq_of(place) > beyond && cutoff.is_none_or(|cutoff| at >= cutoff) {
+                break;
+            }
+            let body = row.get_ref(3)?.as_str()?;
+            if row.get::<_, i64>(1)? == TEXT && seq_of(place) <= indexed {
+                words::forget(connection, place, body)?;
+            }
+            (bytes, gone, last) = (bytes + body.len(), gone + 1, Some(place));
+        }
+    }
+    let Some(last) = last else { return trim_marks(connection, room, pruned) };
+    let sql = "DELETE FROM messages WHERE place BETWEEN ?1 AND ?2";
+    connection.prepare_cached(sql)?.execute([ends[0], last])?;
+    let sql = "UPDATE rooms SET pruned = ?2, indexed = max(indexed, ?2) WHERE room = ?1";
+    connection.prepare_cached(sql)?.execute(params![room, seq_of(last).cast_signed()])?;
+    if gone == MESSAGES || bytes >= BYTES {
+        return Ok(true);
+    }
+    trim_marks(connection, room, seq_of(last))
+}
+
+/// Takes away marks that only say when messages that are gone were reached; the newest of each user
+/// and receipt stays. Returns whether there may be more.
+fn trim_marks(connection: &Connection, room: RoomId, pruned: u64) -> rusqlite::Result<bool> {
+    let sql = "DELETE FROM marks WHERE (room, user, receipt, seq) IN (
+        SELECT room, user, receipt, seq FROM marks AS old WHERE room = ?1 AND seq <= ?2 AND EXISTS (
+            SELECT 1 FROM marks WHERE room = ?1 AND user = old.user AND receipt = old.receipt AND seq > old.seq)
+        LIMIT ?3)";
+    let gone = connection.prepare_cached(sql)?.execute(params![room, pruned.cast_signed(), MARKS])?;
+    Ok(i64::try_from(gone) == Ok(MARKS))
+}

@@ -1,0 +1,60 @@
+//! A store that fails: what is said then is refused to whoever said it and shown to nobody, and the
+//! room goes on.
+
+use serde_json::json;
+
+use crate::harness::{Failing, TestServer, WebSocketClient, http, until};
+
+/// A conversation over all doors in which anything may be refused as unavailable, and is then tried
+/// again; everything else is as it always is.
+fn converse(server: &TestServer) {
+    let mut anna = WebSocketClient::multi(server, "Anna");
+    let mut otto = WebSocketClient::multi(server, "Otto");
+    for client in [&mut anna, &mut otto] {
+        let join = json!({"type": "join", "room": "den"});
+        let mut joined = client.ask(join.clone());
+        while joined["type"] == "error" {
+            assert_eq!(joined["code"], "unavailable", "{joined}");
+            joined = client.ask(join.clone());
+        }
+        assert_eq!((&joined["type"], &joined["seq"]), (&json!("joined"), &json!(0)));
+    }
+    otto.settle("den");
+    for seq in 1..=4 {
+        let message = json!({"type": "message", "room": "den", "message": format!("{seq}"), "mid": format!("m{seq}")});
+        let mut sent = anna.ask(message.clone());
+        while sent["type"] == "error" {
+            assert_eq!(sent["code"], "unavailable", "{sent}");
+            sent = anna.ask(message.clone());
+        }
+        assert_eq!((&sent["seq"], &sent["duplicate"]), (&json!(seq), &json!(false)), "{sent}");
+        // Nothing of what was refused comes before it.
+        let seen = otto.wait_for_type("message");
+        assert_eq!((&seen["message"], &seen["seq"]), (&json!(format!("{seq}")), &json!(seq)));
+    }
+    let publish = || http::post(server, "/api/v1/rooms/den/messages", &json!({"message": "5", "user": "Cron"}));
+    let mut answer = publish();
+    while answer.status != 201 {
+        assert_eq!(answer.status, 503);
+        answer = publish();
+    }
+    assert_eq!(otto.wait_for_type("message")["seq"], 5);
+    drop((anna, otto));
+    until("all are gone", || server.engine().hub.is_empty());
+}
+
+#[test]
+fn whichever_call_of_the_store_fails_only_the_one_who_asked_is_refused_and_numbers_stay_dense() {
+    let mut n = 1;
+    loop {
+        let store = Failing::at(n);
+        let server = TestServer::on(store.clone());
+        converse(&server);
+        drop(server);
+        if !store.has_failed() {
+            break;
+        }
+        n += 1;
+    }
+    assert!(n > 6, "only {n} calls were made");
+}

@@ -1,0 +1,79 @@
+//! A store that fails at its n-th call, and is a store in memory otherwise.
+//!
+//! Every call of the store and of its ledgers that can fail counts, in the order in which they come. A
+//! scenario is tried for every n until it ends before the n-th call: then each call has failed once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use roomd::chat::record::{Draft, Mark, Outcome, StoreFailed};
+use roomd::chat::{Message, RoomName};
+use roomd::store::{Ledger, Memory, Opened, Page, PageWish, Store};
+
+/// See the module.
+pub struct Failing {
+    calls: Arc<Calls>,
+}
+
+struct Calls {
+    made: AtomicU64,
+    fails: u64,
+}
+
+impl Calls {
+    fn next(&self) -> Result<(), StoreFailed> {
+        if self.made.fetch_add(1, Ordering::Relaxed) + 1 == self.fails { Err(StoreFailed) } else { Ok(()) }
+    }
+}
+
+impl Failing {
+    /// One that fails at this call; the first is 1.
+    pub fn at(fails: u64) -> Arc<Self> {
+        Arc::new(Self { calls: Arc::new(Calls { made: AtomicU64::new(0), fails }) })
+    }
+
+    /// Whether it has failed.
+    pub fn has_failed(&self) -> bool {
+        self.calls.made.load(Ordering::Relaxed) >= self.calls.fails
+    }
+}
+
+impl Store for Failing {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+        self.calls.next()?;
+        let opened = Memory.open(room, recent_max)?;
+        let ledger = Box::new(FailingLedger { inner: opened.ledger, calls: Arc::clone(&self.calls) });
+        Ok(Opened { ledger, ..opened })
+    }
+
+    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
+        self.calls.next()?;
+        Memory.page(room, wish)
+    }
+
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
+        self.calls.next()?;
+        Memory.search(room, text, before, count)
+    }
+
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+        self.calls.next()?;
+        Memory.receipts(room, seq)
+    }
+}
+
+struct FailingLedger {
+    inner: Box<dyn Ledger>,
+    calls: Arc<Calls>,
+}
+
+impl Ledger for FailingLedger {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+        self.calls.next()?;
+        self.inner.append(drafts)
+    }
+
+    fn mark(&mut self, marks: &[Mark]) {
+        self.inner.mark(marks);
+    }
+}

@@ -1,0 +1,123 @@
+//! A disk that is full, and a file that somebody else has locked: what is refused then, and that the
+//! store goes on by itself.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use roomd::chat::Body;
+use roomd::chat::command::Span;
+use roomd::chat::record::{Deed, Outcome, StoreFailed};
+use roomd::store::{Ledger, Store as _};
+
+use crate::claims::{draft, room, said};
+use crate::harness::{Keeper, Place, direct};
+use crate::kept::page;
+
+/// A small file system in memory, which goes with the test. `None`: this process may not mount one.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(place: &Place) -> Option<Self> {
+        let path = PathBuf::from(place.file("small"));
+        std::fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "roomd-test"]).arg(&path).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // If it stays, the test's directory does, and says so.
+        _ = Command::new("umount").arg(&self.0).output();
+    }
+}
+
+fn publish(ledger: &mut dyn Ledger, bytes: usize) -> Result<u64, StoreFailed> {
+    let deed = Deed::Publish { to: None, body: Body::Text("x".repeat(bytes).into()), mid: None };
+    match ledger.append(&[draft("Anna", 1, deed)])?[..] {
+        [Outcome::Stored { seq }] => Ok(seq),
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_messages_and_when_there_is_room_again_numbers_go_on_without_a_gap() {
+    let place = Place::new();
+    let Some(small) = Small::mount(&place) else {
+        println!("left out: this process may not mount a file system");
+        return;
+    };
+    let data = small.0.join("room.db").to_str().unwrap().to_owned();
+    let ballast = small.0.join("ballast");
+    std::fs::write(&ballast, vec![0; 300_000]).unwrap();
+    let keeper = Keeper::with(&data, |_| ()).unwrap();
+    let mut den = keeper.open(&room("den"), 0).unwrap().ledger;
+    let mut hall = keeper.open(&room("hall"), 0).unwrap().ledger;
+    let stored = (1..1_000).take_while(|seq| publish(&mut *den, 10_000) == Ok(*seq)).count() as u64;
+    assert!(stored > 5, "{stored}");
+    assert_eq!(publish(&mut *den, 10_000), Err(StoreFailed));
+    assert_eq!(publish(&mut *hall, 100_000), Err(StoreFailed));
+    // What is there can still be read.
+    assert_eq!(page(&*keeper, "den", Span::After(0)).newest, stored);
+    std::fs::remove_file(ballast).unwrap();
+    assert_eq!(publish(&mut *den, 10_000), Ok(stored + 1));
+    assert_eq!(publish(&mut *hall, 10), Ok(1));
+    assert_eq!(page(&*keeper, "den", Span::After(0)).messages.len() as u64, stored + 1);
+    drop((den, hall));
+    drop(keeper);
+    let keeper = Keeper::with(&data, |_| ()).unwrap();
+    assert_eq!(keeper.open(&room("den"), 0).unwrap().past.seq, stored + 1);
+    drop(keeper);
+    drop(small);
+}
+
+#[test]
+fn a_file_that_another_process_has_locked_refuses_messages_until_it_is_free() {
+    let place = Place::new();
+    let keeper = Keeper::file(&place);
+    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let other = direct(&place.data());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let drafts = [said("Anna", "two", "m"), said("Anna", "three", "")];
+    assert_eq!(ledger.append(&drafts), Err(StoreFailed));
+    // Reading goes on.
+    assert_eq!(page(&*keeper, "den", Span::After(0)).messages.len(), 1);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ledger.append(&drafts), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
+}
+
+#[test]
+fn a_transaction_that_fails_at_its_last_row_leaves_nothing_of_the_others() {
+    let place = Place::new();
+    let keeper = Keeper::file(&place);
+    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let other = direct(&place.data());
+    other
+        .execute_batch(
+            "CREATE TRIGGER fails BEFORE INSERT ON messages WHEN new.body = 'fail' BEGIN SELECT raise(ABORT, 'no'); END",
+        )
+        .unwrap();
+    let drafts = [said("Anna", "two", "m2"), said("Anna", "three", "m3"), said("Anna", "fail", "")];
+    assert_eq!(ledger.append(&drafts), Err(StoreFailed));
+    assert_eq!(page(&*keeper, "den", Span::After(0)).messages.len(), 1);
+    assert_eq!(ledger.append(&drafts[..2]), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
+    other.execute_batch("DROP TRIGGER fails").unwrap();
+}
+
+#[test]
+fn a_reader_that_takes_its_time_delays_no_write() {
+    let place = Place::new();
+    let keeper = Keeper::file(&place);
+    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let reader = direct(&place.data());
+    let transaction = reader.unchecked_transaction().unwrap();
+    let count = || transaction.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count(), 1);
+    for seq in 2..=500 {
+        assert_eq!(publish(&mut *ledger, 10_000), Ok(seq));
+    }
+    assert_eq!(count(), 1, "it sees the moment at which it began");
+}

@@ -86,7 +86,9 @@ fn publish_until_killed(place: &Place, round: u64) -> u64 {
     listener.set_read_timeout(Some(DEADLINE)).unwrap();
     listener.write_all(b"/nick Otto\n/join den\n").unwrap();
     let mut told = BufReader::new(listener).lines().map_while(Result::ok);
-    told.find(|line| line == "Otto joined the room").unwrap();
+    // The name makes it leave and enter the lobby; then it goes over to the den.
+    told.find(|line| line == "* You are now Otto").unwrap();
+    told.find(|line| line == "* You left lobby").unwrap();
     writeln!(lines, "/nick Anna\n/join den").unwrap();
     let mut line = String::new();
     while !line.starts_with("Anna joined") {

@@ -112,6 +112,12 @@ impl Errands {
         more
     }
 
+    /// The last errand: the log is taken into the file.
+    pub fn end(&mut self, connection: &Connection) {
+        // What cannot be taken over now is found in the log at the next start.
+        _ = emptied(connection);
+    }
+
     fn do_slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
         if self.sweep.is_none() && self.sweeps_at <= Instant::now() {
             self.sweeps_at = Instant::now() + SWEEP_EVERY;

@@ -147,7 +147,11 @@ impl Site {
     pub fn open(&self, durability: Durability) -> Result<Connection, OpenError> {
         self.make()?;
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // A file that is refused is not written to, not even with what its own log holds.
+        let leave_log = |leave| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave);
+        leave_log(true).map_err(|error| self.refusal(&error))?;
         let version = self.judge(&connection)?;
+        leave_log(false).map_err(|error| self.refusal(&error))?;
         self.prepare(&mut connection, durability, version).map_err(|error| self.refusal(&error))?;
         Ok(connection)
     }

@@ -93,6 +93,8 @@ impl Journal {
             }
         }
         self.settle();
+        // Somebody may still read; then the log stays beside the file, and holds nothing.
+        self.errands.end(&self.connection);
         if let Err((_, error)) = self.connection.close() {
             log::warn!(error:%; "history not closed");
         }

@@ -132,9 +132,11 @@ impl Store for Sqlite {
     }
 
     fn close(&self) {
+        // First the readers: the last connection to close takes the log into the file, and one that
+        // only reads cannot.
+        self.pool.close();
         let journal = self.journal.lock().take();
         drop(journal);
-        self.pool.close();
     }
 }
 

@@ -26,6 +26,8 @@ use crate::net::accept::{self, Welcome};
 use crate::net::callers::{House, HttpCaller, LineCaller};
 use crate::net::capacity::{self, Capacity};
 use crate::net::tcp;
+#[cfg(feature = "sqlite")]
+use crate::settings::NO_DATA;
 use crate::settings::Settings;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
@@ -217,6 +219,9 @@ impl Server {
 /// The store that the settings name, which gets a thread of its own.
 #[cfg(feature = "sqlite")]
 fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+    if settings.data == NO_DATA {
+        return Ok(Arc::new(Memory));
+    }
     let spawn = |body| threads.spawn("journal", body);
     let plan = Plan {
         data: settings.data.clone(),

@@ -8,6 +8,9 @@
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
+/// What `data` is when no history is kept beyond the rings of the rooms.
+pub const NO_DATA: &str = "off";
+
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when nothing is said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {

@@ -51,7 +51,10 @@ impl Kind {
         }
         let connections = (clients + SPARE_CONNECTIONS).to_string();
         command.args(["serve", "--listen", "127.0.0.1:0", "--lines", "off", "--rate-per-s", "0", "--history", "0"]);
-        command.args(["--data", ":memory:", "--connections-max", &connections]).args(more);
+        command.args(["--connections-max", &connections]).args(more);
+        if !more.iter().any(|argument| argument == "--data") {
+            command.args(["--data", "off"]);
+        }
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
             command.env_remove(name);
         }

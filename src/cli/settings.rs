@@ -158,8 +158,9 @@ const ROOMS: &[Setting] = &[
 const STORING: &[Setting] = &[
     Setting {
         name: "data",
-        unit: "path or :memory:",
-        help: "The file that messages are kept in; :memory: keeps them until the server stops.",
+        unit: "path, :memory: or off",
+        help: "The file that messages are kept in; :memory: keeps them until the server stops, off\n\
+               only the newest of each room, while somebody is in it.",
         slot: |s| Slot::Path(&mut s.data),
     },
     Setting {

@@ -126,6 +126,8 @@ impl Connection {
         );
     }
 
+    /// What is rare among the acts is not inlined: it would make the frame of `act` larger, and a page
+    /// of stack that is touched once stays with its client.
     fn carry_out(&mut self, mut acts: Vec<Act>) -> Option<End> {
         let mut end = None;
         for act in acts.drain(..) {
@@ -233,6 +235,7 @@ impl Connection {
     }
 
     /// What the store keeps is read here; what it does not, the room still knows.
+    #[inline(never)]
     fn history(&mut self, room: &RoomName, span: Span, limit: usize, id: Option<Id>) -> Result<(), Undone> {
         match self.engine.stored_history(room, span, limit) {
             Ok(Some(history)) => {
@@ -257,6 +260,7 @@ impl Connection {
         Undone::Refused(id, Refusal::room_failed(room))
     }
 
+    #[inline(never)]
     fn signal(&mut self, kind: Signal, to: &UserName, payload: Arc<str>) -> Result<(), Refusal> {
         let event = Arc::new(Event::Signal { kind, from: self.stay.session.user().clone(), payload });
         let mut reached = false;
@@ -274,6 +278,7 @@ impl Connection {
     }
 
     /// Goes on with a session that was interrupted, in place of this connection's own.
+    #[inline(never)]
     fn resume(&mut self, token: &str, seen: &Seen, id: Option<Id>) -> Result<(), Undone> {
         let taken = self.engine.parking.take(token, &self.outbox);
         let mut stay = taken.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
@@ -288,6 +293,7 @@ impl Connection {
     }
 
     /// Tells the client to what it has come back, and gives it what it missed.
+    #[inline(never)]
     fn welcome_back(&mut self, mut returning: Vec<Returning>, id: Option<Id>) -> Result<(), Undone> {
         for room in &mut returning {
             if let Some(recall) = &room.recall {
@@ -312,6 +318,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline(never)]
     fn rename(&mut self, user: UserName) {
         let peer = Peer::new(user, self.stay.number, Arc::clone(&self.outbox) as _, Form::Bytes(self.door.encoding));
         let new = self.engine.directory.arrive(peer);

@@ -33,6 +33,7 @@ impl Past<'_> {
     ///
     /// # Errors
     /// The connection has to end: the store failed in the middle, or the client is gone.
+    #[inline(never)]
     pub fn give(&self, room: &RoomName, recall: Recall, id: Option<&Id>) -> Result<(), End> {
         let Recall { answer, after, until, history } = recall;
         let recovery = self.recovery(room, after, until);

@@ -3,7 +3,7 @@
 use roomd::chat::RoomName;
 use serde_json::{Value, json};
 
-use crate::harness::{TestServer, WebSocketClient, http, until};
+use crate::harness::{TestServer, WebSocketClient, http};
 
 /// The receipts up to one of this user and status.
 fn receipts(client: &mut WebSocketClient, user: &str, status: &str) -> Vec<(Value, Value, Value)> {
@@ -42,6 +42,7 @@ fn a_receipt_for_a_message_that_is_not_there_yet_is_refused() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn the_ledger_of_a_message_tells_the_same_over_http() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
@@ -55,7 +56,7 @@ fn the_ledger_of_a_message_tells_the_same_over_http() {
         let all = receipts.as_array().unwrap().iter().filter(|receipt| receipt["user"] == "Tom");
         all.map(|receipt| receipt["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    until("the marks are kept", || of_tom(ledger()) == ["written", "received", "read"]);
+    crate::harness::until("the marks are kept", || of_tom(ledger()) == ["written", "received", "read"]);
     let missing = http::get(&server, "/api/v1/rooms/den/messages/2/receipts");
     assert_eq!((missing.status, missing.error()), (404, "not_found".to_owned()));
 }

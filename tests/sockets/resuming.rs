@@ -195,6 +195,7 @@ fn a_private_message_waits_for_one_whose_connection_broke() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn ten_thousand_messages_are_replayed_in_one_resume_while_others_go_on() {
     const MISSED: u64 = 10_000;
     let server = patient();
@@ -225,6 +226,7 @@ fn ten_thousand_messages_are_replayed_in_one_resume_while_others_go_on() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn edits_and_deletions_of_what_was_seen_are_told_at_the_return() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");

@@ -62,16 +62,18 @@ enum Undone {
 }
 
 impl Connection {
-    /// Opens the session of a user; a JSON client is welcomed.
+    /// Opens the session of a user; a JSON client is welcomed. In a box, since what stands on a reader's
+    /// stack makes it deeper for as long as the connection lives.
     #[must_use]
-    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, user: UserName) -> Self {
+    #[inline(never)]
+    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, user: UserName) -> Box<Self> {
         let number = engine.number();
         let session = Session::new(user.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let peer = Peer::new(user.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
         let token = engine.parking.register(&outbox);
         let resume = token.as_ref().map(Token::text);
         let stay = Stay { number, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
-        let mut connection = Self {
+        let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(Arc::clone(&outbox), door.encoding, number),
             outbox,
@@ -79,7 +81,7 @@ impl Connection {
             stay,
             encoder: Encoder::default(),
             acts: Vec::new(),
-        };
+        });
         let limits = Arc::clone(&engine.limits);
         connection.reply(None, &Event::Welcome(Welcome { user, session: number, resume, limits }));
         connection
@@ -112,8 +114,9 @@ impl Connection {
 
     /// Ends the connection: parks the session or leaves its rooms, says the last words, closes the
     /// books. Blocks on the rooms, and until the writer is done, at most for the write timeout.
-    pub fn close(self, end: End) {
-        let Self { engine, outbox, stay, farewell, .. } = self;
+    #[inline(never)]
+    pub fn close(self: Box<Self>, end: End) {
+        let Self { engine, outbox, stay, farewell, .. } = *self;
         let end = outbox.ended().unwrap_or(end);
         let (number, user) = (stay.number, stay.session.user().clone());
         let parked = part(&engine.parking, stay, end);
@@ -147,6 +150,7 @@ impl Connection {
         end
     }
 
+    #[inline(never)]
     fn act(&mut self, act: Act) -> Result<(), Undone> {
         match act {
             Act::Reply(id, event) => {
@@ -191,6 +195,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn tell(&mut self, room: &RoomName, said: Said, id: Option<Id>) -> Result<(), Undone> {
         let Some(handle) = self.stay.room(room) else {
             return Err(Undone::Refused(id, Refusal::not_member(room)));
@@ -199,6 +204,7 @@ impl Connection {
         handle.say(said, id.clone()).map_err(|_| self.room_failed(room, id))
     }
 
+    #[inline(never)]
     fn join(&mut self, join: Join) -> Result<(), Undone> {
         let Join { room, wish, announced, slow, durable, id } = join;
         let topic = wish.topic;
@@ -247,6 +253,7 @@ impl Connection {
         }
     }
 
+    #[inline(never)]
     fn leave(&mut self, room: &RoomName, id: Option<Id>) -> Result<(), Undone> {
         self.stay.session.left(room);
         let rooms = &mut self.stay.rooms;

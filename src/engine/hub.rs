@@ -6,12 +6,11 @@
 //! do more than a few lines.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::inbox::{Command, Entry, INBOX_MAX, Question, RoomHandle};
+use super::inbox::{Admission, Command, Entry, INBOX_MAX, Question, RoomHandle};
 use super::queue::{self, Receiver, Sender};
 use super::recipient::{Form, Recipient};
 use super::sync::Mutex;
@@ -84,6 +83,16 @@ struct State {
     closing: bool,
 }
 
+/// A guest at the door. Not inlined, to keep the stack of whoever joins short.
+#[inline(never)]
+fn entry(seat: Seat, guest: Guest, reply: channel::Sender<Result<Admission, Refusal>>) -> Box<Entry> {
+    let Guest { recipient, form, entrant, id } = guest;
+    Box::new(Entry { seat, recipient, form, entrant, id, reply })
+}
+
+/// A room that is to be opened, and its inbox.
+type Opened = (Opening, Receiver<Command>);
+
 struct Place {
     inbox: Sender<Command>,
     seats: usize,
@@ -139,10 +148,8 @@ impl Hub {
         let (seat, inbox) = self.reserve(room, kind)?;
         let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
         let (reply, answer) = channel::bounded(1);
-        let Guest { recipient, form, entrant, id } = guest;
-        let entry = Entry { seat, recipient, form, entrant, id, reply };
         let failed = || Refusal::room_failed(room);
-        inbox.send(Command::Join(Box::new(entry))).map_err(|_| failed())?;
+        inbox.send(Command::Join(entry(seat, guest, reply))).map_err(|_| failed())?;
         let admission = answer.recv().map_err(|_| failed())??;
         Ok(handle.admitted(admission))
     }
@@ -183,38 +190,56 @@ impl Hub {
             if state.closing {
                 return Err(Refusal::new(Code::Draining, "The server is shutting down"));
             }
-            let rooms = state.rooms.len();
             state.seats += 1;
             let number = MemberId(state.seats);
-            match state.rooms.entry(room.clone()) {
-                Slot::Occupied(mut place) => {
-                    place.get_mut().seats += 1;
-                    (number, place.get().inbox.clone(), None)
+            match state.rooms.get_mut(room) {
+                Some(place) => {
+                    place.seats += 1;
+                    (number, place.inbox.clone(), None)
                 }
-                Slot::Vacant(_) if rooms >= self.rooms_max => {
-                    let message = format!("The server has {} rooms, which is its limit", self.rooms_max);
-                    return Err(Refusal::new(Code::TooManyRooms, message));
-                }
-                Slot::Vacant(place) => {
-                    let (inbox, commands) = queue::bounded(INBOX_MAX);
-                    let population = Arc::new(AtomicUsize::new(0));
-                    let opening =
-                        Opening { room: room.clone(), kind: kind.clone(), population: Arc::clone(&population) };
-                    let listed = matches!(kind, Kind::Open { .. });
-                    place.insert(Place { inbox: inbox.clone(), seats: 1, listed, population });
-                    (number, inbox, Some((opening, commands)))
+                None => {
+                    let (inbox, opened) = self.place(&mut state, room, kind)?;
+                    (number, inbox, Some(opened))
                 }
             }
         };
         let seat = Seat { hub: Arc::clone(self), room: room.clone(), number };
-        if let Some((opening, commands)) = opened {
-            // Others who hold a seat by now find the inbox closed if this fails, and give theirs up too.
-            (self.opener)(opening, commands).map_err(|error| {
-                log::warn!(room = room.as_str(), error:% = error; "room not opened");
-                Refusal::new(Code::Unavailable, "The server cannot open a further room now")
-            })?;
+        if let Some(opened) = opened {
+            self.open(*opened)?;
         }
         Ok((seat, inbox))
+    }
+
+    /// Makes the entry of a room, with one seat. Not inlined, like `open`: most find a room that is
+    /// there, and need no stack for this.
+    #[inline(never)]
+    fn place(
+        &self,
+        state: &mut State,
+        room: &RoomName,
+        kind: &Kind,
+    ) -> Result<(Sender<Command>, Box<Opened>), Refusal> {
+        if state.rooms.len() >= self.rooms_max {
+            let message = format!("The server has {} rooms, which is its limit", self.rooms_max);
+            return Err(Refusal::new(Code::TooManyRooms, message));
+        }
+        let (inbox, commands) = queue::bounded(INBOX_MAX);
+        let population = Arc::new(AtomicUsize::new(0));
+        let opening = Opening { room: room.clone(), kind: kind.clone(), population: Arc::clone(&population) };
+        let listed = matches!(kind, Kind::Open { .. });
+        let place = Place { inbox: inbox.clone(), seats: 1, listed, population };
+        state.rooms.insert(room.clone(), place);
+        Ok((inbox, Box::new((opening, commands))))
+    }
+
+    #[inline(never)]
+    fn open(&self, (opening, commands): Opened) -> Result<(), Refusal> {
+        let room = opening.room.clone();
+        // Others who hold a seat by now find the inbox closed if this fails, and give theirs up too.
+        (self.opener)(opening, commands).map_err(|error| {
+            log::warn!(room = room.as_str(), error:% = error; "room not opened");
+            Refusal::new(Code::Unavailable, "The server cannot open a further room now")
+        })
     }
 
     fn release(&self, room: &RoomName) {

@@ -39,8 +39,10 @@ struct Half {
 impl Reader {
     /// The reader of a connection whose client sent `tail` behind its head. It reads `read_bytes` at
     /// once; a message may have `bytes_max` bytes.
+    /// In a box, to keep the stack of its thread short.
     #[must_use]
-    pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, read_bytes: usize, bytes_max: usize) -> Self {
+    #[inline(never)]
+    pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, read_bytes: usize, bytes_max: usize) -> Box<Self> {
         let config = WebSocketConfig::default()
             .read_buffer_size(read_bytes)
             .write_buffer_size(0)
@@ -48,7 +50,7 @@ impl Reader {
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max));
         let half = Half { socket, outbox };
-        Self { socket: WebSocket::from_partially_read(half, tail, Role::Server, Some(config)) }
+        Box::new(Self { socket: WebSocket::from_partially_read(half, tail, Role::Server, Some(config)) })
     }
 
     /// Reads the next message; blocks, at most for the socket's read timeout.

@@ -19,7 +19,7 @@ pub struct Client {
     pub name: &'static str,
     pub wire: Arc<Wire>,
     /// `None` when it is over.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     /// Commands that want an answer, by their marks.
     pub asked: BTreeMap<String, Value>,
 }

@@ -50,6 +50,9 @@ impl Broker {
     /// Tells the authors who has got what: encoded once for all of them.
     fn deliver_receipts(&mut self) {
         let (to, events) = std::mem::take(&mut self.receipts);
+        if to.is_empty() || events.is_empty() {
+            return;
+        }
         events.iter().for_each(|event| self.batch.append(event));
         let sealed = self.batch.seal();
         let events: Vec<_> = events.into_iter().map(Arc::new).collect();

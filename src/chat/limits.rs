@@ -48,8 +48,8 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// What a room does with a slow member, unless the room was opened by the topic form.
     pub slow: Slow,
-    /// Users of a room beyond which nobody is told who has got a message; 0: never.
-    pub receipts_users_max: usize,
+    /// Members of a room beyond which nobody is told who has got a message; 0: never.
+    pub receipts_members_max: usize,
     /// Whether a room that the bare topic form opens first keeps no history beyond its ring.
     pub ephemeral_topics: bool,
     /// How often an idle WebSocket client is pinged.
@@ -91,7 +91,7 @@ impl Default for Limits {
             pong_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
-            receipts_users_max: 50,
+            receipts_members_max: 50,
             ephemeral_topics: false,
             grace: Duration::from_secs(30),
             drain: Duration::from_secs(10),

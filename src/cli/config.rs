@@ -65,7 +65,7 @@ mod tests {
         ("outbox-messages", "1"),
         ("outbox-bytes", "1GiB"),
         ("slow", "drop"),
-        ("receipts-users-max", "7"),
+        ("receipts-members-max", "7"),
         ("ephemeral-topics", "true"),
         ("write-timeout", "1m 30s"),
         ("head-timeout", "24h"),

@@ -241,10 +241,10 @@ const SLOW: &[Setting] = &[
         slot: |s| Slot::Slow(&mut s.limits.slow),
     },
     Setting {
-        name: "receipts-users-max",
-        unit: "users",
-        help: "Users of a room beyond which nobody is told who has got a message. 0 is never.",
-        slot: |s| Slot::Count(&mut s.limits.receipts_users_max, 0..=100_000),
+        name: "receipts-members-max",
+        unit: "members",
+        help: "Members of a room beyond which nobody is told who has got a message. 0 is never.",
+        slot: |s| Slot::Count(&mut s.limits.receipts_members_max, 0..=100_000),
     },
     Setting {
         name: "ephemeral-topics",

@@ -63,7 +63,7 @@ fn the_ledger_of_a_message_tells_the_same_over_http() {
 
 #[test]
 fn in_a_large_room_nobody_is_told() {
-    let server = TestServer::with(|settings| settings.limits.receipts_users_max = 1);
+    let server = TestServer::with(|settings| settings.limits.receipts_members_max = 1);
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let mut tom = WebSocketClient::json(&server, "den", "Tom");
     anna.publish("den", "one");

@@ -35,8 +35,8 @@ pub struct Room {
     roster: Roster,
     ring: Ring,
     receipts: Receipts,
-    /// Users beyond which nobody is told who has got a message.
-    receipts_users_max: usize,
+    /// Members beyond which nobody is told who has got a message.
+    receipts_members_max: usize,
     drafts: Vec<Draft>,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
@@ -56,7 +56,7 @@ impl Room {
             roster: Roster::default(),
             ring: Ring::new(limits.history, seq, recent),
             receipts: Receipts::default(),
-            receipts_users_max: limits.receipts_users_max,
+            receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -80,7 +80,7 @@ impl Room {
     /// Whether it wants to know what was written: see [`Input::Written`].
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
-        self.roster.users() <= self.receipts_users_max
+        self.roster.len() <= self.receipts_members_max
     }
 
     /// Its name.

@@ -20,6 +20,7 @@ use roomd::net::response::Response;
 use roomd::net::routes::{self, Visit};
 use roomd::net::upgrade;
 use roomd::settings::Settings;
+use roomd::store::Memory;
 
 /// Heads up to this length are cut at every byte.
 const CUT_BYTES_MAX: usize = 256;
@@ -29,7 +30,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let limits = Limits::default();
     let threads = Threads::new();
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
-    let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), opener);
+    let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), Arc::new(Memory), opener);
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
     House { engine, admission, settings }
 });

@@ -63,7 +63,8 @@ impl World {
         let user = name("Alice");
         let session = Session::new(user.clone(), dialect, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
-        let welcome = Event::Welcome(Welcome { user, session: 1, limits: Arc::clone(&limits) });
+        let welcome =
+            Event::Welcome(Welcome { user, session: 1, resume: Some("secret".into()), limits: Arc::clone(&limits) });
         let encoder = Encoder::default();
         let mut world =
             Self { session, dialect, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
@@ -140,7 +141,12 @@ impl World {
                 let rooms = self.rooms.iter().map(summary).collect();
                 self.tell(id, &Event::Rooms { rooms });
             }
-            Act::Create { room, id } => self.tell(id, &Event::Created { room }),
+            Act::History { room, span, limit, id } => self.say(&room, Said::History { span, limit }, id),
+            Act::Session { room, id } => self.say(&room, Said::Session { resume: None }, id),
+            Act::Resume { id, .. } => {
+                return Err((id, Refusal::new(Code::SessionExpired, "The world keeps no session")));
+            }
+            Act::Create { room, id, .. } => self.tell(id, &Event::Created { room }),
             Act::Rename { .. } => {}
             Act::End(end) => {
                 self.end = Some(end);
@@ -217,6 +223,10 @@ impl World {
                 | Effect::Others(_, event)
                 | Effect::One(_, _, event)
                 | Effect::Fleeting(_, event) => printed::check(&mut self.encoder, &event, None),
+                Effect::Advanced { events, .. } => {
+                    events.iter().for_each(|event| printed::check(&mut self.encoder, event, None));
+                }
+                Effect::Recall(..) | Effect::Returned(..) => panic!("a world keeps nothing of the past"),
                 Effect::Admitted(_) | Effect::Present(..) | Effect::Dismissed(_) => {}
             }
         }
@@ -236,6 +246,7 @@ fn has_reply(command: &Command) -> bool {
     !matches!(
         command,
         Command::Typing { .. }
+            | Command::Receipt { .. }
             | Command::Presence { .. }
             | Command::Signal { .. }
             | Command::Nick { .. }

@@ -112,7 +112,14 @@ impl Terminal {
     /// Waits for the end: how it ended, with the terminal as it was before.
     #[track_caller]
     pub fn ended(&mut self) -> ExitStatus {
-        let status = self.child.wait().unwrap();
+        let until = Instant::now() + DEADLINE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < until, "it does not end:\n{}", self.shown()),
+            }
+            std::thread::yield_now();
+        };
         let after = tcgetattr(&self.tty).unwrap();
         assert_eq!(after.local_modes, self.before.local_modes, "the terminal is not as it was");
         assert_eq!(after.input_modes, self.before.input_modes, "the terminal is not as it was");

@@ -52,8 +52,8 @@ impl Receipts {
             return;
         }
         let old = std::mem::replace(mark, seq);
-        let (from, _, _) = *self.fresh.entry((receipt, user.clone())).or_insert((old, seq, now.at));
-        self.fresh.insert((receipt, user.clone()), (from, seq, now.at));
+        let (_, to, at) = self.fresh.entry((receipt, user.clone())).or_insert((old, seq, now.at));
+        (*to, *at) = (seq, now.at);
         self.due.get_or_insert(now.since_start + GATHERED_FOR);
     }
 

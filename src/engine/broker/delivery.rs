@@ -41,9 +41,13 @@ impl Broker {
         if !self.room.wants_receipts() {
             return;
         }
-        let written: Vec<_> =
-            self.table.iter_mut().filter_map(|member| member.is_written_now().then(|| member.id())).collect();
-        self.unwritten = self.table.iter_mut().any(|member| member.is_unwritten());
+        let mut written = Vec::new();
+        for member in self.table.iter_mut() {
+            if member.is_written_now() {
+                written.push(member.id());
+            }
+            self.unwritten |= member.is_unwritten();
+        }
         written.into_iter().for_each(|member| self.step_room(Input::Written { member }));
     }
 

@@ -263,7 +263,7 @@ impl Room {
             Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
         };
         let after = after.filter(|after| *after <= newest);
-        let in_ring = after.map_or(Vec::new(), |after| self.ring_after(after));
+        let in_ring = after.filter(|_| !self.kept).map_or(Vec::new(), |after| self.ring_after(after));
         let recovery = match after {
             None => Recovery::EpochChanged,
             Some(after) if !self.kept && in_ring.len() as u64 != newest - after => Recovery::TooOld,
@@ -273,7 +273,7 @@ impl Room {
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
         let recall = Recall { answer: None, after, until: newest, history: 0 };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
-        if !self.kept && recovery == Recovery::Whole {
+        if recovery == Recovery::Whole {
             effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
         }
         effects.extend(self.roster.park(id, false).map(Self::presence));

@@ -103,8 +103,8 @@ impl Response {
         if close {
             field("Connection", "close");
         }
-        // A 204 has no length, RFC 9110 §8.6.
-        if self.status != 204 {
+        // A 204 has no length, and that of a 304 would be the page's, RFC 9110 §8.6.
+        if !matches!(self.status, 204 | 304) {
             field("Content-Length", &self.body.len().to_string());
         }
         head.push_str("\r\n");
@@ -122,6 +122,7 @@ fn reason(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        304 => "Not Modified",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",

@@ -10,7 +10,7 @@ import { Line } from "./line.js";
 const GUESS_PX = 44;
 const HEAD_PX = 56; // above the first line, for a word about what is further up
 const BEYOND_PX = 600; // shown above and below the view
-const END_PX = 40; // as near to the end as this is at the end
+const END_PX = 4; // as near to the end as this is at the end; more would stop a scroll that begins gently
 const TOP_LINES = 20; // as near to the oldest as this, older ones are loaded
 
 export class Log extends Component {
@@ -23,6 +23,7 @@ export class Log extends Component {
   #anchor; // {id, delta}: how far the view begins into that line; none at the end
   #shown = [0, 0];
   #width = 0;
+  #seen = 0; // where the view was when it was last looked at, or put
   #resized;
   #newest; // the newest of the reader's own that was seen here
 
@@ -121,7 +122,11 @@ export class Log extends Component {
     }
     if (learned) this.#measureOffsets();
     const top = this.#top();
-    if (Math.abs(scroller.scrollTop - top) > 1) scroller.scrollTop = top;
+    if (Math.abs(scroller.scrollTop - top) > 1) {
+      scroller.scrollTop = top;
+      this.#seen = scroller.scrollTop;
+    }
+    if (top >= this.#offsets.at(-1) - scroller.clientHeight - END_PX) this.#anchor = undefined;
     const [first, last] = this.#range(top);
     if (learned && (first < this.#shown[0] || last > this.#shown[1])) this.forceUpdate();
     else this.#tell();
@@ -141,17 +146,24 @@ export class Log extends Component {
     this.forceUpdate();
   }
 
+  // Takes over where the reader has scrolled to. Also before each drawing: the event may be late.
+  #follow() {
+    const { scrollTop, clientHeight, scrollHeight } = this.scroller.current ?? {};
+    if (scrollTop === undefined || scrollTop === this.#seen) return;
+    this.#seen = scrollTop;
+    const at = this.#at(scrollTop);
+    const atEnd = scrollHeight - scrollTop - clientHeight < END_PX || !this.#entries[at];
+    this.#anchor = atEnd ? undefined : { id: this.#entries[at].id, delta: scrollTop - this.#offsets[at] };
+  }
+
   #scrolled = () => {
-    const { scrollTop, clientHeight, scrollHeight } = this.scroller.current;
-    if (scrollHeight - scrollTop - clientHeight < END_PX) this.#anchor = undefined;
-    else {
-      const at = this.#at(scrollTop);
-      this.#anchor = this.#entries[at] && { id: this.#entries[at].id, delta: scrollTop - this.#offsets[at] };
-    }
-    const [first, last] = this.#range(scrollTop);
-    const far = BEYOND_PX / 2;
-    const near = this.#offsets[this.#shown[0]] > Math.max(0, scrollTop - far) || this.#offsets[this.#shown[1]] < Math.min(this.#offsets.at(-1), scrollTop + clientHeight + far);
-    if (near && (first !== this.#shown[0] || last !== this.#shown[1])) this.forceUpdate();
+    const wasAtEnd = this.#atEnd;
+    this.#follow();
+    const { scrollTop, clientHeight } = this.scroller.current;
+    const [first, last] = this.#shown;
+    const above = Math.max(this.#offsets[0], scrollTop - BEYOND_PX / 2);
+    const below = Math.min(this.#offsets.at(-1), scrollTop + clientHeight + BEYOND_PX / 2);
+    if (wasAtEnd !== this.#atEnd || this.#offsets[first] > above || this.#offsets[last] < below) this.forceUpdate();
     else this.#tell();
   };
 
@@ -178,6 +190,7 @@ export class Log extends Component {
   };
 
   render({ room, chat, actions, target }, { active }) {
+    this.#follow();
     this.#entries = room.unsent.length > 0 ? [...room.entries, ...room.unsent] : room.entries;
     const newest = room.unsent.at(-1)?.id;
     if (newest !== undefined && newest !== this.#newest) this.#anchor = undefined; // one sees what one says

@@ -62,7 +62,7 @@ function parts(text) {
   return partsOf(text).map(({ kind, text, href }) => {
     if (kind === "link") return html`<a href=${href} target="_blank" rel="noopener noreferrer nofollow">${text}</a>`;
     if (kind === "code") return html`<code>${text}</code>`;
-    if (kind === "block") return html`<pre tabindex="-1"><code>${text}</code></pre>`;
+    if (kind === "block") return html`<pre><code>${text}</code></pre>`;
     return text;
   });
 }

@@ -174,7 +174,7 @@ export class Room {
 
   // The reader has read up to here. Returns whether that is news.
   reach(seq = this.newest) {
-    if (seq <= (this.read ?? -1) && this.unread === 0) return false;
+    if (seq === 0 || (seq <= (this.read ?? 0) && this.unread === 0)) return false; // 0: nothing is known yet
     this.read = Math.max(this.read ?? 0, seq);
     this.unread = this.read >= this.newest ? 0 : this.unread;
     return true;

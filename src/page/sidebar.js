@@ -19,8 +19,8 @@ export function Sidebar({ chat, ui }) {
     </div>
     <footer>
       <button type="button" class="me" onClick=${() => ui.dialog("me")}>
-        <${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} />
-        <span><${Name} of=${chat.me} /><small>${chat.away ? "Away" : PHASES[chat.connection.phase]}</small></span>
+        <${Avatar} of=${chat.me} status=${chat.connection.phase !== "online" ? "offline" : chat.away ? "away" : "online"} />
+        <span><${Name} of=${chat.me} /><small>${chat.away && chat.connection.phase === "online" ? "Away" : PHASES[chat.connection.phase]}</small></span>
         <span class="unseen">: your settings</span>
       </button>
     </footer>

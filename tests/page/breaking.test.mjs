@@ -59,15 +59,15 @@ test("a server that is stopped and started again loses and doubles nothing", asy
   const host = await server();
   const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${host.http}/chat/general`, "Bob");
-  await ann.say("1");
-  await bob.line("1").waitFor();
-  await bob.say("2");
-  await ann.line("2").waitFor();
+  await ann.say("good morning");
+  await bob.line("good morning").waitFor();
+  await bob.say("morning, Ann");
+  await ann.line("morning, Ann").waitFor();
   await host.stop("SIGKILL");
   await ann.page.getByText("Trying again").waitFor();
   await bob.page.getByText("Trying again").waitFor();
-  await ann.say("3");
-  await bob.say("4");
+  await ann.say("written by Ann");
+  await bob.say("written by Bob");
   await host.again();
   for (const { page } of [ann, bob]) {
     const now = page.getByRole("button", { name: "Try now" });
@@ -78,8 +78,8 @@ test("a server that is stopped and started again loses and doubles nothing", asy
   }
   for (const one of [ann, bob]) {
     await eventually(() => one.texts(), (texts) => {
-      assert.deepEqual(texts.slice(0, 2), ["1", "2"]);
-      assert.deepEqual(texts.slice(2).sort(), ["3", "4"]);
+      assert.deepEqual(texts.slice(0, 2), ["good morning", "morning, Ann"]);
+      assert.deepEqual(texts.slice(2).sort(), ["written by Ann", "written by Bob"]);
     });
   }
   assert.deepEqual(await ann.texts(), await bob.texts());

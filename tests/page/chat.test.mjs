@@ -25,7 +25,7 @@ test("two people chat, see each other type, come and go, and who has read what",
   await ann.page.getByRole("button", { name: "Read by Bob" }).first().click();
   await ann.page.getByRole("dialog").getByText("read").waitFor();
   await ann.page.keyboard.press("Escape");
-  await bob.context.close();
+  await bob.page.getByRole("button", { name: "Leave general" }).click();
   await ann.page.locator(".notice", { hasText: /Bob left/ }).waitFor();
   faultless();
 });

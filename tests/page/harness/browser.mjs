@@ -77,7 +77,7 @@ export class Person {
     await this.page.goto(url);
     await this.page.getByLabel("Your name").fill(name);
     await this.page.getByRole("button", { name: "Enter" }).click();
-    await this.page.getByRole("button", { name: new RegExp(`^${name}`) }).getByText("Online").waitFor({ state: "attached" });
+    await this.page.locator(".me", { hasText: "Online" }).waitFor({ state: "attached" });
     return this;
   }
 

@@ -65,6 +65,10 @@ test("what was not read is counted once, over joins and replays", () => {
 });
 
 test("a room that was never open has nothing unread", () => {
+  const room = new Room("room", "r");
+  assert.equal(room.reach(), false); // looked at before it was entered
+  room.enter({ epoch: "e", seq: 3, members: [] });
+  assert.equal(room.unread, 0);
   assert.equal(opened(40).unread, 0);
 });
 

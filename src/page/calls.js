@@ -181,18 +181,19 @@ export class Calls {
     else this.#openMedia(call).then((open) => open && this.#enter(call));
   }
 
-  #accepted(call, from, { device }) {
-    if (call.phase === "ringing" || call.line(from, device)) return;
-    if (call.rung.delete(from)) this.#host.send("hangup", from, { call: call.id, reason: "taken", to: device });
+  #accepted(call, from, { device, to }) {
+    if (call.phase === "ringing" || call.line(from, device) || (to ?? this.#host.device) !== this.#host.device) return;
+    const { id } = call;
+    if (call.rung.delete(from)) this.#host.send("hangup", from, { call: id, reason: "taken", to: device });
     call.phase = "in-call";
-    call.connect(from, device);
+    // Whoever is to make the offer has to know of the other.
+    if (!call.connect(from, device)) this.#host.send("answer", from, { call: id, accept: true, to: device });
   }
 
   #connect(call, from, { device, to, description, candidate }) {
     if (to !== this.#host.device || call.phase !== "in-call") return;
-    const known = call.line(from, device);
-    const line = known ?? (description?.type === "offer" ? call.connect(from, device) : undefined);
-    line?.hear({ description, candidate });
+    if (description?.type === "offer" && !call.line(from, device)) call.connect(from, device);
+    call.line(from, device)?.hear({ description, candidate });
   }
 
   #hungUp(call, from, { reason, device, to }) {

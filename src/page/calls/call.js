@@ -107,14 +107,19 @@ export class Call {
     return [...this.#peers.values()].some((each) => each.user === user);
   }
 
-  /** Makes a line to a device that is in the call. */
+  /**
+   * Makes a line to a device that is in the call. Of the two the one with the greater mark makes the
+   * first offer; returns whether it is this one.
+   */
   connect(user, device) {
+    const polite = this.#host.device < device;
     const name = `${user}/${device}`;
     const ours = () => this.#peers.get(name)?.peer === peer;
     const content = { call: this.id, to: device };
     const peer = new Peer({
       connection: this.#host.connect(),
-      polite: this.#host.device < device,
+      stream: this.media.stream,
+      polite,
       send: (type, said) => ours() && this.#host.send(type, user, { ...content, ...said }),
       on: {
         line: (line) => ours() && this.#lined(user, device, line),
@@ -123,9 +128,8 @@ export class Call {
       },
     });
     this.#peers.set(name, { user, peer });
-    for (const track of this.media.stream.getTracks()) peer.add(track, this.media.stream);
-    this.#update(user, { status: "connecting" });
-    return peer;
+    this.await(user);
+    return !polite;
   }
 
   #lined(user, device, line) {
@@ -163,12 +167,9 @@ export class Call {
 
   async camera(on) {
     if (!this.media || this.media.camera === on) return;
-    const { stream } = this.media;
-    const track = on ? await this.media.addCamera() : this.media.removeCamera();
-    for (const { peer } of this.#peers.values()) {
-      if (on && track) peer.add(track, stream);
-      else if (track) peer.remove(track);
-    }
+    if (on) await this.media.addCamera();
+    else this.media.removeCamera();
+    for (const { peer } of this.#peers.values()) peer.film();
     this.show();
   }
 

@@ -39,24 +39,20 @@ export class Media {
     for (const track of this.stream.getAudioTracks()) track.enabled = !muted;
   }
 
-  /** The camera's track, which is to be sent from now on. */
   async addCamera() {
     const [track] = (await this.#open({ video: true })).getVideoTracks();
     if (this.#stopped || this.camera) {
       track.stop(); // the call ended, or the camera was asked for twice
-      return undefined;
+    } else {
+      this.stream.addTrack(track);
     }
-    this.stream.addTrack(track);
-    return track;
   }
 
-  /** The track that is no longer to be sent. */
   removeCamera() {
-    const [track] = this.stream.getVideoTracks();
-    if (!track) return undefined;
-    track.stop();
-    this.stream.removeTrack(track);
-    return track;
+    for (const track of this.stream.getVideoTracks()) {
+      track.stop();
+      this.stream.removeTrack(track);
+    }
   }
 
   stop() {

@@ -1,8 +1,10 @@
 // The connection to one device in a call: perfect negotiation, and what becomes of the line.
 //
-// Both sides may change what they send at any time. When two offers meet, the polite side takes its
-// own back and the other ignores what it is sent (W3C WebRTC, "Perfect negotiation example"). No
-// document and no room in here; signals come and go through whoever made it.
+// The first offer has a place for sound and one for pictures, and one side alone makes it; a camera that
+// comes and goes then needs no further one. Where two offers meet all the same, as when both sides try to
+// repair a line, the polite side takes its own back and the other ignores what it is sent (W3C WebRTC,
+// "Perfect negotiation example"). No document and no room in here; signals come and go through
+// whoever made it.
 
 const CONNECT_MS = 30_000; // a line that was never there is given up
 const RECONNECT_MS = 15_000; // and one that broke
@@ -16,9 +18,11 @@ const TOLD_MAX = 1_000; // characters of a word on the data channel
 export class Peer {
   #connection;
   #channel;
+  #stream;
   #polite;
   #send;
   #on;
+  #begun = false; // there has been an offer
   #making = false; // an offer is being made
   #answering = false; // an answer is being taken
   #ignoring = false; // the last offer was ignored, and so are its candidates
@@ -29,20 +33,22 @@ export class Peer {
   /**
    * @param {object} options
    * @param {RTCPeerConnection} options.connection a new one
-   * @param {boolean} options.polite the other side must be told the opposite
+   * @param {MediaStream} options.stream what is sent
+   * @param {boolean} options.polite waits for the first offer; the other side must be told the opposite
    * @param {(type: "offer"|"answer"|"ice-candidate", content: object) => void} options.send
    * @param {object} options.on
    * @param {(line: Line) => void} options.on.line `lost` or `closed` is the last
    * @param {(stream: MediaStream) => void} options.on.stream what the other side sends
    * @param {(manner: Manner) => void} options.on.manner
    */
-  constructor({ connection, polite, send, on }) {
+  constructor({ connection, stream, polite, send, on }) {
     this.#connection = connection;
+    this.#stream = stream;
     this.#polite = polite;
     this.#send = send;
     this.#on = on;
     this.#giveUpIn(CONNECT_MS);
-    connection.onnegotiationneeded = () => this.#guard(() => this.#offer());
+    connection.onnegotiationneeded = () => (this.#begun || !polite) && this.#guard(() => this.#offer());
     connection.onicecandidate = ({ candidate }) => candidate && send("ice-candidate", { candidate: candidate.toJSON() });
     connection.onconnectionstatechange = () => this.#changed();
     connection.ontrack = ({ streams: [stream] }) => stream && on.stream(stream);
@@ -50,17 +56,14 @@ export class Peer {
     this.#channel.onopen = () => this.#tell();
     this.#channel.onmessage = ({ data }) => this.#told(data);
     this.#channel.onclose = () => this.#end("closed");
+    if (polite) return;
+    for (const kind of ["audio", "video"]) connection.addTransceiver(this.#track(kind) ?? kind, { streams: [stream] });
   }
 
-  /** Sends a track, or another one. @param {MediaStreamTrack} track @param {MediaStream} stream */
-  add(track, stream) {
-    this.#connection.addTrack(track, stream);
-  }
-
-  /** @param {MediaStreamTrack} track */
-  remove(track) {
-    const sender = this.#connection.getSenders().find((each) => each.track === track);
-    if (sender) this.#connection.removeTrack(sender);
+  /** Sends the camera's track that the stream has now, or no pictures. */
+  film() {
+    const pictures = this.#connection.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
+    return this.#guard(() => pictures?.sender.replaceTrack(this.#track("video") ?? null));
   }
 
   /** Tells the other side, if it is another. @param {Manner} manner */
@@ -84,7 +87,7 @@ export class Peer {
   }
 
   async #offer() {
-    this.#making = true;
+    this.#begun = this.#making = true;
     try {
       await this.#connection.setLocalDescription();
       this.#describeSelf();
@@ -103,8 +106,23 @@ export class Peer {
     await this.#connection.setRemoteDescription(description);
     this.#answering = false;
     if (!offer) return;
+    if (!this.#begun) await this.#fill();
     await this.#connection.setLocalDescription();
     this.#describeSelf();
+  }
+
+  // Sends into the places that the first offer has.
+  async #fill() {
+    this.#begun = true;
+    for (const place of this.#connection.getTransceivers()) {
+      place.direction = "sendrecv";
+      place.sender.setStreams(this.#stream);
+      await place.sender.replaceTrack(this.#track(place.receiver.track.kind) ?? null);
+    }
+  }
+
+  #track(kind) {
+    return this.#stream.getTracks().find((track) => track.kind === kind);
   }
 
   async #candidate(candidate) {

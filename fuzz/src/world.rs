@@ -64,7 +64,7 @@ impl World {
         let session = Session::new(user.clone(), dialect, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
         let welcome =
-            Event::Welcome(Welcome { user, session: 1, resume: Some("secret".into()), limits: Arc::clone(&limits) });
+            Event::Welcome(Welcome { user, session: 1, resume: Some("secret".into()), limits: Arc::clone(&limits), ice_servers: Arc::default() });
         let encoder = Encoder::default();
         let mut world =
             Self { session, dialect, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };

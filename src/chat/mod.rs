@@ -21,7 +21,7 @@ pub mod time;
 
 pub use command::{Command, Id, Request, Signal};
 pub use end::End;
-pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
+pub use event::{Code, Event, IceServer, Presence, Refusal, RoomSummary, Status};
 pub use limits::{Limits, Slow};
 pub use message::{Body, Message, Mid, Position, Since};
 pub use names::{NameError, RoomName, UserName};

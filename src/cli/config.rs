@@ -44,6 +44,7 @@ mod tests {
         ("listen", "[::1]:0"),
         ("lines", "off"),
         ("origin", "https://a.org,http://b:8080"),
+        ("ice-server", "stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"),
         ("echo-route", "true"),
         ("connections-max", "1"),
         ("waiting-max", "0"),

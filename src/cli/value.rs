@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use toml::Value;
 
+use crate::chat::IceServer;
 use crate::chat::limits::Slow;
-use crate::cli::address;
+use crate::cli::{address, ice};
 use crate::store::Durability;
 
 pub const KIB: usize = 1024;
@@ -44,6 +45,8 @@ pub enum Slot<'a> {
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// STUN and TURN servers with commas between them.
+    IceServers(&'a mut Vec<IceServer>),
 }
 
 impl Slot<'_> {
@@ -61,6 +64,7 @@ impl Slot<'_> {
             Slot::Path(field) => *field = path(text)?,
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::IceServers(field) => *field = ice::read(text)?,
         }
         Ok(())
     }
@@ -82,6 +86,7 @@ impl Slot<'_> {
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::IceServers(field) => ice::text(field),
         }
     }
 
@@ -98,6 +103,7 @@ impl Slot<'_> {
             Slot::Path(_) => Some("PATH"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::IceServers(_) => Some("SERVER"),
         }
     }
 
@@ -118,6 +124,7 @@ impl Slot<'_> {
             Slot::Count32(field, _) => Value::Integer((**field).into()),
             Slot::Switch(field) => Value::Boolean(**field),
             Slot::Origins(field) => Value::Array(field.iter().cloned().map(Value::String).collect()),
+            Slot::IceServers(field) => Value::Array(field.iter().map(ice::one).map(Value::String).collect()),
             _ => Value::String(self.text()),
         }
     }
@@ -129,12 +136,12 @@ impl Slot<'_> {
             // Goes on as text for the sentence about the missing unit; 0 needs none.
             (Slot::Time(..), Value::Integer(number)) => Ok(number.to_string()),
             (Slot::Switch(_), Value::Boolean(on)) => Ok(on.to_string()),
-            (Slot::Origins(_), Value::Array(items)) => items
+            (Slot::Origins(_) | Slot::IceServers(_), Value::Array(items)) => items
                 .iter()
                 .map(|item| item.as_str().ok_or_else(|| self.wants("one with ", item)))
                 .collect::<Result<Vec<_>, _>>()
                 .map(|items| items.join(",")),
-            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_), other) => {
+            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_) | Slot::IceServers(_), other) => {
                 Err(self.wants("", other))
             }
             (_, Value::String(text)) => Ok(text.clone()),
@@ -152,7 +159,7 @@ impl Slot<'_> {
             Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
             Slot::Path(_) => "a string such as \"roomd.db\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
-            Slot::Origins(_) => "an array of strings",
+            Slot::Origins(_) | Slot::IceServers(_) => "an array of strings",
         };
         let found = match value {
             Value::String(_) => "a string",

@@ -5,6 +5,7 @@
 //! stand in for the operating system.
 
 pub mod admission;
+pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;
@@ -45,7 +46,7 @@ use sync::Mutex;
 use threads::Threads;
 
 use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, IceServer, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -64,6 +65,8 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     /// Every bound.
     pub limits: Arc<Limits>,
+    /// Servers for calls, told to every client.
+    pub ice_servers: Arc<[IceServer]>,
     connections: AtomicU64,
     /// The books of all connections that have ended.
     books: Mutex<Books>,
@@ -89,10 +92,21 @@ impl Engine {
             clock,
             store,
             limits: Arc::new(limits),
+            ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
+    }
+
+    /// With servers for calls.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
+        self
     }
 
     /// A number for a connection, unique in the server's life.

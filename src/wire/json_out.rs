@@ -85,7 +85,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 }
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
-    let Welcome { user, session, resume, limits } = welcome;
+    let Welcome { user, session, resume, limits, ice_servers } = welcome;
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
@@ -101,6 +101,7 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
         .field("limits", &limits_object)
         .field("ping_ms", &ms(limits.ping))
         .field("pong_timeout_ms", &ms(limits.pong_timeout))
+        .maybe("ice_servers", Some(&**ice_servers).filter(|servers| !servers.is_empty()))
 }
 
 /// The body of a history over HTTP: `{room, epoch, messages, next, complete}`; `next` is where to go

@@ -27,7 +27,8 @@ pub fn event(event: &Event) -> String {
         }
         Event::Members { members, count, .. } => {
             let list: Vec<_> = members.iter().map(presence).collect();
-            format!("members: {}{}", list.join(", "), more(*count, members.len()))
+            let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
+            format!("members: {list}{}", more(*count, members.len()))
         }
         Event::Created { room } => format!("created {room}"),
         Event::Named { user } => format!("named {user}"),
@@ -69,6 +70,7 @@ pub fn said(said: &Said) -> String {
         Said::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
         Said::Session { .. } => "asks for the session".to_owned(),
         Said::Members => "asks who".to_owned(),
+        Said::Member(user) => format!("asks for {user}"),
     }
 }
 

@@ -224,6 +224,7 @@ fn said(words: &mut Words) -> Said {
         ["wants", _, "before", _] => Said::History { span: Span::Before(number(3)), limit: number(1) as usize },
         ["wants", _, "after", _] => Said::History { span: Span::After(number(3)), limit: number(1) as usize },
         ["asks", "who"] => Said::Members,
+        ["asks", "for", name] => Said::Member(user(name)),
         _ => panic!("nobody can do this: {text}"),
     }
 }

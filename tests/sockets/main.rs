@@ -10,6 +10,7 @@
 mod harness;
 
 mod admission;
+mod calls;
 mod closes;
 mod crowds;
 mod doors;

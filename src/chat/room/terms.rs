@@ -85,6 +85,8 @@ pub enum Said {
     History { span: Span, limit: usize },
     /// Who is here?
     Members,
+    /// Is this user here? Answered as [`Said::Members`], with this one or nobody.
+    Member(UserName),
     /// How could the session be taken up again?
     Session { resume: Option<Arc<str>> },
 }

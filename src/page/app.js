@@ -1,17 +1,19 @@
 // The chat page: who the reader is, which room the address names, and when the page is drawn.
 
+import { Bell } from "./bell.js";
 import { Chat } from "./chat.js";
 import { Entry } from "./entry.js";
 import { html } from "./html.js";
+import { loadAll } from "./late.js";
 import { Memory } from "./memory.js";
 import { roomName, userName } from "./names.js";
-import { Bell } from "./bell.js";
 import { Shell } from "./shell.js";
 import { render } from "./vendor/preact.js";
 
 const FIRST_ROOM = "lobby";
 const HIDDEN_MS = 250; // a hidden page is given no frames, and its title still has to count
 const TICK_MS = 1_000;
+const REST_MS = 300; // after the first view
 
 const root = document.getElementById("app");
 const memory = new Memory();
@@ -34,6 +36,16 @@ function start(me) {
   });
   setInterval(tick, TICK_MS);
   draw();
+  setTimeout(loadRest, REST_MS);
+}
+
+// What the first view does without.
+async function loadRest() {
+  await loadAll();
+  if (!globalThis.RTCPeerConnection || !navigator.mediaDevices) return; // as over plain HTTP
+  const { Phone } = await import("./phone.js");
+  chat.phone = new Phone(chat);
+  changed();
 }
 
 // A browser does not say why a WebSocket was refused. A token that no longer holds is a reason to
@@ -55,7 +67,23 @@ function turn(room) {
 function followAddress() {
   const { kind, name } = addressed() ?? {};
   if (!name) chat.complain("The address names no room.");
-  chat.turn(name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM));
+  const room = name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM);
+  chat.turn(room);
+  takeKey(room);
+}
+
+// A link may hold the key of its room. It is taken out of the address, where others may see it.
+async function takeKey(room) {
+  const { hash } = location;
+  if (!hash.startsWith("#key=")) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  try {
+    const how = await chat.secrecy.useLink(room, hash);
+    if (how === "other") chat.complain("This link has another key than this device. Ask who sent it, and take it under Encryption if you trust them.");
+    if (how === "none") chat.complain("The key in this link is damaged.");
+  } catch ({ message }) {
+    chat.complain(`The key in this link was not taken: ${message}.`);
+  }
 }
 
 function addressed() {

@@ -9,7 +9,7 @@ export class Bell {
   constructor(chat, turn) {
     this.#chat = chat;
     this.#turn = turn;
-    chat.notify = (room, event) => this.#ring(room, event);
+    chat.notify = (room, user, text) => this.#ring(room, user, text);
   }
 
   // The browser asks the reader, and only when the reader has asked for it.
@@ -19,10 +19,10 @@ export class Bell {
     this.#chat.keep();
   }
 
-  #ring(room, { user, message }) {
+  #ring(room, user, text) {
     if (!document.hidden || !this.#chat.settings.notify || Notification.permission !== "granted") return;
     const title = room.kind === "room" ? `${user} in ${room.name}` : user;
-    const body = message === undefined ? "Encrypted message" : lineOf(message, 200);
+    const body = lineOf(text, 200);
     // One notification a room: a burst does not pile up.
     const notification = new Notification(title, { body, tag: room.key, icon: "/assets/favicon.svg" });
     notification.onclick = () => {

@@ -5,8 +5,10 @@
 // whatever a view may want to show anew.
 
 import { Client } from "./roomd.js";
+import { lineOf } from "./markup.js";
 import { Past } from "./past.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
+import { Secrecy } from "./secrecy.js";
 import { Voice } from "./voice.js";
 
 const HISTORY = 50; // messages asked for with the room that is open; of the others, the last
@@ -33,6 +35,7 @@ export class Chat {
     this.changed = changed;
     this.settings = memory.settings(me.name);
     this.client = new Client(url, { user: me.name, token: me.token, ...options });
+    this.secrecy = new Secrecy(this);
     this.past = new Past(this);
     this.voice = new Voice(this, memory);
     for (const [type, listener] of Object.entries(heard)) {
@@ -58,6 +61,7 @@ export class Chat {
     const read = this.settings.read[key];
     if (read) [room.epoch, room.read] = [read.epoch, read.seq];
     room.draft = this.voice.draftOf(key);
+    if (this.secrecy.isSecret(room)) this.secrecy.look(room).catch(() => {}); // asked again with the first message
     this.rooms.set(key, room);
     this.keep();
     return room;
@@ -157,13 +161,21 @@ export class Chat {
   }
 
   receive(room, event) {
-    const isNew = room.receive(entryOf(event), this.me);
+    const entry = entryOf(event);
+    const isNew = room.receive(entry, this.me);
+    const opened = entry.cipher && this.secrecy.open(room, entry);
     if (!isNew || event.user === this.me) return;
     this.tellReceipt(room, "received", event.seq);
     if (event.replayed) return;
     if (room === this.active && this.atEnd) this.look();
-    if (room === this.active) this.spoken = `${event.user}: ${event.message ?? "encrypted message"}`;
-    this.notify?.(room, event);
+    if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));
+    else this.#tell(room, event.user, event.message);
+  }
+
+  #tell(room, user, text) {
+    if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
+    this.notify?.(room, user, text);
+    this.changed();
   }
 
   #refused(room, error) {
@@ -183,6 +195,7 @@ const heard = {
   welcome(chat, event) {
     chat.me = event.user;
     chat.guest = event.guest;
+    chat.iceServers = event.ice_servers;
     for (const room of chat.rooms.values()) if (room.standing === "out") chat.join(room);
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
@@ -212,7 +225,9 @@ const heard = {
     chat.receive(room, { ...event, user: event.from });
   },
   edit(chat, { seq, message, cipher, at }, room) {
-    room?.edit({ seq, text: message ?? "", ...(cipher && { cipher }), edited: validTime(at) });
+    room?.edit({ seq, text: message ?? "", cipher, seal: undefined, edited: validTime(at) });
+    const entry = cipher && room?.bySeq(seq);
+    if (entry) chat.secrecy.open(room, entry);
   },
   delete(chat, { seq, at }, room) {
     room?.edit({ seq, text: "", cipher: undefined, deleted: true, edited: validTime(at) });
@@ -246,7 +261,8 @@ const heard = {
   paused(chat, { message, until }) {
     chat.problem = { text: `${message}.`, until };
   },
-  refused(chat, { message }) {
+  refused(chat, { id, message }) {
+    if (chat.phone?.refused(id)) return;
     chat.complain(`${message}.`);
   },
 };

@@ -202,7 +202,7 @@ export class Log extends Component {
       const before = this.#entries[first + i - 1];
       const divided = room.divider !== undefined && entry.seq > room.divider && !(before?.seq > room.divider);
       return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me }}
-        active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;
+        secret=${chat.secrecy.isSecret(room)} active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;
     });
     const padding = { paddingTop: `${this.#offsets[first] ?? 0}px`, paddingBottom: `${this.#offsets.at(-1) - (this.#offsets[last] ?? 0)}px` };
     return html`<div class="log-frame">

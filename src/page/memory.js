@@ -22,9 +22,9 @@ export class Memory {
     else this.#local.removeItem(ME);
   }
 
-  // {rooms: [{kind, name}], read: {key: {epoch, seq}}, notify}
+  // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true}, notify}
   settings(name) {
-    return { rooms: [], read: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
+    return { rooms: [], read: {}, secret: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
   }
 
   keepSettings(name, settings) {

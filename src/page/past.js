@@ -32,7 +32,10 @@ export class Past {
     try {
       const before = oldest === undefined ? {} : { before: oldest };
       const reply = await this.#chat.client.request({ type: "history", room: this.#nameOf(room), limit, ...before });
-      if (room.oldest === oldest) room.recall(reply.messages.map((message) => entryOf({ ...message, replayed: true })), reply.complete);
+      if (room.oldest !== oldest) return; // it was emptied meanwhile
+      const entries = reply.messages.map((message) => entryOf({ ...message, replayed: true }));
+      room.recall(entries, reply.complete);
+      for (const entry of entries) if (entry.cipher) this.#chat.secrecy.open(room, entry);
     } catch ({ code }) {
       if (code !== "interrupted") room.complete = true; // there is no history of it to be had
     }

@@ -70,13 +70,15 @@ export class Room {
   receive(message, me) {
     this.typists.delete(message.user);
     const own = this.unsent.findIndex(({ mid, user }) => mid !== undefined && mid === message.mid && user === message.user);
-    if (own >= 0) this.unsent.splice(own, 1);
+    const said = own >= 0 ? this.unsent.splice(own, 1)[0] : undefined;
+    if (message.cipher && said) message = { ...message, text: said.text }; // it was sealed here
     this.version += 1;
     let place = this.entries.length;
     while (place > 0 && comesBefore(message.seq, this.entries[place - 1])) place -= 1;
     const before = this.entries[place - 1];
     if (before?.seq === message.seq) {
-      this.entries[place - 1] = { ...before, ...message };
+      const opened = message.cipher && { text: before.text, seal: before.seal };
+      this.entries[place - 1] = { ...before, ...message, ...opened };
       return false;
     }
     this.entries.splice(place, 0, this.#made(message));
@@ -106,6 +108,12 @@ export class Room {
     if (at < 0) return;
     this.entries[at] = { ...this.entries[at], ...change };
     this.version += 1;
+  }
+
+  // What a sealed message turned out to be, unless it was edited meanwhile.
+  reveal(seq, cipher, seal) {
+    const entry = this.bySeq(seq);
+    if (entry?.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });
   }
 
   indexOf(seq) {

@@ -2,11 +2,19 @@
 
 import { Component, createRef, html, Icon, IconButton, Name, names } from "./html.js";
 import { Composer } from "./composer.js";
-import { ConfirmDialog, MeDialog, ReceiptsDialog, RoomsDialog } from "./dialogs.js";
+import { late } from "./late.js";
 import { Log } from "./log.js";
-import { Members, Search } from "./side.js";
 import { Sidebar } from "./sidebar.js";
 import { inSeconds } from "./when.js";
+
+const dialogs = () => import("./dialogs.js");
+const [RoomsDialog, MeDialog] = [late(dialogs, "RoomsDialog"), late(dialogs, "MeDialog")];
+const [ReceiptsDialog, ConfirmDialog] = [late(dialogs, "ReceiptsDialog"), late(dialogs, "ConfirmDialog")];
+const KeysDialog = late(() => import("./keys.js"), "KeysDialog");
+const CallDialog = late(() => import("./call-view.js"), "CallDialog");
+const CallPanel = late(() => import("./call-view.js"), "CallPanel");
+const Members = late(() => import("./side.js"), "Members");
+const Search = late(() => import("./side.js"), "Search");
 
 const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing covers anything
 const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one thing at a time
@@ -63,7 +71,7 @@ export class Shell extends Component {
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
       const { active, me } = this.props.chat;
-      const last = active.entries.findLast(({ user, seq, deleted, cipher }) => user === me && seq !== undefined && !deleted && !cipher);
+      const last = active.entries.findLast(({ user, seq, deleted, cipher, text }) => user === me && seq !== undefined && !deleted && (!cipher || Boolean(text)));
       if (last && active.kind === "room") this.setState({ editing: last });
       return Boolean(last);
     },
@@ -97,6 +105,7 @@ export class Shell extends Component {
       <main class="talk">
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
         ${outage(chat, now)}
+        ${chat.phone?.state && html`<${CallPanel} phone=${chat.phone} me=${chat.me} />`}
         ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target}
           actions=${room.kind === "room" ? this.actions : { ...this.actions, edit: undefined, delete: undefined }}
           onTop=${() => chat.past.older(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
@@ -119,6 +128,9 @@ export class Shell extends Component {
     return html`<header>
       <${IconButton} icon="back" class="back" label="Conversations" data-unread=${elsewhere || undefined} onClick=${this.ui.back} />
       <div class="title"><h2>${room.kind === "room" && html`<span class="hash" aria-hidden="true">#</span>`}<${Name} of=${room.name} /></h2></div>
+      ${chat.phone && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
+      <${IconButton} icon="lock" label=${chat.secrecy.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
+        aria-pressed=${chat.secrecy.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
       <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${side === "search"} onClick=${() => this.ui.side("search")} />
       ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${side === "members"} title="Members" onClick=${() => this.ui.side("members")}>
         <${Icon} name="people" /><span>${room.count || ""}</span><span class="unseen"> members</span></button>`}
@@ -133,6 +145,10 @@ export class Shell extends Component {
         return html`<${RoomsDialog} ...${props} />`;
       case "me":
         return html`<${MeDialog} ...${props} />`;
+      case "keys":
+        return html`<${KeysDialog} ...${props} />`;
+      case "call":
+        return html`<${CallDialog} ...${props} />`;
       case "receipts":
         return html`<${ReceiptsDialog} ...${props} />`;
       case "delete":

@@ -67,12 +67,16 @@ export class Voice {
     this.#chat.changed();
   }
 
-  edit(room, { seq }, text) {
-    return this.#change({ type: "edit", room: room.name, seq, message: text });
+  edit(room, { seq, mid }, text) {
+    return this.#change(async () => {
+      const { secrecy } = this.#chat;
+      const body = secrecy.isSecret(room) ? await secrecy.seal(room, mid, text, { edit: true }) : { message: text };
+      return { type: "edit", room: room.name, seq, ...body };
+    });
   }
 
   delete(room, { seq }) {
-    return this.#change({ type: "delete", room: room.name, seq });
+    return this.#change(() => ({ type: "delete", room: room.name, seq }));
   }
 
   // What stands in the field now.
@@ -96,8 +100,9 @@ export class Voice {
   }
 
   #post(room, { text, mid }) {
-    const { client, changed } = this.#chat;
-    const sent = room.kind === "room" ? client.publish(room.name, text, { mid }) : client.whisper(room.name, text, { mid });
+    const { client, secrecy, changed } = this.#chat;
+    const send = (body) => (room.kind === "room" ? client.publish(room.name, body, { mid }) : client.whisper(room.name, body, { mid }));
+    const sent = secrecy.isSecret(room) ? secrecy.seal(room, mid, text).then(send) : send(text);
     sent.then(
       (reply) => room.settle(mid, reply, this.#chat.me),
       (error) => room.fail(mid, error.message),
@@ -112,7 +117,7 @@ export class Voice {
 
   async #change(command) {
     try {
-      await this.#chat.client.request(command);
+      await this.#chat.client.request(await command());
       return true;
     } catch ({ message }) {
       this.#chat.complain(`That was not changed: ${message}.`);

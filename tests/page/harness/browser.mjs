@@ -89,7 +89,7 @@ export class Person {
 
   // The server has this message of theirs.
   async sent(text) {
-    await this.line(text).locator("[data-level]").waitFor();
+    await this.line(text).locator(".tick[data-level]").waitFor();
   }
 
   line(text) {

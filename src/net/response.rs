@@ -79,6 +79,13 @@ impl Response {
         self.status
     }
 
+    /// Whether it is only ever a part of a page. Its page's policies hold for it; its own are heeded by
+    /// nobody, and would be a fifth of the page's first view.
+    fn is_part(&self) -> bool {
+        let is_part = |value: &str| value.starts_with("text/javascript") || value.starts_with("text/css");
+        self.fields.iter().any(|(name, value)| *name == "Content-Type" && is_part(value))
+    }
+
     /// The bytes to send. `head_only`: the answer to a `HEAD`.
     #[must_use]
     pub fn bytes(&self, close: bool, head_only: bool) -> Vec<u8> {
@@ -91,12 +98,14 @@ impl Response {
         for (name, value) in &self.fields {
             field(name, value);
         }
-        field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
         field("X-Content-Type-Options", "nosniff");
-        field("Referrer-Policy", "no-referrer");
-        field("X-Frame-Options", "DENY");
-        field("Cross-Origin-Opener-Policy", "same-origin");
         field("Cross-Origin-Resource-Policy", "same-origin");
+        if !self.is_part() {
+            field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+            field("Referrer-Policy", "no-referrer");
+            field("X-Frame-Options", "DENY");
+            field("Cross-Origin-Opener-Policy", "same-origin");
+        }
         if !self.fields.iter().any(|(name, _)| *name == "Cache-Control") {
             field("Cache-Control", "no-store");
         }

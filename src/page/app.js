@@ -1,8 +1,6 @@
 // The chat page: who the reader is, which room the address names, and when the page is drawn.
 
-import { Bell } from "./bell.js";
 import { Chat } from "./chat.js";
-import { Entry } from "./entry.js";
 import { html } from "./html.js";
 import { loadAll } from "./late.js";
 import { Memory } from "./memory.js";
@@ -18,7 +16,6 @@ const REST_MS = 300; // after the first view
 const root = document.getElementById("app");
 const memory = new Memory();
 let chat;
-let bell;
 let due = false;
 
 function start(me) {
@@ -26,7 +23,6 @@ function start(me) {
   const url = new URL("/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   chat = new Chat(memory, me, url, changed, { diagnose: () => diagnose(me) });
-  bell = new Bell(chat, turn);
   chat.start();
   followAddress();
   addEventListener("popstate", followAddress);
@@ -41,7 +37,8 @@ function start(me) {
 
 // What the first view does without.
 async function loadRest() {
-  await loadAll();
+  const [{ Bell }] = await Promise.all([import("./bell.js"), loadAll()]);
+  chat.bell = new Bell(chat, turn);
   if (!globalThis.RTCPeerConnection || !navigator.mediaDevices) return; // as over plain HTTP
   const { Phone } = await import("./phone.js");
   chat.phone = new Phone(chat);
@@ -114,7 +111,7 @@ function draw() {
   // First-strong isolates: a name's direction marks must not turn the rest of the title round.
   const title = `${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;
   if (document.title !== title) document.title = title;
-  render(html`<${Shell} chat=${chat} now=${Date.now()} turn=${turn} notify=${(on) => bell.turn(on)} signOut=${signOut} />`, root);
+  render(html`<${Shell} chat=${chat} now=${Date.now()} turn=${turn} signOut=${signOut} />`, root);
 }
 
 // Counts down what is shown in seconds, and lets typing notices run out.
@@ -137,4 +134,7 @@ function signOut() {
 
 const me = memory.me;
 if (me && userName(me.name)) start(me);
-else render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} onEnter=${start} />`, root);
+else {
+  const { Entry } = await import("./entry.js");
+  render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} onEnter=${start} />`, root);
+}

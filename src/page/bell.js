@@ -9,7 +9,6 @@ export class Bell {
   constructor(chat, turn) {
     this.#chat = chat;
     this.#turn = turn;
-    chat.notify = (room, user, text) => this.#ring(room, user, text);
   }
 
   // The browser asks the reader, and only when the reader has asked for it.
@@ -19,7 +18,8 @@ export class Bell {
     this.#chat.keep();
   }
 
-  #ring(room, user, text) {
+  // Somebody has said something.
+  ring(room, user, text) {
     if (!document.hidden || !this.#chat.settings.notify || Notification.permission !== "granted") return;
     const title = room.kind === "room" ? `${user} in ${room.name}` : user;
     const body = lineOf(text, 200);

@@ -174,7 +174,7 @@ export class Chat {
 
   #tell(room, user, text) {
     if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
-    this.notify?.(room, user, text);
+    this.bell?.ring(room, user, text);
     this.changed();
   }
 

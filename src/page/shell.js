@@ -47,7 +47,7 @@ export class Shell extends Component {
       this.setState({ target: seq });
       this.log.current?.show(seq);
     },
-    notify: (on) => this.props.notify(on).then(() => this.forceUpdate()),
+    notify: (on) => this.props.chat.bell?.turn(on).then(() => this.forceUpdate()),
     signOut: this.props.signOut,
   };
 

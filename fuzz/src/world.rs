@@ -15,7 +15,8 @@ use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Spe
 use roomd::chat::roster::MemberId;
 use roomd::chat::session::{Act, Dialect, Join, Session};
 use roomd::chat::{
-    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Time, UserName,
+    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Standing, Time,
+    UserName,
 };
 use roomd::store::{Ledger, Memory, Opened, Store};
 use roomd::wire::{Encoder, Unparsed};
@@ -61,7 +62,7 @@ impl World {
             ..Limits::default()
         });
         let user = name("Alice");
-        let session = Session::new(user.clone(), dialect, 20, Arc::clone(&limits));
+        let session = Session::new(user.clone().into(), dialect, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
         let welcome =
             Event::Welcome(Welcome { user, session: 1, resume: Some("secret".into()), limits: Arc::clone(&limits) });
@@ -189,7 +190,7 @@ impl World {
     }
 
     fn say(&mut self, room: &RoomName, said: Said, id: Option<Id>) {
-        let speaker = Speaker { member: SELF, user: self.session.user().clone() };
+        let speaker = Speaker { member: SELF, user: self.session.user().clone(), standing: Standing::Guest };
         self.step(room, Input::Said { speaker, said, id });
     }
 
@@ -255,7 +256,7 @@ fn has_reply(command: &Command) -> bool {
 }
 
 fn entrant(user: UserName, connection: u64, wish: JoinWish) -> Entrant {
-    Entrant { user, connection, echo: true, announced: true, status: roomd::chat::Status::Online, wish }
+    Entrant { user, standing: Standing::Guest, connection, echo: true, announced: true, status: roomd::chat::Status::Online, wish }
 }
 
 fn name(text: &str) -> UserName {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
+use super::identity::Identity;
 use super::limits::{Limits, Slow};
 use super::message::{Body, Mid};
 use super::names::{RoomName, UserName};
@@ -77,7 +78,7 @@ pub enum Dialect {
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
-    user: UserName,
+    identity: Identity,
     dialect: Dialect,
     /// The rooms it is in, in the order in which it came: few, so they are looked through.
     rooms: Vec<RoomName>,
@@ -96,11 +97,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of `user`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
+    /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
     #[must_use]
-    pub fn new(user: UserName, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
+    pub fn new(identity: Identity, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {
-            user,
+            identity,
             dialect,
             rooms: Vec::new(),
             current: None,
@@ -117,7 +118,13 @@ impl Session {
     /// Whose connection it is.
     #[must_use]
     pub fn user(&self) -> &UserName {
-        &self.user
+        &self.identity.user
+    }
+
+    /// Who that is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// What the user's status is.
@@ -220,7 +227,7 @@ impl Session {
             }
             Command::Private { to, body, mid } => {
                 self.fits(&body)?;
-                if to == self.user {
+                if to == self.identity.user {
                     return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
                 }
                 self.spoken = true;
@@ -309,7 +316,7 @@ impl Session {
             let wish = JoinWish { history: Some(0), since: None, topic: false };
             Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })
         }));
-        self.user = name;
+        self.identity = Identity::guest(name);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use crate::chat::command::{JoinWish, Seen, Span};
 use crate::chat::event::{Recovery, Welcome};
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
-use crate::chat::{Code, End, Event, Id, Refusal, Request, RoomName, Signal, UserName};
+use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
 use crate::wire::{Encoder, Encoding, Unparsed};
 
 /// How a connection came in.
@@ -66,10 +66,11 @@ impl Connection {
     /// stack makes it deeper for as long as the connection lives.
     #[must_use]
     #[inline(never)]
-    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, user: UserName) -> Box<Self> {
+    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, who: Identity) -> Box<Self> {
         let number = engine.number();
-        let session = Session::new(user.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
-        let peer = Peer::new(user.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let user = who.user.clone();
+        let peer = Peer::new(who.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let session = Session::new(who, door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let token = engine.parking.register(&outbox);
         let resume = token.as_ref().map(Token::text);
         let stay = Stay { number, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
@@ -211,6 +212,7 @@ impl Connection {
         let encoding = Membership::encoding(topic, self.door.encoding);
         let entrant = Entrant {
             user: self.stay.session.user().clone(),
+            standing: self.stay.session.identity().standing,
             connection: self.stay.number,
             echo: self.door.echo,
             announced,
@@ -327,7 +329,9 @@ impl Connection {
 
     #[inline(never)]
     fn rename(&mut self, user: UserName) {
-        let peer = Peer::new(user, self.stay.number, Arc::clone(&self.outbox) as _, Form::Bytes(self.door.encoding));
+        let form = Form::Bytes(self.door.encoding);
+        let who = Identity::guest(user);
+        let peer = Peer::new(who, self.stay.number, Arc::clone(&self.outbox) as _, form);
         let new = self.engine.directory.arrive(peer);
         let old = std::mem::replace(&mut self.stay.arrival, new);
         old.peer().retire().into_iter().for_each(drop);

@@ -12,7 +12,7 @@ use super::recipient::{Absent, Form, Recipient};
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Code, End, Id, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Id, Identity, Refusal, RoomName, Status, UserName};
 
 /// Conversations of one connection, at most; beyond it the oldest is left, and entered anew when
 /// somebody speaks in it.
@@ -21,7 +21,7 @@ const CONVERSATIONS_MAX: usize = 64;
 /// A connection as others see it.
 pub struct Peer {
     /// Whose it is.
-    pub user: UserName,
+    pub who: Identity,
     /// Its number, unique in the server's life.
     pub number: u64,
     state: Mutex<State>,
@@ -47,10 +47,16 @@ pub struct Client {
 impl Peer {
     /// A connection that is in no conversation.
     #[must_use]
-    pub fn new(user: UserName, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
+    pub fn new(who: Identity, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
         let client = Client { recipient, form };
         let state = State { client, exchanges: 0, conversations: Some(VecDeque::new()) };
-        Arc::new(Self { user, number, state: Mutex::new(state) })
+        Arc::new(Self { who, number, state: Mutex::new(state) })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.who.user
     }
 
     /// What goes to it now, and in which form.
@@ -105,7 +111,8 @@ impl Peer {
 
     fn guest(&self, client: Client) -> Guest {
         let entrant = Entrant {
-            user: self.user.clone(),
+            user: self.user().clone(),
+            standing: self.who.standing,
             connection: self.number,
             echo: true,
             announced: false,
@@ -185,10 +192,10 @@ impl Arrival {
 impl Drop for Arrival {
     fn drop(&mut self) {
         let mut users = self.directory.users.lock();
-        if let Some(peers) = users.get_mut(&self.peer.user) {
+        if let Some(peers) = users.get_mut(self.peer.user()) {
             peers.retain(|peer| peer.number != self.peer.number);
             if peers.is_empty() {
-                users.remove(&self.peer.user);
+                users.remove(self.peer.user());
             }
         }
     }
@@ -197,7 +204,7 @@ impl Drop for Arrival {
 impl Directory {
     /// Adds a connection.
     pub fn arrive(self: &Arc<Self>, peer: Arc<Peer>) -> Arrival {
-        self.users.lock().entry(peer.user.clone()).or_default().push(Arc::clone(&peer));
+        self.users.lock().entry(peer.user().clone()).or_default().push(Arc::clone(&peer));
         Arrival { directory: Arc::clone(self), peer }
     }
 
@@ -231,11 +238,11 @@ impl Directory {
         if theirs.is_empty() {
             return Err(Refusal::new(Code::UserOffline, format!("{to} is not online")));
         }
-        let room = RoomName::private(&from.user, to);
-        let kind = Kind::Private(from.user.clone(), to.clone());
+        let room = RoomName::private(from.user(), to);
+        let kind = Kind::Private(from.user().clone(), to.clone());
         let failed = || Refusal::room_failed(&room);
         let speaking = from.enter(hub, &room, &kind)?.ok_or_else(failed)?;
-        for peer in theirs.iter().chain(&self.peers(&from.user)) {
+        for peer in theirs.iter().chain(&self.peers(from.user())) {
             peer.enter(hub, &room, &kind)?;
         }
         speaking.say(said, id).map_err(|_| {

@@ -13,7 +13,7 @@ use super::inbox::{RoomGone, RoomHandle};
 use super::recipient::{Form, Recipient};
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Body, Refusal, RoomName, Status, UserName};
+use crate::chat::{Body, Identity, Refusal, RoomName, Status, UserName};
 
 /// A membership of a program. Dropping it leaves the room.
 ///
@@ -58,13 +58,16 @@ impl Member {
     pub fn join(
         engine: &Arc<Engine>,
         room: &RoomName,
-        user: UserName,
+        who: impl Into<Identity>,
         recipient: Arc<dyn Recipient>,
         history: usize,
     ) -> Result<Self, Refusal> {
-        let peer = Peer::new(user.clone(), engine.number(), Arc::clone(&recipient), Form::Events);
+        let who = who.into();
+        let Identity { user, standing } = who.clone();
+        let peer = Peer::new(who, engine.number(), Arc::clone(&recipient), Form::Events);
         let entrant = Entrant {
             user,
+            standing,
             connection: peer.number,
             echo: true,
             announced: true,
@@ -87,7 +90,7 @@ impl Member {
     /// Whose membership it is.
     #[must_use]
     pub fn user(&self) -> &UserName {
-        &self.arrival.peer().user
+        self.arrival.peer().user()
     }
 
     /// Says something, UTF-8 text of at least one byte; the limits on size and rate are for clients

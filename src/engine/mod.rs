@@ -44,8 +44,9 @@ use parking::Parking;
 use sync::Mutex;
 use threads::Threads;
 
+use crate::auth::Names;
 use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -62,6 +63,8 @@ pub struct Engine {
     pub clock: Clock,
     /// What was said, for those who ask.
     pub store: Arc<dyn Store>,
+    /// Which names belong to somebody.
+    pub names: Arc<Names>,
     /// Every bound.
     pub limits: Arc<Limits>,
     connections: AtomicU64,
@@ -88,6 +91,7 @@ impl Engine {
             threads,
             clock,
             store,
+            names: Arc::default(),
             limits: Arc::new(limits),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
@@ -114,6 +118,13 @@ impl Engine {
         }
     }
 
+    /// Whether the name belongs to somebody, in this or another spelling: nobody else uses it. Does not
+    /// block.
+    #[must_use]
+    pub fn registered(&self, user: &UserName) -> bool {
+        self.names.owner(user).is_some()
+    }
+
     /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
     /// all rooms may be such, so that there is always room for those that come with their members.
     /// Blocks on the room.
@@ -123,7 +134,7 @@ impl Engine {
     pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
         self.keep(room, durable)?;
         // A room that lives answers questions.
-        let failure = match self.hub.ask(room, self.guest(), Said::Members) {
+        let failure = match self.hub.ask(room, Identity::guest(self.guest()), Said::Members) {
             Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
             Ok(_) => return Ok(()),
         };

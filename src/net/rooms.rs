@@ -11,7 +11,7 @@ use super::response::Response;
 use super::routes::{Visit, bad, body, event, room_of};
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
-use crate::chat::{Body, Code, Event, Mid, Refusal, RoomName, UserName};
+use crate::chat::{Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
 use crate::wire::json_out;
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
     }
     visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
-    match house.engine.hub.ask(&room, user, said)? {
+    match house.engine.hub.ask(&room, Identity::guest(user), said)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),
     }

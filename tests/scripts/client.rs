@@ -37,7 +37,7 @@ impl Client {
     }
 
     fn new(dialect: Dialect, limits: Limits) -> Self {
-        let session = Session::new(UserName::parse("Ann").unwrap(), dialect, JOIN_HISTORY, Arc::new(limits));
+        let session = Session::new(UserName::parse("Ann").unwrap().into(), dialect, JOIN_HISTORY, Arc::new(limits));
         Self { session, dialect, now: Moment::default(), full: BTreeSet::new() }
     }
 

@@ -12,7 +12,7 @@ use super::explorer::World;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Departure, Entrant};
 use crate::chat::roster::MemberId;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Standing, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opening, Seat};
@@ -278,6 +278,7 @@ impl Rooms {
         let (reply, answer) = bounded(1);
         let entrant = Entrant {
             user: UserName::parse(&client.name.to_string()).expect("a letter is a name"),
+            standing: Standing::Guest,
             connection: at as u64,
             echo: true,
             announced: true,

@@ -7,6 +7,7 @@
 pub mod command;
 pub mod end;
 pub mod event;
+pub mod limiter;
 pub mod limits;
 pub mod message;
 pub mod names;

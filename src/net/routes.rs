@@ -3,15 +3,17 @@
 //! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
 
+use std::net::IpAddr;
+
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::callers::House;
 use super::head::Request;
 use super::response::Response;
-use super::rooms;
+use super::{bearer, claims, rooms};
 use crate::chat::rate::Bucket;
-use crate::chat::{Code, Event, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName};
 use crate::page;
 use crate::wire::json_out;
 
@@ -23,6 +25,23 @@ pub struct Visit<'a> {
     pub body: Vec<u8>,
     /// How much the connection may still publish.
     pub rate: &'a mut Bucket,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// Whom its token names, once that is asked; a guest has none.
+    pub who: Option<Identity>,
+}
+
+impl<'a> Visit<'a> {
+    /// A visit of whom nobody knows yet who it is.
+    #[must_use]
+    pub fn new(request: &'a Request<'a>, body: Vec<u8>, rate: &'a mut Bucket, peer: IpAddr) -> Self {
+        Self { request, body, rate, peer, who: None }
+    }
+
+    /// Whether its token, if it has one, is for this room.
+    pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
+        self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
+    }
 }
 
 /// A place that answers.
@@ -36,6 +55,10 @@ enum Route<'a> {
     Messages(&'a str),
     /// Who has got a message.
     Receipts(&'a str, &'a str),
+    /// Names that are registered.
+    Claims,
+    /// Who one is.
+    Me,
     /// Only as a WebSocket, which this request is not.
     Socket,
 }
@@ -58,12 +81,24 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
-        Route::Rooms if get => event(200, &Event::Rooms { rooms: house.engine.hub.list() }),
-        Route::Rooms => rooms::create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) if get => rooms::history(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) => rooms::publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Receipts(room, seq) => rooms::receipts(house, room, seq).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Claims => claims::claim(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Me => claims::me(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Rooms | Route::Messages(_) | Route::Receipts(..) => {
+            of_rooms(house, visit, route, get).unwrap_or_else(|refusal| refused(&refusal))
+        }
         Route::Socket => Response::error(426, "This address is for WebSockets"),
+    }
+}
+
+/// What concerns rooms is for those who may come in.
+fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>, get: bool) -> Result<Response, Refusal> {
+    visit.who = bearer::who(house, visit.request)?;
+    match route {
+        Route::Messages(room) if get => rooms::history(house, visit, room),
+        Route::Messages(room) => rooms::publish(house, visit, room),
+        Route::Receipts(room, seq) => rooms::receipts(house, visit, room, seq),
+        _ if get => Ok(rooms::list(house, visit)),
+        _ => rooms::create(house, visit),
     }
 }
 
@@ -73,6 +108,8 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
         "/api/v1/rooms" => Route::Rooms,
+        "/api/v1/claims" => Route::Claims,
+        "/api/v1/me" => Route::Me,
         "/ws" => Route::Socket,
         "/echo" if house.settings.echo_route => Route::Socket,
         _ => {
@@ -103,7 +140,8 @@ fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Me => "GET, HEAD, OPTIONS",
+        Route::Claims => "POST, OPTIONS",
         Route::Socket => "GET, OPTIONS",
     }
 }
@@ -163,9 +201,11 @@ pub(super) fn event(status: u16, event: &Event) -> Response {
     Response::json(status, body)
 }
 
-fn refused(refusal: &Refusal) -> Response {
+/// A refusal as a response.
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         Code::BadRequest => 400,
+        Code::Unauthorized => 401,
         Code::UnknownType => 415,
         Code::TooLarge => 413,
         Code::Forbidden | Code::NotMember => 403,

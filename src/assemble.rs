@@ -32,6 +32,7 @@ use crate::settings::Settings;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
 use crate::store::{Memory, Opened, PageWish, Store};
+use crate::tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -54,6 +55,8 @@ pub enum StartError {
     Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
+    /// The certificate cannot be used; a sentence.
+    Certificate(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -62,6 +65,7 @@ impl std::fmt::Display for StartError {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Certificate(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -110,6 +114,7 @@ impl Server {
             let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
             listener.map_err(|error| StartError::Listen(address.clone(), error))
         };
+        let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let (http_address, http) = listen(&settings.listen)?;
         let lines = settings.lines.as_ref().map(listen).transpose()?;
         let capacity = capacity::of_this_machine(&settings.limits);
@@ -128,7 +133,7 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let house = Arc::new(House { engine, admission, settings });
+        let house = Arc::new(House { engine, admission, settings, certificate });
         let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
@@ -177,6 +182,21 @@ impl Server {
         self.addresses.get(1).copied()
     }
 
+    /// Whether both ports speak TLS.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        self.house.certificate.is_some()
+    }
+
+    /// Reads the certificate and its key again: who connects from now on sees what is in the files.
+    /// Nobody who is connected notices. Without TLS it does nothing.
+    ///
+    /// # Errors
+    /// A sentence; the certificate stays as it was.
+    pub fn reload_certificate(&self) -> Result<(), String> {
+        self.house.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+    }
+
     /// How many connections this machine allows.
     #[must_use]
     pub fn capacity(&self) -> &Capacity {
@@ -198,7 +218,7 @@ impl Server {
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds.
     pub fn stop(self) -> Report {
-        let House { engine, admission, settings } = &*self.house;
+        let House { engine, admission, settings, .. } = &*self.house;
         engine.close();
         admission.close();
         for listener in &self.listeners {
@@ -213,6 +233,16 @@ impl Server {
             running = engine.threads.join_all(Instant::now() + CUT);
         }
         Report { running, panics: engine.threads.panics(), books: engine.books() }
+    }
+}
+
+/// The certificate that the settings name.
+fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Certificate::load(certificate, key).map(Some),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("a certificate (tls-cert) needs its key (tls-key)".to_owned()),
+        (None, Some(_)) => Err("a key (tls-key) needs its certificate (tls-cert)".to_owned()),
     }
 }
 

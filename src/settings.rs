@@ -3,7 +3,8 @@
 //! The command line builds a [`Settings`] from flags, environment and file; a program that embeds
 //! the crate builds one itself, from `Settings::default()`. Read on the thread that starts the
 //! server, and never changed after that. Whoever builds one without the command line keeps its
-//! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
+//! rules by hand: `ping` is shorter than `pong_timeout`, an outbox holds at least one message, and a
+//! certificate has a key.
 
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
@@ -19,6 +20,10 @@ pub struct Settings {
     pub listen: String,
     /// Where plain lines are served, in the same form; `None` opens no line port.
     pub lines: Option<String>,
+    /// The server's certificate with its chain, a PEM file: then both ports speak TLS. `None` is no TLS.
+    pub tls_cert: Option<String>,
+    /// The key of that certificate, a PEM file; one goes with the other.
+    pub tls_key: Option<String>,
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
@@ -40,6 +45,8 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
             lines: Some("127.0.0.1:8001".to_owned()),
+            tls_cert: None,
+            tls_key: None,
             origins: Vec::new(),
             echo_route: false,
             data: "roomd.db".to_owned(),

@@ -43,6 +43,8 @@ mod tests {
     const OTHERS: &[(&str, &str)] = &[
         ("listen", "[::1]:0"),
         ("lines", "off"),
+        ("tls-cert", "/etc/roomd/cert.pem"),
+        ("tls-key", "/etc/roomd/key.pem"),
         ("origin", "https://a.org,http://b:8080"),
         ("echo-route", "true"),
         ("connections-max", "1"),

@@ -87,6 +87,19 @@ const DOORS: &[Setting] = &[
         slot: |s| Slot::Lines(&mut s.lines),
     },
     Setting {
+        name: "tls-cert",
+        unit: "path or off",
+        help: "The server's certificate with its chain, a PEM file: then both ports speak TLS, and\n\
+               nothing else. It is read again on SIGHUP.",
+        slot: |s| Slot::MaybePath(&mut s.tls_cert),
+    },
+    Setting {
+        name: "tls-key",
+        unit: "path or off",
+        help: "The key of that certificate, a PEM file, read again with it.",
+        slot: |s| Slot::MaybePath(&mut s.tls_key),
+    },
+    Setting {
         name: "origin",
         unit: "scheme://host[:port] each",
         help: "Web origins that may connect besides the server's own: repeat the flag, put commas\n\

@@ -40,6 +40,8 @@ pub enum Slot<'a> {
     Lines(&'a mut Option<String>),
     /// A path that is not empty.
     Path(&'a mut String),
+    /// The same, or `off`.
+    MaybePath(&'a mut Option<String>),
     /// `fsync`, `os` or `none`.
     Durability(&'a mut Durability),
     /// Origins with commas between them.
@@ -59,6 +61,7 @@ impl Slot<'_> {
             Slot::Address(field) => *field = address::listening(text)?,
             Slot::Lines(field) => *field = lines(text)?,
             Slot::Path(field) => *field = path(text)?,
+            Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
         }
@@ -78,6 +81,7 @@ impl Slot<'_> {
             Slot::Address(field) => field.to_string(),
             Slot::Lines(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Path(field) => field.to_string(),
+            Slot::MaybePath(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Durability(Durability::Fsync) => "fsync".to_owned(),
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
@@ -96,6 +100,7 @@ impl Slot<'_> {
             Slot::Address(_) => Some("ADDR"),
             Slot::Lines(_) => Some("ADDR|off"),
             Slot::Path(_) => Some("PATH"),
+            Slot::MaybePath(_) => Some("PATH|off"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
         }
@@ -151,6 +156,7 @@ impl Slot<'_> {
             Slot::Switch(_) => "true or false",
             Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
             Slot::Path(_) => "a string such as \"roomd.db\"",
+            Slot::MaybePath(_) => "a string such as \"cert.pem\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
             Slot::Origins(_) => "an array of strings",
         };

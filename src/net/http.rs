@@ -4,7 +4,7 @@
 //! body have one deadline each, so that nobody holds a thread by being slow.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use httparse::EMPTY_HEADER;
 
@@ -22,9 +22,14 @@ const REQUESTS_MAX: usize = 100;
 /// How long a peer may take to read our last words before its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves a connection to its end. The body of a job of the pool.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
-    if let Some((upgrade, tail)) = requests(house, socket) {
+/// Tells browsers to come through TLS for the next year. Those that were shown a certificate which they
+/// do not trust pay no heed.
+const HSTS: (&str, &str) = ("Strict-Transport-Security", "max-age=31536000");
+
+/// Serves a connection to its end, whose first head arrives until the deadline. The body of a job of
+/// the pool.
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, deadline: Instant) {
+    if let Some((upgrade, tail)) = requests(house, socket, deadline) {
         // Nothing of the request is left in memory by now: a WebSocket may live for weeks.
         upgrade.serve(house, socket, tail);
     }
@@ -43,12 +48,12 @@ enum Next {
 /// Answers requests, in a frame of its own that is gone when a WebSocket begins: the stack that a
 /// thread has touched once stays resident as long as the connection. `Some`: the last became a WebSocket, whose client sent these bytes already.
 #[inline(never)]
-fn requests(house: &Arc<House>, socket: &Tcp) -> Option<(Box<Granted>, Vec<u8>)> {
+fn requests(house: &Arc<House>, socket: &Tcp, mut deadline: Instant) -> Option<(Box<Granted>, Vec<u8>)> {
     let limits = &house.settings.limits;
     let mut rate = Bucket::new(limits.rate_burst, limits.rate_per_s);
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
-        let next = head::read(socket, &mut buffer, limits.head_timeout)
+        let next = head::read(socket, &mut buffer, deadline)
             .and_then(|length| next(house, socket, length, &mut buffer, &mut rate));
         match next.unwrap_or_else(Next::from) {
             Next::Gone => return None,
@@ -58,10 +63,13 @@ fn requests(house: &Arc<House>, socket: &Tcp) -> Option<(Box<Granted>, Vec<u8>)>
             }
             Next::Answer { response, close, head_only } => {
                 let close = close || turn == REQUESTS_MAX || house.engine.hub.is_closing();
+                // RFC 6797 §7.2: only where it was asked for through TLS.
+                let response = if socket.is_sealed() { response.with(HSTS.0, HSTS.1) } else { response };
                 socket.write_all(&response.bytes(close, head_only)).ok()?;
                 if close {
                     break;
                 }
+                deadline = Instant::now() + limits.head_timeout;
             }
         }
     }

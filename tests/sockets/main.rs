@@ -31,4 +31,6 @@ mod receipts;
 mod resuming;
 mod rooms;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;

@@ -137,9 +137,9 @@ impl Server {
         let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
-        let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
+        let welcome_http: Welcome = Box::new(move |stream, ip| HttpCaller::accept(&house, stream, ip));
         let house = Arc::clone(&server.house);
-        let welcome_line: Welcome = Box::new(move |stream| LineCaller::accept(&house, stream));
+        let welcome_line: Welcome = Box::new(move |stream, ip| LineCaller::accept(&house, stream, ip));
         let doors = [Some((http_address, http)), lines].into_iter().zip([welcome_http, welcome_line]);
         for ((door, welcome), role) in doors.zip(["accept-http", "accept-lines"]) {
             let Some((address, listener)) = door else { continue };

@@ -6,6 +6,8 @@
 //! rules by hand: `ping` is shorter than `pong_timeout`, an outbox holds at least one message, and a
 //! certificate has a key.
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
@@ -27,6 +29,13 @@ pub struct Settings {
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
+    /// Networks whose proxies say who the client is: in `X-Forwarded-For`, and as below. What others say
+    /// there is not believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether those proxies begin each connection with a PROXY header, version 2.
+    pub proxy_protocol: bool,
+    /// Networks without a limit by address.
+    pub address_exempt: Vec<IpNet>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
     /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
@@ -48,6 +57,9 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            address_exempt: loopback(),
             echo_route: false,
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,
@@ -55,4 +67,11 @@ impl Default for Settings {
             limits: Limits::default(),
         }
     }
+}
+
+/// This machine itself: load generators, and proxies that nobody has named.
+fn loopback() -> Vec<IpNet> {
+    let four = Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8);
+    let six = Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128);
+    vec![four.into(), six.into()]
 }

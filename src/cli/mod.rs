@@ -215,7 +215,9 @@ fn flag(setting: &'static settings::Setting) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true)
             .value_name("BOOL"),
-        value::Slot::Origins(_) => arg.action(ArgAction::Append).value_name("ORIGIN"),
+        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_)) => {
+            arg.action(ArgAction::Append).value_name(slot.placeholder())
+        }
         slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),
     }
 }
@@ -309,7 +311,7 @@ mod tests {
             for setting in settings::settings() {
                 let mut defaults = Settings::default();
                 let mut default = setting.slot(&mut defaults).text();
-                if setting.name == "origin" {
+                if default.is_empty() {
                     default = "none".to_owned();
                 }
                 let lines: Vec<_> = help.lines().map(str::trim).collect();

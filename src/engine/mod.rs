@@ -4,6 +4,7 @@
 //! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
 //! stand in for the operating system.
 
+pub mod address;
 pub mod admission;
 pub mod batch;
 pub mod books;
@@ -11,6 +12,7 @@ pub mod broker;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod doorman;
 pub mod farewell;
 pub mod gate;
 pub mod history;
@@ -38,6 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
+use doorman::Doorman;
 use hub::{Hub, Kind, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
@@ -56,6 +59,8 @@ pub struct Engine {
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
     pub parking: Parking,
+    /// What each address may have.
+    pub doorman: Arc<Doorman>,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
@@ -85,6 +90,7 @@ impl Engine {
             hub: Hub::new(limits.rooms_max, opener),
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
+            doorman: Doorman::new(&limits),
             threads,
             clock,
             store,

@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod addresses;
 mod admission;
 mod closes;
 mod crowds;
@@ -25,6 +26,7 @@ mod http;
 mod keep_alive;
 mod limits;
 mod names;
+mod origins;
 mod people;
 mod publishing;
 mod receipts;

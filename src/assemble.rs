@@ -135,6 +135,11 @@ impl Server {
         })?;
         let house = Arc::new(House { engine, admission, settings, certificate });
         let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        if let Err(error) = server.shake_hands() {
+            // As below.
+            _ = server.stop();
+            return Err(StartError::Threads(error));
+        }
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
         let welcome_http: Welcome = Box::new(move |stream, ip| HttpCaller::accept(&house, stream, ip));
@@ -151,6 +156,16 @@ impl Server {
             server.addresses.push(address);
         }
         Ok(server)
+    }
+
+    /// Starts the threads that reckon handshakes, where there is TLS.
+    fn shake_hands(&self) -> io::Result<()> {
+        for _ in 0..self.house.certificate.as_ref().map_or(0, Certificate::hands) {
+            let house = Arc::clone(&self.house);
+            let body = move || house.certificate.iter().for_each(Certificate::work);
+            self.house.engine.threads.spawn("handshake", body)?;
+        }
+        Ok(())
     }
 
     fn accept(
@@ -218,7 +233,7 @@ impl Server {
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds.
     pub fn stop(self) -> Report {
-        let House { engine, admission, settings, .. } = &*self.house;
+        let House { engine, admission, settings, certificate } = &*self.house;
         engine.close();
         admission.close();
         for listener in &self.listeners {
@@ -226,6 +241,7 @@ impl Server {
             _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
+        certificate.iter().for_each(Certificate::close);
         self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {

@@ -6,8 +6,8 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub struct Tcp {
     stream: TcpStream,
     /// Set by the handshake, before anybody but its reader has the socket.
-    tunnel: OnceLock<Box<Tunnel>>,
+    tunnel: OnceLock<Arc<Tunnel>>,
     /// Whether we shut the reading side: then a read says nothing of what the peer does.
     deaf: AtomicBool,
 }

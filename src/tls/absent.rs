@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Application, NoTunnel, Pair, Trust};
@@ -42,7 +43,23 @@ impl Certificate {
     ///
     /// # Errors
     /// None.
-    pub fn accept(&self, _: &TcpStream, _: Application, _: Instant) -> Result<Box<Tunnel>, NoTunnel> {
+    pub fn accept(&self, _: &TcpStream, _: Application, _: Instant) -> Result<Arc<Tunnel>, NoTunnel> {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    #[must_use]
+    pub fn hands(&self) -> usize {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    pub fn work(&self) {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    pub fn close(&self) {
         match self.0 {}
     }
 }
@@ -60,7 +77,7 @@ impl Dialer {
     ///
     /// # Errors
     /// None.
-    pub fn dial(&self, _: &str, _: Application) -> Result<Box<Tunnel>, String> {
+    pub fn dial(&self, _: &str, _: Application) -> Result<Arc<Tunnel>, String> {
         match self.0 {}
     }
 }
@@ -70,7 +87,15 @@ impl Tunnel {
     ///
     /// # Errors
     /// None.
-    pub fn shake_hands(&self, _: &TcpStream, _: Instant) -> io::Result<()> {
+    pub fn shake_hands(&self, _: &TcpStream, _: Instant, _: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Is never called.
+    ///
+    /// # Errors
+    /// None.
+    pub fn reckon(&self) -> io::Result<()> {
         match self.0 {}
     }
 

@@ -4,6 +4,7 @@
 //! under way keep theirs. Resumption tickets are sealed with keys in memory only, which stay the same
 //! when a certificate is loaded anew.
 
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, ServerConnection};
 
+use super::forge::Forge;
 use super::tunnel::Tunnel;
 use super::{Application, NoTunnel};
 
@@ -26,6 +28,7 @@ pub struct Certificate {
     key: String,
     tickets: Arc<dyn ProducesTickets>,
     in_force: Mutex<Configs>,
+    forge: Forge,
 }
 
 #[derive(Clone)]
@@ -43,7 +46,7 @@ impl Certificate {
         let tickets = aws_lc_rs::Ticketer::new().map_err(|error| format!("no keys for TLS tickets: {error}"))?;
         let configs = configs(certificate, key, &tickets)?;
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs) })
+        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), forge: Forge::new() })
     }
 
     /// Reads the two files again: who connects from now on sees what is in them.
@@ -65,7 +68,7 @@ impl Certificate {
         socket: &TcpStream,
         application: Application,
         deadline: Instant,
-    ) -> Result<Box<Tunnel>, NoTunnel> {
+    ) -> Result<Arc<Tunnel>, NoTunnel> {
         let left = deadline.saturating_duration_since(Instant::now()).max(std::time::Duration::from_millis(1));
         let mut first = [0];
         let peeked = socket.set_read_timeout(Some(left)).and_then(|()| socket.peek(&mut first));
@@ -76,11 +79,31 @@ impl Certificate {
             let in_force = self.in_force.lock();
             Arc::clone(if application == Application::Http { &in_force.http } else { &in_force.lines })
         };
-        let connection =
-            ServerConnection::new(config).map_err(|error| NoTunnel::Failed(std::io::Error::other(error)))?;
-        let tunnel = Tunnel::new(connection.into());
-        tunnel.shake_hands(socket, deadline).map_err(NoTunnel::Failed)?;
+        let failed = |error: rustls::Error| NoTunnel::Failed(io::Error::other(error));
+        let tunnel = self.forge.reckon(deadline, || Ok(Tunnel::new(ServerConnection::new(config)?.into())));
+        let tunnel = tunnel.map_err(NoTunnel::Failed)?.map_err(failed)?;
+        let reckon = || {
+            let tunnel = Arc::clone(&tunnel);
+            self.forge.reckon(deadline, move || tunnel.reckon())?
+        };
+        tunnel.shake_hands(socket, deadline, reckon).map_err(NoTunnel::Failed)?;
         Ok(tunnel)
+    }
+
+    /// How many threads should [`Certificate::work`].
+    #[must_use]
+    pub fn hands(&self) -> usize {
+        Forge::hands()
+    }
+
+    /// Reckons handshakes, until the certificate is closed: the body of a thread.
+    pub fn work(&self) {
+        self.forge.work();
+    }
+
+    /// No further handshake is made; the threads that work here end.
+    pub fn close(&self) {
+        self.forge.close();
     }
 }
 

@@ -51,7 +51,7 @@ impl Dialer {
     ///
     /// # Errors
     /// A sentence: this cannot be the name of a server.
-    pub fn dial(&self, host: &str, application: Application) -> Result<Box<Tunnel>, String> {
+    pub fn dial(&self, host: &str, application: Application) -> Result<Arc<Tunnel>, String> {
         let config = if application == Application::Http { &self.http } else { &self.lines };
         let name = ServerName::try_from(host.to_owned()).map_err(|_| format!("{host} cannot be in a certificate"))?;
         let connection = ClientConnection::new(Arc::clone(config), name).map_err(|error| error.to_string())?;

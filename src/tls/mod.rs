@@ -10,6 +10,8 @@
 mod certificate;
 #[cfg(feature = "tls")]
 mod dialer;
+#[cfg(feature = "tls")]
+mod forge;
 #[cfg(not(feature = "tls"))]
 #[path = "absent.rs"]
 mod kinds;

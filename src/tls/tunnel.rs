@@ -10,6 +10,7 @@
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -35,18 +36,23 @@ struct State {
 impl Tunnel {
     /// A tunnel that begins with the next read, write or handshake.
     #[must_use]
-    pub fn new(mut connection: Connection) -> Box<Self> {
+    pub fn new(mut connection: Connection) -> Arc<Self> {
         connection.set_buffer_limit(Some(AHEAD_BYTES_MAX));
-        Box::new(Self { state: Mutex::new(State { connection, held: 0 }) })
+        Arc::new(Self { state: Mutex::new(State { connection, held: 0 }) })
     }
 
     /// Carries the handshake through. Blocks until the deadline at most; sets the read timeout of the
-    /// socket.
+    /// socket. `reckon` has [`Tunnel::reckon`] called, on whichever thread.
     ///
     /// # Errors
     /// `TimedOut`; `InvalidData` when the two do not agree, which the peer has been told; otherwise
     /// what the socket says.
-    pub fn shake_hands(&self, socket: &TcpStream, deadline: Instant) -> io::Result<()> {
+    pub fn shake_hands(
+        &self,
+        socket: &TcpStream,
+        deadline: Instant,
+        reckon: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -69,10 +75,24 @@ impl Tunnel {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 waited => waited?,
             }
-            if self.state.lock().receive(socket)? == Some(0) {
+            if self.state.lock().take_in(socket)? == Some(0) {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
+            let reckoned = reckon();
+            if reckoned.is_err() {
+                // The alert; a peer that takes nothing learns nothing.
+                _ = self.state.lock().flush(socket);
+            }
+            reckoned?;
         }
+    }
+
+    /// Makes of what was taken in what it means: a step of the handshake, or what is to be read.
+    ///
+    /// # Errors
+    /// `InvalidData` for what is no TLS, and for what the two do not agree upon.
+    pub fn reckon(&self) -> io::Result<()> {
+        self.state.lock().reckon()
     }
 
     /// Reads what is there; blocks until something is, or the socket's read timeout. 0 when the peer
@@ -91,7 +111,13 @@ impl Tunnel {
                 read => return read,
             }
             wait_for_bytes(socket)?;
-            self.state.lock().receive(socket)?;
+            let mut state = self.state.lock();
+            if state.take_in(socket)?.is_some() {
+                let reckoned = state.reckon();
+                // What answers it; what does not fit goes with the next write.
+                _ = state.flush(socket);
+                reckoned?;
+            }
         }
     }
 
@@ -159,21 +185,18 @@ impl State {
         Ok(true)
     }
 
-    /// Takes in what the socket has, decrypts it and answers what asks for an answer. `Some(0)` at the
-    /// end of the stream, `None` when nothing was there.
-    fn receive(&mut self, socket: &TcpStream) -> io::Result<Option<usize>> {
-        let count = match self.connection.read_tls(&mut NoWait(socket)) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let processed = self.connection.process_new_packets();
-        // What does not fit goes with the next write; of an alert the peer may learn nothing then.
-        _ = self.flush(socket);
-        match processed {
-            Ok(_) => Ok(Some(count)),
-            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+    /// Takes in what the socket has: how many bytes. `Some(0)` at the end of the stream, `None` when
+    /// nothing was there.
+    fn take_in(&mut self, socket: &TcpStream) -> io::Result<Option<usize>> {
+        match self.connection.read_tls(&mut NoWait(socket)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            taken => taken.map(Some),
         }
+    }
+
+    fn reckon(&mut self) -> io::Result<()> {
+        let reckoned = self.connection.process_new_packets();
+        reckoned.map(drop).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use roomd::Settings;
-use roomd::tls::{Application, Dialer, Trust, self_signed};
+use roomd::tls::{Application, Dialer, Trust, Tunnel, self_signed};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -109,6 +109,11 @@ fn browsers_are_told_to_come_through_tls_only_where_they_came_through_it() {
     assert_eq!(http::get(&plain, "/").field(HSTS), None);
 }
 
+/// Why there is no handshake.
+fn no_handshake(tunnel: &Tunnel, socket: &TcpStream) -> std::io::Error {
+    tunnel.shake_hands(socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap_err()
+}
+
 /// Shakes hands with rustls itself: the version that the two agree on.
 fn agree(server: &TestServer, files: &Files, versions: &[&'static SupportedProtocolVersion]) -> ProtocolVersion {
     let mut roots = RootCertStore::empty();
@@ -147,7 +152,7 @@ fn a_certificate_is_loaded_anew_and_nobody_who_is_connected_notices() {
     files.renew();
     server.server().reload_certificate().unwrap();
     let refused = old.dial("localhost", Application::Http).unwrap();
-    let refused = refused.shake_hands(&server.http_socket(), Instant::now() + DEADLINE).unwrap_err();
+    let refused = no_handshake(&refused, &server.http_socket());
     assert!(refused.to_string().contains("certificate"), "{refused}");
     server.dialer = Some(files.dialer());
     let mut late = WebSocketClient::text(&server, "den", "Lena");
@@ -189,7 +194,7 @@ fn a_browser_that_was_lured_to_the_line_port_gets_no_further_than_the_handshake(
         [(server.lines_socket(), Application::Http), (server.http_socket(), Application::Lines)]
     {
         let tunnel = files.dialer().dial("localhost", application).unwrap();
-        let refused = tunnel.shake_hands(&socket, Instant::now() + DEADLINE).unwrap_err();
+        let refused = no_handshake(&tunnel, &socket);
         assert!(refused.to_string().contains("NoApplicationProtocol"), "{refused}");
     }
 }
@@ -328,7 +333,7 @@ fn who_is_turned_away_before_the_handshake_gets_an_alert() {
     let _first = WebSocketClient::text(&server, "den", "Una");
     for socket in [server.http_socket(), server.lines_socket()] {
         let tunnel = files.dialer().dial("localhost", Application::Http).unwrap();
-        let refused = tunnel.shake_hands(&socket, Instant::now() + DEADLINE).unwrap_err();
+        let refused = no_handshake(&tunnel, &socket);
         assert!(refused.to_string().contains("InternalError"), "{refused}");
     }
 }

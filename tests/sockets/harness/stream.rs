@@ -5,6 +5,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Instant;
 
 use roomd::tls::{Application, Dialer, Tunnel};
@@ -14,14 +15,14 @@ use super::DEADLINE;
 /// See the module.
 pub struct Stream {
     socket: TcpStream,
-    tunnel: Option<Box<Tunnel>>,
+    tunnel: Option<Arc<Tunnel>>,
 }
 
 impl Stream {
     /// Shakes hands over a socket that is connected.
     pub fn sealed(socket: TcpStream, dialer: &Dialer, application: Application) -> Self {
         let tunnel = dialer.dial("localhost", application).unwrap();
-        tunnel.shake_hands(&socket, Instant::now() + DEADLINE).unwrap();
+        tunnel.shake_hands(&socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         Self { socket, tunnel: Some(tunnel) }
     }

@@ -25,6 +25,7 @@ mod signals;
 mod sources;
 pub mod task;
 pub mod tls;
+mod trust;
 mod value;
 
 use std::ffi::OsString;

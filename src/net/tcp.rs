@@ -105,13 +105,11 @@ impl Tcp {
     ///
     /// # Errors
     /// As [`Write::write_all`].
-    pub fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        let Some(tunnel) = self.tunnel.get() else { return (&self.stream).write_all(bytes) };
-        while !bytes.is_empty() {
-            let count = tunnel.write(&self.stream, &[IoSlice::new(bytes)])?;
-            bytes = &bytes[count..];
+    pub fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        match self.tunnel.get() {
+            Some(tunnel) => tunnel.write_all(&self.stream, bytes),
+            None => (&self.stream).write_all(bytes),
         }
-        Ok(())
     }
 
     /// Reads and forgets what the peer still sends, until it closes or `patience` is over: closing

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
-use rustls::Connection;
+use rustls::{Connection, Error};
 
 /// Bytes that are encrypted before the kernel has taken them, at most: a round of a broker that is
 /// larger goes out in several writes.
@@ -157,6 +157,18 @@ impl Tunnel {
         }
     }
 
+    /// Sends all. Blocks while the socket is full.
+    ///
+    /// # Errors
+    /// As [`Tunnel::write`].
+    pub fn write_all(&self, socket: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = self.write(socket, &[IoSlice::new(bytes)])?;
+            bytes = &bytes[count..];
+        }
+        Ok(())
+    }
+
     /// Says that nothing more will be said, as far as the socket takes it now.
     pub fn close(&self, socket: &TcpStream) {
         let mut state = self.state.lock();
@@ -195,8 +207,12 @@ impl State {
     }
 
     fn reckon(&mut self) -> io::Result<()> {
-        let reckoned = self.connection.process_new_packets();
-        reckoned.map(drop).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        let strange = self.connection.is_handshaking();
+        let Err(error) = self.connection.process_new_packets() else { return Ok(()) };
+        Err(match error {
+            Error::InvalidMessage(_) if strange => io::Error::new(io::ErrorKind::InvalidData, "what came is no TLS"),
+            error => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
     }
 }
 

@@ -63,6 +63,7 @@ enum Keyboard {
 pub fn run(arguments: Arguments) -> ExitCode {
     let options = Options {
         user: arguments.user.clone(),
+        trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()

@@ -64,7 +64,7 @@ impl LineClient {
     /// Its connection breaks.
     pub fn reset(self) {
         let now = Some(std::time::Duration::ZERO);
-        rustix::net::sockopt::set_socket_linger(&**self.stream.get_ref(), now).unwrap();
+        rustix::net::sockopt::set_socket_linger(&**self.stream(), now).unwrap();
     }
 
     /// The next line.

@@ -61,6 +61,8 @@ use progress::Watch;
 use report::Findings;
 use talk::World;
 
+use crate::tls::Dialer;
+
 /// Files that the process opens besides one for each client.
 const SPARE_FILES: u64 = 64;
 
@@ -95,6 +97,7 @@ impl std::error::Error for LoadError {}
 pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
     plan.check().map_err(LoadError::Plan)?;
     let http = resolve(&plan.server)?;
+    let dialer = plan.tls.as_ref().map(Dialer::new).transpose().map_err(LoadError::Plan)?;
     let lines = if plan.doors.contains(&Door::Lines) { Some(lines_address(plan, http)?) } else { None };
     can_open(plan)?;
     // Before the load, while the machine is quiet: after it a server may be busy for long.
@@ -112,25 +115,25 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
         meter: Meter::default(),
     };
     let server = Process::listening(&http).filter(|server| *server != Process::own());
-    let crowd = Crowd::gather(plan, http, lines, began).map_err(LoadError::Machine)?;
+    let crowd = Crowd::gather(plan, dialer.clone(), (http, lines), began).map_err(LoadError::Machine)?;
     let mut generator = Generator::new(world, crowd, server);
     let mut watch = Watch::new(tell);
     generator.gather(&mut watch).map_err(LoadError::Machine)?;
     if generator.world.meter.arrived == 0 {
         return Err(LoadError::Nobody(generator.trouble.unwrap_or_else(|| "nobody answered".to_owned())));
     }
-    carry_out(generator, http, bare, &mut watch).map_err(LoadError::Machine)
+    carry_out(generator, (http, dialer), bare, &mut watch).map_err(LoadError::Machine)
 }
 
 /// The load itself, once everybody is there.
 fn carry_out(
     mut generator: Generator<'_>,
-    http: SocketAddr,
+    (http, dialer): (SocketAddr, Option<Dialer>),
     bare: Option<Bare>,
     watch: &mut Watch<'_>,
 ) -> io::Result<Report> {
     let plan = generator.world.plan;
-    let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, plan)?) };
+    let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, dialer, plan)?) };
     let server = generator.server;
     let before = server.and_then(|server| Some((server.usage()?, server.switches())));
     let own_cpu_s = || Process::own().usage().map_or(0.0, |usage| usage.cpu_s);

@@ -19,6 +19,7 @@ mod kinds;
 mod kinds;
 #[cfg(feature = "tls")]
 mod self_signed;
+mod stream;
 #[cfg(feature = "tls")]
 mod tunnel;
 
@@ -26,6 +27,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use kinds::{Certificate, Dialer, Tunnel, self_signed};
+pub use stream::Stream;
 
 /// What can be said to a client of TLS before its handshake: that the server cannot serve it, as the
 /// fatal alert `internal_error` (RFC 8446 §6.2).

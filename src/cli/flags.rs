@@ -124,6 +124,13 @@ const TROUBLE: &[Flag] = &[
         help: "What a slow client reads.",
         slot: |p| Slot::Bytes(&mut p.slow_bytes, 1..=64 * MIB),
     },
+    Flag {
+        name: "loiterers",
+        unit: "sockets",
+        help: "Further sockets that connect and say nothing, or begin a request or a handshake and go\n\
+               on with a byte a second. Who is sent away comes back.",
+        slot: |p| Slot::Count(&mut p.loiterers, 0..=MANY),
+    },
 ];
 
 const TIMES: &[Flag] = &[
@@ -307,6 +314,7 @@ mod tests {
             ("breaks", "1"),
             ("slow", "1"),
             ("slow-bytes", "10"),
+            ("loiterers", "3"),
             ("ramp", "1s"),
             ("duration", "1s"),
             ("drain", "1s"),

@@ -55,6 +55,8 @@ pub struct Plan {
     pub slow: usize,
     /// Bytes a second that a slow client reads.
     pub slow_bytes: usize,
+    /// Further sockets that connect and say next to nothing.
+    pub loiterers: usize,
     /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
     pub probe: Duration,
     /// How long a bare loop of writes is measured before; 0: not at all.
@@ -84,6 +86,7 @@ impl Default for Plan {
             breaks: 0,
             slow: 0,
             slow_bytes: 1024,
+            loiterers: 0,
             probe: Duration::ZERO,
             bare: Duration::ZERO,
         }

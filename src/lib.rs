@@ -15,6 +15,7 @@ pub mod net;
 pub mod page;
 pub mod settings;
 pub mod store;
+pub mod tls;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};

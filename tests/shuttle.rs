@@ -19,7 +19,7 @@ use bytes::Bytes;
 use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
+use roomd::chat::{Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Standing, Status, UserName};
 use roomd::engine::Engine;
 use roomd::engine::admission::{Admission, Caller};
 use roomd::engine::broker::Broker;
@@ -416,7 +416,7 @@ impl Caller for Visitor {
         self.log.places.lock().push_back(ahead);
     }
 
-    fn turn_away(&self, _: Duration) {
+    fn turn_away(&self, _: &Refusal) {
         self.log.away.fetch_add(1, Ordering::SeqCst);
     }
 

@@ -219,11 +219,14 @@ impl Session {
     }
 
     fn offend(&mut self, id: Option<Id>, wait: Duration, acts: &mut Vec<Act>) {
-        self.offences += 1;
         acts.push(Act::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
-        if self.offences >= self.limits.rate_offences_max {
-            acts.push(Act::End(End::TooFast));
-        }
+        acts.extend(self.offended().map(Act::End));
+    }
+
+    /// Counts a refusal for rate, also one that the engine made; the last of a row ends the session.
+    pub fn offended(&mut self) -> Option<End> {
+        self.offences += 1;
+        (self.offences >= self.limits.rate_offences_max).then_some(End::TooFast)
     }
 
     fn obey(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ mod identity;
 use std::sync::Arc;
 
 use super::Engine;
+use super::address::Address;
 use super::directory::{Client, Peer};
 use super::farewell::Farewell;
 use super::gate::Gate;
@@ -34,6 +35,8 @@ pub struct Door {
     pub echo: bool,
     /// Messages of a join when the client names no number.
     pub join_history: usize,
+    /// From where, for limits by address; `None` is exempt from them.
+    pub address: Option<Address>,
 }
 
 impl Door {
@@ -181,13 +184,7 @@ impl Connection {
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
-            Act::Create { room, durable, id } => match self.engine.create(&room, durable) {
-                Ok(()) => {
-                    self.reply(id, &Event::Created { room });
-                    Ok(())
-                }
-                Err(refusal) => Err(Undone::Refused(id, refusal)),
-            },
+            Act::Create { room, durable, id } => self.create(room, durable, id),
             Act::Resume { token, seen, id } => self.resume(&token, &seen, id),
             Act::Session { room, id } => {
                 let resume = self.stay.token.as_ref().map(Token::text);
@@ -197,6 +194,22 @@ impl Connection {
             Act::Identify { token, id } => self.identify(&token, id),
             Act::Refresh { token, id } => self.refresh(&token, id),
             Act::End(end) => Err(Undone::End(end)),
+        }
+    }
+
+    #[inline(never)]
+    fn create(&mut self, room: RoomName, durable: bool, id: Option<Id>) -> Result<(), Undone> {
+        let now = self.engine.clock.now().since_start;
+        if let Err(refusal) = self.engine.doorman.create_room(self.door.address, now) {
+            self.reply(id, &Event::Refused(refusal));
+            return self.stay.session.offended().map_or(Ok(()), |end| Err(Undone::End(end)));
+        }
+        match self.engine.create(&room, durable) {
+            Ok(()) => {
+                self.reply(id, &Event::Created { room });
+                Ok(())
+            }
+            Err(refusal) => Err(Undone::Refused(id, refusal)),
         }
     }
 

@@ -4,6 +4,7 @@
 //! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
 //! stand in for the operating system.
 
+pub mod address;
 pub mod admission;
 pub mod backlog;
 pub mod batch;
@@ -12,6 +13,7 @@ pub mod broker;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod doorman;
 pub mod expiry;
 pub mod farewell;
 pub mod gate;
@@ -40,6 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
+use doorman::Doorman;
 use expiry::Expiry;
 use hub::{Hub, Kind, Opener};
 use inbox::RoomHandle;
@@ -63,6 +66,8 @@ pub struct Engine {
     pub parking: Parking,
     /// Connections whose time will be over.
     pub expiry: Expiry,
+    /// What each address may have.
+    pub doorman: Arc<Doorman>,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
@@ -96,6 +101,7 @@ impl Engine {
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
             expiry: Expiry::new(limits.token_warning),
+            doorman: Doorman::new(&limits),
             threads,
             clock,
             store,

@@ -27,13 +27,14 @@ struct NewRoom {
 /// # Errors
 /// Why it is not made.
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewRoom = body(house, visit)?;
+    let wanted: NewRoom = body(visit)?;
     if wanted.private == Some(true) {
         let message = "Private rooms need accounts, which this server does not have";
         return Err(Refusal::new(Code::Unavailable, message));
     }
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
     visit.allows(&room)?;
+    house.engine.doorman.create_room(visit.address, house.engine.clock.now().since_start)?;
     house.engine.create(&room, wanted.durable.unwrap_or(true))?;
     Ok(event(201, &Event::Created { room }))
 }
@@ -51,7 +52,7 @@ struct NewMessage {
 /// Why it is not published.
 pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    let wanted: NewMessage = body(house, visit)?;
+    let wanted: NewMessage = body(visit)?;
     visit.allows(&room)?;
     let name = wanted.user.as_deref().map(UserName::parse).transpose();
     let who = author(house, visit, name.map_err(|error| bad(format!("user {error}")))?)?;

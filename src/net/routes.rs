@@ -3,17 +3,17 @@
 //! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
 
-use std::net::IpAddr;
-
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::callers::House;
 use super::head::Request;
+use super::origin::Origin;
 use super::response::Response;
 use super::{bearer, claims, rooms};
 use crate::chat::rate::Bucket;
 use crate::chat::{Code, Event, Identity, Refusal, RoomName};
+use crate::engine::address::Address;
 use crate::page;
 use crate::wire::json_out;
 
@@ -25,19 +25,15 @@ pub struct Visit<'a> {
     pub body: Vec<u8>,
     /// How much the connection may still publish.
     pub rate: &'a mut Bucket,
-    /// Where it comes from.
-    pub peer: IpAddr,
+    /// Whose page is behind it.
+    pub origin: Origin<'a>,
+    /// For limits by address.
+    pub address: Option<Address>,
     /// Whom its token names, once that is asked; a guest has none.
     pub who: Option<Identity>,
 }
 
-impl<'a> Visit<'a> {
-    /// A visit of whom nobody knows yet who it is.
-    #[must_use]
-    pub fn new(request: &'a Request<'a>, body: Vec<u8>, rate: &'a mut Bucket, peer: IpAddr) -> Self {
-        Self { request, body, rate, peer, who: None }
-    }
-
+impl Visit<'_> {
     /// Whether its token, if it has one, is for this room.
     pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
         self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
@@ -68,8 +64,12 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
     let Request { method, path, .. } = *visit.request;
     let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
+    if visit.origin == Origin::Foreign && path.starts_with("/api/") {
+        return Response::error(403, "This origin may not do that");
+    }
     if method == "OPTIONS" {
-        return Response::empty(204).with("Allow", allowed);
+        let preflight = visit.origin.preflight(visit.request, allowed);
+        return preflight.unwrap_or_else(|| Response::empty(204)).with("Allow", allowed);
     }
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
@@ -146,17 +146,6 @@ fn allowed(route: Route<'_>) -> &'static str {
     }
 }
 
-/// Whether a browser that shows a page of another origin is behind the request: RFC 6454, and
-/// RFC 6455 §10.2. No `Origin` is not a browser.
-#[must_use]
-pub fn foreign_origin(house: &House, request: &Request<'_>) -> bool {
-    let Some(origin) = request.value("Origin") else { return false };
-    let host = request.value("Host").unwrap_or_default();
-    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    let own = own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host));
-    !own && !house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
-}
-
 fn page_file(name: &str) -> Response {
     match page::file(name) {
         Some(file) => Response::new(200, file.media_type, file.bytes).with("Cache-Control", "no-cache"),
@@ -164,14 +153,11 @@ fn page_file(name: &str) -> Response {
     }
 }
 
-/// The body of a request that changes something, which no foreign page may send.
+/// The body of a request that changes something.
 ///
 /// # Errors
 /// It is not ours to take, or not understood.
-pub(super) fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
-    if foreign_origin(house, visit.request) {
-        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
-    }
+pub(super) fn body<T: for<'de> Deserialize<'de>>(visit: &Visit<'_>) -> Result<T, Refusal> {
     let media_type = visit.request.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
@@ -201,7 +187,7 @@ pub(super) fn event(status: u16, event: &Event) -> Response {
     Response::json(status, body)
 }
 
-/// A refusal as a response.
+/// The answer to what is refused.
 pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         Code::BadRequest => 400,

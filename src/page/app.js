@@ -45,12 +45,13 @@ async function loadRest() {
   changed();
 }
 
-// A browser does not say why a WebSocket was refused. A token that no longer holds is a reason to
-// take the name anew; anything else may pass.
-async function diagnose({ token }) {
-  if (!token) return undefined;
-  const { status } = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${token}` } });
-  return status === 401 || status === 403 ? "the server no longer knows this name: choose it anew" : undefined;
+// A browser does not say why a WebSocket was refused: a token that no longer holds, or a guest's name
+// that is somebody's by now. Anything else may pass.
+async function diagnose(me) {
+  const headers = me.token ? { authorization: `Bearer ${me.token}` } : {};
+  const { status } = await fetch(me.token ? "/api/v1/me" : `/ws?user=${encodeURIComponent(me.name)}`, { headers });
+  if (status === 401 || status === 403) return "the server no longer knows this name";
+  return status === 409 ? "this name is somebody else's by now" : undefined;
 }
 
 // --- The address ------------------------------------------------------------------------------

@@ -46,12 +46,19 @@ async function loadRest() {
 }
 
 // A browser does not say why a WebSocket was refused: a token that no longer holds, or a guest's name
-// that is somebody's by now. Anything else may pass.
+// that is somebody's by now (else the guest gets it). Anything else may pass.
 async function diagnose(me) {
-  const headers = me.token ? { authorization: `Bearer ${me.token}` } : {};
-  const { status } = await fetch(me.token ? "/api/v1/me" : `/ws?user=${encodeURIComponent(me.name)}`, { headers });
-  if (status === 401 || status === 403) return "the server no longer knows this name";
-  return status === 409 ? "this name is somebody else's by now" : undefined;
+  if (me.token) {
+    const { status } = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${me.token}` } });
+    return status === 401 || status === 403 ? "the server no longer knows this name" : undefined;
+  }
+  const { claim } = await import("./entry.js");
+  try {
+    memory.me = Object.assign(me, await claim(me.name));
+    return undefined;
+  } catch ({ taken }) {
+    return taken && "this name is somebody else's by now";
+  }
 }
 
 // --- The address ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::charter::{Founding, Motion};
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
@@ -38,7 +39,9 @@ pub enum Act {
     /// List the rooms.
     Rooms { id: Option<Id> },
     /// Make a room that stays.
-    Create { room: RoomName, durable: bool, id: Option<Id> },
+    Create { room: RoomName, durable: bool, founding: Founding, id: Option<Id> },
+    /// Change something in a room.
+    Govern { room: RoomName, motion: Motion, note: Option<Arc<str>>, id: Option<Id> },
     /// Take an interrupted session up again, in place of this one.
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
@@ -253,7 +256,11 @@ impl Session {
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room, durable } => acts.push(Act::Create { room, durable, id }),
+            Command::Create { room, durable, founding } => acts.push(Act::Create { room, durable, founding, id }),
+            Command::Govern { room, motion, note } => {
+                let room = room.map_or_else(|| self.its(None), Ok)?;
+                acts.push(Act::Govern { room, motion, note, id });
+            }
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(self.too_large());

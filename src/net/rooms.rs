@@ -9,16 +9,24 @@ use super::callers::House;
 use super::query;
 use super::response::Response;
 use super::routes::{Visit, bad, body, event, room_of};
+use crate::chat::charter::Founding;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
 use crate::chat::{Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
+use crate::engine::rule::Plan;
 use crate::wire::json_out;
 
 #[derive(Deserialize)]
 struct NewRoom {
     room: String,
     private: Option<bool>,
+    members: Option<Vec<String>>,
     durable: Option<bool>,
+}
+
+/// Who asks.
+pub fn who(house: &House) -> Identity {
+    Identity::guest(house.engine.guest())
 }
 
 /// Makes a room: `POST /api/v1/rooms`.
@@ -27,13 +35,13 @@ struct NewRoom {
 /// Why it is not made.
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
     let wanted: NewRoom = body(house, visit)?;
-    if wanted.private == Some(true) {
-        let message = "Private rooms need accounts, which this server does not have";
-        return Err(Refusal::new(Code::Unavailable, message));
-    }
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
-    house.engine.create(&room, wanted.durable.unwrap_or(true))?;
-    Ok(event(201, &Event::Created { room }))
+    let members = wanted.members.iter().flatten().map(|name| UserName::parse(name));
+    let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
+    let founding = Founding { private: wanted.private.unwrap_or(false), members };
+    let plan = Plan { room: room.clone(), durable: wanted.durable.unwrap_or(true), founding };
+    house.engine.create(&who(house), plan)?;
+    Ok(event(201, &Event::Created { room, pinned: false }))
 }
 
 #[derive(Deserialize)]
@@ -95,10 +103,10 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
     let found = match query::value(visit.request.query, "q")? {
         Some(text) => match span {
-            Span::Before(before) => house.engine.search(&room, &text, before, limit)?,
+            Span::Before(before) => house.engine.search(&who(house), &room, &text, before, limit)?,
             Span::After(_) => return Err(bad("a search goes backwards: use before")),
         },
-        None => house.engine.history(&room, span, limit)?,
+        None => house.engine.history(&who(house), &room, span, limit)?,
     };
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
@@ -110,6 +118,6 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
 pub fn receipts(house: &House, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
-    let marks = house.engine.receipts(&room, seq)?;
+    let marks = house.engine.receipts(&who(house), &room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
 }

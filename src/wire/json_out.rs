@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::object::Object;
+use super::ruling_out;
 use crate::chat::command::Span;
 use crate::chat::event::{Returned, Welcome};
 use crate::chat::record::Mark;
@@ -17,7 +18,8 @@ use crate::chat::{Body, End, Event, Id, Message, Presence, Refusal, RoomName};
 pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
     let object = |kind: &str, out| Object::begin(kind, id, out);
     match event {
-        Event::Entered { .. } | Event::Help => return false,
+        // An audit is for HTTP, which has a body for it.
+        Event::Entered { .. } | Event::Help | Event::Audit { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
         Event::Joined { room, epoch, seq, members, count, recovery } => object("joined", out)
             .field(place, room.as_str())
@@ -50,9 +52,10 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             .list("members", members, presence_fields)
             .field("count", count),
         Event::Rooms { rooms } => object("rooms", out).list("rooms", rooms, |object, room| {
-            object.field("room", room.room.as_str()).field("members", &room.members)
+            let private = room.private.then_some(true);
+            object.field("room", room.room.as_str()).field("members", &room.members).maybe("private", private)
         }),
-        Event::Created { room } => object("created", out).field(place, room.as_str()),
+        Event::Created { room, .. } => object("created", out).field(place, room.as_str()),
         Event::Named { user } => object("named", out).field("user", user.as_str()),
         Event::Pong => object("pong", out),
         Event::Done => object("ok", out),
@@ -68,6 +71,10 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         }
         Event::Leave { room, user, at } => {
             object("leave", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
+        }
+        Event::Amended { room, by, amendment, at } => {
+            let object = object(ruling_out::kind_of(&amendment.change), out).field(place, room.as_str());
+            ruling_out::amended_fields(object, by, amendment, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
@@ -203,7 +210,7 @@ fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {
     }
 }
 
-fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {
+pub(super) fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {
     object
         .field("user", presence.user.as_str())
         .field("status", &presence.status)

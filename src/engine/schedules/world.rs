@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use super::desk::Desk;
 use super::explorer::World;
+use crate::chat::charter::{Founding, Motion};
 use crate::chat::command::JoinWish;
-use crate::chat::room::{Departure, Entrant};
+use crate::chat::event::Recovery;
+use crate::chat::room::{Departure, Entrant, Said};
 use crate::chat::roster::MemberId;
 use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Standing, Status, UserName};
 use crate::engine::Engine;
@@ -41,16 +43,38 @@ pub enum Move {
     Vanish,
     /// Drops its last sender.
     LetGo,
-    /// Has the server keep the room.
+    /// Takes a seat for the server, to create the room.
     Create,
+    /// Asks the room to begin.
+    Found,
+    /// As an admin, asks the room to ban B.
+    Ban,
+    /// Hears what became of either.
+    Learn,
+    /// Says something.
+    Say,
+    /// Its connection breaks, and its place is kept.
+    Park,
+    /// It comes back to its place.
+    Return,
+    /// Hears whether it is there.
+    Arrive,
     /// Stops the server.
     Close,
 }
 
-use Move::{Close, Create, Enter, Hear, Leave, LetGo, Reserve, StrayLeave, Vanish};
+use Move::{
+    Arrive, Ban, Close, Create, Enter, Found, Hear, Learn, Leave, LetGo, Park, Reserve, Return, Say, StrayLeave, Vanish,
+};
 
 /// What a client does that joins and stays.
 pub const JOIN: [Move; 3] = [Reserve, Enter, Hear];
+
+/// What a client does that creates the room.
+pub const CREATE: [Move; 3] = [Create, Found, Learn];
+
+/// What an admin does that bans B.
+pub const BAN: [Move; 2] = [Ban, Learn];
 
 /// What became of a join.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,9 +127,9 @@ impl Scenario {
 }
 
 /// A client that records what it gets.
-struct Recorder {
+pub struct Recorder {
     fatal: bool,
-    events: Mutex<Vec<Arc<Event>>>,
+    pub events: Mutex<Vec<Arc<Event>>>,
     end: Mutex<Option<End>>,
 }
 
@@ -125,17 +149,21 @@ impl Recipient for Recorder {
 }
 
 /// A client between its steps.
-struct Client {
-    name: char,
-    moves: Vec<Move>,
-    recorder: Arc<Recorder>,
-    seat: Option<Seat>,
+pub struct Client {
+    pub name: char,
+    pub moves: Vec<Move>,
+    pub recorder: Arc<Recorder>,
+    pub seat: Option<Seat>,
     member: Option<MemberId>,
-    inbox: Option<Sender<Command>>,
-    handle: Option<RoomHandle>,
+    pub inbox: Option<Sender<Command>>,
+    pub handle: Option<RoomHandle>,
     reply: Option<Receiver<Result<Admission, Refusal>>>,
+    /// What becomes of what it asked for without being a member.
+    pub asked: Option<Receiver<Event>>,
+    /// Whether it is back.
+    pub back: Option<Receiver<crate::engine::inbox::Answer>>,
     /// The room in which it has, or asks for, its place.
-    room: usize,
+    pub room: usize,
 }
 
 impl Client {
@@ -150,6 +178,8 @@ impl Client {
             inbox: None,
             handle: None,
             reply: None,
+            asked: None,
+            back: None,
             room: 0,
         }
     }
@@ -159,18 +189,22 @@ type Opened = Arc<Mutex<Vec<(Opening, Inbox<Command>)>>>;
 
 /// The hub, its rooms and its clients.
 pub struct Rooms {
-    engine: Arc<Engine>,
+    pub engine: Arc<Engine>,
     opened: Opened,
     desks: Vec<Desk>,
-    clients: Vec<Client>,
+    pub clients: Vec<Client>,
     stillborn: Option<usize>,
     /// The server has just sent a seat of its own.
-    kept: bool,
+    pub kept: bool,
     pub answers: Vec<(char, Answer)>,
     pub creations: Vec<Result<(), Code>>,
+    /// What became of motions.
+    pub rulings: Vec<Result<(), Code>>,
+    /// What became of those who came back.
+    pub returns: Vec<Option<Recovery>>,
 }
 
-fn name() -> RoomName {
+pub fn name() -> RoomName {
     RoomName::parse("r").expect("a letter is a name")
 }
 
@@ -191,7 +225,14 @@ impl Rooms {
             kept: false,
             answers: Vec::new(),
             creations: Vec::new(),
+            rulings: Vec::new(),
+            returns: Vec::new(),
         }
+    }
+
+    /// The number of the newest room, which may not have been opened yet.
+    pub(super) fn newest(&self) -> usize {
+        (self.desks.len() + self.opened.lock().len()).saturating_sub(1)
     }
 
     /// How many rooms were opened in all.
@@ -239,32 +280,40 @@ impl Rooms {
             }
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
-            Create => {
-                let made = self.engine.keep(&name(), true).map_err(|refusal| refusal.code);
-                self.kept |= made.is_ok();
-                self.creations.push(made);
+            Create => self.create(at),
+            Found => self.ask(at, Standing::Guest, Said::Found(Founding::default())),
+            Ban => {
+                let user = UserName::parse("B").expect("a letter is a name");
+                let motion = Motion::Ban { user, lasts: None };
+                self.ask(at, Standing::Admin, Said::Govern { motion, note: None });
             }
+            Learn => self.learn(at),
+            Say => self.say(at),
+            Park => self.park(at),
+            Return => self.come_back(at),
+            Arrive => self.arrive(at),
             Close => {
                 self.engine.close();
             }
         }
         let client = &mut self.clients[at];
         // One who was not let in has nothing to leave.
-        let parting = |next: &mut Move| matches!(next, StrayLeave | Leave | Vanish | LetGo);
+        let alone = |next: &mut Move| matches!(next, Create | Found | Ban | Learn | Close);
+        let parting = |next: &mut Move| !alone(next) && !matches!(next, Reserve | Enter | Hear);
         while client.inbox.is_none() && client.moves.pop_if(parting).is_some() {}
     }
 
     fn reserve(&mut self, at: usize) {
         let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
-        let opens = self.opened.lock().len();
+        let newest = self.newest();
         let client = &mut self.clients[at];
         match reserved {
             Ok((seat, inbox)) => {
-                client.handle = Some(RoomHandle::new(name(), seat.number(), inbox.clone()));
+                client.handle = Some(seat.handle(&inbox));
                 client.member = Some(seat.number());
                 client.seat = Some(seat);
                 client.inbox = Some(inbox);
-                client.room = self.desks.len() + opens - 1;
+                client.room = newest;
             }
             Err(refusal) => {
                 client.moves.retain(|next| !matches!(next, Enter | Hear));
@@ -332,7 +381,8 @@ impl Rooms {
         }
         for (at, desk) in self.desks.iter().enumerate() {
             let lives = desk.lives();
-            let stays = |client: &&Client| client.handle.is_some() && client.room == at;
+            let is_in = |client: &Client| client.handle.as_ref().is_some_and(|handle| !handle.is_revoked());
+            let stays = |client: &&Client| is_in(client) && client.room == at;
             let members = self.clients.iter().filter(stays).count();
             if lives && desk.members() != members {
                 return Err(format!("room {} has {} members, not {members}", at + 1, desk.members()));
@@ -387,6 +437,8 @@ impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
             Some(Hear) => client.reply.as_ref().is_some_and(is_answered),
+            Some(Learn) => client.asked.as_ref().is_some_and(is_answered),
+            Some(Arrive) => client.back.as_ref().is_some_and(is_answered),
             next => next.is_some(),
         });
         let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());

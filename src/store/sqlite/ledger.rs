@@ -48,6 +48,10 @@ impl Ledger for Entry {
         self.journal.send(Request::Append(append)).map_err(|_| StoreFailed)?;
         // No answer means that the journal died.
         let (account, outcomes) = answer.recv().map_err(|_| StoreFailed)??;
+        if account.epoch != self.account.epoch {
+            // The room has ended, and marks of its messages mean nothing any more.
+            self.marks.clear();
+        }
         self.account = account;
         Ok(outcomes)
     }

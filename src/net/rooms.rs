@@ -24,11 +24,6 @@ struct NewRoom {
     durable: Option<bool>,
 }
 
-/// Who asks.
-pub fn who(house: &House) -> Identity {
-    Identity::guest(house.engine.guest())
-}
-
 /// Makes a room: `POST /api/v1/rooms`.
 ///
 /// # Errors
@@ -40,7 +35,7 @@ pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
     let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
     let founding = Founding { private: wanted.private.unwrap_or(false), members };
     let plan = Plan { room: room.clone(), durable: wanted.durable.unwrap_or(true), founding };
-    house.engine.create(&who(house), plan)?;
+    house.engine.create(&visit.who(house), plan)?;
     Ok(event(201, &Event::Created { room, pinned: false }))
 }
 
@@ -89,10 +84,7 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
 /// There is no such room, or its history cannot be read now.
 pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    let number = |name: &str| match query::value(visit.request.query, name)? {
-        None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| bad(format!("{name} must be a number"))),
-    };
+    let number = |name: &str| query::number(visit.request.query, name);
     let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
     let span = match (before, after) {
         (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
@@ -103,10 +95,10 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
     let found = match query::value(visit.request.query, "q")? {
         Some(text) => match span {
-            Span::Before(before) => house.engine.search(&who(house), &room, &text, before, limit)?,
+            Span::Before(before) => house.engine.search(&visit.who(house), &room, &text, before, limit)?,
             Span::After(_) => return Err(bad("a search goes backwards: use before")),
         },
-        None => house.engine.history(&who(house), &room, span, limit)?,
+        None => house.engine.history(&visit.who(house), &room, span, limit)?,
     };
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
@@ -115,9 +107,9 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
 ///
 /// # Errors
 /// There is no such message, or the history cannot be read now.
-pub fn receipts(house: &House, room: &str, seq: &str) -> Result<Response, Refusal> {
+pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
-    let marks = house.engine.receipts(&who(house), &room, seq)?;
+    let marks = house.engine.receipts(&visit.who(house), &room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
 }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::callers::House;
 use super::head::Request;
 use super::response::Response;
-use super::rooms;
+use super::{rooms, rule};
 use crate::chat::rate::Bucket;
-use crate::chat::{Code, Event, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName};
 use crate::page;
 use crate::wire::json_out;
 
@@ -25,6 +25,13 @@ pub struct Visit<'a> {
     pub rate: &'a mut Bucket,
 }
 
+impl Visit<'_> {
+    /// Who comes.
+    pub(super) fn who(&self, house: &House) -> Identity {
+        Identity::guest(house.engine.guest())
+    }
+}
+
 /// A place that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
@@ -36,6 +43,14 @@ enum Route<'a> {
     Messages(&'a str),
     /// Who has got a message.
     Receipts(&'a str, &'a str),
+    /// One room.
+    Room(&'a str),
+    /// Who is in it, and on its list.
+    Members(&'a str),
+    /// One user on its list.
+    Member(&'a str, &'a str),
+    /// What was decided in it.
+    Audit(&'a str),
     /// Only as a WebSocket, which this request is not.
     Socket,
 }
@@ -51,19 +66,31 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
     }
-    let get = matches!(method, "GET" | "HEAD");
     match route {
         Route::Page => page_file("index.html"),
         Route::Asset(name) => page_file(name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
-        Route::Rooms if get => event(200, &Event::Rooms { rooms: house.engine.rooms(&rooms::who(house)) }),
-        Route::Rooms => rooms::create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) if get => rooms::history(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) => rooms::publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Receipts(room, seq) => rooms::receipts(house, room, seq).unwrap_or_else(|refusal| refused(&refusal)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
+        _ => of_rooms(house, visit, route).unwrap_or_else(|refusal| refused(&refusal)),
+    }
+}
+
+/// What concerns rooms.
+fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Response, Refusal> {
+    match (route, visit.request.method) {
+        (Route::Rooms, "POST") => rooms::create(house, visit),
+        (Route::Messages(room), "POST") => rooms::publish(house, visit, room),
+        (Route::Messages(room), _) => rooms::history(house, visit, room),
+        (Route::Receipts(room, seq), _) => rooms::receipts(house, visit, room, seq),
+        (Route::Room(room), "DELETE") => rule::end(house, visit, room),
+        (Route::Room(room), _) => rule::room(house, visit, room),
+        (Route::Members(room), _) => rule::members(house, visit, room),
+        (Route::Member(room, user), "PUT") => rule::invite(house, visit, room, user),
+        (Route::Member(room, user), _) => rule::remove(house, visit, room, user),
+        (Route::Audit(room), _) => rule::audit(house, visit, room),
+        _ => Ok(event(200, &Event::Rooms { rooms: house.engine.rooms(&visit.who(house)) })),
     }
 }
 
@@ -90,21 +117,66 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
 }
 
 fn room_route(path: &str) -> Option<Route<'_>> {
-    let mut parts = path.split('/');
-    match [parts.next()?, parts.next()?, parts.next().unwrap_or_default(), parts.next().unwrap_or_default()] {
-        _ if parts.next().is_some() => None,
-        [room, "messages", "", ""] if !path.ends_with('/') => Some(Route::Messages(room)),
-        [room, "messages", seq, "receipts"] => Some(Route::Receipts(room, seq)),
-        _ => None,
-    }
+    let parts: Vec<_> = path.split('/').collect();
+    Some(match *parts {
+        ["", ..] => return None,
+        [room] => Route::Room(room),
+        [room, "messages"] => Route::Messages(room),
+        [room, "messages", seq, "receipts"] => Route::Receipts(room, seq),
+        [room, "members"] => Route::Members(room),
+        [room, "members", user] => Route::Member(room, user),
+        [room, "audit"] => Route::Audit(room),
+        _ => return None,
+    })
 }
 
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) => "GET, HEAD, OPTIONS",
+        Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
+        Route::Member(..) => "PUT, DELETE, OPTIONS",
         Route::Socket => "GET, OPTIONS",
+    }
+}
+
+/// An address of each kind, with the methods that it takes: what there is for a test to try. A part
+/// in braces stands for any.
+#[must_use]
+pub fn addresses() -> Vec<(String, &'static str)> {
+    let (room, user, seq) = ("{room}", "{user}", "{seq}");
+    let all = [
+        Route::Page,
+        Route::Asset("{file}"),
+        Route::Alive,
+        Route::Ready,
+        Route::Rooms,
+        Route::Messages(room),
+        Route::Receipts(room, seq),
+        Route::Room(room),
+        Route::Members(room),
+        Route::Member(room, user),
+        Route::Audit(room),
+        Route::Socket,
+    ];
+    all.into_iter().map(|route| (address(route), allowed(route))).collect()
+}
+
+fn address(route: Route<'_>) -> String {
+    match route {
+        Route::Page => "/".to_owned(),
+        Route::Asset(file) => format!("/assets/{file}"),
+        Route::Alive => "/healthz".to_owned(),
+        Route::Ready => "/readyz".to_owned(),
+        Route::Rooms => "/api/v1/rooms".to_owned(),
+        Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
+        Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),
+        Route::Room(room) => format!("/api/v1/rooms/{room}"),
+        Route::Members(room) => format!("/api/v1/rooms/{room}/members"),
+        Route::Member(room, user) => format!("/api/v1/rooms/{room}/members/{user}"),
+        Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
+        Route::Socket => "/ws".to_owned(),
     }
 }
 
@@ -126,14 +198,23 @@ fn page_file(name: &str) -> Response {
     }
 }
 
+/// Lets no foreign page change anything.
+///
+/// # Errors
+/// It is one.
+pub(super) fn own_origin(house: &House, visit: &Visit<'_>) -> Result<(), Refusal> {
+    if foreign_origin(house, visit.request) {
+        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
+    }
+    Ok(())
+}
+
 /// The body of a request that changes something, which no foreign page may send.
 ///
 /// # Errors
 /// It is not ours to take, or not understood.
 pub(super) fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
-    if foreign_origin(house, visit.request) {
-        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
-    }
+    own_origin(house, visit)?;
     let media_type = visit.request.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
+use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
 use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
@@ -91,7 +92,7 @@ fn engine() -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.face).run(&inbox);
         })
     };
-    Engine::new(limits, threads, clock, Arc::new(Memory), Box::new(opener))
+    Engine::new(limits, threads, clock, Arc::new(Memory), Auth::guests_only(), Box::new(opener))
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {

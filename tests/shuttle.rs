@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
 use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
@@ -84,7 +85,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
         })
     });
-    Engine::new(limits(), threads, clock, Arc::new(Memory), opener)
+    Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
 }
 
 fn entrant(who: &str, connection: u64) -> Entrant {

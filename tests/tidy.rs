@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("store", &["chat"]),
     ("auth", &["chat", "store"]),
     ("engine", &["auth", "chat", "wire", "store"]),
-    ("net", &["engine", "wire", "chat", "page", "settings"]),
+    ("net", &["auth", "engine", "wire", "chat", "page", "settings"]),
     ("page", &[]),
     ("settings", &["chat", "store"]),
     ("client", &["chat", "wire"]),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::charter::{Amendment, Entry};
 use super::command::Signal;
 use super::end::End;
+use super::identity::Identity;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
 use super::names::{RoomName, UserName};
@@ -64,7 +65,7 @@ pub enum Code {
     UnknownType,
     /// Over a limit of size.
     TooLarge,
-    /// Not allowed to one who is nobody in particular.
+    /// Who that is has not been proved.
     Unauthorized,
     /// Not allowed.
     Forbidden,
@@ -182,7 +183,7 @@ impl std::error::Error for Refusal {}
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
     /// Who it is taken for.
-    pub user: UserName,
+    pub who: Identity,
     /// The name of its session, for logs.
     pub session: u64,
     /// What takes the session up again after an interruption; `None` when nothing does.
@@ -264,6 +265,8 @@ pub enum Event {
     Audit { room: RoomName, entries: Vec<Entry> },
     /// You have another name.
     Named { user: UserName },
+    /// Your token ends then: show another.
+    TokenExpiring { expires: Time, left: Duration },
     /// What can be said in the text dialect.
     Help,
     /// The server is there.

@@ -24,6 +24,9 @@ pub struct Limits {
     pub waiting_max: usize,
     /// How long one may wait for a place; then `503`, or an error line.
     pub waiting_timeout: Duration,
+    /// Names that one address may claim in an hour, an IPv6 address being its /64; beyond it a claim is
+    /// refused with `rate_limited`. 0: no limit.
+    pub address_claims_per_h: u32,
     /// Rooms that live at once; beyond it a join is refused with `too_many_rooms`.
     pub rooms_max: usize,
     /// Members of one room; beyond it a join is refused with `room_full`.
@@ -62,6 +65,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long the place of a client whose connection broke is kept; 0: not at all.
     pub grace: Duration,
+    /// How long before its end the bearer of a token is told of it.
+    pub token_warning: Duration,
     /// How long a stop may take before connections that still live are cut.
     pub drain: Duration,
     /// The longest wait of a busy room for more messages to send at once. 0: none.
@@ -76,6 +81,7 @@ impl Default for Limits {
             connections_max: 10_000,
             waiting_max: 1_000,
             waiting_timeout: Duration::from_secs(30),
+            address_claims_per_h: 60,
             rooms_max: 1_000,
             room_members_max: 20_000,
             rooms_per_connection: 128,
@@ -94,6 +100,7 @@ impl Default for Limits {
             receipts_members_max: 50,
             ephemeral_topics: false,
             grace: Duration::from_secs(30),
+            token_warning: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(2),
             history: 200,

@@ -10,6 +10,7 @@ pub mod end;
 pub mod event;
 pub mod identity;
 pub mod likeness;
+pub mod limiter;
 pub mod limits;
 pub mod message;
 pub mod names;

@@ -11,7 +11,7 @@ use super::charter::{Founding, Motion};
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
-use super::identity::Identity;
+use super::identity::{Identity, Secret};
 use super::limits::{Limits, Slow};
 use super::message::{Body, Mid};
 use super::names::{RoomName, UserName};
@@ -46,8 +46,12 @@ pub enum Act {
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
     Session { room: RoomName, id: Option<Id> },
-    /// From now on the connection is this user's.
+    /// From now on the connection is this guest's, if the name is free.
     Rename { user: UserName },
+    /// From now on the connection is that of whom the token names, who is told so.
+    Identify { token: Secret, id: Option<Id> },
+    /// Another token of the same user is to count from now on.
+    Refresh { token: Secret, id: Option<Id> },
     /// The session is over.
     End(End),
 }
@@ -89,6 +93,8 @@ pub struct Session {
     current: Option<RoomName>,
     /// Whether it has sent a message: its name is settled.
     spoken: bool,
+    /// Of one who has yet to say who it is: where it wants to go then. Until then it may do nothing.
+    stranger: Option<Box<Option<(RoomName, JoinWish)>>>,
     status: Status,
     /// Messages of a join when the client names no number.
     join_history: usize,
@@ -109,6 +115,7 @@ impl Session {
             rooms: Vec::new(),
             current: None,
             spoken: false,
+            stranger: None,
             status: Status::Online,
             join_history,
             messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
@@ -116,6 +123,22 @@ impl Session {
             offences: 0,
             limits,
         }
+    }
+
+    /// From now on it may do nothing, until it has said who it is.
+    pub fn be_stranger(&mut self) {
+        self.stranger = Some(Box::default());
+    }
+
+    /// Whether it has yet to say who it is.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        self.stranger.is_some()
+    }
+
+    /// The engine has found out who it is.
+    pub fn identified(&mut self, identity: Identity) {
+        (self.identity, self.stranger) = (identity, None);
     }
 
     /// Whose connection it is.
@@ -163,7 +186,10 @@ impl Session {
 
     /// The join that a client asks for by its address.
     pub fn begin(&mut self, room: RoomName, wish: JoinWish, acts: &mut Vec<Act>) {
-        self.join(room, wish, None, acts);
+        match &mut self.stranger {
+            Some(aim) => **aim = Some((room, wish)),
+            None => self.join(room, wish, None, acts),
+        }
     }
 
     /// Takes a request; appends what follows from it to `acts`.
@@ -204,6 +230,7 @@ impl Session {
     }
 
     fn obey(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        self.is_for(&command)?;
         match command {
             Command::Join { room, wish } => self.join(room, wish, id, acts),
             Command::Leave { room } => acts.push(Act::Leave { room: self.its(room)?, id }),
@@ -256,9 +283,13 @@ impl Session {
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room, durable, founding } => acts.push(Act::Create { room, durable, founding, id }),
+            Command::Create { room, durable, founding } => {
+                self.identity.allows(&room)?;
+                acts.push(Act::Create { room, durable, founding, id });
+            }
             Command::Govern { room, motion, note } => {
                 let room = room.map_or_else(|| self.its(None), Ok)?;
+                self.identity.allows(&room)?;
                 acts.push(Act::Govern { room, motion, note, id });
             }
             Command::Signal { kind, to, payload } => {
@@ -268,6 +299,8 @@ impl Session {
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
+            Command::Auth { token } => self.identify(token, id, acts)?,
+            Command::Refresh { token } => acts.push(Act::Refresh { token, id }),
             Command::Resume { token, seen } => acts.push(Act::Resume { token, seen, id }),
             Command::Session => acts.push(Act::Session { room: self.its(None)?, id }),
             Command::Ping => acts.push(Act::Reply(id, Event::Pong)),
@@ -285,7 +318,7 @@ impl Session {
         }
         // A text client is in one room: it changes places.
         let place = usize::from(self.dialect == Dialect::Text && self.current.is_some());
-        if let Err(refusal) = self.room_for_one_more(place) {
+        if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
             acts.push(Act::Reply(id, Event::Refused(refusal)));
             return;
         }
@@ -297,6 +330,7 @@ impl Session {
     }
 
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        self.identity.allows(room)?;
         self.room_for_one_more(0)?;
         let wish = JoinWish { history: Some(0), since: None, topic: true };
         let join = Join {
@@ -312,18 +346,59 @@ impl Session {
     }
 
     fn rename(&mut self, name: UserName, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        if !self.identity.is_guest() {
+            return Err(Refusal::new(Code::Forbidden, "A token names you, and no other name can be taken"));
+        }
         if self.spoken {
             return Err(Refusal::new(Code::Forbidden, "A name can be taken before the first message only"));
         }
-        let current = self.current.clone();
-        acts.extend(current.iter().map(|room| Act::Leave { room: room.clone(), id: None }));
         acts.push(Act::Rename { user: name.clone() });
-        acts.push(Act::Reply(None, Event::Named { user: name.clone() }));
-        acts.extend(current.map(|room| {
-            let wish = JoinWish { history: Some(0), since: None, topic: false };
-            Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })
-        }));
-        self.identity = Identity::guest(name);
+        self.leave_current(acts);
+        acts.push(Act::Reply(None, Event::Named { user: name }));
+        self.come_back(acts);
+        Ok(())
+    }
+
+    fn identify(&mut self, token: Secret, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        let settled = match self.dialect {
+            Dialect::Text => self.spoken,
+            Dialect::Json => self.spoken || !self.rooms.is_empty(),
+        };
+        if settled || !self.identity.is_guest() {
+            return Err(Refusal::new(Code::Forbidden, "Who you are is said before the first room and message, once"));
+        }
+        acts.push(Act::Identify { token, id });
+        self.leave_current(acts);
+        self.come_back(acts);
+        if let Some((room, wish)) = self.stranger.as_mut().and_then(|aim| aim.take()) {
+            self.join(room, wish, None, acts);
+        }
+        Ok(())
+    }
+
+    fn leave_current(&self, acts: &mut Vec<Act>) {
+        acts.extend(self.current.clone().map(|room| Act::Leave { room, id: None }));
+    }
+
+    /// Enters the current room anew, which was left.
+    fn come_back(&self, acts: &mut Vec<Act>) {
+        let wish = JoinWish { history: Some(0), since: None, topic: false };
+        acts.extend(
+            self.current
+                .clone()
+                .map(|room| Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })),
+        );
+    }
+
+    /// Whether one may say that before it has said who it is.
+    fn is_for(&self, command: &Command) -> Result<(), Refusal> {
+        let harmless = matches!(
+            command,
+            Command::Auth { .. } | Command::Resume { .. } | Command::Ping | Command::Help | Command::Quit
+        );
+        if self.is_stranger() && !harmless {
+            return Err(Refusal::new(Code::Unauthorized, "Say first who you are: show a token"));
+        }
         Ok(())
     }
 

@@ -298,7 +298,7 @@ mod tests {
             for setting in settings::settings() {
                 let mut defaults = Settings::default();
                 let mut default = setting.slot(&mut defaults).text();
-                if setting.name == "origin" {
+                if default.is_empty() {
                     default = "none".to_owned();
                 }
                 let lines: Vec<_> = help.lines().map(str::trim).collect();

@@ -44,6 +44,10 @@ pub enum Slot<'a> {
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// One of two words for yes and no, or `auto`, which leaves it to the server.
+    Choice(&'a mut Option<bool>, [&'static str; 2]),
+    /// Any text; an empty one is none.
+    Text(&'a mut Option<String>),
 }
 
 impl Slot<'_> {
@@ -61,6 +65,8 @@ impl Slot<'_> {
             Slot::Path(field) => *field = path(text)?,
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::Choice(field, words) => *field = choice(text, words)?,
+            Slot::Text(field) => *field = Some(text.to_owned()).filter(|text| !text.is_empty()),
         }
         Ok(())
     }
@@ -82,6 +88,8 @@ impl Slot<'_> {
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::Choice(field, [yes, no]) => field.map_or("auto", |choice| if choice { yes } else { no }).to_owned(),
+            Slot::Text(field) => field.as_deref().unwrap_or_default().to_owned(),
         }
     }
 
@@ -98,6 +106,9 @@ impl Slot<'_> {
             Slot::Path(_) => Some("PATH"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::Choice(_, ["on", _]) => Some("on|off|auto"),
+            Slot::Choice(..) => Some("open|closed|auto"),
+            Slot::Text(_) => Some("TEXT"),
         }
     }
 
@@ -153,6 +164,8 @@ impl Slot<'_> {
             Slot::Path(_) => "a string such as \"roomd.db\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
             Slot::Origins(_) => "an array of strings",
+            Slot::Choice(..) => "a string such as \"auto\"",
+            Slot::Text(_) => "a string",
         };
         let found = match value {
             Value::String(_) => "a string",
@@ -238,6 +251,15 @@ fn lines(text: &str) -> Result<Option<String>, String> {
     match text {
         "off" => Ok(None),
         _ => address::listening(text).map(Some).map_err(|problem| problem.replacen("HOST:PORT", "HOST:PORT or off", 1)),
+    }
+}
+
+fn choice(text: &str, [yes, no]: [&str; 2]) -> Result<Option<bool>, String> {
+    match text {
+        _ if text == yes => Ok(Some(true)),
+        _ if text == no => Ok(Some(false)),
+        "auto" => Ok(None),
+        _ => Err(format!("must be {yes}, {no} or auto, not {text:?}")),
     }
 }
 

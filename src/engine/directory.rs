@@ -12,7 +12,7 @@ use super::recipient::{Absent, Care, Form, Parcel, Piece, Recipient, Undelivered
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Code, End, Event, Id, Identity, Refusal, RoomName, Slow, Status, UserName};
+use crate::chat::{Code, End, Event, Id, Identity, Likeness, Refusal, RoomName, Slow, Status, UserName};
 use crate::wire::Encoder;
 
 /// Conversations of one connection, at most; beyond it the oldest is left, and entered anew when
@@ -214,7 +214,8 @@ impl Drop for Arrival {
     fn drop(&mut self) {
         let mut users = self.directory.users.lock();
         if let Some(peers) = users.get_mut(self.peer.user()) {
-            peers.retain(|peer| peer.number != self.peer.number);
+            // By what it is, not by its number: a connection that has said who it is arrives once more.
+            peers.retain(|peer| !Arc::ptr_eq(peer, &self.peer));
             if peers.is_empty() {
                 users.remove(self.peer.user());
             }
@@ -233,6 +234,26 @@ impl Directory {
     #[must_use]
     pub fn peers(&self, user: &UserName) -> Vec<Arc<Peer>> {
         self.users.lock().get(user).cloned().unwrap_or_default()
+    }
+
+    /// Whether somebody is connected under this name, in any spelling. Looks at all users.
+    #[must_use]
+    pub fn uses(&self, user: &UserName) -> bool {
+        !self.like(user).is_empty()
+    }
+
+    /// Ends the guests who use this name, in any spelling: it belongs to somebody now.
+    pub fn displace(&self, user: &UserName) {
+        for peer in self.like(user).iter().filter(|peer| peer.who.is_guest()) {
+            peer.client().recipient.end(End::Displaced);
+        }
+    }
+
+    fn like(&self, user: &UserName) -> Vec<Arc<Peer>> {
+        let likeness = Likeness::of(user);
+        let names: Vec<_> = self.users.lock().keys().cloned().collect();
+        let like = names.iter().filter(|name| Likeness::of(name) == likeness);
+        like.flat_map(|name| self.peers(name)).collect()
     }
 
     /// Ends the members that live in this process.

@@ -11,6 +11,7 @@ pub mod broker;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod expiry;
 pub mod farewell;
 pub mod gate;
 pub mod history;
@@ -40,6 +41,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
+use expiry::Expiry;
 use hub::{Hub, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
@@ -47,8 +49,9 @@ use register::Register;
 use sync::Mutex;
 use threads::Threads;
 
-use crate::auth::Names;
-use crate::chat::{End, Limits, RoomName, UserName};
+use crate::auth::{Auth, Claimed};
+use crate::chat::identity::Secret;
+use crate::chat::{End, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -61,14 +64,16 @@ pub struct Engine {
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
     pub parking: Parking,
+    /// Connections whose time will be over.
+    pub expiry: Expiry,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
     pub clock: Clock,
     /// What was said, for those who ask.
     pub store: Arc<dyn Store>,
-    /// Which names belong to somebody.
-    pub names: Arc<Names>,
+    /// Who somebody is.
+    pub auth: Arc<Auth>,
     /// Every bound.
     pub limits: Arc<Limits>,
     connections: AtomicU64,
@@ -86,6 +91,7 @@ impl Engine {
         threads: Arc<Threads>,
         clock: Clock,
         store: Arc<dyn Store>,
+        auth: Arc<Auth>,
         opener: Opener,
     ) -> Arc<Self> {
         let hub = Hub::new(limits.rooms_max, opener);
@@ -94,10 +100,11 @@ impl Engine {
             hub,
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
+            expiry: Expiry::new(limits.token_warning),
             threads,
             clock,
             store,
-            names: Arc::default(),
+            auth,
             limits: Arc::new(limits),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
@@ -128,7 +135,28 @@ impl Engine {
     /// block.
     #[must_use]
     pub fn registered(&self, user: &UserName) -> bool {
-        self.names.owner(user).is_some()
+        self.auth.names().owner(user).is_some()
+    }
+
+    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
+    /// go. May wait for the store.
+    ///
+    /// # Errors
+    /// `unauthorized`, or `unavailable`.
+    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
+        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+        if news {
+            self.directory.displace(&who.user);
+        }
+        Ok(who)
+    }
+
+    /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
+    ///
+    /// # Errors
+    /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
+    pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
+        self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
     }
 
     /// Gives no further seat, and gives up those of the server.
@@ -137,6 +165,7 @@ impl Engine {
         let created = self.created.lock().take();
         drop(created);
         self.parking.close();
+        self.expiry.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }

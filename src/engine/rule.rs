@@ -171,6 +171,7 @@ impl Engine {
                 Err(_) => {}
             }
         }
+        rooms.retain(|summary| who.may_enter(&summary.room));
         rooms
     }
 
@@ -235,7 +236,7 @@ impl Engine {
 
     /// A registered user's name, as they spell it.
     fn registered_as(&self, user: &UserName) -> Result<UserName, Refusal> {
-        let owner = self.names.owner(user);
+        let owner = self.auth.names().owner(user).map(|owned| owned.name);
         owner.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no registered user {user}")))
     }
 }

@@ -4,19 +4,26 @@
 //! has a thread of the pool serve it to its end.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::response::Response;
 use super::tcp::Tcp;
 use super::{http, line};
+use crate::chat::limiter::Limiter;
 use crate::chat::{Code, Refusal};
 use crate::engine::Engine;
 use crate::engine::admission::{Admission, Caller};
 use crate::engine::outbox::Transport;
+use crate::engine::sync::Mutex;
 use crate::settings::Settings;
 use crate::wire::text_out;
+
+/// What claims are counted by.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Addresses whose claims are remembered, at most.
+const CLAIMANTS_MAX: usize = 10_000;
 
 /// What serving a caller needs.
 pub struct House {
@@ -26,6 +33,17 @@ pub struct House {
     pub admission: Arc<Admission>,
     /// The settings in force.
     pub settings: Settings,
+    /// How many names each address may still claim.
+    pub claims: Mutex<Limiter<IpAddr>>,
+}
+
+impl House {
+    /// A house in which nobody has claimed a name lately.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, admission: Arc<Admission>, settings: Settings) -> Self {
+        let claims = Limiter::new(settings.limits.address_claims_per_h, HOUR, CLAIMANTS_MAX);
+        Self { engine, admission, settings, claims: Mutex::new(claims) }
+    }
 }
 
 /// A caller at the HTTP port.

@@ -123,7 +123,8 @@ fn answer(
     }
     expect(socket, request, rest.len() < length)?;
     let body = head::read_body(socket, rest, length, house.settings.limits.head_timeout)?;
-    let response = routes::answer(house, &mut Visit { request, body, rate });
+    let peer = socket.peer().map_err(|_| HeadError::Gone)?;
+    let response = routes::answer(house, &mut Visit::new(request, body, rate, peer));
     Ok(Next::Answer { response, close, head_only })
 }
 

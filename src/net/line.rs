@@ -32,6 +32,9 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
     let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT };
     let who = Identity::guest(house.engine.guest());
     let mut connection = Connection::open(&house.engine, outbox, door, who);
+    if !house.engine.auth.admits_guests() {
+        connection.be_stranger();
+    }
     let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
     let begun = connection.begin(room, JoinWish::default());
     let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));

@@ -9,6 +9,7 @@ use super::callers::House;
 use super::query;
 use super::response::Response;
 use super::routes::{Visit, bad, body, event, room_of};
+use crate::auth::names::taken;
 use crate::chat::charter::Founding;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
@@ -31,11 +32,12 @@ struct NewRoom {
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
     let wanted: NewRoom = body(house, visit)?;
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
+    visit.allows(&room)?;
     let members = wanted.members.iter().flatten().map(|name| UserName::parse(name));
     let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
     let founding = Founding { private: wanted.private.unwrap_or(false), members };
     let plan = Plan { room: room.clone(), durable: wanted.durable.unwrap_or(true), founding };
-    house.engine.create(&visit.who(house), plan)?;
+    house.engine.create(&visit.identity(house), plan)?;
     Ok(event(201, &Event::Created { room, pinned: false }))
 }
 
@@ -53,10 +55,9 @@ struct NewMessage {
 pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
     let wanted: NewMessage = body(house, visit)?;
-    let user = match &wanted.user {
-        Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
-        None => house.engine.guest(),
-    };
+    visit.allows(&room)?;
+    let name = wanted.user.as_deref().map(UserName::parse).transpose();
+    let who = author(house, visit, name.map_err(|error| bad(format!("user {error}")))?)?;
     let key = visit.request.value("Idempotency-Key");
     let mid = match wanted.mid.as_deref().or(key) {
         Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
@@ -72,10 +73,28 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
     }
     visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
-    match house.engine.hub.ask(&room, Identity::guest(user), said)? {
+    match house.engine.hub.ask(&room, who, said)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),
     }
+}
+
+/// In whose name: that of the token, or a guest's of a free name.
+fn author(house: &House, visit: &Visit<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
+    match (&visit.who, name) {
+        (Some(who), Some(name)) if who.user != name => {
+            Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)))
+        }
+        (Some(who), _) => Ok(who.clone()),
+        (None, Some(name)) if house.engine.registered(&name) => Err(taken(&name)),
+        (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| house.engine.guest()))),
+    }
+}
+
+/// The rooms that the visitor may enter: `GET /api/v1/rooms`.
+pub fn list(house: &House, visit: &Visit<'_>) -> Response {
+    let rooms = house.engine.rooms(&visit.identity(house));
+    event(200, &Event::Rooms { rooms })
 }
 
 /// Reads a part of the history, or looks for words in it: `GET /api/v1/rooms/R/messages`.
@@ -84,6 +103,7 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
 /// There is no such room, or its history cannot be read now.
 pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     let number = |name: &str| query::number(visit.request.query, name);
     let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
     let span = match (before, after) {
@@ -95,10 +115,10 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
     let found = match query::value(visit.request.query, "q")? {
         Some(text) => match span {
-            Span::Before(before) => house.engine.search(&visit.who(house), &room, &text, before, limit)?,
+            Span::Before(before) => house.engine.search(&visit.identity(house), &room, &text, before, limit)?,
             Span::After(_) => return Err(bad("a search goes backwards: use before")),
         },
-        None => house.engine.history(&visit.who(house), &room, span, limit)?,
+        None => house.engine.history(&visit.identity(house), &room, span, limit)?,
     };
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
@@ -109,7 +129,8 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
 /// There is no such message, or the history cannot be read now.
 pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
-    let marks = house.engine.receipts(&visit.who(house), &room, seq)?;
+    let marks = house.engine.receipts(&visit.identity(house), &room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
 }

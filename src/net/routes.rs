@@ -3,13 +3,15 @@
 //! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
 
+use std::net::IpAddr;
+
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::callers::House;
 use super::head::Request;
 use super::response::Response;
-use super::{rooms, rule};
+use super::{bearer, claims, rooms, rule};
 use crate::chat::rate::Bucket;
 use crate::chat::{Code, Event, Identity, Refusal, RoomName};
 use crate::page;
@@ -23,12 +25,27 @@ pub struct Visit<'a> {
     pub body: Vec<u8>,
     /// How much the connection may still publish.
     pub rate: &'a mut Bucket,
+    /// Where it comes from.
+    pub peer: IpAddr,
+    /// Whom its token names, once that is asked; a guest has none.
+    pub who: Option<Identity>,
 }
 
-impl Visit<'_> {
-    /// Who comes.
-    pub(super) fn who(&self, house: &House) -> Identity {
-        Identity::guest(house.engine.guest())
+impl<'a> Visit<'a> {
+    /// A visit of whom nobody knows yet who it is.
+    #[must_use]
+    pub fn new(request: &'a Request<'a>, body: Vec<u8>, rate: &'a mut Bucket, peer: IpAddr) -> Self {
+        Self { request, body, rate, peer, who: None }
+    }
+
+    /// Who comes: whom the token names, or a guest.
+    pub(super) fn identity(&self, house: &House) -> Identity {
+        self.who.clone().unwrap_or_else(|| Identity::guest(house.engine.guest()))
+    }
+
+    /// Whether its token, if it has one, is for this room.
+    pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
+        self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
     }
 }
 
@@ -51,6 +68,10 @@ enum Route<'a> {
     Member(&'a str, &'a str),
     /// What was decided in it.
     Audit(&'a str),
+    /// Names that are registered.
+    Claims,
+    /// Who one is.
+    Me,
     /// Only as a WebSocket, which this request is not.
     Socket,
 }
@@ -72,13 +93,16 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
+        Route::Claims => claims::claim(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Me => claims::me(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
         _ => of_rooms(house, visit, route).unwrap_or_else(|refusal| refused(&refusal)),
     }
 }
 
-/// What concerns rooms.
+/// What concerns rooms is for those who may come in.
 fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Response, Refusal> {
+    visit.who = bearer::who(house, visit.request)?;
     match (route, visit.request.method) {
         (Route::Rooms, "POST") => rooms::create(house, visit),
         (Route::Messages(room), "POST") => rooms::publish(house, visit, room),
@@ -90,7 +114,7 @@ fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Re
         (Route::Member(room, user), "PUT") => rule::invite(house, visit, room, user),
         (Route::Member(room, user), _) => rule::remove(house, visit, room, user),
         (Route::Audit(room), _) => rule::audit(house, visit, room),
-        _ => Ok(event(200, &Event::Rooms { rooms: house.engine.rooms(&visit.who(house)) })),
+        _ => Ok(rooms::list(house, visit)),
     }
 }
 
@@ -100,6 +124,8 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
         "/api/v1/rooms" => Route::Rooms,
+        "/api/v1/claims" => Route::Claims,
+        "/api/v1/me" => Route::Me,
         "/ws" => Route::Socket,
         "/echo" if house.settings.echo_route => Route::Socket,
         _ => {
@@ -134,9 +160,10 @@ fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me => "GET, HEAD, OPTIONS",
         Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
         Route::Member(..) => "PUT, DELETE, OPTIONS",
+        Route::Claims => "POST, OPTIONS",
         Route::Socket => "GET, OPTIONS",
     }
 }
@@ -158,6 +185,8 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Members(room),
         Route::Member(room, user),
         Route::Audit(room),
+        Route::Claims,
+        Route::Me,
         Route::Socket,
     ];
     all.into_iter().map(|route| (address(route), allowed(route))).collect()
@@ -176,6 +205,8 @@ fn address(route: Route<'_>) -> String {
         Route::Members(room) => format!("/api/v1/rooms/{room}/members"),
         Route::Member(room, user) => format!("/api/v1/rooms/{room}/members/{user}"),
         Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
+        Route::Claims => "/api/v1/claims".to_owned(),
+        Route::Me => "/api/v1/me".to_owned(),
         Route::Socket => "/ws".to_owned(),
     }
 }
@@ -244,12 +275,13 @@ pub(super) fn event(status: u16, event: &Event) -> Response {
     Response::json(status, body)
 }
 
-fn refused(refusal: &Refusal) -> Response {
+/// A refusal as a response.
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         Code::BadRequest => 400,
+        Code::Unauthorized => 401,
         Code::UnknownType => 415,
         Code::TooLarge => 413,
-        Code::Unauthorized => 401,
         Code::Forbidden | Code::NotMember | Code::Muted => 403,
         Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
         Code::NameTaken => 409,

@@ -20,7 +20,9 @@ use crate::wire::ruling_out;
 /// # Errors
 /// There is no such room.
 pub fn room(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
-    let sight = house.engine.look(&visit.who(house), &room_of(room)?)?;
+    let room = room_of(room)?;
+    visit.allows(&room)?;
+    let sight = house.engine.look(&visit.identity(house), &room)?;
     let body = ruling_out::room_body(&sight.room, sight.members, &sight.charter, sight.rank);
     Ok(Response::json(200, body))
 }
@@ -38,8 +40,9 @@ pub fn end(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response,
 /// # Errors
 /// There is no such room.
 pub fn members(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
-    let who = visit.who(house);
-    let sight = house.engine.look(&who, &room_of(room)?)?;
+    let (who, room) = (visit.identity(house), room_of(room)?);
+    visit.allows(&room)?;
+    let sight = house.engine.look(&who, &room)?;
     let (members, count) = match house.engine.members(&who, &sight)? {
         Event::Members { members, count, .. } => (members, count),
         _ => (Vec::new(), 0),
@@ -85,10 +88,11 @@ pub fn remove(house: &House, visit: &mut Visit<'_>, room: &str, user: &str) -> R
 /// There is no such room, or it is not for the visitor to know.
 pub fn audit(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     let before = query::number(visit.request.query, "before")?.unwrap_or(u64::MAX);
     let limit = query::number(visit.request.query, "limit")?.unwrap_or(HISTORY_LIMIT_DEFAULT as u64);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, HISTORY_LIMIT_MAX);
-    let entries = house.engine.audit(&visit.who(house), &room, before, limit)?;
+    let entries = house.engine.audit(&visit.identity(house), &room, before, limit)?;
     Ok(Response::json(200, ruling_out::audit_body(&room, &entries)))
 }
 
@@ -100,12 +104,13 @@ fn govern(
     note: Option<String>,
 ) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     own_origin(house, visit)?;
     if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
         return Err(bad(format!("A note may have {NOTE_BYTES_MAX} bytes")));
     }
     visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    house.engine.govern(&visit.who(house), &room, motion, note.map(Into::into))?;
+    house.engine.govern(&visit.identity(house), &room, motion, note.map(Into::into))?;
     Ok(Response::empty(204))
 }
 

@@ -4,7 +4,7 @@
 //! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,17 @@ impl Tcp {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(write_timeout))?;
         Ok(Self { stream, deaf: AtomicBool::new(false) })
+    }
+
+    /// Who is at the other end, with an IPv6 address cut to its /64: who has one has all of it.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn peer(&self) -> io::Result<IpAddr> {
+        Ok(match self.stream.peer_addr()?.ip().to_canonical() {
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+            ip => ip,
+        })
     }
 
     /// How long a read may block; then `WouldBlock`.

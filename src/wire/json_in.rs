@@ -16,6 +16,7 @@ use crate::chat::charter::{Founding, Motion, Role, SANCTION_MAX_S, SLOW_MODE_MAX
 use crate::chat::command::{
     HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
 };
+use crate::chat::identity::Secret;
 use crate::chat::record::Receipt;
 use crate::chat::{
     Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
@@ -54,6 +55,8 @@ struct Fields<'a> {
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     resume: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     rooms: Option<BTreeMap<Cow<'a, str>, Since>>,
     private: Option<bool>,
@@ -152,6 +155,8 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "ice-candidate" => fields.signal(Signal::IceCandidate)?,
         "hangup" => fields.signal(Signal::Hangup)?,
         "resume" => fields.resume()?,
+        "auth" => Command::Auth { token: fields.token()? },
+        "refresh" => Command::Refresh { token: fields.token()? },
         "ping" => Command::Ping,
         _ => return Err(Refusal::new(Code::UnknownType, "There is no command of this type")),
     })
@@ -265,6 +270,10 @@ impl Fields<'_> {
             return Err(bad(format!("slow_mode_s is at most {SLOW_MODE_MAX_S}")));
         }
         Ok(settings)
+    }
+
+    fn token(&self) -> Result<Secret, Refusal> {
+        self.token.as_deref().map(Secret::from).ok_or_else(|| missing("token"))
     }
 
     fn resume(&self) -> Result<Command, Refusal> {

@@ -34,7 +34,7 @@ impl Doors {
         let engine = Arc::clone(&house.engine);
         match Admission::open(&engine.threads, &engine.limits, 8) {
             Ok(admission) => {
-                let served = Arc::new(callers::House { engine, admission, settings: Settings::default() });
+                let served = Arc::new(callers::House::new(engine, admission, Settings::default()));
                 Some(Self { house, served, refused: 0 })
             }
             Err(_) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use roomd::auth::Auth;
 use roomd::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use roomd::chat::room::Room;
 use roomd::chat::{Body, Limits, Message, RoomName, Slow, UserName};
@@ -78,7 +79,7 @@ impl House {
                 Broker::new(room, ledger, clock, Slow::Disconnect, linger, face).run(&inbox);
             })
         };
-        Self { engine: Engine::new(limits, threads, clock, store, Box::new(opener)), stored }
+        Self { engine: Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener)), stored }
     }
 
     /// A client; the machine may have no thread for it, and is asked once more.

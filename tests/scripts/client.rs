@@ -10,7 +10,7 @@ use std::sync::Arc;
 use roomd::chat::charter::Founding;
 use roomd::chat::command::JoinWish;
 use roomd::chat::session::{Act, Dialect, Join, Session};
-use roomd::chat::{Limits, Moment, RoomName, UserName};
+use roomd::chat::{Identity, Limits, Moment, RoomName, Standing, UserName};
 use roomd::wire::{Unparsed, json_in, text_in};
 
 use crate::{printed, transcript};
@@ -94,7 +94,13 @@ impl Client {
                 self.session.entered(&room);
             }
             Act::Leave { room, .. } => self.session.left(&room),
-            Act::Rename { user } => assert_eq!(*self.session.user(), user),
+            Act::Rename { user } => self.session.identified(user.into()),
+            // Each token names the user whose name it is.
+            Act::Identify { token, .. } | Act::Refresh { token, .. } => {
+                let user = UserName::parse(token.reveal()).unwrap();
+                let standing = Standing::Registered;
+                self.session.identified(Identity { user, standing, grant: None });
+            }
             _ => {}
         }
         true
@@ -140,6 +146,8 @@ fn printed(act: &Act) -> String {
         Act::Resume { token, id, .. } => format!("resumes {token}{}", mark(id.as_ref())),
         Act::Session { room, id } => format!("in {room}{}: asks for the session", mark(id.as_ref())),
         Act::Rename { user } => format!("is {user} from now on"),
+        Act::Identify { token, id } => format!("shows {}{}", token.reveal(), mark(id.as_ref())),
+        Act::Refresh { token, id } => format!("shows {} anew{}", token.reveal(), mark(id.as_ref())),
         Act::End(end) => format!("ends: {}", end.word()),
     }
 }

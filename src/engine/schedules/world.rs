@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::desk::Desk;
 use super::explorer::World;
+use crate::auth::Auth;
 use crate::chat::charter::{Founding, Motion};
 use crate::chat::command::JoinWish;
 use crate::chat::event::Recovery;
@@ -217,7 +218,14 @@ impl Rooms {
             Ok(())
         });
         Self {
-            engine: Engine::new(Limits::default(), Threads::new(), Clock::start(), Arc::new(Memory), opener),
+            engine: Engine::new(
+                Limits::default(),
+                Threads::new(),
+                Clock::start(),
+                Arc::new(Memory),
+                Auth::guests_only(),
+                opener,
+            ),
             opened,
             desks: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),

@@ -65,6 +65,8 @@ impl Room {
         if charter.excludes() && self.roster.member(speaker.member).is_none() {
             match said {
                 Said::Publish { .. } => charter.may_enter(speaker.who(), now.at)?,
+                // It is the name that is asked for, and that is taken.
+                Said::Found(_) => {}
                 _ if !charter.is_seen_by(speaker.who()) => return Err(Refusal::no_room(&self.name)),
                 _ => {}
             }

@@ -63,7 +63,9 @@ fn for_a_stranger_a_private_room_is_not_there() {
                 to @Cy: not_found: There is no room den
             > @Cy ends registered
                 to @Cy: not_found: There is no room den
-            # Publishing is like joining: the name is taken.
+            # What would make a room of this name learns that the name is taken.
+            > @Cy founds private registered
+                to @Cy: name_taken: There is a room den
             > @Cy says hi
                 to @Cy: forbidden: This room is private: only those who are invited may enter
         "

@@ -269,15 +269,7 @@ impl Session {
             Command::Typing { room, typing } => {
                 acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
             }
-            Command::Presence { status, note } => {
-                self.status = status;
-                let said = Said::Presence { status, note };
-                acts.extend(self.rooms.iter().map(|room| Act::Tell {
-                    room: room.clone(),
-                    said: said.clone(),
-                    id: None,
-                }));
-            }
+            Command::Presence { status, note } => self.present(status, note, acts),
             Command::History { room, span, limit } => {
                 acts.push(Act::History { room: self.its(room)?, span, limit, id });
             }
@@ -308,6 +300,12 @@ impl Session {
             Command::Quit => acts.push(Act::End(End::Left)),
         }
         Ok(())
+    }
+
+    fn present(&mut self, status: Status, note: Option<Arc<str>>, acts: &mut Vec<Act>) {
+        self.status = status;
+        let said = Said::Presence { status, note };
+        acts.extend(self.rooms.iter().map(|room| Act::Tell { room: room.clone(), said: said.clone(), id: None }));
     }
 
     fn join(&mut self, room: RoomName, mut wish: JoinWish, id: Option<Id>, acts: &mut Vec<Act>) {

@@ -480,7 +480,7 @@ fn being_put_out_of_a_room_is_told() {
 fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
     let mut play = Play::in_room();
     play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
-    play.hears(&json!({"type": "removed", "room": "r", "user": "guest-1", "by": "Ann", "reason": "kicked"}));
+    play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));
     play.does(&["other \"removed\"", "removed from r: removed"]);
     let mut play = Play::in_room();
     play.hears(&json!({"type": "ended", "room": "r", "by": "Ann"}));

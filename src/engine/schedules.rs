@@ -5,6 +5,7 @@
 //! hub and real brokers. Clients are letters, rooms are digits in the order in which they opened.
 //! When a test fails it prints the order; `replay` with it is the regression test.
 
+mod client;
 mod desk;
 mod explorer;
 mod ruling;

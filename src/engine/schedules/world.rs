@@ -4,9 +4,9 @@
 //! each panic and each end of a broker is a step of its own, beside those of the clients: to take a
 //! seat, to send the join, to hear the answer, to leave, to let go of the inbox.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use super::client::Client;
 use super::desk::Desk;
 use super::explorer::World;
 use crate::auth::Auth;
@@ -14,14 +14,13 @@ use crate::chat::charter::{Founding, Motion};
 use crate::chat::command::JoinWish;
 use crate::chat::event::Recovery;
 use crate::chat::room::{Departure, Entrant, Said};
-use crate::chat::roster::MemberId;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Standing, Status, UserName};
+use crate::chat::{Code, End, Event, Limits, RoomName, Standing, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
-use crate::engine::hub::{Kind, Opening, Seat};
-use crate::engine::inbox::{Admission, Command, Entry, RoomHandle};
-use crate::engine::queue::{Receiver as Inbox, Sender};
-use crate::engine::recipient::{Care, Form, Parcel, Recipient, Undelivered};
+use crate::engine::hub::{Kind, Opening};
+use crate::engine::inbox::{Command, Entry};
+use crate::engine::queue::Receiver as Inbox;
+use crate::engine::recipient::Form;
 use crate::engine::sync::Mutex;
 use crate::engine::sync::channel::{Receiver, TryRecvError, bounded};
 use crate::engine::threads::Threads;
@@ -124,65 +123,6 @@ impl Scenario {
             rooms.step(actor).expect("what comes before is in order");
         }
         Expecting { rooms, expect }
-    }
-}
-
-/// A client that records what it gets.
-pub struct Recorder {
-    fatal: bool,
-    pub events: Mutex<Vec<Arc<Event>>>,
-    end: Mutex<Option<End>>,
-}
-
-impl Recipient for Recorder {
-    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
-        if self.fatal {
-            resume_unwind(Box::new("this client breaks brokers"));
-        }
-        let Parcel::Event(event) = parcel else { return Err(Undelivered::Closed) };
-        self.events.lock().push(Arc::clone(event));
-        Ok(())
-    }
-
-    fn end(&self, end: End) {
-        self.end.lock().get_or_insert(end);
-    }
-}
-
-/// A client between its steps.
-pub struct Client {
-    pub name: char,
-    pub moves: Vec<Move>,
-    pub recorder: Arc<Recorder>,
-    pub seat: Option<Seat>,
-    member: Option<MemberId>,
-    pub inbox: Option<Sender<Command>>,
-    pub handle: Option<RoomHandle>,
-    reply: Option<Receiver<Result<Admission, Refusal>>>,
-    /// What becomes of what it asked for without being a member.
-    pub asked: Option<Receiver<Event>>,
-    /// Whether it is back.
-    pub back: Option<Receiver<crate::engine::inbox::Answer>>,
-    /// The room in which it has, or asks for, its place.
-    pub room: usize,
-}
-
-impl Client {
-    fn new(name: char, moves: &[Move], fatal: Option<char>) -> Self {
-        let fatal = fatal == Some(name);
-        Self {
-            name,
-            moves: moves.iter().rev().copied().collect(),
-            recorder: Arc::new(Recorder { fatal, events: Mutex::default(), end: Mutex::default() }),
-            seat: None,
-            member: None,
-            inbox: None,
-            handle: None,
-            reply: None,
-            asked: None,
-            back: None,
-            room: 0,
-        }
     }
 }
 

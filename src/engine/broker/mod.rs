@@ -51,6 +51,8 @@ pub struct Broker {
     table: Table,
     ghosts: Ghosts,
     batch: Batch,
+    /// Members that were given something of their own in this round.
+    own: Vec<MemberId>,
     /// Typing notices of this round, with the user that is not told.
     fleeting: Vec<(UserName, Event)>,
     /// The one who is being let in, between its command and the room's word on it.
@@ -110,6 +112,7 @@ impl Broker {
             table: Table::default(),
             ghosts: Ghosts::default(),
             batch: Batch::default(),
+            own: Vec::new(),
             fleeting: Vec::new(),
             entering: None,
             admitted: Vec::new(),
@@ -215,7 +218,7 @@ impl Broker {
     fn apply(&mut self, command: Command) {
         match command {
             Command::Join(entry) => {
-                self.settle();
+                self.settle_for_the_past();
                 let input =
                     Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
                 self.entering = Some(*entry);
@@ -239,7 +242,7 @@ impl Broker {
                 self.step_room(Input::Park { member });
             }
             Command::Resume(back) => {
-                self.settle();
+                self.settle_for_the_past();
                 self.come_back(*back);
             }
             Command::Said { member, said, id } => {
@@ -274,10 +277,17 @@ impl Broker {
 
     /// A question is answered, and a change decided, after everything that was said before it.
     fn settle_before(&mut self, said: &Said) {
-        let question = matches!(said, Said::History { .. } | Said::Members | Said::Session { .. } | Said::Audit { .. });
-        if question || matches!(said, Said::Found(_) | Said::Govern { .. }) {
-            self.settle();
+        match said {
+            Said::History { .. } | Said::Members | Said::Session { .. } => self.settle_for_the_past(),
+            Said::Audit { .. } | Said::Found(_) | Said::Govern { .. } => self.settle(),
+            _ => {}
         }
+    }
+
+    /// Before the past is shown: what was said is in it, and what retention has taken away is not.
+    fn settle_for_the_past(&mut self) {
+        self.settle();
+        self.room.forget(self.ledger.pruned());
     }
 
     /// Has the store number what was published, and takes its answer into the room.
@@ -407,6 +417,7 @@ impl Broker {
                     if let Some(piece) = self.batch.own(&event, mark, encoding) {
                         member.cut(self.batch.end(encoding));
                         member.own(piece);
+                        self.own.push(id);
                     }
                 }
                 Form::Events => member.hand(&Arc::new(event), self.slow),

@@ -9,6 +9,8 @@
 
 mod harness;
 
+#[cfg(feature = "jwt")]
+mod access;
 mod addresses;
 mod admission;
 mod closes;

@@ -32,5 +32,7 @@ mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
 mod upgrade;

@@ -34,6 +34,8 @@ mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
 #[cfg(feature = "tls")]
 mod tls;

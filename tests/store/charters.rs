@@ -87,7 +87,7 @@ fn a_room_that_ended_leaves_nothing_and_its_name_is_free() {
         ledger.append(&[amend("Ann", 1, founded(&["Bob"]))]).unwrap();
         for batch in 0..20 {
             let drafts: Vec<_> =
-                (0..20).map(|i| said("Bob", &format!("secret {batch} {i}"), &format!("m{batch}-{i}"))).collect();
+                (0..20).map(|i| said("Bob", &format!("xyzzy {batch} {i}"), &format!("m{batch}-{i}"))).collect();
             ledger.append(&drafts).unwrap();
         }
         ledger.mark(&[Mark { user: user("Bob"), receipt: Receipt::Read, seq: 400, at: Time(9) }]);
@@ -102,14 +102,14 @@ fn a_room_that_ended_leaves_nothing_and_its_name_is_free() {
         let first = said("Cy", "first", "m0-0");
         assert_eq!(ledger.append(&[first]).unwrap(), [Outcome::Stored { seq: 1 }]);
         assert_eq!(*keeper.page(&room("den"), NEWEST).unwrap().unwrap().epoch, fresh.to_string());
-        assert_eq!(keeper.search(&room("den"), "secret", u64::MAX, 9).unwrap(), []);
+        assert_eq!(keeper.search(&room("den"), "xyzzy", u64::MAX, 9).unwrap(), []);
         until("the room is buried", || number(&place.data(), "SELECT count(*) FROM rooms") == 1);
     }
     for (table, left) in [("messages", 1), ("mids", 1), ("marks", 0), ("people", 0), ("audit", 0), ("charters", 0)] {
         assert_eq!(number(&place.data(), &format!("SELECT count(*) FROM {table}")), left, "{table}");
     }
     let bytes = std::fs::read(place.data()).unwrap();
-    assert!(!bytes.windows(6).any(|window| window == b"secret"), "what was said is still in the file");
+    assert!(!bytes.windows(5).any(|window| window == b"xyzzy"), "what was said is still in the file");
     check(&place);
 }
 
@@ -177,4 +177,26 @@ fn a_cipher_is_stored_and_replayed_and_never_searched() {
     assert_eq!(found.iter().map(|message| message.seq).collect::<Vec<_>>(), [2]);
     let page = keeper.page(&room("den"), PageWish { span: Span::After(0), count: 9, bytes: 999 }).unwrap().unwrap();
     assert_eq!(page.messages[0].body, cipher);
+}
+
+#[test]
+fn a_private_room_that_is_imported_is_private_and_nobody_is_on_its_list() {
+    let (from, to) = (Place::new(), Place::new());
+    {
+        let keeper = Keeper::file(&from);
+        let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+        ledger.append(&[amend("Ann", 1, founded(&["Bob"])), said("Ann", "secret", "")]).unwrap();
+    }
+    let mut lines = Vec::new();
+    Archive::named(&from.data())
+        .unwrap()
+        .export(&room("den"), roomd::store::sqlite::Since::Seq(0), &mut lines)
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&lines).contains("Bob"), "an export carries messages, and no list");
+    drop(Keeper::file(&to));
+    Archive::named(&to.data()).unwrap().import(&mut lines.as_slice()).unwrap();
+    let charters = Keeper::file(&to).charters().unwrap();
+    assert_eq!(charters.len(), 1);
+    assert!(charters[0].1.is_private() && charters[0].1.people().is_empty());
+    check(&to);
 }

@@ -171,11 +171,12 @@ impl Room {
         }
         let out = amendment.change.user().filter(|_| amendment.change.puts_out()).cloned();
         let event = Event::Amended { room: self.name.clone(), by: speaker.user, amendment, at };
-        effects.push(Effect::One(speaker.member, id, event.clone()));
-        effects.push(Effect::Everyone(event));
+        effects.push(Effect::Everyone(event.clone()));
         if let Some(user) = out {
             self.put_out(&user, at, effects);
         }
+        // The answer comes last: whoever has it may rely on all the rest.
+        effects.push(Effect::One(speaker.member, id, event));
     }
 
     /// The room has ended: all leave, and it begins anew for those who are on their way to it.
@@ -192,13 +193,13 @@ impl Room {
         self.ring.clear();
         effects.push(Effect::Chartered(None));
         let event = Event::Amended { room: self.name.clone(), by: speaker.user, amendment, at };
-        effects.push(Effect::One(speaker.member, None, event.clone()));
-        effects.push(Effect::Everyone(event));
+        effects.push(Effect::Everyone(event.clone()));
         let members: Vec<_> = self.roster.members().map(|(id, _)| id).collect();
         for id in members {
             self.roster.leave(id);
             effects.push(Effect::PutOut(id));
         }
+        effects.push(Effect::One(speaker.member, None, event));
     }
 
     /// A moderator took a message of somebody else's away; where the store keeps no audit, the room does.

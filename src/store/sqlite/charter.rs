@@ -172,6 +172,15 @@ pub fn audit(connection: &Connection, room: RoomId, before: u64, count: usize) -
     Ok(entries)
 }
 
+/// Makes the room private, if nothing was ever decided about it.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn keep_private(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO charters (room, private) VALUES (?1, 1) ON CONFLICT DO NOTHING";
+    connection.prepare_cached(sql)?.execute([room]).map(|_| ())
+}
+
 /// Takes everything away that was decided about the room.
 ///
 /// # Errors

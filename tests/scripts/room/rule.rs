@@ -31,8 +31,8 @@ fn only_those_on_the_list_enter_a_private_room() {
             > @Ann invites Cy registered
             > stored
                 charter: private, Ann owner, Bob member, Cy member
-                to @Ann: Ann: invited Cy
                 to all: Ann: invited Cy
+                to @Ann: Ann: invited Cy
             > @Ann invites Cy registered
                 to @Ann: done
             > Cy joins registered
@@ -95,11 +95,11 @@ fn one_who_is_removed_is_told_and_out_on_every_device_and_stays_out() {
             > @Ann removes Bob registered because moving
             > stored
                 charter: private, Ann owner
-                to @Ann: Ann: removed Bob (moving)
                 to all: Ann: removed Bob (moving)
                 Bob is put out
                 Bob/2 is put out
                 to all: Bob leaves
+                to @Ann: Ann: removed Bob (moving)
             > Bob joins registered
                 Bob stays out, forbidden: This room is private: only those who are invited may enter
         "
@@ -115,10 +115,10 @@ fn one_who_is_kicked_may_come_back() {
             > @Ann kicks Bob registered
             > stored
                 charter: private, Ann owner, Bob member
-                to @Ann: Ann: kicked Bob
                 to all: Ann: kicked Bob
                 Bob is put out
                 to all: Bob leaves
+                to @Ann: Ann: kicked Bob
             > @Ann kicks Bob registered
                 to @Ann: not_found: Bob is not in den
             > Bob joins registered
@@ -137,10 +137,10 @@ fn a_ban_lasts_as_long_as_it_was_given() {
             > @Ann bans Bob for 10m registered
             > stored
                 charter: private, Ann owner, Bob banned until 600s
-                to @Ann: Ann: banned Bob until 600s
                 to all: Ann: banned Bob until 600s
                 Bob is put out
                 to all: Bob leaves
+                to @Ann: Ann: banned Bob until 600s
             > Bob joins registered
                 Bob stays out, forbidden: You are banned from this room until 1970-01-01T00:10:00.000Z, again in 600s
             > @Ann invites Bob registered
@@ -151,8 +151,8 @@ fn a_ban_lasts_as_long_as_it_was_given() {
             > @Ann invites Bob registered
             > stored
                 charter: private, Ann owner, Bob member, Bob banned until 600s
-                to @Ann: Ann: invited Bob
                 to all: Ann: invited Bob
+                to @Ann: Ann: invited Bob
             > Bob joins registered
                 Bob is in
                 to Bob: joined e1/0 with Ann, Bob
@@ -171,10 +171,10 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
             > @Root bans Gus admin
             > stored
                 charter: public, Gus banned
-                to @Root: Root: banned Gus
                 to all: Root: banned Gus
                 Gus is put out
                 to all: Gus leaves
+                to @Root: Root: banned Gus
             > Gus joins
                 Gus stays out, forbidden: You are banned from this room
             > @Gus says hi
@@ -182,8 +182,8 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
             > @Root unbans Gus admin
             > stored
                 charter: public
-                to @Root: Root: unbanned Gus
                 to all: Root: unbanned Gus
+                to @Root: Root: unbanned Gus
             > Gus joins
                 Gus is in
                 to Gus: joined e1/0 with Ann, Gus
@@ -204,8 +204,8 @@ fn one_who_is_muted_says_nothing_until_it_is_over() {
             > @Ann mutes Bob for 1m registered because loud
             > stored
                 charter: private, Ann owner, Bob member, Bob muted until 60s
-                to @Ann: Ann: muted Bob until 60s (loud)
                 to all: Ann: muted Bob until 60s (loud)
+                to @Ann: Ann: muted Bob until 60s (loud)
             > +20s
             > Bob says hi marked 1
                 to Bob [1]: muted: You are muted in this room until 1970-01-01T00:01:00.000Z, again in 40s
@@ -236,8 +236,8 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
             > @Ann slows to 30 registered
             > stored
                 charter: private, Ann owner, Bob member, slow 30s
-                to @Ann: Ann: settings slow 30s
                 to all: Ann: settings slow 30s
+                to @Ann: Ann: settings slow 30s
             > Bob says one
             > Bob says two marked 2
                 to Bob [2]: rate_limited: This room takes one message of each user in 30 s, again in 30s
@@ -274,8 +274,8 @@ fn in_an_announcement_room_only_moderators_speak() {
             > @Ann announces registered
             > stored
                 charter: private, Ann owner, Bob member, announcement
-                to @Ann: Ann: settings announcement true
                 to all: Ann: settings announcement true
+                to @Ann: Ann: settings announcement true
             > @Ann announces registered
                 to @Ann: done
             > Bob says hi
@@ -283,8 +283,8 @@ fn in_an_announcement_room_only_moderators_speak() {
             > @Ann makes Bob moderator registered
             > stored
                 charter: private, Ann owner, Bob moderator, announcement
-                to @Ann: Ann: role Bob moderator
                 to all: Ann: role Bob moderator
+                to @Ann: Ann: role Bob moderator
             > Bob says hi
             > stored
                 to Bob: sent 1 at 0s
@@ -308,11 +308,11 @@ fn nobody_rules_over_one_who_stands_as_high() {
             > @Ann makes Cy moderator registered
             > stored
                 charter: public, Ann owner, Bob moderator, Cy member, Dan member
-                to @Ann: Ann: role Bob moderator
                 to all: Ann: role Bob moderator
+                to @Ann: Ann: role Bob moderator
                 charter: public, Ann owner, Bob moderator, Cy moderator, Dan member
-                to @Ann: Ann: role Cy moderator
                 to all: Ann: role Cy moderator
+                to @Ann: Ann: role Cy moderator
             > @Bob removes Cy registered
                 to @Bob: forbidden: Cy is a moderator of this room
             > @Bob bans Ann registered
@@ -326,14 +326,14 @@ fn nobody_rules_over_one_who_stands_as_high() {
             > @Bob mutes Dan registered
             > stored
                 charter: public, Ann owner, Bob moderator, Cy moderator, Dan member, Dan muted
-                to @Bob: Bob: muted Dan
                 to all: Bob: muted Dan
+                to @Bob: Bob: muted Dan
             # One who was muted from above does not lift it.
             > @Ann mutes Bob registered
             > stored
                 charter: public, Ann owner, Bob moderator, Cy moderator, Dan member, Bob muted, Dan muted
-                to @Ann: Ann: muted Bob
                 to all: Ann: muted Bob
+                to @Ann: Ann: muted Bob
             > @Bob unmutes Bob registered
                 to @Bob: forbidden: Bob is a moderator of this room
         ",
@@ -353,15 +353,15 @@ fn an_owner_hands_the_room_over_and_only_then_resigns() {
             > @Ann makes Bob owner registered
             > stored
                 charter: private, Ann moderator, Bob owner
-                to @Ann: Ann: role Bob owner
                 to all: Ann: role Bob owner
+                to @Ann: Ann: role Bob owner
             > @Ann removes Ann registered
             > stored
                 charter: private, Bob owner
-                to @Ann: Ann: removed Ann
                 to all: Ann: removed Ann
                 Ann is put out
                 to all: Ann leaves
+                to @Ann: Ann: removed Ann
         "
     ));
 }
@@ -411,10 +411,10 @@ fn a_room_that_ends_puts_all_out_and_begins_anew() {
             > @Ann ends registered because done
             > stored
                 no charter
-                to @Ann: Ann: ended (done)
                 to all: Ann: ended (done)
                 Ann is put out
                 Bob is put out
+                to @Ann: Ann: ended (done)
             > @Ann ends registered
                 to @Ann: not_found: There is no room den
             > Cy joins history 5

@@ -11,11 +11,14 @@ use std::sync::{Arc, LazyLock};
 use roomd::chat::Limits;
 use roomd::chat::rate::Bucket;
 use roomd::engine::Engine;
+use roomd::engine::address::Address;
 use roomd::engine::admission::Admission;
 use roomd::engine::clock::Clock;
 use roomd::engine::threads::Threads;
 use roomd::net::callers::House;
 use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, Request};
+use roomd::net::origin::Origin;
+use roomd::net::proxies;
 use roomd::net::response::Response;
 use roomd::net::routes::{self, Visit};
 use roomd::net::upgrade;
@@ -32,7 +35,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
     let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), Arc::new(Memory), opener);
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
-    House { engine, admission, settings }
+    House { engine, admission, settings, certificate: None }
 });
 
 /// Feeds one input.
@@ -112,13 +115,15 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 }
 
 fn answer(request: &Request<'_>, body: Vec<u8>) {
-    match upgrade::wanted(&HOUSE, request) {
+    let origin = Origin::of(&HOUSE, request, false);
+    let address = proxies::forwarded(request, &HOUSE.settings.trusted_proxies).map(Address::from);
+    match upgrade::wanted(&HOUSE, request, origin, address) {
         Some(Ok(_)) => return,
         Some(Err(response)) => return well_formed(&response),
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate }));
+    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate, origin, address }));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }
 

@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod admission;
+pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;

@@ -33,6 +33,7 @@ mod receipts;
 mod resuming;
 mod rooms;
 mod slow;
+mod smuggling;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

@@ -37,6 +37,7 @@ mod rooms;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod ruling;
 mod slow;
+mod smuggling;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

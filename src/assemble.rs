@@ -154,7 +154,8 @@ impl Server {
         })?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
         let engine =
-            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener);
+            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
+                .with_ice_servers(&settings.ice_servers);
         engine.register.fill(charters);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());

@@ -68,6 +68,7 @@ impl World {
             session: 1,
             resume: Some("secret".into()),
             limits: Arc::clone(&limits),
+            ice_servers: Arc::default(),
         });
         let encoder = Encoder::default();
         let mut world =

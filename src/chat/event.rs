@@ -179,6 +179,19 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// A server that helps browsers reach each other in a call: what WebRTC calls an `RTCIceServer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    /// Its address: `stun:…` or `turn:…`.
+    pub urls: String,
+    /// The name that a TURN server asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// What goes with the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 /// What a JSON client is told first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
@@ -190,6 +203,8 @@ pub struct Welcome {
     pub resume: Option<Arc<str>>,
     /// The bounds it has to live with.
     pub limits: Arc<Limits>,
+    /// Servers for calls.
+    pub ice_servers: Arc<[IceServer]>,
 }
 
 /// What became of a `since`.

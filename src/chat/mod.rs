@@ -25,7 +25,7 @@ pub mod time;
 
 pub use command::{Command, Id, Request, Signal};
 pub use end::End;
-pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
+pub use event::{Code, Event, IceServer, Presence, Refusal, RoomSummary, Status};
 pub use identity::{Identity, Standing};
 pub use likeness::Likeness;
 pub use limits::{Limits, Slow};

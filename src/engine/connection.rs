@@ -89,8 +89,8 @@ impl Connection {
             encoder: Encoder::default(),
             acts: Vec::new(),
         });
-        let limits = Arc::clone(&engine.limits);
-        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits }));
+        let (limits, ice_servers) = (Arc::clone(&engine.limits), Arc::clone(&engine.ice_servers));
+        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits, ice_servers }));
         connection.watch();
         connection.settle_name();
         connection
@@ -309,6 +309,11 @@ impl Connection {
 
     #[inline(never)]
     fn signal(&mut self, kind: Signal, to: &UserName, payload: Arc<str>) -> Result<(), Refusal> {
+        // A stranger is answered as an absent one: calls tell nobody who is on line.
+        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
+        if !self.meets(to) {
+            return Err(offline());
+        }
         let event = Arc::new(Event::Signal { kind, from: self.stay.session.user().clone(), payload });
         let mut reached = false;
         for peer in self.engine.directory.peers(to) {
@@ -316,8 +321,19 @@ impl Connection {
             // One that cannot take it now is ended by its own outbox; one that is gone is not reached.
             reached |= given != Err(Undelivered::Closed);
         }
-        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
         if reached { Ok(()) } else { Err(offline()) }
+    }
+
+    /// Whether both are in one room. The rooms are asked, since they alone know who is in them; a
+    /// private conversation is none, since anybody can begin it. Blocks on the rooms.
+    #[inline(never)]
+    fn meets(&self, other: &UserName) -> bool {
+        let Engine { hub, .. } = &*self.engine;
+        let who = self.stay.session.identity();
+        self.stay.rooms.iter().any(|Membership { handle, .. }| {
+            let answer = hub.ask(handle.room(), who.clone(), Said::Member(other.clone()));
+            matches!(answer, Ok(Event::Members { count: 1, .. }))
+        })
     }
 
     /// Goes on with a session that was interrupted, in place of this connection's own.

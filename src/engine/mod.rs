@@ -55,7 +55,7 @@ use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
 use crate::chat::identity::Secret;
-use crate::chat::{End, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{End, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -82,6 +82,8 @@ pub struct Engine {
     pub auth: Arc<Auth>,
     /// Every bound.
     pub limits: Arc<Limits>,
+    /// Servers for calls, told to every client.
+    pub ice_servers: Arc<[IceServer]>,
     connections: AtomicU64,
     /// The books of all connections that have ended.
     books: Mutex<Books>,
@@ -113,10 +115,21 @@ impl Engine {
             store,
             auth,
             limits: Arc::new(limits),
+            ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
+    }
+
+    /// With servers for calls.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
+        self
     }
 
     /// A number for a connection, unique in the server's life.

@@ -88,8 +88,8 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
     }
     match route {
-        Route::Page => page_file("index.html"),
-        Route::Asset(name) => page_file(name),
+        Route::Page => page_file(visit.request, "index.html"),
+        Route::Asset(name) => page_file(visit.request, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
@@ -211,11 +211,22 @@ fn address(route: Route<'_>) -> String {
     }
 }
 
-fn page_file(name: &str) -> Response {
-    match page::file(name) {
-        Some(file) => Response::new(200, file.media_type, file.bytes).with("Cache-Control", "no-cache"),
-        None => Response::error(404, "There is nothing at this address"),
-    }
+/// A file of the page, compressed for whoever takes it so (RFC 9110 §12.5.3), or the word that the
+/// browser's own copy is still good (§13.1.2).
+fn page_file(request: &Request<'_>, name: &str) -> Response {
+    let Some(file) = page::file(name) else { return Response::error(404, "There is nothing at this address") };
+    let listed = |field, wanted: &str| {
+        let values = request.value(field).unwrap_or_default().split(',').map(str::trim);
+        values.into_iter().any(|value| value.split(';').next().is_some_and(|value| value.trim_end() == wanted))
+    };
+    let compressed = listed("Accept-Encoding", "gzip");
+    let tag = format!("\"{}{}\"", file.checksum, if compressed { "-gzip" } else { "" });
+    let response = match compressed {
+        _ if listed("If-None-Match", &tag) => Response::empty(304),
+        true => Response::new(200, file.media_type, file.gzip).with("Content-Encoding", "gzip"),
+        false => Response::new(200, file.media_type, file.bytes),
+    };
+    response.with("ETag", tag).with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache")
 }
 
 /// The body of a request that changes something.

@@ -89,7 +89,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 }
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
-    let Welcome { who, session, resume, limits } = welcome;
+    let Welcome { who, session, resume, limits, ice_servers } = welcome;
     let limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
         "rooms": limits.rooms_per_connection,
@@ -105,6 +105,7 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
         .field("limits", &limits_object)
         .field("ping_ms", &ms(limits.ping))
         .field("pong_timeout_ms", &ms(limits.pong_timeout))
+        .maybe("ice_servers", Some(&**ice_servers).filter(|servers| !servers.is_empty()))
 }
 
 /// What a token says of its bearer; of a guest nothing.

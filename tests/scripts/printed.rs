@@ -28,7 +28,8 @@ pub fn event(event: &Event) -> String {
         }
         Event::Members { members, count, .. } => {
             let list: Vec<_> = members.iter().map(presence).collect();
-            format!("members: {}{}", list.join(", "), more(*count, members.len()))
+            let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
+            format!("members: {list}{}", more(*count, members.len()))
         }
         Event::Created { room, pinned } => format!("created {room}{}", if *pinned { ", pinned" } else { "" }),
         Event::Audit { entries, .. } => {
@@ -132,6 +133,7 @@ pub fn said(said: &Said) -> String {
         Said::Session { .. } => "asks for the session".to_owned(),
         Said::Members => "asks who".to_owned(),
         Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("no session says {said:?}"),
+        Said::Member(user) => format!("asks for {user}"),
     }
 }
 

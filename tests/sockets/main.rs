@@ -13,6 +13,7 @@ mod harness;
 mod access;
 mod addresses;
 mod admission;
+mod calls;
 mod closes;
 mod crowds;
 mod doors;

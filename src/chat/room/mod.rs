@@ -416,6 +416,11 @@ impl Room {
                 let members = Event::Members { room: self.name.clone(), members, count };
                 effects.push(Effect::One(speaker.member, id, members));
             }
+            Said::Member(user) => {
+                let members = Vec::from_iter(self.roster.presence(&user));
+                let members = Event::Members { room: self.name.clone(), count: members.len(), members };
+                effects.push(Effect::One(speaker.member, id, members));
+            }
         }
     }
 

@@ -97,6 +97,8 @@ pub enum Said {
     Govern { motion: Motion, note: Option<Arc<str>> },
     /// What was decided before the entry of this number?
     Audit { before: u64, count: usize },
+    /// Is this user here? Answered as [`Said::Members`], with this one or nobody.
+    Member(UserName),
     /// How could the session be taken up again?
     Session { resume: Option<Arc<str>> },
 }

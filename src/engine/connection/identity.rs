@@ -72,8 +72,9 @@ impl Connection {
             Dialect::Text => self.reply(id, &Event::Named { user }),
             Dialect::Json => {
                 let resume = self.stay.token.as_ref().map(Token::text);
-                let limits = Arc::clone(&self.engine.limits);
-                self.reply(id, &Event::Welcome(Welcome { who, session: self.stay.number, resume, limits }));
+                let (limits, ice_servers) = (Arc::clone(&self.engine.limits), Arc::clone(&self.engine.ice_servers));
+                let session = self.stay.number;
+                self.reply(id, &Event::Welcome(Welcome { who, session, resume, limits, ice_servers }));
             }
         }
         Ok(())

@@ -67,6 +67,7 @@ fn said() -> impl Strategy<Value = Said> {
             .prop_map(|(seq, limit)| Said::History { span: Span::Before(seq), limit }),
         1 => (0..9_u64, limit).prop_map(|(seq, limit)| Said::History { span: Span::After(seq), limit }),
         1 => Just(Said::Members),
+        1 => (0..CONNECTIONS / 2).prop_map(|who| Said::Member(user(who))),
     ]
 }
 
@@ -182,6 +183,7 @@ impl Pair {
             Said::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             Said::Members => model.who(speaker.member, id.clone()),
             Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("nobody rules here"),
+            Said::Member(user) => model.whether(speaker.member, id.clone(), &user),
         }
         self.step(Input::Said { speaker, said, id });
     }

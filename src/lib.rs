@@ -7,6 +7,8 @@ pub mod assemble;
 pub mod chat;
 pub mod cli;
 pub mod client;
+#[cfg(feature = "e2ee")]
+pub mod e2ee;
 pub mod engine;
 #[cfg(feature = "client")]
 pub mod load;

@@ -1,4 +1,7 @@
 //! The known answers that the page is checked against too, and what two devices do with each other.
+//!
+//! Tests of the whole module. The vectors were made by the page's implementation
+//! (`tests/page/e2ee_vectors.mjs`); what is written here is read by it in `tests/client/encrypted.rs`.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::Value;

@@ -82,7 +82,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
                 Kind::Open { .. } => room,
             };
             let ledger = opened.ledger;
-            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
+            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
         })
     });
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)

@@ -9,6 +9,8 @@
 
 mod harness;
 
+#[cfg(feature = "jwt")]
+mod access;
 mod addresses;
 mod admission;
 mod calls;
@@ -33,7 +35,10 @@ mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
+mod smuggling;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

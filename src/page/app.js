@@ -45,12 +45,20 @@ async function loadRest() {
   changed();
 }
 
-// A browser does not say why a WebSocket was refused. A token that no longer holds is a reason to
-// take the name anew; anything else may pass.
-async function diagnose({ token }) {
-  if (!token) return undefined;
-  const { status } = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${token}` } });
-  return status === 401 || status === 403 ? "the server no longer knows this name: choose it anew" : undefined;
+// A browser does not say why a WebSocket was refused: a token that no longer holds, or a guest's name
+// that is somebody's by now (else the guest gets it). Anything else may pass.
+async function diagnose(me) {
+  if (me.token) {
+    const { status } = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${me.token}` } });
+    return status === 401 || status === 403 ? "the server no longer knows this name" : undefined;
+  }
+  const { claim } = await import("./entry.js");
+  try {
+    memory.me = Object.assign(me, await claim(me.name));
+    return undefined;
+  } catch ({ taken }) {
+    return taken && "this name is somebody else's by now";
+  }
 }
 
 // --- The address ------------------------------------------------------------------------------

@@ -31,10 +31,10 @@ export class Chat {
   constructor(memory, me, url, changed, options = {}) {
     this.#memory = memory;
     this.me = me.name;
-    this.token = me.token;
+    this.identity = me;
     this.changed = changed;
     this.settings = memory.settings(me.name);
-    this.client = new Client(url, { user: me.name, token: me.token, ...options });
+    this.client = new Client(url, { user: me.name, token: () => me.token, ...options });
     this.secrecy = new Secrecy(this);
     this.past = new Past(this);
     this.voice = new Voice(this, memory);
@@ -102,6 +102,16 @@ export class Chat {
     if (this.active === room) this.turn([...this.rooms.values()].at(-1));
     this.keep();
     this.changed();
+  }
+
+  // A resource of the server's. Rejects with a sentence for the reader.
+  async get(path, signal) {
+    const { token } = this.identity;
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const response = await fetch(path, { headers, signal });
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error?.message ?? response.statusText);
+    return body;
   }
 
   // The reader looks at the end of the active room.
@@ -253,10 +263,34 @@ const heard = {
       if (members.has(user)) members.set(user, { user, status, note, lastSeen });
     }
   },
-  removed(chat, { message }, room) {
+  removed(chat, { user, by, reason, at, message }, room) {
     if (!room) return;
+    if (user && user !== chat.me) {
+      room.depart(user);
+      return room.note(`${by} ${{ kicked: "put", banned: "banned" }[reason] ?? "removed"} ${user}${reason === "kicked" ? " out" : ""}`, validTime(at));
+    }
     room.standing = "refused";
     chat.complain(`You are no longer in ${room.name}: ${message}.`);
+  },
+  invited(chat, { room: name, user, by, at }, room) {
+    if (user !== chat.me) return room?.note(`${by} invited ${user}`, validTime(at));
+    if (room && room.standing !== "refused") return;
+    if (room) chat.forget(room);
+    chat.join(chat.open("room", name));
+    chat.complain(`${by} has invited you to ${name}.`);
+  },
+  role(chat, { user, by, role, at }, room) {
+    room?.note(`${by} made ${user} ${role === "owner" ? "the owner" : `a ${role}`}`, validTime(at));
+  },
+  muted(chat, { user, by, at }, room) {
+    room?.note(`${by} muted ${user}`, validTime(at));
+  },
+  unmuted(chat, { user, by, at }, room) {
+    room?.note(`${by} let ${user} speak again`, validTime(at));
+  },
+  settings(chat, { by, slow_mode_s, announcement, at }, room) {
+    const slow = slow_mode_s > 0 ? `one message each ${slow_mode_s} s` : "no slow mode";
+    room?.note(`${by} changed the rules: ${announcement ? "only moderators speak" : "everybody may speak"}, ${slow}`, validTime(at));
   },
   paused(chat, { message, until }) {
     chat.problem = { text: `${message}.`, until };

@@ -7,7 +7,7 @@ import { short, whole } from "./when.js";
 const ROOMS_SHOWN = 200;
 
 export class RoomsDialog extends Component {
-  state = { filter: "", problem: undefined };
+  state = { filter: "", private: false, problem: undefined };
   field = createRef();
 
   componentDidMount() {
@@ -15,11 +15,17 @@ export class RoomsDialog extends Component {
     this.field.current.focus();
   }
 
-  #enter = (submit) => {
+  #enter = async (submit) => {
     submit.preventDefault();
+    const { chat } = this.props;
     const name = roomName(this.field.current.value);
     if (!name) return this.setState({ problem: "A name has 1 to 64 characters: no spaces, none of / ? #, and it does not begin with dm:" });
-    this.#open(name);
+    try {
+      if (this.state.private) await chat.client.request({ type: "create", room: name, private: true });
+      this.#open(name);
+    } catch ({ message }) {
+      this.setState({ problem: `${message}.` });
+    }
   };
 
   #open(name) {
@@ -27,14 +33,15 @@ export class RoomsDialog extends Component {
     this.props.ui.turn(this.props.chat.open("room", name));
   }
 
-  render({ chat, ui }, { filter, problem }) {
+  render({ chat, ui }, { filter, private: isPrivate, problem }) {
     const shown = chat.publicRooms.filter(({ room }) => room.toLowerCase().includes(filter.toLowerCase())).slice(0, ROOMS_SHOWN);
     return html`<${Dialog} title="Rooms" onClose=${() => ui.dialog()}>
       <form class="row" onSubmit=${this.#enter}>
         <input ref=${this.field} aria-label="Name of a room" placeholder="Name of a room" autocomplete="off" autocapitalize="off" spellcheck="false"
           aria-describedby="room-problem" onInput=${({ target }) => this.setState({ filter: target.value.trim(), problem: undefined })} />
-        <button class="primary">Open</button>
+        <button class="primary">${isPrivate ? "Create" : "Open"}</button>
       </form>
+      <label class="check"><input type="checkbox" checked=${isPrivate} onChange=${({ target }) => this.setState({ private: target.checked })} /> Private: only those who are invited know of it</label>
       <p id="room-problem" class="problem" role="alert">${problem}</p>
       <p class="hint">A name that nobody uses yet makes a new room. A link to it: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
       <ul class="public" aria-label="Public rooms">${shown.map(({ room, members }) => html`<li key=${room}>
@@ -49,7 +56,7 @@ export function MeDialog({ chat, ui }) {
   const blocked = bells && Notification.permission === "denied";
   return html`<${Dialog} title="You" onClose=${() => ui.dialog()}>
     <p class="who"><${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} /> <span><${Name} of=${chat.me} />
-      <small>${chat.token ? "This name is registered to this browser" : "A guest: the name is not registered"}</small></span></p>
+      <small>${chat.identity.token ? "This name is registered to this browser" : "A guest: the name is not registered"}</small></span></p>
     <label class="check"><input type="checkbox" checked=${chat.away} onChange=${({ target }) => chat.setAway(target.checked)} /> Show me as away</label>
     <label class="check"><input type="checkbox" disabled=${!bells || blocked} checked=${chat.settings.notify && !blocked} onChange=${({ target }) => ui.notify(target.checked)} />
       Notify me of messages while this page is hidden</label>

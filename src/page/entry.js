@@ -11,7 +11,7 @@ export async function claim(name) {
   if ([403, 404, 405].includes(response.status)) return { name };
   const answer = await response.json();
   if (response.ok) return { name: answer.user ?? name, token: answer.token };
-  if (response.status === 409) throw new Error("Somebody else has this name. Please choose another.");
+  if (response.status === 409) throw Object.assign(new Error("Somebody else has this name. Please choose another."), { taken: true });
   throw new Error(answer.error?.message ?? "The server did not take this name.");
 }
 

@@ -54,13 +54,13 @@ export class Past {
   // The newest messages that hold all these words, newest first. Rejects with a sentence for the reader.
   async search(room, words, signal) {
     const query = new URLSearchParams({ q: words, limit: FOUND_MAX });
-    const { messages } = await this.#get(`${this.#pathOf(room)}?${query}`, signal);
+    const { messages } = await this.#chat.get(`${this.#pathOf(room)}?${query}`, signal);
     return messages.map(entryOf).reverse();
   }
 
   // Who has got a message, and when: [{user, status, at}].
   async receipts(room, seq) {
-    const { receipts } = await this.#get(`${this.#pathOf(room)}/${seq}/receipts`);
+    const { receipts } = await this.#chat.get(`${this.#pathOf(room)}/${seq}/receipts`);
     return receipts;
   }
 
@@ -74,14 +74,6 @@ export class Past {
       for (const mark of marks) if (mark.user !== this.#chat.me) room.mark({ ...mark, seq: Math.max(mark.seq, seq) });
       if (marks.length > 0) this.#chat.changed();
     });
-  }
-
-  async #get(path, signal) {
-    const headers = this.#chat.token ? { authorization: `Bearer ${this.#chat.token}` } : {};
-    const response = await fetch(path, { headers, signal });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.error?.message ?? response.statusText);
-    return body;
   }
 
   #pathOf(room) {

@@ -94,8 +94,8 @@ export interface Events {
   /** Messages were missed that are not replayed: `epoch_changed`, `too_old`, `unavailable`, or `lagged`,
    * then with how many. What follows is whole again. */
   gap: { type: "gap"; room: string; reason: string; missed?: number };
-  /** The user is no longer in the room, without having left it. */
-  removed: { type: "removed"; room: string; code: string; message: string };
+  /** The user is no longer in the room, without having left it. With `user` it is somebody else. */
+  removed: { type: "removed"; room: string; code: string; message: string; user?: string; by?: string };
   /** The server wants nothing said before `until` (ms). Nothing is lost: what waits is said then. */
   paused: { type: "paused"; message: string; code: string; until: number };
   /** An error that answers nothing which is waited for. */

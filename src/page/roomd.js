@@ -252,6 +252,11 @@ export class Client {
         break;
       case "left":
         return this.#dismiss(room, { code: "removed", message: "The server has put you out" });
+      case "removed":
+        if (event.user === this.#user) return this.#dismiss(room, { ...event, code: event.reason, message: putOut(event) });
+        break;
+      case "ended":
+        return this.#dismiss(room, { ...event, code: "ended", message: putOut(event) });
       case "lagged":
         return this.#tell({ type: "gap", room, reason: "lagged", missed: event.missed });
       case "error":
@@ -324,6 +329,10 @@ export class Client {
       const place = this.#places.get(room);
       if (!place) {
         if (!room.startsWith("dm:")) left.push(room); // while there was no connection
+        continue;
+      }
+      if (answer.reason === "removed") {
+        this.#dismiss(room, { code: "removed", message: "You were removed meanwhile" });
         continue;
       }
       const gap = place.resumed(answer);
@@ -428,7 +437,7 @@ export class Client {
     const verdict = opening ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
     if (attempt !== this.#opening) return; // it was closed meanwhile
     const reason = problem ?? REASONS.get(code) ?? (opening ? "the server cannot be reached" : "the connection was lost");
-    if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, code);
+    if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, verdict ? 0 : code);
     if (steady) this.#attempts = 0;
     const { retryMs = RETRY_MS, retryMsMax = RETRY_MS_MAX, random = Math.random } = this.#options;
     const grown = Math.min(retryMs * 2 ** this.#attempts++, retryMsMax);
@@ -468,6 +477,11 @@ export class Client {
     this.#phaseSince = this.#heardAt = Date.now();
     this.#tell({ type: "state", ...state });
   }
+}
+
+function putOut({ type, reason, by }) {
+  if (type === "ended") return `${by ?? "The server"} has ended it`;
+  return `${by ?? "The server"} has ${{ kicked: "put you out", banned: "banned you" }[reason] ?? "removed you"}`;
 }
 
 // Half a surrogate pair is no text to the server.

@@ -13,6 +13,7 @@ const [ReceiptsDialog, ConfirmDialog] = [late(dialogs, "ReceiptsDialog"), late(d
 const KeysDialog = late(() => import("./keys.js"), "KeysDialog");
 const CallDialog = late(() => import("./call-view.js"), "CallDialog");
 const CallPanel = late(() => import("./call-view.js"), "CallPanel");
+const RoomDialog = late(() => import("./rule.js"), "RoomDialog");
 const Members = late(() => import("./side.js"), "Members");
 const Search = late(() => import("./side.js"), "Search");
 
@@ -104,7 +105,7 @@ export class Shell extends Component {
       <${Sidebar} chat=${chat} ui=${this.ui} />
       <main class="talk">
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
-        ${outage(chat, now)}
+        ${outage(chat, now, this.ui)}
         ${chat.phone?.state && html`<${CallPanel} phone=${chat.phone} me=${chat.me} />`}
         ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target}
           actions=${room.kind === "room" ? this.actions : { ...this.actions, edit: undefined, delete: undefined }}
@@ -127,7 +128,9 @@ export class Shell extends Component {
     const elsewhere = [...chat.rooms.values()].some((other) => other !== room && other.unread > 0);
     return html`<header>
       <${IconButton} icon="back" class="back" label="Conversations" data-unread=${elsewhere || undefined} onClick=${this.ui.back} />
-      <div class="title"><h2>${room.kind === "room" && html`<span class="hash" aria-hidden="true">#</span>`}<${Name} of=${room.name} /></h2></div>
+      <div class="title"><h2>${room.kind === "room"
+        ? html`<button type="button" aria-label=${`${room.name}: about this room`} onClick=${() => this.ui.dialog("room")}><span class="hash" aria-hidden="true">#</span><${Name} of=${room.name} /></button>`
+        : html`<${Name} of=${room.name} />`}</h2></div>
       ${chat.phone && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
       <${IconButton} icon="lock" label=${chat.secrecy.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
         aria-pressed=${chat.secrecy.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
@@ -145,6 +148,8 @@ export class Shell extends Component {
         return html`<${RoomsDialog} ...${props} />`;
       case "me":
         return html`<${MeDialog} ...${props} />`;
+      case "room":
+        return html`<${RoomDialog} ...${props} />`;
       case "keys":
         return html`<${KeysDialog} ...${props} />`;
       case "call":
@@ -170,11 +175,16 @@ export class Shell extends Component {
   }
 }
 
-function outage({ client, connection: { phase, reason, retryAt } }, now) {
+function outage({ client, connection: { phase, reason, retryAt, code } }, now, ui) {
   if (phase !== "waiting" && phase !== "closed") return undefined;
+  const [word, deed] =
+    phase === "waiting" ? ["Try now", () => client.retry()]
+    : code === 4409 ? ["Go on here", () => client.open()]
+    : code === 4401 || code === 0 ? ["Choose a name", ui.signOut]
+    : ["Connect again", () => client.open()];
   return html`<div class="banner" role="status">
     <p>${capital(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${inSeconds(retryAt - now)}.` : ""}</span></p>
-    <button type="button" onClick=${() => (phase === "waiting" ? client.retry() : client.open())}>${phase === "waiting" ? "Try now" : "Connect again"}</button>
+    <button type="button" onClick=${deed}>${word}</button>
   </div>`;
 }
 

@@ -40,8 +40,8 @@ pub struct Arguments {
     pub results: PathBuf,
     /// Nothing that is written down counts.
     pub anew: bool,
-    /// The folder of `performance.md` and its plot, if they are to be written.
-    pub document: Option<PathBuf>,
+    /// Whether the page and its plot are to be written.
+    pub write: bool,
 }
 
 impl Arguments {
@@ -72,7 +72,7 @@ impl Arguments {
             reps: found.get_one("reps").copied().unwrap_or(if quick { 1 } else { 3 }),
             results,
             anew: found.get_flag("anew"),
-            document: found.get_flag("write").then(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")),
+            write: found.get_flag("write"),
         })
     }
 

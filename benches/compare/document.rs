@@ -5,7 +5,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::Path;
 
 use crate::goals;
 use crate::plot;
@@ -13,27 +12,19 @@ use crate::records::Records;
 use crate::summary::{
     CONNECTIONS, CPU, Figure, GENERATOR, JOINS, MACHINE, P50, P99, RATE, RESIDENT, SERVER, Summary, WITH_KERNEL,
 };
+use crate::support::page;
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 
-const PAGE: &str = "performance.md";
 const PICTURE: &str = "performance.svg";
-const BEGIN: &str = "<!-- measured: begin -->\n";
-const END: &str = "<!-- measured: end -->\n";
 
-/// Writes the page's measured part and its plot into `folder`.
+/// Writes the page's measured part, and its plot.
 ///
 /// # Errors
 /// If the page cannot be read or written, or lost its marks.
-pub fn write(folder: &Path, records: &Records) -> io::Result<()> {
-    let page = folder.join(PAGE);
-    let text = fs::read_to_string(&page)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or_else(|| io::Error::other(format!("{} has no marks", page.display())))?;
-    fs::write(folder.join(PICTURE), plot::render(records))?;
-    fs::write(&page, format!("{before}{BEGIN}{}{END}{after}", table(records)))?;
-    println!("written: {} and {PICTURE}", page.display());
-    Ok(())
+pub fn write(records: &Records) -> io::Result<()> {
+    fs::write(page::path("docs").join(PICTURE), plot::render(records))?;
+    page::replace("compare", &table(records))
 }
 
 /// All that was measured, as Markdown.

@@ -67,8 +67,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     }
     let verdicts = goals::verdicts(&records);
     verdicts.iter().for_each(|verdict| println!("{verdict}"));
-    if let Some(folder) = &arguments.document {
-        document::write(folder, &records)?;
+    if arguments.write {
+        document::write(&records)?;
     }
     if failed.is_empty() {
         return Ok(());

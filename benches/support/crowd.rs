@@ -33,6 +33,14 @@ pub struct Crowd {
     clients: Vec<Client>,
     events: Vec<Event>,
     buffer: Vec<u8>,
+    /// What all have been told in notices, and the bytes of all frames.
+    pub heard: Heard,
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct Heard {
+    pub notices: u64,
+    pub bytes: u64,
 }
 
 pub struct Client {
@@ -45,11 +53,13 @@ pub struct Client {
     partial: Vec<u8>,
 }
 
-/// How long it took until all had their upgrade, and until all had been told that they are in.
+/// How long it took until all had their upgrade, until all had been told that they are in, and until all had heard what
+/// there was to hear.
 #[derive(Clone, Copy)]
 pub struct Arrival {
     pub upgraded: Duration,
     pub joined: Duration,
+    pub settled: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -71,6 +81,7 @@ impl Crowd {
             clients: Vec::with_capacity(scenario.clients()),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES],
+            heard: Heard::default(),
         };
         let began = Instant::now();
         let mut upgraded = 0;
@@ -85,12 +96,14 @@ impl Crowd {
             crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
         let joined = began.elapsed();
+        let mut settled = began.elapsed();
         while !crowd.ready(QUIET)?.is_empty() {
             for event in std::mem::take(&mut crowd.events) {
                 crowd.read(number(event), |_, _| ())?;
             }
+            settled = began.elapsed();
         }
-        Ok((crowd, Arrival { upgraded, joined }))
+        Ok((crowd, Arrival { upgraded, joined, settled }))
     }
 
     pub fn clients(&self) -> &[Client] {
@@ -128,10 +141,10 @@ impl Crowd {
             if client.stage == Stage::Connecting {
                 rustix::net::sockopt::socket_error(&client.socket)??;
                 client.stage = Stage::Upgrading;
-                client.socket.send(&request(&dialect.path(client.room)))?;
+                client.socket.send(&request(&dialect.path(client.room, number(*event))))?;
             }
             let before = client.stage;
-            client.read(dialect, &mut self.buffer, |_, _| ())?;
+            client.read(dialect, &mut self.buffer, &mut self.heard, |_, _| ())?;
             upgraded += usize::from(before == Stage::Upgrading && client.stage != Stage::Upgrading);
         }
         self.events = events;
@@ -161,7 +174,7 @@ impl Crowd {
     /// A connection that broke is closed, and the reason returned; it says nothing any more.
     pub fn read(&mut self, number: usize, each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
         let client = &mut self.clients[number];
-        let outcome = client.read(self.dialect, &mut self.buffer, each);
+        let outcome = client.read(self.dialect, &mut self.buffer, &mut self.heard, each);
         if outcome.is_err() {
             client.stage = Stage::Gone;
             epoll::delete(&self.epoll, &client.socket)?;
@@ -183,7 +196,13 @@ impl Client {
         Self { socket, room, stage: Stage::Connecting, fragments: Vec::new(), partial: Vec::new() }
     }
 
-    fn read(&mut self, dialect: Dialect, buffer: &mut [u8], mut each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
+    fn read(
+        &mut self,
+        dialect: Dialect,
+        buffer: &mut [u8],
+        heard: &mut Heard,
+        mut each: impl FnMut(&[u8], Instant),
+    ) -> io::Result<()> {
         let Self { socket, stage, room, fragments, partial } = self;
         if socket.is_behind() {
             socket.flush()?;
@@ -201,10 +220,12 @@ impl Client {
             }
             let mut tell = |told: Told<'_>| match told {
                 Told::Message(message) => each(message, now),
-                Told::Joined => *stage = Stage::Joined,
+                Told::Came if *stage == Stage::Joined => heard.notices += 1,
+                Told::Joined | Told::Came => *stage = Stage::Joined,
             };
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
+                heard.bytes += frame.size as u64;
                 match frame.opcode {
                     frames::PING => frames::append_masked(&mut replies, frames::PONG, frame.payload, [0; 4]),
                     frames::PONG => {}

@@ -11,8 +11,12 @@ use roomd::load::frames;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// roomd's text, which names the author: a text frame a message. The first of its words is the greeting.
+    /// roomd's text, which names the author: a text frame a message. All clients are one user, of whom a room says once
+    /// that it came.
     Named,
+    /// roomd's text and its JSON, where each client is a user of its own, and a room tells all of each.
+    OwnText,
+    OwnJson,
     /// A text frame is relayed as it is; some servers put several messages into one, with newlines between.
     Relayed,
     /// Socket.IO 4 over Engine.IO 4: text frames with an event and its arguments as JSON.
@@ -26,10 +30,16 @@ pub enum Dialect {
 pub enum Told<'a> {
     /// It is in its room.
     Joined,
+    /// Somebody is in its room; before `Joined` it is the client itself.
+    Came,
     /// A payload.
     Message(&'a [u8]),
 }
 
+const CAME: &[u8] = b" joined the room";
+const CAME_JSON: &[u8] = br#"{"type":"join","#;
+const WELCOME_JSON: &[u8] = br#"{"type":"welcome","#;
+const JOINED_JSON: &[u8] = br#"{"type":"joined","#;
 const EVENT: &[u8] = b"42[\"chat message\",\"";
 const EVENT_END: &[u8] = b"\"]";
 const LINE_END: &[u8] = b"\r\n";
@@ -37,9 +47,11 @@ const LINE_END: &[u8] = b"\r\n";
 const LINE_BYTES_MAX: usize = 64 << 10;
 
 impl Dialect {
-    /// The path of a client of room number `room`.
-    pub fn path(self, room: usize) -> String {
+    /// The path of client number `client`, of room number `room`.
+    pub fn path(self, room: usize, client: usize) -> String {
         match self {
+            Self::OwnText => format!("/ws?room=r{room}&user=load-{client}&history=0"),
+            Self::OwnJson => format!("/ws?room=r{room}&user=load-{client}&history=0&format=json"),
             Self::Named | Self::Relayed => format!("/ws?room=r{room}&user=load&history=0"),
             Self::SocketIo => "/socket.io/?EIO=4&transport=websocket".to_owned(),
             Self::Nats => "/".to_owned(),
@@ -54,7 +66,7 @@ impl Dialect {
     pub fn publish(self, room: usize, payload: &[u8], key: [u8; 4], out: &mut Vec<u8>) {
         let mut head = Vec::new();
         let tail: &[u8] = match self {
-            Self::Named => b"",
+            Self::Named | Self::OwnText | Self::OwnJson => b"",
             Self::Relayed => {
                 head.extend_from_slice(AUTHOR);
                 b""
@@ -87,7 +99,16 @@ impl Dialect {
         mut tell: impl FnMut(Told<'_>),
     ) -> io::Result<()> {
         match self {
-            Self::Named => tell(payload.strip_prefix(AUTHOR).map_or(Told::Joined, Told::Message)),
+            Self::Named => match payload.strip_prefix(AUTHOR) {
+                Some(message) => tell(Told::Message(message)),
+                None if payload == WELCOME => tell(Told::Joined),
+                None => return Err(unexpected(payload)),
+            },
+            Self::OwnText if payload.ends_with(CAME) => tell(Told::Came),
+            Self::OwnJson if payload.starts_with(CAME_JSON) => tell(Told::Came),
+            Self::OwnJson if payload.starts_with(JOINED_JSON) => tell(Told::Joined),
+            Self::OwnJson if payload.starts_with(WELCOME_JSON) => {}
+            Self::OwnText | Self::OwnJson => return Err(unexpected(payload)),
             Self::Relayed => payload.split(|byte| *byte == b'\n').for_each(|line| match line.strip_prefix(AUTHOR) {
                 Some(message) => tell(Told::Message(message)),
                 None if line == WELCOME => tell(Told::Joined),

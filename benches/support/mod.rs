@@ -13,6 +13,7 @@ pub mod generator;
 pub mod host;
 pub mod ledger;
 pub mod machine;
+pub mod page;
 pub mod placement;
 pub mod scenario;
 pub mod server;

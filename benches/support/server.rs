@@ -102,7 +102,7 @@ impl Kind {
 fn as_roomd(command: &mut Command, clients: usize, more: &[String]) {
     let connections = (clients + SPARE_CONNECTIONS).to_string();
     command.args(["serve", "--listen", "127.0.0.1:0", "--lines", "off", "--rate-per-s", "0", "--history", "0"]);
-    command.args(["--connections-max", &connections]).args(more);
+    command.args(["--connections-max", &connections, "--rooms-max", &connections]).args(more);
     if !more.iter().any(|argument| argument == "--data") {
         command.args(["--data", "off"]);
     }

@@ -117,9 +117,15 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
     let mut watch = Watch::new(tell);
     generator.gather(&mut watch).map_err(LoadError::Machine)?;
     if generator.world.meter.arrived == 0 {
-        return Err(LoadError::Nobody(generator.trouble.unwrap_or_else(|| "nobody answered".to_owned())));
+        return Err(LoadError::Nobody(why_nobody(generator)));
     }
     carry_out(generator, http, bare, &mut watch).map_err(LoadError::Machine)
+}
+
+/// What the first was told: why its connection ended, or why it was refused.
+fn why_nobody(generator: Generator<'_>) -> String {
+    let refused = || Some(format!("refused with {}", generator.world.meter.errors.keys().next()?));
+    generator.trouble.clone().or_else(refused).unwrap_or_else(|| "nobody answered".to_owned())
 }
 
 /// The load itself, once everybody is there.

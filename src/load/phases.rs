@@ -188,7 +188,7 @@ impl Generator<'_> {
         clients.iter().filter(|client| client.socket.is_some()).all(|client| {
             let talk = &client.talk;
             let square = talk.account.as_ref().is_none_or(|account| ledgers[talk.room].is_square(account));
-            talk.stage == Stage::Present && square
+            talk.stage == Stage::Outside || talk.stage == Stage::Present && square
         }) && ledgers.iter().all(|ledger| {
             let told = |client: u32| {
                 let client = &clients[client as usize];

@@ -33,6 +33,8 @@ pub enum Stage {
     Present,
     /// It has said that it leaves its room, to come back.
     Leaving,
+    /// It was refused its room, and only keeps its connection.
+    Outside,
     /// The run is over, and it has said so.
     Closing,
 }
@@ -323,6 +325,10 @@ impl Talk {
                 let since = account.and_then(|account| world.ledgers[self.room].position(account));
                 self.say(&self.door.join(&self.room_name, since));
                 self.returning = false;
+            }
+            None if self.stage == Stage::Entering => {
+                self.stage = Stage::Outside;
+                world.faults.kept_out += 1;
             }
             None => self.refusals += 1,
         }

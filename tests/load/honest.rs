@@ -116,6 +116,19 @@ fn a_client_that_finds_no_place_is_kept_out() {
 }
 
 #[test]
+fn clients_that_are_refused_their_room_are_kept_out_and_hold_up_nobody() {
+    for door in Door::ALL {
+        // More than may be at the door at one time.
+        let report = loaded(
+            |settings| settings.limits.rooms_max = 10,
+            |plan| (plan.clients, plan.rooms, plan.doors) = (200, 200, vec![door]),
+        );
+        assert_eq!(report.faults.kept_out, 200 - report.connections.arrived, "{door}\n{report}");
+        assert!((1..=10).contains(&report.connections.arrived), "{door}\n{report}");
+    }
+}
+
+#[test]
 fn a_server_that_stops_cuts_the_load_short() {
     let server = server(|_| ());
     let plan = Plan { duration: Duration::from_secs(3600), ..plan(&server) };

@@ -124,6 +124,18 @@ const TROUBLE: &[Flag] = &[
         help: "What a slow client reads.",
         slot: |p| Slot::Bytes(&mut p.slow_bytes, 1..=64 * MIB),
     },
+    Flag {
+        name: "slow-return",
+        unit: "switch",
+        help: "A client that is closed because it is slow (4450) comes back for what it missed.",
+        slot: |p| Slot::Switch(&mut p.slow_return),
+    },
+    Flag {
+        name: "publishers-too",
+        unit: "switch",
+        help: "Publishers come and go, break and read slowly like all others.",
+        slot: |p| Slot::Switch(&mut p.publishers_too),
+    },
 ];
 
 const TIMES: &[Flag] = &[
@@ -188,7 +200,11 @@ pub fn with_flags(command: Command) -> Command {
         command = command.args(group.iter().map(|flag| {
             let placeholder = (flag.slot)(&mut Plan::default()).placeholder();
             let help = format!("{}\n[{}]", flag.help, flag.facts());
-            Arg::new(flag.name).long(flag.name).allow_negative_numbers(true).value_name(placeholder).help(help)
+            let arg = Arg::new(flag.name).long(flag.name).value_name(placeholder).help(help);
+            match (flag.slot)(&mut Plan::default()) {
+                Slot::Switch(_) => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+                _ => arg.allow_negative_numbers(true),
+            }
         }));
     }
     command
@@ -302,6 +318,8 @@ mod tests {
             ("breaks", "1"),
             ("slow", "1"),
             ("slow-bytes", "10"),
+            ("slow-return", "true"),
+            ("publishers-too", "true"),
             ("ramp", "1s"),
             ("duration", "1s"),
             ("drain", "1s"),

@@ -33,6 +33,7 @@ mod progress;
 mod report;
 mod settlement;
 pub mod socket;
+mod stop;
 mod stream;
 mod table;
 mod talk;
@@ -49,6 +50,7 @@ pub use html::page;
 pub use plan::Plan;
 pub use progress::{Phase, Progress};
 pub use report::Report;
+pub use stop::Stop;
 
 use bare::Bare;
 use crowd::Crowd;
@@ -93,6 +95,14 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// If the plan cannot be carried out at all; what the server does wrong is in the report.
 pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(&Stop::new().map_err(LoadError::Machine)?, plan, tell)
+}
+
+/// As [`run`], and ends early when `stop` is asked: with the report so far.
+///
+/// # Errors
+/// As [`run`]; [`LoadError::Nobody`] if it was stopped before anybody got in.
+pub fn run_until(stop: &Stop, plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
     plan.check().map_err(LoadError::Plan)?;
     let http = resolve(&plan.server)?;
     let lines = if plan.doors.contains(&Door::Lines) { Some(lines_address(plan, http)?) } else { None };
@@ -112,7 +122,7 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
         meter: Meter::default(),
     };
     let server = Process::listening(&http).filter(|server| *server != Process::own());
-    let crowd = Crowd::gather(plan, http, lines, began).map_err(LoadError::Machine)?;
+    let crowd = Crowd::gather(plan, http, lines, stop.clone()).map_err(LoadError::Machine)?;
     let mut generator = Generator::new(world, crowd, server);
     let mut watch = Watch::new(tell);
     generator.gather(&mut watch).map_err(LoadError::Machine)?;
@@ -124,8 +134,10 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
 
 /// What the first was told: why its connection ended, or why it was refused.
 fn why_nobody(generator: Generator<'_>) -> String {
-    let refused = || Some(format!("refused with {}", generator.world.meter.errors.keys().next()?));
-    generator.trouble.clone().or_else(refused).unwrap_or_else(|| "nobody answered".to_owned())
+    let Generator { trouble, world, crowd, .. } = generator;
+    let refused = || Some(format!("refused with {}", world.meter.errors.keys().next()?));
+    let stopped = || (crowd.stops > 0).then(|| "it was stopped before".to_owned());
+    trouble.or_else(refused).or_else(stopped).unwrap_or_else(|| "nobody answered".to_owned())
 }
 
 /// The load itself, once everybody is there.

@@ -87,6 +87,8 @@ pub struct Talk {
     pub key: String,
     /// When connecting began.
     pub began: Instant,
+    /// Which of its connections this is.
+    pub life: u32,
     /// It was a member before its connection broke.
     pub returning: bool,
     /// It has been a member before.
@@ -117,6 +119,7 @@ impl Talk {
             replies: Vec::new(),
             key: String::new(),
             began: now,
+            life: 0,
             returning: false,
             arrived: false,
             counted: false,
@@ -208,7 +211,9 @@ impl Talk {
                     self.enter(now, world);
                 }
             }
-            Heard::Resumed { recovered } => {
+            Heard::Resumed { recovered, resume } => {
+                // The session that it has again, and not the one that its new connection began with.
+                self.token = resume;
                 if let Some(account) = self.account.as_mut().filter(|_| !self.member) {
                     world.ledgers[self.room].resume(account, recovered);
                     self.enter(now, world);
@@ -270,7 +275,12 @@ impl Talk {
         let since = account.and_then(|account| world.ledgers[self.room].position(account));
         let words = match (since, earlier) {
             (Some(since), Some(token)) => Door::resume(&token, &self.room_name, since),
-            (None, _) if self.door == Door::Topic && self.publishes => return self.enter_quietly(now, world),
+            (None, _) if self.door == Door::Topic && self.publishes => {
+                // It cannot say what it has had, and so nothing is owed to it for the time it was away.
+                self.close_account(world);
+                self.open_account(world.plan);
+                return self.enter_quietly(now, world);
+            }
             (since, _) => self.door.join(&self.room_name, since),
         };
         self.say(&words);
@@ -348,6 +358,26 @@ impl Talk {
         self.member = false;
     }
 
+    /// Its connection is at its end, and it comes back through another.
+    pub fn come_back(&mut self, world: &mut World<'_>) {
+        self.returning = true;
+        self.life += 1;
+        // What it said before and has not been answered may be lost.
+        self.refusals = 0;
+        self.depart(world);
+        // A door without numbers cannot say what it has had.
+        if !self.door.is_json() {
+            self.close_account(world);
+        }
+    }
+
+    /// It is owed nothing more.
+    fn close_account(&mut self, world: &mut World<'_>) {
+        if let Some(account) = self.account.take() {
+            world.ledgers[self.room].settle(&account, Ending::Left, &mut world.faults, &mut world.excuses);
+        }
+    }
+
     /// Says that it leaves its room, to come back.
     pub fn leave(&mut self) {
         self.stage = Stage::Leaving;
@@ -380,6 +410,9 @@ impl Talk {
             let mut account = Account::new(self.number, self.door.echoes(), awaited);
             account.vouches |= !self.publishes;
             self.account = Some(account);
+        }
+        if let Some(account) = &mut self.account {
+            account.life = self.life;
         }
     }
 }

@@ -235,7 +235,11 @@ impl<'a> Generator<'a> {
     fn next_mover(&mut self) -> Option<usize> {
         let movers = self.world.plan.movers();
         let at = |turn: usize| movers.start + turn % movers.len();
-        let is_member = |number: &usize| self.crowd.clients[*number].talk.member;
+        let is_member = |number: &usize| {
+            let talk = &self.crowd.clients[*number].talk;
+            // One that is leaving already would leave twice.
+            talk.member && talk.stage == Stage::Present
+        };
         let found = (self.mover..self.mover + movers.len()).find(|turn| is_member(&at(*turn)))?;
         self.mover = found + 1;
         Some(at(found))

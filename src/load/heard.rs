@@ -19,9 +19,9 @@ pub enum Heard<'a> {
     Welcome { resume: Option<String> },
     /// The client is a member, and the room stands there.
     Joined { epoch: String, seq: u64, recovered: bool },
-    /// The client has its places again; whether all that it missed in its rooms follows, and what gives
-    /// them back the next time.
-    Resumed { recovered: bool, resume: Option<String> },
+    /// The client has its session again: whether it has its place in the room, whether all that it missed
+    /// there follows, and what gives the session back the next time.
+    Resumed { placed: bool, recovered: bool, resume: Option<String> },
     /// This user entered, in the dialects without numbers; our own name means that we are a member.
     Entered { user: &'a str },
     /// The client is no member any more.
@@ -111,9 +111,8 @@ fn event(text: &[u8]) -> Option<Heard<'_>> {
         }
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
-            // Without a room there is nothing that could follow.
-            let recovered = !rooms.is_empty() && rooms.values().all(|room| room.recovered);
-            Heard::Resumed { recovered, resume: fields.resume }
+            let recovered = rooms.values().all(|room| room.recovered);
+            Heard::Resumed { placed: !rooms.is_empty(), recovered, resume: fields.resume }
         }
         "left" => Heard::Left,
         "sent" => Heard::Sent { number, seq: fields.seq? },
@@ -192,9 +191,9 @@ mod tests {
             ),
             (
                 r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3}}}"#,
-                Heard::Resumed { recovered: true, resume: Some("t".into()) },
+                Heard::Resumed { placed: true, recovered: true, resume: Some("t".into()) },
             ),
-            (r#"{"type":"resumed","rooms":{}}"#, Heard::Resumed { recovered: false, resume: None }),
+            (r#"{"type":"resumed","rooms":{}}"#, Heard::Resumed { placed: false, recovered: true, resume: None }),
             (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, Heard::Sent { number: Some(2), seq: 9 }),
             (
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,

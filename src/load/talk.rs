@@ -165,6 +165,10 @@ impl Talk {
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
                 self.frame(&frame, now, world)?;
+                if frame.opcode == frames::CLOSE {
+                    // What follows is not said to anybody (RFC 6455 §5.5.1).
+                    return Ok(bytes.len());
+                }
             }
             return Ok(used);
         }
@@ -211,9 +215,12 @@ impl Talk {
                     self.enter(now, world);
                 }
             }
-            Heard::Resumed { recovered, resume } => {
+            Heard::Resumed { placed, recovered, resume } => {
                 // The session that it has again, and not the one that its new connection began with.
                 self.token = resume;
+                if !placed {
+                    return self.join_again(world);
+                }
                 if let Some(account) = self.account.as_mut().filter(|_| !self.member) {
                     world.ledgers[self.room].resume(account, recovered);
                     self.enter(now, world);
@@ -329,19 +336,21 @@ impl Talk {
                 let was_awaited = world.ledgers[self.room].refuse(number);
                 world.free.extend(was_awaited.then_some(self.room));
             }
-            // A place that was not kept: what was missed can still be asked for.
-            None if self.stage == Stage::Entering && self.returning => {
-                let account = self.account.as_ref();
-                let since = account.and_then(|account| world.ledgers[self.room].position(account));
-                self.say(&self.door.join(&self.room_name, since));
-                self.returning = false;
-            }
+            None if self.stage == Stage::Entering && self.returning => self.join_again(world),
             None if self.stage == Stage::Entering => {
                 self.stage = Stage::Outside;
                 world.faults.kept_out += 1;
             }
             None => self.refusals += 1,
         }
+    }
+
+    /// Its place is gone, but what it missed can still be asked for.
+    fn join_again(&mut self, world: &World<'_>) {
+        let account = self.account.as_ref();
+        let since = account.and_then(|account| world.ledgers[self.room].position(account));
+        self.say(&self.door.join(&self.room_name, since));
+        self.returning = false;
     }
 
     /// It is no member any more, whatever is still owed to it. One that returns will be given what was

@@ -2,15 +2,18 @@
 //!
 //! Runs on the main thread. The report goes to standard output and everything else to standard error:
 //! a line that renews itself on a terminal, and one line in ten seconds elsewhere. Exit code 0 when the
-//! server kept its promises, 1 when it did not, 2 when there was nothing to load.
+//! server kept its promises, 1 when it did not, 2 when there was nothing to load. A signal ends the load,
+//! with the report so far; a second ends the process, with exit code 130.
 
+use std::error::Error;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::flags::Order;
-use crate::load::{self, Progress, Report};
+use crate::load::{self, Progress, Report, Stop};
 
 /// One of so many lines is printed where they cannot renew each other.
 const PRINTED_OF: u64 = 10;
@@ -25,7 +28,14 @@ pub fn run(order: &Order) -> ExitCode {
         return ExitCode::from(2);
     }
     let mut line = ProgressLine { quiet: order.quiet, renews: io::stderr().is_terminal(), told: 0 };
-    let report = load::run(&order.plan, &mut |progress| line.tell(progress));
+    let stop = match stop_at_a_signal() {
+        Ok(stop) => stop,
+        Err(error) => {
+            eprintln!("roomd: cannot wait for signals: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let report = load::run_until(&stop, &order.plan, &mut |progress| line.tell(progress));
     line.end();
     let report = match report {
         Ok(report) => report,
@@ -45,6 +55,19 @@ pub fn run(order: &Order) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if report.kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The wish that the first signal has.
+fn stop_at_a_signal() -> Result<Stop, Box<dyn Error>> {
+    let stop = Stop::new()?;
+    let (asked, signalled) = (stop.clone(), AtomicBool::new(false));
+    ctrlc::set_handler(move || {
+        if signalled.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        asked.ask();
+    })?;
+    Ok(stop)
 }
 
 /// Whether the report can be written, before an hour is spent on it.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::bare::Bare;
 use super::faults::{Excuses, Faults};
 use super::generator::Generator;
+use super::loiterers::Loitered;
 use super::meter::Sample;
 use super::probe::Probed;
 use super::process::Usage;
@@ -47,6 +48,7 @@ pub struct Report {
     pub server: Option<Cost>,
     pub generator: Own,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
     /// One a second.
     pub samples: Vec<Sample>,
@@ -128,6 +130,7 @@ pub struct Findings {
     pub server: Option<(u32, Usage, Usage, f64)>,
     pub own_cpu_s: f64,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
 }
 
@@ -137,7 +140,8 @@ impl Report {
     pub fn new(generator: Generator<'_>, findings: Findings) -> Self {
         let Generator { world, trouble, .. } = generator;
         let (plan, meter) = (world.plan, world.meter);
-        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, bare } = findings;
+        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, loiterers, bare } =
+            findings;
         let seconds = (end - begin).as_secs_f64();
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
         Self {
@@ -175,6 +179,7 @@ impl Report {
                 .map(|(pid, before, after, switches)| Cost::of(pid, &before, &after, switches, meter.delivered)),
             generator: Own { cpu_s: own_cpu_s, lateness: Latency::of(&meter.lateness) },
             probe,
+            loiterers,
             bare,
             samples: meter.samples,
             percentiles: percentiles(&meter.latency),

@@ -17,3 +17,5 @@ mod resuming;
 mod scripting;
 #[cfg(feature = "client")]
 mod terminal;
+#[cfg(feature = "tls")]
+mod tls;

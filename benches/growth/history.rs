@@ -15,7 +15,7 @@ use roomd::chat::command::Span;
 use roomd::chat::record::{Deed, Draft};
 use roomd::chat::room::Speaker;
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
 use roomd::store::sqlite::{Plan, Sqlite};
 use roomd::store::{Durability, PageWish, Retention, Store};
 use roomd::{Server, Settings};

@@ -22,7 +22,7 @@ use super::rule::Plan;
 use super::stay::{Membership, Returning, Stay};
 use crate::chat::charter::Motion;
 use crate::chat::command::{JoinWish, Seen, Span};
-use crate::chat::event::{Recovery, Welcome};
+use crate::chat::event::Recovery;
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
@@ -89,8 +89,7 @@ impl Connection {
             encoder: Encoder::default(),
             acts: Vec::new(),
         });
-        let (limits, ice_servers) = (Arc::clone(&engine.limits), Arc::clone(&engine.ice_servers));
-        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits, ice_servers }));
+        connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
         connection.settle_name();
         connection

@@ -54,8 +54,9 @@ use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::{End, IceServer, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -130,6 +131,15 @@ impl Engine {
     pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
         Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
         self
+    }
+
+    /// What a client is told first. One that has yet to say who it is, on a server without guests, is
+    /// told of no servers for calls: their credentials are for those who are let in.
+    #[must_use]
+    pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
+        let is_let_in = !who.is_guest() || self.auth.admits_guests();
+        let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
     }
 
     /// A number for a connection, unique in the server's life.

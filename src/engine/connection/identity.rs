@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::{Connection, Undone};
 use crate::auth::names;
-use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
 use crate::chat::session::Dialect;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
@@ -72,9 +71,8 @@ impl Connection {
             Dialect::Text => self.reply(id, &Event::Named { user }),
             Dialect::Json => {
                 let resume = self.stay.token.as_ref().map(Token::text);
-                let (limits, ice_servers) = (Arc::clone(&self.engine.limits), Arc::clone(&self.engine.ice_servers));
-                let session = self.stay.number;
-                self.reply(id, &Event::Welcome(Welcome { who, session, resume, limits, ice_servers }));
+                let welcome = self.engine.welcome(who, self.stay.number, resume);
+                self.reply(id, &welcome);
             }
         }
         Ok(())

@@ -9,6 +9,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::auth::Auth;
+#[cfg(feature = "jwt")]
+use crate::auth::jwt::{Issuer, Jwt, KeyError};
+#[cfg(feature = "jwt")]
+use crate::auth::{Names, Policy};
 use crate::chat::command::Span;
 use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
@@ -29,9 +34,10 @@ use crate::net::tcp;
 #[cfg(feature = "sqlite")]
 use crate::settings::NO_DATA;
 use crate::settings::Settings;
+use crate::store::registry::Forgetful;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
-use crate::store::{Memory, Opened, PageWish, Store};
+use crate::store::{Memory, Opened, PageWish, Registry, Store};
 use crate::tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
@@ -51,6 +57,10 @@ pub struct Server {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(String, io::Error),
+    /// Others than this machine can reach this address, and nobody has said whom to let in.
+    Undecided(SocketAddr),
+    /// What the settings say of tokens cannot be done; a sentence.
+    Tokens(String),
     /// The history cannot be opened; a sentence that says what to do.
     Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
@@ -63,6 +73,12 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Undecided(address) => write!(
+                f,
+                "others than this machine can reach {address}: say --guests on, and whoever comes is let in, \
+                 or --guests off, and only those with a token are"
+            ),
+            Self::Tokens(sentence) => f.write_str(sentence),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
             Self::Certificate(sentence) => f.write_str(sentence),
@@ -102,12 +118,12 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _| Ok(store), failed)
+        Self::build(settings, |_, _, _| Ok((store, Arc::new(Forgetful::default()))), failed)
     }
 
     fn build(
         settings: Settings,
-        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Arc<dyn Store>, StartError>,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Kept, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let listen = |address: &String| {
@@ -117,14 +133,31 @@ impl Server {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let (http_address, http) = listen(&settings.listen)?;
         let lines = settings.lines.as_ref().map(listen).transpose()?;
+        let mut addresses = std::iter::once(http_address).chain(lines.iter().map(|(address, _)| *address));
+        if let Some(open) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
+            && settings.guests.is_none()
+        {
+            return Err(StartError::Undecided(open));
+        }
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let store = open_store(&settings, clock, &threads)?;
+        let (store, registry) = open_store(&settings, clock, &threads)?;
+        let auth = open_auth(&settings, registry, clock).inspect_err(|_| {
+            store.close();
+            // Of the journal, which has nothing to do.
+            _ = threads.join_all(Instant::now() + CUT);
+        })?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
+        let engine =
+            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
+        let watching = Arc::clone(&engine);
+        let ready = ready.and_then(|()| match watching.auth.knows_tokens() {
+            true => threads.spawn("expiry", move || watching.expiry.run(clock)),
+            false => Ok(()),
+        });
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
         let admission = ready.map_err(|error| {
             engine.close();
@@ -197,6 +230,12 @@ impl Server {
         self.addresses.get(1).copied()
     }
 
+    /// Whom it lets in, in words, where that was decided.
+    #[must_use]
+    pub fn openness(&self) -> Option<&'static str> {
+        self.house.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
+    }
+
     /// Whether both ports speak TLS.
     #[must_use]
     pub fn has_certificate(&self) -> bool {
@@ -252,6 +291,9 @@ impl Server {
     }
 }
 
+/// Where messages are kept, and where names and keys are.
+type Kept = (Arc<dyn Store>, Arc<dyn Registry>);
+
 /// The certificate that the settings name.
 fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
     match (&settings.tls_cert, &settings.tls_key) {
@@ -264,9 +306,9 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
 
 /// The store that the settings name, which gets a thread of its own.
 #[cfg(feature = "sqlite")]
-fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Kept, StartError> {
     if settings.data == NO_DATA {
-        return Ok(Arc::new(Memory));
+        return Ok((Arc::new(Memory), Arc::new(Forgetful::default())));
     }
     let spawn = |body| threads.spawn("journal", body);
     let plan = Plan {
@@ -275,14 +317,47 @@ fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Resu
         retention: settings.retain,
         now: Box::new(move || clock.now().at),
     };
-    Ok(Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?))
+    let store = Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?);
+    Ok((Arc::clone(&store) as _, store))
 }
 
 /// As above, where there is no database.
 #[cfg(not(feature = "sqlite"))]
-fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Kept, StartError> {
     log::warn!("built without a database: what a room has kept goes with its last member");
-    Ok(Arc::new(Memory))
+    Ok((Arc::new(Memory), Arc::new(Forgetful::default())))
+}
+
+/// Who may come in, and with which tokens.
+#[cfg(feature = "jwt")]
+fn open_auth(settings: &Settings, registry: Arc<dyn Registry>, clock: Clock) -> Result<Arc<Auth>, StartError> {
+    let read =
+        |path: &String| std::fs::read(path).map_err(|error| StartError::Tokens(format!("cannot read {path}: {error}")));
+    let unfit = |path: &String, error: KeyError| StartError::Tokens(format!("{path} {error}"));
+    let issuer = match (&settings.jwt_secret_file, &settings.jwt_key) {
+        (Some(path), _) => Some(Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))?),
+        (None, Some(path)) => Some(Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))?),
+        (None, None) => None,
+    };
+    let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
+    let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
+    let names = Names::new(Arc::clone(&registry), registry.names().map_err(failed)?);
+    let tokens = Jwt::open(registry, issuer, clock.now().at).map_err(failed)?;
+    let guests = settings.guests.unwrap_or(true);
+    let policy = Policy { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
+    Ok(Auth::new(names, Box::new(tokens), policy))
+}
+
+/// As above, where there are no tokens: everybody is a guest.
+#[cfg(not(feature = "jwt"))]
+fn open_auth(settings: &Settings, _: Arc<dyn Registry>, _: Clock) -> Result<Arc<Auth>, StartError> {
+    let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
+    if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
+        let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
+        return Err(StartError::Tokens(sentence.to_owned()));
+    }
+    log::warn!("built without tokens: whoever comes is a guest");
+    Ok(Auth::guests_only())
 }
 
 /// Opens rooms: each gets a thread of its own.

@@ -4,6 +4,7 @@
 //! [`Settings`], and may be a [`Member`] of its rooms without a socket.
 
 pub mod assemble;
+pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod client;

@@ -8,6 +8,8 @@
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use std::time::Duration;
+
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
@@ -45,6 +47,22 @@ pub struct Settings {
     pub durability: Durability,
     /// How much of each room's history is kept; a room may have a word of its own on it.
     pub retain: Retention,
+    /// Whether one without a token may come in. Who has not decided lets them in, as long as only this
+    /// machine can reach the server; where others can, it does not start.
+    pub guests: Option<bool>,
+    /// Whether a free name is registered to whoever asks first. Who has not decided does so where guests
+    /// may come in.
+    pub claims: Option<bool>,
+    /// How long the token of a claimed name is good for.
+    pub claim_for: Duration,
+    /// A file with the secret of an issuer of tokens, for HS256. Not with `jwt_key`.
+    pub jwt_secret_file: Option<String>,
+    /// A file with the public key of an issuer of tokens, in PEM, or with a JSON Web Key Set.
+    pub jwt_key: Option<String>,
+    /// What the issuer's tokens must say in `iss`; `None`: anything.
+    pub jwt_issuer: Option<String>,
+    /// What the issuer's tokens must say in `aud`; `None`: nothing.
+    pub jwt_audience: Option<String>,
     /// Every bound of the server.
     pub limits: Limits,
 }
@@ -64,6 +82,13 @@ impl Default for Settings {
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,
             retain: Retention::default(),
+            guests: None,
+            claims: None,
+            claim_for: Duration::from_secs(365 * 24 * 60 * 60),
+            jwt_secret_file: None,
+            jwt_key: None,
+            jwt_issuer: None,
+            jwt_audience: None,
             limits: Limits::default(),
         }
     }

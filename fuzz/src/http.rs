@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
+use roomd::auth::Auth;
 use roomd::chat::Limits;
 use roomd::chat::rate::Bucket;
 use roomd::engine::Engine;
@@ -33,7 +34,14 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let limits = Limits::default();
     let threads = Threads::new();
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
-    let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), Arc::new(Memory), opener);
+    let engine = Engine::new(
+        limits.clone(),
+        Arc::clone(&threads),
+        Clock::start(),
+        Arc::new(Memory),
+        Auth::guests_only(),
+        opener,
+    );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
     House { engine, admission, settings, certificate: None }
 });
@@ -123,7 +131,7 @@ fn answer(request: &Request<'_>, body: Vec<u8>) {
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate, origin, address }));
+    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate, origin, address, who: None }));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }
 

@@ -100,6 +100,9 @@ fn announce(server: &Server) {
     if let Some(lines) = server.lines_address() {
         line.push_str(&format!(", lines{secured} on {lines}"));
     }
+    if let Some(openness) = server.openness() {
+        line.push_str(&format!(", {openness}"));
+    }
     // Nobody may be reading; the server is no less ready.
     _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -58,6 +58,7 @@ impl Setting {
 /// All settings in the order of the help, under the headings of the help.
 pub static GROUPS: &[(&str, &[Setting])] = &[
     ("Doors", DOORS),
+    ("Who may come in", IDENTITY),
     ("Admission", ADMISSION),
     ("Limits by address", ADDRESSES),
     ("Rooms", ROOMS),
@@ -73,6 +74,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 const MANY: u32 = 1_000_000;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 const DOORS: &[Setting] = &[
     Setting {
@@ -125,6 +127,67 @@ const DOORS: &[Setting] = &[
         unit: "true or false",
         help: "Serve /echo, which returns each WebSocket message: for conformance suites.",
         slot: |s| Slot::Switch(&mut s.echo_route),
+    },
+];
+
+const IDENTITY: &[Setting] = &[
+    Setting {
+        name: "guests",
+        unit: "on, off or auto",
+        help: "Whether one without a token may come in. auto is on, but a server that others than this\n\
+               machine can reach starts only when it is said.",
+        slot: |s| Slot::Choice(&mut s.guests, ["on", "off"]),
+    },
+    Setting {
+        name: "claims",
+        unit: "open, closed or auto",
+        help: "Whether a free name is registered to whoever asks first. auto is open where guests may\n\
+               come in.",
+        slot: |s| Slot::Choice(&mut s.claims, ["open", "closed"]),
+    },
+    Setting {
+        name: "claim-for",
+        unit: "time",
+        help: "How long the token of a claimed name is good for; its bearer may renew it before.",
+        slot: |s| Slot::Time(&mut s.claim_for, HOUR..=100 * 366 * DAY),
+    },
+    Setting {
+        name: "address-claims-per-h",
+        unit: "names an hour",
+        help: "Names that one address may claim in an hour, an IPv6 address being its /64. 0 is no\n\
+               limit. Beyond it a claim is refused with rate_limited.",
+        slot: |s| Slot::Count32(&mut s.limits.address_claims_per_h, 0..=MANY),
+    },
+    Setting {
+        name: "jwt-secret-file",
+        unit: "path",
+        help: "The secret of an issuer whose tokens are accepted, for HS256: the bytes of a file.",
+        slot: |s| Slot::Text(&mut s.jwt_secret_file),
+    },
+    Setting {
+        name: "jwt-key",
+        unit: "path",
+        help: "The public key of an issuer whose tokens are accepted: RSA (RS256), P-256 (ES256) or\n\
+               Ed25519 (EdDSA), in PEM, or several as a JSON Web Key Set.",
+        slot: |s| Slot::Text(&mut s.jwt_key),
+    },
+    Setting {
+        name: "jwt-issuer",
+        unit: "text",
+        help: "What the issuer's tokens must say in iss. Without it: anything.",
+        slot: |s| Slot::Text(&mut s.jwt_issuer),
+    },
+    Setting {
+        name: "jwt-audience",
+        unit: "text",
+        help: "What the issuer's tokens must say in aud. Without it, a token that has one is refused.",
+        slot: |s| Slot::Text(&mut s.jwt_audience),
+    },
+    Setting {
+        name: "token-warning",
+        unit: "time",
+        help: "How long before its end the bearer of a token is told of it.",
+        slot: |s| Slot::Time(&mut s.limits.token_warning, Duration::ZERO..=DAY),
     },
 ];
 

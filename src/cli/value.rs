@@ -48,6 +48,10 @@ pub enum Slot<'a> {
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// One of two words for yes and no, or `auto`, which leaves it to the server.
+    Choice(&'a mut Option<bool>, [&'static str; 2]),
+    /// Any text; an empty one is none.
+    Text(&'a mut Option<String>),
     /// Networks with commas between them: `10.0.0.0/8`, or an address alone.
     Networks(&'a mut Vec<IpNet>),
 }
@@ -68,6 +72,8 @@ impl Slot<'_> {
             Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::Choice(field, words) => *field = choice(text, words)?,
+            Slot::Text(field) => *field = Some(text.to_owned()).filter(|text| !text.is_empty()),
             Slot::Networks(field) => *field = networks(text)?,
         }
         Ok(())
@@ -91,6 +97,8 @@ impl Slot<'_> {
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::Choice(field, [yes, no]) => field.map_or("auto", |choice| if choice { yes } else { no }).to_owned(),
+            Slot::Text(field) => field.as_deref().unwrap_or_default().to_owned(),
             Slot::Networks(field) => field.iter().map(network_text).collect::<Vec<_>>().join(","),
         }
     }
@@ -109,6 +117,9 @@ impl Slot<'_> {
             Slot::MaybePath(_) => Some("PATH|off"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::Choice(_, ["on", _]) => Some("on|off|auto"),
+            Slot::Choice(..) => Some("open|closed|auto"),
+            Slot::Text(_) => Some("TEXT"),
             Slot::Networks(_) => Some("NETWORK"),
         }
     }
@@ -167,6 +178,8 @@ impl Slot<'_> {
             Slot::MaybePath(_) => "a string such as \"cert.pem\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
             Slot::Origins(_) | Slot::Networks(_) => "an array of strings",
+            Slot::Choice(..) => "a string such as \"auto\"",
+            Slot::Text(_) => "a string",
         };
         let found = match value {
             Value::String(_) => "a string",
@@ -252,6 +265,15 @@ fn lines(text: &str) -> Result<Option<String>, String> {
     match text {
         "off" => Ok(None),
         _ => address::listening(text).map(Some).map_err(|problem| problem.replacen("HOST:PORT", "HOST:PORT or off", 1)),
+    }
+}
+
+fn choice(text: &str, [yes, no]: [&str; 2]) -> Result<Option<bool>, String> {
+    match text {
+        _ if text == yes => Ok(Some(true)),
+        _ if text == no => Ok(Some(false)),
+        "auto" => Ok(None),
+        _ => Err(format!("must be {yes}, {no} or auto, not {text:?}")),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::chat::{Code, Limits, Refusal};
 
 /// Addresses that a limit in time remembers, at most.
 const ADDRESSES_MAX: usize = 50_000;
+/// What dear things are counted by.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Seconds of new connections that may come at once: all of an office come back after a restart.
 const CONNECTS_AT_ONCE_S: u32 = 10;
 /// When to try again if there are too many connections: nobody knows when one of them ends.
@@ -32,6 +34,7 @@ struct State {
     present: BTreeMap<Address, usize>,
     arrivals: Limiter<Address>,
     rooms: Limiter<Address>,
+    claims: Limiter<Address>,
 }
 
 /// A place among the connections of an address.
@@ -45,10 +48,12 @@ impl Doorman {
     #[must_use]
     pub fn new(limits: &Limits) -> Arc<Self> {
         let connects = limits.address_connects_per_s.saturating_mul(CONNECTS_AT_ONCE_S);
+        let hourly = |max| Limiter::new(max, HOUR, ADDRESSES_MAX);
         let state = State {
             present: BTreeMap::new(),
             arrivals: Limiter::new(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()), ADDRESSES_MAX),
-            rooms: Limiter::new(limits.address_rooms_per_h, Duration::from_secs(60 * 60), ADDRESSES_MAX),
+            rooms: hourly(limits.address_rooms_per_h),
+            claims: hourly(limits.address_claims_per_h),
         };
         Arc::new(Self { connections_max: limits.address_connections_max, state: Mutex::new(state) })
     }
@@ -76,6 +81,16 @@ impl Doorman {
         let Some(address) = address else { return Ok(()) };
         let taken = self.state.lock().rooms.take(&address, now);
         taken.map_err(|wait| refusal("Too many rooms were created from this address", wait))
+    }
+
+    /// Lets an address claim a name, at `now` since the start.
+    ///
+    /// # Errors
+    /// `rate_limited`: it has claimed too many in the last hour.
+    pub fn claim(&self, address: Option<Address>, now: Duration) -> Result<(), Refusal> {
+        let Some(address) = address else { return Ok(()) };
+        let taken = self.state.lock().claims.take(&address, now);
+        taken.map_err(|wait| refusal("Too many names were claimed from this address", wait))
     }
 
     /// Addresses that have a connection.

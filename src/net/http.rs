@@ -145,7 +145,7 @@ fn answer(here: &Here<'_>, request: &Request<'_>, rest: &mut Vec<u8>, rate: &mut
     }
     expect(socket, request, rest.len() < length)?;
     let body = head::read_body(socket, rest, length, house.settings.limits.head_timeout)?;
-    let response = routes::answer(house, &mut Visit { request, body, rate, origin, address });
+    let response = routes::answer(house, &mut Visit { request, body, rate, origin, address, who: None });
     let response = origin.share(response);
     Ok(Next::Answer { response, close, head_only })
 }

@@ -11,7 +11,7 @@ use super::callers::House;
 use super::tcp::Tcp;
 use super::visitor::Visitor;
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JoinWish};
-use crate::chat::{Code, End, Refusal, RoomName};
+use crate::chat::{Code, End, Identity, Refusal, RoomName};
 use crate::engine::connection::{Connection, Door};
 use crate::engine::outbox::{Outbox, Transport};
 use crate::engine::writer;
@@ -32,7 +32,11 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: &Visitor) {
     }
     let address = visitor.address(house);
     let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT, address };
-    let mut connection = Connection::open(&house.engine, outbox, door, house.engine.guest());
+    let who = Identity::guest(house.engine.guest());
+    let mut connection = Connection::open(&house.engine, outbox, door, who);
+    if !house.engine.auth.admits_guests() {
+        connection.be_stranger();
+    }
     let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
     let begun = connection.begin(room, JoinWish::default());
     let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));

@@ -4,8 +4,10 @@
 //! (which serves one connection to its end). What is said goes to `engine`, in words of `chat`.
 
 pub mod accept;
+pub mod bearer;
 pub mod callers;
 pub mod capacity;
+pub mod claims;
 pub mod echo;
 pub mod head;
 pub mod http;

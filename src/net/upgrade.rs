@@ -11,11 +11,14 @@ use super::callers::House;
 use super::head::Request;
 use super::origin::Origin;
 use super::response::Response;
+use super::routes::refused;
 use super::tcp::Tcp;
 use super::visitor::Visitor;
-use super::{echo, query, websocket};
+use super::{bearer, echo, query, websocket};
+use crate::auth::names::taken;
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, JoinWish};
-use crate::chat::{Code, Refusal, RoomName, UserName};
+use crate::chat::identity::Secret;
+use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
 use crate::engine::address::Address;
 use crate::engine::connection::Door;
 use crate::wire::Encoding;
@@ -41,8 +44,8 @@ enum Purpose {
 pub struct Chat {
     /// The dialect, and how.
     pub door: Door,
-    /// The name that is asked for; `None` for a guest's.
-    pub user: Option<UserName>,
+    /// Who comes; `None` for one who has yet to say so.
+    pub who: Option<Identity>,
     /// The room to enter at once.
     pub room: Option<(RoomName, JoinWish)>,
 }
@@ -61,13 +64,19 @@ pub fn wanted(
         _ => return None,
     };
     // The table of routes has the answer to other methods.
-    (request.method == "GET").then(|| grant(request, origin, address, echo))
+    (request.method == "GET").then(|| grant(house, request, origin, address, echo))
 }
 
-fn grant(request: &Request<'_>, origin: Origin<'_>, address: Option<Address>, echo: bool) -> Result<Granted, Response> {
+fn grant(
+    house: &House,
+    request: &Request<'_>,
+    origin: Origin<'_>,
+    address: Option<Address>,
+    echo: bool,
+) -> Result<Granted, Response> {
     let key = handshake(request, origin)?;
     let protocol = if echo { None } else { protocol(request) };
-    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(request, protocol, address)?) };
+    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(house, request, protocol, address)?) };
     let mut head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
         derive_accept_key(key.as_bytes())
@@ -119,7 +128,12 @@ fn handshake<'a>(request: &Request<'a>, origin: Origin<'_>) -> Result<&'a str, R
     Ok(key)
 }
 
-fn chat(request: &Request<'_>, protocol: Option<&str>, address: Option<Address>) -> Result<Chat, Response> {
+fn chat(
+    house: &House,
+    request: &Request<'_>,
+    protocol: Option<&str>,
+    address: Option<Address>,
+) -> Result<Chat, Response> {
     let value = |name: &str| query::value(request.query, name).map_err(|refusal| Response::refusal(400, &refusal));
     let bad = |message: String| Response::refusal(400, &Refusal::new(Code::BadRequest, message));
     let (room, user) = (value("room")?, value("user")?);
@@ -130,18 +144,20 @@ fn chat(request: &Request<'_>, protocol: Option<&str>, address: Option<Address>)
         (None, Some(_)) => return Err(bad("format must be json or text".to_owned())),
         (None, None) => room.is_none() && user.is_none(),
     };
-    // Only the JSON dialect can do without a room, and only without a room can it do without a name.
+    let token = bearer::shown(request).map_err(|refusal| refused(&refusal))?;
+    // Only the JSON dialect can do without a room, and only without a room, or with a token, without a name.
     let complete = match (&room, &user) {
         (Some(room), Some(user)) => !room.is_empty() && !user.is_empty(),
         (None, Some(user)) => json && !user.is_empty(),
         (None, None) => json,
-        (Some(_), None) => false,
+        (Some(room), None) => token.is_some() && !room.is_empty(),
     };
     if !complete {
         return Err(bad("Missing room or user parameter".to_owned()));
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
+    let who = visitor(house, token, user, room.as_ref()).map_err(|refusal| refused(&refusal))?;
     let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
@@ -154,7 +170,37 @@ fn chat(request: &Request<'_>, protocol: Option<&str>, address: Option<Address>)
     };
     let encoding = if json { Encoding::Json } else { Encoding::TextFrames };
     let door = Door { encoding, echo, join_history: history, address };
-    Ok(Chat { door, user, room: room.map(|room| (room, JoinWish::default())) })
+    Ok(Chat { door, who, room: room.map(|room| (room, JoinWish::default())) })
+}
+
+/// Who comes. `None`: one who has no token yet, where one is needed, and shows it in a first frame.
+#[inline(never)]
+fn visitor(
+    house: &House,
+    token: Option<Secret>,
+    user: Option<UserName>,
+    room: Option<&RoomName>,
+) -> Result<Option<Identity>, Refusal> {
+    let engine = &house.engine;
+    let who = match (token, user) {
+        (Some(token), user) => {
+            let who = engine.identify(&token)?;
+            if user.is_some_and(|user| user != who.user) {
+                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
+            }
+            who
+        }
+        (None, user) if !engine.auth.admits_guests() => {
+            if user.is_none() && room.is_none() {
+                return Ok(None);
+            }
+            return Err(Refusal::new(Code::Unauthorized, "Only those with a token may come in"));
+        }
+        (None, Some(user)) if engine.registered(&user) => return Err(taken(&user)),
+        (None, user) => Identity::guest(user.unwrap_or_else(|| engine.guest())),
+    };
+    room.map_or(Ok(()), |room| who.allows(room))?;
+    Ok(Some(who))
 }
 
 /// The first of the client's sub-protocols that is spoken here.

@@ -5,6 +5,7 @@
 //! Reading the past is for any thread and never waits for a write.
 
 pub mod memory;
+pub mod registry;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use memory::Memory;
+pub use registry::{Owned, Registry, ServerKey};
 
 use crate::chat::command::Span;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use roomd::auth::Auth;
 use roomd::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use roomd::chat::room::Room;
 use roomd::chat::{Body, Limits, Message, RoomName, Slow, UserName};
@@ -83,7 +84,8 @@ impl House {
                 Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
             })
         };
-        Self { engine: Engine::new(limits, threads, clock, store, Box::new(opener)), stored, pruned }
+        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener));
+        Self { engine, stored, pruned }
     }
 
     /// A client; the machine may have no thread for it, and is asked once more.

@@ -22,6 +22,7 @@ mod ledger;
 mod lock;
 mod place;
 mod pool;
+mod registry;
 mod retention;
 mod row;
 mod schema;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
+use rusqlite::Connection;
 
 pub use archive::{Archive, ArchiveError};
 pub use check::{Findings, RoomFinding};
@@ -44,7 +46,7 @@ use account::Account;
 use errands::Errands;
 use file::Site;
 use horizon::Horizons;
-use journal::{INBOX_MAX, Journal, Request};
+use journal::{INBOX_MAX, Journal, Request, Work};
 use ledger::Entry;
 use pool::Pool;
 
@@ -99,6 +101,25 @@ impl Sqlite {
         let spawned = spawn(Box::new(move || body.run()));
         spawned.map_err(|error| OpenError::Unusable(site.path().to_owned(), error.to_string()))?;
         Ok(Self { journal: Mutex::new(Some(journal)), horizons, pool: Pool::new(site) })
+    }
+}
+
+impl Sqlite {
+    /// Has the journal do `work` in a transaction of its own, and waits until it is on the disk.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreFailed> {
+        let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
+        let (reply, answer) = bounded(1);
+        let work: Work = Box::new(move |connection| {
+            let done = work(connection)?;
+            // Who asked waits for it.
+            Ok(Box::new(move || _ = reply.send(done)))
+        });
+        journal.send(Request::Work(work)).map_err(|_| StoreFailed)?;
+        // No answer means that the work failed, or that the journal died.
+        answer.recv().map_err(|_| StoreFailed)
     }
 }
 

@@ -145,6 +145,9 @@ impl Connection {
             match self.act(act) {
                 Ok(()) => {}
                 Err(Undone::Refused(id, refusal)) => {
+                    if refusal.code == Code::RateLimited {
+                        end = self.stay.session.offended();
+                    }
                     self.reply(id, &Event::Refused(refusal));
                     break;
                 }
@@ -200,11 +203,8 @@ impl Connection {
     #[inline(never)]
     fn create(&mut self, room: RoomName, durable: bool, id: Option<Id>) -> Result<(), Undone> {
         let now = self.engine.clock.now().since_start;
-        if let Err(refusal) = self.engine.doorman.create_room(self.door.address, now) {
-            self.reply(id, &Event::Refused(refusal));
-            return self.stay.session.offended().map_or(Ok(()), |end| Err(Undone::End(end)));
-        }
-        match self.engine.create(&room, durable) {
+        let allowed = self.engine.doorman.create_room(self.door.address, now);
+        match allowed.and_then(|()| self.engine.create(&room, durable)) {
             Ok(()) => {
                 self.reply(id, &Event::Created { room });
                 Ok(())

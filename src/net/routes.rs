@@ -92,7 +92,7 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
 
 /// What concerns rooms is for those who may come in.
 fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>, get: bool) -> Result<Response, Refusal> {
-    visit.who = bearer::who(house, visit.request)?;
+    visit.who = bearer::who(house, visit.request, visit.address)?;
     match route {
         Route::Messages(room) if get => rooms::history(house, visit, room),
         Route::Messages(room) => rooms::publish(house, visit, room),

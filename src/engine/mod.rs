@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use address::Address;
 use books::Books;
 use clock::Clock;
 use directory::Directory;
@@ -168,13 +169,15 @@ impl Engine {
         self.auth.names().owner(user).is_some()
     }
 
-    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
-    /// go. May wait for the store.
+    /// Whom a token names that is shown from this address. When that is the first that is heard of the
+    /// name, guests who use it have to go. May wait for the store.
     ///
     /// # Errors
-    /// `unauthorized`, or `unavailable`.
-    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
-        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+    /// `unauthorized`, `rate_limited`, or `unavailable`.
+    pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
+        let now = self.clock.now();
+        let ask = || self.auth.identify(token.reveal(), now.at);
+        let (who, news) = self.doorman.log_in(from, now.since_start, ask)?;
         if news {
             self.directory.displace(&who.user);
         }

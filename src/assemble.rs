@@ -9,6 +9,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::auth::Auth;
+#[cfg(feature = "jwt")]
+use crate::auth::jwt::{Issuer, Jwt, KeyError};
+#[cfg(feature = "jwt")]
+use crate::auth::{Names, Policy};
 use crate::chat::command::Span;
 use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
@@ -29,9 +34,11 @@ use crate::net::tcp;
 #[cfg(feature = "sqlite")]
 use crate::settings::NO_DATA;
 use crate::settings::Settings;
+use crate::store::registry::Forgetful;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
-use crate::store::{Memory, Opened, PageWish, Store};
+use crate::store::{Memory, Opened, PageWish, Registry, Store};
+use crate::tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -50,18 +57,31 @@ pub struct Server {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(String, io::Error),
+    /// Others than this machine can reach this address, and nobody has said whom to let in.
+    Undecided(SocketAddr),
+    /// What the settings say of tokens cannot be done; a sentence.
+    Tokens(String),
     /// The history cannot be opened; a sentence that says what to do.
     Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
+    /// The certificate cannot be used; a sentence.
+    Certificate(String),
 }
 
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Undecided(address) => write!(
+                f,
+                "others than this machine can reach {address}: say --guests on, and whoever comes is let in, \
+                 or --guests off, and only those with a token are"
+            ),
+            Self::Tokens(sentence) => f.write_str(sentence),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Certificate(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -98,28 +118,46 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _| Ok(store), failed)
+        Self::build(settings, |_, _, _| Ok((store, Arc::new(Forgetful::default()))), failed)
     }
 
     fn build(
         settings: Settings,
-        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Arc<dyn Store>, StartError>,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Kept, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let listen = |address: &String| {
             let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
             listener.map_err(|error| StartError::Listen(address.clone(), error))
         };
+        let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let (http_address, http) = listen(&settings.listen)?;
         let lines = settings.lines.as_ref().map(listen).transpose()?;
+        let mut addresses = std::iter::once(http_address).chain(lines.iter().map(|(address, _)| *address));
+        if let Some(open) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
+            && settings.guests.is_none()
+        {
+            return Err(StartError::Undecided(open));
+        }
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let store = open_store(&settings, clock, &threads)?;
+        let (store, registry) = open_store(&settings, clock, &threads)?;
+        let auth = open_auth(&settings, registry, clock).inspect_err(|_| {
+            store.close();
+            // Of the journal, which has nothing to do.
+            _ = threads.join_all(Instant::now() + CUT);
+        })?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
-        let engine = Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), opener);
+        let engine =
+            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
+        let watching = Arc::clone(&engine);
+        let ready = ready.and_then(|()| match watching.auth.knows_tokens() {
+            true => threads.spawn("expiry", move || watching.expiry.run(clock)),
+            false => Ok(()),
+        });
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
         let admission = ready.map_err(|error| {
             engine.close();
@@ -128,13 +166,18 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let house = Arc::new(House { engine, admission, settings });
+        let house = Arc::new(House { engine, admission, settings, certificate });
         let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        if let Err(error) = server.shake_hands() {
+            // As below.
+            _ = server.stop();
+            return Err(StartError::Threads(error));
+        }
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
-        let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
+        let welcome_http: Welcome = Box::new(move |stream, ip| HttpCaller::accept(&house, stream, ip));
         let house = Arc::clone(&server.house);
-        let welcome_line: Welcome = Box::new(move |stream| LineCaller::accept(&house, stream));
+        let welcome_line: Welcome = Box::new(move |stream, ip| LineCaller::accept(&house, stream, ip));
         let doors = [Some((http_address, http)), lines].into_iter().zip([welcome_http, welcome_line]);
         for ((door, welcome), role) in doors.zip(["accept-http", "accept-lines"]) {
             let Some((address, listener)) = door else { continue };
@@ -146,6 +189,16 @@ impl Server {
             server.addresses.push(address);
         }
         Ok(server)
+    }
+
+    /// Starts the threads that reckon handshakes, where there is TLS.
+    fn shake_hands(&self) -> io::Result<()> {
+        for _ in 0..self.house.certificate.as_ref().map_or(0, Certificate::hands) {
+            let house = Arc::clone(&self.house);
+            let body = move || house.certificate.iter().for_each(Certificate::work);
+            self.house.engine.threads.spawn("handshake", body)?;
+        }
+        Ok(())
     }
 
     fn accept(
@@ -177,6 +230,27 @@ impl Server {
         self.addresses.get(1).copied()
     }
 
+    /// Whom it lets in, in words, where that was decided.
+    #[must_use]
+    pub fn openness(&self) -> Option<&'static str> {
+        self.house.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
+    }
+
+    /// Whether both ports speak TLS.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        self.house.certificate.is_some()
+    }
+
+    /// Reads the certificate and its key again: who connects from now on sees what is in the files.
+    /// Nobody who is connected notices. Without TLS it does nothing.
+    ///
+    /// # Errors
+    /// A sentence; the certificate stays as it was.
+    pub fn reload_certificate(&self) -> Result<(), String> {
+        self.house.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+    }
+
     /// How many connections this machine allows.
     #[must_use]
     pub fn capacity(&self) -> &Capacity {
@@ -198,7 +272,7 @@ impl Server {
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds.
     pub fn stop(self) -> Report {
-        let House { engine, admission, settings } = &*self.house;
+        let House { engine, admission, settings, certificate } = &*self.house;
         engine.close();
         admission.close();
         for listener in &self.listeners {
@@ -206,6 +280,7 @@ impl Server {
             _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
+        certificate.iter().for_each(Certificate::close);
         self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {
@@ -216,11 +291,24 @@ impl Server {
     }
 }
 
+/// Where messages are kept, and where names and keys are.
+type Kept = (Arc<dyn Store>, Arc<dyn Registry>);
+
+/// The certificate that the settings name.
+fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Certificate::load(certificate, key).map(Some),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("a certificate (tls-cert) needs its key (tls-key)".to_owned()),
+        (None, Some(_)) => Err("a key (tls-key) needs its certificate (tls-cert)".to_owned()),
+    }
+}
+
 /// The store that the settings name, which gets a thread of its own.
 #[cfg(feature = "sqlite")]
-fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Kept, StartError> {
     if settings.data == NO_DATA {
-        return Ok(Arc::new(Memory));
+        return Ok((Arc::new(Memory), Arc::new(Forgetful::default())));
     }
     let spawn = |body| threads.spawn("journal", body);
     let plan = Plan {
@@ -229,14 +317,47 @@ fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Resu
         retention: settings.retain,
         now: Box::new(move || clock.now().at),
     };
-    Ok(Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?))
+    let store = Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?);
+    Ok((Arc::clone(&store) as _, store))
 }
 
 /// As above, where there is no database.
 #[cfg(not(feature = "sqlite"))]
-fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Arc<dyn Store>, StartError> {
+fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Kept, StartError> {
     log::warn!("built without a database: what a room has kept goes with its last member");
-    Ok(Arc::new(Memory))
+    Ok((Arc::new(Memory), Arc::new(Forgetful::default())))
+}
+
+/// Who may come in, and with which tokens.
+#[cfg(feature = "jwt")]
+fn open_auth(settings: &Settings, registry: Arc<dyn Registry>, clock: Clock) -> Result<Arc<Auth>, StartError> {
+    let read =
+        |path: &String| std::fs::read(path).map_err(|error| StartError::Tokens(format!("cannot read {path}: {error}")));
+    let unfit = |path: &String, error: KeyError| StartError::Tokens(format!("{path} {error}"));
+    let issuer = match (&settings.jwt_secret_file, &settings.jwt_key) {
+        (Some(path), _) => Some(Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))?),
+        (None, Some(path)) => Some(Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))?),
+        (None, None) => None,
+    };
+    let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
+    let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
+    let names = Names::new(Arc::clone(&registry), registry.names().map_err(failed)?);
+    let tokens = Jwt::open(registry, issuer, clock.now().at).map_err(failed)?;
+    let guests = settings.guests.unwrap_or(true);
+    let policy = Policy { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
+    Ok(Auth::new(names, Box::new(tokens), policy))
+}
+
+/// As above, where there are no tokens: everybody is a guest.
+#[cfg(not(feature = "jwt"))]
+fn open_auth(settings: &Settings, _: Arc<dyn Registry>, _: Clock) -> Result<Arc<Auth>, StartError> {
+    let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
+    if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
+        let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
+        return Err(StartError::Tokens(sentence.to_owned()));
+    }
+    log::warn!("built without tokens: whoever comes is a guest");
+    Ok(Auth::guests_only())
 }
 
 /// Opens rooms: each gets a thread of its own.

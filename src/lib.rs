@@ -4,6 +4,7 @@
 //! [`Settings`], and may be a [`Member`] of its rooms without a socket.
 
 pub mod assemble;
+pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod client;
@@ -14,6 +15,7 @@ pub mod net;
 pub mod page;
 pub mod settings;
 pub mod store;
+pub mod tls;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};

@@ -13,9 +13,10 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
+use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
+use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
 use roomd::engine::Engine;
 use roomd::engine::broker::Broker;
 use roomd::engine::clock::Clock;
@@ -90,12 +91,13 @@ fn engine() -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.population).run(&inbox);
         })
     };
-    Engine::new(limits, threads, clock, Arc::new(Memory), Box::new(opener))
+    Engine::new(limits, threads, clock, Arc::new(Memory), Auth::guests_only(), Box::new(opener))
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {
     let entrant = Entrant {
         user: user(&format!("user-{who}")),
+        standing: Standing::Guest,
         connection: who as u64,
         echo: true,
         announced: true,
@@ -230,7 +232,7 @@ fn two_who_write_to_each_other_at_once_a_thousand_times() {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
         let recipient = Arc::new(ChannelRecipient::new(events));
-        let arrival = engine.directory.arrive(Peer::new(peer(who), who as u64, recipient, Form::Events));
+        let arrival = engine.directory.arrive(Peer::new(peer(who).into(), who as u64, recipient, Form::Events));
         while engine.directory.peers(&peer(1 - who)).is_empty() {
             std::thread::yield_now();
         }

@@ -16,9 +16,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
+use roomd::chat::{Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Standing, Status, UserName};
 use roomd::engine::Engine;
 use roomd::engine::admission::{Admission, Caller};
 use roomd::engine::broker::Broker;
@@ -84,12 +85,20 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
         })
     });
-    Engine::new(limits(), threads, clock, Arc::new(Memory), opener)
+    Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
 }
 
 fn entrant(who: &str, connection: u64) -> Entrant {
     let wish = JoinWish::default();
-    Entrant { user: user(who), connection, echo: true, announced: true, status: Status::Online, wish }
+    Entrant {
+        user: user(who),
+        standing: Standing::Guest,
+        connection,
+        echo: true,
+        announced: true,
+        status: Status::Online,
+        wish,
+    }
 }
 
 fn guest(who: &str, recipient: Arc<dyn Recipient>) -> Guest {
@@ -176,7 +185,7 @@ fn a_question_is_answered_while_the_last_member_leaves() {
     check(|| {
         let engine = engine(|_| false);
         let visitor = spawn(&engine, |engine| {
-            let answer = engine.hub.ask(&name("r"), user("V"), publish("hi")).expect("it is answered");
+            let answer = engine.hub.ask(&name("r"), user("V").into(), publish("hi")).expect("it is answered");
             assert!(matches!(answer, Event::Sent { .. }));
         });
         let member = spawn(&engine, |engine| {
@@ -241,7 +250,7 @@ fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
         let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
             let (events, inbox) = bounded(64);
             let recipient = Arc::new(ChannelRecipient::new(events));
-            let peer = Peer::new(user(from), from.as_bytes()[0].into(), recipient, Form::Events);
+            let peer = Peer::new(user(from).into(), from.as_bytes()[0].into(), recipient, Form::Events);
             (engine.directory.arrive(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {
@@ -407,7 +416,7 @@ impl Caller for Visitor {
         self.log.places.lock().push_back(ahead);
     }
 
-    fn turn_away(&self, _: Duration) {
+    fn turn_away(&self, _: &Refusal) {
         self.log.away.fetch_add(1, Ordering::SeqCst);
     }
 

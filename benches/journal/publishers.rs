@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use roomd::chat::record::{Deed, Draft, Outcome as Stored};
 use roomd::chat::room::Speaker;
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
 use roomd::store::sqlite::{Plan, Sqlite};
 use roomd::store::{Durability, Retention, Store};
 
@@ -58,7 +58,7 @@ fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Argumen
     for seq in 1.. {
         let deed =
             Deed::Publish { to: None, body: Body::Text(text(seq).into()), mid: Mid::parse(&format!("mid-{seq}")) };
-        let speaker = Speaker { member: MemberId(1), user: user.clone() };
+        let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
         let draft = Draft { speaker, deed, at: Time(seq), id: None, quiet: false };
         let asked = Instant::now();
         let outcomes = ledger.append(&[draft]).expect("it was stored");

@@ -6,8 +6,10 @@
 //! in the same bytes.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 
+use roomd::auth::Auth;
 use roomd::chat::Limits;
 use roomd::chat::rate::Bucket;
 use roomd::engine::Engine;
@@ -30,9 +32,16 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let limits = Limits::default();
     let threads = Threads::new();
     let opener = Box::new(|_, _| Err(io::ErrorKind::Unsupported.into()));
-    let engine = Engine::new(limits.clone(), Arc::clone(&threads), Clock::start(), Arc::new(Memory), opener);
+    let engine = Engine::new(
+        limits.clone(),
+        Arc::clone(&threads),
+        Clock::start(),
+        Arc::new(Memory),
+        Auth::guests_only(),
+        opener,
+    );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
-    House { engine, admission, settings }
+    House::new(engine, admission, settings)
 });
 
 /// Feeds one input.
@@ -118,7 +127,7 @@ fn answer(request: &Request<'_>, body: Vec<u8>) {
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate }));
+    well_formed(&routes::answer(&HOUSE, &mut Visit::new(request, body, &mut rate, Ipv4Addr::LOCALHOST.into())));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }
 

@@ -15,7 +15,7 @@ use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Spe
 use roomd::chat::roster::MemberId;
 use roomd::chat::session::{Act, Dialect, Join, Session};
 use roomd::chat::{
-    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Time, UserName,
+    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Standing, Time, UserName,
 };
 use roomd::store::{Ledger, Memory, Opened, Store};
 use roomd::wire::{Encoder, Unparsed};
@@ -61,10 +61,14 @@ impl World {
             ..Limits::default()
         });
         let user = name("Alice");
-        let session = Session::new(user.clone(), dialect, 20, Arc::clone(&limits));
+        let session = Session::new(user.clone().into(), dialect, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
-        let welcome =
-            Event::Welcome(Welcome { user, session: 1, resume: Some("secret".into()), limits: Arc::clone(&limits) });
+        let welcome = Event::Welcome(Welcome {
+            who: user.into(),
+            session: 1,
+            resume: Some("secret".into()),
+            limits: Arc::clone(&limits),
+        });
         let encoder = Encoder::default();
         let mut world =
             Self { session, dialect, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
@@ -147,7 +151,10 @@ impl World {
                 return Err((id, Refusal::new(Code::SessionExpired, "The world keeps no session")));
             }
             Act::Create { room, id, .. } => self.tell(id, &Event::Created { room }),
-            Act::Rename { .. } => {}
+            Act::Rename { user } => self.session.identified(user.into()),
+            Act::Identify { id, .. } | Act::Refresh { id, .. } => {
+                return Err((id, Refusal::new(Code::Unauthorized, "The world knows no token")));
+            }
             Act::End(end) => {
                 self.end = Some(end);
                 self.tell(None, &Event::Goodbye { end, retry_after: end.retry_after(1) });
@@ -189,7 +196,7 @@ impl World {
     }
 
     fn say(&mut self, room: &RoomName, said: Said, id: Option<Id>) {
-        let speaker = Speaker { member: SELF, user: self.session.user().clone() };
+        let speaker = Speaker { member: SELF, user: self.session.user().clone(), standing: Standing::Guest };
         self.step(room, Input::Said { speaker, said, id });
     }
 
@@ -255,7 +262,15 @@ fn has_reply(command: &Command) -> bool {
 }
 
 fn entrant(user: UserName, connection: u64, wish: JoinWish) -> Entrant {
-    Entrant { user, connection, echo: true, announced: true, status: roomd::chat::Status::Online, wish }
+    Entrant {
+        user,
+        standing: Standing::Guest,
+        connection,
+        echo: true,
+        announced: true,
+        status: roomd::chat::Status::Online,
+        wish,
+    }
 }
 
 fn name(text: &str) -> UserName {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::Status;
+use super::identity::Secret;
 use super::message::{Body, Mid, Position};
 use super::names::{RoomName, UserName};
 use super::record::Receipt;
@@ -124,6 +125,10 @@ pub enum Command {
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.
     Nick { name: UserName },
+    /// Say who one is, before the first room or message.
+    Auth { token: Secret },
+    /// Show a token that is good for longer.
+    Refresh { token: Secret },
     /// Take an interrupted session up again.
     Resume { token: Box<str>, seen: Seen },
     /// How this session could be taken up again.

@@ -34,6 +34,12 @@ pub enum End {
     Slow,
     /// Another connection took the session up.
     Replaced,
+    /// The token has expired.
+    Expired,
+    /// Who that is was not said in time, and guests may not come in.
+    Unidentified,
+    /// The name belongs to somebody now, who was not the one that used it.
+    Displaced,
     /// A write failed, or made no progress in time.
     WriteFailed,
 }
@@ -51,6 +57,8 @@ impl End {
             Self::BadUtf8 => 1007,
             Self::TooLarge => 1009,
             Self::Internal => 1011,
+            Self::Expired | Self::Unidentified => 4401,
+            Self::Displaced => 4403,
             Self::Silent => 4408,
             Self::Replaced => 4409,
             Self::TooFast => 4429,
@@ -76,6 +84,9 @@ impl End {
             Self::TooFast => "too_fast",
             Self::Slow => "slow",
             Self::Replaced => "replaced",
+            Self::Expired => "token_expired",
+            Self::Unidentified => "unauthorized",
+            Self::Displaced => "name_taken",
             Self::WriteFailed => "write_failed",
         }
     }
@@ -96,6 +107,9 @@ impl End {
             Self::TooFast => "Rate limit exceeded again and again",
             Self::Slow => "Too slow: messages could not be delivered in time",
             Self::Replaced => "Another connection took this session up",
+            Self::Expired => "The token has expired",
+            Self::Unidentified => "Only those with a token may come in",
+            Self::Displaced => "The name belongs to somebody now",
         }
     }
 

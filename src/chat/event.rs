@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Signal;
 use super::end::End;
+use super::identity::Identity;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
 use super::names::{RoomName, UserName};
@@ -61,6 +62,8 @@ pub enum Code {
     UnknownType,
     /// Over a limit of size.
     TooLarge,
+    /// Who that is has not been proved.
+    Unauthorized,
     /// Not allowed.
     Forbidden,
     /// There is no such thing.
@@ -95,6 +98,7 @@ impl Code {
             Self::BadRequest => "bad_request",
             Self::UnknownType => "unknown_type",
             Self::TooLarge => "too_large",
+            Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::NotMember => "not_member",
@@ -160,7 +164,7 @@ impl std::error::Error for Refusal {}
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
     /// Who it is taken for.
-    pub user: UserName,
+    pub who: Identity,
     /// The name of its session, for logs.
     pub session: u64,
     /// What takes the session up again after an interruption; `None` when nothing does.
@@ -237,6 +241,8 @@ pub enum Event {
     Created { room: RoomName },
     /// You have another name.
     Named { user: UserName },
+    /// Your token ends then: show another.
+    TokenExpiring { expires: Time, left: Duration },
     /// What can be said in the text dialect.
     Help,
     /// The server is there.

@@ -24,6 +24,16 @@ pub struct Limits {
     pub waiting_max: usize,
     /// How long one may wait for a place; then `503`, or an error line.
     pub waiting_timeout: Duration,
+    /// Connections of one address at once; beyond it `429`, or an error line. An IPv6 address counts by
+    /// its /64; so in all that follows.
+    pub address_connections_max: usize,
+    /// New connections a second of one address in the long run, and ten seconds' worth at once; beyond
+    /// it the same. 0: no limit.
+    pub address_connects_per_s: u32,
+    /// Rooms that stay which one address may make in an hour; beyond it `rate_limited`. 0: no limit.
+    pub address_rooms_per_h: u32,
+    /// Names that one address may claim in an hour; beyond it `rate_limited`. 0: no limit.
+    pub address_claims_per_h: u32,
     /// Rooms that live at once; beyond it a join is refused with `too_many_rooms`.
     pub rooms_max: usize,
     /// Members of one room; beyond it a join is refused with `room_full`.
@@ -62,6 +72,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long the place of a client whose connection broke is kept; 0: not at all.
     pub grace: Duration,
+    /// How long before its end the bearer of a token is told of it.
+    pub token_warning: Duration,
     /// How long a stop may take before connections that still live are cut.
     pub drain: Duration,
     /// The longest wait of a busy room for more messages to send at once. 0: none.
@@ -76,6 +88,10 @@ impl Default for Limits {
             connections_max: 10_000,
             waiting_max: 1_000,
             waiting_timeout: Duration::from_secs(30),
+            address_connections_max: 256,
+            address_connects_per_s: 20,
+            address_rooms_per_h: 100,
+            address_claims_per_h: 60,
             rooms_max: 1_000,
             room_members_max: 20_000,
             rooms_per_connection: 128,
@@ -94,6 +110,7 @@ impl Default for Limits {
             receipts_members_max: 50,
             ephemeral_topics: false,
             grace: Duration::from_secs(30),
+            token_warning: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(2),
             history: 200,

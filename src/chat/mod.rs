@@ -7,6 +7,9 @@
 pub mod command;
 pub mod end;
 pub mod event;
+pub mod identity;
+pub mod likeness;
+pub mod limiter;
 pub mod limits;
 pub mod message;
 pub mod names;
@@ -22,6 +25,8 @@ pub mod time;
 pub use command::{Command, Id, Request, Signal};
 pub use end::End;
 pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
+pub use identity::{Identity, Standing};
+pub use likeness::Likeness;
 pub use limits::{Limits, Slow};
 pub use message::{Body, Message, Mid, Position, Since};
 pub use names::{NameError, RoomName, UserName};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{Presence, Status};
+use super::identity::Standing;
 use super::names::UserName;
 use super::time::Time;
 
@@ -27,6 +28,8 @@ pub const LISTED_MAX: usize = 1_000;
 pub struct Member {
     /// Whose connection it is.
     pub user: UserName,
+    /// What that name is worth.
+    pub standing: Standing,
     /// The connection's number.
     pub connection: u64,
     /// Whether it wants its own messages back.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
+use super::identity::{Identity, Secret};
 use super::limits::{Limits, Slow};
 use super::message::{Body, Mid};
 use super::names::{RoomName, UserName};
@@ -42,8 +43,12 @@ pub enum Act {
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
     Session { room: RoomName, id: Option<Id> },
-    /// From now on the connection is this user's.
+    /// From now on the connection is this guest's, if the name is free.
     Rename { user: UserName },
+    /// From now on the connection is that of whom the token names, who is told so.
+    Identify { token: Secret, id: Option<Id> },
+    /// Another token of the same user is to count from now on.
+    Refresh { token: Secret, id: Option<Id> },
     /// The session is over.
     End(End),
 }
@@ -77,7 +82,7 @@ pub enum Dialect {
 /// One connection's state.
 #[derive(Debug)]
 pub struct Session {
-    user: UserName,
+    identity: Identity,
     dialect: Dialect,
     /// The rooms it is in, in the order in which it came: few, so they are looked through.
     rooms: Vec<RoomName>,
@@ -85,6 +90,8 @@ pub struct Session {
     current: Option<RoomName>,
     /// Whether it has sent a message: its name is settled.
     spoken: bool,
+    /// Of one who has yet to say who it is: where it wants to go then. Until then it may do nothing.
+    stranger: Option<Box<Option<(RoomName, JoinWish)>>>,
     status: Status,
     /// Messages of a join when the client names no number.
     join_history: usize,
@@ -96,15 +103,16 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of `user`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
+    /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
     #[must_use]
-    pub fn new(user: UserName, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
+    pub fn new(identity: Identity, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {
-            user,
+            identity,
             dialect,
             rooms: Vec::new(),
             current: None,
             spoken: false,
+            stranger: None,
             status: Status::Online,
             join_history,
             messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
@@ -114,10 +122,32 @@ impl Session {
         }
     }
 
+    /// From now on it may do nothing, until it has said who it is.
+    pub fn be_stranger(&mut self) {
+        self.stranger = Some(Box::default());
+    }
+
+    /// Whether it has yet to say who it is.
+    #[must_use]
+    pub fn is_stranger(&self) -> bool {
+        self.stranger.is_some()
+    }
+
+    /// The engine has found out who it is.
+    pub fn identified(&mut self, identity: Identity) {
+        (self.identity, self.stranger) = (identity, None);
+    }
+
     /// Whose connection it is.
     #[must_use]
     pub fn user(&self) -> &UserName {
-        &self.user
+        &self.identity.user
+    }
+
+    /// Who that is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// What the user's status is.
@@ -153,7 +183,10 @@ impl Session {
 
     /// The join that a client asks for by its address.
     pub fn begin(&mut self, room: RoomName, wish: JoinWish, acts: &mut Vec<Act>) {
-        self.join(room, wish, None, acts);
+        match &mut self.stranger {
+            Some(aim) => **aim = Some((room, wish)),
+            None => self.join(room, wish, None, acts),
+        }
     }
 
     /// Takes a request; appends what follows from it to `acts`.
@@ -186,14 +219,18 @@ impl Session {
     }
 
     fn offend(&mut self, id: Option<Id>, wait: Duration, acts: &mut Vec<Act>) {
-        self.offences += 1;
         acts.push(Act::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
-        if self.offences >= self.limits.rate_offences_max {
-            acts.push(Act::End(End::TooFast));
-        }
+        acts.extend(self.offended().map(Act::End));
+    }
+
+    /// Counts a refusal for rate, also one that the engine made; the last of a row ends the session.
+    pub fn offended(&mut self) -> Option<End> {
+        self.offences += 1;
+        (self.offences >= self.limits.rate_offences_max).then_some(End::TooFast)
     }
 
     fn obey(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        self.is_for(&command)?;
         match command {
             Command::Join { room, wish } => self.join(room, wish, id, acts),
             Command::Leave { room } => acts.push(Act::Leave { room: self.its(room)?, id }),
@@ -220,7 +257,7 @@ impl Session {
             }
             Command::Private { to, body, mid } => {
                 self.fits(&body)?;
-                if to == self.user {
+                if to == self.identity.user {
                     return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
                 }
                 self.spoken = true;
@@ -246,7 +283,10 @@ impl Session {
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room, durable } => acts.push(Act::Create { room, durable, id }),
+            Command::Create { room, durable } => {
+                self.identity.allows(&room)?;
+                acts.push(Act::Create { room, durable, id });
+            }
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(self.too_large());
@@ -254,6 +294,8 @@ impl Session {
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
+            Command::Auth { token } => self.identify(token, id, acts)?,
+            Command::Refresh { token } => acts.push(Act::Refresh { token, id }),
             Command::Resume { token, seen } => acts.push(Act::Resume { token, seen, id }),
             Command::Session => acts.push(Act::Session { room: self.its(None)?, id }),
             Command::Ping => acts.push(Act::Reply(id, Event::Pong)),
@@ -271,7 +313,7 @@ impl Session {
         }
         // A text client is in one room: it changes places.
         let place = usize::from(self.dialect == Dialect::Text && self.current.is_some());
-        if let Err(refusal) = self.room_for_one_more(place) {
+        if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
             acts.push(Act::Reply(id, Event::Refused(refusal)));
             return;
         }
@@ -283,6 +325,7 @@ impl Session {
     }
 
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        self.identity.allows(room)?;
         self.room_for_one_more(0)?;
         let wish = JoinWish { history: Some(0), since: None, topic: true };
         let join = Join {
@@ -298,18 +341,59 @@ impl Session {
     }
 
     fn rename(&mut self, name: UserName, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        if !self.identity.is_guest() {
+            return Err(Refusal::new(Code::Forbidden, "A token names you, and no other name can be taken"));
+        }
         if self.spoken {
             return Err(Refusal::new(Code::Forbidden, "A name can be taken before the first message only"));
         }
-        let current = self.current.clone();
-        acts.extend(current.iter().map(|room| Act::Leave { room: room.clone(), id: None }));
         acts.push(Act::Rename { user: name.clone() });
-        acts.push(Act::Reply(None, Event::Named { user: name.clone() }));
-        acts.extend(current.map(|room| {
-            let wish = JoinWish { history: Some(0), since: None, topic: false };
-            Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })
-        }));
-        self.user = name;
+        self.leave_current(acts);
+        acts.push(Act::Reply(None, Event::Named { user: name }));
+        self.come_back(acts);
+        Ok(())
+    }
+
+    fn identify(&mut self, token: Secret, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
+        let settled = match self.dialect {
+            Dialect::Text => self.spoken,
+            Dialect::Json => self.spoken || !self.rooms.is_empty(),
+        };
+        if settled || !self.identity.is_guest() {
+            return Err(Refusal::new(Code::Forbidden, "Who you are is said before the first room and message, once"));
+        }
+        acts.push(Act::Identify { token, id });
+        self.leave_current(acts);
+        self.come_back(acts);
+        if let Some((room, wish)) = self.stranger.as_mut().and_then(|aim| aim.take()) {
+            self.join(room, wish, None, acts);
+        }
+        Ok(())
+    }
+
+    fn leave_current(&self, acts: &mut Vec<Act>) {
+        acts.extend(self.current.clone().map(|room| Act::Leave { room, id: None }));
+    }
+
+    /// Enters the current room anew, which was left.
+    fn come_back(&self, acts: &mut Vec<Act>) {
+        let wish = JoinWish { history: Some(0), since: None, topic: false };
+        acts.extend(
+            self.current
+                .clone()
+                .map(|room| Act::Join(Join { room, wish, announced: true, slow: None, durable: true, id: None })),
+        );
+    }
+
+    /// Whether one may say that before it has said who it is.
+    fn is_for(&self, command: &Command) -> Result<(), Refusal> {
+        let harmless = matches!(
+            command,
+            Command::Auth { .. } | Command::Resume { .. } | Command::Ping | Command::Help | Command::Quit
+        );
+        if self.is_stranger() && !harmless {
+            return Err(Refusal::new(Code::Unauthorized, "Say first who you are: show a token"));
+        }
         Ok(())
     }
 

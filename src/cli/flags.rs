@@ -11,8 +11,8 @@ use clap::builder::OsStringValueParser;
 use clap::builder::TypedValueParser as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::address;
 use crate::cli::value::{DAY, MIB, MILLISECOND, Slot};
+use crate::cli::{address, trust};
 use crate::load::{Door, Plan};
 
 /// What `roomd load` is asked to do.
@@ -136,6 +136,13 @@ const TROUBLE: &[Flag] = &[
         help: "Publishers come and go, break and read slowly like all others.",
         slot: |p| Slot::Switch(&mut p.publishers_too),
     },
+    Flag {
+        name: "loiterers",
+        unit: "sockets",
+        help: "Further sockets that connect and say nothing, or begin a request or a handshake and go\n\
+               on with a byte a second. Who is sent away comes back.",
+        slot: |p| Slot::Count(&mut p.loiterers, 0..=MANY),
+    },
 ];
 
 const TIMES: &[Flag] = &[
@@ -189,6 +196,7 @@ pub fn with_flags(command: Command) -> Command {
         .arg(text("door", "DOORS", "The ways in that clients take in turn: json, topic, text, lines\n[default json]"))
         .arg(text("lines", "HOST:PORT", "Where the line port is\n[default the URL's host, its port and one]"))
         .arg(text("room", "NAME", "What the room is called, or its rooms before their number\n[default load]"))
+        .args(trust::flags())
         .arg(switch("json", "Print the report as JSON"))
         .arg(
             text("report", "FILE", "Write the report with plots to this file, as HTML")
@@ -223,7 +231,10 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
         Some(other) => return Err(format!("--scenario must be topic-10k, not {other:?}")),
     };
     let url = text("URL").ok_or("load needs the URL of a server, such as ws://127.0.0.1:8000")?;
-    plan.server = server(url)?;
+    let secure;
+    (plan.server, secure) = server(url)?;
+    let trust = trust::read(found, url)?;
+    plan.tls = secure.then_some(trust);
     for flag in GROUPS.iter().flat_map(|(_, group)| *group) {
         if let Some(value) = text(flag.name) {
             (flag.slot)(&mut plan).set(value).map_err(|problem| format!("--{} {problem}", flag.name))?;
@@ -249,12 +260,12 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
     Ok(Order { plan, json, report: found.get_one("report").cloned(), quiet })
 }
 
-/// `HOST:PORT` of a URL.
-fn server(url: &str) -> Result<String, String> {
+/// `HOST:PORT` of a URL, and whether it is with TLS.
+fn server(url: &str) -> Result<(String, bool), String> {
     let problem = |what: &str| Err(format!("the URL must be ws://HOST:PORT, not {url:?}{what}"));
-    let rest = match url.split_once("://") {
-        Some(("ws" | "http", rest)) => rest,
-        Some(("wss" | "https", _)) => return problem(" (TLS is not spoken yet)"),
+    let (rest, secure) = match url.split_once("://") {
+        Some(("ws" | "http", rest)) => (rest, false),
+        Some(("wss" | "https", rest)) => (rest, true),
         _ => return problem(""),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -262,8 +273,8 @@ fn server(url: &str) -> Result<String, String> {
         return problem(" (it has no path)");
     }
     let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    let address = if has_port { rest.to_owned() } else { format!("{rest}:80") };
-    address::listening(&address).or_else(|_| problem(""))
+    let address = if has_port { rest.to_owned() } else { format!("{rest}:{}", if secure { 443 } else { 80 }) };
+    address::listening(&address).map(|address| (address, secure)).or_else(|_| problem(""))
 }
 
 fn door(name: &str) -> Result<Door, String> {
@@ -283,6 +294,7 @@ fn room(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Trust;
 
     fn ask(arguments: &[&str]) -> Result<Order, String> {
         let command = with_flags(Command::new("load"));
@@ -320,6 +332,7 @@ mod tests {
             ("slow-bytes", "10"),
             ("slow-return", "true"),
             ("publishers-too", "true"),
+            ("loiterers", "3"),
             ("ramp", "1s"),
             ("duration", "1s"),
             ("drain", "1s"),
@@ -339,6 +352,10 @@ mod tests {
 
     #[test]
     fn a_server_is_named_by_its_url() {
+        let plan = ask(&["wss://chat.example", "--insecure"]).unwrap().plan;
+        assert_eq!((&*plan.server, plan.tls), ("chat.example:443", Some(Trust::Anybody)));
+        let plan = ask(&["https://[::1]:1", "--ca=c.pem"]).unwrap().plan;
+        assert_eq!((plan.host(), &plan.tls), ("::1", &Some(Trust::Only("c.pem".into()))));
         for (url, server) in [
             ("ws://127.0.0.1:8000", "127.0.0.1:8000"),
             ("http://localhost:1/", "localhost:1"),
@@ -355,7 +372,7 @@ mod tests {
         for (arguments, sentence) in [
             (&[][..], "load needs the URL of a server, such as ws://127.0.0.1:8000"),
             (&["localhost:8000"], "the URL must be ws://HOST:PORT, not \"localhost:8000\""),
-            (&["wss://a:1"], "the URL must be ws://HOST:PORT, not \"wss://a:1\" (TLS is not spoken yet)"),
+            (&[URL, "--insecure"], "--insecure is for TLS, and \"ws://127.0.0.1:8000\" is without: wss://…"),
             (&["ws://a:1/ws"], "the URL must be ws://HOST:PORT, not \"ws://a:1/ws\" (it has no path)"),
             (&["ws://a:99999"], "the URL must be ws://HOST:PORT, not \"ws://a:99999\""),
             (&[URL, "--clients", "0"], "--clients must be a whole number from 1 to 1000000, not \"0\""),

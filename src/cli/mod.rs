@@ -21,8 +21,11 @@ pub mod flags;
 pub mod load;
 pub mod serve;
 mod settings;
+mod signals;
 mod sources;
 pub mod task;
+pub mod tls;
+mod trust;
 mod value;
 
 use std::ffi::OsString;
@@ -44,6 +47,8 @@ pub enum Invocation {
     Config(Settings),
     /// Work on the file that messages are kept in.
     Data(Settings, Task),
+    /// Make a certificate for a trial.
+    Tls(tls::Order),
     /// Talk in a room.
     Chat(chat::arguments::Arguments),
     /// Load a server.
@@ -65,6 +70,7 @@ impl Invocation {
                 }
             },
             Self::Data(settings, task) => data::run(&settings, &task),
+            Self::Tls(order) => tls::run(&order),
             Self::Chat(arguments) => chat::run(arguments),
             #[cfg(feature = "client")]
             Self::Load(order) => load::run(&order),
@@ -131,6 +137,9 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
         let arguments = chat::arguments::read(flags).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
+    if name == "tls" {
+        return Ok((Invocation::Tls(tls::read(flags)), Vec::new()));
+    }
     #[cfg(feature = "client")]
     if name == "load" {
         return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
@@ -156,7 +165,10 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    let root = root.subcommands(task::commands().map(with_data)).subcommand(chat::arguments::command());
+    let root = root
+        .subcommands(task::commands().map(with_data))
+        .subcommand(tls::command())
+        .subcommand(chat::arguments::command());
     #[cfg(feature = "client")]
     let root =
         root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
@@ -204,7 +216,9 @@ fn flag(setting: &'static settings::Setting) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true)
             .value_name("BOOL"),
-        value::Slot::Origins(_) => arg.action(ArgAction::Append).value_name("ORIGIN"),
+        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_)) => {
+            arg.action(ArgAction::Append).value_name(slot.placeholder())
+        }
         slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),
     }
 }
@@ -298,7 +312,7 @@ mod tests {
             for setting in settings::settings() {
                 let mut defaults = Settings::default();
                 let mut default = setting.slot(&mut defaults).text();
-                if setting.name == "origin" {
+                if default.is_empty() {
                     default = "none".to_owned();
                 }
                 let lines: Vec<_> = help.lines().map(str::trim).collect();

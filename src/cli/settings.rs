@@ -58,7 +58,9 @@ impl Setting {
 /// All settings in the order of the help, under the headings of the help.
 pub static GROUPS: &[(&str, &[Setting])] = &[
     ("Doors", DOORS),
+    ("Who may come in", IDENTITY),
     ("Admission", ADMISSION),
+    ("Limits by address", ADDRESSES),
     ("Rooms", ROOMS),
     ("Storing", STORING),
     ("Rates and sizes", RATES),
@@ -72,6 +74,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
 }
 
 const MANY: u32 = 1_000_000;
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 const DOORS: &[Setting] = &[
     Setting {
@@ -87,6 +90,19 @@ const DOORS: &[Setting] = &[
         slot: |s| Slot::Lines(&mut s.lines),
     },
     Setting {
+        name: "tls-cert",
+        unit: "path or off",
+        help: "The server's certificate with its chain, a PEM file: then both ports speak TLS, and\n\
+               nothing else. It is read again on SIGHUP.",
+        slot: |s| Slot::MaybePath(&mut s.tls_cert),
+    },
+    Setting {
+        name: "tls-key",
+        unit: "path or off",
+        help: "The key of that certificate, a PEM file, read again with it.",
+        slot: |s| Slot::MaybePath(&mut s.tls_key),
+    },
+    Setting {
         name: "origin",
         unit: "scheme://host[:port] each",
         help: "Web origins that may connect besides the server's own: repeat the flag, put commas\n\
@@ -94,10 +110,84 @@ const DOORS: &[Setting] = &[
         slot: |s| Slot::Origins(&mut s.origins),
     },
     Setting {
+        name: "trusted-proxy",
+        unit: "network or address each",
+        help: "Proxies that say in X-Forwarded-For who their client is; nobody else is believed.\n\
+               Repeat the flag, put commas into the variable, write an array into the file.",
+        slot: |s| Slot::Networks(&mut s.trusted_proxies),
+    },
+    Setting {
+        name: "proxy-protocol",
+        unit: "true or false",
+        help: "Whether those proxies begin each connection with a PROXY header, version 2.",
+        slot: |s| Slot::Switch(&mut s.proxy_protocol),
+    },
+    Setting {
         name: "echo-route",
         unit: "true or false",
         help: "Serve /echo, which returns each WebSocket message: for conformance suites.",
         slot: |s| Slot::Switch(&mut s.echo_route),
+    },
+];
+
+const IDENTITY: &[Setting] = &[
+    Setting {
+        name: "guests",
+        unit: "on, off or auto",
+        help: "Whether one without a token may come in. auto is on, but a server that others than this\n\
+               machine can reach starts only when it is said.",
+        slot: |s| Slot::Choice(&mut s.guests, ["on", "off"]),
+    },
+    Setting {
+        name: "claims",
+        unit: "open, closed or auto",
+        help: "Whether a free name is registered to whoever asks first. auto is open where guests may\n\
+               come in.",
+        slot: |s| Slot::Choice(&mut s.claims, ["open", "closed"]),
+    },
+    Setting {
+        name: "claim-for",
+        unit: "time",
+        help: "How long the token of a claimed name is good for; its bearer may renew it before.",
+        slot: |s| Slot::Time(&mut s.claim_for, HOUR..=100 * 366 * DAY),
+    },
+    Setting {
+        name: "address-claims-per-h",
+        unit: "names an hour",
+        help: "Names that one address may claim in an hour, an IPv6 address being its /64. 0 is no\n\
+               limit. Beyond it a claim is refused with rate_limited.",
+        slot: |s| Slot::Count32(&mut s.limits.address_claims_per_h, 0..=MANY),
+    },
+    Setting {
+        name: "jwt-secret-file",
+        unit: "path",
+        help: "The secret of an issuer whose tokens are accepted, for HS256: the bytes of a file.",
+        slot: |s| Slot::Text(&mut s.jwt_secret_file),
+    },
+    Setting {
+        name: "jwt-key",
+        unit: "path",
+        help: "The public key of an issuer whose tokens are accepted: RSA (RS256), P-256 (ES256) or\n\
+               Ed25519 (EdDSA), in PEM, or several as a JSON Web Key Set.",
+        slot: |s| Slot::Text(&mut s.jwt_key),
+    },
+    Setting {
+        name: "jwt-issuer",
+        unit: "text",
+        help: "What the issuer's tokens must say in iss. Without it: anything.",
+        slot: |s| Slot::Text(&mut s.jwt_issuer),
+    },
+    Setting {
+        name: "jwt-audience",
+        unit: "text",
+        help: "What the issuer's tokens must say in aud. Without it, a token that has one is refused.",
+        slot: |s| Slot::Text(&mut s.jwt_audience),
+    },
+    Setting {
+        name: "token-warning",
+        unit: "time",
+        help: "How long before its end the bearer of a token is told of it.",
+        slot: |s| Slot::Time(&mut s.limits.token_warning, Duration::ZERO..=DAY),
     },
 ];
 
@@ -119,6 +209,36 @@ const ADMISSION: &[Setting] = &[
         unit: "time",
         help: "How long one may wait for a place. Then 503, or an error line.",
         slot: |s| Slot::Time(&mut s.limits.waiting_timeout, MILLISECOND..=DAY),
+    },
+];
+
+const ADDRESSES: &[Setting] = &[
+    Setting {
+        name: "address-connections-max",
+        unit: "connections",
+        help: "Connections of one address at once. Beyond it: 429, or an error line. An IPv6 address\n\
+               counts by its /64.",
+        slot: |s| Slot::Count(&mut s.limits.address_connections_max, 1..=MANY),
+    },
+    Setting {
+        name: "address-connects-per-s",
+        unit: "connections a second",
+        help: "New connections of one address in the long run, and ten times as many at once.\n\
+               Through a trusted proxy each request counts as one. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_connects_per_s, 0..=100_000),
+    },
+    Setting {
+        name: "address-rooms-per-h",
+        unit: "rooms an hour",
+        help: "Rooms that one address may create. Beyond it: rate_limited. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_rooms_per_h, 0..=MANY),
+    },
+    Setting {
+        name: "address-exempt",
+        unit: "network or address each",
+        help: "Who has no limit by address: repeat the flag, put commas into the variable, write an\n\
+               array into the file. A proxy on this machine needs --trusted-proxy.",
+        slot: |s| Slot::Networks(&mut s.address_exempt),
     },
 ];
 

@@ -5,9 +5,11 @@
 //! while the settings are read. What `text` writes, `set` reads back to the same value.
 //! Problems are the second half of a sentence whose first half names the setting.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::Value;
 
 use crate::chat::limits::Slow;
@@ -40,10 +42,18 @@ pub enum Slot<'a> {
     Lines(&'a mut Option<String>),
     /// A path that is not empty.
     Path(&'a mut String),
+    /// The same, or `off`.
+    MaybePath(&'a mut Option<String>),
     /// `fsync`, `os` or `none`.
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// One of two words for yes and no, or `auto`, which leaves it to the server.
+    Choice(&'a mut Option<bool>, [&'static str; 2]),
+    /// Any text; an empty one is none.
+    Text(&'a mut Option<String>),
+    /// Networks with commas between them: `10.0.0.0/8`, or an address alone.
+    Networks(&'a mut Vec<IpNet>),
 }
 
 impl Slot<'_> {
@@ -59,8 +69,12 @@ impl Slot<'_> {
             Slot::Address(field) => *field = address::listening(text)?,
             Slot::Lines(field) => *field = lines(text)?,
             Slot::Path(field) => *field = path(text)?,
+            Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::Choice(field, words) => *field = choice(text, words)?,
+            Slot::Text(field) => *field = Some(text.to_owned()).filter(|text| !text.is_empty()),
+            Slot::Networks(field) => *field = networks(text)?,
         }
         Ok(())
     }
@@ -78,10 +92,14 @@ impl Slot<'_> {
             Slot::Address(field) => field.to_string(),
             Slot::Lines(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Path(field) => field.to_string(),
+            Slot::MaybePath(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Durability(Durability::Fsync) => "fsync".to_owned(),
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::Choice(field, [yes, no]) => field.map_or("auto", |choice| if choice { yes } else { no }).to_owned(),
+            Slot::Text(field) => field.as_deref().unwrap_or_default().to_owned(),
+            Slot::Networks(field) => field.iter().map(network_text).collect::<Vec<_>>().join(","),
         }
     }
 
@@ -96,8 +114,13 @@ impl Slot<'_> {
             Slot::Address(_) => Some("ADDR"),
             Slot::Lines(_) => Some("ADDR|off"),
             Slot::Path(_) => Some("PATH"),
+            Slot::MaybePath(_) => Some("PATH|off"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::Choice(_, ["on", _]) => Some("on|off|auto"),
+            Slot::Choice(..) => Some("open|closed|auto"),
+            Slot::Text(_) => Some("TEXT"),
+            Slot::Networks(_) => Some("NETWORK"),
         }
     }
 
@@ -118,6 +141,7 @@ impl Slot<'_> {
             Slot::Count32(field, _) => Value::Integer((**field).into()),
             Slot::Switch(field) => Value::Boolean(**field),
             Slot::Origins(field) => Value::Array(field.iter().cloned().map(Value::String).collect()),
+            Slot::Networks(field) => Value::Array(field.iter().map(network_text).map(Value::String).collect()),
             _ => Value::String(self.text()),
         }
     }
@@ -129,12 +153,12 @@ impl Slot<'_> {
             // Goes on as text for the sentence about the missing unit; 0 needs none.
             (Slot::Time(..), Value::Integer(number)) => Ok(number.to_string()),
             (Slot::Switch(_), Value::Boolean(on)) => Ok(on.to_string()),
-            (Slot::Origins(_), Value::Array(items)) => items
+            (Slot::Origins(_) | Slot::Networks(_), Value::Array(items)) => items
                 .iter()
                 .map(|item| item.as_str().ok_or_else(|| self.wants("one with ", item)))
                 .collect::<Result<Vec<_>, _>>()
                 .map(|items| items.join(",")),
-            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_), other) => {
+            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_) | Slot::Networks(_), other) => {
                 Err(self.wants("", other))
             }
             (_, Value::String(text)) => Ok(text.clone()),
@@ -151,8 +175,11 @@ impl Slot<'_> {
             Slot::Switch(_) => "true or false",
             Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
             Slot::Path(_) => "a string such as \"roomd.db\"",
+            Slot::MaybePath(_) => "a string such as \"cert.pem\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
-            Slot::Origins(_) => "an array of strings",
+            Slot::Origins(_) | Slot::Networks(_) => "an array of strings",
+            Slot::Choice(..) => "a string such as \"auto\"",
+            Slot::Text(_) => "a string",
         };
         let found = match value {
             Value::String(_) => "a string",
@@ -241,6 +268,15 @@ fn lines(text: &str) -> Result<Option<String>, String> {
     }
 }
 
+fn choice(text: &str, [yes, no]: [&str; 2]) -> Result<Option<bool>, String> {
+    match text {
+        _ if text == yes => Ok(Some(true)),
+        _ if text == no => Ok(Some(false)),
+        "auto" => Ok(None),
+        _ => Err(format!("must be {yes}, {no} or auto, not {text:?}")),
+    }
+}
+
 /// An empty text is an empty list, so that a flag can take back what a file allows.
 fn origins(text: &str) -> Result<Vec<String>, String> {
     let mut origins = Vec::new();
@@ -251,6 +287,26 @@ fn origins(text: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(origins)
+}
+
+/// An empty text is an empty list, as above.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let mut networks = Vec::new();
+    for part in text.split(',').filter(|_| !text.is_empty()).map(str::trim) {
+        let network = part.parse().ok().or_else(|| Some(part.parse::<IpAddr>().ok()?.to_canonical().into()));
+        let problem = || format!("must be a network or an address such as 10.0.0.0/8 or 192.0.2.7, not {part:?}");
+        let network: IpNet = network.ok_or_else(problem)?;
+        let network = network.trunc();
+        if !networks.contains(&network) {
+            networks.push(network);
+        }
+    }
+    Ok(networks)
+}
+
+/// An address alone is written without its length.
+fn network_text(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
 }
 
 /// A size in the greatest unit that divides it.

@@ -64,6 +64,11 @@ pub(super) fn rejoin(room: &str, since: Option<(&str, u64)>, id: u64) -> String 
     value.to_string()
 }
 
+/// Leaves a room that nobody asked for.
+pub(super) fn leave(room: &str) -> String {
+    json!({"type": "leave", "room": room}).to_string()
+}
+
 /// Takes a session up again that a broken connection left.
 pub(super) fn resume<'a>(token: &str, rooms: impl Iterator<Item = (&'a str, &'a str, u64)>, id: u64) -> String {
     let rooms: Map<String, Value> =

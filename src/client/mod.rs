@@ -32,7 +32,10 @@ pub use error::Error;
 pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent, Ticket};
 pub use options::Options;
 
-/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `http`.
+pub use crate::tls::Trust;
+
+/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `wss`, `http`
+/// or `https`.
 ///
 /// # Errors
 /// A sentence that says what an address must be.

@@ -14,7 +14,7 @@ use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tungstenite::client::client_with_config;
@@ -24,6 +24,7 @@ use tungstenite::{Error, Message, WebSocket};
 
 use super::address::Address;
 use super::ended::Ended;
+use crate::tls::{Application, Dialer, Tunnel};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -51,12 +52,16 @@ pub enum Heard {
 /// The socket of a connection.
 pub struct Wire {
     stream: TcpStream,
+    tunnel: Option<Arc<Tunnel>>,
     writing: Mutex<()>,
 }
 
 impl Wire {
     /// Ends the connection: its reader finds the end of the stream.
     pub fn hang_up(&self) {
+        if let Some(tunnel) = &self.tunnel {
+            tunnel.close(&self.stream);
+        }
         // It may have ended already.
         _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -96,6 +101,8 @@ impl Writer {
 pub struct Plan {
     /// Where the server is.
     pub address: Address,
+    /// What speaks TLS, if the address is with it.
+    pub dialer: Option<Dialer>,
     /// Under which name to come.
     pub user: Option<String>,
     /// Bounds the making of the connection, and each read of the handshake.
@@ -118,7 +125,7 @@ pub fn open(plan: Plan, inbox: SyncSender<Heard>) -> io::Result<JoinHandle<()>> 
 
 fn run(plan: &Plan, inbox: &SyncSender<Heard>) -> Ended {
     let wire = match connect(plan) {
-        Ok(stream) => Arc::new(Wire { stream, writing: Mutex::new(()) }),
+        Ok((stream, tunnel)) => Arc::new(Wire { stream, tunnel, writing: Mutex::new(()) }),
         Err(error) => return Ended::Unreachable(error),
     };
     let gone = || Ended::Broken("the client is gone".to_owned());
@@ -158,7 +165,7 @@ fn run(plan: &Plan, inbox: &SyncSender<Heard>) -> Ended {
     }
 }
 
-fn connect(plan: &Plan) -> Result<TcpStream, String> {
+fn connect(plan: &Plan) -> Result<(TcpStream, Option<Arc<Tunnel>>), String> {
     let (host, port) = plan.address.host_and_port();
     let sentence = |error: io::Error| format!("cannot connect to {host}:{port}: {error}");
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -166,14 +173,26 @@ fn connect(plan: &Plan) -> Result<TcpStream, String> {
         match TcpStream::connect_timeout(&address, plan.connect_timeout) {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(sentence)?;
-                stream.set_read_timeout(Some(plan.connect_timeout)).map_err(sentence)?;
                 stream.set_write_timeout(Some(plan.write_timeout)).map_err(sentence)?;
-                return Ok(stream);
+                let tunnel = plan.dialer.as_ref().map(|dialer| seal(dialer, &stream, host, plan.connect_timeout));
+                let tunnel = tunnel.transpose().map_err(|why| format!("no TLS with {host}:{port}: {why}"))?;
+                stream.set_read_timeout(Some(plan.connect_timeout)).map_err(sentence)?;
+                return Ok((stream, tunnel));
             }
             Err(error) => last = error,
         }
     }
     Err(sentence(last))
+}
+
+fn seal(dialer: &Dialer, stream: &TcpStream, host: &str, patience: Duration) -> Result<Arc<Tunnel>, String> {
+    let tunnel = dialer.dial(host, Application::Http)?;
+    let shaken = tunnel.shake_hands(stream, Instant::now() + patience, || tunnel.reckon());
+    shaken.map(|()| tunnel).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
+        io::ErrorKind::ConnectionReset => "the server ended the connection".to_owned(),
+        _ => error.to_string(),
+    })
 }
 
 fn config() -> WebSocketConfig {
@@ -213,14 +232,20 @@ struct Half(Arc<Wire>);
 
 impl Read for Half {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.0.stream).read(buffer)
+        match &self.0.tunnel {
+            Some(tunnel) => tunnel.read(&self.0.stream, buffer),
+            None => (&self.0.stream).read(buffer),
+        }
     }
 }
 
 impl Write for Half {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _frames_apart = self.0.writing.lock();
-        (&self.0.stream).write_all(bytes)?;
+        match &self.0.tunnel {
+            Some(tunnel) => tunnel.write_all(&self.0.stream, bytes)?,
+            None => (&self.0.stream).write_all(bytes)?,
+        }
         Ok(bytes.len())
     }
 

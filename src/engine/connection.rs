@@ -4,9 +4,12 @@
 //! through which answers go. `close` is the only way in which a session ends, whatever the reason:
 //! rooms are left, last words are written, the books are closed.
 
+mod identity;
+
 use std::sync::Arc;
 
 use super::Engine;
+use super::address::Address;
 use super::directory::{Client, Peer};
 use super::farewell::Farewell;
 use super::gate::Gate;
@@ -20,7 +23,7 @@ use crate::chat::command::{JoinWish, Seen, Span};
 use crate::chat::event::{Recovery, Welcome};
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
-use crate::chat::{Code, End, Event, Id, Refusal, Request, RoomName, Signal, UserName};
+use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
 use crate::wire::{Encoder, Encoding, Unparsed};
 
 /// How a connection came in.
@@ -32,6 +35,8 @@ pub struct Door {
     pub echo: bool,
     /// Messages of a join when the client names no number.
     pub join_history: usize,
+    /// From where, for limits by address; `None` is exempt from them.
+    pub address: Option<Address>,
 }
 
 impl Door {
@@ -66,10 +71,10 @@ impl Connection {
     /// stack makes it deeper for as long as the connection lives.
     #[must_use]
     #[inline(never)]
-    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, user: UserName) -> Box<Self> {
+    pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, who: Identity) -> Box<Self> {
         let number = engine.number();
-        let session = Session::new(user.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
-        let peer = Peer::new(user.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let peer = Peer::new(who.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let session = Session::new(who.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let token = engine.parking.register(&outbox);
         let resume = token.as_ref().map(Token::text);
         let stay = Stay { number, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
@@ -83,7 +88,9 @@ impl Connection {
             acts: Vec::new(),
         });
         let limits = Arc::clone(&engine.limits);
-        connection.reply(None, &Event::Welcome(Welcome { user, session: number, resume, limits }));
+        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits }));
+        connection.watch();
+        connection.settle_name();
         connection
     }
 
@@ -119,6 +126,7 @@ impl Connection {
         let Self { engine, outbox, stay, farewell, .. } = *self;
         let end = outbox.ended().unwrap_or(end);
         let (number, user) = (stay.number, stay.session.user().clone());
+        engine.expiry.forget(number);
         let parked = part(&engine.parking, stay, end);
         let books = farewell.say(end);
         engine.close_books(books);
@@ -171,27 +179,37 @@ impl Connection {
                 self.signal(kind, &to, payload).map_err(|refusal| Undone::Refused(id, refusal))
             }
             Act::Rooms { id } => {
-                let rooms = self.engine.hub.list();
+                let mut rooms = self.engine.hub.list();
+                rooms.retain(|summary| self.stay.session.identity().may_enter(&summary.room));
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
-            Act::Create { room, durable, id } => match self.engine.create(&room, durable) {
-                Ok(()) => {
-                    self.reply(id, &Event::Created { room });
-                    Ok(())
-                }
-                Err(refusal) => Err(Undone::Refused(id, refusal)),
-            },
+            Act::Create { room, durable, id } => self.create(room, durable, id),
             Act::Resume { token, seen, id } => self.resume(&token, &seen, id),
             Act::Session { room, id } => {
                 let resume = self.stay.token.as_ref().map(Token::text);
                 self.tell(&room, Said::Session { resume }, id)
             }
-            Act::Rename { user } => {
-                self.rename(user);
+            Act::Rename { user } => self.rename(user),
+            Act::Identify { token, id } => self.identify(&token, id),
+            Act::Refresh { token, id } => self.refresh(&token, id),
+            Act::End(end) => Err(Undone::End(end)),
+        }
+    }
+
+    #[inline(never)]
+    fn create(&mut self, room: RoomName, durable: bool, id: Option<Id>) -> Result<(), Undone> {
+        let now = self.engine.clock.now().since_start;
+        if let Err(refusal) = self.engine.doorman.create_room(self.door.address, now) {
+            self.reply(id, &Event::Refused(refusal));
+            return self.stay.session.offended().map_or(Ok(()), |end| Err(Undone::End(end)));
+        }
+        match self.engine.create(&room, durable) {
+            Ok(()) => {
+                self.reply(id, &Event::Created { room });
                 Ok(())
             }
-            Act::End(end) => Err(Undone::End(end)),
+            Err(refusal) => Err(Undone::Refused(id, refusal)),
         }
     }
 
@@ -211,6 +229,7 @@ impl Connection {
         let encoding = Membership::encoding(topic, self.door.encoding);
         let entrant = Entrant {
             user: self.stay.session.user().clone(),
+            standing: self.stay.session.identity().standing,
             connection: self.stay.number,
             echo: self.door.echo,
             announced,
@@ -288,14 +307,17 @@ impl Connection {
     #[inline(never)]
     fn resume(&mut self, token: &str, seen: &Seen, id: Option<Id>) -> Result<(), Undone> {
         let taken = self.engine.parking.take(token, &self.outbox);
-        let mut stay = taken.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        let stay = taken.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        let mut stay = self.recognise(stay).map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
         stay.session.go_on(self.door.dialect(), self.door.join_history);
         let returning = stay.go_on(&self.outbox, self.door.encoding, seen, &self.engine.limits);
         let old = std::mem::replace(&mut self.stay, stay);
         if let Some(token) = &old.token {
             self.engine.parking.forget(token);
         }
+        self.engine.expiry.forget(old.number);
         old.leave(End::Left);
+        self.watch();
         self.welcome_back(returning, id)
     }
 
@@ -325,14 +347,6 @@ impl Connection {
         Ok(())
     }
 
-    #[inline(never)]
-    fn rename(&mut self, user: UserName) {
-        let peer = Peer::new(user, self.stay.number, Arc::clone(&self.outbox) as _, Form::Bytes(self.door.encoding));
-        let new = self.engine.directory.arrive(peer);
-        let old = std::mem::replace(&mut self.stay.arrival, new);
-        old.peer().retire().into_iter().for_each(drop);
-    }
-
     fn reply(&mut self, id: Option<Id>, event: &Event) {
         // An outbox that cannot take it has ended the connection, which the reader is about to see.
         _ = give(&mut self.encoder, &*self.outbox, id.as_ref(), event, self.door.encoding);
@@ -345,7 +359,8 @@ fn part(parking: &Parking, stay: Stay, end: End) -> bool {
         stay.leave(end);
         return false;
     };
-    let refused = if end.parks() {
+    // Of a stranger there is nothing to keep.
+    let refused = if end.parks() && !stay.session.is_stranger() {
         // The rooms first: who takes the session up finds them ready.
         stay.park();
         match parking.park(&token, Box::new(stay)) {

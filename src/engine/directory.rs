@@ -12,7 +12,7 @@ use super::recipient::{Absent, Form, Recipient};
 use super::sync::Mutex;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Code, End, Id, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Id, Identity, Likeness, Refusal, RoomName, Status, UserName};
 
 /// Conversations of one connection, at most; beyond it the oldest is left, and entered anew when
 /// somebody speaks in it.
@@ -21,7 +21,7 @@ const CONVERSATIONS_MAX: usize = 64;
 /// A connection as others see it.
 pub struct Peer {
     /// Whose it is.
-    pub user: UserName,
+    pub who: Identity,
     /// Its number, unique in the server's life.
     pub number: u64,
     state: Mutex<State>,
@@ -47,10 +47,16 @@ pub struct Client {
 impl Peer {
     /// A connection that is in no conversation.
     #[must_use]
-    pub fn new(user: UserName, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
+    pub fn new(who: Identity, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
         let client = Client { recipient, form };
         let state = State { client, exchanges: 0, conversations: Some(VecDeque::new()) };
-        Arc::new(Self { user, number, state: Mutex::new(state) })
+        Arc::new(Self { who, number, state: Mutex::new(state) })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.who.user
     }
 
     /// What goes to it now, and in which form.
@@ -105,7 +111,8 @@ impl Peer {
 
     fn guest(&self, client: Client) -> Guest {
         let entrant = Entrant {
-            user: self.user.clone(),
+            user: self.user().clone(),
+            standing: self.who.standing,
             connection: self.number,
             echo: true,
             announced: false,
@@ -185,10 +192,11 @@ impl Arrival {
 impl Drop for Arrival {
     fn drop(&mut self) {
         let mut users = self.directory.users.lock();
-        if let Some(peers) = users.get_mut(&self.peer.user) {
-            peers.retain(|peer| peer.number != self.peer.number);
+        if let Some(peers) = users.get_mut(self.peer.user()) {
+            // By what it is, not by its number: a connection that has said who it is arrives once more.
+            peers.retain(|peer| !Arc::ptr_eq(peer, &self.peer));
             if peers.is_empty() {
-                users.remove(&self.peer.user);
+                users.remove(self.peer.user());
             }
         }
     }
@@ -197,7 +205,7 @@ impl Drop for Arrival {
 impl Directory {
     /// Adds a connection.
     pub fn arrive(self: &Arc<Self>, peer: Arc<Peer>) -> Arrival {
-        self.users.lock().entry(peer.user.clone()).or_default().push(Arc::clone(&peer));
+        self.users.lock().entry(peer.user().clone()).or_default().push(Arc::clone(&peer));
         Arrival { directory: Arc::clone(self), peer }
     }
 
@@ -205,6 +213,26 @@ impl Directory {
     #[must_use]
     pub fn peers(&self, user: &UserName) -> Vec<Arc<Peer>> {
         self.users.lock().get(user).cloned().unwrap_or_default()
+    }
+
+    /// Whether somebody is connected under this name, in any spelling. Looks at all users.
+    #[must_use]
+    pub fn uses(&self, user: &UserName) -> bool {
+        !self.like(user).is_empty()
+    }
+
+    /// Ends the guests who use this name, in any spelling: it belongs to somebody now.
+    pub fn displace(&self, user: &UserName) {
+        for peer in self.like(user).iter().filter(|peer| peer.who.is_guest()) {
+            peer.client().recipient.end(End::Displaced);
+        }
+    }
+
+    fn like(&self, user: &UserName) -> Vec<Arc<Peer>> {
+        let likeness = Likeness::of(user);
+        let names: Vec<_> = self.users.lock().keys().cloned().collect();
+        let like = names.iter().filter(|name| Likeness::of(name) == likeness);
+        like.flat_map(|name| self.peers(name)).collect()
     }
 
     /// Ends the members that live in this process.
@@ -231,11 +259,11 @@ impl Directory {
         if theirs.is_empty() {
             return Err(Refusal::new(Code::UserOffline, format!("{to} is not online")));
         }
-        let room = RoomName::private(&from.user, to);
-        let kind = Kind::Private(from.user.clone(), to.clone());
+        let room = RoomName::private(from.user(), to);
+        let kind = Kind::Private(from.user().clone(), to.clone());
         let failed = || Refusal::room_failed(&room);
         let speaking = from.enter(hub, &room, &kind)?.ok_or_else(failed)?;
-        for peer in theirs.iter().chain(&self.peers(&from.user)) {
+        for peer in theirs.iter().chain(&self.peers(from.user())) {
             peer.enter(hub, &room, &kind)?;
         }
         speaking.say(said, id).map_err(|_| {

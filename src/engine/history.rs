@@ -9,7 +9,7 @@ use super::Engine;
 use crate::chat::command::Span;
 use crate::chat::record::{Mark, StoreFailed};
 use crate::chat::room::Said;
-use crate::chat::{Code, Event, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName};
 use crate::store::PageWish;
 
 impl Engine {
@@ -31,7 +31,9 @@ impl Engine {
     pub fn history(&self, room: &RoomName, span: Span, limit: usize) -> Result<Event, Refusal> {
         match self.stored_history(room, span, limit)? {
             Some(history) => Ok(history),
-            None if self.hub.has(room) => self.hub.ask(room, self.guest(), Said::History { span, limit }),
+            None if self.hub.has(room) => {
+                self.hub.ask(room, Identity::guest(self.guest()), Said::History { span, limit })
+            }
             None => Err(Refusal::new(Code::NotFound, format!("There is no room {room}"))),
         }
     }

@@ -17,7 +17,7 @@ use super::sync::Mutex;
 use super::sync::channel;
 use crate::chat::room::{Entrant, Said, Speaker};
 use crate::chat::roster::MemberId;
-use crate::chat::{Code, Event, Id, Refusal, RoomName, RoomSummary, Slow, UserName};
+use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomSummary, Slow, UserName};
 
 /// A room that is to be opened.
 #[derive(Clone, Debug)]
@@ -169,10 +169,11 @@ impl Hub {
     ///
     /// # Errors
     /// There can be no further room, it failed, or it was something that a room does not answer.
-    pub fn ask(self: &Arc<Self>, room: &RoomName, user: UserName, said: Said) -> Result<Event, Refusal> {
+    pub fn ask(self: &Arc<Self>, room: &RoomName, who: Identity, said: Said) -> Result<Event, Refusal> {
         // The seat keeps the room until the answer is there.
         let (seat, inbox) = self.reserve(room, &Kind::USUAL)?;
-        let speaker = Speaker { member: seat.number(), user };
+        let Identity { user, standing, .. } = who;
+        let speaker = Speaker { member: seat.number(), user, standing };
         let (reply, answer) = channel::bounded(1);
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Ask(Box::new(Question { speaker, said, reply }))).map_err(|_| failed())?;

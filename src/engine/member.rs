@@ -11,9 +11,10 @@ use super::directory::{Arrival, Peer};
 use super::hub::{Guest, Kind};
 use super::inbox::{RoomGone, RoomHandle};
 use super::recipient::{Form, Recipient};
+use crate::auth::names::taken;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Entrant, Said};
-use crate::chat::{Body, Refusal, RoomName, Status, UserName};
+use crate::chat::{Body, Identity, Refusal, RoomName, Standing, Status, UserName};
 
 /// A membership of a program. Dropping it leaves the room.
 ///
@@ -54,17 +55,21 @@ impl Member {
     /// The newest `history` messages come first. Blocks until the room has answered.
     ///
     /// # Errors
-    /// The room does not let it in, there can be no further room, or the server stops.
+    /// The room does not let it in, the name is somebody else's (the program may say that it is
+    /// whoever it likes: see [`Identity`]), there can be no further room, or the server stops.
     pub fn join(
         engine: &Arc<Engine>,
         room: &RoomName,
-        user: UserName,
+        who: impl Into<Identity>,
         recipient: Arc<dyn Recipient>,
         history: usize,
     ) -> Result<Self, Refusal> {
-        let peer = Peer::new(user.clone(), engine.number(), Arc::clone(&recipient), Form::Events);
+        let who = who.into();
+        let Identity { user, standing, .. } = who.clone();
+        let peer = Peer::new(who, engine.number(), Arc::clone(&recipient), Form::Events);
         let entrant = Entrant {
             user,
+            standing,
             connection: peer.number,
             echo: true,
             announced: true,
@@ -73,6 +78,10 @@ impl Member {
         };
         // In the directory first: a stop that comes between the two tells the recipient.
         let arrival = engine.directory.arrive(peer);
+        let name = arrival.peer().user();
+        if standing == Standing::Guest && engine.registered(name) {
+            return Err(taken(name));
+        }
         let guest = Guest { recipient, form: Form::Events, entrant, id: None };
         let room = engine.hub.join(room, &Kind::USUAL, guest)?;
         Ok(Self { room, arrival })
@@ -87,7 +96,7 @@ impl Member {
     /// Whose membership it is.
     #[must_use]
     pub fn user(&self) -> &UserName {
-        &self.arrival.peer().user
+        self.arrival.peer().user()
     }
 
     /// Says something, UTF-8 text of at least one byte; the limits on size and rate are for clients

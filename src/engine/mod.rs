@@ -4,13 +4,17 @@
 //! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
 //! stand in for the operating system.
 
+pub mod address;
 pub mod admission;
+pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod doorman;
+pub mod expiry;
 pub mod farewell;
 pub mod gate;
 pub mod history;
@@ -38,14 +42,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use books::Books;
 use clock::Clock;
 use directory::Directory;
+use doorman::Doorman;
+use expiry::Expiry;
 use hub::{Hub, Kind, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
 use sync::Mutex;
 use threads::Threads;
 
+use crate::auth::{Auth, Claimed};
+use crate::chat::identity::Secret;
 use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -56,12 +64,18 @@ pub struct Engine {
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
     pub parking: Parking,
+    /// Connections whose time will be over.
+    pub expiry: Expiry,
+    /// What each address may have.
+    pub doorman: Arc<Doorman>,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
     pub clock: Clock,
     /// What was said, for those who ask.
     pub store: Arc<dyn Store>,
+    /// Who somebody is.
+    pub auth: Arc<Auth>,
     /// Every bound.
     pub limits: Arc<Limits>,
     connections: AtomicU64,
@@ -79,15 +93,19 @@ impl Engine {
         threads: Arc<Threads>,
         clock: Clock,
         store: Arc<dyn Store>,
+        auth: Arc<Auth>,
         opener: Opener,
     ) -> Arc<Self> {
         Arc::new(Self {
             hub: Hub::new(limits.rooms_max, opener),
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
+            expiry: Expiry::new(limits.token_warning),
+            doorman: Doorman::new(&limits),
             threads,
             clock,
             store,
+            auth,
             limits: Arc::new(limits),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
@@ -114,6 +132,34 @@ impl Engine {
         }
     }
 
+    /// Whether the name belongs to somebody, in this or another spelling: nobody else uses it. Does not
+    /// block.
+    #[must_use]
+    pub fn registered(&self, user: &UserName) -> bool {
+        self.auth.names().owner(user).is_some()
+    }
+
+    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
+    /// go. May wait for the store.
+    ///
+    /// # Errors
+    /// `unauthorized`, or `unavailable`.
+    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
+        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+        if news {
+            self.directory.displace(&who.user);
+        }
+        Ok(who)
+    }
+
+    /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
+    ///
+    /// # Errors
+    /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
+    pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
+        self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
+    }
+
     /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
     /// all rooms may be such, so that there is always room for those that come with their members.
     /// Blocks on the room.
@@ -123,7 +169,7 @@ impl Engine {
     pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
         self.keep(room, durable)?;
         // A room that lives answers questions.
-        let failure = match self.hub.ask(room, self.guest(), Said::Members) {
+        let failure = match self.hub.ask(room, Identity::guest(self.guest()), Said::Members) {
             Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
             Ok(_) => return Ok(()),
         };
@@ -161,6 +207,7 @@ impl Engine {
         let created = self.created.lock().take();
         drop(created);
         self.parking.close();
+        self.expiry.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }

@@ -22,6 +22,7 @@ use super::socket::Socket;
 use super::stop::Stop;
 use super::stream::Stream;
 use super::talk::{Stage, Talk, World};
+use crate::tls::{Application, Dialer};
 
 const TIMER: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
@@ -44,6 +45,8 @@ pub struct Crowd {
     lines: Option<SocketAddr>,
     /// What a request calls the server.
     host: String,
+    /// What connections are made with, through TLS.
+    dialer: Option<Dialer>,
     /// Whether slow clients are slow at present.
     sipping: bool,
     /// Clients that have a connection.
@@ -58,7 +61,12 @@ impl Crowd {
     ///
     /// # Errors
     /// If there is no descriptor for the epoll.
-    pub fn gather(plan: &Plan, http: SocketAddr, lines: Option<SocketAddr>, stop: Stop) -> io::Result<Self> {
+    pub fn gather(
+        plan: &Plan,
+        dialer: Option<Dialer>,
+        (http, lines): (SocketAddr, Option<SocketAddr>),
+        stop: Stop,
+    ) -> io::Result<Self> {
         let now = Instant::now();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
@@ -76,6 +84,7 @@ impl Crowd {
             http,
             lines,
             host: plan.server.clone(),
+            dialer,
             sipping: false,
             connected: 0,
         })
@@ -95,7 +104,10 @@ impl Crowd {
         let Client { socket, talk, .. } = &mut self.clients[number];
         let address = if talk.door.is_websocket() { self.http } else { self.lines.unwrap_or(self.http) };
         let slow = world.plan.is_slow(number);
-        let stream = Stream::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES))?;
+        let application = if talk.door.is_websocket() { Application::Http } else { Application::Lines };
+        let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(world.plan.host(), application));
+        let tunnel = tunnel.transpose().map_err(io::Error::other)?;
+        let stream = Stream::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES), tunnel)?;
         let flags = EventFlags::IN | EventFlags::OUT;
         epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), flags)?;
         *socket = Some(Socket::over(stream));
@@ -206,6 +218,8 @@ impl Crowd {
         self.connected -= 1;
         if cut {
             socket.cut();
+        } else {
+            socket.close();
         }
     }
 }

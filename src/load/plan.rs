@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::door::Door;
 use super::label::LABEL_BYTES;
+use crate::tls::Trust;
 
 const FROM_CLIENT: &str = "Message from client ";
 
@@ -17,6 +18,8 @@ const FROM_CLIENT: &str = "Message from client ";
 pub struct Plan {
     /// Where the server's HTTP port is: `HOST:PORT`.
     pub server: String,
+    /// Whose certificates are believed; `None` is without TLS.
+    pub tls: Option<Trust>,
     /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
     pub lines: Option<String>,
     /// The doors that clients take in turn.
@@ -57,6 +60,8 @@ pub struct Plan {
     pub slow_return: bool,
     /// Whether publishers read slowly, come and go, and break.
     pub publishers_too: bool,
+    /// Further sockets that connect and say next to nothing.
+    pub loiterers: usize,
     /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
     pub probe: Duration,
     /// How long a bare loop of writes is measured before; 0: not at all.
@@ -67,6 +72,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             server: "127.0.0.1:8000".to_owned(),
+            tls: None,
             lines: None,
             doors: vec![Door::Json],
             clients: 100,
@@ -87,6 +93,7 @@ impl Default for Plan {
             slow_bytes: 1024,
             slow_return: false,
             publishers_too: false,
+            loiterers: 0,
             probe: Duration::ZERO,
             bare: Duration::ZERO,
         }
@@ -140,6 +147,13 @@ impl Plan {
                 .to_owned());
         }
         Ok(())
+    }
+
+    /// The server's name or address, as it has to be in its certificate.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.server.rsplit_once(':').map_or(&*self.server, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The room of a client.

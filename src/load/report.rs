@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::bare::Bare;
 use super::faults::{Excuses, Faults};
 use super::generator::Generator;
+use super::loiterers::Loitered;
 use super::meter::Sample;
 use super::probe::Probed;
 use super::process::Usage;
@@ -49,6 +50,7 @@ pub struct Report {
     pub server: Option<Cost>,
     pub generator: Own,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
     /// One a second.
     pub samples: Vec<Sample>,
@@ -130,6 +132,7 @@ pub struct Findings {
     pub server: Option<(u32, Usage, Usage, f64)>,
     pub own_cpu_s: f64,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
 }
 
@@ -139,7 +142,8 @@ impl Report {
     pub fn new(generator: Generator<'_>, findings: Findings) -> Self {
         let Generator { world, crowd, trouble, .. } = generator;
         let (plan, meter) = (world.plan, world.meter);
-        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, bare } = findings;
+        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, loiterers, bare } =
+            findings;
         // Something that was stopped before it began took a moment.
         let seconds = (end - begin).as_secs_f64().max(1e-3);
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
@@ -179,6 +183,7 @@ impl Report {
                 .map(|(pid, before, after, switches)| Cost::of(pid, &before, &after, switches, meter.delivered)),
             generator: Own { cpu_s: own_cpu_s, lateness: Latency::of(&meter.lateness) },
             probe,
+            loiterers,
             bare,
             samples: meter.samples,
             percentiles: percentiles(&meter.latency),

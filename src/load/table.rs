@@ -110,6 +110,15 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
     }
     let own = &report.generator;
     rows.push(("generator", format!("{:.2} CPU s; late by {}", own.cpu_s, times(&own.lateness))));
+    if let Some(loitered) = &report.loiterers {
+        let text = format!(
+            "{} sockets that say next to nothing; {} sent away, {} kept out",
+            grouped(loitered.sockets as f64),
+            grouped(loitered.sent_away as f64),
+            grouped(loitered.kept_out as f64)
+        );
+        rows.push(("loiterers", text));
+    }
     if let Some(probe) = &report.probe {
         rows.push((
             "other room",

@@ -4,12 +4,16 @@
 //! (which serves one connection to its end). What is said goes to `engine`, in words of `chat`.
 
 pub mod accept;
+pub mod bearer;
 pub mod callers;
 pub mod capacity;
+pub mod claims;
 pub mod echo;
 pub mod head;
 pub mod http;
 pub mod line;
+pub mod origin;
+pub mod proxies;
 pub mod query;
 pub mod reader;
 pub mod response;
@@ -17,4 +21,5 @@ pub mod rooms;
 pub mod routes;
 pub mod tcp;
 pub mod upgrade;
+pub mod visitor;
 pub mod websocket;

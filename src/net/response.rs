@@ -46,6 +46,8 @@ impl Response {
         let response = Self::json(status, json_out::error_body(refusal));
         match refusal.retry_after {
             // Whole seconds, RFC 9110 §10.2.3.
+            // RFC 9110 §11.6.1: what would do.
+            None if status == 401 => response.with("WWW-Authenticate", "Bearer"),
             Some(wait) if matches!(status, 429 | 503) => {
                 response.with("Retry-After", wait.as_millis().div_ceil(1000).max(1).to_string())
             }
@@ -123,6 +125,7 @@ fn reason(status: u16) -> &'static str {
         201 => "Created",
         204 => "No Content",
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",

@@ -9,9 +9,10 @@ use super::callers::House;
 use super::query;
 use super::response::Response;
 use super::routes::{Visit, bad, body, event, room_of};
+use crate::auth::names::taken;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
-use crate::chat::{Body, Code, Event, Mid, Refusal, RoomName, UserName};
+use crate::chat::{Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
 use crate::wire::json_out;
 
 #[derive(Deserialize)]
@@ -26,12 +27,14 @@ struct NewRoom {
 /// # Errors
 /// Why it is not made.
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewRoom = body(house, visit)?;
+    let wanted: NewRoom = body(visit)?;
     if wanted.private == Some(true) {
         let message = "Private rooms need accounts, which this server does not have";
         return Err(Refusal::new(Code::Unavailable, message));
     }
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
+    visit.allows(&room)?;
+    house.engine.doorman.create_room(visit.address, house.engine.clock.now().since_start)?;
     house.engine.create(&room, wanted.durable.unwrap_or(true))?;
     Ok(event(201, &Event::Created { room }))
 }
@@ -49,11 +52,10 @@ struct NewMessage {
 /// Why it is not published.
 pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    let wanted: NewMessage = body(house, visit)?;
-    let user = match &wanted.user {
-        Some(name) => UserName::parse(name).map_err(|error| bad(format!("user {error}")))?,
-        None => house.engine.guest(),
-    };
+    let wanted: NewMessage = body(visit)?;
+    visit.allows(&room)?;
+    let name = wanted.user.as_deref().map(UserName::parse).transpose();
+    let who = author(house, visit, name.map_err(|error| bad(format!("user {error}")))?)?;
     let key = visit.request.value("Idempotency-Key");
     let mid = match wanted.mid.as_deref().or(key) {
         Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
@@ -69,10 +71,29 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
     }
     visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
-    match house.engine.hub.ask(&room, user, said)? {
+    match house.engine.hub.ask(&room, who, said)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),
     }
+}
+
+/// In whose name: that of the token, or a guest's of a free name.
+fn author(house: &House, visit: &Visit<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
+    match (&visit.who, name) {
+        (Some(who), Some(name)) if who.user != name => {
+            Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)))
+        }
+        (Some(who), _) => Ok(who.clone()),
+        (None, Some(name)) if house.engine.registered(&name) => Err(taken(&name)),
+        (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| house.engine.guest()))),
+    }
+}
+
+/// The rooms that the visitor may enter: `GET /api/v1/rooms`.
+pub fn list(house: &House, visit: &Visit<'_>) -> Response {
+    let mut rooms = house.engine.hub.list();
+    rooms.retain(|summary| visit.allows(&summary.room).is_ok());
+    event(200, &Event::Rooms { rooms })
 }
 
 /// Reads a part of the history, or looks for words in it: `GET /api/v1/rooms/R/messages`.
@@ -81,6 +102,7 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
 /// There is no such room, or its history cannot be read now.
 pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     let number = |name: &str| match query::value(visit.request.query, name)? {
         None => Ok(None),
         Some(text) => text.parse::<u64>().map(Some).map_err(|_| bad(format!("{name} must be a number"))),
@@ -107,8 +129,9 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
 ///
 /// # Errors
 /// There is no such message, or the history cannot be read now.
-pub fn receipts(house: &House, room: &str, seq: &str) -> Result<Response, Refusal> {
+pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
+    visit.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
     let marks = house.engine.receipts(&room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))

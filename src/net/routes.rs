@@ -8,10 +8,12 @@ use serde::Deserialize;
 
 use super::callers::House;
 use super::head::Request;
+use super::origin::Origin;
 use super::response::Response;
-use super::rooms;
+use super::{bearer, claims, rooms};
 use crate::chat::rate::Bucket;
-use crate::chat::{Code, Event, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName};
+use crate::engine::address::Address;
 use crate::page;
 use crate::wire::json_out;
 
@@ -23,6 +25,19 @@ pub struct Visit<'a> {
     pub body: Vec<u8>,
     /// How much the connection may still publish.
     pub rate: &'a mut Bucket,
+    /// Whose page is behind it.
+    pub origin: Origin<'a>,
+    /// For limits by address.
+    pub address: Option<Address>,
+    /// Whom its token names, once that is asked; a guest has none.
+    pub who: Option<Identity>,
+}
+
+impl Visit<'_> {
+    /// Whether its token, if it has one, is for this room.
+    pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
+        self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
+    }
 }
 
 /// A place that answers.
@@ -36,6 +51,10 @@ enum Route<'a> {
     Messages(&'a str),
     /// Who has got a message.
     Receipts(&'a str, &'a str),
+    /// Names that are registered.
+    Claims,
+    /// Who one is.
+    Me,
     /// Only as a WebSocket, which this request is not.
     Socket,
 }
@@ -45,8 +64,12 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
     let Request { method, path, .. } = *visit.request;
     let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
+    if visit.origin == Origin::Foreign && path.starts_with("/api/") {
+        return Response::error(403, "This origin may not do that");
+    }
     if method == "OPTIONS" {
-        return Response::empty(204).with("Allow", allowed);
+        let preflight = visit.origin.preflight(visit.request, allowed);
+        return preflight.unwrap_or_else(|| Response::empty(204)).with("Allow", allowed);
     }
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
@@ -58,12 +81,24 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
-        Route::Rooms if get => event(200, &Event::Rooms { rooms: house.engine.hub.list() }),
-        Route::Rooms => rooms::create(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) if get => rooms::history(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Messages(room) => rooms::publish(house, visit, room).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Receipts(room, seq) => rooms::receipts(house, room, seq).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Claims => claims::claim(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Me => claims::me(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Rooms | Route::Messages(_) | Route::Receipts(..) => {
+            of_rooms(house, visit, route, get).unwrap_or_else(|refusal| refused(&refusal))
+        }
         Route::Socket => Response::error(426, "This address is for WebSockets"),
+    }
+}
+
+/// What concerns rooms is for those who may come in.
+fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>, get: bool) -> Result<Response, Refusal> {
+    visit.who = bearer::who(house, visit.request)?;
+    match route {
+        Route::Messages(room) if get => rooms::history(house, visit, room),
+        Route::Messages(room) => rooms::publish(house, visit, room),
+        Route::Receipts(room, seq) => rooms::receipts(house, visit, room, seq),
+        _ if get => Ok(rooms::list(house, visit)),
+        _ => rooms::create(house, visit),
     }
 }
 
@@ -73,6 +108,8 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
         "/api/v1/rooms" => Route::Rooms,
+        "/api/v1/claims" => Route::Claims,
+        "/api/v1/me" => Route::Me,
         "/ws" => Route::Socket,
         "/echo" if house.settings.echo_route => Route::Socket,
         _ => {
@@ -103,20 +140,10 @@ fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Me => "GET, HEAD, OPTIONS",
+        Route::Claims => "POST, OPTIONS",
         Route::Socket => "GET, OPTIONS",
     }
-}
-
-/// Whether a browser that shows a page of another origin is behind the request: RFC 6454, and
-/// RFC 6455 §10.2. No `Origin` is not a browser.
-#[must_use]
-pub fn foreign_origin(house: &House, request: &Request<'_>) -> bool {
-    let Some(origin) = request.value("Origin") else { return false };
-    let host = request.value("Host").unwrap_or_default();
-    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    let own = own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host));
-    !own && !house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
 }
 
 fn page_file(name: &str) -> Response {
@@ -126,14 +153,11 @@ fn page_file(name: &str) -> Response {
     }
 }
 
-/// The body of a request that changes something, which no foreign page may send.
+/// The body of a request that changes something.
 ///
 /// # Errors
 /// It is not ours to take, or not understood.
-pub(super) fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
-    if foreign_origin(house, visit.request) {
-        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
-    }
+pub(super) fn body<T: for<'de> Deserialize<'de>>(visit: &Visit<'_>) -> Result<T, Refusal> {
     let media_type = visit.request.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
@@ -163,9 +187,11 @@ pub(super) fn event(status: u16, event: &Event) -> Response {
     Response::json(status, body)
 }
 
-fn refused(refusal: &Refusal) -> Response {
+/// The answer to what is refused.
+pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         Code::BadRequest => 400,
+        Code::Unauthorized => 401,
         Code::UnknownType => 415,
         Code::TooLarge => 413,
         Code::Forbidden | Code::NotMember => 403,

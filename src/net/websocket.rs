@@ -13,7 +13,7 @@ use super::reader::{Reader, Received};
 use super::response::Response;
 use super::tcp::Tcp;
 use super::upgrade::Chat;
-use crate::chat::End;
+use crate::chat::{End, Identity};
 use crate::engine::connection::Connection;
 use crate::engine::outbox::{Outbox, Transport};
 use crate::engine::writer;
@@ -36,8 +36,12 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, ta
     if !start(house, socket, &outbox, head) {
         return;
     }
-    let user = chat.user.unwrap_or_else(|| house.engine.guest());
-    let mut connection = Connection::open(&house.engine, Arc::clone(&outbox), chat.door, user);
+    let is_stranger = chat.who.is_none();
+    let who = chat.who.unwrap_or_else(|| Identity::guest(house.engine.guest()));
+    let mut connection = Connection::open(&house.engine, Arc::clone(&outbox), chat.door, who);
+    if is_stranger {
+        connection.be_stranger();
+    }
     let mut reader = Reader::new(Arc::clone(socket), outbox, tail, READ_BYTES, limits.frame_bytes());
     let begun = chat.room.and_then(|(room, wish)| connection.begin(room, wish));
     let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));

@@ -14,6 +14,7 @@ use super::Unparsed;
 use crate::chat::command::{
     HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
 };
+use crate::chat::identity::Secret;
 use crate::chat::record::Receipt;
 use crate::chat::{
     Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
@@ -52,6 +53,8 @@ struct Fields<'a> {
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     resume: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     rooms: Option<BTreeMap<Cow<'a, str>, Since>>,
     private: Option<bool>,
@@ -131,6 +134,8 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "ice-candidate" => fields.signal(Signal::IceCandidate)?,
         "hangup" => fields.signal(Signal::Hangup)?,
         "resume" => fields.resume()?,
+        "auth" => Command::Auth { token: fields.token()? },
+        "refresh" => Command::Refresh { token: fields.token()? },
         "ping" => Command::Ping,
         _ => return Err(Refusal::new(Code::UnknownType, "There is no command of this type")),
     })
@@ -214,6 +219,10 @@ impl Fields<'_> {
             ));
         }
         Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true) })
+    }
+
+    fn token(&self) -> Result<Secret, Refusal> {
+        self.token.as_deref().map(Secret::from).ok_or_else(|| missing("token"))
     }
 
     fn resume(&self) -> Result<Command, Refusal> {

@@ -10,7 +10,7 @@ use super::object::Object;
 use crate::chat::command::Span;
 use crate::chat::event::{Returned, Welcome};
 use crate::chat::record::Mark;
-use crate::chat::{Body, End, Event, Id, Message, Presence, Refusal, RoomName};
+use crate::chat::{Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.
@@ -53,6 +53,9 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             object.field("room", room.room.as_str()).field("members", &room.members)
         }),
         Event::Created { room } => object("created", out).field(place, room.as_str()),
+        Event::TokenExpiring { expires, left } => {
+            object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
+        }
         Event::Named { user } => object("named", out).field("user", user.as_str()),
         Event::Pong => object("pong", out),
         Event::Done => object("ok", out),
@@ -85,22 +88,55 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 }
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
-    let Welcome { user, session, resume, limits } = welcome;
-    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let Welcome { who, session, resume, limits } = welcome;
     let limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
         "rooms": limits.rooms_per_connection,
         "rate": {"burst": limits.rate_burst, "per_s": limits.rate_per_s},
     });
-    object
+    let object = object
         .field("server", concat!("roomd/", env!("CARGO_PKG_VERSION")))
-        .field("user", user.as_str())
+        .field("user", who.user.as_str())
         .shown("session", format_args!("s-{session:x}"))
         .maybe("resume", resume.as_deref())
-        .field("guest", &true)
+        .field("guest", &who.is_guest());
+    identity_fields(object, who)
         .field("limits", &limits_object)
         .field("ping_ms", &ms(limits.ping))
         .field("pong_timeout_ms", &ms(limits.pong_timeout))
+}
+
+/// What a token says of its bearer; of a guest nothing.
+fn identity_fields<'a>(object: Object<'a>, who: &Identity) -> Object<'a> {
+    let Some(grant) = &who.grant else { return object };
+    let object = match who.standing {
+        Standing::Admin => object.field("admin", &true),
+        Standing::Guest | Standing::Registered => object,
+    };
+    let rooms = grant.rooms.as_ref().map(|rooms| rooms.iter().map(RoomName::as_str).collect::<Vec<_>>());
+    object.maybe("name", grant.display.as_deref()).shown("expires", grant.expires).maybe("allowed_rooms", rooms)
+}
+
+/// The body of `GET /api/v1/me`.
+#[must_use]
+pub fn me_body(who: &Identity) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).field("user", who.user.as_str()).field("guest", &who.is_guest());
+    identity_fields(object, who).end();
+    out
+}
+
+/// The body of the answer to a claim.
+#[must_use]
+pub fn claimed_body(who: &Identity, token: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).field("token", token).field("user", who.user.as_str());
+    identity_fields(object, who).end();
+    out
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The body of a history over HTTP: `{room, epoch, messages, next, complete}`; `next` is where to go

@@ -58,6 +58,10 @@ fn command(line: &str) -> Result<Command, Unparsed> {
         "back" => alone(Command::Presence { status: Status::Online, note: None }),
         "nick" if !rest.is_empty() => Ok(Command::Nick { name: user(rest)? }),
         "nick" => Err(usage("/nick NAME")),
+        "auth" if !rest.is_empty() => Ok(Command::Auth { token: rest.into() }),
+        "auth" => Err(usage("/auth TOKEN")),
+        "refresh" if !rest.is_empty() => Ok(Command::Refresh { token: rest.into() }),
+        "refresh" => Err(usage("/refresh TOKEN")),
         "session" => alone(Command::Session),
         "resume" => match rest.split_once([' ', '\t']).map(|(token, seq)| (token, seq.trim().parse())) {
             Some((token, Ok(seq))) => Ok(Command::Resume { token: token.into(), seen: Seen::Current(seq) }),

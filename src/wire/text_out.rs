@@ -34,6 +34,9 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Session { resume: Some(token), seq, .. } => {
             line(&format!("* If the connection breaks: /resume {token} {seq}"));
         }
+        Event::TokenExpiring { left, .. } => {
+            line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
+        }
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => HELP.lines().for_each(line),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
@@ -64,6 +67,8 @@ pub const HELP: &str = "\
 * /away [TEXT]    say that you are away
 * /back           say that you are back
 * /nick NAME      take another name, before your first message
+* /auth TOKEN     say who you are, before your first message
+* /refresh TOKEN  show a token that is good for longer
 * /session        how to take this session up again
 * /resume TOKEN SEQ  take a session up again, whose last message you saw was SEQ
 * /help           this list

@@ -15,3 +15,5 @@ mod resuming;
 mod scripting;
 #[cfg(feature = "client")]
 mod terminal;
+#[cfg(feature = "tls")]
+mod tls;

@@ -48,9 +48,9 @@ fn a_visitor_of_a_room_that_has_no_thread_is_refused_and_can_come_later() {
     let house = without_a_first_thread();
     let said = || Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
     let user = || UserName::parse("Vic").unwrap();
-    assert_eq!(house.engine.hub.ask(&den(), user(), said()).unwrap_err().code, Code::Unavailable);
+    assert_eq!(house.engine.hub.ask(&den(), user().into(), said()).unwrap_err().code, Code::Unavailable);
     assert!(house.engine.hub.is_empty());
-    assert!(house.engine.hub.ask(&den(), user(), said()).is_ok());
+    assert!(house.engine.hub.ask(&den(), user().into(), said()).is_ok());
     assert_eq!(house.stored("den"), [(1, "ding".to_owned())]);
     house.close(&USERS);
 }
@@ -82,7 +82,7 @@ fn a_visitor_who_says_what_needs_no_answer_does_not_wait_for_one() {
     let house = House::new(&Faults::none());
     let (engine, (done, answered)) = (Arc::clone(&house.engine), bounded(1));
     let visitor = thread::spawn(move || {
-        done.send(engine.hub.ask(&den(), UserName::parse("Vic").unwrap(), Said::Typing(true)).is_ok())
+        done.send(engine.hub.ask(&den(), UserName::parse("Vic").unwrap().into(), Said::Typing(true)).is_ok())
     });
     answered.recv_timeout(DEADLINE).unwrap();
     visitor.join().unwrap().unwrap();

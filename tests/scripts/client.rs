@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use roomd::chat::command::JoinWish;
 use roomd::chat::session::{Act, Dialect, Join, Session};
-use roomd::chat::{Limits, Moment, RoomName, UserName};
+use roomd::chat::{Identity, Limits, Moment, RoomName, Standing, UserName};
 use roomd::wire::{Unparsed, json_in, text_in};
 
 use crate::{printed, transcript};
@@ -37,7 +37,7 @@ impl Client {
     }
 
     fn new(dialect: Dialect, limits: Limits) -> Self {
-        let session = Session::new(UserName::parse("Ann").unwrap(), dialect, JOIN_HISTORY, Arc::new(limits));
+        let session = Session::new(UserName::parse("Ann").unwrap().into(), dialect, JOIN_HISTORY, Arc::new(limits));
         Self { session, dialect, now: Moment::default(), full: BTreeSet::new() }
     }
 
@@ -93,7 +93,13 @@ impl Client {
                 self.session.entered(&room);
             }
             Act::Leave { room, .. } => self.session.left(&room),
-            Act::Rename { user } => assert_eq!(*self.session.user(), user),
+            Act::Rename { user } => self.session.identified(user.into()),
+            // Each token names the user whose name it is.
+            Act::Identify { token, .. } | Act::Refresh { token, .. } => {
+                let user = UserName::parse(token.reveal()).unwrap();
+                let standing = Standing::Registered;
+                self.session.identified(Identity { user, standing, grant: None });
+            }
             _ => {}
         }
         true
@@ -134,6 +140,8 @@ fn printed(act: &Act) -> String {
         Act::Resume { token, id, .. } => format!("resumes {token}{}", mark(id.as_ref())),
         Act::Session { room, id } => format!("in {room}{}: asks for the session", mark(id.as_ref())),
         Act::Rename { user } => format!("is {user} from now on"),
+        Act::Identify { token, id } => format!("shows {}{}", token.reveal(), mark(id.as_ref())),
+        Act::Refresh { token, id } => format!("shows {} anew{}", token.reveal(), mark(id.as_ref())),
         Act::End(end) => format!("ends: {}", end.word()),
     }
 }

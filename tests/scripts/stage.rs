@@ -11,7 +11,7 @@ use roomd::chat::event::Returned;
 use roomd::chat::record::{Deed, Draft, Outcome, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Since, Status, Time, UserName};
+use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
 
 use crate::{printed, transcript};
 
@@ -140,7 +140,11 @@ impl Stage {
             Some(departure) => Input::Leave { member, departure, id },
             None if who.starts_with('@') => {
                 let member = self.name(who);
-                Input::Said { speaker: Speaker { member, user: user(&who[1..]) }, said: said(&mut words), id }
+                Input::Said {
+                    speaker: Speaker { member, user: user(&who[1..]), standing: Standing::Guest },
+                    said: said(&mut words),
+                    id,
+                }
             }
             None => {
                 let speaker = self.room.speaker(member).expect("only a member says something");
@@ -195,6 +199,7 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
     let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
     let guest = Entrant {
         user: user(name),
+        standing: Standing::Guest,
         connection: letters * 10 + device.parse::<u64>().unwrap(),
         echo: !words.flag("unechoed"),
         announced: !words.flag("quietly"),

@@ -6,7 +6,7 @@ use std::thread;
 
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Said};
-use roomd::chat::{Body, Code, End, Event, Id, RoomName, Slow, Status, UserName};
+use roomd::chat::{Body, Code, End, Event, Id, RoomName, Slow, Standing, Status, UserName};
 use roomd::engine::hub::{Guest, Kind};
 use roomd::engine::inbox::RoomHandle;
 use roomd::engine::member::Member;
@@ -25,6 +25,7 @@ fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &K
     let engine = server.engine();
     let entrant = Entrant {
         user: UserName::parse("Prog").unwrap(),
+        standing: Standing::Guest,
         connection: engine.number(),
         echo: true,
         announced: true,
@@ -313,7 +314,7 @@ fn a_program_that_asks_without_being_a_member_gets_its_answer() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let user = UserName::parse("Prog").unwrap();
     let said = Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
-    let sent = server.engine().hub.ask(&room(), user, said).unwrap();
+    let sent = server.engine().hub.ask(&room(), user.into(), said).unwrap();
     assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
     text.hears("Prog: ding");
 }
@@ -325,6 +326,7 @@ fn a_program_is_refused_like_any_other() {
     let (sender, receiver) = bounded(1);
     let entrant = Entrant {
         user: UserName::parse("Prog").unwrap(),
+        standing: Standing::Guest,
         connection: server.engine().number(),
         echo: true,
         announced: true,

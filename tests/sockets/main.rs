@@ -9,6 +9,7 @@
 
 mod harness;
 
+mod addresses;
 mod admission;
 mod closes;
 mod crowds;
@@ -25,10 +26,13 @@ mod http;
 mod keep_alive;
 mod limits;
 mod names;
+mod origins;
 mod people;
 mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;

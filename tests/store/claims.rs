@@ -5,7 +5,7 @@
 use roomd::chat::record::{Deed, Draft, Outcome};
 use roomd::chat::room::Speaker;
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
 use roomd::store::{Ledger, Memory, Store};
 
 /// What is claimed, and the test of it.
@@ -23,7 +23,13 @@ pub fn user(name: &str) -> UserName {
 
 /// Something said; `at` is its time in milliseconds.
 pub fn draft(who: &str, at: u64, deed: Deed) -> Draft {
-    Draft { speaker: Speaker { member: MemberId(1), user: user(who) }, deed, at: Time(at), id: None, quiet: false }
+    Draft {
+        speaker: Speaker { member: MemberId(1), user: user(who), standing: Standing::Guest },
+        deed,
+        at: Time(at),
+        id: None,
+        quiet: false,
+    }
 }
 
 /// A message; an empty `mid` is none.

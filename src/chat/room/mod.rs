@@ -98,7 +98,7 @@ impl Room {
     /// The member of this number, as a speaker.
     #[must_use]
     pub fn speaker(&self, member: MemberId) -> Option<Speaker> {
-        self.roster.member(member).map(|found| Speaker { member, user: found.user.clone() })
+        self.roster.member(member).map(|found| Speaker { member, user: found.user.clone(), standing: found.standing })
     }
 
     /// What waits to be stored, in order.
@@ -111,6 +111,11 @@ impl Room {
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
         self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
+    }
+
+    /// Messages up to the number `seq` are kept no longer, and shown no more.
+    pub fn forget(&mut self, seq: u64) {
+        self.ring.forget(seq);
     }
 
     /// Nobody is in it any more: how far users have got that nobody has heard of.
@@ -211,7 +216,7 @@ impl Room {
     }
 
     fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        let Entrant { user, connection, echo, announced, status, wish } = guest;
+        let Entrant { user, standing, connection, echo, announced, status, wish } = guest;
         if self.private.is_some()
             && let Some(member) = self.roster.of(connection)
         {
@@ -225,7 +230,7 @@ impl Room {
         }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
-        let member = Member { user: user.clone(), connection, echo, announced, since, parked: false };
+        let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
         let (recovery, messages) = self.catch_up(&wish);

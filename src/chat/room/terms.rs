@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
+use crate::chat::identity::Standing;
 use crate::chat::message::{Body, Message, Mid, Since};
 use crate::chat::names::UserName;
 use crate::chat::record::{Mark, Receipt};
@@ -36,6 +37,8 @@ pub enum Input {
 pub struct Entrant {
     /// Whose connection it is.
     pub user: UserName,
+    /// What that name is worth.
+    pub standing: Standing,
     /// The connection's number: in a private conversation each is a member once.
     pub connection: u64,
     /// Whether it wants its own messages back.
@@ -66,6 +69,8 @@ pub struct Speaker {
     pub member: MemberId,
     /// In whose name.
     pub user: UserName,
+    /// What that name is worth.
+    pub standing: Standing,
 }
 
 /// What is said in a room.

@@ -9,7 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 use crate::chat::{RoomName, UserName};
-use crate::cli::value;
+use crate::cli::{trust, value};
+use crate::tls::Trust;
 
 /// When names have colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Colours {
 pub struct Arguments {
     /// The server.
     pub url: String,
+    /// Whose certificates to believe, through TLS.
+    pub trust: Trust,
     /// The room to begin in.
     pub room: String,
     /// The name; `None` is a guest.
@@ -65,7 +68,7 @@ pub fn command() -> Command {
         .about("Talk in a room of a server, from a terminal or from a script")
         .after_help(AFTER_HELP)
         .next_line_help(true)
-        .arg(Arg::new("url").value_name("URL").required(true).help("The server, such as ws://127.0.0.1:8000"))
+        .arg(Arg::new("url").value_name("URL").required(true).help("The server, such as ws://127.0.0.1:8000, or wss:// through TLS"))
         .arg(flag("room", "ROOM", "The room to begin in").required(true))
         .arg(flag("user", "USER", "Your name [default: a guest's, which the server draws]"))
         .arg(flag("history", "N", "How many of the newest messages to show at first [0 to 200; default: 20]"))
@@ -73,6 +76,7 @@ pub fn command() -> Command {
         .arg(switch("stay", "Go on when standard input, which is no terminal, has ended"))
         .arg(flag("retry-for", "TIME", "Give up when a broken connection is not repaired for so long, such as 30s or 5m\n[default: never]"))
         .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
+        .args(trust::flags())
 }
 
 /// Reads what was given. An error is a sentence.
@@ -99,6 +103,7 @@ pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
         Some(other) => return Err(format!("--color must be auto, always or never, not {other:?}")),
     };
     Ok(Arguments {
+        trust: trust::read(matches, &url)?,
         url,
         room: room.to_string(),
         user: user.map(|user| user.to_string()),
@@ -124,6 +129,7 @@ mod tests {
         let plain = given(&[]).unwrap();
         let expected = Arguments {
             url: "ws://a:1".to_owned(),
+            trust: Trust::System,
             room: "r".to_owned(),
             user: None,
             json: false,
@@ -156,7 +162,9 @@ mod tests {
         ] {
             assert_eq!(given(arguments).unwrap_err(), sentence);
         }
-        let wrong = command().try_get_matches_from(["chat", "wss://a", "--room", "r"]).unwrap();
-        assert!(read(&wrong).unwrap_err().ends_with("(TLS is not spoken yet)"));
+        let wrong = command().try_get_matches_from(["chat", "ftp://a", "--room", "r"]).unwrap();
+        assert!(read(&wrong).unwrap_err().ends_with("not \"ftp://a\""));
+        let sentence = "--ca is for TLS, and \"ws://a:1\" is without: wss://…";
+        assert_eq!(given(&["--ca", "c.pem"]).unwrap_err(), sentence);
     }
 }

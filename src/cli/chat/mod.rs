@@ -37,6 +37,7 @@ use screen::Screen;
 use show::Show;
 use visible::visible;
 
+use super::signals;
 use crate::client::{Client, Options};
 
 /// Lines that wait for the main thread, at most.
@@ -62,6 +63,7 @@ enum Keyboard {
 pub fn run(arguments: Arguments) -> ExitCode {
     let options = Options {
         user: arguments.user.clone(),
+        trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()
@@ -72,13 +74,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let interrupted = Arc::new(AtomicBool::new(false));
     let (flag, waker) = (Arc::clone(&interrupted), client.waker());
-    let handler = ctrlc::set_handler(move || {
+    let listening = signals::listen(move |_| {
         flag.store(true, Ordering::Release);
         waker.wake();
     });
-    if let Err(error) = handler {
-        return failed(&format!("cannot wait for signals: {error}"));
-    }
+    let _listening = match listening {
+        Ok(listening) => listening,
+        Err(error) => return failed(&format!("cannot wait for signals: {error}")),
+    };
     let colours = match arguments.colours {
         Colours::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
         Colours::Always => true,

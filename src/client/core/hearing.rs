@@ -30,6 +30,7 @@ impl Core {
             }
             Incoming::Refused(refusal) => self.refused(id, refusal, now),
             Incoming::Joined(joined) => self.joined(id, joined),
+            Incoming::Left { room } if self.unanswered.remove(&room) => {}
             Incoming::Left { room } => {
                 self.rooms.remove(&room);
                 if !self.answer(id, None, Answer::Left(room.clone())) {
@@ -51,7 +52,7 @@ impl Core {
                 let fresh = match (self.rooms.get_mut(&message.room), message.to.is_some()) {
                     (Some(place), _) => place.admit(&mut message),
                     (None, true) => self.is_new_private(&message),
-                    (None, false) => true,
+                    (None, false) => !self.unanswered.contains(&message.room),
                 };
                 if fresh {
                     message.own = message.mid.as_ref().is_some_and(|mid| self.errands.is_echo(mid));
@@ -114,7 +115,11 @@ impl Core {
             self.resume = resumed.resume;
         }
         for (room, answer) in resumed.rooms {
-            let Some(place) = self.rooms.get_mut(&room) else { continue };
+            let Some(place) = self.rooms.get_mut(&room) else {
+                self.outputs.push_back(Output::Send(command::leave(&room)));
+                self.unanswered.insert(room);
+                continue;
+            };
             if answer.recovered {
                 let joined = place.resumed(room, answer.missed);
                 self.tell(Event::Rejoined(joined));

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::desk::Desk;
 use super::explorer::World;
+use crate::auth::Auth;
 use crate::chat::command::JoinWish;
 use crate::chat::room::{Departure, Entrant};
 use crate::chat::roster::MemberId;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Standing, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::engine::hub::{Kind, Opening, Seat};
@@ -183,7 +184,14 @@ impl Rooms {
             Ok(())
         });
         Self {
-            engine: Engine::new(Limits::default(), Threads::new(), Clock::start(), Arc::new(Memory), opener),
+            engine: Engine::new(
+                Limits::default(),
+                Threads::new(),
+                Clock::start(),
+                Arc::new(Memory),
+                Auth::guests_only(),
+                opener,
+            ),
             opened,
             desks: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
@@ -278,6 +286,7 @@ impl Rooms {
         let (reply, answer) = bounded(1);
         let entrant = Entrant {
             user: UserName::parse(&client.name.to_string()).expect("a letter is a name"),
+            standing: Standing::Guest,
             connection: at as u64,
             echo: true,
             announced: true,

@@ -34,7 +34,13 @@ pub enum Request {
     Append(Append),
     /// Keeps how far users have got.
     Mark(RoomId, Vec<Mark>),
+    /// Writes something else, in a transaction of its own.
+    Work(Work),
 }
+
+/// What is to be written. It gives back what is to be done once that is on the disk: to answer who waits
+/// for it, which sees the answer's other end go when the work has failed.
+pub type Work = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Box<dyn FnOnce() + Send>> + Send>;
 
 /// Drafts of one room.
 pub struct Append {
@@ -162,6 +168,17 @@ impl Journal {
                 self.marks.drain(..surplus);
                 0
             }
+            Request::Work(work) => {
+                self.work(work);
+                0
+            }
+        }
+    }
+
+    fn work(&mut self, work: Work) {
+        match self.transact(|journal| work(&journal.connection)) {
+            Ok(answer) => answer(),
+            Err(error) => log::error!(error:%; "not stored"),
         }
     }
 
@@ -209,8 +226,12 @@ impl Journal {
     }
 
     fn write(&mut self, batch: &[Append]) -> rusqlite::Result<Vec<(Account, Vec<Outcome>)>> {
+        self.transact(|journal| journal.rows(batch))
+    }
+
+    fn transact<T>(&self, write: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let written = self.rows(batch).and_then(|answers| {
+        let written = write(self).and_then(|answers| {
             self.connection.execute_batch("COMMIT")?;
             Ok(answers)
         });

@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 2] = [HISTORY, SEARCH_AND_RETENTION];
+const STEPS: [&str; 3] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS];
 
 /// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
 ///
@@ -69,6 +69,29 @@ INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 ALTER TABLE rooms ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN retain_ms INTEGER;
 ALTER TABLE rooms ADD COLUMN retain_count INTEGER;
+";
+
+/// `names.likeness` is what all spellings of a name have in common (`chat/likeness.rs`). `keys.until` is when
+/// the last token ends that a key has signed; the newest key signs. `letters` names the conversations in
+/// which something waits for a user: see `letters.rs`.
+const NAMES_AND_KEYS: &str = "
+CREATE TABLE names (
+    likeness TEXT    PRIMARY KEY,
+    name     TEXT    NOT NULL,
+    since    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE keys (
+    key    INTEGER PRIMARY KEY AUTOINCREMENT,
+    kid    TEXT    NOT NULL UNIQUE,
+    secret BLOB    NOT NULL CHECK (length(secret) = 32),
+    made   INTEGER NOT NULL,
+    until  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE letters (
+    user TEXT    NOT NULL,
+    room INTEGER NOT NULL,
+    PRIMARY KEY (user, room)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// What a file is.

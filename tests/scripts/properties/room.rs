@@ -8,7 +8,7 @@ use roomd::chat::command::{Id, JoinWish, Span};
 use roomd::chat::record::{Deed, Draft};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::{MemberId, TYPING_FOR};
-use roomd::chat::{Body, Event, Limits, Mid, Moment, Position, RoomName, Status, UserName};
+use roomd::chat::{Body, Event, Limits, Mid, Moment, Position, RoomName, Standing, Status, UserName};
 use roomd::store::{Ledger, Memory, Store};
 
 use super::model::{Heard, Model};
@@ -126,6 +126,7 @@ impl Pair {
                 let since = since.map(|(same, seq)| Position { epoch: epoch(same), seq });
                 let guest = Entrant {
                     user: user(who / 2),
+                    standing: Standing::Guest,
                     connection: who as u64,
                     echo,
                     announced,
@@ -152,7 +153,11 @@ impl Pair {
             }
             Happening::Visit { user: who, said } => {
                 self.members += 1;
-                self.say(Speaker { member: MemberId(self.members), user: user(who) }, said, id);
+                self.say(
+                    Speaker { member: MemberId(self.members), user: user(who), standing: Standing::Guest },
+                    said,
+                    id,
+                );
             }
             Happening::Settle => self.settle(works),
             Happening::Pass { ms } => self.pass(Duration::from_millis(ms)),

@@ -96,13 +96,13 @@ fn a_name_may_be_taken_until_the_first_message() {
             > (begins in den)
                 joins den, history 20
             > /nick Cy
-                leaves den
                 is Cy from now on
+                leaves den
                 told: named Cy
                 joins den, history 0
             > /nick Cy
-                leaves den
                 is Cy from now on
+                leaves den
                 told: named Cy
                 joins den, history 0
             > hello
@@ -138,8 +138,8 @@ fn a_message_that_was_refused_does_not_settle_the_name() {
             > /msg Ann psst
                 told: bad_request: A private message needs another user
             > /nick Dan
-                leaves den
                 is Dan from now on
+                leaves den
                 told: named Dan
                 joins den, history 0
         ",
@@ -154,8 +154,8 @@ fn who_has_a_new_name_and_cannot_come_back_is_in_no_room() {
                 joins den, history 20
             > (den is full)
             > /nick Bob
-                leaves den
                 is Bob from now on
+                leaves den
                 told: named Bob
                 joins den, history 0
                 which fails

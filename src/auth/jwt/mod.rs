@@ -1,0 +1,117 @@
+//! Tokens that are JSON Web Tokens (RFC 7519), signed by the server's own keys or by an issuer's.
+//!
+//! A key has one algorithm, and a token that names another is refused: what a token says of itself
+//! never decides how it is checked (RFC 8725 §3.1). Time is an argument. Keys are read from the store
+//! once, and again when a token names one that is not known, so that a rotation needs no restart.
+
+mod issuer;
+mod own;
+mod says;
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+
+pub use issuer::{Issuer, KeyError};
+
+use self::own::Own;
+use self::says::Says;
+use super::{Claims, Invalid, Tokens};
+use crate::chat::Time;
+use crate::chat::record::StoreFailed;
+use crate::store::Registry;
+use crate::store::registry::ServerKey;
+
+/// Bytes of a token, at most: half of what the head of a request may have.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// How far another's clock may be from ours, in milliseconds.
+pub const LEEWAY_MS: u64 = 5_000;
+
+/// See the module.
+pub struct Jwt {
+    own: Own,
+    issuer: Option<Issuer>,
+}
+
+impl Jwt {
+    /// Tokens of the server's own keys, the first of which is made if there is none, and of an issuer.
+    ///
+    /// # Errors
+    /// The keys cannot be had.
+    pub fn open(registry: Arc<dyn Registry>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
+        Ok(Self { own: Own::open(registry, now)?, issuer })
+    }
+
+    /// A token that this key signs.
+    ///
+    /// # Errors
+    /// The claims cannot be written down: a defect.
+    pub fn signed_by(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonwebtoken::errors::Error> {
+        own::sign(key, claims, now)
+    }
+}
+
+impl Tokens for Jwt {
+    #[inline(never)]
+    fn read(&self, token: &str, now: Time) -> Result<Claims, Invalid> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Invalid::NotUnderstood);
+        }
+        let header = decode_header(token).map_err(|_| Invalid::NotUnderstood)?;
+        // RFC 7515 §4.1.11: what must be understood, and is not, makes it no token.
+        if header.crit.is_some() {
+            return Err(Invalid::NotUnderstood);
+        }
+        if let Some(key) = self.own.key(&header, now) {
+            return own::read(token, &header, &key, now);
+        }
+        self.issuer.as_ref().ok_or(Invalid::NotOurs)?.read(token, &header, now)
+    }
+
+    fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed> {
+        self.own.sign(claims, now)
+    }
+}
+
+/// Checks a token with one key, and takes what it says.
+fn check(
+    token: &str,
+    header: &Header,
+    (key, algorithm): (&DecodingKey, Algorithm),
+    (issuer, audience): (Option<&str>, Option<&str>),
+    now: Time,
+) -> Result<Says, Invalid> {
+    if header.alg != algorithm {
+        return Err(Invalid::NotOurs);
+    }
+    let mut validation = Validation::new(algorithm);
+    // Time is checked below, by our own clock.
+    (validation.validate_exp, validation.validate_nbf) = (false, false);
+    let mut required = vec!["exp", "sub"];
+    if let Some(issuer) = issuer {
+        validation.set_issuer(&[issuer]);
+        required.push("iss");
+    }
+    if let Some(audience) = audience {
+        validation.set_audience(&[audience]);
+        required.push("aud");
+    }
+    validation.set_required_spec_claims(&required);
+    let says = decode::<Says>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
+    says.in_time(now)?;
+    Ok(says)
+}
+
+fn invalid(error: &jsonwebtoken::errors::Error) -> Invalid {
+    use jsonwebtoken::errors::ErrorKind;
+    match error.kind() {
+        ErrorKind::InvalidSignature
+        | ErrorKind::InvalidAlgorithm
+        | ErrorKind::InvalidEcdsaKey
+        | ErrorKind::InvalidRsaKey(_)
+        | ErrorKind::InvalidKeyFormat => Invalid::NotOurs,
+        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => Invalid::NotForUs,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" || claim == "aud" => Invalid::NotForUs,
+        _ => Invalid::NotUnderstood,
+    }
+}

@@ -1,0 +1,147 @@
+//! Who somebody is, and how much a name of theirs is worth.
+//!
+//! Made where somebody comes in (a guest, or whoever a token names), held by the session, and told
+//! to each room with whatever its user does. A name that is registered is only ever used by whom it
+//! belongs to: a room may take an [`Identity`] for granted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::event::{Code, Refusal};
+use super::names::{RoomName, UserName};
+use super::time::Time;
+
+/// Bytes of a name to be shown, at most.
+pub const DISPLAY_BYTES_MAX: usize = 128;
+/// Rooms that a token may name, at most.
+pub const ROOMS_MAX: usize = 128;
+
+/// How much a name is worth; each is more than those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Whoever uses the name today.
+    #[default]
+    Guest,
+    /// The one to whom the name belongs.
+    Registered,
+    /// One who may do everything, everywhere on this server.
+    Admin,
+}
+
+impl Standing {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Registered => "registered",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name.
+    pub user: UserName,
+    /// What it is worth.
+    pub standing: Standing,
+    /// What a token says beside that; a guest has none, nor has a program in this process.
+    pub grant: Option<Arc<Grant>>,
+}
+
+/// What a token says beside a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Since when the name belongs to its user.
+    pub since: Time,
+    /// When the token ends.
+    pub expires: Time,
+    /// What the user wants to be called, for people to read; at most [`DISPLAY_BYTES_MAX`] bytes.
+    pub display: Option<Arc<str>>,
+    /// The rooms that may be entered; `None` is all.
+    pub rooms: Option<Vec<RoomName>>,
+    /// Whether the one who claimed the name may have another token before this one ends.
+    pub renewable: bool,
+}
+
+impl Identity {
+    /// One who uses a name without owning it.
+    #[must_use]
+    pub fn guest(user: UserName) -> Self {
+        Self { user, standing: Standing::Guest, grant: None }
+    }
+
+    /// Whether the name is only used, and not owned.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.standing == Standing::Guest
+    }
+
+    /// When it has to be shown anew.
+    #[must_use]
+    pub fn expires(&self) -> Option<Time> {
+        self.grant.as_ref().map(|grant| grant.expires)
+    }
+
+    /// What the user wants to be called.
+    #[must_use]
+    pub fn display(&self) -> Option<&Arc<str>> {
+        self.grant.as_ref()?.display.as_ref()
+    }
+
+    /// Since when what is said to this name is said to this user.
+    #[must_use]
+    pub fn since(&self) -> Option<Time> {
+        self.grant.as_ref().map(|grant| grant.since)
+    }
+
+    /// Whether the token allows the room. What the room says to it is another question.
+    #[must_use]
+    pub fn may_enter(&self, room: &RoomName) -> bool {
+        let rooms = self.grant.as_ref().and_then(|grant| grant.rooms.as_ref());
+        rooms.is_none_or(|rooms| rooms.contains(room))
+    }
+
+    /// The same as a refusal.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
+        if self.may_enter(room) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Forbidden, format!("The token is not for the room {room}")))
+    }
+}
+
+/// A token as its bearer shows it. Never shown again: not in a log, not in an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// What stands in the token.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret")
+    }
+}
+
+impl From<UserName> for Identity {
+    fn from(user: UserName) -> Self {
+        Self::guest(user)
+    }
+}

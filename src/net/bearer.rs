@@ -1,0 +1,85 @@
+//! The token that a request shows, and whom it names.
+//!
+//! `Authorization: Bearer` (RFC 6750 §2.1), or `?token=`, or, for a WebSocket from a browser, which can
+//! set no header, a sub-protocol `bearer.` with the token behind it. Asked on the connection's thread
+//! before anything is done for the request. What is refused here never says what the token was.
+
+use super::callers::House;
+use super::head::Request;
+use super::query;
+use crate::chat::identity::Secret;
+use crate::chat::{Code, Identity, Refusal};
+
+/// What a sub-protocol begins with that is a token.
+pub const PROTOCOL: &str = "bearer.";
+
+/// Who is behind a request: whom its token names, or else, where guests are let in, nobody.
+///
+/// # Errors
+/// `unauthorized`: the token is not good, or there is none and one is needed. `bad_request`: there are
+/// several.
+#[inline(never)]
+pub fn who(house: &House, request: &Request<'_>) -> Result<Option<Identity>, Refusal> {
+    match shown(request)? {
+        Some(token) => house.engine.identify(&token).map(Some),
+        None if house.engine.auth.admits_guests() => Ok(None),
+        None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
+    }
+}
+
+/// The token, if the request shows one.
+///
+/// # Errors
+/// `bad_request`, when it shows several that differ, or credentials that are none of ours.
+pub fn shown(request: &Request<'_>) -> Result<Option<Secret>, Refusal> {
+    let bad = |message: &'static str| Refusal::new(Code::BadRequest, message);
+    let mut all = Vec::new();
+    for value in request.values("Authorization") {
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::new(Code::Unauthorized, "The credentials must be Bearer and a token"));
+        }
+        all.push(Secret::from(token.trim()));
+    }
+    all.extend(request.list("Sec-WebSocket-Protocol").filter_map(|item| item.strip_prefix(PROTOCOL)).map(Secret::from));
+    all.extend(query::value(request.query, "token")?.map(|token| Secret::from(token.as_str())));
+    let first = all.pop();
+    if all.iter().any(|other| Some(other) != first.as_ref()) {
+        return Err(bad("A request shows one token"));
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::head::{FIELDS_MAX, parse};
+
+    fn token(target: &str, fields: &str) -> Result<Option<String>, Code> {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        let mut buffer = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let (request, _) = parse(head.as_bytes(), &mut buffer).unwrap().unwrap();
+        let shown = shown(&request).map_err(|refusal| refusal.code)?;
+        Ok(shown.map(|secret| secret.reveal().to_owned()))
+    }
+
+    #[test]
+    fn a_token_is_shown_in_one_of_three_ways() {
+        let a = Ok(Some("a.b.c".to_owned()));
+        assert_eq!(token("/", ""), Ok(None));
+        assert_eq!(token("/", "Authorization: Bearer a.b.c\r\n"), a);
+        assert_eq!(token("/", "authorization: bEARER  a.b.c\r\n"), a);
+        assert_eq!(token("/?x=1&token=a.b.c", ""), a);
+        assert_eq!(token("/", "Sec-WebSocket-Protocol: roomd.v1.json, bearer.a.b.c\r\n"), a);
+        assert_eq!(token("/?token=a.b.c", "Authorization: Bearer a.b.c\r\n"), a);
+    }
+
+    #[test]
+    fn two_tokens_or_other_credentials_are_refused() {
+        assert_eq!(token("/?token=a", "Authorization: Bearer b\r\n"), Err(Code::BadRequest));
+        assert_eq!(token("/", "Authorization: Bearer b\r\nAuthorization: Bearer c\r\n"), Err(Code::BadRequest));
+        assert_eq!(token("/", "Authorization: Basic YTpi\r\n"), Err(Code::Unauthorized));
+        assert_eq!(token("/?token=%ff", ""), Err(Code::BadRequest));
+    }
+}

@@ -22,7 +22,7 @@ use super::rule::Plan;
 use super::stay::{Membership, Returning, Stay};
 use crate::chat::charter::Motion;
 use crate::chat::command::{JoinWish, Seen, Span};
-use crate::chat::event::{Recovery, Welcome};
+use crate::chat::event::Recovery;
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
@@ -89,8 +89,7 @@ impl Connection {
             encoder: Encoder::default(),
             acts: Vec::new(),
         });
-        let (limits, ice_servers) = (Arc::clone(&engine.limits), Arc::clone(&engine.ice_servers));
-        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits, ice_servers }));
+        connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
         connection.settle_name();
         connection
@@ -150,6 +149,9 @@ impl Connection {
             match self.act(act) {
                 Ok(()) => {}
                 Err(Undone::Refused(id, refusal)) => {
+                    if refusal.code == Code::RateLimited {
+                        end = self.stay.session.offended();
+                    }
                     self.reply(id, &Event::Refused(refusal));
                     break;
                 }
@@ -205,12 +207,9 @@ impl Connection {
     #[inline(never)]
     fn create(&mut self, plan: Plan, id: Option<Id>) -> Result<(), Undone> {
         let now = self.engine.clock.now().since_start;
-        if let Err(refusal) = self.engine.doorman.create_room(self.door.address, now) {
-            self.reply(id, &Event::Refused(refusal));
-            return self.stay.session.offended().map_or(Ok(()), |end| Err(Undone::End(end)));
-        }
+        let allowed = self.engine.doorman.create_room(self.door.address, now);
         let room = plan.room.clone();
-        let made = self.engine.create(self.stay.session.identity(), plan);
+        let made = allowed.and_then(|()| self.engine.create(self.stay.session.identity(), plan));
         made.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
         self.reply(id, &Event::Created { room, pinned: false });
         Ok(())

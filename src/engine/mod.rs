@@ -41,6 +41,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use address::Address;
 use books::Books;
 use clock::Clock;
 use directory::Directory;
@@ -54,8 +55,9 @@ use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::{End, IceServer, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -132,6 +134,15 @@ impl Engine {
         self
     }
 
+    /// What a client is told first. One that has yet to say who it is, on a server without guests, is
+    /// told of no servers for calls: their credentials are for those who are let in.
+    #[must_use]
+    pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
+        let is_let_in = !who.is_guest() || self.auth.admits_guests();
+        let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
+    }
+
     /// A number for a connection, unique in the server's life.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
@@ -158,13 +169,15 @@ impl Engine {
         self.auth.names().owner(user).is_some()
     }
 
-    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
-    /// go. May wait for the store.
+    /// Whom a token names that is shown from this address. When that is the first that is heard of the
+    /// name, guests who use it have to go. May wait for the store.
     ///
     /// # Errors
-    /// `unauthorized`, or `unavailable`.
-    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
-        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+    /// `unauthorized`, `rate_limited`, or `unavailable`.
+    pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
+        let now = self.clock.now();
+        let ask = || self.auth.identify(token.reveal(), now.at);
+        let (who, news) = self.doorman.log_in(from, now.since_start, ask)?;
         if news {
             self.directory.displace(&who.user);
         }

@@ -102,7 +102,7 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
 
 /// What concerns rooms is for those who may come in.
 fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    visit.who = bearer::who(house, visit.request)?;
+    visit.who = bearer::who(house, visit.request, visit.address)?;
     match (route, visit.request.method) {
         (Route::Rooms, "POST") => rooms::create(house, visit),
         (Route::Messages(room), "POST") => rooms::publish(house, visit, room),

@@ -134,7 +134,7 @@ pub fn said(said: &Said) -> String {
         Said::Session { .. } => "asks for the session".to_owned(),
         Said::Members => "asks who".to_owned(),
         Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("no session says {said:?}"),
-        Said::Member(user) => format!("asks for {user}"),
+        Said::Member(user) => format!("asks about {user}"),
     }
 }
 

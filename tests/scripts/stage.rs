@@ -278,7 +278,7 @@ fn said(words: &mut Words) -> Said {
             let members = parts[2..].iter().map(|name| user(name)).collect();
             Said::Found(Founding { private: kind == "private", members })
         }
-        ["asks", "for", name] => Said::Member(user(name)),
+        ["asks", "about", name] => Said::Member(user(name)),
         _ => panic!("nobody can do this: {text}"),
     }
 }

@@ -103,3 +103,20 @@ fn the_welcome_names_the_servers_for_calls_if_there_are_any() {
     assert_eq!(told["ice_servers"], json!([{"urls": "stun:a.org"}, turn]));
     assert_eq!(welcome(&[])["ice_servers"], Value::Null);
 }
+
+#[cfg(feature = "jwt")]
+#[test]
+fn who_has_yet_to_say_who_it_is_is_told_of_no_servers_for_calls() {
+    let server = TestServer::with(|settings| {
+        (settings.guests, settings.claims) = (Some(false), Some(true));
+        settings.ice_servers = vec![IceServer { urls: "stun:a.org".to_owned(), username: None, credential: None }];
+    });
+    let engine = server.engine();
+    let anna = roomd::chat::UserName::parse("Anna").unwrap();
+    let claimed = engine.auth.claim(&anna, engine.clock.now().at, || false).unwrap();
+    let mut client = WebSocketClient::open(&server, "/ws");
+    assert_eq!(client.event_of("welcome")["ice_servers"], Value::Null);
+    client.command(&json!({"type": "auth", "token": claimed.token}));
+    let welcome = client.event_of("welcome");
+    assert_eq!((&welcome["user"], &welcome["ice_servers"]), (&json!("Anna"), &json!([{"urls": "stun:a.org"}])));
+}

@@ -28,6 +28,8 @@ mod history;
 mod http;
 mod keep_alive;
 mod limits;
+#[cfg(feature = "jwt")]
+mod logins;
 mod names;
 mod origins;
 mod people;

@@ -87,7 +87,7 @@ impl Cast {
         let server = TestServer::with(|settings| settings.jwt_secret_file = Some(path.to_str().unwrap().to_owned()));
         let ranks = RANKS.iter().filter(|rank| **rank != Rank::Guest).map(|rank| rank.name());
         for name in ranks.chain(OTHERS) {
-            server.engine().identify(&Secret::from(token(name).as_str())).unwrap();
+            server.engine().identify(&Secret::from(token(name).as_str()), None).unwrap();
         }
         Self { server, trials: AtomicU64::new(0) }
     }

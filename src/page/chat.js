@@ -214,6 +214,7 @@ const heard = {
   joined(chat, event, room) {
     if (!room) return;
     room.enter(event);
+    chat.keep(); // how far it is read begins to be known
     if (event.seq === 0) room.complete = true;
     if (room === chat.active || event.resumed) chat.loadMembers(room);
     if (room !== chat.active) return;

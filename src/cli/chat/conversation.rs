@@ -93,6 +93,7 @@ impl Conversation {
         person: bool,
     ) -> Self {
         let Arguments { room, json, stay, .. } = arguments;
+        names.set_secret(seals.is_secret(&room));
         Self {
             client,
             seals,
@@ -332,7 +333,9 @@ impl Conversation {
 
     /// Says how a room that was entered is protected, and makes this device known to it.
     fn enter(&mut self) -> Result<(), End> {
-        if !self.seals.is_secret(&self.room) {
+        let secret = self.seals.is_secret(&self.room);
+        self.names.set_secret(secret);
+        if !secret {
             return Ok(());
         }
         self.notice("Messages are encrypted here; the members have the key, and the server does not")?;

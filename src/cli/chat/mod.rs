@@ -30,6 +30,8 @@ mod show;
 #[cfg(any(feature = "client", feature = "e2ee"))]
 mod state;
 mod typed;
+#[cfg(feature = "client")]
+mod typed_before;
 mod visible;
 
 use std::io::IsTerminal;

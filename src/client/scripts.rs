@@ -121,6 +121,7 @@ fn brief(output: &Output) -> String {
     match output {
         Output::Open(user) => format!("open {}", user.as_deref().unwrap_or("?")),
         Output::Hangup => "hang up".to_owned(),
+        Output::Leave => "leave".to_owned(),
         Output::Over(over) => format!("over: {}", over.reason),
         Output::Send(text) => said(&serde_json::from_str(text).unwrap()),
         Output::Event(event) => match event {

@@ -294,3 +294,19 @@ fn what_was_typed_can_be_gone_back_to_in_the_next_conversation() {
     second.press("\r");
     assert_eq!(next_message(&mut bob).text.as_deref(), Some("something to repeat"));
 }
+
+#[test]
+fn another_name_is_taken_and_stands_before_the_next_line() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = ann(&server);
+    ann.press("/nick a b\r");
+    ann.wait_for("Error: the name of a user must not hold the character ' '");
+    ann.press("/nick Cleo\r");
+    ann.wait_for("* You are Cleo now");
+    ann.press("hi\r");
+    let said = next_message(&mut bob);
+    assert_eq!((&*said.user, said.text.as_deref()), ("Cleo", Some("hi")));
+    ann.press("again");
+    ann.wait_for("Cleo: again");
+}

@@ -69,10 +69,8 @@ impl Keyboard {
     }
 }
 
-/// Takes the terminal; `None` when it is none that can be edited on. `prompt` is as it is measured, and
-/// as it is shown, with colours.
+/// Takes the terminal; `None` when it is none that can be edited on.
 pub fn start(
-    prompt: [String; 2],
     names: Arc<Names>,
     words: SyncSender<Word>,
     interrupted: Arc<AtomicBool>,
@@ -81,8 +79,7 @@ pub fn start(
     let config = Config::builder().max_history_size(typed_before::LINES_MAX).ok()?.auto_add_history(true).build();
     let mut editor = Editor::with_config(config).ok()?;
     let printer = editor.create_external_printer().ok()?;
-    let [plain, shown] = prompt;
-    editor.set_helper(Some(Assistant { prompt: shown, names: Arc::clone(&names) }));
+    editor.set_helper(Some(Assistant { names: Arc::clone(&names) }));
     let (mut typed, before) = typed_before();
     for line in before {
         // It is one more line, or the same as the one before.
@@ -94,7 +91,7 @@ pub fn start(
     let body = move || {
         let _alive = alive;
         while !ends.load(Ordering::Acquire)
-            && let Ok(line) = editor.readline(&plain)
+            && let Ok(line) = editor.readline(&names.prompt()[0])
         {
             typed.keep(&line, names.is_secret());
             match words.try_send(Word::Line(line)) {
@@ -122,8 +119,6 @@ fn typed_before() -> (TypedBefore, Vec<String>) {
 
 /// What rustyline asks about a line.
 struct Assistant {
-    /// With colours.
-    prompt: String,
     names: Arc<Names>,
 }
 
@@ -136,7 +131,8 @@ impl Hinter for Assistant {
 
 impl Highlighter for Assistant {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, _: &'p str, _: bool) -> Cow<'b, str> {
-        Cow::Borrowed(&self.prompt)
+        let [_, shown] = self.names.prompt();
+        Cow::Owned(shown)
     }
 }
 

@@ -41,6 +41,11 @@ impl TestServer {
         self.0.as_ref().unwrap().http_address()
     }
 
+    /// What is behind it.
+    pub fn engine(&self) -> &Arc<roomd::engine::Engine> {
+        self.0.as_ref().unwrap().engine()
+    }
+
     /// Its address for clients.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address())

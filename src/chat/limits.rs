@@ -30,6 +30,9 @@ pub struct Limits {
     /// New connections a second of one address in the long run, and ten seconds' worth at once; beyond
     /// it the same. 0: no limit.
     pub address_connects_per_s: u32,
+    /// Tokens that name nobody which one address may show in a minute; beyond it none of its tokens is
+    /// looked at, `rate_limited`. 0: no limit.
+    pub address_logins_per_min: u32,
     /// Rooms that stay which one address may make in an hour; beyond it `rate_limited`. 0: no limit.
     pub address_rooms_per_h: u32,
     /// Names that one address may claim in an hour; beyond it `rate_limited`. 0: no limit.
@@ -90,6 +93,7 @@ impl Default for Limits {
             waiting_timeout: Duration::from_secs(30),
             address_connections_max: 256,
             address_connects_per_s: 20,
+            address_logins_per_min: 60,
             address_rooms_per_h: 100,
             address_claims_per_h: 60,
             rooms_max: 1_000,

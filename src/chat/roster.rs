@@ -150,6 +150,12 @@ impl Roster {
         Some((member, news, last))
     }
 
+    /// Whether the user is in the room.
+    #[must_use]
+    pub fn has(&self, name: &UserName) -> bool {
+        self.users.contains_key(name)
+    }
+
     /// Whether others have heard that the user is here.
     #[must_use]
     pub fn is_announced(&self, name: &UserName) -> bool {

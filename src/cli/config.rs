@@ -64,6 +64,7 @@ mod tests {
         ("waiting-timeout", "1ms"),
         ("address-connections-max", "5"),
         ("address-connects-per-s", "0"),
+        ("address-logins-per-min", "3"),
         ("address-rooms-per-h", "1"),
         ("address-exempt", ""),
         ("rooms-max", "1000000"),

@@ -237,6 +237,13 @@ const ADDRESSES: &[Setting] = &[
         slot: |s| Slot::Count32(&mut s.limits.address_connects_per_s, 0..=100_000),
     },
     Setting {
+        name: "address-logins-per-min",
+        unit: "failed logins a minute",
+        help: "Tokens that name nobody which one address may show. Beyond it none of its tokens is\n\
+               looked at: rate_limited. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_logins_per_min, 0..=MANY),
+    },
+    Setting {
         name: "address-rooms-per-h",
         unit: "rooms an hour",
         help: "Rooms that one address may create. Beyond it: rate_limited. 0 is no limit.",

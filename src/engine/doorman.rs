@@ -35,6 +35,7 @@ struct State {
     arrivals: Limiter<Address>,
     rooms: Limiter<Address>,
     claims: Limiter<Address>,
+    failed_logins: Limiter<Address>,
 }
 
 /// A place among the connections of an address.
@@ -54,6 +55,7 @@ impl Doorman {
             arrivals: Limiter::new(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()), ADDRESSES_MAX),
             rooms: hourly(limits.address_rooms_per_h),
             claims: hourly(limits.address_claims_per_h),
+            failed_logins: Limiter::new(limits.address_logins_per_min, Duration::from_secs(60), ADDRESSES_MAX),
         };
         Arc::new(Self { connections_max: limits.address_connections_max, state: Mutex::new(state) })
     }
@@ -93,6 +95,28 @@ impl Doorman {
         taken.map_err(|wait| refusal("Too many names were claimed from this address", wait))
     }
 
+    /// Has `ask` say whom a token names, at `now` since the start, unless the address has shown too many
+    /// that name nobody. `ask` may block.
+    ///
+    /// # Errors
+    /// `rate_limited`, without asking; otherwise what `ask` says.
+    pub fn log_in<T>(
+        &self,
+        address: Option<Address>,
+        now: Duration,
+        ask: impl FnOnce() -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let Some(address) = address else { return ask() };
+        let looked = self.state.lock().failed_logins.look(&address, now);
+        looked.map_err(|wait| refusal("Too many logins from this address have failed", wait))?;
+        ask().inspect_err(|refused| {
+            if refused.code == Code::Unauthorized {
+                // Who fails in the same moment as others may take one more than there was.
+                _ = self.state.lock().failed_logins.take(&address, now);
+            }
+        })
+    }
+
     /// Addresses that have a connection.
     #[must_use]
     pub fn addresses(&self) -> usize {
@@ -129,6 +153,7 @@ mod tests {
             address_connections_max: 2,
             address_connects_per_s: 1,
             address_rooms_per_h: 3,
+            address_logins_per_min: 2,
             ..Limits::default()
         };
         Doorman::new(&limits)
@@ -160,6 +185,21 @@ mod tests {
         assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(S)));
         assert!(doorman.enter(here, 2 * S).is_ok());
         assert!(doorman.enter(address("2001:db8:0:1::1"), 2 * S).is_ok());
+    }
+
+    #[test]
+    fn who_fails_too_often_is_not_asked_for_a_while_and_who_does_not_fail_is_always() {
+        let (doorman, here) = (doorman(), Some(address("192.0.2.1")));
+        let right = |at, from| doorman.log_in(from, at, || Ok(7));
+        let wrong = |at, from| doorman.log_in(from, at, || Err::<u8, _>(Refusal::new(Code::Unauthorized, "no")));
+        assert!((0..100).all(|_| right(S, here) == Ok(7)));
+        assert!((0..2).all(|_| wrong(S, here).unwrap_err().code == Code::Unauthorized));
+        for refused in [right(S, here).unwrap_err(), wrong(S, here).unwrap_err()] {
+            assert_eq!((refused.code, refused.retry_after), (Code::RateLimited, Some(30 * S)));
+        }
+        assert_eq!(right(S, Some(address("192.0.2.2"))), Ok(7));
+        assert_eq!(right(31 * S, here), Ok(7));
+        assert!((0..9).all(|_| wrong(S, None).unwrap_err().code == Code::Unauthorized));
     }
 
     #[test]

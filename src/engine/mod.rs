@@ -26,6 +26,8 @@ pub mod parking;
 pub mod past;
 pub mod queue;
 pub mod recipient;
+pub mod register;
+pub mod rule;
 pub mod stay;
 pub mod sync;
 pub mod table;
@@ -39,28 +41,31 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use address::Address;
 use books::Books;
 use clock::Clock;
 use directory::Directory;
 use doorman::Doorman;
 use expiry::Expiry;
-use hub::{Hub, Kind, Opener};
+use hub::{Hub, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
+use register::Register;
 use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
 use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
 pub struct Engine {
     /// Which rooms there are.
     pub hub: Arc<Hub>,
+    /// Who may do what in which room.
+    pub register: Arc<Register>,
     /// Which users are connected.
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
@@ -99,8 +104,10 @@ impl Engine {
         auth: Arc<Auth>,
         opener: Opener,
     ) -> Arc<Self> {
+        let hub = Hub::new(limits.rooms_max, opener);
         Arc::new(Self {
-            hub: Hub::new(limits.rooms_max, opener),
+            register: Arc::clone(&hub.register),
+            hub,
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
             expiry: Expiry::new(limits.token_warning),
@@ -162,13 +169,15 @@ impl Engine {
         self.auth.names().owner(user).is_some()
     }
 
-    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
-    /// go. May wait for the store.
+    /// Whom a token names that is shown from this address. When that is the first that is heard of the
+    /// name, guests who use it have to go. May wait for the store.
     ///
     /// # Errors
-    /// `unauthorized`, or `unavailable`.
-    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
-        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+    /// `unauthorized`, `rate_limited`, or `unavailable`.
+    pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
+        let now = self.clock.now();
+        let ask = || self.auth.identify(token.reveal(), now.at);
+        let (who, news) = self.doorman.log_in(from, now.since_start, ask)?;
         if news {
             self.directory.displace(&who.user);
         }
@@ -181,47 +190,6 @@ impl Engine {
     /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
     pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
         self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
-    }
-
-    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
-    /// all rooms may be such, so that there is always room for those that come with their members.
-    /// Blocks on the room.
-    ///
-    /// # Errors
-    /// There is a room of this name, there can be no further one, or it cannot be opened.
-    pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        self.keep(room, durable)?;
-        // A room that lives answers questions.
-        let failure = match self.hub.ask(room, Identity::guest(self.guest()), Said::Members) {
-            Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
-            Ok(_) => return Ok(()),
-        };
-        let unwanted = self.created.lock().as_mut().and_then(|created| created.remove(room));
-        drop(unwanted);
-        Err(failure)
-    }
-
-    fn keep(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
-        if self.hub.has(room) {
-            return Err(taken());
-        }
-        let most = (self.limits.rooms_max / 2).max(1);
-        if self.created.lock().as_ref().is_some_and(|created| created.len() >= most) {
-            let message = format!("The server keeps {most} rooms that were created, which is its limit");
-            return Err(Refusal::new(Code::TooManyRooms, message));
-        }
-        let handle = self.hub.keep(room, &Kind::Open { slow: None, durable })?;
-        let (made, unwanted) = match self.created.lock().as_mut() {
-            // Two who create it at once: one does. A handle of a room that failed is replaced.
-            Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {
-                (true, created.insert(room.clone(), handle))
-            }
-            _ => (false, Some(handle)),
-        };
-        // Leaving sends, which may block: not under the lock.
-        drop(unwanted);
-        if made { Ok(()) } else { Err(taken()) }
     }
 
     /// Gives no further seat, and gives up those of the server.

@@ -148,7 +148,10 @@ impl Arrival {
                 return false;
             }
             Err(error) => {
-                log::warn!(error:% = error; "a trusted proxy sent no PROXY header");
+                // A look whether the port is open sends nothing; something else is a mistake to mend.
+                let level =
+                    if error.kind() == io::ErrorKind::InvalidData { log::Level::Warn } else { log::Level::Debug };
+                log::log!(level, error:% = error; "a trusted proxy sent no PROXY header");
                 return false;
             }
         }

@@ -157,7 +157,7 @@ fn chat(
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let who = visitor(house, token, user, room.as_ref()).map_err(|refusal| refused(&refusal))?;
+    let who = visitor(house, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
     let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
@@ -180,11 +180,12 @@ fn visitor(
     token: Option<Secret>,
     user: Option<UserName>,
     room: Option<&RoomName>,
+    address: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
     let engine = &house.engine;
     let who = match (token, user) {
         (Some(token), user) => {
-            let who = engine.identify(&token)?;
+            let who = engine.identify(&token, address)?;
             if user.is_some_and(|user| user != who.user) {
                 return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
             }

@@ -26,6 +26,7 @@ pub fn self_signed(hosts: &[String]) -> Result<Pair, String> {
     params.distinguished_name.push(DnType::CommonName, "roomd, for a trial");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate().map_err(problem)?;
     let certificate = params.self_signed(&key).map_err(problem)?;
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })

@@ -146,6 +146,16 @@ fn requests_of_many_clients_through_one_connection_of_a_proxy_count_for_each() {
 }
 
 #[test]
+fn a_trusted_proxy_says_whether_its_client_came_through_tls() {
+    let server = proxied(|_| ());
+    let status = |host, proto: &str| {
+        let fields = format!("Origin: http://roomd.test\r\nX-Forwarded-Proto: {proto}\r\n");
+        http_from(host, &server).upgrade("/ws", &fields).0.status
+    };
+    assert_eq!((status(9, "https"), status(9, "http"), status(2, "https")), (403, 101, 101));
+}
+
+#[test]
 fn a_proxy_header_says_who_comes_at_both_ports() {
     let server = proxied(|settings| {
         settings.proxy_protocol = true;

@@ -9,6 +9,8 @@
 
 mod harness;
 
+#[cfg(feature = "jwt")]
+mod access;
 mod addresses;
 mod admission;
 mod calls;
@@ -26,6 +28,8 @@ mod history;
 mod http;
 mod keep_alive;
 mod limits;
+#[cfg(feature = "jwt")]
+mod logins;
 mod names;
 mod origins;
 mod people;
@@ -33,7 +37,10 @@ mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
+mod smuggling;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

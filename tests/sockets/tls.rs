@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use serde_json::json;
 
-use crate::harness::{DEADLINE, LineClient, TestServer, WebSocketClient, http, until};
+use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, http, until};
 
 /// A certificate in a folder of its own, which goes with it.
 struct Files(PathBuf);
@@ -86,7 +86,7 @@ fn all_doors_lead_to_the_same_room_through_tls() {
 fn who_does_not_speak_tls_is_told_so_in_words_it_knows() {
     let files = Files::new();
     let server = files.server(|_| ());
-    let mut http = crate::harness::Http::over(server.http_socket());
+    let mut http = Http::over(server.http_socket());
     http.request("GET /", "", "");
     let answer = http.answer();
     assert_eq!((answer.status, answer.field("Connection")), (400, Some("close")));
@@ -107,6 +107,14 @@ fn browsers_are_told_to_come_through_tls_only_where_they_came_through_it() {
     assert_eq!(http::get(&server, "/nothing").field(HSTS), Some("max-age=31536000"));
     let plain = TestServer::start();
     assert_eq!(http::get(&plain, "/").field(HSTS), None);
+}
+
+#[test]
+fn through_tls_a_page_without_tls_is_foreign() {
+    let files = Files::new();
+    let server = files.server(|_| ());
+    let status = |origin: &str| Http::connect(&server).upgrade("/ws", &format!("Origin: {origin}\r\n")).0.status;
+    assert_eq!((status("https://roomd.test"), status("http://roomd.test")), (101, 403));
 }
 
 /// Why there is no handshake.

@@ -61,7 +61,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn identify(&mut self, token: &Secret, id: Option<Id>) -> Result<(), Undone> {
         let refused = |refusal| Undone::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token).map_err(refused)?;
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
         self.become_user(who.clone()).map_err(refused)?;
         self.engine.expiry.forget(self.stay.number);
         self.watch();
@@ -90,7 +90,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn refresh(&mut self, token: &Secret, id: Option<Id>) -> Result<(), Undone> {
         let refused = |refusal| Undone::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token).map_err(refused)?;
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
         let old = self.stay.session.identity();
         let rooms = self.stay.rooms.iter().map(|membership| membership.handle.room());
         if who.user != old.user || who.standing != old.standing || !rooms.into_iter().all(|room| who.may_enter(room)) {

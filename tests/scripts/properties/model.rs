@@ -154,7 +154,8 @@ impl Model {
                 return Outcome::Stored { seq };
             }
             Deed::Edit { seq, body } => (seq, body),
-            Deed::Delete { seq } => (seq, Body::Deleted),
+            Deed::Delete { seq, .. } => (seq, Body::Deleted),
+            Deed::Amend(_) => panic!("nobody rules here"),
         };
         let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);
         match found {

@@ -202,9 +202,9 @@ fn a_visitor_is_answered_and_shown_and_is_no_member() {
                 to @Vic: sent 1 (m1) at 0s already
             > @Vic asks who
                 to @Vic: members: Ann online at 0s
-            > @Vic asks for Ann
+            > @Vic asks about Ann
                 to @Vic: members: Ann online at 0s
-            > @Vic asks for Bob
+            > @Vic asks about Bob
                 to @Vic: members: nobody
             > @Vic says lost
             > store fails

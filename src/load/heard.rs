@@ -19,7 +19,8 @@ pub enum Heard<'a> {
     /// The client is a member, and the room stands there.
     Joined { epoch: String, seq: u64, recovered: bool },
     /// The client has its places again; for each room, whether all that it missed follows.
-    Resumed { recovered: bool },
+    /// `None`: the session is taken up, but is not in the room.
+    Resumed { recovered: Option<bool> },
     /// This user entered, in the dialects without numbers; our own name means that we are a member.
     Entered { user: &'a str },
     /// The client is no member any more.
@@ -103,7 +104,7 @@ fn event(text: &[u8]) -> Option<Heard<'_>> {
         }
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
-            Heard::Resumed { recovered: rooms.values().all(|room| room.recovered) }
+            Heard::Resumed { recovered: rooms.values().map(|room| room.recovered).reduce(|all, one| all && one) }
         }
         "left" => Heard::Left,
         "sent" => Heard::Sent { number, seq: fields.seq? },
@@ -180,7 +181,11 @@ mod tests {
                 r#"{"type":"joined","id":1,"room":"r","epoch":"e1","seq":4,"members":[],"recovered":false}"#,
                 Heard::Joined { epoch: "e1".into(), seq: 4, recovered: false },
             ),
-            (r#"{"type":"resumed","rooms":{"r":{"recovered":true,"missed":3}}}"#, Heard::Resumed { recovered: true }),
+            (
+                r#"{"type":"resumed","rooms":{"r":{"recovered":true,"missed":3}}}"#,
+                Heard::Resumed { recovered: Some(true) },
+            ),
+            (r#"{"type":"resumed","rooms":{}}"#, Heard::Resumed { recovered: None }),
             (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, Heard::Sent { number: Some(2), seq: 9 }),
             (
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,

@@ -206,7 +206,9 @@ impl Talk {
                     self.enter(now, world);
                 }
             }
-            Heard::Resumed { recovered } => {
+            // It had said that it leaves when its connection broke.
+            Heard::Resumed { recovered: None } => self.join_anew(world),
+            Heard::Resumed { recovered: Some(recovered) } => {
                 if let Some(account) = self.account.as_mut().filter(|_| !self.member) {
                     world.ledgers[self.room].resume(account, recovered);
                     self.enter(now, world);
@@ -310,6 +312,13 @@ impl Talk {
         self.say(&self.door.join(&self.room_name, None));
     }
 
+    /// Has no place to come back to, and asks for what it missed.
+    fn join_anew(&mut self, world: &World<'_>) {
+        let account = self.account.as_ref();
+        let since = account.and_then(|account| world.ledgers[self.room].position(account));
+        self.say(&self.door.join(&self.room_name, since));
+    }
+
     fn refused(&mut self, number: Option<u32>, code: &str, world: &mut World<'_>) {
         world.meter.refused(code);
         match number {
@@ -319,9 +328,7 @@ impl Talk {
             }
             // A place that was not kept: what was missed can still be asked for.
             None if self.stage == Stage::Entering && self.returning => {
-                let account = self.account.as_ref();
-                let since = account.and_then(|account| world.ledgers[self.room].position(account));
-                self.say(&self.door.join(&self.room_name, since));
+                self.join_anew(world);
                 self.returning = false;
             }
             None => self.refusals += 1,

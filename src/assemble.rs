@@ -143,14 +143,20 @@ impl Server {
         let threads = Threads::new();
         let clock = Clock::start();
         let (store, registry) = open_store(&settings, clock, &threads)?;
-        let auth = open_auth(&settings, registry, clock).inspect_err(|_| {
+        let ready = open_auth(&settings, registry, clock).and_then(|auth| {
+            let unread = |StoreFailed| StartError::Store("the charters of the rooms cannot be read".into());
+            Ok((auth, store.charters().map_err(unread)?))
+        });
+        let (auth, charters) = ready.inspect_err(|_| {
             store.close();
             // Of the journal, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
         let engine =
-            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener);
+            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
+                .with_ice_servers(&settings.ice_servers);
+        engine.register.fill(charters);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
         let watching = Arc::clone(&engine);
@@ -380,16 +386,18 @@ fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store
 
 /// The body of a room's thread.
 fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
-    let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { past, marks, ledger }) = open_history(&name, &kind, limits, store) else {
+    let Opening { room: name, kind, face } = opening;
+    let Ok(Opened { past, marks, charter, ledger }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
         let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
         return broker::refuse_all(inbox, &refusal);
     };
-    let room = Room::new(name, past, limits).with_marks(marks);
+    // What is not stored, a room that failed has left in the register.
+    let charter = charter.map(Arc::new).or_else(|| face.charter(&name));
+    let room = Room::new(name, past, limits).with_marks(marks).with_charter(charter);
     let (room, slow) = match kind {
         Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
-    Broker::new(room, ledger, clock, slow, limits.linger, population).run(inbox);
+    Broker::new(room, ledger, clock, slow, limits.linger, face).run(inbox);
 }

@@ -8,6 +8,8 @@ pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod client;
+#[cfg(feature = "e2ee")]
+pub mod e2ee;
 pub mod engine;
 #[cfg(feature = "client")]
 pub mod load;

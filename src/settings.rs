@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use std::time::Duration;
 
+use crate::chat::IceServer;
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
+    /// STUN and TURN servers for calls, told to every client.
+    pub ice_servers: Vec<IceServer>,
     /// Networks whose proxies say who the client is: in `X-Forwarded-For`, and as below. What others say
     /// there is not believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -75,6 +78,7 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             origins: Vec::new(),
+            ice_servers: Vec::new(),
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             address_exempt: loopback(),

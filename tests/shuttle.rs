@@ -29,6 +29,7 @@ use roomd::engine::hub::{Guest, Kind, Opener};
 use roomd::engine::inbox::RoomHandle;
 use roomd::engine::outbox::{Outbox, Transport};
 use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::rule::Plan;
 use roomd::engine::sync::channel::{Receiver, bounded};
 use roomd::engine::sync::{Mutex, thread};
 use roomd::engine::threads::Threads;
@@ -82,7 +83,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
                 Kind::Open { .. } => room,
             };
             let ledger = opened.ledger;
-            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
+            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
         })
     });
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
@@ -165,8 +166,8 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
 fn creating_and_joining_and_closing_at_once_leaves_nothing() {
     check(|| {
         let engine = engine(|_| false);
-        let create = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
-        let again = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
+        let create = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
+        let again = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
         let join = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
             match engine.hub.join(&name("r"), &Kind::USUAL, guest) {

@@ -131,7 +131,8 @@ fn answer(request: &Request<'_>, body: Vec<u8>) {
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    well_formed(&routes::answer(&HOUSE, &mut Visit { request, body, rate: &mut rate, origin, address, who: None }));
+    let mut visit = Visit { request, body, rate: &mut rate, origin, address, who: None };
+    well_formed(&routes::answer(&HOUSE, &mut visit));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }
 

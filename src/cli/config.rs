@@ -46,6 +46,7 @@ mod tests {
         ("tls-cert", "/etc/roomd/cert.pem"),
         ("tls-key", "/etc/roomd/key.pem"),
         ("origin", "https://a.org,http://b:8080"),
+        ("ice-server", "stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"),
         ("trusted-proxy", "10.0.0.0/8,2001:db8::1"),
         ("proxy-protocol", "true"),
         ("echo-route", "true"),

@@ -131,6 +131,18 @@ const TROUBLE: &[Flag] = &[
                on with a byte a second. Who is sent away comes back.",
         slot: |p| Slot::Count(&mut p.loiterers, 0..=MANY),
     },
+    Flag {
+        name: "slow-return",
+        unit: "switch",
+        help: "A client that is closed because it is slow (4450) comes back for what it missed.",
+        slot: |p| Slot::Switch(&mut p.slow_return),
+    },
+    Flag {
+        name: "publishers-too",
+        unit: "switch",
+        help: "Publishers come and go, break and read slowly like all others.",
+        slot: |p| Slot::Switch(&mut p.publishers_too),
+    },
 ];
 
 const TIMES: &[Flag] = &[
@@ -196,7 +208,11 @@ pub fn with_flags(command: Command) -> Command {
         command = command.args(group.iter().map(|flag| {
             let placeholder = (flag.slot)(&mut Plan::default()).placeholder();
             let help = format!("{}\n[{}]", flag.help, flag.facts());
-            Arg::new(flag.name).long(flag.name).allow_negative_numbers(true).value_name(placeholder).help(help)
+            let arg = Arg::new(flag.name).long(flag.name).value_name(placeholder).help(help);
+            match (flag.slot)(&mut Plan::default()) {
+                Slot::Switch(_) => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+                _ => arg.allow_negative_numbers(true),
+            }
         }));
     }
     command
@@ -315,6 +331,8 @@ mod tests {
             ("slow", "1"),
             ("slow-bytes", "10"),
             ("loiterers", "3"),
+            ("slow-return", "true"),
+            ("publishers-too", "true"),
             ("ramp", "1s"),
             ("duration", "1s"),
             ("drain", "1s"),

@@ -1,8 +1,8 @@
 //! The command line: what the arguments, the environment and a file ask `roomd` to do.
 //!
 //! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
-//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs` and
-//! `address.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
+//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs`,
+//! `address.rs` and `ice.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
 //! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
@@ -17,6 +17,7 @@ pub mod data;
 mod file;
 #[cfg(feature = "client")]
 pub mod flags;
+mod ice;
 #[cfg(feature = "client")]
 pub mod load;
 pub mod serve;
@@ -216,7 +217,7 @@ fn flag(setting: &'static settings::Setting) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true)
             .value_name("BOOL"),
-        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_)) => {
+        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_) | value::Slot::IceServers(_)) => {
             arg.action(ArgAction::Append).value_name(slot.placeholder())
         }
         slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),

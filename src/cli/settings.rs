@@ -110,6 +110,15 @@ const DOORS: &[Setting] = &[
         slot: |s| Slot::Origins(&mut s.origins),
     },
     Setting {
+        name: "ice-server",
+        unit: "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT] each",
+        help: "STUN and TURN servers for calls, also stuns: and turns:, and ?transport=tcp behind TURN.\n\
+               Every client is told them. Write special characters as %XX; repeat the flag, put commas\n\
+               into the variable, write an array into the file. A flag is seen by other users of\n\
+               the machine, so a credential is better in the file.",
+        slot: |s| Slot::IceServers(&mut s.ice_servers),
+    },
+    Setting {
         name: "trusted-proxy",
         unit: "network or address each",
         help: "Proxies that say in X-Forwarded-For who their client is; nobody else is believed.\n\

@@ -12,8 +12,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::Value;
 
+use crate::chat::IceServer;
 use crate::chat::limits::Slow;
-use crate::cli::address;
+use crate::cli::{address, ice};
 use crate::store::Durability;
 
 pub const KIB: usize = 1024;
@@ -48,6 +49,8 @@ pub enum Slot<'a> {
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// STUN and TURN servers with commas between them.
+    IceServers(&'a mut Vec<IceServer>),
     /// One of two words for yes and no, or `auto`, which leaves it to the server.
     Choice(&'a mut Option<bool>, [&'static str; 2]),
     /// Any text; an empty one is none.
@@ -72,6 +75,7 @@ impl Slot<'_> {
             Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::IceServers(field) => *field = ice::read(text)?,
             Slot::Choice(field, words) => *field = choice(text, words)?,
             Slot::Text(field) => *field = Some(text.to_owned()).filter(|text| !text.is_empty()),
             Slot::Networks(field) => *field = networks(text)?,
@@ -97,6 +101,7 @@ impl Slot<'_> {
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::IceServers(field) => ice::text(field),
             Slot::Choice(field, [yes, no]) => field.map_or("auto", |choice| if choice { yes } else { no }).to_owned(),
             Slot::Text(field) => field.as_deref().unwrap_or_default().to_owned(),
             Slot::Networks(field) => field.iter().map(network_text).collect::<Vec<_>>().join(","),
@@ -117,6 +122,7 @@ impl Slot<'_> {
             Slot::MaybePath(_) => Some("PATH|off"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::IceServers(_) => Some("SERVER"),
             Slot::Choice(_, ["on", _]) => Some("on|off|auto"),
             Slot::Choice(..) => Some("open|closed|auto"),
             Slot::Text(_) => Some("TEXT"),
@@ -141,6 +147,7 @@ impl Slot<'_> {
             Slot::Count32(field, _) => Value::Integer((**field).into()),
             Slot::Switch(field) => Value::Boolean(**field),
             Slot::Origins(field) => Value::Array(field.iter().cloned().map(Value::String).collect()),
+            Slot::IceServers(field) => Value::Array(field.iter().map(ice::one).map(Value::String).collect()),
             Slot::Networks(field) => Value::Array(field.iter().map(network_text).map(Value::String).collect()),
             _ => Value::String(self.text()),
         }
@@ -153,14 +160,20 @@ impl Slot<'_> {
             // Goes on as text for the sentence about the missing unit; 0 needs none.
             (Slot::Time(..), Value::Integer(number)) => Ok(number.to_string()),
             (Slot::Switch(_), Value::Boolean(on)) => Ok(on.to_string()),
-            (Slot::Origins(_) | Slot::Networks(_), Value::Array(items)) => items
+            (Slot::Origins(_) | Slot::Networks(_) | Slot::IceServers(_), Value::Array(items)) => items
                 .iter()
                 .map(|item| item.as_str().ok_or_else(|| self.wants("one with ", item)))
                 .collect::<Result<Vec<_>, _>>()
                 .map(|items| items.join(",")),
-            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_) | Slot::Networks(_), other) => {
-                Err(self.wants("", other))
-            }
+            (
+                Slot::Count(..)
+                | Slot::Count32(..)
+                | Slot::Switch(_)
+                | Slot::Origins(_)
+                | Slot::Networks(_)
+                | Slot::IceServers(_),
+                other,
+            ) => Err(self.wants("", other)),
             (_, Value::String(text)) => Ok(text.clone()),
             (_, other) => Err(self.wants("", other)),
         }
@@ -177,7 +190,7 @@ impl Slot<'_> {
             Slot::Path(_) => "a string such as \"roomd.db\"",
             Slot::MaybePath(_) => "a string such as \"cert.pem\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
-            Slot::Origins(_) | Slot::Networks(_) => "an array of strings",
+            Slot::Origins(_) | Slot::Networks(_) | Slot::IceServers(_) => "an array of strings",
             Slot::Choice(..) => "a string such as \"auto\"",
             Slot::Text(_) => "a string",
         };

@@ -283,7 +283,8 @@ impl Client {
         }
     }
 
-    /// Messages that no answer has come for, oldest first: the mark and the text. Those of the
+    /// Messages that no answer has come for, oldest first: the mark and the text, without those that are
+    /// encrypted. Those of the
     /// present connection are among them until their answer is here.
     pub fn unsent(&self) -> impl Iterator<Item = (&str, &str)> {
         self.core.unanswered().filter_map(|errand| Some((&*errand.mid, errand.command.text()?)))

@@ -295,7 +295,7 @@ impl Core {
         while entered && let Some(errand) = self.errands.next() {
             self.last_id += 1;
             let frame = errand.say(self.last_id, self.options.history);
-            let bytes = errand.command.text().map_or(0, str::len);
+            let bytes = errand.command.bytes().unwrap_or(0);
             let ticket = errand.ticket;
             let most = self.message_bytes.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
             if bytes > self.message_bytes || frame.len() > most {

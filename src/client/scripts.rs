@@ -495,3 +495,14 @@ fn being_put_out_of_a_room_is_told() {
     play.hears(&error(3, "not_member", None));
     play.does(&["leave 3 r", "refused 2: not_member"]);
 }
+
+#[test]
+fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
+    play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));
+    play.does(&["other \"removed\"", "removed from r: removed"]);
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "ended", "room": "r", "by": "Ann"}));
+    play.does(&["removed from r: removed"]);
+}

@@ -26,6 +26,8 @@ pub mod parking;
 pub mod past;
 pub mod queue;
 pub mod recipient;
+pub mod register;
+pub mod rule;
 pub mod stay;
 pub mod sync;
 pub mod table;
@@ -45,22 +47,25 @@ use clock::Clock;
 use directory::Directory;
 use doorman::Doorman;
 use expiry::Expiry;
-use hub::{Hub, Kind, Opener};
+use hub::{Hub, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
+use register::Register;
 use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
 pub struct Engine {
     /// Which rooms there are.
     pub hub: Arc<Hub>,
+    /// Who may do what in which room.
+    pub register: Arc<Register>,
     /// Which users are connected.
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
@@ -79,6 +84,8 @@ pub struct Engine {
     pub auth: Arc<Auth>,
     /// Every bound.
     pub limits: Arc<Limits>,
+    /// Servers for calls, told to every client.
+    pub ice_servers: Arc<[IceServer]>,
     connections: AtomicU64,
     /// The books of all connections that have ended.
     books: Mutex<Books>,
@@ -97,8 +104,10 @@ impl Engine {
         auth: Arc<Auth>,
         opener: Opener,
     ) -> Arc<Self> {
+        let hub = Hub::new(limits.rooms_max, opener);
         Arc::new(Self {
-            hub: Hub::new(limits.rooms_max, opener),
+            register: Arc::clone(&hub.register),
+            hub,
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
             expiry: Expiry::new(limits.token_warning),
@@ -108,10 +117,30 @@ impl Engine {
             store,
             auth,
             limits: Arc::new(limits),
+            ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
+    }
+
+    /// With servers for calls.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
+        self
+    }
+
+    /// What a client is told first. One that has yet to say who it is, on a server without guests, is
+    /// told of no servers for calls: their credentials are for those who are let in.
+    #[must_use]
+    pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
+        let is_let_in = !who.is_guest() || self.auth.admits_guests();
+        let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
     }
 
     /// A number for a connection, unique in the server's life.
@@ -161,47 +190,6 @@ impl Engine {
     /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
     pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
         self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
-    }
-
-    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
-    /// all rooms may be such, so that there is always room for those that come with their members.
-    /// Blocks on the room.
-    ///
-    /// # Errors
-    /// There is a room of this name, there can be no further one, or it cannot be opened.
-    pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        self.keep(room, durable)?;
-        // A room that lives answers questions.
-        let failure = match self.hub.ask(room, Identity::guest(self.guest()), Said::Members) {
-            Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
-            Ok(_) => return Ok(()),
-        };
-        let unwanted = self.created.lock().as_mut().and_then(|created| created.remove(room));
-        drop(unwanted);
-        Err(failure)
-    }
-
-    fn keep(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
-        if self.hub.has(room) {
-            return Err(taken());
-        }
-        let most = (self.limits.rooms_max / 2).max(1);
-        if self.created.lock().as_ref().is_some_and(|created| created.len() >= most) {
-            let message = format!("The server keeps {most} rooms that were created, which is its limit");
-            return Err(Refusal::new(Code::TooManyRooms, message));
-        }
-        let handle = self.hub.keep(room, &Kind::Open { slow: None, durable })?;
-        let (made, unwanted) = match self.created.lock().as_mut() {
-            // Two who create it at once: one does. A handle of a room that failed is replaced.
-            Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {
-                (true, created.insert(room.clone(), handle))
-            }
-            _ => (false, Some(handle)),
-        };
-        // Leaving sends, which may block: not under the lock.
-        drop(unwanted);
-        if made { Ok(()) } else { Err(taken()) }
     }
 
     /// Gives no further seat, and gives up those of the server.

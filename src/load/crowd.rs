@@ -19,11 +19,13 @@ use tungstenite::handshake::client::generate_key;
 use super::client::Client;
 use super::plan::Plan;
 use super::socket::Socket;
+use super::stop::Stop;
 use super::stream::Stream;
 use super::talk::{Stage, Talk, World};
 use crate::tls::{Application, Dialer};
 
 const TIMER: u64 = u64::MAX;
+const STOP: u64 = u64::MAX - 1;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// What the kernel holds for a client that reads slowly.
@@ -49,6 +51,9 @@ pub struct Crowd {
     sipping: bool,
     /// Clients that have a connection.
     connected: usize,
+    stop: Stop,
+    /// How often it was asked to stop.
+    pub stops: u64,
 }
 
 impl Crowd {
@@ -60,15 +65,19 @@ impl Crowd {
         plan: &Plan,
         dialer: Option<Dialer>,
         (http, lines): (SocketAddr, Option<SocketAddr>),
-        now: Instant,
+        stop: Stop,
     ) -> io::Result<Self> {
+        let now = Instant::now();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         // Once is enough: setting it anew takes back what it said before.
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+        epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN)?;
         Ok(Self {
             epoll,
             timer,
+            stop,
+            stops: 0,
             clients: (0..plan.clients).map(|client| Client::new(Talk::new(client, plan, now))).collect(),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES.max(4 * plan.size)],
@@ -124,7 +133,10 @@ impl Crowd {
             Err(error) => return Err(error.into()),
         }
         let number = |event: &Event| usize::try_from(event.data.u64()).expect("numbers are indices of `clients`");
-        let of_clients = self.events.iter().filter(|event| event.data.u64() != TIMER);
+        if self.events.iter().any(|event| event.data.u64() == STOP) {
+            self.stops += self.stop.heard();
+        }
+        let of_clients = self.events.iter().filter(|event| event.data.u64() < STOP);
         ready.extend(of_clients.map(|event| (number(event), event.flags)));
         Ok(())
     }

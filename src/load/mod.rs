@@ -35,6 +35,7 @@ mod progress;
 mod report;
 mod settlement;
 pub mod socket;
+mod stop;
 mod stream;
 mod table;
 mod talk;
@@ -51,6 +52,7 @@ pub use html::page;
 pub use plan::Plan;
 pub use progress::{Phase, Progress};
 pub use report::Report;
+pub use stop::Stop;
 
 use bare::Bare;
 use crowd::Crowd;
@@ -98,6 +100,14 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// If the plan cannot be carried out at all; what the server does wrong is in the report.
 pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(&Stop::new().map_err(LoadError::Machine)?, plan, tell)
+}
+
+/// As [`run`], and ends early when `stop` is asked: with the report so far.
+///
+/// # Errors
+/// As [`run`]; [`LoadError::Nobody`] if it was stopped before anybody got in.
+pub fn run_until(stop: &Stop, plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
     plan.check().map_err(LoadError::Plan)?;
     let http = resolve(&plan.server)?;
     let dialer = plan.tls.as_ref().map(Dialer::new).transpose().map_err(LoadError::Plan)?;
@@ -118,14 +128,22 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
         meter: Meter::default(),
     };
     let server = Process::listening(&http).filter(|server| *server != Process::own());
-    let crowd = Crowd::gather(plan, dialer.clone(), (http, lines), began).map_err(LoadError::Machine)?;
+    let crowd = Crowd::gather(plan, dialer.clone(), (http, lines), stop.clone()).map_err(LoadError::Machine)?;
     let mut generator = Generator::new(world, crowd, server);
     let mut watch = Watch::new(tell);
     generator.gather(&mut watch).map_err(LoadError::Machine)?;
     if generator.world.meter.arrived == 0 {
-        return Err(LoadError::Nobody(generator.trouble.unwrap_or_else(|| "nobody answered".to_owned())));
+        return Err(LoadError::Nobody(why_nobody(generator)));
     }
     carry_out(generator, (http, dialer), bare, &mut watch).map_err(LoadError::Machine)
+}
+
+/// What the first was told: why its connection ended, or why it was refused.
+fn why_nobody(generator: Generator<'_>) -> String {
+    let Generator { trouble, world, crowd, .. } = generator;
+    let refused = || Some(format!("refused with {}", world.meter.errors.keys().next()?));
+    let stopped = || (crowd.stops > 0).then(|| "it was stopped before".to_owned());
+    trouble.or_else(refused).or_else(stopped).unwrap_or_else(|| "nobody answered".to_owned())
 }
 
 /// The load itself, once everybody is there.

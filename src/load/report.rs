@@ -29,6 +29,8 @@ pub struct Report {
     pub published_for_s: f64,
     /// The load ended before its time, because nobody was connected any more.
     pub cut_short: bool,
+    /// The load ended before its time, because it was asked to.
+    pub stopped: bool,
     /// Why the first connection ended that should not have.
     pub trouble: Option<String>,
     pub connections: Connections,
@@ -84,7 +86,7 @@ pub struct Deliveries {
     pub delivered: u64,
     /// While messages were published.
     pub per_s: f64,
-    /// Delivered of asked.
+    /// Delivered of asked, in the end.
     pub share: f64,
 }
 
@@ -138,11 +140,12 @@ impl Report {
     /// Puts together what a run counted.
     #[must_use]
     pub fn new(generator: Generator<'_>, findings: Findings) -> Self {
-        let Generator { world, trouble, .. } = generator;
+        let Generator { world, crowd, trouble, .. } = generator;
         let (plan, meter) = (world.plan, world.meter);
         let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, loiterers, bare } =
             findings;
-        let seconds = (end - begin).as_secs_f64();
+        // Something that was stopped before it began took a moment.
+        let seconds = (end - begin).as_secs_f64().max(1e-3);
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
         Self {
             kept: whole && answered && world.faults.sum() == 0,
@@ -150,6 +153,7 @@ impl Report {
             server_address: plan.server.clone(),
             published_for_s: seconds,
             cut_short: !whole,
+            stopped: crowd.stops > 0,
             trouble,
             connections: Connections {
                 wanted: plan.clients,
@@ -165,7 +169,7 @@ impl Report {
                 asked_per_s: meter.asked as f64 / seconds,
                 delivered: meter.delivered,
                 per_s: delivered as f64 / seconds,
-                share: if meter.asked == 0 { 1.0 } else { delivered as f64 / meter.asked as f64 },
+                share: if meter.asked == 0 { 1.0 } else { meter.delivered as f64 / meter.asked as f64 },
             },
             latency: Latency::of(&meter.latency),
             slow: plan.slow,

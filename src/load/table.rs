@@ -135,14 +135,19 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("newcomers", text));
     }
     if let Some(bare) = &report.bare {
-        let ratio = report.deliveries.per_s / bare.per_s;
+        let share = |per_s: f64| report.deliveries.per_s / per_s;
         rows.push((
             "bare loop",
             format!(
-                "{} writes a second of {} bytes to {} sockets; the server made {ratio:.2} deliveries for each",
+                "{} deliveries a second of {} bytes to {} sockets, one in a write: the server made {:.2} for each; \
+                 {} with {} in a write: {:.2}",
                 grouped(bare.per_s),
                 bare.bytes,
-                grouped(bare.sockets as f64)
+                grouped(bare.sockets as f64),
+                share(bare.per_s),
+                grouped(bare.gathered_per_s),
+                bare.gathered,
+                share(bare.gathered_per_s)
             ),
         ));
     }
@@ -180,7 +185,8 @@ fn exceptions(report: &Report) -> Vec<(&'static str, String)> {
 #[must_use]
 pub fn verdict(report: &Report) -> String {
     if report.kept {
-        return "The server kept its promises.".to_owned();
+        let until = if report.stopped { " until the load was stopped" } else { "" };
+        return format!("The server kept its promises{until}.");
     }
     let mut text = if report.cut_short {
         "The server was gone before the load was over".to_owned()

@@ -19,6 +19,7 @@ pub mod reader;
 pub mod response;
 pub mod rooms;
 pub mod routes;
+pub mod rule;
 pub mod tcp;
 pub mod upgrade;
 pub mod visitor;

@@ -10,6 +10,8 @@ mod harness;
 
 mod asking;
 mod breaking;
+#[cfg(all(feature = "client", feature = "e2ee"))]
+mod encrypted;
 mod restarting;
 mod resuming;
 mod scripting;

@@ -80,8 +80,8 @@ impl House {
                     Kind::Private(one, other) => room.private(one, other),
                     Kind::Open { .. } => room,
                 };
-                let (linger, population) = (limits.linger, opening.population);
-                Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
+                let (linger, face) = (limits.linger, opening.face);
+                Broker::new(room, ledger, clock, Slow::Disconnect, linger, face).run(&inbox);
             })
         };
         let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener));

@@ -9,8 +9,11 @@
 
 mod harness;
 
+#[cfg(feature = "jwt")]
+mod access;
 mod addresses;
 mod admission;
+mod calls;
 mod closes;
 mod crowds;
 mod doors;
@@ -34,6 +37,8 @@ mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
 mod smuggling;
 #[cfg(feature = "tls")]

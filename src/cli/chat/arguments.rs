@@ -3,6 +3,7 @@
 //! Read once, on the main thread, before anything runs. What comes out is right in form: the address,
 //! the names and the numbers; whether there is such a server is found out by connecting.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -21,6 +22,15 @@ pub enum Colours {
     Always,
     /// Never.
     Never,
+}
+
+/// A key for the room to begin in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Key {
+    /// A link, or its part from `#key=` on.
+    Link(String),
+    /// A file with a passphrase.
+    PassphraseFile(PathBuf),
 }
 
 /// What `roomd chat` is asked to do.
@@ -44,6 +54,10 @@ pub struct Arguments {
     pub retry_for: Option<Duration>,
     /// When names have colours.
     pub colours: Colours,
+    /// The key of an encrypted room.
+    pub key: Option<Key>,
+    /// Whether that key is taken in the place of another.
+    pub replace_key: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -53,6 +67,10 @@ standard input is typed, and the end of it leaves, as soon as all is sent.
 
 A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says
 that it cannot be; what was not acknowledged is sent again, and is published once.
+
+In an encrypted room messages are encrypted here and decrypted by its members (docs/encryption.md). Its
+key is kept in $XDG_STATE_HOME/roomd, so that it is given once; behind a name stands what is known of a
+message: (encrypted), (verified) when the numbers that /safety shows were compared, (new device).
 
 Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not all
 was sent, or something that a script said was refused; 2 bad arguments.";
@@ -75,6 +93,9 @@ pub fn command() -> Command {
         .arg(switch("json", "For scripts: each line of standard input is one message as it is, and standard output\ngets one JSON object a line"))
         .arg(switch("stay", "Go on when standard input, which is no terminal, has ended"))
         .arg(flag("retry-for", "TIME", "Give up when a broken connection is not repaired for so long, such as 30s or 5m\n[default: never]"))
+        .arg(flag("passphrase-file", "FILE", "The room is encrypted, with the passphrase in this file").conflicts_with("key"))
+        .arg(flag("key", "LINK", "The room is encrypted, with the key in this link, or in its part from #key= on; other\nusers of the machine may see it"))
+        .arg(switch("replace-key", "Take the key in the place of another that the room has"))
         .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
         .args(trust::flags())
 }
@@ -102,6 +123,12 @@ pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
         Some("never") => Colours::Never,
         Some(other) => return Err(format!("--color must be auto, always or never, not {other:?}")),
     };
+    let file = text("passphrase-file").map(|path| Key::PassphraseFile(path.into()));
+    let key = file.or_else(|| text("key").map(Key::Link));
+    let replace_key = matches.get_flag("replace-key");
+    if replace_key && key.is_none() {
+        return Err("--replace-key needs --passphrase-file or --key".to_owned());
+    }
     Ok(Arguments {
         trust: trust::read(matches, &url)?,
         url,
@@ -112,6 +139,8 @@ pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
         stay: matches.get_flag("stay"),
         retry_for: retry_for.transpose().map_err(|problem| format!("--retry-for {problem}"))?,
         colours,
+        key,
+        replace_key,
     })
 }
 
@@ -137,6 +166,8 @@ mod tests {
             stay: false,
             retry_for: None,
             colours: Colours::Auto,
+            key: None,
+            replace_key: false,
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
@@ -150,12 +181,18 @@ mod tests {
             ..expected
         };
         assert_eq!(given(&flags), Ok(all));
+        let link = given(&["--key", "#key=1.x", "--replace-key"]).unwrap();
+        assert_eq!((link.key, link.replace_key), (Some(Key::Link("#key=1.x".to_owned())), true));
+        let file = given(&["--passphrase-file", "secret"]).unwrap();
+        assert_eq!((file.key, file.replace_key), (Some(Key::PassphraseFile("secret".into())), false));
+        assert!(given(&["--passphrase-file", "secret", "--key", "x"]).is_err());
     }
 
     #[test]
     fn a_mistake_is_a_sentence() {
         for (arguments, sentence) in [
             (&["--history", "201"][..], "--history must be a whole number from 0 to 200, not \"201\""),
+            (&["--replace-key"], "--replace-key needs --passphrase-file or --key"),
             (&["--user", "a b"], "--user must not hold the character ' '"),
             (&["--color", "red"], "--color must be auto, always or never, not \"red\""),
             (&["--retry-for", "5"], "--retry-for must be a time with its unit, such as 54s, 2ms or 1m, not \"5\""),

@@ -3,7 +3,8 @@
 //! The main thread drives the client and writes to the screen; it waits in one place, for the client's
 //! next event. The keyboard's thread (`editor.rs`, or `lines.rs` where there is no editor) hands lines
 //! over a channel and wakes it, and so does the thread of signals. All else here is pure: what is
-//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments.
+//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments. `seal.rs`
+//! stands between the conversation and the client in encrypted rooms.
 
 pub mod arguments;
 #[cfg(feature = "client")]
@@ -18,8 +19,16 @@ mod json;
 mod lines;
 #[cfg(feature = "client")]
 mod names;
+mod protection;
 mod screen;
+#[cfg(feature = "e2ee")]
+mod seal;
+#[cfg(not(feature = "e2ee"))]
+#[path = "no_seal.rs"]
+mod seal;
 mod show;
+#[cfg(any(feature = "client", feature = "e2ee"))]
+mod state;
 mod typed;
 mod visible;
 
@@ -34,6 +43,7 @@ use conversation::{Conversation, Outcome};
 use editor::Names;
 use lines::Lines;
 use screen::Screen;
+use seal::Seals;
 use show::Show;
 use visible::visible;
 
@@ -61,6 +71,13 @@ enum Keyboard {
 /// Runs the conversation. Blocks until it has ended.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
+    let seals = match Seals::open(&arguments) {
+        Ok(seals) => seals,
+        Err(problem) => {
+            eprintln!("roomd: {}", visible(&problem));
+            return ExitCode::from(2);
+        }
+    };
     let options = Options {
         user: arguments.user.clone(),
         trust: arguments.trust.clone(),
@@ -95,7 +112,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let edited = matches!(keyboard, Keyboard::Editor(_));
     let show = (!arguments.json).then(|| Show::new(colours, !edited));
-    let mut conversation = Conversation::new(client, arguments, show, screen, names, edited);
+    let mut conversation = Conversation::new((client, seals), arguments, show, screen, names, edited);
     let outcome = conversation.run(&inbox, &interrupted);
     drop(inbox);
     end(keyboard);

@@ -67,6 +67,14 @@ impl Core {
                 let gap = Gap { room, missed: Some(missed), reason: "lagged".to_owned() };
                 self.tell(Event::Gap(gap));
             }
+            Incoming::PutOut { room, user, reason, value } => {
+                let ours = user.is_none() || user == self.user;
+                if ours && self.rooms.remove(&room).is_some() {
+                    self.put_out(room, &reason);
+                } else {
+                    self.tell(Event::Other(value));
+                }
+            }
             Incoming::Other(value) => self.tell(Event::Other(value)),
         }
     }
@@ -125,11 +133,27 @@ impl Core {
                 self.tell(Event::Rejoined(joined));
                 continue;
             }
-            place.resumed_elsewhere(answer.epoch, answer.seq);
             let reason = answer.reason.unwrap_or_else(|| "too_old".to_owned());
+            if reason == "removed" {
+                self.rooms.remove(&room);
+                self.put_out(room, &reason);
+                continue;
+            }
+            place.resumed_elsewhere(answer.epoch, answer.seq);
             self.tell(Event::Gap(Gap { room, missed: None, reason }));
         }
         // Rooms that the session is no longer in are entered by `pump`.
+    }
+
+    /// The room does not want us any more, and is not to be entered again.
+    fn put_out(&mut self, room: String, reason: &str) {
+        let sentence = match reason {
+            "banned" => "You were banned from the room",
+            "kicked" => "You were put out of the room",
+            "ended" => "The room has ended",
+            _ => "You are not a member of the room any more",
+        };
+        self.tell(Event::Removed { room, refusal: Refusal::local("removed", sentence) });
     }
 
     fn joined(&mut self, id: Option<u64>, mut joined: Joined) {

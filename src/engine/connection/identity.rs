@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::{Connection, Undone};
 use crate::auth::names;
-use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
 use crate::chat::session::Dialect;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
@@ -72,8 +71,8 @@ impl Connection {
             Dialect::Text => self.reply(id, &Event::Named { user }),
             Dialect::Json => {
                 let resume = self.stay.token.as_ref().map(Token::text);
-                let limits = Arc::clone(&self.engine.limits);
-                self.reply(id, &Event::Welcome(Welcome { who, session: self.stay.number, resume, limits }));
+                let welcome = self.engine.welcome(who, self.stay.number, resume);
+                self.reply(id, &welcome);
             }
         }
         Ok(())

@@ -31,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("settings", &["chat", "store"]),
     ("client", &["chat", "wire"]),
     ("load", &["chat", "wire"]),
-    ("cli", &["assemble", "chat", "client", "load", "settings", "store", "engine"]),
+    ("cli", &["assemble", "auth", "chat", "client", "load", "settings", "store", "engine"]),
 ];
 const ALL: [&str; 3] = ["assemble", "lib", "main"];
 

@@ -17,6 +17,11 @@ pub mod data;
 mod file;
 #[cfg(feature = "client")]
 pub mod flags;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod keys;
+#[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
+#[path = "no_keys.rs"]
+mod keys;
 #[cfg(feature = "client")]
 pub mod load;
 pub mod serve;

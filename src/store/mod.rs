@@ -18,7 +18,7 @@ pub use registry::{Owned, Registry, ServerKey};
 use crate::chat::command::Span;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Event, Message, RoomName};
+use crate::chat::{Event, Message, RoomName, UserName};
 
 /// The authority that numbers the messages of rooms, and keeps them.
 pub trait Store: Send + Sync {
@@ -50,6 +50,20 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The history cannot be read now.
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed>;
+
+    /// Whether it keeps what is said to a registered user who is away.
+    fn keeps_letters(&self) -> bool {
+        false
+    }
+
+    /// The private conversations in which something waits for a registered user, the oldest first.
+    /// May block on a disk.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn letters(&self, _: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Ok(Vec::new())
+    }
 
     /// Opens no further history; what is open stays so until its ledger goes, and then the store's
     /// own threads end. Does not block.

@@ -204,7 +204,7 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
         echo: !words.flag("unechoed"),
         announced: !words.flag("quietly"),
         status: if words.flag("away") { Status::Away } else { Status::Online },
-        wish: JoinWish { history, since, topic: false },
+        wish: JoinWish { history, since, ..JoinWish::default() },
     };
     assert_eq!(words.text(), "joins");
     guest

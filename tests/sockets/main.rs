@@ -10,6 +10,8 @@
 mod harness;
 
 mod admission;
+#[cfg(feature = "jwt")]
+mod claims;
 mod closes;
 mod crowds;
 mod doors;
@@ -23,6 +25,8 @@ mod failing;
 mod history;
 mod http;
 mod keep_alive;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod letters;
 mod limits;
 mod names;
 mod people;
@@ -31,4 +35,6 @@ mod receipts;
 mod resuming;
 mod rooms;
 mod slow;
+#[cfg(feature = "jwt")]
+mod tokens;
 mod upgrade;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
-use super::command::{Id, JoinWish, Span};
+use super::command::{Id, JoinWish, Owed, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
@@ -22,6 +22,18 @@ use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
+
+/// What one who enters a private conversation is owed.
+#[derive(Debug, PartialEq)]
+enum Debt {
+    None,
+    /// These messages.
+    Messages(Vec<Arc<Message>>),
+    /// More than memory has, or than can be given at once.
+    Past(Recall),
+    /// The same, and the one who enters cannot fetch it.
+    TooMuch,
+}
 
 /// A room.
 #[derive(Debug)]
@@ -80,6 +92,11 @@ impl Room {
     /// Whether it wants to know what was written: see [`Input::Written`].
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
+        // What was written in a conversation decides what is owed.
+        self.private.is_some() || self.tells_receipts()
+    }
+
+    fn tells_receipts(&self) -> bool {
         self.roster.len() <= self.receipts_members_max
     }
 
@@ -223,18 +240,31 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
+        let debt = self.debt(&user, &wish);
+        if debt == Debt::TooMuch {
+            let refusal = Refusal::new(Code::Unavailable, format!("{user} has yet to be given what was said before"));
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
         let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
+        match debt {
+            Debt::Messages(letters) => {
+                effects.extend(letters.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
+            }
+            Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
+            Debt::None | Debt::TooMuch => {}
+        }
         let (recovery, messages) = self.catch_up(&wish);
         let joined = announced.then(|| self.joined(recovery));
         match wish.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
                 let until = self.ring.newest();
                 let history = wish.history.unwrap_or(0);
-                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history }));
+                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history, letters: None }));
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
@@ -271,7 +301,7 @@ impl Room {
         };
         let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
-        let recall = Recall { answer: None, after, until: newest, history: 0 };
+        let recall = Recall { answer: None, after, until: newest, history: 0, letters: None };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
         if recovery == Recovery::Whole {
             effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
@@ -292,6 +322,26 @@ impl Room {
             count: self.roster.users(),
             recovery,
         }
+    }
+
+    /// What was said to the user of a private conversation, and was never written to a socket of theirs.
+    fn debt(&self, user: &UserName, wish: &JoinWish) -> Debt {
+        let Some(Owed { since, fetched }) = wish.owed.filter(|_| self.private.is_some() && self.kept) else {
+            return Debt::None;
+        };
+        let (after, until) = (self.receipts.reached(user, Receipt::Written), self.ring.newest());
+        if after >= until {
+            return Debt::None;
+        }
+        let mut letters = self.ring_after(after);
+        if letters.len() as u64 == until - after {
+            letters.retain(|letter| letter.to.as_ref() == Some(user) && letter.at >= since);
+            return Debt::Messages(letters);
+        }
+        if !fetched {
+            return Debt::TooMuch;
+        }
+        Debt::Past(Recall { answer: None, after, until, history: 0, letters: Some((user.clone(), since)) })
     }
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the
@@ -392,7 +442,7 @@ impl Room {
         let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
         let listens = |member: &Member| self.private.is_some() || member.announced;
         let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
-        let to = members.map(|(id, _)| id).collect();
+        let to = members.map(|(id, _)| id).filter(|_| self.tells_receipts()).collect();
         // Nobody needs to hear of themselves.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let told = marks.iter().filter(|mark| Some(&mark.user) != alone);

@@ -76,6 +76,7 @@ impl Connection {
                 self.reply(id, &Event::Welcome(Welcome { who, session: self.stay.number, resume, limits }));
             }
         }
+        self.collect_letters();
         Ok(())
     }
 

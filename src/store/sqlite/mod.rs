@@ -18,6 +18,7 @@ mod import;
 mod journal;
 mod jsonl;
 mod ledger;
+mod letters;
 mod lock;
 mod place;
 mod pool;
@@ -51,7 +52,7 @@ use super::{Durability, Opened, Page, PageWish, Retention, Store};
 use crate::chat::command::Span;
 use crate::chat::record::{Mark, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Message, RoomName, Time};
+use crate::chat::{Message, RoomName, Time, UserName};
 
 /// Bytes of the messages that a room begins with, at most.
 const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -150,6 +151,14 @@ impl Store for Sqlite {
 
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
         self.pool.read(|connection| history::receipts(connection, room, seq))
+    }
+
+    fn keeps_letters(&self) -> bool {
+        true
+    }
+
+    fn letters(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|connection| letters::waiting(connection, user))
     }
 
     fn close(&self) {

@@ -54,6 +54,13 @@ impl Ring {
         }
     }
 
+    /// Forgets the messages up to the number `seq`.
+    pub fn forget(&mut self, seq: u64) {
+        let gone = seq.saturating_add(1).saturating_sub(self.oldest());
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(self.messages.len());
+        self.messages.drain(..gone);
+    }
+
     /// The message of this number says something else now. One that is no longer here changes elsewhere.
     pub fn change(&mut self, seq: u64, body: Body, at: Time) {
         let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
@@ -138,6 +145,17 @@ mod tests {
         let ring = ring(10, 10);
         assert_eq!(seqs(ring.before(u64::MAX, 10, 800)), [9, 10]);
         assert_eq!(seqs(ring.after(0, 10, 800)), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_and_the_numbers_stay() {
+        let mut ring = ring(5, 5);
+        ring.forget(2);
+        assert_eq!((ring.oldest(), ring.newest()), (3, 5));
+        ring.forget(1);
+        assert_eq!(seqs(ring.after(0, 10, usize::MAX)), [3, 4, 5]);
+        ring.forget(u64::MAX);
+        assert_eq!((ring.oldest(), ring.newest()), (6, 5));
     }
 
     #[test]

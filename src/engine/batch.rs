@@ -131,6 +131,12 @@ impl Batch {
 }
 
 impl Sealed {
+    /// Whether nobody gets anything but what is its own.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.whole.iter().all(Option::is_none)
+    }
+
     /// All that everybody with this encoding gets; `None` for nothing.
     #[must_use]
     pub fn whole(&self, encoding: Encoding) -> Option<&Piece> {

@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 
 /// Counts of events. An event is written when its last byte is with the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Books {
     /// Events that were meant for the client.
     pub enqueued: u64,

@@ -77,6 +77,10 @@ impl Recipient for Gate {
         self.held.lock().is_none() && self.outbox.is_drained()
     }
 
+    fn prefetch(&self) {
+        self.outbox.prefetch();
+    }
+
     fn end(&self, end: End) {
         self.outbox.end(end);
     }

@@ -5,6 +5,7 @@
 //! stand in for the operating system.
 
 pub mod admission;
+pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;

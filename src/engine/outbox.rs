@@ -7,14 +7,14 @@
 //!
 //! The books balance at every moment that the lock is free.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
+use super::backlog::Backlog;
 use super::books::Books;
 use super::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
 use super::sync::{Condvar, Mutex, MutexGuard};
@@ -36,35 +36,44 @@ pub trait Transport: Send + Sync {
 
     /// Ends one direction, or both: who blocks in it returns. Must not block.
     fn shutdown(&self, how: Shutdown);
+
+    /// A send is near: brings what it touches into the cache. Does nothing else.
+    fn prefetch(&self) {}
 }
 
 /// The parts that go into one system call.
 const PARTS_MAX: usize = 16;
 
 /// See the module.
+///
+/// A round of a broker touches thousands of these, each cold: what a delivery needs lies first, in
+/// one line of the cache.
+#[repr(C, align(64))]
 pub struct Outbox {
     transport: Arc<dyn Transport>,
+    state: Mutex<State>,
+    /// Told when the writer has something to do, and when it is done.
+    changed: Condvar,
     events_max: u64,
     bytes_max: usize,
     /// How often a ping goes out, and its frame; `None` where the protocol has none.
     ping: Option<(Duration, Bytes)>,
     /// How long the last words may take.
     last_words: Duration,
-    state: Mutex<State>,
-    /// Told when the writer has something to do, and when it is done.
-    changed: Condvar,
 }
 
+#[repr(C)]
 struct State {
-    backlog: VecDeque<Chunk>,
-    bytes: usize,
+    phase: Phase,
     /// The writer has parts of the backlog in its hands.
     writing: bool,
     /// Somebody waits for the backlog to be empty.
     awaited: bool,
-    phase: Phase,
-    end: Option<End>,
+    backlog: Backlog,
     books: Books,
+    end: Option<End>,
+    /// Until when the last words have time, once they are in the backlog.
+    deadline: Option<Instant>,
     next_ping: Option<Instant>,
 }
 
@@ -74,16 +83,10 @@ enum Phase {
     Open,
     /// Takes no more; the last words are still to come.
     Ending,
-    /// The last words are in the backlog, and have until then.
-    Finishing(Instant),
+    /// The last words are in the backlog.
+    Finishing,
     /// The writer is done.
     Done,
-}
-
-/// Bytes that wait, and the events that are written when the last of them is.
-struct Chunk {
-    bytes: Bytes,
-    events: u32,
 }
 
 impl Outbox {
@@ -92,23 +95,23 @@ impl Outbox {
     pub fn new(transport: Arc<dyn Transport>, limits: &Limits, ping: Option<Bytes>) -> Arc<Self> {
         let ping = ping.map(|frame| (limits.ping, frame));
         let state = State {
-            backlog: VecDeque::new(),
-            bytes: 0,
+            phase: Phase::Open,
             writing: false,
             awaited: false,
-            phase: Phase::Open,
-            end: None,
+            backlog: Backlog::default(),
             books: Books::default(),
+            end: None,
+            deadline: None,
             next_ping: ping.as_ref().map(|(every, _)| Instant::now() + *every),
         };
         Arc::new(Self {
             transport,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
             events_max: limits.outbox_messages as u64,
             bytes_max: limits.outbox_bytes,
             ping,
             last_words: limits.write_timeout,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
         })
     }
 
@@ -126,9 +129,10 @@ impl Outbox {
     pub fn finish(&self, last_words: Vec<u8>, events: u32) {
         let mut state = self.state.lock();
         if state.phase != Phase::Done {
-            state.phase = Phase::Finishing(Instant::now() + self.last_words);
+            state.phase = Phase::Finishing;
+            state.deadline = Some(Instant::now() + self.last_words);
             state.books.enqueued += u64::from(events);
-            state.push(Chunk { bytes: last_words.into(), events });
+            state.push(last_words.into(), events);
         }
         drop(state);
         self.changed.notify_all();
@@ -173,8 +177,8 @@ impl Outbox {
     pub(super) fn next_parts(&self) -> Option<Vec<Bytes>> {
         let mut state = self.state.lock();
         loop {
-            if let Phase::Finishing(deadline) = state.phase
-                && (state.backlog.is_empty() || Instant::now() > deadline)
+            if state.phase == Phase::Finishing
+                && (state.backlog.is_empty() || state.deadline.is_some_and(|deadline| Instant::now() > deadline))
             {
                 return None;
             }
@@ -184,7 +188,7 @@ impl Outbox {
             self.ping_if_due(&mut state);
             if !state.backlog.is_empty() {
                 state.writing = true;
-                return Some(state.backlog.iter().take(PARTS_MAX).map(|chunk| chunk.bytes.clone()).collect());
+                return Some(state.backlog.parts(PARTS_MAX));
             }
             self.wait(&mut state);
         }
@@ -237,7 +241,7 @@ impl Outbox {
         let now = Instant::now();
         if state.phase == Phase::Open && now >= at {
             state.next_ping = Some(now + *every);
-            state.push(Chunk { bytes: frame.clone(), events: 0 });
+            state.push(frame.clone(), 0);
         }
     }
 
@@ -261,7 +265,7 @@ impl Outbox {
             if rest > 0 || whole < count {
                 for (i, piece) in unsent.iter().enumerate() {
                     let skip = if i == 0 { rest } else { 0 };
-                    state.push(Chunk::of(piece, skip));
+                    state.push_piece(piece, skip);
                 }
                 self.changed.notify_all();
                 return Ok(());
@@ -275,12 +279,12 @@ impl Outbox {
         let bytes: usize = pieces.iter().map(|piece| piece.part.len()).sum();
         let events: u64 = pieces.iter().map(|piece| u64::from(piece.events)).sum();
         let fits = |state: &State, factor, bytes, events| {
-            state.bytes + bytes <= self.bytes_max * factor
+            state.backlog.bytes() + bytes <= self.bytes_max * factor
                 && state.books.pending + events <= self.events_max * factor as u64
         };
         match care {
             Care::Policy(_) if fits(state, 1, bytes, events) => {
-                pieces.iter().for_each(|piece| state.push(Chunk::of(piece, 0)));
+                pieces.iter().for_each(|piece| state.push_piece(piece, 0));
                 Ok(())
             }
             Care::Fleeting => {
@@ -296,7 +300,7 @@ impl Outbox {
                 let mut messages = 0;
                 for piece in pieces {
                     if piece.reply && fits(state, 2, piece.part.len(), u64::from(piece.events)) {
-                        state.push(Chunk::of(piece, 0));
+                        state.push_piece(piece, 0);
                         continue;
                     }
                     state.books.dropped += u64::from(piece.events);
@@ -323,7 +327,7 @@ impl Outbox {
 
     fn broken(&self, state: &mut State) {
         state.end.get_or_insert(End::WriteFailed);
-        state.phase = if matches!(state.phase, Phase::Finishing(_)) { Phase::Done } else { Phase::Ending };
+        state.phase = if state.phase == Phase::Finishing { Phase::Done } else { Phase::Ending };
         state.drop_all();
         self.transport.shutdown(Shutdown::Both);
         self.changed.notify_all();
@@ -352,6 +356,10 @@ impl Recipient for Outbox {
         state.phase == Phase::Open && state.backlog.is_empty()
     }
 
+    fn prefetch(&self) {
+        self.transport.prefetch();
+    }
+
     fn end(&self, end: End) {
         self.end_with(&mut self.state.lock(), end);
     }
@@ -366,35 +374,23 @@ fn try_write(transport: &dyn Transport, pieces: &[Piece]) -> io::Result<usize> {
     transport.try_write(&parts[..pieces.len()])
 }
 
-impl Chunk {
-    fn of(piece: &Piece, skip: usize) -> Self {
-        let part = piece.part.start + skip..piece.part.end;
-        Self { bytes: piece.buffer.slice(part), events: piece.events }
-    }
-}
-
 impl State {
-    fn push(&mut self, chunk: Chunk) {
-        self.bytes += chunk.bytes.len();
-        self.books.pending += u64::from(chunk.events);
-        self.backlog.push_back(chunk);
+    fn push(&mut self, bytes: Bytes, events: u32) {
+        self.books.pending += u64::from(events);
+        self.backlog.push(bytes, events);
+    }
+
+    /// Adds a piece without its first `skip` bytes, which are written.
+    fn push_piece(&mut self, piece: &Piece, skip: usize) {
+        let part = piece.part.start + skip..piece.part.end;
+        self.push(piece.buffer.slice(part), piece.events);
     }
 
     /// Takes the first `count` bytes off the backlog, which are written.
-    fn pop(&mut self, mut count: usize) {
-        self.bytes -= count;
-        while let Some(front) = self.backlog.front_mut() {
-            if front.bytes.len() > count {
-                front.bytes.advance(count);
-                return;
-            }
-            count -= front.bytes.len();
-            self.books.written += u64::from(front.events);
-            self.books.pending -= u64::from(front.events);
-            self.backlog.pop_front();
-        }
-        // A client that was slow once should not keep the room it needed then.
-        self.backlog.shrink_to(0);
+    fn pop(&mut self, count: usize) {
+        let events = self.backlog.pop(count);
+        self.books.written += events;
+        self.books.pending -= events;
     }
 
     /// Books the pieces that `sent` bytes complete: how many, and how many bytes of the next went.
@@ -411,7 +407,6 @@ impl State {
 
     fn drop_all(&mut self) {
         self.backlog.clear();
-        self.bytes = 0;
         self.books.dropped += self.books.pending;
         self.books.pending = 0;
     }

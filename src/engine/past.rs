@@ -12,7 +12,7 @@ use crate::chat::command::{Id, Span};
 use crate::chat::event::Recovery;
 use crate::chat::room::Recall;
 use crate::chat::{End, Event, Limits, Message, RoomName, Slow, Time, UserName};
-use crate::store::{Page, PageWish, Store};
+use crate::store::{ChangeWish, Page, PageWish, Store};
 use crate::wire::{Encoder, Encoding};
 
 /// Gives one client parts of the past.
@@ -77,21 +77,14 @@ impl Past<'_> {
     /// As [`Past::give`].
     pub fn replay(&self, room: &RoomName, mut after: u64, until: u64) -> Result<(), End> {
         let count = (self.limits.outbox_messages / 2).max(1);
-        let mut first = true;
-        while first || after < until {
-            let Some(page) = self.page(room, Span::After(after), count)? else {
-                return if after < until { Err(End::Internal) } else { Ok(()) };
-            };
-            if std::mem::take(&mut first) {
-                let changes: Vec<_> = page.changed.into_iter().map(change).collect();
-                self.tell(changes.iter().map(|change| (None, change)))?;
-            }
+        self.replay_changes(room, after, count)?;
+        while after < until {
+            let Some(page) = self.page(room, Span::After(after), count)? else { return Err(End::Internal) };
             let messages: Vec<_> = page.messages.into_iter().take_while(|message| message.seq <= until).collect();
             match messages.last() {
                 Some(last) => after = last.seq,
                 // What was there a moment ago was pruned: it cannot be whole any more.
-                None if after < until => return Err(End::Internal),
-                None => {}
+                None => return Err(End::Internal),
             }
             self.tell_messages(messages)?;
         }
@@ -111,6 +104,19 @@ impl Past<'_> {
             self.tell_messages(page.messages.into_iter().filter(theirs).collect())?;
         }
         Ok(())
+    }
+
+    /// Tells the client what was changed in messages up to `seen`.
+    fn replay_changes(&self, room: &RoomName, seen: u64, count: usize) -> Result<(), End> {
+        let wish = ChangeWish { seen, count, bytes: self.limits.outbox_bytes / 2 };
+        let mut after = 0;
+        loop {
+            let messages = self.store.changes(room, after, wish).map_err(|_| End::Internal)?;
+            let Some(last) = messages.last() else { return Ok(()) };
+            after = last.seq;
+            let changes: Vec<_> = messages.into_iter().map(change).collect();
+            self.tell(changes.iter().map(|change| (None, change)))?;
+        }
     }
 
     fn page(&self, room: &RoomName, span: Span, count: usize) -> Result<Option<Page>, End> {

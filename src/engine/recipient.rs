@@ -76,6 +76,9 @@ pub trait Recipient: Send + Sync {
         true
     }
 
+    /// A `take` is near: brings what it touches into the cache. Does nothing else.
+    fn prefetch(&self) {}
+
     /// The room gives the client up: its connection ends for this reason. Must not block.
     fn end(&self, end: End);
 }

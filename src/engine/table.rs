@@ -7,13 +7,17 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{Cut, Mark};
+use super::batch::{Cut, Mark, Sealed};
 use super::broker::delivery::missed;
 use super::hub::Seat;
 use super::recipient::{Care, Form, Parcel, Piece, Recipient};
 use crate::chat::roster::MemberId;
 use crate::chat::{Event, RoomName, Slow, UserName};
 use crate::wire::{Encoder, Encoding};
+
+/// Members whose outboxes are fetched from memory together: enough to hide how long one takes, few
+/// enough to be in the cache still when their turn comes.
+const ROW: usize = 32;
 
 /// A member as its broker sees it.
 pub struct Member {
@@ -55,7 +59,7 @@ impl Member {
 
     /// Whether it gets the whole buffer and nothing else.
     #[must_use]
-    pub fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.cuts.is_empty() && self.mark == Mark::default() && self.missed == 0
     }
 
@@ -101,6 +105,19 @@ impl Member {
                 Cut::Own(piece) => Some(piece),
             })
             .collect()
+    }
+
+    /// Gives it what a round has for it.
+    pub fn deliver(&mut self, sealed: &Sealed, slow: Slow, room: &RoomName) {
+        let Form::Bytes(encoding) = self.form else { return };
+        if self.is_plain() {
+            let whole = sealed.whole(encoding).map(std::slice::from_ref);
+            return self.give(whole.unwrap_or_default(), slow, room);
+        }
+        let rest = sealed.rest(encoding, self.mark);
+        let mut pieces = self.take_cuts(|part| sealed.part(encoding, part));
+        pieces.extend(rest);
+        self.give(&pieces, slow, room);
     }
 
     /// Gives it pieces, after the news of what it missed, if there is room for that again.
@@ -184,6 +201,11 @@ impl Table {
     /// All of them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.members.iter_mut()
+    }
+
+    /// All of them, a row at a time.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [Member]> {
+        self.members.chunks_mut(ROW)
     }
 
     /// Those that take events as values; costs nothing when there are none.

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Ledger, Opened, Page, PageWish, Store};
+use super::{ChangeWish, Ledger, Opened, Page, PageWish, Store};
 use crate::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
 use crate::chat::{Message, Mid, RoomName, Time, UserName};
@@ -42,6 +42,10 @@ impl Store for Memory {
 
     fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
         Ok(None)
+    }
+
+    fn changes(&self, _: &RoomName, _: u64, _: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
     }
 
     fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {

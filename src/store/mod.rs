@@ -36,6 +36,14 @@ pub trait Store: Send + Sync {
     /// The history cannot be read now.
     fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed>;
 
+    /// Messages after the number `after` up to `wish.seen` that were edited or deleted when `wish.seen`,
+    /// or a later one, was the newest, as they are now: in the order of their numbers, a part at a
+    /// time. May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed>;
+
     /// The newest messages before the number `before` that hold all words of `text`, oldest first;
     /// at most `count`. Ciphertext and deleted messages hold none. May block on a disk.
     ///
@@ -112,6 +120,17 @@ pub struct PageWish {
     pub bytes: usize,
 }
 
+/// Which changes are wanted: those that a client may not know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeWish {
+    /// The newest message that the client has seen.
+    pub seen: u64,
+    /// Messages, at most.
+    pub count: usize,
+    /// Bytes of bodies, at most, but always one message if there is one.
+    pub bytes: usize,
+}
+
 /// A part of a history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
@@ -123,9 +142,6 @@ pub struct Page {
     pub oldest: u64,
     /// The messages, oldest first, without a gap.
     pub messages: Vec<Message>,
-    /// With `Span::After(seq)`: messages up to `seq` that were edited or deleted when `seq`, or a
-    /// later one, was the newest. A client that has seen up to `seq` may not know of that.
-    pub changed: Vec<Message>,
 }
 
 impl Page {
@@ -158,6 +174,12 @@ pub trait Ledger: Send {
     /// # Errors
     /// Nothing was stored.
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed>;
+
+    /// The number up to which messages were taken away since the history was opened: retention goes on
+    /// while a room lives. 0: none was. Does not block.
+    fn pruned(&self) -> u64 {
+        0
+    }
 
     /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing.
     /// Does not wait for a disk: a crash may lose the newest marks, never a message.

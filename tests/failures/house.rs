@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -15,7 +16,7 @@ use roomd::engine::clock::Clock;
 use roomd::engine::hub::{Kind, Opening};
 use roomd::engine::queue::Receiver;
 use roomd::engine::threads::{Threads, start};
-use roomd::store::{Ledger, Memory, Opened, Page, PageWish, Store};
+use roomd::store::{ChangeWish, Ledger, Memory, Opened, Page, PageWish, Store};
 
 use crate::client::Client;
 use crate::fault::Fault;
@@ -52,6 +53,8 @@ pub struct House {
     pub engine: Arc<Engine>,
     /// Every message that was stored, in the order of each room: its room, its number, its text.
     stored: Log,
+    /// The number up to which every room's history was taken away.
+    pub pruned: Arc<AtomicU64>,
 }
 
 type Log = Arc<Mutex<Vec<(RoomName, u64, String)>>>;
@@ -63,7 +66,9 @@ impl House {
         let limits = Limits { linger: Duration::ZERO, rate_per_s: 0, ..Limits::default() };
         let clock = Clock::start();
         let stored = Log::default();
-        let shelf = Arc::new(Shelf { faults: faults.clone(), stored: Arc::clone(&stored) });
+        let pruned = Arc::<AtomicU64>::default();
+        let shelf = Shelf { faults: faults.clone(), stored: Arc::clone(&stored), pruned: Arc::clone(&pruned) };
+        let shelf = Arc::new(shelf);
         let (hands, of_rooms, store) = (Arc::clone(&threads), limits.clone(), Arc::clone(&shelf));
         let opener = move |opening: Opening, inbox: Receiver<_>| {
             let (limits, shelf) = (of_rooms.clone(), Arc::clone(&shelf));
@@ -79,7 +84,11 @@ impl House {
                 Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
             })
         };
-        Self { engine: Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener)), stored }
+        Self {
+            engine: Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener)),
+            stored,
+            pruned,
+        }
     }
 
     /// A client; the machine may have no thread for it, and is asked once more.
@@ -135,6 +144,7 @@ pub fn threads(fault: &Arc<Fault>) -> Arc<Threads> {
 struct Shelf {
     faults: Faults,
     stored: Log,
+    pruned: Arc<AtomicU64>,
 }
 
 impl Store for Shelf {
@@ -144,11 +154,17 @@ impl Store for Shelf {
         }
         let opened = Memory.open(room, recent_max)?;
         let (fault, stored) = (Arc::clone(&self.faults.append), Arc::clone(&self.stored));
-        Ok(Opened { ledger: Box::new(Volume { room: room.clone(), inner: opened.ledger, fault, stored }), ..opened })
+        let pruned = Arc::clone(&self.pruned);
+        let volume = Volume { room: room.clone(), inner: opened.ledger, fault, stored, pruned };
+        Ok(Opened { ledger: Box::new(volume), ..opened })
     }
 
     fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
         Memory.page(room, wish)
+    }
+
+    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        Memory.changes(room, after, wish)
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
@@ -166,6 +182,7 @@ struct Volume {
     inner: Box<dyn Ledger>,
     fault: Arc<Fault>,
     stored: Log,
+    pruned: Arc<AtomicU64>,
 }
 
 impl Ledger for Volume {
@@ -180,6 +197,10 @@ impl Ledger for Volume {
             }
         }
         Ok(outcomes)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.pruned.load(Ordering::Relaxed)
     }
 
     fn mark(&mut self, marks: &[Mark]) {

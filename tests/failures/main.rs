@@ -14,6 +14,7 @@ mod client;
 mod fault;
 mod house;
 mod outbox;
+mod pruning;
 mod scenario;
 mod threads;
 mod wire;

@@ -5,7 +5,7 @@
 use roomd::chat::command::Span;
 use roomd::chat::record::{Deed, Mark, Outcome, Receipt};
 use roomd::chat::{Body, Message, Mid, Time};
-use roomd::store::{Page, PageWish, Store};
+use roomd::store::{ChangeWish, Page, PageWish, Store};
 
 use crate::claims::{Claim, delete, draft, edit, ledger, room, said, user};
 
@@ -90,13 +90,16 @@ pub const KEPT: [Claim; 9] = [
         let now = [(1, "eins"), (2, "-"), (3, "three"), (4, "four")].map(|(seq, text)| (seq, text.to_owned()));
         assert_eq!(texts(&all.messages), now);
         assert_eq!((all.messages[0].edited, all.messages[1].edited), (Some(Time(2)), Some(Time(3))));
-        let changed = |after| texts(&page(store, "den", Span::After(after)).changed);
+        let wish = |seen, count| ChangeWish { seen, count, bytes: 1 << 20 };
+        let changed = |seen| texts(&store.changes(&room("den"), 0, wish(seen, 9)).unwrap());
         assert_eq!(changed(0), []);
         assert_eq!(changed(1), now[..1]);
         assert_eq!(changed(2), now[..2]);
         assert_eq!(changed(3), now[1..2]);
         assert_eq!(changed(4), now[1..2]);
-        assert_eq!(page(store, "den", Span::Before(9)).changed, []);
+        // A part at a time.
+        let part = |after| texts(&store.changes(&room("den"), after, wish(2, 1)).unwrap());
+        assert_eq!((&part(0)[..], &part(1)[..], &part(2)[..]), (&now[..1], &now[1..2], &now[..0]));
     }),
     ("order is that of the numbers, whatever the clock says", |store| {
         let mut ledger = ledger(store, "den");
@@ -138,7 +141,7 @@ pub const KEPT: [Claim; 9] = [
         hall.append(&[said("Anna", "hall one", "")]).unwrap();
         den.append(&[said("Anna", "den two", ""), delete("Anna", 1)]).unwrap();
         assert_eq!(texts(&page(store, "hall", Span::After(0)).messages), [(1, "hall one".to_owned())]);
-        assert_eq!(page(store, "hall", Span::After(1)).changed, []);
+        assert_eq!(store.changes(&room("hall"), 0, ChangeWish { seen: 1, count: 9, bytes: 1 << 20 }).unwrap(), []);
         assert_eq!(store.search(&room("hall"), "den", u64::MAX, 9).unwrap(), []);
     }),
     ("a closed store opens nothing, and lets what is open go on", |store| {

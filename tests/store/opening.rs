@@ -203,7 +203,7 @@ fn an_older_file_is_brought_up_to_date_and_keeps_everything() {
     let keeper = Keeper::file(&place);
     let kept = page(&*keeper, "den", Span::After(0));
     assert_eq!(texts(&kept.messages), [(1, "hello world".to_owned()), (2, "-".to_owned())]);
-    assert_eq!((&*kept.epoch, texts(&kept.changed).len()), ("e1", 0));
+    assert_eq!(&*kept.epoch, "e1");
     assert_eq!(keeper.search(&room("den"), "world", u64::MAX, 9).unwrap().len(), 1);
     drop(keeper);
     assert_eq!(number(&place.data(), "PRAGMA user_version"), newest());

@@ -169,3 +169,21 @@ fn a_sweep_of_many_rooms_and_messages_ends() {
     assert!(place.roomd(&["check"]).output().unwrap().status.success());
     assert_eq!(direct(&place.data()).query_row("SELECT sum(pruned) FROM rooms", [], |row| row.get(0)), Ok(249 + 999));
 }
+
+#[test]
+fn an_open_history_says_how_far_it_was_taken_away() {
+    let place = Place::new();
+    ten(&place);
+    // The sweep begins by asking for the time, and is not told before the history is open.
+    let (told, ask) = crossbeam_channel::bounded::<()>(0);
+    let keeper = Keeper::with(&place.data(), |plan| {
+        plan.retention = Retention { count: 2, ..KEEP_ALL };
+        plan.now = Box::new(move || Time(ask.recv().map_or(0, |()| 0)));
+    });
+    let keeper = keeper.unwrap();
+    let ledger = keeper.open(&room("den"), 9).unwrap().ledger;
+    assert_eq!(ledger.pruned(), 0);
+    drop(told);
+    until("the sweep is over", || ledger.pruned() == 8);
+    assert_eq!(kept(&*keeper).oldest, 9);
+}

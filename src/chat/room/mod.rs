@@ -130,6 +130,11 @@ impl Room {
         self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
     }
 
+    /// Messages up to the number `seq` are kept no longer, and shown no more.
+    pub fn forget(&mut self, seq: u64) {
+        self.ring.forget(seq);
+    }
+
     /// Nobody is in it any more: how far users have got that nobody has heard of.
     pub fn close(&mut self) -> Vec<Mark> {
         self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)

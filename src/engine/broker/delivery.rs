@@ -8,31 +8,41 @@ use std::sync::Arc;
 use super::Broker;
 use crate::chat::End;
 use crate::chat::room::Input;
+use crate::engine::batch::Sealed;
 use crate::engine::recipient::{Care, Form, Parcel, Undelivered};
 use crate::engine::table::Member;
 
 impl Broker {
     pub(super) fn deliver(&mut self) {
         let sealed = self.batch.seal();
-        let mut lagging = false;
-        for member in self.table.iter_mut() {
-            if let Form::Bytes(encoding) = member.form {
-                if member.is_plain() {
-                    let whole = sealed.whole(encoding).map(std::slice::from_ref);
-                    member.give(whole.unwrap_or_default(), self.slow, self.room.name());
-                } else {
-                    let rest = sealed.rest(encoding, member.mark);
-                    let mut pieces = member.take_cuts(|part| sealed.part(encoding, part));
-                    pieces.extend(rest);
-                    member.give(&pieces, self.slow, self.room.name());
+        let own = std::mem::take(&mut self.own);
+        if sealed.is_empty() && !self.lagging {
+            // A large room in which one asks something, or enters unseen, has to do with that one alone.
+            for id in own {
+                if let Some(member) = self.table.get_mut(id) {
+                    member.deliver(&sealed, self.slow, self.room.name());
+                    self.lagging |= member.is_lagging();
                 }
             }
-            lagging |= member.is_lagging();
+        } else {
+            self.deliver_to_all(&sealed);
         }
-        self.lagging = lagging;
         self.note_written();
         self.deliver_fleeting();
         self.deliver_receipts();
+    }
+
+    fn deliver_to_all(&mut self, sealed: &Sealed) {
+        let mut lagging = false;
+        for row in self.table.rows_mut() {
+            // Each is cold: fetched together they cost a third of what they do one after the other.
+            row.iter().for_each(|member| member.recipient.prefetch());
+            for member in row {
+                member.deliver(sealed, self.slow, self.room.name());
+                lagging |= member.is_lagging();
+            }
+        }
+        self.lagging = lagging;
     }
 
     /// Tells the room whose sockets have taken what they were given.

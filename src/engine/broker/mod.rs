@@ -48,6 +48,8 @@ pub struct Broker {
     population: Arc<AtomicUsize>,
     table: Table,
     batch: Batch,
+    /// Members that were given something of their own in this round.
+    own: Vec<MemberId>,
     /// Typing notices of this round, with the user that is not told.
     fleeting: Vec<(UserName, Event)>,
     /// The one who is being let in, between its command and the room's word on it.
@@ -106,6 +108,7 @@ impl Broker {
             population,
             table: Table::default(),
             batch: Batch::default(),
+            own: Vec::new(),
             fleeting: Vec::new(),
             entering: None,
             admitted: Vec::new(),
@@ -211,7 +214,7 @@ impl Broker {
     fn apply(&mut self, command: Command) {
         match command {
             Command::Join(entry) => {
-                self.settle();
+                self.settle_for_the_past();
                 let input =
                     Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
                 self.entering = Some(*entry);
@@ -233,7 +236,7 @@ impl Broker {
                 self.step_room(Input::Park { member });
             }
             Command::Resume(back) => {
-                self.settle();
+                self.settle_for_the_past();
                 self.come_back(*back);
             }
             Command::Said { member, said, id } => {
@@ -263,8 +266,14 @@ impl Broker {
     /// A question is answered after everything that was said before it.
     fn settle_before(&mut self, said: &Said) {
         if matches!(said, Said::History { .. } | Said::Members | Said::Session { .. }) {
-            self.settle();
+            self.settle_for_the_past();
         }
+    }
+
+    /// Before the past is shown: what was said is in it, and what retention has taken away is not.
+    fn settle_for_the_past(&mut self) {
+        self.settle();
+        self.room.forget(self.ledger.pruned());
     }
 
     /// Has the store number what was published, and takes its answer into the room.
@@ -383,6 +392,7 @@ impl Broker {
                     if let Some(piece) = self.batch.own(&event, mark, encoding) {
                         member.cut(self.batch.end(encoding));
                         member.own(piece);
+                        self.own.push(id);
                     }
                 }
                 Form::Events => member.hand(&Arc::new(event), self.slow),

@@ -1,13 +1,17 @@
 //! Every blocking primitive that the engine uses, named in one place.
 //!
-//! Ordinarily parking_lot and crossbeam-channel, untouched. Under `--cfg shuttle` the same names
+//! Ordinarily parking_lot's mutex, crossbeam-channel and a condition of our own. Under `--cfg shuttle` the same names
 //! over shuttle's primitives, so that the real code runs under its scheduler. Deadlines never pass
 //! there: no invariant of the engine may rest on one.
 
 #[cfg(not(shuttle))]
+mod condvar;
+
+#[cfg(not(shuttle))]
 mod real {
+    pub use super::condvar::Condvar;
     pub use crossbeam_channel as channel;
-    pub use parking_lot::{Condvar, Mutex, MutexGuard};
+    pub use parking_lot::{Mutex, MutexGuard};
     pub use std::thread;
 }
 #[cfg(not(shuttle))]

@@ -6,13 +6,15 @@
 //! tried again after a pause.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::horizon::Horizons;
 use super::place::RoomId;
-use super::retention::Sweep;
-use super::words::{self, Slice};
+use super::retention::{Slice, Sweep};
+use super::words;
 use crate::chat::Time;
 use crate::store::Retention;
 
@@ -33,6 +35,8 @@ const SLICE_BYTES: usize = 512 * 1024;
 pub struct Errands {
     retention: Retention,
     now: Box<dyn Fn() -> Time + Send>,
+    /// Told of what the sweep has taken away.
+    horizons: Arc<Horizons>,
     /// Messages that are not in the index, by room: at least so many, and their bytes.
     unindexed: BTreeMap<i64, (usize, usize)>,
     /// Sums of the above.
@@ -55,10 +59,12 @@ impl Errands {
         connection: &Connection,
         retention: Retention,
         now: Box<dyn Fn() -> Time + Send>,
+        horizons: Arc<Horizons>,
     ) -> rusqlite::Result<Self> {
         let mut errands = Self {
             retention,
             now,
+            horizons,
             unindexed: BTreeMap::new(),
             lag: (0, 0),
             sweep: None,
@@ -128,9 +134,10 @@ impl Errands {
         } else if let Some(sweep) = self.sweep {
             let transaction = begin(connection)?;
             let before = transaction.total_changes();
-            let rest = sweep.slice(&transaction, self.retention, (self.now)())?;
+            let Slice { rest, pruned } = sweep.slice(&transaction, self.retention, (self.now)())?;
             self.traces |= transaction.total_changes() > before;
             transaction.commit()?;
+            pruned.into_iter().for_each(|(room, seq)| self.horizons.pruned(room, seq));
             self.sweep = rest;
         } else if self.traces {
             self.traces = !emptied(connection)?;
@@ -152,7 +159,7 @@ impl Errands {
             }
         }
         transaction.commit()?;
-        for (room, Slice { messages, bytes, whole }) in slices {
+        for (room, words::Slice { messages, bytes, whole }) in slices {
             if whole {
                 self.unindexed.remove(&room);
             } else if let Some(lag) = self.unindexed.get_mut(&room) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::account::{Account, number_of};
 use super::place::{RoomId, seq_of};
@@ -13,7 +13,7 @@ use super::row::{self, COLUMNS};
 use crate::chat::command::Span;
 use crate::chat::record::{Mark, Receipt};
 use crate::chat::{Message, RoomName, UserName};
-use crate::store::{Page, PageWish};
+use crate::store::{ChangeWish, Page, PageWish};
 
 /// Where the room's numbering stands; `None` when nothing was ever said in it.
 pub fn account(connection: &Connection, name: &RoomName) -> rusqlite::Result<Option<Account>> {
@@ -40,13 +40,11 @@ pub fn page(connection: &Connection, name: &RoomName, wish: PageWish) -> rusqlit
     let Some(account) = account(connection, name)? else { return Ok(None) };
     let Account { room: Some(room), epoch, newest, .. } = account else { return Ok(None) };
     let oldest = end(connection, room, "min")?.unwrap_or(newest + 1);
-    let (messages, changed) = match wish.span {
-        Span::Before(before) => (self::before(connection, room, name, before, wish)?, Vec::new()),
-        Span::After(after) => {
-            (self::after(connection, room, name, after, wish)?, changed(connection, room, name, after)?)
-        }
+    let messages = match wish.span {
+        Span::Before(before) => self::before(connection, room, name, before, wish)?,
+        Span::After(after) => self::after(connection, room, name, after, wish)?,
     };
-    Ok(Some(Page { epoch, newest, oldest, messages, changed }))
+    Ok(Some(Page { epoch, newest, oldest, messages }))
 }
 
 /// The newest messages before the number `before`, oldest first.
@@ -57,9 +55,9 @@ pub fn before(
     before: u64,
     wish: PageWish,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT ?3");
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place DESC LIMIT ?1");
     let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
-    let mut messages = fitting(connection, &sql, (room.place(0), room.place(last)), name, wish)?;
+    let mut messages = fitting(connection, &sql, [room.place(0), room.place(last)], name, (wish.count, wish.bytes))?;
     messages.reverse();
     Ok(messages)
 }
@@ -72,23 +70,41 @@ pub fn after(
     after: u64,
     wish: PageWish,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3");
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1");
     let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
-    fitting(connection, &sql, (room.place(first), room.place(u64::MAX)), name, wish)
+    fitting(connection, &sql, [room.place(first), room.place(u64::MAX)], name, (wish.count, wish.bytes))
 }
 
-/// As many as the wish allows; the first whatever its size.
-fn fitting(
+/// Messages after the number `after` that one who has seen some may not know the changes of.
+pub fn changes(
+    connection: &Connection,
+    name: &RoomName,
+    after: u64,
+    wish: ChangeWish,
+) -> rusqlite::Result<Vec<Message>> {
+    let Some(Account { room: Some(room), .. }) = account(connection, name)? else { return Ok(Vec::new()) };
+    // Changes are few beside messages: through their own index, whatever SQLite guesses.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM messages INDEXED BY changes
+         WHERE changed BETWEEN ?3 AND ?4 AND place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1"
+    );
+    let places = [room.place(after.saturating_add(1)), room.place(wish.seen), room.place(u64::MAX)];
+    fitting(connection, &sql, places, name, (wish.count, wish.bytes))
+}
+
+/// As many as `count` and `bytes` allow; the first whatever its size. The statement's first parameter
+/// is the count, the others are `places`.
+fn fitting<const N: usize>(
     connection: &Connection,
     sql: &str,
-    (first, last): (i64, i64),
+    places: [i64; N],
     name: &RoomName,
-    wish: PageWish,
+    (count, bytes): (usize, usize),
 ) -> rusqlite::Result<Vec<Message>> {
-    let count = i64::try_from(wish.count).unwrap_or(i64::MAX);
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![first, last, count])?;
-    let (mut messages, mut room) = (Vec::new(), wish.bytes);
+    let mut rows = statement.query(params_from_iter([count].into_iter().chain(places)))?;
+    let (mut messages, mut room) = (Vec::new(), bytes);
     while let Some(found) = rows.next()? {
         let message = row::read(found, name)?;
         let bytes = message.body.len();
@@ -99,14 +115,6 @@ fn fitting(
         messages.push(message);
     }
     Ok(messages)
-}
-
-/// Messages up to the number `seq` that were changed when it, or a later one, was the newest.
-fn changed(connection: &Connection, room: RoomId, name: &RoomName, seq: u64) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE changed BETWEEN ?1 AND ?2 AND place <= ?1 ORDER BY place");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let messages = statement.query_map([room.place(seq), room.place(u64::MAX)], |found| row::read(found, name))?;
-    messages.collect()
 }
 
 /// The newest mark of each user and receipt.

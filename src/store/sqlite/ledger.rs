@@ -4,9 +4,12 @@
 //! where the numbering stands, so the journal need not look it up, and takes it over from an answer
 //! only when what was asked has been committed.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Sender, bounded};
 
 use super::account::Account;
+use super::horizon::{Horizon, Horizons};
 use super::journal::{Append, Request};
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use crate::store::Ledger;
@@ -21,12 +24,16 @@ pub struct Entry {
     journal: Sender<Request>,
     /// Marks that the journal had no place for.
     marks: Vec<Mark>,
+    horizons: Arc<Horizons>,
+    /// `None` until something was said in the room.
+    horizon: Option<Horizon>,
 }
 
 impl Entry {
     /// The ledger of the room that `account` tells of.
-    pub fn new(account: Account, journal: Sender<Request>) -> Self {
-        Self { account, journal, marks: Vec::new() }
+    pub fn new(account: Account, journal: Sender<Request>, horizons: Arc<Horizons>) -> Self {
+        let horizon = account.room.map(|room| horizons.follow(room));
+        Self { account, journal, marks: Vec::new(), horizons, horizon }
     }
 
     fn hand_over(&mut self) {
@@ -49,7 +56,14 @@ impl Ledger for Entry {
         // No answer means that the journal died.
         let (account, outcomes) = answer.recv().map_err(|_| StoreFailed)??;
         self.account = account;
+        if self.horizon.is_none() {
+            self.horizon = self.account.room.map(|room| self.horizons.follow(room));
+        }
         Ok(outcomes)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.horizon.as_ref().map_or(0, Horizon::seq)
     }
 
     fn mark(&mut self, marks: &[Mark]) {

@@ -14,6 +14,7 @@ mod errands;
 mod export;
 mod file;
 mod history;
+mod horizon;
 mod import;
 mod journal;
 mod jsonl;
@@ -29,6 +30,7 @@ mod schema;
 mod words;
 
 use std::io;
+use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
@@ -44,11 +46,12 @@ pub use retention::Word;
 use account::Account;
 use errands::Errands;
 use file::Site;
+use horizon::Horizons;
 use journal::{INBOX_MAX, Journal, Request, Work};
 use ledger::Entry;
 use pool::Pool;
 
-use super::{Durability, Opened, Page, PageWish, Retention, Store};
+use super::{ChangeWish, Durability, Opened, Page, PageWish, Retention, Store};
 use crate::chat::command::Span;
 use crate::chat::record::{Mark, StoreFailed};
 use crate::chat::room::Past;
@@ -64,6 +67,7 @@ pub type Body = Box<dyn FnOnce() + Send>;
 pub struct Sqlite {
     /// `None` after the close.
     journal: Mutex<Option<Sender<Request>>>,
+    horizons: Arc<Horizons>,
     pool: Pool,
 }
 
@@ -90,12 +94,14 @@ impl Sqlite {
         let site = Site::named(&data)?;
         let lock = site.lock()?;
         let connection = site.open(durability)?;
-        let errands = Errands::new(&connection, retention, now).map_err(|error| site.refusal(&error))?;
+        let horizons = Arc::new(Horizons::default());
+        let errands =
+            Errands::new(&connection, retention, now, Arc::clone(&horizons)).map_err(|error| site.refusal(&error))?;
         let (journal, inbox) = bounded(INBOX_MAX);
         let body = Journal::new(connection, inbox, errands, lock);
         let spawned = spawn(Box::new(move || body.run()));
         spawned.map_err(|error| OpenError::Unusable(site.path().to_owned(), error.to_string()))?;
-        Ok(Self { journal: Mutex::new(Some(journal)), pool: Pool::new(site) })
+        Ok(Self { journal: Mutex::new(Some(journal)), horizons, pool: Pool::new(site) })
     }
 }
 
@@ -133,11 +139,15 @@ impl Store for Sqlite {
             None => (new_account(room)?, Vec::new(), Vec::new()),
         };
         let past = Past { epoch: account.epoch.clone(), seq: account.newest, recent, kept: true };
-        Ok(Opened { past, marks, ledger: Box::new(Entry::new(account, journal)) })
+        Ok(Opened { past, marks, ledger: Box::new(Entry::new(account, journal, Arc::clone(&self.horizons))) })
     }
 
     fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
         self.pool.read(|connection| history::page(connection, room, wish))
+    }
+
+    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        self.pool.read(|connection| history::changes(connection, room, after, wish))
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {

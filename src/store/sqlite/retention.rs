@@ -29,6 +29,14 @@ pub struct Sweep {
     done: RoomId,
 }
 
+/// What a slice of a sweep came to.
+pub struct Slice {
+    /// What is left of the sweep; `None`: it is over.
+    pub rest: Option<Sweep>,
+    /// Rooms that lost messages, and the number up to which.
+    pub pruned: Vec<(RoomId, u64)>,
+}
+
 /// What the room itself says of its retention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Word {
@@ -54,43 +62,61 @@ impl Sweep {
         Self { done: RoomId(0) }
     }
 
-    /// Does a slice of it, inside the journal's transaction. `None`: the sweep is over.
+    /// Does a slice of it, inside the journal's transaction.
     ///
     /// # Errors
     /// The transaction is to be given up; the sweep stays where it was.
-    pub fn slice(self, connection: &Connection, retention: Retention, now: Time) -> rusqlite::Result<Option<Self>> {
+    pub fn slice(self, connection: &Connection, retention: Retention, now: Time) -> rusqlite::Result<Slice> {
         let Self { mut done } = self;
+        let mut gone = Vec::new();
         for _ in 0..ROOMS {
             let sql = "SELECT room, retain_ms, retain_count, pruned FROM rooms WHERE room > ?1 ORDER BY room LIMIT 1";
             let next = connection.prepare_cached(sql)?.query_row([done], |row| {
                 let word = Word { age_ms: row.get(1)?, count: row.get(2)? };
                 Ok((row.get::<_, RoomId>(0)?, word, row.get::<_, i64>(3)?.cast_unsigned()))
             });
-            let Some((room, word, pruned)) = next.optional()? else { return Ok(None) };
+            let Some((room, word, pruned)) = next.optional()? else {
+                return Ok(Slice { rest: None, pruned: gone });
+            };
             let (age, count) = word.in_force(retention);
             let cutoff = (age > 0).then(|| ms(now).saturating_sub(age));
             let count = u64::try_from(count).ok().filter(|count| *count > 0);
-            if (cutoff.is_some() || count.is_some()) && prune(connection, room, pruned, cutoff, count)? {
-                return Ok(Some(Self { done }));
+            if cutoff.is_some() || count.is_some() {
+                let Pruned { last, whole } = prune(connection, room, pruned, cutoff, count)?;
+                gone.extend(last.map(|last| (room, last)));
+                if !whole {
+                    return Ok(Slice { rest: Some(Self { done }), pruned: gone });
+                }
             }
             done = room;
         }
-        Ok(Some(Self { done }))
+        Ok(Slice { rest: Some(Self { done }), pruned: gone })
     }
 }
 
-/// Takes away what is beyond the bounds; returns whether it stopped before the end.
+/// What was taken away of a room.
+struct Pruned {
+    /// The number of the last message, if any.
+    last: Option<u64>,
+    /// Whether there is no more to take.
+    whole: bool,
+}
+
+/// Takes away what is beyond the bounds, or a part of it.
 fn prune(
     connection: &Connection,
     room: RoomId,
     pruned: u64,
     cutoff: Option<i64>,
     count: Option<u64>,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Pruned> {
+    let none = |trimmed| Pruned { last: None, whole: trimmed };
     let sql = "SELECT max(place) FROM messages WHERE place BETWEEN ?1 AND ?2";
     let ends = [room.place(0), room.place(u64::MAX)];
     let newest: Option<i64> = connection.prepare_cached(sql)?.query_row(ends, |row| row.get(0))?;
-    let Some(newest) = newest.map(seq_of) else { return trim_marks(connection, room, pruned) };
+    let Some(newest) = newest.map(seq_of) else {
+        return trim_marks(connection, room, pruned).map(none);
+    };
     let beyond = count.map_or(0, |count| newest.saturating_sub(count));
     let indexed = words::indexed(connection, room)?;
 
@@ -114,24 +140,22 @@ fn prune(
             (bytes, gone, last) = (bytes + body.len(), gone + 1, Some(place));
         }
     }
-    let Some(last) = last else { return trim_marks(connection, room, pruned) };
+    let Some(last) = last else { return trim_marks(connection, room, pruned).map(none) };
     let sql = "DELETE FROM messages WHERE place BETWEEN ?1 AND ?2";
     connection.prepare_cached(sql)?.execute([ends[0], last])?;
     let sql = "UPDATE rooms SET pruned = ?2, indexed = max(indexed, ?2) WHERE room = ?1";
     connection.prepare_cached(sql)?.execute(params![room, seq_of(last).cast_signed()])?;
-    if gone == MESSAGES || bytes >= BYTES {
-        return Ok(true);
-    }
-    trim_marks(connection, room, seq_of(last))
+    let whole = gone < MESSAGES && bytes < BYTES && trim_marks(connection, room, seq_of(last))?;
+    Ok(Pruned { last: Some(seq_of(last)), whole })
 }
 
 /// Takes away marks that only say when messages that are gone were reached; the newest of each user
-/// and receipt stays. Returns whether there may be more.
+/// and receipt stays. Returns whether those were all.
 fn trim_marks(connection: &Connection, room: RoomId, pruned: u64) -> rusqlite::Result<bool> {
     let sql = "DELETE FROM marks WHERE (room, user, receipt, seq) IN (
         SELECT room, user, receipt, seq FROM marks AS old WHERE room = ?1 AND seq <= ?2 AND EXISTS (
             SELECT 1 FROM marks WHERE room = ?1 AND user = old.user AND receipt = old.receipt AND seq > old.seq)
         LIMIT ?3)";
     let gone = connection.prepare_cached(sql)?.execute(params![room, pruned.cast_signed(), MARKS])?;
-    Ok(i64::try_from(gone) == Ok(MARKS))
+    Ok(i64::try_from(gone) != Ok(MARKS))
 }

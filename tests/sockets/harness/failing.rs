@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use roomd::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use roomd::chat::{Message, RoomName};
-use roomd::store::{Ledger, Memory, Opened, Page, PageWish, Store};
+use roomd::store::{ChangeWish, Ledger, Memory, Opened, Page, PageWish, Store};
 
 /// See the module.
 pub struct Failing {
@@ -49,6 +49,11 @@ impl Store for Failing {
     fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
         self.calls.next()?;
         Memory.page(room, wish)
+    }
+
+    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        self.calls.next()?;
+        Memory.changes(room, after, wish)
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {

@@ -1,0 +1,133 @@
+//! A condition to wait for, of which ten thousand threads may each have one of their own.
+//!
+//! Used in place of parking_lot's, with its mutex. Since Linux 6.16 a process keeps all that wait in
+//! its own table, by default one of four lists for each CPU: with two CPUs and a writer asleep for
+//! each of ten thousand clients, every wake-up of any thread walked past six hundred sleepers, and
+//! that was half of what a new connection cost. Here the sleepers wait in the kernel's common table
+//! (`futex(2)` without `FUTEX_PRIVATE_FLAG`), which is large, and the process's own stays short.
+//!
+//! The argument: a waiter counts itself and reads `turn` under the mutex; whoever notifies has
+//! changed what the mutex guards, so it either sees the waiter counted and moves `turn`, which the
+//! kernel compares before it puts the waiter to sleep, or the waiter sees the change.
+
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::time::Instant;
+
+use parking_lot::MutexGuard;
+use rustix::io::Errno;
+use rustix::thread::futex::{self, Flags, Timespec};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Condvar {
+    /// Moves with each notice.
+    turn: AtomicU32,
+    /// Threads that wait, or are about to.
+    waiters: AtomicU32,
+}
+
+impl Condvar {
+    /// As parking_lot's.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As parking_lot's: gives the mutex up and waits for a notice; may also return without one.
+    pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.sleep(guard, None);
+    }
+
+    /// As parking_lot's, for a time that may be over.
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> Waited {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A time that no clock of the kernel holds is no bound.
+        let over = !left.is_zero() && self.sleep(guard, Timespec::try_from(left).ok().as_ref());
+        Waited { timed_out: over || left.is_zero() }
+    }
+
+    /// Wakes all who wait. A system call only when there are any.
+    pub fn notify_all(&self) {
+        if self.waiters.load(SeqCst) > 0 {
+            self.turn.fetch_add(1, SeqCst);
+            // It fails for no address that is mapped.
+            _ = futex::wake(&self.turn, Flags::empty(), i32::MAX.cast_unsigned());
+        }
+    }
+
+    /// Returns whether the time was over.
+    fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, left: Option<&Timespec>) -> bool {
+        self.waiters.fetch_add(1, SeqCst);
+        let turn = self.turn.load(SeqCst);
+        let slept = MutexGuard::unlocked(guard, || futex::wait(&self.turn, Flags::empty(), turn, left));
+        self.waiters.fetch_sub(1, SeqCst);
+        // Any other error is a turn that has moved, or a signal: the caller looks for itself.
+        slept == Err(Errno::TIMEDOUT)
+    }
+}
+
+/// What came of a wait with a deadline.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited {
+    timed_out: bool,
+}
+
+impl Waited {
+    /// Whether the deadline passed.
+    #[must_use]
+    pub fn timed_out(self) -> bool {
+        self.timed_out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_notice_finds_everybody_who_has_seen_the_old_state() {
+        for round in 0..200 {
+            let (state, changed) = (Mutex::new(0), Condvar::new());
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        let mut state = state.lock();
+                        while *state < 3 {
+                            changed.wait(&mut state);
+                        }
+                    });
+                }
+                for _ in 0..3 {
+                    *state.lock() += 1;
+                    changed.notify_all();
+                }
+            });
+            assert_eq!(changed.waiters.load(SeqCst), 0, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_passes_also_one_that_has_passed() {
+        let (state, changed) = (Mutex::new(()), Condvar::new());
+        let begin = Instant::now();
+        for wait in [Duration::ZERO, Duration::from_millis(3)] {
+            let mut state = state.lock();
+            while !changed.wait_until(&mut state, begin + wait).timed_out() {}
+            assert!(begin.elapsed() >= wait);
+        }
+        let far = begin + Duration::from_secs(1 << 40);
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| changed.wait_until(&mut state.lock(), far).timed_out());
+            while !waiter.is_finished() {
+                let _held = state.lock();
+                changed.notify_all();
+            }
+            assert!(!waiter.join().unwrap());
+        });
+    }
+}

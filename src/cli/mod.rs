@@ -132,8 +132,8 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
     if name == "chat" {
-        // A client has no settings: neither variables nor a file are for it.
-        let arguments = chat::arguments::read(flags).map_err(CliError::Mistake)?;
+        // A client has no settings, and no file of them.
+        let arguments = chat::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
     #[cfg(feature = "client")]

@@ -370,7 +370,8 @@ impl Client {
             match output {
                 Output::Open(user) => {
                     let Options { connect_timeout, write_timeout, .. } = self.options;
-                    let plan = Plan { address: self.address.clone(), user, connect_timeout, write_timeout };
+                    let (address, token) = (self.address.clone(), self.options.token.clone());
+                    let plan = Plan { address, user, token, connect_timeout, write_timeout };
                     match socket::open(plan, self.sender.clone()) {
                         Ok(reader) => self.reader = Some(reader),
                         Err(error) => {

@@ -50,6 +50,8 @@ pub struct Room {
     /// Members beyond which nobody is told who has got a message.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
+    /// When it last heard something, on the monotonic clock.
+    heard: Duration,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
     history_bytes: usize,
@@ -70,6 +72,7 @@ impl Room {
             receipts: Receipts::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            heard: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
         }
@@ -142,6 +145,7 @@ impl Room {
 
     /// Takes one input; appends what follows from it to `effects`.
     pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
+        self.heard = now.since_start;
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
@@ -193,6 +197,7 @@ impl Room {
                 self.roster.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
+                self.knows(&message);
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
                 let event = Event::Message(message);
                 effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
@@ -219,6 +224,14 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
             (deed, outcome) => unreachable!("the store answers {deed:?} with {outcome:?}"),
+        }
+    }
+
+    /// What somebody said is not owed to them; it need not be written to a socket of theirs.
+    fn knows(&mut self, message: &Message) {
+        if self.private.is_some() && self.receipts.reached(&message.user, Receipt::Written) + 1 == message.seq {
+            let now = Moment { at: message.at, since_start: self.heard };
+            self.receipts.advance(&message.user, Receipt::Written, message.seq, now);
         }
     }
 

@@ -3,8 +3,11 @@
 //! Read once, on the main thread, before anything runs. What comes out is right in form: the address,
 //! the names and the numbers; whether there is such a server is found out by connecting.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
@@ -41,6 +44,12 @@ pub struct Arguments {
     pub retry_for: Option<Duration>,
     /// When names have colours.
     pub colours: Colours,
+    /// Where the token is; `None` is a file in `states`.
+    pub token_file: Option<PathBuf>,
+    /// Whether no name is claimed.
+    pub no_claim: bool,
+    /// The user's directory for states.
+    pub states: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -72,11 +81,28 @@ pub fn command() -> Command {
         .arg(switch("json", "For scripts: each line of standard input is one message as it is, and standard output\ngets one JSON object a line"))
         .arg(switch("stay", "Go on when standard input, which is no terminal, has ended"))
         .arg(flag("retry-for", "TIME", "Give up when a broken connection is not repaired for so long, such as 30s or 5m\n[default: never]"))
+        .arg(
+            flag("token-file", "PATH", "Where the token that says who you are is, or is put\n[variable ROOMD_TOKEN_FILE; default: a file in the state directory for each server and user]")
+                .value_parser(OsStringValueParser::new().map(PathBuf::from)),
+        )
+        .arg(switch("no-claim", "Do not register the name; without a token file you are a guest\n[variable ROOMD_NO_CLAIM=true]"))
         .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
 }
 
 /// Reads what was given. An error is a sentence.
-pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
+pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<Arguments, String> {
+    let variable = |name: &str| {
+        let found = variables.iter().find(|(other, value)| other == name && !value.is_empty());
+        found.map(|(_, value)| value.clone())
+    };
+    let no_claim = match variable("ROOMD_NO_CLAIM").map(|value| value.into_string()) {
+        None => false,
+        Some(Ok(text)) if text == "true" || text == "false" => text == "true",
+        Some(_) => return Err("ROOMD_NO_CLAIM must be true or false".to_owned()),
+    };
+    // XDG Base Directory Specification: a relative path is none.
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let states = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let url = text("url").unwrap_or_default();
     crate::client::check_address(&url)?;
@@ -107,6 +133,12 @@ pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
         stay: matches.get_flag("stay"),
         retry_for: retry_for.transpose().map_err(|problem| format!("--retry-for {problem}"))?,
         colours,
+        token_file: matches
+            .get_one::<PathBuf>("token-file")
+            .cloned()
+            .or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
+        no_claim: no_claim || matches.get_flag("no-claim"),
+        states,
     })
 }
 
@@ -116,7 +148,7 @@ mod tests {
 
     fn given(arguments: &[&str]) -> Result<Arguments, String> {
         let all = ["chat", "ws://a:1", "--room", "r"].iter().chain(arguments);
-        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?)
+        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?, &[("HOME".into(), "/h".into())])
     }
 
     #[test]
@@ -131,9 +163,13 @@ mod tests {
             stay: false,
             retry_for: None,
             colours: Colours::Auto,
+            token_file: None,
+            no_claim: false,
+            states: Some("/h/.local/state".into()),
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
+        let flags = [&flags[..], &["--no-claim", "--token-file", "t"]].concat();
         let all = Arguments {
             user: Some("Ann".to_owned()),
             json: true,
@@ -141,6 +177,8 @@ mod tests {
             stay: true,
             retry_for: Some(Duration::from_secs(5)),
             colours: Colours::Never,
+            no_claim: true,
+            token_file: Some("t".into()),
             ..expected
         };
         assert_eq!(given(&flags), Ok(all));
@@ -157,6 +195,6 @@ mod tests {
             assert_eq!(given(arguments).unwrap_err(), sentence);
         }
         let wrong = command().try_get_matches_from(["chat", "wss://a", "--room", "r"]).unwrap();
-        assert!(read(&wrong).unwrap_err().ends_with("(TLS is not spoken yet)"));
+        assert!(read(&wrong, &[]).unwrap_err().ends_with("(TLS is not spoken yet)"));
     }
 }

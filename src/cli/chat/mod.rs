@@ -20,6 +20,7 @@ mod lines;
 mod names;
 mod screen;
 mod show;
+mod token;
 mod typed;
 mod visible;
 
@@ -60,11 +61,15 @@ enum Keyboard {
 /// Runs the conversation. Blocks until it has ended.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
-    let options = Options {
+    let mut options = Options {
         user: arguments.user.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()
+    };
+    options.token = match token::find(&arguments, &options) {
+        Ok(token) => token,
+        Err(sentence) => return failed(&sentence),
     };
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,

@@ -28,6 +28,12 @@ impl Connection {
             return Err(Undone::Refused(id, refusal));
         }
         let kept = engine.registered(&to) && engine.store.keeps_letters();
+        let room = RoomName::private(self.stay.session.user(), &to);
+        if kept || !engine.directory.peers(&to).is_empty() {
+            let kind = Kind::Private(self.stay.session.user().clone(), to.clone());
+            self.enter(&room, &kind, id.as_ref())?;
+        }
+        let engine = &self.engine;
         let from = self.stay.arrival.peer();
         let said = engine.directory.converse(&engine.hub, from, (&to, kept), said, id.clone());
         said.map_err(|refusal| Undone::Refused(id, refusal))
@@ -40,16 +46,25 @@ impl Connection {
         let not_member = || refused(Refusal::not_member(room));
         let Some((one, other)) = room.conversation() else { return Err(not_member()) };
         let peer = self.stay.arrival.peer();
-        let speaking = match peer.speaker(room) {
-            Some(speaking) => speaking,
-            // Not one that is only made up.
-            None if self.engine.stored_history(room, Span::Before(1), 1).map_err(refused)?.is_some() => {
-                let entered = peer.enter(&self.engine.hub, room, &Kind::Private(one, other)).map_err(refused)?;
-                entered.ok_or_else(not_member)?
-            }
-            None => return Err(not_member()),
-        };
+        // Not one that is only made up.
+        if peer.speaker(room).is_none()
+            && self.engine.stored_history(room, Span::Before(1), 1).map_err(refused)?.is_some()
+        {
+            self.enter(room, &Kind::Private(one, other), id.as_ref())?;
+        }
+        let speaking = peer.speaker(room).ok_or_else(not_member)?;
         speaking.say(said, id.clone()).map_err(|_| self.room_failed(room, id))
+    }
+
+    /// Makes sure that the connection is in a conversation, and was given what it was owed of it.
+    fn enter(&self, room: &RoomName, kind: &Kind, id: Option<&Id>) -> Result<(), Undone> {
+        match self.stay.arrival.peer().enter(&self.engine.hub, room, kind) {
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.code == Code::Unavailable && self.stay.session.identity().since().is_some() => {
+                self.collect(room, kind).map_err(Undone::End)
+            }
+            Err(refusal) => Err(Undone::Refused(id.cloned(), refusal)),
+        }
     }
 
     /// What the store keeps is read here; what it does not, the room still knows. Of a conversation

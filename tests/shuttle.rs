@@ -258,7 +258,7 @@ fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
             let engine = Arc::clone(&engine);
             thread::spawn(move || {
                 let from = arrival.peer();
-                let said = engine.directory.converse(&engine.hub, from, &user(to), publish("hi"), None);
+                let said = engine.directory.converse(&engine.hub, from, (&user(to), false), publish("hi"), None);
                 (arrival, inbox, said)
             })
         });

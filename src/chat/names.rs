@@ -85,6 +85,13 @@ impl RoomName {
         Self(format!("{PRIVATE_PREFIX}{first}:{second}").into())
     }
 
+    /// The two users whose private conversation it is, if it is one.
+    #[must_use]
+    pub fn conversation(&self) -> Option<(UserName, UserName)> {
+        let (one, other) = self.0.strip_prefix(PRIVATE_PREFIX)?.split_once(':')?;
+        Some((UserName::stored(one), UserName::stored(other)))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -216,6 +223,8 @@ mod tests {
         assert_eq!(RoomName::private(&a, &b), RoomName::private(&b, &a));
         assert_eq!(RoomName::private(&b, &a).as_str(), "dm:Alice:Bob");
         assert_eq!(RoomName::parse_known("dm:Bob:Alice"), Ok(RoomName::private(&a, &b)));
+        assert_eq!(RoomName::private(&b, &a).conversation(), Some((a, b)));
+        assert_eq!(RoomName::parse("den").unwrap().conversation(), None);
         assert_eq!(RoomName::parse_known("den"), RoomName::parse("den"));
         assert_eq!(RoomName::parse_known("dm:Alice"), Err(NameError::Reserved));
     }

@@ -253,10 +253,11 @@ impl Session {
                 acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
             }
             Command::Edit { room, seq, body } => {
+                let room = self.its_or_private(room)?;
                 if body != Body::Deleted {
                     self.fits(&body)?;
                 }
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Edit { seq, body }, id });
+                acts.push(Act::Tell { room, said: Said::Edit { seq, body }, id });
             }
             Command::Private { to, body, mid } => {
                 self.fits(&body)?;
@@ -267,14 +268,16 @@ impl Session {
                 acts.push(Act::Private { to, body, mid, id });
             }
             Command::Receipt { room, receipt, seq } => {
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Receipt { receipt, seq }, id });
+                let room = self.its_or_private(room)?;
+                acts.push(Act::Tell { room, said: Said::Receipt { receipt, seq }, id });
             }
             Command::Typing { room, typing } => {
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
+                acts.push(Act::Tell { room: self.its_or_private(room)?, said: Said::Typing(typing), id });
             }
             Command::Presence { status, note } => self.present(status, note, acts),
             Command::History { room, span, limit } => {
-                acts.push(Act::History { room: self.its(room)?, span, limit, id });
+                let room = room.map_or_else(|| self.its(None), |room| self.its_or_private(room))?;
+                acts.push(Act::History { room, span, limit, id });
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
@@ -333,7 +336,7 @@ impl Session {
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
         self.identity.allows(room)?;
         self.room_for_one_more(0)?;
-        let wish = JoinWish { history: Some(0), since: None, topic: true };
+        let wish = JoinWish { history: Some(0), topic: true, ..JoinWish::default() };
         let join = Join {
             room: room.clone(),
             wish,
@@ -383,7 +386,7 @@ impl Session {
 
     /// Enters the current room anew, which was left.
     fn come_back(&self, acts: &mut Vec<Act>) {
-        let wish = JoinWish { history: Some(0), since: None, topic: false };
+        let wish = JoinWish { history: Some(0), ..JoinWish::default() };
         acts.extend(
             self.current
                 .clone()
@@ -410,6 +413,13 @@ impl Session {
             Some(room) => Err(Refusal::not_member(&room)),
             None => self.current.clone().ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
         }
+    }
+
+    /// The same, or one of its user's private conversations.
+    fn its_or_private(&self, room: RoomName) -> Result<RoomName, Refusal> {
+        let conversation = room.conversation();
+        let ours = |(one, other): &(UserName, UserName)| [one, other].contains(&self.user());
+        if conversation.as_ref().is_some_and(ours) { Ok(room) } else { self.its(Some(room)) }
     }
 
     fn room_for_one_more(&self, freed: usize) -> Result<(), Refusal> {

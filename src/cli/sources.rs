@@ -21,6 +21,8 @@ use crate::settings::Settings;
 
 const PREFIX: &str = "ROOMD_";
 const CONFIG: &str = "ROOMD_CONFIG";
+/// What `roomd chat` reads.
+const OF_CLIENTS: [&str; 2] = ["ROOMD_TOKEN_FILE", "ROOMD_NO_CLAIM"];
 
 /// Bytes that an event has beside its text: names, numbers, time, punctuation.
 const ENVELOPE_BYTES: usize = 1024;
@@ -78,6 +80,9 @@ fn ours(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<St
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
         };
+        if OF_CLIENTS.contains(&name) {
+            continue;
+        }
         if name != CONFIG && !settings::settings().any(|setting| setting.variable() == name) {
             warnings.push(format!("{name} is not a setting, and is ignored"));
             continue;

@@ -393,7 +393,8 @@ impl Client {
                 Output::Open(user) => {
                     let Options { connect_timeout, write_timeout, .. } = self.options;
                     let (address, dialer) = (self.address.clone(), self.dialer.clone());
-                    let plan = Plan { address, dialer, user, connect_timeout, write_timeout };
+                    let token = self.options.token.clone();
+                    let plan = Plan { address, dialer, user, token, connect_timeout, write_timeout };
                     match socket::open(plan, self.sender.clone()) {
                         Ok(reader) => self.reader = Some(reader),
                         Err(error) => {

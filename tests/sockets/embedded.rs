@@ -30,7 +30,7 @@ fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &K
         echo: true,
         announced: true,
         status: Status::Online,
-        wish: JoinWish { history: Some(0), since: None, topic: false },
+        wish: JoinWish { history: Some(0), ..JoinWish::default() },
     };
     let guest = Guest { recipient, form, entrant, id: Some(Id::Number(1)) };
     engine.hub.join(&room(), kind, guest).unwrap()

@@ -16,16 +16,28 @@ use rule::Rule;
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
 use super::charter::Who;
-use super::command::{Id, JoinWish, Span};
+use super::command::{Id, JoinWish, Owed, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
 use super::receipts::Receipts;
-use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
+
+/// What one who enters a private conversation is owed.
+#[derive(Debug, PartialEq)]
+enum Debt {
+    None,
+    /// These messages.
+    Messages(Vec<Arc<Message>>),
+    /// More than memory has, or than can be given at once.
+    Past(Recall),
+    /// The same, and the one who enters cannot fetch it.
+    TooMuch,
+}
 
 /// A room.
 #[derive(Debug)]
@@ -43,6 +55,8 @@ pub struct Room {
     /// Members beyond which nobody is told who has got a message.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
+    /// When it last heard something, on the monotonic clock.
+    heard: Duration,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
     history_bytes: usize,
@@ -64,6 +78,7 @@ impl Room {
             rule: Rule::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            heard: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
         }
@@ -86,6 +101,11 @@ impl Room {
     /// Whether it wants to know what was written: see [`Input::Written`].
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
+        // What was written in a conversation decides what is owed.
+        self.private.is_some() || self.tells_receipts()
+    }
+
+    fn tells_receipts(&self) -> bool {
         self.roster.len() <= self.receipts_members_max
     }
 
@@ -131,6 +151,7 @@ impl Room {
 
     /// Takes one input; appends what follows from it to `effects`.
     pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
+        self.heard = now.since_start;
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
@@ -185,6 +206,7 @@ impl Room {
                 self.roster.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
+                self.knows(&message);
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
                 let event = Event::Message(message);
                 effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
@@ -219,6 +241,14 @@ impl Room {
         }
     }
 
+    /// What somebody said is not owed to them; it need not be written to a socket of theirs.
+    fn knows(&mut self, message: &Message) {
+        if self.private.is_some() && self.receipts.reached(&message.user, Receipt::Written) + 1 == message.seq {
+            let now = Moment { at: message.at, since_start: self.heard };
+            self.receipts.advance(&message.user, Receipt::Written, message.seq, now);
+        }
+    }
+
     fn sent(&self, to: MemberId, id: Option<Id>, sent: (u64, Option<Mid>, Time, bool)) -> Effect {
         let (seq, mid, at, duplicate) = sent;
         Effect::One(to, id, Event::Sent { room: self.name.clone(), seq, mid, at, duplicate })
@@ -246,18 +276,31 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
+        let debt = self.debt(&user, &wish);
+        if debt == Debt::TooMuch {
+            let refusal = Refusal::new(Code::Unavailable, format!("{user} has yet to be given what was said before"));
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
         let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
+        match debt {
+            Debt::Messages(letters) => {
+                effects.extend(letters.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
+            }
+            Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
+            Debt::None | Debt::TooMuch => {}
+        }
         let (recovery, messages) = self.catch_up(&wish);
         let joined = announced.then(|| self.joined(recovery));
         match wish.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
                 let until = self.ring.newest();
                 let history = wish.history.unwrap_or(0);
-                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history }));
+                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history, letters: None }));
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
@@ -294,7 +337,7 @@ impl Room {
         };
         let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
-        let recall = Recall { answer: None, after, until: newest, history: 0 };
+        let recall = Recall { answer: None, after, until: newest, history: 0, letters: None };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
         if recovery == Recovery::Whole {
             effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
@@ -315,6 +358,26 @@ impl Room {
             count: self.roster.users(),
             recovery,
         }
+    }
+
+    /// What was said to the user of a private conversation, and was never written to a socket of theirs.
+    fn debt(&self, user: &UserName, wish: &JoinWish) -> Debt {
+        let Some(Owed { since, fetched }) = wish.owed.filter(|_| self.private.is_some() && self.kept) else {
+            return Debt::None;
+        };
+        let (after, until) = (self.receipts.reached(user, Receipt::Written), self.ring.newest());
+        if after >= until {
+            return Debt::None;
+        }
+        let mut letters = self.ring_after(after);
+        if letters.len() as u64 == until - after {
+            letters.retain(|letter| letter.to.as_ref() == Some(user) && letter.at >= since);
+            return Debt::Messages(letters);
+        }
+        if !fetched {
+            return Debt::TooMuch;
+        }
+        Debt::Past(Recall { answer: None, after, until, history: 0, letters: Some((user.clone(), since)) })
     }
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the

@@ -29,6 +29,7 @@ mod seal;
 mod show;
 #[cfg(any(feature = "client", feature = "e2ee"))]
 mod state;
+mod token;
 mod typed;
 #[cfg(feature = "client")]
 mod typed_before;
@@ -80,12 +81,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let options = Options {
+    let mut options = Options {
         user: arguments.user.clone(),
         trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()
+    };
+    options.token = match token::find(&arguments, &options) {
+        Ok(token) => token,
+        Err(sentence) => return failed(&sentence),
     };
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,

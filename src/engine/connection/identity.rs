@@ -75,6 +75,7 @@ impl Connection {
                 self.reply(id, &welcome);
             }
         }
+        self.collect_letters();
         Ok(())
     }
 

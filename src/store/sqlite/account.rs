@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::place::{RoomId, SEQ_MAX};
 use super::row::{DELETED, TEXT, columns_of, ms, time};
-use super::{charter, words};
+use super::{charter, letters, words};
 use crate::chat::charter::{Amendment, Change};
 use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, Receipt};
 use crate::chat::{Body, Mid, RoomName, Time, UserName};
@@ -112,7 +112,7 @@ impl Account {
         &mut self,
         connection: &Connection,
         room: RoomId,
-        (user, friend, body, mid, at): (&UserName, Option<&UserName>, &Body, Option<&Mid>, Time),
+        (user, to, body, mid, at): (&UserName, Option<&UserName>, &Body, Option<&Mid>, Time),
     ) -> rusqlite::Result<Outcome> {
         let seq = self.newest + 1;
         if seq > SEQ_MAX {
@@ -120,9 +120,12 @@ impl Account {
         }
         let sql = "INSERT INTO messages (place, kind, at, user, friend, mid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let (kind, text) = columns_of(body);
-        let (friend, mid) = (friend.map(UserName::as_str), mid.map(Mid::as_str));
+        let (friend, mid) = (to.map(UserName::as_str), mid.map(Mid::as_str));
         let values = params![room.place(seq), kind, ms(at), user.as_str(), friend, mid, text];
         connection.prepare_cached(sql)?.execute(values)?;
+        if let Some(friend) = to {
+            letters::wait(connection, room, friend)?;
+        }
         self.newest = seq;
         Ok(Outcome::Stored { seq })
     }
@@ -185,5 +188,9 @@ pub fn mark(connection: &Connection, room: RoomId, mark: &Mark) -> rusqlite::Res
                (SELECT 1 FROM marks WHERE room = ?1 AND user = ?2 AND receipt = ?3 AND seq >= ?4)";
     let seq = i64::try_from(mark.seq).unwrap_or(i64::MAX);
     let values = params![room, mark.user.as_str(), number_of(mark.receipt), seq, ms(mark.at)];
-    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+    connection.prepare_cached(sql)?.execute(values)?;
+    if mark.receipt == Receipt::Written {
+        letters::written(connection, room, &mark.user, seq)?;
+    }
+    Ok(())
 }

@@ -74,6 +74,8 @@ pub fn quick(user: &str) -> Options {
 /// The program under test, which keeps nothing.
 pub fn roomd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+    // Nothing is claimed unless a test wants it: ports come again, and names with them.
+    command.env("ROOMD_NO_CLAIM", "true").env_remove("ROOMD_TOKEN_FILE");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");
     command.env_remove("XDG_STATE_HOME").env_remove("HOME");
     command

@@ -268,15 +268,7 @@ impl Session {
             Command::Typing { room, typing } => {
                 acts.push(Act::Tell { room: self.its_or_private(room)?, said: Said::Typing(typing), id });
             }
-            Command::Presence { status, note } => {
-                self.status = status;
-                let said = Said::Presence { status, note };
-                acts.extend(self.rooms.iter().map(|room| Act::Tell {
-                    room: room.clone(),
-                    said: said.clone(),
-                    id: None,
-                }));
-            }
+            Command::Presence { status, note } => self.be(status, note, acts),
             Command::History { room, span, limit } => {
                 let room = room.map_or_else(|| self.its(None), |room| self.its_or_private(room))?;
                 acts.push(Act::History { room, span, limit, id });
@@ -288,9 +280,7 @@ impl Session {
                 acts.push(Act::Create { room, durable, id });
             }
             Command::Signal { kind, to, payload } => {
-                if payload.len() > self.limits.message_bytes {
-                    return Err(self.too_large());
-                }
+                self.carries(&payload)?;
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
@@ -303,6 +293,12 @@ impl Session {
             Command::Quit => acts.push(Act::End(End::Left)),
         }
         Ok(())
+    }
+
+    fn be(&mut self, status: Status, note: Option<Arc<str>>, acts: &mut Vec<Act>) {
+        self.status = status;
+        let said = Said::Presence { status, note };
+        acts.extend(self.rooms.iter().map(|room| Act::Tell { room: room.clone(), said: said.clone(), id: None }));
     }
 
     fn join(&mut self, room: RoomName, mut wish: JoinWish, id: Option<Id>, acts: &mut Vec<Act>) {
@@ -419,6 +415,10 @@ impl Session {
             return Ok(());
         }
         Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
+    }
+
+    fn carries(&self, payload: &str) -> Result<(), Refusal> {
+        if payload.len() > self.limits.message_bytes { Err(self.too_large()) } else { Ok(()) }
     }
 
     fn fits(&self, body: &Body) -> Result<(), Refusal> {

@@ -291,9 +291,7 @@ impl Session {
                 acts.push(Act::Govern { room, motion, note, id });
             }
             Command::Signal { kind, to, payload } => {
-                if payload.len() > self.limits.message_bytes {
-                    return Err(self.too_large());
-                }
+                self.carries(&payload)?;
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
@@ -428,6 +426,10 @@ impl Session {
             return Ok(());
         }
         Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
+    }
+
+    fn carries(&self, payload: &str) -> Result<(), Refusal> {
+        if payload.len() > self.limits.message_bytes { Err(self.too_large()) } else { Ok(()) }
     }
 
     fn fits(&self, body: &Body) -> Result<(), Refusal> {

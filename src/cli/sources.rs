@@ -128,11 +128,6 @@ impl Draft {
         }
         self.fits("message-bytes", limits.message_bytes)?;
         self.fits("line-bytes", limits.line_bytes)?;
-        let Settings { jwt_secret_file, jwt_key, .. } = &self.settings;
-        if jwt_secret_file.is_some() && jwt_key.is_some() {
-            let (one, other) = (self.label("jwt-secret-file"), self.label("jwt-key"));
-            return Err(format!("{one} and {other} name two issuers, and there can be one"));
-        }
         let (listen, lines) = (&self.settings.listen, &self.settings.lines);
         if lines.as_ref() == Some(listen) && !listen.ends_with(":0") {
             return Err(format!(

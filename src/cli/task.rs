@@ -248,7 +248,7 @@ mod tests {
         let all = Minting { life, admin: true, display: Some("Al".to_owned()), rooms, ..plain };
         assert_eq!(asked(&flags).1, Task::Token(all));
         for (flag, sentence) in [
-            ("--for=0", "--for must be a time from 1s to 100years 2months 12days 13h 12m, not \"0\""),
+            ("--for=tomorrow", "--for must be a time with its unit, such as 54s, 2ms or 1m, not \"tomorrow\""),
             ("--room=a/b", "--room \"a/b\" must not hold the character '/'"),
             ("--name=", "--name must have 1 to 128 bytes and no control character"),
         ] {

@@ -43,7 +43,7 @@ fn a_name_is_claimed_by_itself_and_kept_for_its_owners_eyes() {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("is taken"), "{arguments:?}");
     }
-    assert_eq!(files(&elsewhere.0.join("state")), [PathBuf::new(); 0]);
+    assert_eq!(files(&elsewhere.0.join("state")), Vec::<PathBuf>::new());
     // With the token it is no matter where.
     fs::copy(&kept[0], elsewhere.0.join("token")).unwrap();
     assert!(chat(&elsewhere, &server, &["--token-file", "token"]).status.success());
@@ -70,6 +70,6 @@ fn where_nothing_can_be_claimed_one_talks_as_a_guest() {
     assert!(chat(&place, &server, &[]).status.success());
     let output = chat(&place, &server, &["--token-file", "nothing"]);
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "roomd: there is no token in nothing\n");
-    assert_eq!(files(&place.0.join("state")), [PathBuf::new(); 0]);
+    assert_eq!(files(&place.0.join("state")), Vec::<PathBuf>::new());
     server.stop();
 }

@@ -38,10 +38,6 @@ fn settings_of_tokens_that_cannot_be_kept_are_refused_with_a_sentence() {
         (&["--jwt-key=none.pem"][..], "roomd: cannot read none.pem: No such file or directory (os error 2)\n"),
         (&["--jwt-key=short"], "roomd: short holds neither a public key in PEM nor a set of them in JSON\n"),
         (&["--jwt-secret-file=short"], "roomd: short holds 5 bytes, and HS256 needs at least 32\n"),
-        (
-            &["--jwt-secret-file=short", "--jwt-key=short"],
-            "roomd: --jwt-secret-file and --jwt-key name two issuers, and there can be one\n",
-        ),
         (&["--guests=maybe"], "roomd: --guests must be on, off or auto, not \"maybe\"\n"),
     ] {
         let output = place.run(&[&["serve", "--listen=127.0.0.1:0", "--lines=off"], arguments].concat());

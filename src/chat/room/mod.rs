@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod debt;
 mod reach;
 mod rule;
 mod terms;
@@ -12,32 +13,21 @@ mod terms;
 use std::sync::Arc;
 use std::time::Duration;
 
+use debt::Debt;
 use rule::Rule;
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
 use super::charter::Who;
-use super::command::{Id, JoinWish, Owed, Span};
+use super::command::{Id, JoinWish, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
 use super::receipts::Receipts;
-use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
+use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
-
-/// What one who enters a private conversation is owed.
-#[derive(Debug, PartialEq)]
-enum Debt {
-    None,
-    /// These messages.
-    Messages(Vec<Arc<Message>>),
-    /// More than memory has, or than can be given at once.
-    Past(Recall),
-    /// The same, and the one who enters cannot fetch it.
-    TooMuch,
-}
 
 /// A room.
 #[derive(Debug)]
@@ -241,14 +231,6 @@ impl Room {
         }
     }
 
-    /// What somebody said is not owed to them; it need not be written to a socket of theirs.
-    fn knows(&mut self, message: &Message) {
-        if self.private.is_some() && self.receipts.reached(&message.user, Receipt::Written) + 1 == message.seq {
-            let now = Moment { at: message.at, since_start: self.heard };
-            self.receipts.advance(&message.user, Receipt::Written, message.seq, now);
-        }
-    }
-
     fn sent(&self, to: MemberId, id: Option<Id>, sent: (u64, Option<Mid>, Time, bool)) -> Effect {
         let (seq, mid, at, duplicate) = sent;
         Effect::One(to, id, Event::Sent { room: self.name.clone(), seq, mid, at, duplicate })
@@ -358,26 +340,6 @@ impl Room {
             count: self.roster.users(),
             recovery,
         }
-    }
-
-    /// What was said to the user of a private conversation, and was never written to a socket of theirs.
-    fn debt(&self, user: &UserName, wish: &JoinWish) -> Debt {
-        let Some(Owed { since, fetched }) = wish.owed.filter(|_| self.private.is_some() && self.kept) else {
-            return Debt::None;
-        };
-        let (after, until) = (self.receipts.reached(user, Receipt::Written), self.ring.newest());
-        if after >= until {
-            return Debt::None;
-        }
-        let mut letters = self.ring_after(after);
-        if letters.len() as u64 == until - after {
-            letters.retain(|letter| letter.to.as_ref() == Some(user) && letter.at >= since);
-            return Debt::Messages(letters);
-        }
-        if !fetched {
-            return Debt::TooMuch;
-        }
-        Debt::Past(Recall { answer: None, after, until, history: 0, letters: Some((user.clone(), since)) })
     }
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the

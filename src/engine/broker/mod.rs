@@ -199,11 +199,12 @@ impl Broker {
         }
         // Who said what a room does not answer waits for nothing.
         self.visitors.clear();
+        // Before anybody hears of who came: they may look at the list at once.
+        self.face.show(self.table.count());
         let messages = self.batch.messages();
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
-        self.face.show(self.table.count());
         for (reply, admission) in self.admitted.drain(..) {
             // An error means that the guest's thread is gone; its handle has sent the leave already.
             _ = reply.send(Ok(admission));

@@ -5,14 +5,13 @@
 //! server kept its promises, 1 when it did not, 2 when there was nothing to load. A signal ends the load,
 //! with the report so far; a second ends the process, with exit code 130.
 
-use std::error::Error;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::flags::Order;
+use crate::cli::signals::{self, Listening};
 use crate::load::{self, Progress, Report, Stop};
 
 /// One of so many lines is printed where they cannot renew each other.
@@ -28,8 +27,8 @@ pub fn run(order: &Order) -> ExitCode {
         return ExitCode::from(2);
     }
     let mut line = ProgressLine { quiet: order.quiet, renews: io::stderr().is_terminal(), told: 0 };
-    let stop = match stop_at_a_signal() {
-        Ok(stop) => stop,
+    let (stop, _listening) = match stop_at_a_signal() {
+        Ok(listening) => listening,
         Err(error) => {
             eprintln!("roomd: cannot wait for signals: {error}");
             return ExitCode::from(2);
@@ -57,17 +56,17 @@ pub fn run(order: &Order) -> ExitCode {
     if report.kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The wish that the first signal has.
-fn stop_at_a_signal() -> Result<Stop, Box<dyn Error>> {
+/// The wish that the first signal has, for as long as signals are listened to.
+fn stop_at_a_signal() -> io::Result<(Stop, Listening)> {
     let stop = Stop::new()?;
-    let (asked, signalled) = (stop.clone(), AtomicBool::new(false));
-    ctrlc::set_handler(move || {
-        if signalled.swap(true, Ordering::Relaxed) {
+    let (asked, mut signalled) = (stop.clone(), false);
+    let listening = signals::listen(move |_| {
+        if std::mem::replace(&mut signalled, true) {
             std::process::exit(130);
         }
         asked.ask();
     })?;
-    Ok(stop)
+    Ok((stop, listening))
 }
 
 /// Whether the report can be written, before an hour is spent on it.

@@ -14,7 +14,7 @@ const KeysDialog = late(() => import("./keys.js"), "KeysDialog");
 const CallDialog = late(() => import("./call-view.js"), "CallDialog");
 const CallPanel = late(() => import("./call-view.js"), "CallPanel");
 const RoomDialog = late(() => import("./rule.js"), "RoomDialog");
-const Members = late(() => import("./side.js"), "Members");
+const Members = late(() => import("./side.js"), "Members", { patient: true });
 const Search = late(() => import("./side.js"), "Search");
 
 const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing covers anything

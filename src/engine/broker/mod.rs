@@ -314,6 +314,10 @@ impl Broker {
                 Effect::Returned(_, returned, recall) => self.answer = Some((returned, recall)),
                 Effect::Dismissed(id) => drop(self.dismiss(id)),
                 Effect::PutOut(id) => {
+                    // Before its client hears of it: what it says after that, its reader knows to refuse.
+                    if let Some(member) = self.table.get_mut(id) {
+                        member.revoke();
+                    }
                     let ghost = self.dismiss(id).map(Member::ghost);
                     self.ghosts.add(ghost);
                 }

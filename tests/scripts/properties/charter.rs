@@ -75,7 +75,7 @@ fn check(before: &Charter, who: Who<'_>, motion: &Motion, now: Time) -> Option<C
     }
     if let Change::Banned { user, until } = &change {
         let end = until.map_or(u64::MAX, |until| until.0);
-        for (at, kept_out) in [(now.0, true), (end - 1, true), (end, *until == None)] {
+        for (at, kept_out) in [(now.0, true), (end - 1, true), (end, until.is_none())] {
             let banned = after.may_enter(registered(user), Time(at)).is_err();
             assert!(banned == kept_out || after.is_private(), "{user} at {at}, banned until {until:?}");
         }

@@ -3,6 +3,8 @@
 //! No socket and no clock: a connection is what the script says of it, and time is a number. Each
 //! output is compared in a short form, so that a script reads as a conversation.
 
+mod parting;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -485,25 +487,4 @@ fn what_a_newer_server_says_breaks_nothing() {
     play.hears(&json!({"type": "edit", "room": "r", "seq": 4, "message": "new"}));
     play.core.handle(Input::Frame("not json"), play.now);
     play.does(&["other \"receipt\"", "other \"edit\"", "other null"]);
-}
-
-#[test]
-fn being_put_out_of_a_room_is_told() {
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "left", "room": "r"}));
-    play.does(&["removed from r: removed"]);
-    play.asks(Command::Leave { room: "r".to_owned() });
-    play.hears(&error(3, "not_member", None));
-    play.does(&["leave 3 r", "refused 2: not_member"]);
-}
-
-#[test]
-fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
-    play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));
-    play.does(&["other \"removed\"", "removed from r: removed"]);
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "ended", "room": "r", "by": "Ann"}));
-    play.does(&["removed from r: removed"]);
 }

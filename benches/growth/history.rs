@@ -15,7 +15,7 @@ use roomd::chat::command::Span;
 use roomd::chat::record::{Deed, Draft};
 use roomd::chat::room::Speaker;
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
 use roomd::store::sqlite::{Plan, Sqlite};
 use roomd::store::{Durability, PageWish, Retention, Store};
 use roomd::{Server, Settings};
@@ -118,7 +118,7 @@ fn draft(seq: u64, user: &UserName) -> Draft {
     let word = if seq.is_multiple_of(RARE_EVERY) { "rare" } else { "usual" };
     let text = format!("message {seq} has a common word, a {word} one, and some more to be as long as people write");
     let deed = Deed::Publish { to: None, body: Body::Text(text.into()), mid: Mid::parse(&format!("mid-{seq}")) };
-    let speaker = Speaker { member: MemberId(1), user: user.clone() };
+    let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
     Draft { speaker, deed, at: Time(seq), id: None, quiet: false }
 }
 

@@ -251,6 +251,7 @@ fn record(server: Kind, rep: u32, cpu: f64) -> Record {
         p99_ms: cpu,
         connections_per_s: 1000.0,
         joins_per_s: 900.0,
+        connection_cpu_ms: 0.1,
         resident_kib: 10.0,
         kernel_kib: 32.0,
         machine_kib: 50.0,

@@ -2,8 +2,9 @@
 
 use rustix::process::{Signal, kill_process};
 
+use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
-use crate::harness::{Home, Proxy, TestServer, in_room, next_message, wait_for};
+use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
 use roomd::client::Event;
 
 const CTRL_C: &str = "\x03";

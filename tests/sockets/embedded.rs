@@ -155,7 +155,8 @@ fn a_member_in_process_is_shown_the_history_it_asks_for_and_gets_its_own_words_b
 #[test]
 fn a_member_in_process_gets_private_messages_and_signals() {
     let server = TestServer::start();
-    let mut json = WebSocketClient::multi(&server, "Jo");
+    // Signals pass between members of one room.
+    let mut json = WebSocketClient::json(&server, room().as_str(), "Jo");
     let (_member, events) = member(&server, 100);
     // Calls are for those who meet in a room.
     json.ask(json!({"type": "join", "room": "den"}));

@@ -114,7 +114,7 @@ fn member(who: usize) -> (Guest, Receiver<Arc<Event>>) {
 }
 
 fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }
+    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
 }
 
 /// One client's part in a round.

@@ -129,7 +129,7 @@ fn all(clients: impl IntoIterator<Item = thread::JoinHandle<()>>) {
 }
 
 fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }
+    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
 }
 
 #[test]

@@ -117,7 +117,8 @@ fn append(store: &Sqlite, room: &RoomName, stored: u64, size: u64) -> Result<f64
 fn draft(seq: u64, user: &UserName) -> Draft {
     let word = if seq.is_multiple_of(RARE_EVERY) { "rare" } else { "usual" };
     let text = format!("message {seq} has a common word, a {word} one, and some more to be as long as people write");
-    let deed = Deed::Publish { to: None, body: Body::Text(text.into()), mid: Mid::parse(&format!("mid-{seq}")) };
+    let deed =
+        Deed::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(&format!("mid-{seq}")) };
     let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
     Draft { speaker, deed, at: Time(seq), id: None, quiet: false }
 }

@@ -56,8 +56,12 @@ fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Argumen
     start.wait();
     let began = Instant::now();
     for seq in 1.. {
-        let deed =
-            Deed::Publish { to: None, body: Body::Text(text(seq).into()), mid: Mid::parse(&format!("mid-{seq}")) };
+        let deed = Deed::Publish {
+            to: None,
+            body: Body::Text(text(seq).into()),
+            about: None,
+            mid: Mid::parse(&format!("mid-{seq}")),
+        };
         let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
         let draft = Draft { speaker, deed, at: Time(seq), id: None, quiet: false };
         let asked = Instant::now();

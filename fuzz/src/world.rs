@@ -127,7 +127,7 @@ impl World {
                 self.step(&room, Input::Leave { member: SELF, departure: Departure::Left, id });
             }
             Act::Tell { room, said, id } => self.say(&room, said, id),
-            Act::Private { to, body, mid, id } => {
+            Act::Private { to, body, about, mid, id } => {
                 let me = self.session.user().clone();
                 let room = RoomName::private(&me, &to);
                 if !self.rooms.contains_key(&room) {
@@ -135,7 +135,7 @@ impl World {
                     let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinWish::default()), id: None };
                     self.step(&room, input);
                 }
-                self.say(&room, Said::Publish { body, mid, quiet: self.dialect == Dialect::Text }, id);
+                self.say(&room, Said::Publish { body, about, mid, quiet: self.dialect == Dialect::Text }, id);
             }
             Act::Signal { kind, payload, .. } => {
                 let from = self.session.user().clone();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::charter::{Founding, Motion};
 use super::event::Status;
 use super::identity::Secret;
-use super::message::{Body, Mid, Position};
+use super::message::{About, Body, Mid, Position};
 use super::names::{RoomName, UserName};
 use super::record::Receipt;
 use super::time::Time;
@@ -114,11 +114,11 @@ pub enum Command {
     /// Leave a room.
     Leave { room: Option<RoomName> },
     /// Publish to a room one is in.
-    Message { room: Option<RoomName>, body: Body, mid: Option<Mid> },
+    Message { room: Option<RoomName>, body: Body, about: Option<About>, mid: Option<Mid> },
     /// The bare form: subscribe if needed, then publish.
     Topic { room: RoomName, body: Body },
     /// Say something to one user.
-    Private { to: UserName, body: Body, mid: Option<Mid> },
+    Private { to: UserName, body: Body, about: Option<About>, mid: Option<Mid> },
     /// Replace what an own message says, or take it away: `Body::Deleted`.
     Edit { room: RoomName, seq: u64, body: Body },
     /// Has received, or read, everything up to a message.

@@ -36,6 +36,64 @@ impl Body {
     }
 }
 
+/// Which other message of its room a message is about. What it says is a message like any other, so it
+/// has its number, its `mid` and its place in every replay; only how it is shown differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// It answers the message of this number.
+    Reply(u64),
+    /// It is a sign put to the message of this number, such as an emoji.
+    Reaction(u64),
+}
+
+impl About {
+    /// Bytes of a reaction's text, at most: the longest emoji has 35.
+    pub const REACTION_BYTES_MAX: usize = 64;
+
+    /// From the two fields that outside tell it.
+    ///
+    /// # Errors
+    /// A sentence: it is one or the other.
+    pub fn read(reply_to: Option<u64>, react_to: Option<u64>) -> Result<Option<Self>, &'static str> {
+        match (reply_to, react_to) {
+            (Some(_), Some(_)) => Err("A message is a reply or a reaction, not both"),
+            (Some(seq), None) => Ok(Some(Self::Reply(seq))),
+            (None, react_to) => Ok(react_to.map(Self::Reaction)),
+        }
+    }
+
+    /// Whether a message may be about another in this way: a reaction is short.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn fits(about: Option<Self>, body: &Body) -> Result<(), &'static str> {
+        match (about, body) {
+            (Some(Self::Reaction(_)), Body::Text(text)) if text.len() > Self::REACTION_BYTES_MAX => {
+                Err("A reaction may have 64 bytes")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The two fields that tell it: `reply_to` and `react_to`.
+    #[must_use]
+    pub fn fields(about: Option<Self>) -> (Option<u64>, Option<u64>) {
+        match about {
+            Some(Self::Reply(seq)) => (Some(seq), None),
+            Some(Self::Reaction(seq)) => (None, Some(seq)),
+            None => (None, None),
+        }
+    }
+
+    /// The number of the other message.
+    #[must_use]
+    pub fn seq(self) -> u64 {
+        match self {
+            Self::Reply(seq) | Self::Reaction(seq) => seq,
+        }
+    }
+}
+
 /// The sender's own name for a message, 1–64 bytes: the same `mid` twice is one message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mid(Arc<str>);
@@ -74,6 +132,8 @@ pub struct Message {
     pub to: Option<UserName>,
     /// What it says.
     pub body: Body,
+    /// Which other message it is about, if any.
+    pub about: Option<About>,
     /// Its number: 1, 2, 3, … within the room's epoch.
     pub seq: u64,
     /// The sender's name for it.

@@ -29,6 +29,6 @@ pub use event::{Code, Event, IceServer, Presence, Refusal, RoomSummary, Status};
 pub use identity::{Identity, Standing};
 pub use likeness::Likeness;
 pub use limits::{Limits, Slow};
-pub use message::{Body, Message, Mid, Position, Since};
+pub use message::{About, Body, Message, Mid, Position, Since};
 pub use names::{NameError, RoomName, UserName};
 pub use time::{Moment, Time};

@@ -98,8 +98,8 @@ mod tests {
         let mut ring = Ring::new(10, 0, Vec::new());
         for (author, seq) in authors.iter().zip(1..) {
             let (room, body) = (RoomName::parse("r").unwrap(), Body::Text("x".into()));
-            let (to, mid, at, edited) = (None, None, Time(0), None);
-            ring.push(Arc::new(Message { room, user: user(author), to, body, seq, mid, at, edited }));
+            let (to, about, mid, at, edited) = (None, None, None, Time(0), None);
+            ring.push(Arc::new(Message { room, user: user(author), to, body, about, seq, mid, at, edited }));
         }
         ring
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::charter::Amendment;
 use super::command::Id;
-use super::message::{Body, Mid};
+use super::message::{About, Body, Mid};
 use super::names::UserName;
 use super::room::Speaker;
 use super::time::Time;
@@ -32,7 +32,7 @@ pub struct Draft {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
     /// Adds a message; `to`: in a private conversation, to whom.
-    Publish { to: Option<UserName>, body: Body, mid: Option<Mid> },
+    Publish { to: Option<UserName>, body: Body, about: Option<About>, mid: Option<Mid> },
     /// Replaces what one's own message says; its number stays.
     Edit { seq: u64, body: Body },
     /// Takes away what a message says; its number stays. `rules`: it may be somebody else's message, and

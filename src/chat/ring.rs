@@ -129,6 +129,7 @@ mod tests {
                 user: UserName::parse("u").unwrap(),
                 to: None,
                 body: Body::Text("x".repeat(100).into()),
+                about: None,
                 seq,
                 mid: None,
                 at: Time(0),

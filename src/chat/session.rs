@@ -13,7 +13,7 @@ use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
 use super::identity::{Identity, Secret};
 use super::limits::{Limits, Slow};
-use super::message::{Body, Mid};
+use super::message::{About, Body, Mid};
 use super::names::{RoomName, UserName};
 use super::rate::Bucket;
 use super::room::Said;
@@ -33,7 +33,7 @@ pub enum Act {
     /// Read a part of the history of a room that it is in.
     History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Say something to one user.
-    Private { to: UserName, body: Body, mid: Option<Mid>, id: Option<Id> },
+    Private { to: UserName, body: Body, about: Option<About>, mid: Option<Mid>, id: Option<Id> },
     /// Forward call signalling.
     Signal { kind: Signal, to: UserName, payload: Arc<str>, id: Option<Id> },
     /// List the rooms.
@@ -237,28 +237,28 @@ impl Session {
         match command {
             Command::Join { room, wish } => self.join(room, wish, id, acts),
             Command::Leave { room } => acts.push(Act::Leave { room: self.its(room)?, id }),
-            Command::Message { room, body, mid } => {
-                self.fits(&body)?;
+            Command::Message { room, body, about, mid } => {
+                self.fits(&body, about)?;
                 let room = self.its(room)?;
                 self.spoken = true;
-                let said = Said::Publish { body, mid, quiet: self.dialect == Dialect::Text };
+                let said = Said::Publish { body, about, mid, quiet: self.dialect == Dialect::Text };
                 acts.push(Act::Tell { room, said, id });
             }
             Command::Topic { room, body } => self.publish_to_topic(room, body, id, acts)?,
             Command::Edit { room, seq, body } => {
                 let room = self.its_or_private(room)?;
                 if body != Body::Deleted {
-                    self.fits(&body)?;
+                    self.fits(&body, None)?;
                 }
                 acts.push(Act::Tell { room, said: Said::Edit { seq, body }, id });
             }
-            Command::Private { to, body, mid } => {
-                self.fits(&body)?;
+            Command::Private { to, body, about, mid } => {
+                self.fits(&body, about)?;
                 if to == self.identity.user {
                     return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
                 }
                 self.spoken = true;
-                acts.push(Act::Private { to, body, mid, id });
+                acts.push(Act::Private { to, body, about, mid, id });
             }
             Command::Receipt { room, receipt, seq } => {
                 let room = self.its_or_private(room)?;
@@ -307,12 +307,12 @@ impl Session {
         id: Option<Id>,
         acts: &mut Vec<Act>,
     ) -> Result<(), Refusal> {
-        self.fits(&body)?;
+        self.fits(&body, None)?;
         if !self.rooms.contains(&room) {
             self.subscribe(&room, id.clone(), acts)?;
         }
         self.spoken = true;
-        acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
+        acts.push(Act::Tell { room, said: Said::Publish { body, about: None, mid: None, quiet: true }, id });
         Ok(())
     }
 
@@ -442,14 +442,14 @@ impl Session {
         if payload.len() > self.limits.message_bytes { Err(self.too_large()) } else { Ok(()) }
     }
 
-    fn fits(&self, body: &Body) -> Result<(), Refusal> {
+    fn fits(&self, body: &Body, about: Option<About>) -> Result<(), Refusal> {
         if body.is_empty() {
             return Err(Refusal::new(Code::BadRequest, "A message must say something"));
         }
         if body.len() > self.limits.message_bytes {
             return Err(self.too_large());
         }
-        Ok(())
+        About::fits(about, body).map_err(|sentence| Refusal::new(Code::TooLarge, sentence))
     }
 
     fn too_large(&self) -> Refusal {

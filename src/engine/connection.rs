@@ -179,8 +179,8 @@ impl Connection {
             Act::History { room, span, limit, id } => self.history(&room, span, limit, id),
             Act::Join(join) => self.join(join),
             Act::Leave { room, id } => self.leave(&room, id),
-            Act::Private { to, body, mid, id } => {
-                let said = Said::Publish { body, mid, quiet: self.door.dialect() == Dialect::Text };
+            Act::Private { to, body, about, mid, id } => {
+                let said = Said::Publish { body, about, mid, quiet: self.door.dialect() == Dialect::Text };
                 self.private(&to, said, id)
             }
             Act::Signal { kind, to, payload, id } => {

@@ -106,7 +106,7 @@ impl Member {
     /// # Errors
     /// The room failed; join again.
     pub fn say(&self, text: &str) -> Result<(), RoomGone> {
-        self.room.say(Said::Publish { body: Body::Text(text.into()), mid: None, quiet: false }, None)
+        self.room.say(Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }, None)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::auth::names::taken;
 use crate::chat::charter::Founding;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
-use crate::chat::{Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
+use crate::chat::{About, Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
 use crate::engine::rule::Plan;
 use crate::wire::json_out;
 
@@ -46,6 +46,8 @@ pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
 struct NewMessage {
     message: String,
     user: Option<String>,
+    reply_to: Option<u64>,
+    react_to: Option<u64>,
     mid: Option<String>,
 }
 
@@ -64,6 +66,7 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
         Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
         None => None,
     };
+    let about = About::read(wanted.reply_to, wanted.react_to).map_err(bad)?;
     let limits = &house.settings.limits;
     if wanted.message.is_empty() {
         return Err(bad("A message must say something"));
@@ -72,8 +75,10 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
         let message = format!("A message may have {} bytes", limits.message_bytes);
         return Err(Refusal::new(Code::TooLarge, message));
     }
+    let body = Body::Text(wanted.message.into());
+    About::fits(about, &body).map_err(|sentence| Refusal::new(Code::TooLarge, sentence))?;
     visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    let said = Said::Publish { body: Body::Text(wanted.message.into()), mid, quiet: false };
+    let said = Said::Publish { body, about, mid, quiet: false };
     match house.engine.hub.ask(&room, who, said)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),

@@ -1,12 +1,28 @@
 // The chat page: who the reader is, which room the address names, and when the page is drawn.
 
-import { Chat } from "./chat.js";
 import { html } from "./html.js";
 import { loadAll } from "./late.js";
 import { Memory } from "./memory.js";
 import { roomName, userName } from "./names.js";
-import { Shell } from "./shell.js";
 import { render } from "./vendor/preact.js";
+
+// The modules of the chat, asked for at once; the first visit can do without them until there is a name.
+const CHAT = [
+  "chat.js",
+  "composer.js",
+  "line.js",
+  "log.js",
+  "markup.js",
+  "past.js",
+  "room.js",
+  "roomd-place.js",
+  "roomd.js",
+  "secrecy.js",
+  "shell.js",
+  "sidebar.js",
+  "voice.js",
+  "when.js",
+];
 
 const FIRST_ROOM = "lobby";
 const HIDDEN_MS = 250; // a hidden page is given no frames, and its title still has to count
@@ -16,10 +32,14 @@ const REST_MS = 300; // after the first view
 const root = document.getElementById("app");
 const memory = new Memory();
 let chat;
+let Shell;
 let due = false;
 
-function start(me) {
+async function start(me) {
   memory.me = me;
+  fetchChat();
+  const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./shell.js")]);
+  ({ Shell } = shell);
   const url = new URL("/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   chat = new Chat(memory, me, url, changed, { diagnose: () => diagnose(me) });
@@ -35,14 +55,27 @@ function start(me) {
   setTimeout(loadRest, REST_MS);
 }
 
+function fetchChat() {
+  for (const name of CHAT.splice(0)) {
+    document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: `/assets/${name}` }));
+  }
+}
+
 // What the first view does without.
 async function loadRest() {
-  const [{ Bell }] = await Promise.all([import("./bell.js"), loadAll()]);
-  chat.bell = new Bell(chat, turn);
-  if (!globalThis.RTCPeerConnection || !navigator.mediaDevices) return; // as over plain HTTP
-  const { Phone } = await import("./phone.js");
-  chat.phone = new Phone(chat);
-  changed();
+  try {
+    const [{ Bell }, { Phone }] = await Promise.all([import("./bell.js"), import("./phone.js"), loadAll()]);
+    chat.bell = new Bell(chat, turn);
+    // Over plain HTTP a browser has neither microphone nor camera for a page.
+    if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.phone = new Phone(chat);
+    changed();
+  } catch {
+    // The line broke: again when it is back.
+    const off = chat.client.on("welcome", () => {
+      off();
+      loadRest();
+    });
+  }
 }
 
 // A browser does not say why a WebSocket was refused: a token that no longer holds, or a guest's name
@@ -145,4 +178,5 @@ if (me && userName(me.name)) start(me);
 else {
   const { Entry } = await import("./entry.js");
   render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} onEnter=${start} />`, root);
+  fetchChat();
 }

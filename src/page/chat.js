@@ -178,6 +178,7 @@ export class Chat {
     this.tellReceipt(room, "received", event.seq);
     if (event.replayed) return;
     if (room === this.active && this.atEnd) this.look();
+    if (entry.reactTo !== undefined) return this.keep(); // it is read where nothing else is new
     if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));
     else this.#tell(room, event.user, event.message);
   }

@@ -1,6 +1,7 @@
 // Where the reader writes: a field that grows, and what it is about to do when it is not a new message.
 
-import { Component, createRef, html, IconButton } from "./html.js";
+import { Component, createRef, html, IconButton, Name } from "./html.js";
+import { lineOf } from "./markup.js";
 
 export class Composer extends Component {
   field = createRef();
@@ -31,12 +32,12 @@ export class Composer extends Component {
   };
 
   #key = (key) => {
-    const { editing, actions } = this.props;
+    const { editing, replying, actions } = this.props;
     if (key.isComposing) return;
     if (key.key === "Enter" && !key.shiftKey) {
       key.preventDefault();
       key.target.form.requestSubmit();
-    } else if (key.key === "Escape" && editing) {
+    } else if (key.key === "Escape" && (editing || replying)) {
       key.stopPropagation();
       actions.stop();
     } else if (key.key === "ArrowUp" && key.target.value === "" && !editing) {
@@ -44,9 +45,10 @@ export class Composer extends Component {
     }
   };
 
-  render({ room, editing, actions }) {
+  render({ room, editing, replying, actions }) {
     const to = room.kind === "room" ? `Message to ${room.name}` : `Private message to ${room.name}`;
     return html`<form class="composer" onSubmit=${this.#submit}>
+      ${replying && html`<p class="about"><span>Replying to <${Name} of=${replying.user} />: ${lineOf(replying.text, 80)}</span> <${IconButton} icon="close" label="Stop replying" onClick=${actions.stop} /></p>`}
       ${editing && html`<p class="about">Editing your message <${IconButton} icon="close" label="Stop editing" onClick=${actions.stop} /></p>`}
       <div class="field">
         <textarea ref=${this.field} rows="1" aria-label=${editing ? "Edit your message" : to} placeholder=${`Message ${room.name}`}

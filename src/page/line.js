@@ -2,7 +2,7 @@
 // not read). It compares what it shows, so that a burst of messages costs what is new alone.
 
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
-import { partsOf, previewOf } from "./markup.js";
+import { lineOf, partsOf, previewOf } from "./markup.js";
 import { clock, day, isSameDay, whole } from "./when.js";
 
 const UNREADABLE = {
@@ -34,7 +34,10 @@ export class Line extends Component {
   }
 }
 
-const COMPARED = ["entry", "before", "secret", "divided", "active", "target", "receipts", "me", "room"];
+const SIGNS = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
+const SIGNS_SHOWN = 12;
+
+const COMPARED = ["reactions", "about", "entry", "before", "secret", "divided", "active", "target", "receipts", "me", "room"];
 
 function belongs(entry, before) {
   const person = (each) => !each.notice && !isKeyWork(each);
@@ -48,7 +51,9 @@ function message(props, grouped, isWhole, showAll) {
     ${grouped ? html`<span class="gutter"><time datetime=${at} title=${whole(at)}>${clock(at)}</time></span>` : html`<${Avatar} of=${user} />`}
     <div class="said" data-own=${user === me || undefined}>
       <p class=${grouped ? "unseen" : "head"}><${Name} of=${user} /> <time datetime=${at} title=${whole(at)}>${clock(at)}</time></p>
+      ${entry.replyTo !== undefined && !deleted && quote(props)}
       ${deleted ? html`<p class="text gone">Message deleted</p>` : body(entry, isWhole, showAll)}
+      ${!deleted && signs(props)}
       ${state === "failed" && failed(props)}
     </div>
     <span class="marks">
@@ -57,7 +62,7 @@ function message(props, grouped, isWhole, showAll) {
       ${state === "waiting" && html`<span class="tick" role="img" aria-label="Waiting to be sent" title="Waiting to be sent"><${Icon} name="wait" /></span>`}
       ${receipts && tick(receipts, () => actions.receipts(entry), active)}
     </span>
-    ${active && entry.seq !== undefined && !deleted && toolbar(entry, me, actions)}`;
+    ${active && entry.seq !== undefined && !deleted && toolbar(props)}`;
 }
 
 function body({ text, cipher, seal }, isWhole, showAll) {
@@ -103,9 +108,29 @@ function tick(receipts, onClick, active) {
     <${Icon} name=${level === "sent" ? "tick" : "ticks"} /></button>`;
 }
 
-function toolbar(entry, me, actions) {
+// The beginning of the message that this one answers; it leads there.
+function quote({ entry: { replyTo }, about, actions }) {
+  return html`<button type="button" class="quote" onClick=${() => actions.show(replyTo)}>
+    ${about ? html`<${Name} of=${about.user} /> <span dir="auto">${about.deleted ? "Message deleted" : lineOf(about.text, 160)}</span>` : "An earlier message"}</button>`;
+}
+
+// What others put to the message: each sign once, with how many and who.
+function signs({ entry, reactions, me, actions }) {
+  if (!reactions?.size) return undefined;
+  const who = new Map();
+  for (const { user, text } of reactions.values()) if (text) who.set(text, [...(who.get(text) ?? []), user]);
+  return html`<p class="signs">${[...who].slice(0, SIGNS_SHOWN).map(([sign, users]) => {
+    const label = `${sign} by ${users.slice(0, 5).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
+    return html`<button type="button" key=${sign} aria-pressed=${users.includes(me)} aria-label=${label} title=${label} onClick=${() => actions.react(entry, sign)}>
+      <bdi>${lineOf(sign, 16)}</bdi> ${users.length}</button>`;
+  })}</p>`;
+}
+
+function toolbar({ entry, me, actions }) {
   const own = entry.user === me && entry.seal?.state !== "unreadable";
   return html`<div class="toolbar" role="toolbar" aria-label="This message">
+    ${SIGNS.map((sign) => html`<button type="button" class="icon-button sign" key=${sign} aria-label=${`React with ${sign}`} onClick=${() => actions.react(entry, sign)}>${sign}</button>`)}
+    <${IconButton} icon="reply" label="Reply" onClick=${() => actions.reply(entry)} />
     <${IconButton} icon="copy" label="Copy text" onClick=${() => actions.copy(entry)} />
     ${own && actions.edit && html`<${IconButton} icon="edit" label="Edit" onClick=${() => actions.edit(entry)} />`}
     ${entry.user === me && actions.delete && html`<${IconButton} icon="trash" label="Delete" onClick=${() => actions.delete(entry)} />`}

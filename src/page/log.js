@@ -191,8 +191,9 @@ export class Log extends Component {
 
   render({ room, chat, actions, target }, { active }) {
     this.#follow();
-    this.#entries = room.unsent.length > 0 ? [...room.entries, ...room.unsent] : room.entries;
-    const newest = room.unsent.at(-1)?.id;
+    const waiting = room.unsent.filter(({ reactTo, state }) => reactTo === undefined || state === "failed");
+    this.#entries = waiting.length > 0 ? [...room.entries, ...waiting] : room.entries;
+    const newest = waiting.at(-1)?.id;
     if (newest !== undefined && newest !== this.#newest) this.#anchor = undefined; // one sees what one says
     this.#newest = newest;
     this.#measureOffsets();
@@ -202,7 +203,8 @@ export class Log extends Component {
       const before = this.#entries[first + i - 1];
       const divided = room.divider !== undefined && entry.seq > room.divider && !(before?.seq > room.divider);
       return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me }}
-        secret=${chat.secrecy.isSecret(room)} active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;
+        secret=${chat.secrecy.isSecret(room)} reactions=${room.reactions.get(entry.seq)} about=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
+        active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;
     });
     const padding = { paddingTop: `${this.#offsets[first] ?? 0}px`, paddingBottom: `${this.#offsets.at(-1) - (this.#offsets[last] ?? 0)}px` };
     return html`<div class="log-frame">

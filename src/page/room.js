@@ -15,6 +15,7 @@ export class Room {
     this.name = name;
     this.key = keyOf(kind, name);
     this.entries = []; // messages {id, seq, user, text, mid, at, …} and notices {id, notice, after, at, …}
+    this.reactions = new Map(); // seq of a message → Map of seq → {user, text, mid}: what was put to it
     this.unsent = []; // the reader's own {id, user, text, mid, at, state: "waiting" or "failed", reason?}
     this.version = 0;
     this.members = new Map(); // name → {status, lastSeen, note?}
@@ -32,8 +33,10 @@ export class Room {
     this.nextId = 0;
   }
 
+  // The oldest number that is here; a page may hold nothing but reactions.
   get oldest() {
-    return this.entries.find(({ seq }) => seq !== undefined)?.seq;
+    const oldest = Math.min(this.reached ?? Infinity, this.entries.find(({ seq }) => seq !== undefined)?.seq ?? Infinity);
+    return oldest === Infinity ? undefined : oldest;
   }
 
   get last() {
@@ -61,6 +64,8 @@ export class Room {
   // Forgets what it shows: what was there does not go on in what follows.
   empty() {
     this.entries = [];
+    this.reactions.clear();
+    this.reached = undefined;
     this.complete = false;
     this.divider = undefined;
     this.version += 1;
@@ -69,6 +74,7 @@ export class Room {
   // Adds a message in its place, or takes over what is new about it. Returns whether it is new here.
   receive(message, me) {
     this.typists.delete(message.user);
+    if (message.reactTo !== undefined) return this.#react(message, me);
     const own = this.unsent.findIndex(({ mid, user }) => mid !== undefined && mid === message.mid && user === message.user);
     const said = own >= 0 ? this.unsent.splice(own, 1)[0] : undefined;
     if (message.cipher && said) message = { ...message, text: said.text }; // it was sealed here
@@ -97,7 +103,9 @@ export class Room {
   // Adds older messages, oldest first, in front.
   recall(messages, complete) {
     const oldest = this.oldest ?? Infinity;
-    const older = messages.filter(({ seq }) => seq < oldest).map((message) => this.#made(message));
+    for (const message of messages) if (message.reactTo !== undefined) this.#put(message);
+    const older = messages.filter(({ seq, reactTo }) => seq < oldest && reactTo === undefined).map((message) => this.#made(message));
+    this.reached = Math.min(this.reached ?? Infinity, messages[0]?.seq ?? Infinity);
     this.entries = [...older, ...this.entries];
     this.complete = complete;
     this.version += 1;
@@ -105,15 +113,51 @@ export class Room {
 
   edit({ seq, ...change }) {
     const at = this.indexOf(seq);
-    if (at < 0) return;
+    if (at < 0) return this.#alter(seq, change);
     this.entries[at] = { ...this.entries[at], ...change };
     this.version += 1;
+  }
+
+  // A reaction is no entry: it is shown at its message, which may come later, from the history.
+  #react(message, me) {
+    const own = this.unsent.findIndex(({ mid }) => mid !== undefined && mid === message.mid);
+    if (own >= 0) this.unsent.splice(own, 1);
+    const isNew = this.#put(message);
+    if (message.seq > this.newest) {
+      const { newest } = this;
+      this.newest = message.seq;
+      if (message.user === me || this.read >= newest) this.reach(message.seq);
+    }
+    return isNew;
+  }
+
+  #put({ seq, reactTo, user, text, mid, deleted, cipher, edited }) {
+    const there = this.reactions.get(reactTo) ?? new Map();
+    const isNew = !there.has(seq) && !deleted;
+    if (deleted) there.delete(seq);
+    else if (isNew) there.set(seq, { seq, user, text, mid, cipher, edited });
+    this.reactions.set(reactTo, new Map(there)); // another one, so that views compare
+    this.version += 1;
+    return isNew;
+  }
+
+  // A reaction was taken back, or opened.
+  #alter(seq, { text, deleted }) {
+    for (const [about, there] of this.reactions) {
+      const reaction = there.get(seq);
+      if (!reaction) continue;
+      if (deleted) there.delete(seq);
+      else there.set(seq, { ...reaction, text });
+      this.reactions.set(about, new Map(there));
+      this.version += 1;
+    }
   }
 
   // What a sealed message turned out to be, unless it was edited meanwhile.
   reveal(seq, cipher, seal) {
     const entry = this.bySeq(seq);
-    if (entry?.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });
+    if (!entry) this.#alter(seq, { text: seal.text ?? "" });
+    else if (entry.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });
   }
 
   indexOf(seq) {
@@ -244,9 +288,10 @@ export function keyOf(kind, name) {
 }
 
 // A message of the server's as a room keeps it.
-export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, replayed }) {
+export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, replayed, ...about }) {
   const entry = { user: user ?? from, text: message ?? "", seq, at: validTime(at) };
-  return Object.assign(entry, mid && { mid }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, replayed && { replayed });
+  const { reply_to: replyTo, react_to: reactTo } = about;
+  return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, replayed && { replayed });
 }
 
 export function validTime(at) {

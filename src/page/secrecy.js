@@ -50,12 +50,11 @@ export class Secrecy {
 
   // Opens a message that the room has; `undefined` when it says nothing to people.
   async open(room, { seq, mid, user, cipher, edited }) {
-    const opened = await this.encryption().then(
-      (encryption) => encryption.open({ ...this.place(room, mid, user), seq, ...(edited && { edit: true }) }, cipher),
-      () => ({ state: "unreadable", reason: "no-key" }),
-    );
+    const place = { ...this.place(room, mid, user), seq, ...(edited && { edit: true }) };
+    // Without the module, or when the browser's storage fails, there is no key to read with.
+    const opened = await this.encryption().then((encryption) => encryption.open(place, cipher)).catch(() => ({ state: "unreadable", reason: "no-key" }));
     room.reveal(seq, cipher, opened);
-    if (opened.rekey) await this.look(room);
+    if (opened.rekey) await this.look(room).catch(() => {}); // looked at again with the next message
     this.#chat.changed();
     return opened;
   }

@@ -21,7 +21,7 @@ const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing cover
 const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one thing at a time
 
 export class Shell extends Component {
-  state = { view: "talk", side: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, target: undefined };
+  state = { view: "talk", side: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
   log = createRef();
   composer = createRef();
 
@@ -33,7 +33,7 @@ export class Shell extends Component {
   // What the parts of the page may do with the page.
   ui = {
     turn: (room) => {
-      this.setState({ view: "talk", editing: undefined, target: undefined, ...(WIDE.matches ? {} : { side: undefined }) });
+      this.setState({ view: "talk", editing: undefined, replying: undefined, target: undefined, ...(WIDE.matches ? {} : { side: undefined }) });
       this.props.turn(room);
       if (!NARROW.matches) setTimeout(() => this.composer.current?.focus());
     },
@@ -56,19 +56,26 @@ export class Shell extends Component {
   actions = {
     say: (text) => {
       const { chat } = this.props;
-      const { editing } = this.state;
-      if (!editing) return chat.voice.say(chat.active, text);
+      const { editing, replying } = this.state;
+      if (!editing) {
+        const taken = chat.voice.say(chat.active, text, replying && { replyTo: replying.seq });
+        if (taken) this.actions.stop();
+        return taken;
+      }
       this.actions.stop();
       if (text !== editing.text) chat.voice.edit(chat.active, editing, text);
       return true;
     },
     write: (text) => this.props.chat.voice.write(this.props.chat.active, text),
-    stop: () => this.setState({ editing: undefined }),
+    stop: () => this.setState({ editing: undefined, replying: undefined }),
+    reply: (entry) => this.setState({ replying: entry, editing: undefined }, () => this.composer.current.focus()),
+    react: (entry, sign) => this.props.chat.voice.react(this.props.chat.active, entry, sign),
+    show: (seq) => this.ui.show(seq),
     again: (entry) => this.props.chat.voice.again(this.props.chat.active, entry),
     retract: (entry) => this.props.chat.voice.retract(this.props.chat.active, entry),
     receipts: (entry) => this.ui.dialog("receipts", { entry }),
     copy: (entry) => navigator.clipboard?.writeText(entry.text).catch(() => this.props.chat.complain("This browser does not let the page copy.")),
-    edit: (entry) => this.setState({ editing: entry }),
+    edit: (entry) => this.setState({ editing: entry, replying: undefined }),
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
       const { active, me } = this.props.chat;
@@ -99,7 +106,7 @@ export class Shell extends Component {
     }
   };
 
-  render({ chat, now }, { view, side, dialog, editing, target }) {
+  render({ chat, now }, { view, side, dialog, editing, replying, target }) {
     const room = chat.active;
     return html`<div class="app" data-view=${view} data-side=${side}>
       <${Sidebar} chat=${chat} ui=${this.ui} />
@@ -113,7 +120,7 @@ export class Shell extends Component {
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
         ${problem(chat, now)}
-        ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} actions=${this.actions} />`}
+        ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${room && side === "members" && room.kind === "room" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
       ${room && side === "search" && html`<${Search} chat=${chat} room=${room} ui=${this.ui} />`}

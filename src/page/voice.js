@@ -29,10 +29,10 @@ export class Voice {
 
   // What an earlier page of this tab could not send.
   restore() {
-    for (const { kind, name, text, mid, at } of this.#tab.unsent) {
+    for (const { kind, name, ...message } of this.#tab.unsent) {
       const room = this.#chat.open(kind, name);
       if (kind === "room") this.#chat.join(room);
-      this.#say(room, { text, mid, at });
+      this.#say(room, message);
     }
   }
 
@@ -55,10 +55,17 @@ export class Voice {
     return true;
   }
 
-  again(room, { text, mid }) {
-    room.wait(mid);
+  // Puts a sign to a message, or takes the reader's own back.
+  react(room, { seq }, sign) {
+    const own = [...(room.reactions.get(seq)?.values() ?? [])].find(({ user, text }) => user === this.#chat.me && text === sign);
+    if (own) return room.kind === "room" ? this.delete(room, own) : undefined;
+    this.#say(room, { text: sign, mid: newMid(), at: new Date().toISOString(), reactTo: seq });
+  }
+
+  again(room, message) {
+    room.wait(message.mid);
     this.#chat.join(room);
-    this.#post(room, { text, mid });
+    this.#post(room, message);
   }
 
   retract(room, { mid }) {
@@ -99,9 +106,10 @@ export class Voice {
     this.#post(room, message);
   }
 
-  #post(room, { text, mid }) {
+  #post(room, { text, mid, replyTo, reactTo }) {
     const { client, secrecy, changed } = this.#chat;
-    const send = (body) => (room.kind === "room" ? client.publish(room.name, body, { mid }) : client.whisper(room.name, body, { mid }));
+    const more = { mid, ...(replyTo && { reply_to: replyTo }), ...(reactTo && { react_to: reactTo }) };
+    const send = (body) => (room.kind === "room" ? client.publish(room.name, body, more) : client.whisper(room.name, body, more));
     const sent = secrecy.isSecret(room) ? secrecy.seal(room, mid, text).then(send) : send(text);
     sent.then(
       (reply) => room.settle(mid, reply, this.#chat.me),
@@ -134,7 +142,7 @@ export class Voice {
     this.#timer = 0;
     const rooms = [...this.#chat.rooms.values()];
     const unsent = rooms.flatMap(({ kind, name, unsent }) =>
-      unsent.filter(({ state }) => state === "waiting").map(({ text, mid, at }) => ({ kind, name, text, mid, at })),
+      unsent.filter(({ state }) => state === "waiting").map(({ id, state, user, ...message }) => ({ kind, name, ...message })),
     );
     const drafts = Object.fromEntries(rooms.filter(({ draft }) => draft).map(({ key, draft }) => [key, draft]));
     this.#tab = { unsent, drafts };

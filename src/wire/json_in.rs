@@ -19,7 +19,7 @@ use crate::chat::command::{
 use crate::chat::identity::Secret;
 use crate::chat::record::Receipt;
 use crate::chat::{
-    Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
+    About, Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
 };
 
 /// Every field that any command has. Texts are borrowed where they hold no escapes.
@@ -40,6 +40,8 @@ struct Fields<'a> {
     mid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
+    reply_to: Option<u64>,
+    react_to: Option<u64>,
     typing: Option<bool>,
     status: Option<Status>,
     #[serde(borrow)]
@@ -126,12 +128,17 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
     Ok(match kind {
         "join" | "subscribe" => Command::Join { room: fields.room()?, wish: fields.join_wish()? },
         "leave" | "unsubscribe" => Command::Leave { room: Some(fields.room()?) },
-        "message" | "publish" => {
-            Command::Message { room: Some(fields.room()?), body: fields.body()?, mid: fields.mid()? }
-        }
+        "message" | "publish" => Command::Message {
+            room: Some(fields.room()?),
+            body: fields.body()?,
+            about: fields.about()?,
+            mid: fields.mid()?,
+        },
         "edit" => Command::Edit { room: fields.any_room()?, seq: fields.seq()?, body: fields.body()? },
         "delete" => Command::Edit { room: fields.any_room()?, seq: fields.seq()?, body: Body::Deleted },
-        "private" => Command::Private { to: fields.to()?, body: fields.body()?, mid: fields.mid()? },
+        "private" => {
+            Command::Private { to: fields.to()?, body: fields.body()?, about: fields.about()?, mid: fields.mid()? }
+        }
         "received" => Command::Receipt { room: fields.any_room()?, receipt: Receipt::Received, seq: fields.seq()? },
         "read" => Command::Receipt { room: fields.any_room()?, receipt: Receipt::Read, seq: fields.seq()? },
         "typing" => {
@@ -203,6 +210,10 @@ impl Fields<'_> {
         let Some(text) = self.mid.as_deref() else { return Ok(None) };
         let mid = Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?;
         Ok(Some(mid))
+    }
+
+    fn about(&self) -> Result<Option<About>, Refusal> {
+        About::read(self.reply_to, self.react_to).map_err(bad)
     }
 
     fn seq(&self) -> Result<u64, Refusal> {

@@ -11,7 +11,7 @@ use super::ruling_out;
 use crate::chat::command::Span;
 use crate::chat::event::{Recovery, Returned, Welcome};
 use crate::chat::record::Mark;
-use crate::chat::{Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing, UserName};
+use crate::chat::{About, Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing, UserName};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.
@@ -226,14 +226,15 @@ fn kind_of(message: &Message) -> &'static str {
 }
 
 fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Object<'a> {
-    let Message { room, user, to, body, seq, mid, at, edited } = message;
+    let Message { room, user, to, body, about, seq, mid, at, edited } = message;
+    let (reply_to, react_to) = About::fields(*about);
     let object = object.field(place, room.as_str());
     let object = match to {
         None => object.field("user", user.as_str()),
         Some(to) => object.field("from", user.as_str()).field("to", to.as_str()),
     };
     let object = body_field(object, body).field("seq", seq).maybe("mid", mid.as_ref().map(|mid| mid.as_str()));
-    let object = object.shown("at", at);
+    let object = object.maybe("reply_to", reply_to).maybe("react_to", react_to).shown("at", at);
     match edited {
         Some(at) if *body == Body::Deleted => object.field("deleted", &true).shown("edited", at),
         Some(at) => object.shown("edited", at),

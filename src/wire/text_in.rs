@@ -24,7 +24,7 @@ pub fn parse(line: &str) -> Result<Option<Request>, Unparsed> {
     if said.is_empty() {
         return Ok(None);
     }
-    let command = Command::Message { room: None, body: Body::Text(said.into()), mid: None };
+    let command = Command::Message { room: None, body: Body::Text(said.into()), about: None, mid: None };
     Ok(Some(Request { id: None, command }))
 }
 
@@ -39,9 +39,12 @@ fn command(line: &str) -> Result<Command, Unparsed> {
         "rooms" => alone(Command::Rooms),
         "who" => alone(Command::Members { room: None }),
         "msg" => match rest.split_once([' ', '\t']) {
-            Some((to, text)) => {
-                Ok(Command::Private { to: user(to)?, body: Body::Text(text.trim_start().into()), mid: None })
-            }
+            Some((to, text)) => Ok(Command::Private {
+                to: user(to)?,
+                body: Body::Text(text.trim_start().into()),
+                about: None,
+                mid: None,
+            }),
             None => Err(usage("/msg USER TEXT")),
         },
         "history" => {
@@ -110,8 +113,9 @@ mod tests {
 
     #[test]
     fn a_line_is_a_message_unless_it_begins_with_a_slash() {
-        let says =
-            |text: &str| format!("{:?}", Command::Message { room: None, body: Body::Text(text.into()), mid: None });
+        let says = |text: &str| {
+            format!("{:?}", Command::Message { room: None, body: Body::Text(text.into()), about: None, mid: None })
+        };
         assert_eq!(said("hi there"), says("hi there"));
         assert_eq!(said("hi\r"), says("hi"));
         assert_eq!(said("//join x"), says("/join x"));

@@ -178,6 +178,7 @@ mod tests {
             user: UserName::parse("Alice").unwrap(),
             to: to.map(|to| UserName::parse(to).unwrap()),
             body: Body::Text(text.into()),
+            about: None,
             seq: 1,
             mid: None,
             at: Time(0),

@@ -67,7 +67,7 @@ pub fn play(house: &House, cast: Cast, wire: Arc<Wire>) -> usize {
 
 /// One without a connection says something: whether it was taken.
 fn visit(house: &House, room: &str) -> bool {
-    let said = Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
+    let said = Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
     let answer = house.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), said);
     let taken = matches!(answer, Ok(Event::Sent { .. }));
     assert!(taken || matches!(answer, Ok(Event::Refused(_)) | Err(_)), "{answer:?}");

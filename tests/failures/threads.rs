@@ -52,7 +52,7 @@ fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
 #[test]
 fn a_visitor_of_a_room_that_has_no_thread_is_refused_and_can_come_later() {
     let house = without_a_first_thread();
-    let said = || Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
+    let said = || Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
     let user = || UserName::parse("Vic").unwrap();
     assert_eq!(house.engine.hub.ask(&den(), user().into(), said()).unwrap_err().code, Code::Unavailable);
     assert!(house.engine.hub.is_empty());

@@ -173,3 +173,31 @@ test("a name that is none is refused where it is typed", async () => {
   await ann.page.getByText("No conversation is open.").waitFor();
   faultless();
 });
+
+test("replies lead to what they answer, and reactions are counted and taken back", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
+  const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
+  await ann.say("Who takes the notes?");
+  await bob.line("Who takes the notes?").hover();
+  await bob.page.getByRole("button", { name: "Reply" }).click();
+  await bob.page.getByText("Replying to Ann").waitFor();
+  await bob.say("I do");
+  await ann.line("I do").locator(".quote", { hasText: "Ann Who takes the notes?" }).waitFor();
+  const react = async (one, sign) => {
+    await one.line("I do").locator(".text").hover();
+    await one.page.getByRole("button", { name: `React with ${sign}` }).click();
+  };
+  await react(ann, "🎉");
+  await react(bob, "🎉");
+  const signs = (one) => one.line("I do").locator(".signs button");
+  for (const one of [ann, bob]) await eventually(() => signs(one).allInnerTexts(), (texts) => assert.deepEqual(texts, ["🎉 2"]));
+  await signs(ann).click();
+  for (const one of [ann, bob]) await eventually(() => signs(one).allInnerTexts(), (texts) => assert.deepEqual(texts, ["🎉 1"]));
+  await ann.page.reload();
+  await eventually(() => signs(ann).getAttribute("aria-label"), (label) => assert.equal(label, "🎉 by Bob"));
+  await ann.line("I do").locator(".quote").click();
+  await eventually(() => ann.page.evaluate(() => document.activeElement.textContent), (text) => assert.match(text, /Who takes the notes/));
+  assert.deepEqual(await ann.texts(), ["Who takes the notes?", "I do"]);
+  faultless();
+});

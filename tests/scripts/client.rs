@@ -126,9 +126,9 @@ fn printed(act: &Act) -> String {
         }
         Act::Leave { room, id } => format!("leaves {room}{}", mark(id.as_ref())),
         Act::Tell { room, said, id } => format!("in {room}{}: {}", mark(id.as_ref()), printed::said(said)),
-        Act::Private { to, body, mid, id } => {
+        Act::Private { to, body, about, mid, id } => {
             let mid = mid.as_ref().map(|mid| format!(" ({})", mid.as_str())).unwrap_or_default();
-            format!("to {to}{}: {}{mid}", mark(id.as_ref()), printed::text(body))
+            format!("to {to}{}: {}{}{mid}", mark(id.as_ref()), printed::text(body), printed::about(*about))
         }
         Act::Signal { kind, to, payload, id } => format!("{} to {to}{}: {payload}", kind.as_str(), mark(id.as_ref())),
         Act::Rooms { id } => format!("asks which rooms{}", mark(id.as_ref())),

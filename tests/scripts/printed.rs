@@ -8,7 +8,7 @@ use roomd::chat::charter::{Amendment, Change, Charter, Entry, Motion, Settings};
 use roomd::chat::command::Span;
 use roomd::chat::event::Recovery;
 use roomd::chat::room::Said;
-use roomd::chat::{Body, Event, Id, Message, Mid, Presence, Refusal, Status, Time, UserName};
+use roomd::chat::{About, Body, Event, Id, Message, Mid, Presence, Refusal, Status, Time, UserName};
 
 /// An event.
 pub fn event(event: &Event) -> String {
@@ -121,8 +121,9 @@ pub fn mark(id: Option<&Id>) -> String {
 /// What is said in a room.
 pub fn said(said: &Said) -> String {
     match said {
-        Said::Publish { body, mid, quiet } => {
-            format!("says {}{}{}", text(body), by_name(mid.as_ref()), if *quiet { " quietly" } else { "" })
+        Said::Publish { body, about, mid, quiet } => {
+            let quietly = if *quiet { " quietly" } else { "" };
+            format!("says {}{}{}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
         Said::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
         Said::Typing(true) => "types".to_owned(),
@@ -152,6 +153,15 @@ pub fn refused(refusal: &Refusal) -> String {
     format!("{}: {}{}", refusal.code.as_str(), refusal.message, again.unwrap_or_default())
 }
 
+/// Which message another one is about.
+pub fn about(about: Option<About>) -> String {
+    match about {
+        None => String::new(),
+        Some(About::Reply(seq)) => format!(" re {seq}"),
+        Some(About::Reaction(seq)) => format!(" upon {seq}"),
+    }
+}
+
 /// What a message says.
 pub fn text(body: &Body) -> &str {
     match body {
@@ -161,10 +171,10 @@ pub fn text(body: &Body) -> &str {
 }
 
 fn message(message: &Message) -> String {
-    let Message { user, to, body, seq, mid, edited, .. } = message;
+    let Message { user, to, body, about, seq, mid, edited, .. } = message;
     let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
     let edited = edited.map(|at| format!(", edited at {}", time(at))).unwrap_or_default();
-    format!("{seq} {user}{to}: {}{}{edited}", text(body), by_name(mid.as_ref()))
+    format!("{seq} {user}{to}: {}{}{}{edited}", text(body), self::about(*about), by_name(mid.as_ref()))
 }
 
 fn presence(presence: &Presence) -> String {

@@ -12,7 +12,7 @@ use roomd::chat::event::Returned;
 use roomd::chat::record::{Deed, Draft, Epoch, Outcome, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
+use roomd::chat::{About, Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
 
 use crate::{printed, transcript};
 
@@ -226,7 +226,9 @@ fn standing(words: &mut Words) -> Standing {
 
 /// What somebody wants changed in the room.
 fn motion(words: &mut Words) -> Option<Motion> {
-    let lasts = words.option("for").map(|time| humantime::parse_duration(&time).unwrap());
+    // Who asks for somebody wants nothing changed.
+    let lasts = (words.0[0] != "asks").then(|| words.option("for")).flatten();
+    let lasts = lasts.map(|time| humantime::parse_duration(&time).unwrap());
     let parts: Vec<_> = words.0.iter().map(String::as_str).collect();
     let settings = |slow_mode_s, announcement| Motion::Settings(Settings { slow_mode_s, announcement });
     Some(match parts[..] {
@@ -253,11 +255,13 @@ fn said(words: &mut Words) -> Said {
     }
     let quiet = words.flag("quietly");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
+    let number = |word: Option<String>| word.map(|word| word.parse().unwrap());
+    let about = About::read(number(words.option("re")), number(words.option("upon"))).unwrap();
     let text = words.text();
     let parts: Vec<_> = text.split(' ').collect();
     let number = |at: usize| parts[at].parse().unwrap();
     match parts[..] {
-        ["says", ..] => Said::Publish { body: Body::Text(parts[1..].join(" ").into()), mid, quiet },
+        ["says", ..] => Said::Publish { body: Body::Text(parts[1..].join(" ").into()), about, mid, quiet },
         ["edits", _, "to", ..] => Said::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
         ["deletes", _] => Said::Edit { seq: number(1), body: Body::Deleted },
         ["types"] => Said::Typing(true),

@@ -43,7 +43,7 @@ fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHa
 }
 
 fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), mid: None, quiet: true }
+    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: true }
 }
 
 /// The text of the next message; what else comes before it is passed over.
@@ -316,7 +316,7 @@ fn a_program_that_asks_without_being_a_member_gets_its_answer() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let user = UserName::parse("Prog").unwrap();
-    let said = Said::Publish { body: Body::Text("ding".into()), mid: None, quiet: false };
+    let said = Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
     let sent = server.engine().hub.ask(&room(), user.into(), said).unwrap();
     assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
     text.hears("Prog: ding");

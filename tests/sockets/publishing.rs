@@ -141,3 +141,40 @@ fn another_origin_may_not_post() {
     assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
     assert_eq!(http::get(&server, "/api/v1/rooms").json()["rooms"], Value::Array(Vec::new()));
 }
+
+#[test]
+fn a_reply_and_a_reaction_say_which_message_they_are_about_at_every_door() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    http::post(&server, MESSAGES, &json!({"user": "Bot", "message": "ding"}));
+    json.ask(json!({"type": "message", "room": "den", "message": "dong", "reply_to": 1}));
+    json.ask(json!({"type": "message", "room": "den", "message": "\u{1f44d}", "react_to": 2}));
+    text.wait_for("Jo: dong");
+    text.hears("Jo: \u{1f44d}");
+    let posted = http::post(&server, MESSAGES, &json!({"user": "Bot", "message": "yes", "reply_to": 2}));
+    assert_eq!(posted.status, 201);
+    let history = http::get(&server, MESSAGES).json();
+    let about = |seq: usize| {
+        (history["messages"][seq - 1]["reply_to"].clone(), history["messages"][seq - 1]["react_to"].clone())
+    };
+    assert_eq!(
+        [about(1), about(2), about(3), about(4)],
+        [(Value::Null, Value::Null), (json!(1), Value::Null), (Value::Null, json!(2)), (json!(2), Value::Null)]
+    );
+    for (fields, code, status) in [
+        (json!({"message": "x", "reply_to": 1, "react_to": 1}), "bad_request", 400),
+        (json!({"message": "x", "reply_to": 99}), "not_found", 404),
+        (json!({"message": "x", "react_to": 0}), "not_found", 404),
+        (json!({"message": "x".repeat(65), "react_to": 1}), "too_large", 413),
+    ] {
+        let answer = http::post(&server, MESSAGES, &fields);
+        assert_eq!((answer.status, &*answer.error()), (status, code), "{fields}");
+        let mut command = fields.clone();
+        command["type"] = json!("message");
+        command["room"] = json!("den");
+        command["id"] = json!(9);
+        json.command(&command);
+        assert_eq!(json.wait_for_type("error")["code"], code, "{fields}");
+    }
+}

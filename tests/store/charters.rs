@@ -171,7 +171,9 @@ fn a_cipher_is_stored_and_replayed_and_never_searched() {
     let keeper = Keeper::memory();
     let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
     let cipher = Body::Cipher(r#"{"alg":"A256GCM","ct":"findme"}"#.into());
-    ledger.append(&[draft("Ann", 1, Deed::Publish { to: None, body: cipher.clone(), mid: None })]).unwrap();
+    ledger
+        .append(&[draft("Ann", 1, Deed::Publish { to: None, body: cipher.clone(), about: None, mid: None })])
+        .unwrap();
     ledger.append(&[said("Ann", "findme", "")]).unwrap();
     let found = keeper.search(&room("den"), "findme", u64::MAX, 9).unwrap();
     assert_eq!(found.iter().map(|message| message.seq).collect::<Vec<_>>(), [2]);

@@ -35,7 +35,7 @@ pub fn draft(who: &str, at: u64, deed: Deed) -> Draft {
 
 /// A message; an empty `mid` is none.
 pub fn said(who: &str, text: &str, mid: &str) -> Draft {
-    draft(who, 1, Deed::Publish { to: None, body: Body::Text(text.into()), mid: Mid::parse(mid) })
+    draft(who, 1, Deed::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid) })
 }
 
 /// The replacement of what a message says.
@@ -71,7 +71,11 @@ pub const ALL: [Claim; 7] = [
         let first = ledger.append(&[said("Anna", "one", "m"), said("Anna", "again", "m"), said("Otto", "mine", "m")]);
         let repeat = Outcome::Repeat { seq: 1, at: Time(1) };
         assert_eq!(first, Ok(vec![Outcome::Stored { seq: 1 }, repeat, Outcome::Stored { seq: 2 }]));
-        let late = draft("Anna", 99, Deed::Publish { to: None, body: Body::Text("late".into()), mid: Mid::parse("m") });
+        let late = draft(
+            "Anna",
+            99,
+            Deed::Publish { to: None, body: Body::Text("late".into()), about: None, mid: Mid::parse("m") },
+        );
         assert_eq!(ledger.append(&[late, said("Anna", "next", "n")]), Ok(vec![repeat, Outcome::Stored { seq: 3 }]));
     }),
     ("a mid means nothing in another room", |store| {

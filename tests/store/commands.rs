@@ -51,6 +51,7 @@ fn filled(place: &Place, count: u64) {
                 Deed::Publish {
                     to: None,
                     body: Body::Text(format!("message {number}").into()),
+                    about: None,
                     mid: Mid::parse(&format!("m{number}")),
                 },
             )])
@@ -71,8 +72,12 @@ fn what_is_exported_and_imported_is_the_same_history() {
     let private = RoomName::private(&user("Anna"), &user("Otto"));
     {
         let keeper = Keeper::file(&place);
-        let cipher =
-            Deed::Publish { to: Some(user("Otto")), body: Body::Cipher("{\"n\":[1, 2.50]}".into()), mid: None };
+        let cipher = Deed::Publish {
+            to: Some(user("Otto")),
+            body: Body::Cipher("{\"n\":[1, 2.50]}".into()),
+            about: None,
+            mid: None,
+        };
         let mut ledger = keeper.open(&private, 0).unwrap().ledger;
         ledger
             .append(&[draft("Anna", 5, cipher), said("Otto", "line\nline \"x\" \u{1f600}", "m"), delete("Otto", 2)])

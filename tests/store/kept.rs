@@ -4,7 +4,7 @@
 
 use roomd::chat::command::Span;
 use roomd::chat::record::{Deed, Mark, Outcome, Receipt};
-use roomd::chat::{Body, Message, Mid, Time};
+use roomd::chat::{About, Body, Message, Mid, Time};
 use roomd::store::{ChangeWish, Page, PageWish, Store};
 
 use crate::claims::{Claim, delete, draft, edit, ledger, room, said, user};
@@ -49,14 +49,17 @@ pub const KEPT: [Claim; 9] = [
         // 16 MiB, the longest that a message can be.
         let long = "ß words ".repeat(16 * 1024 * 1024 / 9);
         let bodies = [Body::Text("a\0\u{1f600}\n\"".into()), Body::Cipher("{\"n\":1}".into()), Body::Text(long.into())];
-        for (at, body) in (7..).zip(&bodies) {
-            let deed = Deed::Publish { to: Some(user("Otto")), body: body.clone(), mid: Mid::parse(&format!("m{at}")) };
+        let abouts = [None, Some(About::Reply(1)), Some(About::Reaction(2))];
+        for ((at, body), about) in (7..).zip(&bodies).zip(abouts) {
+            let deed =
+                Deed::Publish { to: Some(user("Otto")), body: body.clone(), about, mid: Mid::parse(&format!("m{at}")) };
             ledger.append(&[draft("Anna", at, deed)]).unwrap();
         }
-        for (message, (at, body)) in page(store, "den", Span::After(0)).messages.iter().zip((7..).zip(bodies)) {
+        let kept = page(store, "den", Span::After(0)).messages;
+        for ((message, (at, body)), about) in kept.iter().zip((7..).zip(bodies)).zip(abouts) {
             let (room, user, to, mid) = (room("den"), user("Anna"), Some(user("Otto")), Mid::parse(&format!("m{at}")));
             let (seq, at, edited) = (at - 6, Time(at), None);
-            assert_eq!(*message, Message { room, user, to, body, seq, mid, at, edited });
+            assert_eq!(*message, Message { room, user, to, body, about, seq, mid, at, edited });
         }
     }),
     ("any part of a history can be had", |store| {
@@ -104,7 +107,7 @@ pub const KEPT: [Claim; 9] = [
     ("order is that of the numbers, whatever the clock says", |store| {
         let mut ledger = ledger(store, "den");
         for (seq, at) in [(1, 1_000), (2, 500), (3, 0), (4, 2_000)] {
-            let deed = Deed::Publish { to: None, body: Body::Text("x".into()), mid: None };
+            let deed = Deed::Publish { to: None, body: Body::Text("x".into()), about: None, mid: None };
             assert_eq!(ledger.append(&[draft("Anna", at, deed)]).unwrap(), [Outcome::Stored { seq }]);
         }
         drop(ledger);

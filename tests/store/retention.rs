@@ -28,6 +28,7 @@ fn ten(place: &Place) {
         let deed = Deed::Publish {
             to: None,
             body: Body::Text(format!("word {at}").into()),
+            about: None,
             mid: roomd::chat::Mid::parse(&format!("m{at}")),
         };
         ledger.append(&[draft("Anna", at * 100, deed)]).unwrap();
@@ -89,7 +90,11 @@ fn a_clock_that_jumped_leaves_no_gap() {
     let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
     for at in [100, 900, 200, 300, 950] {
         ledger
-            .append(&[draft("Anna", at, Deed::Publish { to: None, body: Body::Text("x".into()), mid: None })])
+            .append(&[draft(
+                "Anna",
+                at,
+                Deed::Publish { to: None, body: Body::Text("x".into()), about: None, mid: None },
+            )])
             .unwrap();
     }
     drop(ledger);

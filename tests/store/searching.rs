@@ -32,7 +32,7 @@ fn a_search_finds_what_holds_all_words_before_and_after_it_is_in_the_index() {
     let keeper = Keeper::file(&place);
     let mut ledger =
         den(&keeper, &["Hello World", "hello again, wörld", "goodbye", "foo-bar \"quoted\" 100%", "Привет мир"]);
-    let cipher = Deed::Publish { to: None, body: Body::Cipher("{\"ct\":\"hello\"}".into()), mid: None };
+    let cipher = Deed::Publish { to: None, body: Body::Cipher("{\"ct\":\"hello\"}".into()), about: None, mid: None };
     ledger.append(&[draft("Anna", 1, cipher)]).unwrap();
     let finds = || {
         for (text, seqs) in [

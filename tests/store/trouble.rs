@@ -76,7 +76,7 @@ fn the_other_process() {
 }
 
 fn publish(ledger: &mut dyn Ledger, bytes: usize) -> Result<u64, StoreFailed> {
-    let deed = Deed::Publish { to: None, body: Body::Text("x".repeat(bytes).into()), mid: None };
+    let deed = Deed::Publish { to: None, body: Body::Text("x".repeat(bytes).into()), about: None, mid: None };
     match ledger.append(&[draft("Anna", 1, deed)])?[..] {
         [Outcome::Stored { seq }] => Ok(seq),
         ref other => panic!("{other:?}"),

@@ -187,14 +187,14 @@ impl Room {
     fn show(&mut self, draft: Draft, outcome: Outcome, effects: &mut Vec<Effect>) {
         let Draft { speaker, deed, at, id, quiet } = draft;
         match (deed, outcome) {
-            (Deed::Publish { to, body, mid }, Outcome::Stored { seq }) => {
+            (Deed::Publish { to, body, about, mid }, Outcome::Stored { seq }) => {
                 if !quiet || id.is_some() {
                     effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
                 }
                 let (room, user) = (self.name.clone(), speaker.user);
                 // The message itself says so; one that is not shown says nothing.
                 self.roster.set_typing(&user, None);
-                let message = Arc::new(Message { room, user, to, body, seq, mid, at, edited: None });
+                let message = Arc::new(Message { room, user, to, body, about, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
                 self.knows(&message);
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
@@ -402,9 +402,13 @@ impl Room {
             return;
         }
         match said {
-            Said::Publish { body, mid, quiet } => {
+            Said::Publish { about: Some(about), .. } if !(1..=self.ring.newest()).contains(&about.seq()) => {
+                let refusal = Refusal::new(Code::NotFound, format!("There is no message {}", about.seq()));
+                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+            }
+            Said::Publish { body, about, mid, quiet } => {
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
-                let deed = Deed::Publish { to, body, mid };
+                let deed = Deed::Publish { to, body, about, mid };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });
             }
             Said::Edit { seq, body } => {

@@ -9,7 +9,7 @@ use crate::chat::charter::{Charter, Founding, Motion};
 use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
 use crate::chat::identity::Standing;
-use crate::chat::message::{Body, Message, Mid, Since};
+use crate::chat::message::{About, Body, Message, Mid, Since};
 use crate::chat::names::UserName;
 use crate::chat::record::{Mark, Receipt};
 use crate::chat::roster::MemberId;
@@ -79,7 +79,7 @@ pub struct Speaker {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
     /// A message. `quiet`: no `sent` is wanted.
-    Publish { body: Body, mid: Option<Mid>, quiet: bool },
+    Publish { body: Body, about: Option<About>, mid: Option<Mid>, quiet: bool },
     /// Replaces what an own message says, or takes it away: `Body::Deleted`.
     Edit { seq: u64, body: Body },
     /// Has received, or read, everything up to a message.

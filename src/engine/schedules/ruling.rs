@@ -95,7 +95,7 @@ impl Rooms {
     }
 
     pub(super) fn say(&mut self, at: usize) {
-        let said = Said::Publish { body: Body::Text("hi".into()), mid: None, quiet: false };
+        let said = Said::Publish { body: Body::Text("hi".into()), about: None, mid: None, quiet: false };
         let handle = self.clients[at].handle.as_ref().expect("it is a member");
         handle.say(said, None).expect("the room lives");
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::place::{RoomId, SEQ_MAX};
-use super::row::{DELETED, TEXT, columns_of, ms, time};
+use super::row::{DELETED, TEXT, about_columns, columns_of, ms, time};
 use super::{charter, letters, words};
 use crate::chat::charter::{Amendment, Change};
 use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, Receipt};
-use crate::chat::{Body, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Mid, RoomName, Time, UserName};
 
 /// Where a room's numbering stands.
 #[derive(Clone, Debug)]
@@ -39,13 +39,13 @@ impl Account {
     fn enter_one(&mut self, connection: &Connection, draft: &Draft) -> rusqlite::Result<Outcome> {
         let user = &draft.speaker.user;
         match &draft.deed {
-            Deed::Publish { to, body, mid } => {
+            Deed::Publish { to, body, about, mid } => {
                 let room = self.opened(connection)?;
                 let claimed = mid.as_ref().map(|mid| self.claim(connection, room, user, mid, draft.at));
                 if let Some(repeat) = claimed.transpose()?.flatten() {
                     return Ok(repeat);
                 }
-                self.publish(connection, room, (user, to.as_ref(), body, mid.as_ref(), draft.at))
+                self.publish(connection, room, (user, to.as_ref(), body, *about, mid.as_ref()), draft.at)
             }
             Deed::Edit { seq, body } => self.change(connection, *seq, (user, false), body, draft.at),
             Deed::Delete { seq, rules } => self.change(connection, *seq, (user, *rules), &Body::Deleted, draft.at),
@@ -112,18 +112,21 @@ impl Account {
         &mut self,
         connection: &Connection,
         room: RoomId,
-        (user, to, body, mid, at): (&UserName, Option<&UserName>, &Body, Option<&Mid>, Time),
+        (user, friend, body, about, mid): (&UserName, Option<&UserName>, &Body, Option<About>, Option<&Mid>),
+        at: Time,
     ) -> rusqlite::Result<Outcome> {
         let seq = self.newest + 1;
         if seq > SEQ_MAX {
             return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX));
         }
-        let sql = "INSERT INTO messages (place, kind, at, user, friend, mid, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO messages (place, kind, at, user, friend, mid, body, reply, reaction) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (kind, text) = columns_of(body);
-        let (friend, mid) = (to.map(UserName::as_str), mid.map(Mid::as_str));
-        let values = params![room.place(seq), kind, ms(at), user.as_str(), friend, mid, text];
+        let (reply, reaction) = about_columns(about);
+        let (to, mid) = (friend.map(UserName::as_str), mid.map(Mid::as_str));
+        let values = params![room.place(seq), kind, ms(at), user.as_str(), to, mid, text, reply, reaction];
         connection.prepare_cached(sql)?.execute(values)?;
-        if let Some(friend) = to {
+        if let Some(friend) = friend {
             letters::wait(connection, room, friend)?;
         }
         self.newest = seq;

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::archive::{Archive, ArchiveError};
 use super::jsonl::{Header, message_of};
 use super::place::{RoomId, SEQ_MAX};
-use super::row::{columns_of, ms};
+use super::row::{about_columns, columns_of, ms};
 use super::words;
 use super::{charter, history};
 use crate::chat::{Message, Mid, RoomName, UserName};
@@ -124,12 +124,13 @@ fn add(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Re
             return Ok(false);
         }
     }
-    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let (kind, body) = columns_of(&message.body);
     let friend = message.to.as_ref().map(UserName::as_str);
-    let values =
-        params![room.place(message.seq), kind, ms(message.at), message.edited.map(ms), user, friend, mid, body];
+    let (reply, reaction) = about_columns(message.about);
+    let (place, at, edited) = (room.place(message.seq), ms(message.at), message.edited.map(ms));
+    let values = params![place, kind, at, edited, user, friend, mid, body, reply, reaction];
     connection.prepare_cached(sql)?.execute(values).map(|_| true)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::place::SEQ_MAX;
-use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
 /// What the first line says it is.
 const KIND: &str = "history";
@@ -62,6 +62,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    react_to: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<String>,
@@ -81,7 +85,10 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
         Body::Cipher(json) => cipher = Some(serde_json::from_str(json)?),
         Body::Deleted => {}
     }
+    let (reply_to, react_to) = About::fields(message.about);
     serde_json::to_string(&Line {
+        reply_to,
+        react_to,
         seq: message.seq,
         at: message.at.to_string(),
         user: message.user.to_string(),
@@ -112,6 +119,7 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
         user: name(&line.user)?,
         to: line.to.as_deref().map(name).transpose()?,
         body,
+        about: About::read(line.reply_to, line.react_to).map_err(|_| "is a reply and a reaction at once")?,
         seq: line.seq,
         mid: line.mid.as_deref().map(|mid| Mid::parse(mid).ok_or("has a mid of more than 64 bytes")).transpose()?,
         at: time_of(&line.at)?,
@@ -135,7 +143,17 @@ mod tests {
         let user = |name| UserName::parse(name).unwrap();
         let (at, edited) = (Time(1_795_197_600_007), Some(Time(1_795_197_600_008)));
         let (room, mid) = (RoomName::parse("den").unwrap(), Mid::parse("m1"));
-        Message { room, user: user("Anna"), to: Some(user("Otto")), body, seq: 7, mid, at, edited }
+        Message {
+            room,
+            user: user("Anna"),
+            to: Some(user("Otto")),
+            body,
+            about: Some(About::Reply(3)),
+            seq: 7,
+            mid,
+            at,
+            edited,
+        }
     }
 
     #[test]

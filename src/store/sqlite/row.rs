@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::place::seq_of;
-use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
 /// What `read` takes, in its order.
-pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body";
+pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body, reply, reaction";
 
 /// `messages.kind`.
 pub const TEXT: i64 = 0;
@@ -27,6 +27,12 @@ pub fn columns_of(body: &Body) -> (i64, &str) {
         Body::Cipher(json) => (CIPHER, json),
         Body::Deleted => (DELETED, ""),
     }
+}
+
+/// What a message is about as its two columns.
+pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
+    let (reply, reaction) = About::fields(about);
+    (reply.map(u64::cast_signed), reaction.map(u64::cast_signed))
 }
 
 /// Milliseconds since 1970 as a column.
@@ -46,6 +52,7 @@ pub fn time(ms: i64) -> Time {
 pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
     let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
     let optional = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
+    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
     let kind: i64 = row.get(1)?;
     let body = || Ok::<Arc<str>, rusqlite::Error>(text(7)?.into());
     Ok(Message {
@@ -57,6 +64,10 @@ pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
             CIPHER => Body::Cipher(body()?),
             DELETED => Body::Deleted,
             other => return Err(rusqlite::Error::IntegralValueOutOfRange(1, other)),
+        },
+        about: match (number(8)?, number(9)?) {
+            (Some(seq), _) => Some(About::Reply(seq)),
+            (None, seq) => seq.map(About::Reaction),
         },
         seq: seq_of(row.get(0)?),
         mid: optional(6)?.map(Mid::stored),

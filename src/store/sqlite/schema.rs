@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 4] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, CHARTERS];
+const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, CHARTERS, ABOUT];
 
 /// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
 ///
@@ -129,6 +129,12 @@ CREATE TABLE audit (
     PRIMARY KEY (room, number)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE rooms ADD COLUMN ended INTEGER NOT NULL DEFAULT 0 CHECK (ended BETWEEN 0 AND 1);
+";
+
+/// The number of the message that one replies to, or is a reaction to. It may have gone by retention.
+const ABOUT: &str = "
+ALTER TABLE messages ADD COLUMN reply INTEGER;
+ALTER TABLE messages ADD COLUMN reaction INTEGER;
 ";
 
 /// What a file is.

@@ -64,7 +64,7 @@ export class Person {
       const text = message.text();
       if (["error", "warning"].includes(message.type()) && !this.expected.test(text)) this.faults.push(`console: ${text}`);
     });
-    page.on("pageerror", (error) => this.faults.push(`error: ${error.stack ?? error}`));
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.name}: ${error.message} ${error.stack}`));
     page.on("request", (request) => this.requests.push(request.url()));
     await page.addInitScript(() => {
       addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => console.error(`CSP: ${violatedDirective} ${blockedURI}`));

@@ -98,3 +98,24 @@ test("an edit replaces the entry, so that what shows it can tell", () => {
   assert.deepEqual([room.entries[0].text, room.entries[0].id], ["other", before.id]);
   room.edit({ seq: 9, text: "absent" });
 });
+
+test("reactions stand at their message, wherever either comes from, and are not unread", () => {
+  const room = opened(0);
+  room.receive(message(1), "Ann");
+  room.reach();
+  room.receive(message(2, { reactTo: 1, text: "+1" }), "Ann");
+  assert.deepEqual([room.entries.length, room.unread, room.newest], [1, 0, 2]);
+  room.recall([message(0, { reactTo: 1, text: "-1" })], true);
+  assert.deepEqual([...room.reactions.get(1).values()].map(({ text }) => text), ["+1", "-1"]);
+  const before = room.reactions.get(1);
+  room.edit({ seq: 2, deleted: true });
+  assert.notEqual(room.reactions.get(1), before);
+  assert.deepEqual([...room.reactions.get(1).keys()], [0]);
+});
+
+test("a history that holds only reactions is gone through", () => {
+  const room = opened(9);
+  room.receive(message(9, { replayed: true }), "Ann");
+  room.recall([message(7, { reactTo: 1, text: "+1" }), message(8, { reactTo: 1, text: "+1" })], false);
+  assert.equal(room.oldest, 7);
+});

@@ -21,19 +21,17 @@ test("vendored files are what was published, and have their licence beside them"
   }
 });
 
-test("the page asks for every module of its first view at once", () => {
-  const index = readFileSync(new URL("index.html", FOLDER), "utf8");
-  const listed = new Set([...index.matchAll(/href="\/assets\/([\w/.-]+\.js)"/g)].map(([, name]) => name));
-  const needed = new Set();
-  const look = (name) => {
-    const source = readFileSync(new URL(name, FOLDER), "utf8");
-    for (const [, other] of source.matchAll(/^(?:import|export) [^;]*?from "\.\/([\w/.-]+)";|^import "\.\/([\w/.-]+)";/gm)) {
-      const found = other.includes("/") || !name.includes("/") ? other : `${name.split("/")[0]}/${other}`;
-      if (needed.has(found)) continue;
-      needed.add(found);
-      look(found);
+test("the page asks at once for every module that it will need", () => {
+  const text = (name) => readFileSync(new URL(name, FOLDER), "utf8");
+  const needed = (from, found = new Set()) => {
+    for (const [, name] of text(from).matchAll(/^(?:import|export) [^;]*?from "\.\/([\w/.-]+)";/gm)) {
+      if (!found.has(name)) needed(name, found.add(name));
     }
+    return found;
   };
-  look("app.js");
-  assert.deepEqual([...listed].sort(), [...needed].sort());
+  const listed = new Set([...text("index.html").matchAll(/modulepreload" href="\/assets\/([\w/.-]+\.js)"/g)].map(([, name]) => name));
+  assert.deepEqual([...listed].sort(), [...needed("app.js")].sort());
+  const chat = /const CHAT = \[([^\]]*)\]/.exec(text("app.js"))[1].match(/[\w/.-]+\.js/g);
+  const all = needed("shell.js", needed("chat.js", new Set(["chat.js", "shell.js"])));
+  assert.deepEqual(chat.sort(), [...all].filter((name) => !listed.has(name)).sort());
 });

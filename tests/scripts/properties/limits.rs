@@ -44,6 +44,7 @@ fn message(seq: u64, bytes: usize) -> Message {
         user: UserName::parse("Ann").unwrap(),
         to: None,
         body: Body::Text("x".repeat(bytes).into()),
+        about: None,
         seq,
         mid: None,
         at: Time(seq),

@@ -135,7 +135,7 @@ impl Model {
     fn store(&mut self, draft: Draft) -> Outcome {
         let Draft { speaker, deed, at, id, quiet } = draft;
         let (seq, body) = match deed {
-            Deed::Publish { to, body, mid } => {
+            Deed::Publish { to, body, about, mid } => {
                 let same = |message: &&Message| mid.is_some() && message.mid == mid && message.user == speaker.user;
                 let before = self.messages.iter().find(same).map(|message| (message.seq, message.at));
                 let (seq, since) = before.unwrap_or((self.messages.len() as u64 + 1, at));
@@ -147,7 +147,7 @@ impl Model {
                 if duplicate {
                     return Outcome::Repeat { seq, at: since };
                 }
-                let message = Message { room, user: speaker.user, to, body, seq, mid, at, edited: None };
+                let message = Message { room, user: speaker.user, to, body, about, seq, mid, at, edited: None };
                 self.messages.push(message.clone());
                 let echo = self.members.iter().any(|(member, guest)| *member == speaker.member && !guest.echo);
                 self.tell_all(echo.then_some(speaker.member), &Event::Message(Arc::new(message)));
@@ -210,7 +210,12 @@ impl Model {
         (*presence != before).then(|| Event::Presence(presence.clone()))
     }
 
-    fn refuse(&mut self, id: MemberId, mark: Option<Id>, code: Code, message: String) {
+    /// Whether there was ever a message of this number.
+    pub fn has(&self, seq: u64) -> bool {
+        (1..=self.messages.len() as u64).contains(&seq)
+    }
+
+    pub fn refuse(&mut self, id: MemberId, mark: Option<Id>, code: Code, message: String) {
         self.tell(id, mark, Event::Refused(Refusal::new(code, message)));
     }
 

@@ -8,7 +8,7 @@ use roomd::chat::command::{Id, JoinWish, Span};
 use roomd::chat::record::{Deed, Draft};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::{MemberId, TYPING_FOR};
-use roomd::chat::{Body, Event, Limits, Mid, Moment, Position, RoomName, Standing, Status, UserName};
+use roomd::chat::{About, Body, Code, Event, Limits, Mid, Moment, Position, RoomName, Standing, Status, UserName};
 use roomd::store::{Ledger, Memory, Store};
 
 use super::model::{Heard, Model};
@@ -47,8 +47,14 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 fn publish() -> impl Strategy<Value = Said> {
-    (0..3_u8, any::<bool>()).prop_map(|(mid, quiet)| Said::Publish {
+    let about = prop_oneof![
+        3 => Just(None),
+        1 => (0..8_u64).prop_map(|seq| Some(About::Reply(seq))),
+        1 => (0..8_u64).prop_map(|seq| Some(About::Reaction(seq))),
+    ];
+    (0..3_u8, any::<bool>(), about).prop_map(|(mid, quiet, about)| Said::Publish {
         body: Body::Text("hi".into()),
+        about,
         mid: (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap()),
         quiet,
     })
@@ -171,8 +177,12 @@ impl Pair {
         model.seen(&speaker.user, self.now.at);
         let draft = |deed, quiet| Draft { speaker: speaker.clone(), deed, at: self.now.at, id: id.clone(), quiet };
         match said.clone() {
-            Said::Publish { body, mid, quiet } => {
-                model.drafts.push(draft(Deed::Publish { to: None, body, mid }, quiet));
+            Said::Publish { about: Some(about), .. } if !model.has(about.seq()) => {
+                let message = format!("There is no message {}", about.seq());
+                model.refuse(speaker.member, id.clone(), Code::NotFound, message);
+            }
+            Said::Publish { body, about, mid, quiet } => {
+                model.drafts.push(draft(Deed::Publish { to: None, body, about, mid }, quiet));
             }
             Said::Edit { seq, body: Body::Deleted } => {
                 model.drafts.push(draft(Deed::Delete { seq, rules: false }, false))

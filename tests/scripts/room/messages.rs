@@ -212,3 +212,26 @@ fn a_visitor_is_answered_and_shown_and_is_no_member() {
         ",
     );
 }
+
+#[test]
+fn a_reply_and_a_reaction_are_messages_about_one_that_was_there() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob says two re 1 as m2
+            > Bob says +1 upon 1 quietly
+            > stored
+                to Bob: sent 2 (m2) at 0s
+                to all: message 2 Bob: two re 1 (m2)
+                to all: message 3 Bob: +1 upon 1
+            > Bob says again re 4 marked 1
+                to Bob [1]: not_found: There is no message 4
+            > Bob says again upon 0 marked 2
+                to Bob [2]: not_found: There is no message 0
+            > Ann wants 2 newest
+                to Ann: history of e1: 2 Bob: two re 1 (m2) | 3 Bob: +1 upon 1
+        ",
+    );
+}

@@ -340,11 +340,12 @@ fn open_auth(settings: &Settings, registry: Arc<dyn Registry>, clock: Clock) -> 
     let read =
         |path: &String| std::fs::read(path).map_err(|error| StartError::Tokens(format!("cannot read {path}: {error}")));
     let unfit = |path: &String, error: KeyError| StartError::Tokens(format!("{path} {error}"));
-    let issuer = match (&settings.jwt_secret_file, &settings.jwt_key) {
-        (Some(path), _) => Some(Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))?),
-        (None, Some(path)) => Some(Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))?),
-        (None, None) => None,
-    };
+    let secret = settings.jwt_secret_file.as_ref();
+    let secret =
+        secret.map(|path| Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
+    let keys = settings.jwt_key.as_ref();
+    let keys = keys.map(|path| Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
+    let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
     let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
     let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
     let names = Names::new(Arc::clone(&registry), registry.names().map_err(failed)?);

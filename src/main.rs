@@ -15,6 +15,8 @@ fn main() -> ExitCode {
     for warning in warnings {
         eprintln!("roomd: warning: {warning}");
     }
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "info")).init();
+    let mut logger = env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "info"));
+    // It would log whatever is said, tokens too.
+    logger.filter_module("tungstenite", log::LevelFilter::Info).init();
     invocation.run()
 }

@@ -58,7 +58,7 @@ pub struct Settings {
     pub claims: Option<bool>,
     /// How long the token of a claimed name is good for.
     pub claim_for: Duration,
-    /// A file with the secret of an issuer of tokens, for HS256. Not with `jwt_key`.
+    /// A file with the secret of an issuer of tokens, for HS256.
     pub jwt_secret_file: Option<String>,
     /// A file with the public key of an issuer of tokens, in PEM, or with a JSON Web Key Set.
     pub jwt_key: Option<String>,

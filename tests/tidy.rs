@@ -33,7 +33,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("client", &["chat", "wire", "tls"]),
     ("e2ee", &[]),
     ("load", &["chat", "wire", "tls"]),
-    ("cli", &["assemble", "chat", "client", "e2ee", "load", "settings", "store", "engine", "tls"]),
+    ("cli", &["assemble", "auth", "chat", "client", "e2ee", "load", "settings", "store", "engine", "tls"]),
 ];
 const ALL: [&str; 3] = ["assemble", "lib", "main"];
 

@@ -139,7 +139,9 @@ impl Auth {
     }
 
     fn claim_of(&self, user: &UserName, now: Time) -> Claims {
-        Claims { renewable: true, ..Claims::of(user.clone(), now.after(self.claim_for)) }
+        // A token ends with a whole second.
+        let expires = Time(now.after(self.claim_for).0 / 1_000 * 1_000);
+        Claims { renewable: true, ..Claims::of(user.clone(), expires) }
     }
 }
 

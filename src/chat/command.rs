@@ -12,6 +12,7 @@ use super::identity::Secret;
 use super::message::{About, Body, Mid, Position};
 use super::names::{RoomName, UserName};
 use super::record::Receipt;
+use super::time::Time;
 
 /// The client's own mark on a command: exactly one answer carries it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,18 @@ pub struct JoinWish {
     pub since: Option<Position>,
     /// The room was called `topic`: its events say `topic`, and a new room drops for slow members.
     pub topic: bool,
+    /// Of a private conversation, it is to be given what was said to its user while they were away.
+    pub owed: Option<Owed>,
+}
+
+/// What of a private conversation is owed to the one to whom a name belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// Since when the name belongs to its user: what was said before was said to somebody else.
+    pub since: Time,
+    /// Whether its own reader enters, and can fetch what memory no longer has. One that is entered by
+    /// another is not let in then.
+    pub fetched: bool,
 }
 
 /// What a client that comes back has seen.

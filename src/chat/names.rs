@@ -72,6 +72,12 @@ impl RoomName {
         }
     }
 
+    /// Whether it is the room of a private conversation, over which nobody rules.
+    #[must_use]
+    pub fn is_conversation(&self) -> bool {
+        self.0.starts_with(PRIVATE_PREFIX)
+    }
+
     /// The name that no room has.
     #[must_use]
     pub fn nowhere() -> Self {
@@ -83,6 +89,13 @@ impl RoomName {
     pub fn private(one: &UserName, other: &UserName) -> Self {
         let (first, second) = if one <= other { (one, other) } else { (other, one) };
         Self(format!("{PRIVATE_PREFIX}{first}:{second}").into())
+    }
+
+    /// The two users whose private conversation it is, if it is one.
+    #[must_use]
+    pub fn conversation(&self) -> Option<(UserName, UserName)> {
+        let (one, other) = self.0.strip_prefix(PRIVATE_PREFIX)?.split_once(':')?;
+        Some((UserName::stored(one), UserName::stored(other)))
     }
 
     /// The name as text.
@@ -216,6 +229,8 @@ mod tests {
         assert_eq!(RoomName::private(&a, &b), RoomName::private(&b, &a));
         assert_eq!(RoomName::private(&b, &a).as_str(), "dm:Alice:Bob");
         assert_eq!(RoomName::parse_known("dm:Bob:Alice"), Ok(RoomName::private(&a, &b)));
+        assert_eq!(RoomName::private(&b, &a).conversation(), Some((a, b)));
+        assert_eq!(RoomName::parse("den").unwrap().conversation(), None);
         assert_eq!(RoomName::parse_known("den"), RoomName::parse("den"));
         assert_eq!(RoomName::parse_known("dm:Alice"), Err(NameError::Reserved));
     }

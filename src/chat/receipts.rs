@@ -42,6 +42,12 @@ impl Receipts {
         Self { marks, ..Self::default() }
     }
 
+    /// How far a user has got; 0 is before the first message.
+    #[must_use]
+    pub fn reached(&self, user: &UserName, receipt: Receipt) -> u64 {
+        self.marks.get(&(receipt, user.clone())).copied().unwrap_or(0)
+    }
+
     /// A user has got so far. What was read was received.
     pub fn advance(&mut self, user: &UserName, receipt: Receipt, seq: u64, now: Moment) {
         if receipt == Receipt::Read {

@@ -244,19 +244,13 @@ impl Session {
                 let said = Said::Publish { body, about, mid, quiet: self.dialect == Dialect::Text };
                 acts.push(Act::Tell { room, said, id });
             }
-            Command::Topic { room, body } => {
-                self.fits(&body, None)?;
-                if !self.rooms.contains(&room) {
-                    self.subscribe(&room, id.clone(), acts)?;
-                }
-                self.spoken = true;
-                acts.push(Act::Tell { room, said: Said::Publish { body, about: None, mid: None, quiet: true }, id });
-            }
+            Command::Topic { room, body } => self.publish_to_topic(room, body, id, acts)?,
             Command::Edit { room, seq, body } => {
+                let room = self.its_or_private(room)?;
                 if body != Body::Deleted {
                     self.fits(&body, None)?;
                 }
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Edit { seq, body }, id });
+                acts.push(Act::Tell { room, said: Said::Edit { seq, body }, id });
             }
             Command::Private { to, body, about, mid } => {
                 self.fits(&body, about)?;
@@ -267,14 +261,16 @@ impl Session {
                 acts.push(Act::Private { to, body, about, mid, id });
             }
             Command::Receipt { room, receipt, seq } => {
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Receipt { receipt, seq }, id });
+                let room = self.its_or_private(room)?;
+                acts.push(Act::Tell { room, said: Said::Receipt { receipt, seq }, id });
             }
             Command::Typing { room, typing } => {
-                acts.push(Act::Tell { room: self.its(Some(room))?, said: Said::Typing(typing), id });
+                acts.push(Act::Tell { room: self.its_or_private(room)?, said: Said::Typing(typing), id });
             }
             Command::Presence { status, note } => self.present(status, note, acts),
             Command::History { room, span, limit } => {
-                acts.push(Act::History { room: self.its(room)?, span, limit, id });
+                let room = room.map_or_else(|| self.its(None), |room| self.its_or_private(room))?;
+                acts.push(Act::History { room, span, limit, id });
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
@@ -288,9 +284,7 @@ impl Session {
                 acts.push(Act::Govern { room, motion, note, id });
             }
             Command::Signal { kind, to, payload } => {
-                if payload.len() > self.limits.message_bytes {
-                    return Err(self.too_large());
-                }
+                self.carries(&payload)?;
                 acts.push(Act::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
@@ -302,6 +296,23 @@ impl Session {
             Command::Help => acts.push(Act::Reply(id, Event::Help)),
             Command::Quit => acts.push(Act::End(End::Left)),
         }
+        Ok(())
+    }
+
+    /// The bare form: joins the topic first, if need be.
+    fn publish_to_topic(
+        &mut self,
+        room: RoomName,
+        body: Body,
+        id: Option<Id>,
+        acts: &mut Vec<Act>,
+    ) -> Result<(), Refusal> {
+        self.fits(&body, None)?;
+        if !self.rooms.contains(&room) {
+            self.subscribe(&room, id.clone(), acts)?;
+        }
+        self.spoken = true;
+        acts.push(Act::Tell { room, said: Said::Publish { body, about: None, mid: None, quiet: true }, id });
         Ok(())
     }
 
@@ -333,7 +344,7 @@ impl Session {
     fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
         self.identity.allows(room)?;
         self.room_for_one_more(0)?;
-        let wish = JoinWish { history: Some(0), since: None, topic: true };
+        let wish = JoinWish { history: Some(0), topic: true, ..JoinWish::default() };
         let join = Join {
             room: room.clone(),
             wish,
@@ -383,7 +394,7 @@ impl Session {
 
     /// Enters the current room anew, which was left.
     fn come_back(&self, acts: &mut Vec<Act>) {
-        let wish = JoinWish { history: Some(0), since: None, topic: false };
+        let wish = JoinWish { history: Some(0), ..JoinWish::default() };
         acts.extend(
             self.current
                 .clone()
@@ -412,12 +423,23 @@ impl Session {
         }
     }
 
+    /// The same, or one of its user's private conversations.
+    fn its_or_private(&self, room: RoomName) -> Result<RoomName, Refusal> {
+        let conversation = room.conversation();
+        let ours = |(one, other): &(UserName, UserName)| [one, other].contains(&self.user());
+        if conversation.as_ref().is_some_and(ours) { Ok(room) } else { self.its(Some(room)) }
+    }
+
     fn room_for_one_more(&self, freed: usize) -> Result<(), Refusal> {
         let max = self.limits.rooms_per_connection;
         if self.rooms.len() - freed < max {
             return Ok(());
         }
         Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
+    }
+
+    fn carries(&self, payload: &str) -> Result<(), Refusal> {
+        if payload.len() > self.limits.message_bytes { Err(self.too_large()) } else { Ok(()) }
     }
 
     fn fits(&self, body: &Body, about: Option<About>) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::keys;
 use super::task::{Bound, Since, Task};
 use super::value::time_text;
 use crate::settings::Settings;
@@ -57,6 +58,9 @@ fn done(settings: &Settings, task: &Task) -> Result<ExitCode, ArchiveError> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Task::Token(minting) => keys::mint(&archive, minting)?,
+        Task::Keys { rotate: true } => keys::rotate(&archive)?,
+        Task::Keys { rotate: false } => keys::list(&archive)?,
         Task::Retain { room, age, messages } => {
             let own = |bound: &Bound| match bound {
                 Bound::Server => None,

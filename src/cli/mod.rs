@@ -18,6 +18,11 @@ mod file;
 #[cfg(feature = "client")]
 pub mod flags;
 mod ice;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod keys;
+#[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
+#[path = "no_keys.rs"]
+mod keys;
 #[cfg(feature = "client")]
 pub mod load;
 pub mod serve;
@@ -134,8 +139,8 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
     if name == "chat" {
-        // A client has no settings: neither variables nor a file are for it.
-        let arguments = chat::arguments::read(flags).map_err(CliError::Mistake)?;
+        // A client has no settings, and no file of them.
+        let arguments = chat::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
     if name == "tls" {
@@ -351,6 +356,7 @@ mod tests {
                 "the following required arguments were not provided: --room <ROOM>, <URL> \
                  (roomd --help lists what there is)",
             ),
+            (&["tls"], "'roomd tls' requires a subcommand but one was not provided (roomd --help lists what there is)"),
             (
                 &["serve", "--ping", "1s", "--ping", "2s"],
                 "the argument '--ping <TIME>' cannot be used multiple times \

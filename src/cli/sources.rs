@@ -21,6 +21,8 @@ use crate::settings::Settings;
 
 const PREFIX: &str = "ROOMD_";
 const CONFIG: &str = "ROOMD_CONFIG";
+/// What `roomd chat` reads.
+const OF_CLIENTS: [&str; 2] = ["ROOMD_TOKEN_FILE", "ROOMD_NO_CLAIM"];
 
 /// Bytes that an event has beside its text: names, numbers, time, punctuation.
 const ENVELOPE_BYTES: usize = 1024;
@@ -31,7 +33,7 @@ pub fn gather(
     variables: &[(OsString, OsString)],
     read: Read,
 ) -> Result<(Settings, Vec<String>), String> {
-    let (variables, warnings) = ours(variables)?;
+    let (variables, mut warnings) = ours(variables)?;
     let mut draft = Draft::default();
     let path = match (flags.get_one::<PathBuf>("config"), variables.get(CONFIG)) {
         (Some(path), _) => Some(("--config", path.clone())),
@@ -58,6 +60,10 @@ pub fn gather(
         }
     }
     draft.check()?;
+    if draft.settings.proxy_protocol && draft.settings.trusted_proxies.is_empty() {
+        let (given, missing) = (draft.label("proxy-protocol"), draft.label("trusted-proxy"));
+        warnings.push(format!("{given} means nothing without {missing}"));
+    }
     Ok((draft.settings, warnings))
 }
 
@@ -78,6 +84,9 @@ fn ours(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<St
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
         };
+        if OF_CLIENTS.contains(&name) {
+            continue;
+        }
         if name != CONFIG && !settings::settings().any(|setting| setting.variable() == name) {
             warnings.push(format!("{name} is not a setting, and is ignored"));
             continue;
@@ -123,11 +132,6 @@ impl Draft {
         }
         self.fits("message-bytes", limits.message_bytes)?;
         self.fits("line-bytes", limits.line_bytes)?;
-        let Settings { jwt_secret_file, jwt_key, .. } = &self.settings;
-        if jwt_secret_file.is_some() && jwt_key.is_some() {
-            let (one, other) = (self.label("jwt-secret-file"), self.label("jwt-key"));
-            return Err(format!("{one} and {other} name two issuers, and there can be one"));
-        }
         let (listen, lines) = (&self.settings.listen, &self.settings.lines);
         if lines.as_ref() == Some(listen) && !listen.ends_with(":0") {
             return Err(format!(
@@ -229,6 +233,13 @@ mod tests {
         );
         let ping = served(&[], &variables, "").limits.ping;
         assert_eq!(ping, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_setting_that_means_nothing_by_itself_is_a_warning() {
+        let warnings = |arguments: &[&str]| ask(arguments, &[], "").unwrap().1;
+        assert_eq!(warnings(&["--proxy-protocol"]), ["--proxy-protocol means nothing without --trusted-proxy"]);
+        assert_eq!(warnings(&["--proxy-protocol", "--trusted-proxy=10.0.0.1"]), [""; 0]);
     }
 
     #[cfg(unix)]

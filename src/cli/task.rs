@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::chat::{RoomName, Time};
+use crate::chat::identity::{DISPLAY_BYTES_MAX, ROOMS_MAX};
+use crate::chat::{RoomName, Time, UserName};
+use crate::cli::value;
 
 /// What is to be done with the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,25 @@ pub enum Task {
     Check,
     /// Set, or show, how much of a room is kept.
     Retain { room: RoomName, age: Option<Bound>, messages: Option<Bound> },
+    /// Sign a token with the server's key.
+    Token(Minting),
+    /// Make a new key, which signs from now on; or list the keys.
+    Keys { rotate: bool },
+}
+
+/// What a token is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Minting {
+    /// Whom it names.
+    pub user: UserName,
+    /// How long it is good for.
+    pub life: Duration,
+    /// Whether that is an administrator.
+    pub admin: bool,
+    /// What the user wants to be called.
+    pub display: Option<String>,
+    /// The rooms that may be entered; none named is all.
+    pub rooms: Vec<RoomName>,
 }
 
 /// Where an export begins.
@@ -45,7 +66,7 @@ pub enum Bound {
 }
 
 /// The commands themselves, without the settings.
-pub fn commands() -> [Command; 5] {
+pub fn commands() -> [Command; 7] {
     let room = || Arg::new("room").value_name("ROOM").required(true).help("The room; a conversation is dm:ALICE:BOB");
     let path = |name: &'static str| {
         Arg::new(name).value_name("FILE").value_parser(OsStringValueParser::new().map(PathBuf::from))
@@ -76,7 +97,36 @@ pub fn commands() -> [Command; 5] {
                     .value_name("N|server")
                     .help(messages),
             ),
+        token(),
+        Command::new("keys")
+            .about("List the keys that sign the server's tokens, or have a new one sign from now on")
+            .arg(
+                Arg::new("what")
+                    .value_parser(["list", "rotate"])
+                    .value_name("list|rotate")
+                    .hide_possible_values(true)
+                    .required(true)
+                    .help(
+                        "list: the one that signs comes first; rotate: old ones are good until their last token ends",
+                    ),
+            ),
     ]
+}
+
+fn token() -> Command {
+    let flag = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("token")
+        .about("Sign a token with the server's key, also while the server runs")
+        .arg(flag("user", "USER", "Whom it names").required(true))
+        .arg(flag("for", "TIME", "How long it is good for, such as 7d or 12h [default: 30d]"))
+        .arg(Arg::new("admin").long("admin").action(ArgAction::SetTrue).help("The user may do everything"))
+        .arg(flag("name", "TEXT", "What the user wants to be called, for people to read"))
+        .arg(
+            flag("room", "ROOM", "A room that may be entered; repeat it for several [default: all]")
+                .action(ArgAction::Append),
+        )
 }
 
 impl Task {
@@ -103,6 +153,8 @@ impl Task {
                     .map(|text| bound("--messages", text, |text| text.parse().ok()))
                     .transpose()?,
             }),
+            "token" => Ok(Self::Token(Minting::read(flags)?)),
+            "keys" => Ok(Self::Keys { rotate: text("what") == Some("rotate") }),
             other => Err(format!("there is no command {other}")),
         }
     }
@@ -121,6 +173,29 @@ fn since(text: &str) -> Result<Since, String> {
         )
     })?;
     Ok(Since::Time(Time::from(time)))
+}
+
+impl Minting {
+    fn read(flags: &ArgMatches) -> Result<Self, String> {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let text = |name: &str| flags.get_one::<String>(name).map(String::as_str);
+        let user = UserName::parse(text("user").unwrap_or_default()).map_err(|error| format!("--user {error}"))?;
+        let bounds = Duration::from_secs(1)..=100 * 366 * DAY;
+        let life = text("for").map_or(Ok(30 * DAY), |text| value::time(text, &bounds));
+        let room = |text: &String| RoomName::parse(text).map_err(|error| format!("--room {text:?} {error}"));
+        let rooms = flags.get_many::<String>("room").into_iter().flatten().map(room).collect::<Result<Vec<_>, _>>()?;
+        if rooms.len() > ROOMS_MAX {
+            return Err(format!("--room can be given {ROOMS_MAX} times"));
+        }
+        let display = text("name").map(str::to_owned);
+        let unfit =
+            |name: &String| name.is_empty() || name.len() > DISPLAY_BYTES_MAX || name.chars().any(char::is_control);
+        if display.as_ref().is_some_and(unfit) {
+            return Err(format!("--name must have 1 to {DISPLAY_BYTES_MAX} bytes and no control character"));
+        }
+        let life = life.map_err(|problem| format!("--for {problem}"))?;
+        Ok(Self { user, life, admin: flags.get_flag("admin"), display, rooms })
+    }
 }
 
 fn age_ms(text: &str) -> Option<i64> {
@@ -159,6 +234,28 @@ mod tests {
         assert_eq!(asked(&["check", "--data", "other.db"]), named("other.db"));
         assert_eq!(asked(&["check", "--config", "roomd.toml"]), named("from-file.db"));
         assert_eq!(asked(&["check", "--config", "roomd.toml", "--data=other.db"]), named("other.db"));
+    }
+
+    #[test]
+    fn a_token_says_what_the_flags_say() {
+        let user = UserName::parse("alice").unwrap();
+        let plain =
+            Minting { user, life: Duration::from_secs(30 * 86_400), admin: false, display: None, rooms: Vec::new() };
+        assert_eq!(asked(&["token", "--user", "alice"]).1, Task::Token(plain.clone()));
+        let flags = ["token", "--user=alice", "--admin", "--for=7d", "--name=Al", "--room=den", "--room", "hall"];
+        let rooms = ["den", "hall"].map(|room| RoomName::parse(room).unwrap()).into();
+        let life = Duration::from_secs(7 * 86_400);
+        let all = Minting { life, admin: true, display: Some("Al".to_owned()), rooms, ..plain };
+        assert_eq!(asked(&flags).1, Task::Token(all));
+        for (flag, sentence) in [
+            ("--for=tomorrow", "--for must be a time with its unit, such as 54s, 2ms or 1m, not \"tomorrow\""),
+            ("--room=a/b", "--room \"a/b\" must not hold the character '/'"),
+            ("--name=", "--name must have 1 to 128 bytes and no control character"),
+        ] {
+            assert_eq!(refused(&["token", "--user=alice", flag], &[], ""), sentence);
+        }
+        assert_eq!(asked(&["keys", "rotate"]).1, Task::Keys { rotate: true });
+        assert_eq!(asked(&["keys", "list"]).1, Task::Keys { rotate: false });
     }
 
     #[test]

@@ -70,6 +70,14 @@ impl Address {
         (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
     }
 
+    /// What stands in the `Host` of a request to the programming interface, and its target.
+    #[must_use]
+    pub fn for_api(&self, what: &str) -> (String, String) {
+        let Self { host, port, path, .. } = self;
+        let base = path.strip_suffix("/ws").unwrap_or_default();
+        (format!("{host}:{port}"), format!("{base}/api/v1/{what}"))
+    }
+
     /// The address of a connection of this user in the JSON dialect; `None` is a guest.
     #[must_use]
     pub fn for_user(&self, user: Option<&str>) -> String {
@@ -107,6 +115,11 @@ mod tests {
         assert_eq!(
             [secure("wss://a"), secure("HTTPS://a:80"), secure("ws://a:443")],
             [(true, 443), (true, 80), (false, 443)]
+        );
+        let api = |text| Address::parse(text).unwrap().for_api("me").1;
+        assert_eq!(
+            [api("ws://a:1"), api("ws://a/b/ws?x"), api("ws://a/c")].join(" "),
+            "/api/v1/me /b/api/v1/me /api/v1/me"
         );
         let guest = Address::parse("ws://a:1").unwrap().for_user(None);
         assert_eq!(guest, "ws://a:1/ws?format=json");

@@ -12,6 +12,7 @@
 mod address;
 mod backoff;
 mod blocking;
+mod claim;
 mod command;
 mod core;
 mod ended;
@@ -26,12 +27,14 @@ mod scripts;
 mod socket;
 
 pub use blocking::{Client, Waker};
+pub use claim::{ClaimError, claim, is_accepted};
 pub use command::Command;
 pub use ended::Over;
 pub use error::Error;
 pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent, Ticket};
 pub use options::Options;
 
+pub use crate::chat::identity::Secret;
 pub use crate::tls::Trust;
 
 /// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `wss`, `http`

@@ -19,11 +19,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tungstenite::client::client_with_config;
 use tungstenite::handshake::HandshakeError;
+use tungstenite::http::Uri;
+use tungstenite::http::uri::InvalidUri;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{ClientRequestBuilder, Error, Message, WebSocket};
 
 use super::address::Address;
 use super::ended::Ended;
+use crate::chat::identity::Secret;
 use crate::tls::{Application, Dialer, Tunnel};
 
 /// Bytes that are read at once.
@@ -105,6 +108,8 @@ pub struct Plan {
     pub dialer: Option<Dialer>,
     /// Under which name to come.
     pub user: Option<String>,
+    /// What says so.
+    pub token: Option<Secret>,
     /// Bounds the making of the connection, and each read of the handshake.
     pub connect_timeout: Duration,
     /// Bounds each write.
@@ -124,16 +129,19 @@ pub fn open(plan: Plan, inbox: SyncSender<Heard>) -> io::Result<JoinHandle<()>> 
 }
 
 fn run(plan: &Plan, inbox: &SyncSender<Heard>) -> Ended {
-    let wire = match connect(plan) {
-        Ok((stream, tunnel)) => Arc::new(Wire { stream, tunnel, writing: Mutex::new(()) }),
+    let wire = match dial(plan) {
+        Ok(half) => half.0,
         Err(error) => return Ended::Unreachable(error),
     };
     let gone = || Ended::Broken("the client is gone".to_owned());
     if inbox.send(Heard::Connected(Arc::clone(&wire))).is_err() {
         return gone();
     }
-    let address = plan.address.for_user(plan.user.as_deref());
-    let mut socket = match client_with_config(address, Half(Arc::clone(&wire)), Some(config())) {
+    let request = match request(plan) {
+        Ok(request) => request,
+        Err(error) => return Ended::Unreachable(format!("no WebSocket: {error}")),
+    };
+    let mut socket = match client_with_config(request, Half(Arc::clone(&wire)), Some(config())) {
         Ok((socket, _)) => socket,
         Err(HandshakeError::Failure(error)) => return refused(error),
         Err(HandshakeError::Interrupted(_)) => return Ended::Unreachable("the server does not answer".to_owned()),
@@ -163,6 +171,26 @@ fn run(plan: &Plan, inbox: &SyncSender<Heard>) -> Ended {
             return gone();
         }
     }
+}
+
+/// The handshake's request. The one whom a token names comes under that name.
+fn request(plan: &Plan) -> Result<ClientRequestBuilder, InvalidUri> {
+    let user = plan.user.as_deref().filter(|_| plan.token.is_none());
+    let request = ClientRequestBuilder::new(plan.address.for_user(user).parse::<Uri>()?);
+    Ok(match &plan.token {
+        Some(token) => request.with_header("Authorization", format!("Bearer {}", token.reveal())),
+        None => request,
+    })
+}
+
+/// Makes a connection on which nothing was said yet. Blocks, at most for the connect timeout for each
+/// address of the server.
+///
+/// # Errors
+/// A sentence.
+pub fn dial(plan: &Plan) -> Result<Half, String> {
+    let (stream, tunnel) = connect(plan)?;
+    Ok(Half(Arc::new(Wire { stream, tunnel, writing: Mutex::new(()) })))
 }
 
 fn connect(plan: &Plan) -> Result<(TcpStream, Option<Arc<Tunnel>>), String> {
@@ -228,7 +256,7 @@ fn ended(closed: Option<(u16, String)>, error: &Error) -> Ended {
 }
 
 /// The socket as tungstenite wants it. It hands over whole frames, and each is written whole.
-struct Half(Arc<Wire>);
+pub struct Half(Arc<Wire>);
 
 impl Read for Half {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -5,6 +5,7 @@
 //! rooms are left, last words are written, the books are closed.
 
 mod identity;
+mod letters;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::recipient::{Care, Form, Parcel, Piece, Recipient, Undelivered};
 use super::rule::Plan;
 use super::stay::{Membership, Returning, Stay};
 use crate::chat::charter::Motion;
-use crate::chat::command::{JoinWish, Seen, Span};
+use crate::chat::command::{JoinWish, Seen};
 use crate::chat::event::Recovery;
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
@@ -75,11 +76,12 @@ impl Connection {
     #[inline(never)]
     pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, who: Identity) -> Box<Self> {
         let number = engine.number();
-        let peer = Peer::new(who.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let peer = Peer::new(who.clone(), number, door.echo, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
         let session = Session::new(who.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let token = engine.parking.register(&outbox);
         let resume = token.as_ref().map(Token::text);
-        let stay = Stay { number, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
+        let began = engine.clock.now().at;
+        let stay = Stay { number, began, token, session, arrival: engine.directory.arrive(peer), rooms: Vec::new() };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(Arc::clone(&outbox), door.encoding, number),
@@ -92,6 +94,7 @@ impl Connection {
         connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
         connection.settle_name();
+        connection.collect_letters();
         connection
     }
 
@@ -178,9 +181,7 @@ impl Connection {
             Act::Leave { room, id } => self.leave(&room, id),
             Act::Private { to, body, about, mid, id } => {
                 let said = Said::Publish { body, about, mid, quiet: self.door.dialect() == Dialect::Text };
-                let Engine { hub, directory, .. } = &*self.engine;
-                let said = directory.converse(hub, self.stay.arrival.peer(), &to, said, id.clone());
-                said.map_err(|refusal| Undone::Refused(id, refusal))
+                self.private(&to, said, id)
             }
             Act::Signal { kind, to, payload, id } => {
                 self.signal(kind, &to, payload).map_err(|refusal| Undone::Refused(id, refusal))
@@ -231,9 +232,7 @@ impl Connection {
 
     #[inline(never)]
     fn tell(&mut self, room: &RoomName, said: Said, id: Option<Id>) -> Result<(), Undone> {
-        let Some(handle) = self.stay.room(room) else {
-            return Err(Undone::Refused(id, Refusal::not_member(room)));
-        };
+        let Some(handle) = self.stay.room(room) else { return self.tell_privately(room, said, id) };
         // A room that failed ends the connections of its members; until then this is the answer.
         handle.say(said, id.clone()).map_err(|_| self.room_failed(room, id))
     }
@@ -273,23 +272,6 @@ impl Connection {
 
     fn past(&self, encoding: Encoding) -> Past<'_> {
         Past { store: &*self.engine.store, outbox: &self.outbox, encoding, limits: &self.engine.limits }
-    }
-
-    /// What the store keeps is read here; what it does not, the room still knows.
-    #[inline(never)]
-    fn history(&mut self, room: &RoomName, span: Span, limit: usize, id: Option<Id>) -> Result<(), Undone> {
-        // One who was put out a moment ago reads nothing more.
-        if !self.engine.may_read(self.stay.session.identity(), room) {
-            return Err(Undone::Refused(id, Refusal::not_member(room)));
-        }
-        match self.engine.stored_history(room, span, limit) {
-            Ok(Some(history)) => {
-                self.reply(id, &history);
-                Ok(())
-            }
-            Ok(None) => self.tell(room, Said::History { span, limit }, id),
-            Err(refusal) => Err(Undone::Refused(id, refusal)),
-        }
     }
 
     #[inline(never)]

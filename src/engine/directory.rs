@@ -6,12 +6,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::gate::Gate;
 use super::hub::{Guest, Hub, Kind};
 use super::inbox::{RoomHandle, Speaking};
 use super::recipient::{Absent, Care, Form, Parcel, Piece, Recipient, Undelivered};
 use super::sync::Mutex;
-use crate::chat::command::JoinWish;
-use crate::chat::room::{Entrant, Said};
+use crate::chat::command::{JoinWish, Owed};
+use crate::chat::room::{Entrant, Recall, Said};
 use crate::chat::{Code, End, Event, Id, Identity, Likeness, Refusal, RoomName, Slow, Status, UserName};
 use crate::wire::Encoder;
 
@@ -25,6 +26,8 @@ pub struct Peer {
     pub who: Identity,
     /// Its number, unique in the server's life.
     pub number: u64,
+    /// Whether it wants its own messages back.
+    echo: bool,
     state: Mutex<State>,
 }
 
@@ -68,10 +71,10 @@ impl Client {
 impl Peer {
     /// A connection that is in no conversation.
     #[must_use]
-    pub fn new(who: Identity, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
+    pub fn new(who: Identity, number: u64, echo: bool, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
         let client = Client { recipient, form };
         let state = State { client, exchanges: 0, conversations: Some(VecDeque::new()) };
-        Arc::new(Self { who, number, state: Mutex::new(state) })
+        Arc::new(Self { who, number, echo, state: Mutex::new(state) })
     }
 
     /// Whose it is.
@@ -100,7 +103,7 @@ impl Peer {
 
     /// Makes sure that it is in a conversation; something to speak through, unless its connection is
     /// over. Blocks until the room has answered.
-    fn enter(&self, hub: &Arc<Hub>, room: &RoomName, kind: &Kind) -> Result<Option<Speaking>, Refusal> {
+    pub(super) fn enter(&self, hub: &Arc<Hub>, room: &RoomName, kind: &Kind) -> Result<Option<Speaking>, Refusal> {
         loop {
             let (client, exchanges) = {
                 let state = self.state.lock();
@@ -130,15 +133,51 @@ impl Peer {
         }
     }
 
+    /// Enters a conversation for its own reader, which gives it what it is owed before it opens `gate`:
+    /// what memory no longer has comes back. `None`: there is nothing to fetch. Blocks on the room.
+    pub(super) fn collect(
+        &self,
+        hub: &Arc<Hub>,
+        (room, kind): (&RoomName, &Kind),
+        gate: &Arc<Gate>,
+    ) -> Result<Option<Collected>, Refusal> {
+        let client = Client { recipient: Arc::clone(gate) as _, ..self.client() };
+        let mut guest = self.guest(client);
+        guest.entrant.wish.owed = self.owed(true);
+        let mut handle = hub.join(room, kind, guest)?;
+        if handle.is_lent() {
+            // Another has entered it meanwhile, and with that it was given what it is owed.
+            return Ok(None);
+        }
+        let recall = handle.take_recall();
+        let speaking = handle.speaker();
+        let unwanted = self.state.lock().keep(handle);
+        drop(unwanted);
+        Ok(recall.map(|recall| Collected { recall, speaking }))
+    }
+
+    /// Something to speak through in a conversation that it is in.
+    pub(super) fn speaker(&self, room: &RoomName) -> Option<Speaking> {
+        let state = self.state.lock();
+        let mut handles = state.conversations.iter().flatten();
+        handles.find(|handle| handle.room() == room).map(RoomHandle::speaker)
+    }
+
+    /// What it is to be given of a conversation first: of what was said to a guest nothing is kept.
+    fn owed(&self, fetched: bool) -> Option<Owed> {
+        let since = self.who.since().filter(|_| !self.who.is_guest())?;
+        Some(Owed { since, fetched })
+    }
+
     fn guest(&self, client: Client) -> Guest {
         let entrant = Entrant {
             user: self.user().clone(),
             standing: self.who.standing,
             connection: self.number,
-            echo: true,
+            echo: self.echo,
             announced: false,
             status: Status::Online,
-            wish: JoinWish::default(),
+            wish: JoinWish { owed: self.owed(false), ..JoinWish::default() },
         };
         Guest { recipient: client.recipient, form: client.form, entrant, id: None }
     }
@@ -174,6 +213,14 @@ impl Peer {
     pub fn retire(&self) -> Vec<RoomHandle> {
         self.state.lock().conversations.take().unwrap_or_default().into()
     }
+}
+
+/// What of a conversation its own reader has to fetch.
+pub(super) struct Collected {
+    /// The part of the past.
+    pub recall: Recall,
+    /// Where to say that it was given.
+    pub speaking: Speaking,
 }
 
 impl State {
@@ -264,7 +311,8 @@ impl Directory {
     }
 
     /// Says something from one connection to another user, in the room of the two. Every connection
-    /// of both is in it, so each sees it. Blocks on the room.
+    /// of both is in it, so each sees it. Of one who is away it is kept, if `kept` says that the store
+    /// does so for them. Blocks on the room.
     ///
     /// # Errors
     /// The other is not there, or there can be no further room.
@@ -272,24 +320,48 @@ impl Directory {
         &self,
         hub: &Arc<Hub>,
         from: &Arc<Peer>,
-        to: &UserName,
+        (to, kept): (&UserName, bool),
         said: Said,
         id: Option<Id>,
     ) -> Result<(), Refusal> {
-        let theirs = self.peers(to);
-        if theirs.is_empty() {
-            return Err(Refusal::new(Code::UserOffline, format!("{to} is not online")));
+        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
+        if !kept && self.peers(to).is_empty() {
+            return Err(offline());
         }
         let room = RoomName::private(from.user(), to);
         let kind = Kind::Private(from.user().clone(), to.clone());
         let failed = || Refusal::room_failed(&room);
         let speaking = from.enter(hub, &room, &kind)?.ok_or_else(failed)?;
-        for peer in theirs.iter().chain(&self.peers(from.user())) {
-            peer.enter(hub, &room, &kind)?;
+        let there = self.gather(hub, to, (&room, &kind))?;
+        if !there && !kept {
+            return Err(offline());
         }
+        self.gather(hub, from.user(), (&room, &kind))?;
         speaking.say(said, id).map_err(|_| {
             from.forget(&room);
             failed()
-        })
+        })?;
+        if !there {
+            // Who came meanwhile may have looked for what waits before this did. A room answers a
+            // question after what was said before it: then this is stored, and who is here by now is
+            // given it when they enter; and who comes later finds it.
+            hub.ask(&room, from.who.clone(), Said::Members)?;
+            self.gather(hub, to, (&room, &kind))?;
+        }
+        Ok(())
+    }
+
+    /// Enters all connections of a user into a conversation; whether one is in it now.
+    fn gather(&self, hub: &Arc<Hub>, user: &UserName, (room, kind): (&RoomName, &Kind)) -> Result<bool, Refusal> {
+        let mut there = false;
+        for peer in self.peers(user) {
+            match peer.enter(hub, room, kind) {
+                Ok(speaking) => there |= speaking.is_some(),
+                // It is owed more than memory has, which its own reader is about to give it.
+                Err(refusal) if refusal.code == Code::Unavailable && !peer.who.is_guest() => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(there)
     }
 }

@@ -39,7 +39,8 @@ impl Farewell {
         let mut words = Vec::new();
         let mut events = 0;
         let explained =
-            matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced);
+            matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
+                || matches!(end, End::Expired | End::Unidentified | End::Displaced);
         if explained {
             let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.spread) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));

@@ -169,6 +169,12 @@ impl Engine {
         self.auth.names().owner(user).is_some()
     }
 
+    /// The name as its owner spells it; one that belongs to nobody as it is. Does not block.
+    #[must_use]
+    pub fn spelled(&self, user: &UserName) -> UserName {
+        self.auth.names().owner(user).map_or_else(|| user.clone(), |owned| owned.name)
+    }
+
     /// Whom a token names that is shown from this address. When that is the first that is heard of the
     /// name, guests who use it have to go. May wait for the store.
     ///

@@ -11,7 +11,7 @@ use super::recipient::{Care, Parcel, Piece, Recipient};
 use crate::chat::command::{Id, Span};
 use crate::chat::event::Recovery;
 use crate::chat::room::Recall;
-use crate::chat::{End, Event, Limits, Message, RoomName, Slow};
+use crate::chat::{End, Event, Limits, Message, RoomName, Slow, Time, UserName};
 use crate::store::{ChangeWish, Page, PageWish, Store};
 use crate::wire::{Encoder, Encoding};
 
@@ -35,7 +35,10 @@ impl Past<'_> {
     /// The connection has to end: the store failed in the middle, or the client is gone.
     #[inline(never)]
     pub fn give(&self, room: &RoomName, recall: Recall, id: Option<&Id>) -> Result<(), End> {
-        let Recall { answer, after, until, history } = recall;
+        let Recall { answer, after, until, history, letters } = recall;
+        if let Some((to, since)) = letters {
+            return self.letters(room, (after, until), &to, since);
+        }
         let recovery = self.recovery(room, after, until);
         let answer = answer.map(|answer| match answer {
             Event::Joined { room, epoch, seq, members, count, .. } => {
@@ -84,6 +87,21 @@ impl Past<'_> {
                 None => return Err(End::Internal),
             }
             self.tell_messages(messages)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the client what was said to `to`, not before `since`, after the first number of `span` up
+    /// to the second. What retention has taken is not owed any more.
+    fn letters(&self, room: &RoomName, span: (u64, u64), to: &UserName, since: Time) -> Result<(), End> {
+        let count = (self.limits.outbox_messages / 2).max(1);
+        let (mut after, until) = span;
+        while after < until {
+            let Some(page) = self.page(room, Span::After(after), count)? else { return Ok(()) };
+            let Some(last) = page.messages.last() else { return Ok(()) };
+            after = last.seq;
+            let theirs = |letter: &Message| letter.seq <= until && letter.to.as_ref() == Some(to) && letter.at >= since;
+            self.tell_messages(page.messages.into_iter().filter(theirs).collect())?;
         }
         Ok(())
     }

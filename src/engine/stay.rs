@@ -15,13 +15,15 @@ use crate::chat::command::Seen;
 use crate::chat::event::{Recovery, Returned};
 use crate::chat::room::Recall;
 use crate::chat::session::Session;
-use crate::chat::{End, Limits, RoomName, Since};
+use crate::chat::{End, Limits, RoomName, Since, Time};
 use crate::wire::Encoding;
 
 /// See the module.
 pub struct Stay {
     /// Its number, unique in the server's life.
     pub number: u64,
+    /// When it began.
+    pub began: Time,
     /// What takes it up again; `None` when nothing does.
     pub token: Option<Token>,
     /// What the user may do next.

@@ -38,7 +38,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: &Visitor) {
         connection.be_stranger();
     }
     let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
-    let begun = connection.begin(room, JoinWish::default());
+    let begun = connection.ended().or_else(|| connection.begin(room, JoinWish::default()));
     let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));
     connection.close(house.engine.reason(end));
     socket.drain(Duration::from_secs(1));
@@ -61,7 +61,8 @@ fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End 
                 let refusal = Refusal::new(Code::BadRequest, "This port speaks lines, not HTTP");
                 return hear(connection, Err(refusal)).unwrap_or(End::Protocol);
             }
-            if let Some(end) = hear(connection, line).or_else(|| connection.ended()) {
+            // What comes after the end is not heard.
+            if let Some(end) = connection.ended().or_else(|| hear(connection, line)) {
                 return end;
             }
         }

@@ -43,7 +43,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, ta
         connection.be_stranger();
     }
     let mut reader = Reader::new(Arc::clone(socket), outbox, tail, READ_BYTES, limits.frame_bytes());
-    let begun = chat.room.and_then(|(room, wish)| connection.begin(room, wish));
+    let begun = connection.ended().or_else(|| chat.room.and_then(|(room, wish)| connection.begin(room, wish)));
     let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));
     drop(reader);
     connection.close(house.engine.reason(end));
@@ -80,13 +80,14 @@ fn converse(connection: &mut Connection, reader: &mut Reader, encoding: Encoding
             Encoding::Json | Encoding::JsonTopic => json_in::parse(&text).map(Some),
             Encoding::TextFrames | Encoding::TextLines => text_in::parse(&text),
         };
+        // What comes after the end is not heard.
+        if let Some(end) = connection.ended() {
+            return end;
+        }
         // An empty line says nothing.
         if let Some(request) = request.transpose()
             && let Some(end) = connection.hear(request)
         {
-            return end;
-        }
-        if let Some(end) = connection.ended() {
             return end;
         }
     }

@@ -19,7 +19,7 @@ use crate::chat::charter::{Charter, Entry};
 use crate::chat::command::Span;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Event, Message, RoomName};
+use crate::chat::{Event, Message, RoomName, UserName};
 
 /// The authority that numbers the messages of rooms, and keeps them.
 pub trait Store: Send + Sync {
@@ -75,6 +75,20 @@ pub trait Store: Send + Sync {
     /// The audit cannot be read now.
     fn audit(&self, _room: &RoomName, _before: u64, _count: usize) -> Result<Option<Vec<Entry>>, StoreFailed> {
         Ok(None)
+    }
+
+    /// Whether it keeps what is said to a registered user who is away.
+    fn keeps_letters(&self) -> bool {
+        false
+    }
+
+    /// The private conversations in which something waits for a registered user, the oldest first.
+    /// May block on a disk.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn letters(&self, _: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Ok(Vec::new())
     }
 
     /// Opens no further history; what is open stays so until its ledger goes, and then the store's

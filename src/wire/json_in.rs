@@ -134,14 +134,16 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
             about: fields.about()?,
             mid: fields.mid()?,
         },
-        "edit" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: fields.body()? },
-        "delete" => Command::Edit { room: fields.room()?, seq: fields.seq()?, body: Body::Deleted },
+        "edit" => Command::Edit { room: fields.any_room()?, seq: fields.seq()?, body: fields.body()? },
+        "delete" => Command::Edit { room: fields.any_room()?, seq: fields.seq()?, body: Body::Deleted },
         "private" => {
             Command::Private { to: fields.to()?, body: fields.body()?, about: fields.about()?, mid: fields.mid()? }
         }
-        "received" => Command::Receipt { room: fields.room()?, receipt: Receipt::Received, seq: fields.seq()? },
-        "read" => Command::Receipt { room: fields.room()?, receipt: Receipt::Read, seq: fields.seq()? },
-        "typing" => Command::Typing { room: fields.room()?, typing: fields.typing.ok_or_else(|| missing("typing"))? },
+        "received" => Command::Receipt { room: fields.any_room()?, receipt: Receipt::Received, seq: fields.seq()? },
+        "read" => Command::Receipt { room: fields.any_room()?, receipt: Receipt::Read, seq: fields.seq()? },
+        "typing" => {
+            Command::Typing { room: fields.any_room()?, typing: fields.typing.ok_or_else(|| missing("typing"))? }
+        }
         "presence" => Command::Presence { status: fields.status()?, note: fields.note()? },
         "history" => fields.history_command()?,
         "members" => Command::Members { room: Some(fields.room()?) },
@@ -171,12 +173,22 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
 
 impl Fields<'_> {
     fn room(&self) -> Result<RoomName, Refusal> {
-        let (name, text) = match (&self.room, &self.topic) {
-            (Some(room), _) => ("room", room),
-            (None, Some(topic)) => ("topic", topic),
-            (None, None) => return Err(missing("room")),
-        };
+        let (name, text) = self.room_text()?;
         RoomName::parse(text).map_err(|error| bad_name(name, error))
+    }
+
+    /// A room, or a private conversation.
+    fn any_room(&self) -> Result<RoomName, Refusal> {
+        let (name, text) = self.room_text()?;
+        RoomName::parse_known(text).map_err(|error| bad_name(name, error))
+    }
+
+    fn room_text(&self) -> Result<(&'static str, &str), Refusal> {
+        match (&self.room, &self.topic) {
+            (Some(room), _) => Ok(("room", room)),
+            (None, Some(topic)) => Ok(("topic", topic)),
+            (None, None) => Err(missing("room")),
+        }
     }
 
     fn to(&self) -> Result<UserName, Refusal> {
@@ -227,6 +239,7 @@ impl Fields<'_> {
         let history = self.history.map(|raw| serde_json::from_str::<usize>(raw.get())).transpose();
         let history = history.map_err(|_| bad("history must be a number of messages"))?;
         Ok(JoinWish {
+            owed: None,
             history: history.map(|count| count.min(JOIN_HISTORY_MAX)),
             since: self.since.as_ref().map(Since::position),
             topic: self.room.is_none(),
@@ -240,7 +253,7 @@ impl Fields<'_> {
             (before, None) => Span::Before(before.unwrap_or(u64::MAX)),
         };
         let limit = self.limit.unwrap_or(HISTORY_LIMIT_DEFAULT).clamp(1, HISTORY_LIMIT_MAX);
-        Ok(Command::History { room: Some(self.room()?), span, limit })
+        Ok(Command::History { room: Some(self.any_room()?), span, limit })
     }
 
     fn create(&self) -> Result<Command, Refusal> {

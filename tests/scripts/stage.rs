@@ -210,7 +210,7 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
         announced: !words.flag("quietly"),
         standing: standing(words),
         status: if words.flag("away") { Status::Away } else { Status::Online },
-        wish: JoinWish { history, since, topic: false },
+        wish: JoinWish { history, since, ..JoinWish::default() },
     };
     assert_eq!(words.text(), "joins");
     guest

@@ -14,6 +14,8 @@ mod access;
 mod addresses;
 mod admission;
 mod calls;
+#[cfg(feature = "jwt")]
+mod claims;
 mod closes;
 mod crowds;
 mod doors;
@@ -27,6 +29,8 @@ mod failing;
 mod history;
 mod http;
 mod keep_alive;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod letters;
 mod limits;
 #[cfg(feature = "jwt")]
 mod logins;
@@ -43,4 +47,6 @@ mod slow;
 mod smuggling;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "jwt")]
+mod tokens;
 mod upgrade;

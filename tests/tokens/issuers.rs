@@ -101,3 +101,18 @@ fn a_file_that_holds_no_public_key_is_refused_with_a_sentence() {
     let short = sentence(Issuer::with_secret(b"short\n"));
     assert_eq!(short, "holds 5 bytes, and HS256 needs at least 32");
 }
+
+#[test]
+fn an_issuer_may_sign_with_a_secret_and_with_keys() {
+    let both = Issuer::with_secret(SECRET).unwrap().and(Issuer::with_keys(ED_PUBLIC.as_bytes()).unwrap());
+    let server = server(both);
+    assert!(server.read(&hs256(&good()), NOW).is_ok());
+    let key = EncodingKey::from_ed_pem(ED.as_bytes()).unwrap();
+    assert!(server.read(&signed(&header(Algorithm::EdDSA), &good(), &key), NOW).is_ok());
+    // Each key still has its own algorithm.
+    refused(
+        &server,
+        &signed(&header(Algorithm::HS256), &good(), &EncodingKey::from_secret(ED_PUBLIC.as_bytes())),
+        Invalid::NotOurs,
+    );
+}

@@ -74,6 +74,13 @@ impl Issuer {
         Ok(Self { keys, name: None, audience: None })
     }
 
+    /// One that signs with any of the keys of both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.keys.extend(other.keys);
+        self
+    }
+
     /// With the name that its tokens must have in `iss`, and the one for us in `aud`. Without an
     /// audience a token that has one is for somebody else.
     #[must_use]
@@ -142,18 +149,17 @@ fn from_pem(bytes: &[u8]) -> Result<Key, KeyError> {
     if bytes.windows(PRIVATE.len()).any(|window| window == PRIVATE) {
         return Err(KeyError("holds a private key, and a server needs the public one".to_owned()));
     }
-    let kinds: [(_, fn(&[u8]) -> _); 3] = [
-        (Algorithm::RS256, DecodingKey::from_rsa_pem),
-        (Algorithm::ES256, DecodingKey::from_ec_pem),
-        (Algorithm::EdDSA, DecodingKey::from_ed_pem),
-    ];
-    for (algorithm, read) in kinds {
-        if let Ok(key) = read(bytes) {
-            if algorithm == Algorithm::ES256 && key.try_get_as_bytes().map(<[u8]>::len) != Ok(POINT_BYTES) {
-                return Err(KeyError("holds a key on another curve than P-256".to_owned()));
-            }
-            return Ok(Key { kid: None, algorithm, key });
+    if let Ok(key) = DecodingKey::from_rsa_pem(bytes) {
+        return Ok(Key { kid: None, algorithm: Algorithm::RS256, key });
+    }
+    if let Ok(key) = DecodingKey::from_ec_pem(bytes) {
+        if key.try_get_as_bytes().map(<[u8]>::len) != Ok(POINT_BYTES) {
+            return Err(KeyError("holds a key on another curve than P-256".to_owned()));
         }
+        return Ok(Key { kid: None, algorithm: Algorithm::ES256, key });
+    }
+    if let Ok(key) = DecodingKey::from_ed_pem(bytes) {
+        return Ok(Key { kid: None, algorithm: Algorithm::EdDSA, key });
     }
     Err(KeyError("holds neither a public key in PEM nor a set of them in JSON".to_owned()))
 }

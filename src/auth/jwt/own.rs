@@ -45,7 +45,7 @@ impl Own {
             registry.add_key(&key)?;
             keys.push(key);
         }
-        Ok(Self { registry, state: Mutex::new(State { keys, asked: now }) })
+        Ok(Self { registry, state: Mutex::new(State { keys, asked: Time::default() }) })
     }
 
     /// The key that a token names, if that is one of ours.

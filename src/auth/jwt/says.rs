@@ -2,7 +2,7 @@
 //!
 //! The names of RFC 7519 §4.1, `name` of OpenID Connect, and ours: `admin`, `rooms`, `claim`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::{Claims, Invalid};
 use super::LEEWAY_MS;
@@ -14,11 +14,13 @@ use crate::chat::{RoomName, Time, UserName};
 pub struct Says {
     sub: String,
     /// Seconds since 1970, perhaps with a fraction (RFC 7519 §2).
+    #[serde(serialize_with = "whole")]
     exp: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    iat: Option<f64>,
+    /// When we have signed it; when others have does not matter.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    iat: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     iss: Option<serde_json::Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +44,7 @@ impl Says {
             sub: user.to_string(),
             exp: seconds(*expires),
             nbf: None,
-            iat: Some(seconds(now)),
+            iat: Some(now.0 / 1_000),
             iss: Some(issuer.into()),
             aud: Some(issuer.into()),
             name: display.as_ref().map(|name| name.to_string()),
@@ -76,6 +78,11 @@ impl Says {
         let display = self.name.filter(|name| !name.is_empty()).map(Into::into);
         Ok(Claims { user, expires: time(self.exp)?, admin: self.admin, display, rooms, renewable: self.claim })
     }
+}
+
+/// As others write it: without a fraction.
+fn whole<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(*seconds as u64)
 }
 
 /// Whole seconds, downwards: nothing lives longer than it was given.

@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod debt;
 mod reach;
 mod rule;
 mod terms;
@@ -12,6 +13,7 @@ mod terms;
 use std::sync::Arc;
 use std::time::Duration;
 
+use debt::Debt;
 use rule::Rule;
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
@@ -43,6 +45,8 @@ pub struct Room {
     /// Members beyond which nobody is told who has got a message.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
+    /// When it last heard something, on the monotonic clock.
+    heard: Duration,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
     history_bytes: usize,
@@ -64,6 +68,7 @@ impl Room {
             rule: Rule::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            heard: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
         }
@@ -86,6 +91,11 @@ impl Room {
     /// Whether it wants to know what was written: see [`Input::Written`].
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
+        // What was written in a conversation decides what is owed.
+        self.private.is_some() || self.tells_receipts()
+    }
+
+    fn tells_receipts(&self) -> bool {
         self.roster.len() <= self.receipts_members_max
     }
 
@@ -131,6 +141,7 @@ impl Room {
 
     /// Takes one input; appends what follows from it to `effects`.
     pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
+        self.heard = now.since_start;
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
@@ -185,6 +196,7 @@ impl Room {
                 self.roster.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, about, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
+                self.knows(&message);
                 let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
                 let event = Event::Message(message);
                 effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
@@ -246,18 +258,31 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
+        let debt = self.debt(&user, &wish);
+        if debt == Debt::TooMuch {
+            let refusal = Refusal::new(Code::Unavailable, format!("{user} has yet to be given what was said before"));
+            effects.push(Effect::Refused(id, refusal));
+            return;
+        }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
         let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
+        match debt {
+            Debt::Messages(letters) => {
+                effects.extend(letters.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
+            }
+            Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
+            Debt::None | Debt::TooMuch => {}
+        }
         let (recovery, messages) = self.catch_up(&wish);
         let joined = announced.then(|| self.joined(recovery));
         match wish.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
                 let until = self.ring.newest();
                 let history = wish.history.unwrap_or(0);
-                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history }));
+                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history, letters: None }));
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
@@ -294,7 +319,7 @@ impl Room {
         };
         let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
         let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
-        let recall = Recall { answer: None, after, until: newest, history: 0 };
+        let recall = Recall { answer: None, after, until: newest, history: 0, letters: None };
         effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
         if recovery == Recovery::Whole {
             effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));

@@ -20,7 +20,7 @@ impl Room {
         let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
         let listens = |member: &Member| self.private.is_some() || member.announced;
         let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
-        let to = members.map(|(id, _)| id).collect();
+        let to = members.map(|(id, _)| id).filter(|_| self.tells_receipts()).collect();
         // Nobody needs to hear of themselves.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let told = marks.iter().filter(|mark| Some(&mark.user) != alone);

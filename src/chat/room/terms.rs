@@ -13,6 +13,7 @@ use crate::chat::message::{About, Body, Message, Mid, Since};
 use crate::chat::names::UserName;
 use crate::chat::record::{Mark, Receipt};
 use crate::chat::roster::MemberId;
+use crate::chat::time::Time;
 
 /// Something that a room hears.
 #[derive(Clone, Debug)]
@@ -159,4 +160,6 @@ pub struct Recall {
     pub until: u64,
     /// How many of the newest messages it wants if the store no longer has them all.
     pub history: usize,
+    /// Of a private conversation: only what was said to this user, and not before this time.
+    pub letters: Option<(UserName, Time)>,
 }

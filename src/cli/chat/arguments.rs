@@ -3,9 +3,11 @@
 //! Read once, on the main thread, before anything runs. What comes out is right in form: the address,
 //! the names and the numbers; whether there is such a server is found out by connecting.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
@@ -58,11 +60,17 @@ pub struct Arguments {
     pub key: Option<Key>,
     /// Whether that key is taken in the place of another.
     pub replace_key: bool,
+    /// Where the token is; `None` is a file in `states`.
+    pub token_file: Option<PathBuf>,
+    /// Whether no name is claimed.
+    pub no_claim: bool,
+    /// The user's directory for states.
+    pub states: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
 On a terminal, lines can be edited, Tab completes commands and names, and the arrow keys go through
-what was typed; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
+what was typed, also in earlier conversations but not in encrypted rooms; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
 standard input is typed, and the end of it leaves, as soon as all is sent.
 
 A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says
@@ -96,12 +104,29 @@ pub fn command() -> Command {
         .arg(flag("passphrase-file", "FILE", "The room is encrypted, with the passphrase in this file").conflicts_with("key"))
         .arg(flag("key", "LINK", "The room is encrypted, with the key in this link, or in its part from #key= on; other\nusers of the machine may see it"))
         .arg(switch("replace-key", "Take the key in the place of another that the room has"))
+        .arg(
+            flag("token-file", "PATH", "Where the token that says who you are is, or is put\n[variable ROOMD_TOKEN_FILE; default: a file in the state directory for each server and user]")
+                .value_parser(OsStringValueParser::new().map(PathBuf::from)),
+        )
+        .arg(switch("no-claim", "Do not register the name; without a token file you are a guest\n[variable ROOMD_NO_CLAIM=true]"))
         .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
         .args(trust::flags())
 }
 
 /// Reads what was given. An error is a sentence.
-pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
+pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<Arguments, String> {
+    let variable = |name: &str| {
+        let found = variables.iter().find(|(other, value)| other == name && !value.is_empty());
+        found.map(|(_, value)| value.clone())
+    };
+    let no_claim = match variable("ROOMD_NO_CLAIM").map(|value| value.into_string()) {
+        None => false,
+        Some(Ok(text)) if text == "true" || text == "false" => text == "true",
+        Some(_) => return Err("ROOMD_NO_CLAIM must be true or false".to_owned()),
+    };
+    // XDG Base Directory Specification: a relative path is none.
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let states = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let url = text("url").unwrap_or_default();
     crate::client::check_address(&url)?;
@@ -141,6 +166,12 @@ pub fn read(matches: &ArgMatches) -> Result<Arguments, String> {
         colours,
         key,
         replace_key,
+        token_file: matches
+            .get_one::<PathBuf>("token-file")
+            .cloned()
+            .or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
+        no_claim: no_claim || matches.get_flag("no-claim"),
+        states,
     })
 }
 
@@ -150,7 +181,7 @@ mod tests {
 
     fn given(arguments: &[&str]) -> Result<Arguments, String> {
         let all = ["chat", "ws://a:1", "--room", "r"].iter().chain(arguments);
-        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?)
+        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?, &[("HOME".into(), "/h".into())])
     }
 
     #[test]
@@ -168,9 +199,13 @@ mod tests {
             colours: Colours::Auto,
             key: None,
             replace_key: false,
+            token_file: None,
+            no_claim: false,
+            states: Some("/h/.local/state".into()),
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
+        let flags = [&flags[..], &["--no-claim", "--token-file", "t"]].concat();
         let all = Arguments {
             user: Some("Ann".to_owned()),
             json: true,
@@ -178,6 +213,8 @@ mod tests {
             stay: true,
             retry_for: Some(Duration::from_secs(5)),
             colours: Colours::Never,
+            no_claim: true,
+            token_file: Some("t".into()),
             ..expected
         };
         assert_eq!(given(&flags), Ok(all));
@@ -200,7 +237,7 @@ mod tests {
             assert_eq!(given(arguments).unwrap_err(), sentence);
         }
         let wrong = command().try_get_matches_from(["chat", "ftp://a", "--room", "r"]).unwrap();
-        assert!(read(&wrong).unwrap_err().ends_with("not \"ftp://a\""));
+        assert!(read(&wrong, &[]).unwrap_err().ends_with("not \"ftp://a\""));
         let sentence = "--ca is for TLS, and \"ws://a:1\" is without: wss://…";
         assert_eq!(given(&["--ca", "c.pem"]).unwrap_err(), sentence);
     }

@@ -19,7 +19,7 @@ mod json;
 mod lines;
 #[cfg(feature = "client")]
 mod names;
-mod protection;
+pub mod protection;
 mod screen;
 #[cfg(feature = "e2ee")]
 mod seal;
@@ -29,7 +29,10 @@ mod seal;
 mod show;
 #[cfg(any(feature = "client", feature = "e2ee"))]
 mod state;
+mod token;
 mod typed;
+#[cfg(feature = "client")]
+mod typed_before;
 mod visible;
 
 use std::io::IsTerminal;
@@ -78,12 +81,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let options = Options {
+    let mut options = Options {
         user: arguments.user.clone(),
         trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()
+    };
+    options.token = match token::find(&arguments, &options) {
+        Ok(token) => token,
+        Err(sentence) => return failed(&sentence),
     };
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,
@@ -130,14 +137,19 @@ fn take_terminal(
     interrupted: &Arc<AtomicBool>,
 ) -> std::io::Result<(Keyboard, Screen)> {
     if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        let prompt = [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(client.user())));
+        names.set_prompt(prompt(colours, client.user()));
         if let Some((keyboard, printer)) =
-            editor::start(prompt, Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
+            editor::start(Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
         {
             return Ok((Keyboard::Editor(keyboard), Screen::Editor(printer)));
         }
     }
     Ok((Keyboard::Lines(Lines::start(words, client.waker())?), Screen::Plain))
+}
+
+/// What stands before the line that is typed: as it is measured, and as it is shown.
+fn prompt(colours: bool, user: &str) -> [String; 2] {
+    [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(user)))
 }
 
 fn end(keyboard: Keyboard) {

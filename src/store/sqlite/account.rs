@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::place::{RoomId, SEQ_MAX};
 use super::row::{DELETED, TEXT, about_columns, columns_of, ms, time};
-use super::{charter, words};
+use super::{charter, letters, words};
 use crate::chat::charter::{Amendment, Change};
 use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, Receipt};
 use crate::chat::{About, Body, Mid, RoomName, Time, UserName};
@@ -123,9 +123,12 @@ impl Account {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (kind, text) = columns_of(body);
         let (reply, reaction) = about_columns(about);
-        let (friend, mid) = (friend.map(UserName::as_str), mid.map(Mid::as_str));
-        let values = params![room.place(seq), kind, ms(at), user.as_str(), friend, mid, text, reply, reaction];
+        let (to, mid) = (friend.map(UserName::as_str), mid.map(Mid::as_str));
+        let values = params![room.place(seq), kind, ms(at), user.as_str(), to, mid, text, reply, reaction];
         connection.prepare_cached(sql)?.execute(values)?;
+        if let Some(friend) = friend {
+            letters::wait(connection, room, friend)?;
+        }
         self.newest = seq;
         Ok(Outcome::Stored { seq })
     }
@@ -188,5 +191,9 @@ pub fn mark(connection: &Connection, room: RoomId, mark: &Mark) -> rusqlite::Res
                (SELECT 1 FROM marks WHERE room = ?1 AND user = ?2 AND receipt = ?3 AND seq >= ?4)";
     let seq = i64::try_from(mark.seq).unwrap_or(i64::MAX);
     let values = params![room, mark.user.as_str(), number_of(mark.receipt), seq, ms(mark.at)];
-    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+    connection.prepare_cached(sql)?.execute(values)?;
+    if mark.receipt == Receipt::Written {
+        letters::written(connection, room, &mark.user, seq)?;
+    }
+    Ok(())
 }

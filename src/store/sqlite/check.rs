@@ -33,12 +33,13 @@ pub struct RoomFinding {
 }
 
 /// Counts of rows that should not be, and what they are.
-const ORPHANS: [(&str, &str); 13] = [
+const ORPHANS: [(&str, &str); 14] = [
     (
         "messages of a room that is not there",
         "SELECT count(*) FROM messages WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
     ),
     ("mids of a room that is not there", "SELECT count(*) FROM mids WHERE room NOT IN (SELECT room FROM rooms)"),
+    ("letters in a room that is not there", "SELECT count(*) FROM letters WHERE room NOT IN (SELECT room FROM rooms)"),
     ("marks of a room that is not there", "SELECT count(*) FROM marks WHERE room NOT IN (SELECT room FROM rooms)"),
     (
         "messages whose mid is not kept",

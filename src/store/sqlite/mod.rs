@@ -20,6 +20,7 @@ mod import;
 mod journal;
 mod jsonl;
 mod ledger;
+mod letters;
 mod lock;
 mod place;
 mod pool;
@@ -56,7 +57,7 @@ use crate::chat::charter::{Charter, Entry as AuditEntry};
 use crate::chat::command::Span;
 use crate::chat::record::{Epoch, Mark, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Message, RoomName, Time};
+use crate::chat::{Message, RoomName, Time, UserName};
 
 /// Bytes of the messages that a room begins with, at most.
 const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -174,6 +175,14 @@ impl Store for Sqlite {
             let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else { return Ok(None) };
             charter::audit(connection, id, before, count).map(Some)
         })
+    }
+
+    fn keeps_letters(&self) -> bool {
+        true
+    }
+
+    fn letters(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|connection| letters::waiting(connection, user))
     }
 
     fn close(&self) {

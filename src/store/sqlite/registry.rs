@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBe
 
 use super::archive::{Archive, ArchiveError};
 use super::row::{ms, time};
-use super::{Sqlite, StoreFailed};
+use super::{Sqlite, StoreFailed, letters};
 use crate::chat::{Likeness, Time, UserName};
 use crate::store::registry::{Owned, Registry, ServerKey};
 
@@ -102,6 +102,7 @@ fn register(connection: &Connection, new: &Owned) -> rusqlite::Result<Option<Own
     if known.is_none() {
         let values = params![likeness.as_str(), new.name.as_str(), ms(new.since)];
         connection.prepare_cached("INSERT INTO names (likeness, name, since) VALUES (?1, ?2, ?3)")?.execute(values)?;
+        letters::begin(connection, &new.name)?;
     }
     Ok(known)
 }

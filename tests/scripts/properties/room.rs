@@ -138,7 +138,7 @@ impl Pair {
                     echo,
                     announced,
                     status: if away { Status::Away } else { Status::Online },
-                    wish: JoinWish { history, since, topic: false },
+                    wish: JoinWish { history, since, ..JoinWish::default() },
                 };
                 self.model.join(member, guest.clone(), id.clone(), self.now);
                 self.step(Input::Join { member, guest, id });

@@ -5,6 +5,8 @@
 
 pub mod failing;
 pub mod http;
+#[cfg(feature = "jwt")]
+pub mod issuer;
 pub mod line;
 pub mod stream;
 pub mod websocket;

@@ -1,0 +1,67 @@
+//! `roomd token`, `roomd keys list` and `roomd keys rotate`: the server's keys in the hands of a command.
+//!
+//! Called by `data.rs` on the main thread, beside a server that runs or without one. A token goes to
+//! standard output, alone on its line; what a person should know of it goes to standard error.
+
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use super::task::Minting;
+use super::value::time_text;
+use crate::auth::Claims;
+use crate::auth::jwt::Jwt;
+use crate::chat::Time;
+use crate::store::registry::ServerKey;
+use crate::store::sqlite::{Archive, ArchiveError};
+
+/// Signs a token and prints it.
+pub fn mint(archive: &Archive, minting: &Minting) -> Result<(), ArchiveError> {
+    let Minting { user, life, admin, display, rooms } = minting;
+    let now = Time::from(SystemTime::now());
+    let expires = now.after(*life);
+    let (owner, key) = archive.grant(user, now, expires)?;
+    if owner.name != *user {
+        let sentence = format!("the name is registered as {}: say --user {}", owner.name, owner.name);
+        return Err(ArchiveError::Refused(sentence));
+    }
+    let claims = Claims {
+        admin: *admin,
+        display: display.as_deref().map(Into::into),
+        rooms: Some(rooms.clone()).filter(|rooms| !rooms.is_empty()),
+        ..Claims::of(user.clone(), expires)
+    };
+    let token = Jwt::signed_by(&key, &claims, now).map_err(|error| ArchiveError::Refused(error.to_string()))?;
+    if owner.since < now {
+        eprintln!("roomd: {user} is registered since {}; this token is for the same user", owner.since);
+    }
+    say(&token)?;
+    eprintln!("roomd: good for {}, until {expires}", time_text(*life));
+    Ok(())
+}
+
+/// Has a new key sign from now on.
+pub fn rotate(archive: &Archive) -> Result<(), ArchiveError> {
+    let now = Time::from(SystemTime::now());
+    let key = ServerKey::draw(now).map_err(|error| ArchiveError::Refused(error.to_string()))?;
+    let left = archive.rotate(&key)?;
+    say(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
+}
+
+/// Lists the keys.
+pub fn list(archive: &Archive) -> Result<(), ArchiveError> {
+    let keys = archive.keys()?;
+    for (at, key) in keys.iter().enumerate() {
+        let role = if at == 0 { "signs" } else { "is good" };
+        let until = match key.until {
+            Time(0) => "has signed nothing".to_owned(),
+            until => format!("its last token ends {until}"),
+        };
+        say(&format!("{} {role}; made {}, {until}", key.kid, key.made))?;
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> Result<(), ArchiveError> {
+    let written = writeln!(io::stdout(), "{line}");
+    written.map_err(|error| ArchiveError::Io("cannot write to standard output".to_owned(), error))
+}

@@ -1,0 +1,211 @@
+//! Names that belong to somebody: claimed once, and refused to everybody else on every door.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use roomd::Member;
+use roomd::chat::{Code, Identity, RoomName, Standing, UserName};
+use roomd::engine::recipient::ChannelRecipient;
+use serde_json::json;
+
+use crate::harness::issuer::{self, bearer, claim, connect, welcomed};
+use crate::harness::{Answer, Http, LineClient, TestServer, WebSocketClient, until};
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn ask(server: &TestServer, name: &str, fields: &str) -> Answer {
+    let mut http = Http::connect(server);
+    http.request("POST /api/v1/claims", &format!("{JSON}{fields}"), &json!({"name": name}).to_string());
+    http.answer()
+}
+
+fn me(server: &TestServer, fields: &str) -> Answer {
+    let mut http = Http::connect(server);
+    http.request("GET /api/v1/me", fields, "");
+    http.answer()
+}
+
+#[test]
+fn a_free_name_is_registered_to_whoever_asks_first() {
+    let server = TestServer::start();
+    let answer = ask(&server, "Alice", "");
+    assert_eq!((answer.status, &answer.json()["user"]), (201, &json!("Alice")));
+    let token = answer.json()["token"].as_str().unwrap().to_owned();
+    let who = me(&server, &bearer(&token));
+    assert_eq!(
+        (who.status, who.json()["user"].clone(), who.json()["guest"].clone()),
+        (200, json!("Alice"), json!(false))
+    );
+    for name in ["Alice", "aLICE", "Ａｌｉｃｅ"] {
+        assert_eq!((ask(&server, name, "").status, &*ask(&server, name, "").error()), (409, "name_taken"), "{name}");
+    }
+    let nobody = me(&server, "");
+    assert_eq!((nobody.status, nobody.field("WWW-Authenticate")), (401, Some("Bearer")));
+}
+
+#[test]
+fn of_many_who_claim_a_name_at_once_one_gets_it() {
+    let server = TestServer::start();
+    for round in 0..10 {
+        let start = Barrier::new(4);
+        let mut statuses = thread::scope(|scope| {
+            let claims: Vec<_> = (0..4)
+                .map(|who| {
+                    let (server, start) = (&server, &start);
+                    let name = if who % 2 == 0 { format!("Anna{round}") } else { format!("ANNA{round}") };
+                    scope.spawn(move || {
+                        start.wait();
+                        ask(server, &name, "").status
+                    })
+                })
+                .collect();
+            claims.into_iter().map(|claim| claim.join().unwrap()).collect::<Vec<_>>()
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409, 409, 409]);
+    }
+}
+
+#[test]
+fn a_name_that_somebody_uses_is_not_free() {
+    let server = TestServer::start();
+    let guest = WebSocketClient::text(&server, "den", "Otto");
+    assert_eq!(ask(&server, "OTTO", "").error(), "name_taken");
+    guest.leave();
+    until("the guest is gone", || !server.engine().directory.uses(&UserName::parse("otto").unwrap()));
+    assert_eq!(ask(&server, "OTTO", "").status, 201);
+}
+
+#[test]
+fn of_a_claim_and_a_guest_at_once_one_gets_the_name() {
+    let server = TestServer::start();
+    for round in 0..20 {
+        let name = format!("Rita{round}");
+        let start = Barrier::new(2);
+        // The guest's connection, if it stays, so that it is there until the claim is answered.
+        let (claimed, stays) = thread::scope(|scope| {
+            let claim = scope.spawn(|| {
+                start.wait();
+                ask(&server, &name, "").status == 201
+            });
+            start.wait();
+            let (answer, http) = Http::connect(&server).upgrade(&format!("/ws?user={name}&format=json"), "");
+            let mut guest = (answer.status == 101).then(|| WebSocketClient::after(http));
+            let stays = guest.as_mut().is_some_and(|guest| {
+                guest.event_of("welcome");
+                guest.command(&json!({"type": "ping"}));
+                // One that came in the same moment is sent away instead of an answer.
+                guest.event()["type"] == "pong"
+            });
+            (claim.join().unwrap(), stays)
+        });
+        assert!(!(claimed && stays), "{name} has an owner and a guest");
+    }
+}
+
+#[test]
+fn a_registered_name_is_refused_to_guests_on_every_door() {
+    let server = TestServer::start();
+    let token = claim(&server, "Alice");
+    for name in ["Alice", "alice", "ALICE"] {
+        for query in [format!("room=den&user={name}"), format!("user={name}&format=json")] {
+            let (answer, _) = Http::connect(&server).upgrade(&format!("/ws?{query}"), "");
+            assert_eq!((answer.status, &*answer.error()), (409, "name_taken"), "{query}");
+        }
+        let mut http = Http::connect(&server);
+        let body = json!({"message": "hi", "user": name}).to_string();
+        http.request("POST /api/v1/rooms/den/messages", JSON, &body);
+        assert_eq!(http.answer().error(), "name_taken");
+        let join = |who: Identity| {
+            let (sender, _) = crossbeam_channel::bounded(16);
+            let room = RoomName::parse("den").unwrap();
+            Member::join(server.engine(), &room, who, Arc::new(ChannelRecipient::new(sender)), 0).map(drop)
+        };
+        let user = UserName::parse(name).unwrap();
+        assert_eq!(join(user.clone().into()).unwrap_err().code, Code::NameTaken);
+        // A program in this process is believed.
+        assert!(join(Identity { user, standing: Standing::Registered, grant: None }).is_ok());
+    }
+    // With the token each of them is open.
+    let mut text = connect(&server, "/ws?room=den&user=Alice", &token);
+    text.wait_for("Alice joined the room");
+    let mut http = Http::connect(&server);
+    http.request("POST /api/v1/rooms/den/messages", &format!("{JSON}{}", bearer(&token)), "{\"message\":\"hi\"}");
+    assert_eq!(http.answer().status, 201);
+    text.wait_for("Alice: hi");
+}
+
+#[test]
+fn a_guest_who_is_refused_another_name_stays_who_it_was() {
+    let server = TestServer::start();
+    claim(&server, "Alice");
+    let mut guest = LineClient::guest(&server);
+    guest.say("/nick ALICE");
+    guest.hears("Error: The name ALICE is taken");
+    guest.say("/who");
+    guest.hears(&format!("* In lobby: {}", guest.name));
+    guest.say("/nick Bob");
+    guest.wait_for("Bob joined the room");
+}
+
+#[test]
+fn what_cannot_be_claimed_is_refused_with_a_sentence() {
+    let server = TestServer::start();
+    for name in ["", "a b", "Error", "guest-123abc", "GUEST-x", "guest-"] {
+        let answer = ask(&server, name, "");
+        assert_eq!((answer.status, &*answer.error()), (400, "bad_request"), "{name}");
+    }
+    let mut http = Http::connect(&server);
+    http.request("GET /api/v1/claims", "", "");
+    assert_eq!((http.answer().status, ask(&server, "Alice", "Origin: https://evil.example\r\n").status), (405, 403));
+    let closed = TestServer::with(|settings| settings.claims = Some(false));
+    assert_eq!((ask(&closed, "Alice", "").status, &*ask(&closed, "Alice", "").error()), (403, "forbidden"));
+}
+
+#[test]
+fn an_address_claims_so_many_names_an_hour() {
+    let server = TestServer::with(|settings| {
+        settings.limits.address_claims_per_h = 2;
+        settings.address_exempt = Vec::new();
+    });
+    assert_eq!([ask(&server, "a", "").status, ask(&server, "b", "").status], [201, 201]);
+    let refused = ask(&server, "c", "");
+    assert_eq!((refused.status, &*refused.error()), (429, "rate_limited"));
+    let wait: u64 = refused.field("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=1_800).contains(&wait), "{wait}");
+}
+
+#[test]
+fn the_owner_of_a_name_gets_another_token_for_it() {
+    let server = issuer::server(|_| ());
+    let token = claim(&server, "Alice");
+    let again = ask(&server, "Alice", &bearer(&token));
+    assert_eq!(again.status, 201);
+    let new = again.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(me(&server, &bearer(&new)).json()["user"], "Alice");
+    // The token is for one name, and what an issuer gave the issuer renews.
+    assert_eq!(ask(&server, "Bob", &bearer(&token)).error(), "forbidden");
+    assert_eq!(ask(&server, "Carl", &bearer(&issuer::good("Carl"))).error(), "forbidden");
+}
+
+#[test]
+fn a_guest_whose_name_turns_out_to_be_somebodys_has_to_go() {
+    let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(60));
+    let mut guest = WebSocketClient::multi(&server, "alice");
+    let mut parked = WebSocketClient::open(&server, "/ws?user=ALICE&format=json");
+    let session = parked.event_of("welcome")["resume"].clone();
+    rustix::net::sockopt::set_socket_linger(&**parked.stream(), Some(Duration::ZERO)).unwrap();
+    drop(parked);
+    until("it is parked", || server.engine().parking.parked() == 1);
+    let (mut owner, welcome) = welcomed(&server, &issuer::good("Alice"));
+    assert_eq!((&welcome["user"], &welcome["guest"]), (&json!("Alice"), &json!(false)));
+    let ending = guest.ending();
+    assert_eq!((ending.code, &*ending.reason), (Some(4403), "name_taken"));
+    let mut other = WebSocketClient::open(&server, "/ws");
+    assert_eq!(other.ask(json!({"type": "resume", "resume": session}))["code"], "session_expired");
+    // Another spelling of the name is not the name.
+    let (answer, _) = Http::connect(&server).upgrade("/ws", &bearer(&issuer::good("alice")));
+    assert_eq!((answer.status, &*answer.error()), (401, "unauthorized"));
+    assert_eq!(owner.ask(json!({"type": "ping"}))["type"], "pong");
+}

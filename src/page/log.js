@@ -189,6 +189,12 @@ export class Log extends Component {
     if (id !== this.state.active) this.setState({ active: id });
   };
 
+  // The line that has the focus keeps its buttons.
+  #leave = () => {
+    const id = this.list.current.contains(document.activeElement) ? document.activeElement.closest("[data-id]")?.dataset.id : undefined;
+    if (id !== this.state.active) this.setState({ active: id });
+  };
+
   render({ room, chat, actions, target }, { active }) {
     this.#follow();
     const waiting = room.unsent.filter(({ reactTo, state }) => reactTo === undefined || state === "failed");
@@ -210,7 +216,7 @@ export class Log extends Component {
     return html`<div class="log-frame">
       <div class="log" ref=${this.scroller} tabindex="0" role="region" aria-label=${`Messages in ${room.name}`}
            onScroll=${this.#scrolled} onKeyDown=${this.#key}
-           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerDown=${this.#activate}>
+           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#leave} onPointerDown=${this.#activate}>
         ${room.complete ? html`<p class="beginning">This is where <bdi>${room.name}</bdi> begins.</p>` : room.loading && html`<p class="beginning">Loading…</p>`}
         <div class="lines" role="list" ref=${this.list} style=${padding}>${lines}</div>
       </div>

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { root } from "./packages.mjs";
 
+const DEADLINE_MS = 30_000; // for a start, and for an end
 const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
 
 export class Server {
@@ -35,14 +36,17 @@ export class Server {
     const flags = ["--listen", `127.0.0.1:${this.port}`, "--lines", "off", "--data", this.data, ...this.#flags];
     this.#process = spawn(BINARY, ["serve", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
     const said = [];
+    const late = setTimeout(() => this.#process.kill("SIGKILL"), DEADLINE_MS); // its output then ends
     this.#process.stderr.on("data", (bytes) => said.push(bytes));
     for await (const line of createInterface(this.#process.stdout)) {
       const address = /listening on http:\/\/[^:]+:(\d+)/.exec(line);
       if (!address) continue;
+      clearTimeout(late);
       this.port = Number(address[1]);
       this.#process.stdout.resume();
       return;
     }
+    clearTimeout(late);
     throw new Error(`the server did not start: ${Buffer.concat(said)}`);
   }
 
@@ -50,7 +54,10 @@ export class Server {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");
     this.#process.kill(signal);
-    await ended;
+    const late = setTimeout(() => this.#process.kill("SIGKILL"), DEADLINE_MS);
+    const [, killed] = await ended;
+    clearTimeout(late);
+    if (killed === "SIGKILL" && signal !== killed) throw new Error("the server did not end");
   }
 
   async end() {

@@ -26,6 +26,7 @@ const CHAT = [
 
 const FIRST_ROOM = "lobby";
 const HIDDEN_MS = 250; // a hidden page is given no frames, and its title still has to count
+const DRAWN_MS = 30; // between two drawings of a burst
 const TICK_MS = 1_000;
 const REST_MS = 300; // after the first view
 
@@ -34,6 +35,7 @@ const memory = new Memory();
 let chat;
 let Shell;
 let due = false;
+let drawnAt = 0;
 
 async function start(me) {
   memory.me = me;
@@ -142,12 +144,15 @@ function addressed() {
 function changed() {
   if (due) return;
   due = true;
+  const since = performance.now() - drawnAt;
   if (document.hidden) setTimeout(draw, HIDDEN_MS);
+  else if (since < DRAWN_MS) setTimeout(requestAnimationFrame, DRAWN_MS - since, draw);
   else requestAnimationFrame(draw);
 }
 
 function draw() {
   due = false;
+  drawnAt = performance.now();
   const unread = [...chat.rooms.values()].reduce((sum, room) => sum + room.unread, 0);
   // First-strong isolates: a name's direction marks must not turn the rest of the title round.
   const title = `${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;

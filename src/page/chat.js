@@ -12,6 +12,7 @@ import { Secrecy } from "./secrecy.js";
 import { Voice } from "./voice.js";
 
 const HISTORY = 50; // messages asked for with the room that is open; of the others, the last
+const KEEP_MS = 500;
 const RECEIPT_MS = 300; // what was received and read is told at most this often, room by room
 
 export class Chat {
@@ -26,6 +27,7 @@ export class Chat {
   #memory;
   #receipts = new Map(); // key → {received, read} that are to be told
   #receiptTimer = 0;
+  #keepTimer = 0;
 
   // `me` is {name, token?}; `options` go to the client.
   constructor(memory, me, url, changed, options = {}) {
@@ -38,6 +40,7 @@ export class Chat {
     this.secrecy = new Secrecy(this);
     this.past = new Past(this);
     this.voice = new Voice(this, memory);
+    globalThis.addEventListener?.("pagehide", () => this.#keepTimer && this.#keep());
     for (const [type, listener] of Object.entries(heard)) {
       this.client.on(type, (event) => {
         listener(this, event, this.rooms.get(keyOf("room", event.room)));
@@ -163,7 +166,14 @@ export class Chat {
     }, RECEIPT_MS);
   }
 
+  // Remembers the rooms and how far they are read: soon, since much may come at once.
   keep() {
+    this.#keepTimer ||= setTimeout(() => this.#keep(), KEEP_MS);
+  }
+
+  #keep() {
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = 0;
     const rooms = [...this.rooms.values()];
     this.settings.rooms = rooms.map(({ kind, name }) => ({ kind, name }));
     for (const { key, epoch, read } of rooms) if (read !== undefined) this.settings.read[key] = { epoch, seq: read };
@@ -214,6 +224,7 @@ const heard = {
   joined(chat, event, room) {
     if (!room) return;
     room.enter(event);
+    chat.keep(); // how far it is read begins to be known
     if (event.seq === 0) room.complete = true;
     if (room === chat.active || event.resumed) chat.loadMembers(room);
     if (room !== chat.active) return;

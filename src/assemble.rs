@@ -38,6 +38,7 @@ use crate::store::registry::Forgetful;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
 use crate::store::{Memory, Opened, PageWish, Registry, Store};
+use crate::tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -64,6 +65,8 @@ pub enum StartError {
     Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
+    /// The certificate cannot be used; a sentence.
+    Certificate(String),
 }
 
 impl std::fmt::Display for StartError {
@@ -78,6 +81,7 @@ impl std::fmt::Display for StartError {
             Self::Tokens(sentence) => f.write_str(sentence),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Certificate(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -126,6 +130,7 @@ impl Server {
             let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
             listener.map_err(|error| StartError::Listen(address.clone(), error))
         };
+        let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let (http_address, http) = listen(&settings.listen)?;
         let lines = settings.lines.as_ref().map(listen).transpose()?;
         let mut addresses = std::iter::once(http_address).chain(lines.iter().map(|(address, _)| *address));
@@ -138,20 +143,29 @@ impl Server {
         let threads = Threads::new();
         let clock = Clock::start();
         let (store, registry) = open_store(&settings, clock, &threads)?;
-        let auth = open_auth(&settings, registry, clock).inspect_err(|_| {
+        let ready = open_auth(&settings, registry, clock).and_then(|auth| {
+            let unread = |StoreFailed| StartError::Store("the charters of the rooms cannot be read".into());
+            Ok((auth, store.charters().map_err(unread)?))
+        });
+        let (auth, charters) = ready.inspect_err(|_| {
             store.close();
             // Of the journal, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
         let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
         let engine =
-            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener);
+            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
+                .with_ice_servers(&settings.ice_servers);
+        engine.register.fill(charters);
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
         let watching = Arc::clone(&engine);
-        let ready = ready.and_then(|()| match watching.auth.knows_tokens() {
-            true => threads.spawn("expiry", move || watching.expiry.run(clock)),
-            false => Ok(()),
+        let ready = ready.and_then(|()| {
+            if !watching.auth.knows_tokens() {
+                return Ok(());
+            }
+            threads.spawn("clerk", watching.clerk.open())?;
+            threads.spawn("expiry", move || watching.expiry.run(clock))
         });
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
         let admission = ready.map_err(|error| {
@@ -161,13 +175,18 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let house = Arc::new(House::new(engine, admission, settings));
+        let house = Arc::new(House { engine, admission, settings, certificate });
         let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        if let Err(error) = server.shake_hands() {
+            // As below.
+            _ = server.stop();
+            return Err(StartError::Threads(error));
+        }
         let failed = Arc::new(failed);
         let house = Arc::clone(&server.house);
-        let welcome_http: Welcome = Box::new(move |stream| HttpCaller::accept(&house, stream));
+        let welcome_http: Welcome = Box::new(move |stream, ip| HttpCaller::accept(&house, stream, ip));
         let house = Arc::clone(&server.house);
-        let welcome_line: Welcome = Box::new(move |stream| LineCaller::accept(&house, stream));
+        let welcome_line: Welcome = Box::new(move |stream, ip| LineCaller::accept(&house, stream, ip));
         let doors = [Some((http_address, http)), lines].into_iter().zip([welcome_http, welcome_line]);
         for ((door, welcome), role) in doors.zip(["accept-http", "accept-lines"]) {
             let Some((address, listener)) = door else { continue };
@@ -179,6 +198,16 @@ impl Server {
             server.addresses.push(address);
         }
         Ok(server)
+    }
+
+    /// Starts the threads that reckon handshakes, where there is TLS.
+    fn shake_hands(&self) -> io::Result<()> {
+        for _ in 0..self.house.certificate.as_ref().map_or(0, Certificate::hands) {
+            let house = Arc::clone(&self.house);
+            let body = move || house.certificate.iter().for_each(Certificate::work);
+            self.house.engine.threads.spawn("handshake", body)?;
+        }
+        Ok(())
     }
 
     fn accept(
@@ -216,6 +245,21 @@ impl Server {
         self.house.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
     }
 
+    /// Whether both ports speak TLS.
+    #[must_use]
+    pub fn has_certificate(&self) -> bool {
+        self.house.certificate.is_some()
+    }
+
+    /// Reads the certificate and its key again: who connects from now on sees what is in the files.
+    /// Nobody who is connected notices. Without TLS it does nothing.
+    ///
+    /// # Errors
+    /// A sentence; the certificate stays as it was.
+    pub fn reload_certificate(&self) -> Result<(), String> {
+        self.house.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+    }
+
     /// How many connections this machine allows.
     #[must_use]
     pub fn capacity(&self) -> &Capacity {
@@ -237,7 +281,7 @@ impl Server {
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds.
     pub fn stop(self) -> Report {
-        let House { engine, admission, settings, .. } = &*self.house;
+        let House { engine, admission, settings, certificate } = &*self.house;
         engine.close();
         admission.close();
         for listener in &self.listeners {
@@ -245,6 +289,7 @@ impl Server {
             _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
+        certificate.iter().for_each(Certificate::close);
         self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {
@@ -257,6 +302,16 @@ impl Server {
 
 /// Where messages are kept, and where names and keys are.
 type Kept = (Arc<dyn Store>, Arc<dyn Registry>);
+
+/// The certificate that the settings name.
+fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(certificate), Some(key)) => Certificate::load(certificate, key).map(Some),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err("a certificate (tls-cert) needs its key (tls-key)".to_owned()),
+        (None, Some(_)) => Err("a key (tls-key) needs its certificate (tls-cert)".to_owned()),
+    }
+}
 
 /// The store that the settings name, which gets a thread of its own.
 #[cfg(feature = "sqlite")]
@@ -335,16 +390,18 @@ fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store
 
 /// The body of a room's thread.
 fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
-    let Opening { room: name, kind, population } = opening;
-    let Ok(Opened { past, marks, ledger }) = open_history(&name, &kind, limits, store) else {
+    let Opening { room: name, kind, face } = opening;
+    let Ok(Opened { past, marks, charter, ledger }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
         let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
         return broker::refuse_all(inbox, &refusal);
     };
-    let room = Room::new(name, past, limits).with_marks(marks);
+    // What is not stored, a room that failed has left in the register.
+    let charter = charter.map(Arc::new).or_else(|| face.charter(&name));
+    let room = Room::new(name, past, limits).with_marks(marks).with_charter(charter);
     let (room, slow) = match kind {
         Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
-    Broker::new(room, ledger, clock, slow, limits.linger, population).run(inbox);
+    Broker::new(room, ledger, clock, slow, limits.linger, face).run(inbox);
 }

@@ -3,10 +3,14 @@
 //! The command line builds a [`Settings`] from flags, environment and file; a program that embeds
 //! the crate builds one itself, from `Settings::default()`. Read on the thread that starts the
 //! server, and never changed after that. Whoever builds one without the command line keeps its
-//! rules by hand: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
+//! rules by hand: `ping` is shorter than `pong_timeout`, an outbox holds at least one message, and a
+//! certificate has a key.
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use std::time::Duration;
 
+use crate::chat::IceServer;
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
@@ -21,9 +25,22 @@ pub struct Settings {
     pub listen: String,
     /// Where plain lines are served, in the same form; `None` opens no line port.
     pub lines: Option<String>,
+    /// The server's certificate with its chain, a PEM file: then both ports speak TLS. `None` is no TLS.
+    pub tls_cert: Option<String>,
+    /// The key of that certificate, a PEM file; one goes with the other.
+    pub tls_key: Option<String>,
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
+    /// STUN and TURN servers for calls, told to every client.
+    pub ice_servers: Vec<IceServer>,
+    /// Networks whose proxies say who the client is: in `X-Forwarded-For`, and as below. What others say
+    /// there is not believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether those proxies begin each connection with a PROXY header, version 2.
+    pub proxy_protocol: bool,
+    /// Networks without a limit by address.
+    pub address_exempt: Vec<IpNet>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
     /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
@@ -58,7 +75,13 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
             lines: Some("127.0.0.1:8001".to_owned()),
+            tls_cert: None,
+            tls_key: None,
             origins: Vec::new(),
+            ice_servers: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            address_exempt: loopback(),
             echo_route: false,
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,
@@ -73,4 +96,11 @@ impl Default for Settings {
             limits: Limits::default(),
         }
     }
+}
+
+/// This machine itself: load generators, and proxies that nobody has named.
+fn loopback() -> Vec<IpNet> {
+    let four = Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8);
+    let six = Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128);
+    vec![four.into(), six.into()]
 }

@@ -25,6 +25,7 @@ use roomd::engine::hub::{Guest, Kind, Opening};
 use roomd::engine::inbox::RoomHandle;
 use roomd::engine::queue::Receiver as Inbox;
 use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::rule::Plan;
 use roomd::engine::threads::Threads;
 use roomd::store::{Memory, Store};
 
@@ -88,7 +89,7 @@ fn engine() -> Arc<Engine> {
                 Kind::Open { .. } => room,
             };
             let (ledger, linger) = (opened.ledger, limits.linger);
-            Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.population).run(&inbox);
+            Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.face).run(&inbox);
         })
     };
     Engine::new(limits, threads, clock, Arc::new(Memory), Auth::guests_only(), Box::new(opener))
@@ -193,7 +194,7 @@ fn joins_and_leaves_a_thousand_times() {
 fn creations_and_joins_and_closes_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, dice| match who {
         0 => engine.close(),
-        1 => _ = engine.create(&name("r"), true),
+        1 => _ = engine.create(&user("Vic").into(), Plan::public(name("r"), true)),
         _ => match join(engine, member(who).0) {
             Ok(handle) => part_with(handle, dice),
             Err(code) => assert_eq!(code, Code::Draining),

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use roomd::auth::Auth;
 use roomd::chat::command::JoinWish;
 use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
+use roomd::chat::{Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Standing, Status, UserName};
 use roomd::engine::Engine;
 use roomd::engine::admission::{Admission, Caller};
 use roomd::engine::broker::Broker;
@@ -29,6 +29,7 @@ use roomd::engine::hub::{Guest, Kind, Opener};
 use roomd::engine::inbox::RoomHandle;
 use roomd::engine::outbox::{Outbox, Transport};
 use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::rule::Plan;
 use roomd::engine::sync::channel::{Receiver, bounded};
 use roomd::engine::sync::{Mutex, thread};
 use roomd::engine::threads::Threads;
@@ -82,7 +83,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
                 Kind::Open { .. } => room,
             };
             let ledger = opened.ledger;
-            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.population).run(&inbox);
+            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
         })
     });
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
@@ -165,8 +166,8 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
 fn creating_and_joining_and_closing_at_once_leaves_nothing() {
     check(|| {
         let engine = engine(|_| false);
-        let create = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
-        let again = spawn(&engine, |engine| _ = engine.create(&name("r"), true));
+        let create = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
+        let again = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
         let join = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
             match engine.hub.join(&name("r"), &Kind::USUAL, guest) {
@@ -416,7 +417,7 @@ impl Caller for Visitor {
         self.log.places.lock().push_back(ahead);
     }
 
-    fn turn_away(&self, _: Duration) {
+    fn turn_away(&self, _: &Refusal) {
         self.log.away.fetch_add(1, Ordering::SeqCst);
     }
 

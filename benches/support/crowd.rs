@@ -14,7 +14,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::scenario::{AUTHOR, Scenario};
+use super::dialect::{Dialect, Told};
+use super::scenario::Scenario;
 use roomd::load::frames;
 use roomd::load::socket::Socket;
 
@@ -27,16 +28,38 @@ const QUIET: Duration = Duration::from_millis(200);
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Crowd {
+    pub dialect: Dialect,
     epoll: OwnedFd,
     clients: Vec<Client>,
     events: Vec<Event>,
     buffer: Vec<u8>,
+    /// What all have been told in notices, and the bytes of all frames.
+    pub heard: Heard,
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct Heard {
+    pub notices: u64,
+    pub bytes: u64,
 }
 
 pub struct Client {
     socket: Socket,
     pub room: usize,
     stage: Stage,
+    /// A message of which the last frame is still to come.
+    fragments: Vec<u8>,
+    /// What a dialect has begun to read.
+    partial: Vec<u8>,
+}
+
+/// How long it took until all had their upgrade, until all had been told that they are in, and until all had heard what
+/// there was to hear.
+#[derive(Clone, Copy)]
+pub struct Arrival {
+    pub upgraded: Duration,
+    pub joined: Duration,
+    pub settled: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -51,13 +74,14 @@ enum Stage {
 
 impl Crowd {
     /// Connects everybody and waits until all have joined and the server has nothing more to say.
-    /// The time returned ends with the last upgrade.
-    pub fn gather(address: SocketAddrV4, scenario: &Scenario) -> io::Result<(Self, Duration)> {
+    pub fn gather(dialect: Dialect, address: SocketAddrV4, scenario: &Scenario) -> io::Result<(Self, Arrival)> {
         let mut crowd = Self {
+            dialect,
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             clients: Vec::with_capacity(scenario.clients()),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES],
+            heard: Heard::default(),
         };
         let began = Instant::now();
         let mut upgraded = 0;
@@ -67,16 +91,19 @@ impl Crowd {
             }
             upgraded += crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
-        let took = began.elapsed();
+        let upgraded = began.elapsed();
         while crowd.clients.iter().any(|client| client.stage != Stage::Joined) {
             crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
+        let joined = began.elapsed();
+        let mut settled = began.elapsed();
         while !crowd.ready(QUIET)?.is_empty() {
             for event in std::mem::take(&mut crowd.events) {
                 crowd.read(number(event), |_, _| ())?;
             }
+            settled = began.elapsed();
         }
-        Ok((crowd, took))
+        Ok((crowd, Arrival { upgraded, joined, settled }))
     }
 
     pub fn clients(&self) -> &[Client] {
@@ -93,7 +120,7 @@ impl Crowd {
         }
         let data = EventData::new_u64(self.clients.len() as u64);
         epoll::add(&self.epoll, &fd, data, EventFlags::IN | EventFlags::OUT | EventFlags::ET)?;
-        self.clients.push(Client { socket: Socket::new(fd), room, stage: Stage::Connecting });
+        self.clients.push(Client::new(Socket::new(fd), room));
         Ok(())
     }
 
@@ -108,16 +135,16 @@ impl Crowd {
             )));
         }
         let events = std::mem::take(&mut self.events);
-        let mut upgraded = 0;
+        let (dialect, mut upgraded) = (self.dialect, 0);
         for event in &events {
             let client = &mut self.clients[number(*event)];
             if client.stage == Stage::Connecting {
                 rustix::net::sockopt::socket_error(&client.socket)??;
                 client.stage = Stage::Upgrading;
-                client.socket.send(&scenario.request(client.room))?;
+                client.socket.send(&request(&dialect.path(client.room, number(*event))))?;
             }
             let before = client.stage;
-            client.read(&mut self.buffer, |_, _| ())?;
+            client.read(dialect, &mut self.buffer, &mut self.heard, |_, _| ())?;
             upgraded += usize::from(before == Stage::Upgrading && client.stage != Stage::Upgrading);
         }
         self.events = events;
@@ -147,7 +174,7 @@ impl Crowd {
     /// A connection that broke is closed, and the reason returned; it says nothing any more.
     pub fn read(&mut self, number: usize, each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
         let client = &mut self.clients[number];
-        let outcome = client.read(&mut self.buffer, each);
+        let outcome = client.read(self.dialect, &mut self.buffer, &mut self.heard, each);
         if outcome.is_err() {
             client.stage = Stage::Gone;
             epoll::delete(&self.epoll, &client.socket)?;
@@ -165,12 +192,22 @@ impl Crowd {
 }
 
 impl Client {
-    fn read(&mut self, buffer: &mut [u8], mut each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
-        let Self { socket, stage, .. } = self;
+    fn new(socket: Socket, room: usize) -> Self {
+        Self { socket, room, stage: Stage::Connecting, fragments: Vec::new(), partial: Vec::new() }
+    }
+
+    fn read(
+        &mut self,
+        dialect: Dialect,
+        buffer: &mut [u8],
+        heard: &mut Heard,
+        mut each: impl FnMut(&[u8], Instant),
+    ) -> io::Result<()> {
+        let Self { socket, stage, room, fragments, partial } = self;
         if socket.is_behind() {
             socket.flush()?;
         }
-        let mut pongs = Vec::new();
+        let mut replies = Vec::new();
         socket.receive(buffer, |bytes| {
             let now = Instant::now();
             let mut used = 0;
@@ -181,22 +218,32 @@ impl Client {
                 }
                 *stage = Stage::Joining;
             }
+            let mut tell = |told: Told<'_>| match told {
+                Told::Message(message) => each(message, now),
+                Told::Came if *stage == Stage::Joined => heard.notices += 1,
+                Told::Joined | Told::Came => *stage = Stage::Joined,
+            };
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
+                heard.bytes += frame.size as u64;
                 match frame.opcode {
-                    frames::TEXT => match frame.payload.strip_prefix(AUTHOR) {
-                        Some(message) => each(message, now),
-                        None => *stage = Stage::Joined,
-                    },
-                    frames::PING => frames::append_masked(&mut pongs, frames::PONG, frame.payload, [0; 4]),
+                    frames::PING => frames::append_masked(&mut replies, frames::PONG, frame.payload, [0; 4]),
+                    frames::PONG => {}
                     frames::CLOSE => return Err(closed(frame.payload)),
-                    _ => {}
+                    _ if frame.whole => dialect.take(*room, frame.payload, partial, &mut replies, &mut tell)?,
+                    _ => {
+                        fragments.extend_from_slice(frame.payload);
+                        if frame.last {
+                            dialect.take(*room, fragments, partial, &mut replies, &mut tell)?;
+                            fragments.clear();
+                        }
+                    }
                 }
             }
             Ok(used)
         })?;
-        if !pongs.is_empty() {
-            socket.send(&pongs)?;
+        if !replies.is_empty() {
+            socket.send(&replies)?;
         }
         Ok(())
     }
@@ -204,6 +251,15 @@ impl Client {
 
 fn number(event: Event) -> usize {
     usize::try_from(event.data.u64()).expect("numbers are indices of `clients`")
+}
+
+/// The key is the example of RFC 6455 §1.3.
+fn request(path: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 /// The size of the answer's head once it is there; anything but a 101 is an error.

@@ -12,7 +12,6 @@ use hdrhistogram::Histogram;
 use super::crowd::Crowd;
 use super::ledger::{Delivery, Label, Ledger};
 use super::scenario::{PAYLOAD_BYTES, Scenario};
-use roomd::load::frames;
 
 /// How long one wait for the sockets may take before the clock is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -55,6 +54,26 @@ pub struct Faults {
     pub disordered: usize,
     /// Connections that broke, with the first reason.
     pub broken: Option<(usize, io::Error)>,
+}
+
+impl Faults {
+    /// In words; `None` if nothing is wrong.
+    pub fn words(&self) -> Option<String> {
+        let mut words = Vec::new();
+        for (count, what) in [
+            (self.lost, "deliveries lost"),
+            (self.unexpected, "deliveries unexpected"),
+            (self.disordered as u64, "rooms out of order"),
+        ] {
+            if count > 0 {
+                words.push(format!("{count} {what}"));
+            }
+        }
+        if let Some((count, reason)) = &self.broken {
+            words.push(format!("{count} connections broke (the first: {reason})"));
+        }
+        (!words.is_empty()).then(|| words.join(", "))
+    }
 }
 
 impl Generator {
@@ -183,7 +202,7 @@ impl Generator {
             let mut payload = [0; PAYLOAD_BYTES];
             label.write(&mut payload);
             self.frame.clear();
-            frames::append_masked(&mut self.frame, frames::TEXT, &payload, key(label.seq));
+            self.crowd.dialect.publish(room, &payload, key(label.seq), &mut self.frame);
             if let Err(reason) = self.crowd.send(publisher, &self.frame) {
                 self.broken.push(reason);
             }

@@ -3,13 +3,17 @@
 //! `trial` runs one server under one scenario; the other files are its parts. Everything here runs on one thread
 //! of the bench process, except `bare`, which is a process of its own. A bench includes the lot with `mod support;`.
 
+#![allow(dead_code, reason = "each bench that includes it uses a part of it")]
+
 pub mod arguments;
 pub mod bare;
 pub mod crowd;
+pub mod dialect;
 pub mod generator;
 pub mod host;
 pub mod ledger;
 pub mod machine;
+pub mod page;
 pub mod placement;
 pub mod scenario;
 pub mod server;

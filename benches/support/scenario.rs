@@ -1,7 +1,8 @@
 //! What is asked of a server in one row of the table, and the bytes that all servers agree on.
 //!
 //! A scenario is written `ROOMSxCLIENTS/WINDOW`, as in `100x100/W4`: in each of 100 rooms 100 clients, and 4 messages
-//! in flight. `1000/W16` is one room. Those in `LISTED` carry the project's goals; any other may be asked for.
+//! in flight. `1000/W16` is one room, and `1000/idle` one in which nobody says anything. Those in `LISTED` carry the
+//! project's goals; any other may be asked for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +20,7 @@ pub const PUBLISHERS: usize = 8;
 pub struct Scenario {
     pub rooms: usize,
     pub clients_per_room: usize,
-    /// Messages in flight in each room: the next goes out when every member has got one of them.
+    /// Messages in flight in each room: the next goes out when every member has got one of them. 0: all are idle.
     pub window: usize,
     /// The most that the server may cost, as a ratio to the bare loop.
     pub goal: Option<f64>,
@@ -41,21 +42,15 @@ impl Scenario {
         self.rooms * self.clients_per_room
     }
 
-    /// The request of a client of room number `room`; the key is the example of RFC 6455 §1.3.
-    pub fn request(&self, room: usize) -> Vec<u8> {
-        format!(
-            "GET /ws?room=r{room}&user=load&history=0 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        .into_bytes()
-    }
-
     /// In words, for the heading of its table.
     pub fn description(&self) -> String {
         let rooms = match self.rooms {
             1 => format!("{} clients in 1 room", self.clients_per_room),
             rooms => format!("{rooms} rooms of {} clients", self.clients_per_room),
         };
+        if self.window == 0 {
+            return format!("{rooms}, idle");
+        }
         let each = if self.rooms == 1 { "" } else { " per room" };
         let plural = if self.window == 1 { "" } else { "s" };
         format!("{rooms}, {} message{plural} of {PAYLOAD_BYTES} bytes in flight{each}", self.window)
@@ -67,7 +62,10 @@ impl fmt::Display for Scenario {
         if self.rooms != 1 {
             write!(f, "{}x", self.rooms)?;
         }
-        write!(f, "{}/W{}", self.clients_per_room, self.window)
+        match self.window {
+            0 => write!(f, "{}/idle", self.clients_per_room),
+            window => write!(f, "{}/W{window}", self.clients_per_room),
+        }
     }
 }
 
@@ -75,13 +73,14 @@ impl FromStr for Scenario {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once("/W").and_then(|(clients, window)| {
+        let parsed = text.split_once('/').and_then(|(clients, window)| {
             let (rooms, clients) = clients.split_once('x').unwrap_or(("1", clients));
             let number = |text: &str| text.parse().ok().filter(|&number: &usize| number > 0);
-            Some((number(rooms)?, number(clients)?, number(window)?))
+            let window = if window == "idle" { 0 } else { number(window.strip_prefix('W')?)? };
+            Some((number(rooms)?, number(clients)?, window))
         });
-        let (rooms, clients_per_room, window) =
-            parsed.ok_or("a scenario is written ROOMSxCLIENTS/WINDOW, for example 100x100/W4 or 1000/W16")?;
+        let (rooms, clients_per_room, window) = parsed
+            .ok_or("a scenario is written ROOMSxCLIENTS/WINDOW, for example 100x100/W4, 1000/W16 or 1000/idle")?;
         let free = Self { rooms, clients_per_room, window, goal: None, usual: true };
         Ok(LISTED.into_iter().find(|listed| listed.to_string() == free.to_string()).unwrap_or(free))
     }

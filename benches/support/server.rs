@@ -1,15 +1,17 @@
 //! A server under test, as a child process: started, found by the address it prints, and killed when dropped.
 //!
-//! Two kinds: the bare loop, which is this same program started with another argument, and the real binary.
-//! Its CPU and memory are read from /proc by its process id, for both alike.
+//! The bare loop is this same program started with another argument, roomd the real binary, and the others are peers that
+//! `benches/compare/run` has built. CPU and memory are read from /proc by the process id, for all alike.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddrV4;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::str::FromStr;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use super::dialect::Dialect;
 use super::placement::Placement;
 
 /// The hidden argument that makes this program the bare loop.
@@ -18,10 +20,20 @@ pub const BARE_ARGUMENT: &str = "--serve-bare";
 const SPARE_CONNECTIONS: usize = 16;
 const START_LIMIT: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 
+/// Where the peers are, from the package's folder.
+const PEERS: &str = "target/compare";
+const NATS_CONFIGURATION: &str = "benches/compare/peers/nats/nats.conf";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Bare,
     Roomd,
+    Go,
+    Axum,
+    Tungstenite,
+    NodeWs,
+    SocketIo,
+    Nats,
 }
 
 pub struct Server {
@@ -29,48 +41,82 @@ pub struct Server {
     /// Kept open, so that the server can go on writing to it.
     _output: BufReader<ChildStdout>,
     pub address: SocketAddrV4,
+    /// What it calls itself.
+    pub title: String,
 }
 
 impl Kind {
+    pub const ALL: [Self; 8] =
+        [Self::Bare, Self::Roomd, Self::Go, Self::Axum, Self::Tungstenite, Self::NodeWs, Self::SocketIo, Self::Nats];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::Roomd => "roomd",
+            Self::Go => "go",
+            Self::Axum => "axum",
+            Self::Tungstenite => "tungstenite",
+            Self::NodeWs => "node-ws",
+            Self::SocketIo => "socketio",
+            Self::Nats => "nats",
+        }
+    }
+
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Self::Bare | Self::Roomd => Dialect::Named,
+            Self::Go | Self::Axum | Self::Tungstenite | Self::NodeWs => Dialect::Relayed,
+            Self::SocketIo => Dialect::SocketIo,
+            Self::Nats => Dialect::Nats,
         }
     }
 
     /// What it is started with; `more` is added for roomd.
     fn command(self, clients: usize, more: &[String]) -> io::Result<Command> {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let peer = |path: &str| package.join(PEERS).join(path);
         let mut command = match self {
             Self::Bare => Command::new(std::env::current_exe()?),
             Self::Roomd => Command::new(env!("CARGO_BIN_EXE_roomd")),
+            Self::Go => Command::new(peer("go-peer")),
+            Self::Axum => Command::new(peer("rust/release/axum-peer")),
+            Self::Tungstenite => Command::new(peer("rust/release/tungstenite-peer")),
+            Self::NodeWs | Self::SocketIo => Command::new("node"),
+            Self::Nats => Command::new("sh"),
         };
-        if self == Self::Bare {
-            command.arg(BARE_ARGUMENT);
-            return Ok(command);
+        match self {
+            Self::Bare => _ = command.arg(BARE_ARGUMENT),
+            Self::Roomd => as_roomd(&mut command, clients, more),
+            Self::NodeWs => _ = command.arg(peer("node-ws/server.js")),
+            Self::SocketIo => _ = command.arg(peer("socketio/server.js")),
+            // It says where it listens on standard error.
+            Self::Nats => {
+                command.args(["-c", "exec nats-server -c \"$1\" 2>&1", "sh"]).arg(package.join(NATS_CONFIGURATION));
+            }
+            Self::Go | Self::Axum | Self::Tungstenite => {}
         }
-        let connections = (clients + SPARE_CONNECTIONS).to_string();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--lines", "off", "--rate-per-s", "0", "--history", "0"]);
-        command.args(["--connections-max", &connections]).args(more);
-        if !more.iter().any(|argument| argument == "--data") {
-            command.args(["--data", "off"]);
-        }
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
-            command.env_remove(name);
-        }
-        command.env("RUST_LOG", "error");
         Ok(command)
     }
+}
+
+fn as_roomd(command: &mut Command, clients: usize, more: &[String]) {
+    let connections = (clients + SPARE_CONNECTIONS).to_string();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--lines", "off", "--rate-per-s", "0", "--history", "0"]);
+    command.args(["--connections-max", &connections, "--rooms-max", &connections]).args(more);
+    if !more.iter().any(|argument| argument == "--data") {
+        command.args(["--data", "off"]);
+    }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
+        command.env_remove(name);
+    }
+    command.env("RUST_LOG", "error");
 }
 
 impl FromStr for Kind {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Bare, Self::Roomd]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| format!("no server {name}"))
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("no server {name}"))
     }
 }
 
@@ -88,7 +134,7 @@ impl Server {
         };
         let output = child.stdout.take().expect("stdout is piped");
         match announced(output) {
-            Ok((output, address)) => Ok(Self { child, _output: output, address }),
+            Ok((output, address, title)) => Ok(Self { child, _output: output, address, title }),
             Err(error) => {
                 end(&mut child);
                 Err(io::Error::new(error.kind(), format!("{} did not start: {error}", kind.name())))
@@ -113,17 +159,35 @@ fn end(child: &mut Child) {
     _ = child.wait();
 }
 
-/// Reads the line that a server prints when it is ready: `… listening on http://127.0.0.1:PORT…`.
-fn announced(output: ChildStdout) -> io::Result<(BufReader<ChildStdout>, SocketAddrV4)> {
-    if rustix::event::poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&START_LIMIT))? == 0 {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
+/// Reads what a server prints until it is ready: `TITLE listening on http://127.0.0.1:PORT…`; NATS has its version in
+/// a line before, and its address behind `ws://`.
+fn announced(output: ChildStdout) -> io::Result<(BufReader<ChildStdout>, SocketAddrV4, String)> {
     let mut output = BufReader::new(output);
-    let mut line = String::new();
-    output.read_line(&mut line)?;
-    let address = line
-        .split_once("http://")
-        .and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').next()?.parse().ok());
-    let address = address.ok_or_else(|| io::Error::other(format!("no address in `{}`", line.trim_end())))?;
-    Ok((output, address))
+    let mut said = String::new();
+    loop {
+        let waiting = output.buffer().is_empty();
+        if waiting && rustix::event::poll(&mut [PollFd::new(output.get_ref(), PollFlags::IN)], Some(&START_LIMIT))? == 0
+        {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let begin = said.len();
+        if output.read_line(&mut said)? == 0 {
+            return Err(io::Error::other(format!("no address in `{}`", said.trim_end())));
+        }
+        if let Some((before, address)) = address(&said[begin..]) {
+            let version = said.lines().find_map(|line| line.split_once("Version:"));
+            let title = match (before.split_once(" listening on"), version) {
+                (_, Some((_, version))) => format!("NATS {}", version.trim()),
+                (Some((title, _)), None) => title.to_owned(),
+                (None, None) => before.to_owned(),
+            };
+            return Ok((output, address, title));
+        }
+    }
+}
+
+fn address(line: &str) -> Option<(&str, SocketAddrV4)> {
+    let (before, rest) = line.split_once("http://").or_else(|| line.split_once("ws://"))?;
+    let address = rest.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').next()?.parse().ok()?;
+    Some((before, address))
 }

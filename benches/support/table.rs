@@ -15,7 +15,7 @@ const COLUMNS: [(&str, usize, usize, Figure); 8] = [
     ("p50 ms", 15, 2, |outcome| outcome.p50_ms),
     ("p99 ms", 15, 2, |outcome| outcome.p99_ms),
     ("k conn/s", 15, 2, |outcome| outcome.connections_per_s / 1e3),
-    ("KiB/conn", 13, 1, |outcome| outcome.kib_per_connection),
+    ("KiB/conn", 13, 1, |outcome| outcome.memory.resident),
     ("user %", 9, 0, |outcome| outcome.user_share * 100.0),
     ("gen. %", 9, 0, |outcome| outcome.generator_cpus * 100.0),
 ];

@@ -10,7 +10,7 @@ use super::generator::{Faults, Generator};
 use super::placement::Placement;
 use super::scenario::Scenario;
 use super::server::{Kind, Server};
-use super::usage::{self, Usage};
+use super::usage::{Memory, Usage};
 
 /// What is the same in every trial of a run.
 pub struct Conditions {
@@ -29,13 +29,19 @@ pub struct Outcome {
     pub deliveries_per_s: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// Until all had their upgrade; and until all had been told that they are in.
     pub connections_per_s: f64,
-    /// What the server's resident memory grew by, for each connection.
-    pub kib_per_connection: f64,
+    pub joins_per_s: f64,
+    /// What was added for each connection, in KiB, before anything was published.
+    pub memory: Memory,
+    /// CPUs that the server kept busy in the measured time.
+    pub server_cpus: f64,
     /// CPUs busy in the measured time: the generator, and everything that is neither generator nor server.
     pub generator_cpus: f64,
     pub other_cpus: f64,
     pub faults: Faults,
+    /// What the server calls itself.
+    pub title: String,
 }
 
 /// # Errors
@@ -43,9 +49,9 @@ pub struct Outcome {
 pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Result<Outcome> {
     let clients = scenario.clients();
     let server = Server::start(kind, clients, &conditions.more, conditions.placement)?;
-    let empty_kib = usage::resident_kib(server.pid())?;
-    let (crowd, connecting) = Crowd::gather(server.address, scenario)?;
-    let full_kib = usage::resident_kib(server.pid())?;
+    let empty = Memory::now(server.pid())?;
+    let (crowd, arrival) = Crowd::gather(kind.dialect(), server.address, scenario)?;
+    let full = Memory::now(server.pid())?;
 
     let mut generator = Generator::new(crowd, scenario);
     generator.start()?;
@@ -63,10 +69,13 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
         deliveries_per_s: deliveries / took,
         p50_ms: latency.value_at_quantile(0.50) as f64 / 1e6,
         p99_ms: latency.value_at_quantile(0.99) as f64 / 1e6,
-        connections_per_s: clients as f64 / connecting.as_secs_f64(),
-        kib_per_connection: (full_kib - empty_kib) / clients as f64,
+        connections_per_s: clients as f64 / arrival.upgraded.as_secs_f64(),
+        joins_per_s: clients as f64 / arrival.joined.as_secs_f64(),
+        memory: full.each(empty, clients),
+        server_cpus: used.server() / took,
         generator_cpus: used.generator / took,
         other_cpus: used.others() / took,
         faults,
+        title: server.title.clone(),
     })
 }

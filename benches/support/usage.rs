@@ -47,11 +47,43 @@ impl Sub for Usage {
     }
 }
 
-/// Resident memory of a process in KiB.
-pub fn resident_kib(pid: u32) -> io::Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(|| unreadable("status"))
+/// What the kernel gives each thread to work in, on x86-64 and on 64-bit ARM (THREAD_SIZE), in KiB.
+const KERNEL_STACK_KIB: f64 = 16.0;
+
+/// KiB in use; only differences mean anything.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// By a process: what is resident of its own.
+    pub resident: f64,
+    /// By the kernel for it: the stacks of its threads, and its page tables.
+    pub kernel: f64,
+    /// By everything on this machine, sockets and the load generator included.
+    pub machine: f64,
+}
+
+impl Memory {
+    pub fn now(pid: u32) -> io::Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let machine = fs::read_to_string("/proc/meminfo")?;
+        let kernel = field(&status, "Threads:")? * KERNEL_STACK_KIB + field(&status, "VmPTE:")?;
+        let used = field(&machine, "MemTotal:")? - field(&machine, "MemAvailable:")?;
+        Ok(Self { resident: field(&status, "VmRSS:")?, kernel, machine: used })
+    }
+
+    /// What was added since `earlier`, for each of so many.
+    pub fn each(self, earlier: Self, count: usize) -> Self {
+        let each = |now: f64, then: f64| (now - then) / count as f64;
+        Self {
+            resident: each(self.resident, earlier.resident),
+            kernel: each(self.kernel, earlier.kernel),
+            machine: each(self.machine, earlier.machine),
+        }
+    }
+}
+
+fn field(text: &str, name: &str) -> io::Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).ok_or_else(|| unreadable(name))
 }
 
 /// User and system seconds of a process with all its threads, ended ones included: fields 14 and 15 of proc(5) stat.

@@ -6,18 +6,20 @@
 //! in the same bytes.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 
 use roomd::auth::Auth;
 use roomd::chat::Limits;
 use roomd::chat::rate::Bucket;
 use roomd::engine::Engine;
+use roomd::engine::address::Address;
 use roomd::engine::admission::Admission;
 use roomd::engine::clock::Clock;
 use roomd::engine::threads::Threads;
 use roomd::net::callers::House;
 use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, Request};
+use roomd::net::origin::Origin;
+use roomd::net::proxies;
 use roomd::net::response::Response;
 use roomd::net::routes::{self, Visit};
 use roomd::net::upgrade;
@@ -41,7 +43,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         opener,
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
-    House::new(engine, admission, settings)
+    House { engine, admission, settings, certificate: None }
 });
 
 /// Feeds one input.
@@ -121,13 +123,16 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 }
 
 fn answer(request: &Request<'_>, body: Vec<u8>) {
-    match upgrade::wanted(&HOUSE, request) {
+    let origin = Origin::of(&HOUSE, request, false);
+    let address = proxies::forwarded(request, &HOUSE.settings.trusted_proxies).map(Address::from);
+    match upgrade::wanted(&HOUSE, request, origin, address) {
         Some(Ok(_)) => return,
         Some(Err(response)) => return well_formed(&response),
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    well_formed(&routes::answer(&HOUSE, &mut Visit::new(request, body, &mut rate, Ipv4Addr::LOCALHOST.into())));
+    let mut visit = Visit { request, body, rate: &mut rate, origin, address, who: None };
+    well_formed(&routes::answer(&HOUSE, &mut visit));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }
 

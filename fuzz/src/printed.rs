@@ -54,7 +54,10 @@ fn text(event: &Event) -> Vec<String> {
 fn json(bytes: &[u8], event: &Event, id: Option<&Id>, place: &str) {
     let texts = texts(bytes);
     let [text] = &texts[..] else {
-        assert!(texts.is_empty() && matches!(event, Event::Entered { .. } | Event::Help), "{event:?}: {texts:?}");
+        assert!(
+            texts.is_empty() && matches!(event, Event::Entered { .. } | Event::Help | Event::Audit { .. }),
+            "{event:?}: {texts:?}"
+        );
         return;
     };
     let object = object(text);

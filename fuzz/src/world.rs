@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::charter::Motion;
 use roomd::chat::command::JoinWish;
 use roomd::chat::event::Welcome;
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
@@ -29,6 +30,8 @@ const STEP: Duration = Duration::from_millis(60);
 
 const SELF: MemberId = MemberId(1);
 const OTHER: MemberId = MemberId(2);
+/// Who asks without being a member.
+const VISITOR: MemberId = MemberId(3);
 
 /// See the module.
 pub struct World {
@@ -68,6 +71,7 @@ impl World {
             session: 1,
             resume: Some("secret".into()),
             limits: Arc::clone(&limits),
+            ice_servers: Arc::default(),
         });
         let encoder = Encoder::default();
         let mut world =
@@ -141,6 +145,7 @@ impl World {
                 let summary = |(room, place): (&RoomName, &Place)| RoomSummary {
                     room: room.clone(),
                     members: place.room.members(),
+                    private: false,
                 };
                 let rooms = self.rooms.iter().map(summary).collect();
                 self.tell(id, &Event::Rooms { rooms });
@@ -150,7 +155,8 @@ impl World {
             Act::Resume { id, .. } => {
                 return Err((id, Refusal::new(Code::SessionExpired, "The world keeps no session")));
             }
-            Act::Create { room, id, .. } => self.tell(id, &Event::Created { room }),
+            Act::Create { room, id, .. } => self.tell(id, &Event::Created { room, pinned: false }),
+            Act::Govern { room, motion, note, id } => self.govern(&room, motion, note, id)?,
             Act::Rename { user } => self.session.identified(user.into()),
             Act::Identify { id, .. } | Act::Refresh { id, .. } => {
                 return Err((id, Refusal::new(Code::Unauthorized, "The world knows no token")));
@@ -170,8 +176,45 @@ impl World {
         }
         let guest =
             Entrant { announced, status: self.session.status(), ..entrant(self.session.user().clone(), 1, wish) };
-        self.step(&room, Input::Join { member: SELF, guest, id });
-        self.session.entered(&room);
+        let effects = self.stepped(&room, Input::Join { member: SELF, guest, id: id.clone() });
+        let refused = effects.iter().find_map(|effect| match effect {
+            Effect::Refused(_, refusal) => Some(refusal.clone()),
+            _ => None,
+        });
+        self.show(effects);
+        match refused {
+            // One who was banned.
+            Some(refusal) => Err((id, refusal)),
+            None => {
+                self.session.entered(&room);
+                Ok(())
+            }
+        }
+    }
+
+    /// Everybody rules in this world.
+    fn govern(
+        &mut self,
+        room: &RoomName,
+        motion: Motion,
+        note: Option<Arc<str>>,
+        id: Option<Id>,
+    ) -> Result<(), (Option<Id>, Refusal)> {
+        if !self.rooms.contains_key(room) {
+            return Err((id, Refusal::no_room(room)));
+        }
+        let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), standing: Standing::Admin };
+        let effects = self.stepped(room, Input::Said { speaker, said: Said::Govern { motion, note }, id: None });
+        if effects.contains(&Effect::PutOut(SELF)) {
+            self.session.left(room);
+        }
+        let answer = effects.iter().find_map(|effect| match effect {
+            Effect::One(VISITOR, _, Event::Refused(refusal)) => Some(Event::Refused(refusal.clone())),
+            Effect::One(VISITOR, ..) => Some(Event::Done),
+            _ => None,
+        });
+        self.show(effects);
+        self.tell(id, &answer.expect("a motion is answered"));
         Ok(())
     }
 
@@ -202,6 +245,11 @@ impl World {
 
     /// Steps a room, and settles what was published.
     fn step(&mut self, room: &RoomName, input: Input) {
+        let effects = self.stepped(room, input);
+        self.show(effects);
+    }
+
+    fn stepped(&mut self, room: &RoomName, input: Input) -> Vec<Effect> {
         let place = self.rooms.get_mut(room).expect("a session tells only rooms that it is in");
         let mut effects = Vec::new();
         place.room.step(input, self.now, &mut effects);
@@ -209,7 +257,7 @@ impl World {
             let outcomes = place.ledger.append(place.room.drafts());
             place.room.settle(outcomes, &mut effects);
         }
-        self.show(effects);
+        effects
     }
 
     fn tick(&mut self) {
@@ -225,7 +273,6 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::One(SELF, id, event) => self.tell(id, &event),
-                Effect::Refused(_, refusal) => panic!("a world's rooms have places: {refusal}"),
                 Effect::Everyone(event)
                 | Effect::Others(_, event)
                 | Effect::One(_, _, event)
@@ -234,7 +281,8 @@ impl World {
                     events.iter().for_each(|event| printed::check(&mut self.encoder, event, None));
                 }
                 Effect::Recall(..) | Effect::Returned(..) => panic!("a world keeps nothing of the past"),
-                Effect::Admitted(_) | Effect::Present(..) | Effect::Dismissed(_) => {}
+                Effect::Admitted(_) | Effect::Present(..) | Effect::Refused(..) | Effect::Dismissed(_) => {}
+                Effect::PutOut(_) | Effect::Chartered(_) => {}
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::charter::{Founding, Motion};
 use super::event::Status;
 use super::identity::Secret;
 use super::message::{Body, Mid, Position};
@@ -133,7 +134,9 @@ pub enum Command {
     /// Which rooms there are.
     Rooms,
     /// Make a room that stays when nobody is in it; `durable`: and keeps its history.
-    Create { room: RoomName, durable: bool },
+    Create { room: RoomName, durable: bool, founding: Founding },
+    /// Change something in a room, in which one need not be.
+    Govern { room: Option<RoomName>, motion: Motion, note: Option<Arc<str>> },
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::charter::{Amendment, Entry};
 use super::command::Signal;
 use super::end::End;
 use super::identity::Identity;
@@ -51,6 +52,8 @@ pub struct RoomSummary {
     pub room: RoomName,
     /// Connections that are in it.
     pub members: usize,
+    /// Whether only those on its list may enter.
+    pub private: bool,
 }
 
 /// The error codes of the protocol.
@@ -80,6 +83,8 @@ pub enum Code {
     TooManyRooms,
     /// Too fast.
     RateLimited,
+    /// May say nothing in this room for now.
+    Muted,
     /// The user is not connected.
     UserOffline,
     /// Cannot be done now.
@@ -107,6 +112,7 @@ impl Code {
             Self::RoomFull => "room_full",
             Self::TooManyRooms => "too_many_rooms",
             Self::RateLimited => "rate_limited",
+            Self::Muted => "muted",
             Self::UserOffline => "user_offline",
             Self::Unavailable => "unavailable",
             Self::Draining => "draining",
@@ -139,6 +145,19 @@ impl Refusal {
         Self { code: Code::RateLimited, message, retry_after: Some(retry_after) }
     }
 
+    /// The refusal of a room that lets each user speak once in a while.
+    #[must_use]
+    pub fn slow_mode(every: Duration, retry_after: Duration) -> Self {
+        let message = format!("This room takes one message of each user in {} s", every.as_secs());
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }
+    }
+
+    /// For a room that is not there, or that the asker may not know of.
+    #[must_use]
+    pub fn no_room(room: &RoomName) -> Self {
+        Self::new(Code::NotFound, format!("There is no room {room}"))
+    }
+
     /// For a room that the asker is not in.
     #[must_use]
     pub fn not_member(room: &RoomName) -> Self {
@@ -160,6 +179,19 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// A server that helps browsers reach each other in a call: what WebRTC calls an `RTCIceServer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    /// Its address: `stun:…` or `turn:…`.
+    pub urls: String,
+    /// The name that a TURN server asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// What goes with the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 /// What a JSON client is told first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
@@ -171,6 +203,8 @@ pub struct Welcome {
     pub resume: Option<Arc<str>>,
     /// The bounds it has to live with.
     pub limits: Arc<Limits>,
+    /// Servers for calls.
+    pub ice_servers: Arc<[IceServer]>,
 }
 
 /// What became of a `since`.
@@ -186,6 +220,8 @@ pub enum Recovery {
     Unavailable,
     /// The room failed meanwhile; join it again.
     RoomFailed,
+    /// The user was put out of the room meanwhile, or the room has ended.
+    Removed,
 }
 
 impl Recovery {
@@ -198,6 +234,7 @@ impl Recovery {
             Self::TooOld => Some("too_old"),
             Self::Unavailable => Some("unavailable"),
             Self::RoomFailed => Some("room_failed"),
+            Self::Removed => Some("removed"),
         }
     }
 }
@@ -237,8 +274,10 @@ pub enum Event {
     Members { room: RoomName, members: Vec<Presence>, count: usize },
     /// Which rooms there are.
     Rooms { rooms: Vec<RoomSummary> },
-    /// The room is made.
-    Created { room: RoomName },
+    /// The room is made. `pinned`: it stays only as long as the server holds a seat in it.
+    Created { room: RoomName, pinned: bool },
+    /// What was decided in a room, oldest first.
+    Audit { room: RoomName, entries: Vec<Entry> },
     /// You have another name.
     Named { user: UserName },
     /// Your token ends then: show another.
@@ -260,6 +299,8 @@ pub enum Event {
     Join { room: RoomName, user: UserName, at: Time },
     /// Somebody left.
     Leave { room: RoomName, user: UserName, at: Time },
+    /// Somebody changed something in the room; to them it is the answer, too.
+    Amended { room: RoomName, by: UserName, amendment: Amendment, at: Time },
     /// Somebody has got everything up to a message, in some sense.
     Receipt { room: RoomName, mark: Mark },
     /// Somebody is typing, or no longer.

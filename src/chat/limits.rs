@@ -24,8 +24,18 @@ pub struct Limits {
     pub waiting_max: usize,
     /// How long one may wait for a place; then `503`, or an error line.
     pub waiting_timeout: Duration,
-    /// Names that one address may claim in an hour, an IPv6 address being its /64; beyond it a claim is
-    /// refused with `rate_limited`. 0: no limit.
+    /// Connections of one address at once; beyond it `429`, or an error line. An IPv6 address counts by
+    /// its /64; so in all that follows.
+    pub address_connections_max: usize,
+    /// New connections a second of one address in the long run, and ten seconds' worth at once; beyond
+    /// it the same. 0: no limit.
+    pub address_connects_per_s: u32,
+    /// Tokens that name nobody which one address may show in a minute; beyond it none of its tokens is
+    /// looked at, `rate_limited`. 0: no limit.
+    pub address_logins_per_min: u32,
+    /// Rooms that stay which one address may make in an hour; beyond it `rate_limited`. 0: no limit.
+    pub address_rooms_per_h: u32,
+    /// Names that one address may claim in an hour; beyond it `rate_limited`. 0: no limit.
     pub address_claims_per_h: u32,
     /// Rooms that live at once; beyond it a join is refused with `too_many_rooms`.
     pub rooms_max: usize,
@@ -81,6 +91,10 @@ impl Default for Limits {
             connections_max: 10_000,
             waiting_max: 1_000,
             waiting_timeout: Duration::from_secs(30),
+            address_connections_max: 256,
+            address_connects_per_s: 20,
+            address_logins_per_min: 60,
+            address_rooms_per_h: 100,
             address_claims_per_h: 60,
             rooms_max: 1_000,
             room_members_max: 20_000,

@@ -4,6 +4,7 @@
 //! randomness or hash order: time and numbers are arguments. Everything else depends on this
 //! module, and it depends on nothing of the project.
 
+pub mod charter;
 pub mod command;
 pub mod end;
 pub mod event;
@@ -24,7 +25,7 @@ pub mod time;
 
 pub use command::{Command, Id, Request, Signal};
 pub use end::End;
-pub use event::{Code, Event, Presence, Refusal, RoomSummary, Status};
+pub use event::{Code, Event, IceServer, Presence, Refusal, RoomSummary, Status};
 pub use identity::{Identity, Standing};
 pub use likeness::Likeness;
 pub use limits::{Limits, Slow};

@@ -72,6 +72,12 @@ impl RoomName {
         }
     }
 
+    /// The name that no room has.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self("".into())
+    }
+
     /// The room of the private conversation of two users, the same whoever asks.
     #[must_use]
     pub fn private(one: &UserName, other: &UserName) -> Self {

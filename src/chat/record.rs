@@ -4,6 +4,9 @@
 //! many at a time; what the store answers comes back to the room, which then shows what was stored
 //! and answers who said it. So the store numbers, and the room learns.
 
+use std::fmt;
+
+use super::charter::Amendment;
 use super::command::Id;
 use super::message::{Body, Mid};
 use super::names::UserName;
@@ -32,8 +35,12 @@ pub enum Deed {
     Publish { to: Option<UserName>, body: Body, mid: Option<Mid> },
     /// Replaces what one's own message says; its number stays.
     Edit { seq: u64, body: Body },
-    /// Takes away what one's own message says; its number stays.
-    Delete { seq: u64 },
+    /// Takes away what a message says; its number stays. `rules`: it may be somebody else's message, and
+    /// then the audit tells of it.
+    Delete { seq: u64, rules: bool },
+    /// Changes the room's charter, and adds to its audit; [`super::charter::Change::Ended`] takes all of
+    /// the room away.
+    Amend(Amendment),
 }
 
 impl Draft {
@@ -42,7 +49,7 @@ impl Draft {
     pub fn bytes(&self) -> usize {
         match &self.deed {
             Deed::Publish { body, .. } | Deed::Edit { body, .. } => body.len(),
-            Deed::Delete { .. } => 0,
+            Deed::Delete { .. } | Deed::Amend(_) => 0,
         }
     }
 }
@@ -54,12 +61,24 @@ pub enum Outcome {
     Stored { seq: u64 },
     /// Its `mid` was there already, under this number since this time.
     Repeat { seq: u64, at: Time },
-    /// The message says something else now, or nothing.
+    /// The message says something else now, or nothing; or the charter does.
     Changed,
+    /// The room has ended; what is said in it from now on is another history, of this name.
+    Ended { epoch: Epoch },
     /// There is no such message, or it is gone.
     Missing,
     /// It is somebody else's message.
     Foreign,
+}
+
+/// The name of a history, as it was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "e{:016x}", self.0)
+    }
 }
 
 /// The store could not take the drafts; none of them is stored. Or it could not be read.

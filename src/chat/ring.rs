@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::message::{Body, Message};
+use super::names::UserName;
 use super::time::Time;
 
 /// At most `capacity` messages, oldest first.
@@ -67,6 +68,19 @@ impl Ring {
         if let Some(message) = index.and_then(|index| self.messages.get_mut(index)) {
             *message = Arc::new(Message { body, edited: Some(at), ..Message::clone(message) });
         }
+    }
+
+    /// Who wrote the message of this number, if it is here.
+    #[must_use]
+    pub fn author(&self, seq: u64) -> Option<&UserName> {
+        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.messages.get(index)).map(|message| &message.user)
+    }
+
+    /// Forgets everything: the next message is the first of another history.
+    pub fn clear(&mut self) {
+        self.messages.clear();
+        self.newest = 0;
     }
 
     /// The newest `count` messages before the number `before`, oldest first, and no more than fit

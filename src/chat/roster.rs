@@ -111,6 +111,12 @@ impl Roster {
         self.users.iter().take(LISTED_MAX).map(|(name, user)| user.presence(name)).collect()
     }
 
+    /// The presence of one user, if it is in the room.
+    #[must_use]
+    pub fn presence(&self, user: &UserName) -> Option<Presence> {
+        self.users.get(user).map(|found| found.presence(user))
+    }
+
     /// Adds a member; true when others are to hear of it.
     pub fn enter(&mut self, id: MemberId, member: Member, now: Time) -> bool {
         let user = self.users.entry(member.user.clone()).or_insert(User {
@@ -142,6 +148,12 @@ impl Roster {
             self.users.remove(&member.user);
         }
         Some((member, news, last))
+    }
+
+    /// Whether the user is in the room.
+    #[must_use]
+    pub fn has(&self, name: &UserName) -> bool {
+        self.users.contains_key(name)
     }
 
     /// Whether others have heard that the user is here.

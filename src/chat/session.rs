@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::charter::{Founding, Motion};
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
@@ -38,7 +39,9 @@ pub enum Act {
     /// List the rooms.
     Rooms { id: Option<Id> },
     /// Make a room that stays.
-    Create { room: RoomName, durable: bool, id: Option<Id> },
+    Create { room: RoomName, durable: bool, founding: Founding, id: Option<Id> },
+    /// Change something in a room.
+    Govern { room: RoomName, motion: Motion, note: Option<Arc<str>>, id: Option<Id> },
     /// Take an interrupted session up again, in place of this one.
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
@@ -219,11 +222,14 @@ impl Session {
     }
 
     fn offend(&mut self, id: Option<Id>, wait: Duration, acts: &mut Vec<Act>) {
-        self.offences += 1;
         acts.push(Act::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
-        if self.offences >= self.limits.rate_offences_max {
-            acts.push(Act::End(End::TooFast));
-        }
+        acts.extend(self.offended().map(Act::End));
+    }
+
+    /// Counts a refusal for rate, also one that the engine made; the last of a row ends the session.
+    pub fn offended(&mut self) -> Option<End> {
+        self.offences += 1;
+        (self.offences >= self.limits.rate_offences_max).then_some(End::TooFast)
     }
 
     fn obey(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Act>) -> Result<(), Refusal> {
@@ -268,16 +274,21 @@ impl Session {
             Command::Typing { room, typing } => {
                 acts.push(Act::Tell { room: self.its_or_private(room)?, said: Said::Typing(typing), id });
             }
-            Command::Presence { status, note } => self.be(status, note, acts),
+            Command::Presence { status, note } => self.present(status, note, acts),
             Command::History { room, span, limit } => {
                 let room = room.map_or_else(|| self.its(None), |room| self.its_or_private(room))?;
                 acts.push(Act::History { room, span, limit, id });
             }
             Command::Members { room } => acts.push(Act::Tell { room: self.its(room)?, said: Said::Members, id }),
             Command::Rooms => acts.push(Act::Rooms { id }),
-            Command::Create { room, durable } => {
+            Command::Create { room, durable, founding } => {
                 self.identity.allows(&room)?;
-                acts.push(Act::Create { room, durable, id });
+                acts.push(Act::Create { room, durable, founding, id });
+            }
+            Command::Govern { room, motion, note } => {
+                let room = room.map_or_else(|| self.its(None), Ok)?;
+                self.identity.allows(&room)?;
+                acts.push(Act::Govern { room, motion, note, id });
             }
             Command::Signal { kind, to, payload } => {
                 self.carries(&payload)?;
@@ -295,7 +306,7 @@ impl Session {
         Ok(())
     }
 
-    fn be(&mut self, status: Status, note: Option<Arc<str>>, acts: &mut Vec<Act>) {
+    fn present(&mut self, status: Status, note: Option<Arc<str>>, acts: &mut Vec<Act>) {
         self.status = status;
         let said = Said::Presence { status, note };
         acts.extend(self.rooms.iter().map(|room| Act::Tell { room: room.clone(), said: said.clone(), id: None }));

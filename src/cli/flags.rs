@@ -11,8 +11,8 @@ use clap::builder::OsStringValueParser;
 use clap::builder::TypedValueParser as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::address;
 use crate::cli::value::{DAY, MIB, MILLISECOND, Slot};
+use crate::cli::{address, trust};
 use crate::load::{Door, Plan};
 
 /// What `roomd load` is asked to do.
@@ -124,6 +124,25 @@ const TROUBLE: &[Flag] = &[
         help: "What a slow client reads.",
         slot: |p| Slot::Bytes(&mut p.slow_bytes, 1..=64 * MIB),
     },
+    Flag {
+        name: "loiterers",
+        unit: "sockets",
+        help: "Further sockets that connect and say nothing, or begin a request or a handshake and go\n\
+               on with a byte a second. Who is sent away comes back.",
+        slot: |p| Slot::Count(&mut p.loiterers, 0..=MANY),
+    },
+    Flag {
+        name: "slow-return",
+        unit: "switch",
+        help: "A client that is closed because it is slow (4450) comes back for what it missed.",
+        slot: |p| Slot::Switch(&mut p.slow_return),
+    },
+    Flag {
+        name: "publishers-too",
+        unit: "switch",
+        help: "Publishers come and go, break and read slowly like all others.",
+        slot: |p| Slot::Switch(&mut p.publishers_too),
+    },
 ];
 
 const TIMES: &[Flag] = &[
@@ -177,6 +196,7 @@ pub fn with_flags(command: Command) -> Command {
         .arg(text("door", "DOORS", "The ways in that clients take in turn: json, topic, text, lines\n[default json]"))
         .arg(text("lines", "HOST:PORT", "Where the line port is\n[default the URL's host, its port and one]"))
         .arg(text("room", "NAME", "What the room is called, or its rooms before their number\n[default load]"))
+        .args(trust::flags())
         .arg(switch("json", "Print the report as JSON"))
         .arg(
             text("report", "FILE", "Write the report with plots to this file, as HTML")
@@ -188,7 +208,11 @@ pub fn with_flags(command: Command) -> Command {
         command = command.args(group.iter().map(|flag| {
             let placeholder = (flag.slot)(&mut Plan::default()).placeholder();
             let help = format!("{}\n[{}]", flag.help, flag.facts());
-            Arg::new(flag.name).long(flag.name).allow_negative_numbers(true).value_name(placeholder).help(help)
+            let arg = Arg::new(flag.name).long(flag.name).value_name(placeholder).help(help);
+            match (flag.slot)(&mut Plan::default()) {
+                Slot::Switch(_) => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+                _ => arg.allow_negative_numbers(true),
+            }
         }));
     }
     command
@@ -207,7 +231,10 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
         Some(other) => return Err(format!("--scenario must be topic-10k, not {other:?}")),
     };
     let url = text("URL").ok_or("load needs the URL of a server, such as ws://127.0.0.1:8000")?;
-    plan.server = server(url)?;
+    let secure;
+    (plan.server, secure) = server(url)?;
+    let trust = trust::read(found, url)?;
+    plan.tls = secure.then_some(trust);
     for flag in GROUPS.iter().flat_map(|(_, group)| *group) {
         if let Some(value) = text(flag.name) {
             (flag.slot)(&mut plan).set(value).map_err(|problem| format!("--{} {problem}", flag.name))?;
@@ -233,12 +260,12 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
     Ok(Order { plan, json, report: found.get_one("report").cloned(), quiet })
 }
 
-/// `HOST:PORT` of a URL.
-fn server(url: &str) -> Result<String, String> {
+/// `HOST:PORT` of a URL, and whether it is with TLS.
+fn server(url: &str) -> Result<(String, bool), String> {
     let problem = |what: &str| Err(format!("the URL must be ws://HOST:PORT, not {url:?}{what}"));
-    let rest = match url.split_once("://") {
-        Some(("ws" | "http", rest)) => rest,
-        Some(("wss" | "https", _)) => return problem(" (TLS is not spoken yet)"),
+    let (rest, secure) = match url.split_once("://") {
+        Some(("ws" | "http", rest)) => (rest, false),
+        Some(("wss" | "https", rest)) => (rest, true),
         _ => return problem(""),
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -246,8 +273,8 @@ fn server(url: &str) -> Result<String, String> {
         return problem(" (it has no path)");
     }
     let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-    let address = if has_port { rest.to_owned() } else { format!("{rest}:80") };
-    address::listening(&address).or_else(|_| problem(""))
+    let address = if has_port { rest.to_owned() } else { format!("{rest}:{}", if secure { 443 } else { 80 }) };
+    address::listening(&address).map(|address| (address, secure)).or_else(|_| problem(""))
 }
 
 fn door(name: &str) -> Result<Door, String> {
@@ -267,6 +294,7 @@ fn room(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Trust;
 
     fn ask(arguments: &[&str]) -> Result<Order, String> {
         let command = with_flags(Command::new("load"));
@@ -302,6 +330,9 @@ mod tests {
             ("breaks", "1"),
             ("slow", "1"),
             ("slow-bytes", "10"),
+            ("loiterers", "3"),
+            ("slow-return", "true"),
+            ("publishers-too", "true"),
             ("ramp", "1s"),
             ("duration", "1s"),
             ("drain", "1s"),
@@ -321,6 +352,10 @@ mod tests {
 
     #[test]
     fn a_server_is_named_by_its_url() {
+        let plan = ask(&["wss://chat.example", "--insecure"]).unwrap().plan;
+        assert_eq!((&*plan.server, plan.tls), ("chat.example:443", Some(Trust::Anybody)));
+        let plan = ask(&["https://[::1]:1", "--ca=c.pem"]).unwrap().plan;
+        assert_eq!((plan.host(), &plan.tls), ("::1", &Some(Trust::Only("c.pem".into()))));
         for (url, server) in [
             ("ws://127.0.0.1:8000", "127.0.0.1:8000"),
             ("http://localhost:1/", "localhost:1"),
@@ -337,7 +372,7 @@ mod tests {
         for (arguments, sentence) in [
             (&[][..], "load needs the URL of a server, such as ws://127.0.0.1:8000"),
             (&["localhost:8000"], "the URL must be ws://HOST:PORT, not \"localhost:8000\""),
-            (&["wss://a:1"], "the URL must be ws://HOST:PORT, not \"wss://a:1\" (TLS is not spoken yet)"),
+            (&[URL, "--insecure"], "--insecure is for TLS, and \"ws://127.0.0.1:8000\" is without: wss://…"),
             (&["ws://a:1/ws"], "the URL must be ws://HOST:PORT, not \"ws://a:1/ws\" (it has no path)"),
             (&["ws://a:99999"], "the URL must be ws://HOST:PORT, not \"ws://a:99999\""),
             (&[URL, "--clients", "0"], "--clients must be a whole number from 1 to 1000000, not \"0\""),

@@ -2,7 +2,8 @@
 //!
 //! Runs on the main thread. The report goes to standard output and everything else to standard error:
 //! a line that renews itself on a terminal, and one line in ten seconds elsewhere. Exit code 0 when the
-//! server kept its promises, 1 when it did not, 2 when there was nothing to load.
+//! server kept its promises, 1 when it did not, 2 when there was nothing to load. A signal ends the load,
+//! with the report so far; a second ends the process, with exit code 130.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -10,7 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::flags::Order;
-use crate::load::{self, Progress, Report};
+use crate::cli::signals::{self, Listening};
+use crate::load::{self, Progress, Report, Stop};
 
 /// One of so many lines is printed where they cannot renew each other.
 const PRINTED_OF: u64 = 10;
@@ -25,7 +27,14 @@ pub fn run(order: &Order) -> ExitCode {
         return ExitCode::from(2);
     }
     let mut line = ProgressLine { quiet: order.quiet, renews: io::stderr().is_terminal(), told: 0 };
-    let report = load::run(&order.plan, &mut |progress| line.tell(progress));
+    let (stop, _listening) = match stop_at_a_signal() {
+        Ok(listening) => listening,
+        Err(error) => {
+            eprintln!("roomd: cannot wait for signals: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let report = load::run_until(&stop, &order.plan, &mut |progress| line.tell(progress));
     line.end();
     let report = match report {
         Ok(report) => report,
@@ -45,6 +54,19 @@ pub fn run(order: &Order) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if report.kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The wish that the first signal has, for as long as signals are listened to.
+fn stop_at_a_signal() -> io::Result<(Stop, Listening)> {
+    let stop = Stop::new()?;
+    let (asked, mut signalled) = (stop.clone(), false);
+    let listening = signals::listen(move |_| {
+        if std::mem::replace(&mut signalled, true) {
+            std::process::exit(130);
+        }
+        asked.ask();
+    })?;
+    Ok((stop, listening))
 }
 
 /// Whether the report can be written, before an hour is spent on it.

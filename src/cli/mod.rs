@@ -1,8 +1,8 @@
 //! The command line: what the arguments, the environment and a file ask `roomd` to do.
 //!
 //! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
-//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs` and
-//! `address.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
+//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs`,
+//! `address.rs` and `ice.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
 //! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
@@ -17,6 +17,7 @@ pub mod data;
 mod file;
 #[cfg(feature = "client")]
 pub mod flags;
+mod ice;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod keys;
 #[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
@@ -26,8 +27,11 @@ mod keys;
 pub mod load;
 pub mod serve;
 mod settings;
+mod signals;
 mod sources;
 pub mod task;
+pub mod tls;
+mod trust;
 mod value;
 
 use std::ffi::OsString;
@@ -49,6 +53,8 @@ pub enum Invocation {
     Config(Settings),
     /// Work on the file that messages are kept in.
     Data(Settings, Task),
+    /// Make a certificate for a trial.
+    Tls(tls::Order),
     /// Talk in a room.
     Chat(chat::arguments::Arguments),
     /// Load a server.
@@ -70,6 +76,7 @@ impl Invocation {
                 }
             },
             Self::Data(settings, task) => data::run(&settings, &task),
+            Self::Tls(order) => tls::run(&order),
             Self::Chat(arguments) => chat::run(arguments),
             #[cfg(feature = "client")]
             Self::Load(order) => load::run(&order),
@@ -136,6 +143,9 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
         let arguments = chat::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
+    if name == "tls" {
+        return Ok((Invocation::Tls(tls::read(flags)), Vec::new()));
+    }
     #[cfg(feature = "client")]
     if name == "load" {
         return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
@@ -161,7 +171,10 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    let root = root.subcommands(task::commands().map(with_data)).subcommand(chat::arguments::command());
+    let root = root
+        .subcommands(task::commands().map(with_data))
+        .subcommand(tls::command())
+        .subcommand(chat::arguments::command());
     #[cfg(feature = "client")]
     let root =
         root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
@@ -209,7 +222,9 @@ fn flag(setting: &'static settings::Setting) -> Arg {
             .default_missing_value("true")
             .hide_possible_values(true)
             .value_name("BOOL"),
-        value::Slot::Origins(_) => arg.action(ArgAction::Append).value_name("ORIGIN"),
+        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_) | value::Slot::IceServers(_)) => {
+            arg.action(ArgAction::Append).value_name(slot.placeholder())
+        }
         slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),
     }
 }

@@ -1,39 +1,52 @@
 //! `roomd serve`: runs the server until a signal, or until a listener fails.
 //!
 //! The main thread waits in one place, for the first word that it should end. A second signal ends
-//! the process at once, from the signal's own thread.
+//! the process at once, from the signals' own thread. With TLS, `SIGHUP` has the main thread read the
+//! certificate again; without, it is a terminal that is gone, and ends the server.
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::signals::{self, Signal};
 use crate::assemble::Server;
-use crate::engine::sync::channel::bounded;
+use crate::engine::sync::channel::{Receiver, bounded};
 use crate::settings::Settings;
 
-/// Why the server is to end.
+/// What the main thread is told.
+#[derive(Debug)]
 enum Word {
+    /// The server is to end.
     Signal,
+    /// A file of the server's may have changed.
+    HangUp,
     ListenerFailed,
 }
+
+/// Words that wait, at most: one end, one listener of each port, one hang-up and one that is being done.
+const WORDS_MAX: usize = 8;
 
 /// Runs the server. Blocks until it has ended.
 #[must_use]
 pub fn run(settings: Settings) -> ExitCode {
-    let (words, inbox) = bounded(4);
-    let signals = words.clone();
-    let signalled = AtomicBool::new(false);
-    let handler = ctrlc::set_handler(move || {
-        if signalled.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
+    let (words, inbox) = bounded(WORDS_MAX);
+    let (signalled, hung_up) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let (heard, asked) = (words.clone(), Arc::clone(&hung_up));
+    let listening = signals::listen(move |signal| match signal {
+        Signal::End if signalled.swap(true, Ordering::Relaxed) => std::process::exit(130),
         // The main thread may be past listening: then the server ends already.
-        _ = signals.try_send(Word::Signal);
+        Signal::End => _ = heard.try_send(Word::Signal),
+        Signal::HangUp if asked.swap(true, Ordering::Relaxed) => {} // It has not got to the last one yet.
+        Signal::HangUp => _ = heard.try_send(Word::HangUp),
     });
-    if let Err(error) = handler {
-        eprintln!("roomd: cannot wait for signals: {error}");
-        return ExitCode::FAILURE;
-    }
+    let _listening = match listening {
+        Ok(listening) => listening,
+        Err(error) => {
+            eprintln!("roomd: cannot wait for signals: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     // As above.
     let server = match Server::start(settings, move |_| _ = words.try_send(Word::ListenerFailed)) {
         Ok(server) => server,
@@ -43,7 +56,7 @@ pub fn run(settings: Settings) -> ExitCode {
         }
     };
     announce(&server);
-    let word = inbox.recv();
+    let word = wait(&inbox, &server, &hung_up);
     log::info!("stopping");
     let report = server.stop();
     log::info!(
@@ -55,8 +68,24 @@ pub fn run(settings: Settings) -> ExitCode {
         eprintln!("roomd: the thread {thread} is still running");
     }
     match word {
-        Ok(Word::Signal) if report.running.is_empty() => ExitCode::SUCCESS,
+        Some(Word::Signal | Word::HangUp) if report.running.is_empty() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// Waits for the word that ends the server, and loads the certificate anew as often as it is asked to.
+fn wait(inbox: &Receiver<Word>, server: &Server, hung_up: &AtomicBool) -> Option<Word> {
+    loop {
+        match inbox.recv() {
+            Ok(Word::HangUp) if server.has_certificate() => {
+                hung_up.store(false, Ordering::Relaxed);
+                match server.reload_certificate() {
+                    Ok(()) => log::info!("certificate loaded anew"),
+                    Err(sentence) => log::error!("the certificate stays as it was: {sentence}"),
+                }
+            }
+            word => return word.ok(),
+        }
     }
 }
 
@@ -66,9 +95,10 @@ fn announce(server: &Server) {
         eprintln!("roomd: this machine holds {} connections: {bound}", capacity.connections);
     }
     let version = env!("CARGO_PKG_VERSION");
-    let mut line = format!("roomd {version} listening on http://{}", server.http_address());
+    let (scheme, secured) = if server.has_certificate() { ("https", " with TLS") } else { ("http", "") };
+    let mut line = format!("roomd {version} listening on {scheme}://{}", server.http_address());
     if let Some(lines) = server.lines_address() {
-        line.push_str(&format!(", lines on {lines}"));
+        line.push_str(&format!(", lines{secured} on {lines}"));
     }
     if let Some(openness) = server.openness() {
         line.push_str(&format!(", {openness}"));

@@ -60,6 +60,7 @@ pub static GROUPS: &[(&str, &[Setting])] = &[
     ("Doors", DOORS),
     ("Who may come in", IDENTITY),
     ("Admission", ADMISSION),
+    ("Limits by address", ADDRESSES),
     ("Rooms", ROOMS),
     ("Storing", STORING),
     ("Rates and sizes", RATES),
@@ -89,11 +90,46 @@ const DOORS: &[Setting] = &[
         slot: |s| Slot::Lines(&mut s.lines),
     },
     Setting {
+        name: "tls-cert",
+        unit: "path or off",
+        help: "The server's certificate with its chain, a PEM file: then both ports speak TLS, and\n\
+               nothing else. It is read again on SIGHUP.",
+        slot: |s| Slot::MaybePath(&mut s.tls_cert),
+    },
+    Setting {
+        name: "tls-key",
+        unit: "path or off",
+        help: "The key of that certificate, a PEM file, read again with it.",
+        slot: |s| Slot::MaybePath(&mut s.tls_key),
+    },
+    Setting {
         name: "origin",
         unit: "scheme://host[:port] each",
         help: "Web origins that may connect besides the server's own: repeat the flag, put commas\n\
                into the variable, write an array into the file.",
         slot: |s| Slot::Origins(&mut s.origins),
+    },
+    Setting {
+        name: "ice-server",
+        unit: "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT] each",
+        help: "STUN and TURN servers for calls, also stuns: and turns:, and ?transport=tcp behind TURN.\n\
+               Every client is told them. Write special characters as %XX; repeat the flag, put commas\n\
+               into the variable, write an array into the file. A flag is seen by other users of\n\
+               the machine, so a credential is better in the file.",
+        slot: |s| Slot::IceServers(&mut s.ice_servers),
+    },
+    Setting {
+        name: "trusted-proxy",
+        unit: "network or address each",
+        help: "Proxies that say in X-Forwarded-For who their client is; nobody else is believed.\n\
+               Repeat the flag, put commas into the variable, write an array into the file.",
+        slot: |s| Slot::Networks(&mut s.trusted_proxies),
+    },
+    Setting {
+        name: "proxy-protocol",
+        unit: "true or false",
+        help: "Whether those proxies begin each connection with a PROXY header, version 2.",
+        slot: |s| Slot::Switch(&mut s.proxy_protocol),
     },
     Setting {
         name: "echo-route",
@@ -182,6 +218,43 @@ const ADMISSION: &[Setting] = &[
         unit: "time",
         help: "How long one may wait for a place. Then 503, or an error line.",
         slot: |s| Slot::Time(&mut s.limits.waiting_timeout, MILLISECOND..=DAY),
+    },
+];
+
+const ADDRESSES: &[Setting] = &[
+    Setting {
+        name: "address-connections-max",
+        unit: "connections",
+        help: "Connections of one address at once. Beyond it: 429, or an error line. An IPv6 address\n\
+               counts by its /64.",
+        slot: |s| Slot::Count(&mut s.limits.address_connections_max, 1..=MANY),
+    },
+    Setting {
+        name: "address-connects-per-s",
+        unit: "connections a second",
+        help: "New connections of one address in the long run, and ten times as many at once.\n\
+               Through a trusted proxy each request counts as one. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_connects_per_s, 0..=100_000),
+    },
+    Setting {
+        name: "address-logins-per-min",
+        unit: "failed logins a minute",
+        help: "Tokens that name nobody which one address may show. Beyond it none of its tokens is\n\
+               looked at: rate_limited. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_logins_per_min, 0..=MANY),
+    },
+    Setting {
+        name: "address-rooms-per-h",
+        unit: "rooms an hour",
+        help: "Rooms that one address may create. Beyond it: rate_limited. 0 is no limit.",
+        slot: |s| Slot::Count32(&mut s.limits.address_rooms_per_h, 0..=MANY),
+    },
+    Setting {
+        name: "address-exempt",
+        unit: "network or address each",
+        help: "Who has no limit by address: repeat the flag, put commas into the variable, write an\n\
+               array into the file. A proxy on this machine needs --trusted-proxy.",
+        slot: |s| Slot::Networks(&mut s.address_exempt),
     },
 ];
 

@@ -269,6 +269,11 @@ mod tests {
             ("--listen=8000", "--listen must be HOST:PORT, not \"8000\""),
             ("--lines=no", "--lines must be HOST:PORT or off, not \"no\""),
             ("--origin=a.org", "--origin must be scheme://host[:port], not \"a.org\""),
+            (
+                "--trusted-proxy=10.0.0.0/33",
+                "--trusted-proxy must be a network or an address such as 10.0.0.0/8 or 192.0.2.7, \
+                 not \"10.0.0.0/33\"",
+            ),
         ] {
             assert_eq!(refused(&[flag], &[], ""), sentence);
             // The same through a variable and through the file, under the name it has there.
@@ -277,7 +282,7 @@ mod tests {
             let variable = setting.variable();
             assert_eq!(refused(&[], &[(&variable, value)], ""), sentence.replacen(&setting.flag(), &variable, 1));
             let toml = match name {
-                "origin" => format!("origin = [{value:?}]"),
+                "origin" | "trusted-proxy" => format!("{} = [{value:?}]", setting.key()),
                 _ => format!("{} = {value:?}", setting.key()),
             };
             let refusal = refused(FILE, &[], &toml);

@@ -5,13 +5,16 @@
 //! while the settings are read. What `text` writes, `set` reads back to the same value.
 //! Problems are the second half of a sentence whose first half names the setting.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::Value;
 
+use crate::chat::IceServer;
 use crate::chat::limits::Slow;
-use crate::cli::address;
+use crate::cli::{address, ice};
 use crate::store::Durability;
 
 pub const KIB: usize = 1024;
@@ -40,14 +43,20 @@ pub enum Slot<'a> {
     Lines(&'a mut Option<String>),
     /// A path that is not empty.
     Path(&'a mut String),
+    /// The same, or `off`.
+    MaybePath(&'a mut Option<String>),
     /// `fsync`, `os` or `none`.
     Durability(&'a mut Durability),
     /// Origins with commas between them.
     Origins(&'a mut Vec<String>),
+    /// STUN and TURN servers with commas between them.
+    IceServers(&'a mut Vec<IceServer>),
     /// One of two words for yes and no, or `auto`, which leaves it to the server.
     Choice(&'a mut Option<bool>, [&'static str; 2]),
     /// Any text; an empty one is none.
     Text(&'a mut Option<String>),
+    /// Networks with commas between them: `10.0.0.0/8`, or an address alone.
+    Networks(&'a mut Vec<IpNet>),
 }
 
 impl Slot<'_> {
@@ -63,10 +72,13 @@ impl Slot<'_> {
             Slot::Address(field) => *field = address::listening(text)?,
             Slot::Lines(field) => *field = lines(text)?,
             Slot::Path(field) => *field = path(text)?,
+            Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
             Slot::Durability(field) => *field = durability(text)?,
             Slot::Origins(field) => *field = origins(text)?,
+            Slot::IceServers(field) => *field = ice::read(text)?,
             Slot::Choice(field, words) => *field = choice(text, words)?,
             Slot::Text(field) => *field = Some(text.to_owned()).filter(|text| !text.is_empty()),
+            Slot::Networks(field) => *field = networks(text)?,
         }
         Ok(())
     }
@@ -84,12 +96,15 @@ impl Slot<'_> {
             Slot::Address(field) => field.to_string(),
             Slot::Lines(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Path(field) => field.to_string(),
+            Slot::MaybePath(field) => field.as_deref().unwrap_or("off").to_owned(),
             Slot::Durability(Durability::Fsync) => "fsync".to_owned(),
             Slot::Durability(Durability::Os) => "os".to_owned(),
             Slot::Durability(Durability::None) => "none".to_owned(),
             Slot::Origins(field) => field.join(","),
+            Slot::IceServers(field) => ice::text(field),
             Slot::Choice(field, [yes, no]) => field.map_or("auto", |choice| if choice { yes } else { no }).to_owned(),
             Slot::Text(field) => field.as_deref().unwrap_or_default().to_owned(),
+            Slot::Networks(field) => field.iter().map(network_text).collect::<Vec<_>>().join(","),
         }
     }
 
@@ -104,11 +119,14 @@ impl Slot<'_> {
             Slot::Address(_) => Some("ADDR"),
             Slot::Lines(_) => Some("ADDR|off"),
             Slot::Path(_) => Some("PATH"),
+            Slot::MaybePath(_) => Some("PATH|off"),
             Slot::Durability(_) => Some("fsync|os|none"),
             Slot::Origins(_) => Some("ORIGIN"),
+            Slot::IceServers(_) => Some("SERVER"),
             Slot::Choice(_, ["on", _]) => Some("on|off|auto"),
             Slot::Choice(..) => Some("open|closed|auto"),
             Slot::Text(_) => Some("TEXT"),
+            Slot::Networks(_) => Some("NETWORK"),
         }
     }
 
@@ -129,6 +147,8 @@ impl Slot<'_> {
             Slot::Count32(field, _) => Value::Integer((**field).into()),
             Slot::Switch(field) => Value::Boolean(**field),
             Slot::Origins(field) => Value::Array(field.iter().cloned().map(Value::String).collect()),
+            Slot::IceServers(field) => Value::Array(field.iter().map(ice::one).map(Value::String).collect()),
+            Slot::Networks(field) => Value::Array(field.iter().map(network_text).map(Value::String).collect()),
             _ => Value::String(self.text()),
         }
     }
@@ -140,14 +160,20 @@ impl Slot<'_> {
             // Goes on as text for the sentence about the missing unit; 0 needs none.
             (Slot::Time(..), Value::Integer(number)) => Ok(number.to_string()),
             (Slot::Switch(_), Value::Boolean(on)) => Ok(on.to_string()),
-            (Slot::Origins(_), Value::Array(items)) => items
+            (Slot::Origins(_) | Slot::Networks(_) | Slot::IceServers(_), Value::Array(items)) => items
                 .iter()
                 .map(|item| item.as_str().ok_or_else(|| self.wants("one with ", item)))
                 .collect::<Result<Vec<_>, _>>()
                 .map(|items| items.join(",")),
-            (Slot::Count(..) | Slot::Count32(..) | Slot::Switch(_) | Slot::Origins(_), other) => {
-                Err(self.wants("", other))
-            }
+            (
+                Slot::Count(..)
+                | Slot::Count32(..)
+                | Slot::Switch(_)
+                | Slot::Origins(_)
+                | Slot::Networks(_)
+                | Slot::IceServers(_),
+                other,
+            ) => Err(self.wants("", other)),
             (_, Value::String(text)) => Ok(text.clone()),
             (_, other) => Err(self.wants("", other)),
         }
@@ -162,8 +188,9 @@ impl Slot<'_> {
             Slot::Switch(_) => "true or false",
             Slot::Address(_) | Slot::Lines(_) => "a string such as \"127.0.0.1:8000\"",
             Slot::Path(_) => "a string such as \"roomd.db\"",
+            Slot::MaybePath(_) => "a string such as \"cert.pem\"",
             Slot::Durability(_) => "\"fsync\", \"os\" or \"none\"",
-            Slot::Origins(_) => "an array of strings",
+            Slot::Origins(_) | Slot::Networks(_) | Slot::IceServers(_) => "an array of strings",
             Slot::Choice(..) => "a string such as \"auto\"",
             Slot::Text(_) => "a string",
         };
@@ -273,6 +300,26 @@ fn origins(text: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(origins)
+}
+
+/// An empty text is an empty list, as above.
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let mut networks = Vec::new();
+    for part in text.split(',').filter(|_| !text.is_empty()).map(str::trim) {
+        let network = part.parse().ok().or_else(|| Some(part.parse::<IpAddr>().ok()?.to_canonical().into()));
+        let problem = || format!("must be a network or an address such as 10.0.0.0/8 or 192.0.2.7, not {part:?}");
+        let network: IpNet = network.ok_or_else(problem)?;
+        let network = network.trunc();
+        if !networks.contains(&network) {
+            networks.push(network);
+        }
+    }
+    Ok(networks)
+}
+
+/// An address alone is written without its length.
+fn network_text(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() { network.addr().to_string() } else { network.to_string() }
 }
 
 /// A size in the greatest unit that divides it.

@@ -8,6 +8,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 /// A server's address, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
+    /// Whether through TLS.
+    secure: bool,
     /// A name or an IPv4 address, or an IPv6 address in brackets.
     host: String,
     /// 1 to 65535.
@@ -19,25 +21,26 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `ws://HOST[:PORT][/PATH]`. `http` is taken as `ws`, since that is the address which a
-    /// server announces; no path is `/ws`, no port is 80.
+    /// Reads `ws://HOST[:PORT][/PATH]`, or the same with `wss` for TLS. `http` is taken as `ws` and `https`
+    /// as `wss`, since those are the addresses which a server announces; no path is `/ws`, no port is 80,
+    /// or 443 with TLS.
     ///
     /// # Errors
     /// A sentence that says what an address must be.
     pub fn parse(text: &str) -> Result<Self, String> {
         let problem = |what: &str| format!("an address is ws://HOST:PORT, not {text:?}{what}");
         let (scheme, rest) = text.split_once("://").ok_or_else(|| problem(""))?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "ws" | "http" => {}
-            "wss" | "https" => return Err(problem(" (TLS is not spoken yet)")),
+        let secure = match scheme.to_ascii_lowercase().as_str() {
+            "ws" | "http" => false,
+            "wss" | "https" => true,
             _ => return Err(problem("")),
-        }
+        };
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port),
-            _ => (authority, "80"),
+            _ => (authority, if secure { "443" } else { "80" }),
         };
         let bracketed = host.starts_with('[') && host.ends_with(']');
         let strange = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '"' | '<' | '>' | '\\');
@@ -52,7 +55,13 @@ impl Address {
             return Err(problem(" (what is not ASCII is written with % and digits)"));
         }
         let path = if matches!(path, "" | "/") { "/ws" } else { path };
-        Ok(Self { host: host.to_owned(), port, path: path.to_owned(), query: query.to_owned() })
+        Ok(Self { secure, host: host.to_owned(), port, path: path.to_owned(), query: query.to_owned() })
+    }
+
+    /// Whether connections go through TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// The host as it is resolved, without brackets, and the port.
@@ -72,7 +81,7 @@ impl Address {
     /// The address of a connection of this user in the JSON dialect; `None` is a guest.
     #[must_use]
     pub fn for_user(&self, user: Option<&str>) -> String {
-        let Self { host, port, path, query } = self;
+        let Self { host, port, path, query, .. } = self;
         let mut address = format!("ws://{host}:{port}{path}?");
         if !query.is_empty() {
             address.push_str(query);
@@ -107,6 +116,11 @@ mod tests {
             [api("ws://a:1"), api("ws://a/b/ws?x"), api("ws://a/c")].join(" "),
             "/api/v1/me /b/api/v1/me /api/v1/me"
         );
+        let secure = |text| Address::parse(text).map(|address| (address.is_secure(), address.port)).unwrap();
+        assert_eq!(
+            [secure("wss://a"), secure("HTTPS://a:80"), secure("ws://a:443")],
+            [(true, 443), (true, 80), (false, 443)]
+        );
         let guest = Address::parse("ws://a:1").unwrap().for_user(None);
         assert_eq!(guest, "ws://a:1/ws?format=json");
     }
@@ -116,7 +130,7 @@ mod tests {
         for (bad, end) in [
             ("localhost:8000", "not \"localhost:8000\""),
             ("ftp://a", "not \"ftp://a\""),
-            ("wss://a", "(TLS is not spoken yet)"),
+            ("wss:/a", "not \"wss:/a\""),
             ("ws://", "(the host is neither an address nor a name)"),
             ("ws://me@a", "(the host is neither an address nor a name)"),
             ("ws://::1:80", "(the host is neither an address nor a name)"),

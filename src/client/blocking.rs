@@ -17,6 +17,7 @@ use super::ended::{Ended, Over};
 use super::socket::{self, Heard, Plan, Wire, Writer};
 use super::{Answer, Command, Error, Event, History, Joined, Members, Options, RoomSummary, Sent, Ticket};
 use crate::chat::UserName;
+use crate::tls::Dialer;
 
 /// Frames that wait for the program, at most; then the reading waits too.
 const INBOX_MAX: usize = 256;
@@ -52,6 +53,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Client {
     core: Core,
     address: Address,
+    /// What makes its connections, through TLS.
+    dialer: Option<Dialer>,
     options: Options,
     /// What the core's time counts from.
     start: Instant,
@@ -85,7 +88,7 @@ impl Waker {
 }
 
 impl Client {
-    /// Connects to the server at `ws://HOST[:PORT][/PATH]`. Blocks until the server has said its
+    /// Connects to the server at `ws://HOST[:PORT][/PATH]`, or `wss` through TLS. Blocks until the server has said its
     /// welcome.
     ///
     /// # Errors
@@ -96,11 +99,14 @@ impl Client {
         if let Some(user) = &options.user {
             UserName::parse(user).map_err(|error| Error::Address(format!("the name of a user {error}")))?;
         }
+        let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)) } else { None };
+        let dialer = dialer.transpose().map_err(Error::Address)?;
         let (sender, inbox) = sync_channel(INBOX_MAX);
         let core = Core::new(options.clone(), draw()?);
         let mut client = Self {
             core,
             address,
+            dialer,
             options,
             start: Instant::now(),
             inbox,
@@ -277,7 +283,8 @@ impl Client {
         }
     }
 
-    /// Messages that no answer has come for, oldest first: the mark and the text. Those of the
+    /// Messages that no answer has come for, oldest first: the mark and the text, without those that are
+    /// encrypted. Those of the
     /// present connection are among them until their answer is here.
     pub fn unsent(&self) -> impl Iterator<Item = (&str, &str)> {
         self.core.unanswered().filter_map(|errand| Some((&*errand.mid, errand.command.text()?)))
@@ -370,8 +377,9 @@ impl Client {
             match output {
                 Output::Open(user) => {
                     let Options { connect_timeout, write_timeout, .. } = self.options;
-                    let (address, token) = (self.address.clone(), self.options.token.clone());
-                    let plan = Plan { address, user, token, connect_timeout, write_timeout };
+                    let (address, dialer) = (self.address.clone(), self.dialer.clone());
+                    let token = self.options.token.clone();
+                    let plan = Plan { address, dialer, user, token, connect_timeout, write_timeout };
                     match socket::open(plan, self.sender.clone()) {
                         Ok(reader) => self.reader = Some(reader),
                         Err(error) => {

@@ -12,6 +12,7 @@ use super::Options;
 use super::address::Address;
 use super::socket::{self, Plan};
 use crate::chat::identity::Secret;
+use crate::tls::Dialer;
 
 /// Bytes of an answer, at most.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
@@ -85,7 +86,9 @@ fn ask(
     };
     let request =
         format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}{length}\r\n{body}");
-    let plan = Plan { address, user: None, token: None, connect_timeout, write_timeout };
+    let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)) } else { None };
+    let dialer = dialer.transpose().map_err(|error| error.to_string())?;
+    let plan = Plan { address, dialer, user: None, token: None, connect_timeout, write_timeout };
     let mut half = socket::dial(&plan)?;
     let failed = |error: std::io::Error| format!("{host} does not answer: {error}");
     half.write_all(request.as_bytes()).map_err(failed)?;

@@ -16,6 +16,10 @@ pub enum Command {
     Leave { room: String },
     /// Publish to a room one is in. UTF-8 of any length up to the server's limit.
     Publish { room: String, text: String },
+    /// Publish a ciphertext to a room one is in: an object of the program's own, which the server passes
+    /// on without reading it. What it is bound to is up to the program, which gives it a mark of its own
+    /// with [`super::Client::send_as`].
+    Encrypted { room: String, cipher: Value },
     /// Say something to one user, who is connected.
     Private { to: String, text: String },
     /// Ask who is in a room one is in.
@@ -27,12 +31,20 @@ pub enum Command {
 }
 
 impl Command {
-    /// The text that it publishes.
+    /// The text that it publishes; not of what is encrypted.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Publish { text, .. } | Self::Private { text, .. } => Some(text),
             _ => None,
+        }
+    }
+
+    /// Bytes of what it publishes, as the server counts them; `None` when it publishes nothing.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        match self {
+            Self::Encrypted { cipher, .. } => Some(cipher.to_string().len()),
+            other => other.text().map(str::len),
         }
     }
 
@@ -43,6 +55,9 @@ impl Command {
             Self::Leave { room } => json!({"type": "leave", "room": room, "id": id}),
             Self::Publish { room, text } => {
                 json!({"type": "message", "room": room, "message": text, "mid": mid, "id": id})
+            }
+            Self::Encrypted { room, cipher } => {
+                json!({"type": "message", "room": room, "cipher": cipher, "mid": mid, "id": id})
             }
             Self::Private { to, text } => json!({"type": "private", "to": to, "message": text, "mid": mid, "id": id}),
             Self::Members { room } => json!({"type": "members", "room": room, "id": id}),
@@ -62,6 +77,11 @@ pub(super) fn rejoin(room: &str, since: Option<(&str, u64)>, id: u64) -> String 
         value["since"] = json!({"epoch": epoch, "seq": seq});
     }
     value.to_string()
+}
+
+/// Leaves a room that nobody asked for.
+pub(super) fn leave(room: &str) -> String {
+    json!({"type": "leave", "room": room}).to_string()
 }
 
 /// Takes a session up again that a broken connection left.

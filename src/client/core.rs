@@ -7,7 +7,7 @@
 
 mod hearing;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::backoff::Backoff;
@@ -83,6 +83,9 @@ pub struct Core {
     /// By private room: the number and the time of the newest message that was let through in this
     /// session.
     privates: BTreeMap<String, (u64, String)>,
+    /// Rooms that a session turned out to be in whose join was never answered: they are being left, to be
+    /// entered anew.
+    unanswered: BTreeSet<String>,
     errands: Errands,
     backoff: Backoff,
     /// The secret that takes the session up again.
@@ -113,6 +116,7 @@ impl Core {
             line: Line::Opening,
             rooms: BTreeMap::new(),
             privates: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
             errands: Errands::new(options.unanswered_max),
             backoff: Backoff::new(options.retry_min, options.retry_max, seed),
             resume: None,
@@ -250,6 +254,7 @@ impl Core {
         self.errands.lose();
         self.rooms.values_mut().for_each(Place::lose);
         self.fences.clear();
+        self.unanswered.clear();
         (self.asked_at, self.paused_until) = (None, None);
         let goodbye = self.goodbye.take();
         let since = *self.offline_since.get_or_insert(now);
@@ -290,7 +295,7 @@ impl Core {
         while entered && let Some(errand) = self.errands.next() {
             self.last_id += 1;
             let frame = errand.say(self.last_id, self.options.history);
-            let bytes = errand.command.text().map_or(0, str::len);
+            let bytes = errand.command.bytes().unwrap_or(0);
             let ticket = errand.ticket;
             let most = self.message_bytes.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
             if bytes > self.message_bytes || frame.len() > most {

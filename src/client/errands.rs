@@ -55,7 +55,7 @@ impl Errands {
         }
         self.asked += 1;
         let ticket = Ticket(self.asked);
-        if command.text().is_some() {
+        if command.bytes().is_some() {
             if self.echoes.len() >= ECHOES_MAX {
                 self.echoes.pop_front();
             }
@@ -85,7 +85,7 @@ impl Errands {
     pub fn take(&mut self, id: Option<u64>, mid: Option<&str>) -> Option<Errand> {
         let answered = |errand: &Errand| match id {
             Some(_) => errand.under_way == id,
-            None => errand.under_way.is_some() && errand.command.text().is_some() && mid == Some(&*errand.mid),
+            None => errand.under_way.is_some() && errand.command.bytes().is_some() && mid == Some(&*errand.mid),
         };
         let at = self.list.iter().position(answered)?;
         self.list.remove(at)

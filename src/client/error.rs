@@ -10,7 +10,7 @@ use super::event::Refusal;
 /// See the module.
 #[derive(Debug)]
 pub enum Error {
-    /// The address, or the name of the user, cannot be right; the sentence says why.
+    /// The address, the name of the user or whom to trust cannot be right; the sentence says why.
     Address(String),
     /// The server does not do it; asking again as it is will not help.
     Refused(Refusal),

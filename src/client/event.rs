@@ -37,6 +37,8 @@ pub struct Message {
     /// When the room took it, RFC 3339 in UTC with milliseconds.
     #[serde(default)]
     pub at: String,
+    /// When it was last edited, RFC 3339 in UTC; `None` if it never was.
+    pub edited: Option<String>,
     /// Whether it was published before this client joined, or while its connection was broken.
     #[serde(skip)]
     pub replayed: bool,

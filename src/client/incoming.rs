@@ -17,7 +17,9 @@ pub enum Incoming {
     Welcome(Welcome),
     Resumed(Resumed),
     Joined(Joined),
-    Left { room: String },
+    Left {
+        room: String,
+    },
     Sent(Sent),
     Members(Members),
     Rooms(Vec<RoomSummary>),
@@ -25,11 +27,33 @@ pub enum Incoming {
     Pong,
     Refused(Refusal),
     Message(Message),
-    Join { room: String, user: String, at: String },
-    Leave { room: String, user: String, at: String },
-    Typing { room: String, user: String, typing: bool },
+    Join {
+        room: String,
+        user: String,
+        at: String,
+    },
+    Leave {
+        room: String,
+        user: String,
+        at: String,
+    },
+    Typing {
+        room: String,
+        user: String,
+        typing: bool,
+    },
     Presence(Presence),
-    Lagged { room: String, missed: u64 },
+    Lagged {
+        room: String,
+        missed: u64,
+    },
+    /// A user was put out of a room, or all were: then there is no user. The value is the whole of it.
+    PutOut {
+        room: String,
+        user: Option<String>,
+        reason: String,
+        value: Value,
+    },
     Goodbye(Goodbye),
     Other(Value),
 }
@@ -104,6 +128,14 @@ struct Place {
 }
 
 #[derive(Deserialize)]
+struct Parting {
+    #[serde(alias = "topic")]
+    room: String,
+    user: Option<String>,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Rooms {
     rooms: Vec<RoomSummary>,
 }
@@ -131,6 +163,10 @@ pub fn parse(text: &str) -> (Option<u64>, Incoming) {
         "typing" => read(&value, |Place { room, user, typing, .. }| Incoming::Typing { room, user, typing }),
         "presence" => read(&value, Incoming::Presence),
         "lagged" => read(&value, |Place { room, missed, .. }| Incoming::Lagged { room, missed }),
+        "removed" | "ended" => read(&value, |Parting { room, user, reason }| {
+            let value = value.clone();
+            Incoming::PutOut { room, user, reason: reason.unwrap_or_else(|| "ended".to_owned()), value }
+        }),
         "goodbye" => read(&value, Incoming::Goodbye),
         _ => None,
     };

@@ -35,8 +35,10 @@ pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence,
 pub use options::Options;
 
 pub use crate::chat::identity::Secret;
+pub use crate::tls::Trust;
 
-/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `http`.
+/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `wss`, `http`
+/// or `https`.
 ///
 /// # Errors
 /// A sentence that says what an address must be.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::chat::identity::Secret;
+use crate::tls::Trust;
 
 /// The choices of one client. `Options::default()` is a guest who comes back for ever.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Options {
     pub user: Option<String>,
     /// A token that says who one is, and then under which name to come: see [`super::claim`].
     pub token: Option<Secret>,
+    /// Whose certificates to believe, for an address with `wss` or `https`.
+    pub trust: Trust,
     /// How many of the newest messages the first join of a room shows, 0–200.
     pub history: usize,
     /// The first delay before a broken connection is made again; it doubles with each attempt.
@@ -39,6 +42,7 @@ impl Default for Options {
         Self {
             user: None,
             token: None,
+            trust: Trust::System,
             history: 20,
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),

@@ -137,6 +137,7 @@ mod tests {
     /// The numbers that are let through, and whether each is a replay.
     fn shown(place: &mut Place, seqs: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {
         let message = |seq| Message {
+            edited: None,
             room: "r".to_owned(),
             user: "A".to_owned(),
             to: None,

@@ -262,6 +262,26 @@ fn a_session_is_resumed_where_the_server_has_sessions() {
 }
 
 #[test]
+fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
+    let mut play = client();
+    play.asks(join("r"));
+    play.opened();
+    play.hears(&welcome(json!({"resume": "secret"})));
+    play.outputs();
+    play.breaks();
+    play.comes_back(json!({"resume": "other"}));
+    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 2 secret {}"]);
+    play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 1}}}));
+    // What follows would be shown twice.
+    play.hears(&message(1));
+    play.hears(&json!({"type": "left", "room": "r"}));
+    play.does(&["leave null r", "join 3 r"]);
+    play.hears(&json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 1}));
+    play.hears(&message(1));
+    play.does(&["answer 1: Joined", "ping 4", "old message 1"]);
+}
+
+#[test]
 fn a_session_that_is_no_more_is_entered_anew_from_where_it_was() {
     let mut play = client();
     play.asks(join("r"));
@@ -474,4 +494,15 @@ fn being_put_out_of_a_room_is_told() {
     play.asks(Command::Leave { room: "r".to_owned() });
     play.hears(&error(3, "not_member", None));
     play.does(&["leave 3 r", "refused 2: not_member"]);
+}
+
+#[test]
+fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
+    play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));
+    play.does(&["other \"removed\"", "removed from r: removed"]);
+    let mut play = Play::in_room();
+    play.hears(&json!({"type": "ended", "room": "r", "by": "Ann"}));
+    play.does(&["removed from r: removed"]);
 }

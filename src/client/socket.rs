@@ -14,7 +14,7 @@ use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tungstenite::client::client_with_config;
@@ -27,6 +27,7 @@ use tungstenite::{ClientRequestBuilder, Error, Message, WebSocket};
 use super::address::Address;
 use super::ended::Ended;
 use crate::chat::identity::Secret;
+use crate::tls::{Application, Dialer, Tunnel};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -54,12 +55,16 @@ pub enum Heard {
 /// The socket of a connection.
 pub struct Wire {
     stream: TcpStream,
+    tunnel: Option<Arc<Tunnel>>,
     writing: Mutex<()>,
 }
 
 impl Wire {
     /// Ends the connection: its reader finds the end of the stream.
     pub fn hang_up(&self) {
+        if let Some(tunnel) = &self.tunnel {
+            tunnel.close(&self.stream);
+        }
         // It may have ended already.
         _ = self.stream.shutdown(Shutdown::Both);
     }
@@ -99,6 +104,8 @@ impl Writer {
 pub struct Plan {
     /// Where the server is.
     pub address: Address,
+    /// What speaks TLS, if the address is with it.
+    pub dialer: Option<Dialer>,
     /// Under which name to come.
     pub user: Option<String>,
     /// What says so.
@@ -182,10 +189,11 @@ fn request(plan: &Plan) -> Result<ClientRequestBuilder, InvalidUri> {
 /// # Errors
 /// A sentence.
 pub fn dial(plan: &Plan) -> Result<Half, String> {
-    connect(plan).map(|stream| Half(Arc::new(Wire { stream, writing: Mutex::new(()) })))
+    let (stream, tunnel) = connect(plan)?;
+    Ok(Half(Arc::new(Wire { stream, tunnel, writing: Mutex::new(()) })))
 }
 
-fn connect(plan: &Plan) -> Result<TcpStream, String> {
+fn connect(plan: &Plan) -> Result<(TcpStream, Option<Arc<Tunnel>>), String> {
     let (host, port) = plan.address.host_and_port();
     let sentence = |error: io::Error| format!("cannot connect to {host}:{port}: {error}");
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -193,14 +201,26 @@ fn connect(plan: &Plan) -> Result<TcpStream, String> {
         match TcpStream::connect_timeout(&address, plan.connect_timeout) {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(sentence)?;
-                stream.set_read_timeout(Some(plan.connect_timeout)).map_err(sentence)?;
                 stream.set_write_timeout(Some(plan.write_timeout)).map_err(sentence)?;
-                return Ok(stream);
+                let tunnel = plan.dialer.as_ref().map(|dialer| seal(dialer, &stream, host, plan.connect_timeout));
+                let tunnel = tunnel.transpose().map_err(|why| format!("no TLS with {host}:{port}: {why}"))?;
+                stream.set_read_timeout(Some(plan.connect_timeout)).map_err(sentence)?;
+                return Ok((stream, tunnel));
             }
             Err(error) => last = error,
         }
     }
     Err(sentence(last))
+}
+
+fn seal(dialer: &Dialer, stream: &TcpStream, host: &str, patience: Duration) -> Result<Arc<Tunnel>, String> {
+    let tunnel = dialer.dial(host, Application::Http)?;
+    let shaken = tunnel.shake_hands(stream, Instant::now() + patience, || tunnel.reckon());
+    shaken.map(|()| tunnel).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
+        io::ErrorKind::ConnectionReset => "the server ended the connection".to_owned(),
+        _ => error.to_string(),
+    })
 }
 
 fn config() -> WebSocketConfig {
@@ -240,14 +260,20 @@ pub struct Half(Arc<Wire>);
 
 impl Read for Half {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.0.stream).read(buffer)
+        match &self.0.tunnel {
+            Some(tunnel) => tunnel.read(&self.0.stream, buffer),
+            None => (&self.0.stream).read(buffer),
+        }
     }
 }
 
 impl Write for Half {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _frames_apart = self.0.writing.lock();
-        (&self.0.stream).write_all(bytes)?;
+        match &self.0.tunnel {
+            Some(tunnel) => tunnel.write_all(&self.0.stream, bytes)?,
+            None => (&self.0.stream).write_all(bytes)?,
+        }
         Ok(bytes.len())
     }
 

@@ -14,7 +14,7 @@ use super::outbox::Transport;
 use super::sync::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::sync::{Condvar, Mutex};
 use super::threads::Threads;
-use crate::chat::Limits;
+use crate::chat::{Code, Limits, Refusal};
 
 /// How long a pool thread without work stays.
 const IDLE: Duration = Duration::from_secs(30);
@@ -28,8 +28,9 @@ pub trait Caller: Send {
     /// Tells it how many wait before it. Must not block.
     fn tell_place(&self, ahead: usize);
 
-    /// Tells it that it is not served, and when to try again; it is dropped some time after. Must not block.
-    fn turn_away(&self, retry_after: Duration);
+    /// Tells it that it is not served, why, and when to try again; it is dropped some time after. Must not
+    /// block.
+    fn turn_away(&self, refusal: &Refusal);
 
     /// Its socket, to be shut down when the server stops.
     fn transport(&self) -> Arc<dyn Transport>;
@@ -141,7 +142,7 @@ impl Admission {
                 log::debug!(ahead; "connection waits");
                 self.changed.notify_all();
             }
-            Way::Away(caller) => self.turn_away(caller),
+            Way::Away(caller) => self.turn_away(caller, &self.full()),
             Way::Closed(caller) => drop(caller),
         }
     }
@@ -168,7 +169,7 @@ impl Admission {
             let ticket = Ticket { admission: Arc::clone(self), number };
             if spawn && let Err(error) = self.spawn_worker() {
                 log::warn!(error:% = error; "no thread for a connection");
-                self.turn_away(caller);
+                self.turn_away(caller, &self.full());
                 self.state.lock().workers -= 1;
                 // Here and not when the ticket drops: all who wait may meet the same fate, and the
                 // stack has no room for one call inside the other.
@@ -228,8 +229,13 @@ impl Admission {
         next
     }
 
-    fn turn_away(&self, caller: Box<dyn Caller>) {
-        caller.turn_away(self.waiting_timeout.max(Duration::from_secs(1)));
+    fn full(&self) -> Refusal {
+        full(self.waiting_timeout.max(Duration::from_secs(1)))
+    }
+
+    /// Sends a caller away. Does not block.
+    pub fn turn_away(&self, caller: Box<dyn Caller>, refusal: &Refusal) {
+        caller.turn_away(refusal);
         let closed = {
             let mut state = self.state.lock();
             let full = state.farewells.len() >= FAREWELLS_MAX;
@@ -250,7 +256,7 @@ impl Admission {
             if state.waiting.front().is_some_and(|waiting| waiting.until <= now) {
                 let waiting = state.waiting.pop_front();
                 drop(state);
-                waiting.into_iter().for_each(|waiting| self.turn_away(waiting.caller));
+                waiting.into_iter().for_each(|waiting| self.turn_away(waiting.caller, &self.full()));
                 state = self.state.lock();
             } else if state.farewells.front().is_some_and(|(until, _)| *until <= now) {
                 let farewell = state.farewells.pop_front();
@@ -276,7 +282,7 @@ impl Admission {
             (state.jobs.take(), std::mem::take(&mut state.waiting))
         };
         for waiting in &waiting {
-            waiting.caller.turn_away(Duration::from_secs(1));
+            waiting.caller.turn_away(&full(Duration::from_secs(1)));
         }
         drop((jobs, waiting));
         self.changed.notify_all();
@@ -308,6 +314,11 @@ impl Admission {
         let state = self.state.lock();
         state.jobs.is_some() && state.served.len() < self.served_max
     }
+}
+
+/// What one is told for whom there is no place.
+pub fn full(retry_after: Duration) -> Refusal {
+    Refusal { retry_after: Some(retry_after), ..Refusal::new(Code::Unavailable, "The server is full") }
 }
 
 impl State {

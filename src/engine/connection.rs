@@ -10,7 +10,8 @@ mod letters;
 use std::sync::Arc;
 
 use super::Engine;
-use super::directory::{Client, Peer};
+use super::address::Address;
+use super::directory::Peer;
 use super::farewell::Farewell;
 use super::gate::Gate;
 use super::hub::{Guest, Kind};
@@ -18,9 +19,11 @@ use super::outbox::Outbox;
 use super::parking::{Parking, Token};
 use super::past::Past;
 use super::recipient::{Care, Form, Parcel, Piece, Recipient, Undelivered};
+use super::rule::Plan;
 use super::stay::{Membership, Returning, Stay};
+use crate::chat::charter::Motion;
 use crate::chat::command::{JoinWish, Seen};
-use crate::chat::event::{Recovery, Welcome};
+use crate::chat::event::Recovery;
 use crate::chat::room::{Entrant, Said};
 use crate::chat::session::{Act, Dialect, Join, Session};
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
@@ -35,6 +38,8 @@ pub struct Door {
     pub echo: bool,
     /// Messages of a join when the client names no number.
     pub join_history: usize,
+    /// From where, for limits by address; `None` is exempt from them.
+    pub address: Option<Address>,
 }
 
 impl Door {
@@ -86,8 +91,7 @@ impl Connection {
             encoder: Encoder::default(),
             acts: Vec::new(),
         });
-        let limits = Arc::clone(&engine.limits);
-        connection.reply(None, &Event::Welcome(Welcome { who, session: number, resume, limits }));
+        connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
         connection.settle_name();
         connection.collect_letters();
@@ -105,6 +109,9 @@ impl Connection {
     /// Blocks on the rooms concerned.
     pub fn hear(&mut self, said: Result<Request, Unparsed>) -> Option<End> {
         let now = self.engine.clock.now();
+        if self.stay.rooms.iter().any(|membership| membership.handle.is_revoked()) {
+            self.stay.forget_revoked();
+        }
         let mut acts = std::mem::take(&mut self.acts);
         match said {
             Ok(request) => self.stay.session.hear(request, now, &mut acts),
@@ -145,6 +152,9 @@ impl Connection {
             match self.act(act) {
                 Ok(()) => {}
                 Err(Undone::Refused(id, refusal)) => {
+                    if refusal.code == Code::RateLimited {
+                        end = self.stay.session.offended();
+                    }
                     self.reply(id, &Event::Refused(refusal));
                     break;
                 }
@@ -177,18 +187,12 @@ impl Connection {
                 self.signal(kind, &to, payload).map_err(|refusal| Undone::Refused(id, refusal))
             }
             Act::Rooms { id } => {
-                let mut rooms = self.engine.hub.list();
-                rooms.retain(|summary| self.stay.session.identity().may_enter(&summary.room));
+                let rooms = self.engine.rooms(self.stay.session.identity());
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
-            Act::Create { room, durable, id } => match self.engine.create(&room, durable) {
-                Ok(()) => {
-                    self.reply(id, &Event::Created { room });
-                    Ok(())
-                }
-                Err(refusal) => Err(Undone::Refused(id, refusal)),
-            },
+            Act::Create { room, durable, founding, id } => self.create(Plan { room, durable, founding }, id),
+            Act::Govern { room, motion, note, id } => self.govern(&room, motion, note, id),
             Act::Resume { token, seen, id } => self.resume(&token, &seen, id),
             Act::Session { room, id } => {
                 let resume = self.stay.token.as_ref().map(Token::text);
@@ -199,6 +203,31 @@ impl Connection {
             Act::Refresh { token, id } => self.refresh(&token, id),
             Act::End(end) => Err(Undone::End(end)),
         }
+    }
+
+    #[inline(never)]
+    fn create(&mut self, plan: Plan, id: Option<Id>) -> Result<(), Undone> {
+        let now = self.engine.clock.now().since_start;
+        let allowed = self.engine.doorman.create_room(self.door.address, now);
+        let room = plan.room.clone();
+        let made = allowed.and_then(|()| self.engine.create(self.stay.session.identity(), plan));
+        made.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        self.reply(id, &Event::Created { room, pinned: false });
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn govern(
+        &mut self,
+        room: &RoomName,
+        motion: Motion,
+        note: Option<Arc<str>>,
+        id: Option<Id>,
+    ) -> Result<(), Undone> {
+        let changed = self.engine.govern(self.stay.session.identity(), room, motion, note);
+        changed.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
+        self.reply(id, &Event::Done);
+        Ok(())
     }
 
     #[inline(never)]
@@ -261,19 +290,31 @@ impl Connection {
 
     #[inline(never)]
     fn signal(&mut self, kind: Signal, to: &UserName, payload: Arc<str>) -> Result<(), Refusal> {
+        // A stranger is answered as an absent one: calls tell nobody who is on line.
+        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
+        if !self.meets(to) {
+            return Err(offline());
+        }
         let event = Arc::new(Event::Signal { kind, from: self.stay.session.user().clone(), payload });
         let mut reached = false;
         for peer in self.engine.directory.peers(to) {
-            let Client { recipient, form } = peer.client();
-            let given = match form {
-                Form::Events => recipient.take(Parcel::Event(&event), Care::Policy(self.engine.limits.slow)),
-                Form::Bytes(encoding) => give(&mut self.encoder, &*recipient, None, &event, encoding),
-            };
+            let given = peer.client().tell(None, &event, self.engine.limits.slow);
             // One that cannot take it now is ended by its own outbox; one that is gone is not reached.
             reached |= given != Err(Undelivered::Closed);
         }
-        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
         if reached { Ok(()) } else { Err(offline()) }
+    }
+
+    /// Whether both are in one room. The rooms are asked, since they alone know who is in them; a
+    /// private conversation is none, since anybody can begin it. Blocks on the rooms.
+    #[inline(never)]
+    fn meets(&self, other: &UserName) -> bool {
+        let Engine { hub, .. } = &*self.engine;
+        let who = self.stay.session.identity();
+        self.stay.rooms.iter().any(|Membership { handle, .. }| {
+            let answer = hub.ask(handle.room(), who.clone(), Said::Member(other.clone()));
+            matches!(answer, Ok(Event::Members { count: 1, .. }))
+        })
     }
 
     /// Goes on with a session that was interrupted, in place of this connection's own.

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use super::gate::Gate;
 use super::hub::{Guest, Hub, Kind};
 use super::inbox::{RoomHandle, Speaking};
-use super::recipient::{Absent, Form, Recipient};
+use super::recipient::{Absent, Care, Form, Parcel, Piece, Recipient, Undelivered};
 use super::sync::Mutex;
 use crate::chat::command::{JoinWish, Owed};
 use crate::chat::room::{Entrant, Recall, Said};
-use crate::chat::{Code, End, Id, Identity, Likeness, Refusal, RoomName, Status, UserName};
+use crate::chat::{Code, End, Event, Id, Identity, Likeness, Refusal, RoomName, Slow, Status, UserName};
+use crate::wire::Encoder;
 
 /// Conversations of one connection, at most; beyond it the oldest is left, and entered anew when
 /// somebody speaks in it.
@@ -43,6 +44,26 @@ pub struct Client {
     pub recipient: Arc<dyn Recipient>,
     /// The form.
     pub form: Form,
+}
+
+impl Client {
+    /// Tells it something outside the order of any room. Does not block.
+    ///
+    /// # Errors
+    /// It is gone, or cannot take it, and is then ended by its own outbox.
+    pub fn tell(&self, id: Option<&Id>, event: &Arc<Event>, slow: Slow) -> Result<(), Undelivered> {
+        match self.form {
+            Form::Events => self.recipient.take(Parcel::Event(event), Care::Policy(slow)),
+            Form::Bytes(encoding) => {
+                let mut buffer = Vec::new();
+                if !Encoder::default().encode(event, id, encoding, &mut buffer) {
+                    return Ok(());
+                }
+                let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
+                self.recipient.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect))
+            }
+        }
+    }
 }
 
 impl Peer {

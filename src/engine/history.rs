@@ -24,17 +24,21 @@ impl Engine {
         Ok(page.map(|page| page.into_history(room.clone(), span)))
     }
 
-    /// The same, of any room. Blocks on the room if only it knows.
+    /// The same, of any room, for whoever asks. Blocks on the room if only it knows.
     ///
     /// # Errors
     /// `unavailable`, or `not_found`.
-    pub fn history(&self, room: &RoomName, span: Span, limit: usize) -> Result<Event, Refusal> {
-        match self.stored_history(room, span, limit)? {
-            Some(history) => Ok(history),
-            None if self.hub.has(room) => {
-                self.hub.ask(room, Identity::guest(self.guest()), Said::History { span, limit })
-            }
-            None => Err(Refusal::new(Code::NotFound, format!("There is no room {room}"))),
+    pub fn history(&self, who: &Identity, room: &RoomName, span: Span, limit: usize) -> Result<Event, Refusal> {
+        let sought = self.sought(who, room);
+        if let Some(history) = self.stored_history(&sought, span, limit)? {
+            return Ok(history);
+        }
+        if self.hub.population(&sought) == 0 && self.register.charter(&sought).is_none() {
+            return Err(Refusal::no_room(room));
+        }
+        match self.hub.ask(&sought, who.clone(), Said::History { span, limit })? {
+            Event::Refused(refusal) => Err(refusal),
+            history => Ok(history),
         }
     }
 
@@ -43,27 +47,36 @@ impl Engine {
     ///
     /// # Errors
     /// `unavailable`, or `not_found` for a room that the store does not know.
-    pub fn search(&self, room: &RoomName, text: &str, before: u64, limit: usize) -> Result<Event, Refusal> {
+    pub fn search(
+        &self,
+        who: &Identity,
+        room: &RoomName,
+        text: &str,
+        before: u64,
+        limit: usize,
+    ) -> Result<Event, Refusal> {
+        let sought = self.sought(who, room);
         let wish = PageWish { span: Span::Before(1), count: 0, bytes: 0 };
-        let Some(page) = self.store.page(room, wish).map_err(unavailable)? else {
-            return Err(Refusal::new(Code::NotFound, format!("There is no stored room {room}")));
+        let Some(page) = self.store.page(&sought, wish).map_err(unavailable)? else {
+            return Err(Refusal::no_room(room));
         };
-        let found = self.store.search(room, text, before, limit).map_err(unavailable)?;
+        let found = self.store.search(&sought, text, before, limit).map_err(unavailable)?;
         let complete = found.len() < limit;
         let messages = found.into_iter().map(Arc::new).collect();
-        Ok(Event::History { room: room.clone(), epoch: page.epoch, messages, complete })
+        Ok(Event::History { room: sought, epoch: page.epoch, messages, complete })
     }
 
     /// Who has got a message, and when: see [`crate::store::Store::receipts`].
     ///
     /// # Errors
     /// `unavailable`, or `not_found` for a message that the store does not know.
-    pub fn receipts(&self, room: &RoomName, seq: u64) -> Result<Vec<Mark>, Refusal> {
-        let marks = self.store.receipts(room, seq).map_err(unavailable)?;
+    pub fn receipts(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<Vec<Mark>, Refusal> {
+        let marks = self.store.receipts(&self.sought(who, room), seq).map_err(unavailable)?;
         marks.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no message {seq} in {room}")))
     }
 }
 
-fn unavailable(StoreFailed: StoreFailed) -> Refusal {
+/// The history cannot be read.
+pub(super) fn unavailable(StoreFailed: StoreFailed) -> Refusal {
     Refusal::new(Code::Unavailable, "The history cannot be read now; try again")
 }

@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::inbox::{Admission, Command, Entry, INBOX_MAX, Question, RoomHandle};
 use super::queue::{self, Receiver, Sender};
 use super::recipient::{Form, Recipient};
+use super::register::{Face, Register};
 use super::sync::Mutex;
 use super::sync::channel;
 use crate::chat::room::{Entrant, Said, Speaker};
@@ -26,8 +26,8 @@ pub struct Opening {
     pub room: RoomName,
     /// What makes it.
     pub kind: Kind,
-    /// Connections in it, told by its broker, read for the list of rooms.
-    pub population: Arc<AtomicUsize>,
+    /// What others see of it.
+    pub face: Face,
 }
 
 /// What a room is like, decided by what opens it.
@@ -73,6 +73,8 @@ pub struct Hub {
     state: Mutex<State>,
     opener: Opener,
     rooms_max: usize,
+    /// The charters of all rooms, whether they live or not.
+    pub register: Arc<Register>,
 }
 
 #[derive(Default)]
@@ -97,7 +99,7 @@ struct Place {
     inbox: Sender<Command>,
     seats: usize,
     listed: bool,
-    population: Arc<AtomicUsize>,
+    face: Face,
 }
 
 /// What keeps a room.
@@ -105,13 +107,29 @@ pub struct Seat {
     hub: Arc<Hub>,
     room: RoomName,
     number: MemberId,
+    /// `None`: its member was put out, and has not noticed yet.
+    badge: Option<Badge>,
 }
+
+/// What a member has as long as it is one; its handle sees it, and does not keep it.
+pub type Badge = Arc<()>;
 
 impl Seat {
     /// The number of the member that it will be.
     #[must_use]
     pub fn number(&self) -> MemberId {
         self.number
+    }
+
+    /// Its member is one no longer, and may not know it.
+    pub fn revoke(&mut self) {
+        self.badge = None;
+    }
+
+    /// A handle for its member.
+    pub(super) fn handle(&self, inbox: &Sender<Command>) -> RoomHandle {
+        let badge = self.badge.as_ref().map(Arc::downgrade).unwrap_or_default();
+        RoomHandle::new(self.room.clone(), self.number, inbox.clone(), badge)
     }
 }
 
@@ -137,7 +155,7 @@ impl Hub {
     /// A hub without rooms, which lets `opener` make their brokers.
     #[must_use]
     pub fn new(rooms_max: usize, opener: Opener) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::default()), opener, rooms_max })
+        Arc::new(Self { state: Mutex::new(State::default()), opener, rooms_max, register: Arc::default() })
     }
 
     /// Enters a room, which is opened if it is not there. Blocks until the room has answered.
@@ -146,7 +164,7 @@ impl Hub {
     /// The room does not let the guest in, or there can be no further room.
     pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
-        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
+        let handle = seat.handle(&inbox);
         let (reply, answer) = channel::bounded(1);
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Join(entry(seat, guest, reply))).map_err(|_| failed())?;
@@ -160,7 +178,7 @@ impl Hub {
     /// There can be no further room.
     pub fn keep(self: &Arc<Self>, room: &RoomName, kind: &Kind) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
-        let handle = RoomHandle::new(room.clone(), seat.number(), inbox.clone());
+        let handle = seat.handle(&inbox);
         inbox.send(Command::Keep(seat)).map_err(|_| Refusal::room_failed(room))?;
         Ok(handle)
     }
@@ -204,7 +222,7 @@ impl Hub {
                 }
             }
         };
-        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number };
+        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number, badge: Some(Badge::default()) };
         if let Some(opened) = opened {
             self.open(*opened)?;
         }
@@ -225,10 +243,10 @@ impl Hub {
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let population = Arc::new(AtomicUsize::new(0));
-        let opening = Opening { room: room.clone(), kind: kind.clone(), population: Arc::clone(&population) };
+        let face = Face::new(&self.register);
+        let opening = Opening { room: room.clone(), kind: kind.clone(), face: face.clone() };
         let listed = matches!(kind, Kind::Open { .. });
-        let place = Place { inbox: inbox.clone(), seats: 1, listed, population };
+        let place = Place { inbox: inbox.clone(), seats: 1, listed, face };
         state.rooms.insert(room.clone(), place);
         Ok((inbox, Box::new((opening, commands))))
     }
@@ -283,12 +301,19 @@ impl Hub {
         self.len() == 0
     }
 
-    /// The rooms that anybody may see, by name.
+    /// Connections in a room, as its broker last told; none in one that does not live.
+    #[must_use]
+    pub fn population(&self, room: &RoomName) -> usize {
+        self.state.lock().rooms.get(room).map_or(0, |place| place.face.population())
+    }
+
+    /// The rooms that live, without private conversations, by name.
     #[must_use]
     pub fn list(&self) -> Vec<RoomSummary> {
         let summary = |(room, place): (&RoomName, &Place)| RoomSummary {
             room: room.clone(),
-            members: place.population.load(Ordering::Relaxed),
+            members: place.face.population(),
+            private: false,
         };
         let mut rooms: Vec<_> = {
             let state = self.state.lock();

@@ -5,7 +5,7 @@
 //! by readers, never by a broker.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::hub::Seat;
 use super::queue;
@@ -107,6 +107,8 @@ pub struct RoomHandle {
     room: RoomName,
     member: MemberId,
     inbox: queue::Sender<Command>,
+    /// Gone when the room has put the member out.
+    badge: Weak<()>,
     /// Whether there is nothing to leave (any more).
     left: bool,
     /// What of the past the member is to be given first.
@@ -115,8 +117,15 @@ pub struct RoomHandle {
 
 impl RoomHandle {
     /// The membership of this number. `hub` makes it when it reserves the seat.
-    pub(super) fn new(room: RoomName, member: MemberId, inbox: queue::Sender<Command>) -> Self {
-        Self { room, member, inbox, left: false, recall: None }
+    pub(super) fn new(room: RoomName, member: MemberId, inbox: queue::Sender<Command>, badge: Weak<()>) -> Self {
+        Self { room, member, inbox, badge, left: false, recall: None }
+    }
+
+    /// Whether the room has put the member out, or has failed. Before it is told so, the member may
+    /// still speak, and is refused by the room.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.badge.strong_count() == 0
     }
 
     /// With what the room answered.
@@ -137,9 +146,10 @@ impl RoomHandle {
         self.left
     }
 
-    /// Whether both are of the same life of the room.
-    pub(super) fn same_room(&self, other: &Self) -> bool {
-        self.inbox.same_channel(&other.inbox)
+    /// Which member it is.
+    #[must_use]
+    pub fn member(&self) -> MemberId {
+        self.member
     }
 
     /// The room.

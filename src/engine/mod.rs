@@ -4,14 +4,17 @@
 //! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
 //! stand in for the operating system.
 
+pub mod address;
 pub mod admission;
 pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;
+pub mod clerk;
 pub mod clock;
 pub mod connection;
 pub mod directory;
+pub mod doorman;
 pub mod expiry;
 pub mod farewell;
 pub mod gate;
@@ -24,6 +27,8 @@ pub mod parking;
 pub mod past;
 pub mod queue;
 pub mod recipient;
+pub mod register;
+pub mod rule;
 pub mod stay;
 pub mod sync;
 pub mod table;
@@ -37,32 +42,42 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use address::Address;
 use books::Books;
+use clerk::Clerk;
 use clock::Clock;
 use directory::Directory;
+use doorman::Doorman;
 use expiry::Expiry;
-use hub::{Hub, Kind, Opener};
+use hub::{Hub, Opener};
 use inbox::RoomHandle;
 use parking::Parking;
+use register::Register;
 use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::room::Said;
-use crate::chat::{Code, End, Event, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
 pub struct Engine {
     /// Which rooms there are.
     pub hub: Arc<Hub>,
+    /// Who may do what in which room.
+    pub register: Arc<Register>,
     /// Which users are connected.
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
     pub parking: Parking,
+    /// Who does what would take too much of a reader's stack.
+    pub clerk: Clerk,
     /// Connections whose time will be over.
     pub expiry: Expiry,
+    /// What each address may have.
+    pub doorman: Arc<Doorman>,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
@@ -73,6 +88,8 @@ pub struct Engine {
     pub auth: Arc<Auth>,
     /// Every bound.
     pub limits: Arc<Limits>,
+    /// Servers for calls, told to every client.
+    pub ice_servers: Arc<[IceServer]>,
     connections: AtomicU64,
     /// The books of all connections that have ended.
     books: Mutex<Books>,
@@ -91,20 +108,44 @@ impl Engine {
         auth: Arc<Auth>,
         opener: Opener,
     ) -> Arc<Self> {
+        let hub = Hub::new(limits.rooms_max, opener);
         Arc::new(Self {
-            hub: Hub::new(limits.rooms_max, opener),
+            register: Arc::clone(&hub.register),
+            hub,
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
+            clerk: Clerk::default(),
             expiry: Expiry::new(limits.token_warning),
+            doorman: Doorman::new(&limits),
             threads,
             clock,
             store,
             auth,
             limits: Arc::new(limits),
+            ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
             books: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
+    }
+
+    /// With servers for calls.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
+        self
+    }
+
+    /// What a client is told first. One that has yet to say who it is, on a server without guests, is
+    /// told of no servers for calls: their credentials are for those who are let in.
+    #[must_use]
+    pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
+        let is_let_in = !who.is_guest() || self.auth.admits_guests();
+        let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
     }
 
     /// A number for a connection, unique in the server's life.
@@ -139,17 +180,29 @@ impl Engine {
         self.auth.names().owner(user).map_or_else(|| user.clone(), |owned| owned.name)
     }
 
-    /// Whom a token names. When that is the first that is heard of the name, guests who use it have to
-    /// go. May wait for the store.
+    /// Whom a token names that is shown from this address. When that is the first that is heard of the
+    /// name, guests who use it have to go. May wait for the store.
     ///
     /// # Errors
-    /// `unauthorized`, or `unavailable`.
-    pub fn identify(&self, token: &Secret) -> Result<Identity, Refusal> {
-        let (who, news) = self.auth.identify(token.reveal(), self.clock.now().at)?;
+    /// `unauthorized`, `rate_limited`, or `unavailable`.
+    pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
+        let now = self.clock.now();
+        let (auth, token) = (Arc::clone(&self.auth), token.clone());
+        let read = || self.clerk.ask(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
+        let claims = self.doorman.log_in(from, now.since_start, read)?;
+        let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
             self.directory.displace(&who.user);
         }
         Ok(who)
+    }
+
+    /// The conversations in which something waits for a user. What cannot be read now waits for the next
+    /// connection; the store has said why.
+    #[must_use]
+    pub fn letters(&self, user: &UserName) -> Vec<RoomName> {
+        let (store, user) = (Arc::clone(&self.store), user.clone());
+        self.clerk.ask(move || store.letters(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
@@ -160,47 +213,6 @@ impl Engine {
         self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
     }
 
-    /// Makes a room that stays when nobody is in it; `durable`: whether it keeps its history. Half of
-    /// all rooms may be such, so that there is always room for those that come with their members.
-    /// Blocks on the room.
-    ///
-    /// # Errors
-    /// There is a room of this name, there can be no further one, or it cannot be opened.
-    pub fn create(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        self.keep(room, durable)?;
-        // A room that lives answers questions.
-        let failure = match self.hub.ask(room, Identity::guest(self.guest()), Said::Members) {
-            Ok(Event::Refused(refusal)) | Err(refusal) => refusal,
-            Ok(_) => return Ok(()),
-        };
-        let unwanted = self.created.lock().as_mut().and_then(|created| created.remove(room));
-        drop(unwanted);
-        Err(failure)
-    }
-
-    fn keep(&self, room: &RoomName, durable: bool) -> Result<(), Refusal> {
-        let taken = || Refusal::new(Code::NameTaken, format!("There is a room {room}"));
-        if self.hub.has(room) {
-            return Err(taken());
-        }
-        let most = (self.limits.rooms_max / 2).max(1);
-        if self.created.lock().as_ref().is_some_and(|created| created.len() >= most) {
-            let message = format!("The server keeps {most} rooms that were created, which is its limit");
-            return Err(Refusal::new(Code::TooManyRooms, message));
-        }
-        let handle = self.hub.keep(room, &Kind::Open { slow: None, durable })?;
-        let (made, unwanted) = match self.created.lock().as_mut() {
-            // Two who create it at once: one does. A handle of a room that failed is replaced.
-            Some(created) if created.get(room).is_none_or(|old| !old.same_room(&handle)) => {
-                (true, created.insert(room.clone(), handle))
-            }
-            _ => (false, Some(handle)),
-        };
-        // Leaving sends, which may block: not under the lock.
-        drop(unwanted);
-        if made { Ok(()) } else { Err(taken()) }
-    }
-
     /// Gives no further seat, and gives up those of the server.
     pub fn close(&self) {
         self.hub.close();
@@ -208,6 +220,7 @@ impl Engine {
         drop(created);
         self.parking.close();
         self.expiry.close();
+        self.clerk.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }
@@ -230,4 +243,8 @@ impl Engine {
     pub fn books(&self) -> Books {
         *self.books.lock()
     }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(Code::Unavailable, "The server cannot tell now who that is")
 }

@@ -20,7 +20,8 @@ use super::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
 use super::sync::{Condvar, Mutex, MutexGuard};
 use crate::chat::{End, Limits, Slow};
 
-/// A socket, as an outbox and its writer use it.
+/// A socket, as an outbox and its writer use it. Bytes that a write reports as not written come first in
+/// the next: a transport that had to encrypt them already relies on it.
 pub trait Transport: Send + Sync {
     /// Sends what fits now. Must not block.
     ///

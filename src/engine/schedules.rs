@@ -5,16 +5,19 @@
 //! hub and real brokers. Clients are letters, rooms are digits in the order in which they opened.
 //! When a test fails it prints the order; `replay` with it is the regression test.
 
+mod client;
 mod desk;
 mod explorer;
+mod ruling;
 mod world;
 mod wrong;
 
 use explorer::{replay, search};
-use world::Move::{Close, Create, Leave, LetGo, StrayLeave, Vanish};
-use world::{Answer, JOIN, Move, Rooms, Scenario};
+use world::Move::{Arrive, Close, Leave, LetGo, Park, Return, Say, StrayLeave, Vanish};
+use world::{Answer, BAN, CREATE, JOIN, Move, Rooms, Scenario};
 use wrong::{Mistake, Registry};
 
+use crate::chat::event::Recovery;
 use crate::chat::{Code, End};
 
 /// Orders of one scenario, at most.
@@ -136,12 +139,12 @@ fn a_room_that_does_not_come_to_life_refuses_all_and_the_next_is_another() {
 
 #[test]
 fn a_room_that_is_created_while_somebody_joins_is_one_room() {
-    let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('C', &[Create, Create]);
+    let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('C', &CREATE);
     check(&scenario, |rooms| {
         require(rooms.answers_to('A') == [Answer::Joined], "the join was refused")?;
-        require(rooms.creations[1] == Err(Code::NameTaken) || rooms.creations[0].is_err(), "made twice")?;
-        let kept = rooms.creations.iter().any(Result::is_ok);
-        require(rooms.is_there() == kept, "the room stays when it should go, or the other way")
+        let made = rooms.creations == [Ok(())];
+        require(made || rooms.creations == [Err(Code::NameTaken)], "a strange answer to the creation")?;
+        require(rooms.is_there() == made, "the room stays when it should go, or the other way")
     });
 }
 
@@ -150,8 +153,8 @@ fn a_join_during_the_close_is_let_in_or_refused_and_leaves_nothing() {
     let scenario = Scenario::default()
         .client('A', &both(&JOIN, &[Vanish, LetGo]))
         .client('B', &JOIN)
-        .client('S', &[Create, Close])
-        .before("S11AA1A");
+        .client('S', &both(&CREATE, &[Close]))
+        .before("S11S1SAA1A");
     check(&scenario, |rooms| {
         let answer = rooms.answers_to('B')[0];
         require([Answer::Joined, Answer::Refused(Code::Draining)].contains(&answer), "a strange answer")
@@ -160,8 +163,82 @@ fn a_join_during_the_close_is_let_in_or_refused_and_leaves_nothing() {
 
 #[test]
 fn a_created_room_whose_broker_fails_is_opened_again_by_the_next_join() {
-    let scenario = Scenario::default().client('S', &[Create]).client('F', &JOIN).fatal('F').before("S11");
+    let scenario = Scenario::default().client('S', &CREATE).client('F', &JOIN).fatal('F').before("S11S1S");
     check(&scenario, |_| Ok(()));
+}
+
+#[test]
+fn of_two_who_create_a_room_at_once_one_does() {
+    let scenario = Scenario::default().client('C', &CREATE).client('D', &CREATE);
+    check(&scenario, |rooms| {
+        let made = rooms.creations.iter().filter(|made| made.is_ok()).count();
+        require(made == 1 && rooms.creations.contains(&Err(Code::NameTaken)), "not one of two made it")?;
+        require(rooms.is_there(), "the room does not stay")
+    });
+}
+
+#[test]
+fn what_one_who_is_put_out_says_is_shown_before_that_or_refused() {
+    let scenario = Scenario::default()
+        .client('B', &both(&JOIN, &[Say, Say, LetGo]))
+        .client('W', &JOIN)
+        .client('M', &BAN)
+        .before("BB11BWW1W");
+    check(&scenario, |rooms| {
+        let (answers, later) = rooms.said_by('B');
+        let taken = answers.iter().filter(|taken| **taken).count();
+        require(rooms.rulings == [Ok(())], "the ban was refused")?;
+        require(
+            answers.len() == 2 && answers.is_sorted_by(|a, b| a >= b),
+            "not each message has its answer, in order",
+        )?;
+        require(later == 0, "one who is out was shown something")?;
+        let expected = format!("{}xl", "m".repeat(taken));
+        require(rooms.shown_to('W') == expected, "what others were shown is not what was taken")
+    });
+}
+
+#[test]
+fn a_join_beside_a_ban_is_refused_or_ends_with_it() {
+    let scenario =
+        Scenario::default().client('W', &JOIN).client('B', &both(&JOIN, &[LetGo])).client('M', &BAN).before("WW11W");
+    check(&scenario, |rooms| {
+        require(rooms.rulings == [Ok(())], "the ban was refused")?;
+        let shown = rooms.shown_to('W');
+        match rooms.answers_to('B')[..] {
+            [Answer::Refused(Code::Forbidden)] => require(shown == "x", "others were shown a leave of nobody"),
+            [Answer::Joined] => {
+                require(shown == "xl" && rooms.shown_to('B') == "x", "the one who is out is not told so")
+            }
+            _ => Err("the join has a strange answer".to_owned()),
+        }
+    });
+}
+
+#[test]
+fn one_who_was_put_out_while_away_does_not_come_back() {
+    let scenario = Scenario::default()
+        .client('W', &JOIN)
+        .client('B', &both(&JOIN, &[Park, Return, Arrive, LetGo]))
+        .client('M', &BAN)
+        .before("WW11WBB1B");
+    check(&scenario, |rooms| {
+        require(rooms.rulings == [Ok(())], "the ban was refused")?;
+        match rooms.returns[..] {
+            [Some(Recovery::Removed)] => Ok(()),
+            [Some(Recovery::Whole)] => require(rooms.shown_to('B').contains('x'), "the one who is out is not told so"),
+            _ => Err("the return has a strange answer".to_owned()),
+        }
+    });
+}
+
+#[test]
+fn a_ban_during_the_last_leave_holds_for_the_next_who_comes() {
+    let scenario = Scenario::default().client('B', &both(&JOIN, &[Leave, LetGo])).client('M', &BAN).before("BB11B");
+    check(&scenario, |rooms| {
+        // In a room that nobody is in, and that has no rules, there is nothing to rule over.
+        require(rooms.rulings == [Ok(())] || rooms.rulings == [Err(Code::NotFound)], "a strange answer to the ban")
+    });
 }
 
 #[test]

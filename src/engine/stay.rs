@@ -72,6 +72,18 @@ impl Stay {
         self.rooms.iter().map(|membership| &membership.handle).find(|handle| handle.room() == room)
     }
 
+    /// Gives up the rooms that have put the user out.
+    pub fn forget_revoked(&mut self) {
+        let Self { session, rooms, .. } = self;
+        rooms.retain(|Membership { handle, .. }| {
+            let stays = !handle.is_revoked();
+            if !stays {
+                session.left(handle.room());
+            }
+            stays
+        });
+    }
+
     /// Has each room keep its place without a connection.
     pub fn park(&self) {
         let rooms = self.rooms.iter().map(|membership| &membership.handle);
@@ -106,14 +118,16 @@ impl Stay {
             let (returned, recall) = match handle.come_back(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
                 Err(_) => {
-                    session.left(handle.room());
                     let room = handle.room().clone();
                     (Returned { room, recovery: Recovery::RoomFailed, missed: 0 }, None)
                 }
             };
-            let failed = returned.recovery == Recovery::RoomFailed;
+            let stays = !matches!(returned.recovery, Recovery::RoomFailed | Recovery::Removed);
+            if !stays {
+                session.left(handle.room());
+            }
             all.push(Returning { returned, recall, encoding, gate });
-            !failed
+            stays
         };
         self.rooms.retain(|Membership { handle, topic }| come_back(handle, *topic));
         let peer = self.arrival.peer();

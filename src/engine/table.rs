@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::batch::{Cut, Mark, Sealed};
 use super::broker::delivery::missed;
+use super::directory::Client;
 use super::hub::Seat;
 use super::recipient::{Care, Form, Parcel, Piece, Recipient};
 use crate::chat::roster::MemberId;
@@ -49,6 +50,14 @@ impl Member {
     pub fn come_back(&mut self, recipient: Arc<dyn Recipient>, form: Form, mark: Mark) {
         (self.recipient, self.form, self.mark) = (recipient, form, mark);
         (self.cuts, self.missed) = (Vec::new(), 0);
+    }
+
+    /// What is left of it when it is put out.
+    #[must_use]
+    pub fn ghost(self) -> (Seat, Client) {
+        let Self { mut seat, recipient, form, .. } = self;
+        seat.revoke();
+        (seat, Client { recipient, form })
     }
 
     /// Its number.

@@ -14,6 +14,8 @@ use super::faults::Faults;
 pub struct Account {
     /// Whose it is.
     pub client: u32,
+    /// Which of the client's connections it publishes through.
+    pub life: u32,
     /// Whether its own messages come back to it.
     pub echo: bool,
     /// Whether the closed loop waits for it.
@@ -42,6 +44,7 @@ impl Account {
     pub fn new(client: u32, echo: bool, awaited: bool) -> Self {
         Self {
             client,
+            life: 0,
             echo,
             awaited,
             vouches: echo,

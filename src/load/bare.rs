@@ -2,14 +2,15 @@
 //!
 //! Measured before a load, on the calling thread, with a second that reads: as many loopback
 //! connections as the load had clients, or as this process may open, and one frame of a delivery's size
-//! written to each in turn. No server can be asked for more with one write a delivery; one that puts
-//! several deliveries into a write may make more.
+//! written to each in turn. No server can be asked for more with one write a delivery. One that puts
+//! several deliveries into a write can make more: so the loop does that too, for half of the time, with as
+//! many as a room of roomd may put into one.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -26,15 +27,21 @@ const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Writes between two looks at the clock.
 const WRITES_AT_ONCE: usize = 1000;
+/// Deliveries in one write, and their bytes, at most: a round of a room.
+const GATHERED_MAX: usize = 256;
+const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
 /// What was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Bare {
     pub sockets: usize,
-    /// Bytes of a write.
+    /// Bytes of a delivery.
     pub bytes: usize,
-    /// Writes that the kernel took whole.
+    /// Deliveries that the kernel took, a second, one in a write.
     pub per_s: f64,
+    /// The same with so many in a write.
+    pub gathered: usize,
+    pub gathered_per_s: f64,
 }
 
 impl Bare {
@@ -50,22 +57,30 @@ impl Bare {
         let frame = delivery(plan);
         let (ours, theirs) = connect(sockets)?;
         let reader = read(theirs)?;
-        let (mut written, began) = (0_u64, Instant::now());
-        let mut turn = ours.iter().cycle();
-        while began.elapsed() < plan.bare {
-            for stream in turn.by_ref().take(WRITES_AT_ONCE) {
-                match rustix::net::send(stream, &frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                    Ok(count) => written += u64::from(count == frame.len()),
-                    Err(Errno::AGAIN) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        let per_s = written as f64 / began.elapsed().as_secs_f64();
+        let bytes = frame.len();
+        let gathered = (GATHERED_BYTES_MAX / bytes).clamp(1, GATHERED_MAX);
+        let per_s = write(&ours, &frame, plan.bare / 2)? / bytes as f64;
+        let gathered_per_s = write(&ours, &frame.repeat(gathered), plan.bare / 2)? / bytes as f64;
         drop(ours);
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(Self { sockets, bytes: frame.len(), per_s })
+        Ok(Self { sockets, bytes, per_s, gathered, gathered_per_s })
     }
+}
+
+/// Writes to each in turn; bytes that the kernel took, a second.
+fn write(sockets: &[TcpStream], bytes: &[u8], time: Duration) -> io::Result<f64> {
+    let (mut written, began) = (0, Instant::now());
+    let mut turn = sockets.iter().cycle();
+    while began.elapsed() < time {
+        for stream in turn.by_ref().take(WRITES_AT_ONCE) {
+            match rustix::net::send(stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => written += count,
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(written as f64 / began.elapsed().as_secs_f64())
 }
 
 /// A frame as the server sends it for a message of this plan.
@@ -139,6 +154,7 @@ mod tests {
         let frame = delivery(&plan);
         assert_eq!((bare.sockets, bare.bytes), (3, frame.len()));
         assert_eq!(frames::first(&frame).unwrap().size, frame.len());
-        assert!(bare.per_s > 0.0);
+        assert_eq!(bare.gathered, GATHERED_MAX);
+        assert!(bare.per_s > 0.0 && bare.gathered_per_s > 0.0);
     }
 }

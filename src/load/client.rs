@@ -35,6 +35,12 @@ impl Client {
         self.talk.stage == super::talk::Stage::Present && self.socket.as_ref().is_some_and(takes)
     }
 
+    /// Whether this one of its connections is open.
+    #[must_use]
+    pub fn lives(&self, life: u32) -> bool {
+        self.socket.is_some() && self.talk.life == life
+    }
+
     /// Reads once, at most `bytes_max`, and takes what came. Tells how many bytes came.
     ///
     /// # Errors

@@ -19,10 +19,13 @@ use tungstenite::handshake::client::generate_key;
 use super::client::Client;
 use super::plan::Plan;
 use super::socket::Socket;
+use super::stop::Stop;
 use super::stream::Stream;
 use super::talk::{Stage, Talk, World};
+use crate::tls::{Application, Dialer};
 
 const TIMER: u64 = u64::MAX;
+const STOP: u64 = u64::MAX - 1;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// What the kernel holds for a client that reads slowly.
@@ -42,10 +45,15 @@ pub struct Crowd {
     lines: Option<SocketAddr>,
     /// What a request calls the server.
     host: String,
+    /// What connections are made with, through TLS.
+    dialer: Option<Dialer>,
     /// Whether slow clients are slow at present.
     sipping: bool,
     /// Clients that have a connection.
     connected: usize,
+    stop: Stop,
+    /// How often it was asked to stop.
+    pub stops: u64,
 }
 
 impl Crowd {
@@ -53,20 +61,30 @@ impl Crowd {
     ///
     /// # Errors
     /// If there is no descriptor for the epoll.
-    pub fn gather(plan: &Plan, http: SocketAddr, lines: Option<SocketAddr>, now: Instant) -> io::Result<Self> {
+    pub fn gather(
+        plan: &Plan,
+        dialer: Option<Dialer>,
+        (http, lines): (SocketAddr, Option<SocketAddr>),
+        stop: Stop,
+    ) -> io::Result<Self> {
+        let now = Instant::now();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         // Once is enough: setting it anew takes back what it said before.
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+        epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN)?;
         Ok(Self {
             epoll,
             timer,
+            stop,
+            stops: 0,
             clients: (0..plan.clients).map(|client| Client::new(Talk::new(client, plan, now))).collect(),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES.max(4 * plan.size)],
             http,
             lines,
             host: plan.server.clone(),
+            dialer,
             sipping: false,
             connected: 0,
         })
@@ -86,7 +104,10 @@ impl Crowd {
         let Client { socket, talk, .. } = &mut self.clients[number];
         let address = if talk.door.is_websocket() { self.http } else { self.lines.unwrap_or(self.http) };
         let slow = world.plan.is_slow(number);
-        let stream = Stream::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES))?;
+        let application = if talk.door.is_websocket() { Application::Http } else { Application::Lines };
+        let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(world.plan.host(), application));
+        let tunnel = tunnel.transpose().map_err(io::Error::other)?;
+        let stream = Stream::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES), tunnel)?;
         let flags = EventFlags::IN | EventFlags::OUT;
         epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), flags)?;
         *socket = Some(Socket::over(stream));
@@ -112,7 +133,10 @@ impl Crowd {
             Err(error) => return Err(error.into()),
         }
         let number = |event: &Event| usize::try_from(event.data.u64()).expect("numbers are indices of `clients`");
-        let of_clients = self.events.iter().filter(|event| event.data.u64() != TIMER);
+        if self.events.iter().any(|event| event.data.u64() == STOP) {
+            self.stops += self.stop.heard();
+        }
+        let of_clients = self.events.iter().filter(|event| event.data.u64() < STOP);
         ready.extend(of_clients.map(|event| (number(event), event.flags)));
         Ok(())
     }
@@ -194,6 +218,8 @@ impl Crowd {
         self.connected -= 1;
         if cut {
             socket.cut();
+        } else {
+            socket.close();
         }
     }
 }

@@ -8,6 +8,8 @@
 pub const CONTINUATION: u8 = 0;
 /// UTF-8 text.
 pub const TEXT: u8 = 1;
+/// Anything else.
+pub const BINARY: u8 = 2;
 /// The end, §5.5.1.
 pub const CLOSE: u8 = 8;
 /// A question for life, §5.5.2.
@@ -19,8 +21,10 @@ pub const PONG: u8 = 10;
 pub struct Frame<'a> {
     /// What kind it is.
     pub opcode: u8,
-    /// Whether it is the last of its message.
+    /// Whether it is all of its message.
     pub whole: bool,
+    /// Whether it is the last of its message.
+    pub last: bool,
     /// As it was sent: masked if there is a key.
     pub payload: &'a [u8],
     /// Present in what clients send.
@@ -46,8 +50,8 @@ pub fn first(bytes: &[u8]) -> Option<Frame<'_>> {
     };
     let size = head.checked_add(length)?;
     let payload = bytes.get(head..size)?;
-    let whole = fin_and_opcode & 0x80 != 0 && fin_and_opcode & 0x0F != CONTINUATION;
-    Some(Frame { opcode: fin_and_opcode & 0x0F, whole, payload, key, size })
+    let (last, opcode) = (fin_and_opcode & 0x80 != 0, fin_and_opcode & 0x0F);
+    Some(Frame { opcode, whole: last && opcode != CONTINUATION, last, payload, key, size })
 }
 
 /// Appends what stands before the payload (and before the key, if masked).

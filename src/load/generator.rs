@@ -12,6 +12,7 @@ use rustix::event::epoll::EventFlags;
 use super::crowd::Crowd;
 use super::label::Label;
 use super::pace::Pace;
+use super::plan::Plan;
 use super::process::Process;
 use super::settlement::Ending;
 use super::talk::{Stage, World};
@@ -24,6 +25,8 @@ const GLANCE: Duration = Duration::from_millis(20);
 const SIPS_PER_S: u32 = 10;
 /// Closes that say that the server failed, or that we did (RFC 6455 §7.4, and ours above 4000).
 const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, 1011, 4408];
+/// The close of one whose outbox was full.
+const SLOW: u16 = 4450;
 /// Under a closed loop a message that is not through after this time is waited for no longer.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
@@ -39,6 +42,10 @@ pub struct Generator<'a> {
     pub paces: Paces,
     /// When publishing ends; `None` while nothing is published.
     pub end: Option<Duration>,
+    /// It was stopped while clients were still connecting.
+    pub incomplete: bool,
+    /// The books are closed, and nobody comes back.
+    pub over: bool,
     ready: Vec<(usize, EventFlags)>,
     /// By room, whose turn it is to publish under a closed loop.
     turns: Vec<usize>,
@@ -77,6 +84,8 @@ impl<'a> Generator<'a> {
             trouble: None,
             paces: Paces::none(),
             end: None,
+            incomplete: false,
+            over: false,
             ready: Vec::new(),
             mover: 0,
         }
@@ -177,10 +186,22 @@ impl<'a> Generator<'a> {
             if due >= end {
                 return;
             }
-            self.turns[room] = (self.turns[room] + 1) % plan.publishers;
-            let client = room + plan.rooms * self.turns[room];
-            self.publish(client, due, true);
+            match self.next_publisher(room) {
+                Some(client) => self.publish(client, due, true),
+                // All are away: at the next turn one may be back.
+                None => self.world.free.push(room),
+            }
         }
+    }
+
+    /// Whose turn it is in a room, of those that can publish.
+    fn next_publisher(&mut self, room: usize) -> Option<usize> {
+        let Plan { publishers, rooms, .. } = *self.world.plan;
+        let at = |turn: usize| room + rooms * (turn % publishers);
+        let first = self.turns[room] + 1;
+        let found = (first..first + publishers).find(|turn| self.crowd.clients[at(*turn)].can_publish())?;
+        self.turns[room] = found % publishers;
+        Some(at(found))
     }
 
     fn publish(&mut self, number: usize, due: Duration, closed: bool) {
@@ -214,7 +235,11 @@ impl<'a> Generator<'a> {
     fn next_mover(&mut self) -> Option<usize> {
         let movers = self.world.plan.movers();
         let at = |turn: usize| movers.start + turn % movers.len();
-        let is_member = |number: &usize| self.crowd.clients[*number].talk.member;
+        let is_member = |number: &usize| {
+            let talk = &self.crowd.clients[*number].talk;
+            // One that is leaving already would leave twice.
+            talk.member && talk.stage == Stage::Present
+        };
         let found = (self.mover..self.mover + movers.len()).find(|turn| is_member(&at(*turn)))?;
         self.mover = found + 1;
         Some(at(found))
@@ -230,18 +255,17 @@ impl<'a> Generator<'a> {
 
     fn break_one(&mut self) {
         let Some(number) = self.next_mover() else { return };
-        let Self { world, crowd, .. } = self;
-        let talk = &mut crowd.clients[number].talk;
-        talk.depart(world);
-        talk.returning = true;
-        // A door without numbers cannot say what it has had.
-        if !talk.door.is_json()
-            && let Some(account) = talk.account.take()
-        {
-            world.ledgers[talk.room].settle(&account, Ending::Left, &mut world.faults, &mut world.excuses);
-        }
-        crowd.drop_connection(number, true);
+        self.crowd.clients[number].talk.come_back(&mut self.world);
+        self.crowd.drop_connection(number, true);
         self.connect(number);
+    }
+
+    /// Whether a client whose connection ended so comes back for what it missed.
+    fn comes_back(&self, number: usize) -> bool {
+        let talk = &self.crowd.clients[number].talk;
+        let Plan { slow_return, .. } = self.world.plan;
+        // What was never let in has nothing to come back to.
+        *slow_return && !self.over && talk.closed == Some(SLOW) && talk.member && talk.door.is_json()
     }
 
     /// Begins to connect a client.
@@ -280,6 +304,12 @@ impl<'a> Generator<'a> {
 
     /// A connection is at its end.
     fn lose(&mut self, number: usize, error: &io::Error) {
+        if self.comes_back(number) {
+            *self.world.meter.closes.entry(SLOW).or_default() += 1;
+            self.crowd.clients[number].talk.come_back(&mut self.world);
+            self.crowd.drop_connection(number, false);
+            return self.connect(number);
+        }
         let Self { world, crowd, trouble, .. } = self;
         let talk = &mut crowd.clients[number].talk;
         let (stage, closed) = (talk.stage, talk.closed);

@@ -1,8 +1,9 @@
 //! What a server says, as far as a load must understand it.
 //!
 //! Called for every frame and line on the generator's thread. Messages are by far the most: in JSON
-//! they are read in the order in which roomd prints their fields, without a parser; what looks
-//! otherwise, and every other event, goes through serde.
+//! they are read in the order in which roomd prints their fields, without a parser, and the notices of
+//! who comes and goes, of which a full room has as many, are passed over. Every other event goes through
+//! serde, and what looks otherwise.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,8 +19,9 @@ pub enum Heard<'a> {
     Welcome { resume: Option<String> },
     /// The client is a member, and the room stands there.
     Joined { epoch: String, seq: u64, recovered: bool },
-    /// The client has its places again; for each room, whether all that it missed follows.
-    Resumed { recovered: bool },
+    /// The client has its session again: whether it has its place in the room, whether all that it missed
+    /// there follows, and what gives the session back the next time.
+    Resumed { placed: bool, recovered: bool, resume: Option<String> },
     /// This user entered, in the dialects without numbers; our own name means that we are a member.
     Entered { user: &'a str },
     /// The client is no member any more.
@@ -61,9 +63,15 @@ struct Resumption {
     recovered: bool,
 }
 
+/// How notices begin that a load has no use for.
+const NOTICES: [&[u8]; 2] = [br#"{"type":"join","#, br#"{"type":"leave","#];
+
 /// Reads a frame of the JSON dialect; `None` when it is not what that dialect can hold.
 #[must_use]
 pub fn json(text: &[u8]) -> Option<Heard<'_>> {
+    if NOTICES.iter().any(|begin| text.starts_with(begin)) {
+        return Some(Heard::Other);
+    }
     match message(text) {
         Some((message, seq)) => Some(Heard::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
         None => event(text),
@@ -103,7 +111,8 @@ fn event(text: &[u8]) -> Option<Heard<'_>> {
         }
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
-            Heard::Resumed { recovered: rooms.values().all(|room| room.recovered) }
+            let recovered = rooms.values().all(|room| room.recovered);
+            Heard::Resumed { placed: !rooms.is_empty(), recovered, resume: fields.resume }
         }
         "left" => Heard::Left,
         "sent" => Heard::Sent { number, seq: fields.seq? },
@@ -180,7 +189,11 @@ mod tests {
                 r#"{"type":"joined","id":1,"room":"r","epoch":"e1","seq":4,"members":[],"recovered":false}"#,
                 Heard::Joined { epoch: "e1".into(), seq: 4, recovered: false },
             ),
-            (r#"{"type":"resumed","rooms":{"r":{"recovered":true,"missed":3}}}"#, Heard::Resumed { recovered: true }),
+            (
+                r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3}}}"#,
+                Heard::Resumed { placed: true, recovered: true, resume: Some("t".into()) },
+            ),
+            (r#"{"type":"resumed","rooms":{}}"#, Heard::Resumed { placed: false, recovered: true, resume: None }),
             (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, Heard::Sent { number: Some(2), seq: 9 }),
             (
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,
@@ -189,6 +202,8 @@ mod tests {
             (r#"{"type":"lagged","room":"r","missed":12}"#, Heard::Lagged { missed: 12 }),
             (r#"{"type":"goodbye","code":4450,"reason":"slow","reconnect":true}"#, Heard::Other),
             (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, Heard::Other),
+            (r#"{"type":"join","room":"r","user":"u","at":"x"}"#, Heard::Other),
+            (r#"{"type":"leave","room":"r","user":"u","at":"x"}"#, Heard::Other),
         ] {
             assert_eq!(json(text.as_bytes()), Some(heard), "{text}");
         }

@@ -30,8 +30,9 @@ pub struct Ledger {
 pub(super) struct Record {
     /// When it was due: nanoseconds of the run.
     due: u64,
-    /// The client that sent it.
+    /// The client that sent it, and through which of its connections.
     pub(super) sender: u32,
+    pub(super) life: u32,
     /// Members that the closed loop still waits for.
     waiting: u32,
     /// Whether there was anybody to hear it.
@@ -91,6 +92,7 @@ impl Ledger {
         self.records.push(Record {
             due,
             sender: sender.client,
+            life: sender.life,
             waiting,
             owed: sender.echo || self.members > 1,
             heard: false,

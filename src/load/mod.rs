@@ -4,7 +4,8 @@
 //! holds the sockets, and `talk` is one client's conversation as a value. Each message carries its
 //! sender and number (`label`), and each room's `ledger` knows every message and every member's
 //! `account`, so nothing is estimated: what is lost, repeated or out of order is counted, by cause
-//! (`faults`). With `probe` a second thread asks an untouched room; it ends with the run.
+//! (`faults`). With `probe` a second thread asks an untouched room, and with `loiterers` one more is a
+//! nuisance; both end with the run.
 //!
 //! [`run`] blocks until the load is over. It opens sockets to the plan's server and to nobody else.
 
@@ -22,6 +23,7 @@ mod html;
 mod label;
 mod ledger;
 mod log;
+mod loiterers;
 mod meter;
 mod pace;
 mod phases;
@@ -33,6 +35,7 @@ mod progress;
 mod report;
 mod settlement;
 pub mod socket;
+mod stop;
 mod stream;
 mod table;
 mod talk;
@@ -49,17 +52,21 @@ pub use html::page;
 pub use plan::Plan;
 pub use progress::{Phase, Progress};
 pub use report::Report;
+pub use stop::Stop;
 
 use bare::Bare;
 use crowd::Crowd;
 use generator::Generator;
 use ledger::Ledger;
+use loiterers::Loiterers;
 use meter::Meter;
 use probe::Probe;
 use process::Process;
 use progress::Watch;
 use report::Findings;
 use talk::World;
+
+use crate::tls::Dialer;
 
 /// Files that the process opens besides one for each client.
 const SPARE_FILES: u64 = 64;
@@ -93,8 +100,17 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// If the plan cannot be carried out at all; what the server does wrong is in the report.
 pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(&Stop::new().map_err(LoadError::Machine)?, plan, tell)
+}
+
+/// As [`run`], and ends early when `stop` is asked: with the report so far.
+///
+/// # Errors
+/// As [`run`]; [`LoadError::Nobody`] if it was stopped before anybody got in.
+pub fn run_until(stop: &Stop, plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
     plan.check().map_err(LoadError::Plan)?;
     let http = resolve(&plan.server)?;
+    let dialer = plan.tls.as_ref().map(Dialer::new).transpose().map_err(LoadError::Plan)?;
     let lines = if plan.doors.contains(&Door::Lines) { Some(lines_address(plan, http)?) } else { None };
     can_open(plan)?;
     // Before the load, while the machine is quiet: after it a server may be busy for long.
@@ -112,25 +128,37 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadE
         meter: Meter::default(),
     };
     let server = Process::listening(&http).filter(|server| *server != Process::own());
-    let crowd = Crowd::gather(plan, http, lines, began).map_err(LoadError::Machine)?;
+    let crowd = Crowd::gather(plan, dialer.clone(), (http, lines), stop.clone()).map_err(LoadError::Machine)?;
     let mut generator = Generator::new(world, crowd, server);
     let mut watch = Watch::new(tell);
     generator.gather(&mut watch).map_err(LoadError::Machine)?;
     if generator.world.meter.arrived == 0 {
-        return Err(LoadError::Nobody(generator.trouble.unwrap_or_else(|| "nobody answered".to_owned())));
+        return Err(LoadError::Nobody(why_nobody(generator)));
     }
-    carry_out(generator, http, bare, &mut watch).map_err(LoadError::Machine)
+    carry_out(generator, (http, dialer), bare, &mut watch).map_err(LoadError::Machine)
+}
+
+/// What the first was told: why its connection ended, or why it was refused.
+fn why_nobody(generator: Generator<'_>) -> String {
+    let Generator { trouble, world, crowd, .. } = generator;
+    let refused = || Some(format!("refused with {}", world.meter.errors.keys().next()?));
+    let stopped = || (crowd.stops > 0).then(|| "it was stopped before".to_owned());
+    trouble.or_else(refused).or_else(stopped).unwrap_or_else(|| "nobody answered".to_owned())
 }
 
 /// The load itself, once everybody is there.
 fn carry_out(
     mut generator: Generator<'_>,
-    http: SocketAddr,
+    (http, dialer): (SocketAddr, Option<Dialer>),
     bare: Option<Bare>,
     watch: &mut Watch<'_>,
 ) -> io::Result<Report> {
     let plan = generator.world.plan;
-    let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, plan)?) };
+    let loiterers = match plan.loiterers {
+        0 => None,
+        count => Some(Loiterers::start(http, plan.tls.is_some(), count)?),
+    };
+    let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, dialer, plan)?) };
     let server = generator.server;
     let before = server.and_then(|server| Some((server.usage()?, server.switches())));
     let own_cpu_s = || Process::own().usage().map_or(0.0, |usage| usage.cpu_s);
@@ -139,6 +167,7 @@ fn carry_out(
     let (end, delivered) = (generator.now(), generator.world.meter.delivered);
     let settled = generator.drain(watch)?;
     let probe = probe.map(Probe::stop);
+    let loiterers = loiterers.map(Loiterers::stop);
     generator.sample();
     let server = server.zip(before).and_then(|(server, (before, switches))| {
         let switched: f64 = server
@@ -151,7 +180,7 @@ fn carry_out(
     let own_cpu_s = own_cpu_s() - own_before;
     generator.finish(settled)?;
     let published = (begin, end);
-    Ok(Report::new(generator, Findings { published, delivered, whole, server, own_cpu_s, probe, bare }))
+    Ok(Report::new(generator, Findings { published, delivered, whole, server, own_cpu_s, probe, loiterers, bare }))
 }
 
 fn resolve(address: &str) -> Result<SocketAddr, LoadError> {
@@ -177,7 +206,7 @@ fn can_open(plan: &Plan) -> Result<(), LoadError> {
     // A refusal leaves the limit as it is, which is looked at next.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let needed = plan.clients as u64 + SPARE_FILES;
+    let needed = (plan.clients + plan.loiterers) as u64 + SPARE_FILES;
     if files >= needed {
         return Ok(());
     }

@@ -54,9 +54,13 @@ impl Generator<'_> {
             if arrived + out >= clients || last.1.elapsed() > ARRIVAL_LIMIT || self.is_alone() {
                 break;
             }
+            if self.crowd.stops > 0 {
+                self.incomplete = true;
+                return Ok(());
+            }
         }
         let (mut heard, began) = ((self.world.meter.bytes_in, Instant::now()), Instant::now());
-        while heard.1.elapsed() < QUIET && began.elapsed() < QUIET_LIMIT {
+        while heard.1.elapsed() < QUIET && began.elapsed() < QUIET_LIMIT && self.crowd.stops == 0 {
             self.turn()?;
             watch.look(Phase::Connecting, self);
             if self.world.meter.bytes_in > heard.0 {
@@ -66,15 +70,19 @@ impl Generator<'_> {
         Ok(())
     }
 
-    /// Publishes for as long as the plan says, or until nobody is connected any more; whether all of it.
+    /// Publishes for as long as the plan says, until it is asked to stop, or until nobody is connected any
+    /// more; whether as long as was wanted.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn publish_all(&mut self, watch: &mut Watch<'_>) -> io::Result<bool> {
         let (now, usage) = (self.now(), self.server.and_then(super::process::Process::usage));
         self.world.meter.begin(now, usage.as_ref());
+        if self.crowd.stops > 0 {
+            return Ok(true);
+        }
         self.set_paces()?;
-        let is_over = |this: &Self| this.end.is_none_or(|end| this.now() >= end);
+        let is_over = |this: &Self| this.end.is_none_or(|end| this.now() >= end) || this.crowd.stops > 0;
         while !is_over(self) && !self.is_alone() {
             self.turn()?;
             watch.look(Phase::Publishing, self);
@@ -84,8 +92,8 @@ impl Generator<'_> {
         Ok(whole)
     }
 
-    /// Waits until everything has arrived, or nothing does any more, or the time is over. Whether
-    /// nothing was under way then.
+    /// Waits until everything has arrived, or nothing does any more, or the time is over, or it is asked
+    /// again to stop. Whether nothing was under way then.
     ///
     /// # Errors
     /// What the kernel says.
@@ -95,7 +103,8 @@ impl Generator<'_> {
         let began = Instant::now();
         let mut last = (self.world.meter.bytes_in, began);
         let mut looked = None;
-        loop {
+        let stops = self.crowd.stops;
+        while !self.incomplete && self.crowd.stops == stops {
             if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
                 self.catch_up();
                 if self.is_settled() {
@@ -110,11 +119,12 @@ impl Generator<'_> {
                 return Ok(true);
             }
             if began.elapsed() > limit {
-                return Ok(false);
+                break;
             }
             self.turn()?;
             watch.look(Phase::Draining, self);
         }
+        Ok(false)
     }
 
     /// Closes the books, and then the connections.
@@ -124,7 +134,7 @@ impl Generator<'_> {
     pub fn finish(&mut self, settled: bool) -> io::Result<()> {
         self.catch_up();
         self.settle_all(settled);
-        self.paces = Paces::none();
+        (self.paces, self.over) = (Paces::none(), true);
         for number in 0..self.crowd.clients.len() {
             let talk = &mut self.crowd.clients[number].talk;
             if matches!(talk.stage, Stage::Absent | Stage::Connecting | Stage::Upgrading) {
@@ -161,7 +171,8 @@ impl Generator<'_> {
         let clients = &crowd.clients;
         for (ledger, refused) in ledgers.iter().zip(refused) {
             let senders = Senders {
-                stayed: &|client| clients[client as usize].socket.is_some(),
+                stayed: &|client, life| clients[client as usize].lives(life),
+                resumes: &|client| clients[client as usize].talk.door.is_json(),
                 told: &|client| clients[client as usize].talk.door.acknowledges(),
                 refused,
                 settled,
@@ -188,13 +199,10 @@ impl Generator<'_> {
         clients.iter().filter(|client| client.socket.is_some()).all(|client| {
             let talk = &client.talk;
             let square = talk.account.as_ref().is_none_or(|account| ledgers[talk.room].is_square(account));
-            talk.stage == Stage::Present && square
+            talk.stage == Stage::Outside || talk.stage == Stage::Present && square
         }) && ledgers.iter().all(|ledger| {
-            let told = |client: u32| {
-                let client = &clients[client as usize];
-                client.talk.door.acknowledges() && client.socket.is_some()
-            };
-            ledger.is_answered(told)
+            let stayed = |client: u32, life| clients[client as usize].lives(life);
+            ledger.is_answered(stayed, |client| clients[client as usize].talk.door.acknowledges())
         })
     }
 

@@ -2,12 +2,14 @@
 //!
 //! The command line builds a [`Plan`], and so do tests; [`run`](super::run) reads it. Clients are
 //! numbered from 0. Client `i` is in room `i % rooms`; the first `publishers` of each room publish, the
-//! last `slow` clients read slowly, and those between come and go and break.
+//! last `slow` clients read slowly, and those between come and go and break; with `publishers_too`,
+//! publishers read slowly, come and go, and break like all others.
 
 use std::time::Duration;
 
 use super::door::Door;
 use super::label::LABEL_BYTES;
+use crate::tls::Trust;
 
 const FROM_CLIENT: &str = "Message from client ";
 
@@ -16,6 +18,8 @@ const FROM_CLIENT: &str = "Message from client ";
 pub struct Plan {
     /// Where the server's HTTP port is: `HOST:PORT`.
     pub server: String,
+    /// Whose certificates are believed; `None` is without TLS.
+    pub tls: Option<Trust>,
     /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
     pub lines: Option<String>,
     /// The doors that clients take in turn.
@@ -52,6 +56,12 @@ pub struct Plan {
     pub slow: usize,
     /// Bytes a second that a slow client reads.
     pub slow_bytes: usize,
+    /// Further sockets that connect and say next to nothing.
+    pub loiterers: usize,
+    /// Whether a client that was closed because it is slow comes back for what it missed.
+    pub slow_return: bool,
+    /// Whether publishers read slowly, come and go, and break.
+    pub publishers_too: bool,
     /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
     pub probe: Duration,
     /// How long a bare loop of writes is measured before; 0: not at all.
@@ -62,6 +72,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             server: "127.0.0.1:8000".to_owned(),
+            tls: None,
             lines: None,
             doors: vec![Door::Json],
             clients: 100,
@@ -80,6 +91,9 @@ impl Default for Plan {
             breaks: 0,
             slow: 0,
             slow_bytes: 1024,
+            loiterers: 0,
+            slow_return: false,
+            publishers_too: false,
             probe: Duration::ZERO,
             bare: Duration::ZERO,
         }
@@ -117,8 +131,10 @@ impl Plan {
         if self.publishers > least {
             return Err(format!("--publishers is {} and a room has only {least} clients", self.publishers));
         }
-        if self.publishers * self.rooms + self.slow > self.clients {
-            return Err(format!("--slow is {} and only {} clients do not publish", self.slow, self.others()));
+        if self.slow > self.others() {
+            let (slow, others) = (self.slow, self.others());
+            let what = if self.publishers_too { "there are" } else { "do not publish" };
+            return Err(format!("--slow is {slow} and only {others} clients {what}"));
         }
         if self.doors == [Door::Lines] && self.publishers == least {
             return Err("--door lines needs clients that do not publish: who sends lines does not hear them, \
@@ -126,9 +142,18 @@ impl Plan {
                 .to_owned());
         }
         if (self.churn > 0 || self.breaks > 0) && self.movers().is_empty() {
-            return Err("--churn and --breaks need clients that neither publish nor read slowly".to_owned());
+            return Err("--churn and --breaks need clients that neither publish nor read slowly, \
+                        or --publishers-too"
+                .to_owned());
         }
         Ok(())
+    }
+
+    /// The server's name or address, as it has to be in its certificate.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.server.rsplit_once(':').map_or(&*self.server, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The room of a client.
@@ -158,11 +183,12 @@ impl Plan {
     /// The clients that come and go and break.
     #[must_use]
     pub fn movers(&self) -> std::ops::Range<usize> {
-        self.publishers * self.rooms..self.clients - self.slow
+        self.clients - self.others()..self.clients - self.slow
     }
 
+    /// Clients that trouble may befall.
     fn others(&self) -> usize {
-        self.clients - self.publishers * self.rooms
+        if self.publishers_too { self.clients } else { self.clients - self.publishers * self.rooms }
     }
 
     /// The name of a room.

@@ -18,6 +18,7 @@ use super::heard::{self, Heard};
 use super::meter::histogram;
 use super::plan::Plan;
 use super::report::Latency;
+use crate::tls::{Dialer, Stream};
 
 const ROOM: &str = "load-untouched";
 /// Five questions a second are within the rate that a server allows anybody.
@@ -54,11 +55,11 @@ impl Probe {
     ///
     /// # Errors
     /// If there is no thread for it.
-    pub fn start(server: SocketAddr, plan: &Plan) -> io::Result<Self> {
+    pub fn start(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> io::Result<Self> {
         let (alive, inbox) = channel();
-        let (host, limit) = (plan.server.clone(), plan.probe);
-        let thread =
-            Builder::new().name("probe".to_owned()).spawn(move || Asker::new(server, host).run(&inbox, limit))?;
+        let limit = plan.probe;
+        let asker = Asker::new(server, dialer, plan);
+        let thread = Builder::new().name("probe".to_owned()).spawn(move || asker.run(&inbox, limit))?;
         Ok(Self { thread, _alive: alive })
     }
 
@@ -72,9 +73,12 @@ impl Probe {
 
 struct Asker {
     server: SocketAddr,
+    dialer: Option<Dialer>,
+    /// As requests call the server, and as its certificate does.
     host: String,
+    name: String,
     /// The member that asks; `None` when its connection broke.
-    member: Option<WebSocket<TcpStream>>,
+    member: Option<WebSocket<Stream>>,
     asked: u64,
     latency: Histogram<u64>,
     newcomers: u64,
@@ -82,9 +86,10 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(server: SocketAddr, host: String) -> Self {
+    fn new(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> Self {
         let (latency, arrival) = (histogram(), histogram());
-        Self { server, host, member: None, asked: 0, latency, newcomers: 0, arrival }
+        let (host, name) = (plan.server.clone(), plan.host().to_owned());
+        Self { server, dialer, host, name, member: None, asked: 0, latency, newcomers: 0, arrival }
     }
 
     fn run(mut self, inbox: &Receiver<()>, limit: Duration) -> Probed {
@@ -119,11 +124,13 @@ impl Asker {
     }
 
     /// Connects, and waits until it is a member.
-    fn enter(&self) -> Result<WebSocket<TcpStream>, Silent> {
+    fn enter(&self) -> Result<WebSocket<Stream>, Silent> {
         let stream = TcpStream::connect_timeout(&self.server, ANSWER_LIMIT)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+        let deadline = Instant::now() + ANSWER_LIMIT;
+        let stream = Stream::begin(stream, self.dialer.as_ref(), &self.name, deadline)?;
         let request = format!("ws://{}/ws?room={ROOM}&user=load-probe&format=json&history=0", self.host);
         let (mut socket, _) = tungstenite::client(request, stream).map_err(|_| Silent)?;
         wait(&mut socket, |heard| matches!(heard, Heard::Joined { .. }))?;
@@ -155,7 +162,7 @@ impl From<io::Error> for Silent {
 }
 
 /// Reads until `wanted` comes, or the time is over.
-fn wait(socket: &mut WebSocket<TcpStream>, wanted: impl Fn(&Heard<'_>) -> bool) -> Result<(), Silent> {
+fn wait(socket: &mut WebSocket<Stream>, wanted: impl Fn(&Heard<'_>) -> bool) -> Result<(), Silent> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     while Instant::now() < deadline {
         if let Message::Text(text) = socket.read().map_err(|_| Silent)?

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::bare::Bare;
 use super::faults::{Excuses, Faults};
 use super::generator::Generator;
+use super::loiterers::Loitered;
 use super::meter::Sample;
 use super::probe::Probed;
 use super::process::Usage;
@@ -28,6 +29,8 @@ pub struct Report {
     pub published_for_s: f64,
     /// The load ended before its time, because nobody was connected any more.
     pub cut_short: bool,
+    /// The load ended before its time, because it was asked to.
+    pub stopped: bool,
     /// Why the first connection ended that should not have.
     pub trouble: Option<String>,
     pub connections: Connections,
@@ -47,6 +50,7 @@ pub struct Report {
     pub server: Option<Cost>,
     pub generator: Own,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
     /// One a second.
     pub samples: Vec<Sample>,
@@ -82,7 +86,7 @@ pub struct Deliveries {
     pub delivered: u64,
     /// While messages were published.
     pub per_s: f64,
-    /// Delivered of asked.
+    /// Delivered of asked, in the end.
     pub share: f64,
 }
 
@@ -128,6 +132,7 @@ pub struct Findings {
     pub server: Option<(u32, Usage, Usage, f64)>,
     pub own_cpu_s: f64,
     pub probe: Option<Probed>,
+    pub loiterers: Option<Loitered>,
     pub bare: Option<Bare>,
 }
 
@@ -135,10 +140,12 @@ impl Report {
     /// Puts together what a run counted.
     #[must_use]
     pub fn new(generator: Generator<'_>, findings: Findings) -> Self {
-        let Generator { world, trouble, .. } = generator;
+        let Generator { world, crowd, trouble, .. } = generator;
         let (plan, meter) = (world.plan, world.meter);
-        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, bare } = findings;
-        let seconds = (end - begin).as_secs_f64();
+        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, loiterers, bare } =
+            findings;
+        // Something that was stopped before it began took a moment.
+        let seconds = (end - begin).as_secs_f64().max(1e-3);
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
         Self {
             kept: whole && answered && world.faults.sum() == 0,
@@ -146,6 +153,7 @@ impl Report {
             server_address: plan.server.clone(),
             published_for_s: seconds,
             cut_short: !whole,
+            stopped: crowd.stops > 0,
             trouble,
             connections: Connections {
                 wanted: plan.clients,
@@ -161,7 +169,7 @@ impl Report {
                 asked_per_s: meter.asked as f64 / seconds,
                 delivered: meter.delivered,
                 per_s: delivered as f64 / seconds,
-                share: if meter.asked == 0 { 1.0 } else { delivered as f64 / meter.asked as f64 },
+                share: if meter.asked == 0 { 1.0 } else { meter.delivered as f64 / meter.asked as f64 },
             },
             latency: Latency::of(&meter.latency),
             slow: plan.slow,
@@ -175,6 +183,7 @@ impl Report {
                 .map(|(pid, before, after, switches)| Cost::of(pid, &before, &after, switches, meter.delivered)),
             generator: Own { cpu_s: own_cpu_s, lateness: Latency::of(&meter.lateness) },
             probe,
+            loiterers,
             bare,
             samples: meter.samples,
             percentiles: percentiles(&meter.latency),

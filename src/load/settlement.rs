@@ -24,8 +24,10 @@ pub enum Ending {
 
 /// What an audit must know about senders.
 pub struct Senders<'a> {
-    /// Whether a client's connection lived to the end.
-    pub stayed: &'a dyn Fn(u32) -> bool,
+    /// Whether this connection of a client lived to the end: a client, and which of its connections.
+    pub stayed: &'a dyn Fn(u32, u32) -> bool,
+    /// Whether a client's next connection goes on where the last one ended.
+    pub resumes: &'a dyn Fn(u32) -> bool,
     /// Whether a client is told of each message that it is in.
     pub told: &'a dyn Fn(u32) -> bool,
     /// Refusals, by client, that did not say which message they are about.
@@ -63,9 +65,11 @@ impl Ledger {
     }
 
     /// Whether every message was shown or refused, and its sender told where that is the custom.
-    pub fn is_answered(&self, told: impl Fn(u32) -> bool) -> bool {
+    pub fn is_answered(&self, stayed: impl Fn(u32, u32) -> bool, told: impl Fn(u32) -> bool) -> bool {
         self.records.iter().all(|record| match record.answer {
             _ if !record.owed => true,
+            // Its answer went with its connection, or it did.
+            Answer::Nothing if !stayed(record.sender, record.life) => true,
             Answer::Refused => true,
             Answer::Sent => record.place.is_some(),
             Answer::Nothing => record.heard && !told(record.sender),
@@ -87,12 +91,12 @@ impl Ledger {
     /// Looks at every message once: whether it was shown, answered, and in its sender's order.
     pub fn audit(&self, mut senders: Senders<'_>, faults: &mut Faults, excuses: &mut Excuses) {
         for log in self.numbered.iter().chain([&self.spoken]) {
-            faults.disordered += self.inversions(log.numbers());
+            faults.disordered += self.inversions(log.numbers(), senders.resumes);
         }
         let places = self.spoken.numbers().filter_map(|number| self.records[number as usize].place);
         faults.disordered += descents(places);
         for record in &self.records {
-            let stayed = (senders.stayed)(record.sender);
+            let stayed = (senders.stayed)(record.sender, record.life);
             if record.place.is_some() || record.heard {
                 let wanted = (senders.told)(record.sender) && record.answer == Answer::Nothing;
                 faults.unacknowledged += u64::from(wanted && stayed && senders.settled);
@@ -109,12 +113,15 @@ impl Ledger {
         }
     }
 
-    /// Messages that come after a later one of the same sender.
-    fn inversions(&self, numbers: impl Iterator<Item = u32>) -> u64 {
-        let mut latest: HashMap<u32, u32> = HashMap::new();
+    /// Messages that come after a later one of the same sender. One that does not resume is another
+    /// sender after its connection broke: nothing says in which order the server hears the two.
+    fn inversions(&self, numbers: impl Iterator<Item = u32>, resumes: impl Fn(u32) -> bool) -> u64 {
+        let mut latest: HashMap<(u32, u32), u32> = HashMap::new();
         let mut count = 0;
         for number in numbers {
-            let last = latest.entry(self.records[number as usize].sender).or_insert(number);
+            let Record { sender, life, .. } = self.records[number as usize];
+            let life = if resumes(sender) { 0 } else { life };
+            let last = latest.entry((sender, life)).or_insert(number);
             count += u64::from(number < *last);
             *last = number.max(*last);
         }
@@ -173,9 +180,58 @@ mod tests {
         for account in &accounts {
             ledger.settle(account, Ending::Settled, &mut faults, &mut excuses);
         }
-        let senders = Senders { stayed: &|_| true, told: &|_| numbered, refused: BTreeMap::new(), settled: true };
+        let senders = Senders { told: &|_| numbered, ..senders() };
         ledger.audit(senders, &mut faults, &mut excuses);
         (faults, excuses)
+    }
+
+    /// Of whom every connection lived, and who are told.
+    fn senders() -> Senders<'static> {
+        let refused = BTreeMap::new();
+        Senders { stayed: &|_, _| true, resumes: &|_| true, told: &|_| true, refused, settled: true }
+    }
+
+    /// A sender whose first connection broke after two messages, and whose second published a third;
+    /// they are heard in this order.
+    fn broken(heard: &[u32], resumes: bool) -> (Faults, Excuses) {
+        let (mut ledger, mut faults, mut excuses) = (Ledger::default(), Faults::default(), Excuses::default());
+        let mut accounts = [0, 1].map(|client| Account::new(client, true, true));
+        let [sender, other] = &mut accounts;
+        ledger.enter_at(sender, ("e", 0), true, &mut excuses);
+        ledger.enter_at(other, ("e", 0), true, &mut excuses);
+        for life in [0, 0, 1] {
+            sender.life = life;
+            ledger.publish(sender, 0, false);
+        }
+        for (seq, number) in (1..).zip(heard) {
+            let told = Told { number: Some(*number), seq: Some(seq) };
+            accounts.iter_mut().for_each(|account| _ = ledger.hear(account, told, &mut faults));
+        }
+        accounts.iter().for_each(|account| ledger.settle(account, Ending::Settled, &mut faults, &mut excuses));
+        let stayed = |client: u32, life: u32| client == 1 || life == 1;
+        let told = |_| false;
+        ledger.audit(
+            Senders { stayed: &stayed, resumes: &|_| resumes, told: &told, ..senders() },
+            &mut faults,
+            &mut excuses,
+        );
+        (faults, excuses)
+    }
+
+    #[test]
+    fn what_was_under_way_when_its_connection_broke_may_be_lost_and_nothing_else() {
+        let undecided = |count| (Faults::default(), Excuses { undecided: count, ..Excuses::default() });
+        assert_eq!(broken(&[0, 1, 2], true), undecided(0));
+        assert_eq!(broken(&[0, 2], true), undecided(1));
+        assert_eq!(broken(&[2], true), undecided(2));
+        assert_eq!(broken(&[0, 1], true).0, Faults { swallowed: 1, ..Faults::default() });
+    }
+
+    #[test]
+    fn one_that_resumes_has_one_order_and_one_that_comes_anew_has_two() {
+        assert_eq!(broken(&[2, 0, 1], true).0.disordered, 2);
+        assert_eq!(broken(&[2, 0, 1], false).0.disordered, 0);
+        assert_eq!(broken(&[2, 1, 0], false).0.disordered, 1);
     }
 
     const ALL: &[(u32, u64)] = &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)];
@@ -225,8 +281,7 @@ mod tests {
         for &(number, seq) in swapped {
             ledger.hear(&mut account, Told { number: Some(number), seq: Some(seq) }, &mut faults);
         }
-        let senders = Senders { stayed: &|_| true, told: &|_| true, refused: BTreeMap::new(), settled: true };
-        ledger.audit(senders, &mut faults, &mut excuses);
+        ledger.audit(senders(), &mut faults, &mut excuses);
         assert_eq!(faults, Faults { disordered: 1, unacknowledged: 5, ..Faults::default() });
     }
 
@@ -257,7 +312,7 @@ mod tests {
             ledger.enter(&mut account);
             (0..2).for_each(|due| _ = ledger.publish(&account, due, false));
             let refused = BTreeMap::from([(7, refusals)]);
-            let senders = Senders { stayed: &|_| true, told: &|_| false, refused, settled: true };
+            let senders = Senders { told: &|_| false, refused, ..senders() };
             ledger.audit(senders, &mut faults, &mut excuses);
             assert_eq!(faults, Faults { swallowed, ..Faults::default() });
         }

@@ -37,6 +37,11 @@ impl Socket {
         &self.stream
     }
 
+    /// Ends the connection in good order.
+    pub fn close(self) {
+        self.stream.close();
+    }
+
     /// Breaks the connection without a word.
     pub fn cut(self) {
         self.stream.cut();
@@ -45,7 +50,7 @@ impl Socket {
     /// Whether `flush` has anything to do.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        !self.unsent.is_empty()
+        !self.unsent.is_empty() || self.stream.is_behind()
     }
 
     /// Bytes that the kernel has not taken yet.
@@ -65,7 +70,7 @@ impl Socket {
     /// # Errors
     /// If the connection is broken.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
-        let sent = if self.is_behind() { 0 } else { self.try_send(bytes)? };
+        let sent = if !self.unsent.is_empty() { 0 } else { self.try_send(bytes)? };
         self.unsent.extend_from_slice(&bytes[sent..]);
         Ok(!self.is_behind())
     }

@@ -110,6 +110,15 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
     }
     let own = &report.generator;
     rows.push(("generator", format!("{:.2} CPU s; late by {}", own.cpu_s, times(&own.lateness))));
+    if let Some(loitered) = &report.loiterers {
+        let text = format!(
+            "{} sockets that say next to nothing; {} sent away, {} kept out",
+            grouped(loitered.sockets as f64),
+            grouped(loitered.sent_away as f64),
+            grouped(loitered.kept_out as f64)
+        );
+        rows.push(("loiterers", text));
+    }
     if let Some(probe) = &report.probe {
         rows.push((
             "other room",
@@ -126,14 +135,19 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
         rows.push(("newcomers", text));
     }
     if let Some(bare) = &report.bare {
-        let ratio = report.deliveries.per_s / bare.per_s;
+        let share = |per_s: f64| report.deliveries.per_s / per_s;
         rows.push((
             "bare loop",
             format!(
-                "{} writes a second of {} bytes to {} sockets; the server made {ratio:.2} deliveries for each",
+                "{} deliveries a second of {} bytes to {} sockets, one in a write: the server made {:.2} for each; \
+                 {} with {} in a write: {:.2}",
                 grouped(bare.per_s),
                 bare.bytes,
-                grouped(bare.sockets as f64)
+                grouped(bare.sockets as f64),
+                share(bare.per_s),
+                grouped(bare.gathered_per_s),
+                bare.gathered,
+                share(bare.gathered_per_s)
             ),
         ));
     }
@@ -171,7 +185,8 @@ fn exceptions(report: &Report) -> Vec<(&'static str, String)> {
 #[must_use]
 pub fn verdict(report: &Report) -> String {
     if report.kept {
-        return "The server kept its promises.".to_owned();
+        let until = if report.stopped { " until the load was stopped" } else { "" };
+        return format!("The server kept its promises{until}.");
     }
     let mut text = if report.cut_short {
         "The server was gone before the load was over".to_owned()

@@ -33,6 +33,8 @@ pub enum Stage {
     Present,
     /// It has said that it leaves its room, to come back.
     Leaving,
+    /// It was refused its room, and only keeps its connection.
+    Outside,
     /// The run is over, and it has said so.
     Closing,
 }
@@ -85,6 +87,8 @@ pub struct Talk {
     pub key: String,
     /// When connecting began.
     pub began: Instant,
+    /// Which of its connections this is.
+    pub life: u32,
     /// It was a member before its connection broke.
     pub returning: bool,
     /// It has been a member before.
@@ -115,6 +119,7 @@ impl Talk {
             replies: Vec::new(),
             key: String::new(),
             began: now,
+            life: 0,
             returning: false,
             arrived: false,
             counted: false,
@@ -160,6 +165,10 @@ impl Talk {
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
                 self.frame(&frame, now, world)?;
+                if frame.opcode == frames::CLOSE {
+                    // What follows is not said to anybody (RFC 6455 §5.5.1).
+                    return Ok(bytes.len());
+                }
             }
             return Ok(used);
         }
@@ -206,7 +215,12 @@ impl Talk {
                     self.enter(now, world);
                 }
             }
-            Heard::Resumed { recovered } => {
+            Heard::Resumed { placed, recovered, resume } => {
+                // The session that it has again, and not the one that its new connection began with.
+                self.token = resume;
+                if !placed {
+                    return self.join_again(world);
+                }
                 if let Some(account) = self.account.as_mut().filter(|_| !self.member) {
                     world.ledgers[self.room].resume(account, recovered);
                     self.enter(now, world);
@@ -268,7 +282,12 @@ impl Talk {
         let since = account.and_then(|account| world.ledgers[self.room].position(account));
         let words = match (since, earlier) {
             (Some(since), Some(token)) => Door::resume(&token, &self.room_name, since),
-            (None, _) if self.door == Door::Topic && self.publishes => return self.enter_quietly(now, world),
+            (None, _) if self.door == Door::Topic && self.publishes => {
+                // It cannot say what it has had, and so nothing is owed to it for the time it was away.
+                self.close_account(world);
+                self.open_account(world.plan);
+                return self.enter_quietly(now, world);
+            }
             (since, _) => self.door.join(&self.room_name, since),
         };
         self.say(&words);
@@ -317,15 +336,21 @@ impl Talk {
                 let was_awaited = world.ledgers[self.room].refuse(number);
                 world.free.extend(was_awaited.then_some(self.room));
             }
-            // A place that was not kept: what was missed can still be asked for.
-            None if self.stage == Stage::Entering && self.returning => {
-                let account = self.account.as_ref();
-                let since = account.and_then(|account| world.ledgers[self.room].position(account));
-                self.say(&self.door.join(&self.room_name, since));
-                self.returning = false;
+            None if self.stage == Stage::Entering && self.returning => self.join_again(world),
+            None if self.stage == Stage::Entering => {
+                self.stage = Stage::Outside;
+                world.faults.kept_out += 1;
             }
             None => self.refusals += 1,
         }
+    }
+
+    /// Its place is gone, but what it missed can still be asked for.
+    fn join_again(&mut self, world: &World<'_>) {
+        let account = self.account.as_ref();
+        let since = account.and_then(|account| world.ledgers[self.room].position(account));
+        self.say(&self.door.join(&self.room_name, since));
+        self.returning = false;
     }
 
     /// It is no member any more, whatever is still owed to it. One that returns will be given what was
@@ -340,6 +365,26 @@ impl Talk {
             world.free.extend(std::iter::repeat_n(self.room, through));
         }
         self.member = false;
+    }
+
+    /// Its connection is at its end, and it comes back through another.
+    pub fn come_back(&mut self, world: &mut World<'_>) {
+        self.returning = true;
+        self.life += 1;
+        // What it said before and has not been answered may be lost.
+        self.refusals = 0;
+        self.depart(world);
+        // A door without numbers cannot say what it has had.
+        if !self.door.is_json() {
+            self.close_account(world);
+        }
+    }
+
+    /// It is owed nothing more.
+    fn close_account(&mut self, world: &mut World<'_>) {
+        if let Some(account) = self.account.take() {
+            world.ledgers[self.room].settle(&account, Ending::Left, &mut world.faults, &mut world.excuses);
+        }
     }
 
     /// Says that it leaves its room, to come back.
@@ -374,6 +419,9 @@ impl Talk {
             let mut account = Account::new(self.number, self.door.echoes(), awaited);
             account.vouches |= !self.publishes;
             self.account = Some(account);
+        }
+        if let Some(account) = &mut self.account {
+            account.life = self.life;
         }
     }
 }

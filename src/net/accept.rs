@@ -5,17 +5,18 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::chat::Refusal;
 use crate::engine::Engine;
-use crate::engine::admission::{Admission, Caller};
+use crate::engine::admission::{Admission, Caller, full};
 
-/// Makes a caller of a socket that was accepted.
-pub type Welcome = Box<dyn Fn(TcpStream) -> io::Result<Box<dyn Caller>> + Send>;
+/// Makes a caller of a socket that was accepted, and says why it is not let in, if it is not.
+pub type Welcome = Box<dyn Fn(TcpStream, IpAddr) -> io::Result<(Box<dyn Caller>, Option<Refusal>)> + Send>;
 
 /// Accepts until the server closes; the body of an accept thread.
 ///
@@ -32,8 +33,9 @@ pub fn run(
     loop {
         match listener.accept() {
             Ok((stream, _)) if engine.hub.is_closing() => drop(stream),
-            Ok((stream, peer)) => match welcome(stream) {
-                Ok(caller) => admission.admit(caller),
+            Ok((stream, peer)) => match welcome(stream, peer.ip()) {
+                Ok((caller, None)) => admission.admit(caller),
+                Ok((caller, Some(refusal))) => admission.turn_away(caller, &refusal),
                 // The caller went away before it was greeted.
                 Err(error) => log::debug!(peer:% = peer, error:% = error; "caller lost"),
             },
@@ -63,9 +65,9 @@ pub fn run(
 /// There is no descriptor left but the spare one: takes the caller with it and sends it away.
 fn say_no(listener: &TcpListener, welcome: &Welcome) {
     log::warn!("no file descriptor for a connection");
-    if let Ok((stream, _)) = listener.accept()
-        && let Ok(caller) = welcome(stream)
+    if let Ok((stream, peer)) = listener.accept()
+        && let Ok((caller, _)) = welcome(stream, peer.ip())
     {
-        caller.turn_away(Duration::from_secs(1));
+        caller.turn_away(&full(Duration::from_secs(1)));
     }
 }

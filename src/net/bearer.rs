@@ -9,6 +9,7 @@ use super::head::Request;
 use super::query;
 use crate::chat::identity::Secret;
 use crate::chat::{Code, Identity, Refusal};
+use crate::engine::address::Address;
 
 /// What a sub-protocol begins with that is a token.
 pub const PROTOCOL: &str = "bearer.";
@@ -16,12 +17,12 @@ pub const PROTOCOL: &str = "bearer.";
 /// Who is behind a request: whom its token names, or else, where guests are let in, nobody.
 ///
 /// # Errors
-/// `unauthorized`: the token is not good, or there is none and one is needed. `bad_request`: there are
-/// several.
+/// `unauthorized`: the token is not good, or there is none and one is needed. `rate_limited`: too many
+/// from this address were not. `bad_request`: there are several.
 #[inline(never)]
-pub fn who(house: &House, request: &Request<'_>) -> Result<Option<Identity>, Refusal> {
+pub fn who(house: &House, request: &Request<'_>, from: Option<Address>) -> Result<Option<Identity>, Refusal> {
     match shown(request)? {
-        Some(token) => house.engine.identify(&token).map(Some),
+        Some(token) => house.engine.identify(&token, from).map(Some),
         None if house.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }

@@ -1,29 +1,28 @@
 //! The two kinds of callers, as the engine's admission sees them.
 //!
 //! Made by an accept thread for each socket; admission tells a caller its place, turns it away, or
-//! has a thread of the pool serve it to its end.
+//! has a thread of the pool serve it to its end. What comes before the first word, a proxy's header and
+//! the handshake of TLS, happens on that thread, under the deadline of the first head.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::response::Response;
 use super::tcp::Tcp;
-use super::{http, line};
-use crate::chat::limiter::Limiter;
-use crate::chat::{Code, Refusal};
+use super::visitor::Visitor;
+use super::{http, line, routes};
+use crate::chat::Refusal;
 use crate::engine::Engine;
 use crate::engine::admission::{Admission, Caller};
 use crate::engine::outbox::Transport;
-use crate::engine::sync::Mutex;
 use crate::settings::Settings;
+use crate::tls::{Application, Certificate, NoTunnel, TURNED_AWAY};
 use crate::wire::text_out;
 
-/// What claims are counted by.
-const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Addresses whose claims are remembered, at most.
-const CLAIMANTS_MAX: usize = 10_000;
+/// How long a caller that is not served may take to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What serving a caller needs.
 pub struct House {
@@ -33,52 +32,43 @@ pub struct House {
     pub admission: Arc<Admission>,
     /// The settings in force.
     pub settings: Settings,
-    /// How many names each address may still claim.
-    pub claims: Mutex<Limiter<IpAddr>>,
-}
-
-impl House {
-    /// A house in which nobody has claimed a name lately.
-    #[must_use]
-    pub fn new(engine: Arc<Engine>, admission: Arc<Admission>, settings: Settings) -> Self {
-        let claims = Limiter::new(settings.limits.address_claims_per_h, HOUR, CLAIMANTS_MAX);
-        Self { engine, admission, settings, claims: Mutex::new(claims) }
-    }
+    /// What both ports prove themselves with; `None` is no TLS.
+    pub certificate: Option<Certificate>,
 }
 
 /// A caller at the HTTP port.
-pub struct HttpCaller {
-    house: Arc<House>,
-    socket: Arc<Tcp>,
-}
+pub struct HttpCaller(Arrival);
 
 /// A caller at the line port.
-pub struct LineCaller {
+pub struct LineCaller(Arrival);
+
+/// What the two have in common.
+struct Arrival {
     house: Arc<House>,
     socket: Arc<Tcp>,
+    visitor: Visitor,
 }
 
 impl HttpCaller {
-    /// Takes a socket that was accepted.
+    /// Takes a socket that was accepted from this address; and why it is not let in, if it is not.
     ///
     /// # Errors
     /// It is not connected any more.
-    pub fn accept(house: &Arc<House>, stream: TcpStream) -> io::Result<Box<dyn Caller>> {
-        let socket = Tcp::new(stream, house.settings.limits.write_timeout)?;
-        Ok(Box::new(Self { house: Arc::clone(house), socket: Arc::new(socket) }))
+    pub fn accept(house: &Arc<House>, stream: TcpStream, ip: IpAddr) -> io::Result<(Box<dyn Caller>, Option<Refusal>)> {
+        let (arrival, refusal) = Arrival::new(house, stream, ip)?;
+        Ok((Box::new(Self(arrival)), refusal))
     }
 }
 
 impl LineCaller {
-    /// Takes a socket that was accepted.
+    /// As [`HttpCaller::accept`].
     ///
     /// # Errors
     /// It is not connected any more.
-    pub fn accept(house: &Arc<House>, stream: TcpStream) -> io::Result<Box<dyn Caller>> {
-        let limits = &house.settings.limits;
-        let socket = Tcp::new(stream, limits.write_timeout)?;
-        socket.set_keepalive(limits.ping)?;
-        Ok(Box::new(Self { house: Arc::clone(house), socket: Arc::new(socket) }))
+    pub fn accept(house: &Arc<House>, stream: TcpStream, ip: IpAddr) -> io::Result<(Box<dyn Caller>, Option<Refusal>)> {
+        let (arrival, refusal) = Arrival::new(house, stream, ip)?;
+        arrival.socket.set_keepalive(house.settings.limits.ping)?;
+        Ok((Box::new(Self(arrival)), refusal))
     }
 }
 
@@ -87,43 +77,110 @@ impl Caller for HttpCaller {
         // HTTP has no words for it before the answer.
     }
 
-    fn turn_away(&self, retry_after: Duration) {
-        let refusal =
-            Refusal { retry_after: Some(retry_after), ..Refusal::new(Code::Unavailable, "The server is full") };
-        last_words(&self.socket, &Response::refusal(503, &refusal).bytes(true, false));
+    fn turn_away(&self, refusal: &Refusal) {
+        self.0.last_words(&no_to_http(refusal));
     }
 
     fn transport(&self) -> Arc<dyn Transport> {
-        Arc::clone(&self.socket) as _
+        Arc::clone(&self.0.socket) as _
     }
 
-    fn serve(self: Box<Self>) {
-        http::serve(&self.house, &self.socket);
+    fn serve(mut self: Box<Self>) {
+        let deadline = Instant::now() + self.0.house.settings.limits.head_timeout;
+        let plainly = || Response::error(400, "This port speaks TLS: https, wss").bytes(true, false);
+        if self.0.begin(Application::Http, deadline, no_to_http, plainly) {
+            let Arrival { house, socket, visitor } = self.0;
+            http::serve(&house, &socket, visitor, deadline);
+        }
     }
 }
 
 impl Caller for LineCaller {
     fn tell_place(&self, ahead: usize) {
+        if self.0.house.certificate.is_some() {
+            return; // It has not shaken hands yet.
+        }
         // A caller that takes no word of it is found out when its turn comes.
-        _ = self.socket.try_write(&[io::IoSlice::new(text_out::waiting(ahead).as_bytes())]);
+        _ = self.0.socket.try_write(&[io::IoSlice::new(text_out::waiting(ahead).as_bytes())]);
     }
 
-    fn turn_away(&self, retry_after: Duration) {
-        let words = format!("Error: The server is full, try again in {} s\n", retry_after.as_secs());
-        last_words(&self.socket, words.as_bytes());
+    fn turn_away(&self, refusal: &Refusal) {
+        self.0.last_words(&no_to_lines(refusal));
     }
 
     fn transport(&self) -> Arc<dyn Transport> {
-        Arc::clone(&self.socket) as _
+        Arc::clone(&self.0.socket) as _
     }
 
-    fn serve(self: Box<Self>) {
-        line::serve(&self.house, &self.socket);
+    fn serve(mut self: Box<Self>) {
+        let deadline = Instant::now() + self.0.house.settings.limits.head_timeout;
+        let plainly = || b"Error: This port speaks TLS\n".to_vec();
+        if self.0.begin(Application::Lines, deadline, no_to_lines, plainly) {
+            let Arrival { house, socket, visitor } = self.0;
+            line::serve(&house, &socket, &visitor);
+        }
     }
 }
 
-fn last_words(socket: &Tcp, words: &[u8]) {
-    // To one who is gone already there is nothing to say.
-    _ = socket.try_write(&[io::IoSlice::new(words)]);
-    socket.shutdown(std::net::Shutdown::Write);
+impl Arrival {
+    fn new(house: &Arc<House>, stream: TcpStream, ip: IpAddr) -> io::Result<(Self, Option<Refusal>)> {
+        let socket = Arc::new(Tcp::new(stream, house.settings.limits.write_timeout)?);
+        let (visitor, refusal) = Visitor::arrive(house, ip);
+        Ok((Self { house: Arc::clone(house), socket, visitor }, refusal))
+    }
+
+    /// What comes before the first word. False: there is nobody to serve. In a frame of its own: the
+    /// stack that a handshake takes is not under that of the conversation.
+    #[inline(never)]
+    fn begin(
+        &mut self,
+        application: Application,
+        deadline: Instant,
+        no: fn(&Refusal) -> Vec<u8>,
+        plainly: fn() -> Vec<u8>,
+    ) -> bool {
+        let Self { house, socket, visitor } = self;
+        match visitor.identify(house, socket, deadline) {
+            Ok(None) => {}
+            Ok(Some(refusal)) => {
+                self.last_words(&no(&refusal));
+                self.socket.drain(FAREWELL);
+                return false;
+            }
+            Err(error) => {
+                // A look whether the port is open sends nothing; something else is a mistake to mend.
+                let level =
+                    if error.kind() == io::ErrorKind::InvalidData { log::Level::Warn } else { log::Level::Debug };
+                log::log!(level, error:% = error; "a trusted proxy sent no PROXY header");
+                return false;
+            }
+        }
+        let Some(certificate) = &house.certificate else { return true };
+        match socket.seal(certificate, application, deadline) {
+            Ok(()) => return true,
+            // One who is gone already need not be told.
+            Err(NoTunnel::Plain) => _ = socket.write_all(&plainly()),
+            Err(NoTunnel::Failed(error)) => log::debug!(error:% = error; "no handshake"),
+        }
+        socket.shutdown(std::net::Shutdown::Write);
+        socket.drain(FAREWELL);
+        false
+    }
+
+    /// Says the last words to one who was not served, and has not shaken hands.
+    fn last_words(&self, words: &[u8]) {
+        let words = if self.house.certificate.is_some() { &TURNED_AWAY } else { words };
+        // To one who is gone already there is nothing to say.
+        _ = self.socket.try_write(&[io::IoSlice::new(words)]);
+        self.socket.shutdown(std::net::Shutdown::Write);
+    }
+}
+
+fn no_to_http(refusal: &Refusal) -> Vec<u8> {
+    routes::refused(refusal).bytes(true, false)
+}
+
+fn no_to_lines(refusal: &Refusal) -> Vec<u8> {
+    let wait = refusal.retry_after.unwrap_or_default().as_millis().div_ceil(1000).max(1);
+    format!("Error: {refusal}, try again in {wait} s\n").into_bytes()
 }

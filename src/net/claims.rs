@@ -22,14 +22,14 @@ struct NewClaim {
 /// # Errors
 /// `name_taken`, `forbidden`, `rate_limited`, `unavailable`.
 pub fn claim(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewClaim = body(house, visit)?;
+    let wanted: NewClaim = body(visit)?;
     let name = UserName::parse(&wanted.name).map_err(|error| bad(format!("name {error}")))?;
     let owner = match bearer::shown(visit.request)? {
-        Some(token) => Some(house.engine.identify(&token)?),
+        Some(token) => Some(house.engine.identify(&token, visit.address)?),
         None => None,
     };
     let now = house.engine.clock.now();
-    house.claims.lock().take(&visit.peer, now.since_start).map_err(Refusal::rate_limited)?;
+    house.engine.doorman.claim(visit.address, now.since_start)?;
     let claimed = match owner {
         Some(owner) if owner.user == name => house.engine.auth.renew(&owner, now.at)?,
         Some(owner) => {
@@ -47,7 +47,7 @@ pub fn claim(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
 /// # Errors
 /// `unauthorized` without a token.
 pub fn me(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    match bearer::who(house, visit.request)? {
+    match bearer::who(house, visit.request, visit.address)? {
         Some(who) => Ok(Response::json(200, json_out::me_body(&who))),
         None => Err(Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name")),
     }

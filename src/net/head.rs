@@ -66,13 +66,12 @@ pub enum HeadError {
     Status(u16, &'static str),
 }
 
-/// Reads one head into `buffer`, which may hold bytes already. Its length: what lies behind is
-/// another's.
+/// Reads one head into `buffer`, which may hold bytes already, until the deadline. Its length: what
+/// lies behind is another's.
 ///
 /// # Errors
 /// There is no request, and no further one on this connection.
-pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, timeout: Duration) -> Result<usize, HeadError> {
-    let deadline = Instant::now() + timeout;
+pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant) -> Result<usize, HeadError> {
     buffer.reserve(HEAD_BYTES);
     loop {
         if let Some(length) = parse(buffer, &mut [httparse::EMPTY_HEADER; FIELDS_MAX])?.map(|(_, length)| length) {

@@ -4,16 +4,18 @@
 //! body have one deadline each, so that nobody holds a thread by being slow.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use httparse::EMPTY_HEADER;
 
 use super::callers::House;
 use super::head::{self, FIELDS_MAX, HeadError, Request};
+use super::origin::Origin;
 use super::response::Response;
 use super::routes::{self, Visit};
 use super::tcp::Tcp;
 use super::upgrade::{self, Granted};
+use super::visitor::Visitor;
 use crate::chat::rate::Bucket;
 use crate::engine::outbox::Transport;
 
@@ -22,12 +24,26 @@ const REQUESTS_MAX: usize = 100;
 /// How long a peer may take to read our last words before its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves a connection to its end. The body of a job of the pool.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
-    if let Some((upgrade, tail)) = requests(house, socket) {
+/// Tells browsers to come through TLS for the next year. Those that were shown a certificate which they
+/// do not trust pay no heed.
+const HSTS: (&str, &str) = ("Strict-Transport-Security", "max-age=31536000");
+
+/// Serves a connection to its end, whose first head arrives until the deadline. The body of a job of
+/// the pool.
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: Visitor, deadline: Instant) {
+    if let Some((upgrade, tail)) = requests(house, socket, &visitor, deadline) {
         // Nothing of the request is left in memory by now: a WebSocket may live for weeks.
         upgrade.serve(house, socket, tail);
     }
+    // Its place among the connections of its address is free when the connection has ended.
+    drop(visitor);
+}
+
+/// The connection that a request came through.
+struct Here<'a> {
+    house: &'a Arc<House>,
+    socket: &'a Tcp,
+    visitor: &'a Visitor,
 }
 
 /// What comes after a request was read.
@@ -43,13 +59,18 @@ enum Next {
 /// Answers requests, in a frame of its own that is gone when a WebSocket begins: the stack that a
 /// thread has touched once stays resident as long as the connection. `Some`: the last became a WebSocket, whose client sent these bytes already.
 #[inline(never)]
-fn requests(house: &Arc<House>, socket: &Tcp) -> Option<(Box<Granted>, Vec<u8>)> {
+fn requests(
+    house: &Arc<House>,
+    socket: &Tcp,
+    visitor: &Visitor,
+    mut deadline: Instant,
+) -> Option<(Box<Granted>, Vec<u8>)> {
     let limits = &house.settings.limits;
     let mut rate = Bucket::new(limits.rate_burst, limits.rate_per_s);
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
-        let next = head::read(socket, &mut buffer, limits.head_timeout)
-            .and_then(|length| next(house, socket, length, &mut buffer, &mut rate));
+        let next = head::read(socket, &mut buffer, deadline)
+            .and_then(|length| next(&Here { house, socket, visitor }, length, &mut buffer, &mut rate));
         match next.unwrap_or_else(Next::from) {
             Next::Gone => return None,
             Next::Upgrade(granted) => {
@@ -58,10 +79,13 @@ fn requests(house: &Arc<House>, socket: &Tcp) -> Option<(Box<Granted>, Vec<u8>)>
             }
             Next::Answer { response, close, head_only } => {
                 let close = close || turn == REQUESTS_MAX || house.engine.hub.is_closing();
+                // RFC 6797 §7.2: only where it was asked for through TLS.
+                let response = if socket.is_sealed() { response.with(HSTS.0, HSTS.1) } else { response };
                 socket.write_all(&response.bytes(close, head_only)).ok()?;
                 if close {
                     break;
                 }
+                deadline = Instant::now() + limits.head_timeout;
             }
         }
     }
@@ -87,44 +111,42 @@ impl Next {
 }
 
 /// Does what the head asks that is the first `head` bytes of `buffer`; leaves in it what lies behind.
-fn next(
-    house: &Arc<House>,
-    socket: &Tcp,
-    head: usize,
-    buffer: &mut Vec<u8>,
-    rate: &mut Bucket,
-) -> Result<Next, HeadError> {
+fn next(here: &Here<'_>, head: usize, buffer: &mut Vec<u8>, rate: &mut Bucket) -> Result<Next, HeadError> {
     let mut rest = buffer.split_off(head);
     let mut fields = [EMPTY_HEADER; FIELDS_MAX];
     let (request, _) = head::parse(buffer, &mut fields)?.expect("the head is there whole");
-    let next = answer(house, socket, &request, &mut rest, rate);
+    let next = answer(here, &request, &mut rest, rate);
     *buffer = rest;
     next
 }
 
-fn answer(
-    house: &Arc<House>,
-    socket: &Tcp,
-    request: &Request<'_>,
-    rest: &mut Vec<u8>,
-    rate: &mut Bucket,
-) -> Result<Next, HeadError> {
+fn answer(here: &Here<'_>, request: &Request<'_>, rest: &mut Vec<u8>, rate: &mut Bucket) -> Result<Next, HeadError> {
+    let Here { house, socket, visitor } = *here;
     let close = request.lists("Connection", "close") || (!request.http11 && !request.lists("Connection", "keep-alive"));
     let head_only = request.method == "HEAD";
     let length = head::body_length(request)?;
     if length > house.settings.limits.frame_bytes() {
         return Err(HeadError::Status(413, "The body is too large"));
     }
-    if let Some(wanted) = upgrade::wanted(house, request) {
+    let origin = Origin::of(house, request, socket.is_sealed() || visitor.came_through_tls(house, request));
+    let behind = match visitor.behind(house, request) {
+        Ok(behind) => behind,
+        Err(refusal) => {
+            let response = origin.share(routes::refused(&refusal));
+            return Ok(Next::Answer { response, close: close || length > 0, head_only });
+        }
+    };
+    let address = behind.as_ref().unwrap_or(visitor).address(house);
+    if let Some(wanted) = upgrade::wanted(house, request, origin, address) {
         return Ok(match wanted {
-            Ok(granted) => Next::Upgrade(Box::new(granted)),
+            Ok(granted) => Next::Upgrade(Box::new(granted.with(behind))),
             Err(response) => Next::Answer { response, close: close || length > 0, head_only },
         });
     }
     expect(socket, request, rest.len() < length)?;
     let body = head::read_body(socket, rest, length, house.settings.limits.head_timeout)?;
-    let peer = socket.peer().map_err(|_| HeadError::Gone)?;
-    let response = routes::answer(house, &mut Visit::new(request, body, rate, peer));
+    let response = routes::answer(house, &mut Visit { request, body, rate, origin, address, who: None });
+    let response = origin.share(response);
     Ok(Next::Answer { response, close, head_only })
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::callers::House;
 use super::tcp::Tcp;
+use super::visitor::Visitor;
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JoinWish};
 use crate::chat::{Code, End, Identity, Refusal, RoomName};
 use crate::engine::connection::{Connection, Door};
@@ -20,7 +21,7 @@ use crate::wire::{Encoding, Unparsed, text_in};
 const FIRST_ROOM: &str = "lobby";
 
 /// Serves a line client to its end. The body of a job of the pool.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
+pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: &Visitor) {
     let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &house.settings.limits, None);
     let writing = Arc::clone(&outbox);
     if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
@@ -29,7 +30,8 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
         _ = socket.write_all(b"Error: The server cannot serve a further connection now\n");
         return;
     }
-    let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT };
+    let address = visitor.address(house);
+    let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT, address };
     let who = Identity::guest(house.engine.guest());
     let mut connection = Connection::open(&house.engine, outbox, door, who);
     if !house.engine.auth.admits_guests() {
@@ -45,6 +47,7 @@ pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>) {
 fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End {
     let mut lines = Lines::new(bytes_max);
     let mut buffer = vec![0; 4096];
+    let mut begun = false;
     loop {
         let count = match socket.read(&mut buffer) {
             Ok(0) => return lines.rest().and_then(|line| hear(connection, line)).unwrap_or(End::Left),
@@ -54,6 +57,10 @@ fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End 
         };
         let mut bytes = &buffer[..count];
         while let Some(line) = lines.next(&mut bytes) {
+            if !std::mem::replace(&mut begun, true) && line.as_ref().is_ok_and(|line| is_http(line)) {
+                let refusal = Refusal::new(Code::BadRequest, "This port speaks lines, not HTTP");
+                return hear(connection, Err(refusal)).unwrap_or(End::Protocol);
+            }
             // What comes after the end is not heard.
             if let Some(end) = connection.ended().or_else(|| hear(connection, line)) {
                 return end;
@@ -68,6 +75,12 @@ fn hear(connection: &mut Connection, line: Result<String, Refusal>) -> Option<En
         Err(refusal) => Err(Unparsed { id: None, refusal }),
     };
     connection.hear(request.transpose()?)
+}
+
+/// Whether a first line is a browser's, which somebody's page sends here: the lines of its body would
+/// pass for what its user says.
+fn is_http(line: &str) -> bool {
+    line.trim_end().rsplit_once(' ').is_some_and(|(_, version)| version.starts_with("HTTP/"))
 }
 
 /// Cuts a stream of bytes into lines.

@@ -19,6 +19,15 @@ pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal>
     decode(value).map(Some).ok_or_else(refusal)
 }
 
+/// The value of the first parameter called `name`, which is a number.
+///
+/// # Errors
+/// `bad_request` when it is none.
+pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Refusal> {
+    let refusal = || Refusal::new(Code::BadRequest, format!("{name} must be a number"));
+    value(query, name)?.map(|text| text.parse().map_err(|_| refusal())).transpose()
+}
+
 fn decode(text: &str) -> Option<String> {
     let text = text.replace('+', " ");
     Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())

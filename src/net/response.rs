@@ -81,6 +81,13 @@ impl Response {
         self.status
     }
 
+    /// Whether it is only ever a part of a page. Its page's policies hold for it; its own are heeded by
+    /// nobody, and would be a fifth of the page's first view.
+    fn is_part(&self) -> bool {
+        let is_part = |value: &str| value.starts_with("text/javascript") || value.starts_with("text/css");
+        self.fields.iter().any(|(name, value)| *name == "Content-Type" && is_part(value))
+    }
+
     /// The bytes to send. `head_only`: the answer to a `HEAD`.
     #[must_use]
     pub fn bytes(&self, close: bool, head_only: bool) -> Vec<u8> {
@@ -93,20 +100,22 @@ impl Response {
         for (name, value) in &self.fields {
             field(name, value);
         }
-        field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
         field("X-Content-Type-Options", "nosniff");
-        field("Referrer-Policy", "no-referrer");
-        field("X-Frame-Options", "DENY");
-        field("Cross-Origin-Opener-Policy", "same-origin");
         field("Cross-Origin-Resource-Policy", "same-origin");
+        if !self.is_part() {
+            field("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+            field("Referrer-Policy", "no-referrer");
+            field("X-Frame-Options", "DENY");
+            field("Cross-Origin-Opener-Policy", "same-origin");
+        }
         if !self.fields.iter().any(|(name, _)| *name == "Cache-Control") {
             field("Cache-Control", "no-store");
         }
         if close {
             field("Connection", "close");
         }
-        // A 204 has no length, RFC 9110 §8.6.
-        if self.status != 204 {
+        // A 204 has no length, and that of a 304 would be the page's, RFC 9110 §8.6.
+        if !matches!(self.status, 204 | 304) {
             field("Content-Length", &self.body.len().to_string());
         }
         head.push_str("\r\n");
@@ -124,6 +133,7 @@ fn reason(status: u16) -> &'static str {
         200 => "OK",
         201 => "Created",
         204 => "No Content",
+        304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",

@@ -10,15 +10,18 @@ use super::query;
 use super::response::Response;
 use super::routes::{Visit, bad, body, event, room_of};
 use crate::auth::names::taken;
+use crate::chat::charter::Founding;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
 use crate::chat::room::Said;
 use crate::chat::{Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
+use crate::engine::rule::Plan;
 use crate::wire::json_out;
 
 #[derive(Deserialize)]
 struct NewRoom {
     room: String,
     private: Option<bool>,
+    members: Option<Vec<String>>,
     durable: Option<bool>,
 }
 
@@ -27,15 +30,16 @@ struct NewRoom {
 /// # Errors
 /// Why it is not made.
 pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewRoom = body(house, visit)?;
-    if wanted.private == Some(true) {
-        let message = "Private rooms need accounts, which this server does not have";
-        return Err(Refusal::new(Code::Unavailable, message));
-    }
+    let wanted: NewRoom = body(visit)?;
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
     visit.allows(&room)?;
-    house.engine.create(&room, wanted.durable.unwrap_or(true))?;
-    Ok(event(201, &Event::Created { room }))
+    house.engine.doorman.create_room(visit.address, house.engine.clock.now().since_start)?;
+    let members = wanted.members.iter().flatten().map(|name| UserName::parse(name));
+    let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
+    let founding = Founding { private: wanted.private.unwrap_or(false), members };
+    let plan = Plan { room: room.clone(), durable: wanted.durable.unwrap_or(true), founding };
+    house.engine.create(&visit.identity(house), plan)?;
+    Ok(event(201, &Event::Created { room, pinned: false }))
 }
 
 #[derive(Deserialize)]
@@ -51,7 +55,7 @@ struct NewMessage {
 /// Why it is not published.
 pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    let wanted: NewMessage = body(house, visit)?;
+    let wanted: NewMessage = body(visit)?;
     visit.allows(&room)?;
     let name = wanted.user.as_deref().map(UserName::parse).transpose();
     let who = author(house, visit, name.map_err(|error| bad(format!("user {error}")))?)?;
@@ -90,8 +94,7 @@ fn author(house: &House, visit: &Visit<'_>, name: Option<UserName>) -> Result<Id
 
 /// The rooms that the visitor may enter: `GET /api/v1/rooms`.
 pub fn list(house: &House, visit: &Visit<'_>) -> Response {
-    let mut rooms = house.engine.hub.list();
-    rooms.retain(|summary| visit.allows(&summary.room).is_ok());
+    let rooms = house.engine.rooms(&visit.identity(house));
     event(200, &Event::Rooms { rooms })
 }
 
@@ -102,10 +105,7 @@ pub fn list(house: &House, visit: &Visit<'_>) -> Response {
 pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
     visit.allows(&room)?;
-    let number = |name: &str| match query::value(visit.request.query, name)? {
-        None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| bad(format!("{name} must be a number"))),
-    };
+    let number = |name: &str| query::number(visit.request.query, name);
     let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
     let span = match (before, after) {
         (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
@@ -116,10 +116,10 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
     let found = match query::value(visit.request.query, "q")? {
         Some(text) => match span {
-            Span::Before(before) => house.engine.search(&room, &text, before, limit)?,
+            Span::Before(before) => house.engine.search(&visit.identity(house), &room, &text, before, limit)?,
             Span::After(_) => return Err(bad("a search goes backwards: use before")),
         },
-        None => house.engine.history(&room, span, limit)?,
+        None => house.engine.history(&visit.identity(house), &room, span, limit)?,
     };
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
@@ -132,6 +132,6 @@ pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Resu
     let room = room_of(room)?;
     visit.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
-    let marks = house.engine.receipts(&room, seq)?;
+    let marks = house.engine.receipts(&visit.identity(house), &room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
 }

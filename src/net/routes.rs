@@ -3,17 +3,17 @@
 //! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
 
-use std::net::IpAddr;
-
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use super::callers::House;
 use super::head::Request;
+use super::origin::Origin;
 use super::response::Response;
-use super::{bearer, claims, rooms};
+use super::{bearer, claims, rooms, rule};
 use crate::chat::rate::Bucket;
 use crate::chat::{Code, Event, Identity, Refusal, RoomName};
+use crate::engine::address::Address;
 use crate::page;
 use crate::wire::json_out;
 
@@ -25,17 +25,18 @@ pub struct Visit<'a> {
     pub body: Vec<u8>,
     /// How much the connection may still publish.
     pub rate: &'a mut Bucket,
-    /// Where it comes from.
-    pub peer: IpAddr,
+    /// Whose page is behind it.
+    pub origin: Origin<'a>,
+    /// For limits by address.
+    pub address: Option<Address>,
     /// Whom its token names, once that is asked; a guest has none.
     pub who: Option<Identity>,
 }
 
-impl<'a> Visit<'a> {
-    /// A visit of whom nobody knows yet who it is.
-    #[must_use]
-    pub fn new(request: &'a Request<'a>, body: Vec<u8>, rate: &'a mut Bucket, peer: IpAddr) -> Self {
-        Self { request, body, rate, peer, who: None }
+impl Visit<'_> {
+    /// Who comes: whom the token names, or a guest.
+    pub(super) fn identity(&self, house: &House) -> Identity {
+        self.who.clone().unwrap_or_else(|| Identity::guest(house.engine.guest()))
     }
 
     /// Whether its token, if it has one, is for this room.
@@ -55,6 +56,14 @@ enum Route<'a> {
     Messages(&'a str),
     /// Who has got a message.
     Receipts(&'a str, &'a str),
+    /// One room.
+    Room(&'a str),
+    /// Who is in it, and on its list.
+    Members(&'a str),
+    /// One user on its list.
+    Member(&'a str, &'a str),
+    /// What was decided in it.
+    Audit(&'a str),
     /// Names that are registered.
     Claims,
     /// Who one is.
@@ -68,37 +77,44 @@ pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
     let Request { method, path, .. } = *visit.request;
     let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
+    if visit.origin == Origin::Foreign && path.starts_with("/api/") {
+        return Response::error(403, "This origin may not do that");
+    }
     if method == "OPTIONS" {
-        return Response::empty(204).with("Allow", allowed);
+        let preflight = visit.origin.preflight(visit.request, allowed);
+        return preflight.unwrap_or_else(|| Response::empty(204)).with("Allow", allowed);
     }
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
     }
-    let get = matches!(method, "GET" | "HEAD");
     match route {
-        Route::Page => page_file("index.html"),
-        Route::Asset(name) => page_file(name),
+        Route::Page => page_file(visit.request, "index.html"),
+        Route::Asset(name) => page_file(visit.request, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
         Route::Claims => claims::claim(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
         Route::Me => claims::me(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Rooms | Route::Messages(_) | Route::Receipts(..) => {
-            of_rooms(house, visit, route, get).unwrap_or_else(|refusal| refused(&refusal))
-        }
         Route::Socket => Response::error(426, "This address is for WebSockets"),
+        _ => of_rooms(house, visit, route).unwrap_or_else(|refusal| refused(&refusal)),
     }
 }
 
 /// What concerns rooms is for those who may come in.
-fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>, get: bool) -> Result<Response, Refusal> {
-    visit.who = bearer::who(house, visit.request)?;
-    match route {
-        Route::Messages(room) if get => rooms::history(house, visit, room),
-        Route::Messages(room) => rooms::publish(house, visit, room),
-        Route::Receipts(room, seq) => rooms::receipts(house, visit, room, seq),
-        _ if get => Ok(rooms::list(house, visit)),
-        _ => rooms::create(house, visit),
+fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Response, Refusal> {
+    visit.who = bearer::who(house, visit.request, visit.address)?;
+    match (route, visit.request.method) {
+        (Route::Rooms, "POST") => rooms::create(house, visit),
+        (Route::Messages(room), "POST") => rooms::publish(house, visit, room),
+        (Route::Messages(room), _) => rooms::history(house, visit, room),
+        (Route::Receipts(room, seq), _) => rooms::receipts(house, visit, room, seq),
+        (Route::Room(room), "DELETE") => rule::end(house, visit, room),
+        (Route::Room(room), _) => rule::room(house, visit, room),
+        (Route::Members(room), _) => rule::members(house, visit, room),
+        (Route::Member(room, user), "PUT") => rule::invite(house, visit, room, user),
+        (Route::Member(room, user), _) => rule::remove(house, visit, room, user),
+        (Route::Audit(room), _) => rule::audit(house, visit, room),
+        _ => Ok(rooms::list(house, visit)),
     }
 }
 
@@ -127,51 +143,97 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
 }
 
 fn room_route(path: &str) -> Option<Route<'_>> {
-    let mut parts = path.split('/');
-    match [parts.next()?, parts.next()?, parts.next().unwrap_or_default(), parts.next().unwrap_or_default()] {
-        _ if parts.next().is_some() => None,
-        [room, "messages", "", ""] if !path.ends_with('/') => Some(Route::Messages(room)),
-        [room, "messages", seq, "receipts"] => Some(Route::Receipts(room, seq)),
-        _ => None,
-    }
+    let parts: Vec<_> = path.split('/').collect();
+    Some(match *parts {
+        ["", ..] => return None,
+        [room] => Route::Room(room),
+        [room, "messages"] => Route::Messages(room),
+        [room, "messages", seq, "receipts"] => Route::Receipts(room, seq),
+        [room, "members"] => Route::Members(room),
+        [room, "members", user] => Route::Member(room, user),
+        [room, "audit"] => Route::Audit(room),
+        _ => return None,
+    })
 }
 
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) | Route::Me => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me => "GET, HEAD, OPTIONS",
+        Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
+        Route::Member(..) => "PUT, DELETE, OPTIONS",
         Route::Claims => "POST, OPTIONS",
         Route::Socket => "GET, OPTIONS",
     }
 }
 
-/// Whether a browser that shows a page of another origin is behind the request: RFC 6454, and
-/// RFC 6455 §10.2. No `Origin` is not a browser.
+/// An address of each kind, with the methods that it takes: what there is for a test to try. A part
+/// in braces stands for any.
 #[must_use]
-pub fn foreign_origin(house: &House, request: &Request<'_>) -> bool {
-    let Some(origin) = request.value("Origin") else { return false };
-    let host = request.value("Host").unwrap_or_default();
-    let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    let own = own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host));
-    !own && !house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+pub fn addresses() -> Vec<(String, &'static str)> {
+    let (room, user, seq) = ("{room}", "{user}", "{seq}");
+    let all = [
+        Route::Page,
+        Route::Asset("{file}"),
+        Route::Alive,
+        Route::Ready,
+        Route::Rooms,
+        Route::Messages(room),
+        Route::Receipts(room, seq),
+        Route::Room(room),
+        Route::Members(room),
+        Route::Member(room, user),
+        Route::Audit(room),
+        Route::Claims,
+        Route::Me,
+        Route::Socket,
+    ];
+    all.into_iter().map(|route| (address(route), allowed(route))).collect()
 }
 
-fn page_file(name: &str) -> Response {
-    match page::file(name) {
-        Some(file) => Response::new(200, file.media_type, file.bytes).with("Cache-Control", "no-cache"),
-        None => Response::error(404, "There is nothing at this address"),
+fn address(route: Route<'_>) -> String {
+    match route {
+        Route::Page => "/".to_owned(),
+        Route::Asset(file) => format!("/assets/{file}"),
+        Route::Alive => "/healthz".to_owned(),
+        Route::Ready => "/readyz".to_owned(),
+        Route::Rooms => "/api/v1/rooms".to_owned(),
+        Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
+        Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),
+        Route::Room(room) => format!("/api/v1/rooms/{room}"),
+        Route::Members(room) => format!("/api/v1/rooms/{room}/members"),
+        Route::Member(room, user) => format!("/api/v1/rooms/{room}/members/{user}"),
+        Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
+        Route::Claims => "/api/v1/claims".to_owned(),
+        Route::Me => "/api/v1/me".to_owned(),
+        Route::Socket => "/ws".to_owned(),
     }
 }
 
-/// The body of a request that changes something, which no foreign page may send.
+/// A file of the page, compressed for whoever takes it so (RFC 9110 §12.5.3), or the word that the
+/// browser's own copy is still good (§13.1.2).
+fn page_file(request: &Request<'_>, name: &str) -> Response {
+    let Some(file) = page::file(name) else { return Response::error(404, "There is nothing at this address") };
+    let listed = |field, wanted: &str| {
+        let values = request.value(field).unwrap_or_default().split(',').map(str::trim);
+        values.into_iter().any(|value| value.split(';').next().is_some_and(|value| value.trim_end() == wanted))
+    };
+    let compressed = listed("Accept-Encoding", "gzip");
+    let tag = format!("\"{}{}\"", file.checksum, if compressed { "-gzip" } else { "" });
+    let response = match compressed {
+        _ if listed("If-None-Match", &tag) => Response::empty(304),
+        true => Response::new(200, file.media_type, file.gzip).with("Content-Encoding", "gzip"),
+        false => Response::new(200, file.media_type, file.bytes),
+    };
+    response.with("ETag", tag).with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache")
+}
+
+/// The body of a request that changes something.
 ///
 /// # Errors
 /// It is not ours to take, or not understood.
-pub(super) fn body<T: for<'de> Deserialize<'de>>(house: &House, visit: &Visit<'_>) -> Result<T, Refusal> {
-    if foreign_origin(house, visit.request) {
-        return Err(Refusal::new(Code::Forbidden, "This origin may not do that"));
-    }
+pub(super) fn body<T: for<'de> Deserialize<'de>>(visit: &Visit<'_>) -> Result<T, Refusal> {
     let media_type = visit.request.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
@@ -201,14 +263,14 @@ pub(super) fn event(status: u16, event: &Event) -> Response {
     Response::json(status, body)
 }
 
-/// A refusal as a response.
+/// The answer to what is refused.
 pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code {
         Code::BadRequest => 400,
         Code::Unauthorized => 401,
         Code::UnknownType => 415,
         Code::TooLarge => 413,
-        Code::Forbidden | Code::NotMember => 403,
+        Code::Forbidden | Code::NotMember | Code::Muted => 403,
         Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
         Code::NameTaken => 409,
         Code::RateLimited => 429,

@@ -1,16 +1,19 @@
 //! A TCP socket as the engine's transport, and the listener.
 //!
 //! One socket is shared by a reader, a writer and brokers through one descriptor. A send from a
-//! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout.
+//! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout. Once a
+//! socket is sealed, all that is read and written goes through its tunnel.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 
 use crate::engine::outbox::Transport;
+use crate::tls::{Application, Certificate, NoTunnel, Tunnel};
 
 /// Connections that the kernel holds before they are accepted. std's 128 makes a burst of ten
 /// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.
@@ -22,9 +25,10 @@ const DEAF_PATIENCE: Duration = Duration::from_millis(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A connected socket.
-#[derive(Debug)]
 pub struct Tcp {
     stream: TcpStream,
+    /// Set by the handshake, before anybody but its reader has the socket.
+    tunnel: OnceLock<Arc<Tunnel>>,
     /// Whether we shut the reading side: then a read says nothing of what the peer does.
     deaf: AtomicBool,
 }
@@ -37,18 +41,23 @@ impl Tcp {
     pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(write_timeout))?;
-        Ok(Self { stream, deaf: AtomicBool::new(false) })
+        Ok(Self { stream, tunnel: OnceLock::new(), deaf: AtomicBool::new(false) })
     }
 
-    /// Who is at the other end, with an IPv6 address cut to its /64: who has one has all of it.
+    /// Shakes hands with a client of TLS. Blocks until the deadline at most.
     ///
     /// # Errors
-    /// The socket is not connected any more.
-    pub fn peer(&self) -> io::Result<IpAddr> {
-        Ok(match self.stream.peer_addr()?.ip().to_canonical() {
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-            ip => ip,
-        })
+    /// There is no tunnel, and nothing more can be said but to one who speaks plainly.
+    pub fn seal(&self, certificate: &Certificate, application: Application, deadline: Instant) -> Result<(), NoTunnel> {
+        let tunnel = certificate.accept(&self.stream, application, deadline)?;
+        self.tunnel.get_or_init(|| tunnel);
+        Ok(())
+    }
+
+    /// Whether it speaks TLS.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.tunnel.get().is_some()
     }
 
     /// How long a read may block; then `WouldBlock`.
@@ -75,8 +84,15 @@ impl Tcp {
     /// Reads what is there; blocks until something is, or the timeout.
     ///
     /// # Errors
-    /// As [`Read::read`].
+    /// As [`Read::read`]; `ConnectionReset` when TLS ends without a word.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(tunnel) = self.tunnel.get() {
+            return tunnel.read(&self.stream, buffer);
+        }
+        self.read_socket(buffer)
+    }
+
+    fn read_socket(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match (&self.stream).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -90,7 +106,10 @@ impl Tcp {
     /// # Errors
     /// As [`Write::write_all`].
     pub fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.stream).write_all(bytes)
+        match self.tunnel.get() {
+            Some(tunnel) => tunnel.write_all(&self.stream, bytes),
+            None => (&self.stream).write_all(bytes),
+        }
     }
 
     /// Reads and forgets what the peer still sends, until it closes or `patience` is over: closing
@@ -103,7 +122,7 @@ impl Tcp {
             if self.set_read_timeout(left).is_err() {
                 return;
             }
-            match self.read(&mut buffer) {
+            match self.read_socket(&mut buffer) {
                 Ok(1..) => {}
                 // Nothing wakes us when something arrives on a side that is shut: we look again.
                 Ok(0) if deaf => std::thread::sleep(LOOK_AGAIN.min(left)),
@@ -115,6 +134,9 @@ impl Tcp {
 
 impl Transport for Tcp {
     fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(tunnel) = self.tunnel.get() {
+            return tunnel.try_write(&self.stream, parts);
+        }
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         Ok(match parts {
             [one] => rustix::net::send(&self.stream, one, flags)?,
@@ -123,6 +145,9 @@ impl Transport for Tcp {
     }
 
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(tunnel) = self.tunnel.get() {
+            return tunnel.write(&self.stream, parts);
+        }
         (&self.stream).write_vectored(parts)
     }
 
@@ -134,6 +159,9 @@ impl Transport for Tcp {
     fn shutdown(&self, how: Shutdown) {
         if how != Shutdown::Write {
             self.deaf.store(how == Shutdown::Read, Ordering::Relaxed);
+        }
+        if let (Some(tunnel), false) = (self.tunnel.get(), how == Shutdown::Read) {
+            tunnel.close(&self.stream);
         }
         // A socket that is not connected any more is as shut as it can be.
         _ = self.stream.shutdown(how);

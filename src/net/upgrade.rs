@@ -9,14 +9,17 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::callers::House;
 use super::head::Request;
+use super::origin::Origin;
 use super::response::Response;
-use super::routes::{foreign_origin, refused};
+use super::routes::refused;
 use super::tcp::Tcp;
+use super::visitor::Visitor;
 use super::{bearer, echo, query, websocket};
 use crate::auth::names::taken;
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, JoinWish};
 use crate::chat::identity::Secret;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
+use crate::engine::address::Address;
 use crate::engine::connection::Door;
 use crate::wire::Encoding;
 
@@ -25,6 +28,8 @@ pub struct Granted {
     /// The answer to the handshake.
     head: String,
     purpose: Purpose,
+    /// For whom, where that is not the one whose connection it is.
+    behind: Option<Visitor>,
 }
 
 /// What a WebSocket is for.
@@ -47,20 +52,31 @@ pub struct Chat {
 
 /// Looks whether the request is for a WebSocket's address. `None`: it is not. `Err`: it is, and
 /// cannot be granted.
-pub fn wanted(house: &House, request: &Request<'_>) -> Option<Result<Granted, Response>> {
+pub fn wanted(
+    house: &House,
+    request: &Request<'_>,
+    origin: Origin<'_>,
+    address: Option<Address>,
+) -> Option<Result<Granted, Response>> {
     let echo = match request.path {
         "/ws" => false,
         "/echo" if house.settings.echo_route => true,
         _ => return None,
     };
     // The table of routes has the answer to other methods.
-    (request.method == "GET").then(|| grant(house, request, echo))
+    (request.method == "GET").then(|| grant(house, request, origin, address, echo))
 }
 
-fn grant(house: &House, request: &Request<'_>, echo: bool) -> Result<Granted, Response> {
-    let key = handshake(house, request)?;
+fn grant(
+    house: &House,
+    request: &Request<'_>,
+    origin: Origin<'_>,
+    address: Option<Address>,
+    echo: bool,
+) -> Result<Granted, Response> {
+    let key = handshake(request, origin)?;
     let protocol = if echo { None } else { protocol(request) };
-    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(house, request, protocol)?) };
+    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(house, request, protocol, address)?) };
     let mut head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
         derive_accept_key(key.as_bytes())
@@ -69,21 +85,28 @@ fn grant(house: &House, request: &Request<'_>, echo: bool) -> Result<Granted, Re
         head.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
     }
     head.push_str("\r\n");
-    Ok(Granted { head, purpose })
+    Ok(Granted { head, purpose, behind: None })
 }
 
 impl Granted {
+    /// It is for this visitor, whose connection it counts as for as long as it lasts.
+    #[must_use]
+    pub fn with(self, behind: Option<Visitor>) -> Self {
+        Self { behind, ..self }
+    }
+
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
     pub fn serve(self, house: &Arc<House>, socket: &Arc<Tcp>, tail: Vec<u8>) {
         match self.purpose {
             Purpose::Chat(chat) => websocket::serve(house, socket, chat, self.head, tail),
             Purpose::Echo => echo::serve(house, socket, self.head, tail),
         }
+        drop(self.behind);
     }
 }
 
 /// Whether the handshake is right, RFC 6455 §4.2.1; its key.
-fn handshake<'a>(house: &House, request: &Request<'a>) -> Result<&'a str, Response> {
+fn handshake<'a>(request: &Request<'a>, origin: Origin<'_>) -> Result<&'a str, Response> {
     if !request.lists("Upgrade", "websocket") || !request.lists("Connection", "upgrade") {
         let response = Response::error(426, "This address is for WebSockets");
         let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
@@ -99,13 +122,18 @@ fn handshake<'a>(house: &House, request: &Request<'a>) -> Result<&'a str, Respon
     // Sixteen bytes in base64.
     let key = request.value("Sec-WebSocket-Key").filter(|key| key.len() == 24 && key.ends_with("=="));
     let key = key.ok_or_else(|| Response::error(400, "Bad Sec-WebSocket-Key"))?;
-    if foreign_origin(house, request) {
+    if origin == Origin::Foreign {
         return Err(Response::error(403, "This origin may not connect"));
     }
     Ok(key)
 }
 
-fn chat(house: &House, request: &Request<'_>, protocol: Option<&str>) -> Result<Chat, Response> {
+fn chat(
+    house: &House,
+    request: &Request<'_>,
+    protocol: Option<&str>,
+    address: Option<Address>,
+) -> Result<Chat, Response> {
     let value = |name: &str| query::value(request.query, name).map_err(|refusal| Response::refusal(400, &refusal));
     let bad = |message: String| Response::refusal(400, &Refusal::new(Code::BadRequest, message));
     let (room, user) = (value("room")?, value("user")?);
@@ -129,7 +157,7 @@ fn chat(house: &House, request: &Request<'_>, protocol: Option<&str>) -> Result<
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let who = visitor(house, token, user, room.as_ref()).map_err(|refusal| refused(&refusal))?;
+    let who = visitor(house, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
     let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
@@ -141,7 +169,7 @@ fn chat(house: &House, request: &Request<'_>, protocol: Option<&str>) -> Result<
         Some(_) => return Err(bad("echo must be true or false".to_owned())),
     };
     let encoding = if json { Encoding::Json } else { Encoding::TextFrames };
-    let door = Door { encoding, echo, join_history: history };
+    let door = Door { encoding, echo, join_history: history, address };
     Ok(Chat { door, who, room: room.map(|room| (room, JoinWish::default())) })
 }
 
@@ -152,11 +180,12 @@ fn visitor(
     token: Option<Secret>,
     user: Option<UserName>,
     room: Option<&RoomName>,
+    address: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
     let engine = &house.engine;
     let who = match (token, user) {
         (Some(token), user) => {
-            let who = engine.identify(&token)?;
+            let who = engine.identify(&token, address)?;
             if user.is_some_and(|user| user != who.user) {
                 return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
             }

@@ -1,125 +1,240 @@
 // One conversation as this page knows it: a room, or the private words with one user.
 //
-// Settled entries stand in the server's order and each sequence number once; the reader's own
-// messages that are not settled yet stand behind them. Nothing here touches the document or the clock.
+// A value: nothing here touches the document, the network or the clock. Settled entries stand in the
+// server's order and each number once; notices stand behind the message they came after; the reader's
+// own messages that are not settled yet stand behind everything. `version` changes with whatever the
+// log shows, and an entry that changes is replaced by a new one, so that views compare and do not search.
 
-const ENTRIES_MAX = 500;
-const ROOM_NAME_MAX = 64;
-const USER_NAME_MAX = 32;
+const ENTRIES_MAX = 12_000;
 const TYPING_MS = 6_000;
-
-// As the server has it: what ends a word, an address or a line, and what is not seen.
-const NO_NAME = new RegExp(
-  "[\\p{Cc}\\p{Cs}\\p{White_Space}/?#" +
-    "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f" +
-    "\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
-  "u",
-);
+const RECEIPTS = ["written", "received", "read"]; // each includes the ones before it
 
 export class Room {
   constructor(kind, name) {
     this.kind = kind; // "room" or "private"; then `name` is the other user
     this.name = name;
     this.key = keyOf(kind, name);
-    this.settled = []; // messages {user, text, at, seq, mid?} and notices {notice, user, at}
-    this.unsent = []; // the reader's own {user, text, mid, state: "waiting" or "failed", reason?}
-    this.members = new Map(); // name → {status, lastSeen}
+    this.entries = []; // messages {id, seq, user, text, mid, at, …} and notices {id, notice, after, at, …}
+    this.unsent = []; // the reader's own {id, user, text, mid, at, state: "waiting" or "failed", reason?}
+    this.version = 0;
+    this.members = new Map(); // name → {status, lastSeen, note?}
+    this.count = 0; // how many members there are, also beyond those that are named
     this.typists = new Map(); // name → when the notice expires, in ms
-    this.standing = "out"; // "out", "asked" to join, or "in"
+    this.marks = new Map(); // name → {written, received, read}: how far others have got
     this.epoch = undefined;
-    this.seq = undefined; // the newest sequence number seen
-    this.old = 0; // messages up to here were there before the reader came
+    this.newest = 0; // the newest number there is, as far as is known
+    this.read = undefined; // how far the reader has read; undefined before it was ever opened
     this.unread = 0;
+    this.divider = undefined; // the reader had read up to here when they came
+    this.complete = false; // nothing is older than the first entry
+    this.standing = "out"; // "out", "in", or "refused"
     this.draft = "";
+    this.nextId = 0;
   }
 
-  // Where a join should go on, if this room was joined before.
-  get since() {
-    return this.epoch === undefined ? undefined : { epoch: this.epoch, seq: this.seq };
+  get oldest() {
+    return this.entries.find(({ seq }) => seq !== undefined)?.seq;
   }
 
-  // Takes the `joined` reply. Returns whether what was missed is lost and must be loaded again.
-  enter(reply) {
-    const again = this.epoch !== undefined;
-    const whole = again && reply.recovered !== false && reply.epoch === this.epoch;
-    if (!whole) {
-      this.settled = [];
-      this.epoch = reply.epoch;
-      this.seq = this.old = reply.seq ?? 0;
+  get last() {
+    return this.unsent.at(-1) ?? this.entries.findLast(({ seq, deleted }) => seq !== undefined && !deleted);
+  }
+
+  // Takes the `joined` event. Numbers of another history say nothing about this one.
+  enter({ epoch = this.epoch, seq, members, count }) {
+    if (this.epoch !== undefined && this.epoch !== epoch) {
+      this.empty();
+      this.marks.clear();
+      this.read = undefined;
     }
+    this.epoch = epoch;
     this.standing = "in";
     this.typists.clear();
-    const known = this.members;
-    this.members = new Map((reply.members ?? []).map((name) => [name, known.get(name) ?? { status: "online" }]));
-    return again && !whole;
+    if (members) this.meet(members.map((user) => this.members.get(user) ?? { user, status: "online" }), count);
+    if (seq === undefined) return;
+    this.newest = seq;
+    this.read = Math.min(this.read ?? seq, seq);
+    this.unread = seq - this.read;
+    this.version += 1;
   }
 
-  // Adds a message in its place. Returns whether it is new here.
-  receive(message) {
+  // Forgets what it shows: what was there does not go on in what follows.
+  empty() {
+    this.entries = [];
+    this.complete = false;
+    this.divider = undefined;
+    this.version += 1;
+  }
+
+  // Adds a message in its place, or takes over what is new about it. Returns whether it is new here.
+  receive(message, me) {
     this.typists.delete(message.user);
-    const own = this.unsent.findIndex((entry) => entry.mid === message.mid && message.mid !== undefined);
-    const entry = own >= 0 && this.unsent[own].user === message.user ? this.unsent.splice(own, 1)[0] : {};
-    Object.assign(entry, message, { state: undefined, reason: undefined });
-    if (entry.seq === undefined) {
-      this.#append(entry);
-      return true;
+    const own = this.unsent.findIndex(({ mid, user }) => mid !== undefined && mid === message.mid && user === message.user);
+    const said = own >= 0 ? this.unsent.splice(own, 1)[0] : undefined;
+    if (message.cipher && said) message = { ...message, text: said.text }; // it was sealed here
+    this.version += 1;
+    let place = this.entries.length;
+    while (place > 0 && comesBefore(message.seq, this.entries[place - 1])) place -= 1;
+    const before = this.entries[place - 1];
+    if (before?.seq === message.seq) {
+      const opened = message.cipher && { text: before.text, seal: before.seal };
+      this.entries[place - 1] = { ...before, ...message, ...opened };
+      return false;
     }
-    let place = this.settled.length;
-    for (let i = place - 1; i >= 0; i--) {
-      const { seq } = this.settled[i];
-      if (seq === entry.seq) return false;
-      if (seq < entry.seq) break;
-      if (seq > entry.seq) place = i;
+    this.entries.splice(place, 0, this.#made(message));
+    if (message.seq > this.newest) {
+      this.newest = message.seq;
+      if (message.user === me) this.reach(message.seq);
+      else if (message.seq > (this.read ?? 0)) this.unread += 1;
     }
-    this.settled.splice(place, 0, entry);
-    this.seq = Math.max(this.seq ?? 0, entry.seq);
-    this.#trim();
+    if (this.entries.length > ENTRIES_MAX) {
+      this.entries.splice(0, this.entries.length - ENTRIES_MAX);
+      this.complete = false;
+    }
     return true;
   }
 
-  notice(text, user, at) {
-    this.#append({ notice: text, user, at });
+  // Adds older messages, oldest first, in front.
+  recall(messages, complete) {
+    const oldest = this.oldest ?? Infinity;
+    const older = messages.filter(({ seq }) => seq < oldest).map((message) => this.#made(message));
+    this.entries = [...older, ...this.entries];
+    this.complete = complete;
+    this.version += 1;
   }
 
-  // The server took one of the reader's own messages; its event may have come before or come later.
-  settle(mid, reply) {
+  edit({ seq, ...change }) {
+    const at = this.indexOf(seq);
+    if (at < 0) return;
+    this.entries[at] = { ...this.entries[at], ...change };
+    this.version += 1;
+  }
+
+  // What a sealed message turned out to be, unless it was edited meanwhile.
+  reveal(seq, cipher, seal) {
+    const entry = this.bySeq(seq);
+    if (entry?.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });
+  }
+
+  indexOf(seq) {
+    let [low, high] = [0, this.entries.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (orderOf(this.entries[middle]) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.entries[low]?.seq === seq ? low : -1;
+  }
+
+  bySeq(seq) {
+    return this.entries[this.indexOf(seq)];
+  }
+
+  // Somebody came or went. Notices that stand together are one: of each user, the first and the last.
+  move(user, kind, at) {
+    const last = this.entries.at(-1);
+    const moves = new Map(last?.notice === "moves" ? last.moves : []);
+    moves.set(user, { first: moves.get(user)?.first ?? kind, last: kind });
+    this.#notice({ notice: "moves", moves, at }, last?.notice === "moves");
+  }
+
+  note(text, at) {
+    this.#notice({ notice: "note", text, at }, false);
+  }
+
+  #notice(notice, instead) {
+    const last = this.entries.at(-1);
+    const after = last ? orderOf(last) : 0;
+    const entry = this.#made({ ...notice, after });
+    if (instead) this.entries[this.entries.length - 1] = { ...entry, id: last.id };
+    else this.entries.push(entry);
+    this.version += 1;
+  }
+
+  // The reader's own message, before the server has it.
+  say(message) {
+    this.unsent.push(this.#made({ ...message, state: "waiting" }));
+    this.version += 1;
+  }
+
+  // The server has it; its event may have come before or come later.
+  settle(mid, { seq, at }, me) {
     const entry = this.unsent.find((each) => each.mid === mid);
-    if (entry) this.receive({ user: entry.user, text: entry.text, mid, seq: reply.seq, at: reply.at });
+    if (!entry) return;
+    const { state, reason, ...message } = entry;
+    this.receive({ ...message, seq, at }, me);
   }
 
   fail(mid, reason) {
-    const entry = this.unsent.find((each) => each.mid === mid);
-    if (entry) Object.assign(entry, { state: "failed", reason });
+    this.unsent = this.unsent.map((each) => (each.mid === mid ? { ...each, state: "failed", reason } : each));
+    this.version += 1;
   }
 
-  arrive(name) {
-    this.members.set(name, { status: "online" });
+  wait(mid) {
+    this.unsent = this.unsent.map((each) => (each.mid === mid ? { ...each, state: "waiting", reason: undefined } : each));
+    this.version += 1;
   }
 
-  depart(name) {
-    this.members.delete(name);
-    this.typists.delete(name);
+  retract(mid) {
+    this.unsent = this.unsent.filter((each) => each.mid !== mid);
+    this.version += 1;
   }
 
-  typing(name, on, now) {
-    if (on) this.typists.set(name, now + TYPING_MS);
-    else this.typists.delete(name);
+  // The reader has read up to here. Returns whether that is news.
+  reach(seq = this.newest) {
+    if (seq === 0 || (seq <= (this.read ?? 0) && this.unread === 0)) return false; // 0: nothing is known yet
+    this.read = Math.max(this.read ?? 0, seq);
+    this.unread = this.read >= this.newest ? 0 : this.unread;
+    return true;
+  }
+
+  meet(members, count = members.length) {
+    this.members = new Map(members.map(({ user, ...presence }) => [user, { user, ...presence }]));
+    this.count = count;
+  }
+
+  arrive(user) {
+    if (!this.members.has(user)) this.count += 1;
+    this.members.set(user, { user, status: "online" });
+  }
+
+  depart(user) {
+    if (this.members.delete(user)) this.count -= 1;
+    this.typists.delete(user);
+  }
+
+  // How far somebody else has got.
+  mark({ user, status, seq }) {
+    const marks = { ...this.marks.get(user) };
+    for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) marks[receipt] = Math.max(marks[receipt] ?? 0, seq);
+    this.marks.set(user, marks);
+    this.version += 1;
+  }
+
+  // Who has read a message, who else has received it, and to whom else it was written.
+  receiptsOf(seq) {
+    const found = { read: [], received: [], written: [] };
+    for (const [user, marks] of this.marks) {
+      const best = RECEIPTS.findLast((receipt) => marks[receipt] >= seq);
+      if (best) found[best].push(user);
+    }
+    return found;
+  }
+
+  typing(user, on, now) {
+    if (on) this.typists.set(user, now + TYPING_MS);
+    else this.typists.delete(user);
   }
 
   // Drops the typing notices that are over. Returns whether there were any.
   expire(now) {
     const over = [...this.typists].filter(([, until]) => until <= now);
-    for (const [name] of over) this.typists.delete(name);
+    for (const [user] of over) this.typists.delete(user);
     return over.length > 0;
   }
 
-  #append(entry) {
-    this.settled.push(entry);
-    this.#trim();
-  }
-
-  #trim() {
-    if (this.settled.length > ENTRIES_MAX) this.settled.splice(0, this.settled.length - ENTRIES_MAX);
+  #made(entry) {
+    return { ...entry, id: `${this.key}/${this.nextId++}` };
   }
 }
 
@@ -128,17 +243,20 @@ export function keyOf(kind, name) {
   return `${kind}/${name}`;
 }
 
-// The name in the server's form, or undefined if it is none.
-export function userName(input) {
-  return checked(input, USER_NAME_MAX, /:|^error$/i);
+// A message of the server's as a room keeps it.
+export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, replayed }) {
+  const entry = { user: user ?? from, text: message ?? "", seq, at: validTime(at) };
+  return Object.assign(entry, mid && { mid }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, replayed && { replayed });
 }
 
-export function roomName(input) {
-  return checked(input, ROOM_NAME_MAX, /^dm:|^\.\.?$/);
+export function validTime(at) {
+  return Number.isNaN(Date.parse(at)) ? new Date().toISOString() : at;
 }
 
-function checked(input, max, reserved) {
-  const name = input.trim().normalize("NFC");
-  const length = [...name].length;
-  return length >= 1 && length <= max && !NO_NAME.test(name) && !reserved.test(name) ? name : undefined;
+function orderOf({ seq, after }) {
+  return seq ?? after + 0.5;
+}
+
+function comesBefore(seq, entry) {
+  return seq < orderOf(entry);
 }

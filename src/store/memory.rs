@@ -7,7 +7,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{ChangeWish, Ledger, Opened, Page, PageWish, Store};
-use crate::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use crate::chat::charter::Change;
+use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
 use crate::chat::{Message, Mid, RoomName, Time, UserName};
 
@@ -35,9 +36,9 @@ struct Entry {
 
 impl Store for Memory {
     fn open(&self, _: &RoomName, _: usize) -> Result<Opened, StoreFailed> {
-        let drawn = getrandom::u64().map_err(|_| StoreFailed)?;
-        let past = Past { epoch: format!("e{drawn:016x}").into(), seq: 0, recent: Vec::new(), kept: false };
-        Ok(Opened { past, marks: Vec::new(), ledger: Box::<Book>::default() })
+        let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
+        let past = Past { epoch: epoch.to_string().into(), seq: 0, recent: Vec::new(), kept: false };
+        Ok(Opened { past, marks: Vec::new(), charter: None, ledger: Box::<Book>::default() })
     }
 
     fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
@@ -59,7 +60,7 @@ impl Store for Memory {
 
 impl Ledger for Book {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
-        Ok(drafts.iter().map(|draft| self.take(draft)).collect())
+        drafts.iter().map(|draft| self.take(draft)).collect()
     }
 
     fn mark(&mut self, _: &[Mark]) {
@@ -68,13 +69,20 @@ impl Ledger for Book {
 }
 
 impl Book {
-    fn take(&mut self, draft: &Draft) -> Outcome {
+    fn take(&mut self, draft: &Draft) -> Result<Outcome, StoreFailed> {
         let user = &draft.speaker.user;
-        match &draft.deed {
+        Ok(match &draft.deed {
             Deed::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
-            Deed::Edit { seq, .. } => self.change(*seq, user, false),
-            Deed::Delete { seq } => self.change(*seq, user, true),
-        }
+            Deed::Edit { seq, .. } => self.change(*seq, user, (false, false)),
+            Deed::Delete { seq, rules } => self.change(*seq, user, (true, *rules)),
+            Deed::Amend(amendment) if amendment.change == Change::Ended => {
+                let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
+                *self = Self::default();
+                Outcome::Ended { epoch }
+            }
+            // The room remembers it by itself.
+            Deed::Amend(_) => Outcome::Changed,
+        })
     }
 
     fn enter(&mut self, user: &UserName, mid: Option<&Mid>, at: Time) -> Outcome {
@@ -93,12 +101,12 @@ impl Book {
         Outcome::Stored { seq: self.seq }
     }
 
-    fn change(&mut self, seq: u64, user: &UserName, delete: bool) -> Outcome {
+    fn change(&mut self, seq: u64, user: &UserName, (delete, rules): (bool, bool)) -> Outcome {
         let oldest = self.seq + 1 - self.entries.len() as u64;
         let index = seq.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.deleted) {
             None => Outcome::Missing,
-            Some(entry) if entry.user != *user => Outcome::Foreign,
+            Some(entry) if entry.user != *user && !rules => Outcome::Foreign,
             Some(entry) => {
                 entry.deleted = delete;
                 Outcome::Changed

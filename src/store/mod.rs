@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use memory::Memory;
 pub use registry::{Owned, Registry, ServerKey};
 
+use crate::chat::charter::{Charter, Entry};
 use crate::chat::command::Span;
 use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
@@ -58,6 +59,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The history cannot be read now.
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed>;
+
+    /// The charters of all rooms that have one. May block on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn charters(&self) -> Result<Vec<(RoomName, Charter)>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    /// The newest entries of a room's audit before the number `before`, oldest first; at most `count`.
+    /// `None`: this store keeps none of this room. May block on a disk, never on a write.
+    ///
+    /// # Errors
+    /// The audit cannot be read now.
+    fn audit(&self, _room: &RoomName, _before: u64, _count: usize) -> Result<Option<Vec<Entry>>, StoreFailed> {
+        Ok(None)
+    }
 
     /// Whether it keeps what is said to a registered user who is away.
     fn keeps_letters(&self) -> bool {
@@ -105,6 +123,8 @@ pub struct Opened {
     pub past: Past,
     /// The newest mark of each user and receipt.
     pub marks: Vec<Mark>,
+    /// Who may do what in it, if anything was ever said about that.
+    pub charter: Option<Charter>,
     /// Where to append.
     pub ledger: Box<dyn Ledger>,
 }

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unparsed;
+use crate::chat::charter::{Founding, Motion, Role, SANCTION_MAX_S, SLOW_MODE_MAX_S, Settings};
 use crate::chat::command::{
     HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
 };
@@ -59,6 +61,15 @@ struct Fields<'a> {
     rooms: Option<BTreeMap<Cow<'a, str>, Since>>,
     private: Option<bool>,
     durable: Option<bool>,
+    #[serde(borrow)]
+    members: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    user: Option<Cow<'a, str>>,
+    for_s: Option<u64>,
+    #[serde(borrow)]
+    role: Option<Cow<'a, str>>,
+    slow_mode_s: Option<u32>,
+    announcement: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +142,16 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "members" => Command::Members { room: Some(fields.room()?) },
         "rooms" => Command::Rooms,
         "create" => fields.create()?,
+        "invite" => fields.govern(Motion::Invite { user: fields.user()? })?,
+        "remove" => fields.govern(Motion::Remove { user: fields.user()? })?,
+        "kick" => fields.govern(Motion::Kick { user: fields.user()? })?,
+        "ban" => fields.govern(Motion::Ban { user: fields.user()?, lasts: fields.lasts()? })?,
+        "unban" => fields.govern(Motion::Unban { user: fields.user()? })?,
+        "mute" => fields.govern(Motion::Mute { user: fields.user()?, lasts: fields.lasts()? })?,
+        "unmute" => fields.govern(Motion::Unmute { user: fields.user()? })?,
+        "role" => fields.govern(Motion::Role { user: fields.user()?, role: fields.role()? })?,
+        "settings" => fields.govern(Motion::Settings(fields.settings()?))?,
+        "end" => fields.govern(Motion::End)?,
         "offer" => fields.signal(Signal::Offer)?,
         "answer" => fields.signal(Signal::Answer)?,
         "ice-candidate" => fields.signal(Signal::IceCandidate)?,
@@ -225,13 +246,43 @@ impl Fields<'_> {
     }
 
     fn create(&self) -> Result<Command, Refusal> {
-        if self.private == Some(true) {
-            return Err(Refusal::new(
-                Code::Unavailable,
-                "Private rooms need accounts, which this server does not have",
-            ));
+        let members = self.members.iter().flatten().map(|user| UserName::parse(user));
+        let members = members.collect::<Result<_, _>>().map_err(|error| bad_name("members", error))?;
+        let founding = Founding { private: self.private.unwrap_or(false), members };
+        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true), founding })
+    }
+
+    fn govern(&self, motion: Motion) -> Result<Command, Refusal> {
+        Ok(Command::Govern { room: Some(self.room()?), motion, note: self.note()? })
+    }
+
+    fn user(&self) -> Result<UserName, Refusal> {
+        let user = self.user.as_deref().ok_or_else(|| missing("user"))?;
+        UserName::parse(user).map_err(|error| bad_name("user", error))
+    }
+
+    fn lasts(&self) -> Result<Option<Duration>, Refusal> {
+        match self.for_s {
+            None => Ok(None),
+            Some(seconds @ 1..=SANCTION_MAX_S) => Ok(Some(Duration::from_secs(seconds))),
+            Some(_) => Err(bad(format!("for_s is a number of seconds from 1 to {SANCTION_MAX_S}"))),
         }
-        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true) })
+    }
+
+    fn role(&self) -> Result<Role, Refusal> {
+        let role = self.role.as_deref().ok_or_else(|| missing("role"))?;
+        Role::parse(role).ok_or_else(|| bad("role must be member, moderator or owner"))
+    }
+
+    fn settings(&self) -> Result<Settings, Refusal> {
+        let settings = Settings { slow_mode_s: self.slow_mode_s, announcement: self.announcement };
+        if settings == Settings::default() {
+            return Err(missing("slow_mode_s or announcement"));
+        }
+        if settings.slow_mode_s.is_some_and(|seconds| seconds > SLOW_MODE_MAX_S) {
+            return Err(bad(format!("slow_mode_s is at most {SLOW_MODE_MAX_S}")));
+        }
+        Ok(settings)
     }
 
     fn token(&self) -> Result<Secret, Refusal> {

@@ -7,26 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::object::Object;
+use super::ruling_out;
 use crate::chat::command::Span;
-use crate::chat::event::{Returned, Welcome};
+use crate::chat::event::{Recovery, Returned, Welcome};
 use crate::chat::record::Mark;
-use crate::chat::{Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing};
+use crate::chat::{Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing, UserName};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.
 pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
     let object = |kind: &str, out| Object::begin(kind, id, out);
     match event {
-        Event::Entered { .. } | Event::Help => return false,
+        // An audit is for HTTP, which has a body for it.
+        Event::Entered { .. } | Event::Help | Event::Audit { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
-        Event::Joined { room, epoch, seq, members, count, recovery } => object("joined", out)
-            .field(place, room.as_str())
-            .field("epoch", &**epoch)
-            .field("seq", seq)
-            .field("members", &members.iter().map(|user| user.as_str()).collect::<Vec<_>>())
-            .field("count", count)
-            .field("recovered", &recovery.reason().is_none())
-            .maybe("reason", recovery.reason()),
+        Event::Joined { room, epoch, seq, members, count, recovery } => {
+            let object = object("joined", out).field(place, room.as_str()).field("epoch", &**epoch).field("seq", seq);
+            joined_fields(object, members, *count, *recovery)
+        }
         Event::Resumed { user, session, resume, rooms } => object("resumed", out)
             .field("user", user.as_str())
             .shown("session", format_args!("s-{session:x}"))
@@ -50,9 +48,10 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             .list("members", members, presence_fields)
             .field("count", count),
         Event::Rooms { rooms } => object("rooms", out).list("rooms", rooms, |object, room| {
-            object.field("room", room.room.as_str()).field("members", &room.members)
+            let private = room.private.then_some(true);
+            object.field("room", room.room.as_str()).field("members", &room.members).maybe("private", private)
         }),
-        Event::Created { room } => object("created", out).field(place, room.as_str()),
+        Event::Created { room, .. } => object("created", out).field(place, room.as_str()),
         Event::TokenExpiring { expires, left } => {
             object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
         }
@@ -66,11 +65,13 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             let object = object(kind, out).field(place, room.as_str()).field("seq", seq).field("user", user.as_str());
             body_field(object, body).shown("at", at)
         }
-        Event::Join { room, user, at } => {
-            object("join", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
+        Event::Join { room, user, at } | Event::Leave { room, user, at } => {
+            let kind = if matches!(event, Event::Join { .. }) { "join" } else { "leave" };
+            object(kind, out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
-        Event::Leave { room, user, at } => {
-            object("leave", out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
+        Event::Amended { room, by, amendment, at } => {
+            let object = object(ruling_out::kind_of(&amendment.change), out).field(place, room.as_str());
+            ruling_out::amended_fields(object, by, amendment, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
@@ -88,7 +89,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 }
 
 fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
-    let Welcome { who, session, resume, limits } = welcome;
+    let Welcome { who, session, resume, limits, ice_servers } = welcome;
     let limits_object = serde_json::json!({
         "message_bytes": limits.message_bytes,
         "rooms": limits.rooms_per_connection,
@@ -104,6 +105,7 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
         .field("limits", &limits_object)
         .field("ping_ms", &ms(limits.ping))
         .field("pong_timeout_ms", &ms(limits.pong_timeout))
+        .maybe("ice_servers", Some(&**ice_servers).filter(|servers| !servers.is_empty()))
 }
 
 /// What a token says of its bearer; of a guest nothing.
@@ -178,6 +180,14 @@ pub fn receipts_body(room: &RoomName, seq: u64, marks: &[Mark]) -> Vec<u8> {
     out
 }
 
+fn joined_fields<'a>(object: Object<'a>, members: &[UserName], count: usize, recovery: Recovery) -> Object<'a> {
+    object
+        .field("members", &members.iter().map(UserName::as_str).collect::<Vec<_>>())
+        .field("count", &count)
+        .field("recovered", &recovery.reason().is_none())
+        .maybe("reason", recovery.reason())
+}
+
 fn returned_fields<'a>(object: Object<'a>, returned: &Returned) -> Object<'a> {
     let reason = returned.recovery.reason();
     object.field("recovered", &reason.is_none()).field("missed", &returned.missed).maybe("reason", reason)
@@ -239,7 +249,7 @@ fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {
     }
 }
 
-fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {
+pub(super) fn presence_fields<'a>(object: Object<'a>, presence: &Presence) -> Object<'a> {
     object
         .field("user", presence.user.as_str())
         .field("status", &presence.status)

@@ -9,6 +9,8 @@ pub mod frame;
 pub mod json_in;
 pub mod json_out;
 mod object;
+mod ruling_in;
+pub mod ruling_out;
 pub mod text_in;
 pub mod text_out;
 

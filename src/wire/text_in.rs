@@ -3,7 +3,7 @@
 //! A line that begins with `/` is a command, `//` a message that begins with one slash, any other
 //! line a message. Every mistake is answered in words that say what is right.
 
-use super::Unparsed;
+use super::{Unparsed, ruling_in};
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span};
 use crate::chat::{Body, Code, Command, NameError, Refusal, Request, RoomName, Status, UserName};
 
@@ -69,18 +69,18 @@ fn command(line: &str) -> Result<Command, Unparsed> {
         },
         "help" => alone(Command::Help),
         "quit" => alone(Command::Quit),
-        _ => {
+        _ => ruling_in::parse(word, rest).unwrap_or_else(|| {
             let refusal = Refusal::new(Code::UnknownType, "There is no such command: /help lists them");
             Err(Unparsed { id: None, refusal })
-        }
+        }),
     }
 }
 
-fn room(text: &str) -> Result<RoomName, Unparsed> {
+pub(super) fn room(text: &str) -> Result<RoomName, Unparsed> {
     RoomName::parse(text).map_err(|error| bad_name("room", error))
 }
 
-fn user(text: &str) -> Result<UserName, Unparsed> {
+pub(super) fn user(text: &str) -> Result<UserName, Unparsed> {
     UserName::parse(text).map_err(|error| bad_name("user", error))
 }
 
@@ -88,11 +88,11 @@ fn bad_name(what: &str, error: NameError) -> Unparsed {
     bad_request(format!("The name of a {what} {error}"))
 }
 
-fn usage(form: &str) -> Unparsed {
+pub(super) fn usage(form: &str) -> Unparsed {
     bad_request(format!("Usage: {form}"))
 }
 
-fn bad_request(message: String) -> Unparsed {
+pub(super) fn bad_request(message: String) -> Unparsed {
     Unparsed { id: None, refusal: Refusal::new(Code::BadRequest, message) }
 }
 

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
+use super::ruling_out;
 use crate::chat::event::Returned;
-use crate::chat::{Body, Event, Message, Presence, Status};
+use crate::chat::{Body, Event, Message, Presence, RoomSummary, Status};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
@@ -22,10 +23,11 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Members { room, members, count } => line(&members_line(room.as_str(), members, *count)),
         Event::Rooms { rooms } if rooms.is_empty() => line("* No rooms"),
         Event::Rooms { rooms } => {
-            let list: Vec<_> = rooms.iter().map(|room| format!("{} ({})", room.room, room.members)).collect();
+            let list: Vec<_> = rooms.iter().map(room_text).collect();
             line(&format!("* Rooms: {}", list.join(", ")));
         }
-        Event::Created { room } => line(&format!("* The room {room} is made")),
+        Event::Amended { room, by, amendment, .. } => line(&ruling_out::amended_line(room, by, amendment)),
+        Event::Created { room, .. } => line(&format!("* The room {room} is made")),
         Event::Resumed { user, rooms, .. } => {
             line(&format!("* You are {user} again"));
             rooms.iter().filter_map(returned_line).for_each(|text| line(&text));
@@ -48,6 +50,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Welcome(_)
         | Event::Joined { .. }
         | Event::Sent { .. }
+        | Event::Audit { .. }
         | Event::Pong
         | Event::Done
         | Event::Typing { .. }
@@ -71,9 +74,23 @@ pub const HELP: &str = "\
 * /refresh TOKEN  show a token that is good for longer
 * /session        how to take this session up again
 * /resume TOKEN SEQ  take a session up again, whose last message you saw was SEQ
+* /create ROOM [private]  make a room that stays; it is yours if your name is
+* /invite USER, /remove USER  put somebody on the list of the room, or take them off
+* /role USER member|moderator|owner  give somebody a role in the room
+* /kick USER [WHY]  put somebody out of the room
+* /ban USER [TIME] [WHY], /unban USER  keep somebody out
+* /mute USER [TIME] [WHY], /unmute USER  keep somebody silent
+* /slow SECONDS|off  one message of each user in so many seconds
+* /announce on|off  only moderators speak
+* /end ROOM       end a room: all leave, and what was said in it goes
 * /help           this list
 * /quit           leave the server
 * //text          say \"/text\"";
+
+fn room_text(room: &RoomSummary) -> String {
+    let private = if room.private { ", private" } else { "" };
+    format!("{} ({}{private})", room.room, room.members)
+}
 
 fn message_line(message: &Message) -> String {
     let private = if message.to.is_some() { "[private] " } else { "" };
@@ -123,7 +140,7 @@ fn presence_line(presence: &Presence) -> Option<String> {
 }
 
 /// The text as one line of a terminal can show it.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

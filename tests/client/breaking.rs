@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use roomd::client::{Client, Event, Options};
+use roomd::client::{Client, Event, Options, Trust};
 
 use crate::harness::{Cut, Proxy, TestServer, in_room, next_message, quick, wait_for};
 
@@ -12,15 +12,22 @@ const COUNT: usize = 12;
 
 /// Ann's line breaks as the cuts say, while she and Bob talk. Both must be shown the same.
 fn talk_over(cuts: Vec<Cut>) {
+    talk(&TestServer::start(), cuts, "ws", &Trust::System);
+}
+
+/// The same with a server of the caller's, at addresses with this scheme.
+pub fn talk(server: &TestServer, cuts: Vec<Cut>, scheme: &str, trust: &Trust) {
     let what = format!("{cuts:?}");
-    let server = TestServer::start();
-    let mut bob = in_room(&server.url(), "Bob", "r");
+    let with_trust = |user| Options { trust: trust.clone(), ..quick(user) };
+    let mut bob = Client::connect(&format!("{scheme}://{}", server.address()), with_trust("Bob")).unwrap();
+    bob.join("r").unwrap();
     let proxy = Proxy::to(server.address(), cuts);
-    let url = proxy.url();
+    let url = proxy.url().replacen("ws", scheme, 1);
+    let options = with_trust("Ann");
     let ann = thread::Builder::new().name("ann".to_owned()).spawn(move || {
         // Only a connection that was there is repaired.
         let mut ann = loop {
-            if let Ok(ann) = Client::connect(&url, quick("Ann")) {
+            if let Ok(ann) = Client::connect(&url, options.clone()) {
                 break ann;
             }
         };
@@ -60,6 +67,10 @@ fn nothing_is_lost_or_doubled_wherever_the_line_to_the_client_breaks() {
     // The head of the handshake has some 130 bytes, the welcome 270; then come joins and messages.
     for first in (1..2_400).step_by(97) {
         talk_over(vec![Cut::Down(first), Cut::Down(first + 31), Cut::Down(900)]);
+    }
+    // The answer to the first join is lost, and the next connection lives.
+    for first in (450..570).step_by(20) {
+        talk_over(vec![Cut::Down(first)]);
     }
 }
 

@@ -10,8 +10,12 @@ mod harness;
 
 mod asking;
 mod breaking;
+#[cfg(all(feature = "client", feature = "e2ee"))]
+mod encrypted;
 mod restarting;
 mod resuming;
 mod scripting;
 #[cfg(feature = "client")]
 mod terminal;
+#[cfg(feature = "tls")]
+mod tls;

@@ -9,14 +9,18 @@ use serde_json::Value;
 use crate::harness::{Proxy, TestServer, in_room, next_message, roomd};
 
 /// A script's end of the pipes.
-struct Script {
+pub struct Script {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 fn chat(url: &str, arguments: &[&str]) -> Command {
-    let mut command = roomd();
+    chat_by(roomd(), url, arguments)
+}
+
+/// The conversation of a script in the room `r`.
+pub fn chat_by(mut command: Command, url: &str, arguments: &[&str]) -> Command {
     command.args(["chat", url, "--room", "r"]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -35,18 +39,24 @@ fn run(url: &str, arguments: &[&str], input: &[u8]) -> Output {
 
 impl Script {
     fn start(url: &str, arguments: &[&str]) -> Self {
-        let mut child = chat(url, arguments).spawn().unwrap();
+        Self::of(chat(url, arguments))
+    }
+
+    /// One that runs this command.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { child, input, output }
     }
 
-    fn says(&mut self, line: &str) {
+    /// Says a line.
+    pub fn says(&mut self, line: &str) {
         writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// The next object of this type.
-    fn hears(&mut self, kind: &str) -> Value {
+    pub fn hears(&mut self, kind: &str) -> Value {
         loop {
             let mut line = String::new();
             assert!(self.output.read_line(&mut line).unwrap() > 0, "ended before {kind}");
@@ -58,7 +68,7 @@ impl Script {
     }
 
     /// Ends its input, and gives back its exit code.
-    fn code(mut self) -> Option<i32> {
+    pub fn code(mut self) -> Option<i32> {
         self.input = None;
         self.child.wait().unwrap().code()
     }

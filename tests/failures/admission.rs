@@ -3,13 +3,12 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use roomd::Settings;
-use roomd::chat::Limits;
+use roomd::chat::{Limits, Refusal};
 use roomd::engine::admission::{Admission, Caller};
 use roomd::engine::outbox::Transport;
 use roomd::engine::threads::{Threads, start};
@@ -34,7 +33,8 @@ impl Doors {
         let engine = Arc::clone(&house.engine);
         match Admission::open(&engine.threads, &engine.limits, 8) {
             Ok(admission) => {
-                let served = Arc::new(callers::House::new(engine, admission, Settings::default()));
+                let served = callers::House { engine, admission, settings: Settings::default(), certificate: None };
+                let served = Arc::new(served);
                 Some(Self { house, served, refused: 0 })
             }
             Err(_) => {
@@ -48,12 +48,14 @@ impl Doors {
     /// One who has come in by this door.
     fn call<C>(&self, door: C) -> TcpStream
     where
-        C: FnOnce(&Arc<callers::House>, TcpStream) -> std::io::Result<Box<dyn Caller>>,
+        C: FnOnce(&Arc<callers::House>, TcpStream, IpAddr) -> std::io::Result<(Box<dyn Caller>, Option<Refusal>)>,
     {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let caller = door(&self.served, listener.accept().unwrap().0).unwrap();
+        let (accepted, peer) = listener.accept().unwrap();
+        let (caller, refusal) = door(&self.served, accepted, peer.ip()).unwrap();
+        assert_eq!(refusal, None);
         self.served.admission.admit(caller);
         stream
     }
@@ -178,7 +180,7 @@ impl Caller for Note {
         self.note(&format!("waits behind {ahead}"));
     }
 
-    fn turn_away(&self, _: Duration) {
+    fn turn_away(&self, _: &Refusal) {
         self.note("is turned away");
     }
 

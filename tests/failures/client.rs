@@ -30,7 +30,7 @@ impl Client {
         let outbox = Outbox::new(Arc::clone(&wire) as _, &engine.limits, None);
         let writing = Arc::clone(&outbox);
         engine.threads.spawn("writer", move || writer::run(writing))?;
-        let door = Door { encoding: Encoding::Json, echo: true, join_history: 0 };
+        let door = Door { encoding: Encoding::Json, echo: true, join_history: 0, address: None };
         let connection = Connection::open(engine, outbox, door, UserName::parse(name).unwrap().into());
         Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })
     }

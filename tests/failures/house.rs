@@ -80,15 +80,12 @@ impl House {
                     Kind::Private(one, other) => room.private(one, other),
                     Kind::Open { .. } => room,
                 };
-                let (linger, population) = (limits.linger, opening.population);
-                Broker::new(room, ledger, clock, Slow::Disconnect, linger, population).run(&inbox);
+                let (linger, face) = (limits.linger, opening.face);
+                Broker::new(room, ledger, clock, Slow::Disconnect, linger, face).run(&inbox);
             })
         };
-        Self {
-            engine: Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener)),
-            stored,
-            pruned,
-        }
+        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener));
+        Self { engine, stored, pruned }
     }
 
     /// A client; the machine may have no thread for it, and is asked once more.

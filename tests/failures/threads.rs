@@ -9,6 +9,7 @@ use roomd::chat::room::Said;
 use roomd::chat::{Body, Code, Refusal, RoomName, UserName};
 use roomd::engine::member::Member;
 use roomd::engine::recipient::ChannelRecipient;
+use roomd::engine::rule::Plan;
 use roomd::engine::threads::Threads;
 
 use crate::fault::{Fault, at_every_use};
@@ -25,6 +26,11 @@ fn without_a_first_thread() -> House {
     House::new(&Faults { thread: Fault::at(1), ..Faults::none() })
 }
 
+/// Somebody creates the room, without being in it.
+fn create(house: &House) -> Result<(), Refusal> {
+    house.engine.create(&UserName::parse("Vic").unwrap().into(), Plan::public(den(), true))
+}
+
 #[test]
 fn a_thread_that_cannot_be_had_costs_one_command_and_nobody_else_notices() {
     at_every_use(|fault| {
@@ -36,9 +42,9 @@ fn a_thread_that_cannot_be_had_costs_one_command_and_nobody_else_notices() {
 #[test]
 fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
     let house = without_a_first_thread();
-    assert_eq!(house.engine.create(&den(), true).unwrap_err().code, Code::Unavailable);
+    assert_eq!(create(&house).unwrap_err().code, Code::Unavailable);
     assert!(!house.engine.hub.has(&den()));
-    assert_eq!(house.engine.create(&den(), true), Ok(()));
+    assert_eq!(create(&house), Ok(()));
     assert!(house.engine.hub.has(&den()));
     house.close(&USERS);
 }
@@ -72,8 +78,8 @@ fn a_program_that_cannot_enter_leaves_nothing_of_itself() {
 #[test]
 fn a_room_that_is_to_stay_and_has_no_history_is_refused() {
     let house = House::new(&Faults { open: Fault::at(1), ..Faults::none() });
-    assert!(house.engine.create(&den(), true).is_err());
-    assert_eq!(house.engine.create(&den(), true), Ok(()));
+    assert!(create(&house).is_err());
+    assert_eq!(create(&house), Ok(()));
     house.close(&USERS);
 }
 

@@ -1,10 +1,12 @@
 //! The command itself: its exit code, its output, its file.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::net::{AddressFamily, SocketType, getsockname};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::liar::{Liar, Lie};
@@ -69,6 +71,26 @@ fn what_cannot_be_loaded_is_a_sentence_and_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert_eq!((text(&output.stdout), text(&output.stderr)), ("", sentence));
     }
+}
+
+#[test]
+fn a_signal_ends_a_load_with_the_report_so_far() {
+    let liar = Liar::start(Lie::None);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+    command.args(["load", &format!("ws://{}", liar.address), "--clients", "3", "--duration", "1h"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("publishing") {
+        line.clear();
+        assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended by itself");
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report = text(&output.stdout);
+    assert!(report.contains("faults        none\n"), "{report}");
+    assert!(report.ends_with("The server kept its promises until the load was stopped.\n"), "{report}");
 }
 
 fn tempfile() -> String {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use roomd::chat::Slow;
-use roomd::load::{self, Door, Excuses, Faults, Phase, Plan, Report};
+use roomd::load::{self, Door, Excuses, Faults, Phase, Plan, Report, Stop};
 use roomd::{Server, Settings};
 
 use crate::{plan, run, server};
@@ -63,12 +63,26 @@ fn members_that_come_and_go_through_doors_without_numbers_miss_nothing_they_are_
     }
 }
 
-/// More than sockets hold, for one client that hardly reads; the others are never behind by more than
-/// one message.
-fn flood(plan: &mut Plan) {
-    (plan.slow, plan.slow_bytes, plan.size, plan.window) = (1, 10, 60_000, 1);
-    (plan.clients, plan.duration) = (3, Duration::from_secs(2));
+/// Floods one client that hardly reads, until it was sent more than sockets hold; the others are never
+/// behind by more than one message.
+fn flooded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan)) -> Report {
+    let server = server(settings);
+    let (mut plan, stop) = (plan(&server), Stop::new().unwrap());
+    (plan.slow, plan.slow_bytes, plan.size, plan.window) = (1, 10, FLOOD_BYTES, 1);
+    (plan.clients, plan.duration) = (3, Duration::from_secs(3600));
+    change(&mut plan);
+    let report = load::run_until(&stop, &plan, &mut |progress| {
+        if progress.phase == Phase::Publishing && progress.published * FLOOD_BYTES as u64 > SOCKETS_HOLD {
+            stop.ask();
+        }
+    });
+    stopped(server);
+    report.unwrap()
 }
+
+const FLOOD_BYTES: usize = 60_000;
+/// What Linux keeps for a connection on both sides, unless somebody has told it otherwise, and more.
+const SOCKETS_HOLD: u64 = 16 << 20;
 
 #[test]
 fn what_is_dropped_for_a_slow_reader_is_announced_to_the_last_message() {
@@ -76,10 +90,7 @@ fn what_is_dropped_for_a_slow_reader_is_announced_to_the_last_message() {
         (settings.limits.slow, settings.limits.outbox_messages) = (Slow::Drop, 4);
     };
     for door in [Door::Json, Door::Text] {
-        let report = loaded(slow, |plan| {
-            flood(plan);
-            plan.doors = vec![door];
-        });
+        let report = flooded(slow, |plan| plan.doors = vec![door]);
         assert!(report.kept, "{door}\n{report}");
         assert!(report.excuses.dropped > 0, "{door}\n{report}");
         assert_eq!(report.excuses.dropped + report.deliveries.delivered, report.deliveries.asked, "{door}\n{report}");
@@ -88,7 +99,7 @@ fn what_is_dropped_for_a_slow_reader_is_announced_to_the_last_message() {
 
 #[test]
 fn a_slow_reader_that_is_closed_is_no_fault_of_the_server() {
-    let report = loaded(|settings| settings.limits.outbox_messages = 4, flood);
+    let report = flooded(|settings| settings.limits.outbox_messages = 4, |_| ());
     assert!(report.kept, "{report}");
     assert_eq!(report.closes.get(&4450), Some(&1));
     assert!(report.excuses.gone > 0, "{report}");
@@ -116,6 +127,20 @@ fn a_client_that_finds_no_place_is_kept_out() {
 }
 
 #[test]
+fn clients_that_are_refused_their_room_are_kept_out_and_hold_up_nobody() {
+    // The topic form publishes without having joined.
+    for door in [Door::Json, Door::Text] {
+        // More than may be at the door at one time.
+        let report = loaded(
+            |settings| settings.limits.rooms_max = 10,
+            |plan| (plan.clients, plan.rooms, plan.doors) = (200, 200, vec![door]),
+        );
+        assert_eq!(report.faults.kept_out, 200 - report.connections.arrived, "{door}\n{report}");
+        assert!((1..=10).contains(&report.connections.arrived), "{door}\n{report}");
+    }
+}
+
+#[test]
 fn a_server_that_stops_cuts_the_load_short() {
     let server = server(|_| ());
     let plan = Plan { duration: Duration::from_secs(3600), ..plan(&server) };
@@ -130,6 +155,77 @@ fn a_server_that_stops_cuts_the_load_short() {
     assert!(report.cut_short && !report.kept, "{report}");
     assert_eq!(report.closes.get(&1001), Some(&6), "{report}");
     assert_eq!(report.faults, Faults::default(), "{report}");
+}
+
+/// Stops a load at the first word of this phase.
+fn stopped_while(phase: Phase, change: impl FnOnce(&mut Plan)) -> Report {
+    let server = server(|_| ());
+    let (mut plan, stop) = (plan(&server), Stop::new().unwrap());
+    change(&mut plan);
+    let report = load::run_until(&stop, &plan, &mut |progress| {
+        if progress.phase == phase {
+            stop.ask();
+        }
+    });
+    stopped(server);
+    report.unwrap()
+}
+
+#[test]
+fn a_load_that_is_stopped_while_it_publishes_tells_what_was_until_then() {
+    let report = stopped_while(Phase::Publishing, |plan| plan.duration = Duration::from_secs(3600));
+    assert!(report.stopped && report.kept && !report.cut_short, "{report}");
+    assert!(report.messages.published > 0 && report.published_for_s < 3600.0, "{report}");
+    assert_eq!(report.deliveries.delivered, report.deliveries.asked, "{report}");
+    assert_eq!(report.excuses, Excuses::default(), "{report}");
+}
+
+#[test]
+fn a_load_that_is_stopped_while_it_connects_publishes_nothing() {
+    let report = stopped_while(Phase::Connecting, |plan| plan.ramp = Duration::from_secs(3600));
+    assert!(report.stopped && report.kept, "{report}");
+    assert!(report.connections.arrived < report.connections.wanted as u64, "{report}");
+    assert_eq!((report.messages.due, &report.faults), (0, &Faults::default()), "{report}");
+}
+
+#[test]
+fn publishers_break_and_come_and_go_like_others_and_nothing_is_lost() {
+    for doors in [&[Door::Json][..], &[Door::Topic], &[Door::Text], &[Door::Json, Door::Text]] {
+        for window in [0, 2] {
+            let report = loaded(
+                |_| (),
+                |plan| {
+                    (plan.publishers, plan.publishers_too, plan.window) = (6, true, window);
+                    (plan.breaks, plan.churn, plan.doors) = (60, 60, doors.to_vec());
+                    plan.duration = Duration::from_millis(300);
+                },
+            );
+            assert!(report.kept, "{doors:?} {window}\n{report}");
+            assert!(report.connections.returned > 0 && report.messages.published > 0, "{doors:?} {window}\n{report}");
+        }
+    }
+}
+
+#[test]
+fn a_publisher_that_reads_slowly_is_told_what_was_dropped_for_it() {
+    let small = |settings: &mut Settings| {
+        (settings.limits.slow, settings.limits.outbox_bytes) = (Slow::Drop, 4 * FLOOD_BYTES);
+    };
+    let report = flooded(small, |plan| (plan.publishers, plan.publishers_too) = (3, true));
+    assert!(report.kept && report.excuses.dropped > 0, "{report}");
+    assert_eq!(report.excuses.dropped + report.deliveries.delivered, report.deliveries.asked, "{report}");
+}
+
+#[test]
+fn a_slow_reader_that_is_closed_comes_back_and_has_it_all_in_the_end() {
+    let report = flooded(|settings| settings.limits.outbox_messages = 4, |plan| plan.slow_return = true);
+    assert!(report.kept, "{report}");
+    assert!(report.closes[&4450] > 0 && report.connections.returned == report.closes[&4450], "{report}");
+    assert_eq!(
+        (&report.excuses, report.deliveries.delivered),
+        (&Excuses::default(), report.deliveries.asked),
+        "{report}"
+    );
 }
 
 #[test]

@@ -40,6 +40,10 @@ pub enum Lie {
     Break,
     /// Closes the connection because it failed.
     Fail,
+    /// Closes the connection because it was slow: no lie, if it gives what was missed.
+    Slow,
+    /// As `Slow`, and gives nothing of what was missed, though it says so.
+    Forget,
 }
 
 /// See the module. It ends when it is dropped, after its clients.
@@ -119,8 +123,11 @@ impl Room {
         assert_eq!(at["epoch"], "e");
         let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
         self.resumed += 1;
-        say(client, &json!({"type": "resumed", "rooms": {"load": {"recovered": true, "missed": 0}}}));
-        let missed = (1..).zip(&self.history).skip(had);
+        say(
+            client,
+            &json!({"type": "resumed", "resume": "token", "rooms": {"load": {"recovered": true, "missed": 0}}}),
+        );
+        let missed = (1..).zip(&self.history).skip(if self.lie == Lie::Forget { usize::MAX } else { had });
         missed.for_each(|(seq, text)| tell(client, seq, text));
         self.members.push(client.try_clone().unwrap());
     }
@@ -174,6 +181,7 @@ fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
         // The client may have gone before it.
         Lie::Break => _ = member.shutdown(Shutdown::Both),
         Lie::Fail => write(member, &frame::close(1011, "failed")),
+        Lie::Slow | Lie::Forget => write(member, &frame::close(4450, "too slow")),
     }
     None
 }

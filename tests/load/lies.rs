@@ -102,3 +102,37 @@ fn a_connection_that_ends_without_a_word_is_broken() {
 fn a_connection_that_is_closed_for_a_failure_has_failed() {
     check(Lie::Fail, |faults| faults.failed = 1);
 }
+
+#[test]
+fn one_that_was_closed_as_slow_comes_back_and_nothing_is_missed() {
+    let liar = Liar::start(Lie::Slow);
+    let report = run(&Plan { server: liar.address.to_string(), slow_return: true, ..plan() });
+    assert!(report.kept, "{report}");
+    assert_eq!((report.closes.get(&4450), report.connections.returned, liar.resumed()), (Some(&1), 1, 1), "{report}");
+    assert_eq!(report.deliveries.delivered, 30, "{report}");
+}
+
+#[test]
+fn one_that_was_closed_as_slow_and_does_not_come_back_is_owed_nothing() {
+    let report = loaded(Lie::Slow);
+    assert!(report.kept, "{report}");
+    assert_eq!((report.closes.get(&4450), report.connections.returned), (Some(&1), 0), "{report}");
+}
+
+#[test]
+fn what_was_to_follow_a_return_and_does_not_is_lost() {
+    let liar = Liar::start(Lie::Forget);
+    let report = run(&Plan { server: liar.address.to_string(), slow_return: true, ..plan() });
+    // How much it missed depends on when it came back.
+    assert!(report.faults.lost > 0 && !report.kept, "{report}");
+    assert_eq!(report.faults, Faults { lost: report.faults.lost, ..Faults::default() }, "{report}");
+}
+
+#[test]
+fn publishers_that_break_are_no_fault_of_the_server() {
+    let liar = Liar::start(Lie::None);
+    let (server, breaks) = (liar.address.to_string(), 50);
+    let report = run(&Plan { server, breaks, publishers_too: true, publishers: 3, ..plan() });
+    assert!(report.kept && report.connections.returned > 0, "{report}");
+    assert_eq!(report.messages.published + report.messages.withheld, report.messages.due, "{report}");
+}

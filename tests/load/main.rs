@@ -10,6 +10,8 @@ mod command;
 mod honest;
 mod liar;
 mod lies;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use roomd::chat::charter::Founding;
 use roomd::chat::command::JoinWish;
 use roomd::chat::session::{Act, Dialect, Join, Session};
 use roomd::chat::{Identity, Limits, Moment, RoomName, Standing, UserName};
@@ -131,8 +132,13 @@ fn printed(act: &Act) -> String {
         }
         Act::Signal { kind, to, payload, id } => format!("{} to {to}{}: {payload}", kind.as_str(), mark(id.as_ref())),
         Act::Rooms { id } => format!("asks which rooms{}", mark(id.as_ref())),
-        Act::Create { room, durable, id } => {
-            format!("creates {room}{}{}", mark(id.as_ref()), if *durable { "" } else { ", ephemeral" })
+        Act::Create { room, durable, founding: Founding { private, members }, id } => {
+            let with: String = members.iter().map(|user| format!(", with {user}")).collect();
+            let kind = if *private { ", private" } else { "" };
+            format!("creates {room}{}{kind}{with}{}", mark(id.as_ref()), if *durable { "" } else { ", ephemeral" })
+        }
+        Act::Govern { room, motion, note, id } => {
+            format!("in {room}{}: {}", mark(id.as_ref()), printed::motion(motion, note.as_deref()))
         }
         Act::History { room, span, limit, id } => {
             format!("in {room}{}: wants {limit} {}", mark(id.as_ref()), printed::part(*span))

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use roomd::chat::charter::{Amendment, Change, Charter, Entry, Motion, Settings};
 use roomd::chat::command::Span;
 use roomd::chat::event::Recovery;
 use roomd::chat::room::Said;
@@ -27,9 +28,15 @@ pub fn event(event: &Event) -> String {
         }
         Event::Members { members, count, .. } => {
             let list: Vec<_> = members.iter().map(presence).collect();
-            format!("members: {}{}", list.join(", "), more(*count, members.len()))
+            let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
+            format!("members: {list}{}", more(*count, members.len()))
         }
-        Event::Created { room } => format!("created {room}"),
+        Event::Created { room, pinned } => format!("created {room}{}", if *pinned { ", pinned" } else { "" }),
+        Event::Audit { entries, .. } => {
+            let entry = |entry: &Entry| format!("{} {}", entry.number, amended(&entry.by, &entry.amendment));
+            format!("audit: {}", entries.iter().map(entry).collect::<Vec<_>>().join(" | "))
+        }
+        Event::Amended { by, amendment, .. } => amended(by, amendment),
         Event::Named { user } => format!("named {user}"),
         Event::Help => "help".to_owned(),
         Event::Pong => "pong".to_owned(),
@@ -44,6 +51,62 @@ pub fn event(event: &Event) -> String {
         Event::Presence(shown) => format!("presence {}", presence(shown)),
         other => panic!("no script is about {other:?}"),
     }
+}
+
+/// A change, and why.
+pub fn amended(by: &UserName, amendment: &Amendment) -> String {
+    let Amendment { change, note } = amendment;
+    let what = match change {
+        Change::Founded { private, members, .. } => {
+            let kind = if *private { "private" } else { "public" };
+            format!("{kind}{}", members.iter().map(|user| format!(" {user}")).collect::<String>())
+        }
+        Change::Role { user, role } => format!("{user} {}", role.as_str()),
+        Change::Settings(settings) => settings_of(*settings),
+        Change::Deleted { user, seq } => format!("{seq} of {user}"),
+        other => other.user().map(ToString::to_string).unwrap_or_default(),
+    };
+    let until = change.until().map(|until| format!(" until {}", time(until))).unwrap_or_default();
+    let what = if what.is_empty() { what } else { format!(" {what}") };
+    format!("{by}: {}{what}{until}{}", change.as_str(), noted(note.as_deref()))
+}
+
+/// A charter.
+pub fn charter(charter: &Charter) -> String {
+    let kind = if charter.is_private() { "private" } else { "public" };
+    let people = charter.people().iter().map(|(user, role)| format!(", {user} {}", role.as_str()));
+    let until = |until: &Option<Time>| until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
+    let bans = charter.bans().iter().map(|(user, end)| format!(", {user} banned{}", until(end)));
+    let mutes = charter.mutes().iter().map(|(user, end)| format!(", {user} muted{}", until(end)));
+    let lists: String = people.chain(bans).chain(mutes).collect();
+    let slow = charter.slow_mode();
+    let slow = if slow.is_zero() { String::new() } else { format!(", slow {}", span(slow)) };
+    let announcement = if charter.settings().announcement == Some(true) { ", announcement" } else { "" };
+    format!("charter: {kind}{lists}{slow}{announcement}")
+}
+
+fn settings_of(settings: Settings) -> String {
+    let slow_mode = settings.slow_mode_s.map(|seconds| format!("slow {seconds}s"));
+    let announcement = settings.announcement.map(|on| format!("announcement {on}"));
+    slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", ")
+}
+
+/// A motion.
+pub fn motion(motion: &Motion, note: Option<&str>) -> String {
+    let lasting = |lasts: &Option<Duration>| lasts.map(|lasts| format!(" for {}", span(lasts))).unwrap_or_default();
+    let text = match motion {
+        Motion::Invite { user } => format!("invites {user}"),
+        Motion::Remove { user } => format!("removes {user}"),
+        Motion::Kick { user } => format!("kicks {user}"),
+        Motion::Ban { user, lasts } => format!("bans {user}{}", lasting(lasts)),
+        Motion::Unban { user } => format!("unbans {user}"),
+        Motion::Mute { user, lasts } => format!("mutes {user}{}", lasting(lasts)),
+        Motion::Unmute { user } => format!("unmutes {user}"),
+        Motion::Role { user, role } => format!("makes {user} {}", role.as_str()),
+        Motion::Settings(settings) => format!("sets {}", settings_of(*settings)),
+        Motion::End => "ends".to_owned(),
+    };
+    format!("{text}{}", noted(note))
 }
 
 /// The mark that an answer carries back.
@@ -69,6 +132,8 @@ pub fn said(said: &Said) -> String {
         Said::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
         Said::Session { .. } => "asks for the session".to_owned(),
         Said::Members => "asks who".to_owned(),
+        Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("no session says {said:?}"),
+        Said::Member(user) => format!("asks about {user}"),
     }
 }
 

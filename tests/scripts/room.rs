@@ -3,4 +3,5 @@
 mod comings;
 mod history;
 mod messages;
+mod rule;
 mod typing;

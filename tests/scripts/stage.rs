@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use roomd::chat::charter::{Amendment, Change, Founding, Motion, Role, Settings};
 use roomd::chat::command::{Id, JoinWish, Span};
 use roomd::chat::event::Returned;
-use roomd::chat::record::{Deed, Draft, Outcome, StoreFailed};
+use roomd::chat::record::{Deed, Draft, Epoch, Outcome, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
 use roomd::chat::{Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
@@ -104,12 +105,18 @@ impl Stage {
                 return Outcome::Stored { seq: self.stored.len() as u64 };
             }
             Deed::Edit { seq, .. } => (*seq, false),
-            Deed::Delete { seq } => (*seq, true),
+            Deed::Delete { seq, .. } => (*seq, true),
+            Deed::Amend(Amendment { change: Change::Ended, .. }) => {
+                self.stored.clear();
+                return Outcome::Ended { epoch: Epoch(2) };
+            }
+            Deed::Amend(_) => return Outcome::Changed,
         };
+        let rules = matches!(&draft.deed, Deed::Delete { rules: true, .. });
         let index = usize::try_from(seq).unwrap().wrapping_sub(1);
         match self.stored.get_mut(index).filter(|(.., deleted)| !deleted) {
             None => Outcome::Missing,
-            Some((user, ..)) if user != author => Outcome::Foreign,
+            Some((user, ..)) if user != author && !rules => Outcome::Foreign,
             Some((.., deleted)) => {
                 *deleted = delete;
                 Outcome::Changed
@@ -139,12 +146,8 @@ impl Stage {
             }
             Some(departure) => Input::Leave { member, departure, id },
             None if who.starts_with('@') => {
-                let member = self.name(who);
-                Input::Said {
-                    speaker: Speaker { member, user: user(&who[1..]), standing: Standing::Guest },
-                    said: said(&mut words),
-                    id,
-                }
+                let (member, user, standing) = (self.name(who), user(&who[1..]), standing(&mut words));
+                Input::Said { speaker: Speaker { member, user, standing }, said: said(&mut words), id }
             }
             None => {
                 let speaker = self.room.speaker(member).expect("only a member says something");
@@ -168,6 +171,9 @@ impl Stage {
             Effect::Present(id, member) => format!("{} is in already, as {}", name(id), name(member)),
             Effect::Refused(id, refusal) => format!("{} stays out, {}", name(id), printed::refused(refusal)),
             Effect::Dismissed(id) => format!("{} is out", name(id)),
+            Effect::PutOut(id) => format!("{} is put out", name(id)),
+            Effect::Chartered(None) => "no charter".to_owned(),
+            Effect::Chartered(Some(charter)) => printed::charter(charter),
             Effect::Everyone(event) => format!("to all: {}", printed::event(event)),
             Effect::Others(id, event) => format!("to all but {}: {}", name(id), printed::event(event)),
             Effect::One(id, mark, event) => {
@@ -199,10 +205,10 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
     let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
     let guest = Entrant {
         user: user(name),
-        standing: Standing::Guest,
         connection: letters * 10 + device.parse::<u64>().unwrap(),
         echo: !words.flag("unechoed"),
         announced: !words.flag("quietly"),
+        standing: standing(words),
         status: if words.flag("away") { Status::Away } else { Status::Online },
         wish: JoinWish { history, since, ..JoinWish::default() },
     };
@@ -210,7 +216,41 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
     guest
 }
 
+fn standing(words: &mut Words) -> Standing {
+    match (words.flag("registered"), words.flag("admin")) {
+        (_, true) => Standing::Admin,
+        (true, false) => Standing::Registered,
+        (false, false) => Standing::Guest,
+    }
+}
+
+/// What somebody wants changed in the room.
+fn motion(words: &mut Words) -> Option<Motion> {
+    let lasts = words.option("for").map(|time| humantime::parse_duration(&time).unwrap());
+    let parts: Vec<_> = words.0.iter().map(String::as_str).collect();
+    let settings = |slow_mode_s, announcement| Motion::Settings(Settings { slow_mode_s, announcement });
+    Some(match parts[..] {
+        ["invites", name] => Motion::Invite { user: user(name) },
+        ["removes", name] => Motion::Remove { user: user(name) },
+        ["kicks", name] => Motion::Kick { user: user(name) },
+        ["bans", name] => Motion::Ban { user: user(name), lasts },
+        ["unbans", name] => Motion::Unban { user: user(name) },
+        ["mutes", name] => Motion::Mute { user: user(name), lasts },
+        ["unmutes", name] => Motion::Unmute { user: user(name) },
+        ["makes", name, role] => Motion::Role { user: user(name), role: Role::parse(role).unwrap() },
+        ["slows", "to", seconds] => settings(Some(seconds.parse().unwrap()), None),
+        ["announces"] => settings(None, Some(true)),
+        ["converses"] => settings(None, Some(false)),
+        ["ends"] => Motion::End,
+        _ => return None,
+    })
+}
+
 fn said(words: &mut Words) -> Said {
+    let note = words.option("because").map(Into::into);
+    if let Some(motion) = motion(words) {
+        return Said::Govern { motion, note };
+    }
     let quiet = words.flag("quietly");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
     let text = words.text();
@@ -229,6 +269,12 @@ fn said(words: &mut Words) -> Said {
         ["wants", _, "before", _] => Said::History { span: Span::Before(number(3)), limit: number(1) as usize },
         ["wants", _, "after", _] => Said::History { span: Span::After(number(3)), limit: number(1) as usize },
         ["asks", "who"] => Said::Members,
+        ["asks", "what", "was", "decided"] => Said::Audit { before: u64::MAX, count: 9 },
+        ["founds", kind @ ("public" | "private"), ..] => {
+            let members = parts[2..].iter().map(|name| user(name)).collect();
+            Said::Found(Founding { private: kind == "private", members })
+        }
+        ["asks", "about", name] => Said::Member(user(name)),
         _ => panic!("nobody can do this: {text}"),
     }
 }

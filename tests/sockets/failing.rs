@@ -1,6 +1,9 @@
 //! A store that fails: what is said then is refused to whoever said it and shown to nobody, and the
 //! room goes on.
 
+use roomd::chat::charter::{Founding, Motion, Settings};
+use roomd::chat::{Code, Identity, RoomName, Standing, UserName};
+use roomd::engine::rule::Plan;
 use serde_json::json;
 
 use crate::harness::{Failing, TestServer, WebSocketClient, http, until};
@@ -57,4 +60,45 @@ fn whichever_call_of_the_store_fails_only_the_one_who_asked_is_refused_and_numbe
         n += 1;
     }
     assert!(n > 6, "only {n} calls were made");
+}
+
+/// A private room whose charter is changed, as often as it takes; what is refused is not in force.
+fn rule(server: &TestServer) {
+    let engine = server.engine();
+    let (room, user) = (RoomName::parse("den").unwrap(), |name| UserName::parse(name).unwrap());
+    let ann = Identity { standing: Standing::Registered, ..Identity::guest(user("Ann")) };
+    let founding = Founding { private: true, members: Vec::new() };
+    let plan = Plan { room: room.clone(), durable: true, founding };
+    while let Err(refusal) = engine.create(&ann, plan.clone()) {
+        assert_eq!((refusal.code, engine.register.charter(&room)), (Code::Unavailable, None));
+    }
+    for motion in [
+        Motion::Ban { user: user("Bob"), lasts: None },
+        Motion::Settings(Settings { slow_mode_s: Some(5), announcement: Some(true) }),
+        Motion::Unban { user: user("Bob") },
+        Motion::End,
+    ] {
+        let before = engine.register.charter(&room);
+        while let Err(refusal) = engine.govern(&ann, &room, motion.clone(), None) {
+            assert_eq!((refusal.code, &engine.register.charter(&room)), (Code::Unavailable, &before));
+        }
+        assert_ne!(engine.register.charter(&room), before);
+    }
+    until("the room is gone", || engine.hub.is_empty());
+}
+
+#[test]
+fn a_change_that_cannot_be_stored_is_refused_and_not_in_force() {
+    let mut n = 1;
+    loop {
+        let store = Failing::at(n);
+        let server = TestServer::on(store.clone());
+        rule(&server);
+        drop(server);
+        if !store.has_failed() {
+            break;
+        }
+        n += 1;
+    }
+    assert!(n > 8, "only {n} calls were made");
 }

@@ -46,6 +46,25 @@ fn the_page_and_its_files_are_served() {
 }
 
 #[test]
+fn a_file_is_compressed_for_who_takes_it_so_and_sent_once() {
+    let server = TestServer::start();
+    let mut http = Http::connect(&server);
+    let mut head = |fields: &str| {
+        http.request("HEAD /assets/app.js", fields, "");
+        let answer = http.head_answer();
+        let field = |name| answer.field(name).map(str::to_owned);
+        (answer.status, field("Content-Encoding"), field("ETag").unwrap())
+    };
+    let (plain, gzip) = (head(""), head("Accept-Encoding: br, gzip;q=0.5\r\n"));
+    assert_eq!((plain.0, plain.1), (200, None));
+    assert_eq!((gzip.0, gzip.1.as_deref()), (200, Some("gzip")));
+    assert_ne!(plain.2, gzip.2);
+    assert_eq!(head(&format!("If-None-Match: \"x\", {}\r\n", plain.2)).0, 304);
+    assert_eq!(head(&format!("If-None-Match: {}\r\n", gzip.2)).0, 200, "the other form is another thing");
+    assert_eq!(head(&format!("Accept-Encoding: gzip\r\nIf-None-Match: {}\r\n", gzip.2)).0, 304);
+}
+
+#[test]
 fn what_is_at_no_address_is_404() {
     let server = TestServer::start();
     for path in [

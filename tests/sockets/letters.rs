@@ -211,7 +211,7 @@ fn what_waits_for_a_session_that_is_kept_waits_for_a_new_connection_as_well() {
     tell(&mut alice, "Bob", "1");
     bob.event_of("private");
     written(&mut alice, "Bob", 1);
-    rustix::net::sockopt::set_socket_linger(bob.stream(), Some(Duration::ZERO)).unwrap();
+    rustix::net::sockopt::set_socket_linger(&**bob.stream(), Some(Duration::ZERO)).unwrap();
     drop(bob);
     until("it is parked", || server.engine().parking.parked() == 1);
     (2..=3).for_each(|seq| drop(tell(&mut alice, "Bob", &seq.to_string())));
@@ -285,17 +285,19 @@ fn what_one_has_said_oneself_is_not_owed_to_one() {
     let place = Place::new("own");
     let server = place.server(|settings| settings.limits.history = 4);
     let (alice, bob) = (claim(&server, "alice"), claim(&server, "Bob"));
-    // A line client is not sent its own messages, so no socket of hers takes them.
+    // More than memory has, and a connection that goes before any of it comes back.
     let say = |count: usize| {
         let mut line = LineClient::guest(&server);
         line.say(&format!("/auth {alice}"));
         line.wait_for("alice joined the room");
         (0..count).for_each(|_| line.say("/msg Bob hi"));
-        assert_eq!(line.settle(), [""; 0]);
         line
     };
-    say(10).finish();
+    let mut first = say(10);
+    first.finish();
+    first.ending();
     let mut line = say(1);
+    line.wait_for("[private] alice: hi");
     let (mut bob, _) = welcomed(&server, &bob);
     assert_eq!(given(&mut bob).len(), 11);
     tell(&mut bob, "alice", "hello");

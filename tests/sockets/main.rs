@@ -9,7 +9,11 @@
 
 mod harness;
 
+#[cfg(feature = "jwt")]
+mod access;
+mod addresses;
 mod admission;
+mod calls;
 #[cfg(feature = "jwt")]
 mod claims;
 mod closes;
@@ -28,13 +32,21 @@ mod keep_alive;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod letters;
 mod limits;
+#[cfg(feature = "jwt")]
+mod logins;
 mod names;
+mod origins;
 mod people;
 mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod ruling;
 mod slow;
+mod smuggling;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "jwt")]
 mod tokens;
 mod upgrade;

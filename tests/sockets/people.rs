@@ -151,38 +151,3 @@ fn a_private_message_to_nobody_or_to_oneself_is_refused() {
     line.say("/msg Nemo");
     line.hears("Error: Usage: /msg USER TEXT");
 }
-
-#[test]
-fn signalling_reaches_the_named_user_and_nobody_else() {
-    let server = TestServer::start();
-    let mut anna = WebSocketClient::json(&server, "den", "Anna");
-    let mut otto = [WebSocketClient::json(&server, "den", "Otto"), WebSocketClient::multi(&server, "Otto")];
-    let mut carl = WebSocketClient::json(&server, "den", "Carl");
-    let mut text = WebSocketClient::text(&server, "den", "Tess");
-    let payload = json!({"sdp": "v=0\r\n", "n": [1, {"deep": null}]});
-    for kind in ["offer", "answer", "ice-candidate", "hangup"] {
-        anna.command(&json!({"type": kind, "to": "Otto", "payload": payload, "id": 1}));
-        for client in &mut otto {
-            let event = client.wait_for_type(kind);
-            assert_eq!(event, json!({"type": kind, "from": "Anna", "payload": payload}));
-        }
-    }
-    for client in [&mut anna, &mut carl] {
-        let strange = |event: &Value| !matches!(event["type"].as_str(), Some("join"));
-        assert!(!client.settle("den").iter().any(strange), "signalling was seen by another");
-    }
-    text.say("quiet");
-    text.hears("Tess: quiet");
-}
-
-#[test]
-fn signalling_to_nobody_is_refused_and_a_hangup_needs_no_payload() {
-    let server = TestServer::start();
-    let mut anna = WebSocketClient::multi(&server, "Anna");
-    let refusal = anna.ask(json!({"type": "offer", "to": "Otto", "payload": {}}));
-    assert_eq!(refusal["code"], "user_offline");
-    assert_eq!(anna.ask(json!({"type": "offer", "to": "Otto"}))["code"], "bad_request");
-    let mut otto = WebSocketClient::multi(&server, "Otto");
-    anna.command(&json!({"type": "hangup", "to": "Otto"}));
-    assert_eq!(otto.event_of("hangup")["from"], "Anna");
-}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use roomd::chat::RoomName;
+use roomd::chat::{RoomName, UserName};
+use roomd::engine::rule::Plan;
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
@@ -257,7 +258,8 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
         settings.limits.grace = Duration::from_secs(60);
         settings.limits.history = 2;
     });
-    server.engine().create(&RoomName::parse("den").unwrap(), false).unwrap();
+    let plan = Plan::public(RoomName::parse("den").unwrap(), false);
+    server.engine().create(&UserName::parse("Vic").unwrap().into(), plan).unwrap();
     server.created = 1;
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     for (count, answer, shown) in [

@@ -164,13 +164,13 @@ fn a_room_that_was_created_stays_when_nobody_is_in_it() {
 }
 
 #[test]
-fn private_rooms_are_refused_as_unavailable() {
+fn a_guest_makes_no_private_room() {
     let server = TestServer::start();
     let mut json = WebSocketClient::multi(&server, "Jo");
     let refusal = json.ask(json!({"type": "create", "room": "hall", "private": true}));
-    assert_eq!(refusal["code"], "unavailable");
+    assert_eq!(refusal["code"], "unauthorized");
     let answer = http::post(&server, "/api/v1/rooms", &json!({"room": "hall", "private": true}));
-    assert_eq!((answer.status, answer.error()), (503, "unavailable".to_owned()));
-    assert!(answer.field("Retry-After").is_some());
+    assert_eq!((answer.status, answer.error()), (401, "unauthorized".to_owned()));
     assert!(server.engine().hub.is_empty());
+    assert_eq!(http::get(&server, "/api/v1/rooms/hall").status, 404);
 }

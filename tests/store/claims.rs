@@ -2,6 +2,7 @@
 //!
 //! A claim takes a store that holds nothing. What only a store that keeps can promise is in `kept`.
 
+use roomd::chat::charter::{Amendment, Change};
 use roomd::chat::record::{Deed, Draft, Outcome};
 use roomd::chat::room::Speaker;
 use roomd::chat::roster::MemberId;
@@ -44,7 +45,7 @@ pub fn edit(who: &str, seq: u64, text: &str) -> Draft {
 
 /// The end of what a message says.
 pub fn delete(who: &str, seq: u64) -> Draft {
-    draft(who, 3, Deed::Delete { seq })
+    draft(who, 3, Deed::Delete { seq, rules: false })
 }
 
 /// The open history of a room.
@@ -53,7 +54,7 @@ pub fn ledger(store: &dyn Store, name: &str) -> Box<dyn Ledger> {
 }
 
 /// For all stores.
-pub const ALL: [Claim; 6] = [
+pub const ALL: [Claim; 7] = [
     ("numbers are dense, one by one and many at a time", |store| {
         let mut ledger = ledger(store, "den");
         let mut next = 1;
@@ -103,6 +104,16 @@ pub const ALL: [Claim; 6] = [
                 "{seq}"
             );
         }
+    }),
+    ("a room that ends counts from one again, under another name of its history", |store| {
+        let mut ledger = ledger(store, "den");
+        ledger.append(&[said("Anna", "one", "m"), said("Anna", "two", "n")]).unwrap();
+        let end = || draft("Anna", 4, Deed::Amend(Amendment { change: Change::Ended, note: None }));
+        let first = ledger.append(&[end()]).unwrap();
+        let second = ledger.append(&[end()]).unwrap();
+        assert!(matches!(first[..], [Outcome::Ended { .. }]) && first != second);
+        let again = ledger.append(&[delete("Anna", 1), said("Anna", "one", "m")]).unwrap();
+        assert_eq!(again, [Outcome::Missing, Outcome::Stored { seq: 1 }]);
     }),
     ("what is changed in the call that published it is changed", |store| {
         let drafts = [said("Anna", "one", ""), edit("Anna", 1, "eins"), delete("Anna", 1), edit("Anna", 1, "x")];

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "sqlite")]
+mod charters;
 mod claims;
 #[cfg(feature = "sqlite")]
 mod commands;

@@ -6,21 +6,25 @@
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
 mod debt;
+mod reach;
+mod rule;
 mod terms;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use debt::Debt;
+use rule::Rule;
 pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
+use super::charter::Who;
 use super::command::{Id, JoinWish, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position, Since};
 use super::names::{RoomName, UserName};
-use super::receipts::{Advances, Receipts};
-use super::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
+use super::receipts::Receipts;
+use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
@@ -37,6 +41,7 @@ pub struct Room {
     roster: Roster,
     ring: Ring,
     receipts: Receipts,
+    rule: Rule,
     /// Members beyond which nobody is told who has got a message.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
@@ -60,6 +65,7 @@ impl Room {
             roster: Roster::default(),
             ring: Ring::new(limits.history, seq, recent),
             receipts: Receipts::default(),
+            rule: Rule::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
             heard: Duration::ZERO,
@@ -168,6 +174,9 @@ impl Room {
             }
             Err(StoreFailed) => {
                 for draft in drafts {
+                    if matches!(draft.deed, Deed::Publish { .. }) {
+                        self.unsaid(&draft.speaker);
+                    }
                     let refusal = Refusal::new(Code::Unavailable, "It could not be stored; try again");
                     effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
                 }
@@ -201,15 +210,20 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
             }
-            (Deed::Delete { seq }, Outcome::Changed) => {
+            (Deed::Delete { seq, .. }, Outcome::Changed) => {
+                self.deleted(&speaker, seq, at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, Body::Deleted, at, speaker.user, effects);
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq }, Outcome::Missing) => {
+            (Deed::Amend(amendment), Outcome::Changed) => self.amended(speaker, amendment, at, id, effects),
+            (Deed::Amend(amendment), Outcome::Ended { epoch }) => {
+                self.ended(speaker, amendment, (at, epoch), effects);
+            }
+            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Missing) => {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq }, Outcome::Foreign) => {
+            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Foreign) => {
                 let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
@@ -233,6 +247,10 @@ impl Room {
             && let Some(member) = self.roster.of(connection)
         {
             effects.push(Effect::Present(id, member));
+            return;
+        }
+        if let Err(refusal) = self.admits(Who { user: &user, standing }, now.at) {
+            effects.push(Effect::Refused(id, refusal));
             return;
         }
         if self.roster.len() >= self.members_max {
@@ -379,6 +397,10 @@ impl Room {
 
     fn said(&mut self, speaker: Speaker, said: Said, id: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
         self.roster.seen(&speaker.user, now.at);
+        if let Err(refusal) = self.permit(&speaker, &said, now) {
+            effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
+            return;
+        }
         match said {
             Said::Publish { body, mid, quiet } => {
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
@@ -386,7 +408,8 @@ impl Room {
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });
             }
             Said::Edit { seq, body } => {
-                let deed = if body == Body::Deleted { Deed::Delete { seq } } else { Deed::Edit { seq, body } };
+                let rules = body == Body::Deleted && self.rules(&speaker);
+                let deed = if body == Body::Deleted { Deed::Delete { seq, rules } } else { Deed::Edit { seq, body } };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
             Said::Receipt { receipt, seq } => {
@@ -408,43 +431,22 @@ impl Room {
                 let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
                 effects.push(Effect::One(speaker.member, id, session));
             }
+            Said::Found(founding) => self.found(speaker, founding, now, effects),
+            Said::Govern { motion, note } => self.govern(speaker, &motion, note, now, effects),
+            Said::Audit { before, count } => {
+                effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));
+            }
             Said::Members => {
                 let (members, count) = (self.roster.presences(), self.roster.users());
                 let members = Event::Members { room: self.name.clone(), members, count };
                 effects.push(Effect::One(speaker.member, id, members));
             }
+            Said::Member(user) => {
+                let members = Vec::from_iter(self.roster.presence(&user));
+                let members = Event::Members { room: self.name.clone(), count: members.len(), members };
+                effects.push(Effect::One(speaker.member, id, members));
+            }
         }
-    }
-
-    /// What is to be told of receipts, and to which members: the authors' connections, without those
-    /// that only subscribe.
-    fn advanced(&mut self, now: Duration) -> Option<Effect> {
-        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
-        let listens = |member: &Member| self.private.is_some() || member.announced;
-        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
-        let to = members.map(|(id, _)| id).filter(|_| self.tells_receipts()).collect();
-        // Nobody needs to hear of themselves.
-        let alone = authors.first().filter(|_| authors.len() == 1);
-        let told = marks.iter().filter(|mark| Some(&mark.user) != alone);
-        let receipt = |mark: &Mark| Event::Receipt { room: self.name.clone(), mark: mark.clone() };
-        let events = told.map(receipt).collect();
-        Some(Effect::Advanced { marks, to, events })
-    }
-
-    fn written(&mut self, id: MemberId, now: Moment) {
-        if let Some(member) = self.roster.member(id).filter(|_| self.wants_receipts()) {
-            self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
-        }
-    }
-
-    fn receipt(&mut self, user: &UserName, (receipt, seq): (Receipt, u64), now: Moment) -> Result<(), Refusal> {
-        if seq > self.ring.newest() {
-            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
-        }
-        if self.wants_receipts() {
-            self.receipts.advance(user, receipt, seq, now);
-        }
-        Ok(())
     }
 
     fn history(&self, span: Span, limit: usize) -> Event {

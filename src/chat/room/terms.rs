@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::chat::charter::{Charter, Founding, Motion};
 use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
 use crate::chat::identity::Standing;
@@ -91,6 +92,14 @@ pub enum Said {
     History { span: Span, limit: usize },
     /// Who is here?
     Members,
+    /// The room is to be there from now on, also when nobody is in it.
+    Found(Founding),
+    /// Something is to be changed.
+    Govern { motion: Motion, note: Option<Arc<str>> },
+    /// What was decided before the entry of this number?
+    Audit { before: u64, count: usize },
+    /// Is this user here? Answered as [`Said::Members`], with this one or nobody.
+    Member(UserName),
     /// How could the session be taken up again?
     Session { resume: Option<Arc<str>> },
 }
@@ -106,6 +115,10 @@ pub enum Effect {
     Refused(MemberId, Refusal),
     /// This member is out: its seat goes after all earlier effects.
     Dismissed(MemberId),
+    /// This member is out, and did not mean to go: it may still be about to say something.
+    PutOut(MemberId),
+    /// Who may do what from now on, for those who ask without the room; `None`: the room has ended.
+    Chartered(Option<Arc<Charter>>),
     /// This member is to be given a part of the past before anything else.
     Recall(MemberId, Recall),
     /// This member is back; and what of the past it is to be given first.

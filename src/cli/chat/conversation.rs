@@ -14,7 +14,9 @@ use super::Word;
 use super::arguments::Arguments;
 use super::editor::Names;
 use super::json;
+use super::protection::Protection;
 use super::screen::Screen;
+use super::seal::Seals;
 use super::show::Show;
 use super::typed::{COMMANDS, Typed, read};
 use super::visible::visible;
@@ -47,6 +49,8 @@ enum Asked {
         first: bool,
     },
     Other,
+    /// What nobody typed: its answer is not shown.
+    Quiet,
 }
 
 /// Why the loop ends.
@@ -58,6 +62,8 @@ enum End {
 /// See the module.
 pub struct Conversation {
     client: Client,
+    /// What encrypts and decrypts.
+    seals: Seals,
     /// How people are shown events; `None` is for programs.
     show: Option<Show>,
     screen: Screen,
@@ -79,7 +85,7 @@ pub struct Conversation {
 impl Conversation {
     /// A conversation that has not begun.
     pub fn new(
-        client: Client,
+        (client, seals): (Client, Seals),
         arguments: Arguments,
         show: Option<Show>,
         screen: Screen,
@@ -89,6 +95,7 @@ impl Conversation {
         let Arguments { room, json, stay, .. } = arguments;
         Self {
             client,
+            seals,
             show,
             screen,
             names,
@@ -117,9 +124,10 @@ impl Conversation {
 
     /// Ends the connection, and shows what was on the way; the keyboard has ended.
     pub fn finish(self) {
-        let Self { client, mut show, mut screen, .. } = self;
-        for event in client.close() {
-            for line in lines(show.as_mut(), &event) {
+        let Self { client, mut seals, mut show, mut screen, .. } = self;
+        for mut event in client.close() {
+            let protections = seals.read(&mut event);
+            for line in lines(show.as_mut(), &event, &protections) {
                 // Nobody may be reading any more.
                 _ = screen.line(&line);
             }
@@ -194,6 +202,11 @@ impl Conversation {
             Typed::Rooms => self.ask(Command::Rooms),
             Typed::History(limit) => self.ask(Command::History { room, limit }),
             Typed::Away(note) => self.client.away(note.as_deref()).or_else(|error| self.failed(error, "")),
+            Typed::Safety(user) => self.safety(&user),
+            Typed::Verify { user, digits } => match self.seals.verify(self.client.user(), &user, &digits) {
+                Ok(()) => self.notice(&format!("{} is verified", visible(&user))),
+                Err(sentence) => self.fail(&Refusal::local("not_found", &sentence), ""),
+            },
             Typed::Help => COMMANDS.iter().try_for_each(|(command, after, does)| {
                 let line = format!("{:<17} {does}", format!("{command}{after}"));
                 self.notice(&line)
@@ -207,12 +220,22 @@ impl Conversation {
     }
 
     fn publish(&mut self, text: String) -> Result<(), End> {
-        let room = self.room.clone();
-        self.say(text.clone(), Command::Publish { room, text })
+        match self.seals.command(&self.room, self.client.user(), &text) {
+            Ok((mid, command)) => self.say_as(mid, text, command),
+            Err(refusal) => self.fail(&refusal, &text),
+        }
     }
 
     fn say(&mut self, text: String, command: Command) -> Result<(), End> {
-        match self.client.send(command) {
+        self.say_as(None, text, command)
+    }
+
+    fn say_as(&mut self, mid: Option<String>, text: String, command: Command) -> Result<(), End> {
+        let sent = match mid {
+            Some(mid) => self.client.send_as(&mid, command),
+            None => self.client.send(command),
+        };
+        match sent {
             Ok(ticket) => {
                 self.asked.insert(ticket, Asked::Message(text));
                 // What is typed looks as if it were said.
@@ -223,6 +246,31 @@ impl Conversation {
                 }
             }
             Err(error) => self.failed(error, &text),
+        }
+    }
+
+    /// Shows the numbers to compare with a user.
+    fn safety(&mut self, user: &str) -> Result<(), End> {
+        let lines = self.seals.safety(self.client.user(), user);
+        if lines.is_empty() {
+            return self.notice(&format!("No device of {} has written in an encrypted room here", visible(user)));
+        }
+        self.notice(&format!(
+            "Compare with {}, by voice or side by side; /verify {0} if it is the same:",
+            visible(user)
+        ))?;
+        lines.iter().try_for_each(|line| self.notice(line))
+    }
+
+    /// Once for each key of an encrypted room.
+    fn announce(&mut self) -> Result<(), End> {
+        let Some((mid, command)) = self.seals.announcement(&self.room, self.client.user()) else { return Ok(()) };
+        match self.client.send_as(&mid, command) {
+            Ok(ticket) => {
+                self.asked.insert(ticket, Asked::Quiet);
+                Ok(())
+            }
+            Err(error) => self.failed(error, ""),
         }
     }
 
@@ -246,11 +294,14 @@ impl Conversation {
         }
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), End> {
+    fn hear(&mut self, mut event: Event) -> Result<(), End> {
+        let protections = self.seals.read(&mut event);
         self.names.learn(&event);
+        let mut entered = false;
         if let Event::Answer(ticket, answer) = &event {
             match (self.asked.remove(ticket), answer) {
                 (Some(Asked::Room { .. }), Ok(Answer::Joined(joined))) => {
+                    entered = true;
                     let left = std::mem::replace(&mut self.room, joined.room.clone());
                     if left != self.room {
                         self.ask(Command::Leave { room: left })?;
@@ -260,6 +311,7 @@ impl Conversation {
                 (Some(Asked::Room { first: true }), Err(refusal)) => {
                     return Err(End::Over(format!("cannot join {}: {refusal}", self.room)));
                 }
+                (Some(Asked::Quiet), _) => return Ok(()),
                 (Some(Asked::Message(text)), Err(refusal)) => return self.fail(refusal, &text),
                 (_, Err(refusal)) => return self.fail(refusal, ""),
                 _ => {}
@@ -271,12 +323,24 @@ impl Conversation {
             }
             _ => None,
         };
-        self.tell(&event)?;
+        self.tell(&event, &protections)?;
+        if entered {
+            self.enter()?;
+        }
         removed.map_or(Ok(()), |reason| Err(End::Over(reason)))
     }
 
-    fn tell(&mut self, event: &Event) -> Result<(), End> {
-        lines(self.show.as_mut(), event).iter().try_for_each(|line| self.line(line))
+    /// Says how a room that was entered is protected, and makes this device known to it.
+    fn enter(&mut self) -> Result<(), End> {
+        if !self.seals.is_secret(&self.room) {
+            return Ok(());
+        }
+        self.notice("Messages are encrypted here; the members have the key, and the server does not")?;
+        self.announce()
+    }
+
+    fn tell(&mut self, event: &Event, protections: &[Protection]) -> Result<(), End> {
+        lines(self.show.as_mut(), event, protections).iter().try_for_each(|line| self.line(line))
     }
 
     /// What cannot be asked for at all.
@@ -310,9 +374,9 @@ impl Conversation {
     }
 }
 
-fn lines(show: Option<&mut Show>, event: &Event) -> Vec<String> {
+fn lines(show: Option<&mut Show>, event: &Event, protections: &[Protection]) -> Vec<String> {
     match show {
-        Some(show) => show.event(event),
-        None => json::event(event).into_iter().collect(),
+        Some(show) => show.event(event, protections),
+        None => json::event(event, protections).into_iter().collect(),
     }
 }

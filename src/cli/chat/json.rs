@@ -5,11 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::protection::Protection;
 use super::visible::visible_json;
 use crate::client::{Answer, Event, Gap, Joined, Message, Presence, Refusal};
 
 /// The line of an event, without its end; `None` for what a program did not ask for.
-pub fn event(event: &Event) -> Option<String> {
+pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
     let value = match event {
         Event::Online { user } => json!({"type": "online", "user": user}),
         Event::Offline { reason, retry_in } => {
@@ -23,7 +24,7 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Gap(Gap { room, missed, reason }) => {
             without_null(json!({"type": "gap", "room": room, "missed": missed, "reason": reason}))
         }
-        Event::Message(message) => message_object(message),
+        Event::Message(message) => message_object(message, protections.first().copied().unwrap_or(Protection::None)),
         Event::Join { room, user, at } => json!({"type": "join", "room": room, "user": user, "at": at}),
         Event::Leave { room, user, at } => json!({"type": "leave", "room": room, "user": user, "at": at}),
         Event::Typing { room, user, typing } => {
@@ -57,11 +58,16 @@ fn joined_object(kind: &str, joined: &Joined) -> Value {
     json!({"type": kind, "room": room, "epoch": epoch, "seq": seq, "members": members, "missed": missed})
 }
 
-fn message_object(message: &Message) -> Value {
-    let Message { room, user, to, text, cipher, seq, mid, at, replayed, own } = message;
+fn message_object(message: &Message, protection: Protection) -> Value {
+    let Message { room, user, to, text, cipher, seq, mid, at, edited, replayed, own } = message;
+    let reason = match protection {
+        Protection::Unreadable(reason) => Some(reason),
+        _ => None,
+    };
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
-        "seq": seq, "mid": mid, "at": at, "replayed": replayed, "own": own}))
+        "seq": seq, "mid": mid, "at": at, "edited": edited, "replayed": replayed, "own": own,
+        "protection": protection.word(), "reason": reason}))
 }
 
 fn without_null(value: Value) -> Value {

@@ -3,7 +3,8 @@
 //! The main thread drives the client and writes to the screen; it waits in one place, for the client's
 //! next event. The keyboard's thread (`editor.rs`, or `lines.rs` where there is no editor) hands lines
 //! over a channel and wakes it, and so does the thread of signals. All else here is pure: what is
-//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments.
+//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments. `seal.rs`
+//! stands between the conversation and the client in encrypted rooms.
 
 pub mod arguments;
 #[cfg(feature = "client")]
@@ -18,8 +19,15 @@ mod json;
 mod lines;
 #[cfg(feature = "client")]
 mod names;
+mod protection;
 mod screen;
+#[cfg(feature = "e2ee")]
+mod seal;
+#[cfg(not(feature = "e2ee"))]
+#[path = "no_seal.rs"]
+mod seal;
 mod show;
+mod state;
 mod token;
 mod typed;
 mod visible;
@@ -35,9 +43,11 @@ use conversation::{Conversation, Outcome};
 use editor::Names;
 use lines::Lines;
 use screen::Screen;
+use seal::Seals;
 use show::Show;
 use visible::visible;
 
+use super::signals;
 use crate::client::{Client, Options};
 
 /// Lines that wait for the main thread, at most.
@@ -61,8 +71,16 @@ enum Keyboard {
 /// Runs the conversation. Blocks until it has ended.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
+    let seals = match Seals::open(&arguments) {
+        Ok(seals) => seals,
+        Err(problem) => {
+            eprintln!("roomd: {}", visible(&problem));
+            return ExitCode::from(2);
+        }
+    };
     let mut options = Options {
         user: arguments.user.clone(),
+        trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
         ..Options::default()
@@ -77,13 +95,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let interrupted = Arc::new(AtomicBool::new(false));
     let (flag, waker) = (Arc::clone(&interrupted), client.waker());
-    let handler = ctrlc::set_handler(move || {
+    let listening = signals::listen(move |_| {
         flag.store(true, Ordering::Release);
         waker.wake();
     });
-    if let Err(error) = handler {
-        return failed(&format!("cannot wait for signals: {error}"));
-    }
+    let _listening = match listening {
+        Ok(listening) => listening,
+        Err(error) => return failed(&format!("cannot wait for signals: {error}")),
+    };
     let colours = match arguments.colours {
         Colours::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
         Colours::Always => true,
@@ -97,7 +116,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let edited = matches!(keyboard, Keyboard::Editor(_));
     let show = (!arguments.json).then(|| Show::new(colours, !edited));
-    let mut conversation = Conversation::new(client, arguments, show, screen, names, edited);
+    let mut conversation = Conversation::new((client, seals), arguments, show, screen, names, edited);
     let outcome = conversation.run(&inbox, &interrupted);
     drop(inbox);
     end(keyboard);

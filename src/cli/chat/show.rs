@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::protection::Protection;
 use super::visible::{visible, visible_lines};
 use crate::client::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary};
 
@@ -30,7 +31,7 @@ impl Show {
 
     /// The lines of an event, each without its end; a message may have several. None for what people
     /// need not see.
-    pub fn event(&mut self, event: &Event) -> Vec<String> {
+    pub fn event(&mut self, event: &Event, protections: &[Protection]) -> Vec<String> {
         match event {
             Event::Online { .. } => {
                 self.offline = None;
@@ -46,14 +47,14 @@ impl Show {
             }
             Event::Gap(gap) => vec![self.notice(&gap_sentence(gap))],
             Event::Message(message) if message.own && !self.own => Vec::new(),
-            Event::Message(message) => vec![self.message(message)],
+            Event::Message(message) => self.message(message, protections.first()).into_iter().collect(),
             Event::Join { user, .. } => vec![self.notice(&format!("{} joined", visible(user)))],
             Event::Leave { user, .. } => vec![self.notice(&format!("{} left", visible(user)))],
             Event::Presence(presence) => {
                 presence_sentence(presence).map(|text| self.notice(&text)).into_iter().collect()
             }
             Event::Refused(refusal) => vec![self.refused(refusal)],
-            Event::Answer(_, Ok(answer)) => self.answer(answer),
+            Event::Answer(_, Ok(answer)) => self.answer(answer, protections),
             Event::Answer(_, Err(refusal)) => vec![self.refused(refusal)],
             // Nobody reads who is typing in lines that scroll; what a newer server says is for programs.
             _ => Vec::new(),
@@ -93,8 +94,26 @@ impl Show {
         self.paint(&format!("1;{colour}"), &visible(user))
     }
 
-    fn message(&self, message: &Message) -> String {
+    /// The line of a message; none of one that is not for people.
+    fn message(&self, message: &Message, protection: Option<&Protection>) -> Option<String> {
         let Message { user, to, text, cipher, .. } = message;
+        let protection = protection.copied().unwrap_or(Protection::None);
+        let known = match protection {
+            Protection::Silent => return None,
+            Protection::Rekey(true) => {
+                return Some(self.notice(&format!("{} changed the key of the room", visible(user))));
+            }
+            Protection::Rekey(false) => {
+                return Some(
+                    self.notice(&format!("{} changed the key of the room, to one that is not here", visible(user))),
+                );
+            }
+            Protection::Unreadable(reason) => {
+                let why = reason.replace('-', " ");
+                return Some(format!("{}: {}", self.name(user), self.paint("31", &format!("(cannot read: {why})"))));
+            }
+            other => other.word().map(|word| format!(" ({word})")).unwrap_or_default(),
+        };
         let text = match (text, cipher) {
             (Some(text), _) => visible_lines(text),
             (None, Some(_)) => "(encrypted)".to_owned(),
@@ -105,7 +124,7 @@ impl Show {
             Some(to) if message.own => format!("[private to {}] ", visible(to)),
             Some(_) => "[private] ".to_owned(),
         };
-        format!("{private}{}: {text}", self.name(user))
+        Some(format!("{private}{}{known}: {text}", self.name(user)))
     }
 
     fn offline(&mut self, reason: &str, retry_in: Duration) -> Vec<String> {
@@ -119,13 +138,16 @@ impl Show {
         vec![self.paint("33", &format!("* {text}"))]
     }
 
-    fn answer(&self, answer: &Answer) -> Vec<String> {
+    fn answer(&self, answer: &Answer, protections: &[Protection]) -> Vec<String> {
         match answer {
             Answer::Joined(joined) => vec![self.notice(&joined_sentence(joined))],
             Answer::Members(members) => vec![self.notice(&members_sentence(members))],
             Answer::Rooms(rooms) => vec![self.notice(&rooms_sentence(rooms))],
             Answer::History(History { messages, .. }) if messages.is_empty() => vec![self.notice("No messages")],
-            Answer::History(History { messages, .. }) => messages.iter().map(|message| self.message(message)).collect(),
+            Answer::History(History { messages, .. }) => {
+                let protected = messages.iter().zip(protections.iter().map(Some).chain(std::iter::repeat(None)));
+                protected.filter_map(|(message, protection)| self.message(message, protection)).collect()
+            }
             Answer::Left(room) => vec![self.notice(&format!("You left {}", visible(room)))],
             Answer::Sent(_) => Vec::new(),
         }

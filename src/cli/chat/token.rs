@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::arguments::Arguments;
+use super::state;
 use crate::chat::identity::Secret;
 use crate::client::{ClaimError, Options, claim, is_accepted};
 
@@ -51,10 +52,8 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
 /// Where the token of this user of this server is kept.
 fn kept_at(arguments: &Arguments) -> Option<PathBuf> {
     let user = arguments.user.as_ref().filter(|_| !arguments.no_claim)?;
-    let states = arguments.states.clone()?;
-    let name = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let server = arguments.url.split_once("://").map_or(&*arguments.url, |(_, rest)| rest);
-    Some(states.join("roomd").join("tokens").join(name(server.trim_end_matches('/'))).join(name(user)))
+    let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
+    state::path(&format!("tokens/{}/{user}", state::server(&arguments.url)))
 }
 
 fn read(path: &Path) -> Result<Option<Secret>, String> {

@@ -25,6 +25,10 @@ pub enum Typed {
     History(usize),
     /// Be away, with a note or an empty one; `None` is back.
     Away(Option<String>),
+    /// Which numbers are to be compared with a user?
+    Safety(String),
+    /// They were compared, and are the same.
+    Verify { user: String, digits: String },
     /// What can be typed?
     Help,
     /// Leave.
@@ -34,7 +38,7 @@ pub enum Typed {
 }
 
 /// The commands, with what follows them and what they do.
-pub const COMMANDS: [(&str, &str, &str); 9] = [
+pub const COMMANDS: [(&str, &str, &str); 11] = [
     ("/away", " [TEXT]", "say that you are away"),
     ("/back", "", "say that you are back"),
     ("/help", "", "this list"),
@@ -43,6 +47,8 @@ pub const COMMANDS: [(&str, &str, &str); 9] = [
     ("/msg", " USER TEXT", "say something to one user"),
     ("/quit", "", "leave; so do Ctrl-C and Ctrl-D"),
     ("/rooms", "", "which rooms there are"),
+    ("/safety", " USER", "the numbers to compare with somebody in an encrypted room"),
+    ("/verify", " USER [DIGITS]", "they were compared and are the same; the first digits where there are several"),
     ("/who", "", "who is in the room"),
 ];
 
@@ -69,12 +75,21 @@ pub fn read(line: &str) -> Typed {
             Ok(count) if (1..=HISTORY_LIMIT_MAX).contains(&count) => Typed::History(count),
             _ => Typed::Mistake(format!("Usage: /history [1 to {HISTORY_LIMIT_MAX}]")),
         },
-        ("/join" | "/msg", "") => usage(),
+        ("/join" | "/msg" | "/safety" | "/verify", "") => usage(),
         ("/join", room) => Typed::Join(room.to_owned()),
         ("/msg", rest) => match rest.split_once([' ', '\t']) {
             Some((to, text)) => Typed::Private { to: to.to_owned(), text: text.trim_start().to_owned() },
             None => usage(),
         },
+        ("/safety", user) if !user.contains([' ', '\t']) => Typed::Safety(user.to_owned()),
+        ("/verify", rest) => {
+            let (user, digits) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+            let is_number = digits.chars().all(|c| c.is_ascii_digit() || c == ' ');
+            if !is_number {
+                return usage();
+            }
+            Typed::Verify { user: user.to_owned(), digits: digits.trim().to_owned() }
+        }
         ("/back", "") => Typed::Away(None),
         ("/help", "") => Typed::Help,
         ("/quit", "") => Typed::Quit,

@@ -30,6 +30,7 @@ impl Core {
             }
             Incoming::Refused(refusal) => self.refused(id, refusal, now),
             Incoming::Joined(joined) => self.joined(id, joined),
+            Incoming::Left { room } if self.unanswered.remove(&room) => {}
             Incoming::Left { room } => {
                 self.rooms.remove(&room);
                 if !self.answer(id, None, Answer::Left(room.clone())) {
@@ -51,7 +52,7 @@ impl Core {
                 let fresh = match (self.rooms.get_mut(&message.room), message.to.is_some()) {
                     (Some(place), _) => place.admit(&mut message),
                     (None, true) => self.is_new_private(&message),
-                    (None, false) => true,
+                    (None, false) => !self.unanswered.contains(&message.room),
                 };
                 if fresh {
                     message.own = message.mid.as_ref().is_some_and(|mid| self.errands.is_echo(mid));
@@ -65,6 +66,14 @@ impl Core {
             Incoming::Lagged { room, missed } => {
                 let gap = Gap { room, missed: Some(missed), reason: "lagged".to_owned() };
                 self.tell(Event::Gap(gap));
+            }
+            Incoming::PutOut { room, user, reason, value } => {
+                let ours = user.is_none() || user == self.user;
+                if ours && self.rooms.remove(&room).is_some() {
+                    self.put_out(room, &reason);
+                } else {
+                    self.tell(Event::Other(value));
+                }
             }
             Incoming::Other(value) => self.tell(Event::Other(value)),
         }
@@ -114,17 +123,37 @@ impl Core {
             self.resume = resumed.resume;
         }
         for (room, answer) in resumed.rooms {
-            let Some(place) = self.rooms.get_mut(&room) else { continue };
+            let Some(place) = self.rooms.get_mut(&room) else {
+                self.outputs.push_back(Output::Send(command::leave(&room)));
+                self.unanswered.insert(room);
+                continue;
+            };
             if answer.recovered {
                 let joined = place.resumed(room, answer.missed);
                 self.tell(Event::Rejoined(joined));
                 continue;
             }
-            place.resumed_elsewhere(answer.epoch, answer.seq);
             let reason = answer.reason.unwrap_or_else(|| "too_old".to_owned());
+            if reason == "removed" {
+                self.rooms.remove(&room);
+                self.put_out(room, &reason);
+                continue;
+            }
+            place.resumed_elsewhere(answer.epoch, answer.seq);
             self.tell(Event::Gap(Gap { room, missed: None, reason }));
         }
         // Rooms that the session is no longer in are entered by `pump`.
+    }
+
+    /// The room does not want us any more, and is not to be entered again.
+    fn put_out(&mut self, room: String, reason: &str) {
+        let sentence = match reason {
+            "banned" => "You were banned from the room",
+            "kicked" => "You were put out of the room",
+            "ended" => "The room has ended",
+            _ => "You are not a member of the room any more",
+        };
+        self.tell(Event::Removed { room, refusal: Refusal::local("removed", sentence) });
     }
 
     fn joined(&mut self, id: Option<u64>, mut joined: Joined) {

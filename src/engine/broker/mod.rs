@@ -6,13 +6,14 @@
 //! It ends when nobody holds a sender to its inbox.
 
 pub mod delivery;
+mod ghosts;
 pub mod linger;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use ghosts::Ghosts;
 use linger::{Round, linger_until};
 
 use crate::chat::receipts::GATHERED_FOR;
@@ -26,6 +27,7 @@ use crate::engine::hub::Seat;
 use crate::engine::inbox::{Admission, Answer, ComeBack, Command, Entry, Question};
 use crate::engine::queue::{Receiver, RecvTimeoutError};
 use crate::engine::recipient::{Absent, Form};
+use crate::engine::register::Face;
 use crate::engine::sync::channel::Sender;
 use crate::engine::sync::thread;
 use crate::engine::table::{Member, Table};
@@ -45,8 +47,9 @@ pub struct Broker {
     clock: Clock,
     slow: Slow,
     linger_max: Duration,
-    population: Arc<AtomicUsize>,
+    face: Face,
     table: Table,
+    ghosts: Ghosts,
     batch: Batch,
     /// Members that were given something of their own in this round.
     own: Vec<MemberId>,
@@ -97,7 +100,7 @@ impl Broker {
         clock: Clock,
         slow: Slow,
         linger_max: Duration,
-        population: Arc<AtomicUsize>,
+        face: Face,
     ) -> Self {
         Self {
             room,
@@ -105,8 +108,9 @@ impl Broker {
             clock,
             slow,
             linger_max,
-            population,
+            face,
             table: Table::default(),
+            ghosts: Ghosts::default(),
             batch: Batch::default(),
             own: Vec::new(),
             fleeting: Vec::new(),
@@ -151,10 +155,10 @@ impl Broker {
         self.table.count()
     }
 
-    /// Seats that it holds: those of its members, and of the server itself.
+    /// Seats that it holds: those of its members, of those that were put out, and of the server itself.
     #[must_use]
     pub fn seats(&self) -> usize {
-        self.table.count() + self.kept.len()
+        self.table.count() + self.ghosts.count() + self.kept.len()
     }
 
     fn next(&self, inbox: &Receiver<Command>) -> Result<Command, RecvTimeoutError> {
@@ -199,6 +203,7 @@ impl Broker {
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
+        self.face.show(self.table.count());
         for (reply, admission) in self.admitted.drain(..) {
             // An error means that the guest's thread is gone; its handle has sent the leave already.
             _ = reply.send(Ok(admission));
@@ -208,7 +213,6 @@ impl Broker {
             _ = reply.send(answer);
         }
         self.previous = Some(Round { messages, took: ended - began, ended });
-        self.population.store(self.table.count(), Ordering::Relaxed);
     }
 
     fn apply(&mut self, command: Command) {
@@ -224,6 +228,7 @@ impl Broker {
             Command::Leave { member, departure, id, done } => {
                 self.kept.retain(|seat| seat.number() != member);
                 self.settle();
+                self.ghosts.leave(member, departure, id.as_ref(), self.room.name());
                 self.step_room(Input::Leave { member, departure, id });
                 // An error means that the one who leaves no longer waits.
                 done.map(|done| done.send(()));
@@ -233,6 +238,7 @@ impl Broker {
                 if let Some(member) = self.table.get_mut(member) {
                     member.recipient = Arc::new(Absent);
                 }
+                self.ghosts.park(member);
                 self.step_room(Input::Park { member });
             }
             Command::Resume(back) => {
@@ -241,15 +247,21 @@ impl Broker {
             }
             Command::Said { member, said, id } => {
                 self.settle_before(&said);
-                if let Some(speaker) = self.room.speaker(member) {
-                    self.step_room(Input::Said { speaker, said, id });
+                match self.room.speaker(member) {
+                    Some(speaker) => self.step_room(Input::Said { speaker, said, id }),
+                    None => self.ghosts.refuse(member, &said, id.as_ref(), self.room.name()),
                 }
             }
             Command::Ask(question) => {
                 let Question { speaker, said, reply } = *question;
                 self.settle_before(&said);
                 self.visitors.insert(speaker.member, reply);
+                let ruling = matches!(said, Said::Found(_) | Said::Govern { .. });
                 self.step_room(Input::Said { speaker, said, id: None });
+                if ruling {
+                    // What is said from now on is judged by what was decided.
+                    self.settle();
+                }
             }
         }
     }
@@ -263,10 +275,12 @@ impl Broker {
         self.effects = effects;
     }
 
-    /// A question is answered after everything that was said before it.
+    /// A question is answered, and a change decided, after everything that was said before it.
     fn settle_before(&mut self, said: &Said) {
-        if matches!(said, Said::History { .. } | Said::Members | Said::Session { .. }) {
-            self.settle_for_the_past();
+        match said {
+            Said::History { .. } | Said::Members | Said::Session { .. } => self.settle_for_the_past(),
+            Said::Audit { .. } | Said::Found(_) | Said::Govern { .. } => self.settle(),
+            _ => {}
         }
     }
 
@@ -297,7 +311,12 @@ impl Broker {
                 Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
                 Effect::Recall(_, recall) => self.recall(recall),
                 Effect::Returned(_, returned, recall) => self.answer = Some((returned, recall)),
-                Effect::Dismissed(id) => self.dismiss(id),
+                Effect::Dismissed(id) => drop(self.dismiss(id)),
+                Effect::PutOut(id) => {
+                    let ghost = self.dismiss(id).map(Member::ghost);
+                    self.ghosts.add(ghost);
+                }
+                Effect::Chartered(charter) => self.face.enter(self.room.name(), charter),
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
@@ -322,7 +341,13 @@ impl Broker {
     /// Gives a member another client. What the last one was still to get, the past has too.
     fn come_back(&mut self, back: ComeBack) {
         let ComeBack { member: id, recipient, form, since, reply } = back;
-        let Some(member) = self.table.get_mut(id) else { return };
+        let Some(member) = self.table.get_mut(id) else {
+            if let Some(answer) = self.ghosts.answer(id, self.room.name()) {
+                // An error means that the one who comes back is gone again.
+                _ = reply.send(answer);
+            }
+            return;
+        };
         if let Form::Bytes(encoding) = member.form {
             self.batch.readers(encoding, -1);
         }
@@ -346,16 +371,16 @@ impl Broker {
         drop(seat);
     }
 
-    /// Gives a member what it has coming, and then its seat up.
-    fn dismiss(&mut self, id: MemberId) {
-        let Some(mut member) = self.table.remove(id) else { return };
+    /// Takes a member out, and gives it what it has coming. Its seat goes with what is returned.
+    fn dismiss(&mut self, id: MemberId) -> Option<Member> {
+        let mut member = self.table.remove(id)?;
         if let Form::Bytes(encoding) = member.form {
             member.cut(self.batch.end(encoding));
             let pieces = member.take_cuts(|part| self.batch.copy(encoding, part));
             self.batch.readers(encoding, -1);
             member.give(&pieces, self.slow, self.room.name());
         }
-        drop(member);
+        Some(member)
     }
 
     fn everyone(&mut self, event: Event, but: Option<MemberId>) {

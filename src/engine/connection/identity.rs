@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::{Connection, Undone};
 use crate::auth::names;
-use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
 use crate::chat::session::Dialect;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
@@ -62,7 +61,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn identify(&mut self, token: &Secret, id: Option<Id>) -> Result<(), Undone> {
         let refused = |refusal| Undone::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token).map_err(refused)?;
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
         self.become_user(who.clone()).map_err(refused)?;
         self.engine.expiry.forget(self.stay.number);
         self.watch();
@@ -72,8 +71,8 @@ impl Connection {
             Dialect::Text => self.reply(id, &Event::Named { user }),
             Dialect::Json => {
                 let resume = self.stay.token.as_ref().map(Token::text);
-                let limits = Arc::clone(&self.engine.limits);
-                self.reply(id, &Event::Welcome(Welcome { who, session: self.stay.number, resume, limits }));
+                let welcome = self.engine.welcome(who, self.stay.number, resume);
+                self.reply(id, &welcome);
             }
         }
         self.collect_letters();
@@ -92,7 +91,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn refresh(&mut self, token: &Secret, id: Option<Id>) -> Result<(), Undone> {
         let refused = |refusal| Undone::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token).map_err(refused)?;
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
         let old = self.stay.session.identity();
         let rooms = self.stay.rooms.iter().map(|membership| membership.handle.room());
         if who.user != old.user || who.standing != old.standing || !rooms.into_iter().all(|room| who.may_enter(room)) {

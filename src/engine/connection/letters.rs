@@ -71,6 +71,10 @@ impl Connection {
     /// only what was said since the name is its user's; to a guest, since it came.
     #[inline(never)]
     pub(super) fn history(&mut self, room: &RoomName, span: Span, limit: usize, id: Option<Id>) -> Result<(), Undone> {
+        // One who was put out a moment ago reads nothing more.
+        if !self.engine.may_read(self.stay.session.identity(), room) {
+            return Err(Undone::Refused(id, Refusal::not_member(room)));
+        }
         match self.engine.stored_history(room, span, limit) {
             Ok(Some(mut history)) => {
                 if let (Some(_), Event::History { messages, complete, .. }) = (room.conversation(), &mut history) {
@@ -95,8 +99,7 @@ impl Connection {
         if who.since().is_none() || self.outbox.ended().is_some() {
             return;
         }
-        // What cannot be read now waits for the next connection; the store has said why.
-        let rooms = self.engine.store.letters(&who.user).unwrap_or_default();
+        let rooms = self.engine.letters(&who.user);
         for room in &rooms {
             let Some((one, other)) = room.conversation() else { continue };
             if let Err(end) = self.collect(room, &Kind::Private(one, other)) {

@@ -4,7 +4,6 @@
 //! steps, its members and then its inbox, as when the stack of its thread unwinds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 
 use crate::chat::Limits;
 use crate::chat::room::Room;
@@ -50,7 +49,7 @@ impl Desk {
 
     /// The members that the list of rooms is told.
     pub fn population(&self) -> usize {
-        self.opening.population.load(Ordering::Relaxed)
+        self.opening.face.population()
     }
 
     /// Takes its next step.
@@ -131,6 +130,7 @@ fn is_ready<T>(receiver: &Receiver<T>) -> bool {
 fn broker(opening: Opening) -> Broker {
     let limits = Limits::default();
     let opened = Memory.open(&opening.room, 0).expect("memory is always there");
-    let room = Room::new(opening.room, opened.past, &limits);
-    Broker::new(room, opened.ledger, Clock::start(), limits.slow, limits.linger, opening.population)
+    let charter = opening.face.charter(&opening.room);
+    let room = Room::new(opening.room, opened.past, &limits).with_charter(charter);
+    Broker::new(room, opened.ledger, Clock::start(), limits.slow, limits.linger, opening.face)
 }

@@ -4,22 +4,23 @@
 //! each panic and each end of a broker is a step of its own, beside those of the clients: to take a
 //! seat, to send the join, to hear the answer, to leave, to let go of the inbox.
 
-use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use super::client::Client;
 use super::desk::Desk;
 use super::explorer::World;
 use crate::auth::Auth;
+use crate::chat::charter::{Founding, Motion};
 use crate::chat::command::JoinWish;
-use crate::chat::room::{Departure, Entrant};
-use crate::chat::roster::MemberId;
-use crate::chat::{Code, End, Event, Limits, Refusal, RoomName, Standing, Status, UserName};
+use crate::chat::event::Recovery;
+use crate::chat::room::{Departure, Entrant, Said};
+use crate::chat::{Code, End, Event, Limits, RoomName, Standing, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
-use crate::engine::hub::{Kind, Opening, Seat};
-use crate::engine::inbox::{Admission, Command, Entry, RoomHandle};
-use crate::engine::queue::{Receiver as Inbox, Sender};
-use crate::engine::recipient::{Care, Form, Parcel, Recipient, Undelivered};
+use crate::engine::hub::{Kind, Opening};
+use crate::engine::inbox::{Command, Entry};
+use crate::engine::queue::Receiver as Inbox;
+use crate::engine::recipient::Form;
 use crate::engine::sync::Mutex;
 use crate::engine::sync::channel::{Receiver, TryRecvError, bounded};
 use crate::engine::threads::Threads;
@@ -42,16 +43,38 @@ pub enum Move {
     Vanish,
     /// Drops its last sender.
     LetGo,
-    /// Has the server keep the room.
+    /// Takes a seat for the server, to create the room.
     Create,
+    /// Asks the room to begin.
+    Found,
+    /// As an admin, asks the room to ban B.
+    Ban,
+    /// Hears what became of either.
+    Learn,
+    /// Says something.
+    Say,
+    /// Its connection breaks, and its place is kept.
+    Park,
+    /// It comes back to its place.
+    Return,
+    /// Hears whether it is there.
+    Arrive,
     /// Stops the server.
     Close,
 }
 
-use Move::{Close, Create, Enter, Hear, Leave, LetGo, Reserve, StrayLeave, Vanish};
+use Move::{
+    Arrive, Ban, Close, Create, Enter, Found, Hear, Learn, Leave, LetGo, Park, Reserve, Return, Say, StrayLeave, Vanish,
+};
 
 /// What a client does that joins and stays.
 pub const JOIN: [Move; 3] = [Reserve, Enter, Hear];
+
+/// What a client does that creates the room.
+pub const CREATE: [Move; 3] = [Create, Found, Learn];
+
+/// What an admin does that bans B.
+pub const BAN: [Move; 2] = [Ban, Learn];
 
 /// What became of a join.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,75 +126,26 @@ impl Scenario {
     }
 }
 
-/// A client that records what it gets.
-struct Recorder {
-    fatal: bool,
-    events: Mutex<Vec<Arc<Event>>>,
-    end: Mutex<Option<End>>,
-}
-
-impl Recipient for Recorder {
-    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
-        if self.fatal {
-            resume_unwind(Box::new("this client breaks brokers"));
-        }
-        let Parcel::Event(event) = parcel else { return Err(Undelivered::Closed) };
-        self.events.lock().push(Arc::clone(event));
-        Ok(())
-    }
-
-    fn end(&self, end: End) {
-        self.end.lock().get_or_insert(end);
-    }
-}
-
-/// A client between its steps.
-struct Client {
-    name: char,
-    moves: Vec<Move>,
-    recorder: Arc<Recorder>,
-    seat: Option<Seat>,
-    member: Option<MemberId>,
-    inbox: Option<Sender<Command>>,
-    handle: Option<RoomHandle>,
-    reply: Option<Receiver<Result<Admission, Refusal>>>,
-    /// The room in which it has, or asks for, its place.
-    room: usize,
-}
-
-impl Client {
-    fn new(name: char, moves: &[Move], fatal: Option<char>) -> Self {
-        let fatal = fatal == Some(name);
-        Self {
-            name,
-            moves: moves.iter().rev().copied().collect(),
-            recorder: Arc::new(Recorder { fatal, events: Mutex::default(), end: Mutex::default() }),
-            seat: None,
-            member: None,
-            inbox: None,
-            handle: None,
-            reply: None,
-            room: 0,
-        }
-    }
-}
-
 type Opened = Arc<Mutex<Vec<(Opening, Inbox<Command>)>>>;
 
 /// The hub, its rooms and its clients.
 pub struct Rooms {
-    engine: Arc<Engine>,
+    pub engine: Arc<Engine>,
     opened: Opened,
     desks: Vec<Desk>,
-    clients: Vec<Client>,
+    pub clients: Vec<Client>,
     stillborn: Option<usize>,
     /// The server has just sent a seat of its own.
-    kept: bool,
+    pub kept: bool,
     pub answers: Vec<(char, Answer)>,
     pub creations: Vec<Result<(), Code>>,
+    /// What became of motions.
+    pub rulings: Vec<Result<(), Code>>,
+    /// What became of those who came back.
+    pub returns: Vec<Option<Recovery>>,
 }
 
-fn name() -> RoomName {
+pub fn name() -> RoomName {
     RoomName::parse("r").expect("a letter is a name")
 }
 
@@ -199,7 +173,14 @@ impl Rooms {
             kept: false,
             answers: Vec::new(),
             creations: Vec::new(),
+            rulings: Vec::new(),
+            returns: Vec::new(),
         }
+    }
+
+    /// The number of the newest room, which may not have been opened yet.
+    pub(super) fn newest(&self) -> usize {
+        (self.desks.len() + self.opened.lock().len()).saturating_sub(1)
     }
 
     /// How many rooms were opened in all.
@@ -247,32 +228,40 @@ impl Rooms {
             }
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
-            Create => {
-                let made = self.engine.keep(&name(), true).map_err(|refusal| refusal.code);
-                self.kept |= made.is_ok();
-                self.creations.push(made);
+            Create => self.create(at),
+            Found => self.ask(at, Standing::Guest, Said::Found(Founding::default())),
+            Ban => {
+                let user = UserName::parse("B").expect("a letter is a name");
+                let motion = Motion::Ban { user, lasts: None };
+                self.ask(at, Standing::Admin, Said::Govern { motion, note: None });
             }
+            Learn => self.learn(at),
+            Say => self.say(at),
+            Park => self.park(at),
+            Return => self.come_back(at),
+            Arrive => self.arrive(at),
             Close => {
                 self.engine.close();
             }
         }
         let client = &mut self.clients[at];
         // One who was not let in has nothing to leave.
-        let parting = |next: &mut Move| matches!(next, StrayLeave | Leave | Vanish | LetGo);
+        let alone = |next: &mut Move| matches!(next, Create | Found | Ban | Learn | Close);
+        let parting = |next: &mut Move| !alone(next) && !matches!(next, Reserve | Enter | Hear);
         while client.inbox.is_none() && client.moves.pop_if(parting).is_some() {}
     }
 
     fn reserve(&mut self, at: usize) {
         let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
-        let opens = self.opened.lock().len();
+        let newest = self.newest();
         let client = &mut self.clients[at];
         match reserved {
             Ok((seat, inbox)) => {
-                client.handle = Some(RoomHandle::new(name(), seat.number(), inbox.clone()));
+                client.handle = Some(seat.handle(&inbox));
                 client.member = Some(seat.number());
                 client.seat = Some(seat);
                 client.inbox = Some(inbox);
-                client.room = self.desks.len() + opens - 1;
+                client.room = newest;
             }
             Err(refusal) => {
                 client.moves.retain(|next| !matches!(next, Enter | Hear));
@@ -340,7 +329,8 @@ impl Rooms {
         }
         for (at, desk) in self.desks.iter().enumerate() {
             let lives = desk.lives();
-            let stays = |client: &&Client| client.handle.is_some() && client.room == at;
+            let is_in = |client: &Client| client.handle.as_ref().is_some_and(|handle| !handle.is_revoked());
+            let stays = |client: &&Client| is_in(client) && client.room == at;
             let members = self.clients.iter().filter(stays).count();
             if lives && desk.members() != members {
                 return Err(format!("room {} has {} members, not {members}", at + 1, desk.members()));
@@ -395,6 +385,8 @@ impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
             Some(Hear) => client.reply.as_ref().is_some_and(is_answered),
+            Some(Learn) => client.asked.as_ref().is_some_and(is_answered),
+            Some(Arrive) => client.back.as_ref().is_some_and(is_answered),
             next => next.is_some(),
         });
         let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());

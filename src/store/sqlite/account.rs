@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::place::{RoomId, SEQ_MAX};
 use super::row::{DELETED, TEXT, columns_of, ms, time};
-use super::{letters, words};
-use crate::chat::record::{Deed, Draft, Mark, Outcome, Receipt};
+use super::{charter, letters, words};
+use crate::chat::charter::{Amendment, Change};
+use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, Receipt};
 use crate::chat::{Body, Mid, RoomName, Time, UserName};
 
 /// Where a room's numbering stands.
@@ -46,9 +47,28 @@ impl Account {
                 }
                 self.publish(connection, room, (user, to.as_ref(), body, mid.as_ref(), draft.at))
             }
-            Deed::Edit { seq, body } => self.change(connection, *seq, user, body, draft.at),
-            Deed::Delete { seq } => self.change(connection, *seq, user, &Body::Deleted, draft.at),
+            Deed::Edit { seq, body } => self.change(connection, *seq, (user, false), body, draft.at),
+            Deed::Delete { seq, rules } => self.change(connection, *seq, (user, *rules), &Body::Deleted, draft.at),
+            Deed::Amend(amendment) if amendment.change == Change::Ended => self.end(connection),
+            Deed::Amend(amendment) => {
+                let room = self.opened(connection)?;
+                charter::amend(connection, room, user, amendment, draft.at)?;
+                Ok(Outcome::Changed)
+            }
         }
+    }
+
+    /// The room's name is free from now on; what is in the room goes in slices.
+    fn end(&mut self, connection: &Connection) -> rusqlite::Result<Outcome> {
+        let drawn = getrandom::u64().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        if let Some(room) = self.room.take() {
+            charter::end(connection, room)?;
+            let sql = "UPDATE rooms SET name = '/' || room, ended = 1 WHERE room = ?1";
+            connection.prepare_cached(sql)?.execute([room])?;
+        }
+        let epoch = Epoch(drawn);
+        (self.epoch, self.newest) = (epoch.to_string().into(), 0);
+        Ok(Outcome::Ended { epoch })
     }
 
     /// The room's number; it gets one with its first message, so that a name that somebody only
@@ -114,7 +134,7 @@ impl Account {
         &self,
         connection: &Connection,
         seq: u64,
-        user: &UserName,
+        (user, rules): (&UserName, bool),
         body: &Body,
         at: Time,
     ) -> rusqlite::Result<Outcome> {
@@ -123,13 +143,17 @@ impl Account {
         let place = room.place(seq);
         let sql = "SELECT user, kind, body FROM messages WHERE place = ?1";
         let found = connection.prepare_cached(sql)?.query_row([place], |row| {
-            Ok((row.get_ref(0)?.as_str()? == user.as_str(), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+            Ok((UserName::stored(row.get_ref(0)?.as_str()?), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
         });
-        let (kind_before, text_before) = match found.optional()? {
+        let (author, kind_before, text_before) = match found.optional()? {
             None | Some((_, DELETED, _)) => return Ok(Outcome::Missing),
-            Some((false, ..)) => return Ok(Outcome::Foreign),
-            Some((true, kind, text)) => (kind, text),
+            Some((author, ..)) if author != *user && !rules => return Ok(Outcome::Foreign),
+            Some(found) => found,
         };
+        if author != *user {
+            let amendment = Amendment { change: Change::Deleted { user: author, seq }, note: None };
+            charter::record(connection, room, user, &amendment, at)?;
+        }
         let sql = "UPDATE messages SET kind = ?2, body = ?3, edited = ?4, changed = ?5 WHERE place = ?1";
         let (kind, text) = columns_of(body);
         let values = params![place, kind, text, ms(at), room.place(self.newest)];

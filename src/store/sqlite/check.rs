@@ -33,7 +33,7 @@ pub struct RoomFinding {
 }
 
 /// Counts of rows that should not be, and what they are.
-const ORPHANS: [(&str, &str); 8] = [
+const ORPHANS: [(&str, &str); 14] = [
     (
         "messages of a room that is not there",
         "SELECT count(*) FROM messages WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
@@ -60,6 +60,30 @@ const ORPHANS: [(&str, &str); 8] = [
             WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0))",
     ),
     ("deleted messages that still say something", "SELECT count(*) FROM messages WHERE kind = 2 AND body <> ''"),
+    (
+        "charters of a room that is not there, or has ended",
+        "SELECT count(*) FROM charters WHERE room NOT IN (SELECT room FROM rooms WHERE ended = 0)",
+    ),
+    (
+        "members of a room without a charter",
+        "SELECT count(*) FROM people WHERE room NOT IN (SELECT room FROM charters)",
+    ),
+    (
+        "bans and mutes of a room without a charter",
+        "SELECT count(*) FROM sanctions WHERE room NOT IN (SELECT room FROM charters)",
+    ),
+    (
+        "entries in the audit of a room that is not there, or has ended",
+        "SELECT count(*) FROM audit WHERE room NOT IN (SELECT room FROM rooms WHERE ended = 0)",
+    ),
+    (
+        "rooms with a gap in their audit",
+        "SELECT count(*) FROM (SELECT room FROM audit GROUP BY room HAVING max(number) <> count(*) OR min(number) <> 1)",
+    ),
+    (
+        "rooms with more than one owner",
+        "SELECT count(*) FROM (SELECT room FROM people WHERE role = 2 GROUP BY room HAVING count(*) > 1)",
+    ),
 ];
 
 impl Archive {
@@ -97,7 +121,7 @@ fn numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result
     let sql = "SELECT name, pruned, indexed, retain_ms, retain_count, count(place),
             min(place) & ((1 << 40) - 1), max(place) & ((1 << 40) - 1)
         FROM rooms LEFT JOIN messages ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1
-        GROUP BY room ORDER BY name";
+        WHERE ended = 0 GROUP BY room ORDER BY name";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

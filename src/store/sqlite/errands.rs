@@ -94,6 +94,12 @@ impl Errands {
         self.traces = true;
     }
 
+    /// A room was ended: what is in it goes with a sweep, which begins at once.
+    pub fn ended(&mut self) {
+        self.sweep = None;
+        self.sweeps_at = Instant::now();
+    }
+
     /// When a slice is to be done although nobody waits; it may be past.
     pub fn due_at(&self) -> Instant {
         if self.unindexed.is_empty() && self.sweep.is_none() && !self.traces {

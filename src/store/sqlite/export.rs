@@ -9,10 +9,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::account::Account;
 use super::archive::{Archive, ArchiveError};
-use super::history;
 use super::jsonl::{Header, line_of};
 use super::place::{RoomId, seq_of};
 use super::row::ms;
+use super::{charter, history};
 use crate::chat::command::Span;
 use crate::chat::{RoomName, Time};
 use crate::store::PageWish;
@@ -43,7 +43,8 @@ impl Archive {
         };
         let written = |error| ArchiveError::Io("the export could not be written".to_owned(), error);
         let json = |error: serde_json::Error| written(io::Error::other(error));
-        let header = serde_json::to_string(&Header::new(room, &epoch, newest)).map_err(json)?;
+        let private = charter::charter(&connection, id)?.is_some_and(|charter| charter.is_private());
+        let header = serde_json::to_string(&Header::new(room, &epoch, newest, private)).map_err(json)?;
         writeln!(out, "{header}").map_err(written)?;
         let mut last = match since {
             Since::Seq(seq) => seq,

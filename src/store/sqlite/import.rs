@@ -10,11 +10,11 @@ use rusqlite::{Connection, params};
 
 use super::account::Account;
 use super::archive::{Archive, ArchiveError};
-use super::history;
 use super::jsonl::{Header, message_of};
 use super::place::{RoomId, SEQ_MAX};
 use super::row::{columns_of, ms};
 use super::words;
+use super::{charter, history};
 use crate::chat::{Message, Mid, RoomName, UserName};
 use crate::store::Durability;
 
@@ -49,6 +49,10 @@ impl Archive {
         let mut connection = self.site.open(Durability::Fsync)?;
         let transaction = connection.transaction()?;
         let (room, mut newest) = account(&transaction, &name, &header)?;
+        if header.private {
+            // Nobody is on its list: an admin says who is, and what was private stays so.
+            charter::keep_private(&transaction, room)?;
+        }
         let mut imported = Imported { room: name, added: 0, known: 0 };
         while lines.next()? {
             let number = lines.number;

@@ -211,13 +211,16 @@ impl Journal {
 
     /// What was stored or changed makes errands.
     fn note(&mut self, drafts: &[Draft], account: &Account, outcomes: &[Outcome]) {
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ended { .. })) {
+            self.errands.ended();
+        }
         let Some(room) = account.room else { return };
         let (mut messages, mut bytes) = (0, 0);
         for (draft, outcome) in drafts.iter().zip(outcomes) {
             match outcome {
                 Outcome::Stored { .. } => (messages, bytes) = (messages + 1, bytes + draft.bytes()),
                 Outcome::Changed => self.errands.erased(),
-                Outcome::Repeat { .. } | Outcome::Missing | Outcome::Foreign => {}
+                Outcome::Repeat { .. } | Outcome::Ended { .. } | Outcome::Missing | Outcome::Foreign => {}
             }
         }
         if messages > 0 {

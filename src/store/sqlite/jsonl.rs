@@ -25,12 +25,16 @@ pub struct Header {
     pub epoch: String,
     /// The number of its newest message.
     pub newest: u64,
+    /// Whether only those on its list may enter; the list itself is not exported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl Header {
     /// The header of this room.
-    pub fn new(room: &RoomName, epoch: &str, newest: u64) -> Self {
-        Self { roomd: KIND.to_owned(), version: VERSION, room: room.to_string(), epoch: epoch.to_owned(), newest }
+    pub fn new(room: &RoomName, epoch: &str, newest: u64, private: bool) -> Self {
+        let (roomd, room, epoch) = (KIND.to_owned(), room.to_string(), epoch.to_owned());
+        Self { roomd, version: VERSION, room, epoch, newest, private }
     }
 
     /// # Errors

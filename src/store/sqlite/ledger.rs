@@ -55,6 +55,11 @@ impl Ledger for Entry {
         self.journal.send(Request::Append(append)).map_err(|_| StoreFailed)?;
         // No answer means that the journal died.
         let (account, outcomes) = answer.recv().map_err(|_| StoreFailed)??;
+        if account.epoch != self.account.epoch {
+            // The room has ended: marks of its messages mean nothing any more, nor does how far they went.
+            self.marks.clear();
+            self.horizon = None;
+        }
         self.account = account;
         if self.horizon.is_none() {
             self.horizon = self.account.room.map(|room| self.horizons.follow(room));

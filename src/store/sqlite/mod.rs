@@ -9,6 +9,7 @@
 mod account;
 mod archive;
 mod backup;
+mod charter;
 mod check;
 mod errands;
 mod export;
@@ -52,8 +53,9 @@ use ledger::Entry;
 use pool::Pool;
 
 use super::{ChangeWish, Durability, Opened, Page, PageWish, Retention, Store};
+use crate::chat::charter::{Charter, Entry as AuditEntry};
 use crate::chat::command::Span;
-use crate::chat::record::{Mark, StoreFailed};
+use crate::chat::record::{Epoch, Mark, StoreFailed};
 use crate::chat::room::Past;
 use crate::chat::{Message, RoomName, Time, UserName};
 
@@ -132,14 +134,15 @@ impl Store for Sqlite {
             let Some(id) = account.room else { return Ok(None) };
             let wish = PageWish { span: Span::Before(u64::MAX), count: recent_max, bytes: RECENT_BYTES_MAX };
             let recent = history::before(connection, id, room, u64::MAX, wish)?;
-            Ok(Some((account, recent, history::marks(connection, id)?)))
+            Ok(Some((account, recent, history::marks(connection, id)?, charter::charter(connection, id)?)))
         })?;
-        let (account, recent, marks) = match found {
+        let (account, recent, marks, charter) = match found {
             Some(found) => found,
-            None => (new_account(room)?, Vec::new(), Vec::new()),
+            None => (new_account(room)?, Vec::new(), Vec::new(), None),
         };
         let past = Past { epoch: account.epoch.clone(), seq: account.newest, recent, kept: true };
-        Ok(Opened { past, marks, ledger: Box::new(Entry::new(account, journal, Arc::clone(&self.horizons))) })
+        let ledger = Box::new(Entry::new(account, journal, Arc::clone(&self.horizons)));
+        Ok(Opened { past, marks, charter, ledger })
     }
 
     fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
@@ -171,6 +174,17 @@ impl Store for Sqlite {
         self.pool.read(|connection| letters::waiting(connection, user))
     }
 
+    fn charters(&self) -> Result<Vec<(RoomName, Charter)>, StoreFailed> {
+        self.pool.read(charter::all)
+    }
+
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        self.pool.read(|connection| {
+            let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else { return Ok(None) };
+            charter::audit(connection, id, before, count).map(Some)
+        })
+    }
+
     fn close(&self) {
         // First the readers: the last connection to close takes the log into the file, and one that
         // only reads cannot.
@@ -182,6 +196,6 @@ impl Store for Sqlite {
 
 /// The account of a room in which nothing was said yet.
 fn new_account(room: &RoomName) -> Result<Account, StoreFailed> {
-    let drawn = getrandom::u64().map_err(|_| StoreFailed)?;
-    Ok(Account { room: None, name: room.clone(), epoch: format!("e{drawn:016x}").into(), newest: 0 })
+    let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
+    Ok(Account { room: None, name: room.clone(), epoch: epoch.to_string().into(), newest: 0 })
 }

@@ -70,14 +70,22 @@ impl Sweep {
         let Self { mut done } = self;
         let mut gone = Vec::new();
         for _ in 0..ROOMS {
-            let sql = "SELECT room, retain_ms, retain_count, pruned FROM rooms WHERE room > ?1 ORDER BY room LIMIT 1";
+            let sql =
+                "SELECT room, retain_ms, retain_count, pruned, ended FROM rooms WHERE room > ?1 ORDER BY room LIMIT 1";
             let next = connection.prepare_cached(sql)?.query_row([done], |row| {
                 let word = Word { age_ms: row.get(1)?, count: row.get(2)? };
-                Ok((row.get::<_, RoomId>(0)?, word, row.get::<_, i64>(3)?.cast_unsigned()))
+                Ok((row.get::<_, RoomId>(0)?, word, row.get::<_, i64>(3)?.cast_unsigned(), row.get::<_, bool>(4)?))
             });
-            let Some((room, word, pruned)) = next.optional()? else {
+            let Some((room, word, pruned, ended)) = next.optional()? else {
                 return Ok(Slice { rest: None, pruned: gone });
             };
+            if ended {
+                if !bury(connection, room, pruned)? {
+                    return Ok(Slice { rest: Some(Self { done }), pruned: gone });
+                }
+                done = room;
+                continue;
+            }
             let (age, count) = word.in_force(retention);
             let cutoff = (age > 0).then(|| ms(now).saturating_sub(age));
             let count = u64::try_from(count).ok().filter(|count| *count > 0);
@@ -147,6 +155,25 @@ fn prune(
     connection.prepare_cached(sql)?.execute(params![room, seq_of(last).cast_signed()])?;
     let whole = gone < MESSAGES && bytes < BYTES && trim_marks(connection, room, seq_of(last))?;
     Ok(Pruned { last: Some(seq_of(last)), whole })
+}
+
+/// Takes away what is left of a room that was ended; returns whether that was all.
+fn bury(connection: &Connection, room: RoomId, pruned: u64) -> rusqlite::Result<bool> {
+    // No message is young enough.
+    if !prune(connection, room, pruned, Some(i64::MAX), None)?.whole {
+        return Ok(false);
+    }
+    for (table, key) in [("mids", "user, mid"), ("marks", "user, receipt, seq")] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE (room, {key}) IN (SELECT room, {key} FROM {table} WHERE room = ?1 LIMIT ?2)"
+        );
+        let gone = connection.prepare_cached(&sql)?.execute(params![room, MARKS])?;
+        if i64::try_from(gone) == Ok(MARKS) {
+            return Ok(false);
+        }
+    }
+    connection.prepare_cached("DELETE FROM rooms WHERE room = ?1")?.execute([room])?;
+    Ok(true)
 }
 
 /// Takes away marks that only say when messages that are gone were reached; the newest of each user

@@ -12,7 +12,7 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 3] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS];
+const STEPS: [&str; 4] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, CHARTERS];
 
 /// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
 ///
@@ -92,6 +92,43 @@ CREATE TABLE letters (
     room INTEGER NOT NULL,
     PRIMARY KEY (user, room)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Who may do what, and what was decided: see `charter.rs`. A room that was ended gives its name up
+/// at once, for one that no room can have, and goes in slices.
+const CHARTERS: &str = "
+CREATE TABLE charters (
+    room         INTEGER PRIMARY KEY,
+    private      INTEGER NOT NULL CHECK (private BETWEEN 0 AND 1),
+    slow_mode_s  INTEGER NOT NULL DEFAULT 0,
+    announcement INTEGER NOT NULL DEFAULT 0 CHECK (announcement BETWEEN 0 AND 1)
+) STRICT;
+CREATE TABLE people (
+    room INTEGER NOT NULL,
+    user TEXT    NOT NULL,
+    role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 2),
+    PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sanctions (
+    room  INTEGER NOT NULL,
+    kind  INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 1),
+    user  TEXT    NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (room, kind, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    room   INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    user   TEXT    NOT NULL,
+    what   TEXT    NOT NULL,
+    about  TEXT,
+    until  INTEGER,
+    value  TEXT,
+    note   TEXT,
+    PRIMARY KEY (room, number)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE rooms ADD COLUMN ended INTEGER NOT NULL DEFAULT 0 CHECK (ended BETWEEN 0 AND 1);
 ";
 
 /// What a file is.

@@ -5,6 +5,7 @@ pub mod proxy;
 pub mod terminal;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,13 +66,47 @@ pub fn quick(user: &str) -> Options {
     Options { retry_min, retry_max, ..Options::user(user) }
 }
 
-/// The program under test.
+/// The program under test, which keeps nothing.
 pub fn roomd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
     // Nothing is claimed unless a test wants it: ports come again, and names with them.
     command.env("ROOMD_NO_CLAIM", "true").env_remove("ROOMD_TOKEN_FILE");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");
+    command.env_remove("XDG_STATE_HOME").env_remove("HOME");
     command
+}
+
+/// The same, of somebody whose home this is.
+pub fn roomd_of(home: &Home) -> Command {
+    let mut command = roomd();
+    command.env("XDG_STATE_HOME", &home.0);
+    command
+}
+
+/// A directory that is gone at the end.
+pub struct Home(pub PathBuf);
+
+impl Home {
+    /// An empty one. `name` is another one in each test.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("roomd-client-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A file in it with this text.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // It may never have been made.
+        _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A client that is in a room.

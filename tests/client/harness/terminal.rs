@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
-use super::{DEADLINE, roomd};
+use super::{DEADLINE, Home, roomd, roomd_of};
 
 /// See the module.
 pub struct Terminal {
@@ -32,6 +32,15 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `roomd chat` with these arguments, on a screen of this width.
     pub fn chat(url: &str, arguments: &[&str], columns: u16) -> Self {
+        Self::run(roomd(), url, arguments, columns)
+    }
+
+    /// The same, of somebody whose home this is.
+    pub fn chat_of(home: &Home, url: &str, arguments: &[&str], columns: u16) -> Self {
+        Self::run(roomd_of(home), url, arguments, columns)
+    }
+
+    fn run(mut command: Command, url: &str, arguments: &[&str], columns: u16) -> Self {
         const ROWS: u16 = 40;
         let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&control).unwrap();
@@ -41,7 +50,6 @@ impl Terminal {
         tcsetwinsize(&tty, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let before = tcgetattr(&tty).unwrap();
         let stdio = || Stdio::from(tty.try_clone().unwrap());
-        let mut command = roomd();
         command.args(["chat", url]).args(arguments).stdin(stdio()).stdout(stdio()).stderr(stdio());
         let child = command.spawn().unwrap();
         let keys = File::from(control);

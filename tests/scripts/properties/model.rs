@@ -115,6 +115,11 @@ impl Model {
         self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
     }
 
+    pub fn whether(&mut self, id: MemberId, mark: Option<Id>, user: &UserName) {
+        let members: Vec<_> = self.presences.get(user).cloned().into_iter().collect();
+        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
+    }
+
     /// The store's answer to what was said, which is told at once.
     pub fn settle(&mut self, works: bool) -> Result<Vec<Outcome>, StoreFailed> {
         let drafts = std::mem::take(&mut self.drafts);
@@ -149,7 +154,8 @@ impl Model {
                 return Outcome::Stored { seq };
             }
             Deed::Edit { seq, body } => (seq, body),
-            Deed::Delete { seq } => (seq, Body::Deleted),
+            Deed::Delete { seq, .. } => (seq, Body::Deleted),
+            Deed::Amend(_) => panic!("nobody rules here"),
         };
         let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);
         match found {

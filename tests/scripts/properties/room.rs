@@ -67,6 +67,7 @@ fn said() -> impl Strategy<Value = Said> {
             .prop_map(|(seq, limit)| Said::History { span: Span::Before(seq), limit }),
         1 => (0..9_u64, limit).prop_map(|(seq, limit)| Said::History { span: Span::After(seq), limit }),
         1 => Just(Said::Members),
+        1 => (0..CONNECTIONS / 2).prop_map(|who| Said::Member(user(who))),
     ]
 }
 
@@ -173,12 +174,16 @@ impl Pair {
             Said::Publish { body, mid, quiet } => {
                 model.drafts.push(draft(Deed::Publish { to: None, body, mid }, quiet));
             }
-            Said::Edit { seq, body: Body::Deleted } => model.drafts.push(draft(Deed::Delete { seq }, false)),
+            Said::Edit { seq, body: Body::Deleted } => {
+                model.drafts.push(draft(Deed::Delete { seq, rules: false }, false))
+            }
             Said::Edit { seq, body } => model.drafts.push(draft(Deed::Edit { seq, body }, false)),
             Said::Typing(_) | Said::Receipt { .. } | Said::Session { .. } => {}
             Said::Presence { status, note } => model.status(&speaker.user, status, note),
             Said::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             Said::Members => model.who(speaker.member, id.clone()),
+            Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("nobody rules here"),
+            Said::Member(user) => model.whether(speaker.member, id.clone(), &user),
         }
         self.step(Input::Said { speaker, said, id });
     }
@@ -238,6 +243,7 @@ impl Pair {
                     }
                 }
                 Effect::Refused(..) | Effect::Present(..) => panic!("there is room for all"),
+                Effect::PutOut(_) | Effect::Chartered(_) => panic!("nobody rules here"),
                 Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced { .. } => {
                     panic!("nobody asked: {effect:?}")
                 }

@@ -202,6 +202,10 @@ fn a_visitor_is_answered_and_shown_and_is_no_member() {
                 to @Vic: sent 1 (m1) at 0s already
             > @Vic asks who
                 to @Vic: members: Ann online at 0s
+            > @Vic asks about Ann
+                to @Vic: members: Ann online at 0s
+            > @Vic asks about Bob
+                to @Vic: members: nobody
             > @Vic says lost
             > store fails
                 to @Vic: unavailable: It could not be stored; try again

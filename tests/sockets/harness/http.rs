@@ -4,11 +4,10 @@
 //! sees what is answered to it.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
 
 use serde_json::Value;
 
-use super::TestServer;
+use super::{Stream, TestServer};
 
 /// An answer.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ impl Answer {
 
 /// A connection.
 pub struct Http {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and not yet used.
     buffer: Vec<u8>,
 }
@@ -55,8 +54,8 @@ impl Http {
     }
 
     /// Takes a socket that is connected.
-    pub fn over(stream: TcpStream) -> Self {
-        Self { stream, buffer: Vec::new() }
+    pub fn over(stream: impl Into<Stream>) -> Self {
+        Self { stream: stream.into(), buffer: Vec::new() }
     }
 
     /// Asks for a WebSocket; the answer, and what stays of the connection.
@@ -93,7 +92,7 @@ impl Http {
 
     /// Says that nothing more will come.
     pub fn finish(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        self.stream.finish();
     }
 
     /// Everything up to the end of the connection.
@@ -114,7 +113,7 @@ impl Http {
     }
 
     /// The socket, and what was read from it already.
-    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+    pub fn into_parts(self) -> (Stream, Vec<u8>) {
         (self.stream, self.buffer)
     }
 

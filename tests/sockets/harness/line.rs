@@ -1,13 +1,12 @@
 //! A client of the line port: what a person with `nc` does.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
 
-use super::TestServer;
+use super::{Stream, TestServer};
 
 /// See the module.
 pub struct LineClient {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Stream>,
     /// Who it is.
     pub name: String,
 }
@@ -54,13 +53,18 @@ impl LineClient {
 
     /// Says that nothing more will come.
     pub fn finish(&mut self) {
-        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+        self.stream.get_mut().finish();
+    }
+
+    /// What it reads from.
+    pub fn stream(&self) -> &Stream {
+        self.stream.get_ref()
     }
 
     /// Its connection breaks.
     pub fn reset(self) {
         let now = Some(std::time::Duration::ZERO);
-        rustix::net::sockopt::set_socket_linger(self.stream.get_ref(), now).unwrap();
+        rustix::net::sockopt::set_socket_linger(&**self.stream(), now).unwrap();
     }
 
     /// The next line.

@@ -8,6 +8,7 @@ pub mod http;
 #[cfg(feature = "jwt")]
 pub mod issuer;
 pub mod line;
+pub mod stream;
 pub mod websocket;
 
 use std::net::TcpStream;
@@ -17,11 +18,13 @@ use std::time::{Duration, Instant};
 
 use roomd::engine::Engine;
 use roomd::store::Store;
+use roomd::tls::{Application, Dialer};
 use roomd::{Report, Server, Settings};
 
 pub use failing::Failing;
 pub use http::{Answer, Http};
 pub use line::LineClient;
+pub use stream::Stream;
 pub use websocket::WebSocketClient;
 
 /// How long anything that must happen may take.
@@ -30,6 +33,8 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// A server that is checked at its end.
 pub struct TestServer {
     server: Option<Server>,
+    /// What its clients shake hands with, if it speaks TLS.
+    pub dialer: Option<Dialer>,
     /// Rooms that stay when nobody is in them.
     pub created: usize,
     /// Panics that the test itself brings about.
@@ -55,7 +60,7 @@ impl TestServer {
     }
 
     fn of(server: Server) -> Self {
-        Self { server: Some(server), created: 0, panics: 0 }
+        Self { server: Some(server), dialer: None, created: 0, panics: 0 }
     }
 
     /// The server itself.
@@ -69,13 +74,30 @@ impl TestServer {
     }
 
     /// A connection to the HTTP port.
-    pub fn http(&self) -> TcpStream {
-        connected(TcpStream::connect(self.server().http_address()).unwrap())
+    pub fn http(&self) -> Stream {
+        self.stream(self.http_socket(), Application::Http)
     }
 
     /// A connection to the line port.
-    pub fn lines(&self) -> TcpStream {
+    pub fn lines(&self) -> Stream {
+        self.stream(self.lines_socket(), Application::Lines)
+    }
+
+    /// A connection to the HTTP port without TLS, whatever the server speaks.
+    pub fn http_socket(&self) -> TcpStream {
+        connected(TcpStream::connect(self.server().http_address()).unwrap())
+    }
+
+    /// The same to the line port.
+    pub fn lines_socket(&self) -> TcpStream {
         connected(TcpStream::connect(self.server().lines_address().unwrap()).unwrap())
+    }
+
+    fn stream(&self, socket: TcpStream, application: Application) -> Stream {
+        match &self.dialer {
+            Some(dialer) => Stream::sealed(socket, dialer, application),
+            None => socket.into(),
+        }
     }
 
     /// Stops it with its clients connected.

@@ -1,17 +1,16 @@
 //! A client of the WebSocket door, in either dialect.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 
 use serde_json::{Value, json};
 use tungstenite::protocol::Role;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::{Http, TestServer};
+use super::{Http, Stream, TestServer};
 
 /// See the module.
 pub struct WebSocketClient {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Stream>,
 }
 
 /// How a connection ended.
@@ -39,7 +38,7 @@ impl WebSocketClient {
     }
 
     /// Takes a socket that is connected.
-    pub fn over(stream: TcpStream, path: &str) -> Self {
+    pub fn over(stream: impl Into<Stream>, path: &str) -> Self {
         let (answer, http) = Http::over(stream).upgrade(path, "");
         assert_eq!(answer.status, 101, "no WebSocket: {answer:?}");
         Self::after(http)
@@ -205,7 +204,7 @@ impl WebSocketClient {
     }
 
     /// The socket, to send bytes that are no frame, or to read nothing.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    pub fn stream(&mut self) -> &mut Stream {
         self.socket.get_mut()
     }
 }

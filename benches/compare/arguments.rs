@@ -1,0 +1,152 @@
+//! The command line of the comparison: what follows `benches/compare/run`.
+//!
+//! Read once, by `main`, before anything is measured. Cargo itself adds `--bench`, which means nothing here. What changes
+//! the figures is in `terms`: trials that were made on other terms are not mixed with these.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::support::placement::Placement;
+use crate::support::scenario::Scenario;
+use crate::support::server::{BARE_ARGUMENT, Kind};
+use crate::support::trial::Conditions;
+
+const SCENARIOS: [&str; 10] = [
+    "10/W1",
+    "10/W16",
+    "100/W1",
+    "100/W16",
+    "1000/W1",
+    "1000/W16",
+    "10000/W1",
+    "10000/W16",
+    "100x100/W4",
+    "100x100/idle",
+];
+const QUICK: [&str; 4] = ["10/W1", "100/W16", "1000/W16", "10x100/idle"];
+
+pub struct Arguments {
+    /// This process is the bare loop; nothing else here counts then.
+    pub serve_bare: bool,
+    pub scenarios: Vec<Scenario>,
+    pub servers: Vec<Kind>,
+    pub conditions: Conditions,
+    /// Trials of each server in each scenario.
+    pub reps: u32,
+    /// Where trials are written down.
+    pub results: PathBuf,
+    /// Nothing that is written down counts.
+    pub anew: bool,
+    /// Whether the page and its plot are to be written.
+    pub write: bool,
+}
+
+impl Arguments {
+    /// Reads the command line; help and mistakes end the process as clap does it.
+    pub fn read() -> io::Result<Self> {
+        let found = command().get_matches();
+        let quick = found.get_flag("quick");
+        let usual: &[&str] = if quick { &QUICK } else { &SCENARIOS };
+        let scenarios = match found.get_many::<Scenario>("scenario") {
+            Some(named) => named.copied().collect(),
+            None => usual.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(io::Error::other)?,
+        };
+        let seconds = |name: &str, quick_s: f64, usual_s: f64| {
+            found.get_one(name).copied().unwrap_or(Duration::from_secs_f64(if quick { quick_s } else { usual_s }))
+        };
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/compare");
+        let results = target.join(if quick { "quick.json" } else { "results.json" });
+        Ok(Self {
+            serve_bare: found.get_flag("serve-bare"),
+            scenarios,
+            servers: found.get_many("servers").map_or(Kind::ALL.to_vec(), |named| named.copied().collect()),
+            conditions: Conditions {
+                warm_up: seconds("warm-up", 0.2, 0.5),
+                measuring: seconds("secs", 0.5, 2.0),
+                placement: placement(&found)?,
+                more: Vec::new(),
+            },
+            reps: found.get_one("reps").copied().unwrap_or(if quick { 1 } else { 3 }),
+            results,
+            anew: found.get_flag("anew"),
+            write: found.get_flag("write"),
+        })
+    }
+
+    /// What has to be alike for two trials to be compared, in words.
+    pub fn terms(&self) -> Vec<String> {
+        let Conditions { warm_up, measuring, placement, .. } = &self.conditions;
+        let placed = placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string());
+        vec![
+            format!("placed    {placed}"),
+            format!("trials    {} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured", self.reps),
+        ]
+    }
+}
+
+fn command() -> Command {
+    Command::new("compare")
+        .bin_name("benches/compare/run")
+        .about("roomd beside other servers, under the same load, in one run.")
+        .after_help(
+            "A run that was interrupted goes on where it was: its trials are in target/compare. Scenarios are written \
+             ROOMSxCLIENTS/WINDOW or ROOMSxCLIENTS/idle; servers are bare, roomd, go, axum, tungstenite, node-ws, socketio \
+             and nats.",
+        )
+        .arg(
+            option("scenario", "ROOMSxCLIENTS/WINDOW")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .value_parser(str::parse::<Scenario>)
+                .help("What to measure [default: all]"),
+        )
+        .arg(
+            option("servers", "NAMES")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .value_parser(str::parse::<Kind>)
+                .help("Measure these servers [default: all]"),
+        )
+        .arg(switch("quick").help("One short trial of each, and no scenario of 10 000 clients: a look, not a measurement"))
+        .arg(option("secs", "SECONDS").value_parser(seconds).help("Measured time of each trial [default: 2]"))
+        .arg(option("warm-up", "SECONDS").value_parser(seconds).help("Time under load before it [default: 0.5]"))
+        .arg(
+            option("reps", "NUMBER")
+                .value_parser(value_parser!(u32).range(1..))
+                .help("Trials of each server in each scenario [default: 3]"),
+        )
+        .arg(
+            option("pin", "SERVER,GENERATOR")
+                .value_parser(str::parse::<Placement>)
+                .help("The CPUs of server and load generator [default: the first two, if there are two]"),
+        )
+        .arg(switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs"))
+        .arg(switch("anew").help("Measure again what has been measured"))
+        .arg(switch("write").help("Write the table and the plot into docs/"))
+        .arg(switch("bench").hide(true))
+        .arg(switch(BARE_ARGUMENT.trim_start_matches('-')).hide(true))
+}
+
+fn option(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value)
+}
+
+fn switch(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue)
+}
+
+fn placement(found: &ArgMatches) -> io::Result<Option<Placement>> {
+    match found.get_one("pin") {
+        Some(&pin) => Ok(Some(pin)),
+        None if found.get_flag("no-pin") => Ok(None),
+        None => Placement::usual(),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let valid = text.parse().ok().filter(|seconds: &f64| (0.01..=3600.0).contains(seconds));
+    valid.map(Duration::from_secs_f64).ok_or_else(|| "seconds, from 0.01 to 3600".to_owned())
+}

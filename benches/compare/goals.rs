@@ -1,0 +1,113 @@
+//! What the project promises itself, held against a run: ratios to the bare loop and to the other servers.
+//!
+//! Missing a goal is said, with by how much, and is not a failure of the run. A goal whose scenario or server was not
+//! measured is left out.
+
+use std::fmt;
+
+use crate::records::Records;
+use crate::summary::{CONNECTIONS, CPU, Figure, P99, RATE, Summary, WITH_KERNEL};
+use crate::support::server::Kind;
+
+/// One goal, and what became of it.
+pub struct Verdict {
+    pub scenario: String,
+    pub goal: String,
+    pub found: String,
+    pub met: bool,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.met { "met   " } else { "MISSED" };
+        write!(f, "{word} {:12} {}: {}", self.scenario, self.goal, self.found)
+    }
+}
+
+/// Scenarios, the most that a delivery may cost of the bare loop's CPU time, and the others it may not cost more than.
+const COSTS: [(&str, f64, &[&str]); 7] = [
+    ("100/W16", 0.8, &OTHERS),
+    ("1000/W16", 0.8, &OTHERS),
+    ("10000/W16", 0.8, &OTHERS),
+    ("100/W1", 1.15, &OTHERS),
+    ("1000/W1", 1.15, &OTHERS),
+    ("10000/W1", 1.15, &OTHERS),
+    ("100x100/W4", 1.75, &["go", "axum", "node-ws", "socketio"]),
+];
+/// Where deliveries a second and the 99th percentile of latency are to be the best.
+const FASTEST: [&str; 3] = ["100/W16", "1000/W16", "10000/W16"];
+const OTHERS: [&str; 6] = ["go", "axum", "tungstenite", "node-ws", "socketio", "nats"];
+
+/// All goals of which the run knows enough.
+pub fn verdicts(records: &Records) -> Vec<Verdict> {
+    let summary = |scenario: &str| Summary::named(records, scenario, &Kind::ALL);
+    let mut verdicts = Vec::new();
+    for (scenario, ratio, others) in COSTS {
+        let summary = summary(scenario);
+        verdicts.extend(within(&summary, "CPU a delivery of the bare loop's", CPU, "bare", Bound::AtMost(ratio)));
+        verdicts.extend(best(&summary, "CPU a delivery", CPU, others, Bound::AtMost(1.0)));
+    }
+    for scenario in FASTEST {
+        let summary = summary(scenario);
+        verdicts.extend(best(&summary, "deliveries a second", RATE, &OTHERS, Bound::AtLeast(1.0)));
+        verdicts.extend(best(&summary, "latency at p99", P99, &OTHERS, Bound::AtMost(1.0)));
+    }
+    for scenario in ["10/W1", "10/W16"] {
+        verdicts.extend(within(&summary(scenario), "deliveries a second of Go's", RATE, "go", Bound::AtLeast(1.0)));
+    }
+    let idle = summary("100x100/idle");
+    verdicts.extend(within(&idle, "connections a second of Go's", CONNECTIONS, "go", Bound::AtLeast(0.8)));
+    let memory = "memory an idle client, with kernel stacks, of Go's";
+    verdicts.extend(within(&idle, memory, WITH_KERNEL, "go", Bound::AtMost(1.5)));
+    verdicts
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bound {
+    fn holds(self, ratio: f64) -> bool {
+        match self {
+            Self::AtMost(bound) => ratio <= bound,
+            Self::AtLeast(bound) => ratio >= bound,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(bound) => write!(f, "at most {bound:.2}"),
+            Self::AtLeast(bound) => write!(f, "at least {bound:.2}"),
+        }
+    }
+}
+
+/// roomd's figure as a ratio to another server's.
+fn within(summary: &Summary<'_>, what: &str, figure: Figure, other: &str, bound: Bound) -> Option<Verdict> {
+    let ratio = summary.median("roomd", figure)? / summary.median(other, figure)?;
+    Some(Verdict {
+        scenario: summary.scenario.clone(),
+        goal: format!("{what}, {bound}"),
+        found: format!("{ratio:.2}"),
+        met: bound.holds(ratio),
+    })
+}
+
+/// roomd's figure as a ratio to the best of others.
+fn best(summary: &Summary<'_>, what: &str, figure: Figure, others: &[&str], bound: Bound) -> Option<Verdict> {
+    let mut figures: Vec<_> = others.iter().filter_map(|name| Some((*name, summary.median(name, figure)?))).collect();
+    figures.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let best = if matches!(bound, Bound::AtMost(_)) { figures.first() } else { figures.last() };
+    let (name, figure_of_best) = best?;
+    let ratio = summary.median("roomd", figure)? / figure_of_best;
+    Some(Verdict {
+        scenario: summary.scenario.clone(),
+        goal: format!("{what}, the best of all"),
+        found: format!("{ratio:.2} of {name}'s"),
+        met: bound.holds(ratio),
+    })
+}

@@ -1,0 +1,133 @@
+//! `benches/compare/run`: roomd beside other servers, under the same load, in one run.
+//!
+//! The servers take turns in each scenario, and every second time in the other order, so that whatever else the machine
+//! does meets all alike. Each trial is written down as soon as it is over (`records`), so a run that was interrupted goes
+//! on where it was. At the end `summary` knows medians and spreads, `goals` what the project promises itself, and
+//! `document` writes `docs/performance.md`, with `plot`. Without `--bench`, as `cargo test --benches` runs it, it makes
+//! one short trial of those that need nothing installed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod arguments;
+mod document;
+mod goals;
+mod plot;
+mod records;
+mod summary;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use arguments::Arguments;
+use records::{Record, Records};
+use summary::Summary;
+use support::scenario::Scenario;
+use support::server::Kind;
+use support::trial::{self, Conditions};
+use support::{bare, machine};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let arguments = Arguments::read()?;
+    if arguments.serve_bare {
+        bare::serve()
+    } else if std::env::args_os().len() == 1 {
+        rehearse()
+    } else {
+        compare(&arguments)
+    }
+}
+
+fn compare(arguments: &Arguments) -> io::Result<()> {
+    machine::raise_open_files()?;
+    let mut records = Records::open(&arguments.results, &arguments.terms(), arguments.anew)?;
+    println!("{}", records.conditions.join("\n"));
+    let mut failed = Vec::new();
+    for scenario in &arguments.scenarios {
+        let threads = arguments.servers.contains(&Kind::Roomd);
+        if let Err(reason) = machine::can_hold(scenario, threads) {
+            println!("\n{scenario}: left out, {reason}.");
+            failed.push(scenario.to_string());
+            continue;
+        }
+        failed.extend(measure(scenario, arguments, &mut records)?);
+        let summary = Summary::of(&records, scenario, &arguments.servers);
+        println!("\n{}", summary.text());
+    }
+    let verdicts = goals::verdicts(&records);
+    verdicts.iter().for_each(|verdict| println!("{verdict}"));
+    if arguments.write {
+        document::write(&records)?;
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("not measured: {}", failed.join(", "))))
+}
+
+/// All trials of a scenario that are not written down yet; those that failed, by name.
+fn measure(scenario: &Scenario, arguments: &Arguments, records: &mut Records) -> io::Result<Vec<String>> {
+    let mut failed = Vec::new();
+    for rep in 0..arguments.reps {
+        let mut servers = arguments.servers.clone();
+        if rep % 2 == 1 {
+            servers.reverse();
+        }
+        for kind in servers {
+            if records.has(scenario, kind, rep) {
+                continue;
+            }
+            tell(&format!("{scenario}, {} of {}: {}", rep + 1, arguments.reps, kind.name()));
+            match trial::run(kind, scenario, &arguments.conditions) {
+                Ok(outcome) => records.add(Record::of(scenario, kind, rep, &outcome))?,
+                Err(error) => {
+                    tell("");
+                    eprintln!("{scenario}: {} failed: {error}", kind.name());
+                    failed.push(format!("{scenario} with {}", kind.name()));
+                }
+            }
+        }
+    }
+    tell("");
+    Ok(failed)
+}
+
+/// How far the run is, in one line that renews itself where there is a terminal.
+fn tell(words: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{words}");
+    }
+}
+
+/// The whole way once, on a small scale.
+fn rehearse() -> io::Result<()> {
+    let moment = Duration::from_millis(100);
+    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, more: Vec::new() };
+    let servers = [Kind::Bare, Kind::Roomd];
+    let mut records = Records::new(Vec::new());
+    let scenarios = ["2x10/W4", "10/idle"].map(|text| text.parse::<Scenario>().map_err(io::Error::other));
+    for scenario in scenarios {
+        let scenario = scenario?;
+        for kind in servers {
+            let record = Record::of(&scenario, kind, 0, &trial::run(kind, &scenario, &conditions)?);
+            if let Some(faults) = record.faults {
+                return Err(io::Error::other(format!("{}: {faults}", kind.name())));
+            }
+            records.push(record);
+        }
+        println!("{}", Summary::of(&records, &scenario, &servers).text());
+    }
+    println!("compare: {} bytes of a document", document::table(&records).len() + plot::render(&records).len());
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Clients that join one room as fast as they can, each under a name of its own, so that every member is told of each.
+//!
+//! N joins make N²/2 notices, which no server can avoid that shows them; what is measured is what one costs. The crowd
+//! counts them: if one is missing or too many, the figures mean nothing, and the bench fails.
+
+use std::io;
+
+use crate::support::crowd::Crowd;
+use crate::support::dialect::Dialect;
+use crate::support::placement::Placement;
+use crate::support::scenario::Scenario;
+use crate::support::server::{Kind, Server};
+use crate::support::usage::Usage;
+use crate::table::Table;
+
+pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<String> {
+    let mut table = Table::new(&[
+        "clients, dialect",
+        "all are in after, s",
+        "all notices told after, s",
+        "notices",
+        "MiB of frames",
+        "server CPU s",
+        "µs a notice",
+        "CPU ms a join",
+    ]);
+    for (dialect, name) in [(Dialect::OwnText, "text"), (Dialect::OwnJson, "json")] {
+        for &clients in sizes {
+            let scenario = Scenario { rooms: 1, clients_per_room: clients, window: 0, goal: None, usual: false };
+            let server = Server::start(Kind::Roomd, clients, &[], placement)?;
+            let before = Usage::now(server.pid())?;
+            let (crowd, arrival) = Crowd::gather(dialect, server.address, &scenario)?;
+            let used = (Usage::now(server.pid())? - before).server();
+            let (notices, owed) = (crowd.heard.notices, (clients * (clients - 1) / 2) as u64);
+            if notices != owed {
+                return Err(io::Error::other(format!("{clients} clients heard {notices} notices, and not {owed}")));
+            }
+            table.row([
+                format!("{clients}, {name}"),
+                format!("{:.2}", arrival.joined.as_secs_f64()),
+                format!("{:.2}", arrival.settled.as_secs_f64()),
+                notices.to_string(),
+                format!("{:.0}", crowd.heard.bytes as f64 / (1 << 20) as f64),
+                format!("{used:.2}"),
+                format!("{:.3}", used / notices as f64 * 1e6),
+                format!("{:.3}", used / clients as f64 * 1e3),
+            ]);
+        }
+    }
+    let sentence = "Each newcomer is told to each member, and each newcomer is told the members: a join costs O(N), and \
+                    N joins O(N²), of which the factor is what matters. The time of a notice must not grow.";
+    Ok(table.render("Joins into one room", sentence))
+}

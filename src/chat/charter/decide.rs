@@ -1,0 +1,187 @@
+//! What may be changed in a room, by whom: one table, and the few rules that it cannot say.
+//!
+//! Pure, and the only place that decides. For a stranger a private room is not there, whatever they
+//! want of it; nobody rules over one who stands as high; and a room that has an owner keeps one.
+
+use std::time::Duration;
+
+use super::{Change, Charter, Motion, PEOPLE_MAX, Rank, Role, Settings, Who, in_force};
+use crate::chat::event::{Code, Refusal};
+use crate::chat::names::{RoomName, UserName};
+use crate::chat::time::Time;
+
+impl Motion {
+    /// The least rank that may do it.
+    fn least(&self) -> Rank {
+        match self {
+            Self::Invite { .. } | Self::Remove { .. } | Self::Kick { .. } => Rank::Moderator,
+            Self::Ban { .. } | Self::Unban { .. } => Rank::Moderator,
+            Self::Mute { .. } | Self::Unmute { .. } => Rank::Moderator,
+            Self::Settings(_) => Rank::Moderator,
+            Self::Role { .. } | Self::End => Rank::Owner,
+        }
+    }
+
+    /// Who must be registered for it.
+    #[must_use]
+    pub fn beneficiary(&self) -> Option<&UserName> {
+        match self {
+            Self::Invite { user } | Self::Role { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+}
+
+impl Charter {
+    /// What becomes of a motion; `None`: it is so already.
+    ///
+    /// # Errors
+    /// Why nothing does.
+    pub fn decide(&self, room: &RoomName, who: Who<'_>, motion: &Motion, now: Time) -> Result<Option<Change>, Refusal> {
+        let rank = self.rank(who);
+        if rank == Rank::Stranger {
+            return Err(Refusal::no_room(room));
+        }
+        let resigns = matches!(motion, Motion::Remove { user } if user == who.user);
+        if rank < motion.least() && !resigns {
+            return Err(forbidden(match (self.owner(), motion.least()) {
+                (None, _) => "This room belongs to nobody: only an admin may do that",
+                (Some(_), Rank::Moderator) => "Only the moderators of this room may do that",
+                (Some(_), _) => "Only the owner of this room may do that",
+            }));
+        }
+        match motion {
+            Motion::Invite { user } => self.invite(user, now),
+            Motion::Remove { user } => self.remove(rank, user, resigns),
+            Motion::Kick { user } => {
+                self.stands_above(rank, user)?;
+                Ok(Some(Change::Kicked { user: user.clone() }))
+            }
+            Motion::Ban { user, lasts } => {
+                self.may_lose(user)?;
+                self.stands_above(rank, user)?;
+                self.has_place()?;
+                Ok(Some(Change::Banned { user: user.clone(), until: until(now, *lasts) }))
+            }
+            Motion::Mute { user, lasts } => {
+                self.stands_above(rank, user)?;
+                self.has_place()?;
+                Ok(Some(Change::Muted { user: user.clone(), until: until(now, *lasts) }))
+            }
+            Motion::Unban { user } => match in_force(&self.bans, user, now) {
+                Some(_) => Ok(Some(Change::Unbanned { user: user.clone() })),
+                None => Err(not_found(format!("{user} is not banned"))),
+            },
+            Motion::Unmute { user } => {
+                self.stands_above(rank, user)?;
+                match in_force(&self.mutes, user, now) {
+                    Some(_) => Ok(Some(Change::Unmuted { user: user.clone() })),
+                    None => Err(not_found(format!("{user} is not muted"))),
+                }
+            }
+            Motion::Role { user, role } => self.give(user, *role, now),
+            Motion::Settings(settings) => Ok(self.set(*settings)),
+            Motion::End => Ok(Some(Change::Ended)),
+        }
+    }
+
+    /// Whether somebody may take a message away that is not theirs.
+    #[must_use]
+    pub fn may_delete_others(&self, who: Who<'_>) -> bool {
+        self.rank(who) >= Rank::Moderator
+    }
+
+    /// Whether somebody may read what was decided.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_audit(&self, room: &RoomName, who: Who<'_>) -> Result<(), Refusal> {
+        match self.rank(who) {
+            Rank::Stranger => Err(Refusal::no_room(room)),
+            rank if rank < Rank::Moderator => Err(forbidden("Only the moderators of this room may do that")),
+            _ => Ok(()),
+        }
+    }
+
+    fn invite(&self, user: &UserName, now: Time) -> Result<Option<Change>, Refusal> {
+        if self.people.contains_key(user) {
+            return Ok(None);
+        }
+        self.is_welcome(user, now)?;
+        self.has_place()?;
+        Ok(Some(Change::Invited { user: user.clone() }))
+    }
+
+    fn remove(&self, rank: Rank, user: &UserName, resigns: bool) -> Result<Option<Change>, Refusal> {
+        if !self.people.contains_key(user) {
+            return Err(not_found(format!("{user} is not on the list of members")));
+        }
+        self.may_lose(user)?;
+        if !resigns {
+            self.stands_above(rank, user)?;
+        }
+        Ok(Some(Change::Removed { user: user.clone() }))
+    }
+
+    fn give(&self, user: &UserName, role: Role, now: Time) -> Result<Option<Change>, Refusal> {
+        if self.people.get(user) == Some(&role) {
+            return Ok(None);
+        }
+        self.may_lose(user)?;
+        self.is_welcome(user, now)?;
+        self.has_place()?;
+        Ok(Some(Change::Role { user: user.clone(), role }))
+    }
+
+    fn set(&self, settings: Settings) -> Option<Change> {
+        let slow_mode_s = settings.slow_mode_s.filter(|seconds| *seconds != self.slow_mode_s);
+        let announcement = settings.announcement.filter(|on| *on != self.announcement);
+        let changed = Settings { slow_mode_s, announcement };
+        (changed != Settings::default()).then_some(Change::Settings(changed))
+    }
+
+    fn stands_above(&self, rank: Rank, user: &UserName) -> Result<(), Refusal> {
+        let (theirs, what) = match self.people.get(user) {
+            Some(Role::Owner) => (Rank::Owner, "the owner"),
+            Some(Role::Moderator) => (Rank::Moderator, "a moderator"),
+            Some(Role::Member) | None => return Ok(()),
+        };
+        if theirs < rank { Ok(()) } else { Err(forbidden(format!("{user} is {what} of this room"))) }
+    }
+
+    /// The owner gives the room to somebody else first.
+    fn may_lose(&self, user: &UserName) -> Result<(), Refusal> {
+        if self.people.get(user) != Some(&Role::Owner) {
+            return Ok(());
+        }
+        Err(forbidden(format!("{user} owns this room: the role of owner has to be given to somebody else first")))
+    }
+
+    fn is_welcome(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
+        match in_force(&self.bans, user, now) {
+            Some(_) => Err(forbidden(format!("{user} is banned from this room"))),
+            None => Ok(()),
+        }
+    }
+
+    fn has_place(&self) -> Result<(), Refusal> {
+        if self.size() < PEOPLE_MAX {
+            return Ok(());
+        }
+        let message = format!("The lists of this room have {PEOPLE_MAX} entries, which is their limit");
+        Err(Refusal::new(Code::RoomFull, message))
+    }
+}
+
+fn until(now: Time, lasts: Option<Duration>) -> Option<Time> {
+    let ms = |lasts: Duration| u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+    lasts.map(|lasts| Time(now.0.saturating_add(ms(lasts))))
+}
+
+fn forbidden(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::Forbidden, message)
+}
+
+fn not_found(message: String) -> Refusal {
+    Refusal::new(Code::NotFound, message)
+}

@@ -1,0 +1,52 @@
+//! How far users have got in a room: noted, and told to the authors.
+//!
+//! A part of [`Room`], stepped with it. What is written to sockets comes from the broker, what was
+//! received and read from clients.
+
+use std::time::Duration;
+
+use super::{Effect, Room};
+use crate::chat::event::{Code, Event, Refusal};
+use crate::chat::names::UserName;
+use crate::chat::receipts::Advances;
+use crate::chat::record::{Mark, Receipt};
+use crate::chat::roster::{Member, MemberId};
+use crate::chat::time::Moment;
+
+impl Room {
+    /// What is to be told of receipts, and to which members: the authors' connections, without those
+    /// that only subscribe.
+    pub(super) fn advanced(&mut self, now: Duration) -> Option<Effect> {
+        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
+        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
+        let to = members.map(|(id, _)| id).filter(|_| self.tells_receipts()).collect();
+        // Nobody needs to hear of themselves.
+        let alone = authors.first().filter(|_| authors.len() == 1);
+        let told = marks.iter().filter(|mark| Some(&mark.user) != alone);
+        let receipt = |mark: &Mark| Event::Receipt { room: self.name.clone(), mark: mark.clone() };
+        let events = told.map(receipt).collect();
+        Some(Effect::Advanced { marks, to, events })
+    }
+
+    pub(super) fn written(&mut self, id: MemberId, now: Moment) {
+        if let Some(member) = self.roster.member(id).filter(|_| self.wants_receipts()) {
+            self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
+        }
+    }
+
+    pub(super) fn receipt(
+        &mut self,
+        user: &UserName,
+        (receipt, seq): (Receipt, u64),
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        if seq > self.ring.newest() {
+            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
+        }
+        if self.wants_receipts() {
+            self.receipts.advance(user, receipt, seq, now);
+        }
+        Ok(())
+    }
+}

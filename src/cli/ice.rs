@@ -1,0 +1,148 @@
+//! The text that names a server for calls: `stun:HOST:PORT`, or `turn:USER:CREDENTIAL@HOST:PORT`.
+//!
+//! Called while the settings are read, on the main thread. RFC 7064 and RFC 7065 say how the address
+//! of such a server is written; they have no place for the name and the credential that a TURN server
+//! asks for, so these stand before the host, percent-encoded, as in the address of a web page.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::chat::IceServer;
+use crate::cli::address;
+
+/// All that is not plain in a name or credential: RFC 3986 §2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Servers that browsers are told of, at most: they ask each, and ten take long.
+const SERVERS_MAX: usize = 8;
+
+/// Reads servers with commas between them; an empty text is none. The problem reads on after the name
+/// of the setting.
+pub fn read(text: &str) -> Result<Vec<IceServer>, String> {
+    let servers: Vec<_> =
+        text.split(',').filter(|_| !text.is_empty()).map(|part| server(part.trim())).collect::<Result<_, _>>()?;
+    if servers.len() > SERVERS_MAX {
+        return Err(format!("must be at most {SERVERS_MAX} servers, not {}", servers.len()));
+    }
+    Ok(servers)
+}
+
+/// What [`read`] reads to the same servers.
+pub fn text(servers: &[IceServer]) -> String {
+    servers.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// One server, as [`read`] reads it.
+pub fn one(server: &IceServer) -> String {
+    let IceServer { urls, username, credential } = server;
+    let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
+    match (urls.split_once(':'), username, credential) {
+        (Some((scheme, rest)), Some(user), Some(credential)) => {
+            format!("{scheme}:{}:{}@{rest}", encoded(user), encoded(credential))
+        }
+        _ => urls.clone(),
+    }
+}
+
+fn server(text: &str) -> Result<IceServer, String> {
+    // What is wrong may be the credential: it is not said again.
+    let problem = |what: &str| {
+        Err(format!("must be stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT][?transport=udp|tcp]: {what}"))
+    };
+    let Some((scheme, rest)) = text.split_once(':') else { return problem("there is no scheme") };
+    let turn = match scheme {
+        "stun" | "stuns" => false,
+        "turn" | "turns" => true,
+        _ => return problem("the scheme is stun, stuns, turn or turns"),
+    };
+    let (login, place) = match rest.rsplit_once('@') {
+        Some((login, place)) => (Some(login), place),
+        None => (None, rest),
+    };
+    let (host, query) = match place.split_once('?') {
+        Some((host, query)) => (host, Some(query)),
+        None => (place, None),
+    };
+    if query.is_some_and(|query| !turn || !matches!(query, "transport=udp" | "transport=tcp")) {
+        return problem("after ? a TURN server has transport=udp or transport=tcp, and nothing else");
+    }
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    let whole = if has_port { host.to_owned() } else { format!("{host}:3478") };
+    if address::listening(&whole).is_err() || whole.ends_with(":0") {
+        return problem("the host is neither an address nor a name, or the port is none");
+    }
+    let urls = format!("{scheme}:{place}");
+    match (turn, login) {
+        (false, None) => Ok(IceServer { urls, username: None, credential: None }),
+        (false, Some(_)) => problem("a STUN server asks for no name"),
+        (true, None) => problem("a TURN server needs USER:CREDENTIAL@"),
+        (true, Some(login)) => match login.split_once(':').map(|(user, credential)| (plain(user), plain(credential))) {
+            Some((username @ Some(_), credential @ Some(_))) => Ok(IceServer { urls, username, credential }),
+            _ => problem("USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
+        },
+    }
+}
+
+/// A percent-encoded name or credential.
+fn plain(text: &str) -> Option<String> {
+    let decoded = percent_decode_str(text).decode_utf8().ok().filter(|decoded| !decoded.is_empty());
+    decoded.filter(|_| !text.contains([':', '/', '?', '#', '@'])).map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_login(urls: &str, username: &str, credential: &str) -> IceServer {
+        let (username, credential) = (Some(username.to_owned()), Some(credential.to_owned()));
+        IceServer { urls: urls.to_owned(), username, credential }
+    }
+
+    #[test]
+    fn a_server_is_an_address_and_for_turn_a_login() {
+        let stun = |urls: &str| IceServer { urls: urls.to_owned(), username: None, credential: None };
+        for (text, servers) in [
+            ("", vec![]),
+            ("stun:stun.example.org", vec![stun("stun:stun.example.org")]),
+            ("stuns:[2001:db8::1]:5349", vec![stun("stuns:[2001:db8::1]:5349")]),
+            (
+                "turn:ann:s3cret@a.org:3478?transport=tcp",
+                vec![with_login("turn:a.org:3478?transport=tcp", "ann", "s3cret")],
+            ),
+            ("turns:a%3Ab:%2C%40%C3%A4@[::1]", vec![with_login("turns:[::1]", "a:b", ",@ä")]),
+            ("stun:a.org, turn:u:c@b.org", vec![stun("stun:a.org"), with_login("turn:b.org", "u", "c")]),
+        ] {
+            let found = read(text).unwrap();
+            assert_eq!(found, servers, "{text}");
+            assert_eq!(read(&super::text(&found)), Ok(servers), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_a_sentence_without_the_credential() {
+        for (text, end) in [
+            ("a.org", "there is no scheme"),
+            ("http:a.org", "the scheme is stun, stuns, turn or turns"),
+            ("stun://a.org", "the host is neither an address nor a name, or the port is none"),
+            ("stun:", "the host is neither an address nor a name, or the port is none"),
+            ("stun:a.org:0", "the host is neither an address nor a name, or the port is none"),
+            ("stun:a.org:x", "the host is neither an address nor a name, or the port is none"),
+            ("stun:a.org?transport=udp", "after ? a TURN server has transport=udp or transport=tcp, and nothing else"),
+            ("turn:u:c@a.org?x", "after ? a TURN server has transport=udp or transport=tcp, and nothing else"),
+            ("stun:u:c@a.org", "a STUN server asks for no name"),
+            ("turn:a.org", "a TURN server needs USER:CREDENTIAL@"),
+            ("turn:hush@a.org", "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
+            ("turn:hush:@a.org", "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
+            (
+                "turn:u:hu:sh@a.org",
+                "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX",
+            ),
+            ("turn:u:%ff@a.org", "USER and CREDENTIAL are not empty, and other characters than letters and digits %XX"),
+        ] {
+            let problem = read(text).unwrap_err();
+            assert!(problem.ends_with(end), "{text}: {problem}");
+            assert!(!problem.contains("hush"), "{problem}");
+        }
+        let many = ["stun:a.org"; SERVERS_MAX + 1].join(",");
+        assert_eq!(read(&many).unwrap_err(), "must be at most 8 servers, not 9");
+    }
+}

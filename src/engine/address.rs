@@ -1,0 +1,47 @@
+//! Whom a limit by address is for: one machine, as far as its address tells.
+//!
+//! An IPv4 address; or the first half of an IPv6 address, since whoever has one of a /64 has all of
+//! them. An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Address(IpAddr);
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        Self(match ip.to_canonical() {
+            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+            ip => ip,
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => ip.fmt(f),
+            IpAddr::V6(ip) => write!(f, "{ip}/64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> String {
+        Address::from(text.parse::<IpAddr>().unwrap()).to_string()
+    }
+
+    #[test]
+    fn an_ipv6_address_counts_by_its_first_half() {
+        assert_eq!(address("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(address("2001:db8:1:2:ffff::"), address("2001:db8:1:2::1"));
+        assert_ne!(address("2001:db8:1:3::1"), address("2001:db8:1:2::1"));
+        assert_eq!(address("192.0.2.7"), "192.0.2.7");
+        assert_eq!(address("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+}

@@ -1,0 +1,75 @@
+//! A client of the world between its steps, and what it was shown.
+//!
+//! Stepped by the world, on the test's thread; what a room gives it is recorded as it comes.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use super::world::Move;
+use crate::chat::roster::MemberId;
+use crate::chat::{End, Event, Refusal};
+use crate::engine::hub::Seat;
+use crate::engine::inbox::{self, Admission, Command, RoomHandle};
+use crate::engine::queue::Sender;
+use crate::engine::recipient::{Care, Parcel, Recipient, Undelivered};
+use crate::engine::sync::Mutex;
+use crate::engine::sync::channel::Receiver;
+
+/// A client that records what it gets.
+pub struct Recorder {
+    pub fatal: bool,
+    pub events: Mutex<Vec<Arc<Event>>>,
+    pub end: Mutex<Option<End>>,
+}
+
+impl Recipient for Recorder {
+    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+        if self.fatal {
+            resume_unwind(Box::new("this client breaks brokers"));
+        }
+        let Parcel::Event(event) = parcel else { return Err(Undelivered::Closed) };
+        self.events.lock().push(Arc::clone(event));
+        Ok(())
+    }
+
+    fn end(&self, end: End) {
+        self.end.lock().get_or_insert(end);
+    }
+}
+
+/// A client between its steps.
+pub struct Client {
+    pub name: char,
+    pub moves: Vec<Move>,
+    pub recorder: Arc<Recorder>,
+    pub seat: Option<Seat>,
+    pub member: Option<MemberId>,
+    pub inbox: Option<Sender<Command>>,
+    pub handle: Option<RoomHandle>,
+    pub reply: Option<Receiver<Result<Admission, Refusal>>>,
+    /// What becomes of what it asked for without being a member.
+    pub asked: Option<Receiver<Event>>,
+    /// Whether it is back.
+    pub back: Option<Receiver<inbox::Answer>>,
+    /// The room in which it has, or asks for, its place.
+    pub room: usize,
+}
+
+impl Client {
+    pub fn new(name: char, moves: &[Move], fatal: Option<char>) -> Self {
+        let fatal = fatal == Some(name);
+        Self {
+            name,
+            moves: moves.iter().rev().copied().collect(),
+            recorder: Arc::new(Recorder { fatal, events: Mutex::default(), end: Mutex::default() }),
+            seat: None,
+            member: None,
+            inbox: None,
+            handle: None,
+            reply: None,
+            asked: None,
+            back: None,
+            room: 0,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Who really is at the other end, where proxies stand between.
+//!
+//! A proxy is believed if its address is in `--trusted-proxy`, and nobody else is: what a stranger says
+//! of itself in `X-Forwarded-For` means nothing. From the right, the first address in that field which
+//! is not a trusted proxy's is the client's: what stands left of it, the client may have made up.
+//! A PROXY header (version 2) is read byte by exact byte, since TLS may begin behind it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use proxy_header::{ParseConfig, ProxyHeader};
+
+use super::head::Request;
+use super::tcp::Tcp;
+
+/// The part of a header that says how long the rest is.
+const FIXED_BYTES: usize = 16;
+/// Bytes that may follow: addresses take 36, the rest is what a proxy likes to tell.
+const REST_BYTES_MAX: usize = 4096;
+
+/// Whether `ip` lies in one of the networks.
+#[must_use]
+pub fn among(networks: &[IpNet], ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    networks.iter().any(|network| network.contains(&ip))
+}
+
+/// The client's address as the proxies say that are `trusted`; `None` when they say nothing, or what is
+/// no address.
+#[must_use]
+pub fn forwarded(request: &Request<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
+    let named: Vec<_> = request.list("X-Forwarded-For").collect();
+    let mut client = None;
+    for name in named.into_iter().rev() {
+        // Who cannot be made out cannot be believed either: then it is the one before.
+        let Some(ip) = address(name) else { break };
+        client = Some(ip);
+        if !among(trusted, ip) {
+            break;
+        }
+    }
+    client
+}
+
+/// An address as proxies write it: with or without a port, IPv6 with or without brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let ip = bare.unwrap_or(text).parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(ip.to_canonical())
+}
+
+/// Reads a PROXY header off the beginning of a connection. The client's address; `None` when the proxy
+/// speaks for itself, as it does to see whether we live.
+///
+/// # Errors
+/// `InvalidData` for what is no such header; `WouldBlock` or `TimedOut` at the deadline.
+pub fn read_header(socket: &Tcp, deadline: Instant) -> io::Result<Option<IpAddr>> {
+    let mut header = vec![0; FIXED_BYTES];
+    fill(socket, &mut header, deadline)?;
+    let rest = usize::from(u16::from_be_bytes([header[14], header[15]]));
+    let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let config = ParseConfig { allow_v1: false, include_tlvs: false, ..ParseConfig::default() };
+    match ProxyHeader::parse(&header, config) {
+        Ok(_) | Err(proxy_header::Error::BufferTooShort) if rest <= REST_BYTES_MAX => {}
+        Ok(_) | Err(proxy_header::Error::BufferTooShort) => return Err(invalid("a PROXY header that is too long")),
+        Err(_) => return Err(invalid("no PROXY header of version 2")),
+    }
+    header.resize(FIXED_BYTES + rest, 0);
+    fill(socket, &mut header[FIXED_BYTES..], deadline)?;
+    let (parsed, _) = ProxyHeader::parse(&header, config).map_err(|_| invalid("a PROXY header that is wrong"))?;
+    Ok(parsed.proxied_address().map(|addresses| addresses.source.ip().to_canonical()))
+}
+
+fn fill(socket: &Tcp, mut buffer: &mut [u8], deadline: Instant) -> io::Result<()> {
+    while !buffer.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left == Duration::ZERO {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(left)?;
+        match socket.read(buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => buffer = &mut buffer[count..],
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::{FIELDS_MAX, parse};
+    use super::*;
+
+    fn client(fields: &str) -> Option<String> {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().unwrap()).to_vec();
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+        let (request, _) = parse(head.as_bytes(), &mut fields).unwrap().unwrap();
+        forwarded(&request, &trusted).map(|ip| ip.to_string())
+    }
+
+    #[test]
+    fn the_client_is_the_last_that_is_no_trusted_proxy() {
+        for (fields, expected) in [
+            ("", None),
+            ("X-Forwarded-For: 192.0.2.1\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: 198.51.100.9, 192.0.2.1\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: 192.0.2.1, 10.1.1.1,10.2.2.2\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: 198.51.100.9\r\nx-forwarded-for: 192.0.2.1\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: 10.1.1.1, 10.2.2.2\r\n", Some("10.1.1.1")),
+            ("X-Forwarded-For: 192.0.2.1:4711\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: [2001:db8::1]:4711\r\n", Some("2001:db8::1")),
+            ("X-Forwarded-For: [2001:db8::1]\r\n", Some("2001:db8::1")),
+            ("X-Forwarded-For: ::ffff:192.0.2.1\r\n", Some("192.0.2.1")),
+            ("X-Forwarded-For: unknown\r\n", None),
+            ("X-Forwarded-For: 192.0.2.1, unknown, 10.1.1.1\r\n", Some("10.1.1.1")),
+            ("X-Forwarded-For: 192.0.2.1,\r\n", None),
+            ("X_Forwarded_For: 192.0.2.1\r\n", None),
+        ] {
+            assert_eq!(client(fields).as_deref(), expected, "{fields:?}");
+        }
+    }
+}

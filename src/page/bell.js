@@ -1,0 +1,34 @@
+// Notifications of the browser, for messages that come while the page is hidden; only when asked for.
+
+import { lineOf } from "./markup.js";
+
+export class Bell {
+  #chat;
+  #turn;
+
+  constructor(chat, turn) {
+    this.#chat = chat;
+    this.#turn = turn;
+  }
+
+  // The browser asks the reader, and only when the reader has asked for it.
+  async turn(on) {
+    const { settings } = this.#chat;
+    settings.notify = on && (await Notification.requestPermission()) === "granted";
+    this.#chat.keep();
+  }
+
+  // Somebody has said something.
+  ring(room, user, text) {
+    if (!document.hidden || !this.#chat.settings.notify || Notification.permission !== "granted") return;
+    const title = room.kind === "room" ? `${user} in ${room.name}` : user;
+    const body = lineOf(text, 200);
+    // One notification a room: a burst does not pile up.
+    const notification = new Notification(title, { body, tag: room.key, icon: "/assets/favicon.svg" });
+    notification.onclick = () => {
+      focus();
+      this.#turn(room);
+      notification.close();
+    };
+  }
+}

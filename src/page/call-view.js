@@ -1,0 +1,95 @@
+// A call on the page: choosing whom to ring, being rung, and the faces while it lasts.
+
+import { Avatar, Component, createRef, Dialog, html, IconButton, Name, names } from "./html.js";
+
+const OTHERS_MAX = 3;
+
+const STATUS = {
+  ringing: "ringing…",
+  connecting: "connecting…",
+  reconnecting: "reconnecting…",
+  declined: "declined",
+  busy: "busy",
+  "no-answer": "no answer",
+  unreachable: "not reachable",
+  left: "left",
+  lost: "lost",
+};
+
+export class CallDialog extends Component {
+  state = { chosen: this.props.room.kind === "room" ? [] : [this.props.room.name] };
+
+  #ring(video) {
+    const { chat, room, ui } = this.props;
+    ui.dialog();
+    chat.phone.ring(room, this.state.chosen, video);
+  }
+
+  #choose(user, on) {
+    const others = this.state.chosen.filter((each) => each !== user);
+    this.setState({ chosen: on ? [...others, user] : others });
+  }
+
+  render({ chat, room, ui }, { chosen }) {
+    const members = [...room.members.keys()].filter((user) => user !== chat.me).slice(0, 100);
+    return html`<${Dialog} title="Call" onClose=${() => ui.dialog()}>
+      ${room.kind === "private" ? html`<p>Call <${Name} of=${room.name} />. Voice and pictures go from browser to browser.</p>`
+      : members.length === 0 ? html`<p>Nobody else is in this room.</p>`
+      : html`<p>Choose up to three. Voice and pictures go from browser to browser.</p>
+        <ul class="callees">${members.map((user) => html`<li key=${user}><label class="check">
+          <input type="checkbox" checked=${chosen.includes(user)} disabled=${!chosen.includes(user) && chosen.length >= OTHERS_MAX}
+            onChange=${({ target }) => this.#choose(user, target.checked)} /><${Avatar} of=${user} /><${Name} of=${user} /></label></li>`)}</ul>`}
+      <p class="row end"><button type="button" disabled=${chosen.length === 0} onClick=${() => this.#ring(false)}>Voice call</button>
+        <button type="button" class="primary" disabled=${chosen.length === 0} onClick=${() => this.#ring(true)}>Video call</button></p>
+    </${Dialog}>`;
+  }
+}
+
+export function CallPanel({ phone, me }) {
+  const { phase, from, video, room, members, muted, camera, stream } = phone.state;
+  if (phase === "ringing") {
+    return html`<section class="call ringing" role="alertdialog" aria-label=${`${from} is calling`}>
+      <${Avatar} of=${from} /><p><strong><${Name} of=${from} /> is calling</strong><small>${video ? "Video" : "Voice"}${room.startsWith("dm:") ? "" : html` in <${Name} of=${room} />`}</small></p>
+      <button type="button" class="primary danger" onClick=${phone.hangUp}>Decline</button>
+      <button type="button" class="primary" onClick=${phone.accept}>Accept</button>
+    </section>`;
+  }
+  return html`<section class="call" aria-label="Call">
+    <div class="tiles">
+      ${members.map((member) => html`<${Tile} key=${member.user} ...${member} />`)}
+      <${Tile} key="me" user=${me} own=${true} stream=${stream} camera=${camera} muted=${muted} status="connected" />
+    </div>
+    <p class="row">
+      <span class="hint" role="status">${phase === "calling" ? ["Ringing ", ...names(members.map(({ user }) => user)), "…"] : "In a call"}</span>
+      <button type="button" aria-pressed=${muted} onClick=${phone.mute}>${muted ? "Unmute" : "Mute"}</button>
+      <${IconButton} icon="camera" label=${camera ? "Turn the camera off" : "Turn the camera on"} aria-pressed=${camera} onClick=${phone.camera} />
+      <button type="button" class="primary danger" onClick=${phone.hangUp}>Hang up</button>
+    </p>
+  </section>`;
+}
+
+class Tile extends Component {
+  video = createRef();
+
+  componentDidMount() {
+    this.#show();
+  }
+
+  componentDidUpdate() {
+    this.#show();
+  }
+
+  // A stream is no attribute.
+  #show() {
+    const video = this.video.current;
+    if (video && video.srcObject !== (this.props.stream ?? null)) video.srcObject = this.props.stream ?? null;
+  }
+
+  render({ user, own, status, camera, muted }) {
+    return html`<div class="tile" data-status=${status} data-camera=${camera || undefined}>
+      <video ref=${this.video} autoplay playsinline muted=${own} aria-label=${own ? "You" : user}></video>
+      ${!camera && html`<${Avatar} of=${user} />`}
+      <p><${Name} of=${own ? "You" : user} />${muted ? " · muted" : ""}${STATUS[status] ? ` · ${STATUS[status]}` : ""}</p>
+    </div>`;
+  }
+}

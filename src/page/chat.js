@@ -1,0 +1,302 @@
+// The chat as this page knows it: the rooms, who the reader is, and what the server says about both.
+//
+// All state is here and in the rooms; the views only show it. The page never guesses what the server
+// decided: a message counts as sent when `sent` or its own event says so. `changed` is called after
+// whatever a view may want to show anew.
+
+import { Client } from "./roomd.js";
+import { lineOf } from "./markup.js";
+import { Past } from "./past.js";
+import { Room, entryOf, keyOf, validTime } from "./room.js";
+import { Secrecy } from "./secrecy.js";
+import { Voice } from "./voice.js";
+
+const HISTORY = 50; // messages asked for with the room that is open; of the others, the last
+const RECEIPT_MS = 300; // what was received and read is told at most this often, room by room
+
+export class Chat {
+  rooms = new Map(); // key → Room, in the order of opening
+  active;
+  publicRooms = [];
+  connection = { phase: "connecting" };
+  problem; // {text, until?}
+  away = false;
+  atEnd = true; // the reader sees the newest message of the active room
+  spoken = ""; // what a screen reader should say next
+  #memory;
+  #receipts = new Map(); // key → {received, read} that are to be told
+  #receiptTimer = 0;
+
+  // `me` is {name, token?}; `options` go to the client.
+  constructor(memory, me, url, changed, options = {}) {
+    this.#memory = memory;
+    this.me = me.name;
+    this.identity = me;
+    this.changed = changed;
+    this.settings = memory.settings(me.name);
+    this.client = new Client(url, { user: me.name, token: () => me.token, ...options });
+    this.secrecy = new Secrecy(this);
+    this.past = new Past(this);
+    this.voice = new Voice(this, memory);
+    for (const [type, listener] of Object.entries(heard)) {
+      this.client.on(type, (event) => {
+        listener(this, event, this.rooms.get(keyOf("room", event.room)));
+        this.changed();
+      });
+    }
+  }
+
+  // Opens the rooms of the last time; the connection follows.
+  start() {
+    for (const { kind, name } of this.settings.rooms) this.open(kind, name);
+    this.voice.restore();
+    this.client.open();
+  }
+
+  open(kind, name) {
+    const key = keyOf(kind, name);
+    const known = this.rooms.get(key);
+    if (known) return known;
+    const room = new Room(kind, name);
+    const read = this.settings.read[key];
+    if (read) [room.epoch, room.read] = [read.epoch, read.seq];
+    room.draft = this.voice.draftOf(key);
+    if (this.secrecy.isSecret(room)) this.secrecy.look(room).catch(() => {}); // asked again with the first message
+    this.rooms.set(key, room);
+    this.keep();
+    return room;
+  }
+
+  turn(room) {
+    const before = this.active;
+    if (before && before !== room) before.divider = undefined;
+    this.active = room;
+    this.atEnd = true;
+    if (room?.kind === "room") this.join(room);
+    if (room?.unread > 0) room.divider = room.read;
+    if (room?.standing === "in") this.loadMembers(room);
+    this.changed();
+  }
+
+  join(room) {
+    if (room.standing === "in" || room.kind !== "room" || room.asked) return;
+    room.asked = true;
+    room.standing = "out";
+    const history = room === this.active ? HISTORY : 1;
+    this.client.join(room.name, { history }).then(
+      () => this.loadRooms(),
+      (error) => this.#refused(room, error),
+    ).finally(() => (room.asked = false));
+  }
+
+  leave(room) {
+    if (room.kind === "room" && room.standing !== "refused") {
+      this.client.leave(room.name).then(() => this.loadRooms(), () => {}); // not a member: it is left
+    }
+    this.forget(room);
+  }
+
+  forget(room) {
+    this.rooms.delete(room.key);
+    this.voice.forget(room);
+    if (this.active === room) this.turn([...this.rooms.values()].at(-1));
+    this.keep();
+    this.changed();
+  }
+
+  // A resource of the server's. Rejects with a sentence for the reader.
+  async get(path, signal) {
+    const { token } = this.identity;
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const response = await fetch(path, { headers, signal });
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error?.message ?? response.statusText);
+    return body;
+  }
+
+  // The reader looks at the end of the active room.
+  look() {
+    const room = this.active;
+    if (!room || !this.atEnd || document.hidden || !room.reach()) return;
+    this.tellReceipt(room, "read", room.read);
+    this.keep();
+    this.changed();
+  }
+
+  setAway(away) {
+    this.away = away;
+    this.client.tell({ type: "presence", status: away ? "away" : "online" });
+    this.changed();
+  }
+
+  complain(text) {
+    this.problem = { text };
+    this.changed();
+  }
+
+  loadMembers(room) {
+    if (room.kind !== "room") return;
+    this.client.request({ type: "members", room: room.name }).then(({ members, count }) => {
+      room.meet(members, count);
+      this.away = room.members.get(this.me)?.status === "away"; // another window may have said so
+      this.changed();
+    }, () => {}); // asked again when the room is entered again
+  }
+
+  loadRooms() {
+    this.client.request({ type: "rooms" }).then(({ rooms }) => {
+      this.publicRooms = rooms;
+      this.changed();
+    }, () => {});
+  }
+
+  tellReceipt(room, receipt, seq) {
+    if (room.kind !== "room" || seq <= 0) return;
+    this.#receipts.set(room.key, { ...this.#receipts.get(room.key), [receipt]: seq });
+    this.#receiptTimer ||= setTimeout(() => {
+      this.#receiptTimer = 0;
+      for (const [key, marks] of this.#receipts) {
+        const name = this.rooms.get(key)?.name;
+        for (const [type, seq] of Object.entries(marks)) if (name) this.client.tell({ type, room: name, seq });
+      }
+      this.#receipts.clear();
+    }, RECEIPT_MS);
+  }
+
+  keep() {
+    const rooms = [...this.rooms.values()];
+    this.settings.rooms = rooms.map(({ kind, name }) => ({ kind, name }));
+    for (const { key, epoch, read } of rooms) if (read !== undefined) this.settings.read[key] = { epoch, seq: read };
+    this.#memory.keepSettings(this.me, this.settings);
+  }
+
+  receive(room, event) {
+    const entry = entryOf(event);
+    const isNew = room.receive(entry, this.me);
+    const opened = entry.cipher && this.secrecy.open(room, entry);
+    if (!isNew || event.user === this.me) return;
+    this.tellReceipt(room, "received", event.seq);
+    if (event.replayed) return;
+    if (room === this.active && this.atEnd) this.look();
+    if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));
+    else this.#tell(room, event.user, event.message);
+  }
+
+  #tell(room, user, text) {
+    if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
+    this.bell?.ring(room, user, text);
+    this.changed();
+  }
+
+  #refused(room, error) {
+    if (error.code === "left" || error.code === "interrupted") return;
+    this.complain(`${room.name} cannot be entered: ${error.message}.`);
+    room.standing = "refused";
+    // A room that was open keeps what it shows, above all what is not sent yet.
+    if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
+  }
+}
+
+const heard = {
+  state(chat, state) {
+    chat.connection = state;
+    if (state.phase !== "online") for (const room of chat.rooms.values()) if (room.standing === "in") room.standing = "out";
+  },
+  welcome(chat, event) {
+    chat.me = event.user;
+    chat.guest = event.guest;
+    chat.iceServers = event.ice_servers;
+    for (const room of chat.rooms.values()) if (room.standing === "out") chat.join(room);
+    if (chat.away) chat.client.tell({ type: "presence", status: "away" });
+    chat.loadRooms();
+  },
+  joined(chat, event, room) {
+    if (!room) return;
+    room.enter(event);
+    if (event.seq === 0) room.complete = true;
+    if (room === chat.active || event.resumed) chat.loadMembers(room);
+    if (room !== chat.active) return;
+    if (room.unread > 0) room.divider ??= room.read;
+    chat.look();
+  },
+  gap(chat, { reason, missed }, room) {
+    if (!room) return;
+    room.empty();
+    const what = missed === undefined ? "Messages" : missed === 1 ? "One message" : `${missed} messages`;
+    room.note(reason === "epoch_changed" ? "The history of this room was begun anew" : `${what} may be missing above; they are loaded again`, new Date().toISOString());
+    chat.past.older(room);
+  },
+  message(chat, event, room) {
+    if (room) chat.receive(room, event);
+  },
+  private(chat, event) {
+    const room = chat.open("private", event.from === chat.me ? event.to : event.from);
+    room.standing = "in";
+    chat.receive(room, { ...event, user: event.from });
+  },
+  edit(chat, { seq, message, cipher, at }, room) {
+    room?.edit({ seq, text: message ?? "", cipher, seal: undefined, edited: validTime(at) });
+    const entry = cipher && room?.bySeq(seq);
+    if (entry) chat.secrecy.open(room, entry);
+  },
+  delete(chat, { seq, at }, room) {
+    room?.edit({ seq, text: "", cipher: undefined, deleted: true, edited: validTime(at) });
+  },
+  receipt(chat, event, room) {
+    if (event.user !== chat.me) room?.mark(event);
+  },
+  join(chat, { user, at }, room) {
+    room?.arrive(user);
+    if (user !== chat.me) room?.move(user, "join", validTime(at));
+  },
+  leave(chat, { user, at }, room) {
+    if (user === chat.me) return;
+    room?.depart(user);
+    room?.move(user, "leave", validTime(at));
+  },
+  typing(chat, { username, typing }, room) {
+    if (username !== chat.me) room?.typing(username, typing, Date.now());
+  },
+  presence(chat, { user, status, note, lastSeen }) {
+    if (user === chat.me) chat.away = status === "away";
+    for (const { members } of chat.rooms.values()) {
+      if (members.has(user)) members.set(user, { user, status, note, lastSeen });
+    }
+  },
+  removed(chat, { user, by, reason, at, message }, room) {
+    if (!room) return;
+    if (user && user !== chat.me) {
+      room.depart(user);
+      return room.note(`${by} ${{ kicked: "put", banned: "banned" }[reason] ?? "removed"} ${user}${reason === "kicked" ? " out" : ""}`, validTime(at));
+    }
+    room.standing = "refused";
+    chat.complain(`You are no longer in ${room.name}: ${message}.`);
+  },
+  invited(chat, { room: name, user, by, at }, room) {
+    if (user !== chat.me) return room?.note(`${by} invited ${user}`, validTime(at));
+    if (room && room.standing !== "refused") return;
+    if (room) chat.forget(room);
+    chat.join(chat.open("room", name));
+    chat.complain(`${by} has invited you to ${name}.`);
+  },
+  role(chat, { user, by, role, at }, room) {
+    room?.note(`${by} made ${user} ${role === "owner" ? "the owner" : `a ${role}`}`, validTime(at));
+  },
+  muted(chat, { user, by, at }, room) {
+    room?.note(`${by} muted ${user}`, validTime(at));
+  },
+  unmuted(chat, { user, by, at }, room) {
+    room?.note(`${by} let ${user} speak again`, validTime(at));
+  },
+  settings(chat, { by, slow_mode_s, announcement, at }, room) {
+    const slow = slow_mode_s > 0 ? `one message each ${slow_mode_s} s` : "no slow mode";
+    room?.note(`${by} changed the rules: ${announcement ? "only moderators speak" : "everybody may speak"}, ${slow}`, validTime(at));
+  },
+  paused(chat, { message, until }) {
+    chat.problem = { text: `${message}.`, until };
+  },
+  refused(chat, { id, message }) {
+    if (chat.phone?.refused(id)) return;
+    chat.complain(`${message}.`);
+  },
+};

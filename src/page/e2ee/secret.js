@@ -1,0 +1,76 @@
+// Room secrets: where they come from, what they are called, and the keys that come out of them.
+//
+// A secret is 32 bytes that all members of a room share. It is held as a WebCrypto key that cannot
+// be read back; its bytes exist only while it is made, and in the link that passes it on.
+
+import { ID_BYTES, SECRET_BYTES, VERSION, fields, fromBase64, toBase64, utf8 } from "./format.js";
+
+const { subtle } = globalThis.crypto;
+const SHA256 = "SHA-256";
+
+/** PBKDF2 rounds of a passphrase; part of the format. */
+export const ROUNDS = 600_000;
+/** Characters of a passphrase, at least: what keeps out a slip of the hand, not what makes it strong. */
+export const PASSPHRASE_MIN = 8;
+
+const FRAGMENT = /^#?key=([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/;
+
+/**
+ * A room's secret in use.
+ * @typedef {object} Secret
+ * @property {number} epoch how many keys the room had up to this one, counted from 1
+ * @property {CryptoKey} key for HKDF, not extractable
+ */
+
+/** 32 random bytes. */
+export const drawSecret = () => crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+
+/** @param {Uint8Array} bytes @param {number} epoch @returns {Promise<Secret>} */
+export async function secretOf(bytes, epoch) {
+  return { epoch, key: await subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits", "deriveKey"]) };
+}
+
+/** What stands behind `#` in a link to the room. @param {Uint8Array} bytes @param {number} epoch */
+export function printFragment(bytes, epoch) {
+  return `#key=${epoch}.${toBase64(bytes)}`;
+}
+
+/** The secret in a fragment, or `undefined` if it holds none. @param {string} fragment */
+export function parseFragment(fragment) {
+  const [, epoch, text] = fragment.match(FRAGMENT) ?? [];
+  const bytes = text && fromBase64(text, SECRET_BYTES);
+  return bytes && { epoch: Number(epoch), bytes };
+}
+
+/**
+ * The secret's bytes for a passphrase. Takes some tenths of a second, which is what slows down
+ * somebody who guesses. White space at the ends does not count.
+ * @param {string} room
+ * @param {string} passphrase
+ * @throws {RangeError} if it is too short
+ */
+export async function bytesOfPassphrase(room, passphrase) {
+  const text = passphrase.trim().normalize("NFC");
+  if ([...text].length < PASSPHRASE_MIN) throw new RangeError(`A passphrase has at least ${PASSPHRASE_MIN} characters`);
+  const key = await subtle.importKey("raw", utf8(text), "PBKDF2", false, ["deriveBits"]);
+  const salt = fields(VERSION, "passphrase", room);
+  const bits = await subtle.deriveBits({ name: "PBKDF2", hash: SHA256, salt, iterations: ROUNDS }, key, SECRET_BYTES * 8);
+  return new Uint8Array(bits);
+}
+
+/** The name of a secret in a room: `EPOCH.ID`. @param {Secret} secret @param {string} room */
+export async function kidOf({ key, epoch }, room) {
+  const bits = await subtle.deriveBits(hkdf("key id", room, String(epoch)), key, ID_BYTES * 8);
+  return `${epoch}.${toBase64(bits)}`;
+}
+
+/** The key that one user's messages are encrypted with. @param {Secret} secret @param {string} room @param {string} user */
+export function senderKey({ key, epoch }, room, user) {
+  const how = hkdf("sender key", room, String(epoch), user);
+  return subtle.deriveKey(how, key, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+}
+
+/** @param {...(string|Uint8Array)} info */
+export function hkdf(...info) {
+  return { name: "HKDF", hash: SHA256, salt: new Uint8Array(), info: fields(VERSION, ...info) };
+}

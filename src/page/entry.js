@@ -1,0 +1,51 @@
+// The first visit: the reader takes a name.
+
+import { Component, createRef, html } from "./html.js";
+import { userName } from "./names.js";
+
+// Registers a free name to this browser. Resolves with {name, token}; without a token where the server
+// registers nobody, and the reader goes on as a guest. Rejects with a sentence for the reader.
+export async function claim(name) {
+  const body = JSON.stringify({ name });
+  const response = await fetch("/api/v1/claims", { method: "POST", headers: { "content-type": "application/json" }, body });
+  if ([403, 404, 405].includes(response.status)) return { name };
+  const answer = await response.json();
+  if (response.ok) return { name: answer.user ?? name, token: answer.token };
+  if (response.status === 409) throw Object.assign(new Error("Somebody else has this name. Please choose another."), { taken: true });
+  throw new Error(answer.error?.message ?? "The server did not take this name.");
+}
+
+export class Entry extends Component {
+  state = { problem: this.props.problem, waiting: false };
+  field = createRef();
+
+  componentDidMount() {
+    this.field.current.focus();
+  }
+
+  #enter = async (submit) => {
+    submit.preventDefault();
+    const name = userName(this.field.current.value);
+    if (!name) return this.setState({ problem: "A name has 1 to 32 characters: no spaces, and none of / ? # :" });
+    this.setState({ waiting: true, problem: undefined });
+    try {
+      this.props.onEnter(await claim(name));
+    } catch ({ name, message }) {
+      this.setState({ waiting: false, problem: name === "TypeError" ? "The server cannot be reached." : message });
+    }
+  };
+
+  render({ name, room }, { problem, waiting }) {
+    return html`<main class="entry">
+      <svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="words" d="M9 11h14M9 17h9" /></svg>
+      <h1>Welcome</h1>
+      <p class="hint">Choose a name to enter <bdi>${room}</bdi>. This browser remembers it.</p>
+      <form onSubmit=${this.#enter}>
+        <label for="name">Your name</label>
+        <input id="name" ref=${this.field} value=${name} autocomplete="nickname" autocapitalize="off" spellcheck="false" aria-describedby="name-problem" aria-invalid=${problem ? "true" : undefined} />
+        <p id="name-problem" class="problem" role="alert">${problem}</p>
+        <button class="primary" disabled=${waiting}>Enter</button>
+      </form>
+    </main>`;
+  }
+}

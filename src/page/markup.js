@@ -1,0 +1,61 @@
+// What in a message's text is a link or code. The result is only ever shown as text nodes: nothing a
+// message holds is interpreted as markup.
+
+// A link ends where an address would surprise: at white space, quotes, and what is not seen.
+const TOKENS = new RegExp(
+  "```(?:[\\w+-]*\\n)?([\\s\\S]+?)```" +
+    "|`([^`\\n]+)`" +
+    "|(https?:\\/\\/[^\\s<>\"'`\\p{C}\\u2028\\u2029]{1,2000})",
+  "giu",
+);
+
+// Parts {kind: "text" | "link" | "code" | "block", text, href?} that together say the whole text.
+export function partsOf(text) {
+  const parts = [];
+  let end = 0;
+  for (const found of text.matchAll(TOKENS)) {
+    const [whole, block, code, link] = found;
+    const part = block !== undefined ? { kind: "block", text: block.replace(/\n$/, "") }
+      : code !== undefined ? { kind: "code", text: code }
+      : linkOf(link);
+    if (!part) continue;
+    if (found.index > end) parts.push({ kind: "text", text: text.slice(end, found.index) });
+    parts.push(part);
+    end = found.index + (part.kind === "link" ? part.text.length : whole.length);
+  }
+  if (end < text.length) parts.push({ kind: "text", text: text.slice(end) });
+  return parts;
+}
+
+// The beginning of a text that is too long to show whole; undefined when it is not.
+export function previewOf(text, charsMax = 2_000, linesMax = 24) {
+  const lines = text.split("\n", linesMax).join("\n");
+  const cut = lines.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "");
+  return cut.length < text.length ? cut : undefined;
+}
+
+// A text on one line, for lists.
+export function lineOf(text, max = 120) {
+  return text.slice(0, 4 * max).replace(/\s+/g, " ").trim().slice(0, max).replace(/[\uD800-\uDBFF]$/, "");
+}
+
+// A sentence's punctuation, and a bracket that was not opened in it, are not the address's.
+function linkOf(found) {
+  let text = found.replace(/[.,;:!?*_~]+$/u, "");
+  while (/[)\]}]$/.test(text) && opens(text) < closes(text)) text = text.slice(0, -1).replace(/[.,;:!?]+$/u, "");
+  const href = addressOf(text);
+  return href && { kind: "link", text, href };
+}
+
+const opens = (text) => text.match(/[([{]/g)?.length ?? 0;
+const closes = (text) => text.match(/[)\]}]/g)?.length ?? 0;
+
+function addressOf(text) {
+  try {
+    const { protocol, href, username, password } = new URL(text);
+    // `https://bank.example@evil.example` looks like the one and leads to the other.
+    return /^https?:$/.test(protocol) && !username && !password ? href : undefined;
+  } catch {
+    return undefined;
+  }
+}

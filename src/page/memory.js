@@ -1,0 +1,73 @@
+// What this browser remembers: who the reader is, their rooms, what was read; and of this tab, what is
+// not sent yet. Storage that is refused is no error: then the page remembers while it lives.
+
+const ME = "roomd.me";
+
+export class Memory {
+  #local;
+  #session;
+
+  constructor(local = storage("localStorage"), session = storage("sessionStorage")) {
+    this.#local = local;
+    this.#session = session;
+  }
+
+  // {name, token?} or undefined.
+  get me() {
+    return this.#read(this.#local, ME);
+  }
+
+  set me(me) {
+    if (me) this.#write(this.#local, ME, me);
+    else this.#local.removeItem(ME);
+  }
+
+  // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true}, notify}
+  settings(name) {
+    return { rooms: [], read: {}, secret: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
+  }
+
+  keepSettings(name, settings) {
+    this.#write(this.#local, `roomd.of.${name}`, settings);
+  }
+
+  // {unsent: [{kind, name, text, mid, at}], drafts: {key: text}}
+  tab(name) {
+    return { unsent: [], drafts: {}, ...this.#read(this.#session, `roomd.tab.${name}`) };
+  }
+
+  keepTab(name, tab) {
+    this.#write(this.#session, `roomd.tab.${name}`, tab);
+  }
+
+  #read(storage, key) {
+    try {
+      const value = JSON.parse(storage.getItem(key) ?? "null");
+      return value !== null && typeof value === "object" ? value : undefined;
+    } catch {
+      return undefined; // not ours
+    }
+  }
+
+  #write(storage, key, value) {
+    try {
+      storage.setItem(key, JSON.stringify(value));
+    } catch {
+      // It is full.
+    }
+  }
+}
+
+function storage(name) {
+  try {
+    globalThis[name].getItem(ME);
+    return globalThis[name];
+  } catch {
+    const values = new Map();
+    return {
+      getItem: (key) => values.get(key) ?? null,
+      setItem: (key, value) => values.set(key, value),
+      removeItem: (key) => values.delete(key),
+    };
+  }
+}

@@ -1,0 +1,87 @@
+// The dialog about a room: whose it is, who may be in it, and what those who rule over it can do.
+
+import { Component, createRef, Dialog, html, Name } from "./html.js";
+import { userName } from "./names.js";
+import { short } from "./when.js";
+
+const RANK = { visitor: 0, member: 1, moderator: 2, owner: 3, admin: 4 };
+const MUTE_S = 600;
+const SLOW_S = [0, 5, 30, 60, 300, 3600];
+
+export class RoomDialog extends Component {
+  state = { about: undefined, people: [], banned: [], muted: [], problem: undefined, sure: false };
+  field = createRef();
+
+  componentDidMount() {
+    this.#learn();
+  }
+
+  get #path() {
+    return `/api/v1/rooms/${encodeURIComponent(this.props.room.name)}`;
+  }
+
+  async #learn() {
+    const { chat } = this.props;
+    try {
+      const [about, { people = [], banned = [], muted = [] }] = await Promise.all([chat.get(this.#path), chat.get(`${this.#path}/members`)]);
+      this.setState({ about, people, banned, muted });
+    } catch ({ message }) {
+      this.setState({ problem: `${message}.` });
+    }
+  }
+
+  // Does something as the room's charter allows, and shows what it has become.
+  async #do(type, more) {
+    this.setState({ problem: undefined });
+    try {
+      await this.props.chat.client.request({ type, room: this.props.room.name, ...more });
+      if (type !== "end") await this.#learn();
+    } catch ({ message }) {
+      this.setState({ problem: `${message}.` });
+    }
+  }
+
+  #invite = (submit) => {
+    submit.preventDefault();
+    const user = userName(this.field.current.value);
+    if (!user) return this.setState({ problem: "That is no name." });
+    this.field.current.value = "";
+    this.#do("invite", { user });
+  };
+
+  render({ chat, room, ui }, { about, people, banned, muted, problem, sure }) {
+    const link = `${location.origin}/chat/${encodeURIComponent(room.name)}`;
+    const rank = RANK[about?.role] ?? 0;
+    const roles = new Map(people.map(({ user, role }) => [user, role]));
+    const all = new Set([...roles.keys(), ...room.members.keys()]);
+    return html`<${Dialog} title=${room.name} onClose=${() => ui.dialog()}>
+      <p class="hint">${about && (about.private ? "A private room: only those on its list know of it." : "A public room: anybody may enter.")}
+        ${about?.owner && html` It belongs to <${Name} of=${about.owner} />.`}</p>
+      <p class="row"><code>${link}</code><button type="button" class="quiet" onClick=${() => navigator.clipboard?.writeText(link)}>Copy the link</button></p>
+      <p class="problem" role="alert">${problem}</p>
+      ${rank >= RANK.moderator && html`<form class="row" onSubmit=${this.#invite}>
+        <input ref=${this.field} aria-label="Whom to invite" placeholder="Whom to invite" autocomplete="off" /><button class="primary">Invite</button></form>`}
+      <ul class="people" aria-label="People">
+        ${[...all].slice(0, 200).map((user) => html`<li key=${user}><${Name} of=${user} /><small>${roles.get(user) ?? ""}${room.members.has(user) ? "" : " (not here)"}</small>
+          ${rank >= RANK.moderator && user !== chat.me && (RANK[roles.get(user)] ?? 0) < rank && this.#deeds(user, roles.get(user), rank)}</li>`)}
+        ${muted.map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>muted${until ? ` until ${short(until)}` : ""}</small>
+          <button type="button" class="quiet" onClick=${() => this.#do("unmute", { user })}>Let speak</button></li>`)}
+        ${banned.map(({ user, until }) => html`<li key=${`banned ${user}`}><${Name} of=${user} /><small>banned${until ? ` until ${short(until)}` : ""}</small>
+          <button type="button" class="quiet" onClick=${() => this.#do("unban", { user })}>Unban</button></li>`)}
+      </ul>
+      ${rank >= RANK.moderator && html`<label class="check"><input type="checkbox" checked=${about.announcement}
+          onChange=${({ target }) => this.#do("settings", { announcement: target.checked })} /> Only moderators speak</label>
+        <label class="row">Slow mode <select onChange=${({ target }) => this.#do("settings", { slow_mode_s: Number(target.value) })}>
+          ${[...new Set([...SLOW_S, about.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (about.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message each ${s} s`}</option>`)}</select></label>`}
+      ${rank >= RANK.owner && html`<p class="row end">${sure && html`<span class="hint">Its history goes with it.</span>`}
+        <button type="button" class="primary danger" onClick=${() => (sure ? (this.#do("end"), ui.dialog()) : this.setState({ sure: true }))}>${sure ? "Yes, end it" : "End this room"}</button></p>`}
+    </${Dialog}>`;
+  }
+
+  #deeds(user, role, rank) {
+    const deed = (word, type, more) => html`<button type="button" class="quiet" onClick=${() => this.#do(type, { user, ...more })}>${word}</button>`;
+    return html`
+      ${rank >= RANK.owner && (role === "moderator" ? deed("Make a member", "role", { role: "member" }) : deed("Make a moderator", "role", { role: "moderator" }))}
+      ${deed("Mute", "mute", { for_s: MUTE_S })} ${deed("Remove", "remove")} ${deed("Ban", "ban")}`;
+  }
+}

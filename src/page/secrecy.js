@@ -1,0 +1,123 @@
+// End-to-end encryption as the chat uses it: which rooms have a key, sealing what is said there, and
+// opening what others have sealed. `e2ee.js` does the work, and is fetched when it is first wanted.
+
+import { newMid } from "./roomd.js";
+import { privateRoom } from "./names.js";
+
+export class Secrecy {
+  #chat;
+  #loading;
+
+  constructor(chat) {
+    this.#chat = chat;
+  }
+
+  // Whether what is said in this room is sealed. Known without the keys, so that nothing slips out
+  // while they are fetched.
+  isSecret({ key }) {
+    return this.#chat.settings.secret[key] === true;
+  }
+
+  // The keys of this browser. Rejects with a sentence for the reader.
+  encryption() {
+    this.#loading ??= this.#load().catch((error) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #load() {
+    const { Encryption, indexedDbStore, isAvailable, memoryStore } = await import("./e2ee.js");
+    if (!isAvailable()) throw new Error("This page can only encrypt over https, or on this very machine");
+    const store = await indexedDbStore(`roomd.keys.${this.#chat.me}`).catch(() => memoryStore());
+    return Encryption.load(store);
+  }
+
+  place(room, mid, user = this.#chat.me) {
+    return { room: room.kind === "room" ? room.name : privateRoom(this.#chat.me, room.name), user, mid };
+  }
+
+  // What is sent in place of a text. In the order of the calls, room by room.
+  seal(room, mid, text, more = {}) {
+    const sealed = (room.sealing ?? Promise.resolve()).then(async () => {
+      const encryption = await this.encryption();
+      return { cipher: await encryption.seal({ ...this.place(room, mid), ...more }, { text }) };
+    });
+    room.sealing = sealed.catch(() => {});
+    return sealed;
+  }
+
+  // Opens a message that the room has; `undefined` when it says nothing to people.
+  async open(room, { seq, mid, user, cipher, edited }) {
+    const opened = await this.encryption().then(
+      (encryption) => encryption.open({ ...this.place(room, mid, user), seq, ...(edited && { edit: true }) }, cipher),
+      () => ({ state: "unreadable", reason: "no-key" }),
+    );
+    room.reveal(seq, cipher, opened);
+    if (opened.rekey) await this.look(room);
+    this.#chat.changed();
+    return opened;
+  }
+
+  // Takes the key in an address. Returns how that went: see `useFragment`.
+  async useLink(room, fragment, options) {
+    return this.#taken(room, await (await this.encryption()).useFragment(this.place(room).room, fragment, options));
+  }
+
+  async usePassphrase(room, passphrase, options) {
+    return this.#taken(room, await (await this.encryption()).usePassphrase(this.place(room).room, passphrase, options));
+  }
+
+  // Makes a key; returns the fragment of the link to it.
+  async create(room) {
+    const fragment = await (await this.encryption()).create(this.place(room).room);
+    await this.#taken(room, "taken");
+    return fragment;
+  }
+
+  // Changes the key for those who are in the room now. Returns {fragment, missing}.
+  async rotate(room) {
+    const mid = newMid();
+    const encryption = await this.encryption();
+    const users = room.kind === "room" ? [...room.members.keys()] : [this.#chat.me, room.name];
+    const { cipher, fragment, missing } = await encryption.rotate(this.place(room, mid), users);
+    await this.#send(room, mid, cipher);
+    return { fragment, missing };
+  }
+
+  async forget(room) {
+    await (await this.encryption()).forget(this.place(room).room);
+    delete this.#chat.settings.secret[room.key];
+    room.secret = undefined;
+    this.#chat.keep();
+    this.#chat.changed();
+  }
+
+  // Learns whether the room's key still holds.
+  async look(room) {
+    if (!this.isSecret(room)) return;
+    room.secret = await (await this.encryption()).standing(this.place(room).room);
+    this.#chat.changed();
+  }
+
+  async #taken(room, how) {
+    if (how === "taken" || how === "same") {
+      this.#chat.settings.secret[room.key] = true;
+      this.#chat.keep();
+      await this.look(room);
+      for (const entry of room.entries) if (entry.cipher && entry.seal?.state === "unreadable") this.open(room, entry);
+    }
+    if (how === "taken") {
+      const mid = newMid();
+      const encryption = await this.encryption();
+      this.#send(room, mid, await encryption.announce(this.place(room, mid))).catch(() => {}); // it only helps others
+    }
+    return how;
+  }
+
+  #send({ kind, name }, mid, cipher) {
+    const { client } = this.#chat;
+    return kind === "room" ? client.publish(name, { cipher }, { mid }) : client.whisper(name, { cipher }, { mid });
+  }
+}

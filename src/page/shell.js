@@ -1,0 +1,211 @@
+// The whole page: which parts of it are shown, and what the reader's deeds do.
+
+import { Component, createRef, html, Icon, IconButton, Name, names } from "./html.js";
+import { Composer } from "./composer.js";
+import { late } from "./late.js";
+import { Log } from "./log.js";
+import { Sidebar } from "./sidebar.js";
+import { inSeconds } from "./when.js";
+
+const dialogs = () => import("./dialogs.js");
+const [RoomsDialog, MeDialog] = [late(dialogs, "RoomsDialog"), late(dialogs, "MeDialog")];
+const [ReceiptsDialog, ConfirmDialog] = [late(dialogs, "ReceiptsDialog"), late(dialogs, "ConfirmDialog")];
+const KeysDialog = late(() => import("./keys.js"), "KeysDialog");
+const CallDialog = late(() => import("./call-view.js"), "CallDialog");
+const CallPanel = late(() => import("./call-view.js"), "CallPanel");
+const RoomDialog = late(() => import("./rule.js"), "RoomDialog");
+const Members = late(() => import("./side.js"), "Members", { patient: true });
+const Search = late(() => import("./side.js"), "Search");
+
+const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing covers anything
+const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one thing at a time
+
+export class Shell extends Component {
+  state = { view: "talk", side: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, target: undefined };
+  log = createRef();
+  composer = createRef();
+
+  componentDidMount() {
+    document.addEventListener("keydown", this.#key);
+    if (!NARROW.matches) this.composer.current?.focus();
+  }
+
+  // What the parts of the page may do with the page.
+  ui = {
+    turn: (room) => {
+      this.setState({ view: "talk", editing: undefined, target: undefined, ...(WIDE.matches ? {} : { side: undefined }) });
+      this.props.turn(room);
+      if (!NARROW.matches) setTimeout(() => this.composer.current?.focus());
+    },
+    back: () => this.setState({ view: "rooms" }),
+    side: (side) => this.setState({ side: side === this.state.side ? undefined : side }),
+    dialog: (dialog, props) => this.setState({ dialog: dialog && { name: dialog, ...props } }),
+    show: async (seq) => {
+      const room = this.props.chat.active;
+      const found = await this.props.chat.past.reach(room, seq);
+      if (!found || room !== this.props.chat.active) return this.props.chat.complain("That message is too far back to be shown in its place.");
+      if (!WIDE.matches) this.setState({ side: undefined });
+      this.setState({ target: seq });
+      this.log.current?.show(seq);
+    },
+    notify: (on) => this.props.chat.bell?.turn(on).then(() => this.forceUpdate()),
+    signOut: this.props.signOut,
+  };
+
+  // What may be done with a message, and with what is written.
+  actions = {
+    say: (text) => {
+      const { chat } = this.props;
+      const { editing } = this.state;
+      if (!editing) return chat.voice.say(chat.active, text);
+      this.actions.stop();
+      if (text !== editing.text) chat.voice.edit(chat.active, editing, text);
+      return true;
+    },
+    write: (text) => this.props.chat.voice.write(this.props.chat.active, text),
+    stop: () => this.setState({ editing: undefined }),
+    again: (entry) => this.props.chat.voice.again(this.props.chat.active, entry),
+    retract: (entry) => this.props.chat.voice.retract(this.props.chat.active, entry),
+    receipts: (entry) => this.ui.dialog("receipts", { entry }),
+    copy: (entry) => navigator.clipboard?.writeText(entry.text).catch(() => this.props.chat.complain("This browser does not let the page copy.")),
+    edit: (entry) => this.setState({ editing: entry }),
+    delete: (entry) => this.ui.dialog("delete", { entry }),
+    editLast: () => {
+      const { active, me } = this.props.chat;
+      const last = active.entries.findLast(({ user, seq, deleted, cipher, text }) => user === me && seq !== undefined && !deleted && (!cipher || Boolean(text)));
+      if (last && active.kind === "room") this.setState({ editing: last });
+      return Boolean(last);
+    },
+  };
+
+  #key = (key) => {
+    const { chat } = this.props;
+    if (document.querySelector("dialog[open]")) return;
+    const command = key.ctrlKey || key.metaKey;
+    if (key.key === "Escape") {
+      if (this.state.side && !WIDE.matches) this.ui.side();
+      else this.composer.current?.focus();
+    } else if (command && key.key.toLowerCase() === "k") {
+      key.preventDefault();
+      this.ui.dialog("rooms");
+    } else if (command && key.shiftKey && key.key.toLowerCase() === "f") {
+      key.preventDefault();
+      this.setState({ side: "search" });
+    } else if (key.altKey && (key.key === "ArrowUp" || key.key === "ArrowDown")) {
+      const rooms = [...chat.rooms.values()];
+      const at = rooms.indexOf(chat.active) + (key.key === "ArrowUp" ? -1 : 1);
+      key.preventDefault();
+      if (rooms[at]) this.ui.turn(rooms[at]);
+    }
+  };
+
+  render({ chat, now }, { view, side, dialog, editing, target }) {
+    const room = chat.active;
+    return html`<div class="app" data-view=${view} data-side=${side}>
+      <${Sidebar} chat=${chat} ui=${this.ui} />
+      <main class="talk">
+        ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
+        ${outage(chat, now, this.ui)}
+        ${chat.phone?.state && html`<${CallPanel} phone=${chat.phone} me=${chat.me} />`}
+        ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target}
+          actions=${room.kind === "room" ? this.actions : { ...this.actions, edit: undefined, delete: undefined }}
+          onTop=${() => chat.past.older(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
+        : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
+        ${room && html`<p class="typing">${typing(room)}</p>`}
+        ${problem(chat, now)}
+        ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} actions=${this.actions} />`}
+      </main>
+      ${room && side === "members" && room.kind === "room" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${room && side === "search" && html`<${Search} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${this.#dialog(dialog, chat)}
+      <div class="unseen" role="log" aria-live="polite" aria-label="New messages">${chat.spoken && html`<p key=${chat.spoken}>${chat.spoken}</p>`}</div>
+    </div>`;
+  }
+
+  #header(room) {
+    const { side } = this.state;
+    const { chat } = this.props;
+    const elsewhere = [...chat.rooms.values()].some((other) => other !== room && other.unread > 0);
+    return html`<header>
+      <${IconButton} icon="back" class="back" label="Conversations" data-unread=${elsewhere || undefined} onClick=${this.ui.back} />
+      <div class="title"><h2>${room.kind === "room"
+        ? html`<button type="button" aria-label=${`${room.name}: about this room`} onClick=${() => this.ui.dialog("room")}><span class="hash" aria-hidden="true">#</span><${Name} of=${room.name} /></button>`
+        : html`<${Name} of=${room.name} />`}</h2></div>
+      ${chat.phone && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
+      <${IconButton} icon="lock" label=${chat.secrecy.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
+        aria-pressed=${chat.secrecy.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
+      <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${side === "search"} onClick=${() => this.ui.side("search")} />
+      ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${side === "members"} title="Members" onClick=${() => this.ui.side("members")}>
+        <${Icon} name="people" /><span>${room.count || ""}</span><span class="unseen"> members</span></button>`}
+      <${IconButton} icon="leave" label=${`Leave ${room.name}`} onClick=${() => chat.leave(room)} />
+    </header>`;
+  }
+
+  #dialog(dialog, chat) {
+    const props = { ...dialog, chat, ui: this.ui, room: chat.active };
+    switch (dialog?.name) {
+      case "rooms":
+        return html`<${RoomsDialog} ...${props} />`;
+      case "me":
+        return html`<${MeDialog} ...${props} />`;
+      case "room":
+        return html`<${RoomDialog} ...${props} />`;
+      case "keys":
+        return html`<${KeysDialog} ...${props} />`;
+      case "call":
+        return html`<${CallDialog} ...${props} />`;
+      case "receipts":
+        return html`<${ReceiptsDialog} ...${props} />`;
+      case "delete":
+        return html`<${ConfirmDialog} title="Delete this message?" text="It is taken out of the room's history for everybody." word="Delete" ui=${this.ui}
+          onYes=${() => chat.voice.delete(chat.active, dialog.entry)} />`;
+    }
+  }
+
+  #atEnd(atEnd) {
+    const { chat } = this.props;
+    chat.atEnd = atEnd && this.state.view === "talk";
+    chat.look();
+  }
+
+  #seen(room, entries) {
+    const { chat } = this.props;
+    if (room.count > 50) return; // nobody is told receipts there
+    for (const entry of entries) if (entry.user === chat.me && entry.replayed && !entry.deleted) chat.past.wonder(room, entry);
+  }
+}
+
+function outage({ client, connection: { phase, reason, retryAt, code } }, now, ui) {
+  if (phase !== "waiting" && phase !== "closed") return undefined;
+  const [word, deed] =
+    phase === "waiting" ? ["Try now", () => client.retry()]
+    : code === 4409 ? ["Go on here", () => client.open()]
+    : code === 4401 || code === 0 ? ["Choose a name", ui.signOut]
+    : ["Connect again", () => client.open()];
+  return html`<div class="banner" role="status">
+    <p>${capital(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${inSeconds(retryAt - now)}.` : ""}</span></p>
+    <button type="button" onClick=${deed}>${word}</button>
+  </div>`;
+}
+
+function problem(chat, now) {
+  if (!chat.problem) return undefined;
+  const { text, until } = chat.problem;
+  const dismiss = () => {
+    chat.problem = undefined;
+    chat.changed();
+  };
+  return html`<div class="banner problem" role="alert">
+    <p>${text}<span aria-hidden="true">${until ? ` Going on ${inSeconds(until - now)}.` : ""}</span></p>
+    ${!until && html`<${IconButton} icon="close" label="Dismiss" onClick=${dismiss} />`}
+  </div>`;
+}
+
+function typing(room) {
+  const users = [...room.typists.keys()];
+  if (users.length === 0) return undefined;
+  if (users.length > 3) return `${users.length} people are typing…`;
+  return [...names(users), users.length === 1 ? " is typing…" : " are typing…"];
+}
+
+const capital = (text = "") => text.charAt(0).toUpperCase() + text.slice(1);

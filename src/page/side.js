@@ -1,0 +1,96 @@
+// Beside the messages: who is in the room, or what a search in it has found.
+
+import { Avatar, Component, createRef, html, IconButton, Name } from "./html.js";
+import { lineOf } from "./markup.js";
+import { short, whole } from "./when.js";
+
+const MEMBERS_SHOWN = 200;
+const SEARCH_MS = 250; // of rest before a word that is being typed is looked for
+const RANK = { online: 0, away: 1, offline: 2 };
+
+export function Members({ chat, room, ui }) {
+  // Cut before sorting: a crowd that comes and goes must not stop the page.
+  const members = [...room.members.values()].slice(0, MEMBERS_SHOWN)
+    .sort((a, b) => (RANK[a.status] ?? 3) - (RANK[b.status] ?? 3) || a.user.localeCompare(b.user));
+  const more = room.count - members.length;
+  return html`<aside class="side" aria-label="Members">
+    <header><h2>Members <span class="quantity">${room.count || ""}</span></h2><${IconButton} icon="close" label="Close members" onClick=${() => ui.side()} /></header>
+    <ul class="members">${members.map((member) => html`<li key=${member.user}>${memberRow(member, chat, ui)}</li>`)}</ul>
+    ${more > 0 && html`<p class="hint">and ${more.toLocaleString()} more</p>`}
+  </aside>`;
+}
+
+function memberRow({ user, status, note, lastSeen }, chat, ui) {
+  const state = status === "online" ? "" : note || (lastSeen ? `${status} since ${short(lastSeen)}` : status);
+  const inside = html`<${Avatar} of=${user} status=${status} />
+    <span class="what"><${Name} of=${user} />${user === chat.me && html`<small> you</small>`}<small class="note" title=${lastSeen && whole(lastSeen)}>${state}</small></span>`;
+  if (user === chat.me) return html`<span class="member">${inside}</span>`;
+  return html`<button type="button" class="member" title=${`Write to ${user} privately`} onClick=${() => ui.turn(chat.open("private", user))}>${inside}</button>`;
+}
+
+export class Search extends Component {
+  state = { found: undefined, problem: undefined };
+  field = createRef();
+  #timer = 0;
+  #asked = new AbortController();
+
+  componentDidMount() {
+    this.field.current.focus();
+  }
+
+  componentDidUpdate({ room }) {
+    if (room !== this.props.room) this.#look();
+  }
+
+  componentWillUnmount() {
+    clearTimeout(this.#timer);
+    this.#asked.abort();
+  }
+
+  #later = () => {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), SEARCH_MS);
+  };
+
+  async #look() {
+    this.#asked.abort();
+    const asked = (this.#asked = new AbortController());
+    const words = this.field.current.value.trim();
+    if (!words) return this.setState({ found: undefined, problem: undefined });
+    try {
+      const found = await this.props.chat.past.search(this.props.room, words, asked.signal);
+      if (!asked.signal.aborted) this.setState({ found, words, problem: undefined });
+    } catch ({ message }) {
+      if (!asked.signal.aborted) this.setState({ found: undefined, problem: message });
+    }
+  }
+
+  render({ room, ui }, { found, words, problem }) {
+    const result = problem ?? (found && (found.length === 0 ? "Nothing found" : found.length === 1 ? "1 message" : `${found.length} messages`));
+    return html`<aside class="side" aria-label="Search">
+      <header><h2>Search</h2><${IconButton} icon="close" label="Close search" onClick=${() => ui.side()} /></header>
+      <form role="search" onSubmit=${(submit) => (submit.preventDefault(), this.#look())}>
+        <input ref=${this.field} type="search" aria-label=${`Search in ${room.name}`} placeholder=${`Search in ${room.name}`} autocomplete="off" onInput=${this.#later} />
+      </form>
+      <p class="hint" role="status">${result}</p>
+      <ul class="found">${found?.map((entry) => html`<li key=${entry.seq}>
+        <button type="button" onClick=${() => ui.show(entry.seq)}>
+          <span class="top"><${Name} of=${entry.user} /> <time datetime=${entry.at}>${short(entry.at)}</time></span>
+          <span class="excerpt" dir="auto">${marked(excerptOf(entry.text, words), words)}</span>
+        </button></li>`)}</ul>
+    </aside>`;
+  }
+}
+
+const wordsOf = (words) => new RegExp(`(${words.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "giu");
+
+// The part of a long text in which the first of the words stands.
+function excerptOf(text, words) {
+  const line = lineOf(text, 16_000);
+  const at = line.search(wordsOf(words));
+  return at > 80 ? `…${lineOf(line.slice(at - 40), 200)}` : lineOf(line, 200);
+}
+
+function marked(text, words) {
+  return text.split(wordsOf(words)).map((part, i) => (i % 2 === 1 ? html`<mark>${part}</mark>` : part));
+}

@@ -1,0 +1,57 @@
+// The conversations: every room and private one that is open, with its last line and what is unread.
+
+import { Avatar, html, Icon, IconButton, Name } from "./html.js";
+import { lineOf } from "./markup.js";
+import { short } from "./when.js";
+
+const UNREAD_SHOWN = 99;
+
+export function Sidebar({ chat, ui }) {
+  const all = [...chat.rooms.values()];
+  return html`<nav class="sidebar" aria-label="Conversations">
+    <header>
+      <h1 class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="words" d="M9 11h14M9 17h9" /></svg>roomd</h1>
+      <${IconButton} icon="plus" label="Open or create a room" onClick=${() => ui.dialog("rooms")} />
+    </header>
+    <div class="conversations">
+      ${list("Rooms", all.filter(({ kind }) => kind === "room"), chat, ui)}
+      ${list("Private", all.filter(({ kind }) => kind === "private"), chat, ui)}
+    </div>
+    <footer>
+      <button type="button" class="me" onClick=${() => ui.dialog("me")}>
+        <${Avatar} of=${chat.me} status=${chat.connection.phase !== "online" ? "offline" : chat.away ? "away" : "online"} />
+        <span><${Name} of=${chat.me} /><small>${chat.away && chat.connection.phase === "online" ? "Away" : PHASES[chat.connection.phase]}</small></span>
+        <span class="unseen">: your settings</span>
+      </button>
+    </footer>
+  </nav>`;
+}
+
+const PHASES = { idle: "Connecting…", connecting: "Connecting…", online: "Online", waiting: "Not connected", closed: "Not connected" };
+
+function list(title, rooms, chat, ui) {
+  if (rooms.length === 0) return undefined;
+  return html`<h2 id=${`list-${title}`}>${title}</h2>
+    <ul aria-labelledby=${`list-${title}`}>${rooms.map((room) => item(room, chat, ui))}</ul>`;
+}
+
+function item(room, chat, ui) {
+  const { last, unread } = room;
+  const line = room.draft && room !== chat.active ? ["Draft: ", lineOf(room.draft)] : last ? lastLine(last, room, chat.me) : [];
+  return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
+    <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.turn(room)}>
+      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.secrecy.isSecret(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${room.status} />`}
+      <span class="what">
+        <span class="top"><${Name} of=${room.name} /> ${last && html`<time datetime=${last.at}>${short(last.at)}</time>`}</span>
+        <span class="bottom"><span class="last">${line}</span>
+          ${unread > 0 && html`<span class="count">${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="unseen"> unread</span></span>`}</span>
+      </span>
+    </button>
+  </li>`;
+}
+
+function lastLine(last, room, me) {
+  const text = last.cipher && !last.text ? "Encrypted message" : lineOf(last.text);
+  if (last.user === me) return ["You: ", text];
+  return room.kind === "room" ? [html`<${Name} of=${last.user} />`, ": ", text] : [text];
+}

@@ -1,0 +1,132 @@
+//! The server's certificate: read from two files at start, and again when the operator says so.
+//!
+//! Who shakes hands takes the configuration that is in force at that moment; connections that are
+//! under way keep theirs. Resumption tickets are sealed with keys in memory only, which stay the same
+//! when a certificate is loaded anew.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, ServerConnection};
+
+use super::forge::Forge;
+use super::tunnel::Tunnel;
+use super::{Application, NoTunnel};
+
+/// The first byte of a client that speaks TLS: a record of the handshake (RFC 8446 §5.1).
+const HANDSHAKE: u8 = 22;
+
+/// See the module.
+pub struct Certificate {
+    certificate: String,
+    key: String,
+    tickets: Arc<dyn ProducesTickets>,
+    in_force: Mutex<Configs>,
+    forge: Forge,
+}
+
+#[derive(Clone)]
+struct Configs {
+    http: Arc<ServerConfig>,
+    lines: Arc<ServerConfig>,
+}
+
+impl Certificate {
+    /// Reads a certificate with its chain, and its key, from two PEM files.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn load(certificate: &str, key: &str) -> Result<Self, String> {
+        let tickets = aws_lc_rs::Ticketer::new().map_err(|error| format!("no keys for TLS tickets: {error}"))?;
+        let configs = configs(certificate, key, &tickets)?;
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), forge: Forge::new() })
+    }
+
+    /// Reads the two files again: who connects from now on sees what is in them.
+    ///
+    /// # Errors
+    /// A sentence. What was in force stays in force.
+    pub fn reload(&self) -> Result<(), String> {
+        let configs = configs(&self.certificate, &self.key, &self.tickets)?;
+        *self.in_force.lock() = configs;
+        Ok(())
+    }
+
+    /// Shakes hands with a client. Blocks until the deadline at most; sets the socket's read timeout.
+    ///
+    /// # Errors
+    /// There is no tunnel; the client has been told why, if it speaks TLS.
+    pub fn accept(
+        &self,
+        socket: &TcpStream,
+        application: Application,
+        deadline: Instant,
+    ) -> Result<Arc<Tunnel>, NoTunnel> {
+        let left = deadline.saturating_duration_since(Instant::now()).max(std::time::Duration::from_millis(1));
+        let mut first = [0];
+        let peeked = socket.set_read_timeout(Some(left)).and_then(|()| socket.peek(&mut first));
+        if peeked.map_err(NoTunnel::Failed)? == 1 && first != [HANDSHAKE] {
+            return Err(NoTunnel::Plain);
+        }
+        let config = {
+            let in_force = self.in_force.lock();
+            Arc::clone(if application == Application::Http { &in_force.http } else { &in_force.lines })
+        };
+        let failed = |error: rustls::Error| NoTunnel::Failed(io::Error::other(error));
+        let tunnel = self.forge.reckon(deadline, || Ok(Tunnel::new(ServerConnection::new(config)?.into())));
+        let tunnel = tunnel.map_err(NoTunnel::Failed)?.map_err(failed)?;
+        let reckon = || {
+            let tunnel = Arc::clone(&tunnel);
+            self.forge.reckon(deadline, move || tunnel.reckon())?
+        };
+        tunnel.shake_hands(socket, deadline, reckon).map_err(NoTunnel::Failed)?;
+        Ok(tunnel)
+    }
+
+    /// How many threads should [`Certificate::work`].
+    #[must_use]
+    pub fn hands(&self) -> usize {
+        Forge::hands()
+    }
+
+    /// Reckons handshakes, until the certificate is closed: the body of a thread.
+    pub fn work(&self) {
+        self.forge.work();
+    }
+
+    /// No further handshake is made; the threads that work here end.
+    pub fn close(&self) {
+        self.forge.close();
+    }
+}
+
+fn configs(certificate: &str, key: &str, tickets: &Arc<dyn ProducesTickets>) -> Result<Configs, String> {
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| format!("cannot read the certificate {certificate}: {error}"))?;
+    if chain.is_empty() {
+        return Err(format!("there is no certificate in {certificate}"));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("cannot read the key {key}: {error}"))?;
+    let config = |secret: PrivateKeyDer<'static>, application: &[u8]| {
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_protocol_versions(rustls::ALL_VERSIONS)?.with_no_client_auth();
+        let mut config = builder.with_single_cert(chain.clone(), secret)?;
+        config.alpn_protocols = vec![application.to_vec()];
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = Arc::clone(tickets);
+        Ok(Arc::new(config))
+    };
+    let http = config(secret.clone_key(), b"http/1.1");
+    let both = http.and_then(|http| Ok(Configs { http, lines: config(secret, b"roomd-lines")? }));
+    both.map_err(|error: rustls::Error| match error {
+        rustls::Error::InconsistentKeys(_) => format!("{key} is not the key of the certificate {certificate}"),
+        error => format!("cannot use the certificate {certificate} with the key {key}: {error}"),
+    })
+}

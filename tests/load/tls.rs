@@ -1,0 +1,68 @@
+//! Load through TLS: the same promises, the same proof.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use roomd::load::{Door, Plan, Report};
+use roomd::tls::{Trust, self_signed};
+
+use crate::{plan, run, server};
+
+/// Runs a load through TLS against a server; the server must be well afterwards.
+fn loaded(change: impl FnOnce(&mut Plan)) -> Report {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("load-tls-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let pair = self_signed(&["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    fs::write(&cert, pair.certificate).unwrap();
+    fs::write(&key, pair.key).unwrap();
+    let text = |path: &PathBuf| Some(path.to_str().unwrap().to_owned());
+    let server = server(|settings| (settings.tls_cert, settings.tls_key) = (text(&cert), text(&key)));
+    let mut plan = plan(&server);
+    plan.tls = Some(Trust::Only(cert));
+    change(&mut plan);
+    let report = run(&plan);
+    let end = server.stop();
+    assert_eq!((end.running, end.panics), (Vec::new(), 0));
+    assert!(end.books.balance(), "{}", end.books);
+    fs::remove_dir_all(&folder).unwrap();
+    report
+}
+
+#[test]
+fn every_door_delivers_every_message_through_tls() {
+    for doors in [&[Door::Json][..], &[Door::Lines], &Door::ALL] {
+        let report = loaded(|plan| (plan.doors, plan.publishers, plan.rooms) = (doors.to_vec(), 2, 2));
+        assert!(report.kept, "{doors:?}\n{report}");
+        assert_eq!((report.messages.published, report.messages.withheld), (10, 0), "{doors:?}");
+    }
+}
+
+#[test]
+fn large_messages_pass_while_connections_break() {
+    let report = loaded(|plan| {
+        (plan.window, plan.breaks, plan.publishers) = (4, 50, 2);
+        (plan.size, plan.probe) = (40_000, std::time::Duration::from_secs(60));
+    });
+    assert!(report.kept, "{report}");
+    assert!(report.connections.returned > 0, "{report}");
+    let probed = report.probe.as_ref().unwrap();
+    assert_eq!(probed.answered, probed.asked);
+}
+
+#[test]
+fn who_reads_slowly_through_tls_gets_all_in_the_end() {
+    let report = loaded(|plan| (plan.slow, plan.slow_bytes, plan.size) = (2, 500, 3_000));
+    assert!(report.kept, "{report}");
+    assert_eq!((report.deliveries.asked, report.deliveries.delivered), (60, 60), "{report}");
+}
+
+#[test]
+fn those_who_say_next_to_nothing_keep_nobody_from_talking() {
+    let report = loaded(|plan| (plan.loiterers, plan.duration) = (50, std::time::Duration::from_secs(1)));
+    assert!(report.kept, "{report}");
+    assert_eq!(report.loiterers.map(|loitered| (loitered.sockets, loitered.kept_out)), Some((50, 0)));
+}

@@ -1,0 +1,101 @@
+// A line that breaks, a server that stops, and a server that wants less.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, line, person, client, faultless } = stage();
+
+test("what is written while the line is broken waits, is marked, and goes out once", async () => {
+  const host = await server();
+  const wire = await line(host);
+  const bob = client(host, "Bob");
+  await bob.client.join("general");
+  const ann = await (await person()).enter(`${wire.http}/chat/general`, "Ann");
+  await ann.say("before");
+  await bob.heard("before");
+  await ann.sent("before");
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
+  await ann.say("meanwhile 1");
+  await ann.say("meanwhile 2");
+  assert.equal(await ann.page.locator('[data-state="waiting"]').count(), 2);
+  await bob.client.publish("general", "missed");
+  wire.mend();
+  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await ann.line("missed").waitFor();
+  await bob.heard("meanwhile 2");
+  await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["before", "missed", "meanwhile 1", "meanwhile 2"]));
+  assert.deepEqual(bob.texts("general"), ["before", "missed", "meanwhile 1", "meanwhile 2"]);
+  await ann.page.locator('[data-state="waiting"]').first().waitFor({ state: "detached" });
+  assert.ok(!bob.events.some(({ type, user }) => type === "leave" && user === "Ann"));
+  faultless();
+});
+
+test("what was not sent outlives a reload and goes out once", async () => {
+  const host = await server();
+  const wire = await line(host);
+  const bob = client(host, "Bob");
+  await bob.client.join("general");
+  const ann = await (await person()).enter(`${wire.http}/chat/general`, "Ann");
+  await ann.say("first");
+  await bob.heard("first");
+  await ann.sent("first");
+  wire.deafen();
+  await ann.say("its answer is lost");
+  await bob.heard("its answer is lost");
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
+  await ann.say("never left the page");
+  wire.mend();
+  await ann.page.reload();
+  await bob.heard("never left the page");
+  await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["first", "its answer is lost", "never left the page"]));
+  assert.deepEqual(bob.texts("general"), ["first", "its answer is lost", "never left the page"]);
+  faultless();
+});
+
+test("a server that is stopped and started again loses and doubles nothing", async () => {
+  const host = await server();
+  const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
+  const bob = await (await person()).enter(`${host.http}/chat/general`, "Bob");
+  await ann.say("good morning");
+  await bob.line("good morning").waitFor();
+  await bob.say("morning, Ann");
+  await ann.line("morning, Ann").waitFor();
+  await host.stop("SIGKILL");
+  await ann.page.getByText("Trying again").waitFor();
+  await bob.page.getByText("Trying again").waitFor();
+  await ann.say("written by Ann");
+  await bob.say("written by Bob");
+  await host.again();
+  for (const { page } of [ann, bob]) {
+    const now = page.getByRole("button", { name: "Try now" });
+    await eventually(async () => {
+      await now.click({ timeout: 200 }).catch(() => {}); // it may have come back by itself
+      return page.locator('[data-state="waiting"]').count();
+    }, (waiting) => assert.equal(waiting, 0));
+  }
+  for (const one of [ann, bob]) {
+    await eventually(() => one.texts(), (texts) => {
+      assert.deepEqual(texts.slice(0, 2), ["good morning", "morning, Ann"]);
+      assert.deepEqual(texts.slice(2).sort(), ["written by Ann", "written by Bob"]);
+    });
+  }
+  assert.deepEqual(await ann.texts(), await bob.texts());
+  faultless();
+});
+
+test("one who is too fast is told how long to wait, and everything arrives in order", async () => {
+  const host = await server("--rate-burst", "2", "--rate-per-s", "1");
+  const bob = client(host, "Bob");
+  await bob.client.join("general");
+  const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
+  for (const text of ["1", "2", "3", "4"]) await ann.say(text);
+  await ann.page.getByText(/Rate limit exceeded\. Going on (in \d s|now)\./).waitFor();
+  await bob.heard("4");
+  assert.deepEqual(bob.texts("general"), ["1", "2", "3", "4"]);
+  await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["1", "2", "3", "4"]));
+  await ann.page.getByText(/Rate limit exceeded/).waitFor({ state: "detached" });
+  faultless();
+});

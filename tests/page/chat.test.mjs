@@ -1,0 +1,175 @@
+// People who talk, each in a browser of their own.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, person, client, faultless } = stage();
+
+test("two people chat, see each other type, come and go, and who has read what", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
+  const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
+  await ann.page.locator(".notice", { hasText: "Bob joined" }).waitFor();
+  await bob.page.locator(".members").getByText("Ann").waitFor();
+  await ann.say("Good morning");
+  await bob.line("Good morning").waitFor();
+  await ann.page.getByRole("button", { name: "Read by Bob" }).waitFor();
+  await bob.page.locator("textarea").pressSequentially("typing");
+  await ann.page.getByText("Bob is typing…").waitFor();
+  await bob.say("See https://example.org/x, and `code`\nin two lines");
+  const said = ann.line("in two lines");
+  assert.equal(await said.locator("a").getAttribute("href"), "https://example.org/x");
+  assert.equal(await said.locator("code").innerText(), "code");
+  await ann.page.getByText("Bob is typing…").waitFor({ state: "detached" });
+  await ann.page.getByRole("button", { name: "Read by Bob" }).first().click();
+  await ann.page.getByRole("dialog").getByText("read").waitFor();
+  await ann.page.keyboard.press("Escape");
+  await bob.page.getByRole("button", { name: "Leave general" }).click();
+  await ann.page.locator(".notice", { hasText: /Bob left/ }).waitFor();
+  faultless();
+});
+
+test("a reload keeps the name, the rooms, what was said and what is being written", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/chat/one`, "Ann");
+  await ann.say("kept");
+  await ann.sent("kept");
+  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
+  await ann.page.getByLabel("Name of a room").fill("two");
+  await ann.page.keyboard.press("Enter");
+  await ann.page.getByRole("heading", { name: "two" }).waitFor();
+  assert.equal(new URL(ann.page.url()).pathname, "/chat/two");
+  await ann.page.locator("textarea").fill("half a thought");
+  await ann.page.reload();
+  await ann.page.getByRole("heading", { name: "two" }).waitFor();
+  assert.equal(await ann.page.locator("textarea").inputValue(), "half a thought");
+  await ann.conversation("one").click();
+  await ann.line("kept").waitFor();
+  await ann.page.goBack();
+  await ann.page.getByRole("heading", { name: "two" }).waitFor();
+  faultless();
+});
+
+test("what is not read is counted, shown from its first line, and no longer when it was read", async () => {
+  const { http, ...rest } = await server().then((server) => ({ http: server.http, server }));
+  const bob = client(rest.server, "Bob");
+  await bob.client.join("quiet");
+  await bob.client.publish("quiet", "before");
+  const ann = await (await person()).enter(`${http}/chat/quiet`, "Ann");
+  await ann.line("before").waitFor();
+  await ann.page.goto(`${http}/chat/busy`);
+  await ann.conversation("quiet").waitFor();
+  await bob.until(({ type, user }) => type === "leave" && user === "Ann");
+  await bob.until(({ type, user, room }) => type === "join" && user === "Ann" && room === "quiet");
+  for (const text of ["one", "two", "three"]) await bob.client.publish("quiet", text);
+  const unread = ann.conversation("quiet").locator(".count");
+  await eventually(() => unread.innerText(), (text) => assert.match(text, /^3/));
+  assert.match(await ann.conversation("quiet").innerText(), /Bob: three/);
+  assert.match(await ann.page.title(), /^\(3\)/);
+  await ann.conversation("quiet").click();
+  const divided = ann.page.locator(".line", { has: ann.page.locator(".divider") });
+  await eventually(() => divided.innerText(), (text) => assert.match(text, /one/));
+  await unread.waitFor({ state: "detached" });
+  await ann.page.reload();
+  await ann.line("three").waitFor();
+  assert.equal(await unread.count(), 0);
+  faultless();
+});
+
+test("messages are edited and deleted, and that is seen at once and later", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
+  const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
+  await ann.say("a mistke");
+  await ann.say("to be deleted");
+  await bob.line("to be deleted").waitFor();
+  await ann.page.getByRole("button", { name: /Read by|Received by|Delivered/ }).last().waitFor();
+  const field = ann.page.locator("textarea");
+  await field.press("ArrowUp");
+  await eventually(() => field.inputValue(), (value) => assert.equal(value, "to be deleted"));
+  await field.press("Escape");
+  await ann.line("a mistke").hover();
+  await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
+  await ann.say("a mistake");
+  await bob.line("a mistake").getByText("edited").waitFor();
+  await ann.line("to be deleted").hover();
+  await ann.page.getByRole("button", { name: "Delete", exact: true }).click();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await bob.line("Message deleted").waitFor();
+  await bob.page.reload();
+  await bob.line("a mistake").waitFor();
+  assert.deepEqual(await bob.texts(), ["a mistake", "Message deleted"]);
+  assert.equal(await bob.page.getByText("to be deleted").count(), 0);
+  faultless();
+});
+
+test("a private conversation is between two", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
+  const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
+  const eve = await (await person()).enter(`${http}/chat/general`, "Eve");
+  await ann.page.locator(".members").getByRole("button", { name: /Bob/ }).click();
+  await ann.page.getByRole("heading", { name: "Bob" }).waitFor();
+  await ann.say("for your eyes");
+  await bob.conversation("Ann").click();
+  await bob.line("for your eyes").waitFor();
+  await bob.say("and for yours");
+  await ann.line("and for yours").waitFor();
+  assert.equal(await eve.page.getByText("eyes").count(), 0);
+  await ann.page.goto(`${http}/?with=Nobody`);
+  await ann.say("anyone?");
+  await ann.page.getByText(/^Not sent:/).waitFor();
+  await ann.page.getByRole("button", { name: "Remove" }).click();
+  await ann.line("anyone?").waitFor({ state: "detached" });
+  faultless();
+});
+
+test("a search finds what was said long ago and leads to its place", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("long");
+  for (let i = 1; i <= 400; i++) bob.client.publish("long", i === 7 ? "the needle is here" : `hay ${i}`);
+  await bob.heard("hay 400");
+  const ann = await (await person()).enter(`${host.http}/chat/long`, "Ann");
+  await ann.line("hay 400").waitFor();
+  await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
+  await ann.page.getByRole("searchbox").fill("needle");
+  await ann.page.getByText("1 message").waitFor();
+  assert.equal(await ann.page.locator(".found mark").innerText(), "needle");
+  await ann.page.locator(".found button").click();
+  await ann.line("the needle is here").waitFor();
+  await eventually(() => ann.page.evaluate(() => document.activeElement.textContent), (text) => assert.match(text, /needle/));
+  await ann.line("hay 6").first().waitFor();
+  await ann.page.getByRole("button", { name: "To the end" }).click();
+  await ann.line("hay 400").waitFor();
+  faultless();
+});
+
+test("many who come and go fill one line", async () => {
+  const host = await server();
+  const ann = await (await person()).enter(`${host.http}/chat/station`, "Ann");
+  const others = ["B", "C", "D", "E", "F", "G"].map((name) => client(host, name));
+  for (const { client } of others) await client.join("station");
+  await ann.page.locator(".notice", { hasText: /B, C, D and 3 others joined/ }).waitFor();
+  others[0].client.leave("station");
+  await ann.page.locator(".notice", { hasText: /C, D, E and 2 others joined|B joined and left/ }).first().waitFor();
+  assert.equal(await ann.page.locator(".line").count(), 1);
+  faultless();
+});
+
+test("a name that is none is refused where it is typed", async () => {
+  const { http } = await server();
+  const ann = await person();
+  await ann.page.goto(http);
+  for (const bad of ["", "two words", "a:b"]) {
+    await ann.page.getByLabel("Your name").fill(bad);
+    await ann.page.keyboard.press("Enter");
+    await ann.page.getByText("A name has 1 to 32 characters").waitFor();
+  }
+  await ann.enter(http, "Ann");
+  await ann.page.getByRole("heading", { name: "lobby" }).waitFor();
+  await ann.page.getByRole("button", { name: "Leave lobby" }).click();
+  await ann.page.getByText("No conversation is open.").waitFor();
+  faultless();
+});

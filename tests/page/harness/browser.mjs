@@ -1,0 +1,107 @@
+// Chromium, headless, and pages in it that must stay free of errors.
+
+import { mkdirSync } from "node:fs";
+import { output, require } from "./packages.mjs";
+
+const { chromium } = require("playwright-core");
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-background-networking",
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+];
+
+export const shots = `${output}shots/`;
+
+export class Browser {
+  #chromium;
+  #people = [];
+
+  static async start() {
+    const browser = new Browser();
+    const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    browser.#chromium = await chromium.launch({ executablePath, args: FLAGS });
+    mkdirSync(shots, { recursive: true });
+    return browser;
+  }
+
+  // Somebody with a browser of their own: storage is not shared.
+  async person(options = {}) {
+    const person = new Person();
+    await person.begin(await this.#chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options }));
+    this.#people.push(person);
+    return person;
+  }
+
+  // What went wrong on any page since the last time.
+  faults() {
+    return this.#people.flatMap((person) => person.faults.splice(0));
+  }
+
+  async leave() {
+    for (const person of this.#people.splice(0)) await person.context.close();
+  }
+
+  async end() {
+    await this.#chromium.close();
+  }
+}
+
+export class Person {
+  faults = [];
+  requests = [];
+  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION)/; // a line that breaks, a name that is taken
+
+  async begin(context) {
+    this.context = context;
+    this.page = await this.tab();
+  }
+
+  async tab() {
+    const page = await this.context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on("console", (message) => {
+      const text = message.text();
+      if (["error", "warning"].includes(message.type()) && !this.expected.test(text)) this.faults.push(`console: ${text}`);
+    });
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.stack ?? error}`));
+    page.on("request", (request) => this.requests.push(request.url()));
+    await page.addInitScript(() => {
+      addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => console.error(`CSP: ${violatedDirective} ${blockedURI}`));
+    });
+    return page;
+  }
+
+  // Opens the page under a name for the first time.
+  async enter(url, name) {
+    await this.page.goto(url);
+    await this.page.getByLabel("Your name").fill(name);
+    await this.page.getByRole("button", { name: "Enter" }).click();
+    await this.page.locator(".me", { hasText: "Online" }).waitFor({ state: "attached" });
+    return this;
+  }
+
+  async say(text) {
+    const field = this.page.locator(".composer textarea");
+    await field.fill(text);
+    await field.press("Enter");
+  }
+
+  // The server has this message of theirs.
+  async sent(text) {
+    await this.line(text).locator(".tick[data-level]").waitFor();
+  }
+
+  line(text) {
+    return this.page.locator(".line", { hasText: text });
+  }
+
+  // The texts of the messages that are shown, in order.
+  async texts() {
+    return this.page.locator(".line.message .text").allInnerTexts();
+  }
+
+  conversation(name) {
+    return this.page.locator(".conversation").filter({ has: this.page.locator(`.top bdi:text-is("${name}")`) });
+  }
+}

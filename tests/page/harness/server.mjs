@@ -1,0 +1,70 @@
+// A real server in a folder of its own, which can be stopped, killed and started again.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { createInterface } from "node:readline";
+import { root } from "./packages.mjs";
+
+const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
+
+export class Server {
+  #process;
+  #flags;
+  folder;
+  port = 0; // the same after a restart
+
+  static async start(...flags) {
+    const server = new Server();
+    server.folder = await mkdtemp(`${tmpdir()}/roomd-page-`);
+    server.#flags = flags;
+    await server.again();
+    return server;
+  }
+
+  get http() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get data() {
+    return `${this.folder}/roomd.db`;
+  }
+
+  async again() {
+    const flags = ["--listen", `127.0.0.1:${this.port}`, "--lines", "off", "--data", this.data, ...this.#flags];
+    this.#process = spawn(BINARY, ["serve", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    const said = [];
+    this.#process.stderr.on("data", (bytes) => said.push(bytes));
+    for await (const line of createInterface(this.#process.stdout)) {
+      const address = /listening on http:\/\/[^:]+:(\d+)/.exec(line);
+      if (!address) continue;
+      this.port = Number(address[1]);
+      this.#process.stdout.resume();
+      return;
+    }
+    throw new Error(`the server did not start: ${Buffer.concat(said)}`);
+  }
+
+  async stop(signal = "SIGTERM") {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill(signal);
+    await ended;
+  }
+
+  async end() {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  // One of the other commands of the same binary, on the same file.
+  async command(...words) {
+    const child = spawn(BINARY, [...words, "--data", this.data], { stdio: ["ignore", "pipe", "inherit"] });
+    const out = [];
+    child.stdout.on("data", (bytes) => out.push(bytes));
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error(`roomd ${words.join(" ")} ended with ${code}`);
+    return Buffer.concat(out).toString();
+  }
+}

@@ -1,0 +1,237 @@
+// roomd.js in Node, against a real server over a line that breaks.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, afterEach, test } from "node:test";
+import { RoomdError } from "../../src/page/roomd.js";
+import { connect } from "./harness/client.mjs";
+import { Line } from "./harness/line.mjs";
+import { Server } from "./harness/server.mjs";
+
+const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];
+
+let server;
+let line;
+let clients;
+
+before(async () => {
+  server = await Server.start(...RATE);
+});
+after(() => server.end());
+
+beforeEach(async () => {
+  line = await Line.to(server);
+  clients = [];
+});
+afterEach(() => {
+  for (const { client } of clients) client.close();
+  line.end();
+});
+
+function come(url, options) {
+  const heard = connect(url, options);
+  clients.push(heard);
+  return heard;
+}
+
+const near = () => `${server.http.replace("http", "ws")}/ws`;
+const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+
+test("what one publishes the other is told, once and in order", async () => {
+  const ann = come(near(), { user: "Ann" });
+  const bob = come(near(), { user: "Bob" });
+  assert.deepEqual((await bob.client.join("order")).members, ["Bob"]);
+  await ann.client.join("order");
+  const sent = await Promise.all(numbers(1, 50).map((text) => ann.client.publish("order", text)));
+  assert.deepEqual(sent.map(({ seq }) => seq), numbers(1, 50).map(Number));
+  await bob.heard("50");
+  assert.deepEqual(bob.texts("order"), numbers(1, 50));
+  assert.equal(ann.client.unsent.length, 0);
+});
+
+test("a line that breaks is made again, and nobody sees the user go", async () => {
+  const ann = come(line.ws, { user: "Ann" });
+  const bob = come(near(), { user: "Bob" });
+  await bob.client.join("broken");
+  await ann.client.join("broken");
+  await bob.client.publish("broken", "1");
+  await ann.heard("1");
+  line.cut();
+  await ann.phase("waiting");
+  for (const text of numbers(2, 9)) await bob.client.publish("broken", text);
+  const late = ann.client.publish("broken", "10");
+  assert.equal(ann.client.unsent.length, 1);
+  line.mend();
+  const { seq, duplicate } = await late;
+  assert.deepEqual({ seq, duplicate }, { seq: 10, duplicate: false });
+  await ann.heard("10");
+  assert.deepEqual(ann.texts("broken"), numbers(1, 10));
+  const again = ann.events.find(({ type, again }) => type === "joined" && again);
+  assert.deepEqual({ ...again }, { type: "joined", room: "broken", again: true, resumed: true, recovered: true, missed: 8 });
+  await bob.heard("10");
+  assert.ok(!bob.events.some(({ type }) => type === "leave"));
+});
+
+test("a message whose answer was lost is published once", async () => {
+  const ann = come(line.ws, { user: "Ann" });
+  const bob = come(near(), { user: "Bob" });
+  await bob.client.join("once");
+  await ann.client.join("once");
+  line.deafen();
+  const sent = ann.client.publish("once", "only this");
+  await bob.heard("only this");
+  line.cut();
+  line.mend();
+  const { duplicate } = await sent;
+  assert.equal(duplicate, true);
+  await ann.heard("only this");
+  await bob.client.publish("once", "end");
+  await Promise.all([ann.heard("end"), bob.heard("end")]);
+  assert.deepEqual(ann.texts("once"), ["only this", "end"]);
+  assert.deepEqual(bob.texts("once"), ["only this", "end"]);
+});
+
+test("a server that was killed is joined again from the last message seen", async () => {
+  const own = await Server.start(...RATE);
+  try {
+    const url = `${own.http.replace("http", "ws")}/ws`;
+    const ann = come(url, { user: "Ann" });
+    await ann.client.join("killed");
+    await ann.client.publish("killed", "before");
+    await own.stop("SIGKILL");
+    await ann.phase("waiting");
+    const late = ann.client.publish("killed", "meanwhile");
+    await own.again();
+    const post = { user: "cron", message: "while nobody looked" };
+    const body = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(post) };
+    await fetch(`${own.http}/api/v1/rooms/killed/messages`, body);
+    assert.ok((await late).seq > 1);
+    await ann.heard("meanwhile");
+    await ann.heard("while nobody looked");
+    assert.deepEqual(ann.texts("killed").sort(), ["before", "meanwhile", "while nobody looked"]);
+    assert.ok(!ann.events.some(({ type }) => type === "gap"));
+    for (const { client } of clients) client.close();
+  } finally {
+    await own.end();
+  }
+});
+
+test("what cannot be replayed is told as a gap, and what follows is whole", async () => {
+  const own = await Server.start(...RATE, "--history", "5");
+  try {
+    const url = `${own.http.replace("http", "ws")}/ws`;
+    const far = await Line.to(own);
+    const ann = come(far.ws, { user: "Ann" });
+    const bob = come(url, { user: "Bob" });
+    await bob.phase("online");
+    await bob.client.request({ type: "create", room: "short", durable: false });
+    await bob.client.join("short");
+    await ann.client.join("short");
+    await bob.client.publish("short", "1");
+    await ann.heard("1");
+    far.cut();
+    await ann.phase("waiting");
+    for (const text of numbers(2, 20)) await bob.client.publish("short", text);
+    far.mend();
+    const gap = await ann.until(({ type }) => type === "gap");
+    assert.equal(gap.room, "short");
+    await bob.client.publish("short", "21");
+    await ann.heard("21");
+    assert.equal(ann.texts("short").filter((text) => text === "21").length, 1);
+    for (const { client } of clients) client.close();
+    far.end();
+  } finally {
+    await own.end();
+  }
+});
+
+test("private messages are told once, also over a broken line", async () => {
+  const ann = come(line.ws, { user: "Ann2" });
+  const bob = come(near(), { user: "Bob2" });
+  await Promise.all([ann.phase("online"), bob.phase("online")]);
+  await bob.client.whisper("Ann2", "one");
+  await ann.heard("one");
+  line.cut();
+  await ann.phase("waiting");
+  await bob.client.whisper("Ann2", "two");
+  line.mend();
+  await ann.heard("two");
+  await bob.client.whisper("Ann2", "three");
+  await ann.heard("three");
+  const told = ann.events.filter(({ type }) => type === "private").map(({ message }) => message);
+  assert.deepEqual(told, ["one", "two", "three"]);
+});
+
+test("a refusal for rate pauses, keeps the order and loses nothing", async () => {
+  const own = await Server.start("--rate-burst", "2", "--rate-per-s", "50");
+  try {
+    const ann = come(`${own.http.replace("http", "ws")}/ws`, { user: "Ann" });
+    await ann.client.join("rate");
+    await Promise.all(numbers(1, 12).map((text) => ann.client.publish("rate", text)));
+    await ann.heard("12");
+    assert.deepEqual(ann.texts("rate"), numbers(1, 12));
+    const paused = ann.events.find(({ type }) => type === "paused");
+    assert.equal(paused.code, "rate_limited");
+    ann.client.close();
+  } finally {
+    await own.end();
+  }
+});
+
+test("a refusal is an error with the server's code", async () => {
+  const ann = come(near(), { user: "Ann" });
+  await ann.phase("online");
+  const refused = (code) => (error) => error instanceof RoomdError && error.code === code;
+  await assert.rejects(ann.client.publish("never joined", "x"), refused("bad_request"));
+  await assert.rejects(ann.client.publish("elsewhere", "x"), refused("not_member"));
+  await assert.rejects(ann.client.join("no/name"), refused("bad_request"));
+  await assert.rejects(ann.client.request({ type: "nonsense" }), refused("unknown_type"));
+  await assert.rejects(ann.client.whisper("Nobody", "x"), refused("user_offline"));
+  await ann.client.join("size");
+  await assert.rejects(ann.client.publish("size", "x".repeat(65_537)), refused("too_large"));
+  assert.equal((await ann.client.publish("size", "\u{1}".repeat(20_000))).seq, 1);
+});
+
+test("a message that was never said can be taken back, and a closed client asks for nothing", async () => {
+  const ann = come(line.ws, { user: "Ann" });
+  await ann.client.join("back");
+  line.cut();
+  await ann.phase("waiting");
+  const regretted = ann.client.publish("back", "regretted", { mid: "m1" });
+  assert.equal(ann.client.retract("m1"), true);
+  assert.equal(ann.client.retract("m1"), false);
+  await assert.rejects(regretted, { code: "retracted" });
+  await assert.rejects(ann.client.request({ type: "rooms" }), { code: "interrupted" });
+  assert.equal(ann.client.tell({ type: "typing", room: "back", typing: true }), false);
+  ann.client.close();
+  assert.equal(ann.client.state.phase, "closed");
+});
+
+test("a room that was left while the line was broken is left", async () => {
+  const ann = come(line.ws, { user: "Ann" });
+  const bob = come(near(), { user: "Bob" });
+  await bob.client.join("left");
+  await ann.client.join("left");
+  line.cut();
+  await ann.phase("waiting");
+  await ann.client.leave("left");
+  line.mend();
+  const leave = await bob.until(({ type, user }) => type === "leave" && user === "Ann");
+  assert.equal(leave.room, "left");
+  const again = await ann.client.join("left");
+  assert.deepEqual(again.members, ["Ann", "Bob"]);
+});
+
+test("an unsent message goes out from another client under its mark, once", async () => {
+  const first = come(line.ws, { user: "Ann" });
+  await first.client.join("moved");
+  line.cut();
+  await first.phase("waiting");
+  first.client.publish("moved", "typed before the reload").catch(() => {});
+  const [{ mid, message }] = first.client.unsent;
+  first.client.close();
+  const second = come(near(), { user: "Ann" });
+  await second.client.join("moved");
+  const sent = await second.client.publish("moved", message, { mid });
+  const again = await second.client.publish("moved", message, { mid });
+  assert.deepEqual([sent.duplicate, again.duplicate, again.seq === sent.seq], [false, true, true]);
+});

@@ -1,0 +1,72 @@
+// Private rooms on the page, and what those who rule over a room can do there.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, person, faultless } = stage();
+
+async function privateRoom(one, name) {
+  const { page } = one;
+  await page.getByRole("button", { name: "Open or create a room" }).click();
+  await page.getByLabel("Name of a room").fill(name);
+  await page.getByRole("checkbox", { name: /Private/ }).check();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("heading", { name }).waitFor();
+}
+
+const about = ({ page }) => page.getByRole("button", { name: "about this room" }).click();
+
+test("a private room is not there for others, until they are invited", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  await privateRoom(ann, "plans");
+  await ann.say("the secret is blue");
+  await ann.sent("the secret is blue");
+  const bob = await (await person()).enter(http, "Bob");
+  await bob.page.getByRole("button", { name: "Open or create a room" }).click();
+  await bob.page.getByRole("dialog").getByText("lobby").waitFor();
+  assert.equal(await bob.page.getByRole("dialog").getByText("plans").count(), 0);
+  await bob.page.keyboard.press("Escape");
+  await bob.page.goto(`${http}/chat/plans`);
+  await bob.page.getByText(/plans cannot be entered/).waitFor();
+  assert.equal(await bob.page.getByText("secret").count(), 0);
+  const status = await bob.page.evaluate(async () => (await fetch("/api/v1/rooms/plans/messages")).status);
+  assert.equal(status, 404);
+  await about(ann);
+  await ann.page.getByLabel("Whom to invite").fill("Bob");
+  await ann.page.keyboard.press("Enter");
+  await bob.page.getByText("Ann has invited you to plans.").waitFor();
+  await bob.conversation("plans").click();
+  await bob.line("the secret is blue").waitFor();
+  faultless();
+});
+
+test("those who rule make moderators, mute, remove, and end the room", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  const bob = await (await person()).enter(http, "Bob");
+  await privateRoom(ann, "den");
+  await about(ann);
+  await ann.page.getByLabel("Whom to invite").fill("Bob");
+  await ann.page.keyboard.press("Enter");
+  await bob.conversation("den").click();
+  await bob.say("thank you");
+  await ann.line("thank you").waitFor();
+  const row = ann.page.getByRole("dialog").locator(".people li", { hasText: "Bob" });
+  await row.getByRole("button", { name: "Make a moderator" }).click();
+  await bob.line("Ann made Bob a moderator").waitFor();
+  await row.getByRole("button", { name: "Mute" }).click();
+  await bob.line("Ann muted Bob").waitFor();
+  await bob.say("can you hear me?");
+  await bob.page.getByText(/^Not sent:/).waitFor();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Let speak" }).click();
+  await bob.line("Ann let Bob speak again").waitFor();
+  await row.getByRole("button", { name: "Remove" }).click();
+  await bob.page.getByText(/You are no longer in den: Ann has removed you/).waitFor();
+  await eventually(() => bob.page.locator("textarea").isDisabled(), (disabled) => assert.equal(disabled, true));
+  await ann.page.getByRole("button", { name: "End this room" }).click();
+  await ann.page.getByRole("button", { name: "Yes, end it" }).click();
+  await ann.page.getByText(/You are no longer in den: Ann has ended it/).waitFor();
+  faultless();
+});

@@ -1,0 +1,110 @@
+// Encrypted conversations on the page: a link that is the key, who can read, and the numbers to compare.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, person, faultless } = stage();
+
+const openKeys = ({ page }) => page.getByRole("button", { name: /encrypt this conversation|keys and safety numbers/ }).click();
+const close = ({ page }) => page.keyboard.press("Escape");
+
+// Makes a room secret; returns the link that is its key.
+async function secretRoom(ann, url) {
+  await ann.enter(url, "Ann");
+  await openKeys(ann);
+  await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
+  const link = await ann.page.locator(".made code").innerText();
+  await close(ann);
+  return link;
+}
+
+test("a link is the key: with it one reads, without it nobody does, and neither does the server's file", async () => {
+  const host = await server();
+  const url = `${host.http}/chat/plans`;
+  const ann = await person();
+  const link = await secretRoom(ann, url);
+  assert.match(link, /\/chat\/plans#key=1\./);
+  await ann.say("the geese fly at midnight");
+  await ann.sent("the geese fly");
+  const bob = await (await person()).enter(link, "Bob");
+  assert.equal(new URL(bob.page.url()).hash, "", "the key does not stay in the address");
+  await bob.line("the geese fly at midnight").getByLabel(/^Encrypted/).waitFor();
+  await bob.say("and land at one");
+  await ann.line("and land at one").waitFor();
+  const eve = await (await person()).enter(url, "Eve");
+  await eve.line("This device has no key for this message").first().waitFor();
+  assert.equal(await eve.page.getByText(/geese fly at|land at one/).count(), 0);
+  await eve.say("what are you talking about?");
+  await ann.line("what are you talking about?").getByLabel("Not encrypted").waitFor();
+  // An edit is sealed as well, and a reload loses no key.
+  await ann.line("the geese fly at midnight").hover();
+  await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
+  await ann.say("the geese fly at noon");
+  await bob.line("the geese fly at noon").getByText("edited").waitFor();
+  await bob.page.reload();
+  await bob.line("the geese fly at noon").waitFor();
+  await bob.line("and land at one").waitFor();
+  await host.stop();
+  for (const name of [host.data, `${host.data}-wal`]) {
+    const bytes = await readFile(name).catch(() => Buffer.alloc(0));
+    assert.ok(!bytes.includes("geese") && !bytes.includes("land at one"), name);
+  }
+  faultless();
+});
+
+test("two see the same safety number, and what was compared is shown", async () => {
+  const { http } = await server();
+  const ann = await person();
+  const link = await secretRoom(ann, `${http}/chat/plans`);
+  const bob = await (await person()).enter(link, "Bob");
+  await bob.say("it is me");
+  await ann.line("it is me").getByLabel("Encrypted").waitFor();
+  await ann.say("and me");
+  await bob.line("and me").waitFor();
+  const number = async (one) => {
+    await openKeys(one);
+    const shown = one.page.locator(".number").first();
+    await eventually(() => shown.innerText(), (text) => assert.equal(text.replace(/\D/g, "").length, 60));
+    return (await shown.innerText()).replace(/\D/g, "");
+  };
+  assert.equal(await number(ann), await number(bob));
+  await ann.page.getByRole("button", { name: "The numbers match" }).click();
+  await ann.page.getByRole("button", { name: "No longer verified" }).waitFor();
+  await close(ann);
+  await close(bob);
+  await bob.say("once more");
+  await ann.line("once more").getByLabel("Encrypted, from a verified device").waitFor();
+  faultless();
+});
+
+test("a key that is changed reaches those who are there, and a passphrase makes one too", async () => {
+  const { http } = await server();
+  const [ann, bob] = [await person(), await person()];
+  for (const [one, name] of [[ann, "Ann"], [bob, "Bob"]]) {
+    await one.enter(`${http}/chat/words`, name);
+    await openKeys(one);
+    const field = one.page.getByLabel(/passphrase of at least 8/);
+    await field.fill("short");
+    await field.press("Enter");
+    await eventually(() => one.page.locator("dialog .problem").innerText(), (text) => assert.notEqual(text, ""));
+    await field.fill("correct horse battery");
+    await field.press("Enter");
+    await one.page.getByText("encrypted on this device").waitFor();
+    await close(one);
+  }
+  await bob.say("under the first key");
+  await ann.line("under the first key").waitFor();
+  await ann.line("Bob can read here now").waitFor();
+  await openKeys(ann);
+  await ann.page.getByRole("button", { name: "Change the key" }).click();
+  assert.match(await ann.page.locator(".made code").innerText(), /#key=2\./);
+  await close(ann);
+  await bob.line("Ann changed the key").waitFor();
+  await ann.say("under the second");
+  await bob.line("under the second").waitFor();
+  await bob.say("so am I");
+  await ann.line("so am I").waitFor();
+  faultless();
+});

@@ -1,0 +1,431 @@
+// Who rings, who answers and how it ends: devices on a switchboard, with lines that only pretend.
+//
+// The real lines are tested in a browser, by ../calls.html.
+
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+import { Calls } from "../../../src/page/calls.js";
+import { readSignal } from "../../../src/page/calls/signal.js";
+
+mock.timers.enable({ apis: ["setTimeout"] });
+
+/** A line that is there as soon as offer and answer have passed. */
+class Line {
+  static all = new Map();
+  static count = 0;
+  signalingState = "stable";
+  connectionState = "new";
+  places = [];
+
+  constructor() {
+    this.name = String(++Line.count);
+    Line.all.set(this.name, this);
+  }
+
+  createDataChannel() {
+    this.channel = { readyState: "connecting", send: (text) => this.other.channel.onmessage({ data: text }) };
+    return this.channel;
+  }
+
+  addTransceiver(what) {
+    this.places.push(place(what));
+    this.negotiate();
+  }
+
+  getTransceivers() {
+    return this.places;
+  }
+
+  // Once for several changes, and not while a negotiation is under way.
+  negotiate() {
+    this.needed = true;
+    queueMicrotask(() => this.needed && this.signalingState === "stable" && this.onnegotiationneeded());
+  }
+
+  async setLocalDescription() {
+    const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
+    this.localDescription = { type, sdp: this.name };
+    this.signalingState = type === "offer" ? "have-local-offer" : "stable";
+    this.needed = false;
+    if (type === "answer") this.open();
+  }
+
+  async setRemoteDescription({ type, sdp }) {
+    if (type === "answer" && this.signalingState !== "have-local-offer") throw new Error("an answer to nothing");
+    this.other = Line.all.get(sdp);
+    while (this.places.length < this.other.places.length) this.places.push(place(this.other.places[this.places.length].receiver.track.kind));
+    this.signalingState = type === "offer" ? "have-remote-offer" : "stable";
+    if (type === "answer") this.open();
+  }
+
+  open() {
+    this.ontrack({ streams: [{ of: this.other.name }] });
+    if (this.connectionState === "connected") return;
+    this.connectionState = "connected";
+    queueMicrotask(() => {
+      this.onconnectionstatechange();
+      if (this.other.connectionState !== "connected") return;
+      for (const end of [this, this.other]) {
+        end.channel.readyState = "open";
+        end.channel.onopen();
+      }
+    });
+  }
+
+  restartIce() {}
+
+  close() {
+    if (this.connectionState === "closed") return;
+    this.connectionState = "closed";
+    this.channel.readyState = "closed";
+    if (this.other?.channel.readyState === "open") queueMicrotask(() => this.other.channel.onclose());
+  }
+
+  breakDown() {
+    this.connectionState = "disconnected";
+    this.onconnectionstatechange();
+  }
+}
+
+function place(what) {
+  const track = typeof what === "string" ? null : what;
+  const sender = { track, setStreams() {}, replaceTrack: async (track) => (sender.track = track) };
+  return { sender, receiver: { track: { kind: track?.kind ?? what } } };
+}
+
+class Stream {
+  constructor(kinds) {
+    this.tracks = kinds.map((kind) => ({ kind, enabled: true, stop() { this.stopped = true; } }));
+  }
+  getTracks = () => this.tracks;
+  getAudioTracks = () => this.tracks.filter(({ kind }) => kind === "audio");
+  getVideoTracks = () => this.tracks.filter(({ kind }) => kind === "video");
+  addTrack = (track) => this.tracks.push(track);
+  removeTrack = (track) => (this.tracks = this.tracks.filter((each) => each !== track));
+}
+
+/** Carries signals in order to every device of a user. */
+class Switchboard {
+  devices = [];
+  line = [];
+
+  device(user, { media, mayRing } = {}) {
+    const device = { user, ended: [], streams: [], lines: [] };
+    device.calls = new Calls({
+      user,
+      mayRing,
+      send: (type, to, payload) => this.line.push([type, user, to, JSON.parse(JSON.stringify(payload))]),
+      change: (state) => (device.state = state),
+      ended: (ended) => device.ended.push(ended.reason),
+      media: media ?? (async (wanted) => {
+        const stream = new Stream([...(wanted.audio ? ["audio"] : []), ...(wanted.video ? ["video"] : [])]);
+        device.streams.push(stream);
+        return stream;
+      }),
+      connect: () => device.lines[device.lines.push(new Line()) - 1],
+    });
+    this.devices.push(device);
+    return device;
+  }
+
+  /** Until nothing is under way. */
+  async settle() {
+    for (let quiet = 0; quiet < 100; quiet = this.line.length ? 0 : quiet + 1) {
+      const signal = this.line.shift();
+      if (signal) {
+        const [type, from, to, payload] = signal;
+        const theirs = this.devices.filter(({ user }) => user === to);
+        if (theirs.length === 0) for (const { user, calls } of this.devices) if (user === from) calls.unreachable(to);
+        for (const { calls } of theirs) calls.hear(type, from, payload);
+      }
+      await Promise.resolve();
+    }
+  }
+}
+
+const statuses = ({ state }) => Object.fromEntries(state.members.map(({ user, status }) => [user, status]));
+const released = (device) => device.streams.every((stream) => stream.tracks.every((track) => track.stopped));
+
+async function between(...users) {
+  const board = new Switchboard();
+  const devices = users.map((user) => board.device(user));
+  const [caller, ...others] = devices;
+  assert.ok(await caller.calls.call("den", users.slice(1)));
+  await board.settle();
+  for (const each of others) {
+    assert.equal(each.state.phase, "ringing");
+    assert.ok(await each.calls.accept());
+    await board.settle();
+  }
+  return [board, ...devices];
+}
+
+test("one rings, the other accepts, and both are connected until one hangs up", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  assert.deepEqual(statuses(ann), { Bob: "connected" });
+  assert.deepEqual(statuses(bob), { Ann: "connected" });
+  assert.ok(ann.state.members[0].stream && bob.state.members[0].stream);
+  ann.calls.hangUp();
+  await board.settle();
+  assert.deepEqual([ann.ended, bob.ended], [["hung-up"], ["left"]]);
+  assert.equal(ann.state, undefined);
+  assert.ok(released(ann) && released(bob));
+  // And again.
+  assert.ok(await bob.calls.call("den", ["Ann"]));
+  await board.settle();
+  assert.equal(ann.state.from, "Bob");
+});
+
+test("four are each connected to each, and the call goes on when one leaves", async () => {
+  const [board, ...all] = await between("Ann", "Bob", "Carl", "Dora");
+  for (const each of all) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected", "connected"], each.user);
+  const [ann, bob, carl, dora] = all;
+  ann.calls.hangUp();
+  await board.settle();
+  assert.deepEqual(statuses(bob), { Ann: "left", Carl: "connected", Dora: "connected" });
+  bob.calls.memberLeft("den", "Carl");
+  bob.calls.memberLeft("other", "Dora");
+  assert.deepEqual(statuses(bob), { Ann: "left", Carl: "left", Dora: "connected" });
+  dora.calls.hangUp();
+  carl.calls.hangUp();
+  await board.settle();
+  assert.deepEqual(bob.ended, ["left"]);
+  assert.equal(await ann.calls.call("den", ["B", "C", "D", "E"]), false, "five are too many");
+});
+
+test("those who accept at the same moment find each other", async () => {
+  const board = new Switchboard();
+  const [ann, bob, carl] = ["Ann", "Bob", "Carl"].map((user) => board.device(user));
+  await ann.calls.call("den", ["Bob", "Carl"]);
+  await board.settle();
+  await Promise.all([bob.calls.accept(), carl.calls.accept()]);
+  await board.settle();
+  for (const each of [ann, bob, carl]) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected"], each.user);
+});
+
+test("who declines, is busy, absent or silent ends the call with that word", async () => {
+  for (const [reason, act] of [
+    ["declined", async (bob) => bob.calls.decline()],
+    ["no-answer", async () => mock.timers.tick(45_000)],
+    ["left", async (bob, ann) => ann.calls.memberLeft("den", "Bob")],
+  ]) {
+    const board = new Switchboard();
+    const [ann, bob] = [board.device("Ann"), board.device("Bob")];
+    await ann.calls.call("den", ["Bob"]);
+    await board.settle();
+    await act(bob, ann);
+    await board.settle();
+    assert.deepEqual(ann.ended, [reason]);
+    if (reason !== "left") assert.equal(bob.state, undefined, reason);
+    assert.ok(released(ann));
+  }
+  const [board, , bob] = await between("Ann", "Bob");
+  const carl = board.device("Carl");
+  await carl.calls.call("den", ["Bob"]);
+  await board.settle();
+  assert.deepEqual([carl.ended, bob.state.members[0].status], [["busy"], "connected"]);
+  await carl.calls.call("den", ["Nemo"]);
+  await board.settle();
+  assert.deepEqual(carl.ended, ["busy", "unreachable"]);
+});
+
+test("a call that the caller gives up rings no more, and one whose caller vanished neither", async () => {
+  const board = new Switchboard();
+  const [ann, bob] = [board.device("Ann"), board.device("Bob")];
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  ann.calls.hangUp();
+  await board.settle();
+  assert.deepEqual([ann.ended, bob.ended], [["hung-up"], ["missed"]]);
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  board.devices.splice(0, 1);
+  mock.timers.tick(60_000);
+  assert.deepEqual(bob.ended, ["missed", "missed"]);
+});
+
+test("of a user's devices one accepts and the others stop ringing; one that declines speaks for all", async () => {
+  const board = new Switchboard();
+  const [ann, phone, desk] = ["Ann", "Bob", "Bob"].map((user) => board.device(user));
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  assert.ok(phone.state && desk.state);
+  await desk.calls.accept();
+  await board.settle();
+  assert.deepEqual([phone.ended, statuses(ann), statuses(desk)], [["taken"], { Bob: "connected" }, { Ann: "connected" }]);
+  ann.calls.hangUp();
+  await board.settle();
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  phone.calls.decline();
+  await board.settle();
+  assert.deepEqual([ann.ended.at(-1), desk.ended.at(-1)], ["declined", "missed"]);
+  // Both at once: the caller has one of them.
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  await Promise.all([phone.calls.accept(), desk.calls.accept()]);
+  await board.settle();
+  assert.equal([phone, desk].filter((device) => device.state).length, 1);
+  assert.deepEqual(statuses(ann), { Bob: "connected" });
+});
+
+test("two who ring each other at once are in one call without being asked", async () => {
+  const board = new Switchboard();
+  const [ann, bob] = [board.device("Ann"), board.device("Bob")];
+  await Promise.all([ann.calls.call("den", ["Bob"]), bob.calls.call("den", ["Ann"])]);
+  await board.settle();
+  assert.deepEqual([statuses(ann), statuses(bob)], [{ Bob: "connected" }, { Ann: "connected" }]);
+  assert.equal(ann.state.from, bob.state.from);
+  assert.deepEqual([ann.ended, bob.ended], [[], []]);
+  bob.calls.hangUp();
+  await board.settle();
+  assert.ok(released(ann) && released(bob));
+});
+
+test("two who ring the same third at once are in one call with it", async () => {
+  const board = new Switchboard();
+  const [ann, bob, carl] = ["Ann", "Bob", "Carl"].map((user) => board.device(user));
+  await Promise.all([ann.calls.call("den", ["Bob", "Carl"]), bob.calls.call("den", ["Ann", "Carl"])]);
+  await board.settle();
+  assert.equal(carl.state.phase, "ringing");
+  await carl.calls.accept();
+  await board.settle();
+  for (const each of [ann, bob, carl]) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected"], each.user);
+});
+
+test("somebody is rung into a call, and all see it", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  const carl = board.device("Carl");
+  assert.ok(bob.calls.invite(["Carl"]));
+  await board.settle();
+  assert.deepEqual([statuses(ann), carl.state.from], [{ Bob: "connected", Carl: "ringing" }, "Bob"]);
+  await carl.calls.accept();
+  await board.settle();
+  for (const each of [ann, bob, carl]) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected"], each.user);
+  assert.equal(ann.calls.invite(["Dora", "Eve"]), false, "five are too many");
+});
+
+test("who is rung into a call and does not answer is seen so by all", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  board.device("Carl");
+  bob.calls.invite(["Carl"]);
+  await board.settle();
+  mock.timers.tick(60_000);
+  await board.settle();
+  for (const each of [ann, bob]) assert.equal(statuses(each).Carl, "no-answer", each.user);
+  assert.deepEqual([statuses(ann).Bob, statuses(bob).Ann], ["connected", "connected"]);
+});
+
+test("others see who is muted and whose camera is on", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  const shown = () => [bob.state.members[0].muted, bob.state.members[0].camera];
+  assert.deepEqual(shown(), [false, false]);
+  ann.calls.mute(true);
+  assert.deepEqual([ann.state.muted, shown()], [true, [true, false]]);
+  assert.equal(ann.streams[0].getAudioTracks()[0].enabled, false);
+  await ann.calls.camera(true);
+  await board.settle();
+  const sent = () => ann.lines[0].places.map(({ sender }) => sender.track?.kind);
+  assert.deepEqual([ann.state.camera, shown(), sent()], [true, [true, true], ["audio", "video"]]);
+  await ann.calls.camera(false);
+  await board.settle();
+  assert.deepEqual([ann.state.camera, shown(), sent()], [false, [true, false], ["audio", undefined]]);
+  assert.deepEqual(statuses(bob), { Ann: "connected" });
+});
+
+test("a line that breaks is waited for, and then given up", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  ann.lines[0].breakDown();
+  assert.deepEqual(statuses(ann), { Bob: "reconnecting" });
+  ann.lines[0].connectionState = "connected";
+  ann.lines[0].onconnectionstatechange();
+  mock.timers.tick(15_000);
+  assert.deepEqual(statuses(ann), { Bob: "connected" });
+  ann.lines[0].breakDown();
+  mock.timers.tick(15_000);
+  assert.deepEqual(ann.ended, ["lost"]);
+  await board.settle();
+  assert.deepEqual(bob.ended, ["left"]);
+});
+
+test("one who has accepted does not wait for ever for a caller that has vanished", async () => {
+  const board = new Switchboard();
+  const [ann, bob] = [board.device("Ann"), board.device("Bob")];
+  await ann.calls.call("den", ["Bob"]);
+  await board.settle();
+  board.devices.splice(0, 1);
+  await bob.calls.accept();
+  await board.settle();
+  mock.timers.tick(30_000);
+  assert.deepEqual(bob.ended, ["lost"]);
+  assert.ok(released(bob));
+});
+
+test("without a microphone nobody is rung, and a call that rings is declined", async () => {
+  const board = new Switchboard();
+  const denied = async () => {
+    throw new DOMException("denied", "NotAllowedError");
+  };
+  const [ann, bob] = [board.device("Ann", { media: denied }), board.device("Bob")];
+  assert.equal(await ann.calls.call("den", ["Bob"]), false);
+  await board.settle();
+  assert.deepEqual([ann.ended, bob.state], [["no-media"], undefined]);
+  await bob.calls.call("den", ["Ann"]);
+  await board.settle();
+  assert.equal(await ann.calls.accept(), false);
+  await board.settle();
+  assert.deepEqual([ann.ended.at(-1), bob.ended], ["no-media", ["declined"]]);
+});
+
+test("a call with video becomes one with sound where there is no camera", async () => {
+  const board = new Switchboard();
+  const blind = async ({ video }) => {
+    if (video) throw new DOMException("none", "NotFoundError");
+    return new Stream(["audio"]);
+  };
+  const [ann, bob] = [board.device("Ann"), board.device("Bob", { media: blind })];
+  await ann.calls.call("den", ["Bob"], { video: true });
+  await board.settle();
+  assert.equal(bob.state.video, true);
+  await bob.calls.accept();
+  await board.settle();
+  assert.deepEqual([ann.state.camera, bob.state.camera, statuses(ann).Bob], [true, false, "connected"]);
+});
+
+test("nobody rings who is not in the room, or rings somebody else", async () => {
+  const board = new Switchboard();
+  const bob = board.device("Bob", { mayRing: (room, user) => room === "den" && user === "Ann" });
+  const ring = { call: "c1", device: "d1", room: "den", video: false, members: ["Ann", "Bob"] };
+  for (const [from, change] of [
+    ["Carl", { members: ["Carl", "Bob"] }],
+    ["Ann", { room: "other" }],
+    ["Ann", { members: ["Ann", "Carl"] }],
+    ["Ann", { members: ["Bob", "Carl"] }],
+    ["Ann", { members: ["Ann", "Bob", "C", "D", "E"] }],
+  ]) {
+    bob.calls.hear("offer", from, { ...ring, ...change });
+    assert.equal(bob.state, undefined, JSON.stringify(change));
+  }
+  bob.calls.hear("offer", "Ann", ring);
+  assert.equal(bob.state.phase, "ringing");
+});
+
+test("signals of strangers and of other calls change nothing", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  const before = JSON.stringify(bob.state);
+  const signal = { call: "another", device: "d1" };
+  bob.calls.hear("hangup", "Ann", { ...signal, reason: "left" });
+  bob.calls.hear("answer", "Ann", { ...signal, accept: true });
+  for (const [type, payload] of [
+    ["offer", null], ["offer", 7], ["offer", {}], ["offer", { ...signal, to: "x", description: { type: "answer", sdp: "" } }],
+    ["answer", { ...signal }], ["ice-candidate", { ...signal, to: "x", candidate: null }], ["hangup", { ...signal, reason: "x" }],
+    ["hangup", { ...signal, reason: "taken" }], ["offer", { ...signal, call: "x".repeat(65) }], ["nonsense", signal],
+  ]) {
+    assert.equal(readSignal(type, payload), undefined, `${type} ${JSON.stringify(payload)}`);
+    bob.calls.hear(type, "Ann", payload);
+  }
+  await board.settle();
+  assert.equal(JSON.stringify(bob.state), before);
+  assert.equal(ann.state.phase, "in-call");
+});

@@ -1,0 +1,70 @@
+// Links and code in a message's text; names and days.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lineOf, partsOf, previewOf } from "../../../src/page/markup.js";
+import { privateRoom, roomName, userName } from "../../../src/page/names.js";
+import { day, inSeconds } from "../../../src/page/when.js";
+
+const said = (text) => partsOf(text).map((part) => `${part.kind}:${part.text}`);
+
+test("links end where a sentence goes on", () => {
+  assert.deepEqual(said("see https://a.example/b?c=1#d, or (https://b.example/x_(y))."), [
+    "text:see ",
+    "link:https://a.example/b?c=1#d",
+    "text:, or (",
+    "link:https://b.example/x_(y)",
+    "text:).",
+  ]);
+});
+
+test("what only looks like a link is text", () => {
+  for (const text of ["javascript:alert(1)", "https://", "data:text/html,x", "https://bank.example@evil.example/"]) {
+    assert.deepEqual(said(text), [`text:${text}`]);
+  }
+  const [, link] = partsOf("go https://a.example/\u202egpj.exe");
+  assert.equal(link.href, "https://a.example/");
+});
+
+test("code is kept as it is, and nothing of a text is lost", () => {
+  assert.deepEqual(said("a `b <i>` c\n```js\nlet x = `1`;\n```\nd"), [
+    "text:a ",
+    "code:b <i>",
+    "text: c\n",
+    "block:let x = `1`;",
+    "text:\nd",
+  ]);
+  assert.deepEqual(said("```\n`"), ["text:```\n`"]);
+  assert.deepEqual(said("<img src=x onerror=alert(1)>"), ["text:<img src=x onerror=alert(1)>"]);
+});
+
+test("a hostile text takes no time", () => {
+  const hostile = ["`".repeat(60_000), "```a".repeat(15_000), "https://a.".repeat(6_000), "https://a" + "(".repeat(5_000) + ")".repeat(9_000)];
+  for (const text of hostile) assert.equal(partsOf(text).map((part) => part.text).join("").length > 0, true);
+});
+
+test("a long text has a beginning that breaks no character", () => {
+  assert.equal(previewOf("short"), undefined);
+  assert.equal(previewOf("x".repeat(1_999) + "\u{1f600}").length, 1_999);
+  assert.equal(previewOf("\n".repeat(100)).length, 23);
+  assert.equal(lineOf("  a\n\n b "), "a b");
+});
+
+test("names are those that the server takes", () => {
+  assert.equal(userName(" Zoe\u0308 "), "Zo\u00eb");
+  for (const bad of ["", "a b", "a:b", "Error", "x".repeat(33), "a\u200bb", "a/b"]) assert.equal(userName(bad), undefined);
+  assert.equal(roomName("a:b"), "a:b");
+  for (const bad of ["dm:a:b", ".", "..", "a#b"]) assert.equal(roomName(bad), undefined);
+  assert.equal(privateRoom("Bob", "Ann"), "dm:Ann:Bob");
+  assert.equal(privateRoom("Ann", "Anna"), "dm:Ann:Anna");
+  assert.equal(privateRoom("\u{1f600}", "\uff5e"), "dm:\uff5e:\u{1f600}");
+});
+
+test("days have names near to today", () => {
+  const now = new Date(2026, 10, 21, 12).getTime();
+  assert.equal(day(new Date(2026, 10, 21, 0, 1), now), "Today");
+  assert.equal(day(new Date(2026, 10, 20, 23, 59), now), "Yesterday");
+  assert.match(day(new Date(2025, 0, 2), now), /2025/);
+  assert.equal(inSeconds(1_200), "in 2 s");
+  assert.equal(inSeconds(0), "now");
+});

@@ -1,0 +1,100 @@
+// A conversation as a value.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Room } from "../../../src/page/room.js";
+
+const message = (seq, more) => ({ seq, user: "Bob", text: `t${seq}`, at: "2026-01-01T00:00:00Z", ...more });
+const seqs = (room) => room.entries.map(({ seq, notice }) => seq ?? notice);
+
+function opened(seq = 0) {
+  const room = new Room("room", "r");
+  room.enter({ epoch: "e", seq, members: ["Ann", "Bob"], count: 2 });
+  return room;
+}
+
+test("messages stand in the server's order, each number once", () => {
+  const room = opened();
+  for (const seq of [1, 2, 5, 3, 3, 4, 1]) room.receive(message(seq), "Ann");
+  assert.deepEqual(seqs(room), [1, 2, 3, 4, 5]);
+  assert.equal(room.indexOf(4), 3);
+  assert.equal(room.indexOf(6), -1);
+});
+
+test("a notice stays behind the message it came after", () => {
+  const room = opened();
+  room.receive(message(3), "Ann");
+  room.move("Cleo", "join", "t");
+  room.receive(message(4), "Ann");
+  room.receive(message(2), "Ann");
+  room.recall([message(1)], true);
+  assert.deepEqual(seqs(room), [1, 2, 3, "moves", 4]);
+  assert.equal(room.indexOf(4), 4);
+});
+
+test("those who come and go without a word between are one notice", () => {
+  const room = opened();
+  for (const [user, kind] of [["A", "join"], ["B", "join"], ["A", "leave"], ["C", "leave"]]) room.move(user, kind, "t");
+  assert.equal(room.entries.length, 1);
+  const moves = [...room.entries[0].moves].map(([user, { first, last }]) => `${user} ${first} ${last}`);
+  assert.deepEqual(moves, ["A join leave", "B join join", "C leave leave"]);
+});
+
+test("an own message is settled once, whether its answer or its event comes first", () => {
+  for (const eventFirst of [true, false]) {
+    const room = opened();
+    room.say({ user: "Ann", text: "hi", mid: "m", at: "t" });
+    assert.equal(room.last.state, "waiting");
+    const event = () => room.receive(message(1, { user: "Ann", text: "hi", mid: "m" }), "Ann");
+    const answer = () => room.settle("m", { seq: 1, at: "t" }, "Ann");
+    for (const step of eventFirst ? [event, answer] : [answer, event]) step();
+    assert.deepEqual([seqs(room), room.unsent.length, room.unread, room.entries[0].state], [[1], 0, 0, undefined]);
+  }
+});
+
+test("what was not read is counted once, over joins and replays", () => {
+  const room = new Room("room", "r");
+  room.read = 3;
+  room.enter({ epoch: "e", seq: 5, members: [] });
+  assert.equal(room.unread, 2);
+  for (const seq of [4, 5, 6]) room.receive(message(seq), "Ann");
+  assert.equal(room.unread, 3);
+  assert.equal(room.reach(), true);
+  assert.equal(room.reach(), false);
+  assert.deepEqual([room.unread, room.read], [0, 6]);
+});
+
+test("a room that was never open has nothing unread", () => {
+  const room = new Room("room", "r");
+  assert.equal(room.reach(), false); // looked at before it was entered
+  room.enter({ epoch: "e", seq: 3, members: [] });
+  assert.equal(room.unread, 0);
+  assert.equal(opened(40).unread, 0);
+});
+
+test("another history begins anew", () => {
+  const room = opened();
+  room.receive(message(7), "Ann");
+  room.enter({ epoch: "f", seq: 2, members: [] });
+  assert.deepEqual([seqs(room), room.newest, room.read], [[], 2, 2]);
+});
+
+test("receipts hold for everything up to their number", () => {
+  const room = opened();
+  room.mark({ user: "Bob", status: "read", seq: 2 });
+  room.mark({ user: "Bob", status: "written", seq: 5 });
+  room.mark({ user: "Cleo", status: "received", seq: 4 });
+  assert.deepEqual(room.receiptsOf(2), { read: ["Bob"], received: ["Cleo"], written: [] });
+  assert.deepEqual(room.receiptsOf(4), { read: [], received: ["Cleo"], written: ["Bob"] });
+  assert.deepEqual(room.receiptsOf(6), { read: [], received: [], written: [] });
+});
+
+test("an edit replaces the entry, so that what shows it can tell", () => {
+  const room = opened();
+  room.receive(message(1), "Ann");
+  const [before] = room.entries;
+  room.edit({ seq: 1, text: "other", edited: "t" });
+  assert.notEqual(room.entries[0], before);
+  assert.deepEqual([room.entries[0].text, room.entries[0].id], ["other", before.id]);
+  room.edit({ seq: 9, text: "absent" });
+});

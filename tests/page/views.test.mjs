@@ -1,0 +1,234 @@
+// Every view, wide and narrow, light and dark: pictures of them in target/page/shots, and what axe-core
+// finds in them; and that the page can be used with a keyboard alone.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { shots } from "./harness/browser.mjs";
+import { figure } from "./harness/figures.mjs";
+import { require } from "./harness/packages.mjs";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, line, person, client, faultless } = stage();
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const SIZES = [
+  { name: "390", viewport: { width: 390, height: 844 }, hasTouch: true },
+  { name: "1280", viewport: { width: 1280, height: 800 } },
+];
+
+// No serious fault by axe's judgement. It is evaluated, and not loaded, because the page loads nothing.
+async function accessible(page, view) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  assert.deepEqual(serious.map(({ id, nodes }) => `${view}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
+}
+
+// A conversation with something of everything.
+async function scene(host) {
+  const [bob, cleo] = [client(host, "Bob"), client(host, "Cléo")];
+  for (const room of ["general", "release", "kitchen"]) await bob.client.join(room);
+  await cleo.client.join("general");
+  const say = async (who, room, text) => who.client.publish(room, text);
+  await say(bob, "general", "Good morning. The nightly build is green again.");
+  await say(bob, "general", "Notes are at https://example.org/notes/42, and the fix is one line:\n```rust\nlet seq = ledger.append(&batch)?; // stored before shown\n```");
+  await say(cleo, "general", "Lovely, thank you! I ran `tests/run` on the old machine as well.");
+  await say(cleo, "general", "Two of us will be late to the stand-up, please start without us.");
+  await say(bob, "release", "Tagging 0.2 after lunch");
+  await say(bob, "kitchen", "Somebody left the window open");
+  return { bob, cleo };
+}
+
+for (const { name, ...device } of SIZES) {
+  for (const colorScheme of ["light", "dark"]) {
+    test(`the views at ${name} pixels, ${colorScheme}`, async () => {
+      const host = await server();
+      const wire = await line(host);
+      const { bob, cleo } = await scene(host);
+      const ann = await person({ ...device, colorScheme });
+      const { page } = ann;
+      const shoot = async (view) => {
+        await page.mouse.move(0, 0);
+        await page.screenshot({ path: `${shots}${view}-${name}-${colorScheme}.png` });
+        await accessible(page, view);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.equal(over, 0, `${view} is wider than the window`);
+      };
+      await page.goto(`${wire.http}/chat/general`);
+      await page.getByLabel("Your name").waitFor();
+      await shoot("entry");
+      await ann.enter(`${wire.http}/chat/general`, "Ann");
+      await ann.line("without us").waitFor();
+      await ann.say("Good morning! I will take the notes then.");
+      await ann.sent("I will take the notes");
+      await cleo.client.publish("general", "You are the best.");
+      await ann.line("You are the best").waitFor();
+      for (const { client } of [bob, cleo]) client.tell({ type: "read", room: "general", seq: 6 });
+      await page.locator('[data-level="read"]').waitFor();
+      cleo.client.tell({ type: "typing", room: "general", typing: true });
+      await page.getByText("Cléo is typing…").waitFor();
+      await bob.client.whisper("Ann", "Do you have a minute?");
+      for (const room of ["release", "kitchen"]) await page.evaluate((room) => history.pushState(null, "", `/chat/${room}`) ?? dispatchEvent(new PopStateEvent("popstate")), room);
+      await page.evaluate(() => history.pushState(null, "", "/chat/general") ?? dispatchEvent(new PopStateEvent("popstate")));
+      await ann.line("You are the best").waitFor();
+      await bob.client.publish("release", "0.2 is out");
+      await eventually(() => page.title(), (title) => assert.match(title, /^\(2\)/));
+      await shoot("talk");
+      await ann.line("I will take the notes").hover();
+      await page.screenshot({ path: `${shots}hover-${name}-${colorScheme}.png` });
+      await page.getByRole("button", { name: "Search in this conversation" }).click();
+      await page.getByRole("searchbox").fill("notes");
+      await page.getByText("2 messages").waitFor();
+      await shoot("search");
+      await page.getByRole("button", { name: "Close search" }).click();
+      if (name === "390") {
+        await page.locator(".talk").getByRole("button", { name: /members/ }).click();
+        await page.locator(".members").getByText("Cléo").waitFor();
+        await shoot("members");
+        await page.getByRole("button", { name: "Close members" }).click();
+        await page.getByRole("button", { name: "Conversations" }).click();
+        await shoot("conversations");
+      }
+      await page.getByRole("button", { name: "Open or create a room" }).click();
+      await page.getByRole("dialog").getByText("kitchen").waitFor();
+      await shoot("rooms");
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: /your settings/ }).click();
+      await page.getByRole("dialog").getByText("Show me as away").waitFor();
+      await shoot("me");
+      await page.keyboard.press("Escape");
+      await ann.conversation("general").click();
+      await page.locator('[data-level="read"]').click();
+      await page.getByRole("dialog").getByText("Bob").waitFor();
+      await shoot("receipts");
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: /encrypt this conversation/ }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Encrypt with a new link" }).click();
+      await page.locator(".made code").waitFor();
+      await shoot("keys");
+      await page.keyboard.press("Escape");
+      wire.cut();
+      await page.getByText("Trying again").waitFor();
+      await ann.say("Can you still read me?");
+      await page.locator('[data-state="waiting"]').waitFor();
+      await shoot("broken");
+      faultless();
+    });
+  }
+}
+
+test("a keyboard is enough", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("keys");
+  await bob.client.publish("keys", "from Bob");
+  const ann = await person();
+  const { page } = ann;
+  const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+  const tabTo = (name) => eventually(async () => {
+    await press("Tab");
+    return focused();
+  }, (found) => assert.match(found, name), 40);
+  await page.goto(host.http);
+  await page.getByLabel("Your name").waitFor();
+  await page.keyboard.type("Ann");
+  await press("Enter");
+  await page.getByRole("heading", { name: "lobby" }).waitFor();
+  await press("Control+k");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.type("keys");
+  await press("Enter");
+  await ann.line("from Bob").waitFor();
+  await eventually(focused, (found) => assert.equal(found, "Message to keys"));
+  await page.keyboard.type("first line");
+  await press("Shift+Enter");
+  await page.keyboard.type("second");
+  await press("Enter");
+  await bob.heard("first line\nsecond");
+  await ann.sent("second");
+  // To the messages, up and down in them, and to what can be done with one.
+  await press("Shift+Tab");
+  await eventually(focused, (found) => assert.equal(found, "Messages in keys"));
+  await press("ArrowUp");
+  await eventually(focused, (found) => assert.match(found, /second/));
+  await tabTo(/^Delete$/);
+  await press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await tabTo(/^Delete$/);
+  await press("Enter");
+  await ann.line("Message deleted").waitFor();
+  await press("Escape");
+  await eventually(focused, (found) => assert.equal(found, "Message to keys"));
+  await press("Alt+ArrowUp");
+  await page.getByRole("heading", { name: "lobby" }).waitFor();
+  await press("Alt+ArrowDown");
+  await page.getByRole("heading", { name: "keys" }).waitFor();
+  await press("Control+Shift+f");
+  await page.keyboard.type("bob");
+  await tabTo(/Close search/);
+  await press("Enter");
+  await tabTo(/your settings/);
+  await press("Enter");
+  await tabTo(/Use another name/);
+  await press("Enter");
+  await page.getByLabel("Your name").waitFor();
+  faultless();
+});
+
+test("a screen reader is told what is new in the room that is open", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("spoken");
+  const ann = await (await person()).enter(`${host.http}/chat/spoken`, "Ann");
+  await bob.client.publish("spoken", "can you hear me");
+  await ann.page.locator("[aria-live=polite]", { hasText: "Bob: can you hear me" }).waitFor({ state: "attached" });
+  faultless();
+});
+
+test("the first view is small, comes from this server alone, and can be used at once", async () => {
+  const { http } = await server();
+  const views = {};
+  const ann = await person();
+  await ann.page.addInitScript(() => {
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector("input, textarea")) return;
+      window.usableAt = performance.now();
+      observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
+  });
+  const look = async (view, show) => {
+    const wire = await ann.context.newCDPSession(ann.page);
+    await wire.send("Network.enable");
+    await wire.send("Network.setCacheDisabled", { cacheDisabled: true });
+    const urls = new Map();
+    const sizes = new Map();
+    wire.on("Network.responseReceived", ({ requestId, response }) => urls.set(requestId, response.url));
+    wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(urls.get(requestId), encodedDataLength)); // with the head
+    await show();
+    // What had arrived when the reader could begin; the rest is fetched after that.
+    const { loaded, usable } = await ann.page.evaluate(() => {
+      const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+      const loaded = all.filter(({ responseEnd }) => responseEnd <= window.usableAt);
+      return { loaded: loaded.map(({ name }) => name), usable: Math.round(window.usableAt - Math.max(...loaded.map(({ responseEnd }) => responseEnd))) };
+    });
+    const files = loaded.length;
+    const bytes = loaded.reduce((sum, url) => sum + sizes.get(url), 0);
+    views[view] = { files, bytes, usable };
+    assert.ok(bytes > 10_000 && bytes < 60_000, `${view}: ${bytes} bytes`);
+    await wire.detach();
+  };
+  await look("the first visit", async () => {
+    await ann.page.goto(http);
+    await ann.page.getByLabel("Your name").waitFor();
+  });
+  await ann.enter(http, "Ann");
+  await look("a later visit", async () => {
+    await ann.page.reload();
+    await ann.page.locator("textarea").waitFor();
+  });
+  for (const url of ann.requests) assert.ok(url.startsWith(`${http}/`) || url.startsWith("data:"), url);
+  figure("first view", views);
+  faultless();
+});

@@ -1,0 +1,175 @@
+//! Who takes part: one of each rank, a room to try them on, and those whom motions are about.
+//!
+//! Everybody with a name of their own has a token of an issuer that the server accepts. A room is made
+//! in process, and ended when its trial is over, so each trial begins with the same.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{Receiver, bounded};
+use jsonwebtoken::{EncodingKey, Header, encode};
+use roomd::chat::charter::{Founding, Motion, Role};
+use roomd::chat::identity::Secret;
+use roomd::chat::{Event, Identity, RoomName, Standing, Time, UserName};
+use roomd::engine::member::Member;
+use roomd::engine::recipient::ChannelRecipient;
+use roomd::engine::rule::Plan;
+use serde_json::json;
+
+use crate::harness::{LineClient, TestServer, WebSocketClient};
+
+const SECRET: &str = "the secret with which these tests sign their tokens";
+
+/// A rank, and who has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    Stranger,
+    Guest,
+    Member,
+    Moderator,
+    Owner,
+    Admin,
+}
+
+/// All of them, in the order of the table's columns.
+pub const RANKS: [Rank; 6] = [Rank::Stranger, Rank::Guest, Rank::Member, Rank::Moderator, Rank::Owner, Rank::Admin];
+
+impl Rank {
+    /// Who has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stranger => "Stan",
+            Self::Guest => "Gus",
+            Self::Member => "Mia",
+            Self::Moderator => "Mod",
+            Self::Owner => "Olga",
+            Self::Admin => "Root",
+        }
+    }
+
+    /// As a program in the server's process says it.
+    pub fn identity(self) -> Identity {
+        let standing = match self {
+            Self::Guest => Standing::Guest,
+            Self::Admin => Standing::Admin,
+            _ => Standing::Registered,
+        };
+        Identity { standing, ..Identity::guest(user(self.name())) }
+    }
+}
+
+/// Names that motions are about: on the list and in the room, banned, muted, and invited.
+const OTHERS: [&str; 4] = ["Tim", "Ben", "Max", "Ivy"];
+
+/// A server that knows them all.
+pub struct Cast {
+    pub server: TestServer,
+    trials: AtomicU64,
+}
+
+/// A room on trial, with Tim and a message of his in it.
+pub struct Trial<'a> {
+    pub room: String,
+    cast: &'a Cast,
+    _tim: (Member, Receiver<Arc<Event>>),
+}
+
+impl Cast {
+    pub fn new() -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("access.secret");
+        // Whoever writes it writes the same, and whole.
+        let draft = path.with_extension(format!("{:?}", std::thread::current().id()));
+        fs::write(&draft, SECRET).unwrap();
+        fs::rename(draft, &path).unwrap();
+        let server = TestServer::with(|settings| settings.jwt_secret_file = Some(path.to_str().unwrap().to_owned()));
+        let ranks = RANKS.iter().filter(|rank| **rank != Rank::Guest).map(|rank| rank.name());
+        for name in ranks.chain(OTHERS) {
+            server.engine().identify(&Secret::from(token(name).as_str()), None).unwrap();
+        }
+        Self { server, trials: AtomicU64::new(0) }
+    }
+
+    /// A fresh room of Olga's.
+    pub fn trial(&self, private: bool) -> Trial<'_> {
+        let engine = self.server.engine();
+        let room = format!("trial-{:04}", self.trials.fetch_add(1, Ordering::Relaxed));
+        let name = RoomName::parse(&room).unwrap();
+        let founding = Founding { private, members: ["Mia", "Mod", "Tim", "Max", "Ben"].map(user).to_vec() };
+        let owner = Rank::Owner.identity();
+        engine.create(&owner, Plan { room: name.clone(), durable: true, founding }).unwrap();
+        let rule = |motion| engine.govern(&owner, &name, motion, None).unwrap();
+        rule(Motion::Role { user: user("Mod"), role: Role::Moderator });
+        rule(Motion::Ban { user: user("Ben"), lasts: None });
+        rule(Motion::Mute { user: user("Max"), lasts: Some(Duration::from_secs(3_600)) });
+        let (sender, events) = bounded(1_000);
+        let tim = Identity { standing: Standing::Registered, ..Identity::guest(user("Tim")) };
+        let tim = Member::join(engine, &name, tim, Arc::new(ChannelRecipient::new(sender)), 0).unwrap();
+        tim.say("hello").unwrap();
+        assert!(events.iter().any(|event| matches!(*event, Event::Sent { seq: 1, .. })));
+        Trial { room, cast: self, _tim: (tim, events) }
+    }
+
+    /// One of this rank, speaking JSON.
+    pub fn json(&self, rank: Rank) -> WebSocketClient {
+        let mut client = WebSocketClient::open(&self.server, &format!("/ws?format=json&{}", credentials(rank)));
+        client.event_of("welcome");
+        client
+    }
+
+    /// One of this rank, speaking text over a WebSocket, in a room of their own.
+    pub fn text(&self, rank: Rank) -> WebSocketClient {
+        let name = rank.name();
+        let mut client = WebSocketClient::open(&self.server, &format!("/ws?room=of-{name}&{}", credentials(rank)));
+        client.wait_for(&format!("{name} joined the room"));
+        client
+    }
+
+    /// One of this rank, speaking lines, in the lobby.
+    pub fn line(&self, rank: Rank) -> LineClient {
+        let mut client = LineClient::guest(&self.server);
+        client.say(&match rank {
+            Rank::Guest => format!("/nick {}", rank.name()),
+            _ => format!("/auth {}", token(rank.name())),
+        });
+        client.wait_for(&format!("{} joined the room", rank.name()));
+        client
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let room = RoomName::parse(&self.room).unwrap();
+            // A trial may have ended it.
+            _ = self.cast.server.engine().govern(&Rank::Admin.identity(), &room, Motion::End, None);
+        }
+    }
+}
+
+/// The header field that shows who one is; nothing for a guest.
+pub fn bearer(rank: Rank) -> String {
+    match rank {
+        Rank::Guest => String::new(),
+        _ => format!("Authorization: Bearer {}\r\n", token(rank.name())),
+    }
+}
+
+fn credentials(rank: Rank) -> String {
+    match rank {
+        Rank::Guest => format!("user={}", rank.name()),
+        _ => format!("user={}&token={}", rank.name(), token(rank.name())),
+    }
+}
+
+fn token(name: &str) -> String {
+    let end = Time::from(SystemTime::now() + Duration::from_secs(3_600)).0 / 1_000;
+    let says = json!({"sub": name, "exp": end, "admin": name == Rank::Admin.name()});
+    encode(&Header::default(), &says, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+}
+
+pub fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}

@@ -1,0 +1,197 @@
+//! The access matrix: what each rank may do with each command and each address, of a room on trial.
+//!
+//! One table, from which the trials are made. A new command has no row and does not compile; a new
+//! address has none and fails. The columns are those of `cast::RANKS`: a stranger, a guest, a member, a
+//! moderator, the owner, an admin.
+
+use roomd::chat::Command;
+use roomd::chat::charter::Motion;
+
+/// What becomes of it, for each rank: `ok`, or the code of the refusal.
+pub type Fates = [&'static str; 6];
+
+/// A row.
+pub struct Row {
+    /// Its number: each has to be tried.
+    pub number: usize,
+    /// In a private room, and in a public one. `None`: it has nothing to do with a room.
+    pub fates: Option<(Fates, Fates)>,
+}
+
+/// Rows of the table of commands.
+pub const ROWS: usize = 34;
+
+const OK: &str = "ok";
+const NO: &str = "forbidden";
+const NOT_IN: &str = "not_member";
+const NONE: &str = "not_found";
+const TAKEN: &str = "name_taken";
+
+/// Everybody may.
+const ALL: Fates = [OK; 6];
+/// Those who may enter a private room.
+const ENTERS: Fates = [NO, NO, OK, OK, OK, OK];
+/// What those who are in may do.
+const IN: Fates = [NOT_IN, NOT_IN, OK, OK, OK, OK];
+/// What moderators may do, in a private room and in a public one.
+const MODERATES: (Fates, Fates) = ([NONE, NONE, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]);
+/// What the owner may do.
+const OWNS: (Fates, Fates) = ([NONE, NONE, NO, NO, OK, OK], [NO, NO, NO, NO, OK, OK]);
+
+/// The row of a command. Tim is a member who is in the room and wrote its message 1.
+pub fn row(command: &Command) -> Row {
+    let (number, fates) = match command {
+        Command::Join { .. } => (0, (ENTERS, ALL)),
+        Command::Leave { .. } => (1, (IN, ALL)),
+        Command::Message { .. } => (2, (IN, ALL)),
+        Command::Topic { .. } => (3, (ENTERS, ALL)),
+        Command::Edit { body: roomd::chat::Body::Deleted, .. } => {
+            (4, ([NOT_IN, NOT_IN, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]))
+        }
+        Command::Edit { .. } => (5, ([NOT_IN, NOT_IN, NO, NO, NO, NO], [NO; 6])),
+        Command::Receipt { .. } => (6, (IN, ALL)),
+        Command::Typing { .. } => (7, (IN, ALL)),
+        Command::History { .. } => (8, (IN, ALL)),
+        Command::Members { .. } => (9, (IN, ALL)),
+        Command::Create { founding, .. } if founding.private => {
+            let fates = [TAKEN, "unauthorized", TAKEN, TAKEN, TAKEN, TAKEN];
+            (10, (fates, fates))
+        }
+        Command::Create { .. } => (11, ([TAKEN; 6], [TAKEN; 6])),
+        Command::Govern { motion, .. } => match motion {
+            Motion::Invite { .. } => (12, MODERATES),
+            Motion::Remove { .. } => (13, MODERATES),
+            Motion::Kick { .. } => (14, MODERATES),
+            Motion::Ban { .. } => (15, MODERATES),
+            Motion::Unban { .. } => (16, MODERATES),
+            Motion::Mute { .. } => (17, MODERATES),
+            Motion::Unmute { .. } => (18, MODERATES),
+            Motion::Settings(_) => (19, MODERATES),
+            Motion::Role { .. } => (20, OWNS),
+            Motion::End => (21, OWNS),
+        },
+        // What has to do with users, and not with rooms.
+        Command::Private { .. } => return elsewhere(22),
+        Command::Presence { .. } => return elsewhere(23),
+        Command::Rooms => return elsewhere(24),
+        Command::Signal { .. } => return elsewhere(25),
+        Command::Nick { .. } => return elsewhere(26),
+        Command::Auth { .. } => return elsewhere(27),
+        Command::Refresh { .. } => return elsewhere(28),
+        Command::Resume { .. } => return elsewhere(29),
+        Command::Session => return elsewhere(30),
+        Command::Ping => return elsewhere(31),
+        Command::Help => return elsewhere(32),
+        Command::Quit => return elsewhere(33),
+    };
+    Row { number, fates: Some(fates) }
+}
+
+fn elsewhere(number: usize) -> Row {
+    Row { number, fates: None }
+}
+
+/// A command of each row, in JSON; `R` is the room.
+pub const JSON: [&str; 33] = [
+    r#"{"type":"join","room":"R"}"#,
+    r#"{"type":"leave","room":"R"}"#,
+    r#"{"type":"message","room":"R","message":"hi"}"#,
+    r#"{"type":"message","room":"R","cipher":{"alg":"A256GCM","ct":"x"}}"#,
+    r#"{"topic":"R","message":"hi"}"#,
+    r#"{"type":"delete","room":"R","seq":1}"#,
+    r#"{"type":"edit","room":"R","seq":1,"message":"mine"}"#,
+    r#"{"type":"received","room":"R","seq":1}"#,
+    r#"{"type":"read","room":"R","seq":1}"#,
+    r#"{"type":"typing","room":"R","typing":true}"#,
+    r#"{"type":"history","room":"R"}"#,
+    r#"{"type":"members","room":"R"}"#,
+    r#"{"type":"create","room":"R","private":true}"#,
+    r#"{"type":"create","room":"R"}"#,
+    r#"{"type":"invite","room":"R","user":"Ivy"}"#,
+    r#"{"type":"remove","room":"R","user":"Tim"}"#,
+    r#"{"type":"kick","room":"R","user":"Tim"}"#,
+    r#"{"type":"ban","room":"R","user":"Tim","for_s":60}"#,
+    r#"{"type":"unban","room":"R","user":"Ben"}"#,
+    r#"{"type":"mute","room":"R","user":"Tim"}"#,
+    r#"{"type":"unmute","room":"R","user":"Max"}"#,
+    r#"{"type":"settings","room":"R","slow_mode_s":5}"#,
+    r#"{"type":"role","room":"R","user":"Tim","role":"moderator"}"#,
+    r#"{"type":"end","room":"R"}"#,
+    r#"{"type":"private","to":"Tim","message":"hi"}"#,
+    r#"{"type":"presence","status":"away"}"#,
+    r#"{"type":"rooms"}"#,
+    r#"{"type":"offer","to":"Tim","payload":{}}"#,
+    r#"{"type":"hangup","to":"Tim"}"#,
+    r#"{"type":"auth","token":"x"}"#,
+    r#"{"type":"refresh","token":"x"}"#,
+    r#"{"type":"resume","resume":"x"}"#,
+    r#"{"type":"ping"}"#,
+];
+
+/// The same in text, as far as it has words for them. All but the first three are about the room that
+/// one is in.
+pub const TEXT: [&str; 24] = [
+    "/join R",
+    "/create R",
+    "/end R",
+    "/leave",
+    "hi",
+    "/history",
+    "/who",
+    "/invite Ivy",
+    "/remove Tim",
+    "/kick Tim",
+    "/ban Tim 10m",
+    "/unban Ben",
+    "/mute Tim",
+    "/unmute Max",
+    "/slow 5",
+    "/announce on",
+    "/role Tim moderator",
+    "/nick Nick",
+    "/session",
+    "/help",
+    "/quit",
+    "/rooms",
+    "/back",
+    "/msg Tim hi",
+];
+
+/// What becomes of a request, for each rank, in a private room and in a public one. `None`: it has
+/// nothing to do with a room. `R` is the room.
+pub struct Answers {
+    /// Its body.
+    pub body: &'static str,
+    /// The statuses.
+    pub statuses: Option<([u16; 6], [u16; 6])>,
+}
+
+/// The row of an address and a method; `None`: there is none, and there has to be.
+pub fn answers(address: &str, method: &str) -> Option<Answers> {
+    const READS: ([u16; 6], [u16; 6]) = ([404, 404, 200, 200, 200, 200], [200; 6]);
+    const MODERATES: ([u16; 6], [u16; 6]) = ([404, 404, 403, 204, 204, 204], [403, 403, 403, 204, 204, 204]);
+    let answers = |body, statuses| Some(Answers { body, statuses: Some(statuses) });
+    let elsewhere = Some(Answers { body: "", statuses: None });
+    match (address, method) {
+        ("/" | "/assets/{file}" | "/healthz" | "/readyz" | "/ws" | "/api/v1/claims" | "/api/v1/me", _) => elsewhere,
+        (_, "OPTIONS") => answers("", ([204; 6], [204; 6])),
+        ("/api/v1/rooms", "GET" | "HEAD") => answers("", ([200; 6], [200; 6])),
+        ("/api/v1/rooms", "POST") => answers(r#"{"room":"R"}"#, ([409; 6], [409; 6])),
+        ("/api/v1/rooms/{room}/messages", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}/messages", "POST") => {
+            answers(r#"{"message":"hi"}"#, ([403, 403, 201, 201, 201, 201], [201; 6]))
+        }
+        ("/api/v1/rooms/{room}/messages/{seq}/receipts", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}", "DELETE") => {
+            answers("", ([404, 404, 403, 403, 204, 204], [403, 403, 403, 403, 204, 204]))
+        }
+        ("/api/v1/rooms/{room}/members", "GET" | "HEAD") => answers("", READS),
+        ("/api/v1/rooms/{room}/members/{user}", "PUT") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/members/{user}", "DELETE") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/audit", "GET" | "HEAD") => {
+            answers("", ([404, 404, 403, 200, 200, 200], [403, 403, 403, 200, 200, 200]))
+        }
+        _ => None,
+    }
+}

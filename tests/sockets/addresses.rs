@@ -1,0 +1,281 @@
+//! Limits by address, and whose word on an address is believed.
+//!
+//! Every machine has the addresses 127.0.0.1 to 127.0.0.255 for itself, so one test can be several
+//! strangers; what only comes through a proxy, the test says as the proxy.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+
+use proxy_header::{ProxiedAddress, ProxyHeader};
+use roomd::Settings;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use serde_json::json;
+
+use crate::harness::{Http, LineClient, Stream, TestServer, WebSocketClient, connected, http, until};
+
+/// A server that has no friends among addresses.
+fn strict(change: impl FnOnce(&mut Settings)) -> TestServer {
+    TestServer::with(|settings| {
+        settings.address_exempt = Vec::new();
+        change(settings);
+    })
+}
+
+/// The same, which believes the proxy at 127.0.0.9.
+fn proxied(change: impl FnOnce(&mut Settings)) -> TestServer {
+    strict(|settings| {
+        settings.trusted_proxies = vec!["127.0.0.9/32".parse().unwrap()];
+        change(settings);
+    })
+}
+
+/// A connection from 127.0.0.`host`.
+fn from(host: u8, address: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0))).unwrap();
+    connect(&socket, &address).unwrap();
+    connected(TcpStream::from(socket))
+}
+
+fn http_from(host: u8, server: &TestServer) -> Http {
+    Http::over(from(host, server.server().http_address()))
+}
+
+/// The status that a request of its own connection gets.
+fn status(host: u8, server: &TestServer, fields: &str) -> u16 {
+    let mut http = http_from(host, server);
+    http.request("GET /healthz", &format!("Connection: close\r\n{fields}"), "");
+    let answer = http.answer();
+    http.rest();
+    answer.status
+}
+
+/// What a PROXY header says of a client.
+fn header(client: &str) -> Vec<u8> {
+    let source: SocketAddr = client.parse().unwrap();
+    let target = if source.is_ipv4() { "192.0.2.99:443" } else { "[2001:db8::99]:443" };
+    let addresses = ProxiedAddress::stream(source, target.parse().unwrap());
+    let mut bytes = [0; 1024];
+    let length = ProxyHeader::with_address(addresses).encode_to_slice_v2(&mut bytes).unwrap();
+    bytes[..length].to_vec()
+}
+
+fn websocket_for(server: &TestServer, client: &str) -> Result<WebSocketClient, u16> {
+    let path = "/ws?room=den&user=Ann";
+    let (answer, http) = http_from(9, server).upgrade(path, &format!("X-Forwarded-For: {client}\r\n"));
+    if answer.status == 101 { Ok(WebSocketClient::after(http)) } else { Err(answer.status) }
+}
+
+#[test]
+fn an_address_has_so_many_connections_and_the_others_do_not_pay_for_it() {
+    let server = strict(|settings| settings.limits.address_connections_max = 2);
+    let path = "/ws?room=den&user=Ann";
+    let open = |host| WebSocketClient::over(from(host, server.server().http_address()), path);
+    let (_first, second) = (open(2), open(2));
+    let mut third = http_from(2, &server);
+    let answer = third.answer();
+    assert_eq!((answer.status, answer.error(), answer.field("Retry-After")), (429, "rate_limited".into(), Some("10")));
+    assert!(answer.json()["error"]["retry_after_ms"] == 10_000, "{}", answer.body);
+    let mut line = from(2, server.server().lines_address().unwrap());
+    let mut said = String::new();
+    line.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "Error: Too many connections from this address, try again in 10 s\n");
+    assert_eq!(status(3, &server, ""), 200);
+    second.leave();
+    until("the place is free", || status(2, &server, "") == 200);
+}
+
+#[test]
+fn new_connections_of_an_address_may_come_at_once_but_not_for_long() {
+    let server = strict(|settings| settings.limits.address_connects_per_s = 1);
+    let refused = (0..40).filter(|_| status(2, &server, "") == 429).count();
+    assert!((20..=30).contains(&refused), "{refused} of 40 were refused");
+    assert_eq!(status(3, &server, ""), 200);
+}
+
+#[test]
+fn this_machine_is_exempt_unless_a_setting_says_otherwise() {
+    let server = TestServer::with(|settings| settings.limits.address_connections_max = 1);
+    let _clients: Vec<_> = (0..5).map(|_| WebSocketClient::text(&server, "den", "Ann")).collect();
+    assert_eq!(server.engine().doorman.addresses(), 0);
+}
+
+#[test]
+fn what_a_stranger_says_of_its_address_is_not_believed() {
+    let server = proxied(|settings| settings.limits.address_connections_max = 1);
+    let path = "/ws?room=den&user=Ann";
+    let _first = WebSocketClient::over(from(2, server.server().http_address()), path);
+    for fields in ["X-Forwarded-For: 192.0.2.1\r\n", "X-Real-IP: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n"] {
+        assert_eq!(status(2, &server, fields), 429);
+    }
+    let mut lying = from(3, server.server().http_address());
+    lying.write_all(&header("192.0.2.1:1000")).unwrap();
+    let mut answer = String::new();
+    lying.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[test]
+fn behind_a_trusted_proxy_each_client_is_counted_by_itself() {
+    let server = proxied(|settings| settings.limits.address_connections_max = 1);
+    let first = websocket_for(&server, "192.0.2.1").unwrap();
+    assert_eq!(websocket_for(&server, "192.0.2.1").err(), Some(429));
+    // The client itself may have written what stands left of what the proxy adds.
+    assert_eq!(websocket_for(&server, "198.51.100.7, 192.0.2.1").err(), Some(429));
+    assert_eq!(websocket_for(&server, "198.51.100.7\r\nX-Forwarded-For: 192.0.2.1").err(), Some(429));
+    let _second = websocket_for(&server, "192.0.2.2").unwrap();
+    let _third = websocket_for(&server, "192.0.2.2, 192.0.2.3, 127.0.0.9").unwrap();
+    let _sixth = websocket_for(&server, "2001:db8::1").unwrap();
+    assert_eq!(websocket_for(&server, "2001:db8::ffff:1").err(), Some(429));
+    let _seventh = websocket_for(&server, "2001:db8:0:1::1").unwrap();
+    first.leave();
+    until("the place is free", || websocket_for(&server, "192.0.2.1").map(WebSocketClient::leave).is_ok());
+}
+
+#[test]
+fn requests_of_many_clients_through_one_connection_of_a_proxy_count_for_each() {
+    let server = proxied(|settings| settings.limits.address_connects_per_s = 1);
+    let mut proxy = http_from(9, &server);
+    let mut ask = |client: &str| {
+        proxy.request("GET /healthz", &format!("X-Forwarded-For: {client}\r\n"), "");
+        proxy.answer().status
+    };
+    let refused = (0..40).filter(|_| ask("192.0.2.1") == 429).count();
+    assert!((20..=30).contains(&refused), "{refused} of 40 were refused");
+    assert_eq!(ask("192.0.2.2"), 200);
+}
+
+#[test]
+fn a_trusted_proxy_says_whether_its_client_came_through_tls() {
+    let server = proxied(|_| ());
+    let status = |host, proto: &str| {
+        let fields = format!("Origin: http://roomd.test\r\nX-Forwarded-Proto: {proto}\r\n");
+        http_from(host, &server).upgrade("/ws", &fields).0.status
+    };
+    assert_eq!((status(9, "https"), status(9, "http"), status(2, "https")), (403, 101, 101));
+}
+
+#[test]
+fn a_proxy_header_says_who_comes_at_both_ports() {
+    let server = proxied(|settings| {
+        settings.proxy_protocol = true;
+        settings.limits.address_connections_max = 1;
+    });
+    let knock = |address: SocketAddr, client: &str| {
+        let mut socket = from(9, address);
+        socket.write_all(&header(client)).unwrap();
+        socket
+    };
+    let (http, lines) = (server.server().http_address(), server.server().lines_address().unwrap());
+    let _first = WebSocketClient::over(knock(http, "192.0.2.1:1000"), "/ws?room=lobby&user=Ann");
+    let answer = Http::over(knock(http, "192.0.2.1:2000")).answer();
+    assert_eq!((answer.status, answer.error()), (429, "rate_limited".to_owned()));
+    let mut said = String::new();
+    knock(lines, "192.0.2.1:3000").read_to_string(&mut said).unwrap();
+    assert_eq!(said, "Error: Too many connections from this address, try again in 10 s\n");
+    let mut line = knock(lines, "[2001:db8::1]:1000");
+    assert!(line.read(&mut [0; 64]).unwrap() > 0);
+    // A stranger is no proxy: it comes as it is.
+    assert_eq!(status(2, &server, ""), 200);
+}
+
+#[test]
+fn a_proxy_may_speak_for_itself_and_say_more_than_is_asked() {
+    let server = proxied(|settings| settings.proxy_protocol = true);
+    let ask = |header: &[u8]| {
+        let mut socket = from(9, server.server().http_address());
+        socket.write_all(header).unwrap();
+        let mut http = Http::over(socket);
+        http.request("GET /healthz", "", "");
+        http.answer().status
+    };
+    const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+    assert_eq!(ask(&[SIGNATURE, &[0x20, 0, 0, 0]].concat()), 200, "a look whether we live");
+    let mut long = header("192.0.2.1:1000");
+    long.extend([4, 1, 0].iter().chain(&[0; 256]));
+    long[14..16].copy_from_slice(&(12_u16 + 259).to_be_bytes());
+    assert_eq!(ask(&long), 200, "with padding");
+}
+
+#[test]
+fn a_trusted_proxy_without_a_right_header_is_not_served() {
+    let server = proxied(|settings| {
+        settings.proxy_protocol = true;
+        settings.limits.head_timeout = std::time::Duration::from_millis(300);
+    });
+    let mut too_long = header("192.0.2.1:1000");
+    too_long[14..16].copy_from_slice(&u16::MAX.to_be_bytes());
+    let mut too_short = header("192.0.2.1:1000");
+    too_short[14..16].copy_from_slice(&3_u16.to_be_bytes());
+    for bytes in [
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n".to_vec(),
+        too_long,
+        too_short,
+        header("192.0.2.1:1000")[..20].to_vec(),
+        Vec::new(),
+    ] {
+        let mut socket = from(9, server.server().http_address());
+        socket.write_all(&bytes).unwrap();
+        let mut answer = Vec::new();
+        // Bytes that nobody has read may make the end a reset.
+        _ = socket.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "{bytes:?}: {answer:?}");
+    }
+    assert_eq!(status(2, &server, ""), 200);
+}
+
+#[test]
+fn an_address_creates_so_many_rooms_by_whatever_door() {
+    let mut server = strict(|settings| settings.limits.address_rooms_per_h = 2);
+    server.created = 2;
+    let create = |room: &str| http::post(&server, "/api/v1/rooms", &json!({"room": room}));
+    assert_eq!(create("one").status, 201);
+    let mut client = WebSocketClient::multi(&server, "Ann");
+    assert_eq!(client.ask(json!({"type": "create", "room": "two"}))["type"], "created");
+    let refused = client.ask(json!({"type": "create", "room": "three"}));
+    assert_eq!((&refused["code"], &refused["type"]), (&json!("rate_limited"), &json!("error")));
+    assert!(refused["retry_after_ms"].as_u64().unwrap() > 1_000_000, "{refused}");
+    let answer = create("four");
+    assert_eq!((answer.status, answer.error()), (429, "rate_limited".to_owned()));
+    assert!(answer.field("Retry-After").unwrap().parse::<u64>().unwrap() > 1_000, "{answer:?}");
+}
+
+#[test]
+fn who_goes_on_asking_for_what_is_refused_is_closed_with_4429() {
+    let mut server = strict(|settings| {
+        settings.limits.address_rooms_per_h = 1;
+        settings.limits.rate_offences_max = 5;
+        // Slow enough that no pause fills its bucket.
+        settings.limits.rate_per_s = 1;
+        settings.limits.rate_burst = 100;
+    });
+    server.created = 1;
+    let mut client = WebSocketClient::multi(&server, "Ann");
+    for number in 0..6 {
+        client.command(&json!({"type": "create", "room": format!("r{number}")}));
+    }
+    let ending = client.ending();
+    assert_eq!((ending.code, ending.reason.as_str()), (Some(4429), "too_fast"));
+    assert_eq!(ending.goodbye()["retry_after_ms"], 10_000);
+}
+
+#[test]
+fn a_page_cannot_post_lines() {
+    let server = TestServer::start();
+    let mut witness = LineClient::named(&server, "Wim");
+    let mut browser: Stream = server.lines_socket().into();
+    let body = "/nick Eve\nI am not here\n";
+    let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1:8001\r\nOrigin: https://evil.example\r\nContent-Type: text/plain";
+    browser.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    let mut said = String::new();
+    browser.read_to_string(&mut said).unwrap();
+    assert!(said.ends_with("Error: This port speaks lines, not HTTP\n"), "{said}");
+    let heard = witness.settle();
+    assert!(heard.iter().all(|line| line.starts_with("guest-")), "{heard:?}");
+    // What only looks a little like it is said.
+    let mut person = LineClient::guest(&server);
+    person.say("GET well soon");
+    let name = person.name.clone();
+    witness.wait_for(&format!("{name}: GET well soon"));
+}

@@ -233,7 +233,7 @@ fn two_who_write_to_each_other_at_once_a_thousand_times() {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
         let recipient = Arc::new(ChannelRecipient::new(events));
-        let arrival = engine.directory.arrive(Peer::new(peer(who).into(), who as u64, recipient, Form::Events));
+        let arrival = engine.directory.arrive(Peer::new(peer(who).into(), who as u64, true, recipient, Form::Events));
         while engine.directory.peers(&peer(1 - who)).is_empty() {
             std::thread::yield_now();
         }

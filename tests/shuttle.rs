@@ -251,7 +251,7 @@ fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
         let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
             let (events, inbox) = bounded(64);
             let recipient = Arc::new(ChannelRecipient::new(events));
-            let peer = Peer::new(user(from).into(), from.as_bytes()[0].into(), recipient, Form::Events);
+            let peer = Peer::new(user(from).into(), from.as_bytes()[0].into(), true, recipient, Form::Events);
             (engine.directory.arrive(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {

@@ -10,7 +10,8 @@ use crate::goals;
 use crate::plot;
 use crate::records::Records;
 use crate::summary::{
-    CONNECTIONS, CPU, Figure, GENERATOR, JOINS, MACHINE, P50, P99, RATE, RESIDENT, SERVER, Summary, WITH_KERNEL,
+    CONNECTION_CPU, CONNECTIONS, CPU, Figure, GENERATOR, JOINS, MACHINE, P50, P99, RATE, RESIDENT, SERVER, Summary,
+    WITH_KERNEL,
 };
 use crate::support::page;
 use crate::support::scenario::Scenario;
@@ -64,9 +65,10 @@ const LOADED: [Column; 6] = [
     ("server % of a CPU", 0, SERVER),
     ("generator %", 0, GENERATOR),
 ];
-const IDLE: [Column; 6] = [
+const IDLE: [Column; 7] = [
     ("connections a second", 0, CONNECTIONS),
     ("until all are in, a second", 0, JOINS),
+    ("CPU ms a connection", 3, CONNECTION_CPU),
     ("KiB resident", 1, RESIDENT),
     ("with kernel stacks", 1, WITH_KERNEL),
     ("whole machine", 1, MACHINE),
@@ -77,7 +79,7 @@ fn section(text: &mut String, summary: &Summary<'_>) {
     let scenario: Option<Scenario> = summary.scenario.parse().ok();
     let (name, words) = (&summary.scenario, scenario.map_or(String::new(), |scenario| scenario.description()));
     let idle = scenario.is_some_and(|scenario| scenario.window == 0);
-    let columns = if idle { IDLE } else { LOADED };
+    let columns: &[Column] = if idle { &IDLE } else { &LOADED };
     put(text, format_args!("\n### {name}: {words}\n\n| |"));
     columns.iter().for_each(|(heading, ..)| put(text, format_args!(" {heading} |")));
     put(
@@ -91,7 +93,7 @@ fn section(text: &mut String, summary: &Summary<'_>) {
     );
     for (server, _) in &summary.servers {
         put(text, format_args!("| {server} |"));
-        for (_, digits, figure) in columns {
+        for &(_, digits, figure) in columns {
             match summary.spread(server, figure) {
                 Some(spread) => put(
                     text,

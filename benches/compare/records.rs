@@ -39,6 +39,8 @@ pub struct Record {
     pub p99_ms: f64,
     pub connections_per_s: f64,
     pub joins_per_s: f64,
+    /// The server's CPU time until all were in, for each connection.
+    pub connection_cpu_ms: f64,
     /// For each connection, in KiB: of the server's own, of the kernel for it, and of the whole machine.
     pub resident_kib: f64,
     pub kernel_kib: f64,
@@ -64,6 +66,7 @@ impl Record {
             p99_ms: outcome.p99_ms,
             connections_per_s: outcome.connections_per_s,
             joins_per_s: outcome.joins_per_s,
+            connection_cpu_ms: outcome.connection_cpu_ms,
             resident_kib: outcome.memory.resident,
             kernel_kib: outcome.memory.kernel,
             machine_kib: outcome.memory.machine,

@@ -16,6 +16,7 @@ pub const P50: Figure = |record| record.cpu_s_per_million.map(|_| record.p50_ms)
 pub const P99: Figure = |record| record.cpu_s_per_million.map(|_| record.p99_ms);
 pub const CONNECTIONS: Figure = |record| Some(record.connections_per_s);
 pub const JOINS: Figure = |record| Some(record.joins_per_s);
+pub const CONNECTION_CPU: Figure = |record| Some(record.connection_cpu_ms);
 pub const RESIDENT: Figure = |record| Some(record.resident_kib);
 pub const WITH_KERNEL: Figure = |record| Some(record.resident_kib + record.kernel_kib);
 pub const MACHINE: Figure = |record| Some(record.machine_kib);
@@ -81,13 +82,14 @@ impl<'a> Summary<'a> {
 
     /// A table for a terminal.
     pub fn text(&self) -> String {
-        const COLUMNS: [(&str, usize, Figure); 9] = [
+        const COLUMNS: [(&str, usize, Figure); 10] = [
             ("cpu s/M", 3, CPU),
             ("deliv./s", 0, RATE),
             ("p50 ms", 2, P50),
             ("p99 ms", 2, P99),
             ("conn/s", 0, CONNECTIONS),
             ("joins/s", 0, JOINS),
+            ("ms/conn", 3, CONNECTION_CPU),
             ("KiB/conn", 1, WITH_KERNEL),
             ("server %", 0, SERVER),
             ("gen. %", 0, GENERATOR),

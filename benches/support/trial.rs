@@ -32,6 +32,8 @@ pub struct Outcome {
     /// Until all had their upgrade; and until all had been told that they are in.
     pub connections_per_s: f64,
     pub joins_per_s: f64,
+    /// CPU time of the server until all were in, for each connection, in ms.
+    pub connection_cpu_ms: f64,
     /// What was added for each connection, in KiB, before anything was published.
     pub memory: Memory,
     /// CPUs that the server kept busy in the measured time.
@@ -50,7 +52,9 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
     let clients = scenario.clients();
     let server = Server::start(kind, clients, &conditions.more, conditions.placement)?;
     let empty = Memory::now(server.pid())?;
+    let alone = Usage::now(server.pid())?;
     let (crowd, arrival) = Crowd::gather(kind.dialect(), server.address, scenario)?;
+    let connecting = (Usage::now(server.pid())? - alone).server();
     let full = Memory::now(server.pid())?;
 
     let mut generator = Generator::new(crowd, scenario);
@@ -71,6 +75,7 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
         p99_ms: latency.value_at_quantile(0.99) as f64 / 1e6,
         connections_per_s: clients as f64 / arrival.upgraded.as_secs_f64(),
         joins_per_s: clients as f64 / arrival.joined.as_secs_f64(),
+        connection_cpu_ms: connecting / clients as f64 * 1e3,
         memory: full.each(empty, clients),
         server_cpus: used.server() / took,
         generator_cpus: used.generator / took,

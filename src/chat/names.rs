@@ -72,6 +72,12 @@ impl RoomName {
         }
     }
 
+    /// Whether it is the room of a private conversation, over which nobody rules.
+    #[must_use]
+    pub fn is_conversation(&self) -> bool {
+        self.0.starts_with(PRIVATE_PREFIX)
+    }
+
     /// The name that no room has.
     #[must_use]
     pub fn nowhere() -> Self {

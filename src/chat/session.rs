@@ -244,14 +244,7 @@ impl Session {
                 let said = Said::Publish { body, mid, quiet: self.dialect == Dialect::Text };
                 acts.push(Act::Tell { room, said, id });
             }
-            Command::Topic { room, body } => {
-                self.fits(&body)?;
-                if !self.rooms.contains(&room) {
-                    self.subscribe(&room, id.clone(), acts)?;
-                }
-                self.spoken = true;
-                acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
-            }
+            Command::Topic { room, body } => self.publish_to_topic(room, body, id, acts)?,
             Command::Edit { room, seq, body } => {
                 let room = self.its_or_private(room)?;
                 if body != Body::Deleted {
@@ -303,6 +296,23 @@ impl Session {
             Command::Help => acts.push(Act::Reply(id, Event::Help)),
             Command::Quit => acts.push(Act::End(End::Left)),
         }
+        Ok(())
+    }
+
+    /// The bare form: joins the topic first, if need be.
+    fn publish_to_topic(
+        &mut self,
+        room: RoomName,
+        body: Body,
+        id: Option<Id>,
+        acts: &mut Vec<Act>,
+    ) -> Result<(), Refusal> {
+        self.fits(&body)?;
+        if !self.rooms.contains(&room) {
+            self.subscribe(&room, id.clone(), acts)?;
+        }
+        self.spoken = true;
+        acts.push(Act::Tell { room, said: Said::Publish { body, mid: None, quiet: true }, id });
         Ok(())
     }
 

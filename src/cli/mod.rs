@@ -356,6 +356,7 @@ mod tests {
                 "the following required arguments were not provided: --room <ROOM>, <URL> \
                  (roomd --help lists what there is)",
             ),
+            (&["tls"], "'roomd tls' requires a subcommand but one was not provided (roomd --help lists what there is)"),
             (
                 &["serve", "--ping", "1s", "--ping", "2s"],
                 "the argument '--ping <TIME>' cannot be used multiple times \

@@ -33,7 +33,7 @@ pub fn gather(
     variables: &[(OsString, OsString)],
     read: Read,
 ) -> Result<(Settings, Vec<String>), String> {
-    let (variables, warnings) = ours(variables)?;
+    let (variables, mut warnings) = ours(variables)?;
     let mut draft = Draft::default();
     let path = match (flags.get_one::<PathBuf>("config"), variables.get(CONFIG)) {
         (Some(path), _) => Some(("--config", path.clone())),
@@ -60,6 +60,10 @@ pub fn gather(
         }
     }
     draft.check()?;
+    if draft.settings.proxy_protocol && draft.settings.trusted_proxies.is_empty() {
+        let (given, missing) = (draft.label("proxy-protocol"), draft.label("trusted-proxy"));
+        warnings.push(format!("{given} means nothing without {missing}"));
+    }
     Ok((draft.settings, warnings))
 }
 
@@ -229,6 +233,13 @@ mod tests {
         );
         let ping = served(&[], &variables, "").limits.ping;
         assert_eq!(ping, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_setting_that_means_nothing_by_itself_is_a_warning() {
+        let warnings = |arguments: &[&str]| ask(arguments, &[], "").unwrap().1;
+        assert_eq!(warnings(&["--proxy-protocol"]), ["--proxy-protocol means nothing without --trusted-proxy"]);
+        assert_eq!(warnings(&["--proxy-protocol", "--trusted-proxy=10.0.0.1"]), [""; 0]);
     }
 
     #[cfg(unix)]

@@ -37,11 +37,7 @@ pub fn command() -> Command {
         .arg(hosts.help("Names and addresses of the server\n[default localhost, 127.0.0.1 and ::1]"))
         .arg(path("cert", "roomd-cert.pem", "Where the certificate goes, as PEM"))
         .arg(path("key", "roomd-key.pem", "Where its key goes, as PEM"));
-    Command::new("tls")
-        .about("Make a certificate for a trial of TLS")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(self_signed)
+    Command::new("tls").about("Make a certificate for a trial of TLS").subcommand_required(true).subcommand(self_signed)
 }
 
 /// What the arguments ask for.

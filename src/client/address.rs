@@ -111,15 +111,15 @@ mod tests {
             let address = Address::parse(text).unwrap();
             assert_eq!((address.host_and_port(), &*address.for_user(Some("Zoë&"))), (host, wanted));
         }
-        let api = |text| Address::parse(text).unwrap().for_api("me").1;
-        assert_eq!(
-            [api("ws://a:1"), api("ws://a/b/ws?x"), api("ws://a/c")].join(" "),
-            "/api/v1/me /b/api/v1/me /api/v1/me"
-        );
         let secure = |text| Address::parse(text).map(|address| (address.is_secure(), address.port)).unwrap();
         assert_eq!(
             [secure("wss://a"), secure("HTTPS://a:80"), secure("ws://a:443")],
             [(true, 443), (true, 80), (false, 443)]
+        );
+        let api = |text| Address::parse(text).unwrap().for_api("me").1;
+        assert_eq!(
+            [api("ws://a:1"), api("ws://a/b/ws?x"), api("ws://a/c")].join(" "),
+            "/api/v1/me /b/api/v1/me /api/v1/me"
         );
         let guest = Address::parse("ws://a:1").unwrap().for_user(None);
         assert_eq!(guest, "ws://a:1/ws?format=json");

@@ -253,6 +253,21 @@ impl Client {
         self.alive()
     }
 
+    /// Comes under another name from now on: leaves in good order and enters its rooms again under the
+    /// new one, as [`Event::Online`] and [`Event::Rejoined`] tell; what is not acknowledged is sent under
+    /// the new name. One that the server does not take is told as [`Event::Refused`], and the one before
+    /// stays.
+    ///
+    /// # Errors
+    /// [`Error::Address`] for what can be no name, and [`Error::Over`].
+    pub fn rename(&mut self, user: &str) -> Result<(), Error> {
+        let user = UserName::parse(user).map_err(|error| Error::Address(format!("the name of a user {error}")))?;
+        self.alive()?;
+        self.core.rename(user.to_string(), self.start.elapsed());
+        self.act();
+        Ok(())
+    }
+
     /// Says that the user is away, with a note of at most 200 bytes, which may be empty; `None` is
     /// back. It holds over connections.
     ///
@@ -395,6 +410,10 @@ impl Client {
                     }
                 }
                 Output::Hangup => self.hang_up(),
+                Output::Leave => match &mut self.writer {
+                    Some(writer) => writer.close(),
+                    None => self.hang_up(),
+                },
                 Output::Event(event) => self.events.push_back(event),
                 Output::Over(over) => self.over = Some(over),
             }

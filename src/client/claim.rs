@@ -86,8 +86,7 @@ fn ask(
     };
     let request =
         format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}{length}\r\n{body}");
-    let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)) } else { None };
-    let dialer = dialer.transpose().map_err(|error| error.to_string())?;
+    let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)?) } else { None };
     let plan = Plan { address, dialer, user: None, token: None, connect_timeout, write_timeout };
     let mut half = socket::dial(&plan)?;
     let failed = |error: std::io::Error| format!("{host} does not answer: {error}");

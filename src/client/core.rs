@@ -21,6 +21,8 @@ use super::place::{Place, Standing};
 
 /// How long a connection must have lived for the delays to begin anew.
 const STEADY: Duration = Duration::from_secs(10);
+/// How long a server may take to answer a goodbye.
+const LEAVING: Duration = Duration::from_secs(2);
 /// What a frame may have beside twice the bytes of a message: see `Limits::frame_bytes`.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
@@ -48,6 +50,8 @@ pub enum Output {
     Send(String),
     /// End the connection; an `Ended` follows.
     Hangup,
+    /// End it in good order, with a close frame; an `Ended` follows.
+    Leave,
     /// Tell the program.
     Event(Event),
     /// Tell the program that it is over.
@@ -68,6 +72,10 @@ enum Line {
         id: u64,
     },
     Up,
+    /// It was left in good order; if it has not ended by then it is hung up.
+    Leaving {
+        until: Duration,
+    },
     /// It was hung up, and has not ended yet.
     Ending,
     Over,
@@ -95,6 +103,8 @@ pub struct Core {
     /// By `id` of a ping: the room whose replay is over when it is answered.
     fences: BTreeMap<u64, String>,
     goodbye: Option<Goodbye>,
+    /// The name to go back to if the server does not take the one that was asked for.
+    former: Option<Option<String>>,
     message_bytes: usize,
     last_id: u64,
     /// Nothing is said before this time, because the server said so.
@@ -123,6 +133,7 @@ impl Core {
             away: None,
             fences: BTreeMap::new(),
             goodbye: None,
+            former: None,
             message_bytes: usize::MAX,
             last_id: 0,
             paused_until: None,
@@ -161,6 +172,35 @@ impl Core {
         Some(ticket)
     }
 
+    /// Comes under another name from now on: leaves in good order, and enters its rooms again. A name
+    /// that the server does not take is told as [`Event::Refused`], and the one before stays.
+    pub fn rename(&mut self, user: String, now: Duration) {
+        let old = self.user.replace(user);
+        self.former.get_or_insert(old);
+        self.resume = None;
+        if matches!(self.line, Line::Up | Line::Resuming { .. } | Line::Greeting { .. }) {
+            self.line = Line::Leaving { until: now + LEAVING };
+            self.outputs.push_back(Output::Leave);
+        }
+    }
+
+    /// Whether the connection ended because of another name; then the next one is made at once.
+    fn is_renamed(&mut self, ended: &Ended) -> bool {
+        let Some(old) = &self.former else { return false };
+        let left = matches!(self.line, Line::Leaving { .. } | Line::Ending);
+        if !left && ended.is_final() {
+            let refusal = Refusal::local("name_taken", &ended.reason(None));
+            self.user = old.clone();
+            self.former = None;
+            self.tell(Event::Refused(refusal));
+        } else if !left {
+            return false;
+        }
+        self.line = Line::Opening;
+        self.outputs.push_back(Output::Open(self.user.clone()));
+        true
+    }
+
     /// Says that the user is typing, or no longer; nothing is said while there is no connection.
     pub fn type_in(&mut self, room: &str, typing: bool) {
         if self.may_speak() {
@@ -186,7 +226,7 @@ impl Core {
     pub fn deadline(&self) -> Option<Duration> {
         match self.line {
             Line::Down { retry_at } => Some(retry_at),
-            Line::Greeting { until } => Some(until),
+            Line::Greeting { until } | Line::Leaving { until } => Some(until),
             Line::Up | Line::Resuming { .. } => {
                 let alive = match self.asked_at {
                     Some(asked) => asked + self.options.answer,
@@ -231,7 +271,7 @@ impl Core {
                 self.line = Line::Opening;
                 self.outputs.push_back(Output::Open(self.user.clone()));
             }
-            Line::Greeting { until } if until <= now => self.hang_up(),
+            Line::Greeting { until } | Line::Leaving { until } if until <= now => self.hang_up(),
             Line::Up | Line::Resuming { .. } => match self.asked_at {
                 Some(asked) if asked + self.options.answer <= now => self.hang_up(),
                 None if self.heard_at + self.options.silence <= now => {
@@ -257,6 +297,9 @@ impl Core {
         self.unanswered.clear();
         (self.asked_at, self.paused_until) = (None, None);
         let goodbye = self.goodbye.take();
+        if self.is_renamed(&ended) {
+            return;
+        }
         let since = *self.offline_since.get_or_insert(now);
         let was_online = self.online_since.take();
         if was_online.is_some_and(|online| now.saturating_sub(online) >= STEADY) {

@@ -13,10 +13,10 @@ pub struct Options {
     /// The name to come under, 1–32 characters; `None` is a guest, whose name the server draws and
     /// the client then keeps.
     pub user: Option<String>,
-    /// A token that says who one is, and then under which name to come: see [`super::claim`].
-    pub token: Option<Secret>,
     /// Whose certificates to believe, for an address with `wss` or `https`.
     pub trust: Trust,
+    /// A token that says who one is, and then under which name to come: see [`super::claim`].
+    pub token: Option<Secret>,
     /// How many of the newest messages the first join of a room shows, 0–200.
     pub history: usize,
     /// The first delay before a broken connection is made again; it doubles with each attempt.
@@ -41,8 +41,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             user: None,
-            token: None,
             trust: Trust::System,
+            token: None,
             history: 20,
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),

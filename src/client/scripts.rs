@@ -3,6 +3,8 @@
 //! No socket and no clock: a connection is what the script says of it, and time is a number. Each
 //! output is compared in a short form, so that a script reads as a conversation.
 
+mod parting;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,6 +14,8 @@ use super::core::{Core, Input, Output};
 use super::ended::Ended;
 use super::event::Event;
 use super::options::Options;
+
+mod resuming;
 
 struct Play {
     core: Core,
@@ -121,6 +125,7 @@ fn brief(output: &Output) -> String {
     match output {
         Output::Open(user) => format!("open {}", user.as_deref().unwrap_or("?")),
         Output::Hangup => "hang up".to_owned(),
+        Output::Leave => "leave".to_owned(),
         Output::Over(over) => format!("over: {}", over.reason),
         Output::Send(text) => said(&serde_json::from_str(text).unwrap()),
         Output::Event(event) => match event {
@@ -234,69 +239,6 @@ fn what_is_lost_is_told_as_a_gap() {
     play.does(&["rejoined r, missed 0", "gap in r: epoch_changed None", "ping 4", "old message 1"]);
     play.hears(&json!({"type": "lagged", "room": "r", "missed": 12}));
     play.does(&["gap in r: lagged Some(12)"]);
-}
-
-#[test]
-fn a_session_is_resumed_where_the_server_has_sessions() {
-    let mut play = client();
-    play.asks(join("r"));
-    play.opened();
-    play.hears(&welcome(json!({"resume": "secret"})));
-    play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 0}));
-    play.hears(&json!({"type": "joined", "room": "s", "epoch": "x", "seq": 0}));
-    play.hears(&message(1));
-    play.outputs();
-    play.breaks();
-    play.asks(publish("a"));
-    play.comes_back(json!({"resume": "other"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 4 secret {r:{epoch:e,seq:1},s:{epoch:x,seq:0}}"]);
-    play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 2}}}));
-    // The room that the session was no longer in is entered by itself; what is unsent waits for it.
-    play.does(&["rejoined r, missed 2", "join 5 s {epoch:x,seq:0}"]);
-    for seq in [1, 2, 3, 4] {
-        play.hears(&message(seq));
-    }
-    play.does(&["old message 2", "old message 3", "message 4"]);
-    play.hears(&json!({"type": "joined", "id": 5, "room": "s", "epoch": "x", "seq": 0}));
-    play.does(&["rejoined s, missed 0", "ping 6", "message 7 r a m-2"]);
-}
-
-#[test]
-fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
-    let mut play = client();
-    play.asks(join("r"));
-    play.opened();
-    play.hears(&welcome(json!({"resume": "secret"})));
-    play.outputs();
-    play.breaks();
-    play.comes_back(json!({"resume": "other"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 2 secret {}"]);
-    play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 1}}}));
-    // What follows would be shown twice.
-    play.hears(&message(1));
-    play.hears(&json!({"type": "left", "room": "r"}));
-    play.does(&["leave null r", "join 3 r"]);
-    play.hears(&json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 1}));
-    play.hears(&message(1));
-    play.does(&["answer 1: Joined", "ping 4", "old message 1"]);
-}
-
-#[test]
-fn a_session_that_is_no_more_is_entered_anew_from_where_it_was() {
-    let mut play = client();
-    play.asks(join("r"));
-    play.opened();
-    play.hears(&welcome(json!({"resume": "secret"})));
-    play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 7}));
-    play.hears(&message(7));
-    play.breaks();
-    play.comes_back(json!({"resume": "other"}));
-    play.outputs();
-    play.hears(&error(3, "session_expired", None));
-    play.does(&["join 4 r {epoch:e,seq:7}"]);
-    play.breaks();
-    play.comes_back(json!({"resume": "third"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 5 other {r:{epoch:e,seq:7}}"]);
 }
 
 #[test]
@@ -484,25 +426,4 @@ fn what_a_newer_server_says_breaks_nothing() {
     play.hears(&json!({"type": "edit", "room": "r", "seq": 4, "message": "new"}));
     play.core.handle(Input::Frame("not json"), play.now);
     play.does(&["other \"receipt\"", "other \"edit\"", "other null"]);
-}
-
-#[test]
-fn being_put_out_of_a_room_is_told() {
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "left", "room": "r"}));
-    play.does(&["removed from r: removed"]);
-    play.asks(Command::Leave { room: "r".to_owned() });
-    play.hears(&error(3, "not_member", None));
-    play.does(&["leave 3 r", "refused 2: not_member"]);
-}
-
-#[test]
-fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
-    play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));
-    play.does(&["other \"removed\"", "removed from r: removed"]);
-    let mut play = Play::in_room();
-    play.hears(&json!({"type": "ended", "room": "r", "by": "Ann"}));
-    play.does(&["removed from r: removed"]);
 }

@@ -76,7 +76,7 @@ impl Connection {
     #[inline(never)]
     pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: Door, who: Identity) -> Box<Self> {
         let number = engine.number();
-        let peer = Peer::new(who.clone(), number, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
+        let peer = Peer::new(who.clone(), number, door.echo, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
         let session = Session::new(who.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
         let token = engine.parking.register(&outbox);
         let resume = token.as_ref().map(Token::text);

@@ -26,6 +26,8 @@ pub struct Peer {
     pub who: Identity,
     /// Its number, unique in the server's life.
     pub number: u64,
+    /// Whether it wants its own messages back.
+    echo: bool,
     state: Mutex<State>,
 }
 
@@ -69,10 +71,10 @@ impl Client {
 impl Peer {
     /// A connection that is in no conversation.
     #[must_use]
-    pub fn new(who: Identity, number: u64, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
+    pub fn new(who: Identity, number: u64, echo: bool, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
         let client = Client { recipient, form };
         let state = State { client, exchanges: 0, conversations: Some(VecDeque::new()) };
-        Arc::new(Self { who, number, state: Mutex::new(state) })
+        Arc::new(Self { who, number, echo, state: Mutex::new(state) })
     }
 
     /// Whose it is.
@@ -172,7 +174,7 @@ impl Peer {
             user: self.user().clone(),
             standing: self.who.standing,
             connection: self.number,
-            echo: true,
+            echo: self.echo,
             announced: false,
             status: Status::Online,
             wish: JoinWish { owed: self.owed(false), ..JoinWish::default() },

@@ -66,7 +66,7 @@ impl Member {
     ) -> Result<Self, Refusal> {
         let who = who.into();
         let Identity { user, standing, .. } = who.clone();
-        let peer = Peer::new(who, engine.number(), Arc::clone(&recipient), Form::Events);
+        let peer = Peer::new(who, engine.number(), true, Arc::clone(&recipient), Form::Events);
         let entrant = Entrant {
             user,
             standing,

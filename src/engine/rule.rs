@@ -171,7 +171,10 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        rooms.retain(|summary| who.may_enter(&summary.room));
+        // A room that nobody is in is there if it was made; not because somebody is at its door, or on
+        // the way out.
+        let made = |room: &RoomName| charters.binary_search_by(|(name, _)| name.cmp(room)).is_ok();
+        rooms.retain(|summary| who.may_enter(&summary.room) && (summary.members > 0 || made(&summary.room)));
         rooms
     }
 
@@ -180,7 +183,7 @@ impl Engine {
     /// # Errors
     /// `not_found`; or the store cannot be read.
     pub fn look(&self, who: &Identity, room: &RoomName) -> Result<Sight, Refusal> {
-        let sought = self.sought(who, room);
+        let sought = if room.is_conversation() { RoomName::nowhere() } else { self.sought(who, room) };
         let charter = self.register.charter(&sought);
         let members = self.hub.population(&sought);
         let said = self.stored_history(&sought, Span::Before(1), 0)?;

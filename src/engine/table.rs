@@ -52,11 +52,15 @@ impl Member {
         (self.cuts, self.missed) = (Vec::new(), 0);
     }
 
-    /// What is left of it when it is put out.
+    /// It is a member no longer, and its handle can see so.
+    pub fn revoke(&mut self) {
+        self.seat.revoke();
+    }
+
+    /// What is left of it when it was put out.
     #[must_use]
     pub fn ghost(self) -> (Seat, Client) {
-        let Self { mut seat, recipient, form, .. } = self;
-        seat.revoke();
+        let Self { seat, recipient, form, .. } = self;
         (seat, Client { recipient, form })
     }
 

@@ -5,8 +5,9 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::harness::home::{Home, roomd_of};
 use crate::harness::terminal::Terminal;
-use crate::harness::{Home, TestServer, in_room, next_message, roomd_of};
+use crate::harness::{TestServer, in_room, next_message};
 use crate::scripting::{Script, chat_by};
 
 const PASSPHRASE: &str = "eleven quiet lamps\n";

@@ -12,6 +12,7 @@ mod asking;
 mod breaking;
 #[cfg(all(feature = "client", feature = "e2ee"))]
 mod encrypted;
+mod renaming;
 mod restarting;
 mod resuming;
 mod scripting;

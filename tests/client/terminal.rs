@@ -2,6 +2,7 @@
 
 use rustix::process::{Signal, kill_process};
 
+use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
 use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
 use roomd::client::Event;
@@ -267,4 +268,46 @@ fn long_lines_are_shown_whole_in_a_narrow_terminal() {
     });
     ann.press("\r");
     wait_for(&mut bob, |event| matches!(event, Event::Message(message) if message.user == "Ann").then_some(()));
+}
+
+#[test]
+fn what_was_typed_can_be_gone_back_to_in_the_next_conversation() {
+    let server = TestServer::start();
+    let home = Home::new("typed");
+    let begin = || {
+        let arguments = ["--room", "r", "--user", "Ann"];
+        let mut terminal = Terminal::chat_of(&home, &server.url(), &arguments, 80);
+        terminal.wait_for("* You are in r with: ");
+        terminal
+    };
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut first = begin();
+    first.press("something to repeat\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("something to repeat"));
+    first.press("/msg Bob psst\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("psst"));
+    first.press(CTRL_D);
+    assert!(first.ended().success());
+    let kept = std::fs::read_to_string(home.0.join("roomd/typed")).unwrap();
+    assert_eq!(kept, "something to repeat\n");
+    let mut second = begin();
+    second.press(UP);
+    second.press("\r");
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("something to repeat"));
+}
+
+#[test]
+fn another_name_is_taken_and_stands_before_the_next_line() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = ann(&server);
+    ann.press("/nick a b\r");
+    ann.wait_for("Error: the name of a user must not hold the character ' '");
+    ann.press("/nick Cleo\r");
+    ann.wait_for("* You are Cleo now");
+    ann.press("hi\r");
+    let said = next_message(&mut bob);
+    assert_eq!((&*said.user, said.text.as_deref()), ("Cleo", Some("hi")));
+    ann.press("again");
+    ann.wait_for("Cleo: again");
 }

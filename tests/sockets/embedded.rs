@@ -155,8 +155,11 @@ fn a_member_in_process_is_shown_the_history_it_asks_for_and_gets_its_own_words_b
 #[test]
 fn a_member_in_process_gets_private_messages_and_signals() {
     let server = TestServer::start();
-    let mut json = WebSocketClient::multi(&server, "Jo");
+    // Signals pass between members of one room.
+    let mut json = WebSocketClient::json(&server, room().as_str(), "Jo");
     let (_member, events) = member(&server, 100);
+    // Calls are for those who meet in a room.
+    json.ask(json!({"type": "join", "room": "den"}));
     json.ask(json!({"type": "private", "to": "Prog", "message": "psst"}));
     assert_eq!(next_message(&events), "1 Jo: psst");
     json.command(&json!({"type": "offer", "to": "Prog", "payload": {"sdp": 1}}));

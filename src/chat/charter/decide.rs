@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Change, Charter, Motion, PEOPLE_MAX, Rank, Role, Settings, Who, in_force};
+use super::{Change, Charter, Motion, PEOPLE_MAX, Rank, Role, SANCTIONS_MAX, Settings, Who, in_force};
 use crate::chat::event::{Code, Refusal};
 use crate::chat::names::{RoomName, UserName};
 use crate::chat::time::Time;
@@ -60,12 +60,12 @@ impl Charter {
             Motion::Ban { user, lasts } => {
                 self.may_lose(user)?;
                 self.stands_above(rank, user)?;
-                self.has_place()?;
+                self.has_sanction_left(now)?;
                 Ok(Some(Change::Banned { user: user.clone(), until: until(now, *lasts) }))
             }
             Motion::Mute { user, lasts } => {
                 self.stands_above(rank, user)?;
-                self.has_place()?;
+                self.has_sanction_left(now)?;
                 Ok(Some(Change::Muted { user: user.clone(), until: until(now, *lasts) }))
             }
             Motion::Unban { user } => match in_force(&self.bans, user, now) {
@@ -129,7 +129,9 @@ impl Charter {
         }
         self.may_lose(user)?;
         self.is_welcome(user, now)?;
-        self.has_place()?;
+        if !self.people.contains_key(user) {
+            self.has_place()?;
+        }
         Ok(Some(Change::Role { user: user.clone(), role }))
     }
 
@@ -165,10 +167,18 @@ impl Charter {
     }
 
     fn has_place(&self) -> Result<(), Refusal> {
-        if self.size() < PEOPLE_MAX {
+        if self.people.len() < PEOPLE_MAX {
             return Ok(());
         }
-        let message = format!("The lists of this room have {PEOPLE_MAX} entries, which is their limit");
+        let message = format!("The list of this room has {PEOPLE_MAX} members, which is its limit");
+        Err(Refusal::new(Code::RoomFull, message))
+    }
+
+    fn has_sanction_left(&self, now: Time) -> Result<(), Refusal> {
+        if self.sanctions(now) < SANCTIONS_MAX {
+            return Ok(());
+        }
+        let message = format!("{SANCTIONS_MAX} bans and mutes are in force in this room, which is its limit");
         Err(Refusal::new(Code::RoomFull, message))
     }
 }
@@ -184,4 +194,36 @@ fn forbidden(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
 
 fn not_found(message: String) -> Refusal {
     Refusal::new(Code::NotFound, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::Standing;
+
+    fn user(number: usize) -> UserName {
+        UserName::stored(&format!("u{number}"))
+    }
+
+    fn decide(charter: &Charter, motion: Motion) -> Result<Option<Change>, Code> {
+        let (room, owner) = (RoomName::parse("den").unwrap(), UserName::stored("owner"));
+        let who = Who { user: &owner, standing: Standing::Registered };
+        charter.decide(&room, who, &motion, Time(10)).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn lists_end_and_what_is_over_leaves_its_place() {
+        let owner = (UserName::stored("owner"), Role::Owner);
+        let people = |count| std::iter::once(owner.clone()).chain((0..count).map(|n| (user(n), Role::Member)));
+        let full = Charter::stored(true, Settings::default(), people(PEOPLE_MAX - 1), [], []);
+        let newcomer = || user(PEOPLE_MAX);
+        assert_eq!(decide(&full, Motion::Invite { user: newcomer() }), Err(Code::RoomFull));
+        assert_eq!(decide(&full, Motion::Role { user: newcomer(), role: Role::Moderator }), Err(Code::RoomFull));
+        assert!(decide(&full, Motion::Role { user: user(0), role: Role::Moderator }).is_ok());
+        let bans = |until| (0..SANCTIONS_MAX).map(move |n| (user(n), until));
+        let banning = Charter::stored(true, Settings::default(), people(0), bans(Some(Time(11))), []);
+        assert_eq!(decide(&banning, Motion::Mute { user: newcomer(), lasts: None }), Err(Code::RoomFull));
+        let over = Charter::stored(true, Settings::default(), people(0), bans(Some(Time(10))), []);
+        assert!(decide(&over, Motion::Mute { user: newcomer(), lasts: None }).is_ok());
+    }
 }

@@ -18,8 +18,10 @@ use super::identity::{Identity, Standing};
 use super::names::UserName;
 use super::time::Time;
 
-/// Users on all lists of one room, at most.
+/// Users on the list of members of one room, at most.
 pub const PEOPLE_MAX: usize = 10_000;
+/// Bans and mutes of one room that are in force, at most.
+pub const SANCTIONS_MAX: usize = 1_000;
 /// Members that a room may begin with, at most.
 pub const FOUNDING_MEMBERS_MAX: usize = 100;
 /// Seconds of slow mode, at most: a day.
@@ -294,9 +296,10 @@ impl Charter {
         }
     }
 
-    /// Users on its lists.
-    fn size(&self) -> usize {
-        self.people.len() + self.bans.len() + self.mutes.len()
+    /// Bans and mutes that are in force.
+    fn sanctions(&self, now: Time) -> usize {
+        let all = self.bans.values().chain(self.mutes.values());
+        all.filter(|until| until.is_none_or(|until| now < until)).count()
     }
 }
 

@@ -68,7 +68,7 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 On a terminal, lines can be edited, Tab completes commands and names, and the arrow keys go through
-what was typed; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
+what was typed, also in earlier conversations but not in encrypted rooms; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
 standard input is typed, and the end of it leaves, as soon as all is sent.
 
 A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says

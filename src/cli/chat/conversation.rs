@@ -93,6 +93,7 @@ impl Conversation {
         person: bool,
     ) -> Self {
         let Arguments { room, json, stay, .. } = arguments;
+        names.set_secret(seals.is_secret(&room));
         Self {
             client,
             seals,
@@ -202,6 +203,7 @@ impl Conversation {
             Typed::Rooms => self.ask(Command::Rooms),
             Typed::History(limit) => self.ask(Command::History { room, limit }),
             Typed::Away(note) => self.client.away(note.as_deref()).or_else(|error| self.failed(error, "")),
+            Typed::Nick(name) => self.rename(&name),
             Typed::Safety(user) => self.safety(&user),
             Typed::Verify { user, digits } => match self.seals.verify(self.client.user(), &user, &digits) {
                 Ok(()) => self.notice(&format!("{} is verified", visible(&user))),
@@ -247,6 +249,16 @@ impl Conversation {
             }
             Err(error) => self.failed(error, &text),
         }
+    }
+
+    /// Comes under another name. What is encrypted is bound to the name it was written under, so nothing
+    /// may be on its way.
+    fn rename(&mut self, name: &str) -> Result<(), End> {
+        if !self.asked.is_empty() {
+            let sentence = "What was said is not acknowledged yet; try again";
+            return self.fail(&Refusal::local("unavailable", sentence), "");
+        }
+        self.client.rename(name).or_else(|error| self.failed(error, ""))
     }
 
     /// Shows the numbers to compare with a user.
@@ -297,6 +309,9 @@ impl Conversation {
     fn hear(&mut self, mut event: Event) -> Result<(), End> {
         let protections = self.seals.read(&mut event);
         self.names.learn(&event);
+        if let (Event::Online { user }, Some(show)) = (&event, &self.show) {
+            self.names.set_prompt(super::prompt(show.colours, user));
+        }
         let mut entered = false;
         if let Event::Answer(ticket, answer) = &event {
             match (self.asked.remove(ticket), answer) {
@@ -332,7 +347,9 @@ impl Conversation {
 
     /// Says how a room that was entered is protected, and makes this device known to it.
     fn enter(&mut self) -> Result<(), End> {
-        if !self.seals.is_secret(&self.room) {
+        let secret = self.seals.is_secret(&self.room);
+        self.names.set_secret(secret);
+        if !secret {
             return Ok(());
         }
         self.notice("Messages are encrypted here; the members have the key, and the server does not")?;
@@ -347,6 +364,7 @@ impl Conversation {
     fn failed(&mut self, error: Error, text: &str) -> Result<(), End> {
         match error {
             Error::Refused(refusal) => self.fail(&refusal, text),
+            Error::Address(sentence) => self.fail(&Refusal::local("bad_request", &sentence), text),
             Error::Full => self.fail(&Refusal::local("unavailable", "too much is waiting to be sent"), text),
             error => Err(End::Over(error.to_string())),
         }

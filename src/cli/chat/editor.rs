@@ -1,7 +1,7 @@
 //! The terminal: a line that can be edited, with history and completion, and lines printed above it.
 //!
 //! The thread `chat-keyboard` blocks in rustyline and hands each line over with `try_send`: it never
-//! waits anywhere but for the keyboard, and must not, because rustyline prints from that wait, and the
+//! waits anywhere but for the keyboard (and for the file of what was typed), and must not, because rustyline prints from that wait, and the
 //! main thread waits for the printing. It ends with the keyboard's end, or when [`Keyboard::end`] asks.
 //!
 //! Ending it from outside is a race by nature: rustyline is left only by a SIGINT, and only while it
@@ -25,11 +25,10 @@ use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, ExternalPrinter, Helper};
 
 pub use super::names::Names;
-use super::{LINES_MAX, Word, completion};
+use super::typed_before::{self, TypedBefore};
+use super::{LINES_MAX, Word, completion, state};
 use crate::client::Waker;
 
-/// Lines that can be gone back to.
-const HISTORY_MAX: usize = 1_000;
 /// Between two signals to a keyboard that is to end.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -70,28 +69,31 @@ impl Keyboard {
     }
 }
 
-/// Takes the terminal; `None` when it is none that can be edited on. `prompt` is as it is measured, and
-/// as it is shown, with colours.
+/// Takes the terminal; `None` when it is none that can be edited on.
 pub fn start(
-    prompt: [String; 2],
     names: Arc<Names>,
     words: SyncSender<Word>,
     interrupted: Arc<AtomicBool>,
     waker: Waker,
 ) -> Option<(Keyboard, Printer)> {
-    let config = Config::builder().max_history_size(HISTORY_MAX).ok()?.auto_add_history(true).build();
+    let config = Config::builder().max_history_size(typed_before::LINES_MAX).ok()?.auto_add_history(true).build();
     let mut editor = Editor::with_config(config).ok()?;
     let printer = editor.create_external_printer().ok()?;
-    let [plain, shown] = prompt;
-    editor.set_helper(Some(Assistant { prompt: shown, names }));
+    editor.set_helper(Some(Assistant { names: Arc::clone(&names) }));
+    let (mut typed, before) = typed_before();
+    for line in before {
+        // It is one more line, or the same as the one before.
+        _ = editor.add_history_entry(line);
+    }
     let ending = Arc::new(AtomicBool::new(false));
     let ends = Arc::clone(&ending);
     let (alive, ended) = sync_channel(1);
     let body = move || {
         let _alive = alive;
         while !ends.load(Ordering::Acquire)
-            && let Ok(line) = editor.readline(&plain)
+            && let Ok(line) = editor.readline(&names.prompt()[0])
         {
+            typed.keep(&line, names.is_secret());
             match words.try_send(Word::Line(line)) {
                 Ok(()) => waker.wake(),
                 Err(TrySendError::Full(_)) => eprintln!("Error: not sent: {LINES_MAX} lines are waiting already"),
@@ -109,10 +111,14 @@ pub fn start(
     Some((Keyboard { thread, ending, ended }, Printer(Box::new(printer))))
 }
 
+/// What was typed in earlier conversations; nothing where it cannot be kept.
+fn typed_before() -> (TypedBefore, Vec<String>) {
+    let opened = state::make("typed").and_then(|path| TypedBefore::open(&path));
+    opened.unwrap_or_else(|_| (TypedBefore::nowhere(), Vec::new()))
+}
+
 /// What rustyline asks about a line.
 struct Assistant {
-    /// With colours.
-    prompt: String,
     names: Arc<Names>,
 }
 
@@ -125,7 +131,8 @@ impl Hinter for Assistant {
 
 impl Highlighter for Assistant {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, _: &'p str, _: bool) -> Cow<'b, str> {
-        Cow::Borrowed(&self.prompt)
+        let [_, shown] = self.names.prompt();
+        Cow::Owned(shown)
     }
 }
 

@@ -19,7 +19,7 @@ mod json;
 mod lines;
 #[cfg(feature = "client")]
 mod names;
-mod protection;
+pub mod protection;
 mod screen;
 #[cfg(feature = "e2ee")]
 mod seal;
@@ -30,6 +30,8 @@ mod show;
 mod state;
 mod token;
 mod typed;
+#[cfg(feature = "client")]
+mod typed_before;
 mod visible;
 
 use std::io::IsTerminal;
@@ -134,14 +136,19 @@ fn take_terminal(
     interrupted: &Arc<AtomicBool>,
 ) -> std::io::Result<(Keyboard, Screen)> {
     if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        let prompt = [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(client.user())));
+        names.set_prompt(prompt(colours, client.user()));
         if let Some((keyboard, printer)) =
-            editor::start(prompt, Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
+            editor::start(Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
         {
             return Ok((Keyboard::Editor(keyboard), Screen::Editor(printer)));
         }
     }
     Ok((Keyboard::Lines(Lines::start(words, client.waker())?), Screen::Plain))
+}
+
+/// What stands before the line that is typed: as it is measured, and as it is shown.
+fn prompt(colours: bool, user: &str) -> [String; 2] {
+    [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(user)))
 }
 
 fn end(keyboard: Keyboard) {

@@ -1,4 +1,5 @@
-//! The names that can be completed: users of the room, and rooms.
+//! What the keyboard's thread has to know: the names that can be completed, users of the room and rooms,
+//! the prompt, and whether what is typed is for few.
 //!
 //! Written by the main thread as events come, read by the keyboard's thread at a press of Tab. A name
 //! that is not harmless to show is not kept: completing would put it on the screen as it is.
@@ -21,9 +22,33 @@ pub struct Names(Mutex<Lists>);
 struct Lists {
     users: BTreeSet<String>,
     rooms: BTreeSet<String>,
+    secret: bool,
+    prompt: [String; 2],
 }
 
 impl Names {
+    /// What stands before the line that is typed: as it is measured, and as it is shown, with colours.
+    pub fn set_prompt(&self, prompt: [String; 2]) {
+        self.0.lock().prompt = prompt;
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn prompt(&self) -> [String; 2] {
+        self.0.lock().prompt.clone()
+    }
+
+    /// Whether the room that is spoken in is encrypted.
+    pub fn set_secret(&self, secret: bool) {
+        self.0.lock().secret = secret;
+    }
+
+    /// The same.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.0.lock().secret
+    }
+
     /// Learns from an event.
     pub fn learn(&self, event: &Event) {
         let mut lists = self.0.lock();

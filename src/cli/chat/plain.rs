@@ -16,6 +16,12 @@ use crate::client::{Event, Waker};
 pub struct Names;
 
 impl Names {
+    /// There is no prompt.
+    pub fn set_prompt(&self, _: [String; 2]) {}
+
+    /// Nothing is kept anyway.
+    pub fn set_secret(&self, _: bool) {}
+
     /// Forgets it.
     pub fn learn(&self, _: &Event) {}
 }
@@ -44,12 +50,6 @@ impl Printer {
 }
 
 /// Says that there is no editor.
-pub fn start(
-    _: [String; 2],
-    _: Arc<Names>,
-    _: SyncSender<Word>,
-    _: Arc<AtomicBool>,
-    _: Waker,
-) -> Option<(Keyboard, Printer)> {
+pub fn start(_: Arc<Names>, _: SyncSender<Word>, _: Arc<AtomicBool>, _: Waker) -> Option<(Keyboard, Printer)> {
     None
 }

@@ -18,25 +18,28 @@ pub struct Show {
     pub own: bool,
     /// Why the connection is not there, as it was last shown.
     offline: Option<String>,
-    /// Whether the connection was there before.
-    known: bool,
+    /// The name under which the connection was there before.
+    known: Option<String>,
 }
 
 impl Show {
     /// Nothing was shown yet.
     #[must_use]
     pub fn new(colours: bool, own: bool) -> Self {
-        Self { colours, own, offline: None, known: false }
+        Self { colours, own, offline: None, known: None }
     }
 
     /// The lines of an event, each without its end; a message may have several. None for what people
     /// need not see.
     pub fn event(&mut self, event: &Event, protections: &[Protection]) -> Vec<String> {
         match event {
-            Event::Online { .. } => {
+            Event::Online { user } => {
                 self.offline = None;
-                let back = std::mem::replace(&mut self.known, true);
-                if back { vec![self.notice("The connection is back")] } else { Vec::new() }
+                match self.known.replace(user.clone()) {
+                    None => Vec::new(),
+                    Some(known) if known == *user => vec![self.notice("The connection is back")],
+                    Some(_) => vec![self.notice(&format!("You are {} now", visible(user)))],
+                }
             }
             Event::Offline { reason, retry_in } => self.offline(reason, *retry_in),
             Event::Rejoined(Joined { missed: 0, .. }) => Vec::new(),

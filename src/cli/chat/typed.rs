@@ -25,6 +25,8 @@ pub enum Typed {
     History(usize),
     /// Be away, with a note or an empty one; `None` is back.
     Away(Option<String>),
+    /// Take another name.
+    Nick(String),
     /// Which numbers are to be compared with a user?
     Safety(String),
     /// They were compared, and are the same.
@@ -38,13 +40,14 @@ pub enum Typed {
 }
 
 /// The commands, with what follows them and what they do.
-pub const COMMANDS: [(&str, &str, &str); 11] = [
+pub const COMMANDS: [(&str, &str, &str); 12] = [
     ("/away", " [TEXT]", "say that you are away"),
     ("/back", "", "say that you are back"),
     ("/help", "", "this list"),
     ("/history", " [N]", "the last messages"),
     ("/join", " ROOM", "go to a room, which is made if it is not there"),
     ("/msg", " USER TEXT", "say something to one user"),
+    ("/nick", " NAME", "take another name"),
     ("/quit", "", "leave; so do Ctrl-C and Ctrl-D"),
     ("/rooms", "", "which rooms there are"),
     ("/safety", " USER", "the numbers to compare with somebody in an encrypted room"),
@@ -75,12 +78,13 @@ pub fn read(line: &str) -> Typed {
             Ok(count) if (1..=HISTORY_LIMIT_MAX).contains(&count) => Typed::History(count),
             _ => Typed::Mistake(format!("Usage: /history [1 to {HISTORY_LIMIT_MAX}]")),
         },
-        ("/join" | "/msg" | "/safety" | "/verify", "") => usage(),
+        ("/join" | "/msg" | "/nick" | "/safety" | "/verify", "") => usage(),
         ("/join", room) => Typed::Join(room.to_owned()),
         ("/msg", rest) => match rest.split_once([' ', '\t']) {
             Some((to, text)) => Typed::Private { to: to.to_owned(), text: text.trim_start().to_owned() },
             None => usage(),
         },
+        ("/nick", name) => Typed::Nick(name.to_owned()),
         ("/safety", user) if !user.contains([' ', '\t']) => Typed::Safety(user.to_owned()),
         ("/verify", rest) => {
             let (user, digits) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));

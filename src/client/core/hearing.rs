@@ -96,7 +96,7 @@ impl Core {
         self.errands.limited(limits.rate.is_none_or(|rate| rate.per_s > 0));
         self.message_bytes = limits.message_bytes.unwrap_or(usize::MAX);
         self.online_since = Some(now);
-        self.offline_since = None;
+        (self.offline_since, self.former) = (None, None);
         self.user = Some(user.clone());
         self.tell(Event::Online { user });
         self.line = Line::Up;

@@ -199,11 +199,12 @@ impl Broker {
         }
         // Who said what a room does not answer waits for nothing.
         self.visitors.clear();
+        // Before anybody hears of who came: they may look at the list at once.
+        self.face.show(self.table.count());
         let messages = self.batch.messages();
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
-        self.face.show(self.table.count());
         for (reply, admission) in self.admitted.drain(..) {
             // An error means that the guest's thread is gone; its handle has sent the leave already.
             _ = reply.send(Ok(admission));
@@ -313,6 +314,10 @@ impl Broker {
                 Effect::Returned(_, returned, recall) => self.answer = Some((returned, recall)),
                 Effect::Dismissed(id) => drop(self.dismiss(id)),
                 Effect::PutOut(id) => {
+                    // Before its client hears of it: what it says after that, its reader knows to refuse.
+                    if let Some(member) = self.table.get_mut(id) {
+                        member.revoke();
+                    }
                     let ghost = self.dismiss(id).map(Member::ghost);
                     self.ghosts.add(ghost);
                 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, Undone};
+use super::{Connection, Door, Undone};
 use crate::auth::names;
 use crate::chat::identity::Secret;
 use crate::chat::session::Dialect;
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
-        let new = arrive(&self.engine, &self.outbox, self.stay.number, who.clone(), self.door.encoding)?;
+        let new = arrive(&self.engine, &self.outbox, self.stay.number, who.clone(), &self.door)?;
         let old = std::mem::replace(&mut self.stay.arrival, new);
         self.stay.session.identified(who);
         old.peer().retire().into_iter().for_each(drop);
@@ -135,9 +135,10 @@ fn arrive(
     outbox: &Arc<super::Outbox>,
     number: u64,
     who: Identity,
-    encoding: crate::wire::Encoding,
+    door: &Door,
 ) -> Result<Arrival, Refusal> {
-    let peer = Peer::new(who.clone(), number, Arc::clone(outbox) as Arc<dyn Recipient>, Form::Bytes(encoding));
+    let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
+    let peer = Peer::new(who.clone(), number, door.echo, recipient, Form::Bytes(door.encoding));
     let arrival = engine.directory.arrive(peer);
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));

@@ -166,14 +166,6 @@ impl Store for Sqlite {
         self.pool.read(|connection| history::receipts(connection, room, seq))
     }
 
-    fn keeps_letters(&self) -> bool {
-        true
-    }
-
-    fn letters(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
-        self.pool.read(|connection| letters::waiting(connection, user))
-    }
-
     fn charters(&self) -> Result<Vec<(RoomName, Charter)>, StoreFailed> {
         self.pool.read(charter::all)
     }
@@ -183,6 +175,14 @@ impl Store for Sqlite {
             let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else { return Ok(None) };
             charter::audit(connection, id, before, count).map(Some)
         })
+    }
+
+    fn keeps_letters(&self) -> bool {
+        true
+    }
+
+    fn letters(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|connection| letters::waiting(connection, user))
     }
 
     fn close(&self) {

@@ -1,11 +1,12 @@
 //! The server, the proxy before it, and what clients are asked to wait for.
 
+#[cfg(feature = "client")]
+pub mod home;
 pub mod proxy;
 #[cfg(feature = "client")]
 pub mod terminal;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +42,11 @@ impl TestServer {
         self.0.as_ref().unwrap().http_address()
     }
 
+    /// What is behind it.
+    pub fn engine(&self) -> &Arc<roomd::engine::Engine> {
+        self.0.as_ref().unwrap().engine()
+    }
+
     /// Its address for clients.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address())
@@ -49,8 +55,8 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        let engine = Arc::clone(self.engine());
         let server = self.0.take().unwrap();
-        let engine = Arc::clone(server.engine());
         let report = server.stop();
         if !std::thread::panicking() {
             assert_eq!(report.running, [""; 0], "threads were left running");
@@ -74,39 +80,6 @@ pub fn roomd() -> Command {
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");
     command.env_remove("XDG_STATE_HOME").env_remove("HOME");
     command
-}
-
-/// The same, of somebody whose home this is.
-pub fn roomd_of(home: &Home) -> Command {
-    let mut command = roomd();
-    command.env("XDG_STATE_HOME", &home.0);
-    command
-}
-
-/// A directory that is gone at the end.
-pub struct Home(pub PathBuf);
-
-impl Home {
-    /// An empty one. `name` is another one in each test.
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("roomd-client-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// A file in it with this text.
-    pub fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        // It may never have been made.
-        _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A client that is in a room.

@@ -15,7 +15,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
-use super::{DEADLINE, Home, roomd, roomd_of};
+use super::home::{Home, roomd_of};
+use super::{DEADLINE, roomd};
 
 /// See the module.
 pub struct Terminal {

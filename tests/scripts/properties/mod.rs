@@ -4,6 +4,7 @@
 //! inputs, shrinks what fails and prints its seed.
 
 mod bytes;
+mod charter;
 mod limits;
 mod model;
 mod room;

@@ -160,9 +160,12 @@ impl Server {
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.parking.watch());
         let watching = Arc::clone(&engine);
-        let ready = ready.and_then(|()| match watching.auth.knows_tokens() {
-            true => threads.spawn("expiry", move || watching.expiry.run(clock)),
-            false => Ok(()),
+        let ready = ready.and_then(|()| {
+            if !watching.auth.knows_tokens() {
+                return Ok(());
+            }
+            threads.spawn("clerk", watching.clerk.open())?;
+            threads.spawn("expiry", move || watching.expiry.run(clock))
         });
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
         let admission = ready.map_err(|error| {

@@ -1,7 +1,8 @@
 //! Who somebody is: guests, the names that belong to somebody, and the tokens that prove it.
 //!
-//! Made once at start and shared by all connections; asked on their readers' threads. Reading a token
-//! costs a signature; registering a name waits for the store. A build without tokens has guests only.
+//! Made once at start and shared by all connections; asked on their readers' threads, but for reading
+//! a token, which the engine's clerk does. Registering a name waits for the store. A build without
+//! tokens has guests only.
 
 #[cfg(feature = "jwt")]
 pub mod jwt;
@@ -88,15 +89,21 @@ impl Auth {
         &self.names
     }
 
-    /// Whom a token names, and whether that is the first that is heard of the name. It is then registered,
+    /// What a token says, if it is good.
+    ///
+    /// # Errors
+    /// `unauthorized`, in words that say nothing of the token.
+    pub fn read(&self, token: &str, now: Time) -> Result<Claims, Refusal> {
+        let read = self.tokens.as_ref().map_or(Err(Invalid::NotUnderstood), |tokens| tokens.read(token, now));
+        read.map_err(|invalid| Refusal::new(Code::Unauthorized, invalid.sentence()))
+    }
+
+    /// Whom that names, and whether it is the first that is heard of the name. It is then registered,
     /// so that no guest uses it: waits for the store.
     ///
     /// # Errors
-    /// `unauthorized`, in words that say nothing of the token; or `unavailable`.
-    pub fn identify(&self, token: &str, now: Time) -> Result<(Identity, bool), Refusal> {
-        let invalid = |invalid: Invalid| Refusal::new(Code::Unauthorized, invalid.sentence());
-        let Some(tokens) = &self.tokens else { return Err(invalid(Invalid::NotUnderstood)) };
-        let claims = tokens.read(token, now).map_err(invalid)?;
+    /// `unauthorized` for another spelling of the name, or `unavailable`.
+    pub fn admit(&self, claims: Claims, now: Time) -> Result<(Identity, bool), Refusal> {
         let owned = Owned { name: claims.user.clone(), since: now };
         let (owner, news) = match self.names.owner(&claims.user) {
             Some(owner) => (owner, false),

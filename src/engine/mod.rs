@@ -10,6 +10,7 @@ pub mod backlog;
 pub mod batch;
 pub mod books;
 pub mod broker;
+pub mod clerk;
 pub mod clock;
 pub mod connection;
 pub mod directory;
@@ -43,6 +44,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use address::Address;
 use books::Books;
+use clerk::Clerk;
 use clock::Clock;
 use directory::Directory;
 use doorman::Doorman;
@@ -57,7 +59,7 @@ use threads::Threads;
 use crate::auth::{Auth, Claimed};
 use crate::chat::event::Welcome;
 use crate::chat::identity::Secret;
-use crate::chat::{End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 
 /// What all connections of a server share.
@@ -70,6 +72,8 @@ pub struct Engine {
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
     pub parking: Parking,
+    /// Who does what would take too much of a reader's stack.
+    pub clerk: Clerk,
     /// Connections whose time will be over.
     pub expiry: Expiry,
     /// What each address may have.
@@ -110,6 +114,7 @@ impl Engine {
             hub,
             directory: Arc::default(),
             parking: Parking::new(limits.grace, limits.connections_max),
+            clerk: Clerk::default(),
             expiry: Expiry::new(limits.token_warning),
             doorman: Doorman::new(&limits),
             threads,
@@ -182,12 +187,22 @@ impl Engine {
     /// `unauthorized`, `rate_limited`, or `unavailable`.
     pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
         let now = self.clock.now();
-        let ask = || self.auth.identify(token.reveal(), now.at);
-        let (who, news) = self.doorman.log_in(from, now.since_start, ask)?;
+        let (auth, token) = (Arc::clone(&self.auth), token.clone());
+        let read = || self.clerk.ask(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
+        let claims = self.doorman.log_in(from, now.since_start, read)?;
+        let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
             self.directory.displace(&who.user);
         }
         Ok(who)
+    }
+
+    /// The conversations in which something waits for a user. What cannot be read now waits for the next
+    /// connection; the store has said why.
+    #[must_use]
+    pub fn letters(&self, user: &UserName) -> Vec<RoomName> {
+        let (store, user) = (Arc::clone(&self.store), user.clone());
+        self.clerk.ask(move || store.letters(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
@@ -205,6 +220,7 @@ impl Engine {
         drop(created);
         self.parking.close();
         self.expiry.close();
+        self.clerk.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }
@@ -227,4 +243,8 @@ impl Engine {
     pub fn books(&self) -> Books {
         *self.books.lock()
     }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(Code::Unavailable, "The server cannot tell now who that is")
 }

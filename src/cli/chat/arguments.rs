@@ -60,12 +60,10 @@ pub struct Arguments {
     pub key: Option<Key>,
     /// Whether that key is taken in the place of another.
     pub replace_key: bool,
-    /// Where the token is; `None` is a file in `states`.
+    /// Where the token is; `None` is a file in the directory for states.
     pub token_file: Option<PathBuf>,
     /// Whether no name is claimed.
     pub no_claim: bool,
-    /// The user's directory for states.
-    pub states: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
@@ -124,9 +122,6 @@ pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<
         Some(Ok(text)) if text == "true" || text == "false" => text == "true",
         Some(_) => return Err("ROOMD_NO_CLAIM must be true or false".to_owned()),
     };
-    // XDG Base Directory Specification: a relative path is none.
-    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-    let states = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let url = text("url").unwrap_or_default();
     crate::client::check_address(&url)?;
@@ -171,7 +166,6 @@ pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<
             .cloned()
             .or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
         no_claim: no_claim || matches.get_flag("no-claim"),
-        states,
     })
 }
 
@@ -181,7 +175,7 @@ mod tests {
 
     fn given(arguments: &[&str]) -> Result<Arguments, String> {
         let all = ["chat", "ws://a:1", "--room", "r"].iter().chain(arguments);
-        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?, &[("HOME".into(), "/h".into())])
+        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?, &[])
     }
 
     #[test]
@@ -201,7 +195,6 @@ mod tests {
             replace_key: false,
             token_file: None,
             no_claim: false,
-            states: Some("/h/.local/state".into()),
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];

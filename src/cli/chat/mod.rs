@@ -27,7 +27,6 @@ mod seal;
 #[path = "no_seal.rs"]
 mod seal;
 mod show;
-#[cfg(any(feature = "client", feature = "e2ee"))]
 mod state;
 mod token;
 mod typed;

@@ -6,13 +6,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::arguments::Arguments;
+use super::state;
 use crate::chat::identity::Secret;
 use crate::client::{ClaimError, Options, claim, is_accepted};
 
@@ -21,7 +22,8 @@ const RENEW_AFTER: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The token to come with, if there is one. An error is a sentence.
 pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, String> {
-    let kept = arguments.token_file.clone().or_else(|| kept_at(arguments));
+    let name = kept_as(arguments);
+    let kept = arguments.token_file.clone().or_else(|| state::path(name.as_ref()?));
     let Some(path) = kept else { return Ok(None) };
     if let Some(token) = read(&path)? {
         // If the server cannot be asked, the connection will say why.
@@ -40,6 +42,9 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
     match claim(&arguments.url, user, None, options) {
         Ok(token) => {
             let unkept = |error: io::Error| format!("cannot keep the token in {}: {error}", path.display());
+            if let (None, Some(name)) = (&arguments.token_file, name) {
+                state::make(&name).map_err(unkept)?;
+            }
             keep(&path, &token).map_err(unkept)?;
             Ok(Some(token))
         }
@@ -48,13 +53,11 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
     }
 }
 
-/// Where the token of this user of this server is kept.
-fn kept_at(arguments: &Arguments) -> Option<PathBuf> {
+/// As what the token of this user of this server is kept among the states.
+fn kept_as(arguments: &Arguments) -> Option<String> {
     let user = arguments.user.as_ref().filter(|_| !arguments.no_claim)?;
-    let states = arguments.states.clone()?;
-    let name = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let server = arguments.url.split_once("://").map_or(&*arguments.url, |(_, rest)| rest);
-    Some(states.join("roomd").join("tokens").join(name(server.trim_end_matches('/'))).join(name(user)))
+    let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
+    Some(format!("tokens/{}/{user}", state::server(&arguments.url)))
 }
 
 fn read(path: &Path) -> Result<Option<Secret>, String> {
@@ -82,9 +85,6 @@ fn renewed(arguments: &Arguments, options: &Options, path: &Path, token: Secret)
 
 /// Writes the token whole, or not at all.
 fn keep(path: &Path, token: &Secret) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     writeln!(file, "{}", token.reveal())?;

@@ -99,8 +99,7 @@ impl Connection {
         if who.since().is_none() || self.outbox.ended().is_some() {
             return;
         }
-        // What cannot be read now waits for the next connection; the store has said why.
-        let rooms = self.engine.store.letters(&who.user).unwrap_or_default();
+        let rooms = self.engine.letters(&who.user);
         for room in &rooms {
             let Some((one, other)) = room.conversation() else { continue };
             if let Err(end) = self.collect(room, &Kind::Private(one, other)) {

@@ -239,6 +239,27 @@ fn a_peer_that_lies_is_found_out() {
     assert!(broken.lost > 0 && broken.broken.is_some(), "{broken:?}");
 }
 
+#[test]
+fn an_end_that_came_with_the_last_bytes_is_seen() {
+    let scenario: Scenario = "1/W1".parse().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("it is IPv4") };
+    let accepting = thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        let mut socket = tungstenite::accept(stream).unwrap();
+        socket.send(Message::text("load joined the room")).unwrap();
+        socket
+    });
+    let (mut crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario).unwrap();
+    let mut socket = accepting.join().unwrap();
+    socket.send(Message::text("the last")).unwrap();
+    drop(socket);
+    let (mut ready, mut heard) = (Vec::new(), 0);
+    crowd.wait(Duration::from_secs(60), &mut ready).unwrap();
+    let reason = crowd.read(ready[0], |message, _| heard += usize::from(message == b"the last")).unwrap_err();
+    assert_eq!((reason.kind(), heard), (std::io::ErrorKind::UnexpectedEof, 1));
+}
+
 fn record(server: Kind, rep: u32, cpu: f64) -> Record {
     Record {
         scenario: "100/W16".to_owned(),

@@ -110,7 +110,7 @@ impl Bare {
         }
         let mut joined = None;
         let room = &mut member.room;
-        member.socket.receive(buffer, |bytes| {
+        member.socket.receive(false, buffer, |bytes| {
             let mut used = 0;
             let place = match *room {
                 Some(place) => place,

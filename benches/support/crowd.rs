@@ -47,6 +47,8 @@ pub struct Client {
     socket: Socket,
     pub room: usize,
     stage: Stage,
+    /// The server will send no more than what is there.
+    ended: bool,
     /// A message of which the last frame is still to come.
     fragments: Vec<u8>,
     /// What a dialect has begun to read.
@@ -119,7 +121,7 @@ impl Crowd {
             Err(error) => return Err(error.into()),
         }
         let data = EventData::new_u64(self.clients.len() as u64);
-        epoll::add(&self.epoll, &fd, data, EventFlags::IN | EventFlags::OUT | EventFlags::ET)?;
+        epoll::add(&self.epoll, &fd, data, EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET)?;
         self.clients.push(Client::new(Socket::new(fd), room));
         Ok(())
     }
@@ -158,9 +160,14 @@ impl Crowd {
         let milliseconds = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
         let timeout = Timespec::try_from(milliseconds).map_err(io::Error::other)?;
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(&self.events),
-            Err(error) => Err(error.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+        let ends = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+        for event in self.events.iter().filter(|event| { event.flags }.intersects(ends)) {
+            self.clients[number(*event)].ended = true;
+        }
+        Ok(&self.events)
     }
 
     /// The numbers of the clients that have something to read, into `numbers`.
@@ -193,7 +200,7 @@ impl Crowd {
 
 impl Client {
     fn new(socket: Socket, room: usize) -> Self {
-        Self { socket, room, stage: Stage::Connecting, fragments: Vec::new(), partial: Vec::new() }
+        Self { socket, room, stage: Stage::Connecting, ended: false, fragments: Vec::new(), partial: Vec::new() }
     }
 
     fn read(
@@ -203,12 +210,12 @@ impl Client {
         heard: &mut Heard,
         mut each: impl FnMut(&[u8], Instant),
     ) -> io::Result<()> {
-        let Self { socket, stage, room, fragments, partial } = self;
+        let Self { socket, stage, ended, room, fragments, partial } = self;
         if socket.is_behind() {
             socket.flush()?;
         }
         let mut replies = Vec::new();
-        socket.receive(buffer, |bytes| {
+        socket.receive(*ended, buffer, |bytes| {
             let now = Instant::now();
             let mut used = 0;
             if *stage == Stage::Upgrading {

@@ -94,14 +94,21 @@ impl Socket {
         }
     }
 
-    /// Receives until the socket is empty, as one must who is told of readiness only once.
+    /// Receives until the socket is empty, as one must who is told of readiness only once. After a short read it is;
+    /// but not if the other side has `ended` (`EPOLLRDHUP`): its end is then still to be read, and is the error.
     ///
     /// # Errors
     /// As [`Socket::receive_once`].
-    pub fn receive(&mut self, buffer: &mut [u8], mut take: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    pub fn receive(
+        &mut self,
+        ended: bool,
+        buffer: &mut [u8],
+        mut take: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<()> {
         loop {
             let free = buffer.len() - self.partial.len();
-            if self.receive_once(buffer, &mut take)? < free {
+            let fresh = self.receive_once(buffer, &mut take)?;
+            if fresh == 0 || fresh < free && !ended {
                 return Ok(());
             }
         }

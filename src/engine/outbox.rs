@@ -133,7 +133,9 @@ impl Outbox {
             state.phase = Phase::Finishing;
             state.deadline = Some(Instant::now() + self.last_words);
             state.books.enqueued += u64::from(events);
-            state.push(last_words.into(), events);
+            if !last_words.is_empty() {
+                state.push(last_words.into(), events);
+            }
         }
         drop(state);
         self.changed.notify_all();

@@ -122,3 +122,15 @@ fn a_connection_that_breaks_at_any_moment_keeps_its_books() {
         at_every_use(|fault| check(&Wire::new(Trouble::Breaks, fault, at_once)));
     }
 }
+
+#[test]
+fn without_last_words_nothing_is_written_at_the_end() {
+    let (wire, threads) = (Wire::good(), Threads::new());
+    let outbox = Outbox::new(Arc::clone(&wire) as _, &Limits::default(), None);
+    let writing = Arc::clone(&outbox);
+    threads.spawn("writer", move || writer::run(writing)).unwrap();
+    outbox.finish(Vec::new(), 0);
+    let books = outbox.wait_done();
+    nothing_is_left(&threads);
+    assert!(threads.panics() == 0 && wire.bytes().is_empty() && books == Books::default(), "{books}");
+}

@@ -80,6 +80,7 @@ impl Wire {
 
     fn take(&self, parts: &[IoSlice<'_>], strikes: bool) -> io::Result<usize> {
         let mut state = self.state.lock();
+        assert!(parts.iter().any(|part| !part.is_empty()), "nothing is written for nothing");
         assert!(!state.shut || state.broken, "nothing is written after the end");
         match (strikes, self.trouble) {
             (true, Trouble::Breaks) => state.broken = true,

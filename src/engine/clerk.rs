@@ -6,6 +6,7 @@
 //! client or for a write. It ends when the desk is closed. Where there is no such thread (in a program
 //! that has only the engine) everybody does their work themselves.
 
+use super::reply;
 use super::sync::Mutex;
 use super::sync::channel::{Receiver, Sender, bounded};
 
@@ -42,11 +43,11 @@ impl Clerk {
     /// Has something done, and waits for it. `None`: the thread has failed, and does nothing any more.
     pub fn ask<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let Some(jobs) = self.jobs.lock().clone() else { return Some(work()) };
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply::channel();
         // Who asked waits for it.
-        let job: Job = Box::new(move || _ = reply.send(work()));
+        let job: Job = Box::new(move || reply.send(work()));
         jobs.send(job).ok()?;
-        answer.recv().ok()
+        answer.wait().ok()
     }
 }
 

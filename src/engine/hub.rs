@@ -13,8 +13,8 @@ use super::inbox::{Admission, Command, Entry, INBOX_MAX, Question, RoomHandle};
 use super::queue::{self, Receiver, Sender};
 use super::recipient::{Form, Recipient};
 use super::register::{Face, Register};
+use super::reply::{self, Reply};
 use super::sync::Mutex;
-use super::sync::channel;
 use crate::chat::room::{Entrant, Said, Speaker};
 use crate::chat::roster::MemberId;
 use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomSummary, Slow, UserName};
@@ -87,7 +87,7 @@ struct State {
 
 /// A guest at the door. Not inlined, to keep the stack of whoever joins short.
 #[inline(never)]
-fn entry(seat: Seat, guest: Guest, reply: channel::Sender<Result<Admission, Refusal>>) -> Box<Entry> {
+fn entry(seat: Seat, guest: Guest, reply: Reply<Result<Admission, Refusal>>) -> Box<Entry> {
     let Guest { recipient, form, entrant, id } = guest;
     Box::new(Entry { seat, recipient, form, entrant, id, reply })
 }
@@ -165,10 +165,10 @@ impl Hub {
     pub fn join(self: &Arc<Self>, room: &RoomName, kind: &Kind, guest: Guest) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
         let handle = seat.handle(&inbox);
-        let (reply, answer) = channel::bounded(1);
+        let (reply, answer) = reply::channel();
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Join(entry(seat, guest, reply))).map_err(|_| failed())?;
-        let admission = answer.recv().map_err(|_| failed())??;
+        let admission = answer.wait().map_err(|_| failed())??;
         Ok(handle.admitted(admission))
     }
 
@@ -192,11 +192,11 @@ impl Hub {
         let (seat, inbox) = self.reserve(room, &Kind::USUAL)?;
         let Identity { user, standing, .. } = who;
         let speaker = Speaker { member: seat.number(), user, standing };
-        let (reply, answer) = channel::bounded(1);
+        let (reply, answer) = reply::channel();
         let failed = || Refusal::room_failed(room);
         inbox.send(Command::Ask(Box::new(Question { speaker, said, reply }))).map_err(|_| failed())?;
         drop(inbox);
-        answer.recv().map_err(|_| failed())
+        answer.wait().map_err(|_| failed())
     }
 
     /// Takes a seat in a room, which is opened if it is not there, and a sender to its inbox.

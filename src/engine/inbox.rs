@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use super::hub::Seat;
 use super::queue;
 use super::recipient::{Form, Recipient};
-use super::sync::channel::{Sender, bounded};
+use super::reply::{self, Reply};
 use crate::chat::event::Returned;
 use crate::chat::room::{Departure, Entrant, Recall, Said, Speaker};
 use crate::chat::roster::MemberId;
@@ -27,7 +27,7 @@ pub enum Command {
     /// Keep this seat of the server's own, until its leave: the room stays when nobody is in it.
     Keep(Seat),
     /// Let a member go; `done` is told when everything before has been delivered.
-    Leave { member: MemberId, departure: Departure, id: Option<Id>, done: Option<Sender<()>> },
+    Leave { member: MemberId, departure: Departure, id: Option<Id>, done: Option<Reply<()>> },
     /// A member's connection broke: its place is kept without it.
     Park { member: MemberId },
     /// It is back.
@@ -51,7 +51,7 @@ pub struct Entry {
     /// The mark of the command.
     pub id: Option<Id>,
     /// Where the answer goes.
-    pub reply: Sender<Result<Admission, Refusal>>,
+    pub reply: Reply<Result<Admission, Refusal>>,
 }
 
 /// The answer to one who is let in.
@@ -74,7 +74,7 @@ pub struct ComeBack {
     /// What it has seen.
     pub since: Since,
     /// Where the answer goes: what the client is told, and what of the past it is to be given first.
-    pub reply: Sender<Answer>,
+    pub reply: Reply<Answer>,
 }
 
 /// See [`ComeBack::reply`].
@@ -87,7 +87,7 @@ pub struct Question {
     /// What.
     pub said: Said,
     /// Where the answer goes.
-    pub reply: Sender<Event>,
+    pub reply: Reply<Event>,
 }
 
 /// The room's broker has failed, and took the membership with it.
@@ -184,10 +184,10 @@ impl RoomHandle {
         form: Form,
         since: Since,
     ) -> Result<Answer, RoomGone> {
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply::channel();
         let back = ComeBack { member: self.member, recipient, form, since, reply };
         self.inbox.send(Command::Resume(Box::new(back))).map_err(|_| RoomGone)?;
-        answer.recv().map_err(|_| RoomGone)
+        answer.wait().map_err(|_| RoomGone)
     }
 
     /// Something to speak through while the handle itself is behind a lock. It does not keep the
@@ -213,9 +213,9 @@ impl RoomHandle {
     }
 
     fn depart_and_wait(mut self, departure: Departure, id: Option<Id>) -> Result<(), RoomGone> {
-        let (done, delivered) = bounded(1);
+        let (done, delivered) = reply::channel();
         self.depart(departure, id, Some(done))?;
-        delivered.recv().map_err(|_| RoomGone)
+        delivered.wait().map_err(|_| RoomGone)
     }
 
     /// Sends its leave, and waits for nothing but room in the inbox.
@@ -223,7 +223,7 @@ impl RoomHandle {
         &mut self,
         departure: Departure,
         id: Option<Id>,
-        done: Option<Sender<()>>,
+        done: Option<Reply<()>>,
     ) -> Result<(), RoomGone> {
         self.left = true;
         self.inbox.send(Command::Leave { member: self.member, departure, id, done }).map_err(|_| RoomGone)

@@ -28,6 +28,7 @@ pub mod past;
 pub mod queue;
 pub mod recipient;
 pub mod register;
+pub mod reply;
 pub mod rule;
 pub mod stay;
 pub mod sync;

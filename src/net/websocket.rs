@@ -25,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes that are read at once. tungstenite keeps a buffer of this size for each client, and fills
 /// it with zeros before each read: a larger one costs memory and time.
-const READ_BYTES: usize = 2 * 1024;
+const READ_BYTES: usize = 1024;
 
 /// Serves a conversation to its end. `head` is the answer to the handshake.
 pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, tail: Vec<u8>) {

@@ -28,7 +28,7 @@ use crate::engine::inbox::{Admission, Answer, ComeBack, Command, Entry, Question
 use crate::engine::queue::{Receiver, RecvTimeoutError};
 use crate::engine::recipient::{Absent, Form};
 use crate::engine::register::Face;
-use crate::engine::sync::channel::Sender;
+use crate::engine::reply::Reply;
 use crate::engine::sync::thread;
 use crate::engine::table::{Member, Table};
 use crate::store::Ledger;
@@ -58,15 +58,15 @@ pub struct Broker {
     /// The one who is being let in, between its command and the room's word on it.
     entering: Option<Entry>,
     /// Those who were let in, to be told so when they have been given what comes with it.
-    admitted: Vec<(Sender<Result<Admission, Refusal>>, Admission)>,
+    admitted: Vec<(Reply<Result<Admission, Refusal>>, Admission)>,
     /// The room's word on the one who is coming back.
     answer: Option<Answer>,
     /// Those who are back, likewise.
-    returned: Vec<(Sender<Answer>, Answer)>,
+    returned: Vec<(Reply<Answer>, Answer)>,
     /// The server's own seats.
     kept: Vec<Seat>,
     /// Who asked without being a member, until the answer.
-    visitors: HashMap<MemberId, Sender<Event>>,
+    visitors: HashMap<MemberId, Reply<Event>>,
     /// Bytes of this round's messages that are not stored yet.
     draft_bytes: usize,
     effects: Vec<Effect>,
@@ -81,11 +81,10 @@ pub struct Broker {
 
 /// Refuses all who come to a room that cannot be opened, until nobody is left who could.
 pub fn refuse_all(inbox: &Receiver<Command>, refusal: &Refusal) {
-    // An error means that nobody waits for the answer any more.
     while let Ok(command) = inbox.recv() {
         match command {
-            Command::Join(entry) => _ = entry.reply.send(Err(refusal.clone())),
-            Command::Ask(question) => _ = question.reply.send(Event::Refused(refusal.clone())),
+            Command::Join(entry) => entry.reply.send(Err(refusal.clone())),
+            Command::Ask(question) => question.reply.send(Event::Refused(refusal.clone())),
             _ => {}
         }
     }
@@ -206,12 +205,11 @@ impl Broker {
         self.deliver();
         let ended = Instant::now();
         for (reply, admission) in self.admitted.drain(..) {
-            // An error means that the guest's thread is gone; its handle has sent the leave already.
-            _ = reply.send(Ok(admission));
+            // If the guest's thread is gone, its handle has sent the leave already.
+            reply.send(Ok(admission));
         }
         for (reply, answer) in self.returned.drain(..) {
-            // Likewise.
-            _ = reply.send(answer);
+            reply.send(answer);
         }
         self.previous = Some(Round { messages, took: ended - began, ended });
     }
@@ -231,8 +229,9 @@ impl Broker {
                 self.settle();
                 self.ghosts.leave(member, departure, id.as_ref(), self.room.name());
                 self.step_room(Input::Leave { member, departure, id });
-                // An error means that the one who leaves no longer waits.
-                done.map(|done| done.send(()));
+                if let Some(done) = done {
+                    done.send(());
+                }
             }
             Command::Park { member } => {
                 self.settle();
@@ -349,7 +348,7 @@ impl Broker {
         let Some(member) = self.table.get_mut(id) else {
             if let Some(answer) = self.ghosts.answer(id, self.room.name()) {
                 // An error means that the one who comes back is gone again.
-                _ = reply.send(answer);
+                reply.send(answer);
             }
             return;
         };
@@ -372,7 +371,7 @@ impl Broker {
     fn turn_away(&mut self, answer: Result<Admission, Refusal>) {
         let Entry { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
         // As in `finish`.
-        _ = reply.send(answer);
+        reply.send(answer);
         drop(seat);
     }
 
@@ -428,8 +427,7 @@ impl Broker {
                 Form::Events => member.hand(&Arc::new(event), self.slow),
             }
         } else if let Some(reply) = self.visitors.remove(&id) {
-            // An error means that the visitor no longer waits.
-            _ = reply.send(event);
+            reply.send(event);
         }
     }
 }

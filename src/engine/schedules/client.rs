@@ -12,8 +12,8 @@ use crate::engine::hub::Seat;
 use crate::engine::inbox::{self, Admission, Command, RoomHandle};
 use crate::engine::queue::Sender;
 use crate::engine::recipient::{Care, Parcel, Recipient, Undelivered};
+use crate::engine::reply::Awaited;
 use crate::engine::sync::Mutex;
-use crate::engine::sync::channel::Receiver;
 
 /// A client that records what it gets.
 pub struct Recorder {
@@ -46,11 +46,11 @@ pub struct Client {
     pub member: Option<MemberId>,
     pub inbox: Option<Sender<Command>>,
     pub handle: Option<RoomHandle>,
-    pub reply: Option<Receiver<Result<Admission, Refusal>>>,
+    pub reply: Option<Awaited<Result<Admission, Refusal>>>,
     /// What becomes of what it asked for without being a member.
-    pub asked: Option<Receiver<Event>>,
+    pub asked: Option<Awaited<Event>>,
     /// Whether it is back.
-    pub back: Option<Receiver<inbox::Answer>>,
+    pub back: Option<Awaited<inbox::Answer>>,
     /// The room in which it has, or asks for, its place.
     pub room: usize,
 }

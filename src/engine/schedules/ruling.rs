@@ -12,7 +12,7 @@ use crate::chat::{Body, Code, Event, Standing, UserName};
 use crate::engine::hub::Kind;
 use crate::engine::inbox::{ComeBack, Command, Question, RoomHandle};
 use crate::engine::recipient::Form;
-use crate::engine::sync::channel::bounded;
+use crate::engine::reply;
 
 impl Rooms {
     /// What a client heard of its own messages: `true` for each that was taken, `false` for each that
@@ -60,7 +60,7 @@ impl Rooms {
         let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
         let room = self.newest();
         let client = &mut self.clients[at];
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply::channel();
         match reserved {
             Ok((seat, inbox)) => {
                 let user = UserName::parse(&client.name.to_string()).expect("a letter is a name");
@@ -69,14 +69,14 @@ impl Rooms {
                 _ = inbox.send(Command::Ask(Box::new(Question { speaker, said, reply })));
                 (client.seat, client.room) = (Some(seat), room);
             }
-            Err(refusal) => reply.send(Event::Refused(refusal)).expect("it has a place"),
+            Err(refusal) => reply.send(Event::Refused(refusal)),
         }
         client.asked = Some(answer);
     }
 
     pub(super) fn learn(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let answer = client.asked.take().expect("it waits").try_recv();
+        let answer = client.asked.take().expect("it waits").wait();
         let outcome = match &answer {
             Ok(Event::Refused(refusal)) => Err(refusal.code),
             Ok(_) => Ok(()),
@@ -107,7 +107,7 @@ impl Rooms {
 
     pub(super) fn come_back(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply::channel();
         let handle = client.handle.as_ref().expect("it is a member");
         let recipient = std::sync::Arc::clone(&client.recorder) as _;
         let (member, since) = (handle.member(), crate::chat::Since::Entry);
@@ -123,7 +123,7 @@ impl Rooms {
 
     pub(super) fn arrive(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let answer = client.back.take().expect("it waits").try_recv();
+        let answer = client.back.take().expect("it waits").wait();
         let recovery = answer.ok().map(|(returned, _)| returned.recovery);
         if recovery == Some(Recovery::Removed) {
             // As a session does that is no longer in the room.

@@ -21,8 +21,8 @@ use crate::engine::hub::{Kind, Opening};
 use crate::engine::inbox::{Command, Entry};
 use crate::engine::queue::Receiver as Inbox;
 use crate::engine::recipient::Form;
+use crate::engine::reply;
 use crate::engine::sync::Mutex;
-use crate::engine::sync::channel::{Receiver, TryRecvError, bounded};
 use crate::engine::threads::Threads;
 use crate::store::Memory;
 
@@ -272,7 +272,7 @@ impl Rooms {
 
     fn enter(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = reply::channel();
         let entrant = Entrant {
             user: UserName::parse(&client.name.to_string()).expect("a letter is a name"),
             standing: Standing::Guest,
@@ -293,7 +293,7 @@ impl Rooms {
 
     fn hear(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let answer = match client.reply.take().expect("it waits").try_recv() {
+        let answer = match client.reply.take().expect("it waits").wait() {
             Ok(Ok(_)) => Answer::Joined,
             Ok(Err(refusal)) => Answer::Refused(refusal.code),
             Err(_) => Answer::Failed,
@@ -384,9 +384,9 @@ impl Rooms {
 impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
-            Some(Hear) => client.reply.as_ref().is_some_and(is_answered),
-            Some(Learn) => client.asked.as_ref().is_some_and(is_answered),
-            Some(Arrive) => client.back.as_ref().is_some_and(is_answered),
+            Some(Hear) => client.reply.as_ref().is_some_and(reply::Awaited::is_settled),
+            Some(Learn) => client.asked.as_ref().is_some_and(reply::Awaited::is_settled),
+            Some(Arrive) => client.back.as_ref().is_some_and(reply::Awaited::is_settled),
             next => next.is_some(),
         });
         let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());
@@ -416,11 +416,6 @@ impl World for Rooms {
         self.check_end()?;
         self.wind_up()
     }
-}
-
-/// Whether hearing would not block. Takes nothing.
-fn is_answered<T>(reply: &Receiver<T>) -> bool {
-    !reply.is_empty() || matches!(reply.try_recv(), Err(TryRecvError::Disconnected))
 }
 
 /// Rooms, with what a scenario wants to see at the end.

@@ -40,8 +40,8 @@ fn run() -> io::Result<()> {
 }
 
 fn measure(arguments: Arguments) -> io::Result<()> {
-    let Arguments { scenarios, servers, measuring, warm_up, reps, placement, more, .. } = arguments;
-    let conditions = Conditions { warm_up, measuring, placement, more };
+    let Arguments { scenarios, servers, measuring, warm_up, reps, placement, sleep, more, .. } = arguments;
+    let conditions = Conditions { warm_up, measuring, placement, sleep, more };
     introduce(&conditions, reps);
     machine::raise_open_files()?;
     let mut failed = Vec::new();
@@ -67,10 +67,7 @@ fn measure(arguments: Arguments) -> io::Result<()> {
 fn introduce(conditions: &Conditions, reps: u16) {
     let server = Path::new(env!("CARGO_BIN_EXE_roomd"));
     println!("{}", host::description(server));
-    match conditions.placement {
-        Some(placement) => println!("placed    {placement}"),
-        None => println!("placed    by the scheduler"),
-    }
+    println!("placed    {}", conditions.placed());
     let Conditions { warm_up, measuring, .. } = conditions;
     println!("trials    {reps} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured");
     if !conditions.more.is_empty() {
@@ -103,7 +100,7 @@ fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps:
 fn rehearse() -> io::Result<()> {
     let scenario = Scenario { rooms: 2, clients_per_room: 10, window: 4, goal: None, usual: true };
     let moment = Duration::from_millis(100);
-    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, more: Vec::new() };
+    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, sleep: true, more: Vec::new() };
     for kind in [Kind::Bare, Kind::Roomd] {
         let faults = trial::run(kind, &scenario, &conditions)?.faults;
         if faults.lost + faults.unexpected + faults.disordered as u64 > 0 || faults.broken.is_some() {

@@ -29,7 +29,7 @@ use records::{Record, Records};
 use roomd::load::frames;
 use roomd::wire::frame::{self, Opcode};
 use summary::{CPU, Spread, Summary};
-use support::crowd::Crowd;
+use support::crowd::{Crowd, Patience};
 use support::dialect::{Dialect, Told};
 use support::generator::{Faults, Generator};
 use support::scenario::Scenario;
@@ -214,7 +214,7 @@ fn peer(lie: Lie, clients: usize) -> (SocketAddrV4, JoinHandle<()>) {
 fn faults(lie: Lie) -> Faults {
     let scenario: Scenario = "3/W8".parse().unwrap();
     let (address, serving) = peer(lie, scenario.clients());
-    let (crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario).unwrap();
+    let (crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario, Patience::Sleep).unwrap();
     let mut generator = Generator::new(crowd, &scenario);
     generator.start().unwrap();
     let measured = generator.measure(Duration::from_millis(50)).unwrap();
@@ -250,7 +250,7 @@ fn an_end_that_came_with_the_last_bytes_is_seen() {
         socket.send(Message::text("load joined the room")).unwrap();
         socket
     });
-    let (mut crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario).unwrap();
+    let (mut crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario, Patience::Sleep).unwrap();
     let mut socket = accepting.join().unwrap();
     socket.send(Message::text("the last")).unwrap();
     drop(socket);
@@ -277,7 +277,7 @@ fn record(server: Kind, rep: u32, cpu: f64) -> Record {
         kernel_kib: 32.0,
         machine_kib: 50.0,
         server_cpus: 0.5,
-        generator_cpus: 0.5,
+        generator_busy: 0.5,
         other_cpus: 0.01,
         faults: None,
     }

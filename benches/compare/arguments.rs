@@ -67,6 +67,7 @@ impl Arguments {
                 warm_up: seconds("warm-up", 0.2, 0.5),
                 measuring: seconds("secs", 0.5, 2.0),
                 placement: placement(&found)?,
+                sleep: found.get_flag("sleep"),
                 more: Vec::new(),
             },
             reps: found.get_one("reps").copied().unwrap_or(if quick { 1 } else { 3 }),
@@ -78,10 +79,9 @@ impl Arguments {
 
     /// What has to be alike for two trials to be compared, in words.
     pub fn terms(&self) -> Vec<String> {
-        let Conditions { warm_up, measuring, placement, .. } = &self.conditions;
-        let placed = placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string());
+        let Conditions { warm_up, measuring, .. } = &self.conditions;
         vec![
-            format!("placed    {placed}"),
+            format!("placed    {}", self.conditions.placed()),
             format!("trials    {} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured", self.reps),
         ]
     }
@@ -123,7 +123,8 @@ fn command() -> Command {
                 .value_parser(str::parse::<Placement>)
                 .help("The CPUs of server and load generator [default: the first two, if there are two]"),
         )
-        .arg(switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs"))
+        .arg(switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs; the generator then sleeps"))
+        .arg(switch("sleep").help("Let the generator sleep while nothing comes, and the servers pay for waking it"))
         .arg(switch("anew").help("Measure again what has been measured"))
         .arg(switch("write").help("Write the table and the plot into docs/"))
         .arg(switch("bench").hide(true))

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::records::Records;
-use crate::summary::{CONNECTIONS, CPU, Figure, P99, RATE, Summary, WITH_KERNEL};
+use crate::summary::{CONNECTIONS, CPU, Figure, P99, RATE, RESIDENT, Summary};
 use crate::support::server::Kind;
 
 /// One goal, and what became of it.
@@ -57,8 +57,8 @@ pub fn verdicts(records: &Records) -> Vec<Verdict> {
     }
     let idle = summary("100x100/idle");
     verdicts.extend(within(&idle, "connections a second of Go's", CONNECTIONS, "go", Bound::AtLeast(0.8)));
-    let memory = "memory an idle client, with kernel stacks, of Go's";
-    verdicts.extend(within(&idle, memory, WITH_KERNEL, "go", Bound::AtMost(1.5)));
+    let memory = "resident memory an idle client of Go's";
+    verdicts.extend(within(&idle, memory, RESIDENT, "go", Bound::AtMost(1.5)));
     verdicts
 }
 

@@ -113,7 +113,7 @@ fn tell(words: &str) {
 /// The whole way once, on a small scale.
 fn rehearse() -> io::Result<()> {
     let moment = Duration::from_millis(100);
-    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, more: Vec::new() };
+    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, sleep: true, more: Vec::new() };
     let servers = [Kind::Bare, Kind::Roomd];
     let mut records = Records::new(Vec::new());
     let scenarios = ["2x10/W4", "10/idle"].map(|text| text.parse::<Scenario>().map_err(io::Error::other));

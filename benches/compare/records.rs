@@ -47,7 +47,7 @@ pub struct Record {
     pub machine_kib: f64,
     /// CPUs kept busy in the measured time.
     pub server_cpus: f64,
-    pub generator_cpus: f64,
+    pub generator_busy: f64,
     pub other_cpus: f64,
     /// What was wrong, in words.
     pub faults: Option<String>,
@@ -71,7 +71,7 @@ impl Record {
             kernel_kib: outcome.memory.kernel,
             machine_kib: outcome.memory.machine,
             server_cpus: outcome.server_cpus,
-            generator_cpus: outcome.generator_cpus,
+            generator_busy: outcome.generator_busy,
             other_cpus: outcome.other_cpus,
             faults: outcome.faults.words(),
         }

@@ -21,7 +21,7 @@ pub const RESIDENT: Figure = |record| Some(record.resident_kib);
 pub const WITH_KERNEL: Figure = |record| Some(record.resident_kib + record.kernel_kib);
 pub const MACHINE: Figure = |record| Some(record.machine_kib);
 pub const SERVER: Figure = |record| Some(record.server_cpus * 100.0);
-pub const GENERATOR: Figure = |record| Some(record.generator_cpus * 100.0);
+pub const GENERATOR: Figure = |record| Some(record.generator_busy * 100.0);
 
 /// The trials of one scenario, by server.
 pub struct Summary<'a> {

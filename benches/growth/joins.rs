@@ -5,7 +5,7 @@
 
 use std::io;
 
-use crate::support::crowd::Crowd;
+use crate::support::crowd::{Crowd, Patience};
 use crate::support::dialect::Dialect;
 use crate::support::placement::Placement;
 use crate::support::scenario::Scenario;
@@ -29,7 +29,7 @@ pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<Stri
             let scenario = Scenario { rooms: 1, clients_per_room: clients, window: 0, goal: None, usual: false };
             let server = Server::start(Kind::Roomd, clients, &[], placement)?;
             let before = Usage::now(server.pid())?;
-            let (crowd, arrival) = Crowd::gather(dialect, server.address, &scenario)?;
+            let (crowd, arrival) = Crowd::gather(dialect, server.address, &scenario, Patience::of(placement))?;
             let used = (Usage::now(server.pid())? - before).server();
             let (notices, owed) = (crowd.heard.notices, (clients * (clients - 1) / 2) as u64);
             if notices != owed {

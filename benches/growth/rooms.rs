@@ -23,7 +23,7 @@ pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<Stri
         "p99 ms",
     ]);
     let moment = Duration::from_secs(1);
-    let conditions = Conditions { warm_up: moment, measuring: 2 * moment, placement, more: Vec::new() };
+    let conditions = Conditions { warm_up: moment, measuring: 2 * moment, placement, sleep: false, more: Vec::new() };
     for &rooms in sizes {
         let scenario = Scenario { rooms, clients_per_room: 1, window: 1, goal: None, usual: false };
         let outcome = trial::run(Kind::Roomd, &scenario, &conditions)?;

@@ -23,6 +23,7 @@ pub struct Arguments {
     pub reps: u16,
     /// `None` leaves the CPUs to the scheduler.
     pub placement: Option<Placement>,
+    pub sleep: bool,
     /// More arguments for roomd.
     pub more: Vec<String>,
 }
@@ -39,6 +40,7 @@ impl Arguments {
             warm_up: one(&found, "warm-up"),
             reps: one(&found, "reps"),
             placement: placement(&found)?,
+            sleep: found.get_flag("sleep"),
             more: one::<String>(&found, "roomd").split_whitespace().map(str::to_owned).collect(),
         })
     }
@@ -72,7 +74,10 @@ fn command() -> Command {
                 .value_parser(str::parse::<Placement>)
                 .help("The CPUs of server and load generator [default: the first two, if there are two]"),
         )
-        .arg(switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs"))
+        .arg(
+            switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs; the generator then sleeps"),
+        )
+        .arg(switch("sleep").help("Let the generator sleep while nothing comes, and the server pay for waking it"))
         .arg(
             option("roomd", "ARGUMENTS")
                 .default_value("")

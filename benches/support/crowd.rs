@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::dialect::{Dialect, Told};
+use super::placement::Placement;
 use super::scenario::Scenario;
 use roomd::load::frames;
 use roomd::load::socket::Socket;
@@ -27,14 +28,33 @@ const CONNECTING_AT_ONCE: usize = 128;
 const QUIET: Duration = Duration::from_millis(200);
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
+/// What the generator does while nothing comes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Patience {
+    /// It looks again and again: right where it has a CPU of its own. One that sleeps is woken by the server's writes,
+    /// and the server pays for that, the more the slower it is: a fast one keeps the generator awake.
+    Spin,
+    Sleep,
+}
+
+impl Patience {
+    /// The usual one of a generator that runs there.
+    pub fn of(placement: Option<Placement>) -> Self {
+        placement.map_or(Self::Sleep, |_| Self::Spin)
+    }
+}
+
 pub struct Crowd {
     pub dialect: Dialect,
+    patience: Patience,
     epoll: OwnedFd,
     clients: Vec<Client>,
     events: Vec<Event>,
     buffer: Vec<u8>,
     /// What all have been told in notices, and the bytes of all frames.
     pub heard: Heard,
+    /// How long nothing came.
+    pub idle: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -76,14 +96,21 @@ enum Stage {
 
 impl Crowd {
     /// Connects everybody and waits until all have joined and the server has nothing more to say.
-    pub fn gather(dialect: Dialect, address: SocketAddrV4, scenario: &Scenario) -> io::Result<(Self, Arrival)> {
+    pub fn gather(
+        dialect: Dialect,
+        address: SocketAddrV4,
+        scenario: &Scenario,
+        patience: Patience,
+    ) -> io::Result<(Self, Arrival)> {
         let mut crowd = Self {
             dialect,
+            patience,
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             clients: Vec::with_capacity(scenario.clients()),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES],
             heard: Heard::default(),
+            idle: Duration::ZERO,
         };
         let began = Instant::now();
         let mut upgraded = 0;
@@ -127,8 +154,8 @@ impl Crowd {
     }
 
     /// One round of what newcomers have to say; counts those who were upgraded.
-    fn admit(&mut self, scenario: &Scenario, patience: Duration) -> io::Result<usize> {
-        if self.ready(patience)?.is_empty() {
+    fn admit(&mut self, scenario: &Scenario, limit: Duration) -> io::Result<usize> {
+        if self.ready(limit)?.is_empty() {
             let joined = self.clients.iter().filter(|client| client.stage == Stage::Joined).count();
             let waited = CONNECT_LIMIT.as_secs();
             return Err(io::Error::other(format!(
@@ -153,16 +180,24 @@ impl Crowd {
         Ok(upgraded)
     }
 
-    /// Waits for clients with something to read and leaves them in `events`; none means that `patience` ran out.
-    fn ready(&mut self, patience: Duration) -> io::Result<&[Event]> {
-        self.events.clear();
-        self.events.reserve(EVENTS_AT_ONCE);
-        let milliseconds = Duration::from_millis(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
-        let timeout = Timespec::try_from(milliseconds).map_err(io::Error::other)?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+    /// Waits for clients with something to read and leaves them in `events`; none means that `limit` is over.
+    fn ready(&mut self, limit: Duration) -> io::Result<&[Event]> {
+        let began = Instant::now();
+        let at_once = match self.patience {
+            Patience::Spin => Duration::ZERO,
+            Patience::Sleep => limit,
+        };
+        let mut looked = began;
+        while self.look(at_once)? == 0 {
+            looked = Instant::now();
+            if looked.duration_since(began) >= limit {
+                break;
+            }
         }
+        self.idle += match self.patience {
+            Patience::Spin => looked.duration_since(began),
+            Patience::Sleep => began.elapsed(),
+        };
         let ends = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         for event in self.events.iter().filter(|event| { event.flags }.intersects(ends)) {
             self.clients[number(*event)].ended = true;
@@ -170,10 +205,23 @@ impl Crowd {
         Ok(&self.events)
     }
 
+    /// Fills `events` with what is there now, or comes within `limit`.
+    fn look(&mut self, limit: Duration) -> io::Result<usize> {
+        self.events.clear();
+        self.events.reserve(EVENTS_AT_ONCE);
+        let milliseconds = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let timeout = Timespec::try_from(milliseconds).map_err(io::Error::other)?;
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+            Ok(count) => Ok(count),
+            Err(Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The numbers of the clients that have something to read, into `numbers`.
-    pub fn wait(&mut self, patience: Duration, numbers: &mut Vec<usize>) -> io::Result<()> {
+    pub fn wait(&mut self, limit: Duration, numbers: &mut Vec<usize>) -> io::Result<()> {
         numbers.clear();
-        numbers.extend(self.ready(patience)?.iter().copied().map(number));
+        numbers.extend(self.ready(limit)?.iter().copied().map(number));
         Ok(())
     }
 

@@ -127,6 +127,11 @@ impl Generator {
         Ok(self.measured.take().expect("set above"))
     }
 
+    /// How long nothing came, since the clients began to connect.
+    pub fn idle(&self) -> Duration {
+        self.crowd.idle
+    }
+
     /// Publishes no more, waits for what is in flight, and closes the books.
     pub fn finish(mut self) -> io::Result<Faults> {
         self.publishing = false;

@@ -17,7 +17,7 @@ const COLUMNS: [(&str, usize, usize, Figure); 8] = [
     ("k conn/s", 15, 2, |outcome| outcome.connections_per_s / 1e3),
     ("KiB/conn", 13, 1, |outcome| outcome.memory.resident),
     ("user %", 9, 0, |outcome| outcome.user_share * 100.0),
-    ("gen. %", 9, 0, |outcome| outcome.generator_cpus * 100.0),
+    ("gen. %", 9, 0, |outcome| outcome.generator_busy * 100.0),
 ];
 
 pub const LEGEND: &str = "\

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Patience};
 use super::generator::{Faults, Generator};
 use super::placement::Placement;
 use super::scenario::Scenario;
@@ -17,8 +17,25 @@ pub struct Conditions {
     pub warm_up: Duration,
     pub measuring: Duration,
     pub placement: Option<Placement>,
+    /// Has the generator sleep although it has a CPU of its own.
+    pub sleep: bool,
     /// More arguments for roomd.
     pub more: Vec<String>,
+}
+
+impl Conditions {
+    pub fn patience(&self) -> Patience {
+        if self.sleep { Patience::Sleep } else { Patience::of(self.placement) }
+    }
+
+    /// Who runs where, in words.
+    pub fn placed(&self) -> String {
+        let placed = self.placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string());
+        match self.patience() {
+            Patience::Spin => format!("{placed}, never asleep"),
+            Patience::Sleep => placed,
+        }
+    }
 }
 
 /// The figures of one trial.
@@ -38,8 +55,9 @@ pub struct Outcome {
     pub memory: Memory,
     /// CPUs that the server kept busy in the measured time.
     pub server_cpus: f64,
-    /// CPUs busy in the measured time: the generator, and everything that is neither generator nor server.
-    pub generator_cpus: f64,
+    /// The part of the measured time in which the generator had something to do.
+    pub generator_busy: f64,
+    /// CPUs that everything kept busy that is neither generator nor server.
     pub other_cpus: f64,
     pub faults: Faults,
     /// What the server calls itself.
@@ -53,16 +71,17 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
     let server = Server::start(kind, clients, &conditions.more, conditions.placement)?;
     let empty = Memory::now(server.pid())?;
     let alone = Usage::now(server.pid())?;
-    let (crowd, arrival) = Crowd::gather(kind.dialect(), server.address, scenario)?;
+    let (crowd, arrival) = Crowd::gather(kind.dialect(), server.address, scenario, conditions.patience())?;
     let connecting = (Usage::now(server.pid())? - alone).server();
     let full = Memory::now(server.pid())?;
 
     let mut generator = Generator::new(crowd, scenario);
     generator.start()?;
     generator.run(conditions.warm_up)?;
-    let (before, began) = (Usage::now(server.pid())?, Instant::now());
+    let (before, idle, began) = (Usage::now(server.pid())?, generator.idle(), Instant::now());
     let latency = generator.measure(conditions.measuring)?;
     let took = began.elapsed().as_secs_f64();
+    let idle = (generator.idle() - idle).as_secs_f64();
     let used = Usage::now(server.pid())? - before;
     let faults = generator.finish()?;
 
@@ -78,7 +97,7 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
         connection_cpu_ms: connecting / clients as f64 * 1e3,
         memory: full.each(empty, clients),
         server_cpus: used.server() / took,
-        generator_cpus: used.generator / took,
+        generator_busy: 1.0 - idle / took,
         other_cpus: used.others() / took,
         faults,
         title: server.title.clone(),

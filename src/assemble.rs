@@ -212,7 +212,7 @@ impl Server {
 
     fn accept(
         &mut self,
-        role: &str,
+        role: &'static str,
         listener: &Arc<TcpListener>,
         welcome: Welcome,
         failed: Arc<impl Fn(io::Error) + Send + Sync + 'static>,

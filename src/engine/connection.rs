@@ -89,7 +89,7 @@ impl Connection {
             door,
             stay,
             encoder: Encoder::default(),
-            acts: Vec::new(),
+            acts: Vec::with_capacity(1),
         });
         connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
@@ -261,8 +261,7 @@ impl Connection {
         let joined = self.engine.hub.join(&room, &Kind::Open { slow, durable }, guest);
         let mut handle = joined.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
         let recall = handle.take_recall();
-        self.stay.session.entered(&room);
-        self.stay.rooms.push(Membership { handle, topic });
+        self.stay.entered(Membership { handle, topic });
         if let Some(recall) = recall {
             self.past(encoding).give(&room, recall, id.as_ref()).map_err(Undone::End)?;
         }

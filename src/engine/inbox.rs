@@ -60,7 +60,7 @@ pub struct Admission {
     /// The member that the guest is.
     pub member: MemberId,
     /// What of the past it is to be given first.
-    pub recall: Option<Recall>,
+    pub recall: Option<Box<Recall>>,
 }
 
 /// A member on its way back.
@@ -111,8 +111,8 @@ pub struct RoomHandle {
     badge: Weak<()>,
     /// Whether there is nothing to leave (any more).
     left: bool,
-    /// What of the past the member is to be given first.
-    recall: Option<Recall>,
+    /// What of the past the member is to be given first: rare and large.
+    recall: Option<Box<Recall>>,
 }
 
 impl RoomHandle {
@@ -138,7 +138,7 @@ impl RoomHandle {
 
     /// What of the past the member is to be given first: whoever takes it has to give it.
     pub(super) fn take_recall(&mut self) -> Option<Recall> {
-        self.recall.take()
+        self.recall.take().map(|recall| *recall)
     }
 
     /// Whether another handle holds the membership.

@@ -27,7 +27,8 @@ impl Token {
     fn draw() -> Self {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).expect("the system gives randomness");
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        let number = u128::from_ne_bytes(bytes);
+        Self(format!("{number:032x}").into())
     }
 
     /// As the client is told it.

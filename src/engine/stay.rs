@@ -72,6 +72,16 @@ impl Stay {
         self.rooms.iter().map(|membership| &membership.handle).find(|handle| handle.room() == room)
     }
 
+    /// It is in a room.
+    pub fn entered(&mut self, membership: Membership) {
+        self.session.entered(membership.handle.room());
+        if self.rooms.is_empty() {
+            // Most are in one, and a vector would begin with a place for four.
+            self.rooms.reserve_exact(1);
+        }
+        self.rooms.push(membership);
+    }
+
     /// Gives up the rooms that have put the user out.
     pub fn forget_revoked(&mut self) {
         let Self { session, rooms, .. } = self;

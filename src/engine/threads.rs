@@ -36,7 +36,8 @@ pub struct Threads {
 struct Nursery {
     /// The number of the next thread.
     next: u64,
-    live: BTreeMap<u64, String>,
+    /// Their roles.
+    live: BTreeMap<u64, &'static str>,
     handles: Vec<(u64, thread::JoinHandle<()>)>,
 }
 
@@ -58,24 +59,22 @@ impl Threads {
     ///
     /// # Errors
     /// The machine gives no further thread. `body` was dropped.
-    pub fn spawn(self: &Arc<Self>, role: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let (number, name) = {
+    pub fn spawn(self: &Arc<Self>, role: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let number = {
             let mut nursery = self.nursery.lock();
             nursery.next += 1;
             let number = nursery.next;
-            let name = format!("{role}-{number}");
-            nursery.live.insert(number, name.clone());
-            (number, name)
+            nursery.live.insert(number, role);
+            number
         };
         let threads = Arc::clone(self);
-        let shown = name.clone();
         let body = move || {
             if catch_unwind(AssertUnwindSafe(body)).is_err() {
-                threads.record_panic(&shown);
+                threads.record_panic(&name(role, number));
             }
             threads.end(number);
         };
-        let spawned = (self.starter)(name, Box::new(body));
+        let spawned = (self.starter)(name(role, number), Box::new(body));
         let mut finished = Vec::new();
         let result = {
             let mut nursery = self.nursery.lock();
@@ -111,7 +110,7 @@ impl Threads {
                     break;
                 }
             }
-            let running = nursery.live.values().cloned().collect();
+            let running = nursery.live.iter().map(|(number, role)| name(role, *number)).collect();
             (nursery.take_finished(), running)
         };
         join(finished);
@@ -144,6 +143,10 @@ impl Nursery {
         self.handles = running;
         finished
     }
+}
+
+fn name(role: &str, number: u64) -> String {
+    format!("{role}-{number}")
 }
 
 /// Joins threads that have left their body: this waits for the last instructions of each, no more.

@@ -365,7 +365,7 @@ impl Broker {
 
     fn recall(&mut self, recall: Recall) {
         let (_, admission) = self.admitted.last_mut().expect("only one who was just let in is given the past");
-        admission.recall = Some(recall);
+        admission.recall = Some(Box::new(recall));
     }
 
     fn turn_away(&mut self, answer: Result<Admission, Refusal>) {

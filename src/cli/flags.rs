@@ -191,7 +191,8 @@ pub fn with_flags(command: Command) -> Command {
             "scenario",
             "NAME",
             "Begin with this plan: topic-10k, 10 000 clients of the topic test that publish\n\
-             once a second each, with --probe 100ms and --bare 2s",
+             once a second each, with --probe 100ms and --bare 2s. The probe and newcomers\n\
+             come besides: give the server --connections-max 10200",
         ))
         .arg(text("door", "DOORS", "The ways in that clients take in turn: json, topic, text, lines\n[default json]"))
         .arg(text("lines", "HOST:PORT", "Where the line port is\n[default the URL's host, its port and one]"))

@@ -95,7 +95,7 @@ impl Stage {
 
     fn store(&mut self, draft: &Draft) -> Outcome {
         let author = &draft.speaker.user;
-        let (seq, delete) = match &draft.deed {
+        let (seq, delete, rules) = match &draft.deed {
             Deed::Publish { mid, .. } => {
                 let same = |(user, other, ..): &(UserName, Option<Mid>, Time, bool)| user == author && other == mid;
                 if let (Some(_), Some(at)) = (mid, self.stored.iter().position(same)) {
@@ -104,15 +104,13 @@ impl Stage {
                 self.stored.push((author.clone(), mid.clone(), draft.at, false));
                 return Outcome::Stored { seq: self.stored.len() as u64 };
             }
-            Deed::Edit { seq, .. } => (*seq, false),
-            Deed::Delete { seq, .. } => (*seq, true),
+            Deed::Edit { seq, body, rules } => (*seq, *body == Body::Deleted, *rules),
             Deed::Amend(Amendment { change: Change::Ended, .. }) => {
                 self.stored.clear();
                 return Outcome::Ended { epoch: Epoch(2) };
             }
             Deed::Amend(_) => return Outcome::Changed,
         };
-        let rules = matches!(&draft.deed, Deed::Delete { rules: true, .. });
         let index = usize::try_from(seq).unwrap().wrapping_sub(1);
         match self.stored.get_mut(index).filter(|(.., deleted)| !deleted) {
             None => Outcome::Missing,

@@ -206,24 +206,20 @@ impl Room {
                     effects.push(self.sent(speaker.member, id, (seq, mid, at, true)));
                 }
             }
-            (Deed::Edit { seq, body }, Outcome::Changed) => {
+            (Deed::Edit { seq, body, .. }, Outcome::Changed) => {
+                self.ruled_over(&speaker, seq, at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
-            }
-            (Deed::Delete { seq, .. }, Outcome::Changed) => {
-                self.deleted(&speaker, seq, at);
-                effects.push(Effect::One(speaker.member, id, Event::Done));
-                self.change(seq, Body::Deleted, at, speaker.user, effects);
             }
             (Deed::Amend(amendment), Outcome::Changed) => self.amended(speaker, amendment, at, id, effects),
             (Deed::Amend(amendment), Outcome::Ended { epoch }) => {
                 self.ended(speaker, amendment, (at, epoch), effects);
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Missing) => {
+            (Deed::Edit { seq, .. }, Outcome::Missing) => {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Foreign) => {
+            (Deed::Edit { seq, .. }, Outcome::Foreign) => {
                 let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
@@ -413,7 +409,7 @@ impl Room {
             }
             Said::Edit { seq, body } => {
                 let rules = body == Body::Deleted && self.rules(&speaker);
-                let deed = if body == Body::Deleted { Deed::Delete { seq, rules } } else { Deed::Edit { seq, body } };
+                let deed = Deed::Edit { seq, body, rules };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
             Said::Receipt { receipt, seq } => {

@@ -153,8 +153,7 @@ impl Model {
                 self.tell_all(echo.then_some(speaker.member), &Event::Message(Arc::new(message)));
                 return Outcome::Stored { seq };
             }
-            Deed::Edit { seq, body } => (seq, body),
-            Deed::Delete { seq, .. } => (seq, Body::Deleted),
+            Deed::Edit { seq, body, .. } => (seq, body),
             Deed::Amend(_) => panic!("nobody rules here"),
         };
         let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);

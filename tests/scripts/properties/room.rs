@@ -184,10 +184,7 @@ impl Pair {
             Said::Publish { body, about, mid, quiet } => {
                 model.drafts.push(draft(Deed::Publish { to: None, body, about, mid }, quiet));
             }
-            Said::Edit { seq, body: Body::Deleted } => {
-                model.drafts.push(draft(Deed::Delete { seq, rules: false }, false))
-            }
-            Said::Edit { seq, body } => model.drafts.push(draft(Deed::Edit { seq, body }, false)),
+            Said::Edit { seq, body } => model.drafts.push(draft(Deed::Edit { seq, body, rules: false }, false)),
             Said::Typing(_) | Said::Receipt { .. } | Said::Session { .. } => {}
             Said::Presence { status, note } => model.status(&speaker.user, status, note),
             Said::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),

@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod absence;
 mod debt;
 mod reach;
 mod rule;
@@ -19,9 +20,9 @@ pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
 use super::charter::Who;
 use super::command::{Id, JoinWish, Span};
-use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
+use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
 use super::limits::Limits;
-use super::message::{Body, Message, Mid, Position, Since};
+use super::message::{Body, Message, Mid, Position};
 use super::names::{RoomName, UserName};
 use super::receipts::Receipts;
 use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
@@ -145,7 +146,7 @@ impl Room {
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
-            Input::Park { member } => effects.extend(self.roster.park(member, true).map(Self::presence)),
+            Input::Park { member } => effects.extend(self.park(member, true)),
             Input::Resume { member, seen } => self.resume(member, seen, effects),
             Input::Written { member } => self.written(member, now),
             Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
@@ -296,35 +297,6 @@ impl Room {
             let changed = self.status_changed(&user, status, None);
             effects.extend(changed.filter(|_| self.roster.is_announced(&user)));
         }
-    }
-
-    fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {
-        let Some(member) = self.roster.member(id) else { return };
-        let newest = self.ring.newest();
-        let after = match seen {
-            Since::Entry => Some(member.since),
-            Since::Number(seq) => Some(seq),
-            Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
-        };
-        let after = after.filter(|after| *after <= newest);
-        let in_ring = after.filter(|_| !self.kept).map_or(Vec::new(), |after| self.ring_after(after));
-        let recovery = match after {
-            None => Recovery::EpochChanged,
-            Some(after) if !self.kept && in_ring.len() as u64 != newest - after => Recovery::TooOld,
-            Some(_) => Recovery::Whole,
-        };
-        let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
-        let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
-        let recall = Recall { answer: None, after, until: newest, history: 0, letters: None };
-        effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
-        if recovery == Recovery::Whole {
-            effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
-        }
-        effects.extend(self.roster.park(id, false).map(Self::presence));
-    }
-
-    fn presence(presence: Presence) -> Effect {
-        Effect::Everyone(Event::Presence(presence))
     }
 
     fn joined(&self, recovery: Recovery) -> Event {

@@ -95,6 +95,24 @@ fn one_who_names_no_number_gets_everything_since_it_joined() {
 }
 
 #[test]
+fn one_who_knows_another_history_is_told_so_and_given_nothing() {
+    let server = patient();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    for (epoch, seq) in [(Some("e0"), 0), (None, 9)] {
+        let tom = Traveller::new(&server, "den", "Tom");
+        let seen = json!({"epoch": epoch.map_or(tom.epoch.clone(), Value::from), "seq": seq});
+        let (token, _) = tom.vanish(&server);
+        anna.publish("den", "missed");
+        anna.settle("den");
+        let (mut tom, resumed) = resume(&server, &token, &json!({"den": seen}));
+        let answer = json!({"recovered": false, "missed": 0, "reason": "epoch_changed"});
+        assert_eq!(resumed["rooms"]["den"], answer, "{seen}");
+        assert_eq!(messages(&tom.settle("den")), [0; 0]);
+        tom.leave();
+    }
+}
+
+#[test]
 fn one_who_closes_in_good_order_has_left() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");

@@ -313,23 +313,15 @@ impl Room {
     /// What one who enters is shown: all since their last message, or else the newest. Where the
     /// store keeps the past, all since then is for the reader to fetch.
     fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Arc<Message>>) {
-        let newest = || {
-            let count = wish.history.unwrap_or(0);
-            self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect()
+        let recovery = match &wish.since {
+            Some(since) => match self.missed(self.number(since)) {
+                (Recovery::Whole, missed) => return (Recovery::Whole, missed),
+                (reason, _) => reason,
+            },
+            None => Recovery::Whole,
         };
-        let Some(Position { epoch, seq }) = &wish.since else { return (Recovery::Whole, newest()) };
-        if *epoch != self.epoch || *seq > self.ring.newest() {
-            return (Recovery::EpochChanged, newest());
-        }
-        if self.kept {
-            return (Recovery::Whole, Vec::new());
-        }
-        let missed = self.ring_after(*seq);
-        if missed.len() as u64 == self.ring.newest() - seq {
-            (Recovery::Whole, missed)
-        } else {
-            (Recovery::TooOld, newest())
-        }
+        let count = wish.history.unwrap_or(0);
+        (recovery, self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect())
     }
 
     /// The messages after this number that memory has and an answer holds: perhaps not all there are.

@@ -92,6 +92,34 @@ fn who_names_no_number_has_seen_nothing_since_it_entered() {
 }
 
 #[test]
+fn who_knows_another_history_or_a_number_that_never_was_is_given_no_past() {
+    for stage in [Stage::kept(&Limits::default()), Stage::new()] {
+        stage.among(&["Ann", "Bob"]).check(
+            "
+                > Ann says one quietly
+                > stored
+                    to all: message 1 Ann: one
+                > Bob breaks off
+                    to all: presence Bob away at 0s
+                > Bob resumes since e0/1
+                    Bob is back, epoch_changed, missed 0
+                    to all: presence Bob online at 0s
+                > Bob breaks off
+                    to all: presence Bob away at 0s
+                > Bob resumes since e1/2
+                    Bob is back, epoch_changed, missed 0
+                    to all: presence Bob online at 0s
+                > Bob breaks off
+                    to all: presence Bob away at 0s
+                > Bob resumes after 2
+                    Bob is back, epoch_changed, missed 0
+                    to all: presence Bob online at 0s
+            ",
+        );
+    }
+}
+
+#[test]
 fn who_joins_with_a_position_is_answered_by_its_reader_before_it_is_given_the_past() {
     Stage::kept(&Limits::default()).among(&["Ann"]).check(
         "

@@ -218,6 +218,28 @@ fn of_a_private_conversation_it_is_noted_whatever_the_limit() {
 }
 
 #[test]
+fn of_a_message_that_left_memory_nobody_hears() {
+    Stage::with(&Limits { history: 2, ..Limits::default() }).among(&["Ann", "Bob", "Cy", "Dan"]).check(
+        "
+            > Ann says one quietly
+            > Bob says two quietly
+            > Cy says three quietly
+            > stored
+                to all: message 1 Ann: one
+                to all: message 2 Bob: two
+                to all: message 3 Cy: three
+            # Bob's and Cy's are in memory, and not what Dan has received.
+            > Dan has received 1
+            > +250ms
+                kept: Dan received 1 at 0s; to nobody
+            > Dan has received 2
+            > +250ms
+                kept: Dan received 2 at 250ms; to Bob: Dan received 2 at 250ms
+        ",
+    );
+}
+
+#[test]
 fn what_nobody_has_heard_of_is_kept_when_the_room_closes() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "

@@ -6,14 +6,27 @@
 use std::sync::Arc;
 
 use super::{Effect, Recall, Room};
-use crate::chat::event::{Event, Recovery, Returned};
+use crate::chat::event::{Event, Recovery, Returned, Status};
 use crate::chat::message::{Message, Position, Since};
+use crate::chat::names::UserName;
 use crate::chat::roster::MemberId;
 
 impl Room {
     /// Keeps a member's place without its connection, or gives it back.
     pub(super) fn park(&mut self, id: MemberId, parked: bool) -> Option<Effect> {
-        self.roster.park(id, parked).map(|presence| Effect::Everyone(Event::Presence(presence)))
+        let user = self.roster.member(id)?.user.clone();
+        let before = self.roster.status(&user);
+        self.roster.park(id, parked);
+        self.otherwise(&user, before)
+    }
+
+    /// The news that a user, who has come, gone or broken off with one of its connections, is seen otherwise
+    /// than before. Only of one whom others have heard of; in a private conversation both have.
+    pub(super) fn otherwise(&self, user: &UserName, before: Option<Status>) -> Option<Effect> {
+        let presence = self.roster.presence(user)?;
+        let is_known = self.private.is_some() || self.roster.is_announced(user);
+        let is_news = is_known && before.is_some_and(|before| before != presence.status);
+        is_news.then_some(Effect::Everyone(Event::Presence(presence)))
     }
 
     pub(super) fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {

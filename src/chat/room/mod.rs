@@ -264,6 +264,7 @@ impl Room {
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
         let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
+        let before = self.roster.status(&user);
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
         match debt {
@@ -293,10 +294,10 @@ impl Room {
             let join = Event::Join { room: self.name.clone(), user: user.clone(), at: now.at };
             effects.push(Effect::Others(id, join));
         }
-        if status == Status::Away {
-            let changed = self.status_changed(&user, status, None);
-            effects.extend(changed.filter(|_| self.roster.is_announced(&user)));
-        }
+        effects.extend(match status {
+            Status::Away => self.status_changed(&user, status, None).filter(|_| self.roster.is_announced(&user)),
+            _ => self.otherwise(&user, before),
+        });
     }
 
     fn joined(&self, recovery: Recovery) -> Event {
@@ -330,6 +331,7 @@ impl Room {
     }
 
     fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        let before = self.roster.member(id).and_then(|member| self.roster.status(&member.user));
         let Some((member, news, last)) = self.roster.leave(id) else { return };
         let typed = last && self.roster.set_typing(&member.user, None);
         if departure == Departure::Left {
@@ -340,6 +342,7 @@ impl Room {
             return;
         }
         if !news {
+            effects.extend(self.otherwise(&member.user, before));
             // No word of a leave says that the typing is over.
             effects.extend(typed.then(|| self.typing(member.user, false)));
             return;

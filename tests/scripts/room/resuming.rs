@@ -271,6 +271,48 @@ fn a_user_is_away_when_the_last_of_its_connections_broke() {
 }
 
 #[test]
+fn a_user_is_there_again_when_another_connection_of_it_comes_and_away_again_when_that_leaves() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob/2 joins
+                Bob/2 is in
+                to Bob/2: joined e1/0 with Ann, Bob
+                to Bob/2: entered Bob
+                to all: presence Bob online at 0s
+            > Bob/2 leaves
+                to Bob/2: left
+                Bob/2 is out
+                to all: presence Bob away at 0s
+            > Bob/3 joins quietly
+                Bob/3 is in
+                to all: presence Bob online at 0s
+            > Bob is gone
+                Bob is out
+                to all: Bob leaves
+        ",
+    );
+}
+
+#[test]
+fn of_a_subscriber_that_nobody_has_heard_of_nobody_hears_that_it_broke_off() {
+    Stage::new().among(&["Ann"]).check(
+        "
+            > Bob joins quietly
+                Bob is in
+            > Bob breaks off
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob resumes after 0
+                Bob is back, whole, missed 1
+                to Bob: message 1 Ann: one
+        ",
+    );
+}
+
+#[test]
 fn in_a_private_conversation_the_other_hears_that_one_broke_off() {
     Stage::kept(&Limits::default()).between("Ann", "Bob").check(
         "

@@ -76,8 +76,8 @@ impl Receipts {
         let fresh = std::mem::take(&mut self.fresh);
         let oldest = fresh.values().map(|(from, _, _)| *from).min()?;
         let newest = fresh.values().map(|(_, to, _)| *to).max()?;
-        let count = usize::try_from(newest - oldest).unwrap_or(usize::MAX);
-        let authors = ring.after(oldest, count, usize::MAX).map(|message| message.user.clone()).collect();
+        let concerned = ring.after(oldest, usize::MAX, usize::MAX).take_while(|message| message.seq <= newest);
+        let authors = concerned.map(|message| message.user.clone()).collect();
         let marks = fresh.into_iter().map(|((receipt, user), (_, seq, at))| Mark { user, receipt, seq, at }).collect();
         Some(Advances { marks, authors })
     }

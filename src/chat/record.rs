@@ -33,11 +33,9 @@ pub struct Draft {
 pub enum Deed {
     /// Adds a message; `to`: in a private conversation, to whom.
     Publish { to: Option<UserName>, body: Body, about: Option<About>, mid: Option<Mid> },
-    /// Replaces what one's own message says; its number stays.
-    Edit { seq: u64, body: Body },
-    /// Takes away what a message says; its number stays. `rules`: it may be somebody else's message, and
-    /// then the audit tells of it.
-    Delete { seq: u64, rules: bool },
+    /// Replaces what one's own message says, or takes it away: `Body::Deleted`; its number stays. `rules`:
+    /// it may be somebody else's message, and the audit tells of it then. Only who deletes may do that.
+    Edit { seq: u64, body: Body, rules: bool },
     /// Changes the room's charter, and adds to its audit; [`super::charter::Change::Ended`] takes all of
     /// the room away.
     Amend(Amendment),
@@ -49,7 +47,7 @@ impl Draft {
     pub fn bytes(&self) -> usize {
         match &self.deed {
             Deed::Publish { body, .. } | Deed::Edit { body, .. } => body.len(),
-            Deed::Delete { .. } | Deed::Amend(_) => 0,
+            Deed::Amend(_) => 0,
         }
     }
 }

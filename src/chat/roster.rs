@@ -162,15 +162,19 @@ impl Roster {
         self.users.get(name).is_some_and(|user| user.announced > 0)
     }
 
-    /// Keeps the place of a member whose connection broke, or gives it back; the user's presence when
-    /// others see a change. One with another connection here is still there.
-    pub fn park(&mut self, id: MemberId, parked: bool) -> Option<Presence> {
-        let member = self.members.get_mut(&id).filter(|member| member.parked != parked)?;
+    /// How others see a user, if it is in the room: away when all its connections broke.
+    #[must_use]
+    pub fn status(&self, name: &UserName) -> Option<Status> {
+        self.users.get(name).map(User::shown)
+    }
+
+    /// Keeps the place of a member whose connection broke, or gives it back. One with another connection
+    /// here is still there.
+    pub fn park(&mut self, id: MemberId, parked: bool) {
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.parked != parked) else { return };
         member.parked = parked;
         let user = self.users.get_mut(&member.user).expect("each member has its user");
-        let before = user.shown();
         user.parked = if parked { user.parked + 1 } else { user.parked - 1 };
-        (user.shown() != before).then(|| user.presence(&member.user))
     }
 
     /// Notes that a user did something.

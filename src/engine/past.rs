@@ -57,10 +57,11 @@ impl Past<'_> {
         }
     }
 
-    /// Whether the store has everything after `after` up to `until`.
+    /// Whether the store has everything after `after` up to `until`. Reads no message: a client that
+    /// comes back is told of all its rooms first, and the first page of each would have to wait in memory.
     #[must_use]
     pub fn recovery(&self, room: &RoomName, after: u64, until: u64) -> Recovery {
-        let wish = PageWish { span: Span::After(after), count: 1, bytes: 0 };
+        let wish = PageWish { span: Span::After(after), count: 0, bytes: 0 };
         match self.store.page(room, wish) {
             // A room in which nothing was said yet is not in the store.
             Ok(_) if after >= until => Recovery::Whole,
@@ -114,7 +115,7 @@ impl Past<'_> {
             let messages = self.store.changes(room, after, wish).map_err(|_| End::Internal)?;
             let Some(last) = messages.last() else { return Ok(()) };
             after = last.seq;
-            let changes: Vec<_> = messages.into_iter().map(change).collect();
+            let changes: Vec<_> = messages.iter().map(Event::changed).collect();
             self.tell(changes.iter().map(|change| (None, change)))?;
         }
     }
@@ -144,10 +145,4 @@ impl Past<'_> {
         let given = self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect));
         given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
     }
-}
-
-/// The news that a message says something else now.
-fn change(message: Message) -> Event {
-    let Message { room, user, body, seq, at, edited, .. } = message;
-    Event::Edit { room, seq, user, body, at: edited.unwrap_or(at) }
 }

@@ -10,7 +10,7 @@ use super::{ChangeWish, Ledger, Opened, Page, PageWish, Store};
 use crate::chat::charter::Change;
 use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, StoreFailed};
 use crate::chat::room::Past;
-use crate::chat::{Message, Mid, RoomName, Time, UserName};
+use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client
 /// repeats after an interruption.
@@ -73,8 +73,7 @@ impl Book {
         let user = &draft.speaker.user;
         Ok(match &draft.deed {
             Deed::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
-            Deed::Edit { seq, .. } => self.change(*seq, user, (false, false)),
-            Deed::Delete { seq, rules } => self.change(*seq, user, (true, *rules)),
+            Deed::Edit { seq, body, rules } => self.change(*seq, user, (*body == Body::Deleted, *rules)),
             Deed::Amend(amendment) if amendment.change == Change::Ended => {
                 let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
                 *self = Self::default();

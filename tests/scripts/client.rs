@@ -1,8 +1,10 @@
 //! A session with the words of the protocol for a script, and an engine that does what it is told.
 //!
 //! A line is what a client sends, in its dialect. `+1s` moves the clock, `(begins in den)` is the
-//! room in the client's address, and `(den is full)` makes every further join of that room fail: as
-//! in the engine, an act that fails ends the list.
+//! room in the client's address, `(den is full)` makes every further join of that room fail, and
+//! `(den is gone)` is what the engine says of a room that put the client out. `(goes on as text)` and
+//! `(goes on as json)` are the same session through another connection, `(is a stranger)` is one that
+//! has yet to say who it is. As in the engine, an act that fails ends the list.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -57,6 +59,10 @@ impl Client {
             match *aside.split(' ').collect::<Vec<_>>() {
                 ["begins", "in", room] => self.session.begin(name(room), JoinWish::default(), &mut acts),
                 [room, "is", "full"] => drop(self.full.insert(name(room))),
+                [room, "is", "gone"] => self.session.left(&name(room)),
+                ["is", "a", "stranger"] => self.session.be_stranger(),
+                ["goes", "on", "as", "text"] => self.go_on(Dialect::Text),
+                ["goes", "on", "as", "json"] => self.go_on(Dialect::Json),
                 _ => panic!("nothing is meant by ({aside})"),
             }
         } else {
@@ -71,6 +77,11 @@ impl Client {
             }
         }
         done
+    }
+
+    fn go_on(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+        self.session.go_on(dialect, JOIN_HISTORY);
     }
 
     fn hear(&mut self, line: &str, acts: &mut Vec<Act>) {
@@ -143,7 +154,7 @@ fn printed(act: &Act) -> String {
         Act::History { room, span, limit, id } => {
             format!("in {room}{}: wants {limit} {}", mark(id.as_ref()), printed::part(*span))
         }
-        Act::Resume { token, id, .. } => format!("resumes {token}{}", mark(id.as_ref())),
+        Act::Resume { token, seen, id } => format!("resumes {token}{}, {}", mark(id.as_ref()), printed::seen(seen)),
         Act::Session { room, id } => format!("in {room}{}: asks for the session", mark(id.as_ref())),
         Act::Rename { user } => format!("is {user} from now on"),
         Act::Identify { token, id } => format!("shows {}{}", token.reveal(), mark(id.as_ref())),

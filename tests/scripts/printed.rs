@@ -5,10 +5,13 @@
 use std::time::Duration;
 
 use roomd::chat::charter::{Amendment, Change, Charter, Entry, Motion, Settings};
-use roomd::chat::command::Span;
+use roomd::chat::command::{Seen, Span};
 use roomd::chat::event::Recovery;
-use roomd::chat::room::Said;
-use roomd::chat::{About, Body, Event, Id, Message, Mid, Presence, Refusal, Status, Time, UserName};
+use roomd::chat::record::Mark;
+use roomd::chat::room::{Recall, Said};
+use roomd::chat::{
+    About, Body, Event, Id, Message, Mid, Position, Presence, Refusal, RoomName, Status, Time, UserName,
+};
 
 /// An event.
 pub fn event(event: &Event) -> String {
@@ -37,6 +40,10 @@ pub fn event(event: &Event) -> String {
             format!("audit: {}", entries.iter().map(entry).collect::<Vec<_>>().join(" | "))
         }
         Event::Amended { by, amendment, .. } => amended(by, amendment),
+        Event::Session { resume, seq, .. } => {
+            format!("session {} at {seq}", resume.as_deref().unwrap_or("without a token"))
+        }
+        Event::Receipt { mark, .. } => self::receipt(mark),
         Event::Named { user } => format!("named {user}"),
         Event::Help => "help".to_owned(),
         Event::Pong => "pong".to_owned(),
@@ -135,6 +142,36 @@ pub fn said(said: &Said) -> String {
         Said::Members => "asks who".to_owned(),
         Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("no session says {said:?}"),
         Said::Member(user) => format!("asks about {user}"),
+    }
+}
+
+/// How far users have got.
+pub fn marks(marks: &[Mark]) -> String {
+    marks.iter().map(receipt).collect::<Vec<_>>().join(", ")
+}
+
+fn receipt(mark: &Mark) -> String {
+    format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, time(mark.at))
+}
+
+/// A part of the past, which a reader fetches.
+pub fn recall(recall: &Recall) -> String {
+    let Recall { answer, after, until, history, letters } = recall;
+    let newest = if *history == 0 { String::new() } else { format!(", or else the newest {history}") };
+    let letters = letters.as_ref().map(|(user, since)| format!(", what was said to {user} since {}", time(*since)));
+    let answer = answer.as_ref().map(|answer| format!(", with {}", event(answer)));
+    format!("the past after {after} to {until}{newest}{}{}", letters.unwrap_or_default(), answer.unwrap_or_default())
+}
+
+/// What a client that comes back has seen.
+pub fn seen(seen: &Seen) -> String {
+    match seen {
+        Seen::Current(seq) => format!("seen {seq}"),
+        Seen::Rooms(rooms) if rooms.is_empty() => "seen nothing".to_owned(),
+        Seen::Rooms(rooms) => {
+            let room = |(room, place): &(RoomName, Position)| format!("{room} {}/{}", place.epoch, place.seq);
+            format!("seen {}", rooms.iter().map(room).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -3,5 +3,7 @@
 mod comings;
 mod history;
 mod messages;
+mod receipts;
+mod resuming;
 mod rule;
 mod typing;

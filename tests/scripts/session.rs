@@ -2,4 +2,5 @@
 
 mod json;
 mod rate;
+mod resuming;
 mod text;

@@ -2,14 +2,15 @@
 //!
 //! A member is called by its user; `Ann/2` is another connection of Ann's, and `@Ann` somebody who
 //! speaks in Ann's name without being a member. The store answers when the script says `stored`,
-//! and not before, so that what a room does in between can be seen.
+//! and not before, so that what a room does in between can be seen. Where it keeps the past, what a
+//! reader would fetch from it is named, and not shown.
 
 use std::collections::BTreeMap;
 
 use roomd::chat::charter::{Amendment, Change, Founding, Motion, Role, Settings};
-use roomd::chat::command::{Id, JoinWish, Span};
+use roomd::chat::command::{Id, JoinWish, Owed, Span};
 use roomd::chat::event::Returned;
-use roomd::chat::record::{Deed, Draft, Epoch, Outcome, StoreFailed};
+use roomd::chat::record::{Deed, Draft, Epoch, Outcome, Receipt, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
 use roomd::chat::roster::MemberId;
 use roomd::chat::{About, Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
@@ -34,7 +35,16 @@ impl Stage {
 
     /// The same with other limits.
     pub fn with(limits: &Limits) -> Self {
-        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept: false };
+        Self::going_on(limits, false)
+    }
+
+    /// The same with a store that can be asked for what was said.
+    pub fn kept(limits: &Limits) -> Self {
+        Self::going_on(limits, true)
+    }
+
+    fn going_on(limits: &Limits, kept: bool) -> Self {
+        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept };
         Self {
             room: Room::new(RoomName::parse("den").unwrap(), past, limits),
             stored: Vec::new(),
@@ -46,8 +56,12 @@ impl Stage {
 
     /// The private conversation of Ann and Bob.
     pub fn private(limits: &Limits) -> Self {
-        let stage = Self::with(limits);
-        Self { room: stage.room.private(user("Ann"), user("Bob")), ..stage }
+        Self::with(limits).between("Ann", "Bob")
+    }
+
+    /// The same as the private conversation of these two.
+    pub fn between(self, one: &str, other: &str) -> Self {
+        Self { room: self.room.private(user(one), user(other)), ..self }
     }
 
     /// The same with members that are in it when the script begins.
@@ -73,6 +87,9 @@ impl Stage {
             self.room.settle(Ok(outcomes), &mut effects);
         } else if input == "store fails" {
             self.room.settle(Err(StoreFailed), &mut effects);
+        } else if input == "the room closes" {
+            let marks = self.room.close();
+            return if marks.is_empty() { Vec::new() } else { vec![format!("kept: {}", printed::marks(&marks))] };
         } else {
             let (who, does) = input.split_once(' ').expect("somebody does something");
             let input = self.input(who, does);
@@ -95,7 +112,7 @@ impl Stage {
 
     fn store(&mut self, draft: &Draft) -> Outcome {
         let author = &draft.speaker.user;
-        let (seq, delete) = match &draft.deed {
+        let (seq, delete, rules) = match &draft.deed {
             Deed::Publish { mid, .. } => {
                 let same = |(user, other, ..): &(UserName, Option<Mid>, Time, bool)| user == author && other == mid;
                 if let (Some(_), Some(at)) = (mid, self.stored.iter().position(same)) {
@@ -104,15 +121,13 @@ impl Stage {
                 self.stored.push((author.clone(), mid.clone(), draft.at, false));
                 return Outcome::Stored { seq: self.stored.len() as u64 };
             }
-            Deed::Edit { seq, .. } => (*seq, false),
-            Deed::Delete { seq, .. } => (*seq, true),
+            Deed::Edit { seq, body, rules } => (*seq, *body == Body::Deleted, *rules),
             Deed::Amend(Amendment { change: Change::Ended, .. }) => {
                 self.stored.clear();
                 return Outcome::Ended { epoch: Epoch(2) };
             }
             Deed::Amend(_) => return Outcome::Changed,
         };
-        let rules = matches!(&draft.deed, Deed::Delete { rules: true, .. });
         let index = usize::try_from(seq).unwrap().wrapping_sub(1);
         match self.stored.get_mut(index).filter(|(.., deleted)| !deleted) {
             None => Outcome::Missing,
@@ -141,9 +156,8 @@ impl Stage {
         let text = words.text();
         match departure {
             _ if text == "breaks off" => Input::Park { member },
-            _ if text.starts_with("resumes after") => {
-                Input::Resume { member, seen: Since::Number(words.0[2].parse().unwrap()) }
-            }
+            _ if text == "takes it all" => Input::Written { member },
+            _ if text.starts_with("resumes") => Input::Resume { member, seen: since(&mut words) },
             Some(departure) => Input::Leave { member, departure, id },
             None if who.starts_with('@') => {
                 let (member, user, standing) = (self.name(who), user(&who[1..]), standing(&mut words));
@@ -179,12 +193,20 @@ impl Stage {
             Effect::One(id, mark, event) => {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
             }
-            Effect::Returned(id, Returned { recovery, missed, .. }, None) => {
+            Effect::Recall(id, recall) => format!("{} is given {}", name(id), printed::recall(recall)),
+            Effect::Returned(id, Returned { recovery, missed, .. }, recall) => {
                 let recovery = recovery.reason().unwrap_or("whole");
-                format!("{} is back, {recovery}, missed {missed}", name(id))
+                let given = recall.as_ref().map(|recall| format!(", is given {}", printed::recall(recall)));
+                format!("{} is back, {recovery}, missed {missed}{}", name(id), given.unwrap_or_default())
             }
-            Effect::Recall(..) | Effect::Returned(..) | Effect::Advanced { .. } => {
-                panic!("no script is about {effect:?}")
+            Effect::Advanced { marks, to, .. } if to.is_empty() => {
+                format!("kept: {}; to nobody", printed::marks(marks))
+            }
+            Effect::Advanced { marks, to, events } => {
+                let to: Vec<_> = to.iter().map(|id| name(id).as_str()).collect();
+                let told: Vec<_> = events.iter().map(printed::event).collect();
+                let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
+                format!("kept: {}; to {}: {told}", printed::marks(marks), to.join(" and "))
             }
             Effect::Fleeting(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),
         }
@@ -196,10 +218,8 @@ fn user(name: &str) -> UserName {
 }
 
 fn entrant(who: &str, words: &mut Words) -> Entrant {
-    let since = words.option("since").map(|position| {
-        let (epoch, seq) = position.split_once('/').unwrap();
-        Position { epoch: epoch.into(), seq: seq.parse().unwrap() }
-    });
+    let since = words.option("since").map(|place| position(&place));
+    let owed = words.flag("owed").then(|| Owed { since: Time(0), fetched: !words.flag("unfetched") });
     let history = words.option("history").map(|count| count.parse().unwrap());
     let (name, device) = who.split_once('/').unwrap_or((who, "1"));
     let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
@@ -210,10 +230,26 @@ fn entrant(who: &str, words: &mut Words) -> Entrant {
         announced: !words.flag("quietly"),
         standing: standing(words),
         status: if words.flag("away") { Status::Away } else { Status::Online },
-        wish: JoinWish { history, since, ..JoinWish::default() },
+        wish: JoinWish { history, since, owed, ..JoinWish::default() },
     };
     assert_eq!(words.text(), "joins");
     guest
+}
+
+/// What one who comes back has seen.
+fn since(words: &mut Words) -> Since {
+    let since = match (words.option("after"), words.option("since")) {
+        (Some(seq), _) => Since::Number(seq.parse().unwrap()),
+        (None, Some(place)) => Since::Position(position(&place)),
+        (None, None) => Since::Entry,
+    };
+    assert_eq!(words.text(), "resumes");
+    since
+}
+
+fn position(text: &str) -> Position {
+    let (epoch, seq) = text.split_once('/').unwrap();
+    Position { epoch: epoch.into(), seq: seq.parse().unwrap() }
 }
 
 fn standing(words: &mut Words) -> Standing {
@@ -264,6 +300,12 @@ fn said(words: &mut Words) -> Said {
         ["says", ..] => Said::Publish { body: Body::Text(parts[1..].join(" ").into()), about, mid, quiet },
         ["edits", _, "to", ..] => Said::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
         ["deletes", _] => Said::Edit { seq: number(1), body: Body::Deleted },
+        ["has", receipt, _] => {
+            let all = [Receipt::Written, Receipt::Received, Receipt::Read];
+            let receipt = all.into_iter().find(|known| known.as_str() == receipt).unwrap();
+            Said::Receipt { receipt, seq: number(2) }
+        }
+        ["asks", "for", "the", "session"] => Said::Session { resume: Some("t1".into()) },
         ["types"] => Said::Typing(true),
         ["stops", "typing"] => Said::Typing(false),
         ["is", "back"] => Said::Presence { status: Status::Online, note: None },

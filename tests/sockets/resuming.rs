@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use roomd::chat::{RoomName, UserName};
+use roomd::chat::record::{Mark, StoreFailed};
+use roomd::chat::room::Past;
+use roomd::chat::{Message, RoomName, UserName};
 use roomd::engine::rule::Plan;
+use roomd::store::{ChangeWish, Memory, Opened, Page, PageWish, Store};
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
@@ -92,6 +95,24 @@ fn one_who_names_no_number_gets_everything_since_it_joined() {
     let (mut tom, resumed) = resume(&server, &token, &json!({}));
     assert_eq!(resumed["rooms"], json!({"den": {"recovered": true, "missed": 1}}));
     assert_eq!(messages(&tom.settle("den")), [2]);
+}
+
+#[test]
+fn one_who_knows_another_history_is_told_so_and_given_nothing() {
+    let server = patient();
+    let mut anna = WebSocketClient::json(&server, "den", "Anna");
+    for (epoch, seq) in [(Some("e0"), 0), (None, 9)] {
+        let tom = Traveller::new(&server, "den", "Tom");
+        let seen = json!({"epoch": epoch.map_or(tom.epoch.clone(), Value::from), "seq": seq});
+        let (token, _) = tom.vanish(&server);
+        anna.publish("den", "missed");
+        anna.settle("den");
+        let (mut tom, resumed) = resume(&server, &token, &json!({"den": seen}));
+        let answer = json!({"recovered": false, "missed": 0, "reason": "epoch_changed"});
+        assert_eq!(resumed["rooms"]["den"], answer, "{seen}");
+        assert_eq!(messages(&tom.settle("den")), [0; 0]);
+        tom.leave();
+    }
 }
 
 #[test]
@@ -227,7 +248,6 @@ fn ten_thousand_messages_are_replayed_in_one_resume_while_others_go_on() {
 }
 
 #[test]
-#[cfg(feature = "sqlite")]
 fn edits_and_deletions_of_what_was_seen_are_told_at_the_return() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
@@ -275,6 +295,52 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
         assert_eq!(resumed["rooms"]["den"], answer);
         assert_eq!(messages(&tom.settle("den")), shown);
         tom.leave();
+    }
+}
+
+/// A store that is asked for what it has kept, and has kept nothing of it, or cannot tell.
+struct Forgetful(Result<Option<Page>, StoreFailed>);
+
+impl Store for Forgetful {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+        let opened = Memory.open(room, recent_max)?;
+        Ok(Opened { past: Past { kept: true, ..opened.past }, ..opened })
+    }
+
+    fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
+        self.0.clone()
+    }
+
+    fn changes(&self, _: &RoomName, _: u64, _: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn of_what_the_store_no_longer_has_nothing_follows_and_nothing_is_counted() {
+    let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
+    for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
+        let store = Arc::new(Forgetful(page));
+        let server = TestServer::on_with(store, |settings| settings.limits.grace = Duration::from_secs(60));
+        let mut anna = WebSocketClient::json(&server, "den", "Anna");
+        let (token, seen) = Traveller::new(&server, "den", "Tom").vanish(&server);
+        anna.publish("den", "one");
+        anna.publish("den", "two");
+        anna.settle("den");
+        let (mut tom, resumed) = resume(&server, &token, &json!({"den": seen}));
+        let answer = json!({"recovered": false, "missed": 0, "reason": reason});
+        assert_eq!(resumed["rooms"]["den"], answer);
+        assert_eq!(messages(&tom.settle("den")), [0; 0]);
+        anna.publish("den", "three");
+        assert_eq!(tom.wait_for_type("message")["seq"], 3);
     }
 }
 

@@ -67,7 +67,7 @@ fn a_message_that_a_moderator_took_away_is_in_the_audit_with_its_author() {
     let keeper = Keeper::memory();
     let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
     ledger.append(&[said("Bob", "rude", ""), said("Ann", "kind", "")]).unwrap();
-    let rules = |seq| draft("Ann", 3, Deed::Delete { seq, rules: true });
+    let rules = |seq| draft("Ann", 3, Deed::Edit { seq, body: Body::Deleted, rules: true });
     assert_eq!(
         ledger.append(&[rules(1), rules(2), rules(3)]).unwrap(),
         [Outcome::Changed, Outcome::Changed, Outcome::Missing]

@@ -40,12 +40,12 @@ pub fn said(who: &str, text: &str, mid: &str) -> Draft {
 
 /// The replacement of what a message says.
 pub fn edit(who: &str, seq: u64, text: &str) -> Draft {
-    draft(who, 2, Deed::Edit { seq, body: Body::Text(text.into()) })
+    draft(who, 2, Deed::Edit { seq, body: Body::Text(text.into()), rules: false })
 }
 
 /// The end of what a message says.
 pub fn delete(who: &str, seq: u64) -> Draft {
-    draft(who, 3, Deed::Delete { seq, rules: false })
+    draft(who, 3, Deed::Edit { seq, body: Body::Deleted, rules: false })
 }
 
 /// The open history of a room.

@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod absence;
 mod debt;
 mod reach;
 mod rule;
@@ -19,9 +20,9 @@ pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
 
 use super::charter::Who;
 use super::command::{Id, JoinWish, Span};
-use super::event::{Code, Event, Presence, Recovery, Refusal, Returned, Status};
+use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
 use super::limits::Limits;
-use super::message::{Body, Message, Mid, Position, Since};
+use super::message::{Body, Message, Mid, Position};
 use super::names::{RoomName, UserName};
 use super::receipts::Receipts;
 use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
@@ -145,7 +146,7 @@ impl Room {
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
             Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
-            Input::Park { member } => effects.extend(self.roster.park(member, true).map(Self::presence)),
+            Input::Park { member } => effects.extend(self.park(member, true)),
             Input::Resume { member, seen } => self.resume(member, seen, effects),
             Input::Written { member } => self.written(member, now),
             Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
@@ -206,24 +207,20 @@ impl Room {
                     effects.push(self.sent(speaker.member, id, (seq, mid, at, true)));
                 }
             }
-            (Deed::Edit { seq, body }, Outcome::Changed) => {
+            (Deed::Edit { seq, body, .. }, Outcome::Changed) => {
+                self.ruled_over(&speaker, seq, at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
-            }
-            (Deed::Delete { seq, .. }, Outcome::Changed) => {
-                self.deleted(&speaker, seq, at);
-                effects.push(Effect::One(speaker.member, id, Event::Done));
-                self.change(seq, Body::Deleted, at, speaker.user, effects);
             }
             (Deed::Amend(amendment), Outcome::Changed) => self.amended(speaker, amendment, at, id, effects),
             (Deed::Amend(amendment), Outcome::Ended { epoch }) => {
                 self.ended(speaker, amendment, (at, epoch), effects);
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Missing) => {
+            (Deed::Edit { seq, .. }, Outcome::Missing) => {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (Deed::Edit { seq, .. } | Deed::Delete { seq, .. }, Outcome::Foreign) => {
+            (Deed::Edit { seq, .. }, Outcome::Foreign) => {
                 let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
@@ -267,6 +264,7 @@ impl Room {
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
         let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
+        let before = self.roster.status(&user);
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
         match debt {
@@ -276,7 +274,7 @@ impl Room {
             Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
             Debt::None | Debt::TooMuch => {}
         }
-        let (recovery, messages) = self.catch_up(&wish);
+        let (recovery, shown) = self.catch_up(&wish);
         let joined = announced.then(|| self.joined(recovery));
         match wish.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
@@ -286,7 +284,7 @@ impl Room {
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
-                effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
+                effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
             }
         }
         if announced {
@@ -296,39 +294,10 @@ impl Room {
             let join = Event::Join { room: self.name.clone(), user: user.clone(), at: now.at };
             effects.push(Effect::Others(id, join));
         }
-        if status == Status::Away {
-            let changed = self.status_changed(&user, status, None);
-            effects.extend(changed.filter(|_| self.roster.is_announced(&user)));
-        }
-    }
-
-    fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {
-        let Some(member) = self.roster.member(id) else { return };
-        let newest = self.ring.newest();
-        let after = match seen {
-            Since::Entry => Some(member.since),
-            Since::Number(seq) => Some(seq),
-            Since::Position(Position { epoch, seq }) => (epoch == self.epoch).then_some(seq),
-        };
-        let after = after.filter(|after| *after <= newest);
-        let in_ring = after.filter(|_| !self.kept).map_or(Vec::new(), |after| self.ring_after(after));
-        let recovery = match after {
-            None => Recovery::EpochChanged,
-            Some(after) if !self.kept && in_ring.len() as u64 != newest - after => Recovery::TooOld,
-            Some(_) => Recovery::Whole,
-        };
-        let after = after.filter(|_| recovery == Recovery::Whole).unwrap_or(newest);
-        let returned = Returned { room: self.name.clone(), recovery, missed: newest - after };
-        let recall = Recall { answer: None, after, until: newest, history: 0, letters: None };
-        effects.push(Effect::Returned(id, returned, self.kept.then_some(recall)));
-        if recovery == Recovery::Whole {
-            effects.extend(in_ring.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
-        }
-        effects.extend(self.roster.park(id, false).map(Self::presence));
-    }
-
-    fn presence(presence: Presence) -> Effect {
-        Effect::Everyone(Event::Presence(presence))
+        effects.extend(match status {
+            Status::Away => self.status_changed(&user, status, None).filter(|_| self.roster.is_announced(&user)),
+            _ => self.otherwise(&user, before),
+        });
     }
 
     fn joined(&self, recovery: Recovery) -> Event {
@@ -344,24 +313,17 @@ impl Room {
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the
     /// store keeps the past, all since then is for the reader to fetch.
-    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Arc<Message>>) {
-        let newest = || {
-            let count = wish.history.unwrap_or(0);
-            self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect()
+    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Event>) {
+        let recovery = match &wish.since {
+            Some(since) => match self.missed(self.number(since)) {
+                (Recovery::Whole, missed) => return (Recovery::Whole, missed),
+                (reason, _) => reason,
+            },
+            None => Recovery::Whole,
         };
-        let Some(Position { epoch, seq }) = &wish.since else { return (Recovery::Whole, newest()) };
-        if *epoch != self.epoch || *seq > self.ring.newest() {
-            return (Recovery::EpochChanged, newest());
-        }
-        if self.kept {
-            return (Recovery::Whole, Vec::new());
-        }
-        let missed = self.ring_after(*seq);
-        if missed.len() as u64 == self.ring.newest() - seq {
-            (Recovery::Whole, missed)
-        } else {
-            (Recovery::TooOld, newest())
-        }
+        let count = wish.history.unwrap_or(0);
+        let newest = self.ring.before(u64::MAX, count, self.history_bytes);
+        (recovery, newest.cloned().map(Event::Message).collect())
     }
 
     /// The messages after this number that memory has and an answer holds: perhaps not all there are.
@@ -370,6 +332,7 @@ impl Room {
     }
 
     fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        let before = self.roster.member(id).and_then(|member| self.roster.status(&member.user));
         let Some((member, news, last)) = self.roster.leave(id) else { return };
         let typed = last && self.roster.set_typing(&member.user, None);
         if departure == Departure::Left {
@@ -380,6 +343,7 @@ impl Room {
             return;
         }
         if !news {
+            effects.extend(self.otherwise(&member.user, before));
             // No word of a leave says that the typing is over.
             effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
@@ -413,7 +377,7 @@ impl Room {
             }
             Said::Edit { seq, body } => {
                 let rules = body == Body::Deleted && self.rules(&speaker);
-                let deed = if body == Body::Deleted { Deed::Delete { seq, rules } } else { Deed::Edit { seq, body } };
+                let deed = Deed::Edit { seq, body, rules };
                 self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
             }
             Said::Receipt { receipt, seq } => {

@@ -202,8 +202,9 @@ impl Room {
         effects.push(Effect::One(speaker.member, None, event));
     }
 
-    /// A moderator took a message of somebody else's away; where the store keeps no audit, the room does.
-    pub(super) fn deleted(&mut self, speaker: &Speaker, seq: u64, at: Time) {
+    /// If the message was somebody else's, a moderator took it away; where the store keeps no audit, the room
+    /// does.
+    pub(super) fn ruled_over(&mut self, speaker: &Speaker, seq: u64, at: Time) {
         let Some(user) = self.ring.author(seq).filter(|author| **author != speaker.user).cloned() else { return };
         self.remember(&speaker.user, &Amendment { change: Change::Deleted { user, seq }, note: None }, at);
     }

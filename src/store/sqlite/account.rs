@@ -47,8 +47,7 @@ impl Account {
                 }
                 self.publish(connection, room, (user, to.as_ref(), body, *about, mid.as_ref()), draft.at)
             }
-            Deed::Edit { seq, body } => self.change(connection, *seq, (user, false), body, draft.at),
-            Deed::Delete { seq, rules } => self.change(connection, *seq, (user, *rules), &Body::Deleted, draft.at),
+            Deed::Edit { seq, body, rules } => self.change(connection, *seq, (user, *rules), body, draft.at),
             Deed::Amend(amendment) if amendment.change == Change::Ended => self.end(connection),
             Deed::Amend(amendment) => {
                 let room = self.opened(connection)?;

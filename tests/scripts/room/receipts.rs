@@ -1,0 +1,293 @@
+//! How far users have got: what was written to their sockets, received and read, and who hears of it.
+
+use roomd::chat::Limits;
+
+use crate::stage::Stage;
+
+fn at_most(receipts_members_max: usize) -> Limits {
+    Limits { receipts_members_max, ..Limits::default() }
+}
+
+#[test]
+fn advances_are_gathered_for_a_quarter_of_a_second_and_told_once() {
+    Stage::new().among(&["Ann", "Bob", "Cy"]).check(
+        "
+            > Ann says one quietly
+            > Ann says two quietly
+            > stored
+                to all: message 1 Ann: one
+                to all: message 2 Ann: two
+            > Bob takes it all
+            > +100ms
+            > Cy takes it all
+            > Bob has received 1
+            > Bob has received 2
+            > +149ms
+            > +1ms
+                kept: Bob written 2 at 0s, Cy written 2 at 100ms, Bob received 2 at 100ms; to Ann: Bob written 2 at 0s, Cy written 2 at 100ms, Bob received 2 at 100ms
+            # Whoever takes it all again has taken nothing more.
+            > Bob takes it all
+            > Bob has received 2
+            > +1s
+        ",
+    );
+}
+
+#[test]
+fn what_was_read_was_received_and_nothing_goes_back() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > 3 times: Ann says x quietly
+            > stored
+                to all: message 1 Ann: x
+                to all: message 2 Ann: x
+                to all: message 3 Ann: x
+            > Bob has read 2
+            > +250ms
+                kept: Bob received 2 at 0s, Bob read 2 at 0s; to Ann: Bob received 2 at 0s, Bob read 2 at 0s
+            > Bob has read 1
+            > Bob has received 1
+            > Bob has read 2
+            > +1s
+            > Bob has received 3
+            > Bob has read 1
+            > +250ms
+                kept: Bob received 3 at 1250ms; to Ann: Bob received 3 at 1250ms
+        ",
+    );
+}
+
+#[test]
+fn nobody_has_got_what_is_not_there_yet() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Bob takes it all
+            > Bob has read 0 marked 1
+            > Bob has read 1 marked 2
+                to Bob [2]: not_found: There is no message 1 yet
+            > Ann says one quietly
+            > Bob has received 1 marked 3
+                to Bob [3]: not_found: There is no message 1 yet
+            > Bob takes it all
+            > +1s
+            > stored
+                to all: message 1 Ann: one
+            > Bob has received 1 marked 4
+            > +250ms
+                kept: Bob received 1 at 1s; to Ann: Bob received 1 at 1s
+        ",
+    );
+}
+
+#[test]
+fn the_authors_of_the_messages_concerned_hear_of_it_and_nobody_of_themselves() {
+    Stage::new().among(&["Ann", "Bob", "Cy"]).check(
+        "
+            > Ann says one quietly
+            > Bob says two quietly
+            > Cy says three quietly
+            > stored
+                to all: message 1 Ann: one
+                to all: message 2 Bob: two
+                to all: message 3 Cy: three
+            > Cy has received 2
+            > +250ms
+                kept: Cy received 2 at 0s; to Ann and Bob: Cy received 2 at 0s
+            > Cy has received 3
+            > +250ms
+                kept: Cy received 3 at 250ms; to Cy: nothing
+            > Ann has received 1
+            > +250ms
+                kept: Ann received 1 at 500ms; to Ann: nothing
+            > Ann has received 2
+            > +250ms
+                kept: Ann received 2 at 750ms; to Bob: Ann received 2 at 750ms
+        ",
+    );
+}
+
+#[test]
+fn an_author_hears_on_every_connection_but_not_on_one_that_only_subscribes() {
+    Stage::new().among(&["Ann", "Ann/2", "Bob"]).check(
+        "
+            > Ann/3 joins quietly
+                Ann/3 is in
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob takes it all
+            > Ann leaves
+                to Ann: left
+                Ann is out
+            > +250ms
+                kept: Bob written 1 at 0s; to Ann/2: Bob written 1 at 0s
+        ",
+    );
+}
+
+#[test]
+fn an_author_who_has_left_hears_nothing_and_it_is_kept() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob takes it all
+            > Ann leaves
+                to Ann: left
+                Ann is out
+                to all: Ann leaves
+            > +250ms
+                kept: Bob written 1 at 0s; to nobody
+        ",
+    );
+}
+
+#[test]
+fn with_more_members_than_the_limit_nobody_is_told_and_nothing_noted() {
+    Stage::with(&at_most(2)).among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            # What was noted before the third came is kept.
+            > Bob takes it all
+            > Cy joins
+                Cy is in
+                to Cy: joined e1/1 with Ann, Bob, Cy
+                to Cy: entered Cy
+                to all but Cy: Cy joins
+            > +250ms
+                kept: Bob written 1 at 0s; to nobody
+            > Cy takes it all
+            > Bob has read 1
+            > Bob has read 2 marked 1
+                to Bob [1]: not_found: There is no message 2 yet
+            > +1s
+            > Cy leaves
+                to Cy: left
+                Cy is out
+                to all: Cy leaves
+            > Bob has read 1
+            > +250ms
+                kept: Bob received 1 at 1250ms, Bob read 1 at 1250ms; to Ann: Bob received 1 at 1250ms, Bob read 1 at 1250ms
+        ",
+    );
+}
+
+#[test]
+fn who_is_away_counts_as_a_member_and_has_taken_nothing() {
+    Stage::with(&at_most(2)).among(&["Ann", "Bob", "Cy"]).check(
+        "
+            > Cy breaks off
+                to all: presence Cy away at 0s
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob takes it all
+            > +1s
+            > Cy is gone
+                Cy is out
+                to all: Cy leaves
+                to all: presence Cy offline at 1s
+            > Bob takes it all
+            > +250ms
+                kept: Bob written 1 at 1s; to Ann: Bob written 1 at 1s
+        ",
+    );
+}
+
+#[test]
+fn of_a_private_conversation_it_is_noted_whatever_the_limit() {
+    for (limits, told) in [(at_most(2), "to Ann: Bob written 1 at 0s"), (at_most(1), "to nobody")] {
+        Stage::private(&limits).check(&format!(
+            "
+                > Ann joins
+                    Ann is in
+                > Bob joins
+                    Bob is in
+                > Ann says psst quietly
+                > stored
+                    to all: message 1 Ann to Bob: psst
+                > Bob takes it all
+                > +250ms
+                    kept: Ann written 1 at 0s, Bob written 1 at 0s; {told}
+            "
+        ));
+    }
+}
+
+#[test]
+fn of_a_message_that_left_memory_nobody_hears() {
+    Stage::with(&Limits { history: 2, ..Limits::default() }).among(&["Ann", "Bob", "Cy", "Dan"]).check(
+        "
+            > Ann says one quietly
+            > Bob says two quietly
+            > Cy says three quietly
+            > stored
+                to all: message 1 Ann: one
+                to all: message 2 Bob: two
+                to all: message 3 Cy: three
+            # Bob's and Cy's are in memory, and not what Dan has received.
+            > Dan has received 1
+            > +250ms
+                kept: Dan received 1 at 0s; to nobody
+            > Dan has received 2
+            > +250ms
+                kept: Dan received 2 at 250ms; to Bob: Dan received 2 at 250ms
+        ",
+    );
+}
+
+#[test]
+fn what_nobody_has_heard_of_is_kept_when_the_room_closes() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob takes it all
+            > Bob has read 1
+            > the room closes
+                kept: Bob written 1 at 0s, Bob received 1 at 0s, Bob read 1 at 0s
+            > the room closes
+        ",
+    );
+}
+
+#[test]
+fn of_a_room_that_ended_no_mark_goes_over_into_the_next() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > 2 times: Ann says x quietly
+            > stored
+                to all: message 1 Ann: x
+                to all: message 2 Ann: x
+            > Bob takes it all
+            > @Root ends admin
+            > stored
+                no charter
+                to all: Root: ended
+                Ann is put out
+                Bob is put out
+                to @Root: Root: ended
+            > +1s
+            > Ann joins
+                Ann is in
+                to Ann: joined e0000000000000002/0 with Ann
+                to Ann: entered Ann
+                to all but Ann: Ann joins
+            > Bob joins
+                Bob is in
+                to Bob: joined e0000000000000002/0 with Ann, Bob
+                to Bob: entered Bob
+                to all but Bob: Bob joins
+            > Ann says anew quietly
+            > stored
+                to all: message 1 Ann: anew
+            > Bob takes it all
+            > +250ms
+                kept: Bob written 1 at 1s; to Ann: Bob written 1 at 1s
+        ",
+    );
+}

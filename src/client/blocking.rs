@@ -4,7 +4,7 @@
 //! `receive`, and while it is in any call, broken connections are repaired. The caller's thread
 //! blocks in one place, on its inbox; the connection's thread (`socket.rs`) and wakers fill it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,7 +15,7 @@ use super::address::Address;
 use super::core::{Core, Input, Output};
 use super::ended::{Ended, Over};
 use super::socket::{self, Heard, Plan, Wire, Writer};
-use super::{Answer, Command, Error, Event, History, Joined, Members, Options, RoomSummary, Sent, Ticket};
+use super::{Answer, Command, Error, Event, History, Joined, Members, Options, RoomSummary, Secret, Sent, Ticket};
 use crate::chat::UserName;
 use crate::tls::Dialer;
 
@@ -65,6 +65,8 @@ pub struct Client {
     /// The socket, as soon as there is one.
     wire: Option<Arc<Wire>>,
     writer: Option<Writer>,
+    /// By name: the tokens of those that were taken later.
+    tokens: BTreeMap<String, Option<Secret>>,
     /// What the program has not received yet.
     events: VecDeque<Event>,
     over: Option<Over>,
@@ -115,6 +117,7 @@ impl Client {
             reader: None,
             wire: None,
             writer: None,
+            tokens: BTreeMap::new(),
             events: VecDeque::new(),
             over: None,
         };
@@ -253,16 +256,17 @@ impl Client {
         self.alive()
     }
 
-    /// Comes under another name from now on: leaves in good order and enters its rooms again under the
-    /// new one, as [`Event::Online`] and [`Event::Rejoined`] tell; what is not acknowledged is sent under
+    /// Comes under another name from now on, with its token if it has one: leaves in good order and enters
+    /// its rooms again under the new one, as [`Event::Online`] and [`Event::Rejoined`] tell; what is not acknowledged is sent under
     /// the new name. One that the server does not take is told as [`Event::Refused`], and the one before
     /// stays.
     ///
     /// # Errors
     /// [`Error::Address`] for what can be no name, and [`Error::Over`].
-    pub fn rename(&mut self, user: &str) -> Result<(), Error> {
+    pub fn rename(&mut self, user: &str, token: Option<Secret>) -> Result<(), Error> {
         let user = UserName::parse(user).map_err(|error| Error::Address(format!("the name of a user {error}")))?;
         self.alive()?;
+        self.tokens.insert(user.to_string(), token);
         self.core.rename(user.to_string(), self.start.elapsed());
         self.act();
         Ok(())
@@ -330,7 +334,7 @@ impl Client {
         while let Some(output) = self.core.poll() {
             // Nothing is said after the goodbye.
             if let Output::Event(event) = output {
-                self.events.push_back(event);
+                self.events.push_back(*event);
             }
         }
         std::mem::take(&mut self.events).into()
@@ -393,7 +397,8 @@ impl Client {
                 Output::Open(user) => {
                     let Options { connect_timeout, write_timeout, .. } = self.options;
                     let (address, dialer) = (self.address.clone(), self.dialer.clone());
-                    let token = self.options.token.clone();
+                    let later = user.as_ref().and_then(|user| self.tokens.get(user));
+                    let token = later.unwrap_or(&self.options.token).clone();
                     let plan = Plan { address, dialer, user, token, connect_timeout, write_timeout };
                     match socket::open(plan, self.sender.clone()) {
                         Ok(reader) => self.reader = Some(reader),
@@ -414,7 +419,7 @@ impl Client {
                     Some(writer) => writer.close(),
                     None => self.hang_up(),
                 },
-                Output::Event(event) => self.events.push_back(event),
+                Output::Event(event) => self.events.push_back(*event),
                 Output::Over(over) => self.over = Some(over),
             }
         }

@@ -28,6 +28,10 @@ pub enum Command {
     Rooms,
     /// Ask for the newest messages of a room one is in, 1 to 300.
     History { room: String, limit: usize },
+    /// Ask for anything else of docs/protocol.md that has a reply: an object with its `type`, without an
+    /// `id`. Its answer is [`super::Answer::Other`]. When a connection breaks before the answer it is
+    /// asked for again.
+    Other(Map<String, Value>),
 }
 
 impl Command {
@@ -64,6 +68,11 @@ impl Command {
             Self::Rooms => json!({"type": "rooms", "id": id}),
             Self::History { room, limit } => {
                 json!({"type": "history", "room": room, "limit": (*limit).clamp(1, HISTORY_LIMIT_MAX), "id": id})
+            }
+            Self::Other(object) => {
+                let mut object = object.clone();
+                object.insert("id".to_owned(), id.into());
+                Value::Object(object)
             }
         };
         value.to_string()

@@ -53,7 +53,7 @@ pub enum Output {
     /// End it in good order, with a close frame; an `Ended` follows.
     Leave,
     /// Tell the program.
-    Event(Event),
+    Event(Box<Event>),
     /// Tell the program that it is over.
     Over(Over),
 }
@@ -362,6 +362,6 @@ impl Core {
     }
 
     fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(Output::Event(Box::new(event)));
     }
 }

@@ -39,6 +39,10 @@ pub struct Message {
     pub at: String,
     /// When it was last edited, RFC 3339 in UTC; `None` if it never was.
     pub edited: Option<String>,
+    /// The number of the message that this one answers.
+    pub reply_to: Option<u64>,
+    /// The number of the message to which this one is a reaction: a sign, such as an emoji.
+    pub react_to: Option<u64>,
     /// Whether it was published before this client joined, or while its connection was broken.
     #[serde(skip)]
     pub replayed: bool,
@@ -188,6 +192,8 @@ pub enum Answer {
     Rooms(Vec<RoomSummary>),
     /// A part of a history.
     History(History),
+    /// Whatever came for a [`super::Command::Other`], whole, with its `type`: often `ok`.
+    Other(Value),
 }
 
 /// Messages that this client will never be shown.
@@ -210,6 +216,8 @@ pub enum Event {
     Online { user: String },
     /// The connection is broken; the next attempt comes after `retry_in`.
     Offline { reason: String, retry_in: Duration },
+    /// The server wants nothing more for now; what waits is said again after `retry_in`, two seconds or more.
+    Paused { reason: String, retry_in: Duration },
     /// After a broken connection: the client is in the room again.
     Rejoined(Joined),
     /// After a broken connection: the room does not take the client again; or it was put out of it.

@@ -146,6 +146,8 @@ mod tests {
             seq,
             mid: None,
             at: String::new(),
+            reply_to: None,
+            react_to: None,
             replayed: false,
             own: false,
         };

@@ -128,7 +128,7 @@ fn brief(output: &Output) -> String {
         Output::Leave => "leave".to_owned(),
         Output::Over(over) => format!("over: {}", over.reason),
         Output::Send(text) => said(&serde_json::from_str(text).unwrap()),
-        Output::Event(event) => match event {
+        Output::Event(event) => match &**event {
             Event::Online { user } => format!("online as {user}"),
             Event::Offline { reason, .. } => format!("offline: {reason}"),
             Event::Rejoined(joined) => format!("rejoined {}, missed {}", joined.room, joined.missed),
@@ -207,7 +207,10 @@ fn ones_own_words_are_known_by_their_mark_and_once() {
     play.hears(&echo);
     let own: Vec<_> = std::iter::from_fn(|| play.core.poll())
         .filter_map(|output| match output {
-            Output::Event(Event::Message(message)) => Some(message.own),
+            Output::Event(event) => match *event {
+                Event::Message(message) => Some(message.own),
+                _ => None,
+            },
             _ => None,
         })
         .collect();
@@ -263,6 +266,30 @@ fn a_refusal_for_good_is_the_answer_and_the_next_goes_on() {
     play.outputs();
     play.hears(&error(3, "unavailable", None));
     play.does(&["refused 2: unavailable", "message 4 r b m-3"]);
+}
+
+#[test]
+fn a_long_pause_is_told_and_who_is_muted_is_refused_at_once() {
+    let mut play = Play::in_room();
+    play.asks(publish("a"));
+    play.asks(publish("b"));
+    play.outputs();
+    play.hears(&error(3, "rate_limited", Some(20_000)));
+    play.does(&["Paused { reason: \"rate_limited\", retry_in: 20s }"]);
+    assert_eq!(play.waits(), Duration::from_secs(20));
+    play.does(&["message 4 r a m-2"]);
+    play.hears(&error(4, "muted", Some(600_000)));
+    play.does(&["refused 2: muted", "message 5 r b m-3"]);
+}
+
+#[test]
+fn anything_that_has_a_reply_can_be_asked_for() {
+    let mut play = Play::in_room();
+    play.asks(Command::Other(json!({"type": "kick", "room": "r", "user": "Bob"}).as_object().unwrap().clone()));
+    play.outputs();
+    play.hears(&json!({"type": "ok", "id": 3}));
+    play.hears(&json!({"type": "ok", "id": 3}));
+    play.does(&["answer 2: Other", "other \"ok\""]);
 }
 
 #[test]

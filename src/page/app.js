@@ -13,11 +13,9 @@ const CHAT = [
   "line.js",
   "log.js",
   "markup.js",
-  "past.js",
   "room.js",
   "roomd-place.js",
   "roomd.js",
-  "secrecy.js",
   "shell.js",
   "sidebar.js",
   "voice.js",
@@ -66,8 +64,10 @@ function fetchChat() {
 // What the first view does without.
 async function loadRest() {
   try {
-    const [{ Bell }, { Phone }] = await Promise.all([import("./bell.js"), import("./phone.js"), loadAll()]);
+    const modules = [import("./bell.js"), import("./phone.js"), import("./renewal.js")];
+    const [{ Bell }, { Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, loadAll()]);
     chat.bell = new Bell(chat, turn);
+    renewing(chat, (me) => (memory.me = me));
     // Over plain HTTP a browser has neither microphone nor camera for a page.
     if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.phone = new Phone(chat);
     changed();
@@ -118,7 +118,7 @@ async function takeKey(room) {
   if (!hash.startsWith("#key=")) return;
   history.replaceState(null, "", location.pathname + location.search);
   try {
-    const how = await chat.secrecy.useLink(room, hash);
+    const how = await (await chat.secrecy).useLink(room, hash);
     if (how === "other") chat.complain("This link has another key than this device. Ask who sent it, and take it under Encryption if you trust them.");
     if (how === "none") chat.complain("The key in this link is damaged.");
   } catch ({ message }) {
@@ -172,9 +172,10 @@ function tick() {
   if (due) changed();
 }
 
-function signOut() {
+function signOut(forget) {
   memory.me = undefined;
   chat.client.close();
+  if (forget === true) memory.forget(chat.identity.name);
   location.assign(location.pathname);
 }
 
@@ -182,6 +183,6 @@ const me = memory.me;
 if (me && userName(me.name)) start(me);
 else {
   const { Entry } = await import("./entry.js");
-  render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} onEnter=${start} />`, root);
+  render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} known=${(name) => memory.tokenOf(name)} onEnter=${start} />`, root);
   fetchChat();
 }

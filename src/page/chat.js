@@ -6,9 +6,8 @@
 
 import { Client } from "./roomd.js";
 import { lineOf } from "./markup.js";
-import { Past } from "./past.js";
+import { privateRoom } from "./names.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
-import { Secrecy } from "./secrecy.js";
 import { Voice } from "./voice.js";
 
 const HISTORY = 50; // messages asked for with the room that is open; of the others, the last
@@ -25,6 +24,7 @@ export class Chat {
   atEnd = true; // the reader sees the newest message of the active room
   spoken = ""; // what a screen reader should say next
   #memory;
+  #parts = {}; // name → promise
   #receipts = new Map(); // key → {received, read} that are to be told
   #receiptTimer = 0;
   #keepTimer = 0;
@@ -37,16 +37,37 @@ export class Chat {
     this.changed = changed;
     this.settings = memory.settings(me.name);
     this.client = new Client(url, { user: me.name, token: () => me.token, ...options });
-    this.secrecy = new Secrecy(this);
-    this.past = new Past(this);
     this.voice = new Voice(this, memory);
     globalThis.addEventListener?.("pagehide", () => this.#keepTimer && this.#keep());
     for (const [type, listener] of Object.entries(heard)) {
       this.client.on(type, (event) => {
-        listener(this, event, this.rooms.get(keyOf("room", event.room)));
+        listener(this, event, this.roomOf(event.room));
         this.changed();
       });
     }
+  }
+
+  // What the first view does without: `await` it. Rejects when it cannot be fetched.
+  get past() {
+    return this.#part("past", async () => new (await import("./past.js")).Past(this));
+  }
+
+  get secrecy() {
+    return this.#part("secrecy", async () => new (await import("./secrecy.js")).Secrecy(this));
+  }
+
+  #part(name, load) {
+    this.#parts[name] ??= load().catch(() => {
+      delete this.#parts[name];
+      throw new Error("The server cannot be reached");
+    });
+    return this.#parts[name];
+  }
+
+  // Whether what is said in this room is sealed. Known without the keys, so that nothing slips out
+  // while they are fetched.
+  isSecret({ key }) {
+    return this.settings.secret[key] === true;
   }
 
   // Opens the rooms of the last time; the connection follows.
@@ -60,14 +81,24 @@ export class Chat {
     const key = keyOf(kind, name);
     const known = this.rooms.get(key);
     if (known) return known;
-    const room = new Room(kind, name);
+    const room = new Room(kind, name, kind === "room" ? name : privateRoom(this.me, name));
     const read = this.settings.read[key];
     if (read) [room.epoch, room.read] = [read.epoch, read.seq];
     room.draft = this.voice.draftOf(key);
-    if (this.secrecy.isSecret(room)) this.secrecy.look(room).catch(() => {}); // asked again with the first message
+    if (this.isSecret(room)) this.secrecy.then((secrecy) => secrecy.look(room)).catch(() => {}); // asked again with the first message
     this.rooms.set(key, room);
     this.keep();
     return room;
+  }
+
+  // Of somebody who is in a room with the reader.
+  statusOf(user) {
+    return [...this.rooms.values()].find(({ members }) => members.has(user))?.members.get(user).status;
+  }
+
+  // The conversation that the server calls so.
+  roomOf(address) {
+    return this.rooms.get(keyOf("room", address)) ?? [...this.rooms.values()].find((room) => room.address === address);
   }
 
   turn(room) {
@@ -137,6 +168,11 @@ export class Chat {
     this.changed();
   }
 
+  // Loads what was said before, and in a private conversation what was said while this page was away.
+  load(room, how = "older") {
+    this.past.then((past) => past[how](room)).catch(() => {}); // the line is broken: asked again when it is back
+  }
+
   loadMembers(room) {
     if (room.kind !== "room") return;
     this.client.request({ type: "members", room: room.name }).then(({ members, count }) => {
@@ -144,6 +180,11 @@ export class Chat {
       this.away = room.members.get(this.me)?.status === "away"; // another window may have said so
       this.changed();
     }, () => {}); // asked again when the room is entered again
+    if (!this.identity.token) return;
+    this.get(`/api/v1/rooms/${encodeURIComponent(room.name)}`).then(({ role }) => {
+      room.rules = role !== undefined && role !== "member";
+      this.changed();
+    }, () => {}); // likewise
   }
 
   loadRooms() {
@@ -154,13 +195,13 @@ export class Chat {
   }
 
   tellReceipt(room, receipt, seq) {
-    if (room.kind !== "room" || seq <= 0) return;
+    if (seq <= 0) return;
     this.#receipts.set(room.key, { ...this.#receipts.get(room.key), [receipt]: seq });
     this.#receiptTimer ||= setTimeout(() => {
       this.#receiptTimer = 0;
       for (const [key, marks] of this.#receipts) {
-        const name = this.rooms.get(key)?.name;
-        for (const [type, seq] of Object.entries(marks)) if (name) this.client.tell({ type, room: name, seq });
+        const { standing, address } = this.rooms.get(key) ?? {};
+        for (const [type, seq] of Object.entries(marks)) if (standing === "in") this.client.tell({ type, room: address, seq });
       }
       this.#receipts.clear();
     }, RECEIPT_MS);
@@ -183,7 +224,7 @@ export class Chat {
   receive(room, event) {
     const entry = entryOf(event);
     const isNew = room.receive(entry, this.me);
-    const opened = entry.cipher && this.secrecy.open(room, entry);
+    const opened = entry.cipher && this.unseal(room, entry);
     if (!isNew || event.user === this.me) return;
     this.tellReceipt(room, "received", event.seq);
     if (event.replayed) return;
@@ -191,6 +232,15 @@ export class Chat {
     if (entry.reactTo !== undefined) return this.keep(); // it is read where nothing else is new
     if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));
     else this.#tell(room, event.user, event.message);
+  }
+
+  // Opens what is sealed in an entry that the room has; resolves with what it is.
+  async unseal(room, entry) {
+    try {
+      return await (await this.secrecy).open(room, entry);
+    } catch {
+      return {}; // the line broke: it stays sealed until the page is loaded anew
+    }
   }
 
   #tell(room, user, text) {
@@ -217,7 +267,10 @@ const heard = {
     chat.me = event.user;
     chat.guest = event.guest;
     chat.iceServers = event.ice_servers;
-    for (const room of chat.rooms.values()) if (room.standing === "out") chat.join(room);
+    for (const room of chat.rooms.values()) {
+      if (room.kind === "private") chat.load(room, "renew");
+      else if (room.standing === "out") chat.join(room);
+    }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
   },
@@ -236,7 +289,7 @@ const heard = {
     room.empty();
     const what = missed === undefined ? "Messages" : missed === 1 ? "One message" : `${missed} messages`;
     room.note(reason === "epoch_changed" ? "The history of this room was begun anew" : `${what} may be missing above; they are loaded again`, new Date().toISOString());
-    chat.past.older(room);
+    chat.load(room);
   },
   message(chat, event, room) {
     if (room) chat.receive(room, event);
@@ -249,7 +302,7 @@ const heard = {
   edit(chat, { seq, message, cipher, at }, room) {
     room?.edit({ seq, text: message ?? "", cipher, seal: undefined, edited: validTime(at) });
     const entry = cipher && room?.bySeq(seq);
-    if (entry) chat.secrecy.open(room, entry);
+    if (entry) chat.unseal(room, entry);
   },
   delete(chat, { seq, at }, room) {
     room?.edit({ seq, text: "", cipher: undefined, deleted: true, edited: validTime(at) });
@@ -292,6 +345,7 @@ const heard = {
     chat.complain(`${by} has invited you to ${name}.`);
   },
   role(chat, { user, by, role, at }, room) {
+    if (room && user === chat.me) chat.loadMembers(room);
     room?.note(`${by} made ${user} ${role === "owner" ? "the owner" : `a ${role}`}`, validTime(at));
   },
   muted(chat, { user, by, at }, room) {

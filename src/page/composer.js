@@ -1,6 +1,6 @@
 // Where the reader writes: a field that grows, and what it is about to do when it is not a new message.
 
-import { Component, createRef, html, IconButton, Name } from "./html.js";
+import { Component, createRef, html, Icon, IconButton, Name } from "./html.js";
 import { lineOf } from "./markup.js";
 
 export class Composer extends Component {
@@ -9,7 +9,7 @@ export class Composer extends Component {
   componentDidUpdate(before) {
     const { room, editing } = this.props;
     if (before.room === room && before.editing === editing) return;
-    this.field.current.value = editing?.text ?? room.draft;
+    this.field.current.value = editing ? (editing.draft ?? editing.text) : room.draft;
     if (editing || before.editing) this.focus();
   }
 
@@ -54,9 +54,7 @@ export class Composer extends Component {
         <textarea ref=${this.field} rows="1" aria-label=${editing ? "Edit your message" : to} placeholder=${`Message ${room.name}`}
           autocomplete="off" enterkeyhint="send" disabled=${room.standing === "refused"}
           onKeyDown=${this.#key} onInput=${({ target }) => editing || actions.write(target.value)}></textarea>
-        <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"}>
-          <svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 12l16-7-6 15-3-6z" /></svg>
-        </button>
+        <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"}><${Icon} name="send" /></button>
       </div>
     </form>`;
   }

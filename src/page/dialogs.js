@@ -1,4 +1,4 @@
-// The dialogs: opening a room, the reader's own settings, and who has got a message.
+// The dialogs: opening a room, the reader's own settings, who has got a message, and what is asked first.
 
 import { Avatar, Component, createRef, Dialog, html, Name } from "./html.js";
 import { roomName } from "./names.js";
@@ -18,14 +18,16 @@ export class RoomsDialog extends Component {
   #enter = async (submit) => {
     submit.preventDefault();
     const { chat } = this.props;
+    const { private: isPrivate } = this.state;
     const name = roomName(this.field.current.value);
     if (!name) return this.setState({ problem: "A name has 1 to 64 characters: no spaces, none of / ? #, and it does not begin with dm:" });
     try {
-      if (this.state.private) await chat.client.request({ type: "create", room: name, private: true });
-      this.#open(name);
-    } catch ({ message }) {
-      this.setState({ problem: `${message}.` });
+      if (isPrivate || !isListed(chat, name)) await chat.client.request({ type: "create", room: name, private: isPrivate });
+    } catch ({ code, message }) {
+      // Somebody was there before: it can be entered, if not owned.
+      if (isPrivate || code !== "name_taken") return this.setState({ problem: `${message}.` });
     }
+    this.#open(name);
   };
 
   #open(name) {
@@ -39,29 +41,35 @@ export class RoomsDialog extends Component {
       <form class="row" onSubmit=${this.#enter}>
         <input ref=${this.field} aria-label="Name of a room" placeholder="Name of a room" autocomplete="off" autocapitalize="off" spellcheck="false"
           aria-describedby="room-problem" onInput=${({ target }) => this.setState({ filter: target.value.trim(), problem: undefined })} />
-        <button class="primary">${isPrivate ? "Create" : "Open"}</button>
+        <button class="primary">${filter && (isPrivate || !isListed(chat, roomName(filter))) ? "Create" : "Open"}</button>
       </form>
       <label class="check"><input type="checkbox" checked=${isPrivate} onChange=${({ target }) => this.setState({ private: target.checked })} /> Private: only those who are invited know of it</label>
       <p id="room-problem" class="problem" role="alert">${problem}</p>
-      <p class="hint">A name that nobody uses yet makes a new room. A link to it: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
-      <ul class="public" aria-label="Public rooms">${shown.map(({ room, members }) => html`<li key=${room}>
+      <p class="hint">A room that you create stays, and is yours if your name is registered. A link to it: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
+      <ul class="public" aria-label="Rooms">${shown.map(({ room, members, private: isPrivate }) => html`<li key=${room}>
         <button type="button" onClick=${() => this.#open(room)}><span class="hash" aria-hidden="true">#</span><${Name} of=${room} />
-          <small>${members === 1 ? "1 person" : `${members} people`}</small></button></li>`)}</ul>
+          <small>${isPrivate && "private, "}${members === 1 ? "1 person" : `${members} people`}</small></button></li>`)}</ul>
     </${Dialog}>`;
   }
 }
+
+const isListed = (chat, name) => chat.publicRooms.some(({ room }) => room === name);
 
 export function MeDialog({ chat, ui }) {
   const bells = "Notification" in globalThis;
   const blocked = bells && Notification.permission === "denied";
   return html`<${Dialog} title="You" onClose=${() => ui.dialog()}>
     <p class="who"><${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} /> <span><${Name} of=${chat.me} />
-      <small>${chat.identity.token ? "This name is registered to this browser" : "A guest: the name is not registered"}</small></span></p>
+      <small>${chat.identity.token ? "This name is registered to this browser, which keeps it" : "A guest: the name is not registered"}</small></span></p>
     <label class="check"><input type="checkbox" checked=${chat.away} onChange=${({ target }) => chat.setAway(target.checked)} /> Show me as away</label>
     <label class="check"><input type="checkbox" disabled=${!bells || blocked} checked=${chat.settings.notify && !blocked} onChange=${({ target }) => ui.notify(target.checked)} />
       Notify me of messages while this page is hidden</label>
     ${blocked && html`<p class="hint">This browser does not let this page notify you.</p>`}
-    <p class="row end"><button type="button" onClick=${ui.signOut}>Use another name</button></p>
+    <p class="hint">Keys: <kbd>Ctrl K</kbd> rooms, <kbd>Alt ↑</kbd> <kbd>Alt ↓</kbd> the next room, <kbd>Ctrl Shift F</kbd> search, <kbd>Esc</kbd> to the field, <kbd>↑</kbd> in the
+      empty field edits what you said last; among the messages <kbd>↑</kbd> <kbd>↓</kbd> and then <kbd>Tab</kbd>.</p>
+    <p class="row end">
+      <button type="button" onClick=${() => ui.dialog("forget")}>Forget this name…</button>
+      <button type="button" onClick=${ui.signOut}>Use another name</button></p>
   </${Dialog}>`;
 }
 
@@ -70,21 +78,22 @@ export class ReceiptsDialog extends Component {
 
   componentDidMount() {
     const { chat, room, entry } = this.props;
-    chat.past.receipts(room, entry.seq).then(
+    chat.past.then((past) => past.receipts(room, entry.seq)).then(
       (receipts) => this.setState({ receipts: furthest(receipts, chat.me) }),
       ({ message }) => this.setState({ problem: message }),
     );
   }
 
-  render({ ui }, { receipts, problem }) {
+  render({ room, ui }, { receipts, problem }) {
     return html`<${Dialog} title="Who has this message" onClose=${() => ui.dialog()}>
-      <p class="hint" role="status">${problem ?? (receipts?.length === 0 ? "Nobody else has it yet." : receipts ? "" : "Loading…")}</p>
+      <p class="hint" role="status">${problem ?? (receipts?.length === 0 ? NOBODY[room.kind] : receipts ? "" : "Loading…")}</p>
       <ul class="receipts">${receipts?.map(({ user, status, at }) => html`<li key=${user}>
         <${Avatar} of=${user} /><${Name} of=${user} /><span>${STATUS[status]} <time datetime=${at} title=${whole(at)}>${short(at)}</time></span></li>`)}</ul>
     </${Dialog}>`;
   }
 }
 
+const NOBODY = { room: "Nobody else has it yet.", private: "No receipt has come since this page was opened." };
 const STATUS = { written: "delivered", received: "received", read: "read" };
 
 function furthest(receipts, me) {
@@ -94,10 +103,21 @@ function furthest(receipts, me) {
 }
 
 // What cannot be taken back is asked about first.
-export function ConfirmDialog({ title, text, word, onYes, ui }) {
+
+export function DeleteDialog({ chat, room, entry, ui }) {
+  return html`<${Confirm} title="Delete this message?" word="Delete" ui=${ui} onYes=${() => chat.voice.delete(room, entry)}
+    text="It is taken out of the history for everybody." />`;
+}
+
+export function ForgetDialog({ ui }) {
+  return html`<${Confirm} title="Forget this name?" word="Forget" ui=${ui} onYes=${() => ui.signOut(true)}
+    text="This browser forgets the name, its rooms and their keys. Nobody gets the name again, not even you, but with a token from whoever runs this server." />`;
+}
+
+function Confirm({ title, text, word, onYes, ui }) {
   return html`<${Dialog} title=${title} onClose=${() => ui.dialog()}>
     <p>${text}</p>
     <p class="row end"><button type="button" onClick=${() => ui.dialog()}>Cancel</button>
-      <button type="button" class="primary danger" onClick=${() => (onYes(), ui.dialog())}>${word}</button></p>
+      <button type="button" class="primary danger" onClick=${() => (ui.dialog(), onYes())}>${word}</button></p>
   </${Dialog}>`;
 }

@@ -3,16 +3,29 @@
 import { Component, createRef, html } from "./html.js";
 import { userName } from "./names.js";
 
-// Registers a free name to this browser. Resolves with {name, token}; without a token where the server
-// registers nobody, and the reader goes on as a guest. Rejects with a sentence for the reader.
-export async function claim(name) {
-  const body = JSON.stringify({ name });
-  const response = await fetch("/api/v1/claims", { method: "POST", headers: { "content-type": "application/json" }, body });
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+// Registers a free name to this browser, or goes on under one that is registered to it already: then
+// `known` is its token. Resolves with {name, token, expires}; without a token where the server registers
+// nobody, and the reader goes on as a guest. Rejects with a sentence for the reader.
+export async function claim(name, known) {
+  const headers = { "content-type": "application/json", ...(known && { authorization: `Bearer ${known}` }) };
+  const response = await fetch("/api/v1/claims", { method: "POST", headers, body: JSON.stringify({ name }) });
+  if (known && response.status === 401) return claim(name); // it has ended
+  if (known && !response.ok) return { name, token: known }; // it is good, and another is not to be had
   if ([403, 404, 405].includes(response.status)) return { name };
   const answer = await response.json();
-  if (response.ok) return { name: answer.user ?? name, token: answer.token };
-  if (response.status === 409) throw Object.assign(new Error("Somebody else has this name. Please choose another."), { taken: true });
+  if (response.ok) return { name: answer.user ?? name, token: answer.token, expires: answer.expires };
+  if (response.status === 409) throw Object.assign(new Error("Somebody else has this name. Choose another; if it is yours, paste its token here."), { taken: true });
   throw new Error(answer.error?.message ?? "The server did not take this name.");
+}
+
+// Who is named by a token that somebody was given.
+async function bearer(token) {
+  const response = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${token}` } });
+  if (!response.ok) throw new Error("The server does not accept this token.");
+  const { user, expires } = await response.json();
+  return { name: user, token, expires };
 }
 
 export class Entry extends Component {
@@ -25,11 +38,13 @@ export class Entry extends Component {
 
   #enter = async (submit) => {
     submit.preventDefault();
-    const name = userName(this.field.current.value);
-    if (!name) return this.setState({ problem: "A name has 1 to 32 characters: no spaces, and none of / ? # :" });
+    const said = this.field.current.value.trim();
+    const name = userName(said);
+    const token = !name && TOKEN.test(said);
+    if (!name && !token) return this.setState({ problem: "A name has 1 to 32 characters: no spaces, and none of / ? # :" });
     this.setState({ waiting: true, problem: undefined });
     try {
-      this.props.onEnter(await claim(name));
+      await this.props.onEnter(await (token ? bearer(said) : claim(name, this.props.known(name))));
     } catch ({ name, message }) {
       this.setState({ waiting: false, problem: name === "TypeError" ? "The server cannot be reached." : message });
     }

@@ -1,5 +1,6 @@
 // The dialog about a room's encryption: its key, its link, and the numbers that people compare.
 
+import { CopyLink } from "./copy.js";
 import { Component, createRef, Dialog, html, Name } from "./html.js";
 
 const STANDING = {
@@ -26,8 +27,9 @@ export class KeysDialog extends Component {
   async #learn() {
     const { chat, room } = this.props;
     try {
-      const encryption = await chat.secrecy.encryption();
-      await chat.secrecy.look(room);
+      const secrecy = await chat.secrecy;
+      const encryption = await secrecy.encryption();
+      await secrecy.look(room);
       const users = room.kind === "room" ? [...room.members.keys()] : [room.name];
       const devices = [];
       for (const user of users.filter((user) => user !== chat.me)) {
@@ -45,7 +47,7 @@ export class KeysDialog extends Component {
   async #try(work) {
     this.setState({ note: undefined });
     try {
-      await work(this.props.chat.secrecy, this.props.room);
+      await work(await this.props.chat.secrecy, this.props.room);
       await this.#learn();
     } catch ({ message }) {
       this.setState({ note: `${message}.` });
@@ -78,14 +80,15 @@ export class KeysDialog extends Component {
   #compare = ({ user, id }, trust) =>
     this.#try(async (secrecy) => (await secrecy.encryption()).trust(user, id, trust));
 
-  render({ chat, room, ui }, { note, made, missing, devices, again }) {
-    const standing = chat.secrecy.isSecret(room) ? (room.secret ?? "ready") : "plain";
+  render({ chat, room, ui, removed }, { note, made, missing, devices, again }) {
+    const standing = chat.isSecret(room) ? (room.secret ?? "ready") : "plain";
     return html`<${Dialog} title="Encryption" onClose=${() => ui.dialog()}>
       <p>${STANDING[standing]}</p>
       <p class="problem" role="alert">${note}</p>
+      ${removed && !made && html`<p><${Name} of=${removed} /> was put out, and still has the key. <strong>Change the key</strong>, and what is written from now on cannot be read with the old one.</p>`}
       ${again && html`<p class="row end"><button type="button" class="danger primary" onClick=${() => this.#give(again, true)}>Replace the key</button></p>`}
       ${made && html`<div class="made"><p><strong>This link is the key.</strong> Give it only to those who may read here; it is not shown again.</p>
-        <code>${made}</code><button type="button" onClick=${() => navigator.clipboard?.writeText(made)}>Copy the link</button>
+        <code>${made}</code><${CopyLink} link=${made} />
         ${missing.length > 0 && html`<p class="hint">The new key did not reach ${missing.join(", ")}: give them the link.</p>`}</div>`}
       ${standing !== "ready" && html`<form class="stack" onSubmit=${this.#use}>
         <label for="secret">A link with a key, or a passphrase of at least 8 characters</label>

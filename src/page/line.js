@@ -37,7 +37,7 @@ export class Line extends Component {
 const SIGNS = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
 const SIGNS_SHOWN = 12;
 
-const COMPARED = ["reactions", "about", "entry", "before", "secret", "divided", "active", "target", "receipts", "me", "room"];
+const COMPARED = ["reactions", "about", "entry", "before", "secret", "divided", "active", "target", "receipts", "me", "room", "rules"];
 
 function belongs(entry, before) {
   const person = (each) => !each.notice && !isKeyWork(each);
@@ -126,14 +126,14 @@ function signs({ entry, reactions, me, actions }) {
   })}</p>`;
 }
 
-function toolbar({ entry, me, actions }) {
+function toolbar({ entry, me, rules, actions }) {
   const own = entry.user === me && entry.seal?.state !== "unreadable";
   return html`<div class="toolbar" role="toolbar" aria-label="This message">
     ${SIGNS.map((sign) => html`<button type="button" class="icon-button sign" key=${sign} aria-label=${`React with ${sign}`} onClick=${() => actions.react(entry, sign)}>${sign}</button>`)}
     <${IconButton} icon="reply" label="Reply" onClick=${() => actions.reply(entry)} />
     <${IconButton} icon="copy" label="Copy text" onClick=${() => actions.copy(entry)} />
-    ${own && actions.edit && html`<${IconButton} icon="edit" label="Edit" onClick=${() => actions.edit(entry)} />`}
-    ${entry.user === me && actions.delete && html`<${IconButton} icon="trash" label="Delete" onClick=${() => actions.delete(entry)} />`}
+    ${own && html`<${IconButton} icon="edit" label="Edit" onClick=${() => actions.edit(entry)} />`}
+    ${(entry.user === me || rules) && html`<${IconButton} icon="trash" label="Delete" onClick=${() => actions.delete(entry)} />`}
   </div>`;
 }
 

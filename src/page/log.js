@@ -208,8 +208,8 @@ export class Log extends Component {
     const lines = this.#entries.slice(first, last).map((entry, i) => {
       const before = this.#entries[first + i - 1];
       const divided = room.divider !== undefined && entry.seq > room.divider && !(before?.seq > room.divider);
-      return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me }}
-        secret=${chat.secrecy.isSecret(room)} reactions=${room.reactions.get(entry.seq)} about=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
+      return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me, rules: room.rules }}
+        secret=${chat.isSecret(room)} reactions=${room.reactions.get(entry.seq)} about=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
         active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;
     });
     const padding = { paddingTop: `${this.#offsets[first] ?? 0}px`, paddingBottom: `${this.#offsets.at(-1) - (this.#offsets[last] ?? 0)}px` };
@@ -217,7 +217,7 @@ export class Log extends Component {
       <div class="log" ref=${this.scroller} tabindex="0" role="region" aria-label=${`Messages in ${room.name}`}
            onScroll=${this.#scrolled} onKeyDown=${this.#key}
            onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#leave} onPointerDown=${this.#activate}>
-        ${room.complete ? html`<p class="beginning">This is where <bdi>${room.name}</bdi> begins.</p>` : room.loading && html`<p class="beginning">Loading…</p>`}
+        ${room.complete ? html`<p class="beginning">This is where ${room.kind === "private" && "your conversation with "}<bdi>${room.name}</bdi> begins.</p>` : room.loading && html`<p class="beginning">Loading…</p>`}
         <div class="lines" role="list" ref=${this.list} style=${padding}>${lines}</div>
       </div>
       ${!this.#atEnd && html`<${IconButton} icon="down" class="jump" data-unread=${room.unread || undefined}

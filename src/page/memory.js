@@ -6,20 +6,34 @@ const ME = "roomd.me";
 export class Memory {
   #local;
   #session;
+  #over = false;
 
   constructor(local = storage("localStorage"), session = storage("sessionStorage")) {
     this.#local = local;
     this.#session = session;
   }
 
-  // {name, token?} or undefined.
+  // {name, token?, expires?} or undefined.
   get me() {
     return this.#read(this.#local, ME);
   }
 
+  // Who is another now may come back: the name is registered to this browser, and nobody else gets it.
   set me(me) {
-    if (me) this.#write(this.#local, ME, me);
+    if (me) for (const key of [ME, `roomd.was.${me.name}`]) this.#write(this.#local, key, me);
     else this.#local.removeItem(ME);
+  }
+
+  tokenOf(name) {
+    return this.#read(this.#local, `roomd.was.${name}`)?.token;
+  }
+
+  // Nothing of this name is left, and nothing is remembered any more.
+  forget(name) {
+    for (const key of [ME, `roomd.was.${name}`, `roomd.of.${name}`]) this.#local.removeItem(key);
+    this.#session.removeItem(`roomd.tab.${name}`);
+    globalThis.indexedDB?.deleteDatabase(`roomd.keys.${name}`); // as soon as no page has it open
+    this.#over = true;
   }
 
   // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true}, notify}
@@ -51,7 +65,7 @@ export class Memory {
 
   #write(storage, key, value) {
     try {
-      storage.setItem(key, JSON.stringify(value));
+      if (!this.#over) storage.setItem(key, JSON.stringify(value));
     } catch {
       // It is full.
     }

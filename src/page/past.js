@@ -1,9 +1,9 @@
 // What was said before: older messages as the reader scrolls up, search, and who has got a message.
 
-import { privateRoom } from "./names.js";
-import { entryOf } from "./room.js";
+import { entryOf, RECEIPTS } from "./room.js";
 
 const PAGE = 100; // messages asked for at once while scrolling
+const LAST = 10; // for the last line: the newest may be deleted, or a reaction
 const LEAP = 300; // and while looking for one that is far back
 const LEAPS_MAX = 40;
 const FOUND_MAX = 50;
@@ -31,11 +31,13 @@ export class Past {
     const { oldest } = room;
     try {
       const before = oldest === undefined ? {} : { before: oldest };
-      const reply = await this.#chat.client.request({ type: "history", room: this.#nameOf(room), limit, ...before });
+      const { epoch, messages, complete } = await this.#chat.client.request({ type: "history", room: room.address, limit, ...before });
       if (room.oldest !== oldest) return; // it was emptied meanwhile
-      const entries = reply.messages.map((message) => entryOf({ ...message, replayed: true }));
-      room.recall(entries, reply.complete);
-      for (const entry of entries) if (entry.cipher) this.#chat.secrecy.open(room, entry);
+      // A private conversation is entered without a word of where it stands.
+      if (room.newest === 0 && messages.length > 0) room.enter({ epoch, seq: messages.at(-1).seq });
+      const entries = messages.map((message) => entryOf({ ...message, replayed: true }));
+      room.recall(entries, complete);
+      room.opened = Promise.all(entries.filter(({ cipher }) => cipher).map((entry) => this.#chat.unseal(room, entry)));
     } catch ({ code }) {
       if (code !== "interrupted") room.complete = true; // there is no history of it to be had
     }
@@ -51,16 +53,50 @@ export class Past {
     return room.indexOf(seq) >= 0;
   }
 
+  // A private conversation after a time without a connection: the server gives by itself only what nobody
+  // has taken yet, and another device may have.
+  async renew(room) {
+    if (room.newest === 0) return this.older(room, room === this.#chat.active ? PAGE : LAST);
+    for (;;) {
+      const after = room.newest;
+      const { messages } = await this.#chat.client.request({ type: "history", room: room.address, after, limit: LEAP });
+      room.standing = "in";
+      for (const message of messages) this.#chat.receive(room, { ...message, user: message.user ?? message.from, replayed: true });
+      if (room.newest === after) return this.#chat.changed();
+    }
+  }
+
   // The newest messages that hold all these words, newest first. Rejects with a sentence for the reader.
   async search(room, words, signal) {
+    if (room.kind === "private" || this.#chat.isSecret(room)) return this.#searchHere(room, words, signal);
     const query = new URLSearchParams({ q: words, limit: FOUND_MAX });
-    const { messages } = await this.#chat.get(`${this.#pathOf(room)}?${query}`, signal);
+    const { messages } = await this.#chat.get(`${pathOf(room)}?${query}`, signal);
     return messages.map(entryOf).reverse();
   }
 
-  // Who has got a message, and when: [{user, status, at}].
+  // The server searches neither what it cannot read nor what is private: then this page does, further and
+  // further back.
+  async #searchHere(room, words, signal) {
+    const wanted = words.toLowerCase().split(/\s+/);
+    const holds = ({ text, deleted }) => text && !deleted && wanted.every((word) => text.toLowerCase().includes(word));
+    for (let leaps = 0; ; leaps++) {
+      await room.opened;
+      const found = room.entries.filter((entry) => entry.seq !== undefined && holds(entry));
+      const { oldest } = room;
+      if (found.length >= FOUND_MAX || room.complete || leaps === LEAPS_MAX || signal.aborted) return found.slice(-FOUND_MAX).reverse();
+      await this.older(room, LEAP);
+      if (room.oldest === oldest && !room.complete) throw new Error("There is no connection");
+    }
+  }
+
+  // Who has got a message, and when: [{user, status, at}], the furthest last. Of a private one, what this
+  // page was told.
   async receipts(room, seq) {
-    const { receipts } = await this.#chat.get(`${this.#pathOf(room)}/${seq}/receipts`);
+    if (room.kind === "private") {
+      const rank = ({ status }) => RECEIPTS.indexOf(status);
+      return room.told.filter((receipt) => receipt.seq >= seq).reverse().sort((a, b) => rank(a) - rank(b));
+    }
+    const { receipts } = await this.#chat.get(`${pathOf(room)}/${seq}/receipts`);
     return receipts;
   }
 
@@ -75,12 +111,6 @@ export class Past {
       if (marks.length > 0) this.#chat.changed();
     });
   }
-
-  #pathOf(room) {
-    return `/api/v1/rooms/${encodeURIComponent(this.#nameOf(room))}/messages`;
-  }
-
-  #nameOf({ kind, name }) {
-    return kind === "room" ? name : privateRoom(this.#chat.me, name);
-  }
 }
+
+const pathOf = ({ name }) => `/api/v1/rooms/${encodeURIComponent(name)}/messages`;

@@ -30,6 +30,7 @@ export class Phone {
       user: chat.me,
       send: (type, to, payload) => this.#send(type, to, payload),
       change: (state) => {
+        if (state?.phase === "ringing" && this.state?.phase !== "ringing") this.#ring(state);
         this.state = state;
         chat.changed();
       },
@@ -43,8 +44,8 @@ export class Phone {
     this.iceServers = chat.iceServers;
   }
 
-  ring({ kind, name }, users, video) {
-    return this.#calls.call(kind === "room" ? name : privateRoom(this.#chat.me, name), users, { video });
+  ring({ address }, users, video) {
+    return this.#calls.call(address, users, { video });
   }
 
   accept = () => this.#calls.accept();
@@ -66,8 +67,14 @@ export class Phone {
     this.#chat.client.tell({ type, to, payload, id });
   }
 
+  // Whoever looks elsewhere is told as of a message.
+  #ring({ room: address, from }) {
+    const room = this.#chat.roomOf(address) ?? this.#chat.open("private", from);
+    this.#chat.bell?.ring(room, from, "is calling");
+  }
+
   #mayRing(room, from) {
     if (room.startsWith("dm:")) return room === privateRoom(this.#chat.me, from);
-    return this.#chat.rooms.get(`room/${room}`)?.members.has(from) ?? false;
+    return this.#chat.roomOf(room)?.members.has(from) ?? false;
   }
 }

@@ -7,12 +7,14 @@
 
 const ENTRIES_MAX = 12_000;
 const TYPING_MS = 6_000;
-const RECEIPTS = ["written", "received", "read"]; // each includes the ones before it
+const TOLD_MAX = 300;
+export const RECEIPTS = ["written", "received", "read"]; // each includes the ones before it
 
 export class Room {
-  constructor(kind, name) {
+  constructor(kind, name, address = name) {
     this.kind = kind; // "room" or "private"; then `name` is the other user
     this.name = name;
+    this.address = address; // what the server calls it
     this.key = keyOf(kind, name);
     this.entries = []; // messages {id, seq, user, text, mid, at, …} and notices {id, notice, after, at, …}
     this.reactions = new Map(); // seq of a message → Map of seq → {user, text, mid}: what was put to it
@@ -22,6 +24,7 @@ export class Room {
     this.count = 0; // how many members there are, also beyond those that are named
     this.typists = new Map(); // name → when the notice expires, in ms
     this.marks = new Map(); // name → {written, received, read}: how far others have got
+    this.told = []; // the same as it was told, with when; oldest first
     this.epoch = undefined;
     this.newest = 0; // the newest number there is, as far as is known
     this.read = undefined; // how far the reader has read; undefined before it was ever opened
@@ -29,6 +32,7 @@ export class Room {
     this.divider = undefined; // the reader had read up to here when they came
     this.complete = false; // nothing is older than the first entry
     this.standing = "out"; // "out", "in", or "refused"
+    this.rules = false; // the reader may delete what others said
     this.draft = "";
     this.nextId = 0;
   }
@@ -248,7 +252,8 @@ export class Room {
   }
 
   // How far somebody else has got.
-  mark({ user, status, seq }) {
+  mark({ user, status, seq, at }) {
+    this.told = [...this.told.slice(-TOLD_MAX), { user, status, seq, at }];
     const marks = { ...this.marks.get(user) };
     for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) marks[receipt] = Math.max(marks[receipt] ?? 0, seq);
     this.marks.set(user, marks);

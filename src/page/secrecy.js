@@ -2,7 +2,6 @@
 // opening what others have sealed. `e2ee.js` does the work, and is fetched when it is first wanted.
 
 import { newMid } from "./roomd.js";
-import { privateRoom } from "./names.js";
 
 export class Secrecy {
   #chat;
@@ -10,12 +9,6 @@ export class Secrecy {
 
   constructor(chat) {
     this.#chat = chat;
-  }
-
-  // Whether what is said in this room is sealed. Known without the keys, so that nothing slips out
-  // while they are fetched.
-  isSecret({ key }) {
-    return this.#chat.settings.secret[key] === true;
   }
 
   // The keys of this browser. Rejects with a sentence for the reader.
@@ -34,8 +27,8 @@ export class Secrecy {
     return Encryption.load(store);
   }
 
-  place(room, mid, user = this.#chat.me) {
-    return { room: room.kind === "room" ? room.name : privateRoom(this.#chat.me, room.name), user, mid };
+  place({ address }, mid, user = this.#chat.me) {
+    return { room: address, user, mid };
   }
 
   // What is sent in place of a text. In the order of the calls, room by room.
@@ -61,16 +54,16 @@ export class Secrecy {
 
   // Takes the key in an address. Returns how that went: see `useFragment`.
   async useLink(room, fragment, options) {
-    return this.#taken(room, await (await this.encryption()).useFragment(this.place(room).room, fragment, options));
+    return this.#taken(room, await (await this.encryption()).useFragment(room.address, fragment, options));
   }
 
   async usePassphrase(room, passphrase, options) {
-    return this.#taken(room, await (await this.encryption()).usePassphrase(this.place(room).room, passphrase, options));
+    return this.#taken(room, await (await this.encryption()).usePassphrase(room.address, passphrase, options));
   }
 
   // Makes a key; returns the fragment of the link to it.
   async create(room) {
-    const fragment = await (await this.encryption()).create(this.place(room).room);
+    const fragment = await (await this.encryption()).create(room.address);
     await this.#taken(room, "taken");
     return fragment;
   }
@@ -86,7 +79,7 @@ export class Secrecy {
   }
 
   async forget(room) {
-    await (await this.encryption()).forget(this.place(room).room);
+    await (await this.encryption()).forget(room.address);
     delete this.#chat.settings.secret[room.key];
     room.secret = undefined;
     this.#chat.keep();
@@ -95,8 +88,8 @@ export class Secrecy {
 
   // Learns whether the room's key still holds.
   async look(room) {
-    if (!this.isSecret(room)) return;
-    room.secret = await (await this.encryption()).standing(this.place(room).room);
+    if (!this.#chat.isSecret(room)) return;
+    room.secret = await (await this.encryption()).standing(room.address);
     this.#chat.changed();
   }
 

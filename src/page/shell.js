@@ -8,12 +8,17 @@ import { Sidebar } from "./sidebar.js";
 import { inSeconds } from "./when.js";
 
 const dialogs = () => import("./dialogs.js");
-const [RoomsDialog, MeDialog] = [late(dialogs, "RoomsDialog"), late(dialogs, "MeDialog")];
-const [ReceiptsDialog, ConfirmDialog] = [late(dialogs, "ReceiptsDialog"), late(dialogs, "ConfirmDialog")];
-const KeysDialog = late(() => import("./keys.js"), "KeysDialog");
-const CallDialog = late(() => import("./call-view.js"), "CallDialog");
+const DIALOGS = {
+  call: late(() => import("./call-view.js"), "CallDialog"),
+  delete: late(dialogs, "DeleteDialog"),
+  forget: late(dialogs, "ForgetDialog"),
+  keys: late(() => import("./keys.js"), "KeysDialog"),
+  me: late(dialogs, "MeDialog"),
+  receipts: late(dialogs, "ReceiptsDialog"),
+  room: late(() => import("./rule.js"), "RoomDialog"),
+  rooms: late(dialogs, "RoomsDialog"),
+};
 const CallPanel = late(() => import("./call-view.js"), "CallPanel");
-const RoomDialog = late(() => import("./rule.js"), "RoomDialog");
 const Members = late(() => import("./side.js"), "Members", { patient: true });
 const Search = late(() => import("./side.js"), "Search");
 
@@ -42,7 +47,7 @@ export class Shell extends Component {
     dialog: (dialog, props) => this.setState({ dialog: dialog && { name: dialog, ...props } }),
     show: async (seq) => {
       const room = this.props.chat.active;
-      const found = await this.props.chat.past.reach(room, seq);
+      const found = await this.props.chat.past.then((past) => past.reach(room, seq)).catch(() => false);
       if (!found || room !== this.props.chat.active) return this.props.chat.complain("That message is too far back to be shown in its place.");
       if (!WIDE.matches) this.setState({ side: undefined });
       this.setState({ target: seq });
@@ -63,7 +68,10 @@ export class Shell extends Component {
         return taken;
       }
       this.actions.stop();
-      if (text !== editing.text) chat.voice.edit(chat.active, editing, text);
+      const room = chat.active;
+      if (text !== editing.text) chat.voice.edit(room, editing, text).then((done) => {
+        if (!done && room === chat.active) this.setState({ editing: { ...editing, draft: text } }); // what was typed is not lost
+      });
       return true;
     },
     write: (text) => this.props.chat.voice.write(this.props.chat.active, text),
@@ -74,13 +82,16 @@ export class Shell extends Component {
     again: (entry) => this.props.chat.voice.again(this.props.chat.active, entry),
     retract: (entry) => this.props.chat.voice.retract(this.props.chat.active, entry),
     receipts: (entry) => this.ui.dialog("receipts", { entry }),
-    copy: (entry) => navigator.clipboard?.writeText(entry.text).catch(() => this.props.chat.complain("This browser does not let the page copy.")),
+    copy: (entry) => {
+      const copied = navigator.clipboard?.writeText(entry.text) ?? Promise.reject(); // over plain HTTP there is none
+      copied.catch(() => this.props.chat.complain("This browser does not let the page copy."));
+    },
     edit: (entry) => this.setState({ editing: entry, replying: undefined }),
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
       const { active, me } = this.props.chat;
       const last = active.entries.findLast(({ user, seq, deleted, cipher, text }) => user === me && seq !== undefined && !deleted && (!cipher || Boolean(text)));
-      if (last && active.kind === "room") this.setState({ editing: last });
+      if (last) this.setState({ editing: last });
       return Boolean(last);
     },
   };
@@ -114,9 +125,8 @@ export class Shell extends Component {
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
         ${outage(chat, now, this.ui)}
         ${chat.phone?.state && html`<${CallPanel} phone=${chat.phone} me=${chat.me} />`}
-        ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target}
-          actions=${room.kind === "room" ? this.actions : { ...this.actions, edit: undefined, delete: undefined }}
-          onTop=${() => chat.past.older(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
+        ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target} actions=${this.actions}
+          onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
         ${problem(chat, now)}
@@ -139,8 +149,8 @@ export class Shell extends Component {
         ? html`<button type="button" aria-label=${`${room.name}: about this room`} onClick=${() => this.ui.dialog("room")}><span class="hash" aria-hidden="true">#</span><${Name} of=${room.name} /></button>`
         : html`<${Name} of=${room.name} />`}</h2></div>
       ${chat.phone && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
-      <${IconButton} icon="lock" label=${chat.secrecy.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
-        aria-pressed=${chat.secrecy.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
+      <${IconButton} icon="lock" label=${chat.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
+        aria-pressed=${chat.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
       <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${side === "search"} onClick=${() => this.ui.side("search")} />
       ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${side === "members"} title="Members" onClick=${() => this.ui.side("members")}>
         <${Icon} name="people" /><span>${room.count || ""}</span><span class="unseen"> members</span></button>`}
@@ -149,24 +159,8 @@ export class Shell extends Component {
   }
 
   #dialog(dialog, chat) {
-    const props = { ...dialog, chat, ui: this.ui, room: chat.active };
-    switch (dialog?.name) {
-      case "rooms":
-        return html`<${RoomsDialog} ...${props} />`;
-      case "me":
-        return html`<${MeDialog} ...${props} />`;
-      case "room":
-        return html`<${RoomDialog} ...${props} />`;
-      case "keys":
-        return html`<${KeysDialog} ...${props} />`;
-      case "call":
-        return html`<${CallDialog} ...${props} />`;
-      case "receipts":
-        return html`<${ReceiptsDialog} ...${props} />`;
-      case "delete":
-        return html`<${ConfirmDialog} title="Delete this message?" text="It is taken out of the room's history for everybody." word="Delete" ui=${this.ui}
-          onYes=${() => chat.voice.delete(chat.active, dialog.entry)} />`;
-    }
+    const Part = DIALOGS[dialog?.name];
+    return Part && html`<${Part} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} />`;
   }
 
   #atEnd(atEnd) {
@@ -178,7 +172,8 @@ export class Shell extends Component {
   #seen(room, entries) {
     const { chat } = this.props;
     if (room.count > 50) return; // nobody is told receipts there
-    for (const entry of entries) if (entry.user === chat.me && entry.replayed && !entry.deleted) chat.past.wonder(room, entry);
+    const own = entries.filter(({ user, replayed, deleted }) => user === chat.me && replayed && !deleted);
+    if (own.length > 0) chat.past.then((past) => own.forEach((entry) => past.wonder(room, entry))).catch(() => {}); // the line is broken
   }
 }
 

@@ -29,7 +29,7 @@ function memberRow({ user, status, note, lastSeen }, chat, ui) {
 }
 
 export class Search extends Component {
-  state = { found: undefined, problem: undefined };
+  state = { found: undefined, looking: false, problem: undefined };
   field = createRef();
   #timer = 0;
   #asked = new AbortController();
@@ -56,17 +56,18 @@ export class Search extends Component {
     this.#asked.abort();
     const asked = (this.#asked = new AbortController());
     const words = this.field.current.value.trim();
-    if (!words) return this.setState({ found: undefined, problem: undefined });
+    if (!words) return this.setState({ found: undefined, looking: false, problem: undefined });
+    this.setState({ looking: true });
     try {
-      const found = await this.props.chat.past.search(this.props.room, words, asked.signal);
-      if (!asked.signal.aborted) this.setState({ found, words, problem: undefined });
+      const found = await (await this.props.chat.past).search(this.props.room, words, asked.signal);
+      if (!asked.signal.aborted) this.setState({ found, words, looking: false, problem: undefined });
     } catch ({ message }) {
-      if (!asked.signal.aborted) this.setState({ found: undefined, problem: message });
+      if (!asked.signal.aborted) this.setState({ found: undefined, looking: false, problem: message });
     }
   }
 
-  render({ room, ui }, { found, words, problem }) {
-    const result = problem ?? (found && (found.length === 0 ? "Nothing found" : found.length === 1 ? "1 message" : `${found.length} messages`));
+  render({ room, ui }, { found, words, looking, problem }) {
+    const result = looking ? "Searching…" : problem ?? (found && (found.length === 0 ? "Nothing found" : found.length === 1 ? "1 message" : `${found.length} messages`));
     return html`<aside class="side" aria-label="Search">
       <header><h2>Search</h2><${IconButton} icon="close" label="Close search" onClick=${() => ui.side()} /></header>
       <form role="search" onSubmit=${(submit) => (submit.preventDefault(), this.#look())}>

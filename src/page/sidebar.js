@@ -40,7 +40,7 @@ function item(room, chat, ui) {
   const line = room.draft && room !== chat.active ? ["Draft: ", lineOf(room.draft)] : last ? lastLine(last, room, chat.me) : [];
   return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
     <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.turn(room)}>
-      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.secrecy.isSecret(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${room.status} />`}
+      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.isSecret(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
       <span class="what">
         <span class="top"><${Name} of=${room.name} /> ${last && html`<time datetime=${last.at}>${short(last.at)}</time>`}</span>
         <span class="bottom"><span class="last">${line}</span>

@@ -58,7 +58,7 @@ export class Voice {
   // Puts a sign to a message, or takes the reader's own back.
   react(room, { seq }, sign) {
     const own = [...(room.reactions.get(seq)?.values() ?? [])].find(({ user, text }) => user === this.#chat.me && text === sign);
-    if (own) return room.kind === "room" ? this.delete(room, own) : undefined;
+    if (own) return this.delete(room, own);
     this.#say(room, { text: sign, mid: newMid(), at: new Date().toISOString(), reactTo: seq });
   }
 
@@ -76,14 +76,13 @@ export class Voice {
 
   edit(room, { seq, mid }, text) {
     return this.#change(async () => {
-      const { secrecy } = this.#chat;
-      const body = secrecy.isSecret(room) ? await secrecy.seal(room, mid, text, { edit: true }) : { message: text };
-      return { type: "edit", room: room.name, seq, ...body };
+      const body = this.#chat.isSecret(room) ? await (await this.#chat.secrecy).seal(room, mid, text, { edit: true }) : { message: text };
+      return { type: "edit", room: room.address, seq, ...body };
     });
   }
 
   delete(room, { seq }) {
-    return this.#change(() => ({ type: "delete", room: room.name, seq }));
+    return this.#change(() => ({ type: "delete", room: room.address, seq }));
   }
 
   // What stands in the field now.
@@ -91,9 +90,9 @@ export class Voice {
     room.draft = text;
     this.#later();
     const now = Date.now();
-    if (!text || room.kind !== "room" || room.standing !== "in" || now - this.#typingToldAt < TYPING_MS) return;
+    if (!text || room.standing !== "in" || now - this.#typingToldAt < TYPING_MS) return;
     this.#typingToldAt = now;
-    this.#chat.client.tell({ type: "typing", room: room.name, typing: true });
+    this.#chat.client.tell({ type: "typing", room: room.address, typing: true });
   }
 
   forget(room) {
@@ -107,10 +106,11 @@ export class Voice {
   }
 
   #post(room, { text, mid, replyTo, reactTo }) {
-    const { client, secrecy, changed } = this.#chat;
+    const { client, changed } = this.#chat;
     const more = { mid, ...(replyTo && { reply_to: replyTo }), ...(reactTo && { react_to: reactTo }) };
     const send = (body) => (room.kind === "room" ? client.publish(room.name, body, more) : client.whisper(room.name, body, more));
-    const sent = secrecy.isSecret(room) ? secrecy.seal(room, mid, text).then(send) : send(text);
+    const sealed = this.#chat.isSecret(room) && this.#chat.secrecy.then((secrecy) => secrecy.seal(room, mid, text));
+    const sent = sealed ? sealed.then(send) : send(text);
     sent.then(
       (reply) => room.settle(mid, reply, this.#chat.me),
       (error) => room.fail(mid, error.message),

@@ -15,7 +15,7 @@ fn a_client_goes_on_in_its_rooms_under_another_name() {
     let mut bob = in_room(&server.url(), "Bob", "r");
     let mut ann = in_room(&server.url(), "Ann", "r");
     ann.publish("r", "before").unwrap();
-    ann.rename("Cleo").unwrap();
+    ann.rename("Cleo", None).unwrap();
     wait_for_name(&mut ann, "Cleo");
     ann.publish("r", "after").unwrap();
     let said = [next_message(&mut bob), next_message(&mut bob)].map(|message| (message.user, message.text.unwrap()));
@@ -32,7 +32,7 @@ fn a_client_goes_on_in_its_rooms_under_another_name() {
 fn what_can_be_no_name_changes_nothing() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");
-    assert!(matches!(ann.rename("a b"), Err(Error::Address(_))));
+    assert!(matches!(ann.rename("a b", None), Err(Error::Address(_))));
     ann.publish("r", "still Ann").unwrap();
     assert_eq!(next_message(&mut ann).user, "Ann");
 }
@@ -44,7 +44,7 @@ fn a_name_that_is_somebody_elses_is_refused_and_the_one_before_stays() {
     let engine = server.engine();
     engine.auth.claim(&roomd::chat::UserName::parse("Cleo").unwrap(), engine.clock.now().at, || false).unwrap();
     let mut ann = in_room(&server.url(), "Ann", "r");
-    ann.rename("Cleo").unwrap();
+    ann.rename("Cleo", None).unwrap();
     let refusal = wait_for(&mut ann, |event| match event {
         Event::Refused(refusal) => Some(refusal),
         _ => None,

@@ -5,7 +5,8 @@ use rustix::process::{Signal, kill_process};
 use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
 use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
-use roomd::client::Event;
+use roomd::chat::UserName;
+use roomd::client::{Answer, Command, Event};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -137,6 +138,45 @@ fn each_command_does_what_it_says() {
     assert_eq!(next_message(&mut cleo).text.as_deref(), Some("in here"));
     ann.press("/quit\r");
     assert!(ann.ended().success());
+}
+
+#[test]
+fn a_room_is_ruled_from_the_terminal_and_what_is_changed_is_told() {
+    let (server, home) = (TestServer::start(), Home::new("ruling"));
+    let engine = server.engine();
+    let claimed = engine.auth.claim(&UserName::parse("Ann").unwrap(), engine.clock.now().at, || false).unwrap();
+    let token = home.file("token", &claimed.token);
+    let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann", "--token-file", &token], 80);
+    ann.wait_for("* You are in r with: ");
+    ann.press("/create den\r");
+    ann.wait_for("* The room den is made");
+    ann.press("/join den\r");
+    ann.wait_for("* You are in den");
+    let mut bob = in_room(&server.url(), "Bob", "den");
+    ann.wait_for("* Bob joined");
+    ann.press("/mute Bob 10m too loud\r");
+    ann.wait_for("* Ann muted Bob (too loud)");
+    assert!(bob.publish("den", "hello?").is_err());
+    ann.press("/unmute Bob\r");
+    ann.wait_for("* Ann let Bob speak again");
+    let sent = bob.publish("den", "a mistke").unwrap();
+    ann.wait_for("Bob: a mistke");
+    let object = |value: serde_json::Value| Command::Other(value.as_object().unwrap().clone());
+    let edit = serde_json::json!({"type": "edit", "room": "den", "seq": sent.seq, "message": "a mistake"});
+    bob.send(object(edit)).unwrap();
+    ann.wait_for("* Bob edited a message: a mistake");
+    let answered = wait_for(&mut bob, |event| match event {
+        Event::Answer(_, Ok(Answer::Other(value))) => Some(value["type"].clone()),
+        _ => None,
+    });
+    assert_eq!(answered, "ok");
+    ann.press("/kick Bob\r");
+    ann.wait_for("* Ann put out Bob");
+    wait_for(&mut bob, |event| matches!(event, Event::Removed { .. }).then_some(()));
+    ann.press("/role Nobody moderator\r");
+    ann.wait_for("Error: ");
+    ann.press("/ban Bob 10\r");
+    ann.wait_for("Error: Usage: /ban USER [TIME] [WHY]");
 }
 
 #[test]

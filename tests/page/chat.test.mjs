@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { connect } from "./harness/client.mjs";
 import { eventually, stage } from "./harness/stage.mjs";
 
-const { server, person, client, faultless } = stage();
+const { server, line, person, client, faultless } = stage();
 
 test("two people chat, see each other type, come and go, and who has read what", async () => {
   const { http } = await server();
@@ -129,6 +130,72 @@ test("a private conversation is between two", async () => {
   faultless();
 });
 
+test("a private conversation has all that a room has, and a reload keeps it", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(`${http}/?with=Bob`, "Ann");
+  const bob = await (await person()).enter(http, "Bob");
+  await ann.say("a mistke");
+  await bob.conversation("Ann").click();
+  await bob.line("a mistke").waitFor();
+  await ann.page.getByRole("button", { name: "Read by Bob" }).press("Enter");
+  await ann.page.getByRole("dialog").locator(".receipts", { hasText: /Bob.*read/ }).waitFor();
+  await ann.page.keyboard.press("Escape");
+  await bob.page.locator("textarea").pressSequentially("typing");
+  await ann.page.getByText("Bob is typing…").waitFor();
+  await bob.say("what do you mean?");
+  await ann.line("a mistke").hover();
+  await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
+  await ann.say("a mistake");
+  await bob.line("a mistake").getByText("edited").waitFor();
+  await bob.line("a mistake").hover();
+  await bob.page.getByRole("button", { name: "React with 👍" }).click();
+  await ann.line("a mistake").locator(".signs", { hasText: "👍 1" }).waitFor();
+  await bob.line("a mistake").locator(".signs button").click();
+  await ann.line("a mistake").locator(".signs").waitFor({ state: "detached" });
+  await ann.say("to be deleted");
+  await ann.line("to be deleted").hover();
+  await ann.page.getByRole("button", { name: "Delete", exact: true }).click();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await bob.line("Message deleted").waitFor();
+  await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
+  await ann.page.getByRole("searchbox").fill("MEAN");
+  await ann.page.getByText("1 message").waitFor();
+  // Another conversation is open, and what comes now is not read yet.
+  await bob.page.goto(`${http}/chat/lobby`);
+  await bob.conversation("Ann").getByText("You: what do you mean?").waitFor();
+  await ann.say("never mind");
+  await bob.conversation("Ann").locator(".count").waitFor();
+  await bob.page.reload();
+  await bob.conversation("Ann").getByText("never mind").waitFor();
+  assert.match(await bob.conversation("Ann").locator(".count").innerText(), /^1\s+unread$/);
+  faultless();
+});
+
+test("what another device was told of a private conversation is shown here as well", async () => {
+  const host = await server();
+  const wire = await line(host);
+  const ann = await (await person()).enter(`${wire.http}/?with=Bob`, "Ann");
+  const bob = await (await person()).enter(host.http, "Bob");
+  await ann.say("first");
+  await bob.conversation("Ann").click();
+  await bob.line("first").waitFor();
+  const { me } = await ann.page.evaluate(() => ({ me: JSON.parse(localStorage.getItem("roomd.me")) }));
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
+  // It takes what Bob says, so that the server has nothing left for the page.
+  const desk = connect(`${host.http.replace("http", "ws")}/ws`, { token: me.token });
+  await desk.phase("online");
+  await bob.say("second");
+  await desk.heard("second");
+  desk.client.close();
+  await ann.page.evaluate(() => sessionStorage.clear());
+  wire.mend();
+  await ann.page.reload();
+  await ann.line("second").waitFor();
+  assert.deepEqual(await ann.texts(), ["first", "second"]);
+  faultless();
+});
+
 test("a search finds what was said long ago and leads to its place", async () => {
   const host = await server();
   const bob = client(host, "Bob");
@@ -175,6 +242,43 @@ test("a name that is none is refused where it is typed", async () => {
   await ann.page.getByRole("heading", { name: "lobby" }).waitFor();
   await ann.page.getByRole("button", { name: "Leave lobby" }).click();
   await ann.page.getByText("No conversation is open.").waitFor();
+  faultless();
+});
+
+test("a name that was left can be taken up again, until it is forgotten", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  const { page } = ann;
+  const leave = async (how) => {
+    await page.getByRole("button", { name: /your settings/ }).click();
+    await page.getByRole("button", { name: how }).click();
+  };
+  await leave("Use another name");
+  await ann.enter(http, "Anne");
+  await leave("Use another name");
+  await ann.enter(http, "Ann");
+  await page.getByRole("button", { name: /Ann.*your settings/ }).waitFor();
+  await leave("Forget this name");
+  await page.getByRole("dialog").getByRole("button", { name: "Forget", exact: true }).click();
+  await page.getByLabel("Your name").waitFor();
+  const left = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  assert.ok(!/"roomd\.\w+\.Ann"/.test(left) && left.includes("roomd.was.Anne"), left);
+  await page.getByLabel("Your name").fill("Ann");
+  await page.keyboard.press("Enter");
+  await page.getByText("Somebody else has this name").waitFor();
+  faultless();
+});
+
+test("whoever was given a token enters with it", async () => {
+  const host = await server();
+  const token = (await host.command("token", "--user", "Ann", "--for", "7d")).trim();
+  const ann = await (await person()).enter(host.http, token);
+  await ann.page.getByRole("button", { name: /Ann.*your settings/ }).waitFor();
+  const eve = await person();
+  await eve.page.goto(host.http);
+  await eve.page.getByLabel("Your name").fill(`${token}x`);
+  await eve.page.keyboard.press("Enter");
+  await eve.page.getByText("The server does not accept this token.").waitFor();
   faultless();
 });
 

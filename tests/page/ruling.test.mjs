@@ -42,6 +42,35 @@ test("a private room is not there for others, until they are invited", async () 
   faultless();
 });
 
+test("a public room that one creates is one's own: what others said can be deleted, and they be put out", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  const { page } = ann;
+  await page.getByRole("button", { name: "Open or create a room" }).click();
+  await page.getByLabel("Name of a room").fill("agora");
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("heading", { name: "agora" }).waitFor();
+  const bob = await (await person()).enter(http, "Bob");
+  await bob.page.getByRole("button", { name: "Open or create a room" }).click();
+  await bob.page.getByRole("dialog").getByText("agora").click();
+  await bob.say("buy my tea");
+  await ann.line("buy my tea").hover();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await bob.line("Message deleted").waitFor();
+  assert.equal(await bob.page.getByText("buy my tea").count(), 0);
+  await ann.line("Message deleted").waitFor();
+  await about(ann);
+  await page.getByRole("dialog").locator(".people li", { hasText: "Bob" }).getByRole("button", { name: "Put out" }).click();
+  await bob.page.getByText(/You are no longer in agora: Ann has put you out/).waitFor();
+  await page.getByRole("button", { name: "What was changed" }).click();
+  await eventually(() => page.locator(".audit li").allInnerTexts(), (entries) => {
+    assert.match(entries[0], /^Ann kicked Bob/);
+    assert.match(entries.at(-1), /^Ann founded/);
+  });
+  faultless();
+});
+
 test("those who rule make moderators, mute, remove, and end the room", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");

@@ -54,6 +54,37 @@ test("a link is the key: with it one reads, without it nobody does, and neither 
   faultless();
 });
 
+test("what is sealed is searched here, and who was put out is a reason to change the key", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
+  await ann.page.getByLabel("Name of a room").fill("plans");
+  await ann.page.getByRole("button", { name: "Create", exact: true }).click();
+  await ann.page.getByRole("heading", { name: "plans" }).waitFor();
+  await openKeys(ann);
+  await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
+  const link = await ann.page.locator(".made code").innerText();
+  await close(ann);
+  const bob = await (await person()).enter(link, "Bob");
+  await bob.say("the geese fly at midnight");
+  await ann.line("the geese fly").waitFor();
+  await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
+  await ann.page.getByRole("searchbox").fill("geese");
+  await ann.page.getByText("1 message").waitFor();
+  await ann.page.getByRole("button", { name: "about this room" }).click();
+  await ann.page.getByRole("dialog").locator(".people li", { hasText: "Bob" }).getByRole("button", { name: "Put out" }).click();
+  await ann.page.getByRole("dialog").getByText(/Bob was put out, and still has the key/).waitFor();
+  await ann.page.getByRole("button", { name: "Change the key" }).click();
+  assert.match(await ann.page.locator(".made code").innerText(), /#key=2\./);
+  await close(ann);
+  await ann.say("the geese stay");
+  await ann.sent("the geese stay");
+  await bob.page.goto(`${http}/chat/plans`);
+  await bob.line("This device has no key for this message").waitFor();
+  assert.equal(await bob.page.getByText("geese stay").count(), 0);
+  faultless();
+});
+
 test("two see the same safety number, and what was compared is shown", async () => {
   const { http } = await server();
   const ann = await person();

@@ -2,7 +2,7 @@
 //!
 //! Pure; called on the keyboard's thread at a press of Tab, with the names that are known then.
 
-use super::typed::COMMANDS;
+use super::typed::commands;
 
 /// Where the word before the cursor begins, and the whole words that it could be, sorted. At the
 /// beginning of a line commands, behind `/join` rooms, and anywhere else users.
@@ -13,11 +13,13 @@ pub fn complete(before: &str, users: &[String], rooms: &[String]) -> (usize, Vec
         words.filter(|one| one.starts_with(word)).map(|one| format!("{one}{end}")).collect()
     };
     let words = if begin == 0 && word.starts_with('/') {
-        let takes_more = |(command, after, _): &(&str, &str, &str)| {
+        let takes_more = |(command, after, _): (&str, &str, &str)| {
             let space = if after.is_empty() { "" } else { " " };
             format!("{command}{space}")
         };
-        COMMANDS.iter().filter(|(command, ..)| command.starts_with(word)).map(takes_more).collect()
+        let mut words: Vec<_> = commands().filter(|(command, ..)| command.starts_with(word)).map(takes_more).collect();
+        words.sort_unstable();
+        words
     } else if before[..begin].trim_end() == "/join" {
         fitting(&mut rooms.iter().map(String::as_str), "")
     } else if word.is_empty() && before[..begin].trim_end() != "/msg" {
@@ -39,6 +41,8 @@ mod tests {
         for (before, begin, words) in [
             ("/h", 0, &["/help", "/history "][..]),
             ("/w", 0, &["/who"]),
+            ("/m", 0, &["/msg ", "/mute "]),
+            ("/ban B", 5, &["Bob", "Bobby"]),
             ("/msg B", 5, &["Bob ", "Bobby "]),
             ("/msg ", 5, &["Ann ", "Bob ", "Bobby "]),
             ("/join p", 6, &["plans"]),

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
+
 use super::Word;
 use super::arguments::Arguments;
 use super::editor::Names;
@@ -18,14 +20,17 @@ use super::protection::Protection;
 use super::screen::Screen;
 use super::seal::Seals;
 use super::show::Show;
-use super::typed::{COMMANDS, Typed, read};
+use super::typed::{Typed, commands, read};
 use super::visible::visible;
-use crate::client::{Answer, Client, Command, Error, Event, Refusal, Ticket};
+use crate::client::{Answer, Client, Command, Error, Event, Refusal, Secret, Ticket};
 
 /// How long a person who leaves is kept for what is not acknowledged.
 const LEAVING: Duration = Duration::from_secs(2);
 /// What may be unanswered before the input waits.
 const PENDING_MAX: usize = 256;
+
+/// Finds the token of a name, if it has one; blocks on the server. An error is a sentence.
+pub type TokenOf = Box<dyn Fn(&str) -> Result<Option<Secret>, String>>;
 
 /// How a conversation ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub struct Conversation {
     names: Arc<Names>,
     /// The room that is spoken in.
     room: String,
+    /// Finds the token of a name, or claims it.
+    token_of: TokenOf,
     /// What was asked for and is not answered.
     asked: BTreeMap<Ticket, Asked>,
     /// Whether a person types. A script must hear of every line that is not sent, by the exit code.
@@ -87,6 +94,7 @@ impl Conversation {
     pub fn new(
         (client, seals): (Client, Seals),
         arguments: Arguments,
+        token_of: TokenOf,
         show: Option<Show>,
         screen: Screen,
         names: Arc<Names>,
@@ -101,6 +109,7 @@ impl Conversation {
             screen,
             names,
             room,
+            token_of,
             asked: BTreeMap::new(),
             person,
             json,
@@ -209,8 +218,9 @@ impl Conversation {
                 Ok(()) => self.notice(&format!("{} is verified", visible(&user))),
                 Err(sentence) => self.fail(&Refusal::local("not_found", &sentence), ""),
             },
-            Typed::Help => COMMANDS.iter().try_for_each(|(command, after, does)| {
-                let line = format!("{:<17} {does}", format!("{command}{after}"));
+            Typed::Rule(object) => self.rule(room, object),
+            Typed::Help => commands().try_for_each(|(command, after, does)| {
+                let line = format!("{:<23} {does}", format!("{command}{after}"));
                 self.notice(&line)
             }),
             Typed::Quit => {
@@ -258,7 +268,19 @@ impl Conversation {
             let sentence = "What was said is not acknowledged yet; try again";
             return self.fail(&Refusal::local("unavailable", sentence), "");
         }
-        self.client.rename(name).or_else(|error| self.failed(error, ""))
+        match (self.token_of)(name) {
+            Ok(token) => self.client.rename(name, token).or_else(|error| self.failed(error, "")),
+            Err(sentence) => self.fail(&Refusal::local("unavailable", &sentence), ""),
+        }
+    }
+
+    /// Rules over a room: the one that the object names, or this one.
+    fn rule(&mut self, room: String, object: Value) -> Result<(), End> {
+        let mut fields = Map::from_iter([("room".to_owned(), room.into())]);
+        if let Value::Object(object) = object {
+            fields.extend(object);
+        }
+        self.ask(Command::Other(fields))
     }
 
     /// Shows the numbers to compare with a user.

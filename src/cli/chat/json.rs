@@ -1,7 +1,7 @@
 //! Events as lines for programs: one JSON object each, in the words of docs/protocol.md.
 //!
 //! Pure; called on the main thread. What the client itself finds has types of its own: `online`,
-//! `offline`, `rejoined`, `removed`, `gap`. What is not known here is passed on as it came.
+//! `offline`, `paused`, `rejoined`, `removed`, `gap`. What is not known here is passed on as it came.
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,10 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
         Event::Offline { reason, retry_in } => {
             let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
             json!({"type": "offline", "reason": reason, "retry_in_ms": retry_in})
+        }
+        Event::Paused { reason, retry_in } => {
+            let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
+            json!({"type": "paused", "message": reason, "retry_in_ms": retry_in})
         }
         Event::Rejoined(joined) => joined_object("rejoined", joined),
         Event::Removed { room, refusal } => {
@@ -59,14 +63,14 @@ fn joined_object(kind: &str, joined: &Joined) -> Value {
 }
 
 fn message_object(message: &Message, protection: Protection) -> Value {
-    let Message { room, user, to, text, cipher, seq, mid, at, edited, replayed, own } = message;
+    let Message { room, user, to, text, cipher, seq, mid, at, edited, reply_to, react_to, replayed, own } = message;
     let reason = match protection {
         Protection::Unreadable(reason) => Some(reason),
         _ => None,
     };
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
-        "seq": seq, "mid": mid, "at": at, "edited": edited, "replayed": replayed, "own": own,
+        "seq": seq, "mid": mid, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to, "replayed": replayed, "own": own,
         "protection": protection.word(), "reason": reason}))
 }
 

@@ -20,6 +20,7 @@ mod lines;
 #[cfg(feature = "client")]
 mod names;
 pub mod protection;
+mod ruling;
 mod screen;
 #[cfg(feature = "e2ee")]
 mod seal;
@@ -28,6 +29,7 @@ mod seal;
 mod seal;
 mod show;
 mod state;
+mod tidings;
 mod token;
 mod typed;
 #[cfg(feature = "client")]
@@ -41,7 +43,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use arguments::{Arguments, Colours};
-use conversation::{Conversation, Outcome};
+use conversation::{Conversation, Outcome, TokenOf};
 use editor::Names;
 use lines::Lines;
 use screen::Screen;
@@ -50,6 +52,7 @@ use show::Show;
 use visible::visible;
 
 use super::signals;
+use crate::chat::UserName;
 use crate::client::{Client, Options};
 
 /// Lines that wait for the main thread, at most.
@@ -91,6 +94,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(token) => token,
         Err(sentence) => return failed(&sentence),
     };
+    let token_of = token_of(&arguments, &options);
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,
         Err(error) => return failed(&error.to_string()),
@@ -118,12 +122,21 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let edited = matches!(keyboard, Keyboard::Editor(_));
     let show = (!arguments.json).then(|| Show::new(colours, !edited));
-    let mut conversation = Conversation::new((client, seals), arguments, show, screen, names, edited);
+    let mut conversation = Conversation::new((client, seals), arguments, token_of, show, screen, names, edited);
     let outcome = conversation.run(&inbox, &interrupted);
     drop(inbox);
     end(keyboard);
     conversation.finish();
     report(outcome)
+}
+
+/// How the token of another name is found: not in the file that was given for this one.
+fn token_of(arguments: &Arguments, options: &Options) -> TokenOf {
+    let (arguments, options) = (Arguments { token_file: None, ..arguments.clone() }, options.clone());
+    Box::new(move |user| {
+        let user = UserName::parse(user).map_err(|error| format!("the name of a user {error}"))?;
+        token::find(&Arguments { user: Some(user.to_string()), ..arguments.clone() }, &options)
+    })
 }
 
 /// Begins to read, with an editor where there is one.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::protection::Protection;
+use super::tidings;
 use super::visible::{visible, visible_lines};
 use crate::client::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary};
 
@@ -42,6 +43,9 @@ impl Show {
                 }
             }
             Event::Offline { reason, retry_in } => self.offline(reason, *retry_in),
+            Event::Paused { reason, retry_in } => {
+                vec![self.notice(&format!("{}; going on in {} s", visible(reason), retry_in.as_secs_f64().ceil()))]
+            }
             Event::Rejoined(Joined { missed: 0, .. }) => Vec::new(),
             Event::Rejoined(Joined { missed: 1, .. }) => vec![self.notice("This was missed:")],
             Event::Rejoined(Joined { missed, .. }) => vec![self.notice(&format!("These {missed} were missed:"))],
@@ -59,6 +63,7 @@ impl Show {
             Event::Refused(refusal) => vec![self.refused(refusal)],
             Event::Answer(_, Ok(answer)) => self.answer(answer, protections),
             Event::Answer(_, Err(refusal)) => vec![self.refused(refusal)],
+            Event::Other(value) => tidings::sentence(value).map(|text| self.notice(&text)).into_iter().collect(),
             // Nobody reads who is typing in lines that scroll; what a newer server says is for programs.
             _ => Vec::new(),
         }
@@ -127,6 +132,14 @@ impl Show {
             Some(to) if message.own => format!("[private to {}] ", visible(to)),
             Some(_) => "[private] ".to_owned(),
         };
+        match (message.react_to, &message.text, cipher) {
+            // It was taken back.
+            (Some(_), None, None) => return None,
+            (Some(_), Some(_), _) => {
+                return Some(self.notice(&format!("{private}{} put {text} to a message{known}", visible(user))));
+            }
+            _ => {}
+        }
         Some(format!("{private}{}{known}: {text}", self.name(user)))
     }
 
@@ -153,6 +166,9 @@ impl Show {
             }
             Answer::Left(room) => vec![self.notice(&format!("You left {}", visible(room)))],
             Answer::Sent(_) => Vec::new(),
+            Answer::Other(value) => {
+                vec![self.notice(&tidings::sentence(value).unwrap_or_else(|| "Done".to_owned()))]
+            }
         }
     }
 

@@ -4,6 +4,9 @@
 //! those of the text dialect (docs/protocol.md, section 2), as far as a client of the other dialect
 //! can do them.
 
+use serde_json::Value;
+
+use super::ruling;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 /// What a line asks for.
@@ -31,6 +34,8 @@ pub enum Typed {
     Safety(String),
     /// They were compared, and are the same.
     Verify { user: String, digits: String },
+    /// Rule over a room: an object of the protocol, without its room where that is the one spoken in.
+    Rule(Value),
     /// What can be typed?
     Help,
     /// Leave.
@@ -40,7 +45,7 @@ pub enum Typed {
 }
 
 /// The commands, with what follows them and what they do.
-pub const COMMANDS: [(&str, &str, &str); 12] = [
+const COMMANDS: [(&str, &str, &str); 12] = [
     ("/away", " [TEXT]", "say that you are away"),
     ("/back", "", "say that you are back"),
     ("/help", "", "this list"),
@@ -55,6 +60,11 @@ pub const COMMANDS: [(&str, &str, &str); 12] = [
     ("/who", "", "who is in the room"),
 ];
 
+/// All that there are: those above, and those for who rules over a room.
+pub fn commands() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    COMMANDS.into_iter().chain(ruling::COMMANDS)
+}
+
 /// Reads a line.
 pub fn read(line: &str) -> Typed {
     let line = line.trim_end_matches(['\r', '\n']);
@@ -67,7 +77,7 @@ pub fn read(line: &str) -> Typed {
     }
     let (word, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     let rest = rest.trim();
-    let Some((_, after, _)) = COMMANDS.iter().find(|(command, ..)| *command == word) else {
+    let Some((_, after, _)) = commands().find(|(command, ..)| *command == word) else {
         return Typed::Mistake("There is no such command: /help lists them".to_owned());
     };
     let usage = || Typed::Mistake(format!("Usage: {word}{after}"));
@@ -99,7 +109,7 @@ pub fn read(line: &str) -> Typed {
         ("/quit", "") => Typed::Quit,
         ("/rooms", "") => Typed::Rooms,
         ("/who", "") => Typed::Who,
-        _ => usage(),
+        _ => ruling::read(word, rest).map_or_else(usage, Typed::Rule),
     }
 }
 
@@ -136,6 +146,7 @@ mod tests {
             ("/join", "Usage: /join ROOM"),
             ("/msg Bob", "Usage: /msg USER TEXT"),
             ("/who now", "Usage: /who"),
+            ("/ban Bob 10", "Usage: /ban USER [TIME] [WHY]"),
         ] {
             assert_eq!(read(line), Typed::Mistake(sentence.to_owned()), "{line:?}");
         }

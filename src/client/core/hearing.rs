@@ -14,6 +14,8 @@ use super::{Core, Line, Output};
 
 /// The pause after a refusal that holds only for now and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A shorter pause is told to nobody.
+const TOLD: Duration = Duration::from_secs(2);
 
 impl Core {
     /// Takes what a frame says; `id` is the one of ours that it answers.
@@ -75,7 +77,11 @@ impl Core {
                     self.tell(Event::Other(value));
                 }
             }
-            Incoming::Other(value) => self.tell(Event::Other(value)),
+            Incoming::Other(value) => {
+                if !self.answer(id, None, Answer::Other(value.clone())) {
+                    self.tell(Event::Other(value));
+                }
+            }
         }
     }
 
@@ -177,8 +183,9 @@ impl Core {
     }
 
     fn refused(&mut self, id: Option<u64>, refusal: Refusal, now: Duration) {
+        // Who is muted or banned is told so, also when that ends: all else that is said would wait behind it.
         let for_now = matches!(&*refusal.code, "rate_limited" | "too_many_requests" | "draining")
-            || refusal.retry_after_ms.is_some();
+            || (refusal.retry_after_ms.is_some() && !matches!(&*refusal.code, "muted" | "forbidden"));
         let wait = refusal.retry_after_ms.map_or(PAUSE, Duration::from_millis);
         if let Line::Resuming { id: resuming } = self.line
             && id == Some(resuming)
@@ -203,6 +210,9 @@ impl Core {
         }
         if for_now && id.is_some_and(|id| self.errands.put_back(id)) {
             self.paused_until = Some(now + wait);
+            if wait >= TOLD {
+                self.tell(Event::Paused { reason: refusal.to_string(), retry_in: wait });
+            }
         } else if let Some(errand) = id.and_then(|id| self.errands.take(Some(id), None)) {
             if let Command::Leave { room } = &errand.command {
                 // Whatever the server says: the program does not want to be in it.

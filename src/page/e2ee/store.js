@@ -37,6 +37,7 @@ export async function indexedDbStore(name) {
   const opening = indexedDB.open(name, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(TABLE);
   const database = await settled(opening);
+  database.onversionchange = () => database.close(); // it is being forgotten
   return {
     get(key) {
       return settled(database.transaction(TABLE).objectStore(TABLE).get(key));

@@ -5,6 +5,8 @@
 
 mod bytes;
 mod charter;
+mod gathering;
+mod happening;
 mod limits;
 mod model;
 mod room;

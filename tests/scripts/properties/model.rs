@@ -1,17 +1,23 @@
 //! A room as lists: every message there ever was, every member, and what each is to hear.
 //!
-//! It numbers the messages itself, so it is the store as well. Typing is not in it: that is told in
-//! passing, and `room` says of it only what must hold.
+//! It numbers the messages itself, so it is the store as well. A member whose connection broke hears
+//! nothing until it is back. Typing is not in it: that is told in passing, and `room` says of it only
+//! what must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomd::chat::command::{Id, Span};
-use roomd::chat::event::Recovery;
-use roomd::chat::record::{Deed, Draft, Outcome, StoreFailed};
-use roomd::chat::room::{Departure, Entrant};
+use roomd::chat::event::{Recovery, Returned};
+use roomd::chat::record::{Deed, Draft, Outcome, Receipt, StoreFailed};
+use roomd::chat::room::{Departure, Effect, Entrant};
 use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Code, Event, Message, Moment, Presence, Refusal, RoomName, Status, Time, UserName};
+use roomd::chat::{
+    Body, Code, Event, Message, Moment, Position, Presence, Refusal, RoomName, Since, Status, Time, UserName,
+};
+
+use super::gathering::Gathering;
 
 /// What one hears: an event, and the mark of the command that it answers.
 pub type Heard = (Option<Id>, Event);
@@ -22,28 +28,45 @@ pub struct Model {
     pub epoch: Arc<str>,
     /// Messages that the room keeps in memory.
     pub kept_max: usize,
+    /// Whether the store can be asked for all of them.
+    pub keeps: bool,
+    /// Members beyond which nobody is told who has got a message.
+    pub receipts_members_max: usize,
     /// All messages since the beginning, as they read now.
     pub messages: Vec<Message>,
-    pub members: Vec<(MemberId, Entrant)>,
+    pub members: Vec<Member>,
+    /// What each user says of itself.
     pub presences: BTreeMap<UserName, Presence>,
+    pub receipts: Gathering,
     /// What was said and is not stored yet.
     pub drafts: Vec<Draft>,
     pub heard: BTreeMap<MemberId, Vec<Heard>>,
+}
+
+/// A member of a room.
+pub struct Member {
+    id: MemberId,
+    guest: Entrant,
+    /// The newest message when it came.
+    since: u64,
+    /// Whether its connection broke.
+    parked: bool,
 }
 
 impl Model {
     pub fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment) {
         let Entrant { user, announced, .. } = guest.clone();
         let known = self.is_announced(&user);
+        let before = self.status_of(&user);
         let (recovery, replay) = self.catch_up(&guest);
-        self.members.push((id, guest.clone()));
+        self.members.push(Member { id, guest: guest.clone(), since: self.newest(), parked: false });
         let fresh = Presence { user: user.clone(), status: Status::Online, note: None, last_seen: now.at };
         self.presences.entry(user.clone()).or_insert(fresh);
         let members: Vec<_> = self.users().into_iter().collect();
         let joined = Event::Joined {
             room: self.room.clone(),
             epoch: Arc::clone(&self.epoch),
-            seq: self.messages.len() as u64,
+            seq: self.newest(),
             count: members.len(),
             members,
             recovery,
@@ -61,6 +84,8 @@ impl Model {
         if guest.status == Status::Away {
             let changed = self.set_presence(&user, Status::Away, None);
             changed.filter(|_| announced || known).iter().for_each(|event| self.tell_all(None, event));
+        } else {
+            self.tell_otherwise(&user, before);
         }
     }
 
@@ -68,8 +93,9 @@ impl Model {
         if departure == Departure::Left {
             self.tell(id, mark, Event::Left { room: self.room.clone() });
         }
-        let at = self.members.iter().position(|(member, _)| *member == id).unwrap();
-        let Entrant { user, announced, .. } = self.members.remove(at).1;
+        let at = self.members.iter().position(|member| member.id == id).unwrap();
+        let before = self.status_of(&self.members[at].guest.user);
+        let Entrant { user, announced, .. } = self.members.remove(at).guest;
         let news = announced && !self.is_announced(&user) && departure != Departure::Closing;
         let last = !self.users().contains(&user);
         if last {
@@ -81,7 +107,67 @@ impl Model {
         if news && last && departure == Departure::Disconnected {
             let presence = Presence { user, status: Status::Offline, note: None, last_seen: now.at };
             self.tell_all(None, &Event::Presence(presence));
+        } else if departure != Departure::Closing {
+            self.tell_otherwise(&user, before);
         }
+    }
+
+    /// A connection breaks, or a member has another one.
+    pub fn park(&mut self, id: MemberId, parked: bool) {
+        let user = self.member(id).guest.user.clone();
+        let before = self.status_of(&user);
+        self.member(id).parked = parked;
+        self.tell_otherwise(&user, before);
+    }
+
+    /// A member is back: it is told what it missed, and then hears again what all hear.
+    pub fn resume(&mut self, id: MemberId, seen: &Since) {
+        let entered = self.member(id).since;
+        let (recovery, missed) = self.missed(match seen {
+            Since::Entry => Some(entered),
+            Since::Number(seq) => Some(*seq),
+            Since::Position(position) => self.number(position),
+        });
+        let returned = Returned { room: self.room.clone(), recovery, missed: missed.len() as u64 };
+        let heard = self.heard.entry(id).or_default();
+        heard.push((None, resumed(returned)));
+        heard.extend(missed.into_iter().map(|message| (None, Event::Message(Arc::new(message)))));
+        self.park(id, false);
+    }
+
+    /// This member's socket has taken everything.
+    pub fn written(&mut self, id: MemberId, now: Moment) {
+        let user = self.member(id).guest.user.clone();
+        self.reach(&user, Receipt::Written, self.newest(), now);
+    }
+
+    /// A user has got so far; in a large room nobody wants to know.
+    pub fn reach(&mut self, user: &UserName, receipt: Receipt, seq: u64, now: Moment) {
+        if self.members.len() <= self.receipts_members_max {
+            self.receipts.reach(user, receipt, seq, now);
+        }
+    }
+
+    /// Tells the authors concerned, in memory as they are, what was gathered; nobody only of themselves.
+    pub fn gather(&mut self, now: Duration) -> Option<Effect> {
+        if !self.receipts.is_due(now) {
+            return None;
+        }
+        let (marks, after, until) = self.receipts.gather();
+        let concerned = self.kept().iter().filter(|message| after < message.seq && message.seq <= until);
+        let authors: BTreeSet<_> = concerned.map(|message| message.user.clone()).collect();
+        let told = marks.iter().filter(|mark| authors.len() != 1 || !authors.contains(&mark.user)).cloned();
+        let events: Vec<_> = told.map(|mark| Event::Receipt { room: self.room.clone(), mark }).collect();
+        let listens = |member: &&Member| member.guest.announced && authors.contains(&member.guest.user);
+        let to: Vec<_> = if self.members.len() <= self.receipts_members_max {
+            self.members.iter().filter(listens).map(|member| member.id).collect()
+        } else {
+            Vec::new()
+        };
+        for id in &to {
+            events.iter().for_each(|event| self.tell(*id, None, event.clone()));
+        }
+        Some(Effect::Advanced { marks, to, events })
     }
 
     /// A user did something.
@@ -111,13 +197,18 @@ impl Model {
     }
 
     pub fn who(&mut self, id: MemberId, mark: Option<Id>) {
-        let members: Vec<_> = self.presences.values().cloned().collect();
+        let members: Vec<_> = self.presences.keys().filter_map(|user| self.shown(user)).collect();
         self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
     }
 
     pub fn whether(&mut self, id: MemberId, mark: Option<Id>, user: &UserName) {
-        let members: Vec<_> = self.presences.get(user).cloned().into_iter().collect();
+        let members: Vec<_> = self.shown(user).into_iter().collect();
         self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
+    }
+
+    pub fn session(&mut self, id: MemberId, mark: Option<Id>) {
+        let session = Event::Session { resume: None, room: self.room.clone(), seq: self.newest() };
+        self.tell(id, mark, session);
     }
 
     /// The store's answer to what was said, which is told at once.
@@ -149,8 +240,8 @@ impl Model {
                 }
                 let message = Message { room, user: speaker.user, to, body, about, seq, mid, at, edited: None };
                 self.messages.push(message.clone());
-                let echo = self.members.iter().any(|(member, guest)| *member == speaker.member && !guest.echo);
-                self.tell_all(echo.then_some(speaker.member), &Event::Message(Arc::new(message)));
+                let unechoed = self.members.iter().any(|member| member.id == speaker.member && !member.guest.echo);
+                self.tell_all(unechoed.then_some(speaker.member), &Event::Message(Arc::new(message)));
                 return Outcome::Stored { seq };
             }
             Deed::Edit { seq, body, .. } => (seq, body),
@@ -179,14 +270,26 @@ impl Model {
         let kept = self.kept();
         let newest = kept[kept.len().saturating_sub(guest.wish.history.unwrap_or(0))..].to_vec();
         let Some(since) = &guest.wish.since else { return (Recovery::Whole, newest) };
-        if since.epoch != self.epoch || since.seq > self.messages.len() as u64 {
-            return (Recovery::EpochChanged, newest);
+        match self.missed(self.number(since)) {
+            (Recovery::Whole, missed) => (Recovery::Whole, missed),
+            (reason, _) => (reason, newest),
         }
-        let missed: Vec<_> = self.messages.iter().filter(|message| message.seq > since.seq).cloned().collect();
-        if missed.iter().all(|message| kept.contains(message)) {
+    }
+
+    fn number(&self, position: &Position) -> Option<u64> {
+        (position.epoch == self.epoch).then_some(position.seq)
+    }
+
+    /// All after a number of this history, if it can be had; or why not.
+    fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Message>) {
+        let Some(after) = after.filter(|after| *after <= self.newest()) else {
+            return (Recovery::EpochChanged, Vec::new());
+        };
+        let missed: Vec<_> = self.messages.iter().filter(|message| message.seq > after).cloned().collect();
+        if self.keeps || missed.iter().all(|message| self.kept().contains(message)) {
             (Recovery::Whole, missed)
         } else {
-            (Recovery::TooOld, newest)
+            (Recovery::TooOld, Vec::new())
         }
     }
 
@@ -194,24 +297,55 @@ impl Model {
         &self.messages[self.messages.len().saturating_sub(self.kept_max)..]
     }
 
+    fn member(&mut self, id: MemberId) -> &mut Member {
+        self.members.iter_mut().find(|member| member.id == id).unwrap()
+    }
+
     fn users(&self) -> BTreeSet<UserName> {
-        self.members.iter().map(|(_, guest)| guest.user.clone()).collect()
+        self.members.iter().map(|member| member.guest.user.clone()).collect()
     }
 
     fn is_announced(&self, user: &UserName) -> bool {
-        self.members.iter().any(|(_, guest)| guest.user == *user && guest.announced)
+        self.members.iter().any(|Member { guest, .. }| guest.user == *user && guest.announced)
+    }
+
+    /// How others see a user: as it says, unless all its connections broke.
+    fn shown(&self, user: &UserName) -> Option<Presence> {
+        let mut shown = self.presences.get(user)?.clone();
+        if self.members.iter().filter(|member| member.guest.user == *user).all(|member| member.parked) {
+            shown.status = Status::Away;
+        }
+        Some(shown)
+    }
+
+    fn status_of(&self, user: &UserName) -> Option<Status> {
+        self.shown(user).map(|presence| presence.status)
+    }
+
+    /// Others hear that they see a user otherwise than before, if they have heard of it.
+    fn tell_otherwise(&mut self, user: &UserName, before: Option<Status>) {
+        let Some(shown) = self.shown(user).filter(|_| self.is_announced(user)) else { return };
+        if before.is_some_and(|before| before != shown.status) {
+            self.tell_all(None, &Event::Presence(shown));
+        }
     }
 
     fn set_presence(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Event> {
         let presence = self.presences.get_mut(user)?;
         let before = presence.clone();
         (presence.status, presence.note) = (status, note);
-        (*presence != before).then(|| Event::Presence(presence.clone()))
+        let changed = *presence != before;
+        self.shown(user).filter(|_| changed).map(Event::Presence)
+    }
+
+    /// The number of the newest message.
+    pub fn newest(&self) -> u64 {
+        self.messages.len() as u64
     }
 
     /// Whether there was ever a message of this number.
     pub fn has(&self, seq: u64) -> bool {
-        (1..=self.messages.len() as u64).contains(&seq)
+        (1..=self.newest()).contains(&seq)
     }
 
     pub fn refuse(&mut self, id: MemberId, mark: Option<Id>, code: Code, message: String) {
@@ -219,11 +353,19 @@ impl Model {
     }
 
     fn tell(&mut self, id: MemberId, mark: Option<Id>, event: Event) {
-        self.heard.entry(id).or_default().push((mark, event));
+        if self.members.iter().all(|member| member.id != id || !member.parked) {
+            self.heard.entry(id).or_default().push((mark, event));
+        }
     }
 
     fn tell_all(&mut self, but: Option<MemberId>, event: &Event) {
-        let members: Vec<_> = self.members.iter().map(|(id, _)| *id).filter(|id| Some(*id) != but).collect();
+        let members: Vec<_> = self.members.iter().map(|member| member.id).filter(|id| Some(*id) != but).collect();
         members.into_iter().for_each(|id| self.tell(id, None, event.clone()));
     }
+}
+
+/// What one who comes back to one room is told.
+pub fn resumed(returned: Returned) -> Event {
+    let user = UserName::parse("Ann").unwrap();
+    Event::Resumed { user, session: 0, resume: "".into(), rooms: vec![returned] }
 }

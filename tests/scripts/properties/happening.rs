@@ -1,0 +1,106 @@
+//! What may happen to a room, drawn at random: a few connections of fewer users, and a visitor now and then.
+
+use proptest::prelude::*;
+use roomd::chat::command::Span;
+use roomd::chat::record::Receipt;
+use roomd::chat::room::{Departure, Said};
+use roomd::chat::{About, Body, Mid, Status, UserName};
+
+/// Connections; two of them are one user.
+pub const CONNECTIONS: usize = 6;
+
+/// What happens next. A connection that cannot do it does nothing.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    Join { who: usize, echo: bool, announced: bool, away: bool, history: Option<usize>, since: Option<(bool, u64)> },
+    Leave { who: usize, departure: Departure },
+    Break { who: usize },
+    Resume { who: usize, claim: Claim },
+    Write { who: usize },
+    Say { who: usize, said: Said },
+    Visit { user: usize, said: Said },
+    Settle,
+    Pass { ms: u64 },
+}
+
+/// What one who comes back says that it has seen.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// What it has.
+    True,
+    Nothing,
+    Number(u64),
+    /// In this history, or in another.
+    Place(bool, u64),
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    prop_oneof![
+        6 => Just(Claim::True),
+        1 => Just(Claim::Nothing),
+        1 => (0..9_u64).prop_map(Claim::Number),
+        1 => (any::<bool>(), 0..9_u64).prop_map(|(same, seq)| Claim::Place(same, seq)),
+    ]
+}
+
+/// Everything, each as often as it is worth.
+pub fn happening() -> impl Strategy<Value = Happening> {
+    let who = 0..CONNECTIONS;
+    let since = prop::option::of((prop::bool::weighted(0.8), 0..8_u64));
+    let join = (who.clone(), any::<[bool; 3]>(), prop::option::of(0..6_usize), since).prop_map(
+        |(who, [echo, announced, away], history, since)| Happening::Join { who, echo, announced, away, history, since },
+    );
+    let departure = prop_oneof![Just(Departure::Left), Just(Departure::Disconnected), Just(Departure::Closing)];
+    prop_oneof![
+        3 => join,
+        2 => (who.clone(), departure).prop_map(|(who, departure)| Happening::Leave { who, departure }),
+        4 => who.clone().prop_map(|who| Happening::Break { who }),
+        6 => (who.clone(), claim()).prop_map(|(who, claim)| Happening::Resume { who, claim }),
+        3 => who.clone().prop_map(|who| Happening::Write { who }),
+        12 => (who, said()).prop_map(|(who, said)| Happening::Say { who, said }),
+        1 => (0..CONNECTIONS / 2, publish()).prop_map(|(user, said)| Happening::Visit { user, said }),
+        2 => Just(Happening::Settle),
+        2 => (0..4_000_u64).prop_map(|ms| Happening::Pass { ms }),
+    ]
+}
+
+fn publish() -> impl Strategy<Value = Said> {
+    let about = prop_oneof![
+        3 => Just(None),
+        1 => (0..8_u64).prop_map(|seq| Some(About::Reply(seq))),
+        1 => (0..8_u64).prop_map(|seq| Some(About::Reaction(seq))),
+    ];
+    (0..3_u8, any::<bool>(), about).prop_map(|(mid, quiet, about)| Said::Publish {
+        body: Body::Text("hi".into()),
+        about,
+        mid: (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap()),
+        quiet,
+    })
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let status = prop_oneof![Just(Status::Online), Just(Status::Away)];
+    let limit = 1..6_usize;
+    prop_oneof![
+        10 => publish(),
+        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Text("ho".into()) }),
+        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Deleted }),
+        2 => any::<bool>().prop_map(Said::Typing),
+        4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| Said::Receipt {
+            receipt: if read { Receipt::Read } else { Receipt::Received },
+            seq,
+        }),
+        1 => Just(Said::Session { resume: None }),
+        1 => (status, prop::option::of(Just("note".into()))).prop_map(|(status, note)| Said::Presence { status, note }),
+        1 => (prop_oneof![0..9_u64, Just(u64::MAX)], limit.clone())
+            .prop_map(|(seq, limit)| Said::History { span: Span::Before(seq), limit }),
+        1 => (0..9_u64, limit).prop_map(|(seq, limit)| Said::History { span: Span::After(seq), limit }),
+        1 => Just(Said::Members),
+        1 => (0..CONNECTIONS / 2).prop_map(|who| Said::Member(user(who))),
+    ]
+}
+
+/// The users, each of two connections.
+pub fn user(number: usize) -> UserName {
+    UserName::parse(["Ann", "Bob", "Cy"][number]).unwrap()
+}

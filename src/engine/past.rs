@@ -57,10 +57,11 @@ impl Past<'_> {
         }
     }
 
-    /// Whether the store has everything after `after` up to `until`.
+    /// Whether the store has everything after `after` up to `until`. Reads no message: a client that
+    /// comes back is told of all its rooms first, and the first page of each would have to wait in memory.
     #[must_use]
     pub fn recovery(&self, room: &RoomName, after: u64, until: u64) -> Recovery {
-        let wish = PageWish { span: Span::After(after), count: 1, bytes: 0 };
+        let wish = PageWish { span: Span::After(after), count: 0, bytes: 0 };
         match self.store.page(room, wish) {
             // A room in which nothing was said yet is not in the store.
             Ok(_) if after >= until => Recovery::Whole,

@@ -339,9 +339,11 @@ impl Connection {
     #[inline(never)]
     fn welcome_back(&mut self, mut returning: Vec<Returning>, id: Option<Id>) -> Result<(), Undone> {
         for room in &mut returning {
-            if let Some(recall) = &room.recall {
-                let past = self.past(room.encoding);
-                room.returned.recovery = past.recovery(&room.returned.room, recall.after, recall.until);
+            let Some(recall) = &room.recall else { continue };
+            let recovery = self.past(room.encoding).recovery(&room.returned.room, recall.after, recall.until);
+            if recovery != Recovery::Whole {
+                // Nothing of it follows.
+                (room.returned.recovery, room.returned.missed) = (recovery, 0);
             }
         }
         let resumed = Event::Resumed {

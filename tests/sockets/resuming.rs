@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use roomd::chat::{RoomName, UserName};
+use roomd::chat::record::{Mark, StoreFailed};
+use roomd::chat::room::Past;
+use roomd::chat::{Message, RoomName, UserName};
 use roomd::engine::rule::Plan;
+use roomd::store::{ChangeWish, Memory, Opened, Page, PageWish, Store};
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
@@ -293,6 +296,52 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
         assert_eq!(resumed["rooms"]["den"], answer);
         assert_eq!(messages(&tom.settle("den")), shown);
         tom.leave();
+    }
+}
+
+/// A store that is asked for what it has kept, and has kept nothing of it, or cannot tell.
+struct Forgetful(Result<Option<Page>, StoreFailed>);
+
+impl Store for Forgetful {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+        let opened = Memory.open(room, recent_max)?;
+        Ok(Opened { past: Past { kept: true, ..opened.past }, ..opened })
+    }
+
+    fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
+        self.0.clone()
+    }
+
+    fn changes(&self, _: &RoomName, _: u64, _: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn of_what_the_store_no_longer_has_nothing_follows_and_nothing_is_counted() {
+    let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
+    for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
+        let store = Arc::new(Forgetful(page));
+        let server = TestServer::on_with(store, |settings| settings.limits.grace = Duration::from_secs(60));
+        let mut anna = WebSocketClient::json(&server, "den", "Anna");
+        let (token, seen) = Traveller::new(&server, "den", "Tom").vanish(&server);
+        anna.publish("den", "one");
+        anna.publish("den", "two");
+        anna.settle("den");
+        let (mut tom, resumed) = resume(&server, &token, &json!({"den": seen}));
+        let answer = json!({"recovered": false, "missed": 0, "reason": reason});
+        assert_eq!(resumed["rooms"]["den"], answer);
+        assert_eq!(messages(&tom.settle("den")), [0; 0]);
+        anna.publish("den", "three");
+        assert_eq!(tom.wait_for_type("message")["seq"], 3);
     }
 }
 

@@ -56,7 +56,14 @@ impl TestServer {
 
     /// One that keeps its messages in this store.
     pub fn on(store: Arc<dyn Store>) -> Self {
-        Self::of(Server::start_with(settings(), store, |error| panic!("a listener failed: {error}")).unwrap())
+        Self::on_with(store, |_| ())
+    }
+
+    /// The same, with other settings.
+    pub fn on_with(store: Arc<dyn Store>, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = settings();
+        change(&mut settings);
+        Self::of(Server::start_with(settings, store, |error| panic!("a listener failed: {error}")).unwrap())
     }
 
     fn of(server: Server) -> Self {

@@ -316,6 +316,13 @@ pub enum Event {
 }
 
 impl Event {
+    /// The news that a message was changed, as it reads now, for one who may not have heard of it.
+    #[must_use]
+    pub fn changed(message: &Message) -> Self {
+        let Message { room, user, body, seq, at, edited, .. } = message.clone();
+        Self::Edit { room, seq, user, body, at: edited.unwrap_or(at) }
+    }
+
     /// Whether it carries a message: what `lagged` counts.
     #[must_use]
     pub fn is_message(&self) -> bool {

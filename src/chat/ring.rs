@@ -2,7 +2,7 @@
 //!
 //! Its numbers are dense: a message enters only as the successor of the newest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::message::{Body, Message};
@@ -13,6 +13,8 @@ use super::time::Time;
 #[derive(Debug)]
 pub struct Ring {
     messages: VecDeque<Arc<Message>>,
+    /// Those of them that were changed, and the number of the newest message when that last happened.
+    changed: BTreeMap<u64, u64>,
     capacity: usize,
     /// The number of the newest message ever taken in; 0 before the first.
     newest: u64,
@@ -25,7 +27,7 @@ impl Ring {
     pub fn new(capacity: usize, newest: u64, recent: Vec<Message>) -> Self {
         let surplus = recent.len().saturating_sub(capacity);
         let messages = recent.into_iter().skip(surplus).map(Arc::new).collect();
-        Self { messages, capacity, newest }
+        Self { messages, changed: BTreeMap::new(), capacity, newest }
     }
 
     /// The number of the newest message; 0 before the first.
@@ -47,8 +49,10 @@ impl Ring {
     pub fn push(&mut self, message: Arc<Message>) {
         assert_eq!(message.seq, self.newest + 1, "a room's numbers are dense");
         self.newest = message.seq;
-        if self.messages.len() >= self.capacity {
-            self.messages.pop_front();
+        if self.messages.len() >= self.capacity
+            && let Some(gone) = self.messages.pop_front()
+        {
+            self.changed.remove(&gone.seq);
         }
         if self.capacity > 0 {
             self.messages.push_back(message);
@@ -60,26 +64,39 @@ impl Ring {
         let gone = seq.saturating_add(1).saturating_sub(self.oldest());
         let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(self.messages.len());
         self.messages.drain(..gone);
+        self.changed = self.changed.split_off(&self.oldest());
     }
 
     /// The message of this number says something else now. One that is no longer here changes elsewhere.
     pub fn change(&mut self, seq: u64, body: Body, at: Time) {
-        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
-        if let Some(message) = index.and_then(|index| self.messages.get_mut(index)) {
+        if let Some(message) = self.index(seq).and_then(|index| self.messages.get_mut(index)) {
             *message = Arc::new(Message { body, edited: Some(at), ..Message::clone(message) });
+            self.changed.insert(seq, self.newest);
         }
+    }
+
+    /// The messages up to the number `seen` that were changed when `seen`, or a later one, was the newest:
+    /// who has seen so much may not know of it.
+    pub fn changes(&self, seen: u64) -> impl Iterator<Item = &Arc<Message>> {
+        let unknown = self.changed.range(..=seen).filter(move |(_, newest)| **newest >= seen);
+        unknown.filter_map(move |(seq, _)| self.messages.get(self.index(*seq)?))
     }
 
     /// Who wrote the message of this number, if it is here.
     #[must_use]
     pub fn author(&self, seq: u64) -> Option<&UserName> {
-        let index = seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| self.messages.get(index)).map(|message| &message.user)
+        self.messages.get(self.index(seq)?).map(|message| &message.user)
+    }
+
+    /// Where the message of this number would be; one that is not here yet, beyond the end.
+    fn index(&self, seq: u64) -> Option<usize> {
+        seq.checked_sub(self.oldest()).and_then(|index| usize::try_from(index).ok())
     }
 
     /// Forgets everything: the next message is the first of another history.
     pub fn clear(&mut self) {
         self.messages.clear();
+        self.changed.clear();
         self.newest = 0;
     }
 
@@ -105,11 +122,17 @@ impl Ring {
     fn fitting(bytes: usize) -> impl FnMut(&&Arc<Message>) -> bool {
         let (mut room, mut first) = (bytes, true);
         move |message| {
-            let size = message.body.len() + Self::OVERHEAD;
+            let size = Self::size(message);
             let fits = size <= room || first;
             (room, first) = (room.saturating_sub(size), false);
             fits
         }
+    }
+
+    /// What a message counts, in bytes.
+    #[must_use]
+    pub fn size(message: &Message) -> usize {
+        message.body.len() + Self::OVERHEAD
     }
 
     /// What a message costs beside its body when it is sent: names, numbers, time.

@@ -115,7 +115,7 @@ impl Past<'_> {
             let messages = self.store.changes(room, after, wish).map_err(|_| End::Internal)?;
             let Some(last) = messages.last() else { return Ok(()) };
             after = last.seq;
-            let changes: Vec<_> = messages.into_iter().map(change).collect();
+            let changes: Vec<_> = messages.iter().map(Event::changed).collect();
             self.tell(changes.iter().map(|change| (None, change)))?;
         }
     }
@@ -145,10 +145,4 @@ impl Past<'_> {
         let given = self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect));
         given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
     }
-}
-
-/// The news that a message says something else now.
-fn change(message: Message) -> Event {
-    let Message { room, user, body, seq, at, edited, .. } = message;
-    Event::Edit { room, seq, user, body, at: edited.unwrap_or(at) }
 }

@@ -248,7 +248,6 @@ fn ten_thousand_messages_are_replayed_in_one_resume_while_others_go_on() {
 }
 
 #[test]
-#[cfg(feature = "sqlite")]
 fn edits_and_deletions_of_what_was_seen_are_told_at_the_return() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");

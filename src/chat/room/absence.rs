@@ -3,12 +3,11 @@
 //! A part of [`Room`], stepped with it. What memory has, the room shows; where the store keeps the
 //! past, it names the part of it that the member's own reader is to fetch.
 
-use std::sync::Arc;
-
 use super::{Effect, Recall, Room};
 use crate::chat::event::{Event, Recovery, Returned, Status};
-use crate::chat::message::{Message, Position, Since};
+use crate::chat::message::{Position, Since};
 use crate::chat::names::UserName;
+use crate::chat::ring::Ring;
 use crate::chat::roster::MemberId;
 
 impl Room {
@@ -36,7 +35,7 @@ impl Room {
             Since::Number(seq) => Some(seq),
             Since::Position(position) => self.number(&position),
         };
-        let (recovery, messages) = self.missed(after);
+        let (recovery, events) = self.missed(after);
         // Where it cannot be whole there is nothing to fetch either.
         let after = after.filter(|_| recovery == Recovery::Whole);
         let until = self.ring.newest();
@@ -44,7 +43,7 @@ impl Room {
         let recall = |after| Recall { answer: None, after, until, history: 0, letters: None };
         let recall = after.filter(|_| self.kept).map(recall);
         effects.push(Effect::Returned(id, Returned { room: self.name.clone(), recovery, missed }, recall));
-        effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
+        effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
         effects.extend(self.park(id, false));
     }
 
@@ -54,8 +53,9 @@ impl Room {
     }
 
     /// Whether all that came after this number can be given, and what of it memory gives: nothing where
-    /// the store keeps it. `None` is a number of another history.
-    pub(super) fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Arc<Message>>) {
+    /// the store keeps it, and else first what was changed of the messages before. `None` is a number of
+    /// another history.
+    pub(super) fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Event>) {
         let newest = self.ring.newest();
         let Some(after) = after.filter(|after| *after <= newest) else {
             return (Recovery::EpochChanged, Vec::new());
@@ -63,11 +63,13 @@ impl Room {
         if self.kept {
             return (Recovery::Whole, Vec::new());
         }
-        let messages = self.ring_after(after);
-        if messages.len() as u64 == newest - after {
-            (Recovery::Whole, messages)
-        } else {
-            (Recovery::TooOld, Vec::new())
+        let changes: Vec<_> = self.ring.changes(after).collect();
+        let bytes: usize = changes.iter().map(|message| Ring::size(message)).sum();
+        let messages: Vec<_> = self.ring.after(after, usize::MAX, self.history_bytes.saturating_sub(bytes)).collect();
+        if bytes > self.history_bytes || messages.len() as u64 != newest - after {
+            return (Recovery::TooOld, Vec::new());
         }
+        let changes = changes.into_iter().map(|message| Event::changed(message));
+        (Recovery::Whole, changes.chain(messages.into_iter().cloned().map(Event::Message)).collect())
     }
 }

@@ -274,7 +274,7 @@ impl Room {
             Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
             Debt::None | Debt::TooMuch => {}
         }
-        let (recovery, messages) = self.catch_up(&wish);
+        let (recovery, shown) = self.catch_up(&wish);
         let joined = announced.then(|| self.joined(recovery));
         match wish.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
@@ -284,7 +284,7 @@ impl Room {
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
-                effects.extend(messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
+                effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
             }
         }
         if announced {
@@ -313,7 +313,7 @@ impl Room {
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the
     /// store keeps the past, all since then is for the reader to fetch.
-    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Arc<Message>>) {
+    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Event>) {
         let recovery = match &wish.since {
             Some(since) => match self.missed(self.number(since)) {
                 (Recovery::Whole, missed) => return (Recovery::Whole, missed),
@@ -322,7 +322,8 @@ impl Room {
             None => Recovery::Whole,
         };
         let count = wish.history.unwrap_or(0);
-        (recovery, self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect())
+        let newest = self.ring.before(u64::MAX, count, self.history_bytes);
+        (recovery, newest.cloned().map(Event::Message).collect())
     }
 
     /// The messages after this number that memory has and an answer holds: perhaps not all there are.

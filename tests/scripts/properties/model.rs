@@ -34,6 +34,8 @@ pub struct Model {
     pub receipts_members_max: usize,
     /// All messages since the beginning, as they read now.
     pub messages: Vec<Message>,
+    /// Those that were changed, and which was the newest message then.
+    pub changed: BTreeMap<u64, u64>,
     pub members: Vec<Member>,
     /// What each user says of itself.
     pub presences: BTreeMap<UserName, Presence>,
@@ -74,7 +76,7 @@ impl Model {
         if announced {
             self.tell(id, mark, joined);
         }
-        replay.into_iter().for_each(|message| self.tell(id, None, Event::Message(Arc::new(message))));
+        replay.into_iter().for_each(|event| self.tell(id, None, event));
         if announced {
             self.tell(id, None, Event::Entered { room: self.room.clone(), user: user.clone() });
         }
@@ -128,10 +130,11 @@ impl Model {
             Since::Number(seq) => Some(*seq),
             Since::Position(position) => self.number(position),
         });
-        let returned = Returned { room: self.room.clone(), recovery, missed: missed.len() as u64 };
+        let count = missed.iter().filter(|event| event.is_message()).count() as u64;
+        let returned = Returned { room: self.room.clone(), recovery, missed: count };
         let heard = self.heard.entry(id).or_default();
         heard.push((None, resumed(returned)));
-        heard.extend(missed.into_iter().map(|message| (None, Event::Message(Arc::new(message)))));
+        heard.extend(missed.into_iter().map(|event| (None, event)));
         self.park(id, false);
     }
 
@@ -259,6 +262,7 @@ impl Model {
             }
             Some(message) => {
                 (message.body, message.edited) = (body.clone(), Some(at));
+                self.changed.insert(seq, self.newest());
                 self.tell(speaker.member, id, Event::Done);
                 self.tell_all(None, &Event::Edit { room: self.room.clone(), seq, user: speaker.user, body, at });
                 Outcome::Changed
@@ -266,9 +270,9 @@ impl Model {
         }
     }
 
-    fn catch_up(&self, guest: &Entrant) -> (Recovery, Vec<Message>) {
+    fn catch_up(&self, guest: &Entrant) -> (Recovery, Vec<Event>) {
         let kept = self.kept();
-        let newest = kept[kept.len().saturating_sub(guest.wish.history.unwrap_or(0))..].to_vec();
+        let newest = kept[kept.len().saturating_sub(guest.wish.history.unwrap_or(0))..].iter().map(event).collect();
         let Some(since) = &guest.wish.since else { return (Recovery::Whole, newest) };
         match self.missed(self.number(since)) {
             (Recovery::Whole, missed) => (Recovery::Whole, missed),
@@ -280,17 +284,29 @@ impl Model {
         (position.epoch == self.epoch).then_some(position.seq)
     }
 
-    /// All after a number of this history, if it can be had; or why not.
-    fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Message>) {
+    /// All after a number of this history, if it can be had, with what was changed before; or why not.
+    fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Event>) {
         let Some(after) = after.filter(|after| *after <= self.newest()) else {
             return (Recovery::EpochChanged, Vec::new());
         };
-        let missed: Vec<_> = self.messages.iter().filter(|message| message.seq > after).cloned().collect();
-        if self.keeps || missed.iter().all(|message| self.kept().contains(message)) {
-            (Recovery::Whole, missed)
+        let past: Vec<_> = self.past().iter().filter(|message| message.seq > after).map(event).collect();
+        if past.len() as u64 == self.newest() - after {
+            (Recovery::Whole, [self.changes(after), past].concat())
         } else {
             (Recovery::TooOld, Vec::new())
         }
+    }
+
+    /// What of the messages up to `seen` one may not know who has seen so much.
+    pub fn changes(&self, seen: u64) -> Vec<Event> {
+        let is_unknown = |message: &&Message| self.changed.get(&message.seq).is_some_and(|newest| *newest >= seen);
+        let before = self.past().iter().filter(|message| message.seq <= seen);
+        before.filter(is_unknown).map(Event::changed).collect()
+    }
+
+    /// What can be had of the messages.
+    pub fn past(&self) -> &[Message] {
+        if self.keeps { &self.messages } else { self.kept() }
     }
 
     fn kept(&self) -> &[Message] {
@@ -362,6 +378,10 @@ impl Model {
         let members: Vec<_> = self.members.iter().map(|member| member.id).filter(|id| Some(*id) != but).collect();
         members.into_iter().for_each(|id| self.tell(id, None, event.clone()));
     }
+}
+
+fn event(message: &Message) -> Event {
+    Event::Message(Arc::new(message.clone()))
 }
 
 /// What one who comes back to one room is told.

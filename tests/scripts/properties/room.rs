@@ -1,8 +1,8 @@
 //! A room against its model, with everything that members and visitors may do in any order.
 //!
 //! Besides what the model says it is seen to, for each member, that it sees every message once and in
-//! order, wherever its connection breaks and however it comes back, and that what an author is told of
-//! somebody never goes back.
+//! order, wherever its connection breaks and however it comes back, and believes of it what is so; and
+//! that what an author is told of somebody never goes back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use roomd::chat::event::Recovery;
 use roomd::chat::record::{Deed, Draft, Mark, Receipt};
 use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Recall, Room, Said, Speaker};
 use roomd::chat::roster::{MemberId, TYPING_FOR};
-use roomd::chat::{Code, Event, Limits, Moment, Position, RoomName, Since, Standing, Status, UserName};
+use roomd::chat::{Body, Code, Event, Limits, Message, Moment, Position, RoomName, Since, Standing, Status, UserName};
 use roomd::store::{Ledger, Memory, Store};
 
 use super::gathering::Gathering;
@@ -49,6 +49,8 @@ struct Pair {
     claimed: BTreeMap<MemberId, u64>,
     /// How far each was told that others have got.
     told: BTreeMap<(MemberId, Receipt, UserName), u64>,
+    /// What each believes that the messages say that it has seen.
+    believed: BTreeMap<MemberId, BTreeMap<u64, Body>>,
     heard: BTreeMap<MemberId, Vec<Heard>>,
     /// Whom each member believes to be typing.
     typing: BTreeMap<MemberId, BTreeSet<UserName>>,
@@ -70,6 +72,7 @@ impl Pair {
                 keeps,
                 receipts_members_max,
                 messages: Vec::new(),
+                changed: BTreeMap::new(),
                 members: Vec::new(),
                 presences: BTreeMap::new(),
                 receipts: Gathering::default(),
@@ -87,6 +90,7 @@ impl Pair {
             seen: BTreeMap::new(),
             claimed: BTreeMap::new(),
             told: BTreeMap::new(),
+            believed: BTreeMap::new(),
             heard: BTreeMap::new(),
             typing: BTreeMap::new(),
         }
@@ -184,6 +188,7 @@ impl Pair {
 
     fn resume(&mut self, member: MemberId, claim: Claim) {
         let (epoch, entered) = (self.model.epoch.clone(), self.entered[&member]);
+        let is_true = matches!(claim, Claim::True);
         let (seen, number) = match (claim, self.seen.get(&member).copied()) {
             (Claim::True, Some(seq)) => (Since::Position(Position { epoch, seq }), seq),
             (Claim::True, None) | (Claim::Nothing, _) => (Since::Entry, entered),
@@ -192,6 +197,10 @@ impl Pair {
             (Claim::Place(false, seq), _) => (Since::Position(Position { epoch: "e0".into(), seq }), seq),
         };
         self.claimed.insert(member, number);
+        if !is_true {
+            // Who does not say what it has seen is not told what of it was changed.
+            self.believed.remove(&member);
+        }
         self.model.resume(member, &seen);
         self.step(Input::Resume { member, seen });
         assert!(!self.absent.contains(&member), "who comes back is answered");
@@ -269,8 +278,13 @@ impl Pair {
                 Effect::Returned(id, returned, recall) => {
                     self.absent.remove(&id);
                     // What it has not seen it knows of: it was told that all of it follows, or nothing.
-                    let whole = returned.recovery == Recovery::Whole;
-                    self.seen.insert(id, if whole { self.claimed[&id] } else { self.model.newest() });
+                    let seen = if returned.recovery == Recovery::Whole {
+                        self.claimed[&id]
+                    } else {
+                        self.believed.remove(&id);
+                        self.model.newest()
+                    };
+                    self.seen.insert(id, seen);
                     self.hear(id, None, resumed(returned));
                     recall.into_iter().for_each(|recall| self.fetch(id, None, recall));
                 }
@@ -309,6 +323,7 @@ impl Pair {
         let Recall { answer, after, until, letters, .. } = recall;
         assert_eq!((until, letters), (self.model.newest(), None), "from there on it comes from the room");
         answer.into_iter().for_each(|answer| self.hear(id, mark.cloned(), answer));
+        self.model.changes(after).into_iter().for_each(|change| self.hear(id, None, change));
         let past = self.model.messages.iter().filter(|message| after < message.seq && message.seq <= until);
         for message in past.cloned().collect::<Vec<_>>() {
             self.hear(id, None, Event::Message(Arc::new(message)));
@@ -323,6 +338,11 @@ impl Pair {
             Event::Message(message) => {
                 self.typing.entry(id).or_default().remove(&message.user);
                 self.sees(id, message.seq);
+                self.believed.entry(id).or_default().insert(message.seq, message.body.clone());
+            }
+            Event::Edit { seq, body, .. } => {
+                let before = self.believed.get_mut(&id).and_then(|believed| believed.get_mut(seq));
+                before.into_iter().for_each(|before| *before = body.clone());
             }
             Event::Receipt { mark, .. } => self.learns(id, mark),
             Event::Leave { user, .. } => drop(self.typing.entry(id).or_default().remove(user)),
@@ -361,6 +381,10 @@ impl Pair {
         for id in self.table.keys().filter(|id| !self.absent.contains(*id)) {
             let seen = self.seen_by(*id).unwrap_or(self.entered[id]);
             assert!(!self.misses(*id, seen, u64::MAX), "{id:?} has seen {seen} and no more");
+            for Message { seq, body, .. } in self.model.past() {
+                let believed = self.believed.get(id).and_then(|believed| believed.get(seq));
+                assert!(believed.is_none_or(|believed| believed == body), "{id:?} believes of {seq}: {believed:?}");
+            }
         }
         let still: Vec<_> = self.typing.iter().filter(|(id, _)| self.table.contains_key(id)).collect();
         assert!(still.iter().all(|(_, believed)| believed.is_empty()), "typing does not end: {still:?}");

@@ -54,6 +54,92 @@ fn who_missed_nothing_is_given_what_was_changed() {
 }
 
 #[test]
+fn where_nothing_is_kept_memory_tells_what_was_changed_of_what_one_has_seen() {
+    Stage::with(&Limits { history: 3, ..Limits::default() }).among(&["Ann", "Bob"]).check(
+        "
+            > 3 times: Ann says x quietly
+            > stored
+                to all: message 1 Ann: x
+                to all: message 2 Ann: x
+                to all: message 3 Ann: x
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Ann edits 1 to u
+            > Ann edits 2 to v
+            > Ann deletes 3
+            > Ann says y quietly
+            > stored
+                to Ann: done
+                to all: Ann edits 1: u at 0s
+                to Ann: done
+                to all: Ann edits 2: v at 0s
+                to Ann: done
+                to all: Ann edits 3: (deleted) at 0s
+                to all: message 4 Ann: y
+            # The first is no longer in memory.
+            > Bob resumes since e1/3
+                Bob is back, whole, missed 1
+                to Bob: Ann edits 2: v at 0s
+                to Bob: Ann edits 3: (deleted) at 0s
+                to Bob: message 4 Ann: y
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes since e1/2
+                Bob is back, whole, missed 2
+                to Bob: Ann edits 2: v at 0s
+                to Bob: message 3 Ann: (deleted), edited at 0s
+                to Bob: message 4 Ann: y
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Bob resumes since e1/4
+                Bob is back, whole, missed 0
+                to all: presence Bob online at 0s
+            > Cy joins since e1/3
+                Cy is in
+                to Cy: joined e1/4 with Ann, Bob, Cy
+                to Cy: Ann edits 2: v at 0s
+                to Cy: Ann edits 3: (deleted) at 0s
+                to Cy: message 4 Ann: y
+                to Cy: entered Cy
+                to all but Cy: Cy joins
+        ",
+    );
+}
+
+#[test]
+fn more_changes_than_an_answer_holds_are_too_old() {
+    Stage::with(&Limits { outbox_bytes: 600, ..Limits::default() }).among(&["Ann", "Bob"]).check(
+        "
+            > 2 times: Ann says x quietly
+            > stored
+                to all: message 1 Ann: x
+                to all: message 2 Ann: x
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Ann edits 1 to u
+            > stored
+                to Ann: done
+                to all: Ann edits 1: u at 0s
+            > Bob resumes since e1/2
+                Bob is back, whole, missed 0
+                to Bob: Ann edits 1: u at 0s
+                to all: presence Bob online at 0s
+            > Bob breaks off
+                to all: presence Bob away at 0s
+            > Ann edits 2 to v
+            > stored
+                to Ann: done
+                to all: Ann edits 2: v at 0s
+            > Bob resumes since e1/2
+                Bob is back, too_old, missed 0
+                to all: presence Bob online at 0s
+        ",
+    );
+}
+
+#[test]
 fn who_names_no_number_has_seen_nothing_since_it_entered() {
     for (stage, shown) in [
         (Stage::kept(&Limits::default()), "missed 2, is given the past after 1 to 3"),

@@ -54,10 +54,10 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         3 => join,
         2 => (who.clone(), departure).prop_map(|(who, departure)| Happening::Leave { who, departure }),
-        3 => who.clone().prop_map(|who| Happening::Break { who }),
-        4 => (who.clone(), claim()).prop_map(|(who, claim)| Happening::Resume { who, claim }),
+        4 => who.clone().prop_map(|who| Happening::Break { who }),
+        6 => (who.clone(), claim()).prop_map(|(who, claim)| Happening::Resume { who, claim }),
         3 => who.clone().prop_map(|who| Happening::Write { who }),
-        8 => (who, said()).prop_map(|(who, said)| Happening::Say { who, said }),
+        12 => (who, said()).prop_map(|(who, said)| Happening::Say { who, said }),
         1 => (0..CONNECTIONS / 2, publish()).prop_map(|(user, said)| Happening::Visit { user, said }),
         2 => Just(Happening::Settle),
         2 => (0..4_000_u64).prop_map(|ms| Happening::Pass { ms }),
@@ -82,11 +82,11 @@ fn said() -> impl Strategy<Value = Said> {
     let status = prop_oneof![Just(Status::Online), Just(Status::Away)];
     let limit = 1..6_usize;
     prop_oneof![
-        4 => publish(),
-        1 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Text("ho".into()) }),
-        1 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Deleted }),
+        10 => publish(),
+        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Text("ho".into()) }),
+        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Deleted }),
         2 => any::<bool>().prop_map(Said::Typing),
-        2 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| Said::Receipt {
+        4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| Said::Receipt {
             receipt: if read { Receipt::Read } else { Receipt::Received },
             seq,
         }),

@@ -393,6 +393,9 @@ impl Pair {
 }
 
 proptest! {
+    // Some of what goes wrong needs a few rare things in a row.
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn every_member_hears_what_the_lists_say(
         keeps in any::<bool>(),

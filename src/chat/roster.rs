@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::event::{Presence, Status};
 use super::identity::Standing;
 use super::names::UserName;
+use super::record::{Mark, Receipt};
 use super::time::Time;
 
 /// A member's number, unique in the server's life.
@@ -40,6 +41,8 @@ pub struct Member {
     pub since: u64,
     /// Whether its connection broke, and its place is kept.
     pub parked: bool,
+    /// What it is to be told of receipts when it is back: of each user and receipt the newest.
+    pub owed: BTreeMap<(Receipt, UserName), Mark>,
 }
 
 #[derive(Debug)]
@@ -175,6 +178,19 @@ impl Roster {
         member.parked = parked;
         let user = self.users.get_mut(&member.user).expect("each member has its user");
         user.parked = if parked { user.parked + 1 } else { user.parked - 1 };
+    }
+
+    /// Keeps what a member that is parked is to be told when it is back.
+    pub fn owe(&mut self, id: MemberId, marks: &[Mark]) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.owed.extend(marks.iter().map(|mark| ((mark.receipt, mark.user.clone()), mark.clone())));
+        }
+    }
+
+    /// What that is, once.
+    pub fn take_owed(&mut self, id: MemberId) -> impl Iterator<Item = Mark> + use<> {
+        let owed = self.members.get_mut(&id).map(|member| std::mem::take(&mut member.owed));
+        owed.unwrap_or_default().into_values()
     }
 
     /// Notes that a user did something.

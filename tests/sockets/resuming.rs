@@ -11,6 +11,7 @@ use roomd::engine::rule::Plan;
 use roomd::store::{ChangeWish, Memory, Opened, Page, PageWish, Store};
 use serde_json::{Value, json};
 
+use crate::harness::http;
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
 
 /// A server that keeps the place of a client that is gone.
@@ -54,6 +55,29 @@ fn resume(server: &TestServer, token: &Value, rooms: &Value) -> (WebSocketClient
 fn messages(events: &[Value]) -> Vec<u64> {
     let messages = events.iter().filter(|event| event["type"] == "message");
     messages.map(|event| event["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn receipts_wait_for_an_author_whose_connection_broke() {
+    let server = patient();
+    let mut anna = Traveller::new(&server, "den", "Anna");
+    anna.socket.ask(json!({"type": "message", "room": "den", "message": "hi"}));
+    anna.seq = 1;
+    let (token, position) = anna.vanish(&server);
+    let mut tom = WebSocketClient::json(&server, "den", "Tom");
+    tom.command(&json!({"type": "read", "room": "den", "seq": 1}));
+    until("the room has gathered it", || {
+        let ledger = http::get(&server, "/api/v1/rooms/den/messages/1/receipts").json();
+        let receipts = ledger["receipts"].as_array().unwrap();
+        receipts.iter().any(|receipt| receipt["user"] == "Tom" && receipt["status"] == "read")
+    });
+    let (mut anna, answer) = resume(&server, &token, &json!({"den": position}));
+    assert_eq!(answer["rooms"]["den"], json!({"recovered": true, "missed": 0}));
+    let told: Vec<_> = std::iter::repeat_with(|| anna.wait_for_type("receipt"))
+        .take_while(|receipt| receipt["status"] != "read")
+        .map(|receipt| (receipt["user"].clone(), receipt["status"].clone(), receipt["seq"].clone()))
+        .collect();
+    assert!(told.contains(&(json!("Tom"), json!("received"), json!(1))), "{told:?}");
 }
 
 #[test]

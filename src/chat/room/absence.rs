@@ -44,6 +44,8 @@ impl Room {
         let recall = after.filter(|_| self.kept).map(recall);
         effects.push(Effect::Returned(id, Returned { room: self.name.clone(), recovery, missed }, recall));
         effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
+        let owed = self.roster.take_owed(id).map(|mark| self.receipt_of(mark));
+        effects.extend(owed.map(|receipt| Effect::One(id, None, receipt)));
         effects.extend(self.park(id, false));
     }
 

@@ -11,6 +11,7 @@ mod reach;
 mod rule;
 mod terms;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -263,7 +264,16 @@ impl Room {
         }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
-        let member = Member { user: user.clone(), standing, connection, echo, announced, since, parked: false };
+        let member = Member {
+            user: user.clone(),
+            standing,
+            connection,
+            echo,
+            announced,
+            since,
+            parked: false,
+            owed: BTreeMap::new(),
+        };
         let before = self.roster.status(&user);
         let news = self.roster.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));

@@ -18,15 +18,21 @@ impl Room {
     /// that only subscribe.
     pub(super) fn advanced(&mut self, now: Duration) -> Option<Effect> {
         let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
-        let listens = |member: &Member| self.private.is_some() || member.announced;
-        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
-        let to = members.map(|(id, _)| id).filter(|_| self.tells_receipts()).collect();
         // Nobody needs to hear of themselves.
         let alone = authors.first().filter(|_| authors.len() == 1);
-        let told = marks.iter().filter(|mark| Some(&mark.user) != alone);
-        let receipt = |mark: &Mark| Event::Receipt { room: self.name.clone(), mark: mark.clone() };
-        let events = told.map(receipt).collect();
+        let told: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
+        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let members = self.roster.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
+        let members = members.filter(|_| self.tells_receipts()).map(|(id, member)| (id, member.parked));
+        let (away, here): (Vec<_>, Vec<_>) = members.partition(|(_, parked)| *parked);
+        away.iter().for_each(|(id, _)| self.roster.owe(*id, &told));
+        let to = here.into_iter().map(|(id, _)| id).collect();
+        let events = told.into_iter().map(|mark| self.receipt_of(mark)).collect();
         Some(Effect::Advanced { marks, to, events })
+    }
+
+    pub(super) fn receipt_of(&self, mark: Mark) -> Event {
+        Event::Receipt { room: self.name.clone(), mark }
     }
 
     pub(super) fn written(&mut self, id: MemberId, now: Moment) {

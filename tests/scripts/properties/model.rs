@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use roomd::chat::command::{Id, Span};
 use roomd::chat::event::{Recovery, Returned};
-use roomd::chat::record::{Deed, Draft, Outcome, Receipt, StoreFailed};
+use roomd::chat::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
 use roomd::chat::room::{Departure, Effect, Entrant};
 use roomd::chat::roster::MemberId;
 use roomd::chat::{
@@ -53,6 +53,8 @@ pub struct Member {
     since: u64,
     /// Whether its connection broke.
     parked: bool,
+    /// The receipts that it is to hear of then, the newest of each user and sense.
+    owed: BTreeMap<(Receipt, UserName), Event>,
 }
 
 impl Model {
@@ -61,7 +63,13 @@ impl Model {
         let known = self.is_announced(&user);
         let before = self.status_of(&user);
         let (recovery, replay) = self.catch_up(&guest);
-        self.members.push(Member { id, guest: guest.clone(), since: self.newest(), parked: false });
+        self.members.push(Member {
+            id,
+            guest: guest.clone(),
+            since: self.newest(),
+            parked: false,
+            owed: BTreeMap::new(),
+        });
         let fresh = Presence { user: user.clone(), status: Status::Online, note: None, last_seen: now.at };
         self.presences.entry(user.clone()).or_insert(fresh);
         let members: Vec<_> = self.users().into_iter().collect();
@@ -132,9 +140,10 @@ impl Model {
         });
         let count = missed.iter().filter(|event| event.is_message()).count() as u64;
         let returned = Returned { room: self.room.clone(), recovery, missed: count };
+        let owed = std::mem::take(&mut self.member(id).owed);
         let heard = self.heard.entry(id).or_default();
         heard.push((None, resumed(returned)));
-        heard.extend(missed.into_iter().map(|event| (None, event)));
+        heard.extend(missed.into_iter().chain(owed.into_values()).map(|event| (None, event)));
         self.park(id, false);
     }
 
@@ -160,13 +169,17 @@ impl Model {
         let concerned = self.kept().iter().filter(|message| after < message.seq && message.seq <= until);
         let authors: BTreeSet<_> = concerned.map(|message| message.user.clone()).collect();
         let told = marks.iter().filter(|mark| authors.len() != 1 || !authors.contains(&mark.user)).cloned();
-        let events: Vec<_> = told.map(|mark| Event::Receipt { room: self.room.clone(), mark }).collect();
-        let listens = |member: &&Member| member.guest.announced && authors.contains(&member.guest.user);
-        let to: Vec<_> = if self.members.len() <= self.receipts_members_max {
-            self.members.iter().filter(listens).map(|member| member.id).collect()
-        } else {
-            Vec::new()
-        };
+        let receipt =
+            |mark: Mark| ((mark.receipt, mark.user.clone()), Event::Receipt { room: self.room.clone(), mark });
+        let told: Vec<_> = told.map(receipt).collect();
+        let mut to = Vec::new();
+        if self.members.len() <= self.receipts_members_max {
+            let listens = |member: &&mut Member| member.guest.announced && authors.contains(&member.guest.user);
+            for member in self.members.iter_mut().filter(listens) {
+                if member.parked { member.owed.extend(told.clone()) } else { to.push(member.id) }
+            }
+        }
+        let events: Vec<_> = told.into_iter().map(|(_, event)| event).collect();
         for id in &to {
             events.iter().for_each(|event| self.tell(*id, None, event.clone()));
         }

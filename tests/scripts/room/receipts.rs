@@ -291,3 +291,31 @@ fn of_a_room_that_ended_no_mark_goes_over_into_the_next() {
         ",
     );
 }
+
+#[test]
+fn what_an_author_who_is_away_would_have_heard_waits_for_it() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Ann breaks off
+                to all: presence Ann away at 0s
+            > Bob takes it all
+            > +250ms
+                kept: Bob written 1 at 0s; to nobody
+            > Bob has read 1
+            > +250ms
+                kept: Bob received 1 at 250ms, Bob read 1 at 250ms; to nobody
+            > Ann resumes since e1/1
+                Ann is back, whole, missed 0
+                to Ann: Bob written 1 at 0s
+                to Ann: Bob received 1 at 250ms
+                to Ann: Bob read 1 at 250ms
+                to all: presence Ann online at 0s
+            > +1s
+            > Bob has read 1
+            > +1s
+        ",
+    );
+}

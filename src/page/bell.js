@@ -23,8 +23,14 @@ export class Bell {
     if (!document.hidden || !this.#chat.settings.notify || Notification.permission !== "granted") return;
     const title = room.kind === "room" ? `${user} in ${room.name}` : user;
     const body = lineOf(text, 200);
-    // One notification a room: a burst does not pile up.
-    const notification = new Notification(title, { body, tag: room.key, icon: "/assets/favicon.svg" });
+    let notification;
+    try {
+      // One notification a room: a burst does not pile up.
+      notification = new Notification(title, { body, tag: room.key, icon: "/assets/favicon.svg" });
+    } catch {
+      // Some telephones give the permission, and take notifications from service workers alone.
+      return;
+    }
     notification.onclick = () => {
       focus();
       this.#turn(room);

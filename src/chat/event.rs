@@ -130,26 +130,33 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// When to try again, if that would help.
     pub retry_after: Option<Duration>,
+    /// The room that is too much for, or that there is too much of; else it is the connection.
+    pub room: Option<RoomName>,
 }
 
 impl Refusal {
     /// A refusal that no waiting will change.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), retry_after: None, room: None }
     }
 
     /// The rate limit's refusal.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
-        let message = Cow::Borrowed("Rate limit exceeded");
-        Self { code: Code::RateLimited, message, retry_after: Some(retry_after) }
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, "Rate limit exceeded") }
     }
 
     /// The refusal of a room that lets each user speak once in a while.
     #[must_use]
-    pub fn slow_mode(every: Duration, retry_after: Duration) -> Self {
+    pub fn slow_mode(room: &RoomName, every: Duration, retry_after: Duration) -> Self {
         let message = format!("This room takes one message of each user in {} s", every.as_secs());
-        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
+    }
+
+    /// Says that nothing but this room is refused.
+    #[must_use]
+    pub fn about(self, room: &RoomName) -> Self {
+        Self { room: Some(room.clone()), ..self }
     }
 
     /// For a room that is not there, or that the asker may not know of.

@@ -44,6 +44,14 @@ impl Command {
         }
     }
 
+    /// The room that it publishes to.
+    pub(super) fn published_in(&self) -> Option<&str> {
+        match self {
+            Self::Publish { room, .. } | Self::Encrypted { room, .. } => Some(room),
+            _ => None,
+        }
+    }
+
     /// Bytes of what it publishes, as the server counts them; `None` when it publishes nothing.
     pub(super) fn bytes(&self) -> Option<usize> {
         match self {

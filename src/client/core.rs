@@ -17,6 +17,7 @@ use super::errands::{Errand, Errands};
 use super::event::{Event, Refusal, Ticket};
 use super::incoming::{self, Goodbye};
 use super::options::Options;
+use super::pauses::Pauses;
 use super::place::{Place, Standing};
 
 /// How long a connection must have lived for the delays to begin anew.
@@ -107,8 +108,7 @@ pub struct Core {
     former: Option<Option<String>>,
     message_bytes: usize,
     last_id: u64,
-    /// Nothing is said before this time, because the server said so.
-    paused_until: Option<Duration>,
+    pauses: Pauses,
     online_since: Option<Duration>,
     /// Since when there is no connection; `None` also before the first.
     offline_since: Option<Duration>,
@@ -136,7 +136,7 @@ impl Core {
             former: None,
             message_bytes: usize::MAX,
             last_id: 0,
-            paused_until: None,
+            pauses: Pauses::default(),
             online_since: None,
             offline_since: None,
             heard_at: Duration::ZERO,
@@ -232,7 +232,7 @@ impl Core {
                     Some(asked) => asked + self.options.answer,
                     None => self.heard_at + self.options.silence,
                 };
-                Some(self.paused_until.map_or(alive, |paused| paused.min(alive)))
+                Some(self.pauses.first_end().map_or(alive, |end| end.min(alive)))
             }
             Line::Opening | Line::Ending | Line::Over => None,
         }
@@ -263,9 +263,7 @@ impl Core {
     }
 
     fn time(&mut self, now: Duration) {
-        if self.paused_until.is_some_and(|paused| paused <= now) {
-            self.paused_until = None;
-        }
+        self.pauses.pass(now);
         match self.line {
             Line::Down { retry_at } if retry_at <= now => {
                 self.line = Line::Opening;
@@ -295,7 +293,8 @@ impl Core {
         self.rooms.values_mut().for_each(Place::lose);
         self.fences.clear();
         self.unanswered.clear();
-        (self.asked_at, self.paused_until) = (None, None);
+        self.asked_at = None;
+        self.pauses = Pauses::default();
         let goodbye = self.goodbye.take();
         if self.is_renamed(&ended) {
             return;
@@ -335,7 +334,7 @@ impl Core {
             }
         }
         // A message to a room that is not entered yet would be refused.
-        while entered && let Some(errand) = self.errands.next() {
+        while entered && let Some(errand) = self.errands.next(|command| self.pauses.allow(command)) {
             self.last_id += 1;
             let frame = errand.say(self.last_id, self.options.history);
             let bytes = errand.command.bytes().unwrap_or(0);
@@ -353,7 +352,7 @@ impl Core {
     }
 
     fn may_speak(&self) -> bool {
-        self.line == Line::Up && self.paused_until.is_none()
+        self.line == Line::Up && !self.pauses.all()
     }
 
     fn id(&mut self) -> u64 {

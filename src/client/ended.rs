@@ -67,7 +67,7 @@ impl Ended {
             1002 | 1003 | 1007 => "the server did not understand this client",
             1009 => "a frame was too large",
             1011 => "the server failed",
-            4401 => "the sign-in was not accepted",
+            4401 => "the token has ended",
             4403 => "this user may not connect",
             4408 => "the connection was silent for too long",
             4409 => "the session went on in another place",

@@ -76,9 +76,10 @@ impl Errands {
         self.window = if limited { 1 } else { WINDOW };
     }
 
-    /// The first that is not under way, if one more may be.
-    pub fn next(&mut self) -> Option<&mut Errand> {
-        self.list.iter_mut().take(self.window).find(|errand| errand.under_way.is_none())
+    /// The first that is not under way, of those that may be said now, if one more may be.
+    pub fn next(&mut self, may: impl Fn(&Command) -> bool) -> Option<&mut Errand> {
+        let sayable = self.list.iter_mut().filter(|errand| may(&errand.command));
+        sayable.take(self.window).find(|errand| errand.under_way.is_none())
     }
 
     /// The answer to this `id`, or to this mark, has come.
@@ -94,6 +95,11 @@ impl Errands {
     /// The errand of this ticket has its answer without being said.
     pub fn withdraw(&mut self, ticket: Ticket) {
         self.list.retain(|errand| errand.ticket != ticket);
+    }
+
+    /// What was said under this `id`.
+    pub fn under_way(&self, id: u64) -> Option<&Errand> {
+        self.list.iter().find(|errand| errand.under_way == Some(id))
     }
 
     /// Whether this `id` is one of theirs; then it is to be said again.
@@ -130,7 +136,7 @@ mod tests {
     }
 
     fn say(errands: &mut Errands, id: u64) -> Option<String> {
-        let errand = errands.next()?;
+        let errand = errands.next(|_| true)?;
         errand.say(id, 0);
         Some(errand.mid.clone())
     }

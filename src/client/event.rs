@@ -159,13 +159,16 @@ pub struct Refusal {
     pub message: String,
     /// When to try again, in milliseconds, if that would help.
     pub retry_after_ms: Option<u64>,
+    /// The room that it is about, when nothing else is refused.
+    #[serde(default)]
+    pub room: Option<String>,
 }
 
 impl Refusal {
     /// A refusal that no server said, with a code of the protocol.
     #[must_use]
     pub fn local(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: message.to_owned(), retry_after_ms: None }
+        Self { code: code.to_owned(), message: message.to_owned(), retry_after_ms: None, room: None }
     }
 }
 
@@ -216,8 +219,9 @@ pub enum Event {
     Online { user: String },
     /// The connection is broken; the next attempt comes after `retry_in`.
     Offline { reason: String, retry_in: Duration },
-    /// The server wants nothing more for now; what waits is said again after `retry_in`, two seconds or more.
-    Paused { reason: String, retry_in: Duration },
+    /// The server wants nothing more for now, or of one room no more messages; what waits is said again
+    /// after `retry_in`, two seconds or more.
+    Paused { room: Option<String>, reason: String, retry_in: Duration },
     /// After a broken connection: the client is in the room again.
     Rejoined(Joined),
     /// After a broken connection: the room does not take the client again; or it was put out of it.

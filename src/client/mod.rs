@@ -21,6 +21,7 @@ mod error;
 mod event;
 mod incoming;
 mod options;
+mod pauses;
 mod place;
 #[cfg(test)]
 mod scripts;

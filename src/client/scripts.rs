@@ -275,11 +275,38 @@ fn a_long_pause_is_told_and_who_is_muted_is_refused_at_once() {
     play.asks(publish("b"));
     play.outputs();
     play.hears(&error(3, "rate_limited", Some(20_000)));
-    play.does(&["Paused { reason: \"rate_limited\", retry_in: 20s }"]);
+    play.does(&["Paused { room: None, reason: \"rate_limited\", retry_in: 20s }"]);
     assert_eq!(play.waits(), Duration::from_secs(20));
     play.does(&["message 4 r a m-2"]);
     play.hears(&error(4, "muted", Some(600_000)));
     play.does(&["refused 2: muted", "message 5 r b m-3"]);
+}
+
+#[test]
+fn a_room_that_takes_a_message_now_and_then_holds_up_nothing_else() {
+    let mut play = Play::in_room();
+    let slow = |id| {
+        let mut refused = error(id, "rate_limited", Some(20_000));
+        refused["room"] = json!("r");
+        refused
+    };
+    for text in ["a", "b"] {
+        play.asks(publish(text));
+    }
+    play.asks(Command::Private { to: "Bob".to_owned(), text: "c".to_owned() });
+    play.outputs();
+    play.hears(&slow(3));
+    play.does(&["Paused { room: Some(\"r\"), reason: \"rate_limited\", retry_in: 20s }", "private 4 c m-4"]);
+    play.hears(&sent(4, "m-4", false));
+    play.asks(Command::Other(json!({"type": "create", "room": "x"}).as_object().unwrap().clone()));
+    play.does(&["answer 4: Sent", "create 5 x"]);
+    // Nobody waits an hour for another room.
+    play.hears(&slow(5));
+    play.does(&["refused 5: rate_limited"]);
+    assert_eq!(play.waits(), Duration::from_secs(20));
+    play.does(&["message 6 r a m-2"]);
+    play.hears(&sent(6, "m-2", false));
+    play.does(&["answer 2: Sent", "message 7 r b m-3"]);
 }
 
 #[test]

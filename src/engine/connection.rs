@@ -208,8 +208,8 @@ impl Connection {
     #[inline(never)]
     fn create(&mut self, plan: Plan, id: Option<Id>) -> Result<(), Undone> {
         let now = self.engine.clock.now().since_start;
-        let allowed = self.engine.doorman.create_room(self.door.address, now);
         let room = plan.room.clone();
+        let allowed = self.engine.doorman.create_room(self.door.address, now).map_err(|refusal| refusal.about(&room));
         let made = allowed.and_then(|()| self.engine.create(self.stay.session.identity(), plan));
         made.map_err(|refusal| Undone::Refused(id.clone(), refusal))?;
         self.reply(id, &Event::Created { room, pinned: false });

@@ -42,7 +42,7 @@ async function start(me) {
   ({ Shell } = shell);
   const url = new URL("/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  chat = new Chat(memory, me, url, changed, { diagnose: () => diagnose(me) });
+  chat = new Chat(memory, me, url, { changed, turn, diagnose: () => diagnose(me) });
   chat.start();
   followAddress();
   addEventListener("popstate", followAddress);
@@ -64,9 +64,8 @@ function fetchChat() {
 // What the first view does without.
 async function loadRest() {
   try {
-    const modules = [import("./bell.js"), import("./phone.js"), import("./renewal.js")];
-    const [{ Bell }, { Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, loadAll()]);
-    chat.bell = new Bell(chat, turn);
+    const modules = [import("./phone.js"), import("./renewal.js")];
+    const [{ Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, chat.bell, loadAll()]);
     renewing(chat, (me) => (memory.me = me));
     // Over plain HTTP a browser has neither microphone nor camera for a page.
     if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.phone = new Phone(chat);
@@ -106,9 +105,9 @@ function turn(room) {
 
 function followAddress() {
   const { kind, name } = addressed() ?? {};
-  if (!name) chat.complain("The address names no room.");
   const room = name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM);
   chat.turn(room);
+  if (!name) chat.complain("The address names no room.");
   takeKey(room);
 }
 
@@ -160,14 +159,11 @@ function draw() {
   render(html`<${Shell} chat=${chat} now=${Date.now()} turn=${turn} signOut=${signOut} />`, root);
 }
 
-// Counts down what is shown in seconds, and lets typing notices run out.
+// Counts down what is shown in seconds, and lets go of what is over.
 function tick() {
   const now = Date.now();
-  let due = chat.connection.phase === "waiting";
-  if (chat.problem?.until) {
-    due = true;
-    if (chat.problem.until <= now) chat.problem = undefined;
-  }
+  let due = chat.connection.phase === "waiting" || chat.pause !== undefined;
+  if (chat.pause?.until <= now) chat.pause = undefined;
   for (const room of chat.rooms.values()) due = room.expire(now) || due;
   if (due) changed();
 }

@@ -10,7 +10,8 @@ import { privateRoom } from "./names.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
 import { Voice } from "./voice.js";
 
-const HISTORY = 50; // messages asked for with the room that is open; of the others, the last
+const HISTORY = 50; // messages asked for with the room that is open
+export const LAST = 10; // and with the others, for the last line: the newest may be deleted, or a reaction
 const KEEP_MS = 500;
 const RECEIPT_MS = 300; // what was received and read is told at most this often, room by room
 
@@ -19,24 +20,27 @@ export class Chat {
   active;
   publicRooms = [];
   connection = { phase: "connecting" };
-  problem; // {text, until?}
+  problem; // {text}
+  pause; // {text, until}: the server wants nothing for now
   away = false;
   atEnd = true; // the reader sees the newest message of the active room
   spoken = ""; // what a screen reader should say next
   #memory;
+  #turn;
   #parts = {}; // name → promise
   #receipts = new Map(); // key → {received, read} that are to be told
   #receiptTimer = 0;
   #keepTimer = 0;
 
-  // `me` is {name, token?}; `options` go to the client.
-  constructor(memory, me, url, changed, options = {}) {
+  // `me` is {name, token?}; `turn` leads the reader to a room; `diagnose` is the client's.
+  constructor(memory, me, url, { changed, turn, diagnose }) {
     this.#memory = memory;
     this.me = me.name;
     this.identity = me;
     this.changed = changed;
+    this.#turn = turn;
     this.settings = memory.settings(me.name);
-    this.client = new Client(url, { user: me.name, token: () => me.token, ...options });
+    this.client = new Client(url, { user: me.name, token: () => me.token, diagnose });
     this.voice = new Voice(this, memory);
     globalThis.addEventListener?.("pagehide", () => this.#keepTimer && this.#keep());
     for (const [type, listener] of Object.entries(heard)) {
@@ -54,6 +58,10 @@ export class Chat {
 
   get secrecy() {
     return this.#part("secrecy", async () => new (await import("./secrecy.js")).Secrecy(this));
+  }
+
+  get bell() {
+    return this.#part("bell", async () => new (await import("./bell.js")).Bell(this, this.#turn));
   }
 
   #part(name, load) {
@@ -103,7 +111,10 @@ export class Chat {
 
   turn(room) {
     const before = this.active;
-    if (before && before !== room) before.divider = undefined;
+    if (before && before !== room) {
+      before.divider = undefined;
+      this.dismiss();
+    }
     this.active = room;
     this.atEnd = true;
     if (room?.kind === "room") this.join(room);
@@ -116,7 +127,7 @@ export class Chat {
     if (room.standing === "in" || room.kind !== "room" || room.asked) return;
     room.asked = true;
     room.standing = "out";
-    const history = room === this.active ? HISTORY : 1;
+    const history = room === this.active ? HISTORY : LAST;
     this.client.join(room.name, { history }).then(
       () => this.loadRooms(),
       (error) => this.#refused(room, error),
@@ -166,6 +177,17 @@ export class Chat {
   complain(text) {
     this.problem = { text };
     this.changed();
+  }
+
+  // The problem is over, or was seen.
+  dismiss() {
+    this.problem = undefined;
+    this.changed();
+  }
+
+  // Calls a reader who looks elsewhere and has asked for it.
+  ring(room, user, text) {
+    if (this.settings.notify && document.hidden) this.bell.then((bell) => bell.ring(room, user, text)).catch(() => {}); // the line is broken
   }
 
   // Loads what was said before, and in a private conversation what was said while this page was away.
@@ -224,6 +246,7 @@ export class Chat {
   receive(room, event) {
     const entry = entryOf(event);
     const isNew = room.receive(entry, this.me);
+    if (room !== this.active || this.atEnd) room.trim(); // else the reader may be looking at the oldest
     const opened = entry.cipher && this.unseal(room, entry);
     if (!isNew || event.user === this.me) return;
     this.tellReceipt(room, "received", event.seq);
@@ -245,16 +268,16 @@ export class Chat {
 
   #tell(room, user, text) {
     if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
-    this.bell?.ring(room, user, text);
+    this.ring(room, user, text);
     this.changed();
   }
 
   #refused(room, error) {
     if (error.code === "left" || error.code === "interrupted") return;
-    this.complain(`${room.name} cannot be entered: ${error.message}.`);
     room.standing = "refused";
     // A room that was open keeps what it shows, above all what is not sent yet.
     if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
+    this.complain(`${room.name} cannot be entered: ${error.message}.`);
   }
 }
 
@@ -358,8 +381,8 @@ const heard = {
     const slow = slow_mode_s > 0 ? `one message each ${slow_mode_s} s` : "no slow mode";
     room?.note(`${by} changed the rules: ${announcement ? "only moderators speak" : "everybody may speak"}, ${slow}`, validTime(at));
   },
-  paused(chat, { message, until }) {
-    chat.problem = { text: `${message}.`, until };
+  paused(chat, { message, until }, room) {
+    (room ?? chat).pause = { text: `${message}.`, until };
   },
   refused(chat, { id, message }) {
     if (chat.phone?.refused(id)) return;

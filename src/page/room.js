@@ -2,8 +2,8 @@
 //
 // A value: nothing here touches the document, the network or the clock. Settled entries stand in the
 // server's order and each number once; notices stand behind the message they came after; the reader's
-// own messages that are not settled yet stand behind everything. `version` changes with whatever the
-// log shows, and an entry that changes is replaced by a new one, so that views compare and do not search.
+// own messages that are not settled yet stand behind everything. An entry that changes is replaced by a
+// new one, so that views compare and do not search.
 
 const ENTRIES_MAX = 12_000;
 const TYPING_MS = 6_000;
@@ -19,7 +19,6 @@ export class Room {
     this.entries = []; // messages {id, seq, user, text, mid, at, …} and notices {id, notice, after, at, …}
     this.reactions = new Map(); // seq of a message → Map of seq → {user, text, mid}: what was put to it
     this.unsent = []; // the reader's own {id, user, text, mid, at, state: "waiting" or "failed", reason?}
-    this.version = 0;
     this.members = new Map(); // name → {status, lastSeen, note?}
     this.count = 0; // how many members there are, also beyond those that are named
     this.typists = new Map(); // name → when the notice expires, in ms
@@ -32,6 +31,7 @@ export class Room {
     this.divider = undefined; // the reader had read up to here when they came
     this.complete = false; // nothing is older than the first entry
     this.standing = "out"; // "out", "in", or "refused"
+    this.pause = undefined; // {text, until}: slow mode
     this.rules = false; // the reader may delete what others said
     this.draft = "";
     this.nextId = 0;
@@ -44,7 +44,7 @@ export class Room {
   }
 
   get last() {
-    return this.unsent.at(-1) ?? this.entries.findLast(({ seq, deleted }) => seq !== undefined && !deleted);
+    return this.unsent.at(-1) ?? this.entries.findLast((entry) => entry.seq !== undefined && !entry.deleted && !isKeyWork(entry));
   }
 
   // Takes the `joined` event. Numbers of another history say nothing about this one.
@@ -62,7 +62,6 @@ export class Room {
     this.newest = seq;
     this.read = Math.min(this.read ?? seq, seq);
     this.unread = seq - this.read;
-    this.version += 1;
   }
 
   // Forgets what it shows: what was there does not go on in what follows.
@@ -72,7 +71,6 @@ export class Room {
     this.reached = undefined;
     this.complete = false;
     this.divider = undefined;
-    this.version += 1;
   }
 
   // Adds a message in its place, or takes over what is new about it. Returns whether it is new here.
@@ -82,7 +80,6 @@ export class Room {
     const own = this.unsent.findIndex(({ mid, user }) => mid !== undefined && mid === message.mid && user === message.user);
     const said = own >= 0 ? this.unsent.splice(own, 1)[0] : undefined;
     if (message.cipher && said) message = { ...message, text: said.text }; // it was sealed here
-    this.version += 1;
     let place = this.entries.length;
     while (place > 0 && comesBefore(message.seq, this.entries[place - 1])) place -= 1;
     const before = this.entries[place - 1];
@@ -97,11 +94,15 @@ export class Room {
       if (message.user === me) this.reach(message.seq);
       else if (message.seq > (this.read ?? 0)) this.unread += 1;
     }
-    if (this.entries.length > ENTRIES_MAX) {
-      this.entries.splice(0, this.entries.length - ENTRIES_MAX);
-      this.complete = false;
-    }
     return true;
+  }
+
+  // Lets go of the oldest beyond what a page should hold; they can be recalled.
+  trim(max = ENTRIES_MAX) {
+    if (this.entries.length <= max + max / 10) return;
+    this.entries.splice(0, this.entries.length - max);
+    this.reached = undefined;
+    this.complete = false;
   }
 
   // Adds older messages, oldest first, in front.
@@ -110,16 +111,15 @@ export class Room {
     for (const message of messages) if (message.reactTo !== undefined) this.#put(message);
     const older = messages.filter(({ seq, reactTo }) => seq < oldest && reactTo === undefined).map((message) => this.#made(message));
     this.reached = Math.min(this.reached ?? Infinity, messages[0]?.seq ?? Infinity);
-    this.entries = [...older, ...this.entries];
+    const end = older.at(-1)?.seq ?? 0;
+    this.entries = [...older, ...this.entries.map((entry) => (entry.after < end ? { ...entry, after: end } : entry))];
     this.complete = complete;
-    this.version += 1;
   }
 
   edit({ seq, ...change }) {
     const at = this.indexOf(seq);
     if (at < 0) return this.#alter(seq, change);
     this.entries[at] = { ...this.entries[at], ...change };
-    this.version += 1;
   }
 
   // A reaction is no entry: it is shown at its message, which may come later, from the history.
@@ -141,7 +141,6 @@ export class Room {
     if (deleted) there.delete(seq);
     else if (isNew) there.set(seq, { seq, user, text, mid, cipher, edited });
     this.reactions.set(reactTo, new Map(there)); // another one, so that views compare
-    this.version += 1;
     return isNew;
   }
 
@@ -153,7 +152,6 @@ export class Room {
       if (deleted) there.delete(seq);
       else there.set(seq, { ...reaction, text });
       this.reactions.set(about, new Map(there));
-      this.version += 1;
     }
   }
 
@@ -192,17 +190,15 @@ export class Room {
 
   #notice(notice, instead) {
     const last = this.entries.at(-1);
-    const after = last ? orderOf(last) : 0;
+    const after = last ? (last.seq ?? last.after) : this.newest;
     const entry = this.#made({ ...notice, after });
     if (instead) this.entries[this.entries.length - 1] = { ...entry, id: last.id };
     else this.entries.push(entry);
-    this.version += 1;
   }
 
   // The reader's own message, before the server has it.
   say(message) {
     this.unsent.push(this.#made({ ...message, state: "waiting" }));
-    this.version += 1;
   }
 
   // The server has it; its event may have come before or come later.
@@ -215,17 +211,14 @@ export class Room {
 
   fail(mid, reason) {
     this.unsent = this.unsent.map((each) => (each.mid === mid ? { ...each, state: "failed", reason } : each));
-    this.version += 1;
   }
 
   wait(mid) {
     this.unsent = this.unsent.map((each) => (each.mid === mid ? { ...each, state: "waiting", reason: undefined } : each));
-    this.version += 1;
   }
 
   retract(mid) {
     this.unsent = this.unsent.filter((each) => each.mid !== mid);
-    this.version += 1;
   }
 
   // The reader has read up to here. Returns whether that is news.
@@ -257,7 +250,6 @@ export class Room {
     const marks = { ...this.marks.get(user) };
     for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) marks[receipt] = Math.max(marks[receipt] ?? 0, seq);
     this.marks.set(user, marks);
-    this.version += 1;
   }
 
   // Who has read a message, who else has received it, and to whom else it was written.
@@ -275,11 +267,13 @@ export class Room {
     else this.typists.delete(user);
   }
 
-  // Drops the typing notices that are over. Returns whether there were any.
+  // Drops what is over: typing notices, slow mode. Returns whether what is shown of them changes.
   expire(now) {
     const over = [...this.typists].filter(([, until]) => until <= now);
     for (const [user] of over) this.typists.delete(user);
-    return over.length > 0;
+    const counting = this.pause !== undefined;
+    if (this.pause?.until <= now) this.pause = undefined;
+    return counting || over.length > 0;
   }
 
   #made(entry) {
@@ -297,6 +291,11 @@ export function entryOf({ user, from, message, cipher, seq, mid, at, edited, del
   const entry = { user: user ?? from, text: message ?? "", seq, at: validTime(at) };
   const { reply_to: replyTo, react_to: reactTo } = about;
   return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, replayed && { replayed });
+}
+
+// A sealed message without a word for people: it makes a device or another key known.
+export function isKeyWork({ seal }) {
+  return seal !== undefined && seal.state !== "unreadable" && seal.text === undefined;
 }
 
 export function validTime(at) {

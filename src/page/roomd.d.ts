@@ -96,8 +96,9 @@ export interface Events {
   gap: { type: "gap"; room: string; reason: string; missed?: number };
   /** The user is no longer in the room, without having left it. With `user` it is somebody else. */
   removed: { type: "removed"; room: string; code: string; message: string; user?: string; by?: string };
-  /** The server wants nothing said before `until` (ms). Nothing is lost: what waits is said then. */
-  paused: { type: "paused"; message: string; code: string; until: number };
+  /** The server wants nothing said before `until` (ms), or nothing in `room`, which is in slow mode.
+   * Nothing is lost: what waits is said then. */
+  paused: { type: "paused"; room?: string; message: string; code: string; until: number };
   /** An error that answers nothing which is waited for. */
   refused: { type: "refused"; code: string; message: string };
 }

@@ -37,7 +37,7 @@ const REASONS = new Map([
   [1007, "the server did not understand this client"],
   [1009, "a frame was too large"],
   [1011, "the server failed"],
-  [4401, "the sign-in was not accepted"],
+  [4401, "the token has ended"],
   [4403, "this user may not connect"],
   [4408, "the connection was silent for too long"],
   [4409, "the session went on in another place"],
@@ -67,8 +67,8 @@ export class Client {
   #phaseSince = 0;
   #heardAt = 0;
   #pingedAt = 0;
-  #pausedUntil = 0;
-  #timers = {}; // watch, retry, pause
+  #pauses = new Map(); // room that is told nothing for now, or undefined for everything → timer
+  #timers = {}; // watch, retry
   #attempts = 0;
   #goodbye;
   #token; // takes the session up again
@@ -178,7 +178,7 @@ export class Client {
   // --- What is said -----------------------------------------------------------------------------
 
   #maySpeak() {
-    return this.#state.phase === "online" && Date.now() >= this.#pausedUntil;
+    return this.#state.phase === "online" && !this.#pauses.has(undefined);
   }
 
   #pump() {
@@ -193,7 +193,8 @@ export class Client {
     }
     for (const request of requests) if (!leaves.includes(request)) this.#ask(request.command, request);
     const window = this.#limits.rate?.per_s === 0 ? WINDOW : 1;
-    for (const message of this.#unsent.slice(0, window)) {
+    const sayable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
+    for (const message of sayable.slice(0, window)) {
       if (message.id !== undefined) continue;
       if (this.#places.get(message.command.room)?.standing === "asked") return; // it would be refused
       const excess = this.#excess(message);
@@ -290,7 +291,7 @@ export class Client {
     const error = event.type === "error" ? event : undefined;
     if (asked.resume) {
       this.#resumed(asked.resume, error ? {} : event);
-    } else if (error && (FOR_NOW.has(error.code) || (asked.room && error.code === "unavailable"))) {
+    } else if (error && isForNow(error, asked)) {
       if (asked.room) this.#again(asked.room);
       else if (!asked.message && !asked.fence) this.#requests.push(asked);
       this.#pause(error);
@@ -372,15 +373,13 @@ export class Client {
     return true;
   }
 
-  #pause(error) {
-    const ms = error.retry_after_ms ?? PAUSE_MS;
-    this.#pausedUntil = Date.now() + ms;
-    clearTimeout(this.#timers.pause);
-    this.#timers.pause = setTimeout(() => {
-      this.#pausedUntil = 0;
+  #pause({ room, message, code, retry_after_ms: ms = PAUSE_MS }) {
+    clearTimeout(this.#pauses.get(room));
+    this.#pauses.set(room, setTimeout(() => {
+      this.#pauses.delete(room);
       this.#pump();
-    }, ms);
-    this.#tell({ type: "paused", message: error.message, code: error.code, until: this.#pausedUntil });
+    }, ms));
+    this.#tell({ type: "paused", room, message, code, until: Date.now() + ms });
   }
 
   // A listener that throws harms nobody else: its error is the environment's to report.
@@ -455,12 +454,13 @@ export class Client {
   // Forgets the socket, so that nothing it still has to say is heard. What was asked is lost; joins
   // and messages are said again on the next one.
   #drop(code) {
-    for (const timer of Object.values(this.#timers)) clearTimeout(timer);
+    for (const timer of [...Object.values(this.#timers), ...this.#pauses.values()]) clearTimeout(timer);
     this.#timers = {};
+    this.#pauses.clear();
     const socket = this.#socket;
     this.#socket = this.#goodbye = undefined;
     this.#opening++;
-    this.#pausedUntil = this.#pingedAt = 0;
+    this.#pingedAt = 0;
     if (socket) {
       socket.onmessage = socket.onclose = null;
       socket.close(...(code ? [code] : []));
@@ -477,6 +477,13 @@ export class Client {
     this.#phaseSince = this.#heardAt = Date.now();
     this.#tell({ type: "state", ...state });
   }
+}
+
+// Whether it is asked again later. What is refused of a room alone holds up its messages, and is the
+// answer to anything else.
+function isForNow({ code, room }, asked) {
+  if (room !== undefined && !asked.message) return false;
+  return FOR_NOW.has(code) || (asked.room && code === "unavailable");
 }
 
 function putOut({ type, reason, by }) {

@@ -5,7 +5,7 @@ import { Composer } from "./composer.js";
 import { late } from "./late.js";
 import { Log } from "./log.js";
 import { Sidebar } from "./sidebar.js";
-import { inSeconds } from "./when.js";
+import { inTime } from "./when.js";
 
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
@@ -44,7 +44,7 @@ export class Shell extends Component {
     },
     back: () => this.setState({ view: "rooms" }),
     side: (side) => this.setState({ side: side === this.state.side ? undefined : side }),
-    dialog: (dialog, props) => this.setState({ dialog: dialog && { name: dialog, ...props } }),
+    dialog: (name, props) => this.setState({ dialog: { name, ...props } }),
     show: async (seq) => {
       const room = this.props.chat.active;
       const found = await this.props.chat.past.then((past) => past.reach(room, seq)).catch(() => false);
@@ -53,7 +53,10 @@ export class Shell extends Component {
       this.setState({ target: seq });
       this.log.current?.show(seq);
     },
-    notify: (on) => this.props.chat.bell?.turn(on).then(() => this.forceUpdate()),
+    notify: async (on) => {
+      await this.props.chat.bell.then((bell) => bell.turn(on)).catch(({ message }) => this.props.chat.complain(`${message}.`));
+      this.forceUpdate();
+    },
     signOut: this.props.signOut,
   };
 
@@ -119,6 +122,7 @@ export class Shell extends Component {
 
   render({ chat, now }, { view, side, dialog, editing, replying, target }) {
     const room = chat.active;
+    const paused = chat.pause ?? room?.pause;
     return html`<div class="app" data-view=${view} data-side=${side}>
       <${Sidebar} chat=${chat} ui=${this.ui} />
       <main class="talk">
@@ -129,7 +133,8 @@ export class Shell extends Component {
           onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
-        ${problem(chat, now)}
+        ${paused && pause(paused, now)}
+        ${chat.problem && problem(chat)}
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${room && side === "members" && room.kind === "room" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
@@ -160,7 +165,9 @@ export class Shell extends Component {
 
   #dialog(dialog, chat) {
     const Part = DIALOGS[dialog?.name];
-    return Part && html`<${Part} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} />`;
+    // A browser says late that a dialog was closed: another may be open by then.
+    const onClose = () => this.setState(({ dialog: open }) => (open === dialog ? { dialog: undefined } : null));
+    return Part && html`<${Part} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} onClose=${onClose} />`;
   }
 
   #atEnd(atEnd) {
@@ -185,22 +192,18 @@ function outage({ client, connection: { phase, reason, retryAt, code } }, now, u
     : code === 4401 || code === 0 ? ["Choose a name", ui.signOut]
     : ["Connect again", () => client.open()];
   return html`<div class="banner" role="status">
-    <p>${capital(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${inSeconds(retryAt - now)}.` : ""}</span></p>
+    <p>${capital(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${inTime(retryAt - now)}.` : ""}</span></p>
     <button type="button" onClick=${deed}>${word}</button>
   </div>`;
 }
 
-function problem(chat, now) {
-  if (!chat.problem) return undefined;
-  const { text, until } = chat.problem;
-  const dismiss = () => {
-    chat.problem = undefined;
-    chat.changed();
-  };
-  return html`<div class="banner problem" role="alert">
-    <p>${text}<span aria-hidden="true">${until ? ` Going on ${inSeconds(until - now)}.` : ""}</span></p>
-    ${!until && html`<${IconButton} icon="close" label="Dismiss" onClick=${dismiss} />`}
-  </div>`;
+function pause({ text, until }, now) {
+  return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> Going on ${inTime(until - now)}.</span></p></div>`;
+}
+
+function problem(chat) {
+  return html`<div class="banner problem" role="alert"><p>${chat.problem.text}</p>
+    <${IconButton} icon="close" label="Dismiss" onClick=${() => chat.dismiss()} /></div>`;
 }
 
 function typing(room) {

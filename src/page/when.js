@@ -30,8 +30,11 @@ export function short(at, now = Date.now()) {
   return isSameDay(at, now) ? clock(at) : shortFormat.format(new Date(at));
 }
 
-export function inSeconds(ms) {
+// How far off something is: in seconds up to two minutes, then coarser.
+export function inTime(ms) {
   const seconds = Math.ceil(ms / 1_000);
+  if (seconds > 7_200) return `in ${Math.ceil(seconds / 3_600)} h`;
+  if (seconds > 120) return `in ${Math.ceil(seconds / 60)} min`;
   return seconds > 0 ? `in ${seconds} s` : "now";
 }
 

@@ -218,7 +218,12 @@ fn goodbye_fields(object: Object<'_>, end: End, retry_after: Duration) -> Object
 
 fn refused<'a>(object: Object<'a>, refusal: &Refusal) -> Object<'a> {
     let wait = refusal.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
-    object.field("code", refusal.code.as_str()).field("message", &*refusal.message).maybe("retry_after_ms", wait)
+    let room = refusal.room.as_ref().map(RoomName::as_str);
+    object
+        .field("code", refusal.code.as_str())
+        .field("message", &*refusal.message)
+        .maybe("retry_after_ms", wait)
+        .maybe("room", room)
 }
 
 fn kind_of(message: &Message) -> &'static str {

@@ -81,6 +81,6 @@ fn a_session_is_taken_up_where_it_was_and_what_is_not_known_breaks_nothing() {
     });
     assert!(duplicate);
     let over = ann.publish("r", "too late").unwrap_err();
-    assert_eq!(over.to_string(), "the sign-in was not accepted");
+    assert_eq!(over.to_string(), "the token has ended");
     server.join().unwrap();
 }

@@ -48,6 +48,24 @@ test("what one publishes the other is told, once and in order", async () => {
   assert.equal(ann.client.unsent.length, 0);
 });
 
+test("slow mode of one room holds up no other, and everything comes once and in order", async () => {
+  const claim = await fetch(`${server.http}/api/v1/claims`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"Olga"}' });
+  const olga = come(near(), await claim.json().then(({ token }) => ({ token })));
+  await olga.phase("online");
+  await olga.client.request({ type: "create", room: "slow" });
+  await olga.client.request({ type: "settings", room: "slow", slow_mode_s: 1 });
+  const [ann, bob] = [come(near(), { user: "Ann" }), come(near(), { user: "Bob" })];
+  for (const { client } of [ann, bob]) await Promise.all(["slow", "quick"].map((room) => client.join(room)));
+  const sent = ["1", "2", "3"].map((text) => ann.client.publish("slow", text));
+  sent.push(ann.client.publish("quick", "at once"));
+  await Promise.all(sent);
+  await bob.heard("3");
+  const told = bob.events.filter(({ type }) => type === "message").map(({ message }) => message);
+  assert.deepEqual(told, ["1", "at once", "2", "3"]);
+  const paused = ann.events.filter(({ type }) => type === "paused");
+  assert.ok(paused.length >= 2 && paused.every(({ room }) => room === "slow"), JSON.stringify(paused));
+});
+
 test("a line that breaks is made again, and nobody sees the user go", async () => {
   const ann = come(line.ws, { user: "Ann" });
   const bob = come(near(), { user: "Bob" });

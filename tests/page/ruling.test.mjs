@@ -42,6 +42,34 @@ test("a private room is not there for others, until they are invited", async () 
   faultless();
 });
 
+test("slow mode is counted down in its room, and holds up no other", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
+  await ann.page.getByLabel("Name of a room").fill("agora");
+  await ann.page.keyboard.press("Enter");
+  await ann.page.getByRole("heading", { name: "agora" }).waitFor();
+  const bob = await (await person()).enter(`${http}/chat/agora`, "Bob");
+  await about(ann);
+  await ann.page.getByLabel("Slow mode").selectOption("5");
+  await ann.page.keyboard.press("Escape");
+  await bob.page.getByText(/one message each 5 s/).waitFor();
+  await bob.say("one");
+  await bob.say("two");
+  await bob.page.getByText(/This room takes one message of each user in 5 s\. Going on in \d s\./).waitFor();
+  assert.equal(await bob.page.locator('[data-state="waiting"]').count(), 1);
+  await bob.page.keyboard.press("Control+k");
+  await bob.page.getByLabel("Name of a room").fill("lobby");
+  await bob.page.keyboard.press("Enter");
+  await bob.page.getByRole("heading", { name: "lobby" }).waitFor();
+  await bob.say("elsewhere");
+  await bob.sent("elsewhere");
+  assert.equal(await bob.page.getByText(/Going on/).count(), 0);
+  await ann.line("two").waitFor();
+  assert.deepEqual(await ann.texts(), ["one", "two"]);
+  faultless();
+});
+
 test("a public room that one creates is one's own: what others said can be deleted, and they be put out", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");

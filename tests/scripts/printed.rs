@@ -184,10 +184,12 @@ pub fn part(span: Span) -> String {
     }
 }
 
-/// A refusal: its code, its words, and when to try again.
+/// A refusal: its code, the room that it is about, its words, and when to try again.
 pub fn refused(refusal: &Refusal) -> String {
-    let again = refusal.retry_after.map(|wait| format!(", again in {}", span(wait)));
-    format!("{}: {}{}", refusal.code.as_str(), refusal.message, again.unwrap_or_default())
+    let Refusal { code, message, retry_after, room } = refusal;
+    let room = room.as_ref().map(|room| format!(" in {room}"));
+    let again = retry_after.map(|wait| format!(", again in {}", span(wait)));
+    format!("{}{}: {message}{}", code.as_str(), room.unwrap_or_default(), again.unwrap_or_default())
 }
 
 /// Which message another one is about.

@@ -46,6 +46,7 @@ fn a_json_client_that_is_too_fast_is_told_when_to_try_again() {
         answered.push(id);
         if event["type"] == "error" {
             assert_eq!((&event["code"], &event["message"]), (&json!("rate_limited"), &json!("Rate limit exceeded")));
+            assert!(event["room"].is_null(), "{event}");
             assert!((1..=1000).contains(&event["retry_after_ms"].as_u64().unwrap()), "{event}");
             refused.push(id);
         }

@@ -100,6 +100,23 @@ fn one_who_is_invited_hears_of_it_wherever_they_are() {
 }
 
 #[test]
+fn who_is_too_fast_for_a_room_in_slow_mode_is_told_that_it_is_the_room() {
+    let server = TestServer::start();
+    let (mut ann, bob) = den(&server);
+    ok(&mut ann, json!({"type": "settings", "room": "den", "slow_mode_s": 60}));
+    let mut bob = enter(&server, &bob);
+    for room in ["den", "lobby"] {
+        ok(&mut bob, json!({"type": "join", "room": room}));
+    }
+    let mut say = |room: &str, id| bob.ask(json!({"type": "message", "room": room, "message": "hi", "id": id}));
+    assert_eq!(say("den", 11)["type"], "sent");
+    let refused = say("den", 12);
+    assert_eq!((&refused["code"], &refused["room"]), (&json!("rate_limited"), &json!("den")));
+    assert!((1..=60_000).contains(&refused["retry_after_ms"].as_u64().unwrap()), "{refused}");
+    assert_eq!(say("lobby", 13)["type"], "sent");
+}
+
+#[test]
 fn a_charter_and_a_ban_are_there_after_a_restart() {
     let directory = std::env::temp_dir().join(format!("roomd-test-{}-ruling", std::process::id()));
     fs::create_dir_all(&directory).unwrap();

@@ -78,7 +78,8 @@ impl Room {
                 if wait.is_zero() || charter.rank(speaker.who()) >= Rank::Moderator {
                     return Ok(());
                 }
-                self.rule.pace(&speaker.user, wait, now.since_start)
+                let paced = self.rule.pace(&speaker.user, wait, now.since_start);
+                paced.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
             }
             Said::Edit { body, .. } if *body != Body::Deleted => charter.may_speak(speaker.who(), now.at),
             Said::Typing(true) => charter.may_speak(speaker.who(), now.at),
@@ -255,10 +256,10 @@ impl Room {
 }
 
 impl Rule {
-    /// Lets a user speak once in a while.
-    fn pace(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Refusal> {
+    /// Lets a user speak once in a while; else says how long that is off.
+    fn pace(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Duration> {
         if let Some(at) = self.spoke.get(user).filter(|at| **at + wait > now) {
-            return Err(Refusal::slow_mode(wait, *at + wait - now));
+            return Err(*at + wait - now);
         }
         if self.spoke.len() >= self.spoke_max {
             self.spoke.retain(|_, at| *at + wait > now);

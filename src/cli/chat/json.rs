@@ -17,9 +17,9 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
             let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
             json!({"type": "offline", "reason": reason, "retry_in_ms": retry_in})
         }
-        Event::Paused { reason, retry_in } => {
+        Event::Paused { room, reason, retry_in } => {
             let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
-            json!({"type": "paused", "message": reason, "retry_in_ms": retry_in})
+            json!({"type": "paused", "room": room, "message": reason, "retry_in_ms": retry_in})
         }
         Event::Rejoined(joined) => joined_object("rejoined", joined),
         Event::Removed { room, refusal } => {

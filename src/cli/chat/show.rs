@@ -43,7 +43,7 @@ impl Show {
                 }
             }
             Event::Offline { reason, retry_in } => self.offline(reason, *retry_in),
-            Event::Paused { reason, retry_in } => {
+            Event::Paused { reason, retry_in, .. } => {
                 vec![self.notice(&format!("{}; going on in {} s", visible(reason), retry_in.as_secs_f64().ceil()))]
             }
             Event::Rejoined(Joined { missed: 0, .. }) => Vec::new(),

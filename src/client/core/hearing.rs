@@ -200,7 +200,7 @@ impl Core {
             // A room that cannot be entered for the moment is no reason to forget it.
             if for_now || matches!(&*refusal.code, "unavailable" | "internal") {
                 place.standing = Standing::Wanted;
-                self.paused_until = Some(now + wait);
+                self.pauses.begin(None, now + wait);
             } else {
                 let room = room.clone();
                 self.rooms.remove(&room);
@@ -208,10 +208,12 @@ impl Core {
             }
             return;
         }
-        if for_now && id.is_some_and(|id| self.errands.put_back(id)) {
-            self.paused_until = Some(now + wait);
-            if wait >= TOLD {
-                self.tell(Event::Paused { reason: refusal.to_string(), retry_in: wait });
+        // What is refused of a room alone holds up its messages, and is the answer to anything else.
+        let said = id.and_then(|id| self.errands.under_way(id)).map(|errand| errand.command.published_in());
+        let waits = for_now && said.is_some_and(|room| refusal.room.is_none() || refusal.room.as_deref() == room);
+        if waits && id.is_some_and(|id| self.errands.put_back(id)) {
+            if self.pauses.begin(refusal.room.as_deref(), now + wait) && wait >= TOLD {
+                self.tell(Event::Paused { reason: refusal.to_string(), retry_in: wait, room: refusal.room });
             }
         } else if let Some(errand) = id.and_then(|id| self.errands.take(Some(id), None)) {
             if let Command::Leave { room } = &errand.command {

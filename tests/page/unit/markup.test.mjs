@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineOf, partsOf, previewOf } from "../../../src/page/markup.js";
 import { privateRoom, roomName, userName } from "../../../src/page/names.js";
-import { day, inSeconds } from "../../../src/page/when.js";
+import { day, inTime } from "../../../src/page/when.js";
 
 const said = (text) => partsOf(text).map((part) => `${part.kind}:${part.text}`);
 
@@ -65,6 +65,5 @@ test("days have names near to today", () => {
   assert.equal(day(new Date(2026, 10, 21, 0, 1), now), "Today");
   assert.equal(day(new Date(2026, 10, 20, 23, 59), now), "Yesterday");
   assert.match(day(new Date(2025, 0, 2), now), /2025/);
-  assert.equal(inSeconds(1_200), "in 2 s");
-  assert.equal(inSeconds(0), "now");
+  assert.deepEqual([0, 1_200, 120_000, 120_001, 7_200_001].map(inTime), ["now", "in 2 s", "in 120 s", "in 3 min", "in 3 h"]);
 });

@@ -240,7 +240,7 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
                 to @Ann: Ann: settings slow 30s
             > Bob says one
             > Bob says two marked 2
-                to Bob [2]: rate_limited: This room takes one message of each user in 30 s, again in 30s
+                to Bob [2]: rate_limited in den: This room takes one message of each user in 30 s, again in 30s
             # What is not stored does not count.
             > store fails
                 to Bob: unavailable: It could not be stored; try again
@@ -257,7 +257,7 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
                 to all: message 3 Ann: b
             > +29s
             > Bob says two
-                to Bob: rate_limited: This room takes one message of each user in 30 s, again in 1s
+                to Bob: rate_limited in den: This room takes one message of each user in 30 s, again in 1s
             > +1s
             > Bob says two
             > stored

@@ -20,7 +20,7 @@ export class Bell {
 
   // Somebody has said something.
   ring(room, user, text) {
-    if (!document.hidden || !this.#chat.settings.notify || Notification.permission !== "granted") return;
+    if (Notification.permission !== "granted") return;
     const title = room.kind === "room" ? `${user} in ${room.name}` : user;
     const body = lineOf(text, 200);
     let notification;

@@ -3,6 +3,7 @@
 import { Avatar, Component, createRef, Dialog, html, IconButton, Name, names } from "./html.js";
 
 const OTHERS_MAX = 3;
+const SHOWN_MAX = 100;
 
 const STATUS = {
   ringing: "ringing…",
@@ -17,11 +18,16 @@ const STATUS = {
 };
 
 export class CallDialog extends Component {
-  state = { chosen: this.props.room.kind === "room" ? [] : [this.props.room.name] };
+  state = { chosen: this.#others.length === 1 ? this.#others : [] };
+
+  get #others() {
+    const { chat, room } = this.props;
+    return room.kind === "private" ? [room.name] : [...room.members.keys()].filter((user) => user !== chat.me).slice(0, SHOWN_MAX);
+  }
 
   #ring(video) {
-    const { chat, room, ui } = this.props;
-    ui.dialog();
+    const { chat, room, onClose } = this.props;
+    onClose();
     chat.phone.ring(room, this.state.chosen, video);
   }
 
@@ -30,13 +36,13 @@ export class CallDialog extends Component {
     this.setState({ chosen: on ? [...others, user] : others });
   }
 
-  render({ chat, room, ui }, { chosen }) {
-    const members = [...room.members.keys()].filter((user) => user !== chat.me).slice(0, 100);
-    return html`<${Dialog} title="Call" onClose=${() => ui.dialog()}>
+  render({ room, onClose }, { chosen }) {
+    const others = this.#others;
+    return html`<${Dialog} title="Call" onClose=${onClose}>
       ${room.kind === "private" ? html`<p>Call <${Name} of=${room.name} />. Voice and pictures go from browser to browser.</p>`
-      : members.length === 0 ? html`<p>Nobody else is in this room.</p>`
+      : others.length === 0 ? html`<p>Nobody else is in this room.</p>`
       : html`<p>Choose up to three. Voice and pictures go from browser to browser.</p>
-        <ul class="callees">${members.map((user) => html`<li key=${user}><label class="check">
+        <ul class="callees">${others.map((user) => html`<li key=${user}><label class="check">
           <input type="checkbox" checked=${chosen.includes(user)} disabled=${!chosen.includes(user) && chosen.length >= OTHERS_MAX}
             onChange=${({ target }) => this.#choose(user, target.checked)} /><${Avatar} of=${user} /><${Name} of=${user} /></label></li>`)}</ul>`}
       <p class="row end"><button type="button" disabled=${chosen.length === 0} onClick=${() => this.#ring(false)}>Voice call</button>
@@ -50,8 +56,8 @@ export function CallPanel({ phone, me }) {
   if (phase === "ringing") {
     return html`<section class="call ringing" role="alertdialog" aria-label=${`${from} is calling`}>
       <${Avatar} of=${from} /><p><strong><${Name} of=${from} /> is calling</strong><small>${video ? "Video" : "Voice"}${room.startsWith("dm:") ? "" : html` in <${Name} of=${room} />`}</small></p>
-      <button type="button" class="primary danger" onClick=${phone.hangUp}>Decline</button>
-      <button type="button" class="primary" onClick=${phone.accept}>Accept</button>
+      <span class="row"><button type="button" class="primary danger" onClick=${phone.hangUp}>Decline</button>
+        <button type="button" class="primary" onClick=${phone.accept}>Accept</button></span>
     </section>`;
   }
   return html`<section class="call" aria-label="Call">

@@ -31,13 +31,13 @@ export class RoomsDialog extends Component {
   };
 
   #open(name) {
-    this.props.ui.dialog();
+    this.props.onClose();
     this.props.ui.turn(this.props.chat.open("room", name));
   }
 
-  render({ chat, ui }, { filter, private: isPrivate, problem }) {
+  render({ chat, onClose }, { filter, private: isPrivate, problem }) {
     const shown = chat.publicRooms.filter(({ room }) => room.toLowerCase().includes(filter.toLowerCase())).slice(0, ROOMS_SHOWN);
-    return html`<${Dialog} title="Rooms" onClose=${() => ui.dialog()}>
+    return html`<${Dialog} title="Rooms" onClose=${onClose}>
       <form class="row" onSubmit=${this.#enter}>
         <input ref=${this.field} aria-label="Name of a room" placeholder="Name of a room" autocomplete="off" autocapitalize="off" spellcheck="false"
           aria-describedby="room-problem" onInput=${({ target }) => this.setState({ filter: target.value.trim(), problem: undefined })} />
@@ -55,10 +55,10 @@ export class RoomsDialog extends Component {
 
 const isListed = (chat, name) => chat.publicRooms.some(({ room }) => room === name);
 
-export function MeDialog({ chat, ui }) {
+export function MeDialog({ chat, ui, onClose }) {
   const bells = "Notification" in globalThis;
   const blocked = bells && Notification.permission === "denied";
-  return html`<${Dialog} title="You" onClose=${() => ui.dialog()}>
+  return html`<${Dialog} title="You" onClose=${onClose}>
     <p class="who"><${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} /> <span><${Name} of=${chat.me} />
       <small>${chat.identity.token ? "This name is registered to this browser, which keeps it" : "A guest: the name is not registered"}</small></span></p>
     <label class="check"><input type="checkbox" checked=${chat.away} onChange=${({ target }) => chat.setAway(target.checked)} /> Show me as away</label>
@@ -84,8 +84,8 @@ export class ReceiptsDialog extends Component {
     );
   }
 
-  render({ room, ui }, { receipts, problem }) {
-    return html`<${Dialog} title="Who has this message" onClose=${() => ui.dialog()}>
+  render({ room, onClose }, { receipts, problem }) {
+    return html`<${Dialog} title="Who has this message" onClose=${onClose}>
       <p class="hint" role="status">${problem ?? (receipts?.length === 0 ? NOBODY[room.kind] : receipts ? "" : "Loading…")}</p>
       <ul class="receipts">${receipts?.map(({ user, status, at }) => html`<li key=${user}>
         <${Avatar} of=${user} /><${Name} of=${user} /><span>${STATUS[status]} <time datetime=${at} title=${whole(at)}>${short(at)}</time></span></li>`)}</ul>
@@ -104,20 +104,20 @@ function furthest(receipts, me) {
 
 // What cannot be taken back is asked about first.
 
-export function DeleteDialog({ chat, room, entry, ui }) {
-  return html`<${Confirm} title="Delete this message?" word="Delete" ui=${ui} onYes=${() => chat.voice.delete(room, entry)}
+export function DeleteDialog({ chat, room, entry, onClose }) {
+  return html`<${Confirm} title="Delete this message?" word="Delete" onClose=${onClose} onYes=${() => chat.voice.delete(room, entry)}
     text="It is taken out of the history for everybody." />`;
 }
 
-export function ForgetDialog({ ui }) {
-  return html`<${Confirm} title="Forget this name?" word="Forget" ui=${ui} onYes=${() => ui.signOut(true)}
+export function ForgetDialog({ ui, onClose }) {
+  return html`<${Confirm} title="Forget this name?" word="Forget" onClose=${onClose} onYes=${() => ui.signOut(true)}
     text="This browser forgets the name, its rooms and their keys. Nobody gets the name again, not even you, but with a token from whoever runs this server." />`;
 }
 
-function Confirm({ title, text, word, onYes, ui }) {
-  return html`<${Dialog} title=${title} onClose=${() => ui.dialog()}>
+function Confirm({ title, text, word, onYes, onClose }) {
+  return html`<${Dialog} title=${title} onClose=${onClose}>
     <p>${text}</p>
-    <p class="row end"><button type="button" onClick=${() => ui.dialog()}>Cancel</button>
-      <button type="button" class="primary danger" onClick=${() => (ui.dialog(), onYes())}>${word}</button></p>
+    <p class="row end"><button type="button" onClick=${onClose}>Cancel</button>
+      <button type="button" class="primary danger" onClick=${() => (onClose(), onYes())}>${word}</button></p>
   </${Dialog}>`;
 }

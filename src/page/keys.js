@@ -80,9 +80,9 @@ export class KeysDialog extends Component {
   #compare = ({ user, id }, trust) =>
     this.#try(async (secrecy) => (await secrecy.encryption()).trust(user, id, trust));
 
-  render({ chat, room, ui, removed }, { note, made, missing, devices, again }) {
+  render({ chat, room, removed, onClose }, { note, made, missing, devices, again }) {
     const standing = chat.isSecret(room) ? (room.secret ?? "ready") : "plain";
-    return html`<${Dialog} title="Encryption" onClose=${() => ui.dialog()}>
+    return html`<${Dialog} title="Encryption" onClose=${onClose}>
       <p>${STANDING[standing]}</p>
       <p class="problem" role="alert">${note}</p>
       ${removed && !made && html`<p><${Name} of=${removed} /> was put out, and still has the key. <strong>Change the key</strong>, and what is written from now on cannot be read with the old one.</p>`}

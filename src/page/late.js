@@ -19,7 +19,7 @@ export function late(load, name, { patient = false } = {}) {
   loads.push(loading);
   return class Late extends Component {
     componentDidMount() {
-      if (!part) (patient ? rest.then(loading) : loading()).then(() => this.forceUpdate(), () => this.props.ui?.dialog?.()); // the line is broken
+      if (!part) (patient ? rest.then(loading) : loading()).then(() => this.forceUpdate(), () => this.props.onClose?.()); // the line is broken
     }
 
     render(props) {

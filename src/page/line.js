@@ -3,6 +3,7 @@
 
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
 import { lineOf, partsOf, previewOf } from "./markup.js";
+import { isKeyWork } from "./room.js";
 import { clock, day, isSameDay, whole } from "./when.js";
 
 const UNREADABLE = {
@@ -74,13 +75,13 @@ function body({ text, cipher, seal }, isWhole, showAll) {
 }
 
 // How a message was kept from others, as one can see it.
-function sealMark({ seal, seq }, secret) {
+function sealMark({ seal, seq, cipher }, secret) {
   const [level, words] =
     seal?.state === "verified" ? ["verified", "Encrypted, from a verified device"]
     : seal?.state === "encrypted" && seal.device.trust === "new" ? ["doubtful", "Encrypted, but from a new device: compare its safety number"]
     : seal?.state === "encrypted" && seal.late ? ["doubtful", "Encrypted with a key that was replaced before"]
     : seal?.state === "encrypted" ? ["encrypted", "Encrypted"]
-    : secret && !seal && seq !== undefined ? ["plain", "Not encrypted"]
+    : secret && !cipher && seq !== undefined ? ["plain", "Not encrypted"]
     : [];
   if (!level) return undefined;
   return html`<span class="seal" data-level=${level} role="img" aria-label=${words} title=${words}>${level === "plain" ? "not encrypted" : html`<${Icon} name="lock" />`}</span>`;
@@ -135,11 +136,6 @@ function toolbar({ entry, me, rules, actions }) {
     ${own && html`<${IconButton} icon="edit" label="Edit" onClick=${() => actions.edit(entry)} />`}
     ${(entry.user === me || rules) && html`<${IconButton} icon="trash" label="Delete" onClick=${() => actions.delete(entry)} />`}
   </div>`;
-}
-
-// A sealed message without a word for people: it makes a device or another key known.
-function isKeyWork({ seal }) {
-  return seal !== undefined && seal.state !== "unreadable" && seal.text === undefined;
 }
 
 function keyWork({ user, at, seal }) {

@@ -1,9 +1,9 @@
 // What was said before: older messages as the reader scrolls up, search, and who has got a message.
 
+import { LAST } from "./chat.js";
 import { entryOf, RECEIPTS } from "./room.js";
 
 const PAGE = 100; // messages asked for at once while scrolling
-const LAST = 10; // for the last line: the newest may be deleted, or a reaction
 const LEAP = 300; // and while looking for one that is far back
 const LEAPS_MAX = 40;
 const FOUND_MAX = 50;

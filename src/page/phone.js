@@ -30,6 +30,7 @@ export class Phone {
       user: chat.me,
       send: (type, to, payload) => this.#send(type, to, payload),
       change: (state) => {
+        if (state && !this.state) chat.dismiss(); // how the last call ended
         if (state?.phase === "ringing" && this.state?.phase !== "ringing") this.#ring(state);
         this.state = state;
         chat.changed();
@@ -70,7 +71,7 @@ export class Phone {
   // Whoever looks elsewhere is told as of a message.
   #ring({ room: address, from }) {
     const room = this.#chat.roomOf(address) ?? this.#chat.open("private", from);
-    this.#chat.bell?.ring(room, from, "is calling");
+    this.#chat.ring(room, from, "is calling");
   }
 
   #mayRing(room, from) {

@@ -58,12 +58,12 @@ export class RoomDialog extends Component {
     this.#do("invite", { user });
   };
 
-  render({ chat, room, ui }, { about, people, banned, muted, time, audit, problem, sure }) {
+  render({ chat, room, onClose }, { about, people, banned, muted, time, audit, problem, sure }) {
     const link = `${location.origin}/chat/${encodeURIComponent(room.name)}`;
     const rank = RANK[about?.role] ?? 0;
     const roles = new Map(people.map(({ user, role }) => [user, role]));
     const all = new Set([...roles.keys(), ...room.members.keys()]);
-    return html`<${Dialog} title=${room.name} onClose=${() => ui.dialog()}>
+    return html`<${Dialog} title=${room.name} onClose=${onClose}>
       <p class="hint">${about && (about.private ? "A private room: only those on its list know of it." : "A public room: anybody may enter.")}
         ${about?.owner && html` It belongs to <${Name} of=${about.owner} />.`}</p>
       <p class="row"><code>${link}</code><${CopyLink} link=${link} /></p>
@@ -89,14 +89,14 @@ export class RoomDialog extends Component {
           ${entry.at && html`<time datetime=${entry.at} title=${whole(entry.at)}>${short(entry.at)}</time>`}</li>`)}</ul>`
         : html`<p><button type="button" class="quiet" onClick=${this.#review}>What was changed, and by whom</button></p>`)}
       ${rank >= RANK.owner && html`<p class="row end">${sure && html`<span class="hint">Its history goes with it.</span>`}
-        <button type="button" class="primary danger" onClick=${() => (sure ? (this.#do("end"), ui.dialog()) : this.setState({ sure: true }))}>${sure ? "Yes, end it" : "End this room"}</button></p>`}
+        <button type="button" class="primary danger" onClick=${() => (sure ? (this.#do("end"), onClose()) : this.setState({ sure: true }))}>${sure ? "Yes, end it" : "End this room"}</button></p>`}
     </${Dialog}>`;
   }
 
   #deeds(user, role, rank, for_s) {
     const deed = (word, type, more) => html`<button type="button" class="quiet" onClick=${() => this.#do(type, { user, ...more })}>${word}</button>`;
-    return html`
+    return html`<span class="deeds">
       ${rank >= RANK.owner && (role === "moderator" ? deed("Make a member", "role", { role: "member" }) : deed("Make a moderator", "role", { role: "moderator" }))}
-      ${deed("Mute", "mute", { for_s })} ${deed("Put out", "kick")} ${role && deed("Remove", "remove")} ${deed("Ban", "ban", { for_s })}`;
+      ${deed("Mute", "mute", { for_s })} ${deed("Put out", "kick")} ${role && deed("Remove", "remove")} ${deed("Ban", "ban", { for_s })}</span>`;
   }
 }

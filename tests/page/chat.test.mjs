@@ -229,6 +229,22 @@ test("many who come and go fill one line", async () => {
   faultless();
 });
 
+test("a dialog that is opened as another closes stays open", async () => {
+  const { http } = await server();
+  const { page } = await (await person()).enter(http, "Ann");
+  await page.getByRole("button", { name: "Open or create a room" }).click();
+  await page.getByRole("dialog", { name: "Rooms" }).waitFor();
+  // A click may come before the browser has said that the first one is closed.
+  const open = await page.evaluate(async () => {
+    document.querySelector("dialog").close();
+    document.querySelector(".me").click();
+    for (let frames = 0; frames < 10; frames++) await new Promise(requestAnimationFrame);
+    return document.querySelector("dialog[open] h2")?.textContent;
+  });
+  assert.equal(open, "You");
+  faultless();
+});
+
 test("a name that is none is refused where it is typed", async () => {
   const { http } = await server();
   const ann = await person();
@@ -279,6 +295,47 @@ test("whoever was given a token enters with it", async () => {
   await eve.page.getByLabel("Your name").fill(`${token}x`);
   await eve.page.keyboard.press("Enter");
   await eve.page.getByText("The server does not accept this token.").waitFor();
+  faultless();
+});
+
+test("a token is exchanged before it ends, over the same connection, and the page goes on with the new one", async () => {
+  const { http } = await server("--claim-for", "1h", "--address-claims-per-h", "1000");
+  const ann = await person();
+  const wire = { opened: 0, said: [], heard: [] };
+  await ann.page.routeWebSocket(/\/ws/, (page) => {
+    const server = page.connectToServer();
+    wire.opened += 1;
+    wire.page = page;
+    page.onMessage((text) => (wire.said.push(JSON.parse(text)), server.send(text)));
+    server.onMessage((text) => (wire.heard.push(JSON.parse(text)), page.send(text)));
+  });
+  await ann.enter(`${http}/chat/general`, "Ann");
+  const kept = () => ann.page.evaluate(() => JSON.parse(localStorage.getItem("roomd.me")).token);
+  const first = await kept();
+  const refresh = await eventually(() => {
+    // The server says this in the token's last minutes. Within one second it gives the same token again.
+    wire.page.send(JSON.stringify({ type: "token_expiring", expires: new Date().toISOString() }));
+    return wire.said.find(({ type }) => type === "refresh");
+  }, (said) => (assert.ok(said), said));
+  assert.notEqual(refresh.token, first);
+  await eventually(() => wire.heard.find(({ id }) => id === refresh.id), (answer) => assert.equal(answer?.type, "ok"));
+  await ann.say("still here");
+  await ann.sent("still here");
+  assert.equal(wire.opened, 1);
+  assert.notEqual(await kept(), first);
+  faultless();
+});
+
+test("whose token has ended is told so, and what was typed goes out under the next", async () => {
+  const host = await server();
+  const token = async (time) => (await host.command("token", "--user", "Ann", "--for", time)).trim();
+  const ann = await (await person()).enter(`${host.http}/chat/general`, await token("2s"));
+  await ann.page.getByText("The token has ended.").waitFor();
+  await ann.say("typed meanwhile");
+  await ann.page.getByRole("button", { name: "Choose a name" }).click();
+  await ann.enter(`${host.http}/chat/general`, await token("1h"));
+  await ann.sent("typed meanwhile");
+  assert.deepEqual(await ann.texts(), ["typed meanwhile"]);
   faultless();
 });
 

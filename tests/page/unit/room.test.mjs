@@ -32,6 +32,27 @@ test("a notice stays behind the message it came after", () => {
   assert.equal(room.indexOf(4), 4);
 });
 
+test("notices in a row change neither the order of the messages nor where they are found", () => {
+  const room = opened();
+  for (const text of ["invited", "muted", "unmuted"]) room.note(text, "t");
+  room.move("Cleo", "join", "t");
+  for (const seq of [2, 1]) room.receive(message(seq), "Ann");
+  assert.deepEqual(seqs(room), ["note", "note", "note", "moves", 1, 2]);
+  room.edit({ seq: 1, text: "other" });
+  assert.equal(room.bySeq(1).text, "other");
+});
+
+test("a notice that came before the history stays behind it", () => {
+  const room = opened(3);
+  room.move("Cleo", "join", "t");
+  room.recall([message(4)], false);
+  assert.deepEqual(seqs(room), [4, "moves"]);
+  assert.equal(room.bySeq(4)?.seq, 4);
+  room.receive(message(5), "Ann");
+  room.recall([message(3)], true);
+  assert.deepEqual(seqs(room), [3, 4, "moves", 5]);
+});
+
 test("those who come and go without a word between are one notice", () => {
   const room = opened();
   for (const [user, kind] of [["A", "join"], ["B", "join"], ["A", "leave"], ["C", "leave"]]) room.move(user, kind, "t");

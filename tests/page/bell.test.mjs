@@ -1,0 +1,85 @@
+// Notifications of the browser: real ones, of a page that is told that nobody looks at it, since a browser
+// without a window never hides one.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, person, client, faultless } = stage();
+
+// Writes down what the browser has shown.
+function listen() {
+  const Real = Notification;
+  window.shown = [];
+  window.Notification = class extends Real {
+    constructor(title, options) {
+      super(title, options);
+      this.addEventListener("show", () => window.shown.push(this));
+    }
+  };
+}
+
+const shown = ({ page }) => page.evaluate(() => window.shown.map(({ title, body }) => `${title}: ${body}`));
+
+async function hide({ page }, hidden) {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+}
+
+async function ask({ page }, on) {
+  await page.getByRole("button", { name: /your settings/ }).click();
+  await page.getByLabel(/Notify me/).setChecked(on);
+  await page.keyboard.press("Escape");
+}
+
+test("who asked for it is notified while the page is hidden, of what others say, and led there", async () => {
+  const host = await server();
+  const ann = await person({ permissions: ["notifications"] });
+  await ann.page.addInitScript(listen);
+  await ann.enter(`${host.http}/chat/general`, "Ann");
+  const bob = client(host, "Bob");
+  await bob.client.join("general");
+  const hears = async (text) => {
+    await bob.client.publish("general", text);
+    await ann.line(text).waitFor();
+  };
+  await hide(ann, true);
+  await hears("nobody has asked");
+  await hide(ann, false);
+  await ask(ann, true);
+  await hears("it is seen anyway");
+  await hide(ann, true);
+  await ann.say("my own");
+  await ann.sent("my own");
+  await bob.client.publish("general", "come back");
+  await eventually(() => shown(ann), (all) => assert.deepEqual(all, ["Bob in general: come back"]));
+  await bob.client.whisper("Ann", "where are you?");
+  await eventually(() => shown(ann), (all) => assert.deepEqual(all.slice(1), ["Bob: where are you?"]));
+  await ann.page.evaluate(() => window.shown[1].dispatchEvent(new Event("click")));
+  await ann.page.getByRole("heading", { name: "Bob" }).waitFor();
+  // It holds over a reload, and until it is taken back.
+  await hide(ann, false);
+  await ann.page.reload();
+  await ann.line("where are you?").waitFor();
+  await hide(ann, true);
+  await bob.client.whisper("Ann", "there you are");
+  await eventually(() => shown(ann), (all) => assert.deepEqual(all, ["Bob: there you are"]));
+  await hide(ann, false);
+  await ask(ann, false);
+  await hide(ann, true);
+  await bob.client.whisper("Ann", "quietly");
+  await ann.line("quietly").waitFor();
+  assert.equal((await shown(ann)).length, 1);
+  faultless();
+});
+
+test("where the browser lets no page notify, that is said", async () => {
+  const host = await server();
+  const ann = await (await person({ permissions: [] })).enter(host.http, "Ann");
+  await ann.page.getByRole("button", { name: /your settings/ }).click();
+  await ann.page.getByText("This browser does not let this page notify you.").waitFor();
+  assert.equal(await ann.page.getByLabel(/Notify me/).isDisabled(), true);
+  faultless();
+});

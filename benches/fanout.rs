@@ -19,13 +19,7 @@ use support::trial::{self, Conditions, Outcome};
 use support::{bare, host, machine, table};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("fanout: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::conclude("fanout", run())
 }
 
 fn run() -> io::Result<()> {
@@ -67,9 +61,7 @@ fn measure(arguments: Arguments) -> io::Result<()> {
 fn introduce(conditions: &Conditions, reps: u16) {
     let server = Path::new(env!("CARGO_BIN_EXE_roomd"));
     println!("{}", host::description(server));
-    println!("placed    {}", conditions.placed());
-    let Conditions { warm_up, measuring, .. } = conditions;
-    println!("trials    {reps} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured");
+    println!("{}", conditions.terms(reps.into()).join("\n"));
     if !conditions.more.is_empty() {
         println!("roomd     with {}", conditions.more.join(" "));
     }

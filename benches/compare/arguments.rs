@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{ArgAction, Command, value_parser};
 
-use crate::support::placement::Placement;
+use crate::support::options::{hidden, option, placement, placing, scenario, seconds, switch};
 use crate::support::scenario::Scenario;
-use crate::support::server::{BARE_ARGUMENT, Kind};
+use crate::support::server::Kind;
 use crate::support::trial::Conditions;
 
 const SCENARIOS: [&str; 10] = [
@@ -54,7 +54,7 @@ impl Arguments {
             Some(named) => named.copied().collect(),
             None => usual.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(io::Error::other)?,
         };
-        let seconds = |name: &str, quick_s: f64, usual_s: f64| {
+        let time = |name: &str, quick_s: f64, usual_s: f64| {
             found.get_one(name).copied().unwrap_or(Duration::from_secs_f64(if quick { quick_s } else { usual_s }))
         };
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/compare");
@@ -64,8 +64,8 @@ impl Arguments {
             scenarios,
             servers: found.get_many("servers").map_or(Kind::ALL.to_vec(), |named| named.copied().collect()),
             conditions: Conditions {
-                warm_up: seconds("warm-up", 0.2, 0.5),
-                measuring: seconds("secs", 0.5, 2.0),
+                warm_up: time("warm-up", 0.2, 0.5),
+                measuring: time("secs", 0.5, 2.0),
                 placement: placement(&found)?,
                 sleep: found.get_flag("sleep"),
                 more: Vec::new(),
@@ -79,11 +79,7 @@ impl Arguments {
 
     /// What has to be alike for two trials to be compared, in words.
     pub fn terms(&self) -> Vec<String> {
-        let Conditions { warm_up, measuring, .. } = &self.conditions;
-        vec![
-            format!("placed    {}", self.conditions.placed()),
-            format!("trials    {} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured", self.reps),
-        ]
+        self.conditions.terms(self.reps).into()
     }
 }
 
@@ -96,13 +92,7 @@ fn command() -> Command {
              ROOMSxCLIENTS/WINDOW or ROOMSxCLIENTS/idle; servers are bare, roomd, go, axum, tungstenite, node-ws, socketio \
              and nats.",
         )
-        .arg(
-            option("scenario", "ROOMSxCLIENTS/WINDOW")
-                .value_delimiter(',')
-                .action(ArgAction::Append)
-                .value_parser(str::parse::<Scenario>)
-                .help("What to measure [default: all]"),
-        )
+        .arg(scenario().help("What to measure [default: all]"))
         .arg(
             option("servers", "NAMES")
                 .value_delimiter(',')
@@ -111,43 +101,16 @@ fn command() -> Command {
                 .help("Measure these servers [default: all]"),
         )
         .arg(switch("quick").help("One short trial of each, and no scenario of 10 000 clients: a look, not a measurement"))
-        .arg(option("secs", "SECONDS").value_parser(seconds).help("Measured time of each trial [default: 2]"))
-        .arg(option("warm-up", "SECONDS").value_parser(seconds).help("Time under load before it [default: 0.5]"))
+        .arg(seconds("secs").help("Measured time of each trial [default: 2]"))
+        .arg(seconds("warm-up").help("Time under load before it [default: 0.5]"))
         .arg(
             option("reps", "NUMBER")
                 .value_parser(value_parser!(u32).range(1..))
                 .help("Trials of each server in each scenario [default: 3]"),
         )
-        .arg(
-            option("pin", "SERVER,GENERATOR")
-                .value_parser(str::parse::<Placement>)
-                .help("The CPUs of server and load generator [default: the first two, if there are two]"),
-        )
-        .arg(switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs; the generator then sleeps"))
+        .args(placing())
         .arg(switch("sleep").help("Let the generator sleep while nothing comes, and the servers pay for waking it"))
         .arg(switch("anew").help("Measure again what has been measured"))
         .arg(switch("write").help("Write the table and the plot into docs/"))
-        .arg(switch("bench").hide(true))
-        .arg(switch(BARE_ARGUMENT.trim_start_matches('-')).hide(true))
-}
-
-fn option(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value)
-}
-
-fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
-}
-
-fn placement(found: &ArgMatches) -> io::Result<Option<Placement>> {
-    match found.get_one("pin") {
-        Some(&pin) => Ok(Some(pin)),
-        None if found.get_flag("no-pin") => Ok(None),
-        None => Placement::usual(),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let valid = text.parse().ok().filter(|seconds: &f64| (0.01..=3600.0).contains(seconds));
-    valid.map(Duration::from_secs_f64).ok_or_else(|| "seconds, from 0.01 to 3600".to_owned())
+        .args(hidden())
 }

@@ -29,13 +29,7 @@ use support::trial::{self, Conditions};
 use support::{bare, machine};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("compare: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::conclude("compare", run())
 }
 
 fn run() -> io::Result<()> {

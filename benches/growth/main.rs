@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
 
-use support::placement::Placement;
+use support::options::{option, switch};
+use support::placement::{self, Placement};
 use support::{host, machine, page};
 
 /// What can be measured.
@@ -29,13 +30,7 @@ const MESSAGES: [u64; 4] = [1000, 10_000, 100_000, 1_000_000];
 
 fn main() -> ExitCode {
     let told = if std::env::args_os().len() == 1 { rehearse() } else { run() };
-    match told {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("growth: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::conclude("growth", told)
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +42,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let most = found.get_one("most").copied().unwrap_or(u64::MAX);
     let placement = if found.get_flag("no-pin") { None } else { Placement::usual()? };
     let conditions = host::description(Path::new(env!("CARGO_BIN_EXE_roomd")));
-    let placed = placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string());
+    let placed = placement::in_words(placement);
     let mut text = format!("\n```\n{conditions}\nplaced    {placed}\n```\n");
     println!("{text}");
     machine::raise_open_files()?;
@@ -78,20 +73,10 @@ fn command() -> Command {
                 .value_parser(PossibleValuesParser::new(PARTS))
                 .help("What to measure [default: all]"),
         )
-        .arg(
-            Arg::new("most")
-                .long("most")
-                .value_name("NUMBER")
-                .value_parser(clap::value_parser!(u64).range(1..))
-                .help("No size beyond this"),
-        )
-        .arg(flag("no-pin").help("Let the scheduler choose the CPUs"))
-        .arg(flag("write").help("Write the tables into docs/performance.md"))
-        .arg(flag("bench").hide(true))
-}
-
-fn flag(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
+        .arg(option("most", "NUMBER").value_parser(clap::value_parser!(u64).range(1..)).help("No size beyond this"))
+        .arg(switch("no-pin").help("Let the scheduler choose the CPUs"))
+        .arg(switch("write").help("Write the tables into docs/performance.md"))
+        .arg(switch("bench").hide(true))
 }
 
 /// The whole way once, on a small scale.

@@ -6,11 +6,12 @@ use std::io;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser as _;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command, value_parser};
 
+use super::options::{hidden, option, placement, placing, scenario, seconds, switch};
 use super::placement::Placement;
 use super::scenario::{LISTED, Scenario};
-use super::server::{BARE_ARGUMENT, Kind};
+use super::server::Kind;
 
 pub struct Arguments {
     /// This process is the bare loop; nothing else here counts then.
@@ -52,31 +53,18 @@ fn command() -> Command {
     Command::new("fanout")
         .bin_name("cargo bench --bench fanout --")
         .about("Fan-out of roomd beside a bare epoll loop that writes the same bytes to the same sockets.")
-        .arg(
-            option("scenario", "ROOMSxCLIENTS/WINDOW")
-                .value_delimiter(',')
-                .action(ArgAction::Append)
-                .value_parser(str::parse::<Scenario>)
-                .help("What to measure, for example 100x100/W4 or 1000/W16 [default: those with a goal]"),
-        )
+        .arg(scenario().help("What to measure, for example 100x100/W4 or 1000/W16 [default: those with a goal]"))
         .arg(switch("all").help("Also 10 clients, and 10 000 clients, in one room"))
         .arg(option("only", "SERVER").value_parser(kind).help("Measure this server alone"))
-        .arg(option("secs", "SECONDS").default_value("3").value_parser(seconds).help("Measured time of each trial"))
-        .arg(option("warm-up", "SECONDS").default_value("1").value_parser(seconds).help("Time under load before it"))
+        .arg(seconds("secs").default_value("3").help("Measured time of each trial"))
+        .arg(seconds("warm-up").default_value("1").help("Time under load before it"))
         .arg(
             option("reps", "NUMBER")
                 .default_value("3")
                 .value_parser(value_parser!(u16).range(1..))
                 .help("Trials of each server in each scenario, in turn"),
         )
-        .arg(
-            option("pin", "SERVER,GENERATOR")
-                .value_parser(str::parse::<Placement>)
-                .help("The CPUs of server and load generator [default: the first two, if there are two]"),
-        )
-        .arg(
-            switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs; the generator then sleeps"),
-        )
+        .args(placing())
         .arg(switch("sleep").help("Let the generator sleep while nothing comes, and the server pay for waking it"))
         .arg(
             option("roomd", "ARGUMENTS")
@@ -85,16 +73,7 @@ fn command() -> Command {
                 .allow_hyphen_values(true)
                 .help("More arguments for `roomd serve`, separated by spaces"),
         )
-        .arg(switch("bench").hide(true))
-        .arg(switch(BARE_ARGUMENT.trim_start_matches('-')).hide(true))
-}
-
-fn option(name: &'static str, value: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value)
-}
-
-fn switch(name: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue)
+        .args(hidden())
 }
 
 fn one<T: Clone + Send + Sync + 'static>(found: &ArgMatches, name: &str) -> T {
@@ -106,17 +85,4 @@ fn scenarios(found: &ArgMatches) -> Vec<Scenario> {
         Some(named) => named.copied().collect(),
         None => LISTED.into_iter().filter(|listed| listed.usual || found.get_flag("all")).collect(),
     }
-}
-
-fn placement(found: &ArgMatches) -> io::Result<Option<Placement>> {
-    match found.get_one("pin") {
-        Some(&pin) => Ok(Some(pin)),
-        None if found.get_flag("no-pin") => Ok(None),
-        None => Placement::usual(),
-    }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let valid = text.parse().ok().filter(|seconds: &f64| (0.01..=3600.0).contains(seconds));
-    valid.map(Duration::from_secs_f64).ok_or_else(|| "seconds, from 0.01 to 3600".to_owned())
 }

@@ -13,6 +13,7 @@ pub mod generator;
 pub mod host;
 pub mod ledger;
 pub mod machine;
+pub mod options;
 pub mod page;
 pub mod placement;
 pub mod scenario;
@@ -20,3 +21,17 @@ pub mod server;
 pub mod table;
 pub mod trial;
 pub mod usage;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// How the process of a bench ends; what went wrong is said first.
+pub fn conclude(bench: &str, told: Result<(), impl Display>) -> ExitCode {
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{bench}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -33,6 +33,11 @@ impl Placement {
     }
 }
 
+/// Who runs where.
+pub fn in_words(placement: Option<Placement>) -> String {
+    placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string())
+}
+
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "server on CPU {}, load generator on CPU {}", self.server, self.generator)

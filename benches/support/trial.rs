@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::{Crowd, Patience};
 use super::generator::{Faults, Generator};
-use super::placement::Placement;
+use super::placement::{self, Placement};
 use super::scenario::Scenario;
 use super::server::{Kind, Server};
 use super::usage::{Memory, Usage};
@@ -28,13 +28,21 @@ impl Conditions {
         if self.sleep { Patience::Sleep } else { Patience::of(self.placement) }
     }
 
-    /// Who runs where, in words.
-    pub fn placed(&self) -> String {
-        let placed = self.placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string());
+    fn placed(&self) -> String {
+        let placed = placement::in_words(self.placement);
         match self.patience() {
             Patience::Spin => format!("{placed}, never asleep"),
             Patience::Sleep => placed,
         }
+    }
+
+    /// The lines that say on what terms `reps` trials of each server are made.
+    pub fn terms(&self, reps: u32) -> [String; 2] {
+        let Self { warm_up, measuring, .. } = self;
+        [
+            format!("placed    {}", self.placed()),
+            format!("trials    {reps} of each server, in turn: {warm_up:?} of warm-up, {measuring:?} measured"),
+        ]
     }
 }
 

@@ -140,3 +140,77 @@ test("a history that holds only reactions is gone through", () => {
   room.recall([message(7, { reactTo: 1, text: "+1" }), message(8, { reactTo: 1, text: "+1" })], false);
   assert.equal(room.oldest, 7);
 });
+
+// A room that is told a history in pieces, in the middle of notices, edits and words of one's own, shows
+// exactly that history, each message once, in its place and as it is now.
+test("whatever comes in whatever order, what is shown is what the server has", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const random = numbersFrom(seed);
+    const history = Array.from({ length: 40 }, (_, i) => (random(6) === 0 && i > 0 ? message(i + 1, { reactTo: 1 + random(i), text: "+1" }) : message(i + 1, { user: random(3) === 0 ? "Ann" : "Bob", mid: `m${i + 1}` })));
+    let [newest, oldest] = [random(20), undefined];
+    oldest = newest + 1;
+    const room = opened(newest);
+    const done = [];
+    const step = {
+      live() {
+        if (newest === history.length) return;
+        const next = history[newest++];
+        if (next.user === "Ann" && next.reactTo === undefined && random(2)) room.say({ user: "Ann", text: next.text, mid: next.mid, at: next.at });
+        if (next.user === "Ann" && random(2)) room.settle(next.mid, next, "Ann");
+        room.receive({ ...next }, "Ann");
+        if (random(4) === 0) room.receive({ ...next }, "Ann"); // by a resume, once more
+      },
+      older() {
+        const page = history.slice(Math.max(0, oldest - 1 - (1 + random(8))), oldest - 1);
+        oldest = page[0]?.seq ?? 1;
+        room.recall(page.map((each) => ({ ...each })), oldest === 1);
+      },
+      edit() {
+        if (newest === 0) return;
+        const about = history[random(newest)];
+        const change = random(3) === 0 ? { text: "", deleted: true } : { text: `${about.text}'` };
+        if (about.reactTo !== undefined && !change.deleted) return;
+        Object.assign(about, change);
+        room.edit({ seq: about.seq, ...change });
+      },
+      note: () => room.note("a note", "t"),
+      move: () => room.move(["Cleo", "Dora"][random(2)], ["join", "leave"][random(2)], "t"),
+      trim() {
+        if (room.entries.length < 20) return;
+        room.trim(10);
+        oldest = room.oldest ?? newest + 1; // only notices are left
+      },
+    };
+    const look = (whole) => {
+      const said = `seed ${seed}: ${done.join(" ")}`;
+      const shown = room.entries.filter(({ seq }) => seq !== undefined);
+      const wanted = history.slice(whole ? 0 : oldest - 1, newest).filter(({ reactTo }) => reactTo === undefined);
+      const sayings = (all) => all.map(({ seq, text, deleted }) => `${seq} ${text}${deleted ? " gone" : ""}`);
+      assert.deepEqual(sayings(shown), sayings(wanted), said);
+      for (const { seq } of wanted) assert.equal(room.bySeq(seq)?.seq, seq, said);
+      for (const { seq, reactTo, deleted } of history.slice(oldest - 1, newest)) {
+        if (reactTo !== undefined) assert.equal(room.reactions.get(reactTo)?.has(seq) ?? false, !deleted, said);
+      }
+      assert.equal(room.unsent.length, 0, said);
+    };
+    for (let steps = 0; steps < 60; steps++) {
+      const names = Object.keys(step);
+      done.push(names[random(names.length)]);
+      step[done.at(-1)]();
+      look(false);
+    }
+    while (oldest > 1) step.older();
+    look(true);
+  }
+});
+
+// Numbers below a bound, the same for the same seed (xorshift32).
+function numbersFrom(seed) {
+  let state = seed * 0x9e3779b9 || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}

@@ -7,8 +7,9 @@
 use super::callers::House;
 use super::head::Request;
 use super::query;
+use crate::auth::names::taken;
 use crate::chat::identity::Secret;
-use crate::chat::{Code, Identity, Refusal};
+use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
 use crate::engine::address::Address;
 
 /// What a sub-protocol begins with that is a token.
@@ -26,6 +27,42 @@ pub fn who(house: &House, request: &Request<'_>, from: Option<Address>) -> Resul
         None if house.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }
+}
+
+/// Who comes in with this token or under this name, to this room if it names one. `None`: one who has
+/// neither, where a token is needed, and shows it in a first frame.
+///
+/// # Errors
+/// `unauthorized`: the token is not good, or there is none and one is needed. `forbidden`: it is for
+/// another name, or not for this room. `name_taken`: the name is somebody's. `rate_limited`.
+#[inline(never)]
+pub fn entrant(
+    house: &House,
+    token: Option<Secret>,
+    user: Option<UserName>,
+    room: Option<&RoomName>,
+    from: Option<Address>,
+) -> Result<Option<Identity>, Refusal> {
+    let engine = &house.engine;
+    let who = match (token, user) {
+        (Some(token), user) => {
+            let who = engine.identify(&token, from)?;
+            if user.is_some_and(|user| user != who.user) {
+                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
+            }
+            who
+        }
+        (None, user) if !engine.auth.admits_guests() => {
+            if user.is_none() && room.is_none() {
+                return Ok(None);
+            }
+            return Err(Refusal::new(Code::Unauthorized, "Only those with a token may come in"));
+        }
+        (None, Some(user)) if engine.registered(&user) => return Err(taken(&user)),
+        (None, user) => Identity::guest(user.unwrap_or_else(|| engine.guest())),
+    };
+    room.map_or(Ok(()), |room| who.allows(room))?;
+    Ok(Some(who))
 }
 
 /// The token, if the request shows one.

@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use super::bearer;
 use super::callers::House;
 use super::response::Response;
 use super::routes::{Visit, bad, body};
+use super::{bearer, query};
 use crate::chat::{Code, Refusal, UserName};
 use crate::wire::json_out;
 
@@ -42,13 +42,21 @@ pub fn claim(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
     Ok(Response::json(201, json_out::claimed_body(&claimed.identity, &claimed.token)))
 }
 
-/// Who the token says one is: `GET /api/v1/me`.
+/// Who the token says one is, or who one would be under a name: `GET /api/v1/me`. A browser does not tell
+/// a page why a WebSocket was refused; here it can ask.
 ///
 /// # Errors
-/// `unauthorized` without a token.
+/// `unauthorized` without a token, unless it is a name that a guest may have; else as a WebSocket.
 pub fn me(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    match bearer::who(house, visit.request, visit.address)? {
-        Some(who) => Ok(Response::json(200, json_out::me_body(&who))),
-        None => Err(Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name")),
-    }
+    let name = query::value(visit.request.query, "user")?;
+    let who = match name.map(|name| UserName::parse(&name)) {
+        Some(name) => {
+            let name = name.map_err(|error| bad(format!("user {error}")))?;
+            bearer::entrant(house, bearer::shown(visit.request)?, Some(name), None, visit.address)?
+        }
+        None => bearer::who(house, visit.request, visit.address)?,
+    };
+    let who =
+        who.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
+    Ok(Response::json(200, json_out::me_body(&who)))
 }

@@ -15,9 +15,7 @@ use super::routes::refused;
 use super::tcp::Tcp;
 use super::visitor::Visitor;
 use super::{bearer, echo, query, websocket};
-use crate::auth::names::taken;
 use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, JoinWish};
-use crate::chat::identity::Secret;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
 use crate::engine::address::Address;
 use crate::engine::connection::Door;
@@ -157,7 +155,7 @@ fn chat(
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let who = visitor(house, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
+    let who = bearer::entrant(house, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
     let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
@@ -171,37 +169,6 @@ fn chat(
     let encoding = if json { Encoding::Json } else { Encoding::TextFrames };
     let door = Door { encoding, echo, join_history: history, address };
     Ok(Chat { door, who, room: room.map(|room| (room, JoinWish::default())) })
-}
-
-/// Who comes. `None`: one who has no token yet, where one is needed, and shows it in a first frame.
-#[inline(never)]
-fn visitor(
-    house: &House,
-    token: Option<Secret>,
-    user: Option<UserName>,
-    room: Option<&RoomName>,
-    address: Option<Address>,
-) -> Result<Option<Identity>, Refusal> {
-    let engine = &house.engine;
-    let who = match (token, user) {
-        (Some(token), user) => {
-            let who = engine.identify(&token, address)?;
-            if user.is_some_and(|user| user != who.user) {
-                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
-            }
-            who
-        }
-        (None, user) if !engine.auth.admits_guests() => {
-            if user.is_none() && room.is_none() {
-                return Ok(None);
-            }
-            return Err(Refusal::new(Code::Unauthorized, "Only those with a token may come in"));
-        }
-        (None, Some(user)) if engine.registered(&user) => return Err(taken(&user)),
-        (None, user) => Identity::guest(user.unwrap_or_else(|| engine.guest())),
-    };
-    room.map_or(Ok(()), |room| who.allows(room))?;
-    Ok(Some(who))
 }
 
 /// The first of the client's sub-protocols that is spoken here.

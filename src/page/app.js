@@ -79,20 +79,10 @@ async function loadRest() {
   }
 }
 
-// A browser does not say why a WebSocket was refused: a token that no longer holds, or a guest's name
-// that is somebody's by now (else the guest gets it). Anything else may pass.
+// A browser does not say why a WebSocket was refused.
 async function diagnose(me) {
-  if (me.token) {
-    const { status } = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${me.token}` } });
-    return status === 401 || status === 403 ? "the server no longer knows this name" : undefined;
-  }
-  const { claim } = await import("./entry.js");
-  try {
-    memory.me = Object.assign(me, await claim(me.name));
-    return undefined;
-  } catch ({ taken }) {
-    return taken && "this name is somebody else's by now";
-  }
+  const { obstacle } = await import("./entry.js");
+  return (await obstacle(me))?.replace(/\.$/, "");
 }
 
 // --- The address ------------------------------------------------------------------------------

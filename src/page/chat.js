@@ -358,6 +358,7 @@ const heard = {
       return room.note(`${by} ${{ kicked: "put", banned: "banned" }[reason] ?? "removed"} ${user}${reason === "kicked" ? " out" : ""}`, validTime(at));
     }
     room.standing = "refused";
+    room.depart(chat.me);
     chat.complain(`You are no longer in ${room.name}: ${message}.`);
   },
   invited(chat, { room: name, user, by, at }, room) {
@@ -384,8 +385,8 @@ const heard = {
   paused(chat, { message, until }, room) {
     (room ?? chat).pause = { text: `${message}.`, until };
   },
-  refused(chat, { id, message }) {
-    if (chat.phone?.refused(id)) return;
-    chat.complain(`${message}.`);
+  // What is told in passing is no business of the reader's when a room does not take it.
+  refused(chat, { id, code, message }) {
+    if (!chat.phone?.refused(id) && !["muted", "not_member", "rate_limited"].includes(code)) chat.complain(`${message}.`);
   },
 };

@@ -13,11 +13,28 @@ export async function claim(name, known) {
   const response = await fetch("/api/v1/claims", { method: "POST", headers, body: JSON.stringify({ name }) });
   if (known && response.status === 401) return claim(name); // it has ended
   if (known && !response.ok) return { name, token: known }; // it is good, and another is not to be had
-  if ([403, 404, 405].includes(response.status)) return { name };
+  if ([403, 404, 405].includes(response.status)) {
+    const problem = await obstacle({ name });
+    if (problem) throw new Error(problem);
+    return { name };
+  }
   const answer = await response.json();
   if (response.ok) return { name: answer.user ?? name, token: answer.token, expires: answer.expires };
-  if (response.status === 409) throw Object.assign(new Error("Somebody else has this name. Choose another; if it is yours, paste its token here."), { taken: true });
+  if (response.status === 409) throw new Error(OBSTACLES[409]);
   throw new Error(answer.error?.message ?? "The server did not take this name.");
+}
+
+const OBSTACLES = {
+  401: "Only those with a token may come in. Paste the one that you were given.",
+  409: "Somebody else has this name. Choose another; if it is yours, paste its token here.",
+};
+
+// Why the server would let nobody in with this name and token, as a sentence; undefined when it would.
+export async function obstacle({ name, token }) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const response = await fetch(`/api/v1/me?${new URLSearchParams({ user: name })}`, { headers });
+  if (![401, 403, 409].includes(response.status)) return undefined; // anything else may pass
+  return (!token && OBSTACLES[response.status]) || `${(await response.json()).error.message}.`;
 }
 
 // Who is named by a token that somebody was given.

@@ -4,7 +4,7 @@
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
 import { lineOf, partsOf, previewOf } from "./markup.js";
 import { isKeyWork } from "./room.js";
-import { clock, day, isSameDay, whole } from "./when.js";
+import { clock, day, inZone, isSameDay, whole } from "./when.js";
 
 const UNREADABLE = {
   "no-key": "This device has no key for this message",
@@ -97,7 +97,7 @@ function parts(text) {
 }
 
 function failed({ entry, actions }) {
-  return html`<p class="failed">Not sent: ${entry.reason}.
+  return html`<p class="failed">Not sent: ${inZone(entry.reason)}.
     <button type="button" class="quiet" onClick=${() => actions.again(entry)}>Try again</button>
     <button type="button" class="quiet" onClick=${() => actions.retract(entry)}>Remove</button></p>`;
 }

@@ -3,7 +3,7 @@
 import { CopyLink } from "./copy.js";
 import { Component, createRef, Dialog, html, Name } from "./html.js";
 import { userName } from "./names.js";
-import { short, whole } from "./when.js";
+import { inZone, moment, short, whole } from "./when.js";
 
 const RANK = { visitor: 0, member: 1, moderator: 2, owner: 3, admin: 4 };
 const TIMES = [[600, "10 minutes"], [3_600, "an hour"], [86_400, "a day"], [undefined, "ever"]];
@@ -67,15 +67,15 @@ export class RoomDialog extends Component {
       <p class="hint">${about && (about.private ? "A private room: only those on its list know of it." : "A public room: anybody may enter.")}
         ${about?.owner && html` It belongs to <${Name} of=${about.owner} />.`}</p>
       <p class="row"><code>${link}</code><${CopyLink} link=${link} /></p>
-      <p class="problem" role="alert">${problem}</p>
+      <p class="problem" role="alert">${inZone(problem)}</p>
       ${rank >= RANK.moderator && html`<form class="row" onSubmit=${this.#invite}>
         <input ref=${this.field} aria-label="Whom to invite" placeholder="Whom to invite" autocomplete="off" /><button class="primary">Invite</button></form>`}
       <ul class="people" aria-label="People">
         ${[...all].slice(0, 200).map((user) => html`<li key=${user}><${Name} of=${user} /><small>${roles.get(user) ?? ""}${room.members.has(user) ? "" : " (not here)"}</small>
           ${rank >= RANK.moderator && user !== chat.me && (RANK[roles.get(user)] ?? 0) < rank && this.#deeds(user, roles.get(user), rank, time)}</li>`)}
-        ${muted.map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>muted${until ? ` until ${short(until)}` : ""}</small>
+        ${muted.map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>muted${until ? ` until ${moment(until)}` : ""}</small>
           <button type="button" class="quiet" onClick=${() => this.#do("unmute", { user })}>Let speak</button></li>`)}
-        ${banned.map(({ user, until }) => html`<li key=${`banned ${user}`}><${Name} of=${user} /><small>banned${until ? ` until ${short(until)}` : ""}</small>
+        ${banned.map(({ user, until }) => html`<li key=${`banned ${user}`}><${Name} of=${user} /><small>banned${until ? ` until ${moment(until)}` : ""}</small>
           <button type="button" class="quiet" onClick=${() => this.#do("unban", { user })}>Unban</button></li>`)}
       </ul>
       ${rank >= RANK.moderator && html`<label class="row">Mute and ban for <select onChange=${({ target }) => this.setState({ time: TIMES[target.value][0] })}>

@@ -5,7 +5,7 @@ import { Composer } from "./composer.js";
 import { late } from "./late.js";
 import { Log } from "./log.js";
 import { Sidebar } from "./sidebar.js";
-import { inTime } from "./when.js";
+import { inTime, inZone } from "./when.js";
 
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
@@ -135,6 +135,7 @@ export class Shell extends Component {
         ${room && html`<p class="typing">${typing(room)}</p>`}
         ${paused && pause(paused, now)}
         ${chat.problem && problem(chat)}
+        ${room?.standing === "refused" && outside(room, chat)}
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${room && side === "members" && room.kind === "room" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
@@ -197,12 +198,20 @@ function outage({ client, connection: { phase, reason, retryAt, code } }, now, u
   </div>`;
 }
 
+function outside(room, chat) {
+  const enter = () => {
+    chat.dismiss(); // what was said of it
+    chat.join(room);
+  };
+  return html`<div class="banner"><p>You are not in <${Name} of=${room.name} />.</p><button type="button" onClick=${enter}>Enter again</button></div>`;
+}
+
 function pause({ text, until }, now) {
   return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> Going on ${inTime(until - now)}.</span></p></div>`;
 }
 
 function problem(chat) {
-  return html`<div class="banner problem" role="alert"><p>${chat.problem.text}</p>
+  return html`<div class="banner problem" role="alert"><p>${inZone(chat.problem.text)}</p>
     <${IconButton} icon="close" label="Dismiss" onClick=${() => chat.dismiss()} /></div>`;
 }
 

@@ -30,6 +30,16 @@ export function short(at, now = Date.now()) {
   return isSameDay(at, now) ? clock(at) : shortFormat.format(new Date(at));
 }
 
+// The clock today, else the day with the clock.
+export function moment(at, now = Date.now()) {
+  return isSameDay(at, now) ? clock(at) : `${shortFormat.format(new Date(at))}, ${clock(at)}`;
+}
+
+// A sentence of the server's, which knows no zones.
+export function inZone(sentence) {
+  return sentence?.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => moment(at));
+}
+
 // How far off something is: in seconds up to two minutes, then coarser.
 export function inTime(ms) {
   const seconds = Math.ceil(ms / 1_000);

@@ -285,6 +285,33 @@ test("a name that was left can be taken up again, until it is forgotten", async 
   faultless();
 });
 
+test("who is not let in is told why, where the name is typed", async () => {
+  const host = await server("--guests", "off");
+  const { page } = await person();
+  const enter = async (name, told) => {
+    await page.getByLabel("Your name").fill(name);
+    await page.keyboard.press("Enter");
+    await page.getByText(told).waitFor();
+  };
+  await page.goto(host.http);
+  await enter("Ann", "Only those with a token may come in.");
+  const token = (await host.command("token", "--user", "Ann", "--for", "7d")).trim();
+  await host.stop();
+  await host.again("--claims", "closed");
+  await enter("Ann", "Somebody else has this name.");
+  await enter("Bob", "Bob");
+  await page.locator(".me", { hasText: "Online" }).waitFor();
+  // What was a guest's name is somebody's by now.
+  await host.command("token", "--user", "Bob", "--for", "7d");
+  await host.stop();
+  await host.again("--claims", "closed");
+  await page.getByText("Somebody else has this name.").waitFor();
+  await page.getByRole("button", { name: "Choose a name" }).click();
+  await enter(token, "Ann");
+  await page.locator(".me", { hasText: "Online" }).waitFor();
+  faultless();
+});
+
 test("whoever was given a token enters with it", async () => {
   const host = await server();
   const token = (await host.command("token", "--user", "Ann", "--for", "7d")).trim();

@@ -45,6 +45,31 @@ fn a_free_name_is_registered_to_whoever_asks_first() {
 }
 
 #[test]
+fn whoever_is_to_come_in_can_ask_under_whose_name_that_would_be() {
+    let server = TestServer::start();
+    let token = ask(&server, "Alice", "").json()["token"].as_str().unwrap().to_owned();
+    let strict = TestServer::with(|settings| settings.guests = Some(false));
+    let asked = |server: &TestServer, user: &str, fields: &str| {
+        let mut http = Http::connect(server);
+        http.request(&format!("GET /api/v1/me?user={user}"), fields, "");
+        http.answer()
+    };
+    let free = asked(&server, "Bob", "");
+    assert_eq!((free.status, free.json()), (200, json!({"user": "Bob", "guest": true})));
+    assert_eq!(asked(&server, "Alice", &bearer(&token)).json()["guest"], false);
+    for (server, user, fields, status, code) in [
+        (&server, "Alice", String::new(), 409, "name_taken"),
+        (&server, "Bob", bearer(&token), 403, "forbidden"),
+        (&server, "Bob", bearer("nonsense"), 401, "unauthorized"),
+        (&server, "a%3Ab", String::new(), 400, "bad_request"),
+        (&strict, "Bob", String::new(), 401, "unauthorized"),
+    ] {
+        let answer = asked(server, user, &fields);
+        assert_eq!((answer.status, &*answer.error()), (status, code), "{user} {fields}");
+    }
+}
+
+#[test]
 fn of_many_who_claim_a_name_at_once_one_gets_it() {
     let server = TestServer::start();
     for round in 0..10 {

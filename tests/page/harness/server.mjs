@@ -32,7 +32,9 @@ export class Server {
     return `${this.folder}/roomd.db`;
   }
 
-  async again() {
+  // Starts it once more; other flags than before hold from now on.
+  async again(...others) {
+    if (others.length > 0) this.#flags = others;
     const flags = ["--listen", `127.0.0.1:${this.port}`, "--lines", "off", "--data", this.data, ...this.#flags];
     this.#process = spawn(BINARY, ["serve", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
     const said = [];

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineOf, partsOf, previewOf } from "../../../src/page/markup.js";
 import { privateRoom, roomName, userName } from "../../../src/page/names.js";
-import { day, inTime } from "../../../src/page/when.js";
+import { clock, day, inTime, inZone } from "../../../src/page/when.js";
 
 const said = (text) => partsOf(text).map((part) => `${part.kind}:${part.text}`);
 
@@ -65,5 +65,8 @@ test("days have names near to today", () => {
   assert.equal(day(new Date(2026, 10, 21, 0, 1), now), "Today");
   assert.equal(day(new Date(2026, 10, 20, 23, 59), now), "Yesterday");
   assert.match(day(new Date(2025, 0, 2), now), /2025/);
+  const at = new Date(Date.now() - (Date.now() % 60_000)).toISOString();
+  assert.equal(inZone(`You are muted until ${at}, and ${at}`), `You are muted until ${clock(at)}, and ${clock(at)}`);
+  assert.equal(inZone("2026-11-20 is no moment"), "2026-11-20 is no moment");
   assert.deepEqual([0, 1_200, 120_000, 120_001, 7_200_001].map(inTime), ["now", "in 2 s", "in 120 s", "in 3 min", "in 3 h"]);
 });

@@ -13,9 +13,8 @@ export class Bell {
 
   // The browser asks the reader, and only when the reader has asked for it.
   async turn(on) {
-    const { settings } = this.#chat;
-    settings.notify = on && (await Notification.requestPermission()) === "granted";
-    this.#chat.keep();
+    const notify = on && (await Notification.requestPermission()) === "granted";
+    this.#chat.remember((settings) => (settings.notify = notify));
   }
 
   // Somebody has said something.

@@ -42,6 +42,7 @@ export class Chat {
     this.settings = memory.settings(me.name);
     this.client = new Client(url, { user: me.name, token: () => me.token, diagnose });
     this.voice = new Voice(this, memory);
+    memory.watch(me.name, () => this.#follow());
     globalThis.addEventListener?.("pagehide", () => this.#keepTimer && this.#keep());
     for (const [type, listener] of Object.entries(heard)) {
       this.client.on(type, (event) => {
@@ -95,8 +96,34 @@ export class Chat {
     room.draft = this.voice.draftOf(key);
     if (this.isSecret(room)) this.secrecy.then((secrecy) => secrecy.look(room)).catch(() => {}); // asked again with the first message
     this.rooms.set(key, room);
-    this.keep();
+    this.remember(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
     return room;
+  }
+
+  // Changes what this browser remembers for all its tabs.
+  remember(alter) {
+    this.settings = this.#memory.change(this.me, alter);
+  }
+
+  // Another tab has changed it: this one opens what was opened there, leaves what was left, has read what
+  // was read, and says nothing in the clear that is to be encrypted.
+  #follow() {
+    const before = this.settings;
+    this.settings = this.#memory.settings(this.me);
+    for (const { kind, name } of this.settings.rooms) if (!this.rooms.has(keyOf(kind, name))) this.visit(this.open(kind, name));
+    for (const room of [...this.rooms.values()]) {
+      if (isAmong(before.rooms, room) && !isAmong(this.settings.rooms, room)) this.leave(room);
+      const read = this.settings.read[room.key];
+      if (read && read.epoch === room.epoch) room.reach(read.seq);
+      if (this.isSecret(room)) this.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
+    }
+    this.changed();
+  }
+
+  // Begins to hear of a room that is not looked at.
+  visit(room) {
+    if (room.kind === "private") this.load(room, "renew");
+    else if (room.standing === "out") this.join(room);
   }
 
   // Of somebody who is in a room with the reader.
@@ -145,7 +172,7 @@ export class Chat {
     this.rooms.delete(room.key);
     this.voice.forget(room);
     if (this.active === room) this.turn([...this.rooms.values()].at(-1));
-    this.keep();
+    this.remember((settings) => (settings.rooms = settings.rooms.filter(({ kind, name }) => keyOf(kind, name) !== room.key)));
     this.changed();
   }
 
@@ -229,7 +256,7 @@ export class Chat {
     }, RECEIPT_MS);
   }
 
-  // Remembers the rooms and how far they are read: soon, since much may come at once.
+  // Remembers how far rooms are read: soon, since much may come at once.
   keep() {
     this.#keepTimer ||= setTimeout(() => this.#keep(), KEEP_MS);
   }
@@ -237,10 +264,13 @@ export class Chat {
   #keep() {
     clearTimeout(this.#keepTimer);
     this.#keepTimer = 0;
-    const rooms = [...this.rooms.values()];
-    this.settings.rooms = rooms.map(({ kind, name }) => ({ kind, name }));
-    for (const { key, epoch, read } of rooms) if (read !== undefined) this.settings.read[key] = { epoch, seq: read };
-    this.#memory.keepSettings(this.me, this.settings);
+    this.remember((settings) => {
+      for (const { key, epoch, read } of this.rooms.values()) {
+        const known = settings.read[key];
+        const isBehind = known !== undefined && known.epoch === epoch && known.seq > read;
+        if (read !== undefined && !isBehind) settings.read[key] = { epoch, seq: read };
+      }
+    });
   }
 
   receive(room, event) {
@@ -281,6 +311,10 @@ export class Chat {
   }
 }
 
+function isAmong(rooms, room) {
+  return rooms.some(({ kind, name }) => keyOf(kind, name) === room.key);
+}
+
 const heard = {
   state(chat, state) {
     chat.connection = state;
@@ -290,10 +324,7 @@ const heard = {
     chat.me = event.user;
     chat.guest = event.guest;
     chat.iceServers = event.ice_servers;
-    for (const room of chat.rooms.values()) {
-      if (room.kind === "private") chat.load(room, "renew");
-      else if (room.standing === "out") chat.join(room);
-    }
+    for (const room of chat.rooms.values()) chat.visit(room);
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
   },

@@ -12,6 +12,7 @@ const HEAD_PX = 56; // above the first line, for a word about what is further up
 const BEYOND_PX = 600; // shown above and below the view
 const END_PX = 4; // as near to the end as this is at the end; more would stop a scroll that begins gently
 const TOP_LINES = 20; // as near to the oldest as this, older ones are loaded
+const HOVERLESS = matchMedia("(hover: none)");
 
 export class Log extends Component {
   state = { active: undefined };
@@ -189,6 +190,11 @@ export class Log extends Component {
     if (id !== this.state.active) this.setState({ active: id });
   };
 
+  // Where nothing hovers, the buttons of a line have done what they were called for.
+  #picked = ({ target }) => {
+    if (HOVERLESS.matches && target.closest(".toolbar")) this.setState({ active: undefined });
+  };
+
   // The line that has the focus keeps its buttons.
   #leave = () => {
     const id = this.list.current.contains(document.activeElement) ? document.activeElement.closest("[data-id]")?.dataset.id : undefined;
@@ -216,7 +222,7 @@ export class Log extends Component {
     return html`<div class="log-frame">
       <div class="log" ref=${this.scroller} tabindex="0" role="region" aria-label=${`Messages in ${room.name}`}
            onScroll=${this.#scrolled} onKeyDown=${this.#key}
-           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#leave} onPointerDown=${this.#activate}>
+           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#leave} onPointerDown=${this.#activate} onClick=${this.#picked}>
         ${room.complete ? html`<p class="beginning">This is where ${room.kind === "private" && "your conversation with "}<bdi>${room.name}</bdi> begins.</p>` : room.loading && html`<p class="beginning">Loading…</p>`}
         <div class="lines" role="list" ref=${this.list} style=${padding}>${lines}</div>
       </div>

@@ -41,8 +41,17 @@ export class Memory {
     return { rooms: [], read: {}, secret: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
   }
 
-  keepSettings(name, settings) {
+  // Changes them as they are now: another tab may have changed them too. Returns what they are.
+  change(name, alter) {
+    const settings = this.settings(name);
+    alter(settings);
     this.#write(this.#local, `roomd.of.${name}`, settings);
+    return settings;
+  }
+
+  // Calls when another tab has changed them.
+  watch(name, listener) {
+    globalThis.addEventListener?.("storage", ({ key }) => key === `roomd.of.${name}` && listener());
   }
 
   // {unsent: [{kind, name, text, mid, at}], drafts: {key: text}}

@@ -225,7 +225,7 @@ export class Room {
   reach(seq = this.newest) {
     if (seq === 0 || (seq <= (this.read ?? 0) && this.unread === 0)) return false; // 0: nothing is known yet
     this.read = Math.max(this.read ?? 0, seq);
-    this.unread = this.read >= this.newest ? 0 : this.unread;
+    this.unread = Math.max(0, Math.min(this.unread, this.newest - this.read));
     return true;
   }
 

@@ -80,9 +80,8 @@ export class Secrecy {
 
   async forget(room) {
     await (await this.encryption()).forget(room.address);
-    delete this.#chat.settings.secret[room.key];
+    this.#chat.remember(({ secret }) => delete secret[room.key]);
     room.secret = undefined;
-    this.#chat.keep();
     this.#chat.changed();
   }
 
@@ -93,12 +92,16 @@ export class Secrecy {
     this.#chat.changed();
   }
 
+  // The same when there may be another key: what could not be read is tried once more.
+  async lookAgain(room) {
+    await this.look(room);
+    for (const entry of room.entries) if (entry.cipher && entry.seal?.state === "unreadable") this.open(room, entry);
+  }
+
   async #taken(room, how) {
     if (how === "taken" || how === "same") {
-      this.#chat.settings.secret[room.key] = true;
-      this.#chat.keep();
-      await this.look(room);
-      for (const entry of room.entries) if (entry.cipher && entry.seal?.state === "unreadable") this.open(room, entry);
+      this.#chat.remember(({ secret }) => (secret[room.key] = true));
+      await this.lookAgain(room);
     }
     if (how === "taken") {
       const mid = newMid();

@@ -32,6 +32,7 @@ export class Shell extends Component {
 
   componentDidMount() {
     document.addEventListener("keydown", this.#key);
+    WIDE.addEventListener("change", ({ matches }) => matches || this.setState({ side: undefined })); // it would cover the messages
     if (!NARROW.matches) this.composer.current?.focus();
   }
 

@@ -229,6 +229,43 @@ test("many who come and go fill one line", async () => {
   faultless();
 });
 
+test("two tabs of one browser remember together: rooms, what is read, and what is to be encrypted", async () => {
+  const host = await server();
+  const ann = await (await person()).enter(`${host.http}/chat/one`, "Ann");
+  const tab = await ann.beside();
+  await tab.page.goto(`${host.http}/chat/two`);
+  await tab.conversation("one").waitFor();
+  await ann.conversation("two").waitFor();
+  const bob = client(host, "Bob");
+  await bob.client.join("one");
+  await bob.client.join("two");
+  // What is read in one is read in the other.
+  await bob.client.publish("two", "for the second tab");
+  await tab.line("for the second tab").waitFor();
+  await ann.conversation("two").getByText("Bob: for the second tab").waitFor();
+  await ann.conversation("two").locator(".count").waitFor({ state: "detached" });
+  await bob.client.publish("one", "for the first tab");
+  await ann.line("for the first tab").waitFor();
+  await tab.conversation("one").locator(".count").waitFor({ state: "detached" });
+  // What one encrypts the other does not say in the clear.
+  await tab.conversation("one").click();
+  await tab.page.getByRole("heading", { name: "one" }).waitFor();
+  await ann.page.getByRole("button", { name: /encrypt this conversation/ }).click();
+  await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
+  await tab.page.getByRole("button", { name: /^Encrypted/ }).waitFor();
+  await tab.say("hidden words");
+  await ann.line("hidden words").locator('.seal[data-level="verified"]').waitFor();
+  assert.ok(!(await host.command("export", "one")).includes("hidden words"));
+  for (const { page } of [ann, tab]) await page.reload();
+  for (const one of [ann, tab]) {
+    await one.conversation("one").waitFor();
+    await one.conversation("two").waitFor();
+    await one.line("hidden words").waitFor();
+    await one.page.getByRole("button", { name: /^Encrypted/ }).waitFor();
+  }
+  faultless();
+});
+
 test("a dialog that is opened as another closes stays open", async () => {
   const { http } = await server();
   const { page } = await (await person()).enter(http, "Ann");

@@ -57,6 +57,14 @@ export class Person {
     this.page = await this.tab();
   }
 
+  // The same person in another tab.
+  async beside() {
+    const other = new Person();
+    Object.assign(other, { context: this.context, faults: this.faults, requests: this.requests });
+    other.page = await other.tab();
+    return other;
+  }
+
   async tab() {
     const page = await this.context.newPage();
     page.setDefaultTimeout(20_000);

@@ -65,7 +65,7 @@ function fetchChat() {
 async function loadRest() {
   try {
     const modules = [import("./phone.js"), import("./renewal.js")];
-    const [{ Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, chat.bell, loadAll()]);
+    const [{ Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, chat.bell, chat.rulings, loadAll()]);
     renewing(chat, (me) => (memory.me = me));
     // Over plain HTTP a browser has neither microphone nor camera for a page.
     if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.phone = new Phone(chat);
@@ -98,21 +98,14 @@ function followAddress() {
   const room = name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM);
   chat.turn(room);
   if (!name) chat.complain("The address names no room.");
-  takeKey(room);
+  if (location.hash.startsWith("#key=")) takeKey(room);
 }
 
-// A link may hold the key of its room. It is taken out of the address, where others may see it.
+// It is taken out of the address, where others may see it.
 async function takeKey(room) {
   const { hash } = location;
-  if (!hash.startsWith("#key=")) return;
   history.replaceState(null, "", location.pathname + location.search);
-  try {
-    const how = await (await chat.secrecy).useLink(room, hash);
-    if (how === "other") chat.complain("This link has another key than this device. Ask who sent it, and take it under Encryption if you trust them.");
-    if (how === "none") chat.complain("The key in this link is damaged.");
-  } catch ({ message }) {
-    chat.complain(`The key in this link was not taken: ${message}.`);
-  }
+  await chat.secrecy.then((secrecy) => secrecy.takeLink(room, hash)).catch(({ message }) => chat.complain(`The key in this link was not taken: ${message}.`));
 }
 
 function addressed() {

@@ -1,6 +1,7 @@
 // A call on the page: choosing whom to ring, being rung, and the faces while it lasts.
 
-import { Avatar, Component, createRef, Dialog, html, IconButton, Name, names } from "./html.js";
+import { Dialog } from "./dialog.js";
+import { Avatar, Component, createRef, html, IconButton, Name, names } from "./html.js";
 
 const OTHERS_MAX = 3;
 const SHOWN_MAX = 100;

@@ -50,6 +50,7 @@ export class Chat {
         this.changed();
       });
     }
+    for (const type of RULINGS) this.client.on(type, (event) => this.rulings.then((rulings) => rulings.hear(event), () => {})); // the line is broken
   }
 
   // What the first view does without: `await` it. Rejects when it cannot be fetched.
@@ -59,6 +60,10 @@ export class Chat {
 
   get secrecy() {
     return this.#part("secrecy", async () => new (await import("./secrecy.js")).Secrecy(this));
+  }
+
+  get rulings() {
+    return this.#part("rulings", async () => new (await import("./rulings.js")).Rulings(this));
   }
 
   get bell() {
@@ -311,6 +316,9 @@ export class Chat {
   }
 }
 
+// Told by what the first view does without, and may come before it.
+const RULINGS = ["removed", "invited", "role", "muted", "unmuted", "settings"];
+
 function isAmong(rooms, room) {
   return rooms.some(({ kind, name }) => keyOf(kind, name) === room.key);
 }
@@ -381,37 +389,6 @@ const heard = {
     for (const { members } of chat.rooms.values()) {
       if (members.has(user)) members.set(user, { user, status, note, lastSeen });
     }
-  },
-  removed(chat, { user, by, reason, at, message }, room) {
-    if (!room) return;
-    if (user && user !== chat.me) {
-      room.depart(user);
-      return room.note(`${by} ${{ kicked: "put", banned: "banned" }[reason] ?? "removed"} ${user}${reason === "kicked" ? " out" : ""}`, validTime(at));
-    }
-    room.standing = "refused";
-    room.depart(chat.me);
-    chat.complain(`You are no longer in ${room.name}: ${message}.`);
-  },
-  invited(chat, { room: name, user, by, at }, room) {
-    if (user !== chat.me) return room?.note(`${by} invited ${user}`, validTime(at));
-    if (room && room.standing !== "refused") return;
-    if (room) chat.forget(room);
-    chat.join(chat.open("room", name));
-    chat.complain(`${by} has invited you to ${name}.`);
-  },
-  role(chat, { user, by, role, at }, room) {
-    if (room && user === chat.me) chat.loadMembers(room);
-    room?.note(`${by} made ${user} ${role === "owner" ? "the owner" : `a ${role}`}`, validTime(at));
-  },
-  muted(chat, { user, by, at }, room) {
-    room?.note(`${by} muted ${user}`, validTime(at));
-  },
-  unmuted(chat, { user, by, at }, room) {
-    room?.note(`${by} let ${user} speak again`, validTime(at));
-  },
-  settings(chat, { by, slow_mode_s, announcement, at }, room) {
-    const slow = slow_mode_s > 0 ? `one message each ${slow_mode_s} s` : "no slow mode";
-    room?.note(`${by} changed the rules: ${announcement ? "only moderators speak" : "everybody may speak"}, ${slow}`, validTime(at));
   },
   paused(chat, { message, until }, room) {
     (room ?? chat).pause = { text: `${message}.`, until };

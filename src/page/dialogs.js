@@ -1,6 +1,7 @@
 // The dialogs: opening a room, the reader's own settings, who has got a message, and what is asked first.
 
-import { Avatar, Component, createRef, Dialog, html, Name } from "./html.js";
+import { Dialog } from "./dialog.js";
+import { Avatar, Component, createRef, html, Name } from "./html.js";
 import { roomName } from "./names.js";
 import { short, whole } from "./when.js";
 

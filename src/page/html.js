@@ -56,25 +56,3 @@ export function names(users, shown = 3) {
   const all = more > 0 ? [...named, `${more} others`] : named;
   return all.flatMap((part, i) => (i === 0 ? [part] : [i === all.length - 1 ? " and " : ", ", part]));
 }
-
-// A dialog over the page. `onClose` is called however it ends.
-export class Dialog extends Component {
-  box = createRef();
-
-  componentDidMount() {
-    this.box.current.showModal();
-  }
-
-  render({ title, onClose, children }) {
-    const outside = ({ target, currentTarget }) => target === currentTarget && currentTarget.close();
-    return html`<dialog ref=${this.box} class="dialog" aria-labelledby="dialog-title" onClose=${onClose} onClick=${outside}>
-      <div class="dialog-body">
-        <header>
-          <h2 id="dialog-title">${title}</h2>
-          <${IconButton} icon="close" label="Close" onClick=${() => this.box.current.close()} />
-        </header>
-        ${children}
-      </div>
-    </dialog>`;
-  }
-}

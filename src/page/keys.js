@@ -1,7 +1,8 @@
 // The dialog about a room's encryption: its key, its link, and the numbers that people compare.
 
 import { CopyLink } from "./copy.js";
-import { Component, createRef, Dialog, html, Name } from "./html.js";
+import { Dialog } from "./dialog.js";
+import { Component, createRef, html, Name } from "./html.js";
 
 const STANDING = {
   plain: "Messages in this conversation are not encrypted end to end: the server can read them.",

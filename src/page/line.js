@@ -2,9 +2,12 @@
 // not read). It compares what it shows, so that a burst of messages costs what is new alone.
 
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
+import { late } from "./late.js";
 import { lineOf, partsOf, previewOf } from "./markup.js";
 import { isKeyWork } from "./room.js";
 import { clock, day, inZone, isSameDay, whole } from "./when.js";
+
+const Toolbar = late(() => import("./toolbar.js"), "Toolbar");
 
 const UNREADABLE = {
   "no-key": "This device has no key for this message",
@@ -35,7 +38,6 @@ export class Line extends Component {
   }
 }
 
-const SIGNS = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
 const SIGNS_SHOWN = 12;
 
 const COMPARED = ["reactions", "about", "entry", "before", "secret", "divided", "active", "target", "receipts", "me", "room", "rules"];
@@ -63,7 +65,7 @@ function message(props, grouped, isWhole, showAll) {
       ${state === "waiting" && html`<span class="tick" role="img" aria-label="Waiting to be sent" title="Waiting to be sent"><${Icon} name="wait" /></span>`}
       ${receipts && tick(receipts, () => actions.receipts(entry), active)}
     </span>
-    ${active && entry.seq !== undefined && !deleted && toolbar(props)}`;
+    ${active && entry.seq !== undefined && !deleted && html`<${Toolbar} ...${props} />`}`;
 }
 
 function body({ text, cipher, seal }, isWhole, showAll) {
@@ -125,17 +127,6 @@ function signs({ entry, reactions, me, actions }) {
     return html`<button type="button" key=${sign} aria-pressed=${users.includes(me)} aria-label=${label} title=${label} onClick=${() => actions.react(entry, sign)}>
       <bdi>${lineOf(sign, 16)}</bdi> ${users.length}</button>`;
   })}</p>`;
-}
-
-function toolbar({ entry, me, rules, actions }) {
-  const own = entry.user === me && entry.seal?.state !== "unreadable";
-  return html`<div class="toolbar" role="toolbar" aria-label="This message">
-    ${SIGNS.map((sign) => html`<button type="button" class="icon-button sign" key=${sign} aria-label=${`React with ${sign}`} onClick=${() => actions.react(entry, sign)}>${sign}</button>`)}
-    <${IconButton} icon="reply" label="Reply" onClick=${() => actions.reply(entry)} />
-    <${IconButton} icon="copy" label="Copy text" onClick=${() => actions.copy(entry)} />
-    ${own && html`<${IconButton} icon="edit" label="Edit" onClick=${() => actions.edit(entry)} />`}
-    ${(entry.user === me || rules) && html`<${IconButton} icon="trash" label="Delete" onClick=${() => actions.delete(entry)} />`}
-  </div>`;
 }
 
 function keyWork({ user, at, seal }) {

@@ -1,7 +1,8 @@
 // The dialog about a room: whose it is, who may be in it, and what those who rule over it can do.
 
 import { CopyLink } from "./copy.js";
-import { Component, createRef, Dialog, html, Name } from "./html.js";
+import { Dialog } from "./dialog.js";
+import { Component, createRef, html, Name } from "./html.js";
 import { userName } from "./names.js";
 import { inZone, moment, short, whole } from "./when.js";
 

@@ -57,6 +57,13 @@ export class Secrecy {
     return this.#taken(room, await (await this.encryption()).useFragment(room.address, fragment, options));
   }
 
+  // The same for the address that the reader came by, and says what is wrong with it.
+  async takeLink(room, hash) {
+    const how = await this.useLink(room, hash);
+    if (how === "other") this.#chat.complain("This link has another key than this device. Ask who sent it, and take it under Encryption if you trust them.");
+    if (how === "none") this.#chat.complain("The key in this link is damaged.");
+  }
+
   async usePassphrase(room, passphrase, options) {
     return this.#taken(room, await (await this.encryption()).usePassphrase(room.address, passphrase, options));
   }

@@ -123,7 +123,7 @@ function signs({ entry, reactions, me, actions }) {
   const who = new Map();
   for (const { user, text } of reactions.values()) if (text) who.set(text, [...(who.get(text) ?? []), user]);
   return html`<p class="signs">${[...who].slice(0, SIGNS_SHOWN).map(([sign, users]) => {
-    const label = `${sign} by ${users.slice(0, 5).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
+    const label = `${sign} ${users.length}, by ${users.slice(0, 5).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
     return html`<button type="button" key=${sign} aria-pressed=${users.includes(me)} aria-label=${label} title=${label} onClick=${() => actions.react(entry, sign)}>
       <bdi>${lineOf(sign, 16)}</bdi> ${users.length}</button>`;
   })}</p>`;

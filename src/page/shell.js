@@ -124,7 +124,8 @@ export class Shell extends Component {
   render({ chat, now }, { view, side, dialog, editing, replying, target }) {
     const room = chat.active;
     const paused = chat.pause ?? room?.pause;
-    return html`<div class="app" data-view=${view} data-side=${side}>
+    const beside = room && (side === "search" || room.kind === "room") ? side : undefined; // two have no list of members
+    return html`<div class="app" data-view=${view} data-side=${beside}>
       <${Sidebar} chat=${chat} ui=${this.ui} />
       <main class="talk">
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
@@ -139,8 +140,8 @@ export class Shell extends Component {
         ${room?.standing === "refused" && outside(room, chat)}
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
-      ${room && side === "members" && room.kind === "room" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
-      ${room && side === "search" && html`<${Search} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${beside === "members" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${beside === "search" && html`<${Search} chat=${chat} room=${room} ui=${this.ui} />`}
       ${this.#dialog(dialog, chat)}
       <div class="unseen" role="log" aria-live="polite" aria-label="New messages">${chat.spoken && html`<p key=${chat.spoken}>${chat.spoken}</p>`}</div>
     </div>`;

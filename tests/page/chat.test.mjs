@@ -424,7 +424,7 @@ test("replies lead to what they answer, and reactions are counted and taken back
   await signs(ann).click();
   for (const one of [ann, bob]) await eventually(() => signs(one).allInnerTexts(), (texts) => assert.deepEqual(texts, ["🎉 1"]));
   await ann.page.reload();
-  await eventually(() => signs(ann).getAttribute("aria-label"), (label) => assert.equal(label, "🎉 by Bob"));
+  await eventually(() => signs(ann).getAttribute("aria-label"), (label) => assert.equal(label, "🎉 1, by Bob"));
   await ann.line("I do").locator(".quote").click();
   await eventually(() => ann.page.evaluate(() => document.activeElement.textContent), (text) => assert.match(text, /Who takes the notes/));
   assert.deepEqual(await ann.texts(), ["Who takes the notes?", "I do"]);

@@ -1,7 +1,6 @@
 // Calls on the page: ringing, accepting, declining, faces and hanging up.
 
 import { test } from "node:test";
-import { shots } from "./harness/browser.mjs";
 import { stage } from "./harness/stage.mjs";
 
 const { server, person, faultless } = stage();
@@ -27,13 +26,11 @@ test("two see each other in a call, mute, and hang up", async () => {
   const [ann, bob] = await pair();
   await ring(ann, "Bob", "Video call");
   await bob.page.getByText("Ann is calling").waitFor();
-  await bob.page.screenshot({ path: `${shots}ringing-1280-light.png` });
   await bob.page.getByRole("button", { name: "Accept" }).click();
   for (const [{ page }, other] of [[ann, "Bob"], [bob, "Ann"]]) {
     await page.locator('.tile[data-status="connected"]', { hasText: other }).waitFor();
     await page.waitForFunction((other) => document.querySelector(`video[aria-label="${other}"]`).videoWidth > 0, other);
   }
-  await ann.page.screenshot({ path: `${shots}call-1280-light.png` });
   await bob.page.getByRole("button", { name: "Mute" }).click();
   await ann.page.locator(".tile", { hasText: "Bob · muted" }).waitFor();
   await bob.page.getByRole("button", { name: "Turn the camera off" }).click();

@@ -35,9 +35,27 @@ async function scene(host) {
   await say(bob, "general", "Notes are at https://example.org/notes/42, and the fix is one line:\n```rust\nlet seq = ledger.append(&batch)?; // stored before shown\n```");
   await say(cleo, "general", "Lovely, thank you! I ran `tests/run` on the old machine as well.");
   await say(cleo, "general", "Two of us will be late to the stand-up, please start without us.");
+  await bob.client.publish("general", "🎉", { react_to: 3 });
   await say(bob, "release", "Tagging 0.2 after lunch");
   await say(bob, "kitchen", "Somebody left the window open");
   return { bob, cleo };
+}
+
+// Takes pictures of a page, and looks at each view with axe and at how wide it is.
+function camera(page, setting) {
+  return async (view) => {
+    await page.mouse.move(0, 0);
+    await page.screenshot({ path: `${shots}${view}-${setting}.png` });
+    await accessible(page, view);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.equal(over, 0, `${view} is wider than the window`);
+    const cut = await page.evaluate(() => {
+      const box = document.querySelector(".dialog-body")?.getBoundingClientRect();
+      const isCut = ({ left, right, width }) => width > 0 && (left < box.left || right > box.right);
+      return box && [...document.querySelectorAll(".dialog-body *")].filter((part) => isCut(part.getBoundingClientRect())).map(({ outerHTML }) => outerHTML);
+    });
+    assert.deepEqual(cut ?? [], [], `${view}: stands out of its dialog`);
+  };
 }
 
 for (const { name, ...device } of SIZES) {
@@ -48,13 +66,7 @@ for (const { name, ...device } of SIZES) {
       const { bob, cleo } = await scene(host);
       const ann = await person({ ...device, colorScheme });
       const { page } = ann;
-      const shoot = async (view) => {
-        await page.mouse.move(0, 0);
-        await page.screenshot({ path: `${shots}${view}-${name}-${colorScheme}.png` });
-        await accessible(page, view);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        assert.equal(over, 0, `${view} is wider than the window`);
-      };
+      const shoot = camera(page, `${name}-${colorScheme}`);
       await page.goto(`${wire.http}/chat/general`);
       await page.getByLabel("Your name").waitFor();
       await shoot("entry");
@@ -113,6 +125,66 @@ for (const { name, ...device } of SIZES) {
       await ann.say("Can you still read me?");
       await page.locator('[data-state="waiting"]').waitFor();
       await shoot("broken");
+      faultless();
+    });
+
+    test(`the views of a room of one's own and of a call at ${name} pixels, ${colorScheme}`, async () => {
+      const { http } = await server();
+      const ann = await (await person({ ...device, colorScheme })).enter(http, "Ann");
+      const bob = await (await person({ ...device, colorScheme })).enter(http, "Bob");
+      const shoot = camera(ann.page, `${name}-${colorScheme}`);
+      const shootBob = camera(bob.page, `${name}-${colorScheme}`);
+      const { page } = ann;
+      const about = () => page.getByRole("button", { name: "about this room" }).click();
+      await page.keyboard.press("Control+k");
+      await page.getByLabel("Name of a room").fill("garden");
+      await page.getByRole("checkbox", { name: /Private/ }).check();
+      await shoot("create");
+      await page.getByRole("button", { name: "Create", exact: true }).click();
+      await page.getByRole("heading", { name: "garden" }).waitFor();
+      await about();
+      await page.getByLabel("Whom to invite").fill("Bob");
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "Mute", exact: true }).click();
+      await page.getByText(/muted until/).waitFor();
+      await shoot("room");
+      await page.getByRole("button", { name: "Let speak" }).click();
+      await page.getByRole("button", { name: "What was changed, and by whom" }).click();
+      await page.locator(".audit").getByText(/founded/).waitFor();
+      await shoot("audit");
+      await page.keyboard.press("Escape");
+      await bob.page.goto(`${http}/chat/garden`);
+      await bob.say("The tomatoes are ripe.");
+      await ann.line("tomatoes").waitFor();
+      await ann.say("I will come by at six");
+      await ann.sent("at six");
+      await ann.line("at six").hover();
+      await page.getByRole("button", { name: "Delete", exact: true }).click();
+      await page.getByRole("dialog").getByText("Delete this message?").waitFor();
+      await shoot("delete");
+      await page.keyboard.press("Escape");
+      await bob.page.getByRole("button", { name: "Call", exact: true }).waitFor();
+      await page.getByRole("button", { name: "Call", exact: true }).click();
+      await page.getByRole("dialog").getByText("Choose up to three").waitFor();
+      await shoot("callees");
+      await page.getByRole("button", { name: "Video call" }).click();
+      await bob.page.getByText("Ann is calling").waitFor();
+      await shootBob("ringing");
+      await bob.page.getByRole("button", { name: "Accept" }).click();
+      await page.waitForFunction(() => document.querySelector('video[aria-label="Bob"]')?.videoWidth > 0);
+      const [tile, label] = await Promise.all([page.locator(".tile").first().boundingBox(), page.locator(".tile p").first().boundingBox()]);
+      assert.ok(label.y + label.height <= tile.y + tile.height, "a name is under its picture");
+      await shoot("call");
+      await page.getByRole("button", { name: "Hang up" }).click();
+      await about();
+      await page.getByRole("button", { name: "Put out" }).click();
+      await page.keyboard.press("Escape");
+      await bob.page.getByRole("button", { name: "Enter again" }).waitFor();
+      await shootBob("outside");
+      await page.getByRole("button", { name: "Leave garden" }).click();
+      await page.getByRole("button", { name: "Leave lobby" }).click();
+      await page.getByRole("button", { name: "Open a room" }).waitFor();
+      await shoot("empty");
       faultless();
     });
   }

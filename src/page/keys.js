@@ -15,6 +15,7 @@ const TAKEN = {
   same: "This device has this key already.",
   other: "This device has another key for this conversation. Replace it only if you know who sent you this one.",
   older: "That key was replaced by the one this device has.",
+  unproven: "Nothing that was said here can be read with this key. If that surprises you, forget it and enter another.",
 };
 
 export class KeysDialog extends Component {
@@ -66,7 +67,7 @@ export class KeysDialog extends Component {
       const fragment = /#(key=.+)$/.exec(given)?.[0];
       const how = fragment ? await secrecy.useLink(room, fragment, { replace }) : await secrecy.usePassphrase(room, given, { replace });
       this.setState({ note: TAKEN[how], again: how === "other" || how === "older" ? given : undefined });
-      if (how === "taken") this.field.current && (this.field.current.value = "");
+      if ((how === "taken" || how === "unproven") && this.field.current) this.field.current.value = "";
     });
   }
 

@@ -213,7 +213,8 @@ export class Log extends Component {
     const [first, last] = (this.#shown = this.#range(top));
     const lines = this.#entries.slice(first, last).map((entry, i) => {
       const before = this.#entries[first + i - 1];
-      const divided = room.divider !== undefined && entry.seq > room.divider && !(before?.seq > room.divider);
+      const isNew = (each) => room.divider !== undefined && (each?.seq ?? each?.after) > room.divider;
+      const divided = entry.seq !== undefined && isNew(entry) && !isNew(before);
       return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me, rules: room.rules }}
         secret=${chat.isSecret(room)} reactions=${room.reactions.get(entry.seq)} about=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
         active=${entry.id === active} receipts=${receiptsFor(room, entry, chat.me)} />`;

@@ -33,6 +33,7 @@ export class Room {
     this.standing = "out"; // "out", "in", or "refused"
     this.pause = undefined; // {text, until}: slow mode
     this.rules = false; // the reader may delete what others said
+    this.keyless = false; // something here was sealed with a key that is not here
     this.draft = "";
     this.nextId = 0;
   }
@@ -157,6 +158,7 @@ export class Room {
 
   // What a sealed message turned out to be, unless it was edited meanwhile.
   reveal(seq, cipher, seal) {
+    if (seal.reason === "no-key") this.keyless = true;
     const entry = this.bySeq(seq);
     if (!entry) this.#alter(seq, { text: seal.text ?? "" });
     else if (entry.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });

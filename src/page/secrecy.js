@@ -52,7 +52,8 @@ export class Secrecy {
     return opened;
   }
 
-  // Takes the key in an address. Returns how that went: see `useFragment`.
+  // Takes the key in an address. Returns how that went: see `useFragment`; `unproven` is a key that was
+  // taken and opens nothing of what is here.
   async useLink(room, fragment, options) {
     return this.#taken(room, await (await this.encryption()).useFragment(room.address, fragment, options));
   }
@@ -102,20 +103,20 @@ export class Secrecy {
   // The same when there may be another key: what could not be read is tried once more.
   async lookAgain(room) {
     await this.look(room);
-    for (const entry of room.entries) if (entry.cipher && entry.seal?.state === "unreadable") this.open(room, entry);
+    await Promise.all(room.entries.filter(({ cipher, seal }) => cipher && seal?.state === "unreadable").map((entry) => this.open(room, entry)));
   }
 
   async #taken(room, how) {
-    if (how === "taken" || how === "same") {
-      this.#chat.remember(({ secret }) => (secret[room.key] = true));
-      await this.lookAgain(room);
-    }
-    if (how === "taken") {
-      const mid = newMid();
-      const encryption = await this.encryption();
-      this.#send(room, mid, await encryption.announce(this.place(room, mid))).catch(() => {}); // it only helps others
-    }
-    return how;
+    if (how !== "taken" && how !== "same") return how;
+    this.#chat.remember(({ secret }) => (secret[room.key] = true));
+    await this.lookAgain(room);
+    if (how === "same") return how;
+    const sealed = room.entries.filter(({ cipher }) => cipher);
+    const opensNothing = sealed.length > 0 && sealed.every(({ seal }) => seal?.reason === "no-key");
+    const mid = newMid();
+    const encryption = await this.encryption();
+    this.#send(room, mid, await encryption.announce(this.place(room, mid))).catch(() => {}); // it only helps others
+    return opensNothing ? "unproven" : how;
   }
 
   #send({ kind, name }, mid, cipher) {

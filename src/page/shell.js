@@ -138,6 +138,7 @@ export class Shell extends Component {
         ${paused && pause(paused, now)}
         ${chat.problem && problem(chat)}
         ${room?.standing === "refused" && outside(room, chat)}
+        ${room?.keyless && !chat.isSecret(room) && keyless(this.ui)}
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${beside === "members" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
@@ -206,6 +207,11 @@ function outside(room, chat) {
     chat.join(room);
   };
   return html`<div class="banner"><p>You are not in <${Name} of=${room.name} />.</p><button type="button" onClick=${enter}>Enter again</button></div>`;
+}
+
+function keyless(ui) {
+  return html`<div class="banner"><p>Messages here are encrypted, and this device has no key. What you write now is not.</p>
+    <button type="button" onClick=${() => ui.dialog("keys")}>Enter the key</button></div>`;
 }
 
 function pause({ text, until }, now) {

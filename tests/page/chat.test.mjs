@@ -75,6 +75,12 @@ test("what is not read is counted, shown from its first line, and no longer when
   await ann.conversation("quiet").click();
   const divided = ann.page.locator(".line", { has: ann.page.locator(".divider") });
   await eventually(() => divided.innerText(), (text) => assert.match(text, /one/));
+  // Somebody comes in between, and the line is not drawn again.
+  await client(host, "Cleo").client.join("quiet");
+  await ann.page.locator(".notice", { hasText: "Cleo joined" }).waitFor();
+  await bob.client.publish("quiet", "four");
+  await ann.line("four").waitFor();
+  assert.equal(await divided.count(), 1);
   await unread.waitFor({ state: "detached" });
   await ann.page.reload();
   await ann.line("three").waitFor();

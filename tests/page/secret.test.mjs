@@ -139,3 +139,28 @@ test("a key that is changed reaches those who are there, and a passphrase makes 
   await ann.line("so am I").waitFor();
   faultless();
 });
+
+test("who has no key is told that what they write is read by the server, and who has a wrong one that it opens nothing", async () => {
+  const { http } = await server();
+  const ann = await person();
+  const link = await secretRoom(ann, `${http}/chat/words`);
+  await ann.say("the geese fly at midnight");
+  await ann.sent("the geese fly");
+  const bob = await (await person()).enter(`${http}/chat/words`, "Bob");
+  const give = async (key) => {
+    await bob.page.getByLabel(/passphrase of at least 8/).fill(key);
+    await bob.page.getByRole("button", { name: "Use it" }).click();
+  };
+  await bob.page.getByText("What you write now is not.").waitFor();
+  await bob.page.getByRole("button", { name: "Enter the key" }).click();
+  await give("a wrong passphrase");
+  await bob.page.getByText("Nothing that was said here can be read with this key.").waitFor();
+  await bob.page.getByRole("button", { name: "Forget the key" }).click();
+  await give(link);
+  await bob.line("the geese fly at midnight").waitFor();
+  await close(bob);
+  assert.equal(await bob.page.getByText("What you write now is not.").count(), 0);
+  await bob.say("I can read it");
+  await ann.line("I can read it").getByLabel(/^Encrypted/).waitFor();
+  faultless();
+});

@@ -128,7 +128,7 @@ export class Chat {
   // Begins to hear of a room that is not looked at.
   visit(room) {
     if (room.kind === "private") this.load(room, "renew");
-    else if (room.standing === "out") this.join(room);
+    else if (room.standing !== "refused") this.join(room);
   }
 
   // Of somebody who is in a room with the reader.
@@ -155,15 +155,16 @@ export class Chat {
     this.changed();
   }
 
+  // The client keeps a room that it has entered, over all connections.
   join(room) {
-    if (room.standing === "in" || room.kind !== "room" || room.asked) return;
-    room.asked = true;
+    if (room.kind !== "room" || room.wanted) return;
+    room.wanted = true;
     room.standing = "out";
     const history = room === this.active ? HISTORY : LAST;
     this.client.join(room.name, { history }).then(
       () => this.loadRooms(),
       (error) => this.#refused(room, error),
-    ).finally(() => (room.asked = false));
+    );
   }
 
   leave(room) {
@@ -309,7 +310,7 @@ export class Chat {
 
   #refused(room, error) {
     if (error.code === "left" || error.code === "interrupted") return;
-    room.standing = "refused";
+    room.refuse();
     // A room that was open keeps what it shows, above all what is not sent yet.
     if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
     this.complain(`${room.name} cannot be entered: ${error.message}.`);

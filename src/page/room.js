@@ -31,6 +31,7 @@ export class Room {
     this.divider = undefined; // the reader had read up to here when they came
     this.complete = false; // nothing is older than the first entry
     this.standing = "out"; // "out", "in", or "refused"
+    this.wanted = false; // it is being entered, now and after each broken connection
     this.pause = undefined; // {text, until}: slow mode
     this.rules = false; // the reader may delete what others said
     this.keyless = false; // something here was sealed with a key that is not here
@@ -63,6 +64,12 @@ export class Room {
     this.newest = seq;
     this.read = Math.min(this.read ?? seq, seq);
     this.unread = seq - this.read;
+  }
+
+  // It is not entered again by itself.
+  refuse() {
+    this.standing = "refused";
+    this.wanted = false;
   }
 
   // Forgets what it shows: what was there does not go on in what follows.

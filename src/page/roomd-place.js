@@ -8,6 +8,7 @@ export const HISTORY_MAX = 200; // messages that a join may ask for
 export class Place {
   standing = "wanted"; // "wanted", "asked", "in"
   epoch; // the history that the numbers belong to
+  answer; // of the last join
   waiters = [];
   #seen = 0; // the newest message that was let through
   #base = 0; // up to here nothing needs to be asked for
@@ -60,7 +61,7 @@ export class Place {
   }
 
   admit(message) {
-    if (message.seq <= this.#seen) return false;
+    if (this.standing !== "in" || message.seq <= this.#seen) return false;
     this.#seen = message.seq;
     message.replayed = message.seq <= this.#horizon;
     return true;

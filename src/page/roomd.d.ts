@@ -129,7 +129,8 @@ export class Client {
   close(reason?: string): void;
 
   /** Enters a room, and enters it again after every broken connection until it is left. `history` goes
-   * before that of the options. Rejects with the server's refusal. */
+   * before that of the options. Rejects with the server's refusal. In a room that the client is in
+   * already it resolves with what that was answered. */
   join(room: string, options?: { history?: number }): Promise<Joined>;
   /** Leaves it. Rejects with the server's refusal; the client forgets the room all the same. */
   leave(room: string): Promise<unknown>;

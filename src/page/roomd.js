@@ -127,8 +127,8 @@ export class Client {
   join(room, { history = this.#options.history } = {}) {
     return new Promise((resolve, reject) => {
       const place = this.#places.get(room) ?? new Place(Math.min(history, HISTORY_MAX));
+      if (place.standing === "in") return resolve(place.answer);
       place.waiters.push({ resolve, reject });
-      if (place.standing === "in") place.standing = "wanted";
       this.#places.set(room, place);
       this.#pump();
     });
@@ -328,8 +328,9 @@ export class Client {
     const left = [];
     for (const [room, answer] of Object.entries(rooms)) {
       const place = this.#places.get(room);
-      if (!place) {
-        if (!room.startsWith("dm:")) left.push(room); // while there was no connection
+      if (!place?.answer) {
+        // Left while there was no connection; or the answer of its join was lost, and it is joined anew.
+        if (!room.startsWith("dm:")) left.push(room);
         continue;
       }
       if (answer.reason === "removed") {
@@ -340,9 +341,9 @@ export class Client {
       told.push({ type: "joined", room, again: true, resumed: true, recovered: !gap, missed: answer.missed });
       if (gap) told.push({ type: "gap", room, reason: gap });
     }
+    for (const room of left) this.#ask({ type: "leave", room }, {});
     this.#online(welcome, resume ?? welcome.resume);
     for (const event of told) this.#tell(event);
-    for (const room of left) this.#ask({ type: "leave", room }, {});
   }
 
   #joined(event) {
@@ -350,6 +351,7 @@ export class Client {
     if (!place) return; // left again meanwhile; its `leave` is on the way
     const again = place.epoch !== undefined;
     const gap = place.joined(event);
+    place.answer = event;
     this.#ask({ type: "ping" }, { fence: place });
     for (const waiter of place.waiters.splice(0)) waiter.resolve(event);
     this.#tell({ ...event, type: "joined", again });

@@ -22,7 +22,7 @@ const heard = {
       room.depart(user);
       return room.note(`${by} ${{ kicked: "put", banned: "banned" }[reason] ?? "removed"} ${user}${reason === "kicked" ? " out" : ""}`, validTime(at));
     }
-    room.standing = "refused";
+    room.refuse();
     room.depart(chat.me);
     chat.complain(`You are no longer in ${room.name}: ${message}.`);
   },

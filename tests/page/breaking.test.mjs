@@ -28,6 +28,9 @@ test("what is written while the line is broken waits, is marked, and goes out on
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["before", "missed", "meanwhile 1", "meanwhile 2"]));
   assert.deepEqual(bob.texts("general"), ["before", "missed", "meanwhile 1", "meanwhile 2"]);
   await ann.page.locator('[data-state="waiting"]').first().waitFor({ state: "detached" });
+  await ann.say("after");
+  await bob.heard("after");
+  assert.deepEqual(await ann.page.locator(".banner").allInnerTexts(), []);
   assert.ok(!bob.events.some(({ type, user }) => type === "leave" && user === "Ann"));
   faultless();
 });

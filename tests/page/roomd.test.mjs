@@ -48,6 +48,29 @@ test("what one publishes the other is told, once and in order", async () => {
   assert.equal(ann.client.unsent.length, 0);
 });
 
+test("a join whose answer was lost with its connection is answered after the next, and joining twice is joining once", async () => {
+  const bob = come(near(), { user: "Bob" });
+  await bob.client.join("answer");
+  await bob.client.publish("answer", "1");
+  const ann = come(line.ws, { user: "Ann", token: undefined });
+  await ann.phase("online");
+  line.deafen();
+  const joined = ann.client.join("answer");
+  await bob.until(({ type, user }) => type === "join" && user === "Ann");
+  await bob.client.publish("answer", "2");
+  line.cut();
+  await ann.phase("waiting");
+  await bob.client.publish("answer", "3");
+  line.mend();
+  assert.equal((await joined).seq, 3);
+  await ann.heard("3");
+  await bob.client.publish("answer", "4");
+  await ann.heard("4");
+  assert.deepEqual(ann.texts("answer"), ["1", "2", "3", "4"]);
+  assert.equal((await ann.client.join("answer")).seq, 3);
+  assert.ok(!ann.events.some(({ type }) => ["refused", "removed", "gap"].includes(type)), JSON.stringify(ann.events));
+});
+
 test("slow mode of one room holds up no other, and everything comes once and in order", async () => {
   const claim = await fetch(`${server.http}/api/v1/claims`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"Olga"}' });
   const olga = come(near(), await claim.json().then(({ token }) => ({ token })));

@@ -1,0 +1,184 @@
+// People who do anything in any order on lines that break: in the end every page shows what the server has.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eventually, stage } from "./harness/stage.mjs";
+
+const { server, line, person, faultless } = stage();
+
+const PEOPLE = ["Ann", "Bob", "Cleo"];
+const ROOMS = ["one", "two"];
+const STEPS = 60;
+
+// Numbers below a bound, the same for the same seed (xorshift32).
+function numbersFrom(seed) {
+  let state = seed | 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+class Somebody {
+  #random;
+  #said = 0;
+
+  constructor(name, host, wire, one, random) {
+    Object.assign(this, { name, host, wire, one, page: one.page });
+    this.#random = random;
+  }
+
+  // Does something of what can be done now. Returns what it was.
+  async step() {
+    const deeds = ["say", "say", "say", "edit", "delete", "react", "reply", "turn", "reload", "cut", "mend", "mend"];
+    const deed = deeds[this.#random(deeds.length)];
+    return `${this.name} ${deed}${(await this[deed]()) ?? ""}`;
+  }
+
+  async say() {
+    await this.one.say(`${this.name} ${++this.#said}`);
+  }
+
+  // Presses a button of some message that this selector finds. Others may take the message away meanwhile,
+  // so that it happens between two turns of the page. Returns " nothing" if there is none.
+  async #press(name, selector = "") {
+    const pressed = await this.page.evaluate(
+      async ([name, selector, chosen]) => {
+        const lines = [...document.querySelectorAll(`.line.message[data-seq]:not(:has(.gone))${selector}`)];
+        if (lines.length === 0) return false;
+        const line = lines[chosen % lines.length];
+        line.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+        for (let frame = 0; frame < 5; frame++) {
+          await new Promise(requestAnimationFrame);
+          const button = line.querySelector(`.toolbar [aria-label="${name}"]`);
+          if (button) return button.click() ?? true;
+        }
+        return false;
+      },
+      [name, selector, this.#random(1_000)],
+    );
+    return pressed ? undefined : " nothing";
+  }
+
+  async edit() {
+    const nothing = await this.#press("Edit", ":has([data-own])");
+    if (!nothing) await this.one.say(`${this.name} ${++this.#said} edited`);
+    return nothing;
+  }
+
+  async delete() {
+    const nothing = await this.#press("Delete", ":has([data-own])");
+    const sure = this.page.getByRole("dialog").getByRole("button", { name: "Delete" });
+    if (!nothing) await sure.click({ timeout: 1_000 }).catch(() => {}); // the line broke before the dialog was here
+    return nothing;
+  }
+
+  async react() {
+    return this.#press("React with 🎉");
+  }
+
+  async reply() {
+    const nothing = await this.#press("Reply");
+    if (!nothing) await this.one.say(`${this.name} ${++this.#said} in reply`);
+    return nothing;
+  }
+
+  async turn() {
+    await this.one.conversation(ROOMS[this.#random(ROOMS.length)]).click();
+  }
+
+  async reload() {
+    this.wire.mend(); // a page cannot be loaded over a broken line
+    await this.page.reload();
+    await this.page.locator("textarea").waitFor();
+  }
+
+  async cut() {
+    this.wire.cut();
+  }
+
+  async mend() {
+    this.wire.mend();
+    await this.page.getByRole("button", { name: "Try now" }).click({ timeout: 100 }).catch(() => {}); // it is back by itself
+  }
+}
+
+// A room as a page shows it: the messages with their reactions.
+async function shown({ one, page }, room) {
+  await one.conversation(room).click();
+  await page.getByRole("heading", { name: room }).waitFor();
+  return page.locator(".line.message").evaluateAll((lines) =>
+    lines.map((line) => {
+      const text = line.querySelector(".text").innerText;
+      const signs = [...line.querySelectorAll(".signs button")].map((button) => button.innerText.replace(/\s+/g, " "));
+      return [Number(line.dataset.seq), text, ...signs].join(" | ");
+    }),
+  );
+}
+
+// The same as the server has it.
+async function stored(host, room) {
+  const messages = [];
+  for (let after = 0; ; ) {
+    const page = await (await fetch(`${host.http}/api/v1/rooms/${room}/messages?after=${after}&limit=300`)).json();
+    messages.push(...page.messages);
+    if (page.messages.length === 0) break;
+    after = page.messages.at(-1).seq;
+  }
+  const signs = new Map();
+  for (const { react_to: to, message, deleted } of messages) if (to && !deleted) signs.set(to, [...(signs.get(to) ?? []), message]);
+  return messages.filter(({ react_to: to }) => to === undefined).map(({ seq, message, deleted }) => {
+    const counts = new Map();
+    for (const sign of (deleted ? [] : signs.get(seq)) ?? []) counts.set(sign, (counts.get(sign) ?? 0) + 1);
+    return [seq, deleted ? "Message deleted" : message, ...[...counts].map(([sign, count]) => `${sign} ${count}`)].join(" | ");
+  });
+}
+
+test("whatever is done and however lines break, every page shows what the server has, once and in order", async () => {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  const random = numbersFrom(seed);
+  const done = [];
+  const host = await server();
+  const people = [];
+  for (const name of PEOPLE) {
+    const wire = await line(host);
+    const one = await (await person({ viewport: { width: 1280, height: 2_400 } })).enter(`${wire.http}/chat/${ROOMS[0]}`, name);
+    await one.page.goto(`${wire.http}/chat/${ROOMS[1]}`);
+    await one.conversation(ROOMS[0]).waitFor();
+    people.push(new Somebody(name, host, wire, one, random));
+  }
+  try {
+    for (let step = 0; step < STEPS; step++) {
+      const all = await Promise.all(people.map((each) => each.step()));
+      done.push(all.join(", "));
+      if (step % 25 !== 24) continue;
+      await host.stop("SIGKILL");
+      await host.again();
+      done.push("the server is killed");
+    }
+    for (const each of people) await each.mend();
+    for (const each of people) {
+      await eventually(async () => {
+        await each.mend();
+        return each.page.locator(".me").innerText();
+      }, (text) => assert.match(text, /Online/));
+    }
+    for (const room of ROOMS) {
+      for (const each of people) {
+        await each.one.conversation(room).click();
+        await eventually(() => each.page.locator('[data-state="waiting"]').count(), (count) => assert.equal(count, 0));
+        await eventually(async () => [await shown(each, room), await stored(host, room)], ([page, file]) => assert.deepEqual(page, file, `${each.name} in ${room}`), 100);
+      }
+      const said = await stored(host, room);
+      const marks = said.map((text) => text.split(" | ")[1]).filter((text) => text !== "Message deleted");
+      assert.equal(new Set(marks).size, marks.length, "something was said twice");
+    }
+  } catch (error) {
+    for (const { name, page } of people) error.message += `\n${name}: ${await page.locator(".banner").allInnerTexts()}`;
+    error.message = `SEED=${seed}\n${done.join("\n")}\n${error.message}`;
+    throw error;
+  }
+  faultless();
+});

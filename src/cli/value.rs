@@ -332,12 +332,21 @@ pub fn bytes_text(size: usize) -> String {
     }
 }
 
-/// A time as `time` reads it, without blanks; up to two minutes in seconds, as people say it.
+/// A time as `time` reads it, without blanks, as people say it: up to two minutes in seconds, and nothing
+/// longer than a day, since months and years have no one length.
 pub fn time_text(time: Duration) -> String {
-    match (time.as_secs(), time.subsec_nanos()) {
-        (0, 0) => "0".to_owned(),
+    let days = time.as_secs() / DAY.as_secs();
+    let rest = time - Duration::from_secs(days * DAY.as_secs());
+    let rest_text = match (rest.as_secs(), rest.subsec_nanos()) {
+        (0, 0) => String::new(),
         (seconds @ 1..=120, 0) => format!("{seconds}s"),
-        _ => humantime::format_duration(time).to_string().replace(' ', ""),
+        _ => humantime::format_duration(rest).to_string().replace(' ', ""),
+    };
+    match days {
+        0 if rest.is_zero() => "0".to_owned(),
+        0 => rest_text,
+        1 => format!("1day{rest_text}"),
+        _ => format!("{days}days{rest_text}"),
     }
 }
 
@@ -420,6 +429,11 @@ mod tests {
         for ns in [0, 1, 1_000_000, 1_500_000_000, 90_000_000_000, 86_400_000_000_000] {
             let whole = Duration::from_nanos(ns);
             assert_eq!(time(&time_text(whole), &range), Ok(whole));
+        }
+        for (s, text) in
+            [(0, "0"), (90, "90s"), (7_200, "2h"), (86_400, "1day"), (86_410, "1day10s"), (31_536_000, "365days")]
+        {
+            assert_eq!(time_text(Duration::from_secs(s)), text);
         }
     }
 

@@ -50,7 +50,7 @@ export class Browser {
 export class Person {
   faults = [];
   requests = [];
-  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET)/; // a line that breaks, a name that is taken
+  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE)/; // a line that breaks, a name that is taken
 
   async begin(context) {
     this.context = context;

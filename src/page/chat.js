@@ -298,7 +298,7 @@ export class Chat {
     try {
       return await (await this.secrecy).open(room, entry);
     } catch {
-      return {}; // the line broke: it stays sealed until the page is loaded anew
+      return {}; // the line broke: it is opened when it is back
     }
   }
 
@@ -333,7 +333,11 @@ const heard = {
     chat.me = event.user;
     chat.guest = event.guest;
     chat.iceServers = event.ice_servers;
-    for (const room of chat.rooms.values()) chat.visit(room);
+    for (const room of chat.rooms.values()) {
+      chat.visit(room);
+      const isSealed = room.entries.some(({ cipher, seal }) => cipher && !seal); // the line broke before it was opened
+      if (isSealed || chat.isSecret(room)) chat.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
+    }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
   },

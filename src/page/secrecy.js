@@ -44,8 +44,11 @@ export class Secrecy {
   // Opens a message that the room has; `undefined` when it says nothing to people.
   async open(room, { seq, mid, user, cipher, edited }) {
     const place = { ...this.place(room, mid, user), seq, ...(edited && { edit: true }) };
-    // Without the module, or when the browser's storage fails, there is no key to read with.
-    const opened = await this.encryption().then((encryption) => encryption.open(place, cipher)).catch(() => ({ state: "unreadable", reason: "no-key" }));
+    const opened = await this.encryption().then((encryption) => encryption.open(place, cipher)).catch(({ name }) => {
+      if (name === "TypeError") return undefined; // the module is not here while the line is broken
+      return { state: "unreadable", reason: "no-key" }; // where the browser lets nobody encrypt, or its storage fails
+    });
+    if (!opened) return {};
     room.reveal(seq, cipher, opened);
     if (opened.rekey) await this.look(room).catch(() => {}); // looked at again with the next message
     this.#chat.changed();
@@ -100,10 +103,11 @@ export class Secrecy {
     this.#chat.changed();
   }
 
-  // The same when there may be another key: what could not be read is tried once more.
+  // The same when there may be another key, or a line again: what could not be read is tried once more.
   async lookAgain(room) {
     await this.look(room);
-    await Promise.all(room.entries.filter(({ cipher, seal }) => cipher && seal?.state === "unreadable").map((entry) => this.open(room, entry)));
+    const sealed = room.entries.filter(({ cipher, seal }) => cipher && (!seal || seal.state === "unreadable"));
+    await Promise.all(sealed.map((entry) => this.open(room, entry)));
   }
 
   async #taken(room, how) {

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { eventually, stage } from "./harness/stage.mjs";
 
-const { server, person, faultless } = stage();
+const { server, line, person, faultless } = stage();
 
 const openKeys = ({ page }) => page.getByRole("button", { name: /encrypt this conversation|keys and safety numbers/ }).click();
 const close = ({ page }) => page.keyboard.press("Escape");
@@ -163,4 +163,25 @@ test("who has no key is told that what they write is read by the server, and who
   await bob.say("I can read it");
   await ann.line("I can read it").getByLabel(/^Encrypted/).waitFor();
   faultless();
+});
+
+test("what could not be opened while the line was broken is opened when it is back", async () => {
+  const host = await server();
+  const wire = await line(host);
+  const ann = await person();
+  await secretRoom(ann, `${wire.http}/chat/words`);
+  await ann.say("the geese fly at midnight");
+  await ann.sent("the geese fly");
+  // The line breaks after the message has come, and before what opens it.
+  await ann.page.route("**/assets/e2ee.js", (route) => route.abort());
+  await ann.page.reload();
+  await ann.line("Decrypting…").first().waitFor();
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
+  await ann.page.unroute("**/assets/e2ee.js");
+  wire.mend();
+  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await ann.line("the geese fly at midnight").waitFor();
+  await ann.line("Ann can read here now").waitFor();
+  ann.faults.splice(0); // what was not to be had
 });

@@ -335,8 +335,8 @@ const heard = {
     chat.iceServers = event.ice_servers;
     for (const room of chat.rooms.values()) {
       chat.visit(room);
-      const isSealed = room.entries.some(({ cipher, seal }) => cipher && !seal); // the line broke before it was opened
-      if (isSealed || chat.isSecret(room)) chat.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
+      // The line may have broken before it was opened.
+      if (room.sealed.length > 0) chat.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
     }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();

@@ -67,14 +67,14 @@ export class Entry extends Component {
     }
   };
 
-  render({ name, room }, { problem, waiting }) {
+  render({ room }, { problem, waiting }) {
     return html`<main class="entry">
       <svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="words" d="M9 11h14M9 17h9" /></svg>
       <h1>Welcome</h1>
       <p class="hint">Choose a name to enter <bdi>${room}</bdi>. This browser remembers it.</p>
       <form onSubmit=${this.#enter}>
         <label for="name">Your name</label>
-        <input id="name" ref=${this.field} value=${name} autocomplete="nickname" autocapitalize="off" spellcheck="false" aria-describedby="name-problem" aria-invalid=${problem ? "true" : undefined} />
+        <input id="name" ref=${this.field} autocomplete="nickname" autocapitalize="off" spellcheck="false" aria-describedby="name-problem" aria-invalid=${problem ? "true" : undefined} />
         <p id="name-problem" class="problem" role="alert">${problem}</p>
         <button class="primary" disabled=${waiting}>Enter</button>
       </form>

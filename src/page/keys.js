@@ -19,7 +19,7 @@ const TAKEN = {
 };
 
 export class KeysDialog extends Component {
-  state = { link: this.props.link ?? "", words: "", note: undefined, made: undefined, missing: [], devices: [], again: undefined };
+  state = { note: undefined, made: undefined, missing: [], devices: [], again: undefined };
   field = createRef();
 
   componentDidMount() {
@@ -94,7 +94,7 @@ export class KeysDialog extends Component {
         ${missing.length > 0 && html`<p class="hint">The new key did not reach ${missing.join(", ")}: give them the link.</p>`}</div>`}
       ${standing !== "ready" && html`<form class="stack" onSubmit=${this.#use}>
         <label for="secret">A link with a key, or a passphrase of at least 8 characters</label>
-        <div class="row"><input id="secret" ref=${this.field} value=${this.state.link} autocomplete="off" spellcheck="false" /><button class="primary">Use it</button></div>
+        <div class="row"><input id="secret" ref=${this.field} autocomplete="off" spellcheck="false" /><button class="primary">Use it</button></div>
       </form>`}
       ${standing === "plain" && html`<p class="row end"><button type="button" onClick=${this.#create}>Encrypt with a new link</button></p>`}
       ${devices.length > 0 && html`<h3>Safety numbers</h3><p class="hint">Compare them side by side or by voice, not in this conversation.</p>

@@ -153,12 +153,12 @@ export class Room {
   }
 
   // A reaction was taken back, or opened.
-  #alter(seq, { text, deleted }) {
+  #alter(seq, { text, seal, deleted }) {
     for (const [about, there] of this.reactions) {
       const reaction = there.get(seq);
       if (!reaction) continue;
       if (deleted) there.delete(seq);
-      else there.set(seq, { ...reaction, text });
+      else there.set(seq, { ...reaction, text, seal });
       this.reactions.set(about, new Map(there));
     }
   }
@@ -167,8 +167,14 @@ export class Room {
   reveal(seq, cipher, seal) {
     if (seal.reason === "no-key") this.keyless = true;
     const entry = this.bySeq(seq);
-    if (!entry) this.#alter(seq, { text: seal.text ?? "" });
+    if (!entry) this.#alter(seq, { text: seal.text ?? "", seal });
     else if (entry.cipher === cipher) this.edit({ seq, text: seal.text ?? "", seal });
+  }
+
+  // What is sealed and could not be read so far, reactions as well.
+  get sealed() {
+    const reactions = [...this.reactions.values()].flatMap((there) => [...there.values()]);
+    return [...this.entries, ...reactions].filter(({ cipher, seal }) => cipher && (!seal || seal.state === "unreadable"));
   }
 
   indexOf(seq) {

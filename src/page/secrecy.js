@@ -106,8 +106,7 @@ export class Secrecy {
   // The same when there may be another key, or a line again: what could not be read is tried once more.
   async lookAgain(room) {
     await this.look(room);
-    const sealed = room.entries.filter(({ cipher, seal }) => cipher && (!seal || seal.state === "unreadable"));
-    await Promise.all(sealed.map((entry) => this.open(room, entry)));
+    await Promise.all(room.sealed.map((entry) => this.open(room, entry)));
   }
 
   async #taken(room, how) {

@@ -153,6 +153,13 @@ test("who has no key is told that what they write is read by the server, and who
   };
   await bob.page.getByText("What you write now is not.").waitFor();
   await bob.page.getByRole("button", { name: "Enter the key" }).click();
+  // What comes meanwhile takes nothing out of the field.
+  const field = bob.page.getByLabel(/passphrase of at least 8/);
+  await field.fill("half a wrong pass");
+  await ann.say("and land at one");
+  await bob.conversation("words").getByText("Ann: Encrypted message").waitFor();
+  await eventually(() => bob.page.locator(".line.message").count(), (count) => assert.equal(count, 3));
+  assert.equal(await field.inputValue(), "half a wrong pass");
   await give("a wrong passphrase");
   await bob.page.getByText("Nothing that was said here can be read with this key.").waitFor();
   await bob.page.getByRole("button", { name: "Forget the key" }).click();
@@ -172,6 +179,9 @@ test("what could not be opened while the line was broken is opened when it is ba
   await secretRoom(ann, `${wire.http}/chat/words`);
   await ann.say("the geese fly at midnight");
   await ann.sent("the geese fly");
+  await ann.line("the geese fly").hover();
+  await ann.page.getByRole("button", { name: "React with 🎉" }).click();
+  await ann.line("the geese fly").locator(".signs", { hasText: "🎉 1" }).waitFor();
   // The line breaks after the message has come, and before what opens it.
   await ann.page.route("**/assets/e2ee.js", (route) => route.abort());
   await ann.page.reload();
@@ -183,5 +193,6 @@ test("what could not be opened while the line was broken is opened when it is ba
   await ann.page.getByRole("button", { name: "Try now" }).click();
   await ann.line("the geese fly at midnight").waitFor();
   await ann.line("Ann can read here now").waitFor();
+  await ann.line("the geese fly").locator(".signs", { hasText: "🎉 1" }).waitFor();
   ann.faults.splice(0); // what was not to be had
 });

@@ -120,7 +120,7 @@ export class Chat {
       if (isAmong(before.rooms, room) && !isAmong(this.settings.rooms, room)) this.leave(room);
       const read = this.settings.read[room.key];
       if (read && read.epoch === room.epoch) room.reach(read.seq);
-      if (this.isSecret(room)) this.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
+      if (this.isSecret(room)) this.unsealAll(room);
     }
     this.changed();
   }
@@ -302,6 +302,11 @@ export class Chat {
     }
   }
 
+  // There may be another key, or a line again: tries once more what could not be read.
+  unsealAll(room) {
+    this.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // once more when the line is back
+  }
+
   #tell(room, user, text) {
     if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
     this.ring(room, user, text);
@@ -335,8 +340,7 @@ const heard = {
     chat.iceServers = event.ice_servers;
     for (const room of chat.rooms.values()) {
       chat.visit(room);
-      // The line may have broken before it was opened.
-      if (room.sealed.length > 0) chat.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // likewise
+      if (room.sealed.length > 0) chat.unsealAll(room); // the line may have broken before it was opened
     }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();

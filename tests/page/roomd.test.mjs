@@ -71,6 +71,35 @@ test("a join whose answer was lost with its connection is answered after the nex
   assert.ok(!ann.events.some(({ type }) => ["refused", "removed", "gap"].includes(type)), JSON.stringify(ann.events));
 });
 
+for (const [from, step, most] of [["server", 31, 3_400], ["client", 13, 1_300]]) {
+  test(`nothing is lost or doubled wherever the line from the ${from} breaks`, async () => {
+    let breaks = 0;
+    for (let bytes = 1; bytes < most; bytes += step) {
+      const room = `${from}-${bytes}`;
+      const wire = await Line.to(server);
+      wire.cutAfter(from, bytes);
+      const bob = come(near(), { user: "Bob" });
+      await bob.client.join(room);
+      await bob.client.publish(room, "b1");
+      const ann = come(wire.ws, { user: "Ann" });
+      ann.client.join(room);
+      for (const text of ["a1", "a2", "a3"]) ann.client.publish(room, text);
+      for (const text of ["b2", "b3"]) bob.client.publish(room, text);
+      for (const one of [ann, bob]) for (const text of ["b1", "a3", "b3"]) await one.heard(text);
+      const texts = bob.texts(room);
+      assert.deepEqual([...texts].sort(), ["a1", "a2", "a3", "b1", "b2", "b3"], room);
+      assert.deepEqual(texts.filter((text) => text.startsWith("a")), ["a1", "a2", "a3"], room);
+      assert.deepEqual(ann.texts(room), texts, room);
+      const troubles = ann.events.filter(({ type }) => ["refused", "removed", "gap"].includes(type));
+      assert.deepEqual(troubles, [], room);
+      breaks += ann.events.filter(({ type, phase }) => type === "state" && phase === "waiting").length;
+      for (const { client } of [ann, bob]) client.close();
+      wire.end();
+    }
+    assert.ok(breaks >= most / step / 2, `${breaks} breaks`);
+  });
+}
+
 test("slow mode of one room holds up no other, and everything comes once and in order", async () => {
   const claim = await fetch(`${server.http}/api/v1/claims`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"Olga"}' });
   const olga = come(near(), await claim.json().then(({ token }) => ({ token })));

@@ -8,6 +8,7 @@ export class Line {
   #pairs = new Set();
   #up = true;
   #deaf = false;
+  #cuts = {}; // "client" or "server" → after how many more bytes from there the line breaks
   port;
 
   static async to(server) {
@@ -35,7 +36,18 @@ export class Line {
     for (const [one, other] of [[near, far], [far, near]]) {
       one.on("error", () => {});
       one.on("data", (bytes) => {
-        if (!(this.#deaf && one === far)) other.write(bytes);
+        if (this.#deaf && one === far) return;
+        const from = one === far ? "server" : "client";
+        const left = this.#cuts[from];
+        if (left === undefined || left > bytes.length) {
+          if (left !== undefined) this.#cuts[from] -= bytes.length;
+          return other.write(bytes);
+        }
+        delete this.#cuts[from];
+        // What was let through arrives, and then the reset.
+        other.write(bytes.subarray(0, left), () => pair.forEach((socket) => socket.resetAndDestroy()));
+        near.pause();
+        far.pause();
       });
       one.on("end", () => other.end());
       one.on("close", () => {
@@ -54,6 +66,11 @@ export class Line {
   mend() {
     this.#up = true;
     this.#deaf = false;
+  }
+
+  // Breaks the connection, once, when this many bytes have come from the "client" or the "server".
+  cutAfter(from, bytes) {
+    this.#cuts[from] = bytes;
   }
 
   // What the server says is lost from here on, as when the line breaks before an answer arrives.

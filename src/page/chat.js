@@ -225,6 +225,7 @@ export class Chat {
 
   // Loads what was said before, and in a private conversation what was said while this page was away.
   load(room, how = "older") {
+    if (this.connection.phase !== "online") return; // asked again when it is, and not before the first view
     this.past.then((past) => past[how](room)).catch(() => {}); // the line is broken: asked again when it is back
   }
 

@@ -69,10 +69,23 @@ impl Engine {
     /// Who has got a message, and when: see [`crate::store::Store::receipts`].
     ///
     /// # Errors
-    /// `unavailable`, or `not_found` for a message that the store does not know.
+    /// `unavailable`, or `not_found` for a message that the store does not know, or of a private
+    /// conversation that was not the asker's.
     pub fn receipts(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<Vec<Mark>, Refusal> {
-        let marks = self.store.receipts(&self.sought(who, room), seq).map_err(unavailable)?;
+        let known = match room.conversation() {
+            Some((one, other)) => [one, other].contains(&who.user) && self.was_said_to(who, room, seq)?,
+            None => true,
+        };
+        let marks = if known { self.store.receipts(&self.sought(who, room), seq).map_err(unavailable)? } else { None };
         marks.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no message {seq} in {room}")))
+    }
+
+    /// Whether a message is of a time when the asker's name was theirs already.
+    fn was_said_to(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<bool, Refusal> {
+        let Some(since) = who.since() else { return Ok(false) };
+        let wish = PageWish { span: Span::After(seq.saturating_sub(1)), count: 1, bytes: 0 };
+        let page = self.store.page(room, wish).map_err(unavailable)?;
+        Ok(page.is_some_and(|page| page.messages.iter().any(|message| message.seq == seq && message.at > since)))
     }
 }
 

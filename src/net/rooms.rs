@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::callers::House;
 use super::query;
 use super::response::Response;
-use super::routes::{Visit, bad, body, event, room_of};
+use super::routes::{Visit, any_room_of, bad, body, event, room_of};
 use crate::auth::names::taken;
 use crate::chat::charter::Founding;
 use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
@@ -129,12 +129,13 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
 
-/// Who has got a message, and when: `GET /api/v1/rooms/R/messages/SEQ/receipts`.
+/// Who has got a message, and when: `GET /api/v1/rooms/R/messages/SEQ/receipts`. A room, or a private
+/// conversation of the asker's.
 ///
 /// # Errors
 /// There is no such message, or the history cannot be read now.
 pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
-    let room = room_of(room)?;
+    let room = any_room_of(room)?;
     visit.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
     let marks = house.engine.receipts(&visit.identity(house), &room, seq)?;

@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::response::Response;
 use super::{bearer, claims, rooms, rule};
 use crate::chat::rate::Bucket;
-use crate::chat::{Code, Event, Identity, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, NameError, Refusal, RoomName};
 use crate::engine::address::Address;
 use crate::page;
 use crate::wire::json_out;
@@ -247,8 +247,17 @@ pub(super) fn body<T: for<'de> Deserialize<'de>>(visit: &Visit<'_>) -> Result<T,
 /// # Errors
 /// It is not a room's name.
 pub(super) fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
+    named(encoded, RoomName::parse)
+}
+
+/// The same, or a private conversation.
+pub(super) fn any_room_of(encoded: &str) -> Result<RoomName, Refusal> {
+    named(encoded, RoomName::parse_known)
+}
+
+fn named(encoded: &str, parse: impl FnOnce(&str) -> Result<RoomName, NameError>) -> Result<RoomName, Refusal> {
     let name = percent_decode_str(encoded).decode_utf8().map_err(|_| bad("The room's name is not UTF-8"))?;
-    RoomName::parse(&name).map_err(|error| bad(format!("The room's name {error}")))
+    parse(&name).map_err(|error| bad(format!("The room's name {error}")))
 }
 
 /// A request that makes no sense.

@@ -89,10 +89,10 @@ export class Past {
     }
   }
 
-  // Who has got a message, and when: [{user, status, at}], the furthest last. Of a private one, what this
-  // page was told.
+  // Who has got a message, and when: [{user, status, at}], the furthest last. Of a private one a guest,
+  // whose name is nobody's, knows what this page was told.
   async receipts(room, seq) {
-    if (room.kind === "private") {
+    if (room.kind === "private" && !this.#chat.identity.token) {
       const rank = ({ status }) => RECEIPTS.indexOf(status);
       return room.told.filter((receipt) => receipt.seq >= seq).reverse().sort((a, b) => rank(a) - rank(b));
     }
@@ -103,7 +103,7 @@ export class Past {
   // Learns how far others have got with an own message of long ago; events tell only what is new.
   wonder(room, { seq, replayed }) {
     const asked = `${room.key} ${seq}`;
-    if (!replayed || room.kind !== "room" || this.#receiptsAsked.has(asked)) return;
+    if (!replayed || this.#receiptsAsked.has(asked)) return;
     this.#receiptsAsked.add(asked);
     this.#receipts = this.#receipts.then(async () => {
       const marks = await this.receipts(room, seq).catch(() => []);
@@ -113,4 +113,4 @@ export class Past {
   }
 }
 
-const pathOf = ({ name }) => `/api/v1/rooms/${encodeURIComponent(name)}/messages`;
+const pathOf = ({ address }) => `/api/v1/rooms/${encodeURIComponent(address)}/messages`;

@@ -174,6 +174,10 @@ test("a private conversation has all that a room has, and a reload keeps it", as
   await bob.page.reload();
   await bob.conversation("Ann").getByText("never mind").waitFor();
   assert.match(await bob.conversation("Ann").locator(".count").innerText(), /^1\s+unread$/);
+  // Who has read what is known after a reload as well.
+  await ann.page.reload();
+  await ann.line("a mistake").getByRole("button", { name: "Read by Bob" }).click();
+  await ann.page.getByRole("dialog").locator(".receipts", { hasText: /Bob.*read/ }).waitFor();
   faultless();
 });
 

@@ -287,7 +287,7 @@ export class Chat {
     const opened = entry.cipher && this.unseal(room, entry);
     if (!isNew || event.user === this.me) return;
     this.tellReceipt(room, "received", event.seq);
-    if (event.replayed) return;
+    if (event.replayed || event.deleted) return; // what waited may be deleted by now
     if (room === this.active && this.atEnd) this.look();
     if (entry.reactTo !== undefined) return this.keep(); // it is read where nothing else is new
     if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));

@@ -54,15 +54,16 @@ export class Past {
   }
 
   // A private conversation after a time without a connection: the server gives by itself only what nobody
-  // has taken yet, and another device may have.
+  // has taken yet, and another device may have; and it does not tell what was changed. So the newest that
+  // are here are read again, and what follows them.
   async renew(room) {
     if (room.newest === 0) return this.older(room, room === this.#chat.active ? PAGE : LAST);
-    for (;;) {
-      const after = room.newest;
+    for (let after = Math.max(0, (room.oldest ?? 0) - 1, room.newest - PAGE); ; ) {
       const { messages } = await this.#chat.client.request({ type: "history", room: room.address, after, limit: LEAP });
       room.standing = "in";
       for (const message of messages) this.#chat.receive(room, { ...message, user: message.user ?? message.from, replayed: true });
-      if (room.newest === after) return this.#chat.changed();
+      if (messages.length === 0) return this.#chat.changed();
+      after = messages.at(-1).seq;
     }
   }
 

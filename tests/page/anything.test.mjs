@@ -23,6 +23,7 @@ function numbersFrom(seed) {
 }
 
 class Somebody {
+  places = ROOMS; // the conversations that they turn to
   #random;
   #said = 0;
 
@@ -87,7 +88,7 @@ class Somebody {
   }
 
   async turn() {
-    await this.one.conversation(ROOMS[this.#random(ROOMS.length)]).click();
+    await this.one.conversation(this.places[this.#random(this.places.length)]).click();
   }
 
   async reload() {
@@ -152,8 +153,8 @@ async function play(host, people, random, done) {
       await each.mend();
       return each.page.locator(".me").innerText();
     }, (text) => assert.match(text, /Online/));
-    for (const room of ROOMS) {
-      await each.one.conversation(room).click();
+    for (const place of each.places) {
+      await each.one.conversation(place).click();
       await eventually(() => each.page.locator('[data-state="waiting"]').count(), (count) => assert.equal(count, 0));
     }
   }
@@ -225,6 +226,26 @@ test("so it is where everything is encrypted, and nothing is said in the clear",
       assert.ok(said.length > 5 && !said.some((text) => /no key|Decrypting|changed on its way|not from whom|before/.test(text)), said.join("\n"));
       noneTwice(said);
       assert.doesNotMatch(await host.command("export", room), /Ann \d|Bob \d|Cleo \d|🎉/);
+    }
+  });
+});
+
+test("so it is in private conversations, for the two", async () => {
+  const part = async (people) => {
+    for (const each of people) {
+      each.places = PEOPLE.filter((name) => name !== each.name);
+      for (const name of each.places) {
+        await each.page.goto(`${each.wire.http}/?with=${name}`);
+        await each.page.getByRole("heading", { name }).waitFor();
+      }
+    }
+  };
+  await tried(part, async (_, people) => {
+    for (const [i, one] of people.entries()) {
+      for (const other of people.slice(i + 1)) {
+        await eventually(async () => [await shown(one, other.name), await shown(other, one.name)], ([here, there]) => assert.deepEqual(here, there, `${one.name} and ${other.name}`));
+        noneTwice(await shown(one, other.name));
+      }
     }
   });
 });

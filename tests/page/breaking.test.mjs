@@ -89,6 +89,38 @@ test("a server that is stopped and started again loses and doubles nothing", asy
   faultless();
 });
 
+test("what was changed in a private conversation while a page was away is seen when it is back", async () => {
+  const host = await server();
+  const wire = await line(host);
+  const ann = await (await person()).enter(`${wire.http}/?with=Bob`, "Ann");
+  const bob = await (await person()).enter(`${host.http}/?with=Ann`, "Bob");
+  for (const text of ["to be deleted", "a mistke", "a third"]) {
+    await bob.say(text);
+    await ann.line(text).waitFor();
+  }
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
+  await bob.line("to be deleted").hover();
+  await bob.page.getByRole("button", { name: "Delete", exact: true }).click();
+  await bob.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await bob.line("Message deleted").waitFor();
+  await bob.line("a mistke").hover();
+  await bob.page.getByRole("button", { name: "Edit", exact: true }).click();
+  await bob.say("a mistake");
+  await bob.line("a mistake").getByText("edited").waitFor();
+  await bob.line("a third").hover();
+  await bob.page.getByRole("button", { name: "React with 🎉" }).click();
+  await bob.line("a third").locator(".signs", { hasText: "🎉 1" }).waitFor();
+  // With the server's life its session ends: nothing is resumed.
+  await host.stop("SIGKILL");
+  await host.again();
+  wire.mend();
+  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["Message deleted", "a mistake", "a third"]));
+  await ann.line("a third").locator(".signs", { hasText: "🎉 1" }).waitFor();
+  faultless();
+});
+
 test("one who is too fast is told how long to wait, and everything arrives in order", async () => {
   const host = await server("--rate-burst", "2", "--rate-per-s", "1");
   const bob = client(host, "Bob");

@@ -84,6 +84,10 @@ for (const { name, ...device } of SIZES) {
       for (const room of ["release", "kitchen"]) await page.evaluate((room) => history.pushState(null, "", `/chat/${room}`) ?? dispatchEvent(new PopStateEvent("popstate")), room);
       await page.evaluate(() => history.pushState(null, "", "/chat/general") ?? dispatchEvent(new PopStateEvent("popstate")));
       await ann.line("You are the best").waitFor();
+      // Only what is said after a room was first entered is unread there.
+      for (const [room, last] of [["release", "Tagging 0.2"], ["kitchen", "window open"]]) {
+        await ann.conversation(room).getByText(last).waitFor({ state: "attached" });
+      }
       await bob.client.publish("release", "0.2 is out");
       await eventually(() => page.title(), (title) => assert.match(title, /^\(2\)/));
       await shoot("talk");

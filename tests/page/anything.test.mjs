@@ -166,9 +166,9 @@ function noneTwice(said) {
 }
 
 // Everybody on a line of their own, in all rooms; then what `claim` says of them must hold. What led there
-// is in the error, and `SEED` plays it again.
+// is in the error. `SEED` plays something else.
 async function tried(prepare, claim) {
-  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  const seed = Number(process.env.SEED ?? 1);
   const random = numbersFrom(seed);
   const done = [];
   const host = await server();

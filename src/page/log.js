@@ -158,6 +158,7 @@ export class Log extends Component {
   }
 
   #scrolled = () => {
+    if (!this.scroller.current) return; // it scrolled, and another room is shown by now
     const wasAtEnd = this.#atEnd;
     this.#follow();
     const { scrollTop, clientHeight } = this.scroller.current;

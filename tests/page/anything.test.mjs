@@ -218,15 +218,18 @@ test("so it is where everything is encrypted, and nothing is said in the clear",
     }
   };
   await tried(encrypt, async (host, people) => {
+    let count = 0;
     for (const room of ROOMS) {
       for (const each of people.slice(1)) {
         await eventually(async () => [await shown(each, room), await shown(people[0], room)], ([one, other]) => assert.deepEqual(one, other, `${each.name} in ${room}`));
       }
       const said = await shown(people[0], room);
-      assert.ok(said.length > 5 && !said.some((text) => /no key|Decrypting|changed on its way|not from whom|before/.test(text)), said.join("\n"));
+      assert.ok(!said.some((text) => /no key|Decrypting|changed on its way|not from whom|before/.test(text)), said.join("\n"));
       noneTwice(said);
+      count += said.length;
       assert.doesNotMatch(await host.command("export", room), /Ann \d|Bob \d|Cleo \d|🎉/);
     }
+    assert.ok(count > 10, `${count} messages`);
   });
 });
 

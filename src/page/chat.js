@@ -99,9 +99,9 @@ export class Chat {
     const read = this.settings.read[key];
     if (read) [room.epoch, room.read] = [read.epoch, read.seq];
     room.draft = this.voice.draftOf(key);
-    if (this.isSecret(room)) this.secrecy.then((secrecy) => secrecy.look(room)).catch(() => {}); // asked again with the first message
+    if (this.isSecret(room)) this.unsealAll(room);
     this.rooms.set(key, room);
-    this.remember(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
+    if (!isAmong(this.settings.rooms, room)) this.remember(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
     return room;
   }
 

@@ -5,11 +5,14 @@ import { userName } from "./names.js";
 
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
+// How a request shows a token, if there is one.
+const bearing = (token) => token && { authorization: `Bearer ${token}` };
+
 // Registers a free name to this browser, or goes on under one that is registered to it already: then
 // `known` is its token. Resolves with {name, token, expires}; without a token where the server registers
 // nobody, and the reader goes on as a guest. Rejects with a sentence for the reader.
 export async function claim(name, known) {
-  const headers = { "content-type": "application/json", ...(known && { authorization: `Bearer ${known}` }) };
+  const headers = { "content-type": "application/json", ...bearing(known) };
   const response = await fetch("/api/v1/claims", { method: "POST", headers, body: JSON.stringify({ name }) });
   if (known && response.status === 401) return claim(name); // it has ended
   if (known && !response.ok) return { name, token: known }; // it is good, and another is not to be had
@@ -31,15 +34,14 @@ const OBSTACLES = {
 
 // Why the server would let nobody in with this name and token, as a sentence; undefined when it would.
 export async function obstacle({ name, token }) {
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`/api/v1/me?${new URLSearchParams({ user: name })}`, { headers });
+  const response = await fetch(`/api/v1/me?${new URLSearchParams({ user: name })}`, { headers: bearing(token) });
   if (![401, 403, 409].includes(response.status)) return undefined; // anything else may pass
   return (!token && OBSTACLES[response.status]) || `${(await response.json()).error.message}.`;
 }
 
 // Who is named by a token that somebody was given.
 async function bearer(token) {
-  const response = await fetch("/api/v1/me", { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch("/api/v1/me", { headers: bearing(token) });
   if (!response.ok) throw new Error("The server does not accept this token.");
   const { user, expires } = await response.json();
   return { name: user, token, expires };

@@ -212,9 +212,9 @@ export class Log extends Component {
     this.#measureOffsets();
     const top = this.#top();
     const [first, last] = (this.#shown = this.#range(top));
+    const isNew = (each) => room.divider !== undefined && (each?.seq ?? each?.after) > room.divider;
     const lines = this.#entries.slice(first, last).map((entry, i) => {
       const before = this.#entries[first + i - 1];
-      const isNew = (each) => room.divider !== undefined && (each?.seq ?? each?.after) > room.divider;
       const divided = entry.seq !== undefined && isNew(entry) && !isNew(before);
       return html`<${Line} key=${entry.id} ...${{ room, entry, before, divided, actions, target: target !== undefined && entry.seq === target, me: chat.me, rules: room.rules }}
         secret=${chat.isSecret(room)} reactions=${room.reactions.get(entry.seq)} about=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}

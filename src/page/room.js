@@ -23,7 +23,7 @@ export class Room {
     this.count = 0; // how many members there are, also beyond those that are named
     this.typists = new Map(); // name → when the notice expires, in ms
     this.marks = new Map(); // name → {written, received, read}: how far others have got
-    this.told = []; // the same as it was told, with when; oldest first
+    this.told = []; // the same as it was told, with when, oldest first; of a private conversation
     this.epoch = undefined;
     this.newest = 0; // the newest number there is, as far as is known
     this.read = undefined; // how far the reader has read; undefined before it was ever opened
@@ -261,7 +261,7 @@ export class Room {
 
   // How far somebody else has got.
   mark({ user, status, seq, at }) {
-    this.told = [...this.told.slice(-TOLD_MAX), { user, status, seq, at }];
+    if (this.kind === "private") this.told = [...this.told.slice(-TOLD_MAX), { user, status, seq, at }];
     const marks = { ...this.marks.get(user) };
     for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) marks[receipt] = Math.max(marks[receipt] ?? 0, seq);
     this.marks.set(user, marks);

@@ -28,7 +28,9 @@ export class Place {
   }
 
   // Both return why something is lost, if it is.
-  joined({ epoch, seq = 0, recovered, reason }) {
+  joined(answer) {
+    const { epoch, seq = 0, recovered, reason } = answer;
+    this.answer = answer;
     const known = this.epoch;
     const whole = known === epoch && recovered !== false;
     this.standing = "in";

@@ -351,7 +351,6 @@ export class Client {
     if (!place) return; // left again meanwhile; its `leave` is on the way
     const again = place.epoch !== undefined;
     const gap = place.joined(event);
-    place.answer = event;
     this.#ask({ type: "ping" }, { fence: place });
     for (const waiter of place.waiters.splice(0)) waiter.resolve(event);
     this.#tell({ ...event, type: "joined", again });

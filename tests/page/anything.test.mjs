@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { numbersFrom } from "./harness/random.mjs";
 import { eventually, stage } from "./harness/stage.mjs";
 
 const { server, line, person, faultless } = stage();
@@ -10,17 +11,6 @@ const PEOPLE = ["Ann", "Bob", "Cleo"];
 const ROOMS = ["one", "two"];
 const STEPS = 50;
 const KILL_STEPS = 20;
-
-// Numbers below a bound, the same for the same seed (xorshift32).
-function numbersFrom(seed) {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 class Somebody {
   places = ROOMS; // the conversations that they turn to
@@ -169,7 +159,7 @@ function noneTwice(said) {
 // is in the error. `SEED` plays something else.
 async function tried(prepare, claim) {
   const seed = Number(process.env.SEED ?? 1);
-  const random = numbersFrom(seed);
+  const random = numbersFrom(seed | 1);
   const done = [];
   const host = await server();
   const people = [];

@@ -6,11 +6,10 @@ import { eventually, stage } from "./harness/stage.mjs";
 
 const { server, person, faultless } = stage();
 
-async function privateRoom(one, name) {
-  const { page } = one;
+async function makeRoom({ page }, name, { isPrivate = false } = {}) {
   await page.getByRole("button", { name: "Open or create a room" }).click();
   await page.getByLabel("Name of a room").fill(name);
-  await page.getByRole("checkbox", { name: /Private/ }).check();
+  await page.getByRole("checkbox", { name: /Private/ }).setChecked(isPrivate);
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.getByRole("heading", { name }).waitFor();
 }
@@ -20,7 +19,7 @@ const about = ({ page }) => page.getByRole("button", { name: "about this room" }
 test("a private room is not there for others, until they are invited", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
-  await privateRoom(ann, "plans");
+  await makeRoom(ann, "plans", { isPrivate: true });
   await ann.say("the secret is blue");
   await ann.sent("the secret is blue");
   const bob = await (await person()).enter(http, "Bob");
@@ -45,10 +44,7 @@ test("a private room is not there for others, until they are invited", async () 
 test("slow mode is counted down in its room, and holds up no other", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
-  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
-  await ann.page.getByLabel("Name of a room").fill("agora");
-  await ann.page.keyboard.press("Enter");
-  await ann.page.getByRole("heading", { name: "agora" }).waitFor();
+  await makeRoom(ann, "agora");
   const bob = await (await person()).enter(`${http}/chat/agora`, "Bob");
   await about(ann);
   await ann.page.getByLabel("Slow mode").selectOption("5");
@@ -74,10 +70,7 @@ test("a public room that one creates is one's own: what others said can be delet
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   const { page } = ann;
-  await page.getByRole("button", { name: "Open or create a room" }).click();
-  await page.getByLabel("Name of a room").fill("agora");
-  await page.getByRole("button", { name: "Create", exact: true }).click();
-  await page.getByRole("heading", { name: "agora" }).waitFor();
+  await makeRoom(ann, "agora");
   const bob = await (await person()).enter(http, "Bob");
   await bob.page.getByRole("button", { name: "Open or create a room" }).click();
   await bob.page.getByRole("dialog").getByText("agora").click();
@@ -103,7 +96,7 @@ test("those who rule make moderators, mute, remove, and end the room", async () 
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   const bob = await (await person()).enter(http, "Bob");
-  await privateRoom(ann, "den");
+  await makeRoom(ann, "den", { isPrivate: true });
   await about(ann);
   await ann.page.getByLabel("Whom to invite").fill("Bob");
   await ann.page.keyboard.press("Enter");

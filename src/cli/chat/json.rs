@@ -3,6 +3,8 @@
 //! Pure; called on the main thread. What the client itself finds has types of its own: `online`,
 //! `offline`, `paused`, `rejoined`, `removed`, `gap`. What is not known here is passed on as it came.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::protection::Protection;
@@ -14,12 +16,10 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
     let value = match event {
         Event::Online { user } => json!({"type": "online", "user": user}),
         Event::Offline { reason, retry_in } => {
-            let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
-            json!({"type": "offline", "reason": reason, "retry_in_ms": retry_in})
+            json!({"type": "offline", "reason": reason, "retry_in_ms": ms(*retry_in)})
         }
         Event::Paused { room, reason, retry_in } => {
-            let retry_in = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
-            json!({"type": "paused", "room": room, "message": reason, "retry_in_ms": retry_in})
+            json!({"type": "paused", "room": room, "message": reason, "retry_in_ms": ms(*retry_in)})
         }
         Event::Rejoined(joined) => joined_object("rejoined", joined),
         Event::Removed { room, refusal } => {
@@ -57,6 +57,10 @@ fn refused(refusal: &Refusal, of: Option<&str>) -> Value {
         "retry_after_ms": refusal.retry_after_ms, "of": of}))
 }
 
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn joined_object(kind: &str, joined: &Joined) -> Value {
     let Joined { room, epoch, seq, members, missed, .. } = joined;
     json!({"type": kind, "room": room, "epoch": epoch, "seq": seq, "members": members, "missed": missed})
@@ -70,8 +74,8 @@ fn message_object(message: &Message, protection: Protection) -> Value {
     };
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
-        "seq": seq, "mid": mid, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to, "replayed": replayed, "own": own,
-        "protection": protection.word(), "reason": reason}))
+        "seq": seq, "mid": mid, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
+        "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}))
 }
 
 fn without_null(value: Value) -> Value {

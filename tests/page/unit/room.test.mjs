@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Room } from "../../../src/page/room.js";
+import { numbersFrom } from "../harness/random.mjs";
 
 const message = (seq, more) => ({ seq, user: "Bob", text: `t${seq}`, at: "2026-01-01T00:00:00Z", ...more });
 const seqs = (room) => room.entries.map(({ seq, notice }) => seq ?? notice);
@@ -145,7 +146,7 @@ test("a history that holds only reactions is gone through", () => {
 // exactly that history, each message once, in its place and as it is now.
 test("whatever comes in whatever order, what is shown is what the server has", () => {
   for (let seed = 1; seed <= 300; seed++) {
-    const random = numbersFrom(seed);
+    const random = numbersFrom(seed * 0x9e3779b9 || 1);
     const history = Array.from({ length: 40 }, (_, i) => (random(6) === 0 && i > 0 ? message(i + 1, { reactTo: 1 + random(i), text: "+1" }) : message(i + 1, { user: random(3) === 0 ? "Ann" : "Bob", mid: `m${i + 1}` })));
     let [newest, oldest] = [random(20), undefined];
     oldest = newest + 1;
@@ -203,14 +204,3 @@ test("whatever comes in whatever order, what is shown is what the server has", (
     look(true);
   }
 });
-
-// Numbers below a bound, the same for the same seed (xorshift32).
-function numbersFrom(seed) {
-  let state = seed * 0x9e3779b9 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}

@@ -1,0 +1,10 @@
+// Numbers that look drawn and are the same for the same beginning, which is not 0 (xorshift32).
+export function numbersFrom(state) {
+  // The next one, below a bound.
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use roomd::client::{Client, Command, Error, Event, Options};
+use roomd_client::{Client, Command, Error, Event, Options};
 
 const NAME: &str = "bot";
 

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use roomd::client::{Client, Error, Options};
+use roomd_client::{Client, Error, Options};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -38,7 +38,7 @@ use crate::store::registry::Forgetful;
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::{Plan, Sqlite};
 use crate::store::{Memory, Opened, PageWish, Registry, Store};
-use crate::tls::Certificate;
+use roomd_tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);

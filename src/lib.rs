@@ -7,17 +7,11 @@ pub mod assemble;
 pub mod auth;
 pub mod chat;
 pub mod cli;
-pub mod client;
-#[cfg(feature = "e2ee")]
-pub mod e2ee;
 pub mod engine;
-#[cfg(feature = "client")]
-pub mod load;
 pub mod net;
 pub mod page;
 pub mod settings;
 pub mod store;
-pub mod tls;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};

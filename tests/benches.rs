@@ -26,8 +26,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use records::{Record, Records};
-use roomd::load::frames;
 use roomd::wire::frame::{self, Opcode};
+use roomd_load::frames;
 use summary::{CPU, Spread, Summary};
 use support::crowd::{Crowd, Patience};
 use support::dialect::{Dialect, Told};

@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use super::scenario::{AUTHOR, WELCOME};
-use roomd::load::frames;
-use roomd::load::socket::Socket;
+use roomd_load::frames;
+use roomd_load::socket::Socket;
 
 const LISTENER: u64 = u64::MAX;
 const BACKLOG: i32 = 4096;

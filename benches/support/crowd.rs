@@ -17,8 +17,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::dialect::{Dialect, Told};
 use super::placement::Placement;
 use super::scenario::Scenario;
-use roomd::load::frames;
-use roomd::load::socket::Socket;
+use roomd_load::frames;
+use roomd_load::socket::Socket;
 
 const EVENTS_AT_ONCE: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;

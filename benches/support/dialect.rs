@@ -7,7 +7,7 @@
 use std::io;
 
 use super::scenario::{AUTHOR, WELCOME};
-use roomd::load::frames;
+use roomd_load::frames;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {

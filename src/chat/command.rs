@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::charter::{Founding, Motion};
 use super::event::Status;
-use super::identity::Secret;
 use super::message::{About, Body, Mid, Position};
-use super::names::{RoomName, UserName};
 use super::record::Receipt;
 use super::time::Time;
+use roomd_protocol::{RoomName, Secret, UserName};
 
 /// The client's own mark on a command: exactly one answer carries it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,11 +158,3 @@ pub enum Command {
 
 /// Bytes of an away note, at most.
 pub const NOTE_BYTES_MAX: usize = 200;
-/// Messages of one `history` answer, at most.
-pub const HISTORY_LIMIT_MAX: usize = 300;
-/// Messages of one `history` answer when the client names no number.
-pub const HISTORY_LIMIT_DEFAULT: usize = 32;
-/// Messages that a join may ask for, at most.
-pub const JOIN_HISTORY_MAX: usize = 200;
-/// Messages that a join gets when the client names no number.
-pub const JOIN_HISTORY_DEFAULT: usize = 20;

@@ -16,9 +16,9 @@ use super::end::End;
 use super::identity::Identity;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
-use super::names::{RoomName, UserName};
 use super::record::Mark;
 use super::time::Time;
+use roomd_protocol::{RoomName, UserName};
 
 /// Whether a user is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

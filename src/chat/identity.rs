@@ -4,17 +4,11 @@
 //! to each room with whatever its user does. A name that is registered is only ever used by whom it
 //! belongs to: a room may take an [`Identity`] for granted.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::event::{Code, Refusal};
-use super::names::{RoomName, UserName};
 use super::time::Time;
-
-/// Bytes of a name to be shown, at most.
-pub const DISPLAY_BYTES_MAX: usize = 128;
-/// Rooms that a token may name, at most.
-pub const ROOMS_MAX: usize = 128;
+use roomd_protocol::{RoomName, UserName};
 
 /// How much a name is worth; each is more than those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +52,7 @@ pub struct Grant {
     pub since: Time,
     /// When the token ends.
     pub expires: Time,
-    /// What the user wants to be called, for people to read; at most [`DISPLAY_BYTES_MAX`] bytes.
+    /// What the user wants to be called, for people to read; at most [`DISPLAY_BYTES_MAX`](roomd_protocol::DISPLAY_BYTES_MAX) bytes.
     pub display: Option<Arc<str>>,
     /// The rooms that may be entered; `None` is all.
     pub rooms: Option<Vec<RoomName>>,
@@ -113,30 +107,6 @@ impl Identity {
             return Ok(());
         }
         Err(Refusal::new(Code::Forbidden, format!("The token is not for the room {room}")))
-    }
-}
-
-/// A token as its bearer shows it. Never shown again: not in a log, not in an error.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<str>);
-
-impl Secret {
-    /// What stands in the token.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a secret")
     }
 }
 

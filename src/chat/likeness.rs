@@ -9,7 +9,7 @@ use std::sync::Arc;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use super::names::UserName;
+use roomd_protocol::UserName;
 
 /// What all spellings of one name have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::names::{RoomName, UserName};
 use super::time::Time;
+use roomd_protocol::{RoomName, UserName};
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]

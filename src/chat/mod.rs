@@ -13,7 +13,6 @@ pub mod likeness;
 pub mod limiter;
 pub mod limits;
 pub mod message;
-pub mod names;
 pub mod rate;
 pub mod receipts;
 pub mod record;
@@ -30,5 +29,6 @@ pub use identity::{Identity, Standing};
 pub use likeness::Likeness;
 pub use limits::{Limits, Slow};
 pub use message::{About, Body, Message, Mid, Position, Since};
-pub use names::{NameError, RoomName, UserName};
 pub use time::{Moment, Time};
+
+pub use roomd_protocol::{NameError, RoomName, Secret, UserName};

@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::names::UserName;
 use super::record::{Mark, Receipt};
 use super::ring::Ring;
 use super::time::{Moment, Time};
+use roomd_protocol::UserName;
 
 /// How long advances are gathered.
 pub const GATHERED_FOR: Duration = Duration::from_millis(250);

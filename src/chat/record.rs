@@ -9,9 +9,9 @@ use std::fmt;
 use super::charter::Amendment;
 use super::command::Id;
 use super::message::{About, Body, Mid};
-use super::names::UserName;
 use super::room::Speaker;
 use super::time::Time;
+use roomd_protocol::UserName;
 
 /// Something said that is not stored yet.
 #[derive(Clone, Debug, PartialEq)]

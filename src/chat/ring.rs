@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::message::{Body, Message};
-use super::names::UserName;
 use super::time::Time;
+use roomd_protocol::UserName;
 
 /// At most `capacity` messages, oldest first.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::event::{Presence, Status};
 use super::identity::Standing;
-use super::names::UserName;
 use super::record::{Mark, Receipt};
 use super::time::Time;
+use roomd_protocol::UserName;
 
 /// A member's number, unique in the server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

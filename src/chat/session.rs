@@ -11,13 +11,13 @@ use super::charter::{Founding, Motion};
 use super::command::{Command, Id, JoinWish, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
-use super::identity::{Identity, Secret};
+use super::identity::Identity;
 use super::limits::{Limits, Slow};
 use super::message::{About, Body, Mid};
-use super::names::{RoomName, UserName};
 use super::rate::Bucket;
 use super::room::Said;
 use super::time::Moment;
+use roomd_protocol::{RoomName, Secret, UserName};
 
 /// What a session wants done.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::keys;
 use super::task::{Bound, Since, Task};
-use super::value::time_text;
 use crate::settings::Settings;
 use crate::store::sqlite::{self, Archive, ArchiveError, Findings, Word};
+use roomd_cli::value::time_text;
 
 /// Does what is asked.
 #[must_use]

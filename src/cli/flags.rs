@@ -11,9 +11,11 @@ use clap::builder::OsStringValueParser;
 use clap::builder::TypedValueParser as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::value::{DAY, MIB, MILLISECOND, Slot};
-use crate::cli::{address, trust};
-use crate::load::{Door, Plan};
+use crate::cli::address;
+use crate::cli::value::Slot;
+use roomd_cli::trust;
+use roomd_cli::value::{DAY, MIB, MILLISECOND};
+use roomd_load::{Door, Plan};
 
 /// What `roomd load` is asked to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -295,7 +297,7 @@ fn room(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::Trust;
+    use roomd_tls::Trust;
 
     fn ask(arguments: &[&str]) -> Result<Order, String> {
         let command = with_flags(Command::new("load"));

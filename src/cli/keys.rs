@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use super::task::Minting;
-use super::value::time_text;
 use crate::auth::Claims;
 use crate::auth::jwt::Jwt;
 use crate::chat::Time;
 use crate::store::registry::ServerKey;
 use crate::store::sqlite::{Archive, ArchiveError};
+use roomd_cli::value::time_text;
 
 /// Signs a token and prints it.
 pub fn mint(archive: &Archive, minting: &Minting) -> Result<(), ArchiveError> {

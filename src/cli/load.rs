@@ -11,8 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::flags::Order;
-use crate::cli::signals::{self, Listening};
-use crate::load::{self, Progress, Report, Stop};
+use roomd_cli::signals::{self, Listening};
+use roomd_load::{Progress, Report, Stop};
 
 /// One of so many lines is printed where they cannot renew each other.
 const PRINTED_OF: u64 = 10;
@@ -34,7 +34,7 @@ pub fn run(order: &Order) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let report = load::run_until(&stop, &order.plan, &mut |progress| line.tell(progress));
+    let report = roomd_load::run_until(&stop, &order.plan, &mut |progress| line.tell(progress));
     line.end();
     let report = match report {
         Ok(report) => report,
@@ -44,7 +44,7 @@ pub fn run(order: &Order) -> ExitCode {
         }
     };
     if let Some(path) = &order.report
-        && let Err(error) = fs::write(path, load::page(&report))
+        && let Err(error) = fs::write(path, roomd_load::page(&report))
     {
         eprintln!("roomd: cannot write {}: {error}", path.display());
         return ExitCode::from(2);

@@ -7,7 +7,6 @@
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
 mod address;
-pub mod chat;
 pub mod config;
 #[cfg(feature = "sqlite")]
 pub mod data;
@@ -15,7 +14,7 @@ pub mod data;
 #[path = "no_data.rs"]
 pub mod data;
 mod file;
-#[cfg(feature = "client")]
+#[cfg(feature = "load")]
 pub mod flags;
 mod ice;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
@@ -23,15 +22,13 @@ mod keys;
 #[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
 #[path = "no_keys.rs"]
 mod keys;
-#[cfg(feature = "client")]
+#[cfg(feature = "load")]
 pub mod load;
 pub mod serve;
 mod settings;
-mod signals;
 mod sources;
 pub mod task;
 pub mod tls;
-mod trust;
 mod value;
 
 use std::ffi::OsString;
@@ -56,9 +53,10 @@ pub enum Invocation {
     /// Make a certificate for a trial.
     Tls(tls::Order),
     /// Talk in a room.
-    Chat(chat::arguments::Arguments),
+    #[cfg(feature = "chat")]
+    Chat(roomd_terminal::Arguments),
     /// Load a server.
-    #[cfg(feature = "client")]
+    #[cfg(feature = "load")]
     Load(flags::Order),
 }
 
@@ -77,8 +75,9 @@ impl Invocation {
             },
             Self::Data(settings, task) => data::run(&settings, &task),
             Self::Tls(order) => tls::run(&order),
-            Self::Chat(arguments) => chat::run(arguments),
-            #[cfg(feature = "client")]
+            #[cfg(feature = "chat")]
+            Self::Chat(arguments) => roomd_terminal::run(arguments),
+            #[cfg(feature = "load")]
             Self::Load(order) => load::run(&order),
         }
     }
@@ -138,15 +137,16 @@ pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
 fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
+    #[cfg(feature = "chat")]
     if name == "chat" {
         // A client has no settings, and no file of them.
-        let arguments = chat::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
+        let arguments = roomd_terminal::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
     if name == "tls" {
         return Ok((Invocation::Tls(tls::read(flags)), Vec::new()));
     }
-    #[cfg(feature = "client")]
+    #[cfg(feature = "load")]
     if name == "load" {
         return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
@@ -171,11 +171,10 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    let root = root
-        .subcommands(task::commands().map(with_data))
-        .subcommand(tls::command())
-        .subcommand(chat::arguments::command());
-    #[cfg(feature = "client")]
+    let root = root.subcommands(task::commands().map(with_data)).subcommand(tls::command());
+    #[cfg(feature = "chat")]
+    let root = root.subcommand(roomd_terminal::arguments::command());
+    #[cfg(feature = "load")]
     let root =
         root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
     root

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::signals::{self, Signal};
 use crate::assemble::Server;
 use crate::engine::sync::channel::{Receiver, bounded};
 use crate::settings::Settings;
+use roomd_cli::signals::{self, Signal};
 
 /// What the main thread is told.
 #[derive(Debug)]

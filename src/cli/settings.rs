@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use crate::cli::value::{DAY, GIB, KIB, MIB, MILLISECOND, Slot};
+use crate::cli::value::Slot;
 use crate::settings::Settings;
+use roomd_cli::value::{DAY, GIB, KIB, MIB, MILLISECOND};
 
 /// One row: all that is known about a setting but its value.
 pub struct Setting {

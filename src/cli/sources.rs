@@ -16,7 +16,6 @@ use clap::ArgMatches;
 
 use crate::cli::file::{self, Read};
 use crate::cli::settings::{self, Setting};
-use crate::cli::value;
 use crate::settings::Settings;
 
 const PREFIX: &str = "ROOMD_";
@@ -126,8 +125,8 @@ impl Draft {
                 "{} must be less than {} ({} is not less than {})",
                 self.label("ping"),
                 self.label("pong-timeout"),
-                value::time_text(limits.ping),
-                value::time_text(limits.pong_timeout),
+                roomd_cli::value::time_text(limits.ping),
+                roomd_cli::value::time_text(limits.pong_timeout),
             ));
         }
         self.fits("message-bytes", limits.message_bytes)?;
@@ -153,8 +152,8 @@ impl Draft {
             "{} must be at least {} and {ENVELOPE_BYTES} bytes more ({} is less than {})",
             self.label("outbox-bytes"),
             self.label(name),
-            value::bytes_text(outbox),
-            value::bytes_text(size + ENVELOPE_BYTES),
+            roomd_cli::value::bytes_text(outbox),
+            roomd_cli::value::bytes_text(size + ENVELOPE_BYTES),
         ))
     }
 }

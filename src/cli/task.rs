@@ -9,9 +9,8 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::chat::identity::{DISPLAY_BYTES_MAX, ROOMS_MAX};
 use crate::chat::{RoomName, Time, UserName};
-use crate::cli::value;
+use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
 /// What is to be done with the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,11 +180,11 @@ impl Minting {
         let text = |name: &str| flags.get_one::<String>(name).map(String::as_str);
         let user = UserName::parse(text("user").unwrap_or_default()).map_err(|error| format!("--user {error}"))?;
         let bounds = Duration::from_secs(1)..=100 * 366 * DAY;
-        let life = text("for").map_or(Ok(30 * DAY), |text| value::time(text, &bounds));
+        let life = text("for").map_or(Ok(30 * DAY), |text| roomd_cli::value::time(text, &bounds));
         let room = |text: &String| RoomName::parse(text).map_err(|error| format!("--room {text:?} {error}"));
         let rooms = flags.get_many::<String>("room").into_iter().flatten().map(room).collect::<Result<Vec<_>, _>>()?;
-        if rooms.len() > ROOMS_MAX {
-            return Err(format!("--room can be given {ROOMS_MAX} times"));
+        if rooms.len() > TOKEN_ROOMS_MAX {
+            return Err(format!("--room can be given {TOKEN_ROOMS_MAX} times"));
         }
         let display = text("name").map(str::to_owned);
         let unfit =

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::tls::self_signed;
+use roomd_tls::self_signed;
 
 /// What is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,8 +58,8 @@ use sync::Mutex;
 use threads::Threads;
 
 use crate::auth::{Auth, Claimed};
+use crate::chat::Secret;
 use crate::chat::event::Welcome;
-use crate::chat::identity::Secret;
 use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
 use crate::store::Store;
 

@@ -8,7 +8,7 @@ use super::callers::House;
 use super::head::Request;
 use super::query;
 use crate::auth::names::taken;
-use crate::chat::identity::Secret;
+use crate::chat::Secret;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
 use crate::engine::address::Address;
 

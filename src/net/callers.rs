@@ -18,8 +18,8 @@ use crate::engine::Engine;
 use crate::engine::admission::{Admission, Caller};
 use crate::engine::outbox::Transport;
 use crate::settings::Settings;
-use crate::tls::{Application, Certificate, NoTunnel, TURNED_AWAY};
 use crate::wire::text_out;
+use roomd_tls::{Application, Certificate, NoTunnel, TURNED_AWAY};
 
 /// How long a caller that is not served may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -10,12 +10,13 @@ use std::time::Duration;
 use super::callers::House;
 use super::tcp::Tcp;
 use super::visitor::Visitor;
-use crate::chat::command::{JOIN_HISTORY_DEFAULT, JoinWish};
+use crate::chat::command::JoinWish;
 use crate::chat::{Code, End, Identity, Refusal, RoomName};
 use crate::engine::connection::{Connection, Door};
 use crate::engine::outbox::{Outbox, Transport};
 use crate::engine::writer;
 use crate::wire::{Encoding, Unparsed, text_in};
+use roomd_protocol::JOIN_HISTORY_DEFAULT;
 
 /// The room in which a line client starts.
 const FIRST_ROOM: &str = "lobby";

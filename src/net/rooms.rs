@@ -11,11 +11,12 @@ use super::response::Response;
 use super::routes::{Visit, any_room_of, bad, body, event, room_of};
 use crate::auth::names::taken;
 use crate::chat::charter::Founding;
-use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, Span};
+use crate::chat::command::Span;
 use crate::chat::room::Said;
 use crate::chat::{About, Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
 use crate::engine::rule::Plan;
 use crate::wire::json_out;
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 #[derive(Deserialize)]
 struct NewRoom {

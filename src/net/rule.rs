@@ -11,9 +11,10 @@ use super::query;
 use super::response::Response;
 use super::routes::{Visit, bad, body, room_of};
 use crate::chat::charter::{Motion, Role};
-use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, NOTE_BYTES_MAX};
+use crate::chat::command::NOTE_BYTES_MAX;
 use crate::chat::{Event, Refusal, UserName};
 use crate::wire::ruling_out;
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 /// What a room is: `GET /api/v1/rooms/R`.
 ///

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 
 use crate::engine::outbox::Transport;
-use crate::tls::{Application, Certificate, NoTunnel, Tunnel};
+use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
 
 /// Connections that the kernel holds before they are accepted. std's 128 makes a burst of ten
 /// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.

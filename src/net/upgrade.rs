@@ -15,11 +15,12 @@ use super::routes::refused;
 use super::tcp::Tcp;
 use super::visitor::Visitor;
 use super::{bearer, echo, query, websocket};
-use crate::chat::command::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, JoinWish};
+use crate::chat::command::JoinWish;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
 use crate::engine::address::Address;
 use crate::engine::connection::Door;
 use crate::wire::Encoding;
+use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 
 /// A WebSocket that is granted.
 pub struct Granted {

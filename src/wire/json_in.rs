@@ -12,15 +12,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unparsed;
+use crate::chat::Secret;
 use crate::chat::charter::{Founding, Motion, Role, SANCTION_MAX_S, SLOW_MODE_MAX_S, Settings};
-use crate::chat::command::{
-    HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span,
-};
-use crate::chat::identity::Secret;
+use crate::chat::command::{JoinWish, NOTE_BYTES_MAX, Seen, Span};
 use crate::chat::record::Receipt;
 use crate::chat::{
     About, Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
 };
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
 
 /// Every field that any command has. Texts are borrowed where they hold no escapes.
 #[derive(Deserialize)]

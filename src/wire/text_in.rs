@@ -4,8 +4,9 @@
 //! line a message. Every mistake is answered in words that say what is right.
 
 use super::{Unparsed, ruling_in};
-use crate::chat::command::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JoinWish, NOTE_BYTES_MAX, Seen, Span};
+use crate::chat::command::{JoinWish, NOTE_BYTES_MAX, Seen, Span};
 use crate::chat::{Body, Code, Command, NameError, Refusal, Request, RoomName, Status, UserName};
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 /// Parses one line without its end; `None` for an empty one, which says nothing.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use roomd::client::{Answer, Client, Command, Error, Event, Options};
+use roomd_client::{Answer, Client, Command, Error, Event, Options};
 
 use crate::harness::{DEADLINE, TestServer, in_room, next, next_message, quick, wait_for};
 

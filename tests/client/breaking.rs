@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use roomd::client::{Client, Event, Options, Trust};
+use roomd_client::{Client, Event, Options, Trust};
 
 use crate::harness::{Cut, Proxy, TestServer, in_room, next_message, quick, wait_for};
 
@@ -113,7 +113,7 @@ fn what_is_said_while_there_is_no_line_is_sent_when_there_is_one() {
     proxy.turn_to(None);
     wait_for(&mut ann, |event| matches!(event, Event::Offline { .. }).then_some(()));
     assert!(!ann.is_online());
-    let command = roomd::client::Command::Publish { room: "r".to_owned(), text: "later".to_owned() };
+    let command = roomd_client::Command::Publish { room: "r".to_owned(), text: "later".to_owned() };
     ann.send(command).unwrap();
     assert_eq!(ann.unsent().map(|(_, text)| text).collect::<Vec<_>>(), ["later"]);
     bob.publish("r", "missed").unwrap();

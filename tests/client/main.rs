@@ -10,13 +10,14 @@ mod harness;
 
 mod asking;
 mod breaking;
-#[cfg(all(feature = "client", feature = "e2ee"))]
+#[cfg(feature = "e2ee")]
 mod encrypted;
 mod renaming;
 mod restarting;
 mod resuming;
+#[cfg(feature = "chat")]
 mod scripting;
-#[cfg(feature = "client")]
+#[cfg(feature = "chat")]
 mod terminal;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "chat", feature = "tls"))]
 mod tls;

@@ -1,6 +1,6 @@
 //! A client that takes another name while it talks.
 
-use roomd::client::{Client, Error, Event};
+use roomd_client::{Client, Error, Event};
 
 use crate::harness::{TestServer, in_room, next_message, wait_for};
 

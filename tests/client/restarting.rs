@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomd::client::{Client, Command, Error, Event, Options};
+use roomd_client::{Client, Command, Error, Event, Options};
 
 use crate::harness::{Proxy, TestServer, in_room, next_message, quick, wait_for};
 

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use roomd::client::{Client, Command, Event};
+use roomd_client::{Client, Command, Event};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
@@ -76,7 +76,7 @@ fn a_session_is_taken_up_where_it_was_and_what_is_not_known_breaks_nothing() {
     ann.send(Command::Publish { room: "r".to_owned(), text: "hi".to_owned() }).unwrap();
     assert_eq!([next_message(&mut ann).seq, next_message(&mut ann).seq], [2, 3]);
     let duplicate = wait_for(&mut ann, |event| match event {
-        Event::Answer(_, Ok(roomd::client::Answer::Sent(sent))) => Some(sent.duplicate),
+        Event::Answer(_, Ok(roomd_client::Answer::Sent(sent))) => Some(sent.duplicate),
         _ => None,
     });
     assert!(duplicate);

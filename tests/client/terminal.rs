@@ -6,7 +6,7 @@ use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
 use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
 use roomd::chat::UserName;
-use roomd::client::{Answer, Command, Event};
+use roomd_client::{Answer, Command, Event};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -252,7 +252,7 @@ fn a_line_that_breaks_in_the_middle_loses_and_doubles_nothing_on_the_screen() {
     ann.wait_for("* The connection is back");
     ann.wait_for("* This was missed:");
     ann.wait_for("Bob: missed");
-    let heard = |bob: &mut roomd::client::Client| {
+    let heard = |bob: &mut roomd_client::Client| {
         wait_for(bob, |event| match event {
             Event::Message(message) if message.user == "Ann" => message.text,
             _ => None,

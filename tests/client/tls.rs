@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd::client::{Client, Error, Options, Trust};
+use roomd_client::{Client, Error, Options, Trust};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::breaking::talk;

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use roomd::chat::Slow;
-use roomd::load::{self, Door, Excuses, Faults, Phase, Plan, Report, Stop};
 use roomd::{Server, Settings};
+use roomd_load::{Door, Excuses, Faults, Phase, Plan, Report, Stop};
 
 use crate::{plan, run, server};
 
@@ -71,7 +71,7 @@ fn flooded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan))
     (plan.slow, plan.slow_bytes, plan.size, plan.window) = (1, 10, FLOOD_BYTES, 1);
     (plan.clients, plan.duration) = (3, Duration::from_secs(3600));
     change(&mut plan);
-    let report = load::run_until(&stop, &plan, &mut |progress| {
+    let report = roomd_load::run_until(&stop, &plan, &mut |progress| {
         if progress.phase == Phase::Publishing && progress.published * FLOOD_BYTES as u64 > SOCKETS_HOLD {
             stop.ask();
         }
@@ -147,7 +147,7 @@ fn a_server_that_stops_cuts_the_load_short() {
     let (told, inbox) = mpsc::channel();
     let load = thread::spawn(move || {
         // Nobody listens any more once the server has stopped.
-        load::run(&plan, &mut |progress| _ = told.send(progress.phase)).unwrap()
+        roomd_load::run(&plan, &mut |progress| _ = told.send(progress.phase)).unwrap()
     });
     while inbox.recv().unwrap() != Phase::Publishing {}
     stopped(server);
@@ -162,7 +162,7 @@ fn stopped_while(phase: Phase, change: impl FnOnce(&mut Plan)) -> Report {
     let server = server(|_| ());
     let (mut plan, stop) = (plan(&server), Stop::new().unwrap());
     change(&mut plan);
-    let report = load::run_until(&stop, &plan, &mut |progress| {
+    let report = roomd_load::run_until(&stop, &plan, &mut |progress| {
         if progress.phase == phase {
             stop.ask();
         }
@@ -245,6 +245,6 @@ fn the_topic_scenario_asks_a_room_without_load_and_lets_newcomers_in() {
     assert!(probe.newcomers > 0 && probe.newcomers_in == probe.newcomers, "{report}");
     assert!(report.bare.unwrap().per_s > 0.0, "{report}");
     assert_eq!(report.messages.published, 200);
-    let page = load::page(&report);
+    let page = roomd_load::page(&report);
     assert!(page.contains("Latency by percentile") && page.contains("kept its promises"), "{page}");
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use roomd::load::{Excuses, Faults, Plan, Report};
+use roomd_load::{Excuses, Faults, Plan, Report};
 
 use crate::liar::{Liar, Lie};
 use crate::run;

@@ -15,8 +15,8 @@ mod tls;
 
 use std::time::Duration;
 
-use roomd::load::{self, Plan, Report};
 use roomd::{Server, Settings};
+use roomd_load::{Plan, Report};
 
 /// A server without a rate limit; all else as `change` makes it.
 fn server(change: impl FnOnce(&mut Settings)) -> Server {
@@ -41,5 +41,5 @@ fn plan(server: &Server) -> Plan {
 }
 
 fn run(plan: &Plan) -> Report {
-    load::run(plan, &mut |_| ()).unwrap()
+    roomd_load::run(plan, &mut |_| ()).unwrap()
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd::load::{Door, Plan, Report};
-use roomd::tls::{Trust, self_signed};
+use roomd_load::{Door, Plan, Report};
+use roomd_tls::{Trust, self_signed};
 
 use crate::{plan, run, server};
 

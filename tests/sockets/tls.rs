@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use roomd::Settings;
-use roomd::tls::{Application, Dialer, Trust, Tunnel, self_signed};
+use roomd_tls::{Application, Dialer, Trust, Tunnel, self_signed};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

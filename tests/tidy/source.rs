@@ -15,7 +15,8 @@ pub struct Source {
     pub path: String,
     /// As it is on the disk.
     pub text: String,
-    /// Its module: `["chat", "room"]`; empty for `lib.rs`.
+    /// Its module: `["chat", "room"]`; empty for `lib.rs`. Of a crate below `crates`, the crate's name
+    /// comes first: `["roomd_client", "e2ee"]`.
     pub module: Vec<String>,
     /// Whether it is compiled for tests only.
     pub is_test: bool,
@@ -33,10 +34,14 @@ impl Source {
         paths(&self.code)
     }
 
-    /// The top-level module of this crate that a path names; `None` when it names none.
+    /// The top-level module of the server, or the other crate of the project, that a path names; `None`
+    /// when it names neither.
     pub fn top_level(&self, path: &[String]) -> Option<String> {
         let supers = path.iter().take_while(|segment| *segment == "super").count();
+        let in_server = self.path.starts_with("src/");
         match path.first()?.as_str() {
+            name if name.starts_with("roomd_") => Some(name.to_owned()),
+            _ if !in_server => None,
             "crate" => path.get(1).cloned(),
             "super" if supers >= self.module.len() => path.get(supers).cloned(),
             _ => None,
@@ -44,11 +49,11 @@ impl Source {
     }
 }
 
-/// All sources of the crate.
+/// All sources of the project's crates.
 pub fn sources() -> Vec<Source> {
     let mut tests = BTreeSet::new();
     let mut all = Vec::new();
-    for (path, bytes) in files().filter(|(path, _)| path.starts_with("src/") && path.ends_with(".rs")) {
+    for (path, bytes) in files().filter(|(path, _)| is_source(path)) {
         let module = module(&path);
         let text = String::from_utf8(bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut code = code(&text);
@@ -88,13 +93,21 @@ pub fn files() -> impl Iterator<Item = (String, Vec<u8>)> {
     })
 }
 
+fn is_source(path: &str) -> bool {
+    let in_crate = path.strip_prefix("crates/").and_then(|rest| rest.split('/').nth(1)) == Some("src");
+    (path.starts_with("src/") || in_crate) && path.ends_with(".rs")
+}
+
 fn module(path: &str) -> Vec<String> {
-    let inner = path.trim_start_matches("src/").trim_end_matches(".rs");
-    let segments: Vec<_> = inner.split('/').map(str::to_owned).collect();
-    match segments.split_last() {
-        Some((last, rest)) if last == "mod" || (last == "lib" && rest.is_empty()) => rest.to_vec(),
-        _ => segments,
+    let (name, inner) = match path.strip_prefix("crates/").and_then(|rest| rest.split_once("/src/")) {
+        Some((name, inner)) => (Some(format!("roomd_{name}")), inner),
+        None => (None, path.trim_start_matches("src/")),
+    };
+    let mut segments: Vec<_> = inner.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if segments.last().is_some_and(|last| last == "mod") || segments == ["lib"] {
+        segments.pop();
     }
+    name.into_iter().chain(segments).collect()
 }
 
 /// The text with blanks in place of comments and of what is inside literals.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::{Claims, Invalid};
 use super::LEEWAY_MS;
-use crate::chat::identity::{DISPLAY_BYTES_MAX, ROOMS_MAX};
 use crate::chat::{RoomName, Time, UserName};
+use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
 /// See the module.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Says {
         let user = UserName::parse(&self.sub).map_err(|_| Invalid::NotUnderstood)?;
         let too_long = |name: &String| name.len() > DISPLAY_BYTES_MAX || name.chars().any(char::is_control);
         let rooms = self.rooms.as_ref();
-        if self.name.as_ref().is_some_and(too_long) || rooms.is_some_and(|rooms| rooms.len() > ROOMS_MAX) {
+        if self.name.as_ref().is_some_and(too_long) || rooms.is_some_and(|rooms| rooms.len() > TOKEN_ROOMS_MAX) {
             return Err(Invalid::NotUnderstood);
         }
         let parse = |room: &String| RoomName::parse(room).map_err(|_| Invalid::NotUnderstood);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Change, Charter, Motion, PEOPLE_MAX, Rank, Role, SANCTIONS_MAX, Settings, Who, in_force};
 use crate::chat::event::{Code, Refusal};
-use crate::chat::names::{RoomName, UserName};
 use crate::chat::time::Time;
+use crate::chat::{RoomName, UserName};
 
 impl Motion {
     /// The least rank that may do it.

@@ -15,8 +15,8 @@ pub use motion::{Amendment, Change, Entry, Founding, Motion, Settings};
 
 use super::event::{Code, Refusal};
 use super::identity::{Identity, Standing};
-use super::names::UserName;
 use super::time::Time;
+use roomd_protocol::UserName;
 
 /// Users on the list of members of one room, at most.
 pub const PEOPLE_MAX: usize = 10_000;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
-use crate::chat::names::UserName;
+use crate::chat::UserName;
 use crate::chat::time::Time;
 
 /// How a room is to begin.

@@ -4,9 +4,9 @@
 //! past, it names the part of it that the member's own reader is to fetch.
 
 use super::{Effect, Recall, Room};
+use crate::chat::UserName;
 use crate::chat::event::{Event, Recovery, Returned, Status};
 use crate::chat::message::{Position, Since};
-use crate::chat::names::UserName;
 use crate::chat::ring::Ring;
 use crate::chat::roster::MemberId;
 

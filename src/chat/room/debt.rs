@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::{Recall, Room};
+use crate::chat::UserName;
 use crate::chat::command::{JoinWish, Owed};
 use crate::chat::message::Message;
-use crate::chat::names::UserName;
 use crate::chat::record::Receipt;
 use crate::chat::time::Moment;
 

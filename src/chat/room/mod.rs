@@ -24,12 +24,12 @@ use super::command::{Id, JoinWish, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
 use super::limits::Limits;
 use super::message::{Body, Message, Mid, Position};
-use super::names::{RoomName, UserName};
 use super::receipts::Receipts;
 use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
 use super::ring::Ring;
 use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
+use roomd_protocol::{RoomName, UserName};
 
 /// A room.
 #[derive(Debug)]

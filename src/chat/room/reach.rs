@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{Effect, Room};
+use crate::chat::UserName;
 use crate::chat::event::{Code, Event, Refusal};
-use crate::chat::names::UserName;
 use crate::chat::receipts::Advances;
 use crate::chat::record::{Mark, Receipt};
 use crate::chat::roster::{Member, MemberId};

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Effect, Room, Said, Speaker};
+use crate::chat::UserName;
 use crate::chat::charter::{Amendment, Change, Charter, Entry, Founding, Motion, Rank, Who};
 use crate::chat::command::Id;
 use crate::chat::event::{Code, Event, Refusal};
 use crate::chat::identity::Standing;
 use crate::chat::message::Body;
-use crate::chat::names::UserName;
 use crate::chat::record::{Deed, Draft, Epoch};
 use crate::chat::time::{Moment, Time};
 

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::chat::UserName;
 use crate::chat::charter::{Charter, Founding, Motion};
 use crate::chat::command::{Id, JoinWish, Span};
 use crate::chat::event::{Event, Refusal, Returned, Status};
 use crate::chat::identity::Standing;
 use crate::chat::message::{About, Body, Message, Mid, Since};
-use crate::chat::names::UserName;
 use crate::chat::record::{Mark, Receipt};
 use crate::chat::roster::MemberId;
 use crate::chat::time::Time;

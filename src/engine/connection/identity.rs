@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Connection, Door, Undone};
 use crate::auth::names;
-use crate::chat::identity::Secret;
+use crate::chat::Secret;
 use crate::chat::session::Dialect;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
 use crate::engine::Engine;

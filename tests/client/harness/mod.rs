@@ -1,18 +1,17 @@
 //! The server, the proxy before it, and what clients are asked to wait for.
 
-#[cfg(feature = "client")]
+#[cfg(feature = "chat")]
 pub mod home;
 pub mod proxy;
-#[cfg(feature = "client")]
+#[cfg(feature = "chat")]
 pub mod terminal;
 
 use std::net::SocketAddr;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use roomd::client::{Client, Event, Message, Options};
 use roomd::{Server, Settings};
+use roomd_client::{Client, Event, Message, Options};
 
 pub use proxy::{Cut, Proxy};
 
@@ -73,8 +72,9 @@ pub fn quick(user: &str) -> Options {
 }
 
 /// The program under test, which keeps nothing.
-pub fn roomd() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+#[cfg(feature = "chat")]
+pub fn roomd() -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_roomd"));
     // Nothing is claimed unless a test wants it: ports come again, and names with them.
     command.env("ROOMD_NO_CLAIM", "true").env_remove("ROOMD_TOKEN_FILE");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");

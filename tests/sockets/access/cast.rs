@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded};
 use jsonwebtoken::{EncodingKey, Header, encode};
+use roomd::chat::Secret;
 use roomd::chat::charter::{Founding, Motion, Role};
-use roomd::chat::identity::Secret;
 use roomd::chat::{Event, Identity, RoomName, Standing, Time, UserName};
 use roomd::engine::member::Member;
 use roomd::engine::recipient::ChannelRecipient;

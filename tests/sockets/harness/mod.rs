@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use roomd::engine::Engine;
 use roomd::store::Store;
-use roomd::tls::{Application, Dialer};
 use roomd::{Report, Server, Settings};
+use roomd_tls::{Application, Dialer};
 
 pub use failing::Failing;
 pub use http::{Answer, Http};

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
-use roomd::tls::{Application, Dialer, Tunnel};
+use roomd_tls::{Application, Dialer, Tunnel};
 
 use super::DEADLINE;
 

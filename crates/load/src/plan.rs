@@ -1,0 +1,270 @@
+//! What a load does: all that can be said before it begins.
+//!
+//! The command line builds a [`Plan`], and so do tests; [`run`](super::run) reads it. Clients are
+//! numbered from 0. Client `i` is in room `i % rooms`; the first `publishers` of each room publish, the
+//! last `slow` clients read slowly, and those between come and go and break; with `publishers_too`,
+//! publishers read slowly, come and go, and break like all others.
+
+use std::time::Duration;
+
+use super::door::Door;
+use super::label::LABEL_BYTES;
+use roomd_tls::Trust;
+
+const FROM_CLIENT: &str = "Message from client ";
+
+/// See the module. `Plan::default()` is what `roomd load` does when nothing is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the server's HTTP port is: `HOST:PORT`.
+    pub server: String,
+    /// Whose certificates are believed; `None` is without TLS.
+    pub tls: Option<Trust>,
+    /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
+    pub lines: Option<String>,
+    /// The doors that clients take in turn.
+    pub doors: Vec<Door>,
+    /// Connections.
+    pub clients: usize,
+    /// Rooms.
+    pub rooms: usize,
+    /// What the rooms are called; with more than one, a number follows.
+    pub room: String,
+    /// Names that the clients share; 0: each has its own.
+    pub users: usize,
+    /// Members of each room that publish.
+    pub publishers: usize,
+    /// Messages a second of all publishers together.
+    pub rate: u32,
+    /// Messages in flight in each room, in place of a rate; 0: the rate counts.
+    pub window: usize,
+    /// Bytes of a message's text.
+    pub size: usize,
+    /// Messages begin with `Message from client i`, and are as long as that needs.
+    pub from_client: bool,
+    /// The time from the first to the last connection.
+    pub ramp: Duration,
+    /// How long messages are published.
+    pub duration: Duration,
+    /// How long what is under way may take to arrive after that.
+    pub drain: Duration,
+    /// Members that leave their room and come back, a second.
+    pub churn: u32,
+    /// Connections that break and come back, a second.
+    pub breaks: u32,
+    /// Clients that read slowly.
+    pub slow: usize,
+    /// Bytes a second that a slow client reads.
+    pub slow_bytes: usize,
+    /// Further sockets that connect and say next to nothing.
+    pub loiterers: usize,
+    /// Whether a client that was closed because it is slow comes back for what it missed.
+    pub slow_return: bool,
+    /// Whether publishers read slowly, come and go, and break.
+    pub publishers_too: bool,
+    /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
+    pub probe: Duration,
+    /// How long a bare loop of writes is measured before; 0: not at all.
+    pub bare: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            server: "127.0.0.1:8000".to_owned(),
+            tls: None,
+            lines: None,
+            doors: vec![Door::Json],
+            clients: 100,
+            rooms: 1,
+            room: "load".to_owned(),
+            users: 0,
+            publishers: 1,
+            rate: 10,
+            window: 0,
+            size: 100,
+            from_client: false,
+            ramp: Duration::ZERO,
+            duration: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+            churn: 0,
+            breaks: 0,
+            slow: 0,
+            slow_bytes: 1024,
+            loiterers: 0,
+            slow_return: false,
+            publishers_too: false,
+            probe: Duration::ZERO,
+            bare: Duration::ZERO,
+        }
+    }
+}
+
+impl Plan {
+    /// 10 000 clients subscribed to the topic `test`, each of which publishes
+    /// `{"topic":"test","message":"Message from client i"}` once a second, by the bare form.
+    #[must_use]
+    pub fn topic_10k() -> Self {
+        Self {
+            doors: vec![Door::Topic],
+            clients: 10_000,
+            room: "test".to_owned(),
+            publishers: 10_000,
+            rate: 10_000,
+            from_client: true,
+            duration: Duration::from_secs(30),
+            probe: Duration::from_millis(100),
+            bare: Duration::from_secs(2),
+            ..Self::default()
+        }
+    }
+
+    /// What is wrong with it, as a sentence about the flags.
+    ///
+    /// # Errors
+    /// When two of its parts do not fit together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.rooms > self.clients {
+            return Err(format!("--rooms is {} and --clients only {}", self.rooms, self.clients));
+        }
+        let least = self.clients / self.rooms;
+        if self.publishers > least {
+            return Err(format!("--publishers is {} and a room has only {least} clients", self.publishers));
+        }
+        if self.slow > self.others() {
+            let (slow, others) = (self.slow, self.others());
+            let what = if self.publishers_too { "there are" } else { "do not publish" };
+            return Err(format!("--slow is {slow} and only {others} clients {what}"));
+        }
+        if self.doors == [Door::Lines] && self.publishers == least {
+            return Err("--door lines needs clients that do not publish: who sends lines does not hear them, \
+                        and so nobody would know their order"
+                .to_owned());
+        }
+        if (self.churn > 0 || self.breaks > 0) && self.movers().is_empty() {
+            return Err("--churn and --breaks need clients that neither publish nor read slowly, \
+                        or --publishers-too"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    /// The server's name or address, as it has to be in its certificate.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.server.rsplit_once(':').map_or(&*self.server, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// The room of a client.
+    #[must_use]
+    pub fn room_of(&self, client: usize) -> usize {
+        client % self.rooms
+    }
+
+    /// The door of a client: all doors are in each room, if it has clients enough.
+    #[must_use]
+    pub fn door_of(&self, client: usize) -> Door {
+        self.doors[client / self.rooms % self.doors.len()]
+    }
+
+    /// Whether a client publishes.
+    #[must_use]
+    pub fn publishes(&self, client: usize) -> bool {
+        client / self.rooms < self.publishers
+    }
+
+    /// Whether a client reads slowly.
+    #[must_use]
+    pub fn is_slow(&self, client: usize) -> bool {
+        client >= self.clients - self.slow
+    }
+
+    /// The clients that come and go and break.
+    #[must_use]
+    pub fn movers(&self) -> std::ops::Range<usize> {
+        self.clients - self.others()..self.clients - self.slow
+    }
+
+    /// Clients that trouble may befall.
+    fn others(&self) -> usize {
+        if self.publishers_too { self.clients } else { self.clients - self.publishers * self.rooms }
+    }
+
+    /// The name of a room.
+    #[must_use]
+    pub fn room_name(&self, room: usize) -> String {
+        if self.rooms == 1 { self.room.clone() } else { format!("{}-{room}", self.room) }
+    }
+
+    /// The name of a client's user.
+    #[must_use]
+    pub fn user_name(&self, client: usize) -> String {
+        let user = if self.users == 0 { client } else { client % self.users };
+        format!("load-{user}")
+    }
+
+    /// What stands before the label in a client's messages.
+    #[must_use]
+    pub fn preface(&self, client: usize) -> String {
+        if self.from_client { format!("{FROM_CLIENT}{client} ") } else { String::new() }
+    }
+
+    /// Bytes of a client's messages.
+    #[must_use]
+    pub fn text_bytes(&self, client: usize) -> usize {
+        if !self.from_client {
+            return self.size.max(LABEL_BYTES);
+        }
+        let digits = client.checked_ilog10().unwrap_or(0) as usize + 1;
+        FROM_CLIENT.len() + digits + 1 + LABEL_BYTES
+    }
+
+    /// Messages that are due in the whole run, when they have a rate.
+    #[must_use]
+    pub fn messages_due(&self, time: Duration) -> u64 {
+        let publishers = if self.publishers == 0 { 0 } else { u128::from(self.rate) };
+        u64::try_from(time.as_nanos() * publishers / 1_000_000_000).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_has_one_part() {
+        let plan = Plan { clients: 10, rooms: 3, publishers: 2, slow: 2, ..Plan::default() };
+        assert_eq!(plan.check(), Ok(()));
+        for client in 0..10 {
+            let parts = [plan.publishes(client), plan.movers().contains(&client), plan.is_slow(client)];
+            assert_eq!(parts.iter().filter(|part| **part).count(), 1, "{client}");
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_a_sentence() {
+        let of = |change: fn(&mut Plan)| {
+            let mut plan = Plan::default();
+            change(&mut plan);
+            plan.check().unwrap_err()
+        };
+        assert_eq!(of(|plan| plan.rooms = 101), "--rooms is 101 and --clients only 100");
+        assert_eq!(of(|plan| plan.publishers = 101), "--publishers is 101 and a room has only 100 clients");
+        assert_eq!(of(|plan| plan.slow = 100), "--slow is 100 and only 99 clients do not publish");
+        let lines = of(|plan| (plan.doors, plan.publishers) = (vec![Door::Lines], 100));
+        assert!(lines.starts_with("--door lines needs clients that do not publish"));
+        assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
+    }
+
+    #[test]
+    fn the_topic_scenario_asks_for_a_hundred_million_deliveries_a_second() {
+        let plan = Plan::topic_10k();
+        assert_eq!(plan.check(), Ok(()));
+        assert_eq!(u64::from(plan.rate) * plan.clients as u64, 100_000_000);
+        assert_eq!(plan.preface(17), "Message from client 17 ");
+        for client in [0, 9, 10, 99, 9_999] {
+            assert_eq!(plan.text_bytes(client), plan.preface(client).len() + LABEL_BYTES);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A room that the load does not touch, and newcomers to it: how the server treats everybody else.
+//!
+//! On a thread of its own, with sockets that block, so that it measures the server and not the
+//! generator. It asks by publishing a message and waiting for it to come back, a few times a second,
+//! and now and then connects as a new client. It ends when its handle is dropped or stopped.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use tungstenite::{Message, WebSocket};
+
+use super::heard::{self, Heard};
+use super::meter::histogram;
+use super::plan::Plan;
+use super::report::Latency;
+use roomd_tls::{Dialer, Stream};
+
+const ROOM: &str = "load-untouched";
+/// Five questions a second are within the rate that a server allows anybody.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// A newcomer comes with each so-manieth question.
+const NEWCOMER_EVERY: u64 = 5;
+/// What has not come by then does not count as an answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the probe found.
+#[derive(Debug, Serialize)]
+pub struct Probed {
+    pub limit_ms: f64,
+    /// Whether every question was answered, 99 of 100 within the limit, and every newcomer let in.
+    pub kept: bool,
+    pub asked: u64,
+    pub answered: u64,
+    pub latency: Latency,
+    pub newcomers: u64,
+    pub newcomers_in: u64,
+    /// From connecting to being a member.
+    pub arrival: Latency,
+}
+
+/// See the module.
+pub struct Probe {
+    thread: JoinHandle<Probed>,
+    /// Its end is the thread's.
+    _alive: Sender<()>,
+}
+
+impl Probe {
+    /// Begins to ask.
+    ///
+    /// # Errors
+    /// If there is no thread for it.
+    pub fn start(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> io::Result<Self> {
+        let (alive, inbox) = channel();
+        let limit = plan.probe;
+        let asker = Asker::new(server, dialer, plan);
+        let thread = Builder::new().name("probe".to_owned()).spawn(move || asker.run(&inbox, limit))?;
+        Ok(Self { thread, _alive: alive })
+    }
+
+    /// Asks no more; what was found. Blocks until the last question is answered.
+    #[must_use]
+    pub fn stop(self) -> Probed {
+        drop(self._alive);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+struct Asker {
+    server: SocketAddr,
+    dialer: Option<Dialer>,
+    /// As requests call the server, and as its certificate does.
+    host: String,
+    name: String,
+    /// The member that asks; `None` when its connection broke.
+    member: Option<WebSocket<Stream>>,
+    asked: u64,
+    latency: Histogram<u64>,
+    newcomers: u64,
+    arrival: Histogram<u64>,
+}
+
+impl Asker {
+    fn new(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> Self {
+        let (latency, arrival) = (histogram(), histogram());
+        let (host, name) = (plan.server.clone(), plan.host().to_owned());
+        Self { server, dialer, host, name, member: None, asked: 0, latency, newcomers: 0, arrival }
+    }
+
+    fn run(mut self, inbox: &Receiver<()>, limit: Duration) -> Probed {
+        while inbox.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            if self.asked.is_multiple_of(NEWCOMER_EVERY) {
+                self.newcomers += 1;
+                let began = Instant::now();
+                if self.enter().is_ok() {
+                    record(&mut self.arrival, began.elapsed());
+                }
+            }
+            self.asked += 1;
+            let began = Instant::now();
+            match self.ask() {
+                Ok(()) => record(&mut self.latency, began.elapsed()),
+                Err(_) => self.member = None,
+            }
+        }
+        let latency = Latency::of(&self.latency);
+        let (answered, newcomers_in) = (self.latency.len(), self.arrival.len());
+        let limit_ms = limit.as_secs_f64() * 1e3;
+        Probed {
+            limit_ms,
+            kept: latency.p99_ms <= limit_ms && answered == self.asked && newcomers_in == self.newcomers,
+            asked: self.asked,
+            answered,
+            latency,
+            newcomers: self.newcomers,
+            newcomers_in,
+            arrival: Latency::of(&self.arrival),
+        }
+    }
+
+    /// Connects, and waits until it is a member.
+    fn enter(&self) -> Result<WebSocket<Stream>, Silent> {
+        let stream = TcpStream::connect_timeout(&self.server, ANSWER_LIMIT)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+        stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+        let deadline = Instant::now() + ANSWER_LIMIT;
+        let stream = Stream::begin(stream, self.dialer.as_ref(), &self.name, deadline)?;
+        let request = format!("ws://{}/ws?room={ROOM}&user=load-probe&format=json&history=0", self.host);
+        let (mut socket, _) = tungstenite::client(request, stream).map_err(|_| Silent)?;
+        wait(&mut socket, |heard| matches!(heard, Heard::Joined { .. }))?;
+        Ok(socket)
+    }
+
+    /// Publishes, and waits until it comes back.
+    fn ask(&mut self) -> Result<(), Silent> {
+        let mut socket = match self.member.take() {
+            Some(socket) => socket,
+            None => self.enter()?,
+        };
+        let question = format!("question {}", self.asked);
+        let message = serde_json::json!({"type": "message", "room": ROOM, "message": question});
+        socket.send(Message::text(message.to_string())).map_err(|_| Silent)?;
+        wait(&mut socket, |heard| matches!(heard, Heard::Message { text, .. } if **text == *question))?;
+        self.member = Some(socket);
+        Ok(())
+    }
+}
+
+/// There was no answer; why is the same to the report.
+struct Silent;
+
+impl From<io::Error> for Silent {
+    fn from(_: io::Error) -> Self {
+        Self
+    }
+}
+
+/// Reads until `wanted` comes, or the time is over.
+fn wait(socket: &mut WebSocket<Stream>, wanted: impl Fn(&Heard<'_>) -> bool) -> Result<(), Silent> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    while Instant::now() < deadline {
+        if let Message::Text(text) = socket.read().map_err(|_| Silent)?
+            && heard::json(text.as_bytes()).is_some_and(|heard| wanted(&heard))
+        {
+            return Ok(());
+        }
+    }
+    Err(Silent)
+}
+
+fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+}

@@ -1,0 +1,84 @@
+//! Events as lines for programs: one JSON object each, in the words of docs/protocol.md.
+//!
+//! Pure; called on the main thread. What the client itself finds has types of its own: `online`,
+//! `offline`, `paused`, `rejoined`, `removed`, `gap`. What is not known here is passed on as it came.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::protection::Protection;
+use super::visible::visible_json;
+use roomd_client::{Answer, Event, Gap, Joined, Message, Presence, Refusal};
+
+/// The line of an event, without its end; `None` for what a program did not ask for.
+pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
+    let value = match event {
+        Event::Online { user } => json!({"type": "online", "user": user}),
+        Event::Offline { reason, retry_in } => {
+            json!({"type": "offline", "reason": reason, "retry_in_ms": ms(*retry_in)})
+        }
+        Event::Paused { room, reason, retry_in } => {
+            json!({"type": "paused", "room": room, "message": reason, "retry_in_ms": ms(*retry_in)})
+        }
+        Event::Rejoined(joined) => joined_object("rejoined", joined),
+        Event::Removed { room, refusal } => {
+            json!({"type": "removed", "room": room, "code": refusal.code, "message": refusal.message})
+        }
+        Event::Gap(Gap { room, missed, reason }) => {
+            without_null(json!({"type": "gap", "room": room, "missed": missed, "reason": reason}))
+        }
+        Event::Message(message) => message_object(message, protections.first().copied().unwrap_or(Protection::None)),
+        Event::Join { room, user, at } => json!({"type": "join", "room": room, "user": user, "at": at}),
+        Event::Leave { room, user, at } => json!({"type": "leave", "room": room, "user": user, "at": at}),
+        Event::Typing { room, user, typing } => {
+            json!({"type": "typing", "room": room, "username": user, "typing": typing})
+        }
+        Event::Presence(Presence { user, status, note, last_seen }) => without_null(
+            json!({"type": "presence", "user": user, "status": status, "note": note, "lastSeen": last_seen}),
+        ),
+        Event::Answer(_, Ok(Answer::Joined(joined))) => joined_object("joined", joined),
+        Event::Answer(_, Ok(Answer::Sent(sent))) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
+            "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
+        Event::Answer(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
+        Event::Other(value) => value.clone(),
+        _ => return None,
+    };
+    Some(visible_json(&value.to_string()))
+}
+
+/// The line of a refusal; `of` is the message that is not sent, empty if it was none.
+pub fn refusal(refusal: &Refusal, of: &str) -> String {
+    visible_json(&refused(refusal, (!of.is_empty()).then_some(of)).to_string())
+}
+
+fn refused(refusal: &Refusal, of: Option<&str>) -> Value {
+    without_null(json!({"type": "error", "code": refusal.code, "message": refusal.message,
+        "retry_after_ms": refusal.retry_after_ms, "of": of}))
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn joined_object(kind: &str, joined: &Joined) -> Value {
+    let Joined { room, epoch, seq, members, missed, .. } = joined;
+    json!({"type": kind, "room": room, "epoch": epoch, "seq": seq, "members": members, "missed": missed})
+}
+
+fn message_object(message: &Message, protection: Protection) -> Value {
+    let Message { room, user, to, text, cipher, seq, mid, at, edited, reply_to, react_to, replayed, own } = message;
+    let reason = match protection {
+        Protection::Unreadable(reason) => Some(reason),
+        _ => None,
+    };
+    let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
+    without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
+        "seq": seq, "mid": mid, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
+        "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}))
+}
+
+fn without_null(value: Value) -> Value {
+    let Value::Object(fields) = value else { return value };
+    Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+}

@@ -1,25 +1,25 @@
 // The chat page: who the reader is, which room the address names, and when the page is drawn.
 
 import { html } from "./html.js";
-import { loadAll } from "./late.js";
-import { Memory } from "./memory.js";
+import { loadAll } from "./lazy.js";
+import { Memory } from "./browser-storage.js";
 import { roomName, userName } from "./names.js";
 import { render } from "./vendor/preact.js";
 
 // The modules of the chat, asked for at once; the first visit can do without them until there is a name.
 const CHAT = [
+  "app-shell.js",
   "chat.js",
   "composer.js",
-  "line.js",
-  "log.js",
   "markup.js",
+  "message-list.js",
+  "message-row.js",
+  "message-sender.js",
   "room.js",
-  "roomd-place.js",
+  "roomd-subscription.js",
   "roomd.js",
-  "shell.js",
   "sidebar.js",
-  "voice.js",
-  "when.js",
+  "time-format.js",
 ];
 
 const FIRST_ROOM = "lobby";
@@ -38,7 +38,7 @@ let drawnAt = 0;
 async function start(me) {
   memory.me = me;
   fetchChat();
-  const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./shell.js")]);
+  const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./app-shell.js")]);
   ({ Shell } = shell);
   const url = new URL("/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -64,7 +64,7 @@ function fetchChat() {
 // What the first view does without.
 async function loadRest() {
   try {
-    const modules = [import("./phone.js"), import("./renewal.js")];
+    const modules = [import("./call-controller.js"), import("./token-renewal.js")];
     const [{ Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, chat.bell, chat.rulings, loadAll()]);
     renewing(chat, (me) => (memory.me = me));
     // Over plain HTTP a browser has neither microphone nor camera for a page.
@@ -81,7 +81,7 @@ async function loadRest() {
 
 // A browser does not say why a WebSocket was refused.
 async function diagnose(me) {
-  const { obstacle } = await import("./entry.js");
+  const { obstacle } = await import("./sign-in.js");
   return (await obstacle(me))?.replace(/\.$/, "");
 }
 
@@ -161,7 +161,7 @@ function signOut(forget) {
 const me = memory.me;
 if (me && userName(me.name)) start(me);
 else {
-  const { Entry } = await import("./entry.js");
+  const { Entry } = await import("./sign-in.js");
   render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} known=${(name) => memory.tokenOf(name)} onEnter=${start} />`, root);
   fetchChat();
 }

@@ -8,7 +8,7 @@ import { Client } from "./roomd.js";
 import { lineOf } from "./markup.js";
 import { privateRoom } from "./names.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
-import { Voice } from "./voice.js";
+import { Voice } from "./message-sender.js";
 
 const HISTORY = 50; // messages asked for with the room that is open
 export const LAST = 10; // and with the others, for the last line: the newest may be deleted, or a reaction
@@ -55,19 +55,19 @@ export class Chat {
 
   // What the first view does without: `await` it. Rejects when it cannot be fetched.
   get past() {
-    return this.#part("past", async () => new (await import("./past.js")).Past(this));
+    return this.#part("past", async () => new (await import("./message-history.js")).Past(this));
   }
 
   get secrecy() {
-    return this.#part("secrecy", async () => new (await import("./secrecy.js")).Secrecy(this));
+    return this.#part("secrecy", async () => new (await import("./chat-encryption.js")).Secrecy(this));
   }
 
   get rulings() {
-    return this.#part("rulings", async () => new (await import("./rulings.js")).Rulings(this));
+    return this.#part("rulings", async () => new (await import("./moderation.js")).Rulings(this));
   }
 
   get bell() {
-    return this.#part("bell", async () => new (await import("./bell.js")).Bell(this, this.#turn));
+    return this.#part("bell", async () => new (await import("./notifications.js")).Bell(this, this.#turn));
   }
 
   #part(name, load) {

@@ -3,7 +3,7 @@
 import { Dialog } from "./dialog.js";
 import { Avatar, Component, createRef, html, Name } from "./html.js";
 import { roomName } from "./names.js";
-import { short, whole } from "./when.js";
+import { short, whole } from "./time-format.js";
 
 const ROOMS_SHOWN = 200;
 

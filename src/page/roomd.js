@@ -1,5 +1,5 @@
 // roomd.js: a connection to a roomd server that repairs itself, for web pages and for Node. It needs
-// `roomd-place.js` beside it and nothing else; `roomd.d.ts` documents every name.
+// `roomd-subscription.js` beside it and nothing else; `roomd.d.ts` documents every name.
 //
 // What it promises, as far as the server keeps its own promises (docs/protocol.md):
 //
@@ -13,7 +13,7 @@
 // Everything happens between two turns of the event loop: no call waits, and no listener is called
 // from inside a call.
 
-import { HISTORY_MAX, Place } from "./roomd-place.js";
+import { HISTORY_MAX, Place } from "./roomd-subscription.js";
 
 const RETRY_MS = 500; // the first delay; it doubles with each attempt
 const RETRY_MS_MAX = 30_000;

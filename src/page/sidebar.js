@@ -2,7 +2,7 @@
 
 import { Avatar, html, Icon, IconButton, Name } from "./html.js";
 import { lineOf } from "./markup.js";
-import { short } from "./when.js";
+import { short } from "./time-format.js";
 
 const UNREAD_SHOWN = 99;
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stage } from "./harness/stage.mjs";
+import { stage } from "./harness/fixtures.mjs";
 
 const { server, person, faultless } = stage();
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "./harness/client.mjs";
-import { eventually, stage } from "./harness/stage.mjs";
+import { eventually, stage } from "./harness/fixtures.mjs";
 
 const { server, line, person, client, faultless } = stage();
 

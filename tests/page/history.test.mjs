@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { figure, longTasks } from "./harness/figures.mjs";
-import { eventually, stage } from "./harness/stage.mjs";
+import { eventually, stage } from "./harness/fixtures.mjs";
 
 const { server, person, client, faultless } = stage();
 

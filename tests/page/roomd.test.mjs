@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { RoomdError } from "../../src/page/roomd.js";
 import { connect } from "./harness/client.mjs";
-import { Line } from "./harness/line.mjs";
+import { Line } from "./harness/relay.mjs";
 import { Server } from "./harness/server.mjs";
 
 const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { Encryption, memoryStore } from "../../src/page/e2ee.js";
 import { root } from "./harness/packages.mjs";
-import { stage } from "./harness/stage.mjs";
+import { stage } from "./harness/fixtures.mjs";
 
 const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
 const ROOM = "plans-Ω";

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { shots } from "./harness/browser.mjs";
 import { figure } from "./harness/figures.mjs";
 import { require } from "./harness/packages.mjs";
-import { eventually, stage } from "./harness/stage.mjs";
+import { eventually, stage } from "./harness/fixtures.mjs";
 
 const { server, line, person, client, faultless } = stage();
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");

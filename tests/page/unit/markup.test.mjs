@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lineOf, partsOf, previewOf } from "../../../src/page/markup.js";
 import { privateRoom, roomName, userName } from "../../../src/page/names.js";
-import { clock, day, inTime, inZone } from "../../../src/page/when.js";
+import { clock, day, inTime, inZone } from "../../../src/page/time-format.js";
 
 const said = (text) => partsOf(text).map((part) => `${part.kind}:${part.text}`);
 

@@ -32,6 +32,6 @@ test("the page asks at once for every module that it will need", () => {
   const listed = new Set([...text("index.html").matchAll(/modulepreload" href="\/assets\/([\w/.-]+\.js)"/g)].map(([, name]) => name));
   assert.deepEqual([...listed].sort(), [...needed("app.js")].sort());
   const chat = /const CHAT = \[([^\]]*)\]/.exec(text("app.js"))[1].match(/[\w/.-]+\.js/g);
-  const all = needed("shell.js", needed("chat.js", new Set(["chat.js", "shell.js"])));
+  const all = needed("app-shell.js", needed("chat.js", new Set(["chat.js", "app-shell.js"])));
   assert.deepEqual(chat.sort(), [...all].filter((name) => !listed.has(name)).sort());
 });

@@ -1,6 +1,6 @@
 // The dialog about a room's encryption: its key, its link, and the numbers that people compare.
 
-import { CopyLink } from "./copy.js";
+import { CopyLink } from "./copy-link.js";
 import { Dialog } from "./dialog.js";
 import { Component, createRef, html, Name } from "./html.js";
 

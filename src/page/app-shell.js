@@ -2,25 +2,25 @@
 
 import { Component, createRef, html, Icon, IconButton, Name, names } from "./html.js";
 import { Composer } from "./composer.js";
-import { late } from "./late.js";
-import { Log } from "./log.js";
+import { late } from "./lazy.js";
+import { Log } from "./message-list.js";
 import { Sidebar } from "./sidebar.js";
-import { inTime, inZone } from "./when.js";
+import { inTime, inZone } from "./time-format.js";
 
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
   call: late(() => import("./call-view.js"), "CallDialog"),
   delete: late(dialogs, "DeleteDialog"),
   forget: late(dialogs, "ForgetDialog"),
-  keys: late(() => import("./keys.js"), "KeysDialog"),
+  keys: late(() => import("./encryption-dialog.js"), "KeysDialog"),
   me: late(dialogs, "MeDialog"),
   receipts: late(dialogs, "ReceiptsDialog"),
-  room: late(() => import("./rule.js"), "RoomDialog"),
+  room: late(() => import("./room-dialog.js"), "RoomDialog"),
   rooms: late(dialogs, "RoomsDialog"),
 };
 const CallPanel = late(() => import("./call-view.js"), "CallPanel");
-const Members = late(() => import("./side.js"), "Members", { patient: true });
-const Search = late(() => import("./side.js"), "Search");
+const Members = late(() => import("./members-panel.js"), "Members", { patient: true });
+const Search = late(() => import("./search-panel.js"), "Search");
 
 const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing covers anything
 const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one thing at a time

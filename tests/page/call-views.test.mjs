@@ -1,7 +1,7 @@
 // Calls on the page: ringing, accepting, declining, faces and hanging up.
 
 import { test } from "node:test";
-import { stage } from "./harness/stage.mjs";
+import { stage } from "./harness/fixtures.mjs";
 
 const { server, person, faultless } = stage();
 

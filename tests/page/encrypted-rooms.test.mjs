@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/stage.mjs";
+import { eventually, stage } from "./harness/fixtures.mjs";
 
 const { server, line, person, faultless } = stage();
 

@@ -1,10 +1,10 @@
 // The dialog about a room: whose it is, who may be in it, and what those who rule over it can do.
 
-import { CopyLink } from "./copy.js";
+import { CopyLink } from "./copy-link.js";
 import { Dialog } from "./dialog.js";
 import { Component, createRef, html, Name } from "./html.js";
 import { userName } from "./names.js";
-import { inZone, moment, short, whole } from "./when.js";
+import { inZone, moment, short, whole } from "./time-format.js";
 
 const RANK = { visitor: 0, member: 1, moderator: 2, owner: 3, admin: 4 };
 const TIMES = [[600, "10 minutes"], [3_600, "an hour"], [86_400, "a day"], [undefined, "ever"]];

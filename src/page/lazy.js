@@ -29,7 +29,7 @@ export function late(load, name, { patient = false } = {}) {
 }
 
 function loadStyle() {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/assets/late.css" });
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/assets/lazy.css" });
   const loaded = new Promise((resolve) => (link.onload = link.onerror = resolve));
   document.head.append(link);
   return loaded;

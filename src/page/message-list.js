@@ -5,7 +5,7 @@
 // of the view is the anchor, or the end of everything while the reader is there.
 
 import { Component, createRef, html, IconButton } from "./html.js";
-import { Line } from "./line.js";
+import { Line } from "./message-row.js";
 
 const GUESS_PX = 44;
 const HEAD_PX = 56; // above the first line, for a word about what is further up

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/stage.mjs";
+import { eventually, stage } from "./harness/fixtures.mjs";
 
 const { server, person, faultless } = stage();
 

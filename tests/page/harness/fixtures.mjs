@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { Browser } from "./browser.mjs";
 import { connect } from "./client.mjs";
-import { Line } from "./line.mjs";
+import { Line } from "./relay.mjs";
 import { Server } from "./server.mjs";
 
 export const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { stage } from "./harness/stage.mjs";
+import { stage } from "./harness/fixtures.mjs";
 
 const { server, person, client, faultless } = stage();
 const ROOM = "plans";

@@ -2,12 +2,12 @@
 // not read). It compares what it shows, so that a burst of messages costs what is new alone.
 
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
-import { late } from "./late.js";
+import { late } from "./lazy.js";
 import { lineOf, partsOf, previewOf } from "./markup.js";
 import { isKeyWork } from "./room.js";
-import { clock, day, inZone, isSameDay, whole } from "./when.js";
+import { clock, day, inZone, isSameDay, whole } from "./time-format.js";
 
-const Toolbar = late(() => import("./toolbar.js"), "Toolbar");
+const Toolbar = late(() => import("./message-toolbar.js"), "Toolbar");
 
 const UNREADABLE = {
   "no-key": "This device has no key for this message",

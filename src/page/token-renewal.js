@@ -1,6 +1,6 @@
 // Keeps the reader's name theirs: its token ends, and is exchanged for another while it is still good.
 
-import { claim } from "./entry.js";
+import { claim } from "./sign-in.js";
 
 const LEFT_MS = 300 * 86_400_000; // with more than this left it is not exchanged
 

@@ -11,7 +11,6 @@ use clap::builder::OsStringValueParser;
 use clap::builder::TypedValueParser as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::cli::address;
 use crate::cli::value::Slot;
 use roomd_cli::trust;
 use roomd_cli::value::{DAY, MIB, MILLISECOND};
@@ -250,7 +249,7 @@ pub fn gather(found: &ArgMatches) -> Result<Order, String> {
         if !plan.doors.contains(&Door::Lines) {
             return Err("--lines needs --door lines".to_owned());
         }
-        plan.lines = Some(address::listening(lines).map_err(|problem| format!("--lines {problem}"))?);
+        plan.lines = Some(roomd_cli::address::host_port(lines).map_err(|problem| format!("--lines {problem}"))?);
     }
     if let Some(room) = text("room") {
         plan.room = self::room(room)?;
@@ -277,7 +276,7 @@ fn server(url: &str) -> Result<(String, bool), String> {
     }
     let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
     let address = if has_port { rest.to_owned() } else { format!("{rest}:{}", if secure { 443 } else { 80 }) };
-    address::listening(&address).map(|address| (address, secure)).or_else(|_| problem(""))
+    roomd_cli::address::host_port(&address).map(|address| (address, secure)).or_else(|_| problem(""))
 }
 
 fn door(name: &str) -> Result<Door, String> {

@@ -7,7 +7,6 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::chat::IceServer;
-use crate::cli::address;
 
 /// All that is not plain in a name or credential: RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -67,7 +66,7 @@ fn server(text: &str) -> Result<IceServer, String> {
     }
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
     let whole = if has_port { host.to_owned() } else { format!("{host}:3478") };
-    if address::listening(&whole).is_err() || whole.ends_with(":0") {
+    if roomd_cli::address::host_port(&whole).is_err() || whole.ends_with(":0") {
         return problem("the host is neither an address nor a name, or the port is none");
     }
     let urls = format!("{scheme}:{place}");

@@ -64,7 +64,7 @@ impl Slot<'_> {
             Slot::Time(field, range) => *field = time(text, &range)?,
             Slot::Slow(field) => *field = slow(text)?,
             Slot::Switch(field) => *field = switch(text)?,
-            Slot::Address(field) => *field = address::listening(text)?,
+            Slot::Address(field) => *field = roomd_cli::address::host_port(text)?,
             Slot::Lines(field) => *field = lines(text)?,
             Slot::Path(field) => *field = path(text)?,
             Slot::MaybePath(field) => *field = if text == "off" { None } else { Some(path(text)?) },
@@ -226,7 +226,9 @@ fn durability(text: &str) -> Result<Durability, String> {
 fn lines(text: &str) -> Result<Option<String>, String> {
     match text {
         "off" => Ok(None),
-        _ => address::listening(text).map(Some).map_err(|problem| problem.replacen("HOST:PORT", "HOST:PORT or off", 1)),
+        _ => roomd_cli::address::host_port(text)
+            .map(Some)
+            .map_err(|problem| problem.replacen("HOST:PORT", "HOST:PORT or off", 1)),
     }
 }
 

@@ -1,7 +1,9 @@
-//! What roomd's commands share: values with units, whose certificates a client trusts, and signals.
+//! What roomd's commands share: addresses, values with units, parsers of flags, trusted certificates, signals.
 //!
 //! Used by the server's command line, by `roomd chat` and by `roomd load`, on the main thread.
 
+pub mod address;
+pub mod parser;
 pub mod signals;
 pub mod trust;
 pub mod value;

@@ -16,7 +16,7 @@ use support::arguments::Arguments;
 use support::scenario::Scenario;
 use support::server::Kind;
 use support::trial::{self, Conditions, Outcome};
-use support::{bare, host, machine, table};
+use support::{baseline, environment, limits, table};
 
 fn main() -> ExitCode {
     support::conclude("fanout", run())
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 fn run() -> io::Result<()> {
     let arguments = Arguments::read()?;
     if arguments.serve_bare {
-        bare::serve()
+        baseline::serve()
     } else if std::env::args_os().len() == 1 {
         rehearse()
     } else {
@@ -34,13 +34,13 @@ fn run() -> io::Result<()> {
 }
 
 fn measure(arguments: Arguments) -> io::Result<()> {
-    let Arguments { scenarios, servers, measuring, warm_up, reps, placement, sleep, more, .. } = arguments;
-    let conditions = Conditions { warm_up, measuring, placement, sleep, more };
+    let Arguments { scenarios, servers, measuring, warm_up, reps, pinning, sleep, more, .. } = arguments;
+    let conditions = Conditions { warm_up, measuring, pinning, sleep, more };
     introduce(&conditions, reps);
-    machine::raise_open_files()?;
+    limits::raise_open_files()?;
     let mut failed = Vec::new();
     for scenario in scenarios {
-        if let Err(reason) = machine::can_hold(&scenario, servers.contains(&Kind::Roomd)) {
+        if let Err(reason) = limits::can_hold(&scenario, servers.contains(&Kind::Roomd)) {
             println!("\n{scenario}: left out, {reason}.");
             continue;
         }
@@ -60,7 +60,7 @@ fn measure(arguments: Arguments) -> io::Result<()> {
 
 fn introduce(conditions: &Conditions, reps: u16) {
     let server = Path::new(env!("CARGO_BIN_EXE_roomd"));
-    println!("{}", host::description(server));
+    println!("{}", environment::description(server));
     println!("{}", conditions.terms(reps.into()).join("\n"));
     if !conditions.more.is_empty() {
         println!("roomd     with {}", conditions.more.join(" "));
@@ -84,7 +84,7 @@ fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps:
             trials.reverse();
         }
     }
-    trials.sort_by_key(|(kind, _)| *kind != Kind::Bare);
+    trials.sort_by_key(|(kind, _)| *kind != Kind::Baseline);
     Ok(table::render(scenario, &trials))
 }
 
@@ -92,8 +92,8 @@ fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps:
 fn rehearse() -> io::Result<()> {
     let scenario = Scenario { rooms: 2, clients_per_room: 10, window: 4, goal: None, usual: true };
     let moment = Duration::from_millis(100);
-    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, sleep: true, more: Vec::new() };
-    for kind in [Kind::Bare, Kind::Roomd] {
+    let conditions = Conditions { warm_up: moment, measuring: moment, pinning: None, sleep: true, more: Vec::new() };
+    for kind in [Kind::Baseline, Kind::Roomd] {
         let faults = trial::run(kind, &scenario, &conditions)?.faults;
         if faults.lost + faults.unexpected + faults.disordered as u64 > 0 || faults.broken.is_some() {
             return Err(io::Error::other(format!("{}: {faults:?}", kind.name())));

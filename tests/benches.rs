@@ -7,12 +7,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, reason = "it takes what it tests out of the benches")]
 
+#[path = "../benches/compare/chart.rs"]
+mod chart;
 #[path = "../benches/compare/document.rs"]
 mod document;
 #[path = "../benches/compare/goals.rs"]
 mod goals;
-#[path = "../benches/compare/plot.rs"]
-mod plot;
 #[path = "../benches/compare/records.rs"]
 mod records;
 #[path = "../benches/compare/summary.rs"]
@@ -29,22 +29,22 @@ use records::{Record, Records};
 use roomd::wire::frame::{self, Opcode};
 use roomd_load::frames;
 use summary::{CPU, Spread, Summary};
-use support::crowd::{Crowd, Patience};
-use support::dialect::{Dialect, Told};
+use support::clients::{Clients, WaitStrategy};
 use support::generator::{Faults, Generator};
+use support::protocol::{Protocol, ServerEvent};
 use support::scenario::Scenario;
 use support::server::Kind;
 use tungstenite::Message;
 
 /// What a client makes of these frames: what it is told, and what it says.
-fn heard(dialect: Dialect, said: &[&[u8]]) -> (Vec<String>, Vec<String>) {
+fn heard(protocol: Protocol, said: &[&[u8]]) -> (Vec<String>, Vec<String>) {
     let (mut told, mut partial, mut replies) = (Vec::new(), Vec::new(), Vec::new());
     for payload in said {
-        let taken = dialect.take(7, payload, &mut partial, &mut replies, |what| {
+        let taken = protocol.take(7, payload, &mut partial, &mut replies, |what| {
             told.push(match what {
-                Told::Joined => "joined".to_owned(),
-                Told::Came => "came".to_owned(),
-                Told::Message(text) => String::from_utf8(text.to_vec()).unwrap(),
+                ServerEvent::Joined => "joined".to_owned(),
+                ServerEvent::MemberJoined => "came".to_owned(),
+                ServerEvent::Message(text) => String::from_utf8(text.to_vec()).unwrap(),
             });
         });
         taken.unwrap();
@@ -66,31 +66,31 @@ fn words(mut bytes: &[u8]) -> Vec<String> {
 
 #[test]
 fn every_dialect_delivers_the_payload_and_greets() {
-    for (dialect, said) in [
-        (Dialect::Named, &["load joined the room", "load: a", "load: b"][..]),
-        (Dialect::Relayed, &["load joined the room", "load: a\nload: b"]),
-        (Dialect::Relayed, &["load joined the room\nload: a", "load: b"]),
+    for (protocol, said) in [
+        (Protocol::Named, &["load joined the room", "load: a", "load: b"][..]),
+        (Protocol::Relayed, &["load joined the room", "load: a\nload: b"]),
+        (Protocol::Relayed, &["load joined the room\nload: a", "load: b"]),
         (
-            Dialect::SocketIo,
+            Protocol::SocketIo,
             &[
                 r#"42["chat message","load joined the room"]"#,
                 r#"42["chat message","load: a"]"#,
                 r#"42["chat message","load: b"]"#,
             ],
         ),
-        (Dialect::Nats, &["PONG\r\nMSG r7 1 7\r\nload: a\r\n", "MSG r7 1 7\r\nload: b\r\n"]),
+        (Protocol::Nats, &["PONG\r\nMSG r7 1 7\r\nload: a\r\n", "MSG r7 1 7\r\nload: b\r\n"]),
     ] {
         let said: Vec<_> = said.iter().map(|text| text.as_bytes()).collect();
         let told = ["joined", "a", "b"].map(str::to_owned).to_vec();
-        assert_eq!(heard(dialect, &said), (told, Vec::new()), "{dialect:?}");
+        assert_eq!(heard(protocol, &said), (told, Vec::new()), "{protocol:?}");
     }
 }
 
 #[test]
 fn a_client_answers_what_has_to_be_answered() {
-    let (told, said) = heard(Dialect::SocketIo, &[br#"0{"sid":"x"}"#, br#"40{"sid":"y"}"#, b"2"]);
+    let (told, said) = heard(Protocol::SocketIo, &[br#"0{"sid":"x"}"#, br#"40{"sid":"y"}"#, b"2"]);
     assert_eq!((told, said), (vec![], ["40", r#"42["join","r7"]"#, "3"].map(str::to_owned).to_vec()));
-    let (told, said) = heard(Dialect::Nats, &[b"INFO {\"x\":1}\r\n", b"PING\r\n"]);
+    let (told, said) = heard(Protocol::Nats, &[b"INFO {\"x\":1}\r\n", b"PING\r\n"]);
     assert_eq!(told, Vec::<String>::new());
     assert!(said[0].starts_with("CONNECT {") && said[0].ends_with("SUB r7 1\r\nPING\r\n"), "{said:?}");
     assert_eq!(said[1], "PONG\r\n");
@@ -99,39 +99,39 @@ fn a_client_answers_what_has_to_be_answered() {
 #[test]
 fn a_stream_may_be_cut_anywhere() {
     let stream = b"INFO {}\r\nPONG\r\nMSG r7 1 7\r\nload: a\r\nPING\r\nMSG r7 1 8\r\nload: \r\n\r\n";
-    let whole = heard(Dialect::Nats, &[stream]);
+    let whole = heard(Protocol::Nats, &[stream]);
     assert_eq!(whole.0, ["joined", "a", "\r\n"]);
     for cut in 0..stream.len() {
-        assert_eq!(heard(Dialect::Nats, &[&stream[..cut], &stream[cut..]]), whole, "{cut}");
+        assert_eq!(heard(Protocol::Nats, &[&stream[..cut], &stream[cut..]]), whole, "{cut}");
     }
 }
 
 #[test]
 fn what_is_published_is_what_members_get() {
-    for (dialect, text) in [
-        (Dialect::Named, "payload"),
-        (Dialect::Relayed, "load: payload"),
-        (Dialect::SocketIo, r#"42["chat message","load: payload"]"#),
-        (Dialect::Nats, "PUB r7 13\r\nload: payload\r\n"),
+    for (protocol, text) in [
+        (Protocol::Named, "payload"),
+        (Protocol::Relayed, "load: payload"),
+        (Protocol::SocketIo, r#"42["chat message","load: payload"]"#),
+        (Protocol::Nats, "PUB r7 13\r\nload: payload\r\n"),
     ] {
         let mut frame = Vec::new();
-        dialect.publish(7, b"payload", [1, 2, 3, 4], &mut frame);
-        assert_eq!(words(&frame), [text], "{dialect:?}");
+        protocol.publish(7, b"payload", [1, 2, 3, 4], &mut frame);
+        assert_eq!(words(&frame), [text], "{protocol:?}");
     }
 }
 
 #[test]
 fn what_a_server_refuses_is_an_error_and_no_greeting() {
-    for (dialect, said) in [
-        (Dialect::Named, "Error: There are too many rooms"),
-        (Dialect::OwnText, "Error: There are too many rooms"),
-        (Dialect::OwnJson, r#"{"type":"error","code":"too_many_rooms"}"#),
-        (Dialect::SocketIo, "44{}"),
-        (Dialect::Nats, "-ERR 'maximum connections exceeded'\r\n"),
+    for (protocol, said) in [
+        (Protocol::Named, "Error: There are too many rooms"),
+        (Protocol::OwnText, "Error: There are too many rooms"),
+        (Protocol::OwnJson, r#"{"type":"error","code":"too_many_rooms"}"#),
+        (Protocol::SocketIo, "44{}"),
+        (Protocol::Nats, "-ERR 'maximum connections exceeded'\r\n"),
     ] {
         let mut told = 0;
-        let taken = dialect.take(7, said.as_bytes(), &mut Vec::new(), &mut Vec::new(), |_| told += 1);
-        assert!(taken.is_err() && told == 0, "{dialect:?}");
+        let taken = protocol.take(7, said.as_bytes(), &mut Vec::new(), &mut Vec::new(), |_| told += 1);
+        assert!(taken.is_err() && told == 0, "{protocol:?}");
     }
 }
 
@@ -214,8 +214,8 @@ fn peer(lie: Lie, clients: usize) -> (SocketAddrV4, JoinHandle<()>) {
 fn faults(lie: Lie) -> Faults {
     let scenario: Scenario = "3/W8".parse().unwrap();
     let (address, serving) = peer(lie, scenario.clients());
-    let (crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario, Patience::Sleep).unwrap();
-    let mut generator = Generator::new(crowd, &scenario);
+    let (clients, _) = Clients::connect_all(Protocol::Relayed, address, &scenario, WaitStrategy::Sleep).unwrap();
+    let mut generator = Generator::new(clients, &scenario);
     generator.start().unwrap();
     let measured = generator.measure(Duration::from_millis(50)).unwrap();
     let faults = generator.finish().unwrap();
@@ -250,13 +250,13 @@ fn an_end_that_came_with_the_last_bytes_is_seen() {
         socket.send(Message::text("load joined the room")).unwrap();
         socket
     });
-    let (mut crowd, _) = Crowd::gather(Dialect::Relayed, address, &scenario, Patience::Sleep).unwrap();
+    let (mut clients, _) = Clients::connect_all(Protocol::Relayed, address, &scenario, WaitStrategy::Sleep).unwrap();
     let mut socket = accepting.join().unwrap();
     socket.send(Message::text("the last")).unwrap();
     drop(socket);
     let (mut ready, mut heard) = (Vec::new(), 0);
-    crowd.wait(Duration::from_secs(60), &mut ready).unwrap();
-    let reason = crowd.read(ready[0], |message, _| heard += usize::from(message == b"the last")).unwrap_err();
+    clients.wait(Duration::from_secs(60), &mut ready).unwrap();
+    let reason = clients.read(ready[0], |message, _| heard += usize::from(message == b"the last")).unwrap_err();
     assert_eq!((reason.kind(), heard), (std::io::ErrorKind::UnexpectedEof, 1));
 }
 
@@ -284,7 +284,7 @@ fn record(server: Kind, rep: u32, cpu: f64) -> Record {
 }
 
 fn records() -> Records {
-    let trials = [(Kind::Bare, [1.0, 1.2, 0.9]), (Kind::Roomd, [0.7, 0.6, 9.0]), (Kind::Go, [2.0, 2.5, 1.5])];
+    let trials = [(Kind::Baseline, [1.0, 1.2, 0.9]), (Kind::Roomd, [0.7, 0.6, 9.0]), (Kind::Go, [2.0, 2.5, 1.5])];
     let each = |(server, cpus): (Kind, [f64; 3])| (0..).zip(cpus).map(move |(rep, cpu)| record(server, rep, cpu));
     Records::new(trials.into_iter().flat_map(each).collect())
 }
@@ -313,7 +313,7 @@ fn goals_are_held_against_what_was_measured_and_nothing_else() {
 #[test]
 fn the_document_and_the_plot_show_every_server_that_was_measured() {
     let records = records();
-    let (text, picture) = (document::table(&records), plot::render(&records));
+    let (text, picture) = (document::table(&records), chart::render(&records));
     assert!(text.contains("| roomd | 0.700 (0.600–9.000) |"), "{text}");
     assert!(text.contains("| go | go 1 |") && !text.contains("nats"), "{text}");
     assert_eq!(picture.matches("<circle").count(), 3, "{picture}");

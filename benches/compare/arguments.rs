@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Command, value_parser};
 
-use crate::support::options::{hidden, option, placement, placing, scenario, seconds, switch};
+use crate::support::options::{hidden, option, pinning, placing, scenario, seconds, switch};
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 use crate::support::trial::Conditions;
@@ -66,7 +66,7 @@ impl Arguments {
             conditions: Conditions {
                 warm_up: time("warm-up", 0.2, 0.5),
                 measuring: time("secs", 0.5, 2.0),
-                placement: placement(&found)?,
+                pinning: pinning(&found)?,
                 sleep: found.get_flag("sleep"),
                 more: Vec::new(),
             },

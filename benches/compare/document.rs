@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 
+use crate::chart;
 use crate::goals;
-use crate::plot;
 use crate::records::Records;
 use crate::summary::{
     CONNECTION_CPU, CONNECTIONS, CPU, Figure, GENERATOR, JOINS, MACHINE, P50, P99, RATE, RESIDENT, SERVER, Summary,
@@ -24,7 +24,7 @@ const PICTURE: &str = "performance.svg";
 /// # Errors
 /// If the page cannot be read or written, or lost its marks.
 pub fn write(records: &Records) -> io::Result<()> {
-    fs::write(page::path("docs").join(PICTURE), plot::render(records))?;
+    fs::write(page::path("docs").join(PICTURE), chart::render(records))?;
     page::replace("compare", &table(records))
 }
 

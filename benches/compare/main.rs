@@ -10,9 +10,9 @@
 mod support;
 
 mod arguments;
+mod chart;
 mod document;
 mod goals;
-mod plot;
 mod records;
 mod summary;
 
@@ -26,7 +26,7 @@ use summary::Summary;
 use support::scenario::Scenario;
 use support::server::Kind;
 use support::trial::{self, Conditions};
-use support::{bare, machine};
+use support::{baseline, limits};
 
 fn main() -> ExitCode {
     support::conclude("compare", run())
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn run() -> io::Result<()> {
     let arguments = Arguments::read()?;
     if arguments.serve_bare {
-        bare::serve()
+        baseline::serve()
     } else if std::env::args_os().len() == 1 {
         rehearse()
     } else {
@@ -44,13 +44,13 @@ fn run() -> io::Result<()> {
 }
 
 fn compare(arguments: &Arguments) -> io::Result<()> {
-    machine::raise_open_files()?;
+    limits::raise_open_files()?;
     let mut records = Records::open(&arguments.results, &arguments.terms(), arguments.anew)?;
     println!("{}", records.conditions.join("\n"));
     let mut failed = Vec::new();
     for scenario in &arguments.scenarios {
         let threads = arguments.servers.contains(&Kind::Roomd);
-        if let Err(reason) = machine::can_hold(scenario, threads) {
+        if let Err(reason) = limits::can_hold(scenario, threads) {
             println!("\n{scenario}: left out, {reason}.");
             failed.push(scenario.to_string());
             continue;
@@ -107,8 +107,8 @@ fn tell(words: &str) {
 /// The whole way once, on a small scale.
 fn rehearse() -> io::Result<()> {
     let moment = Duration::from_millis(100);
-    let conditions = Conditions { warm_up: moment, measuring: moment, placement: None, sleep: true, more: Vec::new() };
-    let servers = [Kind::Bare, Kind::Roomd];
+    let conditions = Conditions { warm_up: moment, measuring: moment, pinning: None, sleep: true, more: Vec::new() };
+    let servers = [Kind::Baseline, Kind::Roomd];
     let mut records = Records::new(Vec::new());
     let scenarios = ["2x10/W4", "10/idle"].map(|text| text.parse::<Scenario>().map_err(io::Error::other));
     for scenario in scenarios {
@@ -122,6 +122,6 @@ fn rehearse() -> io::Result<()> {
         }
         println!("{}", Summary::of(&records, &scenario, &servers).text());
     }
-    println!("compare: {} bytes of a document", document::table(&records).len() + plot::render(&records).len());
+    println!("compare: {} bytes of a document", document::table(&records).len() + chart::render(&records).len());
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::support::host;
+use crate::support::environment;
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 use crate::support::trial::Outcome;
@@ -90,7 +90,7 @@ impl Records {
     /// If the file cannot be read or written.
     pub fn open(file: &Path, terms: &[String], anew: bool) -> io::Result<Self> {
         let server = Path::new(env!("CARGO_BIN_EXE_roomd"));
-        let mut conditions: Vec<String> = host::description(server).lines().map(str::to_owned).collect();
+        let mut conditions: Vec<String> = environment::description(server).lines().map(str::to_owned).collect();
         conditions.extend_from_slice(terms);
         let earlier = match fs::read(file) {
             Ok(bytes) => serde_json::from_slice::<Self>(&bytes).ok(),

@@ -1,19 +1,19 @@
 //! Clients that join one room as fast as they can, each under a name of its own, so that every member is told of each.
 //!
-//! N joins make N²/2 notices, which no server can avoid that shows them; what is measured is what one costs. The crowd
+//! N joins make N²/2 notices, which no server can avoid that shows them; what is measured is what one costs. The clients
 //! counts them: if one is missing or too many, the figures mean nothing, and the bench fails.
 
 use std::io;
 
-use crate::support::crowd::{Crowd, Patience};
-use crate::support::dialect::Dialect;
-use crate::support::placement::Placement;
+use crate::support::clients::{Clients, WaitStrategy};
+use crate::support::pinning::Pinning;
+use crate::support::protocol::Protocol;
 use crate::support::scenario::Scenario;
 use crate::support::server::{Kind, Server};
 use crate::support::usage::Usage;
 use crate::table::Table;
 
-pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<String> {
+pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> {
     let mut table = Table::new(&[
         "clients, dialect",
         "all are in after, s",
@@ -24,23 +24,24 @@ pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<Stri
         "µs a notice",
         "CPU ms a join",
     ]);
-    for (dialect, name) in [(Dialect::OwnText, "text"), (Dialect::OwnJson, "json")] {
+    for (protocol, name) in [(Protocol::OwnText, "text"), (Protocol::OwnJson, "json")] {
         for &clients in sizes {
             let scenario = Scenario { rooms: 1, clients_per_room: clients, window: 0, goal: None, usual: false };
-            let server = Server::start(Kind::Roomd, clients, &[], placement)?;
+            let server = Server::start(Kind::Roomd, clients, &[], pinning)?;
             let before = Usage::now(server.pid())?;
-            let (crowd, arrival) = Crowd::gather(dialect, server.address, &scenario, Patience::of(placement))?;
+            let (connected, join_times) =
+                Clients::connect_all(protocol, server.address, &scenario, WaitStrategy::of(pinning))?;
             let used = (Usage::now(server.pid())? - before).server();
-            let (notices, owed) = (crowd.heard.notices, (clients * (clients - 1) / 2) as u64);
+            let (notices, owed) = (connected.heard.notices, (clients * (clients - 1) / 2) as u64);
             if notices != owed {
                 return Err(io::Error::other(format!("{clients} clients heard {notices} notices, and not {owed}")));
             }
             table.row([
                 format!("{clients}, {name}"),
-                format!("{:.2}", arrival.joined.as_secs_f64()),
-                format!("{:.2}", arrival.settled.as_secs_f64()),
+                format!("{:.2}", join_times.joined.as_secs_f64()),
+                format!("{:.2}", join_times.settled.as_secs_f64()),
                 notices.to_string(),
-                format!("{:.0}", crowd.heard.bytes as f64 / (1 << 20) as f64),
+                format!("{:.0}", connected.heard.bytes as f64 / (1 << 20) as f64),
                 format!("{used:.2}"),
                 format!("{:.3}", used / notices as f64 * 1e6),
                 format!("{:.3}", used / clients as f64 * 1e3),

@@ -19,8 +19,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
 
 use support::options::{option, switch};
-use support::placement::{self, Placement};
-use support::{host, machine, page};
+use support::pinning::{self, Pinning};
+use support::{environment, limits, page};
 
 /// What can be measured.
 const PARTS: [&str; 3] = ["joins", "rooms", "history"];
@@ -40,17 +40,17 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         None => PARTS.to_vec(),
     };
     let most = found.get_one("most").copied().unwrap_or(u64::MAX);
-    let placement = if found.get_flag("no-pin") { None } else { Placement::usual()? };
-    let conditions = host::description(Path::new(env!("CARGO_BIN_EXE_roomd")));
-    let placed = placement::in_words(placement);
+    let pinning = if found.get_flag("no-pin") { None } else { Pinning::usual()? };
+    let conditions = environment::description(Path::new(env!("CARGO_BIN_EXE_roomd")));
+    let placed = pinning::in_words(pinning);
     let mut text = format!("\n```\n{conditions}\nplaced    {placed}\n```\n");
     println!("{text}");
-    machine::raise_open_files()?;
+    limits::raise_open_files()?;
     let sizes: Vec<usize> = SIZES.into_iter().filter(|size| *size as u64 <= most).collect();
     for part in parts {
         let table = match part {
-            "joins" => joins::measure(&sizes, placement)?,
-            "rooms" => rooms::measure(&sizes, placement)?,
+            "joins" => joins::measure(&sizes, pinning)?,
+            "rooms" => rooms::measure(&sizes, pinning)?,
             _ => history::measure(&MESSAGES.into_iter().filter(|count| *count <= most).collect::<Vec<_>>())?,
         };
         println!("{table}");

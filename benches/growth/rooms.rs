@@ -6,13 +6,13 @@
 use std::io;
 use std::time::Duration;
 
-use crate::support::placement::Placement;
+use crate::support::pinning::Pinning;
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 use crate::support::trial::{self, Conditions};
 use crate::table::Table;
 
-pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<String> {
+pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> {
     let mut table = Table::new(&[
         "rooms",
         "rooms opened a second",
@@ -23,7 +23,7 @@ pub fn measure(sizes: &[usize], placement: Option<Placement>) -> io::Result<Stri
         "p99 ms",
     ]);
     let moment = Duration::from_secs(1);
-    let conditions = Conditions { warm_up: moment, measuring: 2 * moment, placement, sleep: false, more: Vec::new() };
+    let conditions = Conditions { warm_up: moment, measuring: 2 * moment, pinning, sleep: false, more: Vec::new() };
     for &rooms in sizes {
         let scenario = Scenario { rooms, clients_per_room: 1, window: 1, goal: None, usual: false };
         let outcome = trial::run(Kind::Roomd, &scenario, &conditions)?;

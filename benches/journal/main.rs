@@ -5,11 +5,11 @@
 //! Store and loop take turns, so that whatever else the machine does meets both; each trial has a file of its own. Without
 //! `--bench`, as `cargo test --benches` runs it, it makes one short trial of each.
 
-#[path = "../support/host.rs"]
-mod host;
+#[path = "../support/environment.rs"]
+mod environment;
 
 mod arguments;
-mod bare;
+mod baseline;
 mod publishers;
 mod table;
 
@@ -38,9 +38,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let place = Place::new(&arguments.directory)?;
-    println!("{}", host::description(Path::new(env!("CARGO_BIN_EXE_roomd"))));
+    println!("{}", environment::description(Path::new(env!("CARGO_BIN_EXE_roomd"))));
     let Arguments { warm_up, measuring, reps, .. } = arguments;
-    println!("fsync     {:.0} µs for 4 KiB more, the median of {}", bare::fsync_us(&place.0)?, bare::FSYNCS);
+    println!("fsync     {:.0} µs for 4 KiB more, the median of {}", baseline::fsync_us(&place.0)?, baseline::FSYNCS);
     println!(
         "trials    {reps} of each, in turn: {warm_up:?} of warm-up, {measuring:?} measured; {MESSAGE_BYTES} bytes, each with a mid"
     );
@@ -50,11 +50,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             let (mut bare, mut store) = (Vec::new(), Vec::new());
             for rep in 0..*reps {
                 if rep % 2 == 0 {
-                    bare.push(trial(&place, |data| bare::run(data, durability, publishers, arguments))?);
+                    bare.push(trial(&place, |data| baseline::run(data, durability, publishers, arguments))?);
                     store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
                 } else {
                     store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
-                    bare.push(trial(&place, |data| bare::run(data, durability, publishers, arguments))?);
+                    bare.push(trial(&place, |data| baseline::run(data, durability, publishers, arguments))?);
                 }
             }
             println!("{}", table::line(publishers, &bare, &store));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::builder::TypedValueParser as _;
 use clap::{ArgMatches, Command, value_parser};
 
-use super::options::{hidden, option, placement, placing, scenario, seconds, switch};
-use super::placement::Placement;
+use super::options::{hidden, option, pinning, placing, scenario, seconds, switch};
+use super::pinning::Pinning;
 use super::scenario::{LISTED, Scenario};
 use super::server::Kind;
 
@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Trials of each server in each scenario.
     pub reps: u16,
     /// `None` leaves the CPUs to the scheduler.
-    pub placement: Option<Placement>,
+    pub pinning: Option<Pinning>,
     pub sleep: bool,
     /// More arguments for roomd.
     pub more: Vec<String>,
@@ -36,11 +36,11 @@ impl Arguments {
         Ok(Self {
             serve_bare: found.get_flag("serve-bare"),
             scenarios: scenarios(&found),
-            servers: found.get_one("only").map_or(vec![Kind::Bare, Kind::Roomd], |&kind| vec![kind]),
+            servers: found.get_one("only").map_or(vec![Kind::Baseline, Kind::Roomd], |&kind| vec![kind]),
             measuring: one(&found, "secs"),
             warm_up: one(&found, "warm-up"),
             reps: one(&found, "reps"),
-            placement: placement(&found)?,
+            pinning: pinning(&found)?,
             sleep: found.get_flag("sleep"),
             more: one::<String>(&found, "roomd").split_whitespace().map(str::to_owned).collect(),
         })

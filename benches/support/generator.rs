@@ -1,6 +1,6 @@
 //! The closed loop: keeps `window` messages in flight in each room, and accounts for every delivery.
 //!
-//! Runs on the bench's only thread, over a `Crowd` that has joined. The next message of a room goes out as soon as
+//! Runs on the bench's only thread, over a `Clients` that has joined. The next message of a room goes out as soon as
 //! every member has got one, so the load follows what the server can do and never floods it. At the end the books must
 //! balance: every member got every message of its room once, and all members of a room in one order.
 
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::crowd::Crowd;
-use super::ledger::{Delivery, Label, Ledger};
+use super::clients::Clients;
+use super::message_tag::MessageTag;
+use super::room_window::{Delivery, RoomWindow};
 use super::scenario::{PAYLOAD_BYTES, Scenario};
 
 /// How long one wait for the sockets may take before the clock is looked at.
@@ -20,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
 
 pub struct Generator {
-    crowd: Crowd,
-    ledgers: Vec<Ledger>,
+    clients: Clients,
+    windows: Vec<RoomWindow>,
     receipts: Vec<Receipt>,
     /// Slots that have become free: room and slot.
     free: Vec<(usize, u16)>,
@@ -77,16 +78,16 @@ impl Faults {
 }
 
 impl Generator {
-    pub fn new(crowd: Crowd, scenario: &Scenario) -> Self {
+    pub fn new(clients: Clients, scenario: &Scenario) -> Self {
         let mut members = vec![Vec::new(); scenario.rooms];
-        for (number, client) in crowd.clients().iter().enumerate() {
+        for (number, client) in clients.all().iter().enumerate() {
             members[client.room].push(number);
         }
         let now = Instant::now();
         Self {
-            receipts: vec![Receipt::default(); crowd.clients().len()],
-            crowd,
-            ledgers: members.into_iter().map(|members| Ledger::new(members, scenario.window, now)).collect(),
+            receipts: vec![Receipt::default(); clients.all().len()],
+            clients,
+            windows: members.into_iter().map(|members| RoomWindow::new(members, scenario.window, now)).collect(),
             free: Vec::new(),
             publishing: false,
             measured: None,
@@ -100,8 +101,8 @@ impl Generator {
     /// Fills every window, then keeps it full for as long as `run` is called.
     pub fn start(&mut self) -> io::Result<()> {
         self.publishing = true;
-        for (room, ledger) in self.ledgers.iter().enumerate() {
-            let slots = u16::try_from(ledger.window()).map_err(io::Error::other)?;
+        for (room, window) in self.windows.iter().enumerate() {
+            let slots = u16::try_from(window.window()).map_err(io::Error::other)?;
             self.free.extend((0..slots).map(|slot| (room, slot)));
         }
         self.publish()
@@ -129,7 +130,7 @@ impl Generator {
 
     /// How long nothing came, since the clients began to connect.
     pub fn idle(&self) -> Duration {
-        self.crowd.idle
+        self.clients.idle
     }
 
     /// Publishes no more, waits for what is in flight, and closes the books.
@@ -137,16 +138,16 @@ impl Generator {
         self.publishing = false;
         let mut ready = Vec::new();
         let mut seen = (self.deliveries, Instant::now());
-        while self.ledgers.iter().any(|ledger| ledger.outstanding() > 0) && seen.1.elapsed() < PATIENCE {
+        while self.windows.iter().any(|window| window.outstanding() > 0) && seen.1.elapsed() < PATIENCE {
             self.turn(GLANCE, &mut ready)?;
             if self.deliveries > seen.0 {
                 seen = (self.deliveries, Instant::now());
             }
         }
         let mut faults = Faults { unexpected: self.foreign, ..Faults::default() };
-        for ledger in &self.ledgers {
-            let receipts = || ledger.members().iter().map(|&number| &self.receipts[number]);
-            let owed = ledger.published;
+        for window in &self.windows {
+            let receipts = || window.members().iter().map(|&number| &self.receipts[number]);
+            let owed = window.published;
             faults.lost += receipts().map(|got| u64::from(owed.saturating_sub(got.messages))).sum::<u64>();
             faults.unexpected += receipts().map(|got| u64::from(got.messages.saturating_sub(owed))).sum::<u64>();
             let mut orders = receipts().filter(|got| got.messages == owed).map(|got| got.order);
@@ -159,8 +160,8 @@ impl Generator {
     }
 
     /// Reads from every client that has something, and publishes after each what has become due.
-    fn turn(&mut self, patience: Duration, ready: &mut Vec<usize>) -> io::Result<()> {
-        self.crowd.wait(patience, ready)?;
+    fn turn(&mut self, wait_strategy: Duration, ready: &mut Vec<usize>) -> io::Result<()> {
+        self.clients.wait(wait_strategy, ready)?;
         for &number in &*ready {
             self.receive(number);
             self.publish()?;
@@ -169,17 +170,17 @@ impl Generator {
     }
 
     fn receive(&mut self, number: usize) {
-        let Self { crowd, ledgers, receipts, free, measured, foreign, deliveries, .. } = self;
-        let room = crowd.clients()[number].room;
-        let ledger = &mut ledgers[room];
+        let Self { clients, windows, receipts, free, measured, foreign, deliveries, .. } = self;
+        let room = clients.all()[number].room;
+        let window = &mut windows[room];
         let receipt = &mut receipts[number];
-        let outcome = crowd.read(number, |message, now| {
-            let Some(label) = Label::read(message) else {
+        let outcome = clients.read(number, |message, now| {
+            let Some(tag) = MessageTag::read(message) else {
                 *foreign += 1;
                 return;
             };
-            receipt.add(label.seq);
-            let Delivery::Expected { sent_at, last } = ledger.delivered(label) else {
+            receipt.add(tag.seq);
+            let Delivery::Expected { sent_at, last } = window.delivered(tag) else {
                 return;
             };
             *deliveries += 1;
@@ -188,7 +189,7 @@ impl Generator {
                 histogram.saturating_record(u64::try_from(latency).unwrap_or(u64::MAX));
             }
             if last {
-                free.push((room, label.slot));
+                free.push((room, tag.slot));
             }
         });
         if let Err(reason) = outcome {
@@ -203,12 +204,12 @@ impl Generator {
         }
         for (room, slot) in self.free.drain(..) {
             let now = Instant::now();
-            let (publisher, label) = self.ledgers[room].publish(slot, now);
+            let (publisher, tag) = self.windows[room].publish(slot, now);
             let mut payload = [0; PAYLOAD_BYTES];
-            label.write(&mut payload);
+            tag.write(&mut payload);
             self.frame.clear();
-            self.crowd.dialect.publish(room, &payload, key(label.seq), &mut self.frame);
-            if let Err(reason) = self.crowd.send(publisher, &self.frame) {
+            self.clients.protocol.publish(room, &payload, key(tag.seq), &mut self.frame);
+            if let Err(reason) = self.clients.send(publisher, &self.frame) {
                 self.broken.push(reason);
             }
         }

@@ -6,16 +6,17 @@
 #![allow(dead_code, reason = "each bench that includes it uses a part of it")]
 
 pub mod arguments;
-pub mod bare;
-pub mod crowd;
-pub mod dialect;
+pub mod baseline;
+pub mod clients;
+pub mod environment;
 pub mod generator;
-pub mod host;
-pub mod ledger;
-pub mod machine;
+pub mod limits;
+pub mod message_tag;
 pub mod options;
 pub mod page;
-pub mod placement;
+pub mod pinning;
+pub mod protocol;
+pub mod room_window;
 pub mod scenario;
 pub mod server;
 pub mod table;

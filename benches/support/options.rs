@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use super::placement::Placement;
+use super::pinning::Pinning;
 use super::scenario::Scenario;
 use super::server::BARE_ARGUMENT;
 
@@ -31,11 +31,11 @@ pub fn seconds(name: &'static str) -> Arg {
     option(name, "SECONDS").value_parser(parse_seconds)
 }
 
-/// Where server and generator run; read by [`placement`].
+/// Where server and generator run; read by [`pinning`].
 pub fn placing() -> [Arg; 2] {
     [
         option("pin", "SERVER,GENERATOR")
-            .value_parser(str::parse::<Placement>)
+            .value_parser(str::parse::<Pinning>)
             .help("The CPUs of server and load generator [default: the first two, if there are two]"),
         switch("no-pin").conflicts_with("pin").help("Let the scheduler choose the CPUs; the generator then sleeps"),
     ]
@@ -46,11 +46,11 @@ pub fn hidden() -> [Arg; 2] {
     [switch("bench").hide(true), switch(BARE_ARGUMENT.trim_start_matches('-')).hide(true)]
 }
 
-pub fn placement(found: &ArgMatches) -> io::Result<Option<Placement>> {
+pub fn pinning(found: &ArgMatches) -> io::Result<Option<Pinning>> {
     match found.get_one("pin") {
         Some(&pin) => Ok(Some(pin)),
         None if found.get_flag("no-pin") => Ok(None),
-        None => Placement::usual(),
+        None => Pinning::usual(),
     }
 }
 

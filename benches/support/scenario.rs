@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What each message costs on the wire besides its payload: the author in the text dialect.
+/// What each message costs on the wire besides its payload: the author in the text protocol.
 pub const AUTHOR: &[u8] = b"load: ";
 /// The first frame that a client gets when it has joined.
 pub const WELCOME: &[u8] = b"load joined the room";

@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::dialect::Dialect;
-use super::placement::Placement;
+use super::pinning::Pinning;
+use super::protocol::Protocol;
 
 /// The hidden argument that makes this program the bare loop.
 pub const BARE_ARGUMENT: &str = "--serve-bare";
@@ -26,7 +26,7 @@ const NATS_CONFIGURATION: &str = "benches/compare/peers/nats/nats.conf";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Bare,
+    Baseline,
     Roomd,
     Go,
     Axum,
@@ -46,12 +46,20 @@ pub struct Server {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] =
-        [Self::Bare, Self::Roomd, Self::Go, Self::Axum, Self::Tungstenite, Self::NodeWs, Self::SocketIo, Self::Nats];
+    pub const ALL: [Self; 8] = [
+        Self::Baseline,
+        Self::Roomd,
+        Self::Go,
+        Self::Axum,
+        Self::Tungstenite,
+        Self::NodeWs,
+        Self::SocketIo,
+        Self::Nats,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Bare => "bare",
+            Self::Baseline => "bare",
             Self::Roomd => "roomd",
             Self::Go => "go",
             Self::Axum => "axum",
@@ -62,12 +70,12 @@ impl Kind {
         }
     }
 
-    pub fn dialect(self) -> Dialect {
+    pub fn protocol(self) -> Protocol {
         match self {
-            Self::Bare | Self::Roomd => Dialect::Named,
-            Self::Go | Self::Axum | Self::Tungstenite | Self::NodeWs => Dialect::Relayed,
-            Self::SocketIo => Dialect::SocketIo,
-            Self::Nats => Dialect::Nats,
+            Self::Baseline | Self::Roomd => Protocol::Named,
+            Self::Go | Self::Axum | Self::Tungstenite | Self::NodeWs => Protocol::Relayed,
+            Self::SocketIo => Protocol::SocketIo,
+            Self::Nats => Protocol::Nats,
         }
     }
 
@@ -76,7 +84,7 @@ impl Kind {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peer = |path: &str| package.join(PEERS).join(path);
         let mut command = match self {
-            Self::Bare => Command::new(std::env::current_exe()?),
+            Self::Baseline => Command::new(std::env::current_exe()?),
             Self::Roomd => Command::new(env!("CARGO_BIN_EXE_roomd")),
             Self::Go => Command::new(peer("go-peer")),
             Self::Axum => Command::new(peer("rust/release/axum-peer")),
@@ -85,7 +93,7 @@ impl Kind {
             Self::Nats => Command::new("sh"),
         };
         match self {
-            Self::Bare => _ = command.arg(BARE_ARGUMENT),
+            Self::Baseline => _ = command.arg(BARE_ARGUMENT),
             Self::Roomd => as_roomd(&mut command, clients, more),
             Self::NodeWs => _ = command.arg(peer("node-ws/server.js")),
             Self::SocketIo => _ = command.arg(peer("socketio/server.js")),
@@ -125,11 +133,11 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be started, or ends or stays silent instead of printing an address.
-    pub fn start(kind: Kind, clients: usize, more: &[String], placement: Option<Placement>) -> io::Result<Self> {
+    pub fn start(kind: Kind, clients: usize, more: &[String], pinning: Option<Pinning>) -> io::Result<Self> {
         let mut command = kind.command(clients, more)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = match placement {
-            Some(placement) => placement.spawn(&mut command)?,
+        let mut child = match pinning {
+            Some(pinning) => pinning.spawn(&mut command)?,
             None => command.spawn()?,
         };
         let output = child.stdout.take().expect("stdout is piped");

@@ -28,7 +28,7 @@ pub fn render(scenario: &Scenario, trials: &[(Kind, Vec<Outcome>)]) -> String {
     let mut lines = vec![format!("{scenario}: {}", scenario.description())];
     let headings = COLUMNS.map(|(heading, width, ..)| format!("{heading:>width$}")).concat();
     lines.push(format!("{:6}{headings}{:>9}", "", "of bare"));
-    let base = trials.iter().find(|(kind, _)| *kind == Kind::Bare).map(|(_, outcomes)| cpu(outcomes));
+    let base = trials.iter().find(|(kind, _)| *kind == Kind::Baseline).map(|(_, outcomes)| cpu(outcomes));
     for (kind, outcomes) in trials.iter().filter(|(_, outcomes)| !outcomes.is_empty()) {
         let medians = COLUMNS.map(|(_, width, digits, figure)| match median(outcomes.iter().map(figure).collect()) {
             none if none.is_nan() => format!("{:>width$}", "-"),

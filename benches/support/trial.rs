@@ -5,9 +5,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::crowd::{Crowd, Patience};
+use super::clients::{Clients, WaitStrategy};
 use super::generator::{Faults, Generator};
-use super::placement::{self, Placement};
+use super::pinning::{self, Pinning};
 use super::scenario::Scenario;
 use super::server::{Kind, Server};
 use super::usage::{Memory, Usage};
@@ -16,7 +16,7 @@ use super::usage::{Memory, Usage};
 pub struct Conditions {
     pub warm_up: Duration,
     pub measuring: Duration,
-    pub placement: Option<Placement>,
+    pub pinning: Option<Pinning>,
     /// Has the generator sleep although it has a CPU of its own.
     pub sleep: bool,
     /// More arguments for roomd.
@@ -24,15 +24,15 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    pub fn patience(&self) -> Patience {
-        if self.sleep { Patience::Sleep } else { Patience::of(self.placement) }
+    pub fn wait_strategy(&self) -> WaitStrategy {
+        if self.sleep { WaitStrategy::Sleep } else { WaitStrategy::of(self.pinning) }
     }
 
     fn placed(&self) -> String {
-        let placed = placement::in_words(self.placement);
-        match self.patience() {
-            Patience::Spin => format!("{placed}, never asleep"),
-            Patience::Sleep => placed,
+        let placed = pinning::in_words(self.pinning);
+        match self.wait_strategy() {
+            WaitStrategy::Spin => format!("{placed}, never asleep"),
+            WaitStrategy::Sleep => placed,
         }
     }
 
@@ -76,14 +76,15 @@ pub struct Outcome {
 /// If the server does not start, or not all clients can join.
 pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Result<Outcome> {
     let clients = scenario.clients();
-    let server = Server::start(kind, clients, &conditions.more, conditions.placement)?;
+    let server = Server::start(kind, clients, &conditions.more, conditions.pinning)?;
     let empty = Memory::now(server.pid())?;
     let alone = Usage::now(server.pid())?;
-    let (crowd, arrival) = Crowd::gather(kind.dialect(), server.address, scenario, conditions.patience())?;
+    let (connected, join_times) =
+        Clients::connect_all(kind.protocol(), server.address, scenario, conditions.wait_strategy())?;
     let connecting = (Usage::now(server.pid())? - alone).server();
     let full = Memory::now(server.pid())?;
 
-    let mut generator = Generator::new(crowd, scenario);
+    let mut generator = Generator::new(connected, scenario);
     generator.start()?;
     generator.run(conditions.warm_up)?;
     let (before, idle, began) = (Usage::now(server.pid())?, generator.idle(), Instant::now());
@@ -100,8 +101,8 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
         deliveries_per_s: deliveries / took,
         p50_ms: latency.value_at_quantile(0.50) as f64 / 1e6,
         p99_ms: latency.value_at_quantile(0.99) as f64 / 1e6,
-        connections_per_s: clients as f64 / arrival.upgraded.as_secs_f64(),
-        joins_per_s: clients as f64 / arrival.joined.as_secs_f64(),
+        connections_per_s: clients as f64 / join_times.upgraded.as_secs_f64(),
+        joins_per_s: clients as f64 / join_times.joined.as_secs_f64(),
         connection_cpu_ms: connecting / clients as f64 * 1e3,
         memory: full.each(empty, clients),
         server_cpus: used.server() / took,

@@ -2,7 +2,7 @@
 //!
 //! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
 //! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs`,
-//! `address.rs` and `ice.rs` read its values, `flags.rs` is the table of what `load` is told, `sources.rs` lays the four sources over each other, `file.rs`
+//! `address.rs` and `ice.rs` read its values, `sources.rs` lays the four sources over each other, `file.rs`
 //! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
 //! environment; what is read from outside comes in through `Outside`, so tests supply it.
 
@@ -14,16 +14,12 @@ pub mod data;
 #[path = "no_data.rs"]
 pub mod data;
 mod file;
-#[cfg(feature = "load")]
-pub mod flags;
 mod ice;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod keys;
 #[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
 #[path = "no_keys.rs"]
 mod keys;
-#[cfg(feature = "load")]
-pub mod load;
 pub mod serve;
 mod settings;
 mod sources;
@@ -36,6 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 
 use crate::settings::Settings;
@@ -57,7 +54,7 @@ pub enum Invocation {
     Chat(roomd_terminal::Arguments),
     /// Load a server.
     #[cfg(feature = "load")]
-    Load(flags::Order),
+    Load(roomd_load::LoadCommand),
 }
 
 impl Invocation {
@@ -78,7 +75,7 @@ impl Invocation {
             #[cfg(feature = "chat")]
             Self::Chat(arguments) => roomd_terminal::run(arguments),
             #[cfg(feature = "load")]
-            Self::Load(order) => load::run(&order),
+            Self::Load(command) => command.run(),
         }
     }
 }
@@ -148,7 +145,7 @@ fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
     }
     #[cfg(feature = "load")]
     if name == "load" {
-        return Ok((Invocation::Load(flags::gather(flags).map_err(CliError::Mistake)?), Vec::new()));
+        return Ok((Invocation::Load(roomd_load::arguments::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
     let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
     let invocation = match name {
@@ -175,8 +172,7 @@ fn command() -> Command {
     #[cfg(feature = "chat")]
     let root = root.subcommand(roomd_terminal::arguments::command());
     #[cfg(feature = "load")]
-    let root =
-        root.subcommand(flags::with_flags(Command::new("load").about("Load a server, and prove what it promises")));
+    let root = root.subcommand(roomd_load::arguments::command());
     root
 }
 
@@ -236,6 +232,10 @@ fn refuse(error: clap::Error) -> CliError {
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
     let mut sentence = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    // What a value's own parser says (`roomd_cli::parser`) names the flag and is whole.
+    if error.kind() == ErrorKind::ValueValidation && error.context().next().is_none() {
+        return CliError::Mistake(sentence);
+    }
     if sentence.ends_with(':') {
         // A list follows, one a line.
         let list: Vec<_> = text.lines().skip(1).map(str::trim).take_while(|line| !line.is_empty()).collect();

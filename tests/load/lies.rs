@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use roomd_load::{Excuses, Faults, Plan, Report};
+use roomd_load::{AllowedLosses, Faults, Plan, Report};
 
 use crate::liar::{Liar, Lie};
 use crate::run;
@@ -53,7 +53,7 @@ fn a_delivery_that_does_not_come_is_lost() {
 fn a_delivery_that_is_missing_and_announced_is_dropped() {
     let report = loaded(Lie::Drop);
     assert!(report.kept, "{report}");
-    assert_eq!(report.excuses, Excuses { dropped: 1, ..Excuses::default() });
+    assert_eq!(report.allowed_losses, AllowedLosses { dropped: 1, ..AllowedLosses::default() });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd_load::{Door, Plan, Report};
+use roomd_load::{Plan, Protocol, Report};
 use roomd_tls::{Trust, self_signed};
 
 use crate::{plan, run, server};
@@ -34,10 +34,10 @@ fn loaded(change: impl FnOnce(&mut Plan)) -> Report {
 
 #[test]
 fn every_door_delivers_every_message_through_tls() {
-    for doors in [&[Door::Json][..], &[Door::Lines], &Door::ALL] {
-        let report = loaded(|plan| (plan.doors, plan.publishers, plan.rooms) = (doors.to_vec(), 2, 2));
-        assert!(report.kept, "{doors:?}\n{report}");
-        assert_eq!((report.messages.published, report.messages.withheld), (10, 0), "{doors:?}");
+    for protocols in [&[Protocol::Json][..], &[Protocol::Lines], &Protocol::ALL] {
+        let report = loaded(|plan| (plan.protocols, plan.publishers, plan.rooms) = (protocols.to_vec(), 2, 2));
+        assert!(report.kept, "{protocols:?}\n{report}");
+        assert_eq!((report.messages.published, report.messages.withheld), (10, 0), "{protocols:?}");
     }
 }
 
@@ -62,7 +62,7 @@ fn who_reads_slowly_through_tls_gets_all_in_the_end() {
 
 #[test]
 fn those_who_say_next_to_nothing_keep_nobody_from_talking() {
-    let report = loaded(|plan| (plan.loiterers, plan.duration) = (50, std::time::Duration::from_secs(1)));
+    let report = loaded(|plan| (plan.idle_sockets, plan.duration) = (50, std::time::Duration::from_secs(1)));
     assert!(report.kept, "{report}");
-    assert_eq!(report.loiterers.map(|loitered| (loitered.sockets, loitered.kept_out)), Some((50, 0)));
+    assert_eq!(report.idle_sockets.map(|counts| (counts.sockets, counts.kept_out)), Some((50, 0)));
 }

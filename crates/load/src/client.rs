@@ -5,9 +5,10 @@
 use std::io;
 use std::time::Instant;
 
-use super::frames;
-use super::socket::Socket;
-use super::talk::{Talk, World};
+use crate::frames;
+use crate::run_state::RunState;
+use crate::session::Session;
+use crate::socket::Socket;
 
 /// Bytes that wait for a server that takes none, at most; then a message is withheld.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
@@ -16,7 +17,7 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 pub struct Client {
     /// `None` while it has no connection.
     pub socket: Option<Socket>,
-    pub talk: Talk,
+    pub session: Session,
     /// What is being published, before it is in a frame.
     text: Vec<u8>,
 }
@@ -24,21 +25,21 @@ pub struct Client {
 impl Client {
     /// A client that has not begun.
     #[must_use]
-    pub fn new(talk: Talk) -> Self {
-        Self { socket: None, talk, text: Vec::new() }
+    pub fn new(session: Session) -> Self {
+        Self { socket: None, session, text: Vec::new() }
     }
 
     /// Whether a message can be sent now.
     #[must_use]
     pub fn can_publish(&self) -> bool {
         let takes = |socket: &Socket| socket.unsent() < UNSENT_BYTES_MAX;
-        self.talk.stage == super::talk::Stage::Present && self.socket.as_ref().is_some_and(takes)
+        self.session.stage == crate::session::Stage::Joined && self.socket.as_ref().is_some_and(takes)
     }
 
     /// Whether this one of its connections is open.
     #[must_use]
-    pub fn lives(&self, life: u32) -> bool {
-        self.socket.is_some() && self.talk.life == life
+    pub fn is_open(&self, connection: u32) -> bool {
+        self.socket.is_some() && self.session.connection == connection
     }
 
     /// Reads once, at most `bytes_max`, and takes what came. Tells how many bytes came.
@@ -50,12 +51,12 @@ impl Client {
         buffer: &mut [u8],
         bytes_max: usize,
         now: Instant,
-        world: &mut World<'_>,
+        state: &mut RunState<'_>,
     ) -> io::Result<usize> {
-        let Self { socket: Some(socket), talk, .. } = self else { return Ok(0) };
+        let Self { socket: Some(socket), session, .. } = self else { return Ok(0) };
         let end = buffer.len().min(socket.kept() + bytes_max);
-        let count = socket.receive_once(&mut buffer[..end], |bytes| talk.take(bytes, now, world))?;
-        world.meter.bytes_in += count as u64;
+        let count = socket.receive_once(&mut buffer[..end], |bytes| session.receive(bytes, now, state))?;
+        state.metrics.bytes_in += count as u64;
         Ok(count)
     }
 
@@ -63,36 +64,41 @@ impl Client {
     ///
     /// # Errors
     /// If the connection is broken.
-    pub fn publish(&mut self, number: u32, write: impl FnOnce(&mut Vec<u8>), world: &mut World<'_>) -> io::Result<()> {
-        let Self { talk, text, .. } = self;
+    pub fn publish(
+        &mut self,
+        number: u32,
+        write: impl FnOnce(&mut Vec<u8>),
+        state: &mut RunState<'_>,
+    ) -> io::Result<()> {
+        let Self { session, text, .. } = self;
         let mut body = std::mem::take(text);
         body.clear();
         write(&mut body);
-        let mut words = Vec::with_capacity(body.len() + 64);
-        talk.door.publish(&talk.room_name, number, &body, &mut words);
+        let mut command = Vec::with_capacity(body.len() + 64);
+        session.protocol.publish(&session.room_name, number, &body, &mut command);
         *text = body;
-        if talk.door.is_websocket() {
-            frames::append_masked(&mut talk.replies, frames::TEXT, &words, number.to_ne_bytes());
+        if session.protocol.is_websocket() {
+            frames::append_masked(&mut session.outgoing, frames::TEXT, &command, number.to_ne_bytes());
         } else {
-            talk.replies.append(&mut words);
-            talk.replies.push(b'\n');
+            session.outgoing.append(&mut command);
+            session.outgoing.push(b'\n');
         }
-        self.flush(world)
+        self.flush(state)
     }
 
     /// Sends what the conversation has for the server, as far as the kernel takes it.
     ///
     /// # Errors
     /// If the connection is broken.
-    pub fn flush(&mut self, world: &mut World<'_>) -> io::Result<()> {
-        let Self { socket: Some(socket), talk, .. } = self else { return Ok(()) };
-        if socket.is_behind() {
+    pub fn flush(&mut self, state: &mut RunState<'_>) -> io::Result<()> {
+        let Self { socket: Some(socket), session, .. } = self else { return Ok(()) };
+        if socket.has_unsent() {
             socket.flush()?;
         }
-        if !talk.replies.is_empty() {
-            world.meter.bytes_out += talk.replies.len() as u64;
-            socket.send(&talk.replies)?;
-            talk.replies.clear();
+        if !session.outgoing.is_empty() {
+            state.metrics.bytes_out += session.outgoing.len() as u64;
+            socket.send(&session.outgoing)?;
+            session.outgoing.clear();
         }
         Ok(())
     }

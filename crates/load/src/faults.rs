@@ -33,23 +33,6 @@ pub struct Faults {
     pub kept_out: u64,
 }
 
-/// What is missing by the rules, and was announced by them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Excuses {
-    /// Deliveries dropped for slow members and announced as `lagged`.
-    pub dropped: u64,
-    /// Deliveries that a client missed while it was away, and that its room no longer had.
-    pub too_old: u64,
-    /// Deliveries to members that the server closed, or that broke, and that did not come back.
-    pub gone: u64,
-    /// Deliveries still under way when the time to wait for them was over.
-    pub under_way: u64,
-    /// Messages whose sender's connection ended before their fate was known.
-    pub undecided: u64,
-    /// Deliveries through doors without numbers that came, and whose order nobody could vouch for.
-    pub unordered: u64,
-}
-
 impl Faults {
     /// Each with its name, in the order of the report.
     #[must_use]
@@ -73,20 +56,5 @@ impl Faults {
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.list().iter().map(|(_, count)| count).sum()
-    }
-}
-
-impl Excuses {
-    /// Each with its name, in the order of the report.
-    #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 6] {
-        [
-            ("dropped and announced", self.dropped),
-            ("missed while away", self.too_old),
-            ("owed to members that are gone", self.gone),
-            ("under way at the end", self.under_way),
-            ("of unknown fate", self.undecided),
-            ("came in an order that nobody knows", self.unordered),
-        ]
     }
 }

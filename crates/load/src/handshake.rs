@@ -22,7 +22,7 @@ pub fn request(host: &str, path: &str, key: &str) -> Vec<u8> {
 
 /// What became of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Response {
     /// It has not arrived whole.
     Partial,
     /// Frames follow after so many bytes.
@@ -35,21 +35,21 @@ pub enum Answer {
 ///
 /// # Errors
 /// `InvalidData` if it is no answer to it.
-pub fn answer(bytes: &[u8], key: &str) -> io::Result<Answer> {
+pub fn parse_response(bytes: &[u8], key: &str) -> io::Result<Response> {
     let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem);
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut fields);
     let parsed = response.parse(bytes).map_err(|error| invalid(&format!("no HTTP answer: {error}")))?;
-    let httparse::Status::Complete(size) = parsed else { return Ok(Answer::Partial) };
+    let httparse::Status::Complete(size) = parsed else { return Ok(Response::Partial) };
     match response.code {
         Some(101) => {}
-        status => return Ok(Answer::Status(status.unwrap_or(0))),
+        status => return Ok(Response::Status(status.unwrap_or(0))),
     }
     let accept = response.headers.iter().find(|field| field.name.eq_ignore_ascii_case("Sec-WebSocket-Accept"));
     if accept.is_none_or(|field| field.value != derive_accept_key(key.as_bytes()).as_bytes()) {
         return Err(invalid("the answer is to another handshake"));
     }
-    Ok(Answer::Upgraded(size))
+    Ok(Response::Upgraded(size))
 }
 
 #[cfg(test)]
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn an_answer_counts_when_it_is_whole_and_ours() {
         let bytes = ACCEPTED.as_bytes();
-        assert_eq!(answer(bytes, KEY).unwrap(), Answer::Upgraded(bytes.len()));
-        assert_eq!(answer(&bytes[..bytes.len() - 1], KEY).unwrap(), Answer::Partial);
-        assert_eq!(answer(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", KEY).unwrap(), Answer::Status(503));
-        assert!(answer(bytes, "AAAAAAAAAAAAAAAAAAAAAA==").is_err());
-        assert!(answer(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", KEY).is_err());
+        assert_eq!(parse_response(bytes, KEY).unwrap(), Response::Upgraded(bytes.len()));
+        assert_eq!(parse_response(&bytes[..bytes.len() - 1], KEY).unwrap(), Response::Partial);
+        assert_eq!(parse_response(b"HTTP/1.1 503 Service Unavailable\r\n\r\n", KEY).unwrap(), Response::Status(503));
+        assert!(parse_response(bytes, "AAAAAAAAAAAAAAAAAAAAAA==").is_err());
+        assert!(parse_response(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", KEY).is_err());
     }
 }

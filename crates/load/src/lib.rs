@@ -1,70 +1,69 @@
-//! `roomd load`: thousands of clients in one process that prove what a server promises.
+//! `roomd load`: thousands of virtual clients in one process that check what a server promises.
 //!
-//! One thread drives all clients over one epoll: `phases` says when, `generator` what is due, `crowd`
-//! holds the sockets, and `talk` is one client's conversation as a value. Each message carries its
-//! sender and number (`label`), and each room's `ledger` knows every message and every member's
-//! `account`, so nothing is estimated: what is lost, repeated or out of order is counted, by cause
-//! (`faults`). With `probe` a second thread asks an untouched room, and with `loiterers` one more is a
-//! nuisance; both end with the run.
+//! One thread drives all clients over one epoll: `lifecycle` goes from ramp-up to teardown, `generator` does what
+//! is due, `clients` holds the sockets, and `session` is the protocol state machine of one client. Each message
+//! carries its sender and number (`message_tag`), and `deliveries` accounts for each message and each member, so
+//! nothing is estimated: what is lost, repeated or out of order is counted, by cause (`faults`). With `--probe` a
+//! second thread measures a room without load, and with `--loiterers` a third holds idle sockets; both end with
+//! the run.
 //!
-//! [`run`] blocks until the load is over. It opens sockets to the plan's server and to nobody else.
+//! [`run`] blocks until the load is over. It opens sockets to the plan's server and to nothing else.
 
-mod account;
-mod bare;
+mod allowed_losses;
+pub mod arguments;
+mod baseline;
 mod client;
-mod crowd;
-mod door;
+mod clients;
+mod command;
+mod deliveries;
 mod faults;
 pub mod frames;
 mod generator;
 mod handshake;
-mod heard;
-mod html;
-mod label;
-mod ledger;
-mod log;
-mod loiterers;
-mod meter;
-mod pace;
-mod phases;
+mod idle_sockets;
+mod latency;
+mod lifecycle;
+mod message_tag;
+mod metrics;
 mod plan;
-mod plot;
 mod probe;
 mod process;
 mod progress;
+mod protocol;
+mod publishing;
 mod report;
-mod settlement;
+mod run_state;
+mod schedule;
+mod server_event;
+mod session;
 pub mod socket;
 mod stop;
-mod stream;
-mod table;
-mod talk;
+mod transport;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-pub use door::Door;
-pub use faults::{Excuses, Faults};
-pub use html::page;
+pub use allowed_losses::AllowedLosses;
+pub use command::LoadCommand;
+pub use faults::Faults;
 pub use plan::Plan;
 pub use progress::{Phase, Progress};
+pub use protocol::Protocol;
 pub use report::Report;
-pub use stop::Stop;
+pub use report::html::page;
+pub use stop::StopToken;
 
-use bare::Bare;
-use crowd::Crowd;
+use baseline::Baseline;
+use clients::{Clients, ServerAddresses};
 use generator::Generator;
-use ledger::Ledger;
-use loiterers::Loiterers;
-use meter::Meter;
+use idle_sockets::IdleSockets;
 use probe::Probe;
-use process::Process;
-use progress::Watch;
-use report::Findings;
-use talk::World;
+use process::{Process, UsageMeter};
+use progress::ProgressReporter;
+use report::RunOutcome;
+use run_state::RunState;
 
 use roomd_tls::Dialer;
 
@@ -76,111 +75,124 @@ const SPARE_FILES: u64 = 64;
 pub enum LoadError {
     /// The plan cannot be carried out, as a sentence.
     Plan(String),
-    /// Not one client got in, as the first was told.
-    Nobody(String),
-    /// The machine refused what every load needs.
-    Machine(io::Error),
+    /// No client became a member; what the first one was told.
+    NoClient(String),
+    /// The system refused something that every load needs.
+    System(io::Error),
 }
 
 impl std::fmt::Display for LoadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Plan(sentence) => f.write_str(sentence),
-            Self::Nobody(reason) => write!(f, "no client got in: {reason}"),
-            Self::Machine(error) => write!(f, "this machine does not carry the load: {error}"),
+            Self::NoClient(reason) => write!(f, "no client got in: {reason}"),
+            Self::System(error) => write!(f, "this machine does not carry the load: {error}"),
         }
     }
 }
 
 impl std::error::Error for LoadError {}
 
-/// Carries out a plan, and tells `tell` once a second how far it is. Blocks for as long as the plan
-/// says, and while connections come and go before and after.
+/// Carries out a plan, and calls `report_progress` once a second. Blocks for the plan's duration, and while
+/// connections are opened before it and closed after it.
 ///
 /// # Errors
 /// If the plan cannot be carried out at all; what the server does wrong is in the report.
-pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
-    run_until(&Stop::new().map_err(LoadError::Machine)?, plan, tell)
+pub fn run(plan: &Plan, report_progress: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+    run_until(&StopToken::new().map_err(LoadError::System)?, plan, report_progress)
 }
 
-/// As [`run`], and ends early when `stop` is asked: with the report so far.
+/// As [`run`], and ends early, with the report so far, when a stop is requested.
 ///
 /// # Errors
-/// As [`run`]; [`LoadError::Nobody`] if it was stopped before anybody got in.
-pub fn run_until(stop: &Stop, plan: &Plan, tell: &mut dyn FnMut(&Progress)) -> Result<Report, LoadError> {
+/// As [`run`]; [`LoadError::NoClient`] if it was stopped before any client became a member.
+pub fn run_until(
+    stop: &StopToken,
+    plan: &Plan,
+    report_progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, LoadError> {
     plan.check().map_err(LoadError::Plan)?;
-    let http = resolve(&plan.server)?;
+    let addresses = addresses(plan)?;
     let dialer = plan.tls.as_ref().map(Dialer::new).transpose().map_err(LoadError::Plan)?;
-    let lines = if plan.doors.contains(&Door::Lines) { Some(lines_address(plan, http)?) } else { None };
-    can_open(plan)?;
+    check_open_files(plan)?;
     // Before the load, while the machine is quiet: after it a server may be busy for long.
-    let bare = if plan.bare.is_zero() { None } else { Some(Bare::measure(plan).map_err(LoadError::Machine)?) };
-    let began = Instant::now();
-    let world = World {
-        plan,
-        run: run_number().map_err(LoadError::Machine)?,
-        began,
-        ledgers: (0..plan.rooms).map(|_| Ledger::default()).collect(),
-        audience: vec![0; plan.rooms],
-        free: Vec::new(),
-        faults: Faults::default(),
-        excuses: Excuses::default(),
-        meter: Meter::default(),
-    };
-    let server = Process::listening(&http).filter(|server| *server != Process::own());
-    let crowd = Crowd::gather(plan, dialer.clone(), (http, lines), stop.clone()).map_err(LoadError::Machine)?;
-    let mut generator = Generator::new(world, crowd, server);
-    let mut watch = Watch::new(tell);
-    generator.gather(&mut watch).map_err(LoadError::Machine)?;
-    if generator.world.meter.arrived == 0 {
-        return Err(LoadError::Nobody(why_nobody(generator)));
+    let baseline =
+        if plan.baseline.is_zero() { None } else { Some(Baseline::measure(plan).map_err(LoadError::System)?) };
+    let state = RunState::new(plan, random_run_id().map_err(LoadError::System)?);
+    let server = Process::listening(&addresses.http).filter(|server| *server != Process::own());
+    let clients = Clients::new(plan, dialer.clone(), addresses, stop.clone()).map_err(LoadError::System)?;
+    let mut generator = Generator::new(state, clients, server);
+    let mut progress = ProgressReporter::new(report_progress);
+    generator.ramp_up(&mut progress).map_err(LoadError::System)?;
+    if generator.state.metrics.arrived == 0 {
+        return Err(LoadError::NoClient(why_no_client(generator)));
     }
-    carry_out(generator, (http, dialer), bare, &mut watch).map_err(LoadError::Machine)
+    let side_loads = SideLoads::start(plan, addresses.http, dialer).map_err(LoadError::System)?;
+    publish_and_reconcile(generator, side_loads, baseline, &mut progress).map_err(LoadError::System)
 }
 
-/// What the first was told: why its connection ended, or why it was refused.
-fn why_nobody(generator: Generator<'_>) -> String {
-    let Generator { trouble, world, crowd, .. } = generator;
-    let refused = || Some(format!("refused with {}", world.meter.errors.keys().next()?));
-    let stopped = || (crowd.stops > 0).then(|| "it was stopped before".to_owned());
-    trouble.or_else(refused).or_else(stopped).unwrap_or_else(|| "nobody answered".to_owned())
+/// What the first client was told: why its connection ended, or why it was refused.
+fn why_no_client(generator: Generator<'_>) -> String {
+    let Generator { first_failure, state, clients, .. } = generator;
+    let refused = || Some(format!("refused with {}", state.metrics.errors.keys().next()?));
+    let stopped = || (clients.stop_requests > 0).then(|| "it was stopped before".to_owned());
+    first_failure.or_else(refused).or_else(stopped).unwrap_or_else(|| "nobody answered".to_owned())
 }
 
-/// The load itself, once everybody is there.
-fn carry_out(
+/// What runs on threads of its own beside the clients.
+struct SideLoads {
+    idle_sockets: Option<IdleSockets>,
+    probe: Option<Probe>,
+}
+
+impl SideLoads {
+    fn start(plan: &Plan, http: SocketAddr, dialer: Option<Dialer>) -> io::Result<Self> {
+        let idle_sockets = match plan.idle_sockets {
+            0 => None,
+            count => Some(IdleSockets::start(http, plan.tls.is_some(), count)?),
+        };
+        let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, dialer, plan)?) };
+        Ok(Self { idle_sockets, probe })
+    }
+}
+
+/// The load itself, once all clients are members.
+fn publish_and_reconcile(
     mut generator: Generator<'_>,
-    (http, dialer): (SocketAddr, Option<Dialer>),
-    bare: Option<Bare>,
-    watch: &mut Watch<'_>,
+    side_loads: SideLoads,
+    baseline: Option<Baseline>,
+    progress: &mut ProgressReporter<'_>,
 ) -> io::Result<Report> {
-    let plan = generator.world.plan;
-    let loiterers = match plan.loiterers {
-        0 => None,
-        count => Some(Loiterers::start(http, plan.tls.is_some(), count)?),
-    };
-    let probe = if plan.probe.is_zero() { None } else { Some(Probe::start(http, dialer, plan)?) };
-    let server = generator.server;
-    let before = server.and_then(|server| Some((server.usage()?, server.switches())));
+    let server_before = generator.server.and_then(UsageMeter::begin);
     let own_cpu_s = || Process::own().usage().map_or(0.0, |usage| usage.cpu_s);
-    let (begin, own_before) = (generator.now(), own_cpu_s());
-    let whole = generator.publish_all(watch)?;
-    let (end, delivered) = (generator.now(), generator.world.meter.delivered);
-    let settled = generator.drain(watch)?;
-    let probe = probe.map(Probe::stop);
-    let loiterers = loiterers.map(Loiterers::stop);
+    let (began, own_before) = (generator.now(), own_cpu_s());
+    let complete = generator.publish_for_duration(progress)?;
+    let (ended, delivered) = (generator.now(), generator.state.metrics.delivered);
+    let drained = generator.drain(progress)?;
+    let probe = side_loads.probe.map(Probe::stop);
+    let idle_sockets = side_loads.idle_sockets.map(IdleSockets::stop);
     generator.sample();
-    let server = server.zip(before).and_then(|(server, (before, switches))| {
-        let switched: f64 = server
-            .switches()
-            .into_iter()
-            .map(|(thread, count)| count - switches.get(&thread).copied().unwrap_or(0.0))
-            .sum();
-        Some((server.pid(), before, server.usage()?, switched))
-    });
+    let server = server_before.and_then(UsageMeter::end);
     let own_cpu_s = own_cpu_s() - own_before;
-    generator.finish(settled)?;
-    let published = (begin, end);
-    Ok(Report::new(generator, Findings { published, delivered, whole, server, own_cpu_s, probe, loiterers, bare }))
+    generator.tear_down(drained)?;
+    let published_for = ended - began;
+    let outcome = RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline };
+    Ok(Report::new(generator, outcome))
+}
+
+/// Where the server's ports are.
+fn addresses(plan: &Plan) -> Result<ServerAddresses, LoadError> {
+    let http = resolve(&plan.server)?;
+    let lines = match &plan.lines {
+        _ if !plan.protocols.contains(&Protocol::Lines) => http,
+        Some(lines) => resolve(lines)?,
+        None => {
+            let port = http.port().checked_add(1);
+            let port = port.ok_or_else(|| LoadError::Plan("--lines must say where the line port is".to_owned()))?;
+            SocketAddr::new(http.ip(), port)
+        }
+    };
+    Ok(ServerAddresses { http, lines })
 }
 
 fn resolve(address: &str) -> Result<SocketAddr, LoadError> {
@@ -189,24 +201,13 @@ fn resolve(address: &str) -> Result<SocketAddr, LoadError> {
     found.next().ok_or_else(|| problem("it has no address"))
 }
 
-fn lines_address(plan: &Plan, http: SocketAddr) -> Result<SocketAddr, LoadError> {
-    match &plan.lines {
-        Some(lines) => resolve(lines),
-        None => {
-            let port = http.port().checked_add(1);
-            let port = port.ok_or_else(|| LoadError::Plan("--lines must say where the line port is".to_owned()))?;
-            Ok(SocketAddr::new(http.ip(), port))
-        }
-    }
-}
-
-/// Lets this process open as many files as it may, and looks whether that is enough.
-fn can_open(plan: &Plan) -> Result<(), LoadError> {
+/// Raises this process' limit of open files as far as it may, and checks that it is enough.
+fn check_open_files(plan: &Plan) -> Result<(), LoadError> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it is, which is looked at next.
+    // A refusal leaves the limit as it is, which is checked next.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let needed = (plan.clients + plan.loiterers) as u64 + SPARE_FILES;
+    let needed = (plan.clients + plan.idle_sockets) as u64 + SPARE_FILES;
     if files >= needed {
         return Ok(());
     }
@@ -216,8 +217,8 @@ fn can_open(plan: &Plan) -> Result<(), LoadError> {
     )))
 }
 
-/// A number that no other run has, most likely.
-fn run_number() -> io::Result<u16> {
+/// A number that most likely no other run has.
+fn random_run_id() -> io::Result<u16> {
     let mut bytes = [0; 2];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u16::from_be_bytes(bytes))

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use super::door::Door;
-use super::label::LABEL_BYTES;
+use crate::message_tag::TAG_BYTES;
+use crate::protocol::Protocol;
 use roomd_tls::Trust;
 
 const FROM_CLIENT: &str = "Message from client ";
@@ -22,8 +22,8 @@ pub struct Plan {
     pub tls: Option<Trust>,
     /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
     pub lines: Option<String>,
-    /// The doors that clients take in turn.
-    pub doors: Vec<Door>,
+    /// The protocols that clients take in turn.
+    pub protocols: Vec<Protocol>,
     /// Connections.
     pub clients: usize,
     /// Rooms.
@@ -57,7 +57,7 @@ pub struct Plan {
     /// Bytes a second that a slow client reads.
     pub slow_bytes: usize,
     /// Further sockets that connect and say next to nothing.
-    pub loiterers: usize,
+    pub idle_sockets: usize,
     /// Whether a client that was closed because it is slow comes back for what it missed.
     pub slow_return: bool,
     /// Whether publishers read slowly, come and go, and break.
@@ -65,7 +65,7 @@ pub struct Plan {
     /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
     pub probe: Duration,
     /// How long a bare loop of writes is measured before; 0: not at all.
-    pub bare: Duration,
+    pub baseline: Duration,
 }
 
 impl Default for Plan {
@@ -74,7 +74,7 @@ impl Default for Plan {
             server: "127.0.0.1:8000".to_owned(),
             tls: None,
             lines: None,
-            doors: vec![Door::Json],
+            protocols: vec![Protocol::Json],
             clients: 100,
             rooms: 1,
             room: "load".to_owned(),
@@ -91,11 +91,11 @@ impl Default for Plan {
             breaks: 0,
             slow: 0,
             slow_bytes: 1024,
-            loiterers: 0,
+            idle_sockets: 0,
             slow_return: false,
             publishers_too: false,
             probe: Duration::ZERO,
-            bare: Duration::ZERO,
+            baseline: Duration::ZERO,
         }
     }
 }
@@ -106,7 +106,7 @@ impl Plan {
     #[must_use]
     pub fn topic_10k() -> Self {
         Self {
-            doors: vec![Door::Topic],
+            protocols: vec![Protocol::Topic],
             clients: 10_000,
             room: "test".to_owned(),
             publishers: 10_000,
@@ -114,7 +114,7 @@ impl Plan {
             from_client: true,
             duration: Duration::from_secs(30),
             probe: Duration::from_millis(100),
-            bare: Duration::from_secs(2),
+            baseline: Duration::from_secs(2),
             ..Self::default()
         }
     }
@@ -136,12 +136,12 @@ impl Plan {
             let what = if self.publishers_too { "there are" } else { "do not publish" };
             return Err(format!("--slow is {slow} and only {others} clients {what}"));
         }
-        if self.doors == [Door::Lines] && self.publishers == least {
+        if self.protocols == [Protocol::Lines] && self.publishers == least {
             return Err("--door lines needs clients that do not publish: who sends lines does not hear them, \
                         and so nobody would know their order"
                 .to_owned());
         }
-        if (self.churn > 0 || self.breaks > 0) && self.movers().is_empty() {
+        if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {
             return Err("--churn and --breaks need clients that neither publish nor read slowly, \
                         or --publishers-too"
                 .to_owned());
@@ -162,10 +162,10 @@ impl Plan {
         client % self.rooms
     }
 
-    /// The door of a client: all doors are in each room, if it has clients enough.
+    /// The door of a client: all protocols are in each room, if it has clients enough.
     #[must_use]
-    pub fn door_of(&self, client: usize) -> Door {
-        self.doors[client / self.rooms % self.doors.len()]
+    pub fn protocol_of(&self, client: usize) -> Protocol {
+        self.protocols[client / self.rooms % self.protocols.len()]
     }
 
     /// Whether a client publishes.
@@ -182,7 +182,7 @@ impl Plan {
 
     /// The clients that come and go and break.
     #[must_use]
-    pub fn movers(&self) -> std::ops::Range<usize> {
+    pub fn churners(&self) -> std::ops::Range<usize> {
         self.clients - self.others()..self.clients - self.slow
     }
 
@@ -204,9 +204,9 @@ impl Plan {
         format!("load-{user}")
     }
 
-    /// What stands before the label in a client's messages.
+    /// What stands before the tag in a client's messages.
     #[must_use]
-    pub fn preface(&self, client: usize) -> String {
+    pub fn prefix(&self, client: usize) -> String {
         if self.from_client { format!("{FROM_CLIENT}{client} ") } else { String::new() }
     }
 
@@ -214,10 +214,10 @@ impl Plan {
     #[must_use]
     pub fn text_bytes(&self, client: usize) -> usize {
         if !self.from_client {
-            return self.size.max(LABEL_BYTES);
+            return self.size.max(TAG_BYTES);
         }
         let digits = client.checked_ilog10().unwrap_or(0) as usize + 1;
-        FROM_CLIENT.len() + digits + 1 + LABEL_BYTES
+        FROM_CLIENT.len() + digits + 1 + TAG_BYTES
     }
 
     /// Messages that are due in the whole run, when they have a rate.
@@ -237,7 +237,7 @@ mod tests {
         let plan = Plan { clients: 10, rooms: 3, publishers: 2, slow: 2, ..Plan::default() };
         assert_eq!(plan.check(), Ok(()));
         for client in 0..10 {
-            let parts = [plan.publishes(client), plan.movers().contains(&client), plan.is_slow(client)];
+            let parts = [plan.publishes(client), plan.churners().contains(&client), plan.is_slow(client)];
             assert_eq!(parts.iter().filter(|part| **part).count(), 1, "{client}");
         }
     }
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(of(|plan| plan.rooms = 101), "--rooms is 101 and --clients only 100");
         assert_eq!(of(|plan| plan.publishers = 101), "--publishers is 101 and a room has only 100 clients");
         assert_eq!(of(|plan| plan.slow = 100), "--slow is 100 and only 99 clients do not publish");
-        let lines = of(|plan| (plan.doors, plan.publishers) = (vec![Door::Lines], 100));
+        let lines = of(|plan| (plan.protocols, plan.publishers) = (vec![Protocol::Lines], 100));
         assert!(lines.starts_with("--door lines needs clients that do not publish"));
         assert!(of(|plan| (plan.churn, plan.publishers) = (1, 100)).starts_with("--churn and --breaks need"));
     }
@@ -262,9 +262,9 @@ mod tests {
         let plan = Plan::topic_10k();
         assert_eq!(plan.check(), Ok(()));
         assert_eq!(u64::from(plan.rate) * plan.clients as u64, 100_000_000);
-        assert_eq!(plan.preface(17), "Message from client 17 ");
+        assert_eq!(plan.prefix(17), "Message from client 17 ");
         for client in [0, 9, 10, 99, 9_999] {
-            assert_eq!(plan.text_bytes(client), plan.preface(client).len() + LABEL_BYTES);
+            assert_eq!(plan.text_bytes(client), plan.prefix(client).len() + TAG_BYTES);
         }
     }
 }

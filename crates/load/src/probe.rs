@@ -14,10 +14,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use tungstenite::{Message, WebSocket};
 
-use super::heard::{self, Heard};
-use super::meter::histogram;
-use super::plan::Plan;
-use super::report::Latency;
+use crate::latency::Latency;
+use crate::latency::histogram;
+use crate::plan::Plan;
+use crate::server_event::{self, ServerEvent};
 use roomd_tls::{Dialer, Stream};
 
 const ROOM: &str = "load-untouched";
@@ -30,7 +30,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the probe found.
 #[derive(Debug, Serialize)]
-pub struct Probed {
+pub struct ProbeReport {
     pub limit_ms: f64,
     /// Whether every question was answered, 99 of 100 within the limit, and every newcomer let in.
     pub kept: bool,
@@ -45,7 +45,7 @@ pub struct Probed {
 
 /// See the module.
 pub struct Probe {
-    thread: JoinHandle<Probed>,
+    thread: JoinHandle<ProbeReport>,
     /// Its end is the thread's.
     _alive: Sender<()>,
 }
@@ -58,20 +58,20 @@ impl Probe {
     pub fn start(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> io::Result<Self> {
         let (alive, inbox) = channel();
         let limit = plan.probe;
-        let asker = Asker::new(server, dialer, plan);
+        let asker = Prober::new(server, dialer, plan);
         let thread = Builder::new().name("probe".to_owned()).spawn(move || asker.run(&inbox, limit))?;
         Ok(Self { thread, _alive: alive })
     }
 
     /// Asks no more; what was found. Blocks until the last question is answered.
     #[must_use]
-    pub fn stop(self) -> Probed {
+    pub fn stop(self) -> ProbeReport {
         drop(self._alive);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-struct Asker {
+struct Prober {
     server: SocketAddr,
     dialer: Option<Dialer>,
     /// As requests call the server, and as its certificate does.
@@ -85,14 +85,14 @@ struct Asker {
     arrival: Histogram<u64>,
 }
 
-impl Asker {
+impl Prober {
     fn new(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> Self {
         let (latency, arrival) = (histogram(), histogram());
         let (host, name) = (plan.server.clone(), plan.host().to_owned());
         Self { server, dialer, host, name, member: None, asked: 0, latency, newcomers: 0, arrival }
     }
 
-    fn run(mut self, inbox: &Receiver<()>, limit: Duration) -> Probed {
+    fn run(mut self, inbox: &Receiver<()>, limit: Duration) -> ProbeReport {
         while inbox.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             if self.asked.is_multiple_of(NEWCOMER_EVERY) {
                 self.newcomers += 1;
@@ -111,7 +111,7 @@ impl Asker {
         let latency = Latency::of(&self.latency);
         let (answered, newcomers_in) = (self.latency.len(), self.arrival.len());
         let limit_ms = limit.as_secs_f64() * 1e3;
-        Probed {
+        ProbeReport {
             limit_ms,
             kept: latency.p99_ms <= limit_ms && answered == self.asked && newcomers_in == self.newcomers,
             asked: self.asked,
@@ -124,7 +124,7 @@ impl Asker {
     }
 
     /// Connects, and waits until it is a member.
-    fn enter(&self) -> Result<WebSocket<Stream>, Silent> {
+    fn enter(&self) -> Result<WebSocket<Stream>, NoAnswer> {
         let stream = TcpStream::connect_timeout(&self.server, ANSWER_LIMIT)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
@@ -132,46 +132,46 @@ impl Asker {
         let deadline = Instant::now() + ANSWER_LIMIT;
         let stream = Stream::begin(stream, self.dialer.as_ref(), &self.name, deadline)?;
         let request = format!("ws://{}/ws?room={ROOM}&user=load-probe&format=json&history=0", self.host);
-        let (mut socket, _) = tungstenite::client(request, stream).map_err(|_| Silent)?;
-        wait(&mut socket, |heard| matches!(heard, Heard::Joined { .. }))?;
+        let (mut socket, _) = tungstenite::client(request, stream).map_err(|_| NoAnswer)?;
+        wait(&mut socket, |event| matches!(event, ServerEvent::Joined { .. }))?;
         Ok(socket)
     }
 
     /// Publishes, and waits until it comes back.
-    fn ask(&mut self) -> Result<(), Silent> {
+    fn ask(&mut self) -> Result<(), NoAnswer> {
         let mut socket = match self.member.take() {
             Some(socket) => socket,
             None => self.enter()?,
         };
         let question = format!("question {}", self.asked);
         let message = serde_json::json!({"type": "message", "room": ROOM, "message": question});
-        socket.send(Message::text(message.to_string())).map_err(|_| Silent)?;
-        wait(&mut socket, |heard| matches!(heard, Heard::Message { text, .. } if **text == *question))?;
+        socket.send(Message::text(message.to_string())).map_err(|_| NoAnswer)?;
+        wait(&mut socket, |event| matches!(event, ServerEvent::Message { text, .. } if **text == *question))?;
         self.member = Some(socket);
         Ok(())
     }
 }
 
 /// There was no answer; why is the same to the report.
-struct Silent;
+struct NoAnswer;
 
-impl From<io::Error> for Silent {
+impl From<io::Error> for NoAnswer {
     fn from(_: io::Error) -> Self {
         Self
     }
 }
 
 /// Reads until `wanted` comes, or the time is over.
-fn wait(socket: &mut WebSocket<Stream>, wanted: impl Fn(&Heard<'_>) -> bool) -> Result<(), Silent> {
+fn wait(socket: &mut WebSocket<Stream>, wanted: impl Fn(&ServerEvent<'_>) -> bool) -> Result<(), NoAnswer> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     while Instant::now() < deadline {
-        if let Message::Text(text) = socket.read().map_err(|_| Silent)?
-            && heard::json(text.as_bytes()).is_some_and(|heard| wanted(&heard))
+        if let Message::Text(text) = socket.read().map_err(|_| NoAnswer)?
+            && server_event::parse_json(text.as_bytes()).is_some_and(|event| wanted(&event))
         {
             return Ok(());
         }
     }
-    Err(Silent)
+    Err(NoAnswer)
 }
 
 fn record(histogram: &mut Histogram<u64>, time: Duration) {

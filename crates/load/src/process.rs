@@ -29,6 +29,40 @@ pub struct Usage {
     pub threads: f64,
 }
 
+/// What a process used in a span of time.
+#[derive(Clone, Copy, Debug)]
+pub struct UsageDelta {
+    pub pid: u32,
+    pub before: Usage,
+    pub after: Usage,
+    /// Of the threads that lived at the end.
+    pub context_switches: f64,
+}
+
+/// Measures what a process uses, from `begin` to `end`.
+pub struct UsageMeter {
+    process: Process,
+    before: Usage,
+    switches_before: HashMap<u32, f64>,
+}
+
+impl UsageMeter {
+    /// `None` when the process has ended.
+    #[must_use]
+    pub fn begin(process: Process) -> Option<Self> {
+        Some(Self { process, before: process.usage()?, switches_before: process.switches() })
+    }
+
+    /// `None` when the process has ended meanwhile.
+    #[must_use]
+    pub fn end(self) -> Option<UsageDelta> {
+        let Self { process, before, switches_before } = self;
+        let since = |(thread, count): (u32, f64)| count - switches_before.get(&thread).copied().unwrap_or(0.0);
+        let context_switches = process.switches().into_iter().map(since).sum();
+        Some(UsageDelta { pid: process.pid, before, after: process.usage()?, context_switches })
+    }
+}
+
 impl Process {
     /// The process that listens on this address; `None` when it is elsewhere, or another user's.
     #[must_use]
@@ -59,12 +93,6 @@ impl Process {
         Self { pid: std::process::id() }
     }
 
-    /// Its number.
-    #[must_use]
-    pub fn pid(self) -> u32 {
-        self.pid
-    }
-
     /// `None` when it has ended.
     #[must_use]
     pub fn usage(self) -> Option<Usage> {
@@ -88,8 +116,7 @@ impl Process {
     }
 
     /// Context switches of each of its threads.
-    #[must_use]
-    pub fn switches(self) -> HashMap<u32, f64> {
+    fn switches(self) -> HashMap<u32, f64> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten().flatten();
         let of = |thread: fs::DirEntry| {
             let status = fs::read_to_string(thread.path().join("status")).ok()?;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::generator::Generator;
+use crate::generator::Generator;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -51,36 +51,36 @@ impl fmt::Display for Progress {
 }
 
 /// Who watches, and when they were told last.
-pub struct Watch<'a> {
+pub struct ProgressReporter<'a> {
     tell: &'a mut dyn FnMut(&Progress),
     told: Instant,
     delivered: u64,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> ProgressReporter<'a> {
     /// Somebody watches from now on.
     pub fn new(tell: &'a mut dyn FnMut(&Progress)) -> Self {
         Self { tell, told: Instant::now(), delivered: 0 }
     }
 
     /// Tells, if it is time.
-    pub fn look(&mut self, phase: Phase, generator: &Generator<'_>) {
+    pub fn update(&mut self, phase: Phase, generator: &Generator<'_>) {
         let since = self.told.elapsed();
         if since < INTERVAL {
             return;
         }
-        let meter = &generator.world.meter;
-        let fresh = meter.delivered - self.delivered;
-        (self.told, self.delivered) = (Instant::now(), meter.delivered);
+        let metrics = &generator.state.metrics;
+        let fresh = metrics.delivered - self.delivered;
+        (self.told, self.delivered) = (Instant::now(), metrics.delivered);
         (self.tell)(&Progress {
             phase,
             elapsed: generator.now(),
-            connections: generator.crowd.connected(),
-            clients: generator.world.plan.clients,
-            published: meter.published,
-            delivered: meter.delivered,
+            connections: generator.clients.connected(),
+            clients: generator.state.plan.clients,
+            published: metrics.published,
+            delivered: metrics.delivered,
             delivered_per_s: fresh as f64 / since.as_secs_f64(),
-            faults: generator.world.faults.sum(),
+            faults: generator.state.faults.sum(),
         });
     }
 }

@@ -1,4 +1,4 @@
-//! One stream with what is left over on either side of it.
+//! One transport with what is left over on either side of it.
 //!
 //! The generator's thread uses it, and so do the benches. It never blocks: what the kernel does not
 //! take waits in `unsent`, and the tail of an incomplete frame waits in `partial`. Who reads brings the
@@ -7,11 +7,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::stream::Stream;
+use crate::transport::Transport;
 
 /// See the module.
 pub struct Socket {
-    stream: Stream,
+    transport: Transport,
     /// Received, and not used by the reader yet.
     partial: Vec<u8>,
     /// Sent by the caller, and not taken by the kernel yet.
@@ -22,35 +22,35 @@ impl Socket {
     /// A socket over a descriptor that is connected.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self::over(Stream::new(fd))
+        Self::over(Transport::new(fd))
     }
 
-    /// A socket over a stream.
+    /// A socket over a transport.
     #[must_use]
-    pub fn over(stream: Stream) -> Self {
-        Self { stream, partial: Vec::new(), unsent: Vec::new() }
+    pub fn over(transport: Transport) -> Self {
+        Self { transport, partial: Vec::new(), unsent: Vec::new() }
     }
 
     /// What is below.
     #[must_use]
-    pub fn stream(&self) -> &Stream {
-        &self.stream
+    pub fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Ends the connection in good order.
     pub fn close(self) {
-        self.stream.close();
+        self.transport.close();
     }
 
     /// Breaks the connection without a word.
-    pub fn cut(self) {
-        self.stream.cut();
+    pub fn reset(self) {
+        self.transport.reset();
     }
 
     /// Whether `flush` has anything to do.
     #[must_use]
-    pub fn is_behind(&self) -> bool {
-        !self.unsent.is_empty() || self.stream.is_behind()
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty() || self.transport.has_unsent()
     }
 
     /// Bytes that the kernel has not taken yet.
@@ -72,7 +72,7 @@ impl Socket {
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
         let sent = if !self.unsent.is_empty() { 0 } else { self.try_send(bytes)? };
         self.unsent.extend_from_slice(&bytes[sent..]);
-        Ok(!self.is_behind())
+        Ok(!self.has_unsent())
     }
 
     /// Sends what `send` could not. Tells whether everything went.
@@ -84,11 +84,11 @@ impl Socket {
         let sent = self.try_send(&unsent)?;
         unsent.drain(..sent);
         self.unsent = unsent;
-        Ok(!self.is_behind())
+        Ok(!self.has_unsent())
     }
 
     fn try_send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stream.write(bytes) {
+        match self.transport.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             sent => sent,
         }
@@ -129,7 +129,7 @@ impl Socket {
         if kept >= buffer.len() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is larger than the receive buffer"));
         }
-        let fresh = match self.stream.read(&mut buffer[kept..]) {
+        let fresh = match self.transport.read(&mut buffer[kept..]) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the other side")),
             Ok(fresh) => fresh,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
@@ -145,6 +145,6 @@ impl Socket {
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.transport.as_fd()
     }
 }

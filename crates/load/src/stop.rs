@@ -12,11 +12,11 @@ use rustix::event::{EventfdFlags, eventfd};
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct Stop {
+pub struct StopToken {
     event: Arc<OwnedFd>,
 }
 
-impl Stop {
+impl StopToken {
     /// A wish that nobody has yet.
     ///
     /// # Errors
@@ -27,13 +27,13 @@ impl Stop {
     }
 
     /// Asks. Does not block.
-    pub fn ask(&self) {
+    pub fn request(&self) {
         // It fails when it has been asked 2^64 times and not been heard.
         _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
     /// How often it was asked since this was asked last.
-    pub(super) fn heard(&self) -> u64 {
+    pub(super) fn take_requests(&self) -> u64 {
         let mut count = [0; 8];
         match rustix::io::read(&self.event, &mut count) {
             Ok(_) => u64::from_ne_bytes(count),
@@ -42,7 +42,7 @@ impl Stop {
     }
 }
 
-impl AsFd for Stop {
+impl AsFd for StopToken {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.event.as_fd()
     }
@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn it_is_heard_as_often_as_it_was_asked() {
-        let stop = Stop::new().unwrap();
-        assert_eq!(stop.heard(), 0);
-        stop.ask();
-        stop.clone().ask();
-        assert_eq!((stop.heard(), stop.heard()), (2, 0));
+        let stop = StopToken::new().unwrap();
+        assert_eq!(stop.take_requests(), 0);
+        stop.request();
+        stop.clone().request();
+        assert_eq!((stop.take_requests(), stop.take_requests()), (2, 0));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The generator owns it; everything happens on its thread, and nothing here blocks but `wait`. A
 //! socket is told of while it has something to read (level-triggered), or while something waits to be
-//! written. A slow client is not told of: it is read a sip at a time.
+//! written. A slow client is not told of: it is read a read_slowly at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,12 +16,13 @@ use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 use tungstenite::handshake::client::generate_key;
 
-use super::client::Client;
-use super::plan::Plan;
-use super::socket::Socket;
-use super::stop::Stop;
-use super::stream::Stream;
-use super::talk::{Stage, Talk, World};
+use crate::client::Client;
+use crate::plan::Plan;
+use crate::run_state::RunState;
+use crate::session::{Session, Stage};
+use crate::socket::Socket;
+use crate::stop::StopToken;
+use crate::transport::Transport;
 use roomd_tls::{Application, Dialer};
 
 const TIMER: u64 = u64::MAX;
@@ -31,42 +32,43 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// What the kernel holds for a client that reads slowly.
 const SLOW_RECEIVE_BYTES: usize = 4096;
 
+/// Where the ports of the server are.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerAddresses {
+    pub http: SocketAddr,
+    /// Of no meaning if no client speaks lines.
+    pub lines: SocketAddr,
+}
+
 /// See the module.
-pub struct Crowd {
+pub struct Clients {
     epoll: OwnedFd,
     /// Ends a wait to the microsecond; the epoll's own timeout knows only whole milliseconds.
     timer: OwnedFd,
     /// By number.
-    pub clients: Vec<Client>,
+    pub all: Vec<Client>,
     events: Vec<Event>,
     buffer: Vec<u8>,
-    /// Where each door of the plan leads.
-    http: SocketAddr,
-    lines: Option<SocketAddr>,
+    addresses: ServerAddresses,
     /// What a request calls the server.
     host: String,
     /// What connections are made with, through TLS.
     dialer: Option<Dialer>,
     /// Whether slow clients are slow at present.
-    sipping: bool,
+    throttling: bool,
     /// Clients that have a connection.
     connected: usize,
-    stop: Stop,
+    stop: StopToken,
     /// How often it was asked to stop.
-    pub stops: u64,
+    pub stop_requests: u64,
 }
 
-impl Crowd {
+impl Clients {
     /// The clients of a plan, none of them connected.
     ///
     /// # Errors
     /// If there is no descriptor for the epoll.
-    pub fn gather(
-        plan: &Plan,
-        dialer: Option<Dialer>,
-        (http, lines): (SocketAddr, Option<SocketAddr>),
-        stop: Stop,
-    ) -> io::Result<Self> {
+    pub fn new(plan: &Plan, dialer: Option<Dialer>, addresses: ServerAddresses, stop: StopToken) -> io::Result<Self> {
         let now = Instant::now();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
@@ -77,15 +79,14 @@ impl Crowd {
             epoll,
             timer,
             stop,
-            stops: 0,
-            clients: (0..plan.clients).map(|client| Client::new(Talk::new(client, plan, now))).collect(),
+            stop_requests: 0,
+            all: (0..plan.clients).map(|client| Client::new(Session::new(client, plan, now))).collect(),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES.max(4 * plan.size)],
-            http,
-            lines,
+            addresses,
             host: plan.server.clone(),
             dialer,
-            sipping: false,
+            throttling: false,
             connected: 0,
         })
     }
@@ -100,32 +101,32 @@ impl Crowd {
     ///
     /// # Errors
     /// If there is no descriptor or no port for it.
-    pub fn connect(&mut self, number: usize, now: Instant, world: &mut World<'_>) -> io::Result<()> {
-        let Client { socket, talk, .. } = &mut self.clients[number];
-        let address = if talk.door.is_websocket() { self.http } else { self.lines.unwrap_or(self.http) };
-        let slow = world.plan.is_slow(number);
-        let application = if talk.door.is_websocket() { Application::Http } else { Application::Lines };
-        let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(world.plan.host(), application));
+    pub fn connect(&mut self, number: usize, now: Instant, state: &mut RunState<'_>) -> io::Result<()> {
+        let Client { socket, session, .. } = &mut self.all[number];
+        let address = if session.protocol.is_websocket() { self.addresses.http } else { self.addresses.lines };
+        let slow = state.plan.is_slow(number);
+        let application = if session.protocol.is_websocket() { Application::Http } else { Application::Lines };
+        let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(state.plan.host(), application));
         let tunnel = tunnel.transpose().map_err(io::Error::other)?;
-        let stream = Stream::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES), tunnel)?;
+        let transport = Transport::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES), tunnel)?;
         let flags = EventFlags::IN | EventFlags::OUT;
-        epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), flags)?;
-        *socket = Some(Socket::over(stream));
+        epoll::add(&self.epoll, &transport, EventData::new_u64(number as u64), flags)?;
+        *socket = Some(Socket::over(transport));
         self.connected += 1;
-        (talk.stage, talk.began, talk.closed) = (Stage::Connecting, now, None);
-        talk.key = generate_key();
-        talk.replies.clear();
+        (session.stage, session.connect_began, session.close_code) = (Stage::Connecting, now, None);
+        session.key = generate_key();
+        session.outgoing.clear();
         Ok(())
     }
 
-    /// Waits for clients that have something to do, at most `patience`; whom, and what.
+    /// Waits for clients that have something to do, at most `timeout`; whom, and what.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn wait(&mut self, patience: Duration, ready: &mut Vec<(usize, EventFlags)>) -> io::Result<()> {
+    pub fn wait(&mut self, timeout: Duration, ready: &mut Vec<(usize, EventFlags)>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
-        let it_value = Timespec::try_from(patience.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
+        let it_value = Timespec::try_from(timeout.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
         let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: never, it_value })?;
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), None) {
@@ -134,7 +135,7 @@ impl Crowd {
         }
         let number = |event: &Event| usize::try_from(event.data.u64()).expect("numbers are indices of `clients`");
         if self.events.iter().any(|event| event.data.u64() == STOP) {
-            self.stops += self.stop.heard();
+            self.stop_requests += self.stop.take_requests();
         }
         let of_clients = self.events.iter().filter(|event| event.data.u64() < STOP);
         ready.extend(of_clients.map(|event| (number(event), event.flags)));
@@ -145,79 +146,79 @@ impl Crowd {
     ///
     /// # Errors
     /// If its connection is at its end.
-    pub fn serve(&mut self, number: usize, flags: EventFlags, world: &mut World<'_>) -> io::Result<()> {
+    pub fn serve(&mut self, number: usize, flags: EventFlags, state: &mut RunState<'_>) -> io::Result<()> {
         let now = Instant::now();
-        let client = &mut self.clients[number];
+        let client = &mut self.all[number];
         let Some(socket) = &client.socket else { return Ok(()) };
-        if client.talk.stage == Stage::Connecting {
-            socket.stream().connected()?;
+        if client.session.stage == Stage::Connecting {
+            socket.transport().connected()?;
             if !flags.contains(EventFlags::OUT) {
                 return Ok(());
             }
-            client.talk.connected(&self.host, world);
+            client.session.start(&self.host, state);
         }
         if !(flags - EventFlags::OUT).is_empty() {
             let bytes_max = self.buffer.len();
-            client.read(&mut self.buffer, bytes_max, now, world)?;
+            client.read(&mut self.buffer, bytes_max, now, state)?;
         }
-        self.settle(number, world)
+        self.flush(number, state)
     }
 
     /// Lets a slow client read so many bytes.
     ///
     /// # Errors
     /// If its connection is at its end.
-    pub fn sip(&mut self, number: usize, bytes: usize, world: &mut World<'_>) -> io::Result<()> {
-        self.clients[number].read(&mut self.buffer, bytes, Instant::now(), world)?;
-        self.settle(number, world)
+    pub fn read_slowly(&mut self, number: usize, bytes: usize, state: &mut RunState<'_>) -> io::Result<()> {
+        self.all[number].read(&mut self.buffer, bytes, Instant::now(), state)?;
+        self.flush(number, state)
     }
 
     /// Slow clients are slow from now on, or no longer.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn set_sipping(&mut self, sipping: bool, world: &World<'_>) -> io::Result<()> {
-        self.sipping = sipping;
-        (0..self.clients.len())
-            .filter(|number| world.plan.is_slow(*number))
-            .try_for_each(|number| self.listen(number, world))
+    pub fn throttle_slow_readers(&mut self, throttling: bool, state: &RunState<'_>) -> io::Result<()> {
+        self.throttling = throttling;
+        (0..self.all.len())
+            .filter(|number| state.plan.is_slow(*number))
+            .try_for_each(|number| self.update_interest(number, state))
     }
 
     /// Sends what a client has to say, and ends it where the server has said the last word.
     ///
     /// # Errors
     /// If its connection is at its end.
-    pub fn settle(&mut self, number: usize, world: &mut World<'_>) -> io::Result<()> {
-        let client = &mut self.clients[number];
-        let was_behind = client.socket.as_ref().is_some_and(Socket::is_behind);
-        let had_begun = client.talk.stage == Stage::Upgrading || client.talk.stage == Stage::Entering;
-        client.flush(world)?;
-        if client.talk.closed.is_some() && client.talk.door.is_websocket() {
+    pub fn flush(&mut self, number: usize, state: &mut RunState<'_>) -> io::Result<()> {
+        let client = &mut self.all[number];
+        let had_unsent = client.socket.as_ref().is_some_and(Socket::has_unsent);
+        let had_begun = client.session.stage == Stage::Upgrading || client.session.stage == Stage::Joining;
+        client.flush(state)?;
+        if client.session.close_code.is_some() && client.session.protocol.is_websocket() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        let is_behind = client.socket.as_ref().is_some_and(Socket::is_behind);
-        if was_behind != is_behind || had_begun { self.listen(number, world) } else { Ok(()) }
+        let has_unsent = client.socket.as_ref().is_some_and(Socket::has_unsent);
+        if had_unsent != has_unsent || had_begun { self.update_interest(number, state) } else { Ok(()) }
     }
 
     /// Says to the kernel what a client waits for.
-    fn listen(&mut self, number: usize, world: &World<'_>) -> io::Result<()> {
-        let client = &self.clients[number];
+    fn update_interest(&mut self, number: usize, state: &RunState<'_>) -> io::Result<()> {
+        let client = &self.all[number];
         let Some(socket) = &client.socket else { return Ok(()) };
         let mut flags = EventFlags::empty();
-        flags.set(EventFlags::IN, !(self.sipping && world.plan.is_slow(number)));
-        flags.set(EventFlags::OUT, socket.is_behind());
+        flags.set(EventFlags::IN, !(self.throttling && state.plan.is_slow(number)));
+        flags.set(EventFlags::OUT, socket.has_unsent());
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(number as u64), flags)?)
     }
 
     /// Takes a client's connection away: closed, or cut.
-    pub fn drop_connection(&mut self, number: usize, cut: bool) {
-        let client = &mut self.clients[number];
-        client.talk.stage = Stage::Absent;
+    pub fn disconnect(&mut self, number: usize, reset: bool) {
+        let client = &mut self.all[number];
+        client.session.stage = Stage::Disconnected;
         // The kernel forgets it in the epoll with its last descriptor.
         let Some(socket) = client.socket.take() else { return };
         self.connected -= 1;
-        if cut {
-            socket.cut();
+        if reset {
+            socket.reset();
         } else {
             socket.close();
         }

@@ -1,7 +1,7 @@
 //! What each server is told and what it says, for the same load: to join a room, and to have a message delivered.
 //!
 //! Whichever it is, each member gets the author and the payload, `load: ~#…`, and a newcomer is greeted when it is in.
-//! Where a server puts authors before messages itself, the payload is published alone. The crowd calls this for each
+//! Where a server puts authors before messages itself, the payload is published alone. The clients calls this for each
 //! frame that arrives, on the bench's thread.
 
 use std::io;
@@ -10,7 +10,7 @@ use super::scenario::{AUTHOR, WELCOME};
 use roomd_load::frames;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub enum Protocol {
     /// roomd's text, which names the author: a text frame a message. All clients are one user, of whom a room says once
     /// that it came.
     Named,
@@ -27,11 +27,11 @@ pub enum Dialect {
 
 /// What a frame tells a client.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Told<'a> {
+pub enum ServerEvent<'a> {
     /// It is in its room.
     Joined,
     /// Somebody is in its room; before `Joined` it is the client itself.
-    Came,
+    MemberJoined,
     /// A payload.
     Message(&'a [u8]),
 }
@@ -46,7 +46,7 @@ const LINE_END: &[u8] = b"\r\n";
 /// The bytes of one line of NATS' protocol, at most.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
-impl Dialect {
+impl Protocol {
     /// The path of client number `client`, of room number `room`.
     pub fn path(self, room: usize, client: usize) -> String {
         match self {
@@ -96,23 +96,23 @@ impl Dialect {
         payload: &[u8],
         partial: &mut Vec<u8>,
         replies: &mut Vec<u8>,
-        mut tell: impl FnMut(Told<'_>),
+        mut tell: impl FnMut(ServerEvent<'_>),
     ) -> io::Result<()> {
         match self {
             Self::Named => match payload.strip_prefix(AUTHOR) {
-                Some(message) => tell(Told::Message(message)),
-                None if payload == WELCOME => tell(Told::Joined),
+                Some(message) => tell(ServerEvent::Message(message)),
+                None if payload == WELCOME => tell(ServerEvent::Joined),
                 None => return Err(unexpected(payload)),
             },
-            Self::OwnText if payload.ends_with(CAME) => tell(Told::Came),
-            Self::OwnJson if payload.starts_with(CAME_JSON) => tell(Told::Came),
-            Self::OwnJson if payload.starts_with(JOINED_JSON) => tell(Told::Joined),
+            Self::OwnText if payload.ends_with(CAME) => tell(ServerEvent::MemberJoined),
+            Self::OwnJson if payload.starts_with(CAME_JSON) => tell(ServerEvent::MemberJoined),
+            Self::OwnJson if payload.starts_with(JOINED_JSON) => tell(ServerEvent::Joined),
             Self::OwnJson if payload.starts_with(WELCOME_JSON) => {}
             Self::OwnText | Self::OwnJson => return Err(unexpected(payload)),
             Self::Relayed => payload.split(|byte| *byte == b'\n').for_each(|line| match line.strip_prefix(AUTHOR) {
-                Some(message) => tell(Told::Message(message)),
-                None if line == WELCOME => tell(Told::Joined),
-                None => tell(Told::Message(line)),
+                Some(message) => tell(ServerEvent::Message(message)),
+                None if line == WELCOME => tell(ServerEvent::Joined),
+                None => tell(ServerEvent::Message(line)),
             }),
             Self::SocketIo => return socket_io(room, payload, replies, tell),
             Self::Nats if partial.is_empty() => {
@@ -134,16 +134,21 @@ impl Dialect {
 }
 
 /// Engine.IO's `0` opens and its `2` asks for life; Socket.IO's `40` connects and its `42` is an event.
-fn socket_io(room: usize, payload: &[u8], replies: &mut Vec<u8>, mut tell: impl FnMut(Told<'_>)) -> io::Result<()> {
+fn socket_io(
+    room: usize,
+    payload: &[u8],
+    replies: &mut Vec<u8>,
+    mut tell: impl FnMut(ServerEvent<'_>),
+) -> io::Result<()> {
     let message = payload.strip_prefix(EVENT).and_then(|rest| rest.strip_suffix(EVENT_END));
     match message {
-        Some(text) if text == WELCOME => tell(Told::Joined),
-        Some(text) => tell(Told::Message(text.strip_prefix(AUTHOR).unwrap_or(text))),
-        None if payload.starts_with(b"0") => Dialect::SocketIo.say(b"40", replies),
+        Some(text) if text == WELCOME => tell(ServerEvent::Joined),
+        Some(text) => tell(ServerEvent::Message(text.strip_prefix(AUTHOR).unwrap_or(text))),
+        None if payload.starts_with(b"0") => Protocol::SocketIo.say(b"40", replies),
         None if payload.starts_with(b"40") => {
-            Dialect::SocketIo.say(format!("42[\"join\",\"r{room}\"]").as_bytes(), replies);
+            Protocol::SocketIo.say(format!("42[\"join\",\"r{room}\"]").as_bytes(), replies);
         }
-        None if payload == b"2" => Dialect::SocketIo.say(b"3", replies),
+        None if payload == b"2" => Protocol::SocketIo.say(b"3", replies),
         None => return Err(unexpected(payload)),
     }
     Ok(())
@@ -151,7 +156,7 @@ fn socket_io(room: usize, payload: &[u8], replies: &mut Vec<u8>, mut tell: impl 
 
 /// Takes what is whole of a stream, and tells how many bytes that was. A client is in when its `PING`, which it said
 /// after it had subscribed, is answered.
-fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(Told<'_>)) -> io::Result<usize> {
+fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(ServerEvent<'_>)) -> io::Result<usize> {
     let mut used = 0;
     loop {
         let rest = &bytes[used..];
@@ -169,15 +174,15 @@ fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(
             let Some(message) = body.get(..length).filter(|_| body.len() >= length + LINE_END.len()) else {
                 return Ok(used);
             };
-            tell(Told::Message(message.strip_prefix(AUTHOR).unwrap_or(message)));
+            tell(ServerEvent::Message(message.strip_prefix(AUTHOR).unwrap_or(message)));
             size += length + LINE_END.len();
         } else if line.starts_with(b"INFO ") {
             let words = format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB r{room} 1\r\nPING\r\n");
-            Dialect::Nats.say(words.as_bytes(), replies);
+            Protocol::Nats.say(words.as_bytes(), replies);
         } else if line == b"PING" {
-            Dialect::Nats.say(b"PONG\r\n", replies);
+            Protocol::Nats.say(b"PONG\r\n", replies);
         } else if line == b"PONG" {
-            tell(Told::Joined);
+            tell(ServerEvent::Joined);
         } else {
             return Err(unexpected(line));
         }

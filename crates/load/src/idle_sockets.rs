@@ -28,7 +28,7 @@ const MORE: u8 = b'a';
 
 /// What became of them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Loitered {
+pub struct IdleSocketCounts {
     pub sockets: usize,
     /// Connections that the server ended.
     pub sent_away: u64,
@@ -37,27 +37,27 @@ pub struct Loitered {
 }
 
 /// See the module.
-pub struct Loiterers {
-    thread: JoinHandle<Loitered>,
+pub struct IdleSockets {
+    thread: JoinHandle<IdleSocketCounts>,
     /// Its end is the thread's.
     _alive: Sender<()>,
 }
 
-struct Crowd {
+struct IdleSocketLoop {
     server: SocketAddr,
     /// What those say that say something.
     words: &'static [u8],
-    sockets: Vec<Option<Loiterer>>,
-    loitered: Loitered,
+    sockets: Vec<Option<IdleSocket>>,
+    counts: IdleSocketCounts,
 }
 
-struct Loiterer {
+struct IdleSocket {
     stream: TcpStream,
     /// How much of its words it has said.
     said: usize,
 }
 
-impl Loiterers {
+impl IdleSockets {
     /// Has so many connect; blocks until all have.
     ///
     /// # Errors
@@ -65,52 +65,52 @@ impl Loiterers {
     pub fn start(server: SocketAddr, tls: bool, count: usize) -> io::Result<Self> {
         let (alive, inbox) = channel();
         let words = if tls { HELLO } else { HEAD };
-        let loitered = Loitered { sockets: count, sent_away: 0, kept_out: 0 };
-        let mut crowd = Crowd { server, words, sockets: Vec::new(), loitered };
-        crowd.sockets.push(Some(Loiterer::connect(&server)?));
-        crowd.sockets.resize_with(count, || None);
-        (0..count).for_each(|number| crowd.look_at(number));
-        let thread = Builder::new().name("loiterers".to_owned()).spawn(move || crowd.run(&inbox))?;
+        let counts = IdleSocketCounts { sockets: count, sent_away: 0, kept_out: 0 };
+        let mut body = IdleSocketLoop { server, words, sockets: Vec::new(), counts };
+        body.sockets.push(Some(IdleSocket::connect(&server)?));
+        body.sockets.resize_with(count, || None);
+        (0..count).for_each(|number| body.look_at(number));
+        let thread = Builder::new().name("loiterers".to_owned()).spawn(move || body.run(&inbox))?;
         Ok(Self { thread, _alive: alive })
     }
 
     /// They go; what became of them.
     #[must_use]
-    pub fn stop(self) -> Loitered {
+    pub fn stop(self) -> IdleSocketCounts {
         drop(self._alive);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-impl Crowd {
-    fn run(mut self, inbox: &Receiver<()>) -> Loitered {
+impl IdleSocketLoop {
+    fn run(mut self, inbox: &Receiver<()>) -> IdleSocketCounts {
         let mut slice = 0;
         while inbox.recv_timeout(SLICE) == Err(RecvTimeoutError::Timeout) {
             (slice..self.sockets.len()).step_by(SLICES).for_each(|number| self.look_at(number));
             slice = (slice + 1) % SLICES;
         }
-        self.loitered
+        self.counts
     }
 
     fn look_at(&mut self, number: usize) {
         let place = &mut self.sockets[number];
-        if let Some(loiterer) = place {
+        if let Some(idle) = place {
             let words = if number.is_multiple_of(2) { self.words } else { b"" };
-            if !loiterer.is_welcome() || !loiterer.dawdle(words) {
-                self.loitered.sent_away += 1;
+            if !idle.is_connected() || !idle.trickle(words) {
+                self.counts.sent_away += 1;
                 *place = None;
             }
         }
         if place.is_none() {
-            match Loiterer::connect(&self.server) {
-                Ok(loiterer) => *place = Some(loiterer),
-                Err(_) => self.loitered.kept_out += 1,
+            match IdleSocket::connect(&self.server) {
+                Ok(idle) => *place = Some(idle),
+                Err(_) => self.counts.kept_out += 1,
             }
         }
     }
 }
 
-impl Loiterer {
+impl IdleSocket {
     fn connect(server: &SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(server, CONNECT_LIMIT)?;
         stream.set_nonblocking(true)?;
@@ -119,12 +119,12 @@ impl Loiterer {
     }
 
     /// Whether the server has not sent it away: it has nothing else to say to it.
-    fn is_welcome(&mut self) -> bool {
+    fn is_connected(&mut self) -> bool {
         matches!(self.stream.read(&mut [0; 64]), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Says the next of its words: the beginning at once, then byte by byte. False when that fails.
-    fn dawdle(&mut self, words: &[u8]) -> bool {
+    fn trickle(&mut self, words: &[u8]) -> bool {
         let next = match (words, self.said) {
             ([], _) => return true,
             (words, 0) => words,

@@ -15,12 +15,12 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use roomd_tls::Tunnel;
 
 /// See the module.
-pub struct Stream {
+pub struct Transport {
     socket: TcpStream,
     tunnel: Option<Arc<Tunnel>>,
 }
 
-impl Stream {
+impl Transport {
     /// Takes a socket that is connected.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
@@ -82,7 +82,7 @@ impl Stream {
 
     /// Whether something waits to be written that is not the caller's.
     #[must_use]
-    pub fn is_behind(&self) -> bool {
+    pub fn has_unsent(&self) -> bool {
         self.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_behind())
     }
 
@@ -94,13 +94,13 @@ impl Stream {
     }
 
     /// Breaks the connection without a word: a reset, as of a machine that lost its network.
-    pub fn cut(self) {
+    pub fn reset(self) {
         // Without it the connection ends in good order, which is a different test and not a wrong one.
         _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 }
 
-impl AsFd for Stream {
+impl AsFd for Transport {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -10,13 +10,13 @@ const STRIDE_MAX: u64 = 1 << 22;
 const SLACK: u64 = 1 << 16;
 
 /// Nobody has heard what stands here.
-const UNHEARD: u32 = u32::MAX;
+const UNKNOWN: u32 = u32::MAX;
 /// What stands here is none of ours.
 const FOREIGN: u32 = u32::MAX - 1;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Log {
+pub struct MessageOrder {
     /// The epoch, if anybody was told.
     pub epoch: Option<String>,
     /// What to take from a number of the server for a position, less one.
@@ -27,23 +27,23 @@ pub struct Log {
 
 /// What the log makes of a message at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Placement {
     /// Nobody had said what stands here.
-    Fresh,
+    New,
     /// It stands here.
-    Known,
+    Same,
     /// Another stands here.
-    Other,
+    Conflict,
 }
 
-impl Log {
+impl MessageOrder {
     /// A log that begins about where the server's numbers are now.
     #[must_use]
     pub fn near(epoch: Option<String>, seq: u64) -> Self {
         let base = seq.saturating_sub(SLACK);
-        let mut log = Self { epoch, base, entries: Vec::new() };
-        log.entries.resize(usize::try_from(seq - base).unwrap_or(0), FOREIGN);
-        log
+        let mut order = Self { epoch, base, entries: Vec::new() };
+        order.entries.resize(usize::try_from(seq - base).unwrap_or(0), FOREIGN);
+        order
     }
 
     /// Messages it has a place for.
@@ -66,25 +66,25 @@ impl Log {
     }
 
     /// Puts a message of ours (`None`: somebody else's) at a position.
-    pub fn put(&mut self, position: u32, number: Option<u32>) -> Entry {
+    pub fn place(&mut self, position: u32, number: Option<u32>) -> Placement {
         let (index, number) = (position as usize, number.unwrap_or(FOREIGN));
         if index >= self.entries.len() {
-            self.entries.resize(index + 1, UNHEARD);
+            self.entries.resize(index + 1, UNKNOWN);
         }
         match &mut self.entries[index] {
-            entry if *entry == number => Entry::Known,
-            entry if *entry == UNHEARD || *entry == FOREIGN => {
+            entry if *entry == number => Placement::Same,
+            entry if *entry == UNKNOWN || *entry == FOREIGN => {
                 *entry = number;
-                Entry::Fresh
+                Placement::New
             }
-            _ => Entry::Other,
+            _ => Placement::Conflict,
         }
     }
 
     /// Puts a message of ours at the end; its position.
     pub fn append(&mut self, number: u32) -> u32 {
         let position = self.len();
-        self.put(position, Some(number));
+        self.place(position, Some(number));
         position
     }
 
@@ -106,23 +106,23 @@ mod tests {
 
     #[test]
     fn members_may_tell_it_in_any_order_but_not_differently() {
-        let mut log = Log::near(None, 0);
-        assert_eq!(log.after(0), Some(0));
+        let mut order = MessageOrder::near(None, 0);
+        assert_eq!(order.after(0), Some(0));
         for (seq, number, entry) in
-            [(2, 7, Entry::Fresh), (1, 5, Entry::Fresh), (2, 7, Entry::Known), (2, 5, Entry::Other)]
+            [(2, 7, Placement::New), (1, 5, Placement::New), (2, 7, Placement::Same), (2, 5, Placement::Conflict)]
         {
-            let position = log.after(seq).unwrap() - 1;
-            assert_eq!(log.put(position, Some(number)), entry);
+            let position = order.after(seq).unwrap() - 1;
+            assert_eq!(order.place(position, Some(number)), entry);
         }
-        assert_eq!(log.numbers().collect::<Vec<_>>(), [5, 7]);
+        assert_eq!(order.numbers().collect::<Vec<_>>(), [5, 7]);
     }
 
     #[test]
     fn it_begins_where_the_room_stands_and_believes_no_giant_number() {
-        let log = Log::near(None, 10_000_000);
-        assert_eq!(log.after(10_000_000), Some(log.len()));
-        assert_eq!(log.seq(log.len()), 10_000_000);
-        assert_eq!(log.after(1), None);
-        assert_eq!(log.after(u64::MAX), None);
+        let order = MessageOrder::near(None, 10_000_000);
+        assert_eq!(order.after(10_000_000), Some(order.len()));
+        assert_eq!(order.seq(order.len()), 10_000_000);
+        assert_eq!(order.after(1), None);
+        assert_eq!(order.after(u64::MAX), None);
     }
 }

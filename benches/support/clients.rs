@@ -14,8 +14,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::dialect::{Dialect, Told};
-use super::placement::Placement;
+use super::pinning::Pinning;
+use super::protocol::{Protocol, ServerEvent};
 use super::scenario::Scenario;
 use roomd_load::frames;
 use roomd_load::socket::Socket;
@@ -30,23 +30,23 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the generator does while nothing comes.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Patience {
+pub enum WaitStrategy {
     /// It looks again and again: right where it has a CPU of its own. One that sleeps is woken by the server's writes,
     /// and the server pays for that, the more the slower it is: a fast one keeps the generator awake.
     Spin,
     Sleep,
 }
 
-impl Patience {
+impl WaitStrategy {
     /// The usual one of a generator that runs there.
-    pub fn of(placement: Option<Placement>) -> Self {
-        placement.map_or(Self::Sleep, |_| Self::Spin)
+    pub fn of(pinning: Option<Pinning>) -> Self {
+        pinning.map_or(Self::Sleep, |_| Self::Spin)
     }
 }
 
-pub struct Crowd {
-    pub dialect: Dialect,
-    patience: Patience,
+pub struct Clients {
+    pub protocol: Protocol,
+    wait_strategy: WaitStrategy,
     epoll: OwnedFd,
     clients: Vec<Client>,
     events: Vec<Event>,
@@ -71,14 +71,14 @@ pub struct Client {
     ended: bool,
     /// A message of which the last frame is still to come.
     fragments: Vec<u8>,
-    /// What a dialect has begun to read.
+    /// What a protocol has begun to read.
     partial: Vec<u8>,
 }
 
 /// How long it took until all had their upgrade, until all had been told that they are in, and until all had heard what
 /// there was to hear.
 #[derive(Clone, Copy)]
-pub struct Arrival {
+pub struct JoinTimes {
     pub upgraded: Duration,
     pub joined: Duration,
     pub settled: Duration,
@@ -94,17 +94,17 @@ enum Stage {
     Gone,
 }
 
-impl Crowd {
+impl Clients {
     /// Connects everybody and waits until all have joined and the server has nothing more to say.
-    pub fn gather(
-        dialect: Dialect,
+    pub fn connect_all(
+        protocol: Protocol,
         address: SocketAddrV4,
         scenario: &Scenario,
-        patience: Patience,
-    ) -> io::Result<(Self, Arrival)> {
-        let mut crowd = Self {
-            dialect,
-            patience,
+        wait_strategy: WaitStrategy,
+    ) -> io::Result<(Self, JoinTimes)> {
+        let mut clients = Self {
+            protocol,
+            wait_strategy,
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             clients: Vec::with_capacity(scenario.clients()),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
@@ -115,27 +115,27 @@ impl Crowd {
         let began = Instant::now();
         let mut upgraded = 0;
         while upgraded < scenario.clients() {
-            while crowd.clients.len() < scenario.clients() && crowd.clients.len() - upgraded < CONNECTING_AT_ONCE {
-                crowd.connect(address, crowd.clients.len() % scenario.rooms)?;
+            while clients.clients.len() < scenario.clients() && clients.clients.len() - upgraded < CONNECTING_AT_ONCE {
+                clients.connect(address, clients.clients.len() % scenario.rooms)?;
             }
-            upgraded += crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+            upgraded += clients.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
         let upgraded = began.elapsed();
-        while crowd.clients.iter().any(|client| client.stage != Stage::Joined) {
-            crowd.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+        while clients.clients.iter().any(|client| client.stage != Stage::Joined) {
+            clients.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
         let joined = began.elapsed();
         let mut settled = began.elapsed();
-        while !crowd.ready(QUIET)?.is_empty() {
-            for event in std::mem::take(&mut crowd.events) {
-                crowd.read(number(event), |_, _| ())?;
+        while !clients.ready(QUIET)?.is_empty() {
+            for event in std::mem::take(&mut clients.events) {
+                clients.read(number(event), |_, _| ())?;
             }
             settled = began.elapsed();
         }
-        Ok((crowd, Arrival { upgraded, joined, settled }))
+        Ok((clients, JoinTimes { upgraded, joined, settled }))
     }
 
-    pub fn clients(&self) -> &[Client] {
+    pub fn all(&self) -> &[Client] {
         &self.clients
     }
 
@@ -164,16 +164,16 @@ impl Crowd {
             )));
         }
         let events = std::mem::take(&mut self.events);
-        let (dialect, mut upgraded) = (self.dialect, 0);
+        let (protocol, mut upgraded) = (self.protocol, 0);
         for event in &events {
             let client = &mut self.clients[number(*event)];
             if client.stage == Stage::Connecting {
                 rustix::net::sockopt::socket_error(&client.socket)??;
                 client.stage = Stage::Upgrading;
-                client.socket.send(&request(&dialect.path(client.room, number(*event))))?;
+                client.socket.send(&request(&protocol.path(client.room, number(*event))))?;
             }
             let before = client.stage;
-            client.read(dialect, &mut self.buffer, &mut self.heard, |_, _| ())?;
+            client.read(protocol, &mut self.buffer, &mut self.heard, |_, _| ())?;
             upgraded += usize::from(before == Stage::Upgrading && client.stage != Stage::Upgrading);
         }
         self.events = events;
@@ -183,9 +183,9 @@ impl Crowd {
     /// Waits for clients with something to read and leaves them in `events`; none means that `limit` is over.
     fn ready(&mut self, limit: Duration) -> io::Result<&[Event]> {
         let began = Instant::now();
-        let at_once = match self.patience {
-            Patience::Spin => Duration::ZERO,
-            Patience::Sleep => limit,
+        let at_once = match self.wait_strategy {
+            WaitStrategy::Spin => Duration::ZERO,
+            WaitStrategy::Sleep => limit,
         };
         let mut looked = began;
         while self.look(at_once)? == 0 {
@@ -194,9 +194,9 @@ impl Crowd {
                 break;
             }
         }
-        self.idle += match self.patience {
-            Patience::Spin => looked.duration_since(began),
-            Patience::Sleep => began.elapsed(),
+        self.idle += match self.wait_strategy {
+            WaitStrategy::Spin => looked.duration_since(began),
+            WaitStrategy::Sleep => began.elapsed(),
         };
         let ends = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         for event in self.events.iter().filter(|event| { event.flags }.intersects(ends)) {
@@ -225,11 +225,11 @@ impl Crowd {
         Ok(())
     }
 
-    /// Hands each message that has arrived for one client to `each`, with the time of its arrival.
+    /// Hands each message that has arrived for one client to `each`, with the time of its join_times.
     /// A connection that broke is closed, and the reason returned; it says nothing any more.
     pub fn read(&mut self, number: usize, each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
         let client = &mut self.clients[number];
-        let outcome = client.read(self.dialect, &mut self.buffer, &mut self.heard, each);
+        let outcome = client.read(self.protocol, &mut self.buffer, &mut self.heard, each);
         if outcome.is_err() {
             client.stage = Stage::Gone;
             epoll::delete(&self.epoll, &client.socket)?;
@@ -253,13 +253,13 @@ impl Client {
 
     fn read(
         &mut self,
-        dialect: Dialect,
+        protocol: Protocol,
         buffer: &mut [u8],
         heard: &mut Heard,
         mut each: impl FnMut(&[u8], Instant),
     ) -> io::Result<()> {
         let Self { socket, stage, ended, room, fragments, partial } = self;
-        if socket.is_behind() {
+        if socket.has_unsent() {
             socket.flush()?;
         }
         let mut replies = Vec::new();
@@ -273,10 +273,10 @@ impl Client {
                 }
                 *stage = Stage::Joining;
             }
-            let mut tell = |told: Told<'_>| match told {
-                Told::Message(message) => each(message, now),
-                Told::Came if *stage == Stage::Joined => heard.notices += 1,
-                Told::Joined | Told::Came => *stage = Stage::Joined,
+            let mut tell = |told: ServerEvent<'_>| match told {
+                ServerEvent::Message(message) => each(message, now),
+                ServerEvent::MemberJoined if *stage == Stage::Joined => heard.notices += 1,
+                ServerEvent::Joined | ServerEvent::MemberJoined => *stage = Stage::Joined,
             };
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
@@ -285,11 +285,11 @@ impl Client {
                     frames::PING => frames::append_masked(&mut replies, frames::PONG, frame.payload, [0; 4]),
                     frames::PONG => {}
                     frames::CLOSE => return Err(closed(frame.payload)),
-                    _ if frame.whole => dialect.take(*room, frame.payload, partial, &mut replies, &mut tell)?,
+                    _ if frame.whole => protocol.take(*room, frame.payload, partial, &mut replies, &mut tell)?,
                     _ => {
                         fragments.extend_from_slice(frame.payload);
                         if frame.last {
-                            dialect.take(*room, fragments, partial, &mut replies, &mut tell)?;
+                            protocol.take(*room, fragments, partial, &mut replies, &mut tell)?;
                             fragments.clear();
                         }
                     }

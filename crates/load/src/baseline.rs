@@ -19,8 +19,8 @@ use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
-use super::frames;
-use super::plan::Plan;
+use crate::frames;
+use crate::plan::Plan;
 
 const SPARE_FILES: u64 = 64;
 const EVENTS_AT_ONCE: usize = 1024;
@@ -33,7 +33,7 @@ const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
 /// What was measured.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Bare {
+pub struct Baseline {
     pub sockets: usize,
     /// Bytes of a delivery.
     pub bytes: usize,
@@ -44,7 +44,7 @@ pub struct Bare {
     pub gathered_per_s: f64,
 }
 
-impl Bare {
+impl Baseline {
     /// Measures for as long as the plan says.
     ///
     /// # Errors
@@ -60,9 +60,9 @@ impl Bare {
         let bytes = frame.len();
         let gathered = (GATHERED_BYTES_MAX / bytes).clamp(1, GATHERED_MAX);
         // The first write to a socket costs what no later one does.
-        write(&ours, &frame, plan.bare / 10)?;
-        let per_s = write(&ours, &frame, plan.bare / 2)? / bytes as f64;
-        let gathered_per_s = write(&ours, &frame.repeat(gathered), plan.bare / 2)? / bytes as f64;
+        write(&ours, &frame, plan.baseline / 10)?;
+        let per_s = write(&ours, &frame, plan.baseline / 2)? / bytes as f64;
+        let gathered_per_s = write(&ours, &frame.repeat(gathered), plan.baseline / 2)? / bytes as f64;
         drop(ours);
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok(Self { sockets, bytes, per_s, gathered, gathered_per_s })
@@ -89,7 +89,7 @@ fn write(sockets: &[TcpStream], bytes: &[u8], time: Duration) -> io::Result<f64>
 fn delivery(plan: &Plan) -> Vec<u8> {
     let text = ".".repeat(plan.text_bytes(0));
     let (room, user) = (plan.room_name(0), plan.user_name(0));
-    let event = if plan.doors[0].is_json() {
+    let event = if plan.protocols[0].is_json() {
         let at = "2026-01-01T00:00:00.000Z";
         format!(r#"{{"type":"message","room":"{room}","user":"{user}","message":"{text}","seq":1000,"at":"{at}"}}"#)
     } else {
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn the_loop_writes_frames_of_a_delivery() {
-        let plan = Plan { clients: 3, bare: std::time::Duration::from_millis(20), ..Plan::default() };
-        let bare = Bare::measure(&plan).unwrap();
+        let plan = Plan { clients: 3, baseline: std::time::Duration::from_millis(20), ..Plan::default() };
+        let bare = Baseline::measure(&plan).unwrap();
         let frame = delivery(&plan);
         assert_eq!((bare.sockets, bare.bytes), (3, frame.len()));
         assert_eq!(frames::first(&frame).unwrap().size, frame.len());

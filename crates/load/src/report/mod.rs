@@ -3,19 +3,25 @@
 //! Made once, when the run is over. `table.rs` prints it for people, `html.rs` draws it, and with
 //! `--json` it is printed as it is. Times are milliseconds, sizes bytes, unless a name says otherwise.
 
+pub mod chart;
+pub mod html;
+pub mod text;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::bare::Bare;
-use super::faults::{Excuses, Faults};
-use super::generator::Generator;
-use super::loiterers::Loitered;
-use super::meter::Sample;
-use super::probe::Probed;
-use super::process::Usage;
+use crate::allowed_losses::AllowedLosses;
+use crate::baseline::Baseline;
+use crate::faults::Faults;
+use crate::generator::Generator;
+use crate::idle_sockets::IdleSocketCounts;
+use crate::latency::Latency;
+use crate::metrics::Sample;
+use crate::probe::ProbeReport;
+use crate::process::UsageDelta;
 
 /// See the module.
 #[derive(Debug, Serialize)]
@@ -41,17 +47,20 @@ pub struct Report {
     /// Clients that are.
     pub slow: usize,
     pub faults: Faults,
-    pub excuses: Excuses,
+    #[serde(rename = "excuses")]
+    pub allowed_losses: AllowedLosses,
     pub errors: BTreeMap<String, u64>,
     pub closes: BTreeMap<u16, u64>,
     pub bytes_in: u64,
     pub bytes_out: u64,
     /// `None` when the server is not on this machine, or is this process.
-    pub server: Option<Cost>,
-    pub generator: Own,
-    pub probe: Option<Probed>,
-    pub loiterers: Option<Loitered>,
-    pub bare: Option<Bare>,
+    pub server: Option<ServerCost>,
+    pub generator: GeneratorCost,
+    pub probe: Option<ProbeReport>,
+    #[serde(rename = "loiterers")]
+    pub idle_sockets: Option<IdleSocketCounts>,
+    #[serde(rename = "bare")]
+    pub baseline: Option<Baseline>,
     /// One a second.
     pub samples: Vec<Sample>,
     /// Percentile and milliseconds, along the whole distribution.
@@ -90,19 +99,9 @@ pub struct Deliveries {
     pub share: f64,
 }
 
-/// Milliseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Latency {
-    pub p50_ms: f64,
-    pub p90_ms: f64,
-    pub p99_ms: f64,
-    pub p999_ms: f64,
-    pub max_ms: f64,
-}
-
 /// What the server used while messages were published and drained.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Cost {
+pub struct ServerCost {
     pub pid: u32,
     pub cpu_s: f64,
     pub cpu_s_per_million: f64,
@@ -116,98 +115,84 @@ pub struct Cost {
 
 /// What the generator used, and how late it was: a busy one measures itself.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Own {
+pub struct GeneratorCost {
     pub cpu_s: f64,
     pub lateness: Latency,
 }
 
 /// What a run knows besides what its generator counted.
-pub struct Findings {
-    /// When publishing began and ended.
-    pub published: (Duration, Duration),
+pub struct RunOutcome {
+    /// How long messages were published.
+    pub published_for: Duration,
     /// Deliveries in that time.
     pub delivered: u64,
-    pub whole: bool,
-    /// The server at the beginning and the end of publishing and draining, with its context switches.
-    pub server: Option<(u32, Usage, Usage, f64)>,
+    /// Messages were published for as long as the plan says.
+    pub complete: bool,
+    /// What the server used while messages were published and drained.
+    pub server: Option<UsageDelta>,
     pub own_cpu_s: f64,
-    pub probe: Option<Probed>,
-    pub loiterers: Option<Loitered>,
-    pub bare: Option<Bare>,
+    pub probe: Option<ProbeReport>,
+    pub idle_sockets: Option<IdleSocketCounts>,
+    pub baseline: Option<Baseline>,
 }
 
 impl Report {
     /// Puts together what a run counted.
     #[must_use]
-    pub fn new(generator: Generator<'_>, findings: Findings) -> Self {
-        let Generator { world, crowd, trouble, .. } = generator;
-        let (plan, meter) = (world.plan, world.meter);
-        let Findings { published: (begin, end), delivered, whole, server, own_cpu_s, probe, loiterers, bare } =
-            findings;
-        // Something that was stopped before it began took a moment.
-        let seconds = (end - begin).as_secs_f64().max(1e-3);
+    pub fn new(generator: Generator<'_>, outcome: RunOutcome) -> Self {
+        let Generator { state, clients, first_failure, .. } = generator;
+        let (plan, metrics) = (state.plan, state.metrics);
+        let RunOutcome { published_for, delivered, complete, server, own_cpu_s, probe, idle_sockets, baseline } =
+            outcome;
+        // A run that was stopped before it published took a moment.
+        let seconds = published_for.as_secs_f64().max(1e-3);
         let answered = probe.as_ref().is_none_or(|probe| probe.kept);
         Self {
-            kept: whole && answered && world.faults.sum() == 0,
+            kept: complete && answered && state.faults.sum() == 0,
             load: plan.to_string(),
             server_address: plan.server.clone(),
             published_for_s: seconds,
-            cut_short: !whole,
-            stopped: crowd.stops > 0,
-            trouble,
+            cut_short: !complete,
+            stopped: clients.stop_requests > 0,
+            trouble: first_failure,
             connections: Connections {
                 wanted: plan.clients,
-                arrived: meter.arrived,
-                arrivals_per_s: meter.arrived as f64 / (meter.last_arrival.max(1) as f64 / 1e9),
-                arrival: Latency::of(&meter.arrival),
-                rejoined: meter.rejoined,
-                returned: meter.returned,
+                arrived: metrics.arrived,
+                arrivals_per_s: metrics.arrived as f64 / (metrics.last_arrival.max(1) as f64 / 1e9),
+                arrival: Latency::of(&metrics.arrival),
+                rejoined: metrics.rejoined,
+                returned: metrics.returned,
             },
-            messages: Messages { due: meter.due, published: meter.published, withheld: meter.withheld },
+            messages: Messages { due: metrics.due, published: metrics.published, withheld: metrics.withheld },
             deliveries: Deliveries {
-                asked: meter.asked,
-                asked_per_s: meter.asked as f64 / seconds,
-                delivered: meter.delivered,
+                asked: metrics.asked,
+                asked_per_s: metrics.asked as f64 / seconds,
+                delivered: metrics.delivered,
                 per_s: delivered as f64 / seconds,
-                share: if meter.asked == 0 { 1.0 } else { meter.delivered as f64 / meter.asked as f64 },
+                share: if metrics.asked == 0 { 1.0 } else { metrics.delivered as f64 / metrics.asked as f64 },
             },
-            latency: Latency::of(&meter.latency),
+            latency: Latency::of(&metrics.latency),
             slow: plan.slow,
-            faults: world.faults,
-            excuses: world.excuses,
-            errors: meter.errors,
-            closes: meter.closes,
-            bytes_in: meter.bytes_in,
-            bytes_out: meter.bytes_out,
-            server: server
-                .map(|(pid, before, after, switches)| Cost::of(pid, &before, &after, switches, meter.delivered)),
-            generator: Own { cpu_s: own_cpu_s, lateness: Latency::of(&meter.lateness) },
+            faults: state.faults,
+            allowed_losses: state.allowed,
+            errors: metrics.errors,
+            closes: metrics.closes,
+            bytes_in: metrics.bytes_in,
+            bytes_out: metrics.bytes_out,
+            server: server.map(|usage| ServerCost::new(&usage, metrics.delivered)),
+            generator: GeneratorCost { cpu_s: own_cpu_s, lateness: Latency::of(&metrics.lateness) },
             probe,
-            loiterers,
-            bare,
-            samples: meter.samples,
-            percentiles: percentiles(&meter.latency),
+            idle_sockets,
+            baseline,
+            samples: metrics.samples,
+            percentiles: percentiles(&metrics.latency),
         }
     }
 }
 
-impl Latency {
-    /// Out of a histogram of nanoseconds.
-    #[must_use]
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        let ms = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1e6;
-        Self {
-            p50_ms: ms(0.5),
-            p90_ms: ms(0.9),
-            p99_ms: ms(0.99),
-            p999_ms: ms(0.999),
-            max_ms: histogram.max() as f64 / 1e6,
-        }
-    }
-}
-
-impl Cost {
-    fn of(pid: u32, before: &Usage, after: &Usage, context_switches: f64, delivered: u64) -> Self {
+impl ServerCost {
+    fn new(usage: &UsageDelta, delivered: u64) -> Self {
+        let UsageDelta { pid, before, after, context_switches } = *usage;
         let cpu_s = after.cpu_s - before.cpu_s;
         Self {
             pid,

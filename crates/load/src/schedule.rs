@@ -5,16 +5,34 @@
 
 use std::time::Duration;
 
+/// What happens by the clock.
+pub struct Schedule {
+    pub publish: FixedRate,
+    pub churn: FixedRate,
+    pub breaks: FixedRate,
+    pub slow_reads: FixedRate,
+    pub samples: FixedRate,
+}
+
+impl Schedule {
+    /// Nothing happens.
+    #[must_use]
+    pub fn none() -> Self {
+        let never = FixedRate::new(0, Duration::ZERO);
+        Self { publish: never, churn: never, breaks: never, slow_reads: never, samples: never }
+    }
+}
+
 /// So many times a second, from a moment on.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct FixedRate {
     per_s: u32,
     begin: Duration,
     /// How often it has been due.
     count: u64,
 }
 
-impl Pace {
+impl FixedRate {
     /// The first time is at `begin`.
     #[must_use]
     pub fn new(per_s: u32, begin: Duration) -> Self {
@@ -43,12 +61,12 @@ mod tests {
     #[test]
     fn what_is_late_is_due_when_it_was_due() {
         let ms = Duration::from_millis;
-        let mut pace = Pace::new(100, ms(1000));
-        assert_eq!(pace.take(ms(999), ms(9999)), None);
-        let due: Vec<_> = std::iter::from_fn(|| pace.take(ms(1035), ms(9999))).collect();
+        let mut rate = FixedRate::new(100, ms(1000));
+        assert_eq!(rate.take(ms(999), ms(9999)), None);
+        let due: Vec<_> = std::iter::from_fn(|| rate.take(ms(1035), ms(9999))).collect();
         assert_eq!(due, [(0, ms(1000)), (1, ms(1010)), (2, ms(1020)), (3, ms(1030))]);
-        assert_eq!(pace.next(), Some(ms(1040)));
-        assert_eq!(pace.take(ms(5000), ms(1040)), None);
-        assert_eq!(Pace::new(0, ms(0)).take(ms(5000), ms(9999)), None);
+        assert_eq!(rate.next(), Some(ms(1040)));
+        assert_eq!(rate.take(ms(5000), ms(1040)), None);
+        assert_eq!(FixedRate::new(0, ms(0)).take(ms(5000), ms(9999)), None);
     }
 }

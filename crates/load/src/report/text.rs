@@ -5,17 +5,18 @@
 
 use std::fmt::{self, Write as _};
 
-use super::plan::Plan;
-use super::report::{Latency, Report};
+use crate::latency::Latency;
+use crate::plan::Plan;
+use crate::report::Report;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let doors: Vec<_> = self.doors.iter().map(|door| door.name()).collect();
+        let protocols: Vec<_> = self.protocols.iter().map(|protocol| protocol.name()).collect();
         let (rooms, each) = match self.rooms {
             1 => ("1 room".to_owned(), ""),
             rooms => (format!("{rooms} rooms"), " in each"),
         };
-        write!(f, "{} clients in {rooms} by {}; ", self.clients, doors.join(", "))?;
+        write!(f, "{} clients in {rooms} by {}; ", self.clients, protocols.join(", "))?;
         let pace = match self.window {
             0 => format!("{} messages a second", self.rate),
             window => format!("{window} messages in flight{each}"),
@@ -110,12 +111,12 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
     }
     let own = &report.generator;
     rows.push(("generator", format!("{:.2} CPU s; late by {}", own.cpu_s, times(&own.lateness))));
-    if let Some(loitered) = &report.loiterers {
+    if let Some(counts) = &report.idle_sockets {
         let text = format!(
             "{} sockets that say next to nothing; {} sent away, {} kept out",
-            grouped(loitered.sockets as f64),
-            grouped(loitered.sent_away as f64),
-            grouped(loitered.kept_out as f64)
+            grouped(counts.sockets as f64),
+            grouped(counts.sent_away as f64),
+            grouped(counts.kept_out as f64)
         );
         rows.push(("loiterers", text));
     }
@@ -134,7 +135,7 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
         let text = format!("{} of {} in; {}", probe.newcomers_in, probe.newcomers, times(&probe.arrival));
         rows.push(("newcomers", text));
     }
-    if let Some(bare) = &report.bare {
+    if let Some(bare) = &report.baseline {
         let share = |per_s: f64| report.deliveries.per_s / per_s;
         rows.push((
             "bare loop",
@@ -172,9 +173,9 @@ fn exceptions(report: &Report) -> Vec<(&'static str, String)> {
             .map(|(name, count)| format!("{} {name}", grouped(*count as f64)))
             .collect::<Vec<_>>()
     };
-    let excuses = some(&report.excuses.list());
-    if !excuses.is_empty() {
-        rows.push(("missing", counted(excuses)));
+    let allowed = some(&report.allowed_losses.list());
+    if !allowed.is_empty() {
+        rows.push(("missing", counted(allowed)));
     }
     let faults = some(&report.faults.list());
     rows.push(("faults", if faults.is_empty() { "none".to_owned() } else { counted(faults) }));

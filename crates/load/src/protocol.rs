@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Protocol {
     /// The JSON dialect over WebSocket: every message is acknowledged.
     Json,
     /// The same with the bare form, which subscribes and publishes in one.
@@ -20,7 +20,7 @@ pub enum Door {
     Lines,
 }
 
-impl Door {
+impl Protocol {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Json, Self::Topic, Self::Text, Self::Lines];
 
@@ -116,7 +116,7 @@ impl Door {
     }
 }
 
-impl fmt::Display for Door {
+impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -129,15 +129,15 @@ mod tests {
     #[test]
     fn a_topic_is_published_to_in_the_bare_form() {
         let mut out = Vec::new();
-        Door::Topic.publish("test", 3, b"Message from client 17 ", &mut out);
+        Protocol::Topic.publish("test", 3, b"Message from client 17 ", &mut out);
         assert_eq!(out, br#"{"topic":"test","message":"Message from client 17 "}"#);
     }
 
     #[test]
     fn who_comes_back_says_what_it_has_had() {
-        let join: serde_json::Value = serde_json::from_str(&Door::Json.join("r", Some(("e1", 41)))).unwrap();
+        let join: serde_json::Value = serde_json::from_str(&Protocol::Json.join("r", Some(("e1", 41)))).unwrap();
         assert_eq!(join, json!({"type": "join", "room": "r", "history": 0, "since": {"epoch": "e1", "seq": 41}}));
-        let resume: serde_json::Value = serde_json::from_str(&Door::resume("t", "r", ("e1", 41))).unwrap();
+        let resume: serde_json::Value = serde_json::from_str(&Protocol::resume("t", "r", ("e1", 41))).unwrap();
         assert_eq!(resume["rooms"], json!({"r": {"epoch": "e1", "seq": 41}}));
     }
 }

@@ -4,8 +4,8 @@
 //! a mark and hexadecimal digits, which no door escapes. The number counts the messages of a room, so
 //! that one number is one message; when it was due stands in the ledger.
 
-/// Bytes of a label.
-pub const LABEL_BYTES: usize = 22;
+/// Bytes of a tag.
+pub const TAG_BYTES: usize = 22;
 
 const MARK: &[u8; 2] = b"~#";
 /// What fills a text up to its size.
@@ -13,22 +13,22 @@ const FILLING: u8 = b'.';
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label {
+pub struct MessageTag {
     /// The run, so that two runs at one time do not take each other's messages for their own.
-    pub run: u16,
+    pub run_id: u16,
     /// The client that sent it.
     pub sender: u32,
     /// Its number among the messages of its room.
     pub number: u32,
 }
 
-impl Label {
-    /// Writes a text of `bytes` bytes: the preface, the label, and dots.
-    pub fn write(self, preface: &str, bytes: usize, out: &mut Vec<u8>) {
+impl MessageTag {
+    /// Writes a text of `bytes` bytes: the prefix, the tag, and dots.
+    pub fn write(self, prefix: &str, bytes: usize, out: &mut Vec<u8>) {
         let begin = out.len();
-        out.extend_from_slice(preface.as_bytes());
+        out.extend_from_slice(prefix.as_bytes());
         out.extend_from_slice(MARK);
-        append(self.run.into(), 4, out);
+        append(self.run_id.into(), 4, out);
         append(self.sender, 8, out);
         append(self.number, 8, out);
         out.resize((begin + bytes).max(out.len()), FILLING);
@@ -38,13 +38,13 @@ impl Label {
     #[must_use]
     pub fn read(text: &[u8]) -> Option<Self> {
         let begin = if text.starts_with(MARK) { 0 } else { text.windows(2).position(|window| window == MARK)? };
-        let digits = text.get(begin + 2..begin + LABEL_BYTES)?;
+        let digits = text.get(begin + 2..begin + TAG_BYTES)?;
         let (run, rest) = digits.split_at(4);
         let (sender, number) = rest.split_at(8);
         if !digits.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
-        Some(Self { run: u16::try_from(value(run)).ok()?, sender: value(sender), number: value(number) })
+        Some(Self { run_id: u16::try_from(value(run)).ok()?, sender: value(sender), number: value(number) })
     }
 }
 
@@ -63,21 +63,21 @@ mod tests {
 
     #[test]
     fn a_label_is_read_as_it_was_written_wherever_it_stands() {
-        let label = Label { run: 0xbeef, sender: 9_999, number: u32::MAX };
-        for preface in ["", "Message from client 9999 ", "~ #"] {
+        let tag = MessageTag { run_id: 0xbeef, sender: 9_999, number: u32::MAX };
+        for prefix in ["", "Message from client 9999 ", "~ #"] {
             let mut text = Vec::new();
-            label.write(preface, 100, &mut text);
-            assert_eq!((text.len(), Label::read(&text)), (100, Some(label)));
+            tag.write(prefix, 100, &mut text);
+            assert_eq!((text.len(), MessageTag::read(&text)), (100, Some(tag)));
         }
         let mut short = Vec::new();
-        label.write("", 1, &mut short);
-        assert_eq!((short.len(), Label::read(&short)), (LABEL_BYTES, Some(label)));
+        tag.write("", 1, &mut short);
+        assert_eq!((short.len(), MessageTag::read(&short)), (TAG_BYTES, Some(tag)));
     }
 
     #[test]
     fn what_is_not_a_label_is_none() {
         for text in ["", "~#", "hello", "~#beef0000270fffffff", "~#beefzzzzzzzzffffffff"] {
-            assert_eq!(Label::read(text.as_bytes()), None, "{text}");
+            assert_eq!(MessageTag::read(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -11,12 +11,12 @@ use std::str::FromStr;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placement {
+pub struct Pinning {
     pub server: usize,
     pub generator: usize,
 }
 
-impl Placement {
+impl Pinning {
     /// The first two CPUs that this process may use; `None` if there is only one.
     pub fn usual() -> io::Result<Option<Self>> {
         let allowed = sched_getaffinity(None)?;
@@ -34,17 +34,17 @@ impl Placement {
 }
 
 /// Who runs where.
-pub fn in_words(placement: Option<Placement>) -> String {
-    placement.map_or("by the scheduler".to_owned(), |placement| placement.to_string())
+pub fn in_words(pinning: Option<Pinning>) -> String {
+    pinning.map_or("by the scheduler".to_owned(), |pinning| pinning.to_string())
 }
 
-impl fmt::Display for Placement {
+impl fmt::Display for Pinning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "server on CPU {}, load generator on CPU {}", self.server, self.generator)
     }
 }
 
-impl FromStr for Placement {
+impl FromStr for Pinning {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -34,23 +34,23 @@ pub fn serve() -> io::Result<()> {
     epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
     println!("bare loop listening on http://{}", listener.local_addr()?);
     io::stdout().flush()?;
-    let mut bare = Bare { epoll, listener, members: Vec::new(), rooms: Vec::new(), dirty: Vec::new() };
+    let mut server = BaselineServer { epoll, listener, members: Vec::new(), rooms: Vec::new(), dirty: Vec::new() };
     let mut events: Vec<Event> = Vec::with_capacity(EVENTS_AT_ONCE);
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         events.clear();
-        match epoll::wait(&bare.epoll, spare_capacity(&mut events), None) {
+        match epoll::wait(&server.epoll, spare_capacity(&mut events), None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         for event in &events {
-            bare.handle(event.data.u64(), event.flags, &mut buffer)?;
+            server.handle(event.data.u64(), event.flags, &mut buffer)?;
         }
-        bare.fan_out()?;
+        server.fan_out()?;
     }
 }
 
-struct Bare {
+struct BaselineServer {
     epoll: OwnedFd,
     listener: TcpListener,
     /// By number; a number is never used again, because the process lives for one trial.
@@ -73,7 +73,7 @@ struct Room {
     gathered: Vec<u8>,
 }
 
-impl Bare {
+impl BaselineServer {
     fn handle(&mut self, number: u64, flags: EventFlags, buffer: &mut [u8]) -> io::Result<()> {
         if number == LISTENER {
             return self.accept();
@@ -146,10 +146,10 @@ impl Bare {
                 let Some(member) = &mut members[number] else {
                     continue;
                 };
-                let was_behind = member.socket.is_behind();
+                let had_unsent = member.socket.has_unsent();
                 match member.socket.send(gathered) {
                     Ok(true) => {}
-                    Ok(false) if was_behind => {}
+                    Ok(false) if had_unsent => {}
                     Ok(false) => {
                         let both = EventFlags::IN | EventFlags::OUT;
                         epoll::modify(&*epoll, &member.socket, EventData::new_u64(number as u64), both)?;
@@ -173,7 +173,7 @@ impl Bare {
 }
 
 impl Room {
-    /// Adds the whole frames in `bytes`, each with its author in front as the text dialect has it.
+    /// Adds the whole frames in `bytes`, each with its author in front as the text protocol has it.
     fn gather(&mut self, bytes: &[u8], place: usize, dirty: &mut Vec<usize>) -> usize {
         let mut used = 0;
         while let Some(frame) = frames::first(&bytes[used..]) {

@@ -7,59 +7,59 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::faults::Faults;
+use crate::faults::Faults;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Account {
+pub struct MemberDeliveries {
     /// Whose it is.
     pub client: u32,
     /// Which of the client's connections it publishes through.
-    pub life: u32,
+    pub connection: u32,
     /// Whether its own messages come back to it.
-    pub echo: bool,
+    pub receives_own: bool,
     /// Whether the closed loop waits for it.
     pub awaited: bool,
     /// Whether it hears all that is said in its room, so that what it hears next comes next.
-    pub vouches: bool,
-    /// Without numbers: what it has heard and nobody who vouches has yet, in order.
-    pub pending: VecDeque<u32>,
+    pub defines_order: bool,
+    /// Without numbers: what it has heard and nobody who defines_order has yet, in order.
+    pub unordered: VecDeque<u32>,
     /// Which numbered log it follows; `None`: its door tells no numbers.
     pub epoch: Option<usize>,
     /// The next position; `None` until the first is known.
     pub next: Option<u32>,
     /// It is owed each message with at least this number, whatever came before it was a member.
-    pub owed_from: u32,
+    pub expected_from: u32,
     /// Length of the log without numbers when it became a member.
-    pub joined_at: u32,
+    pub order_length_at_join: u32,
     /// Skipped positions, in order, and how many they are.
     missing: Vec<Range<u32>>,
     /// Of how many the server said that they are missing.
     announced: u64,
 }
 
-impl Account {
-    /// The account of a client that is a member from now on.
+impl MemberDeliveries {
+    /// The member of a client that is a member from now on.
     #[must_use]
-    pub fn new(client: u32, echo: bool, awaited: bool) -> Self {
+    pub fn new(client: u32, receives_own: bool, awaited: bool) -> Self {
         Self {
             client,
-            life: 0,
-            echo,
+            connection: 0,
+            receives_own,
             awaited,
-            vouches: echo,
-            pending: VecDeque::new(),
+            defines_order: receives_own,
+            unordered: VecDeque::new(),
             epoch: None,
             next: None,
-            owed_from: u32::MAX,
-            joined_at: 0,
+            expected_from: u32::MAX,
+            order_length_at_join: 0,
             missing: Vec::new(),
             announced: 0,
         }
     }
 
     /// Takes the delivery of a position. Tells whether it is news.
-    pub fn arrive(&mut self, position: u32, faults: &mut Faults) -> bool {
+    pub fn receive(&mut self, position: u32, faults: &mut Faults) -> bool {
         let next = *self.next.get_or_insert(position);
         if position >= next {
             self.skip(next..position);
@@ -91,13 +91,13 @@ impl Account {
     }
 
     /// The server says that so many are missing.
-    pub fn announce(&mut self, messages: u64) {
+    pub fn announce_missing(&mut self, messages: u64) {
         self.announced += messages;
     }
 
     /// Whether it has had this position.
     #[must_use]
-    pub fn has(&self, position: u32) -> bool {
+    pub fn has_received(&self, position: u32) -> bool {
         self.next.is_some_and(|next| position < next) && !self.missing.iter().any(|range| range.contains(&position))
     }
 
@@ -112,38 +112,38 @@ impl Account {
 mod tests {
     use super::*;
 
-    fn heard(positions: &[u32]) -> (Account, Faults) {
-        let (mut account, mut faults) = (Account::new(0, true, true), Faults::default());
-        account.next = Some(0);
+    fn received(positions: &[u32]) -> (MemberDeliveries, Faults) {
+        let (mut member, mut faults) = (MemberDeliveries::new(0, true, true), Faults::default());
+        member.next = Some(0);
         for &position in positions {
-            account.arrive(position, &mut faults);
+            member.receive(position, &mut faults);
         }
-        (account, faults)
+        (member, faults)
     }
 
     #[test]
     fn what_comes_in_order_is_no_fault() {
-        let (account, faults) = heard(&[0, 1, 2, 3]);
-        assert_eq!((account.balance(), faults), ((0, 0), Faults::default()));
+        let (member, faults) = received(&[0, 1, 2, 3]);
+        assert_eq!((member.balance(), faults), ((0, 0), Faults::default()));
     }
 
     #[test]
     fn what_is_skipped_is_missing() {
-        let (account, faults) = heard(&[0, 3, 4, 7]);
-        assert_eq!((account.balance(), faults), ((4, 0), Faults::default()));
-        assert!(account.has(3) && !account.has(2) && !account.has(8));
+        let (member, faults) = received(&[0, 3, 4, 7]);
+        assert_eq!((member.balance(), faults), ((4, 0), Faults::default()));
+        assert!(member.has_received(3) && !member.has_received(2) && !member.has_received(8));
     }
 
     #[test]
     fn what_comes_late_is_out_of_order_and_not_missing() {
-        let (account, faults) = heard(&[0, 4, 2, 5]);
-        assert_eq!((account.balance().0, faults.disordered, faults.repeated), (2, 1, 0));
-        assert!(account.has(2) && !account.has(1) && !account.has(3));
+        let (member, faults) = received(&[0, 4, 2, 5]);
+        assert_eq!((member.balance().0, faults.disordered, faults.repeated), (2, 1, 0));
+        assert!(member.has_received(2) && !member.has_received(1) && !member.has_received(3));
     }
 
     #[test]
     fn what_comes_twice_is_repeated() {
-        let (account, faults) = heard(&[0, 1, 1, 0, 3, 2, 2]);
-        assert_eq!((account.balance().0, faults.disordered, faults.repeated), (0, 1, 3));
+        let (member, faults) = received(&[0, 1, 1, 0, 3, 2, 2]);
+        assert_eq!((member.balance().0, faults.disordered, faults.repeated), (0, 1, 3));
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 /// See the module. Texts of messages are as they stand in JSON: ours hold no escapes.
 #[derive(Debug, PartialEq)]
-pub enum Heard<'a> {
+pub enum ServerEvent<'a> {
     /// A message, with the server's number where the dialect tells it.
     Message { text: Cow<'a, str>, seq: Option<u64> },
     /// The first word of the JSON dialect.
@@ -68,12 +68,12 @@ const NOTICES: [&[u8]; 2] = [br#"{"type":"join","#, br#"{"type":"leave","#];
 
 /// Reads a frame of the JSON dialect; `None` when it is not what that dialect can hold.
 #[must_use]
-pub fn json(text: &[u8]) -> Option<Heard<'_>> {
+pub fn parse_json(text: &[u8]) -> Option<ServerEvent<'_>> {
     if NOTICES.iter().any(|begin| text.starts_with(begin)) {
-        return Some(Heard::Other);
+        return Some(ServerEvent::Other);
     }
     match message(text) {
-        Some((message, seq)) => Some(Heard::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
+        Some((message, seq)) => Some(ServerEvent::Message { text: Cow::Borrowed(message), seq: Some(seq) }),
         None => event(text),
     }
 }
@@ -100,58 +100,58 @@ fn after_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     (!text.contains(&b'\\')).then_some((text, &rest[1..]))
 }
 
-fn event(text: &[u8]) -> Option<Heard<'_>> {
+fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
     let fields: Fields<'_> = serde_json::from_slice(text).ok()?;
     let number = fields.id.and_then(|id| u32::try_from(id.as_u64()?).ok());
     Some(match &*fields.kind {
-        "message" => Heard::Message { text: fields.message?, seq: Some(fields.seq?) },
-        "welcome" => Heard::Welcome { resume: fields.resume },
+        "message" => ServerEvent::Message { text: fields.message?, seq: Some(fields.seq?) },
+        "welcome" => ServerEvent::Welcome { resume: fields.resume },
         "joined" => {
-            Heard::Joined { epoch: fields.epoch?, seq: fields.seq?, recovered: fields.recovered.unwrap_or(true) }
+            ServerEvent::Joined { epoch: fields.epoch?, seq: fields.seq?, recovered: fields.recovered.unwrap_or(true) }
         }
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
             let recovered = rooms.values().all(|room| room.recovered);
-            Heard::Resumed { placed: !rooms.is_empty(), recovered, resume: fields.resume }
+            ServerEvent::Resumed { placed: !rooms.is_empty(), recovered, resume: fields.resume }
         }
-        "left" => Heard::Left,
-        "sent" => Heard::Sent { number, seq: fields.seq? },
-        "error" => Heard::Refused { number, code: Cow::Owned(fields.code?.as_str()?.to_owned()) },
-        "lagged" => Heard::Lagged { missed: fields.missed? },
-        _ => Heard::Other,
+        "left" => ServerEvent::Left,
+        "sent" => ServerEvent::Sent { number, seq: fields.seq? },
+        "error" => ServerEvent::Refused { number, code: Cow::Owned(fields.code?.as_str()?.to_owned()) },
+        "lagged" => ServerEvent::Lagged { missed: fields.missed? },
+        _ => ServerEvent::Other,
     })
 }
 
 /// Reads a frame or a line of the text dialect.
 #[must_use]
-pub fn text(line: &str) -> Heard<'_> {
+pub fn parse_text(line: &str) -> ServerEvent<'_> {
     if let Some(notice) = line.strip_prefix("* ") {
         return notice_of(notice);
     }
     if let Some(sentence) = line.strip_prefix("Error: ") {
-        return Heard::Refused { number: None, code: Cow::Borrowed(code_of(sentence)) };
+        return ServerEvent::Refused { number: None, code: Cow::Borrowed(code_of(sentence)) };
     }
     if let Some((_, text)) = line.split_once(": ") {
-        return Heard::Message { text: Cow::Borrowed(text), seq: None };
+        return ServerEvent::Message { text: Cow::Borrowed(text), seq: None };
     }
     match line.strip_suffix(" joined the room") {
-        Some(user) => Heard::Entered { user },
-        None => Heard::Other,
+        Some(user) => ServerEvent::Entered { user },
+        None => ServerEvent::Other,
     }
 }
 
-fn notice_of(notice: &str) -> Heard<'_> {
+fn notice_of(notice: &str) -> ServerEvent<'_> {
     let goodbye = GOODBYES.iter().find(|(begin, _)| notice.starts_with(begin));
     if let Some(&(_, code)) = goodbye {
-        return Heard::Goodbye { code };
+        return ServerEvent::Goodbye { code };
     }
     let missed = notice.strip_suffix(" were missed").or_else(|| notice.strip_suffix(" was missed"));
     let missed = missed.and_then(|words| words.split(' ').next()?.parse().ok());
     match missed {
-        Some(missed) => Heard::Lagged { missed },
-        None if notice.starts_with("You left") => Heard::Left,
-        None if notice.starts_with("You are now ") => Heard::Named,
-        None => Heard::Other,
+        Some(missed) => ServerEvent::Lagged { missed },
+        None if notice.starts_with("You left") => ServerEvent::Left,
+        None if notice.starts_with("You are now ") => ServerEvent::Named,
+        None => ServerEvent::Other,
     }
 }
 
@@ -174,59 +174,59 @@ mod tests {
     fn the_short_way_and_the_long_way_read_the_same() {
         let (text, seq) = message(PRINTED).unwrap();
         assert_eq!((text, seq), ("~#..", 42));
-        assert_eq!(json(PRINTED), event(PRINTED));
+        assert_eq!(parse_json(PRINTED), event(PRINTED));
         let otherwise = br#"{"seq":42,"type":"message","message":"~#..","room":"test"}"#;
-        assert_eq!(json(otherwise), json(PRINTED));
+        assert_eq!(parse_json(otherwise), parse_json(PRINTED));
         let escaped = br#"{"type":"message","room":"r","user":"u","message":"a\"b","seq":1}"#;
-        assert_eq!(json(escaped), Some(Heard::Message { text: "a\"b".into(), seq: Some(1) }));
+        assert_eq!(parse_json(escaped), Some(ServerEvent::Message { text: "a\"b".into(), seq: Some(1) }));
     }
 
     #[test]
     fn events_are_read() {
-        for (text, heard) in [
-            (r#"{"type":"welcome","resume":"t"}"#, Heard::Welcome { resume: Some("t".into()) }),
+        for (text, event) in [
+            (r#"{"type":"welcome","resume":"t"}"#, ServerEvent::Welcome { resume: Some("t".into()) }),
             (
                 r#"{"type":"joined","id":1,"room":"r","epoch":"e1","seq":4,"members":[],"recovered":false}"#,
-                Heard::Joined { epoch: "e1".into(), seq: 4, recovered: false },
+                ServerEvent::Joined { epoch: "e1".into(), seq: 4, recovered: false },
             ),
             (
                 r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3}}}"#,
-                Heard::Resumed { placed: true, recovered: true, resume: Some("t".into()) },
+                ServerEvent::Resumed { placed: true, recovered: true, resume: Some("t".into()) },
             ),
-            (r#"{"type":"resumed","rooms":{}}"#, Heard::Resumed { placed: false, recovered: true, resume: None }),
-            (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, Heard::Sent { number: Some(2), seq: 9 }),
+            (r#"{"type":"resumed","rooms":{}}"#, ServerEvent::Resumed { placed: false, recovered: true, resume: None }),
+            (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, ServerEvent::Sent { number: Some(2), seq: 9 }),
             (
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,
-                Heard::Refused { number: Some(3), code: "rate_limited".into() },
+                ServerEvent::Refused { number: Some(3), code: "rate_limited".into() },
             ),
-            (r#"{"type":"lagged","room":"r","missed":12}"#, Heard::Lagged { missed: 12 }),
-            (r#"{"type":"goodbye","code":4450,"reason":"slow","reconnect":true}"#, Heard::Other),
-            (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, Heard::Other),
-            (r#"{"type":"join","room":"r","user":"u","at":"x"}"#, Heard::Other),
-            (r#"{"type":"leave","room":"r","user":"u","at":"x"}"#, Heard::Other),
+            (r#"{"type":"lagged","room":"r","missed":12}"#, ServerEvent::Lagged { missed: 12 }),
+            (r#"{"type":"goodbye","code":4450,"reason":"slow","reconnect":true}"#, ServerEvent::Other),
+            (r#"{"type":"rooms","rooms":[{"room":"r","members":2}]}"#, ServerEvent::Other),
+            (r#"{"type":"join","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),
+            (r#"{"type":"leave","room":"r","user":"u","at":"x"}"#, ServerEvent::Other),
         ] {
-            assert_eq!(json(text.as_bytes()), Some(heard), "{text}");
+            assert_eq!(parse_json(text.as_bytes()), Some(event), "{text}");
         }
         for text in ["", "[]", "{}", r#"{"type":"joined"}"#, "\u{ff}"] {
-            assert_eq!(json(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_json(text.as_bytes()), None, "{text}");
         }
     }
 
     #[test]
     fn lines_are_read() {
-        for (line, heard) in [
-            ("load-1: ~#..", Heard::Message { text: "~#..".into(), seq: None }),
-            ("load-1 joined the room", Heard::Entered { user: "load-1" }),
-            ("* 3 messages were missed", Heard::Lagged { missed: 3 }),
-            ("* 1 message was missed", Heard::Lagged { missed: 1 }),
-            ("* You left r", Heard::Left),
-            ("* The server is shutting down", Heard::Goodbye { code: 1001 }),
-            ("* You are now load-1", Heard::Named),
-            ("Error: Rate limit exceeded", Heard::Refused { number: None, code: "rate_limited".into() }),
-            ("load-1 left the room", Heard::Other),
-            ("* waiting: 3 ahead of you", Heard::Other),
+        for (line, event) in [
+            ("load-1: ~#..", ServerEvent::Message { text: "~#..".into(), seq: None }),
+            ("load-1 joined the room", ServerEvent::Entered { user: "load-1" }),
+            ("* 3 messages were missed", ServerEvent::Lagged { missed: 3 }),
+            ("* 1 message was missed", ServerEvent::Lagged { missed: 1 }),
+            ("* You left r", ServerEvent::Left),
+            ("* The server is shutting down", ServerEvent::Goodbye { code: 1001 }),
+            ("* You are now load-1", ServerEvent::Named),
+            ("Error: Rate limit exceeded", ServerEvent::Refused { number: None, code: "rate_limited".into() }),
+            ("load-1 left the room", ServerEvent::Other),
+            ("* waiting: 3 ahead of you", ServerEvent::Other),
         ] {
-            assert_eq!(text(line), heard, "{line}");
+            assert_eq!(parse_text(line), event, "{line}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is counted and timed while a load runs.
 //!
-//! One meter, on the generator's thread. Latency is measured from the moment at which a message was
+//! One metrics, on the generator's thread. Latency is measured from the moment at which a message was
 //! due, not from that at which it could be sent: a server that holds up its clients is charged for the
 //! wait it causes (no coordinated omission). Under a closed loop a message is due when it is sent.
 
@@ -10,14 +10,11 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::process::Usage;
-
-const LATENCY_MAX_NS: u64 = 3_600_000_000_000;
-/// Significant digits of a latency.
-const DIGITS: u8 = 3;
+use crate::latency::histogram;
+use crate::process::Usage;
 
 /// See the module.
-pub struct Meter {
+pub struct Metrics {
     /// Handshakes begun, and clients that became members for the first time.
     pub begun: u64,
     pub arrived: u64,
@@ -79,7 +76,7 @@ struct Totals {
     cpu_s: f64,
 }
 
-impl Default for Meter {
+impl Default for Metrics {
     fn default() -> Self {
         Self {
             begun: 0,
@@ -107,7 +104,7 @@ impl Default for Meter {
     }
 }
 
-impl Meter {
+impl Metrics {
     /// A message was delivered that was due at `due`; nanoseconds of the run. `None`: to a client that
     /// is slow by itself.
     pub fn deliver(&mut self, due: Option<u64>, now: u64) {
@@ -160,28 +157,22 @@ impl Meter {
     }
 }
 
-/// An empty histogram of nanoseconds.
-#[must_use]
-pub fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1_000, LATENCY_MAX_NS, DIGITS).expect("the bounds are constant, and in order")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_second_holds_what_happened_in_it_and_the_whole_run_holds_all() {
-        let mut meter = Meter::default();
+        let mut metrics = Metrics::default();
         for (end_s, ms) in [(1, 1), (2, 10)] {
             for _ in 0..10 {
-                meter.deliver(Some(5), 5 + ms * 1_000_000);
+                metrics.deliver(Some(5), 5 + ms * 1_000_000);
             }
-            meter.sample(Duration::from_secs(end_s), 3, None);
+            metrics.sample(Duration::from_secs(end_s), 3, None);
         }
-        let [first, second] = meter.samples[..] else { panic!("two samples") };
+        let [first, second] = metrics.samples[..] else { panic!("two samples") };
         assert_eq!((first.delivered_per_s, second.delivered_per_s), (10.0, 10.0));
         assert!((first.p99_ms - 1.0).abs() < 0.01 && (second.p99_ms - 10.0).abs() < 0.1);
-        assert_eq!(meter.latency.len(), 20);
+        assert_eq!(metrics.latency.len(), 20);
     }
 }

@@ -16,7 +16,7 @@ const MARKS: f64 = 5.0;
 
 /// A scale of one direction.
 #[derive(Clone, Copy, Debug)]
-pub enum Scale {
+pub enum Axis {
     /// From the least to the greatest, in equal steps.
     Linear(f64, f64),
     /// As `Linear`, of the logarithm to base ten.
@@ -24,23 +24,23 @@ pub enum Scale {
 }
 
 /// One line: its name, its colour's number in the style sheet, its points.
-pub struct Line<'a> {
+pub struct Series<'a> {
     pub name: &'a str,
     pub colour: usize,
     pub points: Vec<(f64, f64)>,
 }
 
-/// A plot: its axes, what they are called, and the lines.
-pub struct Plot<'a> {
-    pub x: Scale,
-    pub y: Scale,
+/// A plot: its axes, what they are called, and the series.
+pub struct Chart<'a> {
+    pub x: Axis,
+    pub y: Axis,
     /// Marks of the horizontal axis; empty: by the scale.
     pub x_marks: Vec<(f64, String)>,
     pub x_name: &'a str,
-    pub lines: Vec<Line<'a>>,
+    pub series: Vec<Series<'a>>,
 }
 
-impl Scale {
+impl Axis {
     /// From zero to a round number that holds all of these.
     #[must_use]
     pub fn from_zero(values: impl Iterator<Item = f64>) -> Self {
@@ -76,7 +76,7 @@ impl Scale {
     }
 }
 
-impl Plot<'_> {
+impl Chart<'_> {
     /// The picture.
     #[must_use]
     pub fn svg(&self) -> String {
@@ -96,22 +96,22 @@ impl Plot<'_> {
         }
         let right = WIDTH - RIGHT;
         put(format!("<text x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>", HEIGHT - 1.0, self.x_name));
-        for line in &self.lines {
+        for one in &self.series {
             let mut path = String::new();
-            for (i, (at, value)) in line.points.iter().enumerate() {
+            for (i, (at, value)) in one.points.iter().enumerate() {
                 let word = if i == 0 { 'M' } else { 'L' };
                 _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value)); // A string takes all.
             }
-            put(format!("<path class=\"line c{}\" d=\"{path}\"><title>{}</title></path>", line.colour, line.name));
+            put(format!("<path class=\"line c{}\" d=\"{path}\"><title>{}</title></path>", one.colour, one.name));
         }
         svg.push_str("</svg>");
         svg
     }
 
-    /// The names of the lines, in their colours.
+    /// The names of the series, in their colours.
     #[must_use]
     pub fn legend(&self) -> String {
-        self.lines.iter().map(|line| format!("<span class=\"c{}\">{}</span>", line.colour, line.name)).collect()
+        self.series.iter().map(|one| format!("<span class=\"c{}\">{}</span>", one.colour, one.name)).collect()
     }
 }
 
@@ -144,20 +144,20 @@ mod tests {
     #[test]
     fn marks_are_round_and_hold_everything() {
         let marks = |values: &[f64]| {
-            Scale::from_zero(values.iter().copied()).marks().into_iter().map(|(_, name)| name).collect::<Vec<_>>()
+            Axis::from_zero(values.iter().copied()).marks().into_iter().map(|(_, name)| name).collect::<Vec<_>>()
         };
         assert_eq!(marks(&[7.3]), ["0", "2", "4", "6", "8"]);
         assert_eq!(marks(&[1_234_567.0]), ["0", "500 k", "1 M", "1.5 M"]);
         assert_eq!(marks(&[0.0]), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
-        let powers: Vec<_> = Scale::Logarithmic(0.1, 1000.0).marks().into_iter().map(|(_, name)| name).collect();
+        let powers: Vec<_> = Axis::Logarithmic(0.1, 1000.0).marks().into_iter().map(|(_, name)| name).collect();
         assert_eq!(powers, ["0.1", "1", "10", "100", "1000"]);
     }
 
     #[test]
     fn a_line_goes_from_corner_to_corner() {
-        let line = Line { name: "up", colour: 1, points: vec![(0.0, 0.0), (10.0, 5.0)] };
-        let (x, y) = (Scale::Linear(0.0, 10.0), Scale::Linear(0.0, 5.0));
-        let svg = Plot { x, y, x_marks: Vec::new(), x_name: "s", lines: vec![line] }.svg();
+        let line = Series { name: "up", colour: 1, points: vec![(0.0, 0.0), (10.0, 5.0)] };
+        let (x, y) = (Axis::Linear(0.0, 10.0), Axis::Linear(0.0, 5.0));
+        let svg = Chart { x, y, x_marks: Vec::new(), x_name: "s", series: vec![line] }.svg();
         assert!(svg.contains("d=\"M64.0 192.0L708.0 12.0\""), "{svg}");
     }
 }

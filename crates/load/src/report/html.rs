@@ -1,14 +1,14 @@
-//! A report as one HTML file: the table, and what happened over time as plots.
+//! A report as one HTML file: the table, and what happened over time as charts.
 //!
 //! Called by the command line for `--report`. The file has no script and asks for nothing else, so it
 //! can be mailed; it follows the reader's light or dark.
 
 use std::fmt::Write as _;
 
-use super::meter::Sample;
-use super::plot::{Line, Plot, Scale};
-use super::report::Report;
-use super::table::{rows, verdict};
+use crate::metrics::Sample;
+use crate::report::Report;
+use crate::report::chart::{Axis, Chart, Series};
+use crate::report::text::{rows, verdict};
 
 /// The file.
 #[must_use]
@@ -21,56 +21,56 @@ pub fn page(report: &Report) -> String {
         _ = writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", escaped(&text));
     }
     page.push_str("</table>\n");
-    for (title, plot) in plots(report) {
-        _ = writeln!(page, "<figure><figcaption>{title}{}</figcaption>{}</figure>", plot.legend(), plot.svg());
+    for (title, chart) in charts(report) {
+        _ = writeln!(page, "<figure><figcaption>{title}{}</figcaption>{}</figure>", chart.legend(), chart.svg());
     }
     page.push_str("</body>\n</html>\n");
     page
 }
 
-fn plots(report: &Report) -> Vec<(&'static str, Plot<'static>)> {
+fn charts(report: &Report) -> Vec<(&'static str, Chart<'static>)> {
     let samples = &report.samples;
-    let mut plots = Vec::new();
+    let mut charts = Vec::new();
     if samples.len() > 1 {
-        plots.push(("Deliveries a second", over_time(samples, &[("delivered", |s| s.delivered_per_s)])));
-        plots.push(("Messages a second", over_time(samples, &[("published", |s| s.published_per_s)])));
-        plots.push((
+        charts.push(("Deliveries a second", over_time(samples, &[("delivered", |s| s.delivered_per_s)])));
+        charts.push(("Messages a second", over_time(samples, &[("published", |s| s.published_per_s)])));
+        charts.push((
             "Latency over time, ms",
             over_time(samples, &[("p50", |s| s.p50_ms), ("p99", |s| s.p99_ms), ("max", |s| s.max_ms)]),
         ));
     }
-    plots.extend(distribution(&report.percentiles).map(|plot| ("Latency by percentile, ms", plot)));
+    charts.extend(distribution(&report.percentiles).map(|chart| ("Latency by percentile, ms", chart)));
     if samples.len() > 1 {
-        plots.push(("Connections", over_time(samples, &[("connections", |s| s.connections as f64)])));
+        charts.push(("Connections", over_time(samples, &[("connections", |s| s.connections as f64)])));
         if report.server.is_some() {
-            plots.push(("CPUs of the server", over_time(samples, &[("CPUs", |s| s.server_cpus)])));
-            plots.push(("Memory of the server, MiB", over_time(samples, &[("resident", |s| s.server_mib)])));
+            charts.push(("CPUs of the server", over_time(samples, &[("CPUs", |s| s.server_cpus)])));
+            charts.push(("Memory of the server, MiB", over_time(samples, &[("resident", |s| s.server_mib)])));
         }
     }
-    plots
+    charts
 }
 
-type Figure = fn(&Sample) -> f64;
+type SampleValue = fn(&Sample) -> f64;
 
-fn over_time(samples: &[Sample], figures: &[(&'static str, Figure)]) -> Plot<'static> {
+fn over_time(samples: &[Sample], figures: &[(&'static str, SampleValue)]) -> Chart<'static> {
     let times = || samples.iter().map(|sample| sample.at_s);
     let values = figures.iter().flat_map(|(_, figure)| samples.iter().map(figure));
-    let lines = figures.iter().enumerate().map(|(colour, (name, figure))| Line {
+    let series = figures.iter().enumerate().map(|(colour, (name, figure))| Series {
         name,
         colour: colour + 1,
         points: times().zip(samples.iter().map(figure)).collect(),
     });
-    Plot {
-        x: Scale::from_zero(times()),
-        y: Scale::from_zero(values),
+    Chart {
+        x: Axis::from_zero(times()),
+        y: Axis::from_zero(values),
         x_marks: Vec::new(),
         x_name: "s",
-        lines: lines.collect(),
+        series: series.collect(),
     }
 }
 
 /// The distribution with as much room for each nine as for the one before.
-fn distribution(percentiles: &[(f64, f64)]) -> Option<Plot<'static>> {
+fn distribution(percentiles: &[(f64, f64)]) -> Option<Chart<'static>> {
     let nines = |percentile: f64| 1.0 / (1.0 - percentile / 100.0).max(1e-6);
     let points: Vec<_> = percentiles.iter().map(|(percentile, ms)| (nines(*percentile), *ms)).collect();
     let before_last = points.iter().rev().map(|(nines, _)| *nines).find(|nines| *nines < 1e6)?;
@@ -80,12 +80,12 @@ fn distribution(percentiles: &[(f64, f64)]) -> Option<Plot<'static>> {
     let least = points.iter().map(|(_, ms)| *ms).fold(f64::INFINITY, f64::min).max(0.001);
     let greatest = points.iter().map(|(_, ms)| *ms).fold(0.0, f64::max);
     let power = |value: f64| 10_f64.powf(value);
-    Some(Plot {
-        x: Scale::Logarithmic(1.0, end),
-        y: Scale::Logarithmic(power(least.log10().floor()), power((greatest * 1.01).log10().ceil())),
+    Some(Chart {
+        x: Axis::Logarithmic(1.0, end),
+        y: Axis::Logarithmic(power(least.log10().floor()), power((greatest * 1.01).log10().ceil())),
         x_marks: marks.map(|mark| (nines(mark), mark.to_string())).collect(),
         x_name: "%",
-        lines: vec![Line { name: "latency", colour: 1, points }],
+        series: vec![Series { name: "latency", colour: 1, points }],
     })
 }
 

@@ -1,0 +1,10 @@
+//! Delivery accounting: what each member of a room must receive, what it received, and what is missing.
+//!
+//! Called by the generator, on its thread. Nothing is sampled: `room` knows every message and `member`
+//! every position that one member received; `order` is the order on which all members must agree;
+//! `reconciliation` compares the three when a member leaves and when the run is over.
+
+pub mod member;
+pub mod order;
+pub mod reconciliation;
+pub mod room;

@@ -1,0 +1,344 @@
+//! The books of one room: every message that was published, and where the members say it stands.
+//!
+//! The generator's thread writes down each message before it sends it, and shows each delivery to the
+//! ledger together with the member of the member that had it. Nothing is sampled: a message is lost,
+//! repeated or out of order for exactly the members for which it is. `settlement.rs` closes the books.
+
+use crate::allowed_losses::AllowedLosses;
+use crate::deliveries::member::MemberDeliveries;
+use crate::deliveries::order::{MessageOrder, Placement};
+use crate::faults::Faults;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct RoomDeliveries {
+    /// By number.
+    pub(super) messages: Vec<SentMessage>,
+    /// The logs of the doors that tell the server's numbers, one for each epoch; the last is the present.
+    pub(super) numbered: Vec<MessageOrder>,
+    /// The order of the doors that tell none.
+    pub(super) unnumbered: MessageOrder,
+    /// Members at present.
+    members: usize,
+    /// Of those, the ones that the closed loop waits for.
+    awaited: u32,
+    /// Messages that somebody is still waited for, under a closed loop.
+    in_flight: Vec<u32>,
+}
+
+/// A message that was published.
+#[derive(Debug)]
+pub(super) struct SentMessage {
+    /// When it was due: nanoseconds of the run.
+    due: u64,
+    /// The client that sent it, and complete which of its connections.
+    pub(super) sender: u32,
+    pub(super) connection: u32,
+    /// Members that the closed loop still waits for.
+    waiting: u32,
+    /// Whether there was anybody to hear it.
+    pub(super) expected: bool,
+    /// Whether anybody has heard it.
+    pub(super) delivered: bool,
+    /// Epoch and position among the numbered.
+    pub(super) numbered_at: Option<(u32, u32)>,
+    /// Position among the unnumbered.
+    pub(super) unnumbered_at: Option<u32>,
+    pub(super) acknowledgement: Acknowledgement,
+}
+
+/// What the sender was delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Acknowledgement {
+    Pending,
+    Accepted,
+    Refused,
+}
+
+/// What a member was delivery.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    /// Our message; `None` when it is somebody else's.
+    pub number: Option<u32>,
+    /// The server's number, complete the doors that tell it.
+    pub seq: Option<u64>,
+}
+
+/// A delivery that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// When the message was due: nanoseconds of the run.
+    pub due: u64,
+    /// Whether nobody else is waited for: the closed loop may go on.
+    pub complete: bool,
+}
+
+impl RoomDeliveries {
+    /// Messages published.
+    #[must_use]
+    pub fn published(&self) -> u32 {
+        u32::try_from(self.messages.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Members at present: a message published now is expected to so many.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Writes a message down that is about to be sent; its number. `closed`: it is waited for.
+    pub fn publish(&mut self, sender: &MemberDeliveries, due: u64, closed: bool) -> u32 {
+        let number = self.published();
+        let waiting = self.awaited - u32::from(sender.awaited && !sender.receives_own);
+        self.messages.push(SentMessage {
+            due,
+            sender: sender.client,
+            connection: sender.connection,
+            waiting,
+            expected: sender.receives_own || self.members > 1,
+            delivered: false,
+            numbered_at: None,
+            unnumbered_at: None,
+            acknowledgement: Acknowledgement::Pending,
+        });
+        if closed {
+            self.in_flight.push(number);
+        }
+        number
+    }
+
+    /// Whether this client published this number.
+    #[must_use]
+    pub fn is_sent_by(&self, number: u32, sender: u32) -> bool {
+        self.messages.get(number as usize).is_some_and(|message| message.sender == sender)
+    }
+
+    /// A client is a member from now on, complete a door that does not say where the room stands.
+    pub fn join(&mut self, member: &mut MemberDeliveries) {
+        member.expected_from = self.published();
+        member.order_length_at_join = self.unnumbered.len();
+        if self.messages.is_empty() {
+            member.next.get_or_insert(0);
+        }
+        self.members += 1;
+        self.awaited += u32::from(member.awaited);
+    }
+
+    /// A client is a member from now on, and the room stands at `seq`. One that comes back was given
+    /// all that it missed, if it `recovered`.
+    pub fn join_at(
+        &mut self,
+        member: &mut MemberDeliveries,
+        at: (&str, u64),
+        recovered: bool,
+        allowed: &mut AllowedLosses,
+    ) {
+        self.join(member);
+        let (epoch, seq) = at;
+        let same = self.order_of(epoch, seq);
+        let next = self.numbered[same].after(seq).unwrap_or(0);
+        if member.epoch != Some(same) {
+            member.epoch = Some(same);
+            member.next = Some(next);
+        } else if !recovered {
+            let had = member.next.unwrap_or(next);
+            allowed.too_old += u64::from(next.saturating_sub(had));
+            member.next = Some(next.max(had));
+        }
+    }
+
+    /// A client has its place again, and what it missed follows if it `recovered`.
+    pub fn resume(&mut self, member: &mut MemberDeliveries, recovered: bool) {
+        self.join(member);
+        if !recovered {
+            member.next = None;
+        }
+    }
+
+    /// A client is no member any more. Tells how many messages nobody is waited for any longer.
+    pub fn leave(&mut self, member: &MemberDeliveries) -> usize {
+        self.members -= 1;
+        if !member.awaited {
+            return 0;
+        }
+        self.awaited -= 1;
+        let Self { messages, in_flight, .. } = self;
+        let before = in_flight.len();
+        in_flight.retain(|&number| {
+            let message = &mut messages[number as usize];
+            let place = if member.epoch.is_some() {
+                message.numbered_at.map(|(_, position)| position)
+            } else {
+                message.unnumbered_at
+            };
+            let counted = member.expected_from <= number && (member.receives_own || message.sender != member.client);
+            let has = place.is_some_and(|position| member.has_received(position)) || member.unordered.contains(&number);
+            message.waiting -= u32::from(counted && !has);
+            message.waiting > 0
+        });
+        before - in_flight.len()
+    }
+
+    /// Where a member stands, for coming back: the epoch and the last number it has had.
+    #[must_use]
+    pub fn position(&self, member: &MemberDeliveries) -> Option<(&str, u64)> {
+        let order = &self.numbered[member.epoch?];
+        Some((order.epoch.as_deref()?, order.seq(member.next?)))
+    }
+
+    /// A member was delivery of a message. `None`: it does not count.
+    pub fn deliver(
+        &mut self,
+        member: &mut MemberDeliveries,
+        delivery: Delivery,
+        faults: &mut Faults,
+    ) -> Option<NewDelivery> {
+        let fresh = match delivery.seq {
+            Some(seq) => self.deliver_numbered(member, delivery.number, seq, faults),
+            None => self.deliver_unnumbered(member, delivery.number?, faults),
+        };
+        let number = delivery.number.filter(|_| fresh)?;
+        let message = &mut self.messages[number as usize];
+        message.delivered = true;
+        let counted = member.awaited && member.expected_from <= number && message.waiting > 0;
+        message.waiting -= u32::from(counted);
+        let complete = counted && message.waiting == 0;
+        let due = message.due;
+        Some(NewDelivery { due, complete: complete && self.complete(number) })
+    }
+
+    fn deliver_numbered(
+        &mut self,
+        member: &mut MemberDeliveries,
+        number: Option<u32>,
+        seq: u64,
+        faults: &mut Faults,
+    ) -> bool {
+        let epoch = match member.epoch {
+            Some(epoch) => epoch,
+            None => *member.epoch.insert(self.current_epoch(seq)),
+        };
+        let position = self.numbered[epoch].after(seq).and_then(|after| after.checked_sub(1));
+        let Some(position) = position else {
+            faults.contradicted += 1;
+            return false;
+        };
+        if !self.place(epoch, position, number, faults) {
+            return false;
+        }
+        member.receive(position, faults)
+    }
+
+    /// Tells whether the message stands where nothing else does, and nowhere else.
+    fn place(&mut self, epoch: usize, position: u32, number: Option<u32>, faults: &mut Faults) -> bool {
+        if self.numbered[epoch].place(position, number) == Placement::Conflict {
+            faults.contradicted += 1;
+            return number.is_some();
+        }
+        let Some(number) = number else { return true };
+        let place = (u32::try_from(epoch).unwrap_or(u32::MAX), position);
+        let known = *self.messages[number as usize].numbered_at.get_or_insert(place);
+        // One message under two numbers.
+        faults.repeated += u64::from(known != place);
+        known == place
+    }
+
+    /// Without numbers, a delivery has a place once somebody who defines_order for the order has had it too.
+    /// Who has just come, or does not hear itself, may have it before those who know what came before.
+    fn deliver_unnumbered(&mut self, member: &mut MemberDeliveries, number: u32, faults: &mut Faults) -> bool {
+        member.unordered.push_back(number);
+        self.order_pending(member, faults).unwrap_or(true)
+    }
+
+    /// Takes what is pending as far as its places are known. Tells whether the last of it was fresh;
+    /// `None` if something is still pending.
+    pub fn order_pending(&mut self, member: &mut MemberDeliveries, faults: &mut Faults) -> Option<bool> {
+        let mut fresh = true;
+        while let Some(&number) = member.unordered.front() {
+            let knows = member.defines_order && member.next.is_some();
+            let message = &mut self.messages[number as usize];
+            let position = match message.unnumbered_at {
+                Some(position) => position,
+                None if knows => *message.unnumbered_at.insert(self.unnumbered.append(number)),
+                None => return None,
+            };
+            member.unordered.pop_front();
+            fresh = self.receive_unnumbered(member, position, faults);
+        }
+        Some(fresh)
+    }
+
+    fn receive_unnumbered(&mut self, member: &mut MemberDeliveries, position: u32, faults: &mut Faults) -> bool {
+        // Before its first message it is expected only what was sent after it became a member.
+        let from = member.next.unwrap_or(member.order_length_at_join.min(position));
+        for skipped in from..position {
+            if self.is_expected(member, skipped) {
+                member.skip(skipped..skipped + 1);
+            }
+        }
+        if from <= position {
+            member.next = Some(position);
+        }
+        member.receive(position, faults)
+    }
+
+    /// Whether a member is expected a position of the order without numbers.
+    pub(super) fn is_expected(&self, member: &MemberDeliveries, position: u32) -> bool {
+        let Some(number) = self.unnumbered.number(position) else { return false };
+        let own = self.messages[number as usize].sender == member.client && !member.receives_own;
+        !own && (member.next.is_some() || member.expected_from <= number)
+    }
+
+    /// The sender was delivery that its message is in, under this number.
+    pub fn acknowledge(&mut self, member: &MemberDeliveries, number: u32, seq: u64, faults: &mut Faults) {
+        let Some(message) = self.messages.get_mut(number as usize) else { return };
+        message.acknowledgement = Acknowledgement::Accepted;
+        let position = |order: &MessageOrder| order.after(seq).and_then(|after| after.checked_sub(1));
+        if let Some(epoch) = member.epoch
+            && let Some(position) = position(&self.numbered[epoch])
+        {
+            self.place(epoch, position, Some(number), faults);
+        }
+    }
+
+    /// The sender was delivery that its message is not in. Tells whether it was waited for.
+    pub fn refuse(&mut self, number: u32) -> bool {
+        let Some(message) = self.messages.get_mut(number as usize) else { return false };
+        message.acknowledgement = Acknowledgement::Refused;
+        self.complete(number)
+    }
+
+    /// Waits no longer for messages that were due before `due`; how many.
+    pub fn give_up(&mut self, due: u64) -> usize {
+        let Self { messages, in_flight, .. } = self;
+        let before = in_flight.len();
+        in_flight.retain(|&number| messages[number as usize].due >= due);
+        before - in_flight.len()
+    }
+
+    fn complete(&mut self, number: u32) -> bool {
+        let index = self.in_flight.iter().position(|in_flight| *in_flight == number);
+        index.map(|index| self.in_flight.swap_remove(index)).is_some()
+    }
+
+    /// The order of an epoch that the server named.
+    fn order_of(&mut self, name: &str, seq: u64) -> usize {
+        if let Some(known) = self.numbered.iter().position(|order| order.epoch.as_deref() == Some(name)) {
+            return known;
+        }
+        if let Some(MessageOrder { epoch: epoch @ None, .. }) = self.numbered.last_mut() {
+            *epoch = Some(name.to_owned());
+        } else {
+            self.numbered.push(MessageOrder::near(Some(name.to_owned()), seq));
+        }
+        self.numbered.len() - 1
+    }
+
+    /// The order of the present epoch, for one who is not delivery its name.
+    fn current_epoch(&mut self, seq: u64) -> usize {
+        if self.numbered.is_empty() {
+            self.numbered.push(MessageOrder::near(None, seq.saturating_sub(1)));
+        }
+        self.numbered.len() - 1
+    }
+}

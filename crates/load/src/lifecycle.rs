@@ -1,0 +1,216 @@
+//! From the first connection to the last: connect, publish, wait for what is under way, go.
+//!
+//! Called by [`run`](super::run), on the generator's thread. Nobody publishes before all have arrived,
+//! so nothing can be missed by somebody who is still at the protocol.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::deliveries::reconciliation::{MembershipEnd, SenderFacts};
+use crate::generator::Generator;
+use crate::progress::{Phase, ProgressReporter};
+use crate::run_state::RunState;
+use crate::schedule::Schedule;
+use crate::session::Stage;
+
+/// Handshakes under way at one time.
+const CONNECTING_AT_ONCE: u64 = 128;
+/// With all connections begun, this long without an arrival means that the others will not come.
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
+/// With all there, this long without a byte means that the notices of their joins are all out.
+const QUIET: Duration = Duration::from_millis(200);
+/// For the notices of joins, at most.
+const QUIET_LIMIT: Duration = Duration::from_secs(20);
+/// At the end, this long without a delivery means that what is missing is lost.
+const DRAIN_QUIET: Duration = Duration::from_secs(2);
+/// How often it is looked whether everything has arrived.
+const LOOK: Duration = Duration::from_millis(50);
+/// For closing all connections.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+
+impl Generator<'_> {
+    /// Connects everybody, as the ramp says, and waits until they have nothing more to hear.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn ramp_up(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<()> {
+        let (clients, ramp) = (self.state.plan.clients as u64, self.state.plan.ramp);
+        let mut last = (0, Instant::now());
+        loop {
+            let (arrived, out) = (self.state.metrics.arrived, self.state.faults.kept_out);
+            let begun = self.state.metrics.begun;
+            let due = if ramp.is_zero() {
+                clients
+            } else {
+                1 + (clients as f64 * self.now().as_secs_f64() / ramp.as_secs_f64()) as u64
+            };
+            for number in begun..due.min(clients).min(arrived + out + CONNECTING_AT_ONCE) {
+                self.connect(usize::try_from(number).expect("a client's number"));
+            }
+            self.poll_once()?;
+            progress.update(Phase::Connecting, self);
+            if arrived + out > last.0 || begun < clients {
+                last = (arrived + out, Instant::now());
+            }
+            if arrived + out >= clients || last.1.elapsed() > ARRIVAL_LIMIT || self.all_disconnected() {
+                break;
+            }
+            if self.clients.stop_requests > 0 {
+                self.stopped_in_ramp = true;
+                return Ok(());
+            }
+        }
+        let (mut heard, began) = ((self.state.metrics.bytes_in, Instant::now()), Instant::now());
+        while heard.1.elapsed() < QUIET && began.elapsed() < QUIET_LIMIT && self.clients.stop_requests == 0 {
+            self.poll_once()?;
+            progress.update(Phase::Connecting, self);
+            if self.state.metrics.bytes_in > heard.0 {
+                heard = (self.state.metrics.bytes_in, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes for as long as the plan says, until it is asked to stop, or until nobody is connected any
+    /// more; whether as long as was wanted.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn publish_for_duration(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
+        let (now, usage) = (self.now(), self.server.and_then(super::process::Process::usage));
+        self.state.metrics.begin(now, usage.as_ref());
+        if self.clients.stop_requests > 0 {
+            return Ok(true);
+        }
+        self.start_publishing()?;
+        let is_over =
+            |this: &Self| this.publish_until.is_none_or(|end| this.now() >= end) || this.clients.stop_requests > 0;
+        while !is_over(self) && !self.all_disconnected() {
+            self.poll_once()?;
+            progress.update(Phase::Publishing, self);
+        }
+        let whole = is_over(self);
+        self.stop_publishing()?;
+        Ok(whole)
+    }
+
+    /// Waits until everything has arrived, or nothing does any more, or the time is over, or it is asked
+    /// again to stop. Whether nothing was under way then.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn drain(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
+        let limit = self.state.plan.drain;
+        let timeout = DRAIN_QUIET.min(limit / 2);
+        let began = Instant::now();
+        let mut last = (self.state.metrics.bytes_in, began);
+        let mut looked = None;
+        let stops = self.clients.stop_requests;
+        while !self.stopped_in_ramp && self.clients.stop_requests == stops {
+            if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
+                self.order_pending();
+                if self.is_settled() {
+                    return Ok(true);
+                }
+                looked = Some(Instant::now());
+            }
+            if self.state.metrics.bytes_in > last.0 {
+                last = (self.state.metrics.bytes_in, Instant::now());
+            }
+            if last.1.elapsed() > timeout {
+                return Ok(true);
+            }
+            if began.elapsed() > limit {
+                break;
+            }
+            self.poll_once()?;
+            progress.update(Phase::Draining, self);
+        }
+        Ok(false)
+    }
+
+    /// Closes the books, and then the connections.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn tear_down(&mut self, drained: bool) -> io::Result<()> {
+        self.order_pending();
+        self.reconcile(drained);
+        (self.schedule, self.finished) = (Schedule::none(), true);
+        for number in 0..self.clients.all.len() {
+            let session = &mut self.clients.all[number].session;
+            if matches!(session.stage, Stage::Disconnected | Stage::Connecting | Stage::Upgrading) {
+                self.clients.disconnect(number, false);
+                continue;
+            }
+            session.close();
+            // What cannot be sent any more need not be.
+            _ = self.clients.flush(number, &mut self.state);
+        }
+        let began = Instant::now();
+        while !self.all_disconnected() && began.elapsed() < CLOSE_LIMIT {
+            self.poll_once()?;
+        }
+        (0..self.clients.all.len()).for_each(|number| self.clients.disconnect(number, false));
+        Ok(())
+    }
+
+    fn reconcile(&mut self, drained: bool) {
+        let Self { state, clients, .. } = self;
+        let RunState { rooms, faults, allowed, .. } = state;
+        let ending = if drained { MembershipEnd::Drained } else { MembershipEnd::InFlight };
+        let mut refused: Vec<BTreeMap<u32, u64>> = vec![BTreeMap::new(); rooms.len()];
+        for client in &mut clients.all {
+            let session = &mut client.session;
+            refused[session.room].insert(session.number, session.refusals);
+            let outside = matches!(session.stage, Stage::Connecting | Stage::Upgrading | Stage::Joining);
+            faults.kept_out += u64::from(outside && drained);
+            if let Some(deliveries) = &session.deliveries {
+                let ending = if session.is_member { ending } else { MembershipEnd::Left };
+                rooms[session.room].reconcile_member(deliveries, ending, faults, allowed);
+            }
+        }
+        let all = &clients.all;
+        for (room, refused) in rooms.iter().zip(refused) {
+            let senders = SenderFacts {
+                stayed: &|client, connection| all[client as usize].is_open(connection),
+                resumes: &|client| all[client as usize].session.protocol.is_json(),
+                acknowledged: &|client| all[client as usize].session.protocol.acknowledges(),
+                refused,
+                drained,
+            };
+            room.reconcile_messages(senders, faults, allowed);
+        }
+        clients.all.iter_mut().for_each(|client| client.session.deliveries = None);
+    }
+
+    /// Gives places to what members heard before those who vouch for the order did.
+    fn order_pending(&mut self) {
+        let RunState { rooms, faults, .. } = &mut self.state;
+        for session in self.clients.all.iter_mut().map(|client| &mut client.session) {
+            if let Some(deliveries) = &mut session.deliveries {
+                // Whether it was news was told when it came.
+                _ = rooms[session.room].order_pending(deliveries, faults);
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let RunState { rooms, .. } = &self.state;
+        let clients = &self.clients.all;
+        clients.iter().filter(|client| client.socket.is_some()).all(|client| {
+            let session = &client.session;
+            let square =
+                session.deliveries.as_ref().is_none_or(|deliveries| rooms[session.room].is_complete(deliveries));
+            session.stage == Stage::Refused || session.stage == Stage::Joined && square
+        }) && rooms.iter().all(|room| {
+            let stayed = |client: u32, connection| clients[client as usize].is_open(connection);
+            room.is_settled(stayed, |client| clients[client as usize].session.protocol.acknowledges())
+        })
+    }
+
+    fn all_disconnected(&self) -> bool {
+        self.state.metrics.begun > 0 && self.clients.connected() == 0
+    }
+}

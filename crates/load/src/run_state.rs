@@ -1,0 +1,52 @@
+//! What all clients of a run share: the plan, the delivery accounting of each room, and the metrics.
+//!
+//! The generator owns it and lends it to the client that it serves, on its thread.
+
+use std::time::Instant;
+
+use crate::allowed_losses::AllowedLosses;
+use crate::deliveries::room::RoomDeliveries;
+use crate::faults::Faults;
+use crate::metrics::Metrics;
+use crate::plan::Plan;
+
+/// See the module.
+pub struct RunState<'a> {
+    pub plan: &'a Plan,
+    /// Distinguishes this run's messages from those of other runs.
+    pub run_id: u16,
+    pub began: Instant,
+    /// By room.
+    pub rooms: Vec<RoomDeliveries>,
+    /// By room, how many clients a message published now is for.
+    pub audience: Vec<usize>,
+    /// Rooms in which the closed loop may publish, once for each entry.
+    pub free_slots: Vec<usize>,
+    pub faults: Faults,
+    pub allowed: AllowedLosses,
+    pub metrics: Metrics,
+}
+
+impl<'a> RunState<'a> {
+    /// The state of a run that has not begun.
+    #[must_use]
+    pub fn new(plan: &'a Plan, run_id: u16) -> Self {
+        Self {
+            plan,
+            run_id,
+            began: Instant::now(),
+            rooms: (0..plan.rooms).map(|_| RoomDeliveries::default()).collect(),
+            audience: vec![0; plan.rooms],
+            free_slots: Vec::new(),
+            faults: Faults::default(),
+            allowed: AllowedLosses::default(),
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// Nanoseconds since the run began.
+    #[must_use]
+    pub fn elapsed_ns(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX)
+    }
+}

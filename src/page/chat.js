@@ -91,6 +91,14 @@ export class Chat {
     this.client.open();
   }
 
+  // Resolves when there is a connection.
+  async online() {
+    if (this.client.state.phase === "online") return;
+    await new Promise((resolve) => {
+      const off = this.client.on("welcome", () => resolve(off()));
+    });
+  }
+
   open(kind, name) {
     const key = keyOf(kind, name);
     const known = this.rooms.get(key);

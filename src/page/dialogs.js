@@ -8,12 +8,17 @@ import { short, whole } from "./time-format.js";
 const ROOMS_SHOWN = 200;
 
 export class RoomsDialog extends Component {
-  state = { filter: "", private: false, problem: undefined };
+  state = { filter: "", private: false, waiting: false, problem: undefined };
   field = createRef();
+  #closed = false;
 
   componentDidMount() {
     this.props.chat.loadRooms();
     this.field.current.focus();
+  }
+
+  componentWillUnmount() {
+    this.#closed = true;
   }
 
   #enter = async (submit) => {
@@ -23,7 +28,13 @@ export class RoomsDialog extends Component {
     const name = roomName(this.field.current.value);
     if (!name) return this.setState({ problem: "A name has 1 to 64 characters: no spaces, none of / ? #, and it does not begin with dm:" });
     try {
-      if (isPrivate || !isListed(chat, name)) await chat.client.request({ type: "create", room: name, private: isPrivate });
+      if (isPrivate || !isListed(chat, name)) {
+        this.setState({ waiting: true, problem: undefined });
+        await chat.online(); // only the server can create it
+        this.setState({ waiting: false });
+        if (this.#closed) return;
+        await chat.client.request({ type: "create", room: name, private: isPrivate });
+      }
     } catch ({ code, message }) {
       // Somebody was there before: it can be entered, if not owned.
       if (isPrivate || code !== "name_taken") return this.setState({ problem: `${message}.` });
@@ -36,15 +47,16 @@ export class RoomsDialog extends Component {
     this.props.ui.turn(this.props.chat.open("room", name));
   }
 
-  render({ chat, onClose }, { filter, private: isPrivate, problem }) {
+  render({ chat, onClose }, { filter, private: isPrivate, waiting, problem }) {
     const shown = chat.publicRooms.filter(({ room }) => room.toLowerCase().includes(filter.toLowerCase())).slice(0, ROOMS_SHOWN);
     return html`<${Dialog} title="Rooms" onClose=${onClose}>
       <form class="row" onSubmit=${this.#enter}>
         <input ref=${this.field} aria-label="Name of a room" placeholder="Name of a room" autocomplete="off" autocapitalize="off" spellcheck="false"
           aria-describedby="room-problem" onInput=${({ target }) => this.setState({ filter: target.value.trim(), problem: undefined })} />
-        <button class="primary">${filter && (isPrivate || !isListed(chat, roomName(filter))) ? "Create" : "Open"}</button>
+        <button class="primary" disabled=${waiting}>${filter && (isPrivate || !isListed(chat, roomName(filter))) ? "Create" : "Open"}</button>
       </form>
       <label class="check"><input type="checkbox" checked=${isPrivate} onChange=${({ target }) => this.setState({ private: target.checked })} /> Private: only those who are invited know of it</label>
+      <p class="hint" role="status">${waiting && "Connecting…"}</p>
       <p id="room-problem" class="problem" role="alert">${problem}</p>
       <p class="hint">A room that you create stays, and is yours if your name is registered. A link to it: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
       <ul class="public" aria-label="Rooms">${shown.map(({ room, members, private: isPrivate }) => html`<li key=${room}>

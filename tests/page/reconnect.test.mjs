@@ -35,6 +35,31 @@ test("what is written while the line is broken waits, is marked, and goes out on
   faultless();
 });
 
+test("a room that is opened before the page is connected opens when it is", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("garden");
+  await bob.client.publish("garden", "from Bob");
+  const ann = await person();
+  let connect;
+  const connected = new Promise((resolve) => (connect = resolve));
+  await ann.page.routeWebSocket(/\/ws/, (page) => {
+    const server = page.connectToServer();
+    server.onMessage((text) => connected.then(() => page.send(text)));
+  });
+  await ann.page.goto(host.http);
+  await ann.page.getByLabel("Your name").fill("Ann");
+  await ann.page.keyboard.press("Enter");
+  await ann.page.getByRole("button", { name: "Open or create a room" }).click();
+  await ann.page.getByLabel("Name of a room").fill("garden");
+  await ann.page.keyboard.press("Enter");
+  await ann.page.getByRole("dialog").getByText("Connecting…").waitFor();
+  connect();
+  await ann.line("from Bob").waitFor();
+  await ann.page.getByRole("dialog").waitFor({ state: "detached" });
+  faultless();
+});
+
 test("what was not sent outlives a reload and goes out once", async () => {
   const host = await server();
   const wire = await line(host);

@@ -1,5 +1,5 @@
 /**
- * A connection to a roomd server that repairs itself.
+ * A client for roomd servers that reconnects automatically.
  *
  *     import { Client } from "./roomd.js";
  *
@@ -10,13 +10,16 @@
  *     const { seq } = await client.publish("lobby", "hello");
  *     client.close();
  *
- * In Node before 22 there is no WebSocket: give one, such as that of the package `ws`, in the options.
- * Events have the fields of docs/protocol.md. A listener is called with one event at a time, in the
- * order in which they happened, and never from inside a call of the client.
+ * Node has a WebSocket from version 22 on; before that, pass one in the options, such as that of the
+ * package `ws`. The fields of events and replies are those of docs/protocol.md, section 3; times are
+ * RFC 3339 in UTC. A listener is called with one event at a time, in the order in which they happened,
+ * and never from inside a method of the client.
  */
 
-/** Why something was not done. `code` is the server's, or one of `interrupted`, `left`, `retracted`. */
+/** Why a command failed. */
 export class RoomdError extends Error {
+  /** The server's code, such as `not_member`; or the client's: `interrupted`, `left`, `retracted`,
+   * `too_large`, or, of a join, what ended the membership (`Events["removed"]["code"]`). */
   readonly code: string;
   /** The other fields of the server's error, such as `retry_after_ms`. */
   readonly details: Record<string, unknown>;
@@ -25,20 +28,21 @@ export class RoomdError extends Error {
 export type Body = string | { cipher: object };
 
 export interface Options {
-  /** The name to come under, 1–32 characters; without it and a token, the server draws a guest's name,
-   * which the client keeps. */
+  /** The user's name, 1–32 characters. Without it and a token the server chooses a guest's name, which
+   * the client keeps. */
   user?: string;
-  /** Proves who the user is. A function is asked before each connection. */
+  /** A token that proves who the user is. A function is called before each connection. */
   token?: string | (() => string | undefined | Promise<string | undefined>);
-  /** How many of the newest messages the first join of a room brings, 0–200. Default 20. */
+  /** How many of the newest messages the first join of a room requests, 0–200. Default 20. */
   history?: number;
-  /** The first delay before a broken connection is made again (500), and the longest (30 000). */
+  /** The first delay before a reconnect in ms. Default 500. It doubles with each attempt. */
   retryMs?: number;
+  /** The longest delay before a reconnect in ms. Default 30 000. */
   retryMsMax?: number;
-  /** From 0 to 1; spreads the delays. Default `Math.random`. */
+  /** A number from 0 to 1, for the jitter of the delays. Default `Math.random`. */
   random?: () => number;
-  /** Asked when a connection could not be made, since a browser hides the server's answer. A sentence
-   * is why trying again makes no sense: the client closes with it. */
+  /** Called when a connection attempt failed, since a browser hides the server's response. If it resolves
+   * with a sentence, the client closes with it instead of trying again. */
   diagnose?: (code: number) => Promise<string | undefined>;
   /** Default: the environment's. */
   WebSocket?: new (url: string, protocols: string[]) => WebSocket;
@@ -46,110 +50,302 @@ export interface Options {
 
 export type State =
   | { readonly phase: "idle" | "connecting" | "online" }
-  /** `reason` is for people and has no full stop; `retryAt` is in ms as `Date.now()`. */
+  /** `reason` is for people and has no full stop; `code` is the WebSocket's close code, or 0; `retryAt` is
+   * in ms as `Date.now()`. */
   | { readonly phase: "waiting"; readonly reason: string; readonly code: number; readonly retryAt: number }
+  /** `code` is 0 if `diagnose` gave the reason, and absent after `close`. */
   | { readonly phase: "closed"; readonly reason: string; readonly code?: number };
 
+// --- Events -------------------------------------------------------------------------------------
+
+/** What a message, a private message and an entry of a history have in common. */
+export interface MessageContent {
+  room: string;
+  /** Absent if the message is encrypted or deleted. */
+  message?: string;
+  cipher?: object;
+  seq: number;
+  mid?: string;
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number;
+  /** The `seq` of the message that this one is a reaction to. */
+  react_to?: number;
+  at: string;
+  /** When it was edited or deleted. */
+  edited?: string;
+  deleted?: true;
+}
+
+export interface Message extends MessageContent {
+  type: "message";
+  user: string;
+  /** It was published before the room was joined, or while there was no connection. Absent in a room that
+   * was not joined with `join`. */
+  replayed?: boolean;
+}
+
+export interface PrivateMessage extends MessageContent {
+  type: "private";
+  from: string;
+  to: string;
+}
+
+export interface Presence {
+  user: string;
+  status: "online" | "away" | "offline";
+  note?: string;
+  lastSeen: string;
+}
+
+export interface Limits {
+  message_bytes: number;
+  /** Rooms that one connection may be in. */
+  rooms: number;
+  rate: { burst: number; per_s: number };
+}
+
+export interface Welcome {
+  type: "welcome";
+  id?: number | string;
+  server: string;
+  user: string;
+  session: string;
+  resume?: string;
+  guest: boolean;
+  limits: Limits;
+  ping_ms: number;
+  pong_timeout_ms: number;
+  ice_servers?: Array<{ urls: string | string[]; username?: string; credential?: string }>;
+  /** The following are those of the token. */
+  expires?: string;
+  name?: string;
+  admin?: true;
+  allowed_rooms?: string[];
+}
+
+export type Role = "member" | "moderator" | "owner";
+
+/** A change in a room, and who made it. */
+export interface ModerationEvent<T extends string> {
+  type: T;
+  room: string;
+  by: string;
+  note?: string;
+  at: string;
+}
+
+export interface Signal<T extends string> {
+  type: T;
+  from: string;
+  payload: any;
+}
+
+/** The events that listeners receive. The client itself emits `state`, `joined`, `gap`, `removed`, `paused` and
+ * `refused`; they stand for the server's `joined`, `resumed`, `left`, `lagged`, `removed`, `ended` and `error`.
+ * It handles `goodbye`, `sent` and `pong`. The others are the server's. */
+export interface Events {
+  state: { type: "state" } & State;
+  /** A room was joined: for the first time or (`again`) after a reconnect. The missed messages follow. With
+   * `resumed` the session went on, and the event has no `epoch`, `seq`, `members` and `count`. */
+  joined:
+    | (Joined & { again: boolean; resumed?: undefined })
+    | { type: "joined"; room: string; again: true; resumed: true; recovered: boolean; missed?: number };
+  /** Messages were missed that are not replayed: `epoch_changed`, `too_old`, `unavailable`, or `lagged` with
+   * their number. What follows is complete again. */
+  gap: { type: "gap"; room: string; reason: string; missed?: number };
+  /** Without a `code`: another user was removed from the room. With one: this user is no longer in the room,
+   * without having left it; `code` is `kicked`, `removed`, `banned`, `ended`, or that of the error that refused
+   * a join after a reconnect; `message` is for people and has no full stop. */
+  removed:
+    | (Removed & { code?: undefined })
+    | {
+        type: "removed";
+        room: string;
+        code: string;
+        message: string;
+        id?: number;
+        user?: string;
+        by?: string;
+        reason?: string;
+        until?: string;
+        note?: string;
+        at?: string;
+        retry_after_ms?: number;
+      };
+  /** The server accepts no commands before `until` (ms, as `Date.now()`), or no messages to `room`, which is in
+   * slow mode. Nothing is lost: what waits is sent then. */
+  paused: { type: "paused"; room?: string; message: string; code: string; until: number };
+  /** An error that is not the reply to a request, a join or a message. `id` is the one given to `tell`. */
+  refused: { type: "refused"; id?: number | string; code: string; message: string; retry_after_ms?: number; room?: string };
+
+  welcome: Welcome;
+  token_expiring: { type: "token_expiring"; expires: string; expires_in_ms: number };
+  message: Message;
+  private: PrivateMessage;
+  /** `user` is who edited it. */
+  edit: { type: "edit"; room: string; seq: number; user: string; message?: string; cipher?: object; at: string };
+  /** `user` is who deleted it. */
+  delete: { type: "delete"; room: string; seq: number; user: string; at: string };
+  receipt: { type: "receipt"; room: string; user: string; status: "written" | "received" | "read"; seq: number; at: string };
+  join: { type: "join"; room: string; user: string; at: string };
+  leave: { type: "leave"; room: string; user: string; at: string };
+  typing: { type: "typing"; room: string; username: string; typing: boolean };
+  presence: { type: "presence" } & Presence;
+  invited: ModerationEvent<"invited"> & { user: string };
+  unbanned: ModerationEvent<"unbanned"> & { user: string };
+  muted: ModerationEvent<"muted"> & { user: string; until?: string };
+  unmuted: ModerationEvent<"unmuted"> & { user: string };
+  role: ModerationEvent<"role"> & { user: string; role: Role };
+  settings: ModerationEvent<"settings"> & { slow_mode_s?: number; announcement?: boolean };
+  offer: Signal<"offer">;
+  answer: Signal<"answer">;
+  "ice-candidate": Signal<"ice-candidate">;
+  hangup: Signal<"hangup">;
+}
+
+/** Another user was removed from a room. */
+export interface Removed extends ModerationEvent<"removed"> {
+  user: string;
+  reason: "kicked" | "removed" | "banned";
+  until?: string;
+}
+
+// --- Replies ------------------------------------------------------------------------------------
+
 export interface Sent {
+  type: "sent";
+  id: number;
   room: string;
   seq: number;
-  mid: string;
-  /** RFC 3339. */
+  mid?: string;
   at: string;
-  /** The server had it already: it was sent again over another connection. */
+  /** The server already had the message: it was sent again over another connection. */
   duplicate: boolean;
 }
 
 export interface Joined {
+  type: "joined";
+  id: number;
   room: string;
   epoch: string;
   seq: number;
   /** The first thousand. */
   members: string[];
   count: number;
+  recovered: boolean;
+  /** Why it was not recovered. */
+  reason?: string;
 }
 
-export interface Message {
-  type: "message";
-  room: string;
-  user: string;
-  message?: string;
-  cipher?: object;
-  seq: number;
+/** The replies of the server, by the type of the command. */
+export interface Replies {
+  auth: Welcome;
+  leave: { type: "left"; id: number; room: string };
+  history: { type: "history"; id: number; room: string; epoch: string; messages: HistoryMessage[]; complete: boolean };
+  members: { type: "members"; id: number; room: string; members: Presence[]; count: number };
+  rooms: { type: "rooms"; id: number; rooms: Array<{ room: string; members: number; private?: true }> };
+  create: { type: "created"; id: number; room: string };
+  ping: { type: "pong"; id: number };
+  refresh: Done;
+  edit: Done;
+  delete: Done;
+  invite: Done;
+  remove: Done;
+  kick: Done;
+  ban: Done;
+  unban: Done;
+  mute: Done;
+  unmute: Done;
+  role: Done;
+  settings: Done;
+  end: Done;
+}
+
+export interface Done {
+  type: "ok";
+  id: number;
+}
+
+/** In a room it has `user`, in a private conversation `from` and `to`. */
+export interface HistoryMessage extends MessageContent {
+  user?: string;
+  from?: string;
+  to?: string;
+}
+
+// --- The client ---------------------------------------------------------------------------------
+
+export interface PublishOptions {
+  /** The id of the message, 1–64 bytes. Default: a random one. */
   mid?: string;
-  at: string;
-  edited?: string;
-  deleted?: boolean;
-  /** It was published before the room was entered, or while there was no connection. */
-  replayed: boolean;
-}
-
-/** What the client itself has to tell; everything else is an event of docs/protocol.md by its own name. */
-export interface Events {
-  state: { type: "state" } & State;
-  message: Message;
-  /** A room was entered: for the first time, or (`again`) after the connection broke. What was missed
-   * follows; `resumed` when nobody saw that the user was gone, and then without epoch and members. */
-  joined: { type: "joined"; room: string; again: boolean; resumed?: true; recovered: boolean; missed?: number } & Partial<Joined>;
-  /** Messages were missed that are not replayed: `epoch_changed`, `too_old`, `unavailable`, or `lagged`,
-   * then with how many. What follows is whole again. */
-  gap: { type: "gap"; room: string; reason: string; missed?: number };
-  /** The user is no longer in the room, without having left it. With `user` it is somebody else. */
-  removed: { type: "removed"; room: string; code: string; message: string; user?: string; by?: string };
-  /** The server wants nothing said before `until` (ms), or nothing in `room`, which is in slow mode.
-   * Nothing is lost: what waits is said then. */
-  paused: { type: "paused"; room?: string; message: string; code: string; until: number };
-  /** An error that answers nothing which is waited for. */
-  refused: { type: "refused"; code: string; message: string };
+  /** The `seq` of the message that this one answers. */
+  reply_to?: number;
+  /** The `seq` of the message that this one is a reaction to. */
+  react_to?: number;
+  [field: string]: unknown;
 }
 
 export class Client {
-  /** `url` is `ws://HOST:PORT/ws` or `wss:`. Nothing happens before `open`.
-   * @throws TypeError when it is no address, or when there is no WebSocket. */
+  /** `url` is `ws://HOST:PORT/ws` or `wss:`. The client does nothing before `open`.
+   * @throws TypeError if the URL is not valid, or there is no WebSocket. */
   constructor(url: string | URL, options?: Options);
 
   readonly state: State;
-  /** Under which name the client comes; of a guest, known with the first `welcome`. */
+  /** The user's name; that of a guest is known from the first `welcome` on. */
   readonly user: string | undefined;
-  /** What the server said in its `welcome`. */
-  readonly limits: { message_bytes: number; rooms?: number; rate?: { burst: number; per_s: number } };
-  /** Messages without an answer, oldest first, as commands. Given to `publish` with their `mid` on
-   * another page, or in another process, they are still published once. */
-  readonly unsent: ReadonlyArray<{ type: "message" | "private"; room?: string; to?: string; mid: string; message?: string; cipher?: object }>;
+  /** The limits in the server's `welcome`; before it, only a default of `message_bytes`. */
+  readonly limits: Partial<Limits> & Pick<Limits, "message_bytes">;
+  /** Messages without a reply, oldest first, as commands. Passed to `publish` with their `mid` on another page
+   * or in another process, they are still published once. */
+  readonly unsent: ReadonlyArray<{
+    type: "message" | "private";
+    room?: string;
+    to?: string;
+    mid: string;
+    message?: string;
+    cipher?: object;
+    reply_to?: number;
+    react_to?: number;
+    [field: string]: unknown;
+  }>;
 
-  /** Calls `listener` for each event of this type, or of every type with `"*"`. Returns what ends it. */
+  /** Calls `listener` for each event of this type, or with `"*"` of any type. Returns a function that removes
+   * the listener. */
   on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void;
+  on(type: "*", listener: (event: Events[keyof Events]) => void): () => void;
   on(type: string, listener: (event: any) => void): () => void;
 
-  /** Begins; also after it was closed. */
+  /** Connects; also after `close`. */
   open(): this;
-  /** Does not wait for the delay that is running. */
+  /** Connects now instead of waiting for the next attempt. */
   retry(): void;
-  /** Ends the connection for good. Messages that are not sent stay in `unsent`. */
+  /** Closes the connection and does not reconnect. Messages that are not sent stay in `unsent`. */
   close(reason?: string): void;
 
-  /** Enters a room, and enters it again after every broken connection until it is left. `history` goes
-   * before that of the options. Rejects with the server's refusal. In a room that the client is in
-   * already it resolves with what that was answered. */
+  /** Joins a room, and joins it again after each reconnect until it is left. `history` overrides that of the
+   * options. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
+   * rejects with the server's refusal. */
   join(room: string, options?: { history?: number }): Promise<Joined>;
-  /** Leaves it. Rejects with the server's refusal; the client forgets the room all the same. */
-  leave(room: string): Promise<unknown>;
+  /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
+   * connection it resolves with undefined. */
+  leave(room: string): Promise<Replies["leave"] | undefined>;
 
   /** Publishes in a room that was joined. Resolves when the server has stored the message, over as many
-   * connections as it takes; rejects when it refuses it for good. `mid`, 1–64 bytes, is drawn. */
-  publish(room: string, body: Body, options?: { mid?: string; [field: string]: unknown }): Promise<Sent>;
-  /** The same, to one user. */
-  whisper(to: string, body: Body, options?: { mid?: string; [field: string]: unknown }): Promise<Sent>;
-  /** Takes a message back that was never said; false when it is too late. Its promise rejects with
-   * `retracted`. */
+   * connections as that takes; rejects when the server refuses it for good. */
+  publish(room: string, body: Body, options?: PublishOptions): Promise<Sent>;
+  /** Sends a private message to a user, likewise. */
+  whisper(to: string, body: Body, options?: PublishOptions): Promise<Sent>;
+  /** Retracts a message that was never sent: its promise rejects with `retracted`. Returns false if it is too
+   * late. */
   retract(mid: string): boolean;
 
-  /** Asks for anything that has a reply (docs/protocol.md, without `id`). Rejects with the server's
-   * error, or with `interrupted` when there is no connection or it breaks before the reply. */
+  /** Sends a command that has a reply (docs/protocol.md, without `id`). Rejects with the server's error, or with
+   * `interrupted` if there is no connection or it is lost before the reply. */
+  request<T extends keyof Replies>(command: { type: T; [field: string]: unknown }): Promise<Replies[T]>;
   request(command: object): Promise<any>;
-  /** Says what has no reply; false when it cannot be said now, and then it is not said later. */
+  /** Sends a command that has no reply. Returns false if it cannot be sent now; it is then not sent later. */
   tell(command: object): boolean;
 }
 
-/** A mark for a message that nobody can guess. */
+/** Returns a random message id that cannot be guessed. */
 export function newMid(): string;

@@ -1,94 +1,94 @@
-// The whole page: which parts of it are shown, and what the reader's deeds do.
+// The application shell: lays out the page, and turns the user's actions into calls of the chat.
 
 import { Component, createRef, html, Icon, IconButton, Name, names } from "./html.js";
 import { Composer } from "./composer.js";
-import { late } from "./lazy.js";
-import { Log } from "./message-list.js";
+import { lazy } from "./lazy.js";
+import { MessageList } from "./message-list.js";
 import { Sidebar } from "./sidebar.js";
-import { inTime, inZone } from "./time-format.js";
+import { formatCountdown, localizeTimes } from "./time-format.js";
 
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
-  call: late(() => import("./call-view.js"), "CallDialog"),
-  delete: late(dialogs, "DeleteDialog"),
-  forget: late(dialogs, "ForgetDialog"),
-  keys: late(() => import("./encryption-dialog.js"), "KeysDialog"),
-  me: late(dialogs, "MeDialog"),
-  receipts: late(dialogs, "ReceiptsDialog"),
-  room: late(() => import("./room-dialog.js"), "RoomDialog"),
-  rooms: late(dialogs, "RoomsDialog"),
+  call: lazy(() => import("./call-view.js"), "CallDialog"),
+  delete: lazy(dialogs, "DeleteDialog"),
+  forget: lazy(dialogs, "ForgetDialog"),
+  encryption: lazy(() => import("./encryption-dialog.js"), "EncryptionDialog"),
+  settings: lazy(dialogs, "SettingsDialog"),
+  receipts: lazy(dialogs, "ReceiptsDialog"),
+  room: lazy(() => import("./room-dialog.js"), "RoomDialog"),
+  rooms: lazy(dialogs, "RoomsDialog"),
 };
-const CallPanel = late(() => import("./call-view.js"), "CallPanel");
-const Members = late(() => import("./members-panel.js"), "Members", { patient: true });
-const Search = late(() => import("./search-panel.js"), "Search");
+const CallPanel = lazy(() => import("./call-view.js"), "CallPanel");
+const MembersPanel = lazy(() => import("./members-panel.js"), "MembersPanel", { whenIdle: true });
+const SearchPanel = lazy(() => import("./search-panel.js"), "SearchPanel");
 
-const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: nothing covers anything
-const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one thing at a time
+const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: a panel covers nothing
+const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one column
 
-export class Shell extends Component {
-  state = { view: "talk", side: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
-  log = createRef();
+export class AppShell extends Component {
+  state = { view: "chat", panel: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
+  list = createRef();
   composer = createRef();
 
   componentDidMount() {
-    document.addEventListener("keydown", this.#key);
-    WIDE.addEventListener("change", ({ matches }) => matches || this.setState({ side: undefined })); // it would cover the messages
+    document.addEventListener("keydown", this.#onKey);
+    WIDE.addEventListener("change", ({ matches }) => matches || this.setState({ panel: undefined })); // it would now cover the messages
     if (!NARROW.matches) this.composer.current?.focus();
   }
 
-  // What the parts of the page may do with the page.
+  // What components can do with the page.
   ui = {
-    turn: (room) => {
-      this.setState({ view: "talk", editing: undefined, replying: undefined, target: undefined, ...(WIDE.matches ? {} : { side: undefined }) });
-      this.props.turn(room);
+    select: (room) => {
+      this.setState({ view: "chat", editing: undefined, replying: undefined, target: undefined, ...(WIDE.matches ? {} : { panel: undefined }) });
+      this.props.select(room);
       if (!NARROW.matches) setTimeout(() => this.composer.current?.focus());
     },
     back: () => this.setState({ view: "rooms" }),
-    side: (side) => this.setState({ side: side === this.state.side ? undefined : side }),
+    togglePanel: (panel) => this.setState({ panel: panel === this.state.panel ? undefined : panel }),
     dialog: (name, props) => this.setState({ dialog: { name, ...props } }),
-    show: async (seq) => {
+    showMessage: async (seq) => {
       const room = this.props.chat.active;
-      const found = await this.props.chat.past.then((past) => past.reach(room, seq)).catch(() => false);
-      if (!found || room !== this.props.chat.active) return this.props.chat.complain("That message is too far back to be shown in its place.");
-      if (!WIDE.matches) this.setState({ side: undefined });
+      const found = await this.props.chat.history.then((history) => history.loadUntil(room, seq)).catch(() => false);
+      if (!found || room !== this.props.chat.active) return this.props.chat.showProblem("That message is too far back to be shown.");
+      if (!WIDE.matches) this.setState({ panel: undefined });
       this.setState({ target: seq });
-      this.log.current?.show(seq);
+      this.list.current?.show(seq);
     },
-    notify: async (on) => {
-      await this.props.chat.bell.then((bell) => bell.turn(on)).catch(({ message }) => this.props.chat.complain(`${message}.`));
+    setNotifications: async (enabled) => {
+      await this.props.chat.notifications.then((notifications) => notifications.setEnabled(enabled)).catch(({ message }) => this.props.chat.showProblem(`${message}.`));
       this.forceUpdate();
     },
     signOut: this.props.signOut,
   };
 
-  // What may be done with a message, and with what is written.
+  // What components can do with a message, and with the text in the composer.
   actions = {
-    say: (text) => {
+    send: (text) => {
       const { chat } = this.props;
       const { editing, replying } = this.state;
       if (!editing) {
-        const taken = chat.voice.say(chat.active, text, replying && { replyTo: replying.seq });
-        if (taken) this.actions.stop();
-        return taken;
+        const accepted = chat.sender.send(chat.active, text, replying && { replyTo: replying.seq });
+        if (accepted) this.actions.cancel();
+        return accepted;
       }
-      this.actions.stop();
+      this.actions.cancel();
       const room = chat.active;
-      if (text !== editing.text) chat.voice.edit(room, editing, text).then((done) => {
-        if (!done && room === chat.active) this.setState({ editing: { ...editing, draft: text } }); // what was typed is not lost
+      if (text !== editing.text) chat.sender.edit(room, editing, text).then((done) => {
+        if (!done && room === chat.active) this.setState({ editing: { ...editing, draft: text } }); // keep what was typed
       });
       return true;
     },
-    write: (text) => this.props.chat.voice.write(this.props.chat.active, text),
-    stop: () => this.setState({ editing: undefined, replying: undefined }),
+    setDraft: (text) => this.props.chat.sender.setDraft(this.props.chat.active, text),
+    cancel: () => this.setState({ editing: undefined, replying: undefined }),
     reply: (entry) => this.setState({ replying: entry, editing: undefined }, () => this.composer.current.focus()),
-    react: (entry, sign) => this.props.chat.voice.react(this.props.chat.active, entry, sign),
-    show: (seq) => this.ui.show(seq),
-    again: (entry) => this.props.chat.voice.again(this.props.chat.active, entry),
-    retract: (entry) => this.props.chat.voice.retract(this.props.chat.active, entry),
+    react: (entry, emoji) => this.props.chat.sender.react(this.props.chat.active, entry, emoji),
+    show: (seq) => this.ui.showMessage(seq),
+    retry: (entry) => this.props.chat.sender.retry(this.props.chat.active, entry),
+    discard: (entry) => this.props.chat.sender.discard(this.props.chat.active, entry),
     receipts: (entry) => this.ui.dialog("receipts", { entry }),
     copy: (entry) => {
-      const copied = navigator.clipboard?.writeText(entry.text) ?? Promise.reject(); // over plain HTTP there is none
-      copied.catch(() => this.props.chat.complain("This browser does not let the page copy."));
+      const copied = navigator.clipboard?.writeText(entry.text) ?? Promise.reject(); // there is no clipboard over plain HTTP
+      copied.catch(() => this.props.chat.showProblem("This browser does not let the page copy text."));
     },
     edit: (entry) => this.setState({ editing: entry, replying: undefined }),
     delete: (entry) => this.ui.dialog("delete", { entry }),
@@ -100,56 +100,56 @@ export class Shell extends Component {
     },
   };
 
-  #key = (key) => {
+  #onKey = (key) => {
     const { chat } = this.props;
     if (document.querySelector("dialog[open]")) return;
     const command = key.ctrlKey || key.metaKey;
     if (key.key === "Escape") {
-      if (this.state.side && !WIDE.matches) this.ui.side();
+      if (this.state.panel && !WIDE.matches) this.ui.togglePanel();
       else this.composer.current?.focus();
     } else if (command && key.key.toLowerCase() === "k") {
       key.preventDefault();
       this.ui.dialog("rooms");
     } else if (command && key.shiftKey && key.key.toLowerCase() === "f") {
       key.preventDefault();
-      this.setState({ side: "search" });
+      this.setState({ panel: "search" });
     } else if (key.altKey && (key.key === "ArrowUp" || key.key === "ArrowDown")) {
       const rooms = [...chat.rooms.values()];
       const at = rooms.indexOf(chat.active) + (key.key === "ArrowUp" ? -1 : 1);
       key.preventDefault();
-      if (rooms[at]) this.ui.turn(rooms[at]);
+      if (rooms[at]) this.ui.select(rooms[at]);
     }
   };
 
-  render({ chat, now }, { view, side, dialog, editing, replying, target }) {
+  render({ chat, now }, { view, panel: chosen, dialog, editing, replying, target }) {
     const room = chat.active;
     const paused = chat.pause ?? room?.pause;
-    const beside = room && (side === "search" || room.kind === "room") ? side : undefined; // two have no list of members
-    return html`<div class="app" data-view=${view} data-side=${beside}>
+    const panel = room && (chosen === "search" || room.kind === "room") ? chosen : undefined; // a private conversation has no list of members
+    return html`<div class="app" data-view=${view} data-panel=${panel}>
       <${Sidebar} chat=${chat} ui=${this.ui} />
-      <main class="talk">
+      <main class="chat">
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
-        ${outage(chat, now, this.ui)}
-        ${chat.phone?.state && html`<${CallPanel} phone=${chat.phone} me=${chat.me} />`}
-        ${room ? html`<${Log} key=${room.key} ref=${this.log} room=${room} chat=${chat} target=${target} actions=${this.actions}
+        ${connectionBanner(chat, now, this.ui)}
+        ${chat.calls?.state && html`<${CallPanel} calls=${chat.calls} me=${chat.me} />`}
+        ${room ? html`<${MessageList} key=${room.key} ref=${this.list} room=${room} chat=${chat} target=${target} actions=${this.actions}
           onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
-        ${paused && pause(paused, now)}
-        ${chat.problem && problem(chat)}
-        ${room?.standing === "refused" && outside(room, chat)}
-        ${room?.keyless && !chat.isSecret(room) && keyless(this.ui)}
+        ${paused && pauseBanner(paused, now)}
+        ${chat.problem && problemBanner(chat)}
+        ${room?.joinState === "refused" && notJoinedBanner(room, chat)}
+        ${room?.missingKey && !chat.isEncrypted(room) && missingKeyBanner(this.ui)}
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
-      ${beside === "members" && html`<${Members} chat=${chat} room=${room} ui=${this.ui} />`}
-      ${beside === "search" && html`<${Search} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${panel === "members" && html`<${MembersPanel} chat=${chat} room=${room} ui=${this.ui} />`}
+      ${panel === "search" && html`<${SearchPanel} chat=${chat} room=${room} ui=${this.ui} />`}
       ${this.#dialog(dialog, chat)}
-      <div class="unseen" role="log" aria-live="polite" aria-label="New messages">${chat.spoken && html`<p key=${chat.spoken}>${chat.spoken}</p>`}</div>
+      <div class="visually-hidden" role="log" aria-live="polite" aria-label="New messages">${chat.liveText && html`<p key=${chat.liveText}>${chat.liveText}</p>`}</div>
     </div>`;
   }
 
   #header(room) {
-    const { side } = this.state;
+    const { panel } = this.state;
     const { chat } = this.props;
     const elsewhere = [...chat.rooms.values()].some((other) => other !== room && other.unread > 0);
     return html`<header>
@@ -157,69 +157,69 @@ export class Shell extends Component {
       <div class="title"><h2>${room.kind === "room"
         ? html`<button type="button" aria-label=${`${room.name}: about this room`} onClick=${() => this.ui.dialog("room")}><span class="hash" aria-hidden="true">#</span><${Name} of=${room.name} /></button>`
         : html`<${Name} of=${room.name} />`}</h2></div>
-      ${chat.phone && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
-      <${IconButton} icon="lock" label=${chat.isSecret(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
-        aria-pressed=${chat.isSecret(room)} onClick=${() => this.ui.dialog("keys")} />
-      <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${side === "search"} onClick=${() => this.ui.side("search")} />
-      ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${side === "members"} title="Members" onClick=${() => this.ui.side("members")}>
-        <${Icon} name="people" /><span>${room.count || ""}</span><span class="unseen"> members</span></button>`}
+      ${chat.calls && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
+      <${IconButton} icon="lock" label=${chat.isEncrypted(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
+        aria-pressed=${chat.isEncrypted(room)} onClick=${() => this.ui.dialog("encryption")} />
+      <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${panel === "search"} onClick=${() => this.ui.togglePanel("search")} />
+      ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${panel === "members"} title="Members" onClick=${() => this.ui.togglePanel("members")}>
+        <${Icon} name="people" /><span>${room.count || ""}</span><span class="visually-hidden"> members</span></button>`}
       <${IconButton} icon="leave" label=${`Leave ${room.name}`} onClick=${() => chat.leave(room)} />
     </header>`;
   }
 
   #dialog(dialog, chat) {
-    const Part = DIALOGS[dialog?.name];
-    // A browser says late that a dialog was closed: another may be open by then.
+    const Dialog = DIALOGS[dialog?.name];
+    // The browser reports a closed dialog late: another may be open by then.
     const onClose = () => this.setState(({ dialog: open }) => (open === dialog ? { dialog: undefined } : null));
-    return Part && html`<${Part} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} onClose=${onClose} />`;
+    return Dialog && html`<${Dialog} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} onClose=${onClose} />`;
   }
 
   #atEnd(atEnd) {
     const { chat } = this.props;
-    chat.atEnd = atEnd && this.state.view === "talk";
-    chat.look();
+    chat.atEnd = atEnd && this.state.view === "chat";
+    chat.markRead();
   }
 
   #seen(room, entries) {
     const { chat } = this.props;
-    if (room.count > 50) return; // nobody is told receipts there
+    if (room.count > 50) return; // the server sends no receipts there
     const own = entries.filter(({ user, replayed, deleted }) => user === chat.me && replayed && !deleted);
-    if (own.length > 0) chat.past.then((past) => own.forEach((entry) => past.wonder(room, entry))).catch(() => {}); // the line is broken
+    if (own.length > 0) chat.history.then((history) => own.forEach((entry) => history.requestReceipts(room, entry))).catch(() => {}); // the connection is lost
   }
 }
 
-function outage({ client, connection: { phase, reason, retryAt, code } }, now, ui) {
+function connectionBanner({ client, connection: { phase, reason, retryAt, code } }, now, ui) {
   if (phase !== "waiting" && phase !== "closed") return undefined;
-  const [word, deed] =
+  const [label, action] =
     phase === "waiting" ? ["Try now", () => client.retry()]
-    : code === 4409 ? ["Go on here", () => client.open()]
+    : code === 4409 ? ["Continue here", () => client.open()]
     : code === 4401 || code === 0 ? ["Choose a name", ui.signOut]
     : ["Connect again", () => client.open()];
   return html`<div class="banner" role="status">
-    <p>${capital(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${inTime(retryAt - now)}.` : ""}</span></p>
-    <button type="button" onClick=${deed}>${word}</button>
+    <p>${capitalize(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${formatCountdown(retryAt - now)}.` : ""}</span></p>
+    <button type="button" onClick=${action}>${label}</button>
   </div>`;
 }
 
-function outside(room, chat) {
-  const enter = () => {
-    chat.dismiss(); // what was said of it
+function notJoinedBanner(room, chat) {
+  const join = () => {
+    chat.dismiss(); // the problem that named the room
     chat.join(room);
   };
-  return html`<div class="banner"><p>You are not in <${Name} of=${room.name} />.</p><button type="button" onClick=${enter}>Enter again</button></div>`;
+  return html`<div class="banner"><p>You are not in <${Name} of=${room.name} />.</p><button type="button" onClick=${join}>Join again</button></div>`;
 }
 
-function keyless(ui) {
-  return html`<div class="banner"><p>Messages here are encrypted, and this device has no key. What you write now is not.</p>
-    <button type="button" onClick=${() => ui.dialog("keys")}>Enter the key</button></div>`;
+function missingKeyBanner(ui) {
+  return html`<div class="banner"><p>Messages here are encrypted, but this device has no key. Messages that you send now are not encrypted.</p>
+    <button type="button" onClick=${() => ui.dialog("encryption")}>Enter the key</button></div>`;
 }
 
-function pause({ text, until }, now) {
-  return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> Going on ${inTime(until - now)}.</span></p></div>`;
+function pauseBanner({ text, until }, now) {
+  return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> You can continue ${formatCountdown(until - now)}.</span></p></div>`;
 }
 
-function problem(chat) {
-  return html`<div class="banner problem" role="alert"><p>${inZone(chat.problem.text)}</p>
+function problemBanner(chat) {
+  return html`<div class="banner problem" role="alert"><p>${localizeTimes(chat.problem.text)}</p>
     <${IconButton} icon="close" label="Dismiss" onClick=${() => chat.dismiss()} /></div>`;
 }
 
@@ -230,4 +230,4 @@ function typing(room) {
   return [...names(users), users.length === 1 ? " is typing…" : " are typing…"];
 }
 
-const capital = (text = "") => text.charAt(0).toUpperCase() + text.slice(1);
+const capitalize = (text = "") => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,12 +1,12 @@
-// The chat page: who the reader is, which room the address names, and when the page is drawn.
+// The entry point of the chat page: signs the user in, follows the address, and draws the page.
 
+import { BrowserStorage } from "./browser-storage.js";
 import { html } from "./html.js";
 import { loadAll } from "./lazy.js";
-import { Memory } from "./browser-storage.js";
 import { roomName, userName } from "./names.js";
 import { render } from "./vendor/preact.js";
 
-// The modules of the chat, asked for at once; the first visit can do without them until there is a name.
+// The modules of the chat, requested together. On a first visit they load while the user chooses a name.
 const CHAT = [
   "app-shell.js",
   "chat.js",
@@ -23,36 +23,36 @@ const CHAT = [
 ];
 
 const FIRST_ROOM = "lobby";
-const HIDDEN_MS = 250; // a hidden page is given no frames, and its title still has to count
-const DRAWN_MS = 30; // between two drawings of a burst
+const HIDDEN_MS = 250; // a hidden page gets no animation frames, but its title still shows the unread count
+const FRAME_MS = 30; // at least, between two renders during a burst of events
 const TICK_MS = 1_000;
-const REST_MS = 300; // after the first view
+const LAZY_MS = 300; // after the first render
 
 const root = document.getElementById("app");
-const memory = new Memory();
+const storage = new BrowserStorage();
 let chat;
-let Shell;
-let due = false;
-let drawnAt = 0;
+let AppShell;
+let renderDue = false;
+let renderedAt = 0;
 
 async function start(me) {
-  memory.me = me;
+  storage.me = me;
   fetchChat();
   const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./app-shell.js")]);
-  ({ Shell } = shell);
+  ({ AppShell } = shell);
   const url = new URL("/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  chat = new Chat(memory, me, url, { changed, turn, diagnose: () => diagnose(me) });
+  chat = new Chat(storage, me, url, { changed, select, diagnose: () => diagnose(me) });
   chat.start();
   followAddress();
   addEventListener("popstate", followAddress);
   document.addEventListener("visibilitychange", () => {
-    chat.look();
+    chat.markRead();
     changed();
   });
   setInterval(tick, TICK_MS);
-  draw();
-  setTimeout(loadRest, REST_MS);
+  renderPage();
+  setTimeout(loadLazy, LAZY_MS);
 }
 
 function fetchChat() {
@@ -61,54 +61,54 @@ function fetchChat() {
   }
 }
 
-// What the first view does without.
-async function loadRest() {
+// Loads what the first render does without.
+async function loadLazy() {
   try {
     const modules = [import("./call-controller.js"), import("./token-renewal.js")];
-    const [{ Phone }, { renewing }] = await Promise.all([...modules, chat.past, chat.secrecy, chat.bell, chat.rulings, loadAll()]);
-    renewing(chat, (me) => (memory.me = me));
-    // Over plain HTTP a browser has neither microphone nor camera for a page.
-    if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.phone = new Phone(chat);
+    const [{ CallController }, { renewToken }] = await Promise.all([...modules, chat.history, chat.encryption, chat.notifications, chat.moderation, loadAll()]);
+    renewToken(chat, (me) => (storage.me = me));
+    // Over plain HTTP, browsers give a page neither the microphone nor the camera.
+    if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.calls = new CallController(chat);
     changed();
   } catch {
-    // The line broke: again when it is back.
+    // The connection was lost: try again with the next one.
     const off = chat.client.on("welcome", () => {
       off();
-      loadRest();
+      loadLazy();
     });
   }
 }
 
-// A browser does not say why a WebSocket was refused.
+// Finds out why a WebSocket was refused, since the browser does not say.
 async function diagnose(me) {
-  const { obstacle } = await import("./sign-in.js");
-  return (await obstacle(me))?.replace(/\.$/, "");
+  const { refusalOf } = await import("./sign-in.js");
+  return (await refusalOf(me))?.replace(/\.$/, "");
 }
 
 // --- The address ------------------------------------------------------------------------------
 
-function turn(room) {
+function select(room) {
   const path = room.kind === "room" ? `/chat/${encodeURIComponent(room.name)}` : `/?with=${encodeURIComponent(room.name)}`;
   if (path !== location.pathname + location.search) history.pushState(null, "", path);
-  chat.turn(room);
+  chat.select(room);
 }
 
 function followAddress() {
-  const { kind, name } = addressed() ?? {};
+  const { kind, name } = roomInAddress() ?? {};
   const room = name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM);
-  chat.turn(room);
-  if (!name) chat.complain("The address names no room.");
-  if (location.hash.startsWith("#key=")) takeKey(room);
+  chat.select(room);
+  if (!name) chat.showProblem("This address is not a valid room address.");
+  if (location.hash.startsWith("#key=")) importKey(room);
 }
 
-// It is taken out of the address, where others may see it.
-async function takeKey(room) {
+// Removes the key from the address, where other people may see it.
+async function importKey(room) {
   const { hash } = location;
   history.replaceState(null, "", location.pathname + location.search);
-  await chat.secrecy.then((secrecy) => secrecy.takeLink(room, hash)).catch(({ message }) => chat.complain(`The key in this link was not taken: ${message}.`));
+  await chat.encryption.then((encryption) => encryption.importKeyFromAddress(room, hash)).catch(({ message }) => chat.showProblem(`The key in this link was not accepted: ${message}.`));
 }
 
-function addressed() {
+function roomInAddress() {
   const other = new URLSearchParams(location.search).get("with");
   if (other !== null) return { kind: "private", name: userName(other) };
   const [, path] = location.pathname.match(/^\/chat\/(.+)$/) ?? [];
@@ -120,48 +120,48 @@ function addressed() {
   }
 }
 
-// --- Drawing ----------------------------------------------------------------------------------
+// --- Rendering ----------------------------------------------------------------------------------
 
-// One drawing for a burst of events.
+// Renders once for a burst of events.
 function changed() {
-  if (due) return;
-  due = true;
-  const since = performance.now() - drawnAt;
-  if (document.hidden) setTimeout(draw, HIDDEN_MS);
-  else if (since < DRAWN_MS) setTimeout(requestAnimationFrame, DRAWN_MS - since, draw);
-  else requestAnimationFrame(draw);
+  if (renderDue) return;
+  renderDue = true;
+  const since = performance.now() - renderedAt;
+  if (document.hidden) setTimeout(renderPage, HIDDEN_MS);
+  else if (since < FRAME_MS) setTimeout(requestAnimationFrame, FRAME_MS - since, renderPage);
+  else requestAnimationFrame(renderPage);
 }
 
-function draw() {
-  due = false;
-  drawnAt = performance.now();
+function renderPage() {
+  renderDue = false;
+  renderedAt = performance.now();
   const unread = [...chat.rooms.values()].reduce((sum, room) => sum + room.unread, 0);
-  // First-strong isolates: a name's direction marks must not turn the rest of the title round.
+  // First-strong isolates: a name's direction marks must not reverse the rest of the title.
   const title = `${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;
   if (document.title !== title) document.title = title;
-  render(html`<${Shell} chat=${chat} now=${Date.now()} turn=${turn} signOut=${signOut} />`, root);
+  render(html`<${AppShell} chat=${chat} now=${Date.now()} select=${select} signOut=${signOut} />`, root);
 }
 
-// Counts down what is shown in seconds, and lets go of what is over.
+// Updates the countdowns, and drops what has expired.
 function tick() {
   const now = Date.now();
-  let due = chat.connection.phase === "waiting" || chat.pause !== undefined;
+  let isDue = chat.connection.phase === "waiting" || chat.pause !== undefined;
   if (chat.pause?.until <= now) chat.pause = undefined;
-  for (const room of chat.rooms.values()) due = room.expire(now) || due;
-  if (due) changed();
+  for (const room of chat.rooms.values()) isDue = room.expire(now) || isDue;
+  if (isDue) changed();
 }
 
 function signOut(forget) {
-  memory.me = undefined;
+  storage.me = undefined;
   chat.client.close();
-  if (forget === true) memory.forget(chat.identity.name);
+  if (forget === true) storage.forget(chat.identity.name);
   location.assign(location.pathname);
 }
 
-const me = memory.me;
+const me = storage.me;
 if (me && userName(me.name)) start(me);
 else {
-  const { Entry } = await import("./sign-in.js");
-  render(html`<${Entry} room=${addressed()?.name ?? FIRST_ROOM} known=${(name) => memory.tokenOf(name)} onEnter=${start} />`, root);
+  const { SignIn } = await import("./sign-in.js");
+  render(html`<${SignIn} room=${roomInAddress()?.name ?? FIRST_ROOM} tokenOf=${(name) => storage.tokenOf(name)} onSignIn=${start} />`, root);
   fetchChat();
 }

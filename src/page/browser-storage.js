@@ -1,12 +1,12 @@
-// What this browser remembers: who the reader is, their rooms, what was read; and of this tab, what is
-// not sent yet. Storage that is refused is no error: then the page remembers while it lives.
+// What this browser stores: the user, their rooms and read positions; and for this tab, unsent messages
+// and drafts. Where storage is blocked, the values last as long as the page.
 
 const ME = "roomd.me";
 
-export class Memory {
+export class BrowserStorage {
   #local;
   #session;
-  #over = false;
+  #forgotten = false;
 
   constructor(local = storage("localStorage"), session = storage("sessionStorage")) {
     this.#local = local;
@@ -18,7 +18,7 @@ export class Memory {
     return this.#read(this.#local, ME);
   }
 
-  // Who is another now may come back: the name is registered to this browser, and nobody else gets it.
+  // The token of each name is kept too, so that a user who switches names can switch back.
   set me(me) {
     if (me) for (const key of [ME, `roomd.was.${me.name}`]) this.#write(this.#local, key, me);
     else this.#local.removeItem(ME);
@@ -28,12 +28,12 @@ export class Memory {
     return this.#read(this.#local, `roomd.was.${name}`)?.token;
   }
 
-  // Nothing of this name is left, and nothing is remembered any more.
+  // Deletes everything about this name, and stores nothing more.
   forget(name) {
     for (const key of [ME, `roomd.was.${name}`, `roomd.of.${name}`]) this.#local.removeItem(key);
     this.#session.removeItem(`roomd.tab.${name}`);
-    globalThis.indexedDB?.deleteDatabase(`roomd.keys.${name}`); // as soon as no page has it open
-    this.#over = true;
+    globalThis.indexedDB?.deleteDatabase(`roomd.keys.${name}`); // takes effect when no page has it open
+    this.#forgotten = true;
   }
 
   // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true}, notify}
@@ -41,15 +41,15 @@ export class Memory {
     return { rooms: [], read: {}, secret: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
   }
 
-  // Changes them as they are now: another tab may have changed them too. Returns what they are.
-  change(name, alter) {
+  // Updates the current settings, which another tab may have changed. Returns the new ones.
+  update(name, change) {
     const settings = this.settings(name);
-    alter(settings);
+    change(settings);
     this.#write(this.#local, `roomd.of.${name}`, settings);
     return settings;
   }
 
-  // Calls when another tab has changed them.
+  // Calls the listener when another tab has changed the settings.
   watch(name, listener) {
     globalThis.addEventListener?.("storage", ({ key }) => key === `roomd.of.${name}` && listener());
   }
@@ -59,7 +59,7 @@ export class Memory {
     return { unsent: [], drafts: {}, ...this.#read(this.#session, `roomd.tab.${name}`) };
   }
 
-  keepTab(name, tab) {
+  saveTab(name, tab) {
     this.#write(this.#session, `roomd.tab.${name}`, tab);
   }
 
@@ -68,15 +68,15 @@ export class Memory {
       const value = JSON.parse(storage.getItem(key) ?? "null");
       return value !== null && typeof value === "object" ? value : undefined;
     } catch {
-      return undefined; // not ours
+      return undefined; // not written by this page
     }
   }
 
   #write(storage, key, value) {
     try {
-      if (!this.#over) storage.setItem(key, JSON.stringify(value));
+      if (!this.#forgotten) storage.setItem(key, JSON.stringify(value));
     } catch {
-      // It is full.
+      // The storage is full.
     }
   }
 }

@@ -1,27 +1,27 @@
-// Calls as the page has them: signals over the chat's connection, and who may ring.
+// Connects calls.js with the chat: sends signals over its connection, and shows incoming calls and problems.
 
 import { Calls } from "./calls.js";
 import { privateRoom } from "./names.js";
 
 const SIGNALS = ["offer", "answer", "ice-candidate", "hangup"];
-const SAID_MAX = 500; // signals whose refusal is understood
+const SENT_MAX = 500; // signals whose refusal is recognised
 
 const ENDED = {
   declined: "The call was declined.",
-  busy: "The line is busy.",
-  "no-answer": "Nobody answered.",
-  unreachable: "They cannot be reached.",
-  left: "The call is over.",
-  lost: "The line of the call broke.",
+  busy: "The user is busy in another call.",
+  "no-answer": "No one answered.",
+  unreachable: "The user cannot be reached.",
+  left: "The call has ended.",
+  lost: "The call was disconnected.",
   missed: "You missed a call.",
-  "no-media": "This browser gives the page no microphone.",
+  "no-media": "The page has no access to a microphone.",
 };
 
-export class Phone {
+export class CallController {
   state; // of the call; see calls.js
   #chat;
   #calls;
-  #said = new Map(); // id → to whom, oldest first
+  #sent = new Map(); // id → recipient, oldest first
   #number = 0;
 
   constructor(chat) {
@@ -30,48 +30,48 @@ export class Phone {
       user: chat.me,
       send: (type, to, payload) => this.#send(type, to, payload),
       change: (state) => {
-        if (state && !this.state) chat.dismiss(); // how the last call ended
-        if (state?.phase === "ringing" && this.state?.phase !== "ringing") this.#ring(state);
+        if (state && !this.state) chat.dismiss(); // the problem of the last call
+        if (state?.phase === "ringing" && this.state?.phase !== "ringing") this.#notify(state);
         this.state = state;
         chat.changed();
       },
-      ended: ({ reason, from }) => ENDED[reason] && chat.complain(reason === "missed" ? `You missed a call of ${from}.` : ENDED[reason]),
+      ended: ({ reason, from }) => ENDED[reason] && chat.showProblem(reason === "missed" ? `You missed a call from ${from}.` : ENDED[reason]),
       mayRing: (room, from) => this.#mayRing(room, from),
       iceServers: () => this.iceServers ?? [],
     });
-    for (const type of SIGNALS) chat.client.on(type, ({ from, payload }) => this.#calls.hear(type, from, payload));
+    for (const type of SIGNALS) chat.client.on(type, ({ from, payload }) => this.#calls.handleSignal(type, from, payload));
     chat.client.on("leave", ({ room, user }) => this.#calls.memberLeft(room, user));
     chat.client.on("welcome", (event) => (this.iceServers = event.ice_servers));
     this.iceServers = chat.iceServers;
   }
 
-  ring({ address }, users, video) {
+  call({ address }, users, video) {
     return this.#calls.call(address, users, { video });
   }
 
   accept = () => this.#calls.accept();
   hangUp = () => this.#calls.hangUp();
   mute = () => this.#calls.mute(!this.state.muted);
-  camera = () => this.#calls.camera(!this.state.camera).catch(() => this.#chat.complain("This browser gives the page no camera."));
+  camera = () => this.#calls.camera(!this.state.camera).catch(() => this.#chat.showProblem("The page has no access to a camera."));
 
-  // A signal of ours was refused. Returns whether it was one.
+  // Handles the refusal of a command with this id. Returns whether it was a signal.
   refused(id) {
-    const to = this.#said.get(id);
+    const to = this.#sent.get(id);
     if (to !== undefined) this.#calls.unreachable(to);
     return to !== undefined;
   }
 
   #send(type, to, payload) {
     const id = `call-${++this.#number}`;
-    this.#said.set(id, to);
-    if (this.#said.size > SAID_MAX) this.#said.delete(this.#said.keys().next().value);
+    this.#sent.set(id, to);
+    if (this.#sent.size > SENT_MAX) this.#sent.delete(this.#sent.keys().next().value);
     this.#chat.client.tell({ type, to, payload, id });
   }
 
-  // Whoever looks elsewhere is told as of a message.
-  #ring({ room: address, from }) {
+  // Notifies the user, as of a message.
+  #notify({ room: address, from }) {
     const room = this.#chat.roomOf(address) ?? this.#chat.open("private", from);
-    this.#chat.ring(room, from, "is calling");
+    this.#chat.notify(room, from, "is calling");
   }
 
   #mayRing(room, from) {

@@ -1,4 +1,4 @@
-// A call on the page: choosing whom to ring, being rung, and the faces while it lasts.
+// The views of a call: the dialog that starts one, and the panel of an incoming or active call.
 
 import { Dialog } from "./dialog.js";
 import { Avatar, Component, createRef, html, IconButton, Name, names } from "./html.js";
@@ -13,9 +13,9 @@ const STATUS = {
   declined: "declined",
   busy: "busy",
   "no-answer": "no answer",
-  unreachable: "not reachable",
+  unreachable: "unreachable",
   left: "left",
-  lost: "lost",
+  lost: "connection lost",
 };
 
 export class CallDialog extends Component {
@@ -26,10 +26,10 @@ export class CallDialog extends Component {
     return room.kind === "private" ? [room.name] : [...room.members.keys()].filter((user) => user !== chat.me).slice(0, SHOWN_MAX);
   }
 
-  #ring(video) {
+  #call(video) {
     const { chat, room, onClose } = this.props;
     onClose();
-    chat.phone.ring(room, this.state.chosen, video);
+    chat.calls.call(room, this.state.chosen, video);
   }
 
   #choose(user, on) {
@@ -40,25 +40,25 @@ export class CallDialog extends Component {
   render({ room, onClose }, { chosen }) {
     const others = this.#others;
     return html`<${Dialog} title="Call" onClose=${onClose}>
-      ${room.kind === "private" ? html`<p>Call <${Name} of=${room.name} />. Voice and pictures go from browser to browser.</p>`
-      : others.length === 0 ? html`<p>Nobody else is in this room.</p>`
-      : html`<p>Choose up to three. Voice and pictures go from browser to browser.</p>
+      ${room.kind === "private" ? html`<p>Call <${Name} of=${room.name} />. Audio and video go directly between the browsers.</p>`
+      : others.length === 0 ? html`<p>No one else is in this room.</p>`
+      : html`<p>Choose up to three. Audio and video go directly between the browsers.</p>
         <ul class="callees">${others.map((user) => html`<li key=${user}><label class="check">
           <input type="checkbox" checked=${chosen.includes(user)} disabled=${!chosen.includes(user) && chosen.length >= OTHERS_MAX}
             onChange=${({ target }) => this.#choose(user, target.checked)} /><${Avatar} of=${user} /><${Name} of=${user} /></label></li>`)}</ul>`}
-      <p class="row end"><button type="button" disabled=${chosen.length === 0} onClick=${() => this.#ring(false)}>Voice call</button>
-        <button type="button" class="primary" disabled=${chosen.length === 0} onClick=${() => this.#ring(true)}>Video call</button></p>
+      <p class="row align-end"><button type="button" disabled=${chosen.length === 0} onClick=${() => this.#call(false)}>Voice call</button>
+        <button type="button" class="primary" disabled=${chosen.length === 0} onClick=${() => this.#call(true)}>Video call</button></p>
     </${Dialog}>`;
   }
 }
 
-export function CallPanel({ phone, me }) {
-  const { phase, from, video, room, members, muted, camera, stream } = phone.state;
+export function CallPanel({ calls, me }) {
+  const { phase, from, video, room, members, muted, camera, stream } = calls.state;
   if (phase === "ringing") {
     return html`<section class="call ringing" role="alertdialog" aria-label=${`${from} is calling`}>
       <${Avatar} of=${from} /><p><strong><${Name} of=${from} /> is calling</strong><small>${video ? "Video" : "Voice"}${room.startsWith("dm:") ? "" : html` in <${Name} of=${room} />`}</small></p>
-      <span class="row"><button type="button" class="primary danger" onClick=${phone.hangUp}>Decline</button>
-        <button type="button" class="primary" onClick=${phone.accept}>Accept</button></span>
+      <span class="row"><button type="button" class="primary danger" onClick=${calls.hangUp}>Decline</button>
+        <button type="button" class="primary" onClick=${calls.accept}>Accept</button></span>
     </section>`;
   }
   return html`<section class="call" aria-label="Call">
@@ -68,9 +68,9 @@ export function CallPanel({ phone, me }) {
     </div>
     <p class="row">
       <span class="hint" role="status">${phase === "calling" ? ["Ringing ", ...names(members.map(({ user }) => user)), "…"] : "In a call"}</span>
-      <button type="button" aria-pressed=${muted} onClick=${phone.mute}>${muted ? "Unmute" : "Mute"}</button>
-      <${IconButton} icon="camera" label=${camera ? "Turn the camera off" : "Turn the camera on"} aria-pressed=${camera} onClick=${phone.camera} />
-      <button type="button" class="primary danger" onClick=${phone.hangUp}>Hang up</button>
+      <button type="button" aria-pressed=${muted} onClick=${calls.mute}>${muted ? "Unmute" : "Mute"}</button>
+      <${IconButton} icon="camera" label=${camera ? "Turn the camera off" : "Turn the camera on"} aria-pressed=${camera} onClick=${calls.camera} />
+      <button type="button" class="primary danger" onClick=${calls.hangUp}>Hang up</button>
     </p>
   </section>`;
 }
@@ -79,15 +79,15 @@ class Tile extends Component {
   video = createRef();
 
   componentDidMount() {
-    this.#show();
+    this.#attach();
   }
 
   componentDidUpdate() {
-    this.#show();
+    this.#attach();
   }
 
-  // A stream is no attribute.
-  #show() {
+  // A stream cannot be set as an attribute.
+  #attach() {
     const video = this.video.current;
     if (video && video.srcObject !== (this.props.stream ?? null)) video.srcObject = this.props.stream ?? null;
   }

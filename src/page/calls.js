@@ -1,29 +1,29 @@
-// Calls: voice and video between two to four members of a room, from browser to browser.
+// Calls: audio and video between two to four members of a room, directly between their browsers.
 //
-// One call at a time. Everybody in it has a line to everybody else; the server only carries signals
-// (calls/signal.js), and nobody learns an address of this device before the call is accepted on it. No
-// document: whoever uses it shows `change`, and passes in what the server says.
+// One call at a time, as a mesh: each device in it has a connection to each other one. The server only relays
+// signals (calls/signal.js), and no IP address of this device is sent before the call is accepted on it.
+// Independent of the page: the caller shows the state that `change` gives, and passes in the server's events.
 
 import { Call } from "./calls/call.js";
 import { MEMBERS_MAX, readSignal } from "./calls/signal.js";
 
-const RING_MS = 45_000; // how long somebody is rung
-const RUNG_MS = 60_000; // how long it rings here, should the caller vanish
-const JOIN_MS = 30_000; // how long one who is in the call may take to make a line
+const RING_MS = 45_000; // how long this device lets others ring
+const INCOMING_MS = 60_000; // how long a call rings here, should the caller vanish
+const JOIN_MS = 30_000; // how long a member who is in the call may take to connect
 
 /**
- * @typedef {object} Member of a call, another than the reader
+ * @typedef {object} Member another member of the call
  * @property {string} user
  * @property {"ringing"|"connecting"|"connected"|"reconnecting"|"declined"|"busy"|"no-answer"|"unreachable"|"left"|"lost"} status
  * @property {MediaStream} [stream]
  * @property {boolean} muted
  * @property {boolean} camera
  *
- * @typedef {object} State what there is to show
+ * @typedef {object} State of the call, for the view
  * @property {"calling"|"ringing"|"in-call"} phase
  * @property {string} room
- * @property {string} from who began it
- * @property {boolean} video whether it began with video
+ * @property {string} from who started it
+ * @property {boolean} video whether it started with video
  * @property {boolean} muted
  * @property {boolean} camera
  * @property {MediaStream} [stream] what this device sends
@@ -42,11 +42,11 @@ export class Calls {
 
   /**
    * @param {object} options
-   * @param {string} options.user the reader's name
-   * @param {(type: string, to: string, payload: object) => void} options.send gives a signal to the server
-   * @param {(state: State|undefined) => void} options.change the call is another now, or over
+   * @param {string} options.user this user's name
+   * @param {(type: string, to: string, payload: object) => void} options.send sends a signal to the server
+   * @param {(state: State|undefined) => void} options.change called with each new state; `undefined` when the call is over
    * @param {(ended: Ended) => void} options.ended
-   * @param {(room: string, user: string) => boolean} [options.mayRing] whether both are in the room
+   * @param {(room: string, user: string) => boolean} [options.mayRing] whether both users are in the room
    * @param {() => RTCIceServer[]} [options.iceServers] `ice_servers` of the welcome
    * @param {import("./calls/media.js").Open} [options.media]
    * @param {(configuration: RTCConfiguration) => RTCPeerConnection} [options.connect]
@@ -62,7 +62,7 @@ export class Calls {
     connect = (configuration) => new RTCPeerConnection(configuration),
   }) {
     this.#on = { change, ended, mayRing };
-    const device = mark();
+    const device = newId();
     this.#host = {
       user,
       device,
@@ -70,38 +70,38 @@ export class Calls {
       send: (type, to, payload) => send(type, to, { ...payload, device }),
       connect: () => connect({ iceServers: iceServers() }),
       change: (call) => call === this.#call && change(call.state()),
-      over: (call, reason) => call === this.#call && this.#end(reason),
+      ended: (call, reason) => call === this.#call && this.#end(reason),
     };
   }
 
-  // --- What the reader does -------------------------------------------------------------------
+  // --- Actions of the user --------------------------------------------------------------------
 
   /**
-   * Rings members of a room. Resolves when they are rung; false if there is a call already, or no
-   * microphone.
+   * Calls members of a room. Resolves with true when they are being rung; with false if there is already a
+   * call, or no microphone.
    * @param {string} room
-   * @param {string[]} users one to three others
+   * @param {string[]} users one to three other users
    */
   async call(room, users, { video = false } = {}) {
     const others = [...new Set(users)].filter((user) => user !== this.#host.user);
     if (this.#call || others.length === 0 || others.length >= MEMBERS_MAX) return false;
-    const call = this.#begin({ id: mark(), room, from: this.#host.user, video, phase: "calling" });
+    const call = this.#begin({ id: newId(), room, from: this.#host.user, video, phase: "calling" });
     if (!(await this.#openMedia(call))) return false;
     this.#ring(call, others);
     return true;
   }
 
-  /** Rings further members into the call. @param {string[]} users */
+  /** Rings more members into the call. @param {string[]} users */
   invite(users) {
     const call = this.#call;
     if (call?.phase !== "in-call") return false;
-    const wanted = [...new Set(users)].filter((user) => user !== this.#host.user && !call.isIn(user));
+    const wanted = [...new Set(users)].filter((user) => user !== this.#host.user && !call.isPresent(user));
     if (wanted.length === 0 || call.present.length + wanted.length >= MEMBERS_MAX) return false;
     this.#ring(call, wanted);
     return true;
   }
 
-  /** Takes the call that rings. False if it is over before the microphone is there. */
+  /** Accepts the incoming call. Resolves with false if it is over before the microphone is open. */
   async accept() {
     const call = this.#call;
     if (call?.phase !== "ringing" || call.accepting) return false;
@@ -115,10 +115,10 @@ export class Calls {
     if (this.#call?.phase === "ringing") this.hangUp();
   }
 
-  /** Leaves the call, whatever it is. */
+  /** Leaves, declines or cancels the call. */
   hangUp() {
     if (!this.#call) return;
-    this.#farewell(this.#call);
+    this.#sendHangups(this.#call);
     this.#end("hung-up");
   }
 
@@ -132,48 +132,48 @@ export class Calls {
     await this.#call?.camera(on);
   }
 
-  // --- What the server says -------------------------------------------------------------------
+  // --- Events of the server -------------------------------------------------------------------
 
-  /** An `offer`, `answer`, `ice-candidate` or `hangup`. @param {string} type @param {string} from @param {unknown} payload */
-  hear(type, from, payload) {
+  /** Handles an `offer`, `answer`, `ice-candidate` or `hangup`. @param {string} type @param {string} from @param {unknown} payload */
+  handleSignal(type, from, payload) {
     const signal = readSignal(type, payload);
     if (!signal || from === this.#host.user) return;
-    if (signal.step === "ring") return this.#rung(from, signal);
+    if (signal.step === "ring") return this.#onRing(from, signal);
     const call = this.#call;
-    if (call?.id !== signal.call || !call.isIn(from)) return;
-    if (signal.step === "accept") this.#accepted(call, from, signal);
-    else if (signal.step === "connect") this.#connect(call, from, signal);
-    else this.#hungUp(call, from, signal);
+    if (call?.id !== signal.call || !call.isPresent(from)) return;
+    if (signal.step === "accept") this.#onAccept(call, from, signal);
+    else if (signal.step === "connect") this.#onConnect(call, from, signal);
+    else this.#onHangup(call, from, signal);
   }
 
-  /** The server refused a signal to this user, who is not on line. @param {string} user */
+  /** The server refused a signal to this user, who is offline. @param {string} user */
   unreachable(user) {
-    if (this.#call?.rung.has(user)) this.#call.lose(user, "unreachable");
+    if (this.#call?.invited.has(user)) this.#call.remove(user, "unreachable");
   }
 
   /** A user has left a room. @param {string} room @param {string} user */
   memberLeft(room, user) {
     const call = this.#call;
-    if (call?.room === room && call.isIn(user)) this.#left(call, user);
+    if (call?.room === room && call.isPresent(user)) this.#onLeft(call, user);
   }
 
-  #rung(from, { call: id, room, video, members }) {
+  #onRing(from, { call: id, room, video, members }) {
     if (!members.includes(this.#host.user) || !members.includes(from) || !this.#on.mayRing(room, from)) return;
     const before = this.#call;
     if (before?.id === id) {
-      if (before.isIn(from)) before.expect(members); // somebody more is rung
+      if (before.isPresent(from)) before.addRinging(members); // more members are being rung
       return;
     }
-    // Two who ring each other at once mean one call: that with the lesser mark.
-    const same = before && before.phase !== "in-call" && before.room === room && before.isIn(from);
+    // Two users who ring each other at once get one call: the one with the lower id.
+    const same = before && before.phase !== "in-call" && before.room === room && before.isPresent(from);
     if (before && !same) return this.#host.send("hangup", from, { call: id, reason: "busy" });
     if (before && before.id < id) return;
     const wanted = before?.phase === "calling" || before?.accepting;
-    for (const user of before?.rung ?? []) this.#host.send("hangup", user, { call: before.id, reason: "cancelled" });
+    for (const user of before?.invited ?? []) this.#host.send("hangup", user, { call: before.id, reason: "cancelled" });
     const media = before?.stop();
     const call = this.#begin({ id, room, from, video, phase: "ringing" });
-    call.expect(members);
-    call.after(RUNG_MS, () => call.phase === "ringing" && this.#end("missed"));
+    call.addRinging(members);
+    call.after(INCOMING_MS, () => call.phase === "ringing" && this.#end("missed"));
     if (!wanted) return;
     call.accepting = true;
     call.media = media;
@@ -181,39 +181,39 @@ export class Calls {
     else this.#openMedia(call).then((open) => open && this.#enter(call));
   }
 
-  #accepted(call, from, { device, to }) {
-    if (call.phase === "ringing" || call.line(from, device) || (to ?? this.#host.device) !== this.#host.device) return;
+  #onAccept(call, from, { device, to }) {
+    if (call.phase === "ringing" || call.peer(from, device) || (to ?? this.#host.device) !== this.#host.device) return;
     const { id } = call;
-    if (call.rung.delete(from)) this.#host.send("hangup", from, { call: id, reason: "taken", to: device });
+    if (call.invited.delete(from)) this.#host.send("hangup", from, { call: id, reason: "taken", to: device });
     call.phase = "in-call";
-    // Whoever is to make the offer has to know of the other.
+    // The device that makes the offer has to know of this one.
     if (!call.connect(from, device)) this.#host.send("answer", from, { call: id, accept: true, to: device });
   }
 
-  #connect(call, from, { device, to, description, candidate }) {
+  #onConnect(call, from, { device, to, description, candidate }) {
     if (to !== this.#host.device || call.phase !== "in-call") return;
-    if (description?.type === "offer" && !call.line(from, device)) call.connect(from, device);
-    call.line(from, device)?.hear({ description, candidate });
+    if (description?.type === "offer" && !call.peer(from, device)) call.connect(from, device);
+    call.peer(from, device)?.handleSignal({ description, candidate });
   }
 
-  #hungUp(call, from, { reason, device, to }) {
+  #onHangup(call, from, { reason, device, to }) {
     if (reason === "taken") {
       if (to === this.#host.device) return;
-      if (call.phase === "in-call") this.#farewell(call);
+      if (call.phase === "in-call") this.#sendHangups(call);
       this.#end("taken");
     } else if (reason === "declined" || reason === "busy") {
       if (!call.isRinging(from)) return;
-      // The user's other devices need not ring on.
-      if (call.rung.has(from)) this.#host.send("hangup", from, { call: call.id, reason: "cancelled" });
-      call.lose(from, reason);
-    } else if (call.line(from, device)) {
+      // Stops the user's other devices from ringing.
+      if (call.invited.has(from)) this.#host.send("hangup", from, { call: call.id, reason: "cancelled" });
+      call.remove(from, reason);
+    } else if (call.peer(from, device)) {
       call.disconnect(from, device, "left");
-    } else if (!call.hasLine(from)) {
-      this.#left(call, from);
+    } else if (!call.hasPeer(from)) {
+      this.#onLeft(call, from);
     }
   }
 
-  // --- Inside ---------------------------------------------------------------------------------
+  // --- Internals ---------------------------------------------------------------------------------
 
   #begin(what) {
     this.#call = new Call(this.#host, what);
@@ -226,15 +226,15 @@ export class Calls {
       return await call.openMedia();
     } catch {
       if (call !== this.#call) return false;
-      this.#farewell(call);
+      this.#sendHangups(call);
       this.#end("no-media");
       return false;
     }
   }
 
   #ring(call, users) {
-    for (const user of users) call.rung.add(user);
-    call.expect(users);
+    for (const user of users) call.invited.add(user);
+    call.addRinging(users);
     const { id, room, video, present } = call;
     const payload = { call: id, room, video, members: [this.#host.user, ...present] };
     for (const user of present) this.#host.send("offer", user, payload);
@@ -243,29 +243,29 @@ export class Calls {
 
   #unanswered(call, users) {
     for (const user of users) {
-      if (!call.rung.has(user)) continue;
+      if (!call.invited.has(user)) continue;
       this.#host.send("hangup", user, { call: call.id, reason: "cancelled" });
-      call.lose(user, "no-answer");
+      call.remove(user, "no-answer");
     }
   }
 
   #enter(call) {
     call.phase = "in-call";
-    call.await(call.from);
+    call.markConnecting(call.from);
     for (const user of call.present) this.#host.send("answer", user, { call: call.id, accept: true });
     call.after(JOIN_MS, () => {
-      for (const user of call.present) if (!call.isRinging(user) && !call.hasLine(user)) call.lose(user, "lost");
+      for (const user of call.present) if (!call.isRinging(user) && !call.hasPeer(user)) call.remove(user, "lost");
     });
   }
 
-  #left(call, user) {
+  #onLeft(call, user) {
     if (call.phase === "ringing" && user === call.from) this.#end("missed");
     else call.leave(user);
   }
 
-  #farewell(call) {
+  #sendHangups(call) {
     for (const user of call.present) {
-      const reason = call.phase === "ringing" ? "declined" : call.rung.has(user) ? "cancelled" : "left";
+      const reason = call.phase === "ringing" ? "declined" : call.invited.has(user) ? "cancelled" : "left";
       this.#host.send("hangup", user, { call: call.id, reason });
     }
   }
@@ -279,6 +279,6 @@ export class Calls {
   }
 }
 
-function mark() {
+function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,9 +1,9 @@
-// End-to-end encryption as the chat uses it: which rooms have a key, sealing what is said there, and
-// opening what others have sealed. `e2ee.js` does the work, and is fetched when it is first wanted.
+// End-to-end encryption in the chat: the keys of rooms, and encrypting and decrypting their messages.
+// Loads e2ee.js, which has the cryptography, when it is first needed.
 
 import { newMid } from "./roomd.js";
 
-export class Secrecy {
+export class ChatEncryption {
   #chat;
   #loading;
 
@@ -11,8 +11,8 @@ export class Secrecy {
     this.#chat = chat;
   }
 
-  // The keys of this browser. Rejects with a sentence for the reader.
-  encryption() {
+  // The `Encryption` with this browser's keys. Rejects with an error whose message is for the user.
+  engine() {
     this.#loading ??= this.#load().catch((error) => {
       this.#loading = undefined;
       throw error;
@@ -22,104 +22,104 @@ export class Secrecy {
 
   async #load() {
     const { Encryption, indexedDbStore, isAvailable, memoryStore } = await import("./e2ee.js");
-    if (!isAvailable()) throw new Error("This page can only encrypt over https, or on this very machine");
+    if (!isAvailable()) throw new Error("The page can encrypt only over HTTPS or on localhost");
     const store = await indexedDbStore(`roomd.keys.${this.#chat.me}`).catch(() => memoryStore());
     return Encryption.load(store);
   }
 
-  place({ address }, mid, user = this.#chat.me) {
+  context({ address }, mid, user = this.#chat.me) {
     return { room: address, user, mid };
   }
 
-  // What is sent in place of a text. In the order of the calls, room by room.
-  seal(room, mid, text, more = {}) {
-    const sealed = (room.sealing ?? Promise.resolve()).then(async () => {
-      const encryption = await this.encryption();
-      return { cipher: await encryption.seal({ ...this.place(room, mid), ...more }, { text }) };
+  // Encrypts a text. Messages of one room are encrypted in the order of the calls.
+  encrypt(room, mid, text, more = {}) {
+    const sealed = (room.encrypting ?? Promise.resolve()).then(async () => {
+      const engine = await this.engine();
+      return { cipher: await engine.seal({ ...this.context(room, mid), ...more }, { text }) };
     });
-    room.sealing = sealed.catch(() => {});
+    room.encrypting = sealed.catch(() => {});
     return sealed;
   }
 
-  // Opens a message that the room has; `undefined` when it says nothing to people.
-  async open(room, { seq, mid, user, cipher, edited }) {
-    const place = { ...this.place(room, mid, user), seq, ...(edited && { edit: true }) };
-    const opened = await this.encryption().then((encryption) => encryption.open(place, cipher)).catch(({ name }) => {
-      if (name === "TypeError") return undefined; // the module is not here while the line is broken
-      return { state: "unreadable", reason: "no-key" }; // where the browser lets nobody encrypt, or its storage fails
+  // Decrypts a message of the room, and shows the result there. Resolves with it, or {} if there is none.
+  async decrypt(room, { seq, mid, user, cipher, edited }) {
+    const context = { ...this.context(room, mid, user), seq, ...(edited && { edit: true }) };
+    const opened = await this.engine().then((engine) => engine.open(context, cipher)).catch(({ name }) => {
+      if (name === "TypeError") return undefined; // the module could not be loaded
+      return { state: "unreadable", reason: "no-key" }; // the browser does not allow encryption, or its storage failed
     });
     if (!opened) return {};
-    room.reveal(seq, cipher, opened);
-    if (opened.rekey) await this.look(room).catch(() => {}); // looked at again with the next message
+    room.setDecrypted(seq, cipher, opened);
+    if (opened.rekey) await this.check(room).catch(() => {}); // checked again with the next message
     this.#chat.changed();
     return opened;
   }
 
-  // Takes the key in an address. Returns how that went: see `useFragment`; `unproven` is a key that was
-  // taken and opens nothing of what is here.
+  // Uses the key in a link. Returns the result of `useFragment`, or `unproven` if the key was accepted but
+  // decrypts none of the messages here.
   async useLink(room, fragment, options) {
-    return this.#taken(room, await (await this.encryption()).useFragment(room.address, fragment, options));
+    return this.#accept(room, await (await this.engine()).useFragment(room.address, fragment, options));
   }
 
-  // The same for the address that the reader came by, and says what is wrong with it.
-  async takeLink(room, hash) {
-    const how = await this.useLink(room, hash);
-    if (how === "other") this.#chat.complain("This link has another key than this device. Ask who sent it, and take it under Encryption if you trust them.");
-    if (how === "none") this.#chat.complain("The key in this link is damaged.");
+  // Uses the key in the page's own address, and shows what is wrong with it.
+  async importKeyFromAddress(room, hash) {
+    const result = await this.useLink(room, hash);
+    if (result === "other") this.#chat.showProblem("This link has a different key from the one on this device. If you trust whoever sent it, enter it under Encryption.");
+    if (result === "none") this.#chat.showProblem("The key in this link is damaged.");
   }
 
   async usePassphrase(room, passphrase, options) {
-    return this.#taken(room, await (await this.encryption()).usePassphrase(room.address, passphrase, options));
+    return this.#accept(room, await (await this.engine()).usePassphrase(room.address, passphrase, options));
   }
 
-  // Makes a key; returns the fragment of the link to it.
+  // Creates a key. Returns the fragment of its link.
   async create(room) {
-    const fragment = await (await this.encryption()).create(room.address);
-    await this.#taken(room, "taken");
+    const fragment = await (await this.engine()).create(room.address);
+    await this.#accept(room, "taken");
     return fragment;
   }
 
-  // Changes the key for those who are in the room now. Returns {fragment, missing}.
+  // Changes the key, and sends the new one to the users who are in the room. Returns {fragment, missing}.
   async rotate(room) {
     const mid = newMid();
-    const encryption = await this.encryption();
+    const engine = await this.engine();
     const users = room.kind === "room" ? [...room.members.keys()] : [this.#chat.me, room.name];
-    const { cipher, fragment, missing } = await encryption.rotate(this.place(room, mid), users);
+    const { cipher, fragment, missing } = await engine.rotate(this.context(room, mid), users);
     await this.#send(room, mid, cipher);
     return { fragment, missing };
   }
 
   async forget(room) {
-    await (await this.encryption()).forget(room.address);
-    this.#chat.remember(({ secret }) => delete secret[room.key]);
-    room.secret = undefined;
+    await (await this.engine()).forget(room.address);
+    this.#chat.updateSettings(({ secret }) => delete secret[room.key]);
+    room.keyState = undefined;
     this.#chat.changed();
   }
 
-  // Learns whether the room's key still holds.
-  async look(room) {
-    if (!this.#chat.isSecret(room)) return;
-    room.secret = await (await this.encryption()).standing(room.address);
+  // Finds out whether the room's key is still current.
+  async check(room) {
+    if (!this.#chat.isEncrypted(room)) return;
+    room.keyState = await (await this.engine()).keyState(room.address);
     this.#chat.changed();
   }
 
-  // The same when there may be another key, or a line again: what could not be read is tried once more.
-  async lookAgain(room) {
-    await this.look(room);
-    await Promise.all(room.sealed.map((entry) => this.open(room, entry)));
+  // The same, and tries again to decrypt what could not be decrypted.
+  async recheck(room) {
+    await this.check(room);
+    await Promise.all(room.undecrypted.map((entry) => this.decrypt(room, entry)));
   }
 
-  async #taken(room, how) {
-    if (how !== "taken" && how !== "same") return how;
-    this.#chat.remember(({ secret }) => (secret[room.key] = true));
-    await this.lookAgain(room);
-    if (how === "same") return how;
-    const sealed = room.entries.filter(({ cipher }) => cipher);
-    const opensNothing = sealed.length > 0 && sealed.every(({ seal }) => seal?.reason === "no-key");
+  async #accept(room, result) {
+    if (result !== "taken" && result !== "same") return result;
+    this.#chat.updateSettings(({ secret }) => (secret[room.key] = true));
+    await this.recheck(room);
+    if (result === "same") return result;
+    const encrypted = room.entries.filter(({ cipher }) => cipher);
+    const decryptsNothing = encrypted.length > 0 && encrypted.every(({ opened }) => opened?.reason === "no-key");
     const mid = newMid();
-    const encryption = await this.encryption();
-    this.#send(room, mid, await encryption.announce(this.place(room, mid))).catch(() => {}); // it only helps others
-    return opensNothing ? "unproven" : how;
+    const engine = await this.engine();
+    this.#send(room, mid, await engine.announce(this.context(room, mid))).catch(() => {}); // only other devices need it
+    return decryptsNothing ? "unproven" : result;
   }
 
   #send({ kind, name }, mid, cipher) {

@@ -1,19 +1,19 @@
-// The chat as this page knows it: the rooms, who the reader is, and what the server says about both.
+// The state of the chat: the open rooms, the user, and the connection; handles the server's events.
 //
-// All state is here and in the rooms; the views only show it. The page never guesses what the server
-// decided: a message counts as sent when `sent` or its own event says so. `changed` is called after
-// whatever a view may want to show anew.
+// The state is here and in the rooms; the views only show it. The page does not anticipate the server's
+// decisions: a message counts as sent when `sent` or its own event says so. `changed` is called after each
+// change that a view may show.
 
 import { Client } from "./roomd.js";
-import { lineOf } from "./markup.js";
+import { singleLine } from "./markup.js";
 import { privateRoom } from "./names.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
-import { Voice } from "./message-sender.js";
+import { MessageSender } from "./message-sender.js";
 
-const HISTORY = 50; // messages asked for with the room that is open
-export const LAST = 10; // and with the others, for the last line: the newest may be deleted, or a reaction
-const KEEP_MS = 500;
-const RECEIPT_MS = 300; // what was received and read is told at most this often, room by room
+const HISTORY_ACTIVE = 50; // messages requested when the active room is joined
+export const HISTORY_BACKGROUND = 10; // and for the others, for their last message: the newest may be deleted, or reactions
+const SAVE_MS = 500;
+const RECEIPT_MS = 300; // receipts are sent at most this often
 
 export class Chat {
   rooms = new Map(); // key → Room, in the order of opening
@@ -21,73 +21,74 @@ export class Chat {
   publicRooms = [];
   connection = { phase: "connecting" };
   problem; // {text}
-  pause; // {text, until}: the server wants nothing for now
+  pause; // {text, until}: the server accepts no messages for now
   away = false;
-  atEnd = true; // the reader sees the newest message of the active room
-  spoken = ""; // what a screen reader should say next
-  #memory;
-  #turn;
-  #parts = {}; // name → promise
-  #receipts = new Map(); // key → {received, read} that are to be told
+  calls; // the CallController, once it is loaded
+  atEnd = true; // the newest message of the active room is in view
+  liveText = ""; // what a screen reader should announce next
+  #storage;
+  #select;
+  #lazy = {}; // name → promise
+  #receipts = new Map(); // key → {received, read} that are not sent yet
   #receiptTimer = 0;
-  #keepTimer = 0;
+  #saveTimer = 0;
 
-  // `me` is {name, token?}; `turn` leads the reader to a room; `diagnose` is the client's.
-  constructor(memory, me, url, { changed, turn, diagnose }) {
-    this.#memory = memory;
+  // `me` is {name, token?}; `select` shows a room and puts it into the address; `diagnose` is the client's option.
+  constructor(storage, me, url, { changed, select, diagnose }) {
+    this.#storage = storage;
     this.me = me.name;
     this.identity = me;
     this.changed = changed;
-    this.#turn = turn;
-    this.settings = memory.settings(me.name);
+    this.#select = select;
+    this.settings = storage.settings(me.name);
     this.client = new Client(url, { user: me.name, token: () => me.token, diagnose });
-    this.voice = new Voice(this, memory);
-    memory.watch(me.name, () => this.#follow());
-    globalThis.addEventListener?.("pagehide", () => this.#keepTimer && this.#keep());
-    for (const [type, listener] of Object.entries(heard)) {
+    this.sender = new MessageSender(this, storage);
+    storage.watch(me.name, () => this.#syncSettings());
+    globalThis.addEventListener?.("pagehide", () => this.#saveTimer && this.#saveReadPositions());
+    for (const [type, listener] of Object.entries(handlers)) {
       this.client.on(type, (event) => {
         listener(this, event, this.roomOf(event.room));
         this.changed();
       });
     }
-    for (const type of RULINGS) this.client.on(type, (event) => this.rulings.then((rulings) => rulings.hear(event), () => {})); // the line is broken
+    for (const type of MODERATION_EVENTS) this.client.on(type, (event) => this.moderation.then((moderation) => moderation.handle(event), () => {})); // the connection is lost
   }
 
-  // What the first view does without: `await` it. Rejects when it cannot be fetched.
-  get past() {
-    return this.#part("past", async () => new (await import("./message-history.js")).Past(this));
+  // Parts that are loaded lazily. Each is a promise, which rejects if the part cannot be loaded.
+  get history() {
+    return this.#load("history", async () => new (await import("./message-history.js")).MessageHistory(this));
   }
 
-  get secrecy() {
-    return this.#part("secrecy", async () => new (await import("./chat-encryption.js")).Secrecy(this));
+  get encryption() {
+    return this.#load("encryption", async () => new (await import("./chat-encryption.js")).ChatEncryption(this));
   }
 
-  get rulings() {
-    return this.#part("rulings", async () => new (await import("./moderation.js")).Rulings(this));
+  get moderation() {
+    return this.#load("moderation", async () => new (await import("./moderation.js")).Moderation(this));
   }
 
-  get bell() {
-    return this.#part("bell", async () => new (await import("./notifications.js")).Bell(this, this.#turn));
+  get notifications() {
+    return this.#load("notifications", async () => new (await import("./notifications.js")).Notifications(this, this.#select));
   }
 
-  #part(name, load) {
-    this.#parts[name] ??= load().catch(() => {
-      delete this.#parts[name];
+  #load(name, load) {
+    this.#lazy[name] ??= load().catch(() => {
+      delete this.#lazy[name];
       throw new Error("The server cannot be reached");
     });
-    return this.#parts[name];
+    return this.#lazy[name];
   }
 
-  // Whether what is said in this room is sealed. Known without the keys, so that nothing slips out
-  // while they are fetched.
-  isSecret({ key }) {
+  // Whether messages to this room are encrypted. Known without the keys, so that nothing is sent in the
+  // clear while they are loaded.
+  isEncrypted({ key }) {
     return this.settings.secret[key] === true;
   }
 
-  // Opens the rooms of the last time; the connection follows.
+  // Opens the rooms of the last visit, and the connection.
   start() {
     for (const { kind, name } of this.settings.rooms) this.open(kind, name);
-    this.voice.restore();
+    this.sender.restore();
     this.client.open();
   }
 
@@ -106,50 +107,50 @@ export class Chat {
     const room = new Room(kind, name, kind === "room" ? name : privateRoom(this.me, name));
     const read = this.settings.read[key];
     if (read) [room.epoch, room.read] = [read.epoch, read.seq];
-    room.draft = this.voice.draftOf(key);
-    if (this.isSecret(room)) this.unsealAll(room);
+    room.draft = this.sender.draftOf(key);
+    if (this.isEncrypted(room)) this.decryptAll(room);
     this.rooms.set(key, room);
-    if (!isAmong(this.settings.rooms, room)) this.remember(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
+    if (!isAmong(this.settings.rooms, room)) this.updateSettings(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
     return room;
   }
 
-  // Changes what this browser remembers for all its tabs.
-  remember(alter) {
-    this.settings = this.#memory.change(this.me, alter);
+  // Changes the settings that all tabs of this browser share.
+  updateSettings(change) {
+    this.settings = this.#storage.update(this.me, change);
   }
 
-  // Another tab has changed it: this one opens what was opened there, leaves what was left, has read what
-  // was read, and says nothing in the clear that is to be encrypted.
-  #follow() {
+  // Another tab has changed the settings: opens and leaves the same rooms here, takes over what was read,
+  // and which rooms are encrypted.
+  #syncSettings() {
     const before = this.settings;
-    this.settings = this.#memory.settings(this.me);
-    for (const { kind, name } of this.settings.rooms) if (!this.rooms.has(keyOf(kind, name))) this.visit(this.open(kind, name));
+    this.settings = this.#storage.settings(this.me);
+    for (const { kind, name } of this.settings.rooms) if (!this.rooms.has(keyOf(kind, name))) this.subscribe(this.open(kind, name));
     for (const room of [...this.rooms.values()]) {
       if (isAmong(before.rooms, room) && !isAmong(this.settings.rooms, room)) this.leave(room);
       const read = this.settings.read[room.key];
-      if (read && read.epoch === room.epoch) room.reach(read.seq);
-      if (this.isSecret(room)) this.unsealAll(room);
+      if (read && read.epoch === room.epoch) room.markRead(read.seq);
+      if (this.isEncrypted(room)) this.decryptAll(room);
     }
     this.changed();
   }
 
-  // Begins to hear of a room that is not looked at.
-  visit(room) {
-    if (room.kind === "private") this.load(room, "renew");
-    else if (room.standing !== "refused") this.join(room);
+  // Begins to receive a room's events, whether or not it is shown.
+  subscribe(room) {
+    if (room.kind === "private") this.load(room, "catchUp");
+    else if (room.joinState !== "refused") this.join(room);
   }
 
-  // Of somebody who is in a room with the reader.
+  // The presence of a user who shares a room with this one.
   statusOf(user) {
     return [...this.rooms.values()].find(({ members }) => members.has(user))?.members.get(user).status;
   }
 
-  // The conversation that the server calls so.
+  // The room with this name on the server.
   roomOf(address) {
     return this.rooms.get(keyOf("room", address)) ?? [...this.rooms.values()].find((room) => room.address === address);
   }
 
-  turn(room) {
+  select(room) {
     const before = this.active;
     if (before && before !== room) {
       before.divider = undefined;
@@ -159,16 +160,16 @@ export class Chat {
     this.atEnd = true;
     if (room?.kind === "room") this.join(room);
     if (room?.unread > 0) room.divider = room.read;
-    if (room?.standing === "in") this.loadMembers(room);
+    if (room?.joinState === "in") this.loadMembers(room);
     this.changed();
   }
 
-  // The client keeps a room that it has entered, over all connections.
+  // The client keeps a room joined over reconnects.
   join(room) {
     if (room.kind !== "room" || room.wanted) return;
     room.wanted = true;
-    room.standing = "out";
-    const history = room === this.active ? HISTORY : LAST;
+    room.joinState = "out";
+    const history = room === this.active ? HISTORY_ACTIVE : HISTORY_BACKGROUND;
     this.client.join(room.name, { history }).then(
       () => this.loadRooms(),
       (error) => this.#refused(room, error),
@@ -176,21 +177,21 @@ export class Chat {
   }
 
   leave(room) {
-    if (room.kind === "room" && room.standing !== "refused") {
-      this.client.leave(room.name).then(() => this.loadRooms(), () => {}); // not a member: it is left
+    if (room.kind === "room" && room.joinState !== "refused") {
+      this.client.leave(room.name).then(() => this.loadRooms(), () => {}); // it was left already
     }
     this.forget(room);
   }
 
   forget(room) {
     this.rooms.delete(room.key);
-    this.voice.forget(room);
-    if (this.active === room) this.turn([...this.rooms.values()].at(-1));
-    this.remember((settings) => (settings.rooms = settings.rooms.filter(({ kind, name }) => keyOf(kind, name) !== room.key)));
+    this.sender.forget(room);
+    if (this.active === room) this.select([...this.rooms.values()].at(-1));
+    this.updateSettings((settings) => (settings.rooms = settings.rooms.filter(({ kind, name }) => keyOf(kind, name) !== room.key)));
     this.changed();
   }
 
-  // A resource of the server's. Rejects with a sentence for the reader.
+  // Fetches a resource of the HTTP API. Rejects with an error whose message is for the user.
   async get(path, signal) {
     const { token } = this.identity;
     const headers = token ? { authorization: `Bearer ${token}` } : {};
@@ -200,12 +201,12 @@ export class Chat {
     return body;
   }
 
-  // The reader looks at the end of the active room.
-  look() {
+  // Marks the active room as read if its end is in view.
+  markRead() {
     const room = this.active;
-    if (!room || !this.atEnd || document.hidden || !room.reach()) return;
-    this.tellReceipt(room, "read", room.read);
-    this.keep();
+    if (!room || !this.atEnd || document.hidden || !room.markRead()) return;
+    this.sendReceipt(room, "read", room.read);
+    this.saveRead();
     this.changed();
   }
 
@@ -215,38 +216,38 @@ export class Chat {
     this.changed();
   }
 
-  complain(text) {
+  showProblem(text) {
     this.problem = { text };
     this.changed();
   }
 
-  // The problem is over, or was seen.
+  // Hides the problem.
   dismiss() {
     this.problem = undefined;
     this.changed();
   }
 
-  // Calls a reader who looks elsewhere and has asked for it.
-  ring(room, user, text) {
-    if (this.settings.notify && document.hidden) this.bell.then((bell) => bell.ring(room, user, text)).catch(() => {}); // the line is broken
+  // Notifies the user, if the page is hidden and they have enabled notifications.
+  notify(room, user, text) {
+    if (this.settings.notify && document.hidden) this.notifications.then((notifications) => notifications.show(room, user, text)).catch(() => {}); // the connection is lost
   }
 
-  // Loads what was said before, and in a private conversation what was said while this page was away.
-  load(room, how = "older") {
-    if (this.connection.phase !== "online") return; // asked again when it is, and not before the first view
-    this.past.then((past) => past[how](room)).catch(() => {}); // the line is broken: asked again when it is back
+  // Loads older messages, or with "catchUp" what a private conversation has missed without a connection.
+  load(room, what = "loadOlder") {
+    if (this.connection.phase !== "online") return; // requested when it is, and not before the first render
+    this.history.then((history) => history[what](room)).catch(() => {}); // the connection is lost: requested with the next one
   }
 
   loadMembers(room) {
     if (room.kind !== "room") return;
     this.client.request({ type: "members", room: room.name }).then(({ members, count }) => {
-      room.meet(members, count);
-      this.away = room.members.get(this.me)?.status === "away"; // another window may have said so
+      room.setMembers(members, count);
+      this.away = room.members.get(this.me)?.status === "away"; // set in another window
       this.changed();
-    }, () => {}); // asked again when the room is entered again
+    }, () => {}); // requested again when the room is joined again
     if (!this.identity.token) return;
     this.get(`/api/v1/rooms/${encodeURIComponent(room.name)}`).then(({ role }) => {
-      room.rules = role !== undefined && role !== "member";
+      room.canModerate = role !== undefined && role !== "member";
       this.changed();
     }, () => {}); // likewise
   }
@@ -258,28 +259,28 @@ export class Chat {
     }, () => {});
   }
 
-  tellReceipt(room, receipt, seq) {
+  sendReceipt(room, receipt, seq) {
     if (seq <= 0) return;
     this.#receipts.set(room.key, { ...this.#receipts.get(room.key), [receipt]: seq });
     this.#receiptTimer ||= setTimeout(() => {
       this.#receiptTimer = 0;
       for (const [key, marks] of this.#receipts) {
-        const { standing, address } = this.rooms.get(key) ?? {};
-        for (const [type, seq] of Object.entries(marks)) if (standing === "in") this.client.tell({ type, room: address, seq });
+        const { joinState, address } = this.rooms.get(key) ?? {};
+        for (const [type, seq] of Object.entries(marks)) if (joinState === "in") this.client.tell({ type, room: address, seq });
       }
       this.#receipts.clear();
     }, RECEIPT_MS);
   }
 
-  // Remembers how far rooms are read: soon, since much may come at once.
-  keep() {
-    this.#keepTimer ||= setTimeout(() => this.#keep(), KEEP_MS);
+  // Saves the read positions soon, once for many messages.
+  saveRead() {
+    this.#saveTimer ||= setTimeout(() => this.#saveReadPositions(), SAVE_MS);
   }
 
-  #keep() {
-    clearTimeout(this.#keepTimer);
-    this.#keepTimer = 0;
-    this.remember((settings) => {
+  #saveReadPositions() {
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = 0;
+    this.updateSettings((settings) => {
       for (const { key, epoch, read } of this.rooms.values()) {
         const known = settings.read[key];
         const isBehind = known !== undefined && known.epoch === epoch && known.seq > read;
@@ -291,65 +292,65 @@ export class Chat {
   receive(room, event) {
     const entry = entryOf(event);
     const isNew = room.receive(entry, this.me);
-    if (room !== this.active || this.atEnd) room.trim(); // else the reader may be looking at the oldest
-    const opened = entry.cipher && this.unseal(room, entry);
+    if (room !== this.active || this.atEnd) room.trim(); // else the user may be looking at the oldest
+    const opened = entry.cipher && this.decrypt(room, entry);
     if (!isNew || event.user === this.me) return;
-    this.tellReceipt(room, "received", event.seq);
-    if (event.replayed || event.deleted) return; // what waited may be deleted by now
-    if (room === this.active && this.atEnd) this.look();
-    if (entry.reactTo !== undefined) return this.keep(); // it is read where nothing else is new
-    if (opened) opened.then(({ text }) => text !== undefined && this.#tell(room, event.user, text));
-    else this.#tell(room, event.user, event.message);
+    this.sendReceipt(room, "received", event.seq);
+    if (event.replayed || event.deleted) return; // a message that was delivered late may be deleted by now
+    if (room === this.active && this.atEnd) this.markRead();
+    if (entry.reactTo !== undefined) return this.saveRead(); // a reaction alone makes nothing unread
+    if (opened) opened.then(({ text }) => text !== undefined && this.#announce(room, event.user, text));
+    else this.#announce(room, event.user, event.message);
   }
 
-  // Opens what is sealed in an entry that the room has; resolves with what it is.
-  async unseal(room, entry) {
+  // Decrypts an entry of the room. Resolves with the result, or {} without a connection.
+  async decrypt(room, entry) {
     try {
-      return await (await this.secrecy).open(room, entry);
+      return await (await this.encryption).decrypt(room, entry);
     } catch {
-      return {}; // the line broke: it is opened when it is back
+      return {}; // decrypted with the next connection
     }
   }
 
-  // There may be another key, or a line again: tries once more what could not be read.
-  unsealAll(room) {
-    this.secrecy.then((secrecy) => secrecy.lookAgain(room)).catch(() => {}); // once more when the line is back
+  // Tries again to decrypt what could not be decrypted: there may be another key, or a connection again.
+  decryptAll(room) {
+    this.encryption.then((encryption) => encryption.recheck(room)).catch(() => {}); // tried again with the next connection
   }
 
-  #tell(room, user, text) {
-    if (room === this.active) this.spoken = `${user}: ${lineOf(text, 500)}`;
-    this.ring(room, user, text);
+  #announce(room, user, text) {
+    if (room === this.active) this.liveText = `${user}: ${singleLine(text, 500)}`;
+    this.notify(room, user, text);
     this.changed();
   }
 
   #refused(room, error) {
     if (error.code === "left" || error.code === "interrupted") return;
     room.refuse();
-    // A room that was open keeps what it shows, above all what is not sent yet.
+    // A room that shows anything stays open, above all because of its unsent messages.
     if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
-    this.complain(`${room.name} cannot be entered: ${error.message}.`);
+    this.showProblem(`You cannot join ${room.name}: ${error.message}.`);
   }
 }
 
-// Told by what the first view does without, and may come before it.
-const RULINGS = ["removed", "invited", "role", "muted", "unmuted", "settings"];
+// Handled by a lazy part.
+const MODERATION_EVENTS = ["removed", "invited", "role", "muted", "unmuted", "settings"];
 
 function isAmong(rooms, room) {
   return rooms.some(({ kind, name }) => keyOf(kind, name) === room.key);
 }
 
-const heard = {
+const handlers = {
   state(chat, state) {
     chat.connection = state;
-    if (state.phase !== "online") for (const room of chat.rooms.values()) if (room.standing === "in") room.standing = "out";
+    if (state.phase !== "online") for (const room of chat.rooms.values()) if (room.joinState === "in") room.joinState = "out";
   },
   welcome(chat, event) {
     chat.me = event.user;
     chat.guest = event.guest;
     chat.iceServers = event.ice_servers;
     for (const room of chat.rooms.values()) {
-      chat.visit(room);
-      if (room.sealed.length > 0) chat.unsealAll(room); // the line may have broken before it was opened
+      chat.subscribe(room);
+      if (room.undecrypted.length > 0) chat.decryptAll(room); // the connection may have been lost before they were decrypted
     }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
@@ -357,18 +358,18 @@ const heard = {
   joined(chat, event, room) {
     if (!room) return;
     room.enter(event);
-    chat.keep(); // how far it is read begins to be known
+    chat.saveRead(); // a room that is joined for the first time counts as read
     if (event.seq === 0) room.complete = true;
     if (room === chat.active || event.resumed) chat.loadMembers(room);
     if (room !== chat.active) return;
     if (room.unread > 0) room.divider ??= room.read;
-    chat.look();
+    chat.markRead();
   },
   gap(chat, { reason, missed }, room) {
     if (!room) return;
-    room.empty();
+    room.clear();
     const what = missed === undefined ? "Messages" : missed === 1 ? "One message" : `${missed} messages`;
-    room.note(reason === "epoch_changed" ? "The history of this room was begun anew" : `${what} may be missing above; they are loaded again`, new Date().toISOString());
+    room.addNotice(reason === "epoch_changed" ? "The history of this room was restarted" : `${what} may be missing above and will be loaded again`, new Date().toISOString());
     chat.load(room);
   },
   message(chat, event, room) {
@@ -376,28 +377,28 @@ const heard = {
   },
   private(chat, event) {
     const room = chat.open("private", event.from === chat.me ? event.to : event.from);
-    room.standing = "in";
+    room.joinState = "in";
     chat.receive(room, { ...event, user: event.from });
   },
   edit(chat, { seq, message, cipher, at }, room) {
-    room?.edit({ seq, text: message ?? "", cipher, seal: undefined, edited: validTime(at) });
+    room?.edit({ seq, text: message ?? "", cipher, opened: undefined, edited: validTime(at) });
     const entry = cipher && room?.bySeq(seq);
-    if (entry) chat.unseal(room, entry);
+    if (entry) chat.decrypt(room, entry);
   },
   delete(chat, { seq, at }, room) {
     room?.edit({ seq, text: "", cipher: undefined, deleted: true, edited: validTime(at) });
   },
   receipt(chat, event, room) {
-    if (event.user !== chat.me) room?.mark(event);
+    if (event.user !== chat.me) room?.addReceipt(event);
   },
   join(chat, { user, at }, room) {
-    room?.arrive(user);
-    if (user !== chat.me) room?.move(user, "join", validTime(at));
+    room?.addMember(user);
+    if (user !== chat.me) room?.addMembershipNotice(user, "join", validTime(at));
   },
   leave(chat, { user, at }, room) {
     if (user === chat.me) return;
-    room?.depart(user);
-    room?.move(user, "leave", validTime(at));
+    room?.removeMember(user);
+    room?.addMembershipNotice(user, "leave", validTime(at));
   },
   typing(chat, { username, typing }, room) {
     if (username !== chat.me) room?.typing(username, typing, Date.now());
@@ -411,8 +412,8 @@ const heard = {
   paused(chat, { message, until }, room) {
     (room ?? chat).pause = { text: `${message}.`, until };
   },
-  // What is told in passing is no business of the reader's when a room does not take it.
+  // A refused typing notice or receipt is not worth a message to the user.
   refused(chat, { id, code, message }) {
-    if (!chat.phone?.refused(id) && !["muted", "not_member", "rate_limited"].includes(code)) chat.complain(`${message}.`);
+    if (!chat.calls?.refused(id) && !["muted", "not_member", "rate_limited"].includes(code)) chat.showProblem(`${message}.`);
   },
 };

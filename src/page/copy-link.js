@@ -1,21 +1,21 @@
-// A button that copies a link, and says whether that was done.
+// A button that copies a link and says whether that worked.
 
 import { Component, html } from "./html.js";
 
 export class CopyLink extends Component {
-  state = { word: "Copy the link" };
+  state = { label: "Copy link" };
 
-  // Over plain HTTP a browser gives a page no clipboard.
+  // Over plain HTTP, browsers give a page no access to the clipboard.
   #copy = async () => {
     try {
       await navigator.clipboard.writeText(this.props.link);
-      this.setState({ word: "Copied" });
+      this.setState({ label: "Copied" });
     } catch {
-      this.setState({ word: "Select it and copy" });
+      this.setState({ label: "Select the link and copy it" });
     }
   };
 
-  render(_, { word }) {
-    return html`<button type="button" class="quiet" onClick=${this.#copy}><span role="status">${word}</span></button>`;
+  render(_, { label }) {
+    return html`<button type="button" class="quiet" onClick=${this.#copy}><span role="status">${label}</span></button>`;
   }
 }

@@ -1,8 +1,8 @@
-// A dialog over the page.
+// A modal dialog.
 
 import { Component, createRef, html, IconButton } from "./html.js";
 
-// `onClose` is called however it ends.
+// `onClose` is called however the dialog is closed.
 export class Dialog extends Component {
   box = createRef();
 

@@ -1,9 +1,9 @@
-// The dialogs: opening a room, the reader's own settings, who has got a message, and what is asked first.
+// The smaller dialogs: opening a room, the settings, the receipts of a message, and confirmations.
 
 import { Dialog } from "./dialog.js";
 import { Avatar, Component, createRef, html, Name } from "./html.js";
 import { roomName } from "./names.js";
-import { short, whole } from "./time-format.js";
+import { formatFull, formatShort } from "./time-format.js";
 
 const ROOMS_SHOWN = 200;
 
@@ -21,12 +21,12 @@ export class RoomsDialog extends Component {
     this.#closed = true;
   }
 
-  #enter = async (submit) => {
-    submit.preventDefault();
+  #submit = async (event) => {
+    event.preventDefault();
     const { chat } = this.props;
     const { private: isPrivate } = this.state;
     const name = roomName(this.field.current.value);
-    if (!name) return this.setState({ problem: "A name has 1 to 64 characters: no spaces, none of / ? #, and it does not begin with dm:" });
+    if (!name) return this.setState({ problem: "A name has 1 to 64 characters, without spaces or any of / ? #, and does not begin with dm:" });
     try {
       if (isPrivate || !isListed(chat, name)) {
         this.setState({ waiting: true, problem: undefined });
@@ -36,7 +36,7 @@ export class RoomsDialog extends Component {
         await chat.client.request({ type: "create", room: name, private: isPrivate });
       }
     } catch ({ code, message }) {
-      // Somebody was there before: it can be entered, if not owned.
+      // Somebody else created it before: open it all the same.
       if (isPrivate || code !== "name_taken") return this.setState({ problem: `${message}.` });
     }
     this.#open(name);
@@ -44,22 +44,22 @@ export class RoomsDialog extends Component {
 
   #open(name) {
     this.props.onClose();
-    this.props.ui.turn(this.props.chat.open("room", name));
+    this.props.ui.select(this.props.chat.open("room", name));
   }
 
   render({ chat, onClose }, { filter, private: isPrivate, waiting, problem }) {
     const shown = chat.publicRooms.filter(({ room }) => room.toLowerCase().includes(filter.toLowerCase())).slice(0, ROOMS_SHOWN);
     return html`<${Dialog} title="Rooms" onClose=${onClose}>
-      <form class="row" onSubmit=${this.#enter}>
-        <input ref=${this.field} aria-label="Name of a room" placeholder="Name of a room" autocomplete="off" autocapitalize="off" spellcheck="false"
+      <form class="row" onSubmit=${this.#submit}>
+        <input ref=${this.field} aria-label="Room name" placeholder="Room name" autocomplete="off" autocapitalize="off" spellcheck="false"
           aria-describedby="room-problem" onInput=${({ target }) => this.setState({ filter: target.value.trim(), problem: undefined })} />
         <button class="primary" disabled=${waiting}>${filter && (isPrivate || !isListed(chat, roomName(filter))) ? "Create" : "Open"}</button>
       </form>
-      <label class="check"><input type="checkbox" checked=${isPrivate} onChange=${({ target }) => this.setState({ private: target.checked })} /> Private: only those who are invited know of it</label>
+      <label class="check"><input type="checkbox" checked=${isPrivate} onChange=${({ target }) => this.setState({ private: target.checked })} /> Private: only invited people can see and join it</label>
       <p class="hint" role="status">${waiting && "Connecting…"}</p>
       <p id="room-problem" class="problem" role="alert">${problem}</p>
-      <p class="hint">A room that you create stays, and is yours if your name is registered. A link to it: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
-      <ul class="public" aria-label="Rooms">${shown.map(({ room, members, private: isPrivate }) => html`<li key=${room}>
+      <p class="hint">A room that you create is permanent, and you own it if your name is registered. Link: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
+      <ul class="room-list" aria-label="Rooms">${shown.map(({ room, members, private: isPrivate }) => html`<li key=${room}>
         <button type="button" onClick=${() => this.#open(room)}><span class="hash" aria-hidden="true">#</span><${Name} of=${room} />
           <small>${isPrivate && "private, "}${members === 1 ? "1 person" : `${members} people`}</small></button></li>`)}</ul>
     </${Dialog}>`;
@@ -68,19 +68,19 @@ export class RoomsDialog extends Component {
 
 const isListed = (chat, name) => chat.publicRooms.some(({ room }) => room === name);
 
-export function MeDialog({ chat, ui, onClose }) {
-  const bells = "Notification" in globalThis;
-  const blocked = bells && Notification.permission === "denied";
-  return html`<${Dialog} title="You" onClose=${onClose}>
-    <p class="who"><${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} /> <span><${Name} of=${chat.me} />
-      <small>${chat.identity.token ? "This name is registered to this browser, which keeps it" : "A guest: the name is not registered"}</small></span></p>
+export function SettingsDialog({ chat, ui, onClose }) {
+  const supported = "Notification" in globalThis;
+  const blocked = supported && Notification.permission === "denied";
+  return html`<${Dialog} title="Settings" onClose=${onClose}>
+    <p class="profile"><${Avatar} of=${chat.me} status=${chat.away ? "away" : "online"} /> <span><${Name} of=${chat.me} />
+      <small>${chat.identity.token ? "This name is registered to this browser" : "Guest: this name is not registered"}</small></span></p>
     <label class="check"><input type="checkbox" checked=${chat.away} onChange=${({ target }) => chat.setAway(target.checked)} /> Show me as away</label>
-    <label class="check"><input type="checkbox" disabled=${!bells || blocked} checked=${chat.settings.notify && !blocked} onChange=${({ target }) => ui.notify(target.checked)} />
-      Notify me of messages while this page is hidden</label>
-    ${blocked && html`<p class="hint">This browser does not let this page notify you.</p>`}
-    <p class="hint">Keys: <kbd>Ctrl K</kbd> rooms, <kbd>Alt ↑</kbd> <kbd>Alt ↓</kbd> the next room, <kbd>Ctrl Shift F</kbd> search, <kbd>Esc</kbd> to the field, <kbd>↑</kbd> in the
-      empty field edits what you said last; among the messages <kbd>↑</kbd> <kbd>↓</kbd> and then <kbd>Tab</kbd>.</p>
-    <p class="row end">
+    <label class="check"><input type="checkbox" disabled=${!supported || blocked} checked=${chat.settings.notify && !blocked} onChange=${({ target }) => ui.setNotifications(target.checked)} />
+      Notify me of new messages while this page is hidden</label>
+    ${blocked && html`<p class="hint">This browser blocks notifications from this page.</p>`}
+    <p class="hint">Keyboard: <kbd>Ctrl K</kbd> opens a room, <kbd>Alt ↑</kbd> and <kbd>Alt ↓</kbd> switch rooms, <kbd>Ctrl Shift F</kbd> searches, <kbd>Esc</kbd> goes to the
+      message field, where <kbd>↑</kbd> edits your last message. In the messages, <kbd>↑</kbd> and <kbd>↓</kbd> move, and <kbd>Tab</kbd> goes to the actions.</p>
+    <p class="row align-end">
       <button type="button" onClick=${() => ui.dialog("forget")}>Forget this name…</button>
       <button type="button" onClick=${ui.signOut}>Use another name</button></p>
   </${Dialog}>`;
@@ -91,46 +91,46 @@ export class ReceiptsDialog extends Component {
 
   componentDidMount() {
     const { chat, room, entry } = this.props;
-    chat.past.then((past) => past.receipts(room, entry.seq)).then(
+    chat.history.then((history) => history.receipts(room, entry.seq)).then(
       (receipts) => this.setState({ receipts: furthest(receipts, chat.me) }),
       ({ message }) => this.setState({ problem: message }),
     );
   }
 
   render({ room, onClose }, { receipts, problem }) {
-    return html`<${Dialog} title="Who has this message" onClose=${onClose}>
-      <p class="hint" role="status">${problem ?? (receipts?.length === 0 ? NOBODY[room.kind] : receipts ? "" : "Loading…")}</p>
+    return html`<${Dialog} title="Message receipts" onClose=${onClose}>
+      <p class="hint" role="status">${problem ?? (receipts?.length === 0 ? NO_RECEIPTS[room.kind] : receipts ? "" : "Loading…")}</p>
       <ul class="receipts">${receipts?.map(({ user, status, at }) => html`<li key=${user}>
-        <${Avatar} of=${user} /><${Name} of=${user} /><span>${STATUS[status]} <time datetime=${at} title=${whole(at)}>${short(at)}</time></span></li>`)}</ul>
+        <${Avatar} of=${user} /><${Name} of=${user} /><span>${STATUS[status]} <time datetime=${at} title=${formatFull(at)}>${formatShort(at)}</time></span></li>`)}</ul>
     </${Dialog}>`;
   }
 }
 
-const NOBODY = { room: "Nobody else has it yet.", private: "No receipt has come since this page was opened." };
+const NO_RECEIPTS = { room: "No one else has received it yet.", private: "No receipts have arrived since this page was opened." };
 const STATUS = { written: "delivered", received: "received", read: "read" };
 
 function furthest(receipts, me) {
   const users = new Map();
-  for (const receipt of receipts) if (receipt.user !== me) users.set(receipt.user, receipt); // in rising order
+  for (const receipt of receipts) if (receipt.user !== me) users.set(receipt.user, receipt); // ordered by status
   return [...users.values()];
 }
 
-// What cannot be taken back is asked about first.
+// Confirmations of what cannot be undone.
 
 export function DeleteDialog({ chat, room, entry, onClose }) {
-  return html`<${Confirm} title="Delete this message?" word="Delete" onClose=${onClose} onYes=${() => chat.voice.delete(room, entry)}
-    text="It is taken out of the history for everybody." />`;
+  return html`<${Confirm} title="Delete this message?" action="Delete" onClose=${onClose} onConfirm=${() => chat.sender.delete(room, entry)}
+    text="It will be deleted for everyone." />`;
 }
 
 export function ForgetDialog({ ui, onClose }) {
-  return html`<${Confirm} title="Forget this name?" word="Forget" onClose=${onClose} onYes=${() => ui.signOut(true)}
-    text="This browser forgets the name, its rooms and their keys. Nobody gets the name again, not even you, but with a token from whoever runs this server." />`;
+  return html`<${Confirm} title="Forget this name?" action="Forget" onClose=${onClose} onConfirm=${() => ui.signOut(true)}
+    text="This browser will delete the name, its rooms and their keys. You cannot get the name back without a token from the administrator of this server." />`;
 }
 
-function Confirm({ title, text, word, onYes, onClose }) {
+function Confirm({ title, text, action, onConfirm, onClose }) {
   return html`<${Dialog} title=${title} onClose=${onClose}>
     <p>${text}</p>
-    <p class="row end"><button type="button" onClick=${onClose}>Cancel</button>
-      <button type="button" class="primary danger" onClick=${() => (onClose(), onYes())}>${word}</button></p>
+    <p class="row align-end"><button type="button" onClick=${onClose}>Cancel</button>
+      <button type="button" class="primary danger" onClick=${() => (onClose(), onConfirm())}>${action}</button></p>
   </${Dialog}>`;
 }

@@ -1,8 +1,8 @@
-// End-to-end encryption of rooms: the server passes on what it cannot read.
+// End-to-end encryption of rooms: the server relays messages that it cannot read.
 //
-// A room's members share a secret, from a link or a passphrase; each device signs what it writes.
-// docs/encryption.md has the format, and what it protects and what it does not. Needs WebCrypto and
-// nothing else: a browser in a secure context (https, or localhost), or Node 20. No document.
+// The members of a room share a secret, from a link or a passphrase; each device signs its messages.
+// docs/encryption.md describes the format, and what it protects. Needs only WebCrypto: a browser in a secure
+// context (HTTPS or localhost), or Node 20.
 //
 //     const encryption = await Encryption.load(await indexedDbStore("roomd"));
 //     await encryption.useFragment(room, location.hash);
@@ -32,36 +32,36 @@ import { bytesOfPassphrase, drawSecret, kidOf, parseFragment, printFragment, sec
 
 export { indexedDbStore, memoryStore } from "./e2ee/store.js";
 
-const SENDER_KEYS_MAX = 1_000; // kept ready in memory
-const SEEN_MAX = 10_000; // marks of messages that are remembered, to notice a repetition
-const RECIPIENTS_MAX = 400; // devices that one message can give a new key
+const SENDER_KEYS_MAX = 1_000; // cached in memory
+const SEEN_MAX = 10_000; // message ids that are remembered, to detect replays
+const RECIPIENTS_MAX = 400; // devices to which one message can send a new key
 
-/** Whether this browser lets the page encrypt: not on plain HTTP, but for localhost. */
+/** Whether WebCrypto is available: not over plain HTTP, except on localhost. */
 export const isAvailable = () => globalThis.crypto?.subtle !== undefined;
 
-/** The room has no key, or only one that was replaced by one that did not reach this device. */
+/** The room has no key, or its key was replaced and this device did not receive the new one. */
 export class KeyMissing extends Error {}
 
 /**
- * @typedef {import("./e2ee/format.js").Place} Place
+ * @typedef {import("./e2ee/format.js").Context} Context
  * @typedef {import("./e2ee/keyring.js").Trust} Trust
  *
- * @typedef {object} Opened what a reader is shown of a message
- * @property {"verified"|"encrypted"|"unreadable"} state `verified`: signed by a device whose safety
- *   number was compared, or by this one; `encrypted`: by a device that was not compared
- * @property {string} [text] absent if it is unreadable, or not for people
+ * @typedef {object} Opened a message after decryption
+ * @property {"verified"|"encrypted"|"unreadable"} state `verified`: signed by this device, or by
+ *   one whose safety number was compared; `encrypted`: signed by a device that was not compared
+ * @property {string} [text] absent if the message is unreadable, or has no text
  * @property {"no-key"|"damaged"|"forged"|"repeated"} [reason] why it is unreadable
- * @property {{id: string, trust: Trust}} [device] `new`: another device of this user was met before
- * @property {boolean} [late] written with a key after that was replaced
+ * @property {{id: string, trust: Trust}} [device] `new`: another device of this user was known before
+ * @property {boolean} [late] encrypted with a key after that key was replaced
  * @property {{kid: string, adopted: boolean}} [rekey] the message replaces the room's key;
- *   `adopted`: this device has the new one and writes with it
+ *   `adopted`: this device has the new one and encrypts with it
  */
 
 export class Encryption {
   #ring;
   #senderKeys = new Map(); // kid, room and user → promise of a CryptoKey, oldest first
   #seen = new Map(); // room, user and mid → seq, oldest first
-  #lines = new Map(); // room → promise of the last task
+  #queues = new Map(); // room → promise of the last task
 
   /** @param {Keyring} ring */
   constructor(ring) {
@@ -73,18 +73,18 @@ export class Encryption {
     return new Encryption(await Keyring.load(store));
   }
 
-  // --- The keys of rooms ----------------------------------------------------------------------
+  // --- Room keys ------------------------------------------------------------------------------
 
-  /** Makes a key for a room that has none. @param {string} room @returns {Promise<string>} the fragment of its link */
+  /** Creates a key for a room that has none. @param {string} room @returns {Promise<string>} the fragment of its link */
   async create(room) {
     const bytes = drawSecret();
-    if ((await this.#ring.give(room, { bytes, epoch: 1 }, false)) !== "taken") throw new Error("The room has a key");
+    if ((await this.#ring.give(room, { bytes, epoch: 1 }, false)) !== "taken") throw new Error("The room already has a key");
     return printFragment(bytes, 1);
   }
 
   /**
-   * Takes the key in a link, if it holds one. `other` and `older` are not taken: ask the reader,
-   * and say `replace`.
+   * Uses the key in a link, if there is one. A key that is `other` or `older` is not used: ask the user, and
+   * then pass `replace`.
    * @param {string} room
    * @param {string} fragment such as `location.hash`
    * @returns {Promise<"none"|"taken"|"same"|"older"|"other">}
@@ -95,7 +95,7 @@ export class Encryption {
   }
 
   /**
-   * Takes a passphrase; answers as `useFragment`.
+   * Uses a passphrase; resolves as `useFragment` does.
    * @param {string} room
    * @param {string} passphrase
    * @throws {RangeError} if it is too short
@@ -104,13 +104,13 @@ export class Encryption {
     return this.#ring.give(room, { bytes: await bytesOfPassphrase(room, passphrase) }, replace);
   }
 
-  /** Forgets a room's keys; what was written with them cannot be read any more. @param {string} room */
+  /** Deletes a room's keys; messages that were encrypted with them become unreadable. @param {string} room */
   forget(room) {
     return this.#ring.forget(room);
   }
 
-  /** Whether messages to the room are encrypted, and can be. @param {string} room @returns {Promise<"plain"|"ready"|"superseded">} */
-  async standing(room) {
+  /** Whether the room has a key, and whether it is current. @param {string} room @returns {Promise<"plain"|"ready"|"superseded">} */
+  async keyState(room) {
     const keys = await this.#ring.room(room);
     if (!keys) return "plain";
     return keys.supersededBy ? "superseded" : "ready";
@@ -119,69 +119,69 @@ export class Encryption {
   // --- Messages -------------------------------------------------------------------------------
 
   /**
-   * Encrypts a message. What it is bound to must be what the server will show: the room, this
-   * reader's name, the `mid` (of an edit: the mid of the message, with `edit: true`).
-   * @param {Place} place
+   * Encrypts a message. The context must be what the server will report: the room, this user's name, and the
+   * `mid` (of an edit: the `mid` of the message, with `edit: true`).
+   * @param {Context} context
    * @param {{text: string}} body
    * @returns {Promise<{alg: string, kid: string, iv: string, ct: string}>} the command's `cipher`
    * @throws {KeyMissing}
    */
-  async seal(place, body) {
-    const keys = await this.#ring.room(place.room);
+  async seal(context, body) {
+    const keys = await this.#ring.room(context.room);
     if (!keys) throw new KeyMissing("The room has no key");
     if (keys.supersededBy) throw new KeyMissing("The room's key was replaced: ask for the new link");
-    return this.#sealWith(keys, place, body);
+    return this.#sealWith(keys, context, body);
   }
 
   /**
-   * Makes this device known to the room, so that it can be given a new key: a message without text.
-   * Send it once after joining a room whose key is new here.
-   * @param {Place} place
+   * Announces this device to the room with a message without text, so that it can receive a new key. Send it
+   * once after using a room's key for the first time.
+   * @param {Context} context
    */
-  announce(place) {
-    return this.seal(place, { device: { agreement: toBase64(this.#ring.own.agreement) } });
+  announce(context) {
+    return this.seal(context, { device: { agreement: toBase64(this.#ring.own.agreement) } });
   }
 
   /**
-   * Opens a message. Messages of one room are opened in the order of the calls, so that a new key
-   * is there for what comes after it. Never rejects for what others wrote.
-   * @param {Place & {seq?: number}} place
+   * Decrypts a message. Messages of one room are decrypted in the order of the calls, so that a new key is
+   * there for the messages after it. Does not reject for a message that is invalid.
+   * @param {Context & {seq?: number}} context
    * @param {unknown} cipher
    * @returns {Promise<Opened>}
    */
-  open(place, cipher) {
-    const before = this.#lines.get(place.room) ?? Promise.resolve();
-    const opened = before.then(() => this.#open(place, cipher));
+  open(context, cipher) {
+    const before = this.#queues.get(context.room) ?? Promise.resolve();
+    const opened = before.then(() => this.#open(context, cipher));
     const settled = opened.catch(() => {}).then(() => {
-      if (this.#lines.get(place.room) === settled) this.#lines.delete(place.room);
+      if (this.#queues.get(context.room) === settled) this.#queues.delete(context.room);
     });
-    this.#lines.set(place.room, settled);
+    this.#queues.set(context.room, settled);
     return opened.catch((error) => {
       if (error instanceof Unreadable) return { state: "unreadable", reason: error.reason };
       throw error;
     });
   }
 
-  /** How many bytes a text is over what fits into a message; 0 or less if it fits. @param {string} text @param {number} messageBytes */
+  /** By how many bytes a text exceeds what fits into a message; 0 or less if it fits. @param {string} text @param {number} messageBytes */
   excess(text, messageBytes) {
     return printBody({ text }).length - bodyBytesMax(messageBytes);
   }
 
-  // --- Another key ----------------------------------------------------------------------------
+  // --- Key rotation ---------------------------------------------------------------------------
 
   /**
-   * Makes a new key for the room and a message that gives it to the devices of these users, as far
-   * as they are known and not new. It counts as soon as `open` says `adopted` of that very message:
-   * somebody else's may come first. Members who are missing need the link (or the passphrase).
-   * @param {Place} place
-   * @param {string[]} users who shall have it; this user's other devices too if named
+   * Creates a new key for the room, and a message that sends it to those devices of these users that are known
+   * and not `new`. The key is in use once `open` reports `adopted` for that message, since another member's
+   * may come first. The users in `missing` need the link (or the passphrase).
+   * @param {Context} context
+   * @param {string[]} users who are to have it; include this user for their other devices
    * @param {{passphrase?: string}} [how] otherwise the key is random
    * @returns {Promise<{cipher: object, fragment: string, kid: string, missing: string[]}>}
    */
-  async rotate(place, users, { passphrase } = {}) {
-    const { room } = place;
+  async rotate(context, users, { passphrase } = {}) {
+    const { room } = context;
     const keys = await this.#ring.room(room);
-    if (!keys || keys.supersededBy) throw new KeyMissing("The room's key is not here");
+    if (!keys || keys.supersededBy) throw new KeyMissing("This device does not have the room's key");
     const bytes = passphrase === undefined ? drawSecret() : await bytesOfPassphrase(room, passphrase);
     const epoch = parseKid(keys.current).epoch + 1;
     const kid = await kidOf(await secretOf(bytes, epoch), room);
@@ -192,14 +192,14 @@ export class Encryption {
       const devices = await this.#ring.devices(user);
       const reachable = devices.filter(({ trust, agreement }) => trust !== "new" && agreement);
       recipients.push(...reachable);
-      if (reachable.length === 0 && user !== place.user) missing.push(user);
+      if (reachable.length === 0 && user !== context.user) missing.push(user);
     }
     if (recipients.length > RECIPIENTS_MAX) throw new RangeError(`A new key reaches at most ${RECIPIENTS_MAX} devices`);
     const rekey = { kid, ...(await wrap(room, kid, bytes, recipients)) };
-    return { cipher: await this.#sealWith(keys, place, { rekey }), fragment: printFragment(bytes, epoch), kid, missing };
+    return { cipher: await this.#sealWith(keys, context, { rekey }), fragment: printFragment(bytes, epoch), kid, missing };
   }
 
-  // --- People ---------------------------------------------------------------------------------
+  // --- Devices --------------------------------------------------------------------------------
 
   /** @param {string} user @returns {Promise<{id: string, trust: Trust}[]>} */
   async devices(user) {
@@ -207,60 +207,59 @@ export class Encryption {
   }
 
   /**
-   * The number to compare with a user: what their device shows for this one.
+   * The safety number to compare with a user, who sees the same number for this device.
    * @param {string} me
    * @param {string} user
-   * @param {string} id their device's
+   * @param {string} id of their device
    */
   async safetyNumber(me, user, id) {
     const device = (await this.#ring.devices(user)).find((each) => each.id === id);
     return device && safetyNumber({ user: me, key: this.#ring.own.key }, { user, key: device.key });
   }
 
-  /** `verified` after comparing; `known` lets a new device count as the user's. @param {string} user @param {string} id @param {Trust} trust */
+  /** Sets a device to `verified` after the numbers were compared, or to `known` if the user accepts it as theirs. @param {string} user @param {string} id @param {Trust} trust */
   trust(user, id, trust) {
     return this.#ring.setTrust(user, id, trust);
   }
 
-  // --- Inside ---------------------------------------------------------------------------------
+  // --- Internals ------------------------------------------------------------------------------
 
-  async #sealWith({ current, keys }, place, body) {
+  async #sealWith({ current, keys }, context, body) {
     const { own } = this.#ring;
     const bytes = printBody(body);
-    const signature = await sign(own.keys.signing.privateKey, signedData(place, current, own.key, bytes));
+    const signature = await sign(own.keys.signing.privateKey, signedData(context, current, own.key, bytes));
     const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
     const held = keys.find(({ kid }) => kid === current);
-    const how = { name: "AES-GCM", iv, additionalData: additionalData(place, current) };
-    const key = await this.#senderKey(held, current, place);
+    const how = { name: "AES-GCM", iv, additionalData: additionalData(context, current) };
+    const key = await this.#senderKey(held, current, context);
     const ct = await crypto.subtle.encrypt(how, key, printInside(own.key, signature, bytes));
     return printCipher(current, iv, ct);
   }
 
-  async #open(place, cipher) {
+  async #open(context, cipher) {
     const { kid, iv, ct } = parseCipher(cipher);
-    const held = await this.#ring.find(place.room, kid);
+    const held = await this.#ring.find(context.room, kid);
     if (!held) throw new Unreadable("no-key");
-    const how = { name: "AES-GCM", iv, additionalData: additionalData(place, kid) };
-    const key = await this.#senderKey(held, kid, place);
+    const how = { name: "AES-GCM", iv, additionalData: additionalData(context, kid) };
+    const key = await this.#senderKey(held, kid, context);
     const inside = await crypto.subtle.decrypt(how, key, ct).catch(() => {
       throw new Unreadable("damaged");
     });
     const { key: signer, signature, body: bytes } = parseInside(new Uint8Array(inside));
-    await verify(signer, signature, signedData(place, kid, signer, bytes));
-    this.#notice(place);
+    await verify(signer, signature, signedData(context, kid, signer, bytes));
+    this.#detectReplay(context);
     const body = parseBody(bytes);
     const agreement = fromBase64(body.device?.agreement, KEY_BYTES);
     const id = await deviceId(signer);
-    const trust = await this.#ring.meet(place.user, { id, key: signer, agreement });
+    const trust = await this.#ring.seen(context.user, { id, key: signer, agreement });
     const opened = { state: trust === "verified" ? "verified" : "encrypted", device: { id, trust } };
-    if (place.seq > held.until) opened.late = true;
+    if (context.seq > held.until) opened.late = true;
     if (typeof body.text === "string") opened.text = body.text;
-    if (body.rekey) opened.rekey = await this.#rekey(place, kid, held, trust, body.rekey);
+    if (body.rekey) opened.rekey = await this.#rekey(context, kid, held, trust, body.rekey);
     return opened;
   }
 
-  // A new key counts if it follows on the one that is written with here, and comes from a device
-  // that was not met under somebody's name just now.
+  // A new key is adopted if it follows the current one, and comes from a device that is not `new`.
   async #rekey({ room, seq }, kid, held, trust, rekey) {
     const next = parseKid(rekey.kid);
     const keys = await this.#ring.room(room);
@@ -275,18 +274,18 @@ export class Encryption {
 
   #senderKey({ key }, kid, { room, user }) {
     const name = JSON.stringify([kid, room, user]);
-    return remembered(this.#senderKeys, name, SENDER_KEYS_MAX, () => senderKey({ key, epoch: parseKid(kid).epoch }, room, user));
+    return cached(this.#senderKeys, name, SENDER_KEYS_MAX, () => senderKey({ key, epoch: parseKid(kid).epoch }, room, user));
   }
 
-  // The same message under another number was shown again by the server, not written again.
-  #notice({ room, user, mid, seq, edit }) {
+  // The same message with another seq was replayed by the server, not sent again.
+  #detectReplay({ room, user, mid, seq, edit }) {
     if (seq === undefined || edit) return;
-    const first = remembered(this.#seen, JSON.stringify([room, user, mid]), SEEN_MAX, () => seq);
+    const first = cached(this.#seen, JSON.stringify([room, user, mid]), SEEN_MAX, () => seq);
     if (first !== seq) throw new Unreadable("repeated");
   }
 }
 
-function remembered(map, name, max, make) {
+function cached(map, name, max, make) {
   if (!map.has(name)) {
     map.set(name, make());
     if (map.size > max) map.delete(map.keys().next().value);

@@ -1,7 +1,7 @@
-// What every view is made with: templates, and the few pieces that stand in many places.
+// What the views share: templates, and small components such as icons, names and avatars.
 //
-// Text from others only ever becomes text nodes, names inside <bdi>, so that neither markup nor
-// direction marks reach beyond their own line.
+// Text from other users only ever becomes text nodes, and names stand in <bdi>, so that markup has no
+// effect and direction marks affect nothing around them.
 
 import { Component, createRef, h } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
@@ -35,7 +35,7 @@ export function Icon({ name }) {
   return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[name]} /></svg>`;
 }
 
-// A button that shows only an icon; `label` is its name for everybody.
+// A button that shows only an icon; `label` is its tooltip and its accessible name.
 export function IconButton({ icon, label, class: classes = "", ...rest }) {
   return html`<button type="button" class=${`icon-button ${classes}`} aria-label=${label} title=${label} ...${rest}><${Icon} name=${icon} /></button>`;
 }

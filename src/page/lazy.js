@@ -1,29 +1,29 @@
-// What the first view does without: fetched when the page has nothing else to do, and at once when it
-// is wanted before that.
+// Lazy loading: components that the first render does without are fetched after it, or as soon as one of
+// them is shown.
 
 import { Component, html } from "./html.js";
 
 const loads = [];
-let begin;
-const rest = new Promise((resolve) => (begin = resolve)); // until the first view is there
+let startLoading;
+const idle = new Promise((resolve) => (startLoading = resolve)); // resolves after the first render
 let style;
 
-// The part of this name of a module that is fetched later, as a part of the page. A patient one waits
-// for the rest even when it is to be shown.
-export function late(load, name, { patient = false } = {}) {
-  let part;
+// A component that stands for one that a module exports, and renders it once the module is loaded. With
+// `whenIdle` that is not before the other lazy components are loaded too, even if it is shown earlier.
+export function lazy(load, name, { whenIdle = false } = {}) {
+  let component;
   const loading = async () => {
     const [module] = await Promise.all([load(), (style ??= loadStyle())]);
-    part = module[name];
+    component = module[name];
   };
   loads.push(loading);
-  return class Late extends Component {
+  return class Lazy extends Component {
     componentDidMount() {
-      if (!part) (patient ? rest.then(loading) : loading()).then(() => this.forceUpdate(), () => this.props.onClose?.()); // the line is broken
+      if (!component) (whenIdle ? idle.then(loading) : loading()).then(() => this.forceUpdate(), () => this.props.onClose?.()); // the connection is lost
     }
 
     render(props) {
-      return part && html`<${part} ...${props} />`;
+      return component && html`<${component} ...${props} />`;
     }
   };
 }
@@ -36,6 +36,6 @@ function loadStyle() {
 }
 
 export function loadAll() {
-  begin();
+  startLoading();
   return Promise.allSettled(loads.map((load) => load()));
 }

@@ -1,7 +1,7 @@
-// What in a message's text is a link or code. The result is only ever shown as text nodes: nothing a
-// message holds is interpreted as markup.
+// Finds links and code in the text of a message. The parts are only ever shown as text nodes: nothing in a
+// message is interpreted as HTML.
 
-// A link ends where an address would surprise: at white space, quotes, and what is not seen.
+// A link ends at white space, quotes, and invisible characters.
 const TOKENS = new RegExp(
   "```(?:[\\w+-]*\\n)?([\\s\\S]+?)```" +
     "|`([^`\\n]+)`" +
@@ -9,7 +9,7 @@ const TOKENS = new RegExp(
   "giu",
 );
 
-// Parts {kind: "text" | "link" | "code" | "block", text, href?} that together say the whole text.
+// The whole text as parts {kind: "text" | "link" | "code" | "block", text, href?}.
 export function partsOf(text) {
   const parts = [];
   let end = 0;
@@ -27,33 +27,33 @@ export function partsOf(text) {
   return parts;
 }
 
-// The beginning of a text that is too long to show whole; undefined when it is not.
+// The beginning of a text that is too long to show in full; undefined if it is not.
 export function previewOf(text, charsMax = 2_000, linesMax = 24) {
   const lines = text.split("\n", linesMax).join("\n");
   const cut = lines.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "");
   return cut.length < text.length ? cut : undefined;
 }
 
-// A text on one line, for lists.
-export function lineOf(text, max = 120) {
+// The beginning of a text on a single line, for lists.
+export function singleLine(text, max = 120) {
   return text.slice(0, 4 * max).replace(/\s+/g, " ").trim().slice(0, max).replace(/[\uD800-\uDBFF]$/, "");
 }
 
-// A sentence's punctuation, and a bracket that was not opened in it, are not the address's.
+// Trailing punctuation, and a closing bracket without an opening one, are not part of the link.
 function linkOf(found) {
   let text = found.replace(/[.,;:!?*_~]+$/u, "");
   while (/[)\]}]$/.test(text) && opens(text) < closes(text)) text = text.slice(0, -1).replace(/[.,;:!?]+$/u, "");
-  const href = addressOf(text);
+  const href = hrefOf(text);
   return href && { kind: "link", text, href };
 }
 
 const opens = (text) => text.match(/[([{]/g)?.length ?? 0;
 const closes = (text) => text.match(/[)\]}]/g)?.length ?? 0;
 
-function addressOf(text) {
+function hrefOf(text) {
   try {
     const { protocol, href, username, password } = new URL(text);
-    // `https://bank.example@evil.example` looks like the one and leads to the other.
+    // `https://bank.example@evil.example` looks like a link to the first and leads to the second.
     return /^https?:$/.test(protocol) && !username && !password ? href : undefined;
   } catch {
     return undefined;

@@ -1,115 +1,115 @@
-// What was said before: older messages as the reader scrolls up, search, and who has got a message.
+// Message history: loads older messages as the user scrolls up, searches, and fetches receipts.
 
-import { LAST } from "./chat.js";
+import { HISTORY_BACKGROUND } from "./chat.js";
 import { entryOf, RECEIPTS } from "./room.js";
 
-const PAGE = 100; // messages asked for at once while scrolling
-const LEAP = 300; // and while looking for one that is far back
-const LEAPS_MAX = 40;
+const PAGE = 100; // messages per request while scrolling
+const LARGE_PAGE = 300; // and while looking for one that is far back
+const PAGES_MAX = 40;
 const FOUND_MAX = 50;
 
-export class Past {
+export class MessageHistory {
   #chat;
-  #receiptsAsked = new Set(); // messages whose receipts were asked for: `key seq`
-  #receipts = Promise.resolve(); // one question after the other
+  #receiptsRequested = new Set(); // messages whose receipts were requested: `key seq`
+  #receipts = Promise.resolve(); // one request after the other
 
   constructor(chat) {
     this.#chat = chat;
   }
 
-  // Loads the messages before the oldest one. One page at a time; resolves when it is here.
-  older(room, limit = PAGE) {
-    room.loading ??= this.#older(room, limit).finally(() => {
+  // Loads the page of messages before the oldest one, one page at a time.
+  loadOlder(room, limit = PAGE) {
+    room.loading ??= this.#loadOlder(room, limit).finally(() => {
       room.loading = undefined;
       this.#chat.changed();
     });
     return room.loading;
   }
 
-  async #older(room, limit) {
+  async #loadOlder(room, limit) {
     if (room.complete || this.#chat.connection.phase !== "online") return;
     const { oldest } = room;
     try {
       const before = oldest === undefined ? {} : { before: oldest };
       const { epoch, messages, complete } = await this.#chat.client.request({ type: "history", room: room.address, limit, ...before });
-      if (room.oldest !== oldest) return; // it was emptied meanwhile
-      // A private conversation is entered without a word of where it stands.
+      if (room.oldest !== oldest) return; // it was cleared meanwhile
+      // A private conversation has no `joined` event that says where it stands.
       if (room.newest === 0 && messages.length > 0) room.enter({ epoch, seq: messages.at(-1).seq });
       const entries = messages.map((message) => entryOf({ ...message, replayed: true }));
-      room.recall(entries, complete);
-      room.opened = Promise.all(entries.filter(({ cipher }) => cipher).map((entry) => this.#chat.unseal(room, entry)));
+      room.prepend(entries, complete);
+      room.decrypting = Promise.all(entries.filter(({ cipher }) => cipher).map((entry) => this.#chat.decrypt(room, entry)));
     } catch ({ code }) {
-      if (code !== "interrupted") room.complete = true; // there is no history of it to be had
+      if (code !== "interrupted") room.complete = true; // it has no history
     }
   }
 
-  // Loads as far back as this message. Returns whether it is here.
-  async reach(room, seq) {
-    for (let leaps = 0; leaps < LEAPS_MAX && !room.complete && (room.oldest ?? Infinity) > seq; leaps++) {
+  // Loads pages until this message is among them. Returns whether it was found.
+  async loadUntil(room, seq) {
+    for (let pages = 0; pages < PAGES_MAX && !room.complete && (room.oldest ?? Infinity) > seq; pages++) {
       const { oldest } = room;
-      await this.older(room, LEAP);
-      if (room.oldest === oldest) break; // the line broke
+      await this.loadOlder(room, LARGE_PAGE);
+      if (room.oldest === oldest) break; // the connection was lost
     }
     return room.indexOf(seq) >= 0;
   }
 
-  // A private conversation after a time without a connection: the server gives by itself only what nobody
-  // has taken yet, and another device may have; and it does not tell what was changed. So the newest that
-  // are here are read again, and what follows them.
-  async renew(room) {
-    if (room.newest === 0) return this.older(room, room === this.#chat.active ? PAGE : LAST);
+  // Brings a private conversation up to date after a reconnect. The server delivers only messages that no
+  // device of the user has received, and no edits; so this reads the newest page again, and what follows it.
+  async catchUp(room) {
+    if (room.newest === 0) return this.loadOlder(room, room === this.#chat.active ? PAGE : HISTORY_BACKGROUND);
     for (let after = Math.max(0, (room.oldest ?? 0) - 1, room.newest - PAGE); ; ) {
-      const { messages } = await this.#chat.client.request({ type: "history", room: room.address, after, limit: LEAP });
-      room.standing = "in";
+      const { messages } = await this.#chat.client.request({ type: "history", room: room.address, after, limit: LARGE_PAGE });
+      room.joinState = "in";
       for (const message of messages) this.#chat.receive(room, { ...message, user: message.user ?? message.from, replayed: true });
       if (messages.length === 0) return this.#chat.changed();
       after = messages.at(-1).seq;
     }
   }
 
-  // The newest messages that hold all these words, newest first. Rejects with a sentence for the reader.
+  // The newest messages that contain all these words, newest first. Rejects with an error whose message is
+  // for the user.
   async search(room, words, signal) {
-    if (room.kind === "private" || this.#chat.isSecret(room)) return this.#searchHere(room, words, signal);
+    if (room.kind === "private" || this.#chat.isEncrypted(room)) return this.#searchLocally(room, words, signal);
     const query = new URLSearchParams({ q: words, limit: FOUND_MAX });
     const { messages } = await this.#chat.get(`${pathOf(room)}?${query}`, signal);
     return messages.map(entryOf).reverse();
   }
 
-  // The server searches neither what it cannot read nor what is private: then this page does, further and
-  // further back.
-  async #searchHere(room, words, signal) {
+  // The server searches neither encrypted messages nor private conversations, so this page loads their
+  // history and searches it.
+  async #searchLocally(room, words, signal) {
     const wanted = words.toLowerCase().split(/\s+/);
-    const holds = ({ text, deleted }) => text && !deleted && wanted.every((word) => text.toLowerCase().includes(word));
-    for (let leaps = 0; ; leaps++) {
-      await room.opened;
-      const found = room.entries.filter((entry) => entry.seq !== undefined && holds(entry));
+    const matches = ({ text, deleted }) => text && !deleted && wanted.every((word) => text.toLowerCase().includes(word));
+    for (let pages = 0; ; pages++) {
+      await room.decrypting;
+      const found = room.entries.filter((entry) => entry.seq !== undefined && matches(entry));
       const { oldest } = room;
-      if (found.length >= FOUND_MAX || room.complete || leaps === LEAPS_MAX || signal.aborted) return found.slice(-FOUND_MAX).reverse();
-      await this.older(room, LEAP);
+      if (found.length >= FOUND_MAX || room.complete || pages === PAGES_MAX || signal.aborted) return found.slice(-FOUND_MAX).reverse();
+      await this.loadOlder(room, LARGE_PAGE);
       if (room.oldest === oldest && !room.complete) throw new Error("There is no connection");
     }
   }
 
-  // Who has got a message, and when: [{user, status, at}], the furthest last. Of a private one a guest,
-  // whose name is nobody's, knows what this page was told.
+  // The receipts of a message: [{user, status, at}], in the order written, received, read. The server keeps
+  // none of a guest's private conversations: of those, this page knows the ones that it has received.
   async receipts(room, seq) {
     if (room.kind === "private" && !this.#chat.identity.token) {
       const rank = ({ status }) => RECEIPTS.indexOf(status);
-      return room.told.filter((receipt) => receipt.seq >= seq).reverse().sort((a, b) => rank(a) - rank(b));
+      return room.receiptLog.filter((receipt) => receipt.seq >= seq).reverse().sort((a, b) => rank(a) - rank(b));
     }
     const { receipts } = await this.#chat.get(`${pathOf(room)}/${seq}/receipts`);
     return receipts;
   }
 
-  // Learns how far others have got with an own message of long ago; events tell only what is new.
-  wonder(room, { seq, replayed }) {
-    const asked = `${room.key} ${seq}`;
-    if (!replayed || this.#receiptsAsked.has(asked)) return;
-    this.#receiptsAsked.add(asked);
+  // Fetches the receipts of an older message of the user's own; events bring only new ones.
+  requestReceipts(room, { seq, replayed }) {
+    const key = `${room.key} ${seq}`;
+    if (!replayed || this.#receiptsRequested.has(key)) return;
+    this.#receiptsRequested.add(key);
     this.#receipts = this.#receipts.then(async () => {
-      const marks = await this.receipts(room, seq).catch(() => []);
-      for (const mark of marks) if (mark.user !== this.#chat.me) room.mark({ ...mark, seq: Math.max(mark.seq, seq) });
-      if (marks.length > 0) this.#chat.changed();
+      const receipts = await this.receipts(room, seq).catch(() => []);
+      for (const receipt of receipts) if (receipt.user !== this.#chat.me) room.addReceipt({ ...receipt, seq: Math.max(receipt.seq, seq) });
+      if (receipts.length > 0) this.#chat.changed();
     });
   }
 }

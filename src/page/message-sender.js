@@ -1,82 +1,82 @@
-// What the reader says: new messages, edits, deletions, drafts, and that they are typing.
+// Sends what the user writes: messages, reactions, edits, deletions and typing notices; keeps drafts.
 //
-// A message has its mark before anything else happens to it, and is remembered by this tab until the
-// server has it: neither a broken line nor a reload loses or doubles it.
+// A message gets its `mid` first, and this tab stores it until the server has it: neither a lost connection
+// nor a reload loses or duplicates it.
 
 import { newMid } from "./roomd.js";
 
 const UNSENT_MAX = 100;
-const TYPING_MS = 3_000; // the reader's own typing is told at most this often
-const KEEP_MS = 300;
+const TYPING_MS = 3_000; // typing notices are sent at most this often
+const SAVE_MS = 300;
 
-export class Voice {
+export class MessageSender {
   #chat;
-  #memory;
+  #storage;
   #tab;
-  #typingToldAt = 0;
+  #typingSentAt = 0;
   #timer = 0;
 
-  constructor(chat, memory) {
+  constructor(chat, storage) {
     this.#chat = chat;
-    this.#memory = memory;
-    this.#tab = memory.tab(chat.me);
-    globalThis.addEventListener?.("pagehide", () => this.#keep());
+    this.#storage = storage;
+    this.#tab = storage.tab(chat.me);
+    globalThis.addEventListener?.("pagehide", () => this.#save());
   }
 
   draftOf(key) {
     return this.#tab.drafts[key] ?? "";
   }
 
-  // What an earlier page of this tab could not send.
+  // Sends what this tab could not send before it was reloaded.
   restore() {
     for (const { kind, name, ...message } of this.#tab.unsent) {
       const room = this.#chat.open(kind, name);
       if (kind === "room") this.#chat.join(room);
-      this.#say(room, message);
+      this.#add(room, message);
     }
   }
 
-  // Returns whether the text was taken; if not, the reader keeps it.
-  say(room, text, more = {}) {
+  // Returns whether the text was accepted; if not, it stays in the composer.
+  send(room, text, more = {}) {
     if (room.unsent.length >= UNSENT_MAX) {
-      this.#chat.complain(`${UNSENT_MAX} messages are waiting already.`);
+      this.#chat.showProblem(`${UNSENT_MAX} messages are already waiting to be sent.`);
       return false;
     }
     const excess = new TextEncoder().encode(text).length - this.#chat.client.limits.message_bytes;
     if (excess > 0) {
-      this.#chat.complain(`The message is ${excess.toLocaleString()} bytes too long.`);
+      this.#chat.showProblem(`The message is ${excess.toLocaleString()} bytes too long.`);
       return false;
     }
     room.draft = "";
     room.divider = undefined;
-    this.#typingToldAt = 0;
-    if (room.standing !== "in") this.#chat.join(room);
-    this.#say(room, { text, mid: newMid(), at: new Date().toISOString(), ...more });
+    this.#typingSentAt = 0;
+    if (room.joinState !== "in") this.#chat.join(room);
+    this.#add(room, { text, mid: newMid(), at: new Date().toISOString(), ...more });
     return true;
   }
 
-  // Puts a sign to a message, or takes the reader's own back.
-  react(room, { seq }, sign) {
-    const own = [...(room.reactions.get(seq)?.values() ?? [])].find(({ user, text }) => user === this.#chat.me && text === sign);
+  // Adds a reaction to a message, or removes the user's own.
+  react(room, { seq }, emoji) {
+    const own = [...(room.reactions.get(seq)?.values() ?? [])].find(({ user, text }) => user === this.#chat.me && text === emoji);
     if (own) return this.delete(room, own);
-    this.#say(room, { text: sign, mid: newMid(), at: new Date().toISOString(), reactTo: seq });
+    this.#add(room, { text: emoji, mid: newMid(), at: new Date().toISOString(), reactTo: seq });
   }
 
-  again(room, message) {
-    room.wait(message.mid);
+  retry(room, message) {
+    room.retry(message.mid);
     this.#chat.join(room);
     this.#post(room, message);
   }
 
-  retract(room, { mid }) {
-    room.retract(mid);
-    this.#later();
+  discard(room, { mid }) {
+    room.discard(mid);
+    this.#saveSoon();
     this.#chat.changed();
   }
 
   edit(room, { seq, mid }, text) {
     return this.#change(async () => {
-      const body = this.#chat.isSecret(room) ? await (await this.#chat.secrecy).seal(room, mid, text, { edit: true }) : { message: text };
+      const body = this.#chat.isEncrypted(room) ? await (await this.#chat.encryption).encrypt(room, mid, text, { edit: true }) : { message: text };
       return { type: "edit", room: room.address, seq, ...body };
     });
   }
@@ -85,23 +85,23 @@ export class Voice {
     return this.#change(() => ({ type: "delete", room: room.address, seq }));
   }
 
-  // What stands in the field now.
-  write(room, text) {
+  // Keeps a draft, and sends a typing notice.
+  setDraft(room, text) {
     room.draft = text;
-    this.#later();
+    this.#saveSoon();
     const now = Date.now();
-    if (!text || room.standing !== "in" || now - this.#typingToldAt < TYPING_MS) return;
-    this.#typingToldAt = now;
+    if (!text || room.joinState !== "in" || now - this.#typingSentAt < TYPING_MS) return;
+    this.#typingSentAt = now;
     this.#chat.client.tell({ type: "typing", room: room.address, typing: true });
   }
 
   forget(room) {
     for (const { mid } of room.unsent) this.#chat.client.retract(mid);
-    this.#later();
+    this.#saveSoon();
   }
 
-  #say(room, message) {
-    room.say({ user: this.#chat.me, ...message });
+  #add(room, message) {
+    room.addUnsent({ user: this.#chat.me, ...message });
     this.#post(room, message);
   }
 
@@ -109,17 +109,17 @@ export class Voice {
     const { client, changed } = this.#chat;
     const more = { mid, ...(replyTo && { reply_to: replyTo }), ...(reactTo && { react_to: reactTo }) };
     const send = (body) => (room.kind === "room" ? client.publish(room.name, body, more) : client.whisper(room.name, body, more));
-    const sealed = this.#chat.isSecret(room) && this.#chat.secrecy.then((secrecy) => secrecy.seal(room, mid, text));
-    const sent = sealed ? sealed.then(send) : send(text);
+    const encrypted = this.#chat.isEncrypted(room) && this.#chat.encryption.then((encryption) => encryption.encrypt(room, mid, text));
+    const sent = encrypted ? encrypted.then(send) : send(text);
     sent.then(
-      (reply) => room.settle(mid, reply, this.#chat.me),
+      (reply) => room.confirm(mid, reply, this.#chat.me),
       (error) => room.fail(mid, error.message),
     ).then(() => {
-      this.#later();
-      this.#chat.look();
+      this.#saveSoon();
+      this.#chat.markRead();
       changed();
     });
-    this.#keep();
+    this.#save();
     changed();
   }
 
@@ -128,16 +128,16 @@ export class Voice {
       await this.#chat.client.request(await command());
       return true;
     } catch ({ message }) {
-      this.#chat.complain(`That was not changed: ${message}.`);
+      this.#chat.showProblem(`The change was not made: ${message}.`);
       return false;
     }
   }
 
-  #later() {
-    this.#timer ||= setTimeout(() => this.#keep(), KEEP_MS);
+  #saveSoon() {
+    this.#timer ||= setTimeout(() => this.#save(), SAVE_MS);
   }
 
-  #keep() {
+  #save() {
     clearTimeout(this.#timer);
     this.#timer = 0;
     const rooms = [...this.#chat.rooms.values()];
@@ -146,6 +146,6 @@ export class Voice {
     );
     const drafts = Object.fromEntries(rooms.filter(({ draft }) => draft).map(({ key, draft }) => [key, draft]));
     this.#tab = { unsent, drafts };
-    this.#memory.keepTab(this.#chat.me, this.#tab);
+    this.#storage.saveTab(this.#chat.me, this.#tab);
   }
 }

@@ -1,28 +1,28 @@
-//! The chat page: its files, which are part of the binary.
+//! The files of the chat page, embedded in the binary.
 //!
-//! Called by `net::routes` on pool threads. Nothing is read from a disk. The files are compressed while
-//! the server is built (`build.rs`), because the first view of a page is mostly waiting for its files;
-//! a checksum names what a browser has already.
+//! Called by `net::routes` on pool threads. `build.rs` compresses the files at build time, since the time to
+//! the first view of a page is mostly the time to load its files; nothing is read from disk. The checksum of
+//! a file is its `ETag`.
 
 /// A file of the page.
 #[derive(Clone, Copy, Debug)]
 pub struct File {
-    /// Its media type, with the character set for texts.
+    /// Media type, for text files with the character set.
     pub media_type: &'static str,
-    /// Its bytes.
+    /// The content, uncompressed.
     pub bytes: &'static [u8],
-    /// The same as gzip (RFC 1952).
+    /// The content, compressed with gzip (RFC 1952).
     pub gzip: &'static [u8],
-    /// What changes with its bytes: 16 hexadecimal digits.
+    /// Changes with the content: 16 hexadecimal digits.
     pub checksum: &'static str,
 }
 
 type Row = (&'static str, &'static [u8], &'static [u8], &'static str);
 
-/// All files, by name.
+/// The files, sorted by name: name, content, gzip, checksum.
 const FILES: &[Row] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// The file of this name, if there is one.
+/// Returns the file with this name, such as `vendor/preact.js`.
 #[must_use]
 pub fn file(name: &str) -> Option<File> {
     let at = FILES.binary_search_by_key(&name, |(name, ..)| name).ok()?;

@@ -1,38 +1,37 @@
-// Notifications of the browser, for messages that come while the page is hidden; only when asked for.
+// Browser notifications of messages that arrive while the page is hidden, if the user has enabled them.
 
-import { lineOf } from "./markup.js";
+import { singleLine } from "./markup.js";
 
-export class Bell {
+export class Notifications {
   #chat;
-  #turn;
+  #select;
 
-  constructor(chat, turn) {
+  constructor(chat, select) {
     this.#chat = chat;
-    this.#turn = turn;
+    this.#select = select;
   }
 
-  // The browser asks the reader, and only when the reader has asked for it.
-  async turn(on) {
-    const notify = on && (await Notification.requestPermission()) === "granted";
-    this.#chat.remember((settings) => (settings.notify = notify));
+  // Enabling them makes the browser ask for permission.
+  async setEnabled(enabled) {
+    const notify = enabled && (await Notification.requestPermission()) === "granted";
+    this.#chat.updateSettings((settings) => (settings.notify = notify));
   }
 
-  // Somebody has said something.
-  ring(room, user, text) {
+  show(room, user, text) {
     if (Notification.permission !== "granted") return;
     const title = room.kind === "room" ? `${user} in ${room.name}` : user;
-    const body = lineOf(text, 200);
+    const body = singleLine(text, 200);
     let notification;
     try {
-      // One notification a room: a burst does not pile up.
+      // One notification per room: a burst of messages does not pile up.
       notification = new Notification(title, { body, tag: room.key, icon: "/assets/favicon.svg" });
     } catch {
-      // Some telephones give the permission, and take notifications from service workers alone.
+      // Some mobile browsers grant the permission, but accept notifications only from service workers.
       return;
     }
     notification.onclick = () => {
       focus();
-      this.#turn(room);
+      this.#select(room);
       notification.close();
     };
   }

@@ -1,18 +1,18 @@
-// Where a client stands in one room: what it has been shown, and what it may still be owed.
+// The client's subscription to one room: its state, and the position from which it recovers.
 //
-// A value, kept by the client in roomd.js. Within an epoch a message is let through once, and what is
-// asked for after a broken connection is never beyond a message that was not.
+// Pure; owned by the client in roomd.js. Within an epoch each message is accepted once, and the position to
+// recover from never skips a message that was not accepted.
 
-export const HISTORY_MAX = 200; // messages that a join may ask for
+export const HISTORY_MAX = 200; // messages that a join may request
 
-export class Place {
-  standing = "wanted"; // "wanted", "asked", "in"
-  epoch; // the history that the numbers belong to
-  answer; // of the last join
+export class Subscription {
+  state = "pending"; // "pending", "joining", "joined"
+  epoch; // the epoch that the seqs belong to
+  reply; // to the last join
   waiters = [];
-  #seen = 0; // the newest message that was let through
-  #base = 0; // up to here nothing needs to be asked for
-  #horizon = 0; // up to here everything was there when the room was entered
+  #seen = 0; // seq of the newest message that was accepted
+  #base = 0; // messages up to this seq need not be recovered
+  #replayEnd = 0; // messages up to this seq existed when the room was joined
   #history;
 
   constructor(history) {
@@ -23,49 +23,51 @@ export class Place {
     return this.epoch === undefined ? undefined : { epoch: this.epoch, seq: Math.max(this.#seen, this.#base) };
   }
 
-  wish() {
+  request() {
     return this.since ? { since: this.since, history: HISTORY_MAX } : { history: this.#history };
   }
 
-  // Both return why something is lost, if it is.
-  joined(answer) {
-    const { epoch, seq = 0, recovered, reason } = answer;
-    this.answer = answer;
+  // Both take over the position that the server says, and return the reason if messages were lost.
+  joined(reply) {
+    const { epoch, seq = 0, recovered, reason } = reply;
+    this.reply = reply;
     const known = this.epoch;
-    const whole = known === epoch && recovered !== false;
-    this.standing = "in";
+    const recoveredAll = known === epoch && recovered !== false;
+    this.state = "joined";
     this.epoch = epoch;
-    this.#horizon = seq;
-    if (whole) return undefined;
+    this.#replayEnd = seq;
+    if (recoveredAll) return undefined;
     if (known !== epoch) this.#seen = this.#base = 0;
     this.#base = Math.max(this.#base, seq - (known === undefined ? this.#history : HISTORY_MAX));
     return known === undefined ? undefined : (reason ?? "epoch_changed");
   }
 
   resumed({ recovered, missed = 0, reason, epoch, seq = 0 }) {
-    this.standing = "in";
+    this.state = "joined";
     if (recovered) {
-      this.#horizon = Math.max(this.#seen, this.#base) + missed;
+      this.#replayEnd = Math.max(this.#seen, this.#base) + missed;
       return undefined;
     }
     this.epoch = epoch;
     this.#seen = 0;
-    this.#base = this.#horizon = seq;
+    this.#base = this.#replayEnd = seq;
     return reason ?? "too_old";
   }
 
+  // The replay is complete.
   settle() {
-    this.#base = Math.max(this.#base, this.#horizon);
+    this.#base = Math.max(this.#base, this.#replayEnd);
   }
 
-  lose() {
-    this.standing = "wanted";
+  disconnected() {
+    this.state = "pending";
   }
 
-  admit(message) {
-    if (this.standing !== "in" || message.seq <= this.#seen) return false;
+  // Returns whether the message is new; sets `replayed`.
+  accept(message) {
+    if (this.state !== "joined" || message.seq <= this.#seen) return false;
     this.#seen = message.seq;
-    message.replayed = message.seq <= this.#horizon;
+    message.replayed = message.seq <= this.#replayEnd;
     return true;
   }
 }

@@ -1,33 +1,32 @@
-// roomd.js: a connection to a roomd server that repairs itself, for web pages and for Node. It needs
-// `roomd-subscription.js` beside it and nothing else; `roomd.d.ts` documents every name.
+// roomd.js: a client for roomd servers that reconnects automatically, for web pages and Node. It imports
+// roomd-subscription.js and nothing else; roomd.d.ts documents the API.
 //
-// What it promises, as far as the server keeps its own promises (docs/protocol.md):
+// Guarantees, as far as the server keeps its own (docs/protocol.md):
 //
-// * A connection that breaks is made again after delays that grow and are drawn. The session is
-//   resumed; if it is over, every room is joined again from the last message seen.
-// * A message that is published gets its mark (`mid`) once and is sent until it is answered, over as
-//   many connections as it takes: it is published once. Messages go out in the order of `publish`,
-//   also when one is refused for its rate.
-// * A room's messages are told once each and in order. What cannot be replayed is told as `gap`.
+// * After a lost connection the client reconnects with exponential backoff and jitter. It resumes the session,
+//   or if that has expired joins each room again from the last message seen.
+// * A published message gets its `mid` once and is sent until it is acknowledged, over as many connections as
+//   that takes: it is published once. Messages are sent in the order of `publish`, also when one is refused by
+//   a rate limit.
+// * The messages of a room are delivered once each and in order. A `gap` event reports what cannot be replayed.
 //
-// Everything happens between two turns of the event loop: no call waits, and no listener is called
-// from inside a call.
+// No method blocks, and no listener is called from inside a method.
 
-import { HISTORY_MAX, Place } from "./roomd-subscription.js";
+import { HISTORY_MAX, Subscription } from "./roomd-subscription.js";
 
 const RETRY_MS = 500; // the first delay; it doubles with each attempt
 const RETRY_MS_MAX = 30_000;
-const STEADY_MS = 10_000; // a connection that lived this long starts the delays anew
+const STEADY_MS = 10_000; // a connection that lasted this long resets the delays
 const CONNECT_MS = 15_000;
-const SILENCE_MS = 30_000; // after this the server is asked for a sign of life
-const ANSWER_MS = 15_000; // without one for this long the connection is given up
-const PAUSE_MS = 1_000; // when a refusal that holds for now does not say for how long
-const WINDOW = 32; // messages under way at once where no rate limit can reorder them
-const ENVELOPE_BYTES = 4_000; // what a frame may have beside twice a message's bytes, and an `id`
+const PING_MS = 30_000; // without an event for this long, the client sends a ping
+const PONG_TIMEOUT_MS = 15_000; // without an event for this long after that, it gives the connection up
+const PAUSE_MS = 1_000; // when a temporary refusal has no `retry_after_ms`
+const WINDOW = 32; // unacknowledged messages at once where no rate limit can reorder them
+const ENVELOPE_BYTES = 4_000; // in a frame, beyond twice the bytes of the message; leaves room for an `id`
 
-const FOR_NOW = new Set(["rate_limited", "too_many_requests", "draining"]);
+const TEMPORARY = new Set(["rate_limited", "too_many_requests", "draining"]);
 
-// Closes after which trying again would end in the same way.
+// Close codes after which a reconnect would fail in the same way.
 const FINAL = new Set([1002, 1003, 1007, 1009, 4401, 4403, 4409]);
 
 const REASONS = new Map([
@@ -37,11 +36,11 @@ const REASONS = new Map([
   [1007, "the server did not understand this client"],
   [1009, "a frame was too large"],
   [1011, "the server failed"],
-  [4401, "the token has ended"],
-  [4403, "this user may not connect"],
+  [4401, "the token has expired"],
+  [4403, "this name belongs to a registered user"],
   [4408, "the connection was silent for too long"],
-  [4409, "the session went on in another place"],
-  [4429, "too much was sent"],
+  [4409, "the session was resumed elsewhere"],
+  [4429, "the rate limit was exceeded too often"],
   [4450, "the connection was too slow"],
   [4503, "the server is restarting"],
 ]);
@@ -63,26 +62,26 @@ export class Client {
   #user;
   #limits = { message_bytes: 65_536 };
   #socket;
-  #opening = 0; // which attempt a token was asked for
+  #attempt = 0; // changes with each connection, so that late results of an earlier one are ignored
   #phaseSince = 0;
-  #heardAt = 0;
+  #receivedAt = 0;
   #pingedAt = 0;
-  #pauses = new Map(); // room that is told nothing for now, or undefined for everything → timer
+  #pauses = new Map(); // room whose messages are held back, or undefined for all commands → timer
   #timers = {}; // watch, retry
-  #attempts = 0;
+  #retries = 0;
   #goodbye;
-  #token; // takes the session up again
+  #resumeToken;
   #lastId = 0;
-  #places = new Map(); // room → Place
-  #privates = new Map(); // private room → the newest message seen
-  #asked = new Map(); // id → what was asked under it
-  #requests = []; // not said yet
-  #unsent = []; // messages without an answer, oldest first
+  #subscriptions = new Map(); // room → Subscription
+  #privates = new Map(); // private room → {seq, at} of the newest message seen
+  #pending = new Map(); // id → the command that waits for a reply
+  #requests = []; // not sent yet
+  #unsent = []; // messages without a reply, oldest first
 
   constructor(url, options = {}) {
     this.#url = new URL(url);
     this.#options = { WebSocket: globalThis.WebSocket, history: 20, ...options };
-    if (!this.#options.WebSocket) throw new TypeError("there is no WebSocket here: give one in the options");
+    if (!this.#options.WebSocket) throw new TypeError("this environment has no WebSocket: pass one in the options");
     this.#user = options.user;
     globalThis.addEventListener?.("online", () => this.retry());
   }
@@ -126,16 +125,16 @@ export class Client {
 
   join(room, { history = this.#options.history } = {}) {
     return new Promise((resolve, reject) => {
-      const place = this.#places.get(room) ?? new Place(Math.min(history, HISTORY_MAX));
-      if (place.standing === "in") return resolve(place.answer);
-      place.waiters.push({ resolve, reject });
-      this.#places.set(room, place);
+      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX));
+      if (subscription.state === "joined") return resolve(subscription.reply);
+      subscription.waiters.push({ resolve, reject });
+      this.#subscriptions.set(room, subscription);
       this.#pump();
     });
   }
 
   leave(room) {
-    this.#dismiss(room, { code: "left", message: "The room was left" });
+    this.#endSubscription(room, { code: "left", message: "The room was left" });
     return this.#state.phase === "online" ? this.request({ type: "leave", room }) : Promise.resolve();
   }
 
@@ -148,9 +147,9 @@ export class Client {
   }
 
   retract(mid) {
-    const at = this.#unsent.findIndex((each) => each.mid === mid && each.id === undefined && !each.said);
+    const at = this.#unsent.findIndex((each) => each.mid === mid && each.id === undefined && !each.sent);
     if (at < 0) return false;
-    this.#unsent.splice(at, 1)[0].reject(new RoomdError({ code: "retracted", message: "The message was taken back" }));
+    this.#unsent.splice(at, 1)[0].reject(new RoomdError({ code: "retracted", message: "The message was retracted" }));
     return true;
   }
 
@@ -163,53 +162,53 @@ export class Client {
   }
 
   tell(command) {
-    if (!this.#maySpeak()) return false;
+    if (!this.#canSend()) return false;
     this.#send(command);
     return true;
   }
 
   #deliver(command, { mid = newMid(), ...more } = {}) {
     return new Promise((resolve, reject) => {
-      this.#unsent.push({ command: { ...command, ...more }, mid, resolve, reject, said: false });
+      this.#unsent.push({ command: { ...command, ...more }, mid, resolve, reject, sent: false });
       this.#pump();
     });
   }
 
-  // --- What is said -----------------------------------------------------------------------------
+  // --- Sending ----------------------------------------------------------------------------------
 
-  #maySpeak() {
+  #canSend() {
     return this.#state.phase === "online" && !this.#pauses.has(undefined);
   }
 
   #pump() {
-    if (!this.#maySpeak()) return;
+    if (!this.#canSend()) return;
     const requests = this.#requests.splice(0);
     const leaves = requests.filter(({ command }) => command.type === "leave"); // before a new join of the same room
-    for (const leave of leaves) this.#ask(leave.command, leave);
-    for (const [room, place] of this.#places) {
-      if (place.standing !== "wanted") continue;
-      place.standing = "asked";
-      this.#ask({ type: "join", room, ...place.wish() }, { room });
+    for (const leave of leaves) this.#sendCommand(leave.command, leave);
+    for (const [room, subscription] of this.#subscriptions) {
+      if (subscription.state !== "pending") continue;
+      subscription.state = "joining";
+      this.#sendCommand({ type: "join", room, ...subscription.request() }, { room });
     }
-    for (const request of requests) if (!leaves.includes(request)) this.#ask(request.command, request);
+    for (const request of requests) if (!leaves.includes(request)) this.#sendCommand(request.command, request);
     const window = this.#limits.rate?.per_s === 0 ? WINDOW : 1;
-    const sayable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
-    for (const message of sayable.slice(0, window)) {
+    const sendable = this.#unsent.filter(({ command }) => !this.#pauses.has(command.room));
+    for (const message of sendable.slice(0, window)) {
       if (message.id !== undefined) continue;
-      if (this.#places.get(message.command.room)?.standing === "asked") return; // it would be refused
-      const excess = this.#excess(message);
+      if (this.#subscriptions.get(message.command.room)?.state === "joining") return; // it would be refused before the join
+      const excess = this.#excessBytes(message);
       if (excess > 0) {
         this.#settle(message, { type: "error", code: "too_large", message: `The message is ${excess} bytes too long` });
         return this.#pump();
       }
-      message.said = true;
-      message.id = this.#ask({ ...message.command, mid: message.mid }, { message });
+      message.sent = true;
+      message.id = this.#sendCommand({ ...message.command, mid: message.mid }, { message });
     }
   }
 
-  #ask(command, asked) {
+  #sendCommand(command, context) {
     const id = ++this.#lastId;
-    this.#asked.set(id, { command, ...asked });
+    this.#pending.set(id, { command, ...context });
     this.#send({ ...command, id });
     return id;
   }
@@ -218,101 +217,101 @@ export class Client {
     this.#socket.send(JSON.stringify(command));
   }
 
-  #excess({ command, mid }) {
+  #excessBytes({ command, mid }) {
     const bytes = (text) => new TextEncoder().encode(text).length;
     const max = this.#limits.message_bytes;
     const body = command.message ?? JSON.stringify(command.cipher);
     return Math.max(bytes(body) - max, bytes(JSON.stringify({ ...command, mid })) - 2 * max - ENVELOPE_BYTES);
   }
 
-  // --- What is heard ----------------------------------------------------------------------------
+  // --- Receiving --------------------------------------------------------------------------------
 
   #receive(text) {
     const event = parsed(text);
     if (!event) return;
-    this.#heardAt = Date.now();
+    this.#receivedAt = Date.now();
     this.#pingedAt = 0;
-    const asked = this.#asked.get(event.id);
-    if (asked) this.#answered(asked, event);
-    else this.#hear(event);
+    const pending = this.#pending.get(event.id);
+    if (pending) this.#onReply(pending, event);
+    else this.#onEvent(event);
   }
 
-  #hear(event) {
+  #onEvent(event) {
     const { type, room } = event;
     switch (type) {
       case "welcome":
-        return this.#welcome(event);
+        return this.#onWelcome(event);
       case "goodbye":
         this.#goodbye = event;
         return;
       case "message":
-        if (!(this.#places.get(room)?.admit(event) ?? true)) return;
+        if (!(this.#subscriptions.get(room)?.accept(event) ?? true)) return;
         break;
       case "private":
         if (!this.#isNew(event)) return;
         break;
       case "left":
-        return this.#dismiss(room, { code: "removed", message: "The server has put you out" });
+        return this.#endSubscription(room, { code: "removed", message: "The server removed you" });
       case "removed":
-        if (event.user === this.#user) return this.#dismiss(room, { ...event, code: event.reason, message: putOut(event) });
+        if (event.user === this.#user) return this.#endSubscription(room, { ...event, code: event.reason, message: removalMessage(event) });
         break;
       case "ended":
-        return this.#dismiss(room, { ...event, code: "ended", message: putOut(event) });
+        return this.#endSubscription(room, { ...event, code: "ended", message: removalMessage(event) });
       case "lagged":
-        return this.#tell({ type: "gap", room, reason: "lagged", missed: event.missed });
+        return this.#emit({ type: "gap", room, reason: "lagged", missed: event.missed });
       case "error":
-        return this.#tell({ ...event, type: "refused" });
+        return this.#emit({ ...event, type: "refused" });
       case "pong":
       case "sent":
-        return; // an answer that nobody waits for any more
+        return; // a reply that is no longer waited for
     }
-    this.#tell(event);
+    this.#emit(event);
   }
 
-  #welcome(event) {
+  #onWelcome(event) {
     this.#user = event.user;
     this.#limits = { ...this.#limits, ...event.limits };
-    if (!this.#token || !event.resume) return this.#online(event, event.resume);
+    if (!this.#resumeToken || !event.resume) return this.#goOnline(event, event.resume);
     const rooms = {};
-    for (const [room, place] of this.#places) if (place.since) rooms[room] = place.since;
-    this.#ask({ type: "resume", resume: this.#token, rooms }, { resume: event });
+    for (const [room, subscription] of this.#subscriptions) if (subscription.since) rooms[room] = subscription.since;
+    this.#sendCommand({ type: "resume", resume: this.#resumeToken, rooms }, { resume: event });
   }
 
-  #online(welcome, token) {
-    this.#token = token;
-    this.#enter({ phase: "online" });
-    this.#tell({ ...welcome, user: this.#user });
+  #goOnline(welcome, token) {
+    this.#resumeToken = token;
+    this.#setState({ phase: "online" });
+    this.#emit({ ...welcome, user: this.#user });
     this.#pump();
   }
 
-  #answered(asked, event) {
-    this.#asked.delete(event.id);
-    if (asked.message) asked.message.id = undefined;
+  #onReply(pending, event) {
+    this.#pending.delete(event.id);
+    if (pending.message) pending.message.id = undefined;
     const error = event.type === "error" ? event : undefined;
-    if (asked.resume) {
-      this.#resumed(asked.resume, error ? {} : event);
-    } else if (error && isForNow(error, asked)) {
-      if (asked.room) this.#again(asked.room);
-      else if (!asked.message && !asked.fence) this.#requests.push(asked);
+    if (pending.resume) {
+      this.#onResumed(pending.resume, error ? {} : event);
+    } else if (error && isTemporary(error, pending)) {
+      if (pending.room) this.#rejoinLater(pending.room);
+      else if (!pending.message && !pending.fence) this.#requests.push(pending);
       this.#pause(error);
-    } else if (asked.message) {
-      this.#settle(asked.message, event);
-    } else if (asked.room) {
-      if (error) this.#dismiss(asked.room, error);
-      else this.#joined(event);
-    } else if (asked.fence) {
-      asked.fence.settle();
+    } else if (pending.message) {
+      this.#settle(pending.message, event);
+    } else if (pending.room) {
+      if (error) this.#endSubscription(pending.room, error);
+      else this.#onJoined(event);
+    } else if (pending.fence) {
+      pending.fence.settle();
     } else if (error) {
-      asked.reject?.(new RoomdError(error));
+      pending.reject?.(new RoomdError(error));
     } else {
-      asked.resolve?.(event);
+      pending.resolve?.(event);
     }
     this.#pump();
   }
 
-  #again(room) {
-    const place = this.#places.get(room);
-    if (place) place.standing = "wanted";
+  #rejoinLater(room) {
+    const subscription = this.#subscriptions.get(room);
+    if (subscription) subscription.state = "pending";
   }
 
   #settle(message, event) {
@@ -321,52 +320,52 @@ export class Client {
     else message.resolve(event);
   }
 
-  // `rooms` is absent when the session is over: then every room is joined by itself.
-  #resumed(welcome, { user, resume, rooms = {} }) {
+  // Without `rooms` the session has expired: then each room is joined again.
+  #onResumed(welcome, { user, resume, rooms = {} }) {
     if (user) this.#user = user;
-    const told = [];
+    const events = [];
     const left = [];
-    for (const [room, answer] of Object.entries(rooms)) {
-      const place = this.#places.get(room);
-      if (!place?.answer) {
-        // Left while there was no connection; or the answer of its join was lost, and it is joined anew.
+    for (const [room, reply] of Object.entries(rooms)) {
+      const subscription = this.#subscriptions.get(room);
+      if (!subscription?.reply) {
+        // The room was left without a connection; or the reply to the join was lost, and the room is joined again.
         if (!room.startsWith("dm:")) left.push(room);
         continue;
       }
-      if (answer.reason === "removed") {
-        this.#dismiss(room, { code: "removed", message: "You were removed meanwhile" });
+      if (reply.reason === "removed") {
+        this.#endSubscription(room, { code: "removed", message: "You were removed while disconnected" });
         continue;
       }
-      const gap = place.resumed(answer);
-      told.push({ type: "joined", room, again: true, resumed: true, recovered: !gap, missed: answer.missed });
-      if (gap) told.push({ type: "gap", room, reason: gap });
+      const gap = subscription.resumed(reply);
+      events.push({ type: "joined", room, again: true, resumed: true, recovered: !gap, missed: reply.missed });
+      if (gap) events.push({ type: "gap", room, reason: gap });
     }
-    for (const room of left) this.#ask({ type: "leave", room }, {});
-    this.#online(welcome, resume ?? welcome.resume);
-    for (const event of told) this.#tell(event);
+    for (const room of left) this.#sendCommand({ type: "leave", room }, {});
+    this.#goOnline(welcome, resume ?? welcome.resume);
+    for (const event of events) this.#emit(event);
   }
 
-  #joined(event) {
-    const place = this.#places.get(event.room);
-    if (!place) return; // left again meanwhile; its `leave` is on the way
-    const again = place.epoch !== undefined;
-    const gap = place.joined(event);
-    this.#ask({ type: "ping" }, { fence: place });
-    for (const waiter of place.waiters.splice(0)) waiter.resolve(event);
-    this.#tell({ ...event, type: "joined", again });
-    if (gap) this.#tell({ type: "gap", room: event.room, reason: gap });
+  #onJoined(event) {
+    const subscription = this.#subscriptions.get(event.room);
+    if (!subscription) return; // the room was left meanwhile, and `leave` is sent
+    const again = subscription.epoch !== undefined;
+    const gap = subscription.joined(event);
+    this.#sendCommand({ type: "ping" }, { fence: subscription });
+    for (const waiter of subscription.waiters.splice(0)) waiter.resolve(event);
+    this.#emit({ ...event, type: "joined", again });
+    if (gap) this.#emit({ type: "gap", room: event.room, reason: gap });
   }
 
-  #dismiss(room, error) {
-    const place = this.#places.get(room);
-    if (!place) return;
-    this.#places.delete(room);
+  #endSubscription(room, error) {
+    const subscription = this.#subscriptions.get(room);
+    if (!subscription) return;
+    this.#subscriptions.delete(room);
     const refusal = new RoomdError(error);
-    for (const { reject } of place.waiters) reject(refusal);
-    if (error.code !== "left" && place.waiters.length === 0) this.#tell({ ...error, type: "removed", room });
+    for (const { reject } of subscription.waiters) reject(refusal);
+    if (error.code !== "left" && subscription.waiters.length === 0) this.#emit({ ...error, type: "removed", room });
   }
 
-  // Private rooms have no epoch that a client sees; one that was closed counts from 1 again, later.
+  // Private rooms show no epoch: a seq that starts from 1 again has a later time.
   #isNew({ room, seq, at }) {
     const seen = this.#privates.get(room);
     if (seen && seq <= seen.seq && at <= seen.at) return false;
@@ -380,11 +379,11 @@ export class Client {
       this.#pauses.delete(room);
       this.#pump();
     }, ms));
-    this.#tell({ type: "paused", room, message, code, until: Date.now() + ms });
+    this.#emit({ type: "paused", room, message, code, until: Date.now() + ms });
   }
 
-  // A listener that throws harms nobody else: its error is the environment's to report.
-  #tell(event) {
+  // A listener that throws affects no other: the environment reports its error.
+  #emit(event) {
     for (const listener of [...(this.#listeners.get(event.type) ?? []), ...(this.#listeners.get("*") ?? [])]) {
       queueMicrotask(() => listener(event));
     }
@@ -394,110 +393,110 @@ export class Client {
 
   async #connect() {
     this.#drop();
-    const attempt = ++this.#opening;
-    this.#enter({ phase: "connecting" });
-    this.#timers.watch = setInterval(() => this.#watch(), 1_000);
+    const attempt = ++this.#attempt;
+    this.#setState({ phase: "connecting" });
+    this.#timers.watch = setInterval(() => this.#checkAlive(), 1_000);
     const { token, WebSocket } = this.#options;
     let bearer;
     try {
       bearer = typeof token === "function" ? await token() : token;
     } catch (error) {
-      if (attempt === this.#opening) this.#lost(0, String(error?.message ?? error));
+      if (attempt === this.#attempt) this.#onLost(0, String(error?.message ?? error));
       return;
     }
-    if (attempt !== this.#opening) return;
+    if (attempt !== this.#attempt) return;
     const url = new URL(this.#url);
     if (bearer === undefined && this.#user !== undefined) url.searchParams.set("user", this.#user);
     const socket = new WebSocket(url.href, ["roomd.v1.json", ...(bearer ? [`bearer.${bearer}`] : [])]);
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code }) => this.#lost(code);
+    socket.onclose = ({ code }) => this.#onLost(code);
     socket.onerror = () => {}; // a close follows
     this.#socket = socket;
   }
 
-  // A network that vanishes closes nothing: only silence tells.
-  #watch() {
+  // A network that vanishes closes no socket: only a timeout detects it.
+  #checkAlive() {
     const now = Date.now();
     const online = this.#state.phase === "online";
-    if (!online && now - this.#phaseSince > CONNECT_MS) return this.#lost(0);
+    if (!online && now - this.#phaseSince > CONNECT_MS) return this.#onLost(0);
     if (!online) return;
-    if (this.#pingedAt && now - this.#pingedAt > ANSWER_MS) return this.#lost(0);
-    if (this.#pingedAt || now - this.#heardAt < SILENCE_MS) return;
+    if (this.#pingedAt && now - this.#pingedAt > PONG_TIMEOUT_MS) return this.#onLost(0);
+    if (this.#pingedAt || now - this.#receivedAt < PING_MS) return;
     this.#pingedAt = now;
     this.#send({ type: "ping" });
   }
 
-  async #lost(code, problem) {
+  async #onLost(code, problem) {
     const { phase } = this.#state;
     const goodbye = this.#goodbye;
     const steady = phase === "online" && Date.now() - this.#phaseSince > STEADY_MS;
     this.#drop();
-    const opening = phase === "connecting";
-    const attempt = this.#opening;
-    const verdict = opening ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
-    if (attempt !== this.#opening) return; // it was closed meanwhile
-    const reason = problem ?? REASONS.get(code) ?? (opening ? "the server cannot be reached" : "the connection was lost");
+    const connecting = phase === "connecting";
+    const attempt = this.#attempt;
+    const verdict = connecting ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
+    if (attempt !== this.#attempt) return; // closed meanwhile
+    const reason = problem ?? REASONS.get(code) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
     if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, verdict ? 0 : code);
-    if (steady) this.#attempts = 0;
+    if (steady) this.#retries = 0;
     const { retryMs = RETRY_MS, retryMsMax = RETRY_MS_MAX, random = Math.random } = this.#options;
-    const grown = Math.min(retryMs * 2 ** this.#attempts++, retryMsMax);
-    const ms = (goodbye?.retry_after_ms ?? grown / 2) + (random() * grown) / 2; // never all at once
+    const delay = Math.min(retryMs * 2 ** this.#retries++, retryMsMax);
+    const ms = (goodbye?.retry_after_ms ?? delay / 2) + (random() * delay) / 2; // jitter
     this.#timers.retry = setTimeout(() => this.#connect(), ms);
-    this.#enter({ phase: "waiting", reason, code, retryAt: Date.now() + ms });
+    this.#setState({ phase: "waiting", reason, code, retryAt: Date.now() + ms });
   }
 
   #end(reason, code) {
-    this.#token = undefined;
-    this.#enter({ phase: "closed", reason, code });
-    for (const { waiters } of this.#places.values()) for (const { reject } of waiters.splice(0)) reject(interrupted());
+    this.#resumeToken = undefined;
+    this.#setState({ phase: "closed", reason, code });
+    for (const { waiters } of this.#subscriptions.values()) for (const { reject } of waiters.splice(0)) reject(interrupted());
   }
 
-  // Forgets the socket, so that nothing it still has to say is heard. What was asked is lost; joins
-  // and messages are said again on the next one.
+  // Abandons the socket and ignores its further events. Requests fail; joins and messages are sent again over
+  // the next connection.
   #drop(code) {
     for (const timer of [...Object.values(this.#timers), ...this.#pauses.values()]) clearTimeout(timer);
     this.#timers = {};
     this.#pauses.clear();
     const socket = this.#socket;
     this.#socket = this.#goodbye = undefined;
-    this.#opening++;
+    this.#attempt++;
     this.#pingedAt = 0;
     if (socket) {
       socket.onmessage = socket.onclose = null;
       socket.close(...(code ? [code] : []));
     }
-    for (const place of this.#places.values()) place.lose();
+    for (const subscription of this.#subscriptions.values()) subscription.disconnected();
     for (const message of this.#unsent) message.id = undefined;
-    const broken = [...this.#asked.values(), ...this.#requests.splice(0)];
-    this.#asked.clear();
-    for (const { reject } of broken) reject?.(interrupted());
+    const failed = [...this.#pending.values(), ...this.#requests.splice(0)];
+    this.#pending.clear();
+    for (const { reject } of failed) reject?.(interrupted());
   }
 
-  #enter(state) {
+  #setState(state) {
     this.#state = Object.freeze(state);
-    this.#phaseSince = this.#heardAt = Date.now();
-    this.#tell({ type: "state", ...state });
+    this.#phaseSince = this.#receivedAt = Date.now();
+    this.#emit({ type: "state", ...state });
   }
 }
 
-// Whether it is asked again later. What is refused of a room alone holds up its messages, and is the
-// answer to anything else.
-function isForNow({ code, room }, asked) {
-  if (room !== undefined && !asked.message) return false;
-  return FOR_NOW.has(code) || (asked.room && code === "unavailable");
+// Whether the command is sent again later. A refusal by one room holds back that room's messages; for any
+// other command it is the reply.
+function isTemporary({ code, room }, pending) {
+  if (room !== undefined && !pending.message) return false;
+  return TEMPORARY.has(code) || (pending.room && code === "unavailable");
 }
 
-function putOut({ type, reason, by }) {
-  if (type === "ended") return `${by ?? "The server"} has ended it`;
-  return `${by ?? "The server"} has ${{ kicked: "put you out", banned: "banned you" }[reason] ?? "removed you"}`;
+function removalMessage({ type, reason, by }) {
+  if (type === "ended") return `${by ?? "The server"} deleted the room`;
+  return `${by ?? "The server"} ${reason} you`;
 }
 
-// Half a surrogate pair is no text to the server.
+// The server does not accept unpaired surrogates.
 function bodyOf(body) {
   return typeof body === "string" ? { message: body.toWellFormed?.() ?? body } : { cipher: body.cipher };
 }
 
-// `crypto.randomUUID` exists only in secure contexts; a server in the house may speak plain HTTP.
+// `crypto.randomUUID` exists only in secure contexts, and a page in a local network may come over plain HTTP.
 export function newMid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -508,7 +507,7 @@ function parsed(text) {
     const event = JSON.parse(text);
     return event !== null && typeof event === "object" ? event : undefined;
   } catch {
-    return undefined; // not of this protocol
+    return undefined; // not JSON
   }
 }
 

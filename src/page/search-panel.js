@@ -1,75 +1,75 @@
 // The panel beside the messages that searches the conversation.
 
 import { Component, createRef, html, IconButton, Name } from "./html.js";
-import { lineOf } from "./markup.js";
-import { short } from "./time-format.js";
+import { singleLine } from "./markup.js";
+import { formatShort } from "./time-format.js";
 
-const SEARCH_MS = 250; // of rest before a word that is being typed is looked for
+const SEARCH_MS = 250; // without typing before a search starts
 
-export class Search extends Component {
-  state = { found: undefined, looking: false, problem: undefined };
+export class SearchPanel extends Component {
+  state = { found: undefined, searching: false, problem: undefined };
   field = createRef();
   #timer = 0;
-  #asked = new AbortController();
+  #abort = new AbortController();
 
   componentDidMount() {
     this.field.current.focus();
   }
 
   componentDidUpdate({ room }) {
-    if (room !== this.props.room) this.#look();
+    if (room !== this.props.room) this.#search();
   }
 
   componentWillUnmount() {
     clearTimeout(this.#timer);
-    this.#asked.abort();
+    this.#abort.abort();
   }
 
-  #later = () => {
+  #searchSoon = () => {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), SEARCH_MS);
+    this.#timer = setTimeout(() => this.#search(), SEARCH_MS);
   };
 
-  async #look() {
-    this.#asked.abort();
-    const asked = (this.#asked = new AbortController());
+  async #search() {
+    this.#abort.abort();
+    const abort = (this.#abort = new AbortController());
     const words = this.field.current.value.trim();
-    if (!words) return this.setState({ found: undefined, looking: false, problem: undefined });
-    this.setState({ looking: true });
+    if (!words) return this.setState({ found: undefined, searching: false, problem: undefined });
+    this.setState({ searching: true });
     try {
-      const found = await (await this.props.chat.past).search(this.props.room, words, asked.signal);
-      if (!asked.signal.aborted) this.setState({ found, words, looking: false, problem: undefined });
+      const found = await (await this.props.chat.history).search(this.props.room, words, abort.signal);
+      if (!abort.signal.aborted) this.setState({ found, words, searching: false, problem: undefined });
     } catch ({ message }) {
-      if (!asked.signal.aborted) this.setState({ found: undefined, looking: false, problem: message });
+      if (!abort.signal.aborted) this.setState({ found: undefined, searching: false, problem: message });
     }
   }
 
-  render({ room, ui }, { found, words, looking, problem }) {
-    const result = looking ? "Searching…" : problem ?? (found && (found.length === 0 ? "Nothing found" : found.length === 1 ? "1 message" : `${found.length} messages`));
-    return html`<aside class="side" aria-label="Search">
-      <header><h2>Search</h2><${IconButton} icon="close" label="Close search" onClick=${() => ui.side()} /></header>
-      <form role="search" onSubmit=${(submit) => (submit.preventDefault(), this.#look())}>
-        <input ref=${this.field} type="search" aria-label=${`Search in ${room.name}`} placeholder=${`Search in ${room.name}`} autocomplete="off" onInput=${this.#later} />
+  render({ room, ui }, { found, words, searching, problem }) {
+    const result = searching ? "Searching…" : problem ?? (found && (found.length === 0 ? "No messages found" : found.length === 1 ? "1 message" : `${found.length} messages`));
+    return html`<aside class="panel" aria-label="Search">
+      <header><h2>Search</h2><${IconButton} icon="close" label="Close search" onClick=${() => ui.togglePanel()} /></header>
+      <form role="search" onSubmit=${(event) => (event.preventDefault(), this.#search())}>
+        <input ref=${this.field} type="search" aria-label=${`Search in ${room.name}`} placeholder=${`Search in ${room.name}`} autocomplete="off" onInput=${this.#searchSoon} />
       </form>
       <p class="hint" role="status">${result}</p>
-      <ul class="found">${found?.map((entry) => html`<li key=${entry.seq}>
-        <button type="button" onClick=${() => ui.show(entry.seq)}>
-          <span class="top"><${Name} of=${entry.user} /> <time datetime=${entry.at}>${short(entry.at)}</time></span>
-          <span class="excerpt" dir="auto">${marked(excerptOf(entry.text, words), words)}</span>
+      <ul class="search-results">${found?.map((entry) => html`<li key=${entry.seq}>
+        <button type="button" onClick=${() => ui.showMessage(entry.seq)}>
+          <span class="top"><${Name} of=${entry.user} /> <time datetime=${entry.at}>${formatShort(entry.at)}</time></span>
+          <span class="excerpt" dir="auto">${highlighted(excerptOf(entry.text, words), words)}</span>
         </button></li>`)}</ul>
     </aside>`;
   }
 }
 
-const wordsOf = (words) => new RegExp(`(${words.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "giu");
+const patternOf = (words) => new RegExp(`(${words.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "giu");
 
-// The part of a long text in which the first of the words stands.
+// The part of a long text around the first match.
 function excerptOf(text, words) {
-  const line = lineOf(text, 16_000);
-  const at = line.search(wordsOf(words));
-  return at > 80 ? `…${lineOf(line.slice(at - 40), 200)}` : lineOf(line, 200);
+  const line = singleLine(text, 16_000);
+  const at = line.search(patternOf(words));
+  return at > 80 ? `…${singleLine(line.slice(at - 40), 200)}` : singleLine(line, 200);
 }
 
-function marked(text, words) {
-  return text.split(wordsOf(words)).map((part, i) => (i % 2 === 1 ? html`<mark>${part}</mark>` : part));
+function highlighted(text, words) {
+  return text.split(patternOf(words)).map((part, i) => (i % 2 === 1 ? html`<mark>${part}</mark>` : part));
 }

@@ -1,8 +1,8 @@
-// The conversations: every room and private one that is open, with its last line and what is unread.
+// The sidebar: the open rooms and private conversations, each with its last message and unread count.
 
 import { Avatar, html, Icon, IconButton, Name } from "./html.js";
-import { lineOf } from "./markup.js";
-import { short } from "./time-format.js";
+import { singleLine } from "./markup.js";
+import { formatShort } from "./time-format.js";
 
 const UNREAD_SHOWN = 99;
 
@@ -10,7 +10,7 @@ export function Sidebar({ chat, ui }) {
   const all = [...chat.rooms.values()];
   return html`<nav class="sidebar" aria-label="Conversations">
     <header>
-      <h1 class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="words" d="M9 11h14M9 17h9" /></svg>roomd</h1>
+      <h1 class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="lines" d="M9 11h14M9 17h9" /></svg>roomd</h1>
       <${IconButton} icon="plus" label="Open or create a room" onClick=${() => ui.dialog("rooms")} />
     </header>
     <div class="conversations">
@@ -18,16 +18,16 @@ export function Sidebar({ chat, ui }) {
       ${list("Private", all.filter(({ kind }) => kind === "private"), chat, ui)}
     </div>
     <footer>
-      <button type="button" class="me" onClick=${() => ui.dialog("me")}>
+      <button type="button" class="me" onClick=${() => ui.dialog("settings")}>
         <${Avatar} of=${chat.me} status=${chat.connection.phase !== "online" ? "offline" : chat.away ? "away" : "online"} />
         <span><${Name} of=${chat.me} /><small>${chat.away && chat.connection.phase === "online" ? "Away" : PHASES[chat.connection.phase]}</small></span>
-        <span class="unseen">: your settings</span>
+        <span class="visually-hidden">: your settings</span>
       </button>
     </footer>
   </nav>`;
 }
 
-const PHASES = { idle: "Connecting…", connecting: "Connecting…", online: "Online", waiting: "Not connected", closed: "Not connected" };
+const PHASES = { idle: "Connecting…", connecting: "Connecting…", online: "Online", waiting: "Offline", closed: "Offline" };
 
 function list(title, rooms, chat, ui) {
   if (rooms.length === 0) return undefined;
@@ -37,21 +37,21 @@ function list(title, rooms, chat, ui) {
 
 function item(room, chat, ui) {
   const { last, unread } = room;
-  const line = room.draft && room !== chat.active ? ["Draft: ", lineOf(room.draft)] : last ? lastLine(last, room, chat.me) : [];
+  const preview = room.draft && room !== chat.active ? ["Draft: ", singleLine(room.draft)] : last ? previewOfLast(last, room, chat.me) : [];
   return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
-    <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.turn(room)}>
-      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.isSecret(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
-      <span class="what">
-        <span class="top"><${Name} of=${room.name} /> ${last && html`<time datetime=${last.at}>${short(last.at)}</time>`}</span>
-        <span class="bottom"><span class="last">${line}</span>
-          ${unread > 0 && html`<span class="count">${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="unseen"> unread</span></span>`}</span>
+    <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.select(room)}>
+      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.isEncrypted(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
+      <span class="summary">
+        <span class="top"><${Name} of=${room.name} /> ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>
+        <span class="bottom"><span class="last">${preview}</span>
+          ${unread > 0 && html`<span class="count">${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="visually-hidden"> unread</span></span>`}</span>
       </span>
     </button>
   </li>`;
 }
 
-function lastLine(last, room, me) {
-  const text = last.cipher && !last.text ? "Encrypted message" : lineOf(last.text);
+function previewOfLast(last, room, me) {
+  const text = last.cipher && !last.text ? "Encrypted message" : singleLine(last.text);
   if (last.user === me) return ["You: ", text];
   return room.kind === "room" ? [html`<${Name} of=${last.user} />`, ": ", text] : [text];
 }

@@ -1,7 +1,7 @@
-// Times in the reader's zone and language.
+// Formats times in the user's time zone and language.
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const wholeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const yearFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const shortFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -10,50 +10,50 @@ const relativeFormat = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" 
 const DAY_MS = 86_400_000;
 
 // 14:05
-export const clock = (at) => clockFormat.format(new Date(at));
+export const formatTime = (at) => timeFormat.format(new Date(at));
 
 // Saturday 21 November 2026 at 14:05:09
-export const whole = (at) => wholeFormat.format(new Date(at));
+export const formatFull = (at) => fullFormat.format(new Date(at));
 
 export const isSameDay = (one, other) => dayNumber(one) === dayNumber(other);
 
 // Today; Yesterday; Friday, 20 November; 20 November 2025
-export function day(at, now = Date.now()) {
-  const away = dayNumber(at) - dayNumber(now);
-  if (away === 0 || away === -1) return capital(relativeFormat.format(away, "day"));
+export function formatDay(at, now = Date.now()) {
+  const days = dayNumber(at) - dayNumber(now);
+  if (days === 0 || days === -1) return capitalize(relativeFormat.format(days, "day"));
   const date = new Date(at);
   return (date.getFullYear() === new Date(now).getFullYear() ? dayFormat : yearFormat).format(date);
 }
 
-// As short as a list wants it: the clock today, else the day.
-export function short(at, now = Date.now()) {
-  return isSameDay(at, now) ? clock(at) : shortFormat.format(new Date(at));
+// For lists: the time if it is today, otherwise the day.
+export function formatShort(at, now = Date.now()) {
+  return isSameDay(at, now) ? formatTime(at) : shortFormat.format(new Date(at));
 }
 
-// The clock today, else the day with the clock.
-export function moment(at, now = Date.now()) {
-  return isSameDay(at, now) ? clock(at) : `${shortFormat.format(new Date(at))}, ${clock(at)}`;
+// The time if it is today, otherwise the day and the time.
+export function formatDateTime(at, now = Date.now()) {
+  return isSameDay(at, now) ? formatTime(at) : `${shortFormat.format(new Date(at))}, ${formatTime(at)}`;
 }
 
-// A sentence of the server's, which knows no zones.
-export function inZone(sentence) {
-  return sentence?.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => moment(at));
+// Replaces the UTC times in a sentence of the server.
+export function localizeTimes(sentence) {
+  return sentence?.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => formatDateTime(at));
 }
 
-// How far off something is: in seconds up to two minutes, then coarser.
-export function inTime(ms) {
+// A duration until something happens: in seconds up to two minutes, then in minutes and hours.
+export function formatCountdown(ms) {
   const seconds = Math.ceil(ms / 1_000);
   if (seconds > 7_200) return `in ${Math.ceil(seconds / 3_600)} h`;
   if (seconds > 120) return `in ${Math.ceil(seconds / 60)} min`;
   return seconds > 0 ? `in ${seconds} s` : "now";
 }
 
-// Days are counted by the reader's midnights, which summer time moves.
+// Days in local time, whose offset changes with daylight saving time.
 function dayNumber(at) {
   const date = new Date(at);
   return Math.floor((date.getTime() - date.getTimezoneOffset() * 60_000) / DAY_MS);
 }
 
-function capital(text) {
+function capitalize(text) {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }

@@ -1,9 +1,9 @@
-// Calls on the page: ringing, accepting, declining, faces and hanging up.
+// Calls on the page: ringing, accepting, declining, video and hanging up.
 
 import { test } from "node:test";
-import { stage } from "./harness/fixtures.mjs";
+import { fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, faultless } = stage();
+const { server, person, faultless } = fixtures();
 
 async function pair() {
   const { http } = await server();
@@ -22,7 +22,7 @@ async function ring({ page }, user, how) {
   await page.getByRole("dialog").getByRole("button", { name: how }).click();
 }
 
-test("two see each other in a call, mute, and hang up", async () => {
+test("two users see each other in a call, mute, and hang up", async () => {
   const [ann, bob] = await pair();
   await ring(ann, "Bob", "Video call");
   await bob.page.getByText("Ann is calling").waitFor();
@@ -36,12 +36,12 @@ test("two see each other in a call, mute, and hang up", async () => {
   await bob.page.getByRole("button", { name: "Turn the camera off" }).click();
   await ann.page.locator(".tile[data-camera]", { hasText: "Bob" }).waitFor({ state: "detached" });
   await ann.page.getByRole("button", { name: "Hang up" }).click();
-  await bob.page.getByText("The call is over.").waitFor();
+  await bob.page.getByText("The call has ended.").waitFor();
   await ann.page.getByLabel("Call", { exact: true }).locator("video").first().waitFor({ state: "detached" });
   faultless();
 });
 
-test("one who declines is told of, and a caller who hangs up leaves a missed call", async () => {
+test("a declined call is reported to the caller, and a cancelled one as missed", async () => {
   const [ann, bob] = await pair();
   await ring(ann, "Bob", "Voice call");
   await bob.page.getByRole("button", { name: "Decline" }).click();
@@ -49,6 +49,6 @@ test("one who declines is told of, and a caller who hangs up leaves a missed cal
   await ring(ann, "Bob", "Voice call");
   await bob.page.getByText("Ann is calling").waitFor();
   await ann.page.getByRole("button", { name: "Hang up" }).click();
-  await bob.page.getByText("You missed a call of Ann.").waitFor();
+  await bob.page.getByText("You missed a call from Ann.").waitFor();
   faultless();
 });

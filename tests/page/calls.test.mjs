@@ -1,10 +1,10 @@
-// Calls over real lines: the module alone, in tabs with pretended microphones and cameras.
+// calls.js alone over real WebRTC connections, in tabs with fake microphones and cameras.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stage } from "./harness/fixtures.mjs";
+import { fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, faultless } = stage();
+const { server, person, faultless } = fixtures();
 
 /** A member of a room with the module, on a page that has nothing else. */
 async function device({ http }, user, { context } = {}) {
@@ -20,19 +20,19 @@ async function device({ http }, user, { context } = {}) {
         if (event.type === "joined") resolve();
         const signal = ["offer", "answer", "ice-candidate", "hangup"].includes(event.type) && [event.type, event.from, event.payload];
         if (signal && window.held) window.held.push(signal);
-        else if (signal) calls.hear(...signal);
+        else if (signal) calls.handleSignal(...signal);
         if (event.type === "leave") calls.memberLeft(event.room, event.user);
         if (event.type === "error" && event.code === "user_offline") calls.unreachable(event.id);
       };
     });
     window.ended = [];
-    window.lines = [];
+    window.connections = [];
     window.calls = new Calls({
       user,
       send: (type, to, payload) => socket.send(JSON.stringify({ type, to, payload, id: to })),
       change: (state) => (window.state = state),
       ended: ({ reason }) => window.ended.push(reason),
-      connect: (configuration) => window.lines[window.lines.push(new RTCPeerConnection(configuration)) - 1],
+      connect: (configuration) => window.connections[window.connections.push(new RTCPeerConnection(configuration)) - 1],
     });
     await joined;
   }, user);
@@ -46,7 +46,7 @@ async function device({ http }, user, { context } = {}) {
     rings: () => until(() => window.state?.phase === "ringing"),
     connected: (count) =>
       until((count) => window.state?.members.filter(({ status, stream }) => status === "connected" && stream).length === count, count),
-    // Until a picture of each of the others has been shown.
+    // Waits for a video frame of each other member.
     sees: () =>
       page.evaluate(() => {
         const shown = ({ stream }) =>
@@ -58,17 +58,17 @@ async function device({ http }, user, { context } = {}) {
         return Promise.all(state.members.map(shown)).then((frames) => frames.length);
       }),
     over: (reason) => until((reason) => !window.state && window.ended.at(-1) === reason, reason),
-    // Until sound has come in over every line.
+    // Waits for audio over every connection.
     hears: () =>
       until(async () => {
-        const reports = await Promise.all(lines.map((line) => line.getStats()));
+        const reports = await Promise.all(connections.map((line) => line.getStats()));
         const audio = ({ type, kind, bytesReceived }) => type === "inbound-rtp" && kind === "audio" && bytesReceived > 0;
         return reports.every((report) => [...report.values()].some(audio));
       }),
   };
 }
 
-test("two tabs are connected, hear and see each other, and hang up", async () => {
+test("two tabs connect, exchange audio and video, and hang up", async () => {
   const roomd = await server();
   const [ann, bob] = [await device(roomd, "Ann"), await device(roomd, "Bob")];
   assert.equal(await ann.call(["Bob"], { video: true }), true);
@@ -98,8 +98,8 @@ test("both turn their cameras on at the same moment, again and again", async () 
   }
   for (const each of [ann, bob]) {
     assert.equal(await each.sees(), 1);
-    // What is turned off and on again uses the same part of the connection.
-    assert.equal(await each.page.evaluate(() => lines[0].getTransceivers().length), 2);
+    // Turning the camera off and on again reuses the transceiver.
+    assert.equal(await each.page.evaluate(() => connections[0].getTransceivers().length), 2);
   }
   await ann.page.evaluate(() => calls.mute(true));
   await bob.page.waitForFunction(() => state.members[0].muted);
@@ -107,7 +107,7 @@ test("both turn their cameras on at the same moment, again and again", async () 
   faultless();
 });
 
-test("four are connected each to each; one closes the tab, and the rest go on", async () => {
+test("four members form a mesh, and the call continues when one closes the tab", async () => {
   const roomd = await server("--rate-burst", "1000", "--rate-per-s", "1000");
   const all = [];
   for (const user of ["Ann", "Bob", "Carl", "Dora"]) all.push(await device(roomd, user));
@@ -123,7 +123,7 @@ test("four are connected each to each; one closes the tab, and the rest go on", 
   faultless();
 });
 
-test("two who ring each other at once are in one call", async () => {
+test("two users who ring each other at once get one call", async () => {
   const roomd = await server();
   const [ann, bob] = [await device(roomd, "Ann"), await device(roomd, "Bob")];
   const pages = [ann.page, bob.page];
@@ -132,7 +132,7 @@ test("two who ring each other at once are in one call", async () => {
   for (const page of pages) {
     await page.waitForFunction(() => held.length > 0);
     await page.evaluate(() => {
-      for (const signal of held) calls.hear(...signal);
+      for (const signal of held) calls.handleSignal(...signal);
       window.held = undefined;
     });
   }
@@ -140,7 +140,7 @@ test("two who ring each other at once are in one call", async () => {
   faultless();
 });
 
-test("one who declines, is busy or not there ends the call, and other devices stop ringing", async () => {
+test("a user who declines, is busy or is offline ends the call, and other devices stop ringing", async () => {
   const roomd = await server();
   const [ann, bob, desk] = [await device(roomd, "Ann"), await device(roomd, "Bob"), await device(roomd, "Bob")];
   await ann.call(["Bob"]);

@@ -1,13 +1,13 @@
-// People who talk, each in a browser of their own.
+// Conversations between users, each in a browser of their own.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "./harness/client.mjs";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, line, person, client, faultless } = stage();
+const { server, relay, person, client, faultless } = fixtures();
 
-test("two people chat, see each other type, come and go, and who has read what", async () => {
+test("two users chat, and see typing notices, joins, leaves and receipts", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
@@ -31,13 +31,13 @@ test("two people chat, see each other type, come and go, and who has read what",
   faultless();
 });
 
-test("a reload keeps the name, the rooms, what was said and what is being written", async () => {
+test("a reload keeps the name, the rooms, the messages and the draft", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/one`, "Ann");
   await ann.say("kept");
   await ann.sent("kept");
   await ann.page.getByRole("button", { name: "Open or create a room" }).click();
-  await ann.page.getByLabel("Name of a room").fill("two");
+  await ann.page.getByLabel("Room name").fill("two");
   await ann.page.keyboard.press("Enter");
   await ann.page.getByRole("heading", { name: "two" }).waitFor();
   assert.equal(new URL(ann.page.url()).pathname, "/chat/two");
@@ -52,7 +52,7 @@ test("a reload keeps the name, the rooms, what was said and what is being writte
   faultless();
 });
 
-test("what is not read is counted, shown from its first line, and no longer when it was read", async () => {
+test("unread messages are counted and marked with a divider until they are read", async () => {
   const host = await server();
   const { http } = host;
   const bob = client(host, "Bob");
@@ -60,7 +60,7 @@ test("what is not read is counted, shown from its first line, and no longer when
   await bob.client.publish("quiet", "before");
   const ann = await (await person()).enter(`${http}/chat/quiet`, "Ann");
   await ann.line("before").waitFor();
-  // Two are said while Ann is away, and one when she is back.
+  // Two messages are sent while Ann is away, and one when she is back.
   await ann.page.goto("about:blank");
   await bob.until(({ type, user }) => type === "leave" && user === "Ann");
   bob.forget();
@@ -73,9 +73,9 @@ test("what is not read is counted, shown from its first line, and no longer when
   assert.match(await ann.conversation("quiet").innerText(), /Bob: three/);
   assert.match(await ann.page.title(), /^\(3\)/);
   await ann.conversation("quiet").click();
-  const divided = ann.page.locator(".line", { has: ann.page.locator(".divider") });
+  const divided = ann.page.locator(".message-row", { has: ann.page.locator(".divider") });
   await eventually(() => divided.innerText(), (text) => assert.match(text, /one/));
-  // Somebody comes in between, and the line is not drawn again.
+  // A notice between them does not repeat the divider.
   await client(host, "Cleo").client.join("quiet");
   await ann.page.locator(".notice", { hasText: "Cleo joined" }).waitFor();
   await bob.client.publish("quiet", "four");
@@ -88,7 +88,7 @@ test("what is not read is counted, shown from its first line, and no longer when
   faultless();
 });
 
-test("messages are edited and deleted, and that is seen at once and later", async () => {
+test("edits and deletions are shown at once and after a reload", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
@@ -115,7 +115,7 @@ test("messages are edited and deleted, and that is seen at once and later", asyn
   faultless();
 });
 
-test("a private conversation is between two", async () => {
+test("a private conversation is visible only to its two users", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
@@ -136,7 +136,7 @@ test("a private conversation is between two", async () => {
   faultless();
 });
 
-test("a private conversation has all that a room has, and a reload keeps it", async () => {
+test("a private conversation has the features of a room, and a reload keeps it", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/?with=Bob`, "Ann");
   const bob = await (await person()).enter(http, "Bob");
@@ -155,9 +155,9 @@ test("a private conversation has all that a room has, and a reload keeps it", as
   await bob.line("a mistake").getByText("edited").waitFor();
   await bob.line("a mistake").hover();
   await bob.page.getByRole("button", { name: "React with 👍" }).click();
-  await ann.line("a mistake").locator(".signs", { hasText: "👍 1" }).waitFor();
-  await bob.line("a mistake").locator(".signs button").click();
-  await ann.line("a mistake").locator(".signs").waitFor({ state: "detached" });
+  await ann.line("a mistake").locator(".reactions", { hasText: "👍 1" }).waitFor();
+  await bob.line("a mistake").locator(".reactions button").click();
+  await ann.line("a mistake").locator(".reactions").waitFor({ state: "detached" });
   await ann.say("to be deleted");
   await ann.line("to be deleted").hover();
   await ann.page.getByRole("button", { name: "Delete", exact: true }).click();
@@ -166,7 +166,7 @@ test("a private conversation has all that a room has, and a reload keeps it", as
   await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
   await ann.page.getByRole("searchbox").fill("MEAN");
   await ann.page.getByText("1 message").waitFor();
-  // Another conversation is open, and what comes now is not read yet.
+  // Another conversation is open, so what arrives now is unread.
   await bob.page.goto(`${http}/chat/lobby`);
   await bob.conversation("Ann").getByText("You: what do you mean?").waitFor();
   await ann.say("never mind");
@@ -174,16 +174,16 @@ test("a private conversation has all that a room has, and a reload keeps it", as
   await bob.page.reload();
   await bob.conversation("Ann").getByText("never mind").waitFor();
   assert.match(await bob.conversation("Ann").locator(".count").innerText(), /^1\s+unread$/);
-  // Who has read what is known after a reload as well.
+  // The receipts are known after a reload as well.
   await ann.page.reload();
   await ann.line("a mistake").getByRole("button", { name: "Read by Bob" }).click();
   await ann.page.getByRole("dialog").locator(".receipts", { hasText: /Bob.*read/ }).waitFor();
   faultless();
 });
 
-test("what another device was told of a private conversation is shown here as well", async () => {
+test("a private message that another device has received is shown here as well", async () => {
   const host = await server();
-  const wire = await line(host);
+  const wire = await relay(host);
   const ann = await (await person()).enter(`${wire.http}/?with=Bob`, "Ann");
   const bob = await (await person()).enter(host.http, "Bob");
   await ann.say("first");
@@ -192,21 +192,21 @@ test("what another device was told of a private conversation is shown here as we
   const { me } = await ann.page.evaluate(() => ({ me: JSON.parse(localStorage.getItem("roomd.me")) }));
   wire.cut();
   await ann.page.getByText("Trying again").waitFor();
-  // It takes what Bob says, so that the server has nothing left for the page.
-  const desk = connect(`${host.http.replace("http", "ws")}/ws`, { token: me.token });
-  await desk.phase("online");
+  // It receives Bob's message, so that the server has nothing to deliver to the page.
+  const desktop = connect(`${host.http.replace("http", "ws")}/ws`, { token: me.token });
+  await desktop.phase("online");
   await bob.say("second");
-  await desk.heard("second");
-  desk.client.close();
+  await desktop.heard("second");
+  desktop.client.close();
   await ann.page.evaluate(() => sessionStorage.clear());
-  wire.mend();
+  wire.restore();
   await ann.page.reload();
   await ann.line("second").waitFor();
   assert.deepEqual(await ann.texts(), ["first", "second"]);
   faultless();
 });
 
-test("a search finds what was said long ago and leads to its place", async () => {
+test("a search finds an old message and scrolls to it", async () => {
   const host = await server();
   const bob = client(host, "Bob");
   await bob.client.join("long");
@@ -217,17 +217,17 @@ test("a search finds what was said long ago and leads to its place", async () =>
   await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
   await ann.page.getByRole("searchbox").fill("needle");
   await ann.page.getByText("1 message").waitFor();
-  assert.equal(await ann.page.locator(".found mark").innerText(), "needle");
-  await ann.page.locator(".found button").click();
+  assert.equal(await ann.page.locator(".search-results mark").innerText(), "needle");
+  await ann.page.locator(".search-results button").click();
   await ann.line("the needle is here").waitFor();
   await eventually(() => ann.page.evaluate(() => document.activeElement.textContent), (text) => assert.match(text, /needle/));
   await ann.line("hay 6").first().waitFor();
-  await ann.page.getByRole("button", { name: "To the end" }).click();
+  await ann.page.getByRole("button", { name: "Jump to the latest messages" }).click();
   await ann.line("hay 400").waitFor();
   faultless();
 });
 
-test("many who come and go fill one line", async () => {
+test("many joins and leaves are merged into one notice", async () => {
   const host = await server();
   const ann = await (await person()).enter(`${host.http}/chat/station`, "Ann");
   const others = ["B", "C", "D", "E", "F", "G"].map((name) => client(host, name));
@@ -235,11 +235,11 @@ test("many who come and go fill one line", async () => {
   await ann.page.locator(".notice", { hasText: /B, C, D and 3 others joined/ }).waitFor();
   others[0].client.leave("station");
   await ann.page.locator(".notice", { hasText: /C, D, E and 2 others joined|B joined and left/ }).first().waitFor();
-  assert.equal(await ann.page.locator(".line").count(), 1);
+  assert.equal(await ann.page.locator(".message-row").count(), 1);
   faultless();
 });
 
-test("two tabs of one browser remember together: rooms, what is read, and what is to be encrypted", async () => {
+test("two tabs of one browser share the rooms, the read positions, and which rooms are encrypted", async () => {
   const host = await server();
   const ann = await (await person()).enter(`${host.http}/chat/one`, "Ann");
   const tab = await ann.beside();
@@ -249,7 +249,7 @@ test("two tabs of one browser remember together: rooms, what is read, and what i
   const bob = client(host, "Bob");
   await bob.client.join("one");
   await bob.client.join("two");
-  // What is read in one is read in the other.
+  // A message that is read in one tab is read in the other.
   await bob.client.publish("two", "for the second tab");
   await tab.line("for the second tab").waitFor();
   await ann.conversation("two").getByText("Bob: for the second tab").waitFor();
@@ -257,14 +257,14 @@ test("two tabs of one browser remember together: rooms, what is read, and what i
   await bob.client.publish("one", "for the first tab");
   await ann.line("for the first tab").waitFor();
   await tab.conversation("one").locator(".count").waitFor({ state: "detached" });
-  // What one encrypts the other does not say in the clear.
+  // A room that one tab encrypts the other encrypts too.
   await tab.conversation("one").click();
   await tab.page.getByRole("heading", { name: "one" }).waitFor();
   await ann.page.getByRole("button", { name: /encrypt this conversation/ }).click();
   await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
   await tab.page.getByRole("button", { name: /^Encrypted/ }).waitFor();
   await tab.say("hidden words");
-  await ann.line("hidden words").locator('.seal[data-level="verified"]').waitFor();
+  await ann.line("hidden words").locator('.encryption-mark[data-level="verified"]').waitFor();
   assert.ok(!(await host.command("export", "one")).includes("hidden words"));
   for (const { page } of [ann, tab]) await page.reload();
   for (const one of [ann, tab]) {
@@ -276,23 +276,23 @@ test("two tabs of one browser remember together: rooms, what is read, and what i
   faultless();
 });
 
-test("a dialog that is opened as another closes stays open", async () => {
+test("a dialog that opens while another closes stays open", async () => {
   const { http } = await server();
   const { page } = await (await person()).enter(http, "Ann");
   await page.getByRole("button", { name: "Open or create a room" }).click();
   await page.getByRole("dialog", { name: "Rooms" }).waitFor();
-  // A click may come before the browser has said that the first one is closed.
+  // A click may come before the `close` event of the first one.
   const open = await page.evaluate(async () => {
     document.querySelector("dialog").close();
     document.querySelector(".me").click();
     for (let frames = 0; frames < 10; frames++) await new Promise(requestAnimationFrame);
     return document.querySelector("dialog[open] h2")?.textContent;
   });
-  assert.equal(open, "You");
+  assert.equal(open, "Settings");
   faultless();
 });
 
-test("a name that is none is refused where it is typed", async () => {
+test("an invalid name is rejected in the sign-in form", async () => {
   const { http } = await server();
   const ann = await person();
   await ann.page.goto(http);
@@ -308,7 +308,7 @@ test("a name that is none is refused where it is typed", async () => {
   faultless();
 });
 
-test("a name that was left can be taken up again, until it is forgotten", async () => {
+test("a user can switch back to an earlier name until it is forgotten", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   const { page } = ann;
@@ -328,11 +328,11 @@ test("a name that was left can be taken up again, until it is forgotten", async 
   assert.ok(!/"roomd\.\w+\.Ann"/.test(left) && left.includes("roomd.was.Anne"), left);
   await page.getByLabel("Your name").fill("Ann");
   await page.keyboard.press("Enter");
-  await page.getByText("Somebody else has this name").waitFor();
+  await page.getByText("This name is taken").waitFor();
   faultless();
 });
 
-test("who is not let in is told why, where the name is typed", async () => {
+test("a user who is refused is told why in the sign-in form", async () => {
   const host = await server("--guests", "off");
   const { page } = await person();
   const enter = async (name, told) => {
@@ -341,25 +341,25 @@ test("who is not let in is told why, where the name is typed", async () => {
     await page.getByText(told).waitFor();
   };
   await page.goto(host.http);
-  await enter("Ann", "Only those with a token may come in.");
+  await enter("Ann", "This server admits only people with a token.");
   const token = (await host.command("token", "--user", "Ann", "--for", "7d")).trim();
   await host.stop();
-  await host.again("--claims", "closed");
-  await enter("Ann", "Somebody else has this name.");
+  await host.restart("--claims", "closed");
+  await enter("Ann", "This name is taken.");
   await enter("Bob", "Bob");
   await page.locator(".me", { hasText: "Online" }).waitFor();
-  // What was a guest's name is somebody's by now.
+  // The guest's name is registered to another user by now.
   await host.command("token", "--user", "Bob", "--for", "7d");
   await host.stop();
-  await host.again("--claims", "closed");
-  await page.getByText("Somebody else has this name.").waitFor();
+  await host.restart("--claims", "closed");
+  await page.getByText("This name is taken.").waitFor();
   await page.getByRole("button", { name: "Choose a name" }).click();
   await enter(token, "Ann");
   await page.locator(".me", { hasText: "Online" }).waitFor();
   faultless();
 });
 
-test("whoever was given a token enters with it", async () => {
+test("a user can sign in with a token", async () => {
   const host = await server();
   const token = (await host.command("token", "--user", "Ann", "--for", "7d")).trim();
   const ann = await (await person()).enter(host.http, token);
@@ -372,7 +372,7 @@ test("whoever was given a token enters with it", async () => {
   faultless();
 });
 
-test("a token is exchanged before it ends, over the same connection, and the page goes on with the new one", async () => {
+test("a token is renewed before it expires, over the same connection, and the page stores the new one", async () => {
   const { http } = await server("--claim-for", "1h", "--address-claims-per-h", "1000");
   const ann = await person();
   const wire = { opened: 0, said: [], heard: [] };
@@ -387,7 +387,7 @@ test("a token is exchanged before it ends, over the same connection, and the pag
   const kept = () => ann.page.evaluate(() => JSON.parse(localStorage.getItem("roomd.me")).token);
   const first = await kept();
   const refresh = await eventually(() => {
-    // The server says this in the token's last minutes. Within one second it gives the same token again.
+    // The server sends this shortly before the token expires. Within one second it issues the same token again.
     wire.page.send(JSON.stringify({ type: "token_expiring", expires: new Date().toISOString() }));
     return wire.said.find(({ type }) => type === "refresh");
   }, (said) => (assert.ok(said), said));
@@ -400,11 +400,11 @@ test("a token is exchanged before it ends, over the same connection, and the pag
   faultless();
 });
 
-test("whose token has ended is told so, and what was typed goes out under the next", async () => {
+test("a user whose token has expired is told so, and unsent messages are sent with the next token", async () => {
   const host = await server();
   const token = async (time) => (await host.command("token", "--user", "Ann", "--for", time)).trim();
   const ann = await (await person()).enter(`${host.http}/chat/general`, await token("2s"));
-  await ann.page.getByText("The token has ended.").waitFor();
+  await ann.page.getByText("The token has expired.").waitFor();
   await ann.say("typed meanwhile");
   await ann.page.getByRole("button", { name: "Choose a name" }).click();
   await ann.enter(`${host.http}/chat/general`, await token("1h"));
@@ -413,7 +413,7 @@ test("whose token has ended is told so, and what was typed goes out under the ne
   faultless();
 });
 
-test("replies lead to what they answer, and reactions are counted and taken back", async () => {
+test("a reply leads to its original, and reactions are counted and removed", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
@@ -429,7 +429,7 @@ test("replies lead to what they answer, and reactions are counted and taken back
   };
   await react(ann, "🎉");
   await react(bob, "🎉");
-  const signs = (one) => one.line("I do").locator(".signs button");
+  const signs = (one) => one.line("I do").locator(".reactions button");
   for (const one of [ann, bob]) await eventually(() => signs(one).allInnerTexts(), (texts) => assert.deepEqual(texts, ["🎉 2"]));
   await signs(ann).click();
   for (const one of [ann, bob]) await eventually(() => signs(one).allInnerTexts(), (texts) => assert.deepEqual(texts, ["🎉 1"]));

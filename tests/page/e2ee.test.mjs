@@ -1,11 +1,11 @@
-// End-to-end encryption in a browser: what only a browser has, and what the server is left with.
+// End-to-end encryption in a browser: keys in IndexedDB, and what the server stores.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { stage } from "./harness/fixtures.mjs";
+import { fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, client, faultless } = stage();
+const { server, person, client, faultless } = fixtures();
 const ROOM = "plans";
 
 /** A page that has the module and nothing else; its keys are in IndexedDB. */
@@ -23,7 +23,7 @@ async function device({ http }) {
   return { page, load, run };
 }
 
-test("keys outlive the page, cannot be read out of it, and what the server keeps says nothing", async () => {
+test("keys survive a reload and are not extractable, and the server stores only ciphertext", async () => {
   const roomd = await server();
   const [ann, bob] = [await device(roomd), await device(roomd)];
   const fragment = await ann.run("create", ROOM);

@@ -1,26 +1,26 @@
-// Encrypted conversations on the page: a link that is the key, who can read, and the numbers to compare.
+// Encrypted conversations on the page: links and passphrases as keys, key changes, and safety numbers.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, line, person, faultless } = stage();
+const { server, relay, person, faultless } = fixtures();
 
 const openKeys = ({ page }) => page.getByRole("button", { name: /encrypt this conversation|keys and safety numbers/ }).click();
 const close = ({ page }) => page.keyboard.press("Escape");
 
-// Makes a room secret; returns the link that is its key.
+// Encrypts a room; returns the link with its key.
 async function secretRoom(ann, url) {
   await ann.enter(url, "Ann");
   await openKeys(ann);
   await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
-  const link = await ann.page.locator(".made code").innerText();
+  const link = await ann.page.locator(".new-link code").innerText();
   await close(ann);
   return link;
 }
 
-test("a link is the key: with it one reads, without it nobody does, and neither does the server's file", async () => {
+test("only users with the link can read the messages, and the server's file does not contain them", async () => {
   const host = await server();
   const url = `${host.http}/chat/plans`;
   const ann = await person();
@@ -34,11 +34,11 @@ test("a link is the key: with it one reads, without it nobody does, and neither 
   await bob.say("and land at one");
   await ann.line("and land at one").waitFor();
   const eve = await (await person()).enter(url, "Eve");
-  await eve.line("This device has no key for this message").first().waitFor();
+  await eve.line("This device does not have the key to this message").first().waitFor();
   assert.equal(await eve.page.getByText(/geese fly at|land at one/).count(), 0);
   await eve.say("what are you talking about?");
   await ann.line("what are you talking about?").getByLabel("Not encrypted").waitFor();
-  // An edit is sealed as well, and a reload loses no key.
+  // An edit is encrypted as well, and a reload keeps the key.
   await ann.line("the geese fly at midnight").hover();
   await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
   await ann.say("the geese fly at noon");
@@ -54,16 +54,16 @@ test("a link is the key: with it one reads, without it nobody does, and neither 
   faultless();
 });
 
-test("what is sealed is searched here, and who was put out is a reason to change the key", async () => {
+test("encrypted messages can be searched, and the page suggests a key change after a removal", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   await ann.page.getByRole("button", { name: "Open or create a room" }).click();
-  await ann.page.getByLabel("Name of a room").fill("plans");
+  await ann.page.getByLabel("Room name").fill("plans");
   await ann.page.getByRole("button", { name: "Create", exact: true }).click();
   await ann.page.getByRole("heading", { name: "plans" }).waitFor();
   await openKeys(ann);
   await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
-  const link = await ann.page.locator(".made code").innerText();
+  const link = await ann.page.locator(".new-link code").innerText();
   await close(ann);
   const bob = await (await person()).enter(link, "Bob");
   await bob.say("the geese fly at midnight");
@@ -72,20 +72,20 @@ test("what is sealed is searched here, and who was put out is a reason to change
   await ann.page.getByRole("searchbox").fill("geese");
   await ann.page.getByText("1 message").waitFor();
   await ann.page.getByRole("button", { name: "about this room" }).click();
-  await ann.page.getByRole("dialog").locator(".people li", { hasText: "Bob" }).getByRole("button", { name: "Put out" }).click();
-  await ann.page.getByRole("dialog").getByText(/Bob was put out, and still has the key/).waitFor();
+  await ann.page.getByRole("dialog").locator(".room-members li", { hasText: "Bob" }).getByRole("button", { name: "Kick" }).click();
+  await ann.page.getByRole("dialog").getByText(/Bob was removed but still has the key/).waitFor();
   await ann.page.getByRole("button", { name: "Change the key" }).click();
-  assert.match(await ann.page.locator(".made code").innerText(), /#key=2\./);
+  assert.match(await ann.page.locator(".new-link code").innerText(), /#key=2\./);
   await close(ann);
   await ann.say("the geese stay");
   await ann.sent("the geese stay");
   await bob.page.goto(`${http}/chat/plans`);
-  await bob.line("This device has no key for this message").waitFor();
+  await bob.line("This device does not have the key to this message").waitFor();
   assert.equal(await bob.page.getByText("geese stay").count(), 0);
   faultless();
 });
 
-test("two see the same safety number, and what was compared is shown", async () => {
+test("two users see the same safety number, and a verified device is marked", async () => {
   const { http } = await server();
   const ann = await person();
   const link = await secretRoom(ann, `${http}/chat/plans`);
@@ -102,7 +102,7 @@ test("two see the same safety number, and what was compared is shown", async () 
   };
   assert.equal(await number(ann), await number(bob));
   await ann.page.getByRole("button", { name: "The numbers match" }).click();
-  await ann.page.getByRole("button", { name: "No longer verified" }).waitFor();
+  await ann.page.getByRole("button", { name: "Remove verification" }).waitFor();
   await close(ann);
   await close(bob);
   await bob.say("once more");
@@ -110,7 +110,7 @@ test("two see the same safety number, and what was compared is shown", async () 
   faultless();
 });
 
-test("a key that is changed reaches those who are there, and a passphrase makes one too", async () => {
+test("a new key reaches the present members, and a passphrase works as a key", async () => {
   const { http } = await server();
   const [ann, bob] = [await person(), await person()];
   for (const [one, name] of [[ann, "Ann"], [bob, "Bob"]]) {
@@ -122,15 +122,15 @@ test("a key that is changed reaches those who are there, and a passphrase makes 
     await eventually(() => one.page.locator("dialog .problem").innerText(), (text) => assert.notEqual(text, ""));
     await field.fill("correct horse battery");
     await field.press("Enter");
-    await one.page.getByText("encrypted on this device").waitFor();
+    await one.page.getByText("are end-to-end encrypted").waitFor();
     await close(one);
   }
   await bob.say("under the first key");
   await ann.line("under the first key").waitFor();
-  await ann.line("Bob can read here now").waitFor();
+  await ann.line("Bob can now read encrypted messages here").waitFor();
   await openKeys(ann);
   await ann.page.getByRole("button", { name: "Change the key" }).click();
-  assert.match(await ann.page.locator(".made code").innerText(), /#key=2\./);
+  assert.match(await ann.page.locator(".new-link code").innerText(), /#key=2\./);
   await close(ann);
   await bob.line("Ann changed the key").waitFor();
   await ann.say("under the second");
@@ -140,7 +140,7 @@ test("a key that is changed reaches those who are there, and a passphrase makes 
   faultless();
 });
 
-test("who has no key is told that what they write is read by the server, and who has a wrong one that it opens nothing", async () => {
+test("a user without a key is warned that messages are not encrypted, and one with a wrong key that it decrypts nothing", async () => {
   const { http } = await server();
   const ann = await person();
   const link = await secretRoom(ann, `${http}/chat/words`);
@@ -149,50 +149,50 @@ test("who has no key is told that what they write is read by the server, and who
   const bob = await (await person()).enter(`${http}/chat/words`, "Bob");
   const give = async (key) => {
     await bob.page.getByLabel(/passphrase of at least 8/).fill(key);
-    await bob.page.getByRole("button", { name: "Use it" }).click();
+    await bob.page.getByRole("button", { name: "Use", exact: true }).click();
   };
-  await bob.page.getByText("What you write now is not.").waitFor();
+  await bob.page.getByText("Messages that you send now are not encrypted.").waitFor();
   await bob.page.getByRole("button", { name: "Enter the key" }).click();
-  // What comes meanwhile takes nothing out of the field.
+  // Messages that arrive do not clear the input.
   const field = bob.page.getByLabel(/passphrase of at least 8/);
   await field.fill("half a wrong pass");
   await ann.say("and land at one");
   await bob.conversation("words").getByText("Ann: Encrypted message").waitFor();
-  await eventually(() => bob.page.locator(".line.message").count(), (count) => assert.equal(count, 3));
+  await eventually(() => bob.page.locator(".message-row.message").count(), (count) => assert.equal(count, 3));
   assert.equal(await field.inputValue(), "half a wrong pass");
   await give("a wrong passphrase");
-  await bob.page.getByText("Nothing that was said here can be read with this key.").waitFor();
+  await bob.page.getByText("This key decrypts none of the messages here.").waitFor();
   await bob.page.getByRole("button", { name: "Forget the key" }).click();
   await give(link);
   await bob.line("the geese fly at midnight").waitFor();
   await close(bob);
-  assert.equal(await bob.page.getByText("What you write now is not.").count(), 0);
+  assert.equal(await bob.page.getByText("Messages that you send now are not encrypted.").count(), 0);
   await bob.say("I can read it");
   await ann.line("I can read it").getByLabel(/^Encrypted/).waitFor();
   faultless();
 });
 
-test("what could not be opened while the line was broken is opened when it is back", async () => {
+test("what could not be decrypted without a connection is decrypted after a reconnect", async () => {
   const host = await server();
-  const wire = await line(host);
+  const wire = await relay(host);
   const ann = await person();
   await secretRoom(ann, `${wire.http}/chat/words`);
   await ann.say("the geese fly at midnight");
   await ann.sent("the geese fly");
   await ann.line("the geese fly").hover();
   await ann.page.getByRole("button", { name: "React with 🎉" }).click();
-  await ann.line("the geese fly").locator(".signs", { hasText: "🎉 1" }).waitFor();
-  // The line breaks after the message has come, and before what opens it.
+  await ann.line("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  // The connection is lost after the message arrived, and before the module that decrypts it.
   await ann.page.route("**/assets/e2ee.js", (route) => route.abort());
   await ann.page.reload();
   await ann.line("Decrypting…").first().waitFor();
   wire.cut();
   await ann.page.getByText("Trying again").waitFor();
   await ann.page.unroute("**/assets/e2ee.js");
-  wire.mend();
+  wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
   await ann.line("the geese fly at midnight").waitFor();
-  await ann.line("Ann can read here now").waitFor();
-  await ann.line("the geese fly").locator(".signs", { hasText: "🎉 1" }).waitFor();
-  ann.faults.splice(0); // what was not to be had
+  await ann.line("Ann can now read encrypted messages here").waitFor();
+  await ann.line("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  ann.faults.splice(0); // the aborted requests
 });

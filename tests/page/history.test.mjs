@@ -1,16 +1,16 @@
-// Long histories and fast rooms: the page keeps its place, and does work only for what is seen.
+// Long histories and busy rooms: the list keeps its scroll position, and renders only what is visible.
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { figure, longTasks } from "./harness/figures.mjs";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, client, faultless } = stage();
+const { server, person, client, faultless } = fixtures();
 
-const LINES_MAX = 150; // that are in the document at once, however many there are
+const ROWS_MAX = 150; // in the document at once, however many messages there are
 
-// A server whose room has a history of this many messages, a minute apart.
+// A server with a room that has this many messages, a minute apart.
 async function withHistory(count) {
   const host = await server();
   await host.stop();
@@ -23,54 +23,54 @@ async function withHistory(count) {
   const file = `${host.folder}/long.jsonl`;
   writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   await host.command("import", file);
-  await host.again();
+  await host.restart();
   return host;
 }
 
 const numberOf = (text) => Number(/message (\d+)/.exec(text)?.[1]);
 
-// The message at the top of the view, and how far it is from it.
+// The message at the top of the viewport, and its distance from there.
 const topOf = (page) =>
   page.evaluate(() => {
-    const view = document.querySelector(".log").getBoundingClientRect();
-    const line = [...document.querySelectorAll(".line")].find((each) => each.getBoundingClientRect().bottom > view.top);
+    const view = document.querySelector(".message-list").getBoundingClientRect();
+    const line = [...document.querySelectorAll(".message-row")].find((each) => each.getBoundingClientRect().bottom > view.top);
     return { text: line.querySelector(".text").textContent, at: line.getBoundingClientRect().top - view.top };
   });
 
-// Scrolls, and waits until the page has drawn what that brings.
+// Scrolls, and waits until the page has rendered the result.
 async function scrolled(page, px) {
   await page.evaluate(async (px) => {
-    document.querySelector(".log").scrollTop += px;
+    document.querySelector(".message-list").scrollTop += px;
     for (let frames = 0; frames < 10; frames++) await new Promise(requestAnimationFrame);
   }, px);
   return topOf(page);
 }
 
-test("ten thousand messages are scrolled through, to the first and back, with few of them in the document", async () => {
+test("ten thousand messages can be scrolled through with few of them in the document", async () => {
   const { http } = await withHistory(10_000);
   const ann = await (await person()).enter(`${http}/chat/long`, "Dora");
   await ann.line("message 10000").waitFor();
   const ended = await longTasks(ann.page);
   const seen = await ann.page.evaluate(async () => {
-    const log = document.querySelector(".log");
+    const log = document.querySelector(".message-list");
     const frame = () => new Promise(requestAnimationFrame);
     let most = 0;
-    // As fast as a thumb can: several views a frame, until the beginning is there.
+    // Fast: several viewports per frame, until the beginning is reached.
     for (let frames = 0; frames < 6_000 && !document.querySelector(".beginning")?.textContent.startsWith("This is"); frames++) {
       log.scrollTop -= 2_500;
       await frame();
-      most = Math.max(most, document.querySelectorAll(".line").length);
+      most = Math.max(most, document.querySelectorAll(".message-row").length);
     }
     for (log.scrollTop = 0; log.scrollTop > 0; ) await frame();
     return most;
   });
   await ann.line("message 1").first().waitFor();
   await eventually(() => topOf(ann.page), ({ text }) => assert.equal(numberOf(text), 1));
-  assert.ok(seen < LINES_MAX, `${seen} lines were in the document at once`);
-  await ann.page.getByRole("button", { name: "To the end" }).click();
+  assert.ok(seen < ROWS_MAX, `${seen} lines were in the document at once`);
+  await ann.page.getByRole("button", { name: "Jump to the latest messages" }).click();
   await ann.line("message 10000").waitFor();
   await ann.page.evaluate(async () => {
-    const log = document.querySelector(".log");
+    const log = document.querySelector(".message-list");
     for (let frames = 0; frames < 200; frames++) {
       log.scrollTop += frames % 2 ? -40_000 : 39_000;
       await new Promise(requestAnimationFrame);
@@ -80,7 +80,7 @@ test("ten thousand messages are scrolled through, to the first and back, with fe
   faultless();
 });
 
-test("the view keeps its place while older messages come above it, and new ones below", async () => {
+test("the scroll position is kept while messages are added above and below", async () => {
   const host = await withHistory(600);
   const bob = client(host, "Bob");
   await bob.client.join("long");
@@ -89,17 +89,17 @@ test("the view keeps its place while older messages come above it, and new ones 
   const before = await scrolled(ann.page, -900);
   assert.ok(numberOf(before.text) < 595);
   for (let i = 0; i < 20; i++) await bob.client.publish("long", `new ${i}`);
-  await ann.page.getByRole("button", { name: "To the end: 20 new" }).waitFor();
+  await ann.page.getByRole("button", { name: "Jump to the latest messages: 20 new" }).waitFor();
   const after = await topOf(ann.page);
   assert.equal(after.text, before.text);
   assert.ok(Math.abs(after.at - before.at) < 2, `${after.at} and ${before.at}`);
-  await ann.page.getByRole("button", { name: "To the end" }).click();
+  await ann.page.getByRole("button", { name: "Jump to the latest messages" }).click();
   await ann.line("new 19").waitFor();
-  await ann.page.getByRole("button", { name: "To the end" }).waitFor({ state: "detached" });
+  await ann.page.getByRole("button", { name: "Jump to the latest messages" }).waitFor({ state: "detached" });
   faultless();
 });
 
-test("a window that changes its width keeps what is read in view", async () => {
+test("a resized window keeps the same messages in view", async () => {
   const { http } = await withHistory(300);
   const ann = await (await person()).enter(`${http}/chat/long`, "Dora");
   await ann.line("message 300").waitFor();
@@ -112,7 +112,7 @@ test("a window that changes its width keeps what is read in view", async () => {
   faultless();
 });
 
-test("two hundred messages a second leave the page able to answer", async () => {
+test("two hundred messages a second leave the page responsive", async () => {
   const host = await server("--rate-burst", "2000", "--rate-per-s", "2000");
   const bob = client(host, "Bob");
   await bob.client.join("fast");
@@ -137,7 +137,7 @@ test("two hundred messages a second leave the page able to answer", async () => 
   await saying;
   await ann.line(`number ${5 * rate}`).waitFor();
   assert.equal(await field.inputValue(), "x".repeat(10));
-  assert.ok((await ann.page.locator(".line").count()) < LINES_MAX);
+  assert.ok((await ann.page.locator(".message-row").count()) < ROWS_MAX);
   figure("200 messages a second", { ...(await ended()), slowestKey: Math.max(...waits) });
   faultless();
 });

@@ -1,10 +1,10 @@
-// What others may send: it is shown as text, and harms nobody.
+// Hostile messages: they are shown as text, and have no effect on the page.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, client, faultless } = stage();
+const { server, person, client, faultless } = fixtures();
 
 const HOSTILE = [
   "<script>window.hurt = 1</script>",
@@ -17,7 +17,7 @@ const HOSTILE = [
   "https://good.example@evil.example/ `<b>x</b>`",
 ];
 
-test("markup, directions and marks are text", async () => {
+test("markup, direction marks and combining characters are shown as text", async () => {
   const host = await server();
   const eve = client(host, "Eve");
   await eve.client.join("general");
@@ -29,15 +29,15 @@ test("markup, directions and marks are text", async () => {
   assert.equal(await ann.page.evaluate(() => window.hurt), undefined);
   assert.equal(await ann.page.locator(".text :is(script, img, svg, style, a[href^='javascript'])").count(), 0);
   assert.equal(await ann.page.locator(".text a[href*='evil']").count(), 0);
-  // Nothing of another's message reaches beyond its own line.
-  const boxes = await ann.page.locator(".line").evaluateAll((lines) =>
+  // No part of a message extends beyond its own row.
+  const boxes = await ann.page.locator(".message-row").evaluateAll((lines) =>
     lines.map((line) => [line.scrollHeight - line.clientHeight, line.scrollWidth - line.clientWidth]),
   );
   for (const [down, across] of boxes) assert.ok(across <= 0 && down <= 16, `${boxes}`);
   faultless();
 });
 
-test("64 KiB are shown in part, and whole when asked for", async () => {
+test("a message of 64 KiB is shortened until the user expands it", async () => {
   const host = await server();
   const eve = client(host, "Eve");
   await eve.client.join("general");
@@ -53,7 +53,7 @@ test("64 KiB are shown in part, and whole when asked for", async () => {
   faultless();
 });
 
-test("what the protocol does not know changes nothing", async () => {
+test("unknown events and fields are ignored", async () => {
   const host = await server();
   const ann = await person();
   await ann.page.routeWebSocket(/\/ws/, (near) => {

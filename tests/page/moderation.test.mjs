@@ -1,14 +1,14 @@
-// Private rooms on the page, and what those who rule over a room can do there.
+// Private rooms and moderation on the page.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, faultless } = stage();
+const { server, person, faultless } = fixtures();
 
 async function makeRoom({ page }, name, { isPrivate = false } = {}) {
   await page.getByRole("button", { name: "Open or create a room" }).click();
-  await page.getByLabel("Name of a room").fill(name);
+  await page.getByLabel("Room name").fill(name);
   await page.getByRole("checkbox", { name: /Private/ }).setChecked(isPrivate);
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.getByRole("heading", { name }).waitFor();
@@ -16,7 +16,7 @@ async function makeRoom({ page }, name, { isPrivate = false } = {}) {
 
 const about = ({ page }) => page.getByRole("button", { name: "about this room" }).click();
 
-test("a private room is not there for others, until they are invited", async () => {
+test("a private room does not exist for others until they are invited", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   await makeRoom(ann, "plans", { isPrivate: true });
@@ -28,20 +28,20 @@ test("a private room is not there for others, until they are invited", async () 
   assert.equal(await bob.page.getByRole("dialog").getByText("plans").count(), 0);
   await bob.page.keyboard.press("Escape");
   await bob.page.goto(`${http}/chat/plans`);
-  await bob.page.getByText(/plans cannot be entered/).waitFor();
+  await bob.page.getByText(/You cannot join plans/).waitFor();
   assert.equal(await bob.page.getByText("secret").count(), 0);
   const status = await bob.page.evaluate(async () => (await fetch("/api/v1/rooms/plans/messages")).status);
   assert.equal(status, 404);
   await about(ann);
-  await ann.page.getByLabel("Whom to invite").fill("Bob");
+  await ann.page.getByLabel("User to invite").fill("Bob");
   await ann.page.keyboard.press("Enter");
-  await bob.page.getByText("Ann has invited you to plans.").waitFor();
+  await bob.page.getByText("Ann invited you to plans.").waitFor();
   await bob.conversation("plans").click();
   await bob.line("the secret is blue").waitFor();
   faultless();
 });
 
-test("slow mode is counted down in its room, and holds up no other", async () => {
+test("slow mode shows a countdown in its room, and does not affect others", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   await makeRoom(ann, "agora");
@@ -49,24 +49,24 @@ test("slow mode is counted down in its room, and holds up no other", async () =>
   await about(ann);
   await ann.page.getByLabel("Slow mode").selectOption("5");
   await ann.page.keyboard.press("Escape");
-  await bob.page.getByText(/one message each 5 s/).waitFor();
+  await bob.page.getByText(/one message every 5 s/).waitFor();
   await bob.say("one");
   await bob.say("two");
-  await bob.page.getByText(/This room takes one message of each user in 5 s\. Going on in \d s\./).waitFor();
+  await bob.page.getByText(/This room takes one message of each user in 5 s\. You can continue in \d s\./).waitFor();
   assert.equal(await bob.page.locator('[data-state="waiting"]').count(), 1);
   await bob.page.keyboard.press("Control+k");
-  await bob.page.getByLabel("Name of a room").fill("lobby");
+  await bob.page.getByLabel("Room name").fill("lobby");
   await bob.page.keyboard.press("Enter");
   await bob.page.getByRole("heading", { name: "lobby" }).waitFor();
   await bob.say("elsewhere");
   await bob.sent("elsewhere");
-  assert.equal(await bob.page.getByText(/Going on/).count(), 0);
+  assert.equal(await bob.page.getByText(/You can continue/).count(), 0);
   await ann.line("two").waitFor();
   assert.deepEqual(await ann.texts(), ["one", "two"]);
   faultless();
 });
 
-test("a public room that one creates is one's own: what others said can be deleted, and they be put out", async () => {
+test("the creator of a public room can delete the messages of others, and kick them", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   const { page } = ann;
@@ -82,9 +82,9 @@ test("a public room that one creates is one's own: what others said can be delet
   assert.equal(await bob.page.getByText("buy my tea").count(), 0);
   await ann.line("Message deleted").waitFor();
   await about(ann);
-  await page.getByRole("dialog").locator(".people li", { hasText: "Bob" }).getByRole("button", { name: "Put out" }).click();
-  await bob.page.getByText(/You are no longer in agora: Ann has put you out/).waitFor();
-  await page.getByRole("button", { name: "What was changed" }).click();
+  await page.getByRole("dialog").locator(".room-members li", { hasText: "Bob" }).getByRole("button", { name: "Kick" }).click();
+  await bob.page.getByText(/You are no longer in agora: Ann kicked you/).waitFor();
+  await page.getByRole("button", { name: "Show audit log" }).click();
   await eventually(() => page.locator(".audit li").allInnerTexts(), (entries) => {
     assert.match(entries[0], /^Ann kicked Bob/);
     assert.match(entries.at(-1), /^Ann founded/);
@@ -92,31 +92,31 @@ test("a public room that one creates is one's own: what others said can be delet
   faultless();
 });
 
-test("those who rule make moderators, mute, remove, and end the room", async () => {
+test("an owner appoints moderators, mutes and removes members, and deletes the room", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
   const bob = await (await person()).enter(http, "Bob");
   await makeRoom(ann, "den", { isPrivate: true });
   await about(ann);
-  await ann.page.getByLabel("Whom to invite").fill("Bob");
+  await ann.page.getByLabel("User to invite").fill("Bob");
   await ann.page.keyboard.press("Enter");
   await bob.conversation("den").click();
   await bob.say("thank you");
   await ann.line("thank you").waitFor();
-  const row = ann.page.getByRole("dialog").locator(".people li", { hasText: "Bob" });
+  const row = ann.page.getByRole("dialog").locator(".room-members li", { hasText: "Bob" });
   await row.getByRole("button", { name: "Make a moderator" }).click();
   await bob.line("Ann made Bob a moderator").waitFor();
   await row.getByRole("button", { name: "Mute" }).click();
   await bob.line("Ann muted Bob").waitFor();
   await bob.say("can you hear me?");
   await bob.page.getByText(/^Not sent:/).waitFor();
-  await ann.page.getByRole("dialog").getByRole("button", { name: "Let speak" }).click();
-  await bob.line("Ann let Bob speak again").waitFor();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Unmute" }).click();
+  await bob.line("Ann unmuted Bob").waitFor();
   await row.getByRole("button", { name: "Remove" }).click();
-  await bob.page.getByText(/You are no longer in den: Ann has removed you/).waitFor();
+  await bob.page.getByText(/You are no longer in den: Ann removed you/).waitFor();
   await eventually(() => bob.page.locator("textarea").isDisabled(), (disabled) => assert.equal(disabled, true));
-  await ann.page.getByRole("button", { name: "End this room" }).click();
-  await ann.page.getByRole("button", { name: "Yes, end it" }).click();
-  await ann.page.getByText(/You are no longer in den: Ann has ended it/).waitFor();
+  await ann.page.getByRole("button", { name: "Delete this room" }).click();
+  await ann.page.getByRole("button", { name: "Yes, delete it" }).click();
+  await ann.page.getByText(/You are no longer in den: Ann deleted the room/).waitFor();
   faultless();
 });

@@ -1,13 +1,13 @@
-// Notifications of the browser: real ones, of a page that is told that nobody looks at it, since a browser
-// without a window never hides one.
+// Real browser notifications, of a page that is made to believe it is hidden, since a headless browser never
+// hides one.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, person, client, faultless } = stage();
+const { server, person, client, faultless } = fixtures();
 
-// Writes down what the browser has shown.
+// Records the notifications that the browser shows.
 function listen() {
   const Real = Notification;
   window.shown = [];
@@ -34,7 +34,7 @@ async function ask({ page }, on) {
   await page.keyboard.press("Escape");
 }
 
-test("who asked for it is notified while the page is hidden, of what others say, and led there", async () => {
+test("a user who enables notifications gets them while the page is hidden, and a click opens the conversation", async () => {
   const host = await server();
   const ann = await person({ permissions: ["notifications"] });
   await ann.page.addInitScript(listen);
@@ -59,7 +59,7 @@ test("who asked for it is notified while the page is hidden, of what others say,
   await eventually(() => shown(ann), (all) => assert.deepEqual(all.slice(1), ["Bob: where are you?"]));
   await ann.page.evaluate(() => window.shown[1].dispatchEvent(new Event("click")));
   await ann.page.getByRole("heading", { name: "Bob" }).waitFor();
-  // It holds over a reload, and until it is taken back.
+  // The setting survives a reload, until it is disabled.
   await hide(ann, false);
   await ann.page.reload();
   await ann.line("where are you?").waitFor();
@@ -75,11 +75,11 @@ test("who asked for it is notified while the page is hidden, of what others say,
   faultless();
 });
 
-test("where the browser lets no page notify, that is said", async () => {
+test("the settings say when the browser blocks notifications", async () => {
   const host = await server();
   const ann = await (await person({ permissions: [] })).enter(host.http, "Ann");
   await ann.page.getByRole("button", { name: /your settings/ }).click();
-  await ann.page.getByText("This browser does not let this page notify you.").waitFor();
+  await ann.page.getByText("This browser blocks notifications from this page.").waitFor();
   assert.equal(await ann.page.getByLabel(/Notify me/).isDisabled(), true);
   faultless();
 });

@@ -1,19 +1,19 @@
-// People who do anything in any order on lines that break: in the end every page shows what the server has.
+// Users who do random things over connections that are lost: in the end each page shows what the server has.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { numbersFrom } from "./harness/random.mjs";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, line, person, faultless } = stage();
+const { server, relay, person, faultless } = fixtures();
 
 const PEOPLE = ["Ann", "Bob", "Cleo"];
 const ROOMS = ["one", "two"];
 const STEPS = 50;
 const KILL_STEPS = 20;
 
-class Somebody {
-  places = ROOMS; // the conversations that they turn to
+class RandomUser {
+  places = ROOMS; // the conversations that they open
   #random;
   #said = 0;
 
@@ -22,23 +22,23 @@ class Somebody {
     this.#random = random;
   }
 
-  // Does something of what can be done now. Returns what it was.
+  // Performs a random action. Returns its name.
   async step() {
-    const deeds = ["say", "say", "say", "edit", "delete", "react", "reply", "turn", "reload", "cut", "mend", "mend"];
-    const deed = deeds[this.#random(deeds.length)];
-    return `${this.name} ${deed}${(await this[deed]()) ?? ""}`;
+    const actions = ["say", "say", "say", "edit", "delete", "react", "reply", "turn", "reload", "cut", "mend", "mend"];
+    const action = actions[this.#random(actions.length)];
+    return `${this.name} ${action}${(await this[action]()) ?? ""}`;
   }
 
   async say() {
     await this.one.say(`${this.name} ${++this.#said}`);
   }
 
-  // Presses a button of some message that this selector finds. Others may take the message away meanwhile,
-  // so that it happens between two turns of the page. Returns " nothing" if there is none.
+  // Presses a button of a random message that matches the selector, within the page, since others may delete the
+  // message meanwhile. Returns " nothing" if there is none.
   async #press(name, selector = "") {
     const pressed = await this.page.evaluate(
       async ([name, selector, chosen]) => {
-        const lines = [...document.querySelectorAll(`.line.message[data-seq]:not(:has(.gone))${selector}`)];
+        const lines = [...document.querySelectorAll(`.message-row.message[data-seq]:not(:has(.placeholder))${selector}`)];
         if (lines.length === 0) return false;
         const line = lines[chosen % lines.length];
         line.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
@@ -63,7 +63,7 @@ class Somebody {
   async delete() {
     const nothing = await this.#press("Delete", ":has([data-own])");
     const sure = this.page.getByRole("dialog").getByRole("button", { name: "Delete" });
-    if (!nothing) await sure.click({ timeout: 1_000 }).catch(() => {}); // the line broke before the dialog was here
+    if (!nothing) await sure.click({ timeout: 1_000 }).catch(() => {}); // the connection was lost before the dialog was loaded
     return nothing;
   }
 
@@ -82,7 +82,7 @@ class Somebody {
   }
 
   async reload() {
-    this.wire.mend(); // a page cannot be loaded over a broken line
+    this.wire.restore(); // a page cannot be loaded without a connection
     await this.page.reload();
     await this.page.locator("textarea").waitFor();
   }
@@ -92,8 +92,8 @@ class Somebody {
   }
 
   async mend() {
-    this.wire.mend();
-    await this.page.getByRole("button", { name: "Try now" }).click({ timeout: 100 }).catch(() => {}); // it is back by itself
+    this.wire.restore();
+    await this.page.getByRole("button", { name: "Try now" }).click({ timeout: 100 }).catch(() => {}); // it has reconnected already
   }
 }
 
@@ -101,16 +101,16 @@ class Somebody {
 async function shown({ one, page }, room) {
   await one.conversation(room).click();
   await page.getByRole("heading", { name: room }).waitFor();
-  return page.locator(".line.message").evaluateAll((lines) =>
+  return page.locator(".message-row.message").evaluateAll((lines) =>
     lines.map((line) => {
       const text = line.querySelector(".text").innerText;
-      const signs = [...line.querySelectorAll(".signs button")].map((button) => button.innerText.replace(/\s+/g, " "));
+      const signs = [...line.querySelectorAll(".reactions button")].map((button) => button.innerText.replace(/\s+/g, " "));
       return [Number(line.dataset.seq), text, ...signs].join(" | ");
     }),
   );
 }
 
-// The same as the server has it.
+// The same, as the server has it.
 async function stored(host, room) {
   const messages = [];
   for (let after = 0; ; ) {
@@ -128,19 +128,19 @@ async function stored(host, room) {
   });
 }
 
-// Lets everybody do what comes to them, and kills the server now and then; in the end all are on line.
+// Performs random actions, and kills the server now and then; in the end all users are online.
 async function play(host, people, random, done) {
   for (let step = 0; step < STEPS; step++) {
     const all = await Promise.all(people.map((each) => each.step()));
     done.push(all.join(", "));
     if (step % KILL_STEPS !== KILL_STEPS - 1) continue;
     await host.stop("SIGKILL");
-    await host.again();
+    await host.restart();
     done.push("the server is killed");
   }
   for (const each of people) {
     await eventually(async () => {
-      await each.mend();
+      await each.restore();
       return each.page.locator(".me").innerText();
     }, (text) => assert.match(text, /Online/));
     for (const place of each.places) {
@@ -155,8 +155,8 @@ function noneTwice(said) {
   assert.equal(new Set(texts).size, texts.length, "something was said twice");
 }
 
-// Everybody on a line of their own, in all rooms; then what `claim` says of them must hold. What led there
-// is in the error. `SEED` plays something else.
+// Plays the users, each behind a relay of their own and in all rooms; then `claim` must hold. The error lists the
+// actions. `SEED` plays others.
 async function tried(prepare, claim) {
   const seed = Number(process.env.SEED ?? 1);
   const random = numbersFrom(seed | 1);
@@ -164,11 +164,11 @@ async function tried(prepare, claim) {
   const host = await server();
   const people = [];
   for (const name of PEOPLE) {
-    const wire = await line(host);
+    const wire = await relay(host);
     const one = await (await person({ viewport: { width: 1280, height: 2_400 } })).enter(`${wire.http}/chat/${ROOMS[0]}`, name);
     await one.page.goto(`${wire.http}/chat/${ROOMS[1]}`);
     await one.conversation(ROOMS[0]).waitFor();
-    people.push(new Somebody(name, wire, one, random));
+    people.push(new RandomUser(name, wire, one, random));
   }
   try {
     await prepare(people);
@@ -182,7 +182,7 @@ async function tried(prepare, claim) {
   faultless();
 }
 
-test("whatever is done and however lines break, every page shows what the server has, once and in order", async () => {
+test("after random actions and lost connections, each page shows what the server has, once and in order", async () => {
   await tried(async () => {}, async (host, people) => {
     for (const room of ROOMS) {
       for (const each of people) {
@@ -193,13 +193,13 @@ test("whatever is done and however lines break, every page shows what the server
   });
 });
 
-test("so it is where everything is encrypted, and nothing is said in the clear", async () => {
+test("so it is in encrypted rooms, and nothing is sent in the clear", async () => {
   const encrypt = async ([ann, ...others]) => {
     for (const room of ROOMS) {
       await ann.one.conversation(room).click();
       await ann.page.getByRole("button", { name: /encrypt this conversation/ }).click();
       await ann.page.getByRole("button", { name: "Encrypt with a new link" }).click();
-      const { hash } = new URL(await ann.page.locator(".made code").innerText());
+      const { hash } = new URL(await ann.page.locator(".new-link code").innerText());
       await ann.page.keyboard.press("Escape");
       for (const { page, wire } of others) {
         await page.goto(`${wire.http}/chat/${room}${hash}`);
@@ -223,7 +223,7 @@ test("so it is where everything is encrypted, and nothing is said in the clear",
   });
 });
 
-test("so it is in private conversations, for the two", async () => {
+test("so it is in private conversations", async () => {
   const part = async (people) => {
     for (const each of people) {
       each.places = PEOPLE.filter((name) => name !== each.name);

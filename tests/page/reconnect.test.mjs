@@ -1,14 +1,14 @@
-// A line that breaks, a server that stops, and a server that wants less.
+// Lost connections, a server that restarts, and rate limits.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, line, person, client, faultless } = stage();
+const { server, relay, person, client, faultless } = fixtures();
 
-test("what is written while the line is broken waits, is marked, and goes out once", async () => {
+test("messages that are written without a connection wait, are marked, and are sent once", async () => {
   const host = await server();
-  const wire = await line(host);
+  const wire = await relay(host);
   const bob = client(host, "Bob");
   await bob.client.join("general");
   const ann = await (await person()).enter(`${wire.http}/chat/general`, "Ann");
@@ -21,7 +21,7 @@ test("what is written while the line is broken waits, is marked, and goes out on
   await ann.say("meanwhile 2");
   assert.equal(await ann.page.locator('[data-state="waiting"]').count(), 2);
   await bob.client.publish("general", "missed");
-  wire.mend();
+  wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
   await ann.line("missed").waitFor();
   await bob.heard("meanwhile 2");
@@ -51,7 +51,7 @@ test("a room that is opened before the page is connected opens when it is", asyn
   await ann.page.getByLabel("Your name").fill("Ann");
   await ann.page.keyboard.press("Enter");
   await ann.page.getByRole("button", { name: "Open or create a room" }).click();
-  await ann.page.getByLabel("Name of a room").fill("garden");
+  await ann.page.getByLabel("Room name").fill("garden");
   await ann.page.keyboard.press("Enter");
   await ann.page.getByRole("dialog").getByText("Connecting…").waitFor();
   connect();
@@ -60,22 +60,22 @@ test("a room that is opened before the page is connected opens when it is", asyn
   faultless();
 });
 
-test("what was not sent outlives a reload and goes out once", async () => {
+test("unsent messages survive a reload and are sent once", async () => {
   const host = await server();
-  const wire = await line(host);
+  const wire = await relay(host);
   const bob = client(host, "Bob");
   await bob.client.join("general");
   const ann = await (await person()).enter(`${wire.http}/chat/general`, "Ann");
   await ann.say("first");
   await bob.heard("first");
   await ann.sent("first");
-  wire.deafen();
+  wire.dropReplies();
   await ann.say("its answer is lost");
   await bob.heard("its answer is lost");
   wire.cut();
   await ann.page.getByText("Trying again").waitFor();
   await ann.say("never left the page");
-  wire.mend();
+  wire.restore();
   await ann.page.reload();
   await bob.heard("never left the page");
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["first", "its answer is lost", "never left the page"]));
@@ -83,7 +83,7 @@ test("what was not sent outlives a reload and goes out once", async () => {
   faultless();
 });
 
-test("a server that is stopped and started again loses and doubles nothing", async () => {
+test("a server restart loses and duplicates nothing", async () => {
   const host = await server();
   const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${host.http}/chat/general`, "Bob");
@@ -96,11 +96,11 @@ test("a server that is stopped and started again loses and doubles nothing", asy
   await bob.page.getByText("Trying again").waitFor();
   await ann.say("written by Ann");
   await bob.say("written by Bob");
-  await host.again();
+  await host.restart();
   for (const { page } of [ann, bob]) {
     const now = page.getByRole("button", { name: "Try now" });
     await eventually(async () => {
-      await now.click({ timeout: 200 }).catch(() => {}); // it may have come back by itself
+      await now.click({ timeout: 200 }).catch(() => {}); // it may have reconnected already
       return page.locator('[data-state="waiting"]').count();
     }, (waiting) => assert.equal(waiting, 0));
   }
@@ -114,9 +114,9 @@ test("a server that is stopped and started again loses and doubles nothing", asy
   faultless();
 });
 
-test("what was changed in a private conversation while a page was away is seen when it is back", async () => {
+test("changes in a private conversation during a disconnection are shown after it", async () => {
   const host = await server();
-  const wire = await line(host);
+  const wire = await relay(host);
   const ann = await (await person()).enter(`${wire.http}/?with=Bob`, "Ann");
   const bob = await (await person()).enter(`${host.http}/?with=Ann`, "Bob");
   for (const text of ["to be deleted", "a mistke", "a third"]) {
@@ -135,24 +135,24 @@ test("what was changed in a private conversation while a page was away is seen w
   await bob.line("a mistake").getByText("edited").waitFor();
   await bob.line("a third").hover();
   await bob.page.getByRole("button", { name: "React with 🎉" }).click();
-  await bob.line("a third").locator(".signs", { hasText: "🎉 1" }).waitFor();
-  // With the server's life its session ends: nothing is resumed.
+  await bob.line("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  // The session does not survive the restart, so it is not resumed.
   await host.stop("SIGKILL");
-  await host.again();
-  wire.mend();
+  await host.restart();
+  wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["Message deleted", "a mistake", "a third"]));
-  await ann.line("a third").locator(".signs", { hasText: "🎉 1" }).waitFor();
+  await ann.line("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   faultless();
 });
 
-test("one who is too fast is told how long to wait, and everything arrives in order", async () => {
+test("a rate limit shows a countdown, and the messages arrive in order", async () => {
   const host = await server("--rate-burst", "2", "--rate-per-s", "1");
   const bob = client(host, "Bob");
   await bob.client.join("general");
   const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
   for (const text of ["1", "2", "3", "4"]) await ann.say(text);
-  await ann.page.getByText(/Rate limit exceeded\. Going on (in \d s|now)\./).waitFor();
+  await ann.page.getByText(/Rate limit exceeded\. You can continue (in \d s|now)\./).waitFor();
   await bob.heard("4");
   assert.deepEqual(bob.texts("general"), ["1", "2", "3", "4"]);
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["1", "2", "3", "4"]));

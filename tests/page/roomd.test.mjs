@@ -1,10 +1,10 @@
-// roomd.js in Node, against a real server over a line that breaks.
+// roomd.js in Node, against a real server behind a relay that cuts connections.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { RoomdError } from "../../src/page/roomd.js";
 import { connect } from "./harness/client.mjs";
-import { Line } from "./harness/relay.mjs";
+import { Relay } from "./harness/relay.mjs";
 import { Server } from "./harness/server.mjs";
 
 const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];
@@ -19,7 +19,7 @@ before(async () => {
 after(() => server.end());
 
 beforeEach(async () => {
-  line = await Line.to(server);
+  line = await Relay.to(server);
   clients = [];
 });
 afterEach(() => {
@@ -36,7 +36,7 @@ function come(url, options) {
 const near = () => `${server.http.replace("http", "ws")}/ws`;
 const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
 
-test("what one publishes the other is told, once and in order", async () => {
+test("a published message is delivered once and in order", async () => {
   const ann = come(near(), { user: "Ann" });
   const bob = come(near(), { user: "Bob" });
   assert.deepEqual((await bob.client.join("order")).members, ["Bob"]);
@@ -48,20 +48,20 @@ test("what one publishes the other is told, once and in order", async () => {
   assert.equal(ann.client.unsent.length, 0);
 });
 
-test("a join whose answer was lost with its connection is answered after the next, and joining twice is joining once", async () => {
+test("a join whose reply was lost resolves after a reconnect, and joining twice is joining once", async () => {
   const bob = come(near(), { user: "Bob" });
   await bob.client.join("answer");
   await bob.client.publish("answer", "1");
   const ann = come(line.ws, { user: "Ann", token: undefined });
   await ann.phase("online");
-  line.deafen();
+  line.dropReplies();
   const joined = ann.client.join("answer");
   await bob.until(({ type, user }) => type === "join" && user === "Ann");
   await bob.client.publish("answer", "2");
   line.cut();
   await ann.phase("waiting");
   await bob.client.publish("answer", "3");
-  line.mend();
+  line.restore();
   assert.equal((await joined).seq, 3);
   await ann.heard("3");
   await bob.client.publish("answer", "4");
@@ -72,11 +72,11 @@ test("a join whose answer was lost with its connection is answered after the nex
 });
 
 for (const [from, step, most] of [["server", 31, 3_400], ["client", 13, 1_300]]) {
-  test(`nothing is lost or doubled wherever the line from the ${from} breaks`, async () => {
+  test(`nothing is lost or duplicated wherever the connection from the ${from} is cut`, async () => {
     let breaks = 0;
     for (let bytes = 1; bytes < most; bytes += step) {
       const room = `${from}-${bytes}`;
-      const wire = await Line.to(server);
+      const wire = await Relay.to(server);
       wire.cutAfter(from, bytes);
       const bob = come(near(), { user: "Bob" });
       await bob.client.join(room);
@@ -100,7 +100,7 @@ for (const [from, step, most] of [["server", 31, 3_400], ["client", 13, 1_300]])
   });
 }
 
-test("slow mode of one room holds up no other, and everything comes once and in order", async () => {
+test("slow mode in one room does not delay others, and messages arrive once and in order", async () => {
   const claim = await fetch(`${server.http}/api/v1/claims`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"name":"Olga"}' });
   const olga = come(near(), await claim.json().then(({ token }) => ({ token })));
   await olga.phase("online");
@@ -118,7 +118,7 @@ test("slow mode of one room holds up no other, and everything comes once and in 
   assert.ok(paused.length >= 2 && paused.every(({ room }) => room === "slow"), JSON.stringify(paused));
 });
 
-test("a line that breaks is made again, and nobody sees the user go", async () => {
+test("a lost connection is restored, and nobody sees the user leave", async () => {
   const ann = come(line.ws, { user: "Ann" });
   const bob = come(near(), { user: "Bob" });
   await bob.client.join("broken");
@@ -130,7 +130,7 @@ test("a line that breaks is made again, and nobody sees the user go", async () =
   for (const text of numbers(2, 9)) await bob.client.publish("broken", text);
   const late = ann.client.publish("broken", "10");
   assert.equal(ann.client.unsent.length, 1);
-  line.mend();
+  line.restore();
   const { seq, duplicate } = await late;
   assert.deepEqual({ seq, duplicate }, { seq: 10, duplicate: false });
   await ann.heard("10");
@@ -141,16 +141,16 @@ test("a line that breaks is made again, and nobody sees the user go", async () =
   assert.ok(!bob.events.some(({ type }) => type === "leave"));
 });
 
-test("a message whose answer was lost is published once", async () => {
+test("a message whose reply was lost is published once", async () => {
   const ann = come(line.ws, { user: "Ann" });
   const bob = come(near(), { user: "Bob" });
   await bob.client.join("once");
   await ann.client.join("once");
-  line.deafen();
+  line.dropReplies();
   const sent = ann.client.publish("once", "only this");
   await bob.heard("only this");
   line.cut();
-  line.mend();
+  line.restore();
   const { duplicate } = await sent;
   assert.equal(duplicate, true);
   await ann.heard("only this");
@@ -160,7 +160,7 @@ test("a message whose answer was lost is published once", async () => {
   assert.deepEqual(bob.texts("once"), ["only this", "end"]);
 });
 
-test("a server that was killed is joined again from the last message seen", async () => {
+test("after a crash of the server, rooms are joined again from the last message seen", async () => {
   const own = await Server.start(...RATE);
   try {
     const url = `${own.http.replace("http", "ws")}/ws`;
@@ -170,7 +170,7 @@ test("a server that was killed is joined again from the last message seen", asyn
     await own.stop("SIGKILL");
     await ann.phase("waiting");
     const late = ann.client.publish("killed", "meanwhile");
-    await own.again();
+    await own.restart();
     const post = { user: "cron", message: "while nobody looked" };
     const body = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(post) };
     await fetch(`${own.http}/api/v1/rooms/killed/messages`, body);
@@ -185,11 +185,11 @@ test("a server that was killed is joined again from the last message seen", asyn
   }
 });
 
-test("what cannot be replayed is told as a gap, and what follows is whole", async () => {
+test("a gap reports what cannot be replayed, and what follows is complete", async () => {
   const own = await Server.start(...RATE, "--history", "5");
   try {
     const url = `${own.http.replace("http", "ws")}/ws`;
-    const far = await Line.to(own);
+    const far = await Relay.to(own);
     const ann = come(far.ws, { user: "Ann" });
     const bob = come(url, { user: "Bob" });
     await bob.phase("online");
@@ -201,7 +201,7 @@ test("what cannot be replayed is told as a gap, and what follows is whole", asyn
     far.cut();
     await ann.phase("waiting");
     for (const text of numbers(2, 20)) await bob.client.publish("short", text);
-    far.mend();
+    far.restore();
     const gap = await ann.until(({ type }) => type === "gap");
     assert.equal(gap.room, "short");
     await bob.client.publish("short", "21");
@@ -214,7 +214,7 @@ test("what cannot be replayed is told as a gap, and what follows is whole", asyn
   }
 });
 
-test("private messages are told once, also over a broken line", async () => {
+test("private messages are delivered once, also over a lost connection", async () => {
   const ann = come(line.ws, { user: "Ann2" });
   const bob = come(near(), { user: "Bob2" });
   await Promise.all([ann.phase("online"), bob.phase("online")]);
@@ -223,7 +223,7 @@ test("private messages are told once, also over a broken line", async () => {
   line.cut();
   await ann.phase("waiting");
   await bob.client.whisper("Ann2", "two");
-  line.mend();
+  line.restore();
   await ann.heard("two");
   await bob.client.whisper("Ann2", "three");
   await ann.heard("three");
@@ -231,7 +231,7 @@ test("private messages are told once, also over a broken line", async () => {
   assert.deepEqual(told, ["one", "two", "three"]);
 });
 
-test("a refusal for rate pauses, keeps the order and loses nothing", async () => {
+test("a rate limit pauses sending, keeps the order and loses nothing", async () => {
   const own = await Server.start("--rate-burst", "2", "--rate-per-s", "50");
   try {
     const ann = come(`${own.http.replace("http", "ws")}/ws`, { user: "Ann" });
@@ -247,7 +247,7 @@ test("a refusal for rate pauses, keeps the order and loses nothing", async () =>
   }
 });
 
-test("a refusal is an error with the server's code", async () => {
+test("a refusal rejects with the server's code", async () => {
   const ann = come(near(), { user: "Ann" });
   await ann.phase("online");
   const refused = (code) => (error) => error instanceof RoomdError && error.code === code;
@@ -261,7 +261,7 @@ test("a refusal is an error with the server's code", async () => {
   assert.equal((await ann.client.publish("size", "\u{1}".repeat(20_000))).seq, 1);
 });
 
-test("a message that was never said can be taken back, and a closed client asks for nothing", async () => {
+test("a message that was never sent can be retracted, and a closed client rejects requests", async () => {
   const ann = come(line.ws, { user: "Ann" });
   await ann.client.join("back");
   line.cut();
@@ -276,7 +276,7 @@ test("a message that was never said can be taken back, and a closed client asks 
   assert.equal(ann.client.state.phase, "closed");
 });
 
-test("a room that was left while the line was broken is left", async () => {
+test("a room that was left without a connection stays left", async () => {
   const ann = come(line.ws, { user: "Ann" });
   const bob = come(near(), { user: "Bob" });
   await bob.client.join("left");
@@ -284,14 +284,14 @@ test("a room that was left while the line was broken is left", async () => {
   line.cut();
   await ann.phase("waiting");
   await ann.client.leave("left");
-  line.mend();
+  line.restore();
   const leave = await bob.until(({ type, user }) => type === "leave" && user === "Ann");
   assert.equal(leave.room, "left");
   const again = await ann.client.join("left");
   assert.deepEqual(again.members, ["Ann", "Bob"]);
 });
 
-test("an unsent message goes out from another client under its mark, once", async () => {
+test("an unsent message is sent by another client with its mid, once", async () => {
   const first = come(line.ws, { user: "Ann" });
   await first.client.join("moved");
   line.cut();

@@ -1,4 +1,4 @@
-// The page's encryption and the terminal's: each reads the other, and follows a change of the key.
+// The encryption of the page and of the terminal client: each decrypts the other's messages and follows its key changes.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -8,12 +8,12 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { Encryption, memoryStore } from "../../src/page/e2ee.js";
 import { root } from "./harness/packages.mjs";
-import { stage } from "./harness/fixtures.mjs";
+import { fixtures } from "./harness/fixtures.mjs";
 
 const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
 const ROOM = "plans-Ω";
 const PASSPHRASE = "eleven quiet lamps";
-const { server, client } = stage();
+const { server, client } = fixtures();
 
 /** A conversation of the terminal client, as a script has it. */
 class Terminal {
@@ -86,7 +86,7 @@ class Page {
   }
 }
 
-test("a page and a terminal with one passphrase read each other, and the key that the page changes to", async () => {
+test("a page and a terminal with the same passphrase read each other, also after the page changes the key", async () => {
   const roomd = await server();
   const page = await Page.open(roomd, "Ann");
   assert.equal(await page.encryption.usePassphrase(ROOM, PASSPHRASE), "taken");
@@ -101,7 +101,7 @@ test("a page and a terminal with one passphrase read each other, and the key tha
     const opened = await page.hears(({ user, text }) => user === "Bob" && text);
     assert.deepEqual([opened.text, opened.state, opened.device.trust], ["hello from a terminal, ÄÖ", "encrypted", "known"]);
 
-    // The terminal made itself known when it joined, so it is given the new key.
+    // The terminal announced its device when it joined, so it receives the new key.
     const place = page.place();
     const rotation = await page.encryption.rotate(place, ["Ann", "Bob"]);
     assert.deepEqual(rotation.missing, []);
@@ -112,7 +112,7 @@ test("a page and a terminal with one passphrase read each other, and the key tha
     terminal.says("so am I");
     await page.hears(({ text }) => text === "so am I");
 
-    // Who has the old passphrase alone reads no more, and who has the new link does.
+    // The old passphrase decrypts no new message, and the new link does.
     const [late, linked] = [await Page.open(roomd, "Late"), await Terminal.chat(roomd, "Carl", "--key", `${roomd.http}/chat/x${rotation.fragment}`)];
     try {
       await late.encryption.usePassphrase(ROOM, PASSPHRASE);

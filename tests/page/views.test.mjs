@@ -1,5 +1,5 @@
-// Every view, wide and narrow, light and dark: pictures of them in target/page/shots, and what axe-core
-// finds in them; and that the page can be used with a keyboard alone.
+// The views, wide and narrow, light and dark: screenshots in target/page/shots, and accessibility checks with
+// axe-core; and that the page can be used with a keyboard alone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,9 +7,9 @@ import { test } from "node:test";
 import { shots } from "./harness/browser.mjs";
 import { figure } from "./harness/figures.mjs";
 import { require } from "./harness/packages.mjs";
-import { eventually, stage } from "./harness/fixtures.mjs";
+import { eventually, fixtures } from "./harness/fixtures.mjs";
 
-const { server, line, person, client, faultless } = stage();
+const { server, relay, person, client, faultless } = fixtures();
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const SIZES = [
@@ -17,7 +17,7 @@ const SIZES = [
   { name: "1280", viewport: { width: 1280, height: 800 } },
 ];
 
-// No serious fault by axe's judgement. It is evaluated, and not loaded, because the page loads nothing.
+// axe finds no serious violation. Its script is evaluated, since the page loads no script from elsewhere.
 async function accessible(page, view) {
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
@@ -25,14 +25,14 @@ async function accessible(page, view) {
   assert.deepEqual(serious.map(({ id, nodes }) => `${view}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`), []);
 }
 
-// A conversation with something of everything.
+// A conversation with messages of each kind.
 async function scene(host) {
   const [bob, cleo] = [client(host, "Bob"), client(host, "Cléo")];
   for (const room of ["general", "release", "kitchen"]) await bob.client.join(room);
   await cleo.client.join("general");
   const say = async (who, room, text) => who.client.publish(room, text);
   await say(bob, "general", "Good morning. The nightly build is green again.");
-  await say(bob, "general", "Notes are at https://example.org/notes/42, and the fix is one line:\n```rust\nlet seq = ledger.append(&batch)?; // stored before shown\n```");
+  await say(bob, "general", "Notes are at https://example.org/notes/42, and the fix is one line:\n```rust\nlet seq = log.append(&batch)?; // stored before shown\n```");
   await say(cleo, "general", "Lovely, thank you! I ran `tests/run` on the old machine as well.");
   await say(cleo, "general", "Two of us will be late to the stand-up, please start without us.");
   await bob.client.publish("general", "🎉", { react_to: 3 });
@@ -41,7 +41,7 @@ async function scene(host) {
   return { bob, cleo };
 }
 
-// Takes pictures of a page, and looks at each view with axe and at how wide it is.
+// Takes screenshots of a page, and checks each view with axe and for its width.
 function camera(page, setting) {
   return async (view) => {
     await page.mouse.move(0, 0);
@@ -54,7 +54,7 @@ function camera(page, setting) {
       const isCut = ({ left, right, width }) => width > 0 && (left < box.left || right > box.right);
       return box && [...document.querySelectorAll(".dialog-body *")].filter((part) => isCut(part.getBoundingClientRect())).map(({ outerHTML }) => outerHTML);
     });
-    assert.deepEqual(cut ?? [], [], `${view}: stands out of its dialog`);
+    assert.deepEqual(cut ?? [], [], `${view}: overflows its dialog`);
   };
 }
 
@@ -62,7 +62,7 @@ for (const { name, ...device } of SIZES) {
   for (const colorScheme of ["light", "dark"]) {
     test(`the views at ${name} pixels, ${colorScheme}`, async () => {
       const host = await server();
-      const wire = await line(host);
+      const wire = await relay(host);
       const { bob, cleo } = await scene(host);
       const ann = await person({ ...device, colorScheme });
       const { page } = ann;
@@ -84,7 +84,7 @@ for (const { name, ...device } of SIZES) {
       for (const room of ["release", "kitchen"]) await page.evaluate((room) => history.pushState(null, "", `/chat/${room}`) ?? dispatchEvent(new PopStateEvent("popstate")), room);
       await page.evaluate(() => history.pushState(null, "", "/chat/general") ?? dispatchEvent(new PopStateEvent("popstate")));
       await ann.line("You are the best").waitFor();
-      // Only what is said after a room was first entered is unread there.
+      // Only messages after a room was first joined are unread.
       for (const [room, last] of [["release", "Tagging 0.2"], ["kitchen", "window open"]]) {
         await ann.conversation(room).getByText(last).waitFor({ state: "attached" });
       }
@@ -99,7 +99,7 @@ for (const { name, ...device } of SIZES) {
       await shoot("search");
       await page.getByRole("button", { name: "Close search" }).click();
       if (name === "390") {
-        await page.locator(".talk").getByRole("button", { name: /members/ }).click();
+        await page.locator(".chat").getByRole("button", { name: /members/ }).click();
         await page.locator(".members").getByText("Cléo").waitFor();
         await shoot("members");
         await page.getByRole("button", { name: "Close members" }).click();
@@ -121,7 +121,7 @@ for (const { name, ...device } of SIZES) {
       await page.keyboard.press("Escape");
       await page.getByRole("button", { name: /encrypt this conversation/ }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Encrypt with a new link" }).click();
-      await page.locator(".made code").waitFor();
+      await page.locator(".new-link code").waitFor();
       await shoot("keys");
       await page.keyboard.press("Escape");
       wire.cut();
@@ -132,7 +132,7 @@ for (const { name, ...device } of SIZES) {
       faultless();
     });
 
-    test(`the views of a room of one's own and of a call at ${name} pixels, ${colorScheme}`, async () => {
+    test(`the views of an owner and of a call at ${name} pixels, ${colorScheme}`, async () => {
       const { http } = await server();
       const ann = await (await person({ ...device, colorScheme })).enter(http, "Ann");
       const bob = await (await person({ ...device, colorScheme })).enter(http, "Bob");
@@ -141,19 +141,19 @@ for (const { name, ...device } of SIZES) {
       const { page } = ann;
       const about = () => page.getByRole("button", { name: "about this room" }).click();
       await page.keyboard.press("Control+k");
-      await page.getByLabel("Name of a room").fill("garden");
+      await page.getByLabel("Room name").fill("garden");
       await page.getByRole("checkbox", { name: /Private/ }).check();
       await shoot("create");
       await page.getByRole("button", { name: "Create", exact: true }).click();
       await page.getByRole("heading", { name: "garden" }).waitFor();
       await about();
-      await page.getByLabel("Whom to invite").fill("Bob");
+      await page.getByLabel("User to invite").fill("Bob");
       await page.keyboard.press("Enter");
       await page.getByRole("button", { name: "Mute", exact: true }).click();
       await page.getByText(/muted until/).waitFor();
       await shoot("room");
-      await page.getByRole("button", { name: "Let speak" }).click();
-      await page.getByRole("button", { name: "What was changed, and by whom" }).click();
+      await page.getByRole("button", { name: "Unmute" }).click();
+      await page.getByRole("button", { name: "Show audit log" }).click();
       await page.locator(".audit").getByText(/founded/).waitFor();
       await shoot("audit");
       await page.keyboard.press("Escape");
@@ -177,13 +177,13 @@ for (const { name, ...device } of SIZES) {
       await bob.page.getByRole("button", { name: "Accept" }).click();
       await page.waitForFunction(() => document.querySelector('video[aria-label="Bob"]')?.videoWidth > 0);
       const [tile, label] = await Promise.all([page.locator(".tile").first().boundingBox(), page.locator(".tile p").first().boundingBox()]);
-      assert.ok(label.y + label.height <= tile.y + tile.height, "a name is under its picture");
+      assert.ok(label.y + label.height <= tile.y + tile.height, "a name is below its video");
       await shoot("call");
       await page.getByRole("button", { name: "Hang up" }).click();
       await about();
-      await page.getByRole("button", { name: "Put out" }).click();
+      await page.getByRole("button", { name: "Kick" }).click();
       await page.keyboard.press("Escape");
-      await bob.page.getByRole("button", { name: "Enter again" }).waitFor();
+      await bob.page.getByRole("button", { name: "Join again" }).waitFor();
       await shootBob("outside");
       await page.getByRole("button", { name: "Leave garden" }).click();
       await page.getByRole("button", { name: "Leave lobby" }).click();
@@ -194,7 +194,7 @@ for (const { name, ...device } of SIZES) {
   }
 }
 
-test("a keyboard is enough", async () => {
+test("the page can be used with a keyboard alone", async () => {
   const host = await server();
   const bob = client(host, "Bob");
   await bob.client.join("keys");
@@ -224,7 +224,7 @@ test("a keyboard is enough", async () => {
   await press("Enter");
   await bob.heard("first line\nsecond");
   await ann.sent("second");
-  // To the messages, up and down in them, and to what can be done with one.
+  // To the messages, between them, and to the actions of one.
   await press("Shift+Tab");
   await eventually(focused, (found) => assert.equal(found, "Messages in keys"));
   await press("ArrowUp");
@@ -253,7 +253,7 @@ test("a keyboard is enough", async () => {
   faultless();
 });
 
-test("a screen reader is told what is new in the room that is open", async () => {
+test("a screen reader announces new messages in the open room", async () => {
   const host = await server();
   const bob = client(host, "Bob");
   await bob.client.join("spoken");
@@ -263,7 +263,7 @@ test("a screen reader is told what is new in the room that is open", async () =>
   faultless();
 });
 
-test("the first view is small, comes from this server alone, and can be used at once", async () => {
+test("the first view is small, comes from this server alone, and is usable at once", async () => {
   const { http } = await server();
   const views = {};
   const ann = await person();
@@ -281,9 +281,9 @@ test("the first view is small, comes from this server alone, and can be used at 
     const urls = new Map();
     const sizes = new Map();
     wire.on("Network.responseReceived", ({ requestId, response }) => urls.set(requestId, response.url));
-    wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(urls.get(requestId), encodedDataLength)); // with the head
+    wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(urls.get(requestId), encodedDataLength)); // including headers
     await show();
-    // What had arrived when the reader could begin; the rest is fetched after that.
+    // What had been loaded when the page became usable; the rest is loaded after that.
     const { loaded, usable } = await ann.page.evaluate(() => {
       const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
       const loaded = all.filter(({ responseEnd }) => responseEnd <= window.usableAt);

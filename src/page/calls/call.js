@@ -1,31 +1,31 @@
-// One call: who is in it or is being rung, and the lines to their devices.
+// One call: its members, and the connections to their devices.
 //
-// It knows when it is over, because nobody is left, and tells its host once. What is said to whom is
-// up to `calls.js`; here is only what follows for the list of members.
+// Tells its host, once, when the call is over because no member is left. calls.js decides which signals are
+// sent; this only keeps the members and connections.
 
 import { Media } from "./media.js";
 import { Peer } from "./peer.js";
 
-const RUNG_MS = 60_000; // after this nobody rings any more, should whoever rang them have vanished
+const RINGING_MS = 60_000; // how long a member rings, should the device that rang them have vanished
 const RINGING = "ringing";
-const IN = new Set([RINGING, "connecting", "connected", "reconnecting"]);
+const PRESENT = new Set([RINGING, "connecting", "connected", "reconnecting"]);
 
 /**
  * @typedef {object} Host
- * @property {string} user the reader
- * @property {string} device this one's mark
- * @property {(type: string, to: string, payload: object) => void} send adds this device's mark
+ * @property {string} user this user
+ * @property {string} device this device's id
+ * @property {(type: string, to: string, payload: object) => void} send adds this device's id
  * @property {() => RTCPeerConnection} connect
  * @property {import("./media.js").Open} open
  * @property {(call: Call) => void} change
- * @property {(call: Call, reason: string) => void} over
+ * @property {(call: Call, reason: string) => void} ended
  */
 
 export class Call {
   /** @type {"calling"|"ringing"|"in-call"} */ phase;
   /** @type {Media|undefined} */ media;
-  accepting = false; // the reader has said so, and the microphone is being opened
-  rung = new Set(); // users whom this device rings
+  accepting = false; // the user has accepted, and the microphone is being opened
+  invited = new Set(); // users who are rung by this device
   #host;
   #members = new Map(); // user → {status, stream?, muted, camera}
   #peers = new Map(); // user/device → {user, peer}
@@ -40,18 +40,18 @@ export class Call {
 
   // --- Members --------------------------------------------------------------------------------
 
-  /** The users of the call but the reader, whatever became of them. */
+  /** The other users of the call, including those who have left. */
   get users() {
     return [...this.#members.keys()];
   }
 
-  /** Those who are in it or are being rung. */
+  /** The users who are in the call or are being rung. */
   get present() {
-    return this.users.filter((user) => this.isIn(user));
+    return this.users.filter((user) => this.isPresent(user));
   }
 
-  isIn(user) {
-    return IN.has(this.statusOf(user));
+  isPresent(user) {
+    return PRESENT.has(this.statusOf(user));
   }
 
   isRinging(user) {
@@ -62,31 +62,31 @@ export class Call {
     return this.#members.get(user)?.status;
   }
 
-  /** These users are rung, by whomever. @param {string[]} users */
-  expect(users) {
-    const news = users.filter((user) => user !== this.#host.user && !this.isIn(user));
-    for (const user of news) this.#members.set(user, { status: RINGING, muted: false, camera: false });
-    this.after(RUNG_MS, () => {
-      for (const user of news) if (this.isRinging(user)) this.lose(user, "no-answer");
+  /** Adds users who are being rung, by this device or another. @param {string[]} users */
+  addRinging(users) {
+    const added = users.filter((user) => user !== this.#host.user && !this.isPresent(user));
+    for (const user of added) this.#members.set(user, { status: RINGING, muted: false, camera: false });
+    this.after(RINGING_MS, () => {
+      for (const user of added) if (this.isRinging(user)) this.remove(user, "no-answer");
     });
     this.show();
   }
 
-  /** A user is not in the call (any more); with the last of them it is over. */
-  lose(user, status) {
-    this.rung.delete(user);
+  /** A user is not in the call, or no longer. Without any other user the call is over. */
+  remove(user, status) {
+    this.invited.delete(user);
     this.#update(user, { status, stream: undefined, muted: false, camera: false });
-    if (this.phase !== "ringing" && this.present.length === 0) this.#host.over(this, status);
+    if (this.phase !== "ringing" && this.present.length === 0) this.#host.ended(this, status);
   }
 
-  /** A user has left with every device. */
+  /** A user has left with all devices. */
   leave(user) {
-    for (const [name, each] of [...this.#peers]) if (each.user === user) this.#cut(name);
-    this.lose(user, "left");
+    for (const [name, each] of [...this.#peers]) if (each.user === user) this.#close(name);
+    this.remove(user, "left");
   }
 
-  /** A user is in the call, and the line is about to be made. */
-  await(user) {
+  /** A user is in the call, and is about to be connected. */
+  markConnecting(user) {
     this.#update(user, { status: "connecting" });
   }
 
@@ -96,55 +96,55 @@ export class Call {
     this.show();
   }
 
-  // --- Lines ----------------------------------------------------------------------------------
+  // --- Connections ----------------------------------------------------------------------------
 
-  /** The line to a device, if there is one. @returns {Peer|undefined} */
-  line(user, device) {
+  /** The connection to a device, if there is one. @returns {Peer|undefined} */
+  peer(user, device) {
     return this.#peers.get(`${user}/${device}`)?.peer;
   }
 
-  hasLine(user) {
+  hasPeer(user) {
     return [...this.#peers.values()].some((each) => each.user === user);
   }
 
   /**
-   * Makes a line to a device that is in the call. Of the two the one with the greater mark makes the
-   * first offer; returns whether it is this one.
+   * Connects to a device that is in the call. Of the two, the device with the higher id makes the first
+   * offer. Returns whether that is this one.
    */
   connect(user, device) {
     const polite = this.#host.device < device;
     const name = `${user}/${device}`;
-    const ours = () => this.#peers.get(name)?.peer === peer;
+    const isCurrent = () => this.#peers.get(name)?.peer === peer;
     const content = { call: this.id, to: device };
     const peer = new Peer({
       connection: this.#host.connect(),
       stream: this.media.stream,
       polite,
-      send: (type, said) => ours() && this.#host.send(type, user, { ...content, ...said }),
+      send: (type, signal) => isCurrent() && this.#host.send(type, user, { ...content, ...signal }),
       on: {
-        line: (line) => ours() && this.#lined(user, device, line),
-        stream: (stream) => ours() && this.#update(user, { stream }),
-        manner: (manner) => ours() && this.#update(user, manner),
+        state: (state) => isCurrent() && this.#onState(user, device, state),
+        stream: (stream) => isCurrent() && this.#update(user, { stream }),
+        mediaState: (mediaState) => isCurrent() && this.#update(user, mediaState),
       },
     });
     this.#peers.set(name, { user, peer });
-    this.await(user);
+    this.markConnecting(user);
     return !polite;
   }
 
-  #lined(user, device, line) {
-    if (line === "lost") this.disconnect(user, device, "lost");
-    else if (line === "closed") this.disconnect(user, device, "left");
-    else this.#update(user, { status: line });
+  #onState(user, device, state) {
+    if (state === "lost") this.disconnect(user, device, "lost");
+    else if (state === "closed") this.disconnect(user, device, "left");
+    else this.#update(user, { status: state });
   }
 
-  /** One of a user's devices is out of the call; with the last of them the user. */
+  /** A device has left the call. Without any other device its user has left too. */
   disconnect(user, device, status) {
-    this.#cut(`${user}/${device}`);
-    if (!this.hasLine(user)) this.lose(user, status);
+    this.#close(`${user}/${device}`);
+    if (!this.hasPeer(user)) this.remove(user, status);
   }
 
-  #cut(name) {
+  #close(name) {
     const { peer } = this.#peers.get(name);
     this.#peers.delete(name);
     peer.close();
@@ -152,7 +152,7 @@ export class Call {
 
   // --- This device ----------------------------------------------------------------------------
 
-  /** Opens the microphone. Returns whether the call goes on with it; rejects if there is none. */
+  /** Opens the microphone. Resolves with whether the call goes on; rejects if there is no microphone. */
   async openMedia() {
     const media = await Media.start(this.#host.open, this.video);
     if (this.#stopped) media.stop();
@@ -169,21 +169,21 @@ export class Call {
     if (!this.media || this.media.camera === on) return;
     if (on) await this.media.addCamera();
     else this.media.removeCamera();
-    for (const { peer } of this.#peers.values()) peer.film();
+    for (const { peer } of this.#peers.values()) peer.updateVideo();
     this.show();
   }
 
-  // --- The whole ------------------------------------------------------------------------------
+  // --- The call -------------------------------------------------------------------------------
 
-  /** Does something later, unless the call is over by then. */
-  after(ms, work) {
-    this.#timers.push(setTimeout(work, ms));
+  /** Runs a task later, unless the call is over by then. */
+  after(ms, task) {
+    this.#timers.push(setTimeout(task, ms));
   }
 
-  /** Tells everybody who should know how it stands. */
+  /** Reports the current state to the host and to the other devices. */
   show() {
     if (this.#stopped) return;
-    for (const { peer } of this.#peers.values()) peer.show(this.#manner());
+    for (const { peer } of this.#peers.values()) peer.sendMediaState(this.#mediaState());
     this.#host.change(this);
   }
 
@@ -191,14 +191,14 @@ export class Call {
   state() {
     const { phase, room, from, video, media } = this;
     const members = [...this.#members].map(([user, member]) => ({ user, ...member }));
-    return { phase, room, from, video, ...this.#manner(), stream: media?.stream, members };
+    return { phase, room, from, video, ...this.#mediaState(), stream: media?.stream, members };
   }
 
-  #manner() {
+  #mediaState() {
     return { muted: this.media?.muted ?? false, camera: this.media?.camera ?? false };
   }
 
-  /** Nothing happens in it any more. Returns the microphone, which the caller stops or goes on with. */
+  /** Ends the call. Returns the media, which the caller stops or passes on to another call. */
   stop() {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);

@@ -1,4 +1,4 @@
-// What this device sends in a call: a microphone, and a camera that comes and goes.
+// The media that this device sends in a call: the microphone, and the camera while it is on.
 
 /** @typedef {(constraints: MediaStreamConstraints) => Promise<MediaStream>} Open as `getUserMedia` */
 
@@ -13,7 +13,7 @@ export class Media {
   }
 
   /**
-   * Asks for the microphone, and for the camera if wanted; without a camera there is sound alone.
+   * Opens the microphone, and the camera if `video`; without a camera, the microphone alone.
    * @param {Open} open
    * @param {boolean} video
    */
@@ -42,7 +42,7 @@ export class Media {
   async addCamera() {
     const [track] = (await this.#open({ video: true })).getVideoTracks();
     if (this.#stopped || this.camera) {
-      track.stop(); // the call ended, or the camera was asked for twice
+      track.stop(); // the call has ended, or the camera was turned on twice
     } else {
       this.stream.addTrack(track);
     }

@@ -1,18 +1,17 @@
-// The connection to one device in a call: perfect negotiation, and what becomes of the line.
+// The WebRTC connection to one device in a call, with perfect negotiation.
 //
-// The first offer has a place for sound and one for pictures, and one side alone makes it; a camera that
-// comes and goes then needs no further one. Where two offers meet all the same, as when both sides try to
-// repair a line, the polite side takes its own back and the other ignores what it is sent (W3C WebRTC,
-// "Perfect negotiation example"). No document and no room in here; signals come and go through
-// whoever made it.
+// One side makes the first offer, which has a transceiver for audio and one for video, so that turning a camera
+// on and off needs no other offer. Where two offers collide all the same, as when both sides restart ICE, the
+// polite side rolls its own back and the other side ignores the one it receives (W3C WebRTC, "Perfect
+// negotiation example"). Signals are sent and received by the owner.
 
-const CONNECT_MS = 30_000; // a line that was never there is given up
-const RECONNECT_MS = 15_000; // and one that broke
-const TOLD_MAX = 1_000; // characters of a word on the data channel
+const CONNECT_MS = 30_000; // until a connection that was never established is given up
+const RECONNECT_MS = 15_000; // and one that was interrupted
+const MEDIA_STATE_MAX = 1_000; // characters of a message on the data channel
 
 /**
- * @typedef {"connected"|"reconnecting"|"lost"|"closed"} Line `closed`: by the other side
- * @typedef {{muted: boolean, camera: boolean}} Manner what a member shows of itself
+ * @typedef {"connected"|"reconnecting"|"lost"|"closed"} ConnectionState `closed`: by the other side
+ * @typedef {{muted: boolean, camera: boolean}} MediaState
  */
 
 export class Peer {
@@ -22,24 +21,24 @@ export class Peer {
   #polite;
   #send;
   #on;
-  #begun = false; // there has been an offer
-  #making = false; // an offer is being made
-  #answering = false; // an answer is being taken
+  #negotiated = false; // an offer was made or received
+  #offering = false; // an offer is being made
+  #settingAnswer = false; // an answer is being applied
   #ignoring = false; // the last offer was ignored, and so are its candidates
-  #manner = { muted: false, camera: false };
+  #mediaState = { muted: false, camera: false };
   #timer;
   #closed = false;
 
   /**
    * @param {object} options
    * @param {RTCPeerConnection} options.connection a new one
-   * @param {MediaStream} options.stream what is sent
-   * @param {boolean} options.polite waits for the first offer; the other side must be told the opposite
+   * @param {MediaStream} options.stream the media to send
+   * @param {boolean} options.polite waits for the first offer; exactly one of the two sides is polite
    * @param {(type: "offer"|"answer"|"ice-candidate", content: object) => void} options.send
    * @param {object} options.on
-   * @param {(line: Line) => void} options.on.line `lost` or `closed` is the last
-   * @param {(stream: MediaStream) => void} options.on.stream what the other side sends
-   * @param {(manner: Manner) => void} options.on.manner
+   * @param {(state: ConnectionState) => void} options.on.state `lost` or `closed` is the last one
+   * @param {(stream: MediaStream) => void} options.on.stream the media of the other side
+   * @param {(mediaState: MediaState) => void} options.on.mediaState
    */
   constructor({ connection, stream, polite, send, on }) {
     this.#connection = connection;
@@ -48,35 +47,35 @@ export class Peer {
     this.#send = send;
     this.#on = on;
     this.#giveUpIn(CONNECT_MS);
-    connection.onnegotiationneeded = () => (this.#begun || !polite) && this.#guard(() => this.#offer());
+    connection.onnegotiationneeded = () => (this.#negotiated || !polite) && this.#guard(() => this.#offer());
     connection.onicecandidate = ({ candidate }) => candidate && send("ice-candidate", { candidate: candidate.toJSON() });
-    connection.onconnectionstatechange = () => this.#changed();
+    connection.onconnectionstatechange = () => this.#onConnectionState();
     connection.ontrack = ({ streams: [stream] }) => stream && on.stream(stream);
     this.#channel = connection.createDataChannel("manner", { negotiated: true, id: 0 });
-    this.#channel.onopen = () => this.#tell();
-    this.#channel.onmessage = ({ data }) => this.#told(data);
+    this.#channel.onopen = () => this.#sendMediaState();
+    this.#channel.onmessage = ({ data }) => this.#receiveMediaState(data);
     this.#channel.onclose = () => this.#end("closed");
     if (polite) return;
     for (const kind of ["audio", "video"]) connection.addTransceiver(this.#track(kind) ?? kind, { streams: [stream] });
   }
 
-  /** Sends the camera's track that the stream has now, or no pictures. */
-  film() {
-    const pictures = this.#connection.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
-    return this.#guard(() => pictures?.sender.replaceTrack(this.#track("video") ?? null));
+  /** Sends the video track that the stream has now, or none. */
+  updateVideo() {
+    const video = this.#connection.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
+    return this.#guard(() => video?.sender.replaceTrack(this.#track("video") ?? null));
   }
 
-  /** Tells the other side, if it is another. @param {Manner} manner */
-  show(manner) {
-    const { muted, camera } = this.#manner;
-    if (muted === manner.muted && camera === manner.camera) return;
-    this.#manner = manner;
-    this.#tell();
+  /** Sends the media state to the other side if it has changed. @param {MediaState} mediaState */
+  sendMediaState(mediaState) {
+    const { muted, camera } = this.#mediaState;
+    if (muted === mediaState.muted && camera === mediaState.camera) return;
+    this.#mediaState = mediaState;
+    this.#sendMediaState();
   }
 
-  /** Takes a signal. @param {{description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit}} content */
-  hear({ description, candidate }) {
-    return this.#guard(() => (description ? this.#describe(description) : this.#candidate(candidate)));
+  /** Handles a signal. @param {{description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit}} content */
+  handleSignal({ description, candidate }) {
+    return this.#guard(() => (description ? this.#receiveDescription(description) : this.#addCandidate(candidate)));
   }
 
   close() {
@@ -87,37 +86,37 @@ export class Peer {
   }
 
   async #offer() {
-    this.#begun = this.#making = true;
+    this.#negotiated = this.#offering = true;
     try {
       await this.#connection.setLocalDescription();
-      this.#describeSelf();
+      this.#sendDescription();
     } finally {
-      this.#making = false;
+      this.#offering = false;
     }
   }
 
-  async #describe(description) {
+  async #receiveDescription(description) {
     const offer = description.type === "offer";
-    const ready = !this.#making && (this.#connection.signalingState === "stable" || this.#answering);
+    const ready = !this.#offering && (this.#connection.signalingState === "stable" || this.#settingAnswer);
     this.#ignoring = offer && !ready && !this.#polite;
     if (this.#ignoring) return;
-    this.#answering = !offer;
-    // An offer that meets one of our own takes ours back.
+    this.#settingAnswer = !offer;
+    // An offer that collides with one of our own rolls ours back.
     await this.#connection.setRemoteDescription(description);
-    this.#answering = false;
+    this.#settingAnswer = false;
     if (!offer) return;
-    if (!this.#begun) await this.#fill();
+    if (!this.#negotiated) await this.#attachTracks();
     await this.#connection.setLocalDescription();
-    this.#describeSelf();
+    this.#sendDescription();
   }
 
-  // Sends into the places that the first offer has.
-  async #fill() {
-    this.#begun = true;
-    for (const place of this.#connection.getTransceivers()) {
-      place.direction = "sendrecv";
-      place.sender.setStreams(this.#stream);
-      await place.sender.replaceTrack(this.#track(place.receiver.track.kind) ?? null);
+  // Sends through the transceivers of the first offer.
+  async #attachTracks() {
+    this.#negotiated = true;
+    for (const transceiver of this.#connection.getTransceivers()) {
+      transceiver.direction = "sendrecv";
+      transceiver.sender.setStreams(this.#stream);
+      await transceiver.sender.replaceTrack(this.#track(transceiver.receiver.track.kind) ?? null);
     }
   }
 
@@ -125,7 +124,7 @@ export class Peer {
     return this.#stream.getTracks().find((track) => track.kind === kind);
   }
 
-  async #candidate(candidate) {
+  async #addCandidate(candidate) {
     try {
       await this.#connection.addIceCandidate(candidate);
     } catch (error) {
@@ -133,31 +132,31 @@ export class Peer {
     }
   }
 
-  #describeSelf() {
+  #sendDescription() {
     const { type, sdp } = this.#connection.localDescription;
     this.#send(type, { description: { type, sdp } });
   }
 
-  // What the other side sent makes no sense, or came too late: without it there is no line.
-  async #guard(work) {
+  // Runs a step of the negotiation; a failure of it ends the connection.
+  async #guard(step) {
     if (this.#closed) return;
     try {
-      await work();
+      await step();
     } catch {
       this.#end("lost");
     }
   }
 
-  #changed() {
+  #onConnectionState() {
     const state = this.#connection.connectionState;
     if (state === "connected") {
       clearTimeout(this.#timer);
       this.#timer = undefined;
-      this.#on.line("connected");
+      this.#on.state("connected");
     } else if (state === "disconnected" || state === "failed") {
       if (this.#timer === undefined) this.#giveUpIn(RECONNECT_MS);
       if (state === "failed") this.#connection.restartIce();
-      this.#on.line("reconnecting");
+      this.#on.state("reconnecting");
     }
   }
 
@@ -165,23 +164,23 @@ export class Peer {
     this.#timer = setTimeout(() => this.#end("lost"), ms);
   }
 
-  #end(line) {
+  #end(state) {
     if (this.#closed) return;
     this.close();
-    this.#on.line(line);
+    this.#on.state(state);
   }
 
-  #tell() {
-    if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify(this.#manner));
+  #sendMediaState() {
+    if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify(this.#mediaState));
   }
 
-  #told(data) {
-    if (typeof data !== "string" || data.length > TOLD_MAX) return;
+  #receiveMediaState(data) {
+    if (typeof data !== "string" || data.length > MEDIA_STATE_MAX) return;
     try {
       const { muted, camera } = JSON.parse(data);
-      this.#on.manner({ muted: muted === true, camera: camera === true });
+      this.#on.mediaState({ muted: muted === true, camera: camera === true });
     } catch {
-      // Not our words: nothing to show.
+      // Not a media state: ignore it.
     }
   }
 }

@@ -1,23 +1,23 @@
-// What devices in a call say to each other through the server, read with care.
+// The signals between the devices in a call, which the server relays; parses and validates them.
 //
-// The four types of the protocol (docs/protocol.md) carry a payload of ours. Each has `call`, the
-// call's mark, and `device`, the sender's; a user may be there with several devices.
+// The four types of the protocol (docs/protocol.md) carry these payloads. Each has `call`, the id of the
+// call, and `device`, the id of the sending device; a user may have several devices.
 //
-//     offer          {room, video, members}       rings: all members, the caller among them
+//     offer          {room, video, members}       rings; `members` includes the caller
 //                    {to, description}            between two devices in the call
-//     answer         {accept: true}               to all members: this device is in the call
-//                    {accept: true, to}           so is this one, and it waits for an offer
+//     answer         {accept: true}               to all members: this device has joined the call
+//                    {accept: true, to}           so has this one, which waits for an offer
 //                    {to, description}
 //     ice-candidate  {to, candidate}
-//     hangup         {reason}                     "declined" or "busy" by one who is rung, to all;
-//                                                 "cancelled" to one who is rung no more; "left" to all
-//                    {reason: "taken", to}        to one who is rung: that device has accepted
+//     hangup         {reason}                     "declined" or "busy" from a user who is rung, to all;
+//                                                 "cancelled" to a user who is no longer rung; "left" to all
+//                    {reason: "taken", to}        to a user who is rung: device `to` has accepted
 
-const MARK_MAX = 64;
+const ID_MAX = 64;
 const NAME_MAX = 256;
 const REASONS = new Set(["declined", "busy", "cancelled", "left", "taken"]);
 
-/** Members of a call, at most: each sends to each of the others. */
+/** The most members of a call, since each sends to each of the others. */
 export const MEMBERS_MAX = 4;
 
 /**
@@ -25,7 +25,7 @@ export const MEMBERS_MAX = 4;
  * @property {"ring"|"accept"|"connect"|"hangup"} step
  * @property {string} call
  * @property {string} device
- * @property {string} [to] the device it is for
+ * @property {string} [to] the device that it is for
  * @property {string} [room]
  * @property {boolean} [video]
  * @property {string[]} [members]
@@ -35,16 +35,16 @@ export const MEMBERS_MAX = 4;
  */
 
 /**
- * The signal in a payload, or `undefined` if it is none.
+ * The signal in a payload, or `undefined` if it is not valid.
  * @param {string} type
  * @param {any} payload
  * @returns {Signal|undefined}
  */
 export function readSignal(type, payload) {
   const { call, device, to } = payload ?? {};
-  if (!isText(call, MARK_MAX) || !isText(device, MARK_MAX) || (to !== undefined && !isText(to, MARK_MAX))) return undefined;
-  const said = contentOf(type, payload);
-  return said && { call, device, to, ...said };
+  if (!isText(call, ID_MAX) || !isText(device, ID_MAX) || (to !== undefined && !isText(to, ID_MAX))) return undefined;
+  const content = contentOf(type, payload);
+  return content && { call, device, to, ...content };
 }
 
 function contentOf(type, payload) {
@@ -57,8 +57,8 @@ function contentOf(type, payload) {
     return kind === type && typeof sdp === "string" ? { step: "connect", description: { type: kind, sdp } } : undefined;
   }
   if (type !== "offer" || !isText(room, NAME_MAX) || !Array.isArray(members)) return undefined;
-  const right = members.length >= 2 && members.length <= MEMBERS_MAX && members.every((user) => isText(user, NAME_MAX));
-  return right ? { step: "ring", room, video: video === true, members: [...new Set(members)] } : undefined;
+  const isValid = members.length >= 2 && members.length <= MEMBERS_MAX && members.every((user) => isText(user, NAME_MAX));
+  return isValid ? { step: "ring", room, video: video === true, members: [...new Set(members)] } : undefined;
 }
 
 function isText(value, max) {

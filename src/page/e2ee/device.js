@@ -1,7 +1,7 @@
-// Devices: the keys that sign messages and receive new room keys, and the numbers people compare.
+// Device keys: they sign messages and receive new room keys; and the safety numbers that people compare.
 //
-// A device is a browser's profile or a terminal's user. Its private keys are made here and cannot
-// be read back. Two pairs, since one may not both sign and agree: the first names the device.
+// A device is a browser profile or a terminal user. Its private keys are generated here and are not extractable.
+// It has two key pairs, since one key must not both sign and agree: the signing key identifies the device.
 
 import { ID_BYTES, KEY_BYTES, SECRET_BYTES, VERSION, Unreadable, fields, fromBase64, toBase64 } from "./format.js";
 import { hkdf } from "./secret.js";
@@ -11,7 +11,7 @@ const SIGNING = { name: "ECDSA", namedCurve: "P-256" };
 const AGREEMENT = { name: "ECDH", namedCurve: "P-256" };
 const SIGNATURE = { name: "ECDSA", hash: "SHA-256" };
 
-// A wrapping key is used once, so its IV need not differ.
+// A wrapping key is used once, so its IV can be constant.
 const WRAP_IV = new Uint8Array(12);
 const WRAPPED_BYTES = SECRET_BYTES + 16;
 
@@ -35,7 +35,7 @@ export async function rawKey(key) {
   return new Uint8Array(await subtle.exportKey("raw", key));
 }
 
-/** The name of a device. @param {Uint8Array} key its public signing key */
+/** The id of a device. @param {Uint8Array} key its public signing key */
 export async function deviceId(key) {
   return toBase64((await subtle.digest("SHA-256", key)).slice(0, ID_BYTES));
 }
@@ -52,8 +52,8 @@ export async function verify(key, signature, data) {
 }
 
 /**
- * The number that two people compare, by voice or side by side: 60 digits in groups of five, the
- * same on both devices.
+ * The safety number that two people compare, in person or by voice: 60 digits in groups of five, the same on
+ * both devices.
  * @param {{user: string, key: Uint8Array}} one a user with the device's public signing key
  * @param {{user: string, key: Uint8Array}} other
  */
@@ -69,12 +69,12 @@ async function half({ user, key }) {
 }
 
 /**
- * A new room key, encrypted to each of some devices.
+ * Encrypts a new room key to each of these devices.
  * @param {string} room
- * @param {string} kid the new key's name
- * @param {Uint8Array} secret its bytes
+ * @param {string} kid of the new key
+ * @param {Uint8Array} secret the bytes of the new key
  * @param {{id: string, agreement: Uint8Array}[]} devices
- * @returns {Promise<{from: string, to: Object<string, string>}>} by device
+ * @returns {Promise<{from: string, to: Object<string, string>}>} `to` by device id
  */
 export async function wrap(room, kid, secret, devices) {
   const pair = await subtle.generateKey(AGREEMENT, false, ["deriveBits"]);
@@ -88,11 +88,11 @@ export async function wrap(room, kid, secret, devices) {
 }
 
 /**
- * The new key's bytes, or `undefined` when it is not there for this device.
+ * The bytes of the new key, or `undefined` if the message does not contain it for this device.
  * @param {string} room
  * @param {{kid: string, from: string, to: Object<string, string>}} rekey
- * @param {string} id this device's
- * @param {CryptoKey} agreement this device's private key
+ * @param {string} id of this device
+ * @param {CryptoKey} agreement the private key of this device
  */
 export async function unwrap(room, { kid, from, to }, id, agreement) {
   const theirs = fromBase64(from, KEY_BYTES);
@@ -102,7 +102,7 @@ export async function unwrap(room, { kid, from, to }, id, agreement) {
     const key = await wrappingKey(agreement, theirs, { room, kid, from: theirs, id }, "decrypt");
     return new Uint8Array(await subtle.decrypt({ name: "AES-GCM", iv: WRAP_IV }, key, wrapped));
   } catch {
-    return undefined; // it was made for another place, or is no key at all
+    return undefined; // it was encrypted for another context, or is not valid
   }
 }
 

@@ -1,8 +1,8 @@
-// The bytes of end-to-end encryption: how fields are joined, and what is inside a ciphertext.
+// The binary format of end-to-end encryption: how fields are joined, and what a ciphertext contains.
 //
-// Everything that is hashed, signed or authenticated is a list of fields, each behind its length, so
-// that no two lists are the same bytes. docs/encryption.md is this file in words; the terminal
-// client reads and writes the same. Pure: no keys, no randomness, no storage.
+// What is hashed, signed or authenticated is a list of length-prefixed fields, so that different lists have
+// different bytes. docs/encryption.md describes the format, which the terminal client shares. Pure: no keys,
+// randomness or storage.
 
 /** The label that begins every list of fields. */
 export const VERSION = "roomd e2ee v1";
@@ -10,7 +10,7 @@ export const VERSION = "roomd e2ee v1";
 export const SECRET_BYTES = 32;
 export const IV_BYTES = 12;
 export const KEY_BYTES = 65; // a public key: an uncompressed point of P-256
-export const ID_BYTES = 16; // of a key or a device, the beginning of a hash
+export const ID_BYTES = 16; // of a key or a device: the beginning of a hash
 
 const TAG_BYTES = 16;
 const SIGNATURE_BYTES = 64;
@@ -19,7 +19,7 @@ const HEAD_BYTES = 1 + KEY_BYTES + SIGNATURE_BYTES;
 const BLOCK_BYTES = 64; // bodies are padded to a multiple of it
 const KID = /^([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{22})$/;
 
-/** A message that cannot be opened; `reason` is for programs. */
+/** A message that cannot be decrypted; `reason` is for programs. */
 export class Unreadable extends Error {
   /** @param {"no-key"|"damaged"|"forged"|"repeated"} reason */
   constructor(reason) {
@@ -64,8 +64,7 @@ export function toBase64(bytes) {
 }
 
 /**
- * The bytes of a base64url text, or `undefined` if it is not the one text for them, or not of this
- * length.
+ * The bytes of a base64url text, or `undefined` if it is not in canonical form, or not of this length.
  * @param {unknown} text
  * @param {number} [length] in bytes
  */
@@ -83,17 +82,17 @@ export function parseKid(kid) {
 }
 
 /**
- * Where a message stands. All of it is authenticated with the ciphertext and signed by the device.
- * @typedef {object} Place
- * @property {string} room as the server writes it
+ * The context of a message. It is authenticated with the ciphertext and signed by the device.
+ * @typedef {object} Context
+ * @property {string} room its name on the server
  * @property {string} user the sender
- * @property {string} mid the sender's mark on the message
- * @property {boolean} [edit] whether it replaces what the message said before
+ * @property {string} mid the sender's id of the message
+ * @property {boolean} [edit] whether it replaces the earlier text of the message
  */
 
 /**
  * What is authenticated beside the ciphertext (GCM's additional data).
- * @param {Place} place
+ * @param {Context} context
  * @param {string} kid
  */
 export function additionalData({ room, user, mid, edit }, kid) {
@@ -102,7 +101,7 @@ export function additionalData({ room, user, mid, edit }, kid) {
 
 /**
  * What a device signs.
- * @param {Place} place
+ * @param {Context} context
  * @param {string} kid
  * @param {Uint8Array} key the device's public key
  * @param {Uint8Array} body
@@ -111,7 +110,7 @@ export function signedData({ room, user, mid, edit }, kid, key, body) {
   return fields(VERSION, "signature", edit ? "edit" : "message", room, user, mid, kid, key, body);
 }
 
-/** A body's bytes: JSON, and spaces up to a whole block, so that its length says little. @param {object} body */
+/** A body's bytes: JSON, and padded with spaces to whole blocks, so that its length reveals little. @param {object} body */
 export function printBody(body) {
   const bytes = utf8(JSON.stringify(body));
   const padded = new Uint8Array(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES).fill(0x20);
@@ -125,7 +124,7 @@ export function parseBody(bytes) {
     const body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     if (body !== null && typeof body === "object" && !Array.isArray(body)) return body;
   } catch {
-    // Falls through: it is no JSON, or no UTF-8.
+    // Falls through: not UTF-8, or not JSON.
   }
   throw new Unreadable("damaged");
 }
@@ -162,8 +161,8 @@ export function parseCipher(cipher) {
 }
 
 /**
- * How many bytes a message of these many bytes may have as JSON in a body, after encryption and
- * base64. A text fits if `bodyBytes({text})` is at most this.
+ * The most bytes that a body may have so that its `cipher` fits into a message. A text fits if
+ * `printBody({text})` is at most this long.
  * @param {number} messageBytes the server's limit, `limits.message_bytes` of its welcome
  */
 export function bodyBytesMax(messageBytes) {

@@ -1,33 +1,33 @@
-// What is remembered: the keys of rooms, and the devices of the people met there.
+// The keyring: the keys of rooms, and the devices of other users.
 //
-// A room has one key that is written with, and those before it, which are read with. Of a user the
-// first device that is met is known; each further one is new until the reader says otherwise,
-// since a second device and somebody else under that name look the same.
+// A room has one current key, which encrypts, and earlier ones, which only decrypt. The first device of a user
+// that is seen becomes `known` (trust on first use); each further one is `new` until this user decides, since
+// a second device and an impostor look the same.
 
 import { deviceId, drawKeys, rawKey } from "./device.js";
 import { parseKid } from "./format.js";
 import { kidOf, secretOf } from "./secret.js";
 
-const KEYS_MAX = 64; // of one room; beyond it the oldest go
-const DEVICES_MAX = 32; // of one user; a further one stays new
+const KEYS_MAX = 64; // of one room; beyond it the oldest are dropped
+const DEVICES_MAX = 32; // of one user; further ones stay new
 
 /**
  * @typedef {"new"|"known"|"verified"} Trust
  *
- * @typedef {object} Device somebody's device
+ * @typedef {object} Device a device of another user
  * @property {string} id
  * @property {Uint8Array} key its public signing key
- * @property {Uint8Array} [agreement] the public key under which it can be given a new room key
+ * @property {Uint8Array} [agreement] the public key with which a new room key is encrypted to it
  * @property {Trust} trust
  *
  * @typedef {object} Held a key of a room
  * @property {string} kid
  * @property {number} epoch
  * @property {CryptoKey} key
- * @property {number} [until] the number of the message that replaced it
+ * @property {number} [until] the seq of the message that replaced it
  *
  * @typedef {object} RoomKeys
- * @property {string} current the kid of the one that is written with
+ * @property {string} current the kid of the key that encrypts
  * @property {Held[]} keys
  * @property {string} [supersededBy] the kid of its successor, which this device does not have
  */
@@ -44,7 +44,7 @@ export class Keyring {
     this.own = own;
   }
 
-  /** The keyring in a store; an empty store gets a device of its own. @param {import("./store.js").Store} store */
+  /** The keyring in a store; an empty store gets new device keys. @param {import("./store.js").Store} store */
   static async load(store) {
     let keys = await store.get("device");
     if (!keys) {
@@ -68,13 +68,12 @@ export class Keyring {
   }
 
   /**
-   * Takes a key that the reader gives. Another one than the room has is taken only if `replace`
-   * says so, or if a member has announced it: whoever can make somebody write with their own key can
-   * read along.
+   * Adds a key that the user enters. A key that differs from the room's is accepted only with `replace`, or if a
+   * member has announced it: whoever could make a user encrypt with another key could read the messages.
    * @param {string} room
-   * @param {{bytes: Uint8Array, epoch?: number}} given without an epoch it comes after the one there is
+   * @param {{bytes: Uint8Array, epoch?: number}} given without an epoch it follows the current key
    * @param {boolean} replace
-   * @returns {Promise<"taken"|"same"|"older"|"other">} only `taken` changed something
+   * @returns {Promise<"taken"|"same"|"older"|"other">} only `taken` means a change
    */
   async give(room, { bytes, epoch }, replace) {
     const before = await this.room(room);
@@ -94,13 +93,13 @@ export class Keyring {
   }
 
   /**
-   * Takes the key that replaces another, if the other is still the one written with.
+   * Replaces a key, if that is still the current one.
    * @param {string} room
-   * @param {string} from the kid of the one that is replaced
+   * @param {string} from the kid of the key that is replaced
    * @param {string} kid
-   * @param {Uint8Array|undefined} bytes of the new one; without them the room is only known to have it
-   * @param {number} [until] the number of the message that says so
-   * @returns {Promise<boolean>} whether the new one is written with now
+   * @param {Uint8Array|undefined} bytes of the new key; without them only its kid is recorded
+   * @param {number} [until] the seq of the message that replaces it
+   * @returns {Promise<boolean>} whether the new key is the current one now
    */
   async replace(room, from, kid, bytes, until) {
     const secret = bytes && (await secretOf(bytes, parseKid(kid).epoch));
@@ -113,7 +112,7 @@ export class Keyring {
     return keys?.current === kid;
   }
 
-  /** The room's key that a message names, whatever epoch its sender counts. @param {string} room @param {string} kid */
+  /** The key of a room with this kid, also if the sender counts its epoch differently. @param {string} room @param {string} kid */
   async find(room, kid) {
     const keys = (await this.room(room))?.keys ?? [];
     const named = keys.find((held) => held.kid === kid);
@@ -129,20 +128,20 @@ export class Keyring {
     return this.#store.update(`room/${room}`, change);
   }
 
-  // --- People --------------------------------------------------------------------------------
+  // --- Devices -------------------------------------------------------------------------------
 
-  /** @param {string} user @returns {Promise<Device[]>} in the order they were met */
+  /** @param {string} user @returns {Promise<Device[]>} in the order in which they were seen */
   async devices(user) {
     return (await this.#store.get(`user/${user}`)) ?? [];
   }
 
   /**
-   * A device has shown itself under this name, with a signature. Returns how it is trusted.
+   * Records a device that has signed a message under this name. Returns its trust.
    * @param {string} user
    * @param {{id: string, key: Uint8Array, agreement?: Uint8Array}} device
    * @returns {Promise<Trust>}
    */
-  async meet(user, { id, key, agreement }) {
+  async seen(user, { id, key, agreement }) {
     if (id === this.own.id) return "verified";
     const known = (await this.devices(user)).find((device) => device.id === id);
     if (known && (known.agreement || !agreement)) return known.trust;

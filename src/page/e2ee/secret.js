@@ -1,7 +1,7 @@
-// Room secrets: where they come from, what they are called, and the keys that come out of them.
+// Room secrets: how they are created and named, and the keys that are derived from them.
 //
-// A secret is 32 bytes that all members of a room share. It is held as a WebCrypto key that cannot
-// be read back; its bytes exist only while it is made, and in the link that passes it on.
+// A secret is 32 bytes that the members of a room share. It is kept as a non-extractable WebCrypto key; its bytes
+// exist only while it is created, and in the link that shares it.
 
 import { ID_BYTES, SECRET_BYTES, VERSION, fields, fromBase64, toBase64, utf8 } from "./format.js";
 
@@ -10,15 +10,15 @@ const SHA256 = "SHA-256";
 
 /** PBKDF2 rounds of a passphrase; part of the format. */
 export const ROUNDS = 600_000;
-/** Characters of a passphrase, at least: what keeps out a slip of the hand, not what makes it strong. */
+/** The fewest characters of a passphrase: it catches a typing error, and does not ensure strength. */
 export const PASSPHRASE_MIN = 8;
 
 const FRAGMENT = /^#?key=([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * A room's secret in use.
+ * A room's secret.
  * @typedef {object} Secret
- * @property {number} epoch how many keys the room had up to this one, counted from 1
+ * @property {number} epoch the number of the key in the room, from 1
  * @property {CryptoKey} key for HKDF, not extractable
  */
 
@@ -30,12 +30,12 @@ export async function secretOf(bytes, epoch) {
   return { epoch, key: await subtle.importKey("raw", bytes, "HKDF", false, ["deriveBits", "deriveKey"]) };
 }
 
-/** What stands behind `#` in a link to the room. @param {Uint8Array} bytes @param {number} epoch */
+/** The fragment of a link to the room. @param {Uint8Array} bytes @param {number} epoch */
 export function printFragment(bytes, epoch) {
   return `#key=${epoch}.${toBase64(bytes)}`;
 }
 
-/** The secret in a fragment, or `undefined` if it holds none. @param {string} fragment */
+/** The secret in a fragment, or `undefined` if there is none. @param {string} fragment */
 export function parseFragment(fragment) {
   const [, epoch, text] = fragment.match(FRAGMENT) ?? [];
   const bytes = text && fromBase64(text, SECRET_BYTES);
@@ -43,8 +43,8 @@ export function parseFragment(fragment) {
 }
 
 /**
- * The secret's bytes for a passphrase. Takes some tenths of a second, which is what slows down
- * somebody who guesses. White space at the ends does not count.
+ * Derives the secret's bytes from a passphrase. Takes some tenths of a second, to slow down guessing. White
+ * space at the ends is ignored.
  * @param {string} room
  * @param {string} passphrase
  * @throws {RangeError} if it is too short

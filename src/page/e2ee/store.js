@@ -1,16 +1,16 @@
-// Where keys are kept: two methods, in a browser's IndexedDB or in memory.
+// Stores for keys: a browser's IndexedDB, or memory.
 //
-// Values are structured clones: IndexedDB keeps a key that cannot be read back as just that. A
-// change is one transaction, so two tabs cannot overwrite each other.
+// Values are structured clones, so that IndexedDB keeps a non-extractable key as one. An update is one
+// transaction, so two tabs cannot overwrite each other's changes.
 
 /**
  * @typedef {object} Store
- * @property {(name: string) => Promise<any>} get `undefined` if there is nothing
+ * @property {(name: string) => Promise<any>} get `undefined` if there is no value
  * @property {(name: string, change: (old: any) => any) => Promise<any>} update stores what `change`
- *   makes of the old value, which must not wait, and returns it; `undefined` removes
+ *   returns for the old value, and returns it; `change` must be synchronous; `undefined` deletes
  */
 
-/** Keeps until the page is closed. @returns {Store} */
+/** Keeps values until the page is closed. @returns {Store} */
 export function memoryStore() {
   const values = new Map();
   return {
@@ -29,15 +29,15 @@ export function memoryStore() {
 const TABLE = "keys";
 
 /**
- * Keeps until the browser's data of this origin is cleared.
+ * Keeps values until the browser's data of this origin is cleared.
  * @param {string} name of the database
- * @returns {Promise<Store>} rejects where the browser keeps nothing, as some private windows
+ * @returns {Promise<Store>} rejects where the browser blocks storage, as in some private windows
  */
 export async function indexedDbStore(name) {
   const opening = indexedDB.open(name, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(TABLE);
   const database = await settled(opening);
-  database.onversionchange = () => database.close(); // it is being forgotten
+  database.onversionchange = () => database.close(); // it is being deleted
   return {
     get(key) {
       return settled(database.transaction(TABLE).objectStore(TABLE).get(key));

@@ -1,4 +1,4 @@
-// Chromium, headless, and pages in it that must stay free of errors.
+// Headless Chromium, and pages in it that record their errors.
 
 import { mkdirSync } from "node:fs";
 import { output, require } from "./packages.mjs";
@@ -25,7 +25,7 @@ export class Browser {
     return browser;
   }
 
-  // Somebody with a browser of their own: storage is not shared.
+  // A user with a browser context of their own, which shares no storage.
   async person(options = {}) {
     const person = new Person();
     await person.begin(await this.#chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options }));
@@ -33,7 +33,7 @@ export class Browser {
     return person;
   }
 
-  // What went wrong on any page since the last time.
+  // The errors on all pages since the last call.
   faults() {
     return this.#people.flatMap((person) => person.faults.splice(0));
   }
@@ -50,14 +50,14 @@ export class Browser {
 export class Person {
   faults = [];
   requests = [];
-  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE)/; // a line that breaks, a name that is taken
+  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE)/; // a lost connection, a name that is taken
 
   async begin(context) {
     this.context = context;
     this.page = await this.tab();
   }
 
-  // The same person in another tab.
+  // The same user in another tab.
   async beside() {
     const other = new Person();
     Object.assign(other, { context: this.context, faults: this.faults, requests: this.requests });
@@ -80,7 +80,7 @@ export class Person {
     return page;
   }
 
-  // Opens the page under a name for the first time.
+  // Opens the page and signs in.
   async enter(url, name) {
     await this.page.goto(url);
     await this.page.getByLabel("Your name").fill(name);
@@ -95,18 +95,18 @@ export class Person {
     await field.press("Enter");
   }
 
-  // The server has this message of theirs.
+  // Waits until the server has stored this message of the user.
   async sent(text) {
     await this.line(text).locator(".tick[data-level]").waitFor();
   }
 
   line(text) {
-    return this.page.locator(".line", { hasText: text });
+    return this.page.locator(".message-row", { hasText: text });
   }
 
-  // The texts of the messages that are shown, in order.
+  // The texts of the messages in the document, in order.
   async texts() {
-    return this.page.locator(".line.message .text").allInnerTexts();
+    return this.page.locator(".message-row.message .text").allInnerTexts();
   }
 
   conversation(name) {

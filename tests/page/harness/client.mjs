@@ -1,17 +1,17 @@
-// Clients of roomd.js that remember what they were told, so that tests wait for facts and not for time.
+// Clients of roomd.js that record their events, so that tests wait for events and not for time.
 
 import { Client } from "../../../src/page/roomd.js";
 import { require } from "./packages.mjs";
 
 const { WebSocket } = require("ws");
 
-const DEADLINE_MS = 20_000; // the one deadline of these tests; nothing is waited for by sleeping
+const DEADLINE_MS = 20_000; // the one deadline of these tests, which do not sleep
 
 export function connect(url, options = {}) {
-  return new Heard(new Client(url, { WebSocket, retryMs: 20, retryMsMax: 100, ...options }));
+  return new RecordingClient(new Client(url, { WebSocket, retryMs: 20, retryMsMax: 100, ...options }));
 }
 
-export class Heard {
+export class RecordingClient {
   events = [];
   #waiting = new Set();
 
@@ -24,12 +24,12 @@ export class Heard {
     client.open();
   }
 
-  // The texts of a room's messages, as they were told.
+  // The texts of a room's messages, in order.
   texts(room) {
     return this.events.filter((event) => event.type === "message" && event.room === room).map(({ message }) => message);
   }
 
-  // The first event that fits, also one that is here already.
+  // The first event that matches, including those recorded already.
   async until(fits) {
     for (;;) {
       const found = this.events.find(fits);

@@ -1,5 +1,5 @@
-// What the tests in a browser measure: kept in target/page/figures.json, for the README. They are no
-// tests, since a busy machine is no fault; what makes them so is tested beside them.
+// Measurements of the browser tests, written to target/page/figures.json for the README. They are not asserted,
+// since they depend on the load of the machine; what determines them is tested.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { output } from "./packages.mjs";
@@ -11,12 +11,12 @@ export function figure(name, value) {
   try {
     figures = JSON.parse(readFileSync(FILE, "utf8"));
   } catch {
-    // The first one.
+    // There is no file yet.
   }
   writeFileSync(FILE, `${JSON.stringify({ ...figures, [name]: value }, null, 2)}\n`);
 }
 
-// Begins to watch a page for tasks over 50 ms; the result ends it: {tasks, longest} in ms.
+// Observes tasks of a page over 50 ms; call the result to stop: {tasks, longest} in ms.
 export async function longTasks(page) {
   await page.evaluate(() => {
     window.longTasks = [];

@@ -1,19 +1,19 @@
-// What the tests in a browser stand on: one browser a file, and for each test a server, a line to it,
-// and the claim at its end that no page had an error.
+// Fixtures of the browser tests: one browser per file, and for each test servers, relays, users, and a check that
+// no page had an error.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { Browser } from "./browser.mjs";
 import { connect } from "./client.mjs";
-import { Line } from "./relay.mjs";
+import { Relay } from "./relay.mjs";
 import { Server } from "./server.mjs";
 
 export const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];
 
-export function stage() {
+export function fixtures() {
   let browser;
   const ends = [];
-  const on = (thing, end) => {
+  const cleanUp = (thing, end) => {
     ends.push(end);
     return thing;
   };
@@ -28,23 +28,23 @@ export function stage() {
   return {
     server: async (...flags) => {
       const server = await Server.start(...(flags.length > 0 ? flags : RATE));
-      return on(server, () => server.end());
+      return cleanUp(server, () => server.end());
     },
-    line: async (server) => {
-      const line = await Line.to(server);
-      return on(line, () => line.end());
+    relay: async (server) => {
+      const relay = await Relay.to(server);
+      return cleanUp(relay, () => relay.end());
     },
     person: (options) => browser.person(options),
     // A user without a browser.
     client: (server, user) => {
       const heard = connect(`${server.http.replace("http", "ws")}/ws`, { user });
-      return on(heard, () => heard.client.close());
+      return cleanUp(heard, () => heard.client.close());
     },
     faultless: () => assert.deepEqual(browser.faults(), []),
   };
 }
 
-// Waits until what `look` returns passes `check`, which throws as long as it does not.
+// Waits until the result of `look` passes `check`, which throws until then.
 export async function eventually(look, check, tries = 200) {
   for (let left = tries; ; left--) {
     try {

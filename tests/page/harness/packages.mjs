@@ -1,4 +1,4 @@
-// The packages of these tests, which tests/run has installed into target/page.
+// The npm packages of these tests, which tests/run installs into target/page.
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -1,6 +1,6 @@
-// Numbers that look drawn and are the same for the same beginning, which is not 0 (xorshift32).
+// Pseudo-random numbers from a seed, which is not 0 (xorshift32).
 export function numbersFrom(state) {
-  // The next one, below a bound.
+  // The next number, below a bound.
   return (below) => {
     state ^= state << 13;
     state ^= state >>> 17;

@@ -1,23 +1,23 @@
-// A line to a server that can be cut: a TCP relay. A cut is a reset, not a close: nobody says goodbye.
+// A TCP relay to a server that can cut connections. A cut is a reset, without a closing handshake.
 
 import net from "node:net";
 import { once } from "node:events";
 
-export class Line {
-  #relay;
+export class Relay {
+  #listener;
   #pairs = new Set();
   #up = true;
-  #deaf = false;
-  #cuts = {}; // "client" or "server" → after how many more bytes from there the line breaks
+  #dropsReplies = false;
+  #cuts = {}; // "client" or "server" → bytes from there until the connection is cut
   port;
 
   static async to(server) {
-    const line = new Line();
-    line.#relay = net.createServer({ pauseOnConnect: false }, (near) => line.#join(near, server.port));
-    line.#relay.listen(0, "127.0.0.1");
-    await once(line.#relay, "listening");
-    line.port = line.#relay.address().port;
-    return line;
+    const relay = new Relay();
+    relay.#listener = net.createServer({ pauseOnConnect: false }, (near) => relay.#join(near, server.port));
+    relay.#listener.listen(0, "127.0.0.1");
+    await once(relay.#listener, "listening");
+    relay.port = relay.#listener.address().port;
+    return relay;
   }
 
   get http() {
@@ -36,7 +36,7 @@ export class Line {
     for (const [one, other] of [[near, far], [far, near]]) {
       one.on("error", () => {});
       one.on("data", (bytes) => {
-        if (this.#deaf && one === far) return;
+        if (this.#dropsReplies && one === far) return;
         const from = one === far ? "server" : "client";
         const left = this.#cuts[from];
         if (left === undefined || left > bytes.length) {
@@ -44,7 +44,7 @@ export class Line {
           return other.write(bytes);
         }
         delete this.#cuts[from];
-        // What was let through arrives, and then the reset.
+        // The bytes before the cut arrive, and then the reset.
         other.write(bytes.subarray(0, left), () => pair.forEach((socket) => socket.resetAndDestroy()));
         near.pause();
         far.pause();
@@ -57,29 +57,29 @@ export class Line {
     }
   }
 
-  // Breaks every connection; no further one is made before `mend`.
+  // Cuts all connections, and refuses new ones until `restore`.
   cut() {
     this.#up = false;
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
   }
 
-  mend() {
+  restore() {
     this.#up = true;
-    this.#deaf = false;
+    this.#dropsReplies = false;
   }
 
-  // Breaks the connection, once, when this many bytes have come from the "client" or the "server".
+  // Cuts the connection, once, after this many bytes from the "client" or the "server".
   cutAfter(from, bytes) {
     this.#cuts[from] = bytes;
   }
 
-  // What the server says is lost from here on, as when the line breaks before an answer arrives.
-  deafen() {
-    this.#deaf = true;
+  // Drops what the server sends from now on, as when a connection is lost before a reply arrives.
+  dropReplies() {
+    this.#dropsReplies = true;
   }
 
   end() {
     this.cut();
-    this.#relay.close();
+    this.#listener.close();
   }
 }

@@ -1,4 +1,4 @@
-// A real server in a folder of its own, which can be stopped, killed and started again.
+// A real server with a folder of its own, which can be stopped, killed and restarted.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { root } from "./packages.mjs";
 
-const DEADLINE_MS = 30_000; // for a start, and for an end
+const DEADLINE_MS = 30_000; // to start, and to stop
 const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
 
 export class Server {
@@ -20,7 +20,7 @@ export class Server {
     const server = new Server();
     server.folder = await mkdtemp(`${tmpdir()}/roomd-page-`);
     server.#flags = flags;
-    await server.again();
+    await server.restart();
     return server;
   }
 
@@ -32,13 +32,13 @@ export class Server {
     return `${this.folder}/roomd.db`;
   }
 
-  // Starts it once more; other flags than before hold from now on.
-  async again(...others) {
+  // Starts the server again; other flags replace the earlier ones.
+  async restart(...others) {
     if (others.length > 0) this.#flags = others;
     const flags = ["--listen", `127.0.0.1:${this.port}`, "--lines", "off", "--data", this.data, ...this.#flags];
     this.#process = spawn(BINARY, ["serve", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
     const said = [];
-    const late = setTimeout(() => this.#process.kill("SIGKILL"), DEADLINE_MS); // its output then ends
+    const late = setTimeout(() => this.#process.kill("SIGKILL"), DEADLINE_MS); // which ends its output
     this.#process.stderr.on("data", (bytes) => said.push(bytes));
     for await (const line of createInterface(this.#process.stdout)) {
       const address = /listening on http:\/\/[^:]+:(\d+)/.exec(line);
@@ -67,7 +67,7 @@ export class Server {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  // One of the other commands of the same binary, on the same file.
+  // Runs another command of the same binary with the same file.
   async command(...words) {
     const child = spawn(BINARY, [...words, "--data", this.data], { stdio: ["ignore", "pipe", "inherit"] });
     const out = [];

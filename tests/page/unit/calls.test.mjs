@@ -1,6 +1,6 @@
-// Who rings, who answers and how it ends: devices on a switchboard, with lines that only pretend.
+// The signalling of calls: devices on a fake switchboard, with fake connections.
 //
-// The real lines are tested in a browser, by ../calls.html.
+// ../calls.test.mjs tests real connections in a browser.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
@@ -10,17 +10,17 @@ import { readSignal } from "../../../src/page/calls/signal.js";
 
 mock.timers.enable({ apis: ["setTimeout"] });
 
-/** A line that is there as soon as offer and answer have passed. */
-class Line {
+/** A connection that is established by an offer and an answer. */
+class FakeConnection {
   static all = new Map();
   static count = 0;
   signalingState = "stable";
   connectionState = "new";
-  places = [];
+  transceivers = [];
 
   constructor() {
-    this.name = String(++Line.count);
-    Line.all.set(this.name, this);
+    this.name = String(++FakeConnection.count);
+    FakeConnection.all.set(this.name, this);
   }
 
   createDataChannel() {
@@ -29,15 +29,15 @@ class Line {
   }
 
   addTransceiver(what) {
-    this.places.push(place(what));
+    this.transceivers.push(transceiver(what));
     this.negotiate();
   }
 
   getTransceivers() {
-    return this.places;
+    return this.transceivers;
   }
 
-  // Once for several changes, and not while a negotiation is under way.
+  // Once for several changes, and not during a negotiation.
   negotiate() {
     this.needed = true;
     queueMicrotask(() => this.needed && this.signalingState === "stable" && this.onnegotiationneeded());
@@ -53,8 +53,8 @@ class Line {
 
   async setRemoteDescription({ type, sdp }) {
     if (type === "answer" && this.signalingState !== "have-local-offer") throw new Error("an answer to nothing");
-    this.other = Line.all.get(sdp);
-    while (this.places.length < this.other.places.length) this.places.push(place(this.other.places[this.places.length].receiver.track.kind));
+    this.other = FakeConnection.all.get(sdp);
+    while (this.transceivers.length < this.other.transceivers.length) this.transceivers.push(transceiver(this.other.transceivers[this.transceivers.length].receiver.track.kind));
     this.signalingState = type === "offer" ? "have-remote-offer" : "stable";
     if (type === "answer") this.open();
   }
@@ -88,7 +88,7 @@ class Line {
   }
 }
 
-function place(what) {
+function transceiver(what) {
   const track = typeof what === "string" ? null : what;
   const sender = { track, setStreams() {}, replaceTrack: async (track) => (sender.track = track) };
   return { sender, receiver: { track: { kind: track?.kind ?? what } } };
@@ -108,14 +108,14 @@ class Stream {
 /** Carries signals in order to every device of a user. */
 class Switchboard {
   devices = [];
-  line = [];
+  queue = [];
 
   device(user, { media, mayRing } = {}) {
-    const device = { user, ended: [], streams: [], lines: [] };
+    const device = { user, ended: [], streams: [], connections: [] };
     device.calls = new Calls({
       user,
       mayRing,
-      send: (type, to, payload) => this.line.push([type, user, to, JSON.parse(JSON.stringify(payload))]),
+      send: (type, to, payload) => this.queue.push([type, user, to, JSON.parse(JSON.stringify(payload))]),
       change: (state) => (device.state = state),
       ended: (ended) => device.ended.push(ended.reason),
       media: media ?? (async (wanted) => {
@@ -123,21 +123,21 @@ class Switchboard {
         device.streams.push(stream);
         return stream;
       }),
-      connect: () => device.lines[device.lines.push(new Line()) - 1],
+      connect: () => device.connections[device.connections.push(new FakeConnection()) - 1],
     });
     this.devices.push(device);
     return device;
   }
 
-  /** Until nothing is under way. */
+  /** Until no signal is under way. */
   async settle() {
-    for (let quiet = 0; quiet < 100; quiet = this.line.length ? 0 : quiet + 1) {
-      const signal = this.line.shift();
+    for (let quiet = 0; quiet < 100; quiet = this.queue.length ? 0 : quiet + 1) {
+      const signal = this.queue.shift();
       if (signal) {
         const [type, from, to, payload] = signal;
         const theirs = this.devices.filter(({ user }) => user === to);
         if (theirs.length === 0) for (const { user, calls } of this.devices) if (user === from) calls.unreachable(to);
-        for (const { calls } of theirs) calls.hear(type, from, payload);
+        for (const { calls } of theirs) calls.handleSignal(type, from, payload);
       }
       await Promise.resolve();
     }
@@ -161,7 +161,7 @@ async function between(...users) {
   return [board, ...devices];
 }
 
-test("one rings, the other accepts, and both are connected until one hangs up", async () => {
+test("a user rings, the other accepts, and both are connected until one hangs up", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
   assert.deepEqual(statuses(ann), { Bob: "connected" });
   assert.deepEqual(statuses(bob), { Ann: "connected" });
@@ -177,7 +177,7 @@ test("one rings, the other accepts, and both are connected until one hangs up", 
   assert.equal(ann.state.from, "Bob");
 });
 
-test("four are each connected to each, and the call goes on when one leaves", async () => {
+test("four members form a mesh, and the call continues when one leaves", async () => {
   const [board, ...all] = await between("Ann", "Bob", "Carl", "Dora");
   for (const each of all) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected", "connected"], each.user);
   const [ann, bob, carl, dora] = all;
@@ -194,7 +194,7 @@ test("four are each connected to each, and the call goes on when one leaves", as
   assert.equal(await ann.calls.call("den", ["B", "C", "D", "E"]), false, "five are too many");
 });
 
-test("those who accept at the same moment find each other", async () => {
+test("members who accept at the same moment connect to each other", async () => {
   const board = new Switchboard();
   const [ann, bob, carl] = ["Ann", "Bob", "Carl"].map((user) => board.device(user));
   await ann.calls.call("den", ["Bob", "Carl"]);
@@ -204,7 +204,7 @@ test("those who accept at the same moment find each other", async () => {
   for (const each of [ann, bob, carl]) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected"], each.user);
 });
 
-test("who declines, is busy, absent or silent ends the call with that word", async () => {
+test("a user who declines, is busy, is offline or does not answer ends the call with that reason", async () => {
   for (const [reason, act] of [
     ["declined", async (bob) => bob.calls.decline()],
     ["no-answer", async () => mock.timers.tick(45_000)],
@@ -230,7 +230,7 @@ test("who declines, is busy, absent or silent ends the call with that word", asy
   assert.deepEqual(carl.ended, ["busy", "unreachable"]);
 });
 
-test("a call that the caller gives up rings no more, and one whose caller vanished neither", async () => {
+test("a call stops ringing when the caller cancels it or vanishes", async () => {
   const board = new Switchboard();
   const [ann, bob] = [board.device("Ann"), board.device("Bob")];
   await ann.calls.call("den", ["Bob"]);
@@ -245,7 +245,7 @@ test("a call that the caller gives up rings no more, and one whose caller vanish
   assert.deepEqual(bob.ended, ["missed", "missed"]);
 });
 
-test("of a user's devices one accepts and the others stop ringing; one that declines speaks for all", async () => {
+test("one of a user's devices accepts or declines for all, and the others stop ringing", async () => {
   const board = new Switchboard();
   const [ann, phone, desk] = ["Ann", "Bob", "Bob"].map((user) => board.device(user));
   await ann.calls.call("den", ["Bob"]);
@@ -261,7 +261,7 @@ test("of a user's devices one accepts and the others stop ringing; one that decl
   phone.calls.decline();
   await board.settle();
   assert.deepEqual([ann.ended.at(-1), desk.ended.at(-1)], ["declined", "missed"]);
-  // Both at once: the caller has one of them.
+  // Both accept at once: the caller connects to one of them.
   await ann.calls.call("den", ["Bob"]);
   await board.settle();
   await Promise.all([phone.calls.accept(), desk.calls.accept()]);
@@ -270,7 +270,7 @@ test("of a user's devices one accepts and the others stop ringing; one that decl
   assert.deepEqual(statuses(ann), { Bob: "connected" });
 });
 
-test("two who ring each other at once are in one call without being asked", async () => {
+test("two users who ring each other at once are in one call without accepting", async () => {
   const board = new Switchboard();
   const [ann, bob] = [board.device("Ann"), board.device("Bob")];
   await Promise.all([ann.calls.call("den", ["Bob"]), bob.calls.call("den", ["Ann"])]);
@@ -283,7 +283,7 @@ test("two who ring each other at once are in one call without being asked", asyn
   assert.ok(released(ann) && released(bob));
 });
 
-test("two who ring the same third at once are in one call with it", async () => {
+test("two users who ring the same third user at once are in one call with them", async () => {
   const board = new Switchboard();
   const [ann, bob, carl] = ["Ann", "Bob", "Carl"].map((user) => board.device(user));
   await Promise.all([ann.calls.call("den", ["Bob", "Carl"]), bob.calls.call("den", ["Ann", "Carl"])]);
@@ -294,7 +294,7 @@ test("two who ring the same third at once are in one call with it", async () => 
   for (const each of [ann, bob, carl]) assert.deepEqual(Object.values(statuses(each)), ["connected", "connected"], each.user);
 });
 
-test("somebody is rung into a call, and all see it", async () => {
+test("a user is invited into a call, and all members see it", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
   const carl = board.device("Carl");
   assert.ok(bob.calls.invite(["Carl"]));
@@ -306,7 +306,7 @@ test("somebody is rung into a call, and all see it", async () => {
   assert.equal(ann.calls.invite(["Dora", "Eve"]), false, "five are too many");
 });
 
-test("who is rung into a call and does not answer is seen so by all", async () => {
+test("all members see that an invited user does not answer", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
   board.device("Carl");
   bob.calls.invite(["Carl"]);
@@ -317,7 +317,7 @@ test("who is rung into a call and does not answer is seen so by all", async () =
   assert.deepEqual([statuses(ann).Bob, statuses(bob).Ann], ["connected", "connected"]);
 });
 
-test("others see who is muted and whose camera is on", async () => {
+test("members see who is muted and whose camera is on", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
   const shown = () => [bob.state.members[0].muted, bob.state.members[0].camera];
   assert.deepEqual(shown(), [false, false]);
@@ -326,7 +326,7 @@ test("others see who is muted and whose camera is on", async () => {
   assert.equal(ann.streams[0].getAudioTracks()[0].enabled, false);
   await ann.calls.camera(true);
   await board.settle();
-  const sent = () => ann.lines[0].places.map(({ sender }) => sender.track?.kind);
+  const sent = () => ann.connections[0].transceivers.map(({ sender }) => sender.track?.kind);
   assert.deepEqual([ann.state.camera, shown(), sent()], [true, [true, true], ["audio", "video"]]);
   await ann.calls.camera(false);
   await board.settle();
@@ -334,22 +334,22 @@ test("others see who is muted and whose camera is on", async () => {
   assert.deepEqual(statuses(bob), { Ann: "connected" });
 });
 
-test("a line that breaks is waited for, and then given up", async () => {
+test("a lost connection may recover for a while, and is then given up", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
-  ann.lines[0].breakDown();
+  ann.connections[0].breakDown();
   assert.deepEqual(statuses(ann), { Bob: "reconnecting" });
-  ann.lines[0].connectionState = "connected";
-  ann.lines[0].onconnectionstatechange();
+  ann.connections[0].connectionState = "connected";
+  ann.connections[0].onconnectionstatechange();
   mock.timers.tick(15_000);
   assert.deepEqual(statuses(ann), { Bob: "connected" });
-  ann.lines[0].breakDown();
+  ann.connections[0].breakDown();
   mock.timers.tick(15_000);
   assert.deepEqual(ann.ended, ["lost"]);
   await board.settle();
   assert.deepEqual(bob.ended, ["left"]);
 });
 
-test("one who has accepted does not wait for ever for a caller that has vanished", async () => {
+test("a user who has accepted does not wait forever for a caller that has vanished", async () => {
   const board = new Switchboard();
   const [ann, bob] = [board.device("Ann"), board.device("Bob")];
   await ann.calls.call("den", ["Bob"]);
@@ -362,7 +362,7 @@ test("one who has accepted does not wait for ever for a caller that has vanished
   assert.ok(released(bob));
 });
 
-test("without a microphone nobody is rung, and a call that rings is declined", async () => {
+test("without a microphone nobody is rung, and an incoming call is declined", async () => {
   const board = new Switchboard();
   const denied = async () => {
     throw new DOMException("denied", "NotAllowedError");
@@ -378,7 +378,7 @@ test("without a microphone nobody is rung, and a call that rings is declined", a
   assert.deepEqual([ann.ended.at(-1), bob.ended], ["no-media", ["declined"]]);
 });
 
-test("a call with video becomes one with sound where there is no camera", async () => {
+test("a video call becomes an audio call without a camera", async () => {
   const board = new Switchboard();
   const blind = async ({ video }) => {
     if (video) throw new DOMException("none", "NotFoundError");
@@ -393,7 +393,7 @@ test("a call with video becomes one with sound where there is no camera", async 
   assert.deepEqual([ann.state.camera, bob.state.camera, statuses(ann).Bob], [true, false, "connected"]);
 });
 
-test("nobody rings who is not in the room, or rings somebody else", async () => {
+test("a call from outside the room, or to somebody else, does not ring", async () => {
   const board = new Switchboard();
   const bob = board.device("Bob", { mayRing: (room, user) => room === "den" && user === "Ann" });
   const ring = { call: "c1", device: "d1", room: "den", video: false, members: ["Ann", "Bob"] };
@@ -404,26 +404,26 @@ test("nobody rings who is not in the room, or rings somebody else", async () => 
     ["Ann", { members: ["Bob", "Carl"] }],
     ["Ann", { members: ["Ann", "Bob", "C", "D", "E"] }],
   ]) {
-    bob.calls.hear("offer", from, { ...ring, ...change });
+    bob.calls.handleSignal("offer", from, { ...ring, ...change });
     assert.equal(bob.state, undefined, JSON.stringify(change));
   }
-  bob.calls.hear("offer", "Ann", ring);
+  bob.calls.handleSignal("offer", "Ann", ring);
   assert.equal(bob.state.phase, "ringing");
 });
 
-test("signals of strangers and of other calls change nothing", async () => {
+test("signals from strangers and of other calls are ignored", async () => {
   const [board, ann, bob] = await between("Ann", "Bob");
   const before = JSON.stringify(bob.state);
   const signal = { call: "another", device: "d1" };
-  bob.calls.hear("hangup", "Ann", { ...signal, reason: "left" });
-  bob.calls.hear("answer", "Ann", { ...signal, accept: true });
+  bob.calls.handleSignal("hangup", "Ann", { ...signal, reason: "left" });
+  bob.calls.handleSignal("answer", "Ann", { ...signal, accept: true });
   for (const [type, payload] of [
     ["offer", null], ["offer", 7], ["offer", {}], ["offer", { ...signal, to: "x", description: { type: "answer", sdp: "" } }],
     ["answer", { ...signal }], ["ice-candidate", { ...signal, to: "x", candidate: null }], ["hangup", { ...signal, reason: "x" }],
     ["hangup", { ...signal, reason: "taken" }], ["offer", { ...signal, call: "x".repeat(65) }], ["nonsense", signal],
   ]) {
     assert.equal(readSignal(type, payload), undefined, `${type} ${JSON.stringify(payload)}`);
-    bob.calls.hear(type, "Ann", payload);
+    bob.calls.handleSignal(type, "Ann", payload);
   }
   await board.settle();
   assert.equal(JSON.stringify(bob.state), before);

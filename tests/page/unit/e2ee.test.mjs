@@ -1,4 +1,4 @@
-// End-to-end encryption as people use it: devices in memory, messages handed over by the test.
+// End-to-end encryption between devices in memory; the test passes the messages.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -45,7 +45,7 @@ async function introduce(devices) {
   }
 }
 
-test("who has the link reads, and who has another does not", async () => {
+test("a device with the link decrypts, and one with another does not", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   const [, carl] = await founded("Carl");
   const at = place("Ann");
@@ -58,7 +58,7 @@ test("who has the link reads, and who has another does not", async () => {
   assert.ok(!JSON.stringify(cipher).includes("six"));
 });
 
-test("lengths are hidden up to a block, and no two ciphertexts are alike", async () => {
+test("lengths are hidden up to a block, and no two ciphertexts are equal", async () => {
   const [, ann] = await founded("Ann");
   const at = place("Ann");
   const [yes, no] = await Promise.all(["yes", "no"].map((text) => ann.encryption.seal(at, { text })));
@@ -68,7 +68,7 @@ test("lengths are hidden up to a block, and no two ciphertexts are alike", async
   assert.notEqual(again.iv, yes.iv);
 });
 
-test("a message opens only where it was written", async () => {
+test("a message decrypts only in its own context", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   const at = place("Ann");
   const cipher = await ann.encryption.seal(at, { text: "yes" });
@@ -78,25 +78,25 @@ test("a message opens only where it was written", async () => {
   assert.equal((await show(at, cipher, bob)).text, "yes");
 });
 
-test("a message that is shown a second time under another number is noticed", async () => {
+test("a message that is replayed with another seq is detected", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   const at = place("Ann");
   const cipher = await ann.encryption.seal(at, { text: "send 100" });
   assert.equal((await show(at, cipher, bob)).text, "send 100");
   assert.deepEqual(await show(at, cipher, bob), { state: "unreadable", reason: "repeated" });
-  // The same number again is the history being read.
+  // The same seq again is history.
   const sent = { ...at, seq: numbers - 1 };
   assert.equal((await bob.encryption.open(sent, cipher)).text, "send 100");
 });
 
-test("nonsense in place of a cipher is unreadable, never an exception", async () => {
+test("an invalid cipher is unreadable, not an exception", async () => {
   const [, ann] = await founded("Ann");
   for (const cipher of [undefined, null, 7, "x", [], {}, { alg: "A256GCM" }, { alg: "A256GCM", kid: {}, iv: [], ct: 1 }]) {
     assert.equal((await show(place("Bob"), cipher, ann)).state, "unreadable");
   }
 });
 
-test("an edit is bound to the message and is no message of its own", async () => {
+test("an edit is bound to its message and is not valid as a message", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   const at = place("Ann");
   const edit = await ann.encryption.seal({ ...at, edit: true }, { text: "seven" });
@@ -104,7 +104,7 @@ test("an edit is bound to the message and is no message of its own", async () =>
   assert.equal((await show(at, edit, bob)).reason, "damaged");
 });
 
-test("the first device of a name is known, a second is new until somebody says otherwise", async () => {
+test("the first device of a user is known, a second is new until the user decides", async () => {
   const [fragment, ann, bob] = await founded("Ann", "Bob");
   const impostor = await device("Ann", fragment);
   assert.equal((await say(ann, "hi", bob)).device.trust, "known");
@@ -115,7 +115,7 @@ test("the first device of a name is known, a second is new until somebody says o
   assert.equal(await bob.encryption.trust("Ann", "nobody's", "verified"), false);
 });
 
-test("two people who compare see one number, and an impostor's is another", async () => {
+test("two users see the same safety number, and an impostor's differs", async () => {
   const [fragment, ann, bob] = await founded("Ann", "Bob");
   const impostor = await device("Ann", fragment);
   const { id: ofAnn } = (await say(ann, "hi", bob)).device;
@@ -130,7 +130,7 @@ test("two people who compare see one number, and an impostor's is another", asyn
   assert.equal((await say(impostor, "hi again", bob)).state, "encrypted");
 });
 
-test("another key than the room has is taken only when the reader says so", async () => {
+test("a different key is accepted only with replace", async () => {
   const [fragment, ann] = await founded("Ann");
   const [foreign] = await founded("Mallory");
   assert.equal(await ann.encryption.useFragment(ROOM, fragment), "same");
@@ -142,7 +142,7 @@ test("another key than the room has is taken only when the reader says so", asyn
   await assert.rejects(ann.encryption.create(ROOM));
 });
 
-test("a passphrase is the same key for all who type it, and a short one is refused", async () => {
+test("a passphrase gives the same key on each device, and a short one is refused", async () => {
   const [ann, bob, carl] = await Promise.all(["Ann", "Bob", "Carl"].map((user) => device(user)));
   assert.equal(await ann.encryption.usePassphrase(ROOM, "Zwölf große Vögel"), "taken");
   assert.equal(await bob.encryption.usePassphrase(ROOM, " Zwo\u0308lf große Vo\u0308gel\n"), "taken");
@@ -153,20 +153,20 @@ test("a passphrase is the same key for all who type it, and a short one is refus
   await assert.rejects(ann.encryption.usePassphrase("x", "1234567"), RangeError);
 });
 
-test("keys outlive the page and are forgotten when asked", async () => {
+test("keys survive a reload, and can be forgotten", async () => {
   const [fragment, ann, bob] = await founded("Ann", "Bob");
   assert.equal((await say(ann, "one", bob)).text, "one");
   const again = await device("Bob", undefined, bob.store);
   assert.equal((await say(ann, "two", again)).text, "two");
   assert.equal((await say(ann, "two", again)).device.trust, "known");
   await again.encryption.forget(ROOM);
-  assert.equal(await again.encryption.standing(ROOM), "plain");
+  assert.equal(await again.encryption.keyState(ROOM), "plain");
   assert.equal((await say(ann, "three", again)).reason, "no-key");
   await assert.rejects(again.encryption.seal(place("Bob"), { text: "x" }), KeyMissing);
   assert.equal(await again.encryption.useFragment(ROOM, fragment), "taken");
 });
 
-test("two tabs that begin at once are one device", async () => {
+test("two tabs that start at once are one device", async () => {
   const store = memoryStore();
   const [one, two] = await Promise.all([device("Ann", undefined, store), device("Ann", undefined, store)]);
   const fragment = await one.encryption.create(ROOM);
@@ -175,7 +175,7 @@ test("two tabs that begin at once are one device", async () => {
   assert.equal((await say(two, "b", bob)).device.id, first.device.id);
 });
 
-test("a text that just fits is as long as the server allows, and one more does not fit", async () => {
+test("a text that just fits is as long as the server allows, and one byte more does not fit", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   for (const limit of [1_000, 65_536]) {
     let text = "x".repeat(limit);
@@ -189,31 +189,31 @@ test("a text that just fits is as long as the server allows, and one more does n
   }
 });
 
-test("a new key reaches who is known and not who was removed", async () => {
+test("a new key reaches known devices and not a removed user", async () => {
   const [fragment, ann, bob, carl] = await founded("Ann", "Bob", "Carl");
   await introduce([ann, bob, carl]);
   const at = place("Ann");
   const rotation = await ann.encryption.rotate(at, ["Ann", "Bob", "Dora"]);
   assert.deepEqual(rotation.missing, ["Dora"]);
-  // Until its own message comes back, nothing has changed for anybody.
+  // Until its message comes back, the old key stays current.
   assert.equal((await say(ann, "still the old one", carl)).text, "still the old one");
   const [own, forBob, forCarl] = await show(at, rotation.cipher, ann, bob, carl);
   for (const each of [own, forBob]) assert.deepEqual(each.rekey, { kid: rotation.kid, adopted: true });
   assert.deepEqual(forCarl.rekey, { kid: rotation.kid, adopted: false });
   const [read, removed] = await say(bob, "without Carl", ann, carl);
   assert.deepEqual([read.text, removed.reason], ["without Carl", "no-key"]);
-  // Who was removed does not go on writing with the old key by mistake.
-  assert.equal(await carl.encryption.standing(ROOM), "superseded");
+  // The removed user does not encrypt with the old key by mistake.
+  assert.equal(await carl.encryption.keyState(ROOM), "superseded");
   await assert.rejects(carl.encryption.seal(place("Carl"), { text: "x" }), KeyMissing);
-  // Who joins by the new link reads on, and not what was before.
+  // A user with the new link reads new messages, and no earlier ones.
   const dora = await device("Dora", rotation.fragment);
   assert.equal((await say(ann, "welcome", dora)).text, "welcome");
-  // The announced successor needs no question; the old link does.
+  // The announced successor is accepted without replace; the old link is not.
   assert.equal(await carl.encryption.useFragment(ROOM, rotation.fragment), "taken");
   assert.equal(await bob.encryption.useFragment(ROOM, fragment), "older");
 });
 
-test("of two new keys made at once, the one that the room has first counts for all", async () => {
+test("of two new keys made at once, the first in the room is adopted by all", async () => {
   const [, ann, bob, carl] = await founded("Ann", "Bob", "Carl");
   await introduce([ann, bob, carl]);
   const everybody = ["Ann", "Bob", "Carl"];
@@ -227,7 +227,7 @@ test("of two new keys made at once, the one that the room has first counts for a
   for (const each of await say(carl, "one key", ann, bob)) assert.equal(each.text, "one key");
 });
 
-test("what was removed cannot bring its own key in, and what it writes late shows", async () => {
+test("a removed device cannot replace the key, and its later messages are marked", async () => {
   const [fragment, ann, bob, mallory] = await founded("Ann", "Bob", "Mallory");
   await introduce([ann, bob, mallory]);
   const late = place("Mallory");
@@ -241,7 +241,7 @@ test("what was removed cannot bring its own key in, and what it writes late show
   assert.equal(seen.rekey.adopted, false);
   assert.equal((await show(late, lateCipher, bob)).late, true);
   assert.equal((await say(bob, "safe", ann)).text, "safe");
-  // Nor can a device that nobody knows.
+  // Nor can an unknown device.
   const stranger = await device("Ann", fragment);
   const carl = await device("Carl", fragment);
   await say(mallory, "hi", carl);
@@ -250,7 +250,7 @@ test("what was removed cannot bring its own key in, and what it writes late show
   const theirs = await impostor.encryption.rotate(strange, ["Carl", "Mallory"]);
   const met = await show(strange, theirs.cipher, carl);
   assert.deepEqual([met.device.trust, met.rekey.adopted], ["new", false]);
-  assert.equal(await carl.encryption.standing(ROOM), "ready");
+  assert.equal(await carl.encryption.keyState(ROOM), "ready");
 });
 
 test("the room can change to a passphrase", async () => {
@@ -260,7 +260,7 @@ test("the room can change to a passphrase", async () => {
   const passphrase = "eleven quiet lamps";
   const { cipher } = await ann.encryption.rotate(at, ["Ann", "Bob"], { passphrase });
   await show(at, cipher, ann, bob);
-  // A newcomer counts the room's first key where the others count the second: it is the same one.
+  // A newcomer counts this key as the room's first, and the others as the second: it is the same key.
   const carl = await device("Carl");
   assert.equal(await carl.encryption.usePassphrase(ROOM, passphrase), "taken");
   assert.equal((await say(bob, "hi", carl)).text, "hi");
@@ -272,7 +272,7 @@ test("the room can change to a passphrase", async () => {
   assert.ok(seen.every(({ rekey }) => rekey.adopted));
 });
 
-test("messages behind a new key open although nobody waited for it", async () => {
+test("messages after a new key decrypt without waiting for it", async () => {
   const [, ann, bob] = await founded("Ann", "Bob");
   await introduce([ann, bob]);
   const at = { ...place("Ann"), seq: ++numbers };

@@ -1,14 +1,14 @@
-// Links and code in a message's text; names and days.
+// Links and code in messages; names; times.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lineOf, partsOf, previewOf } from "../../../src/page/markup.js";
+import { partsOf, previewOf, singleLine } from "../../../src/page/markup.js";
 import { privateRoom, roomName, userName } from "../../../src/page/names.js";
-import { clock, day, inTime, inZone } from "../../../src/page/time-format.js";
+import { formatCountdown, formatDay, formatTime, localizeTimes } from "../../../src/page/time-format.js";
 
 const said = (text) => partsOf(text).map((part) => `${part.kind}:${part.text}`);
 
-test("links end where a sentence goes on", () => {
+test("links end before the punctuation of a sentence", () => {
   assert.deepEqual(said("see https://a.example/b?c=1#d, or (https://b.example/x_(y))."), [
     "text:see ",
     "link:https://a.example/b?c=1#d",
@@ -18,7 +18,7 @@ test("links end where a sentence goes on", () => {
   ]);
 });
 
-test("what only looks like a link is text", () => {
+test("what only looks like a link stays text", () => {
   for (const text of ["javascript:alert(1)", "https://", "data:text/html,x", "https://bank.example@evil.example/"]) {
     assert.deepEqual(said(text), [`text:${text}`]);
   }
@@ -26,7 +26,7 @@ test("what only looks like a link is text", () => {
   assert.equal(link.href, "https://a.example/");
 });
 
-test("code is kept as it is, and nothing of a text is lost", () => {
+test("code is kept verbatim, and no text is lost", () => {
   assert.deepEqual(said("a `b <i>` c\n```js\nlet x = `1`;\n```\nd"), [
     "text:a ",
     "code:b <i>",
@@ -38,19 +38,19 @@ test("code is kept as it is, and nothing of a text is lost", () => {
   assert.deepEqual(said("<img src=x onerror=alert(1)>"), ["text:<img src=x onerror=alert(1)>"]);
 });
 
-test("a hostile text takes no time", () => {
+test("a hostile text is parsed fast", () => {
   const hostile = ["`".repeat(60_000), "```a".repeat(15_000), "https://a.".repeat(6_000), "https://a" + "(".repeat(5_000) + ")".repeat(9_000)];
   for (const text of hostile) assert.equal(partsOf(text).map((part) => part.text).join("").length > 0, true);
 });
 
-test("a long text has a beginning that breaks no character", () => {
+test("the preview of a long text splits no character", () => {
   assert.equal(previewOf("short"), undefined);
   assert.equal(previewOf("x".repeat(1_999) + "\u{1f600}").length, 1_999);
   assert.equal(previewOf("\n".repeat(100)).length, 23);
-  assert.equal(lineOf("  a\n\n b "), "a b");
+  assert.equal(singleLine("  a\n\n b "), "a b");
 });
 
-test("names are those that the server takes", () => {
+test("names are valid where the server accepts them", () => {
   assert.equal(userName(" Zoe\u0308 "), "Zo\u00eb");
   for (const bad of ["", "a b", "a:b", "Error", "x".repeat(33), "a\u200bb", "a/b"]) assert.equal(userName(bad), undefined);
   assert.equal(roomName("a:b"), "a:b");
@@ -60,13 +60,13 @@ test("names are those that the server takes", () => {
   assert.equal(privateRoom("\u{1f600}", "\uff5e"), "dm:\uff5e:\u{1f600}");
 });
 
-test("days have names near to today", () => {
+test("days close to today have names", () => {
   const now = new Date(2026, 10, 21, 12).getTime();
-  assert.equal(day(new Date(2026, 10, 21, 0, 1), now), "Today");
-  assert.equal(day(new Date(2026, 10, 20, 23, 59), now), "Yesterday");
-  assert.match(day(new Date(2025, 0, 2), now), /2025/);
+  assert.equal(formatDay(new Date(2026, 10, 21, 0, 1), now), "Today");
+  assert.equal(formatDay(new Date(2026, 10, 20, 23, 59), now), "Yesterday");
+  assert.match(formatDay(new Date(2025, 0, 2), now), /2025/);
   const at = new Date(Date.now() - (Date.now() % 60_000)).toISOString();
-  assert.equal(inZone(`You are muted until ${at}, and ${at}`), `You are muted until ${clock(at)}, and ${clock(at)}`);
-  assert.equal(inZone("2026-11-20 is no moment"), "2026-11-20 is no moment");
-  assert.deepEqual([0, 1_200, 120_000, 120_001, 7_200_001].map(inTime), ["now", "in 2 s", "in 120 s", "in 3 min", "in 3 h"]);
+  assert.equal(localizeTimes(`You are muted until ${at}, and ${at}`), `You are muted until ${formatTime(at)}, and ${formatTime(at)}`);
+  assert.equal(localizeTimes("2026-11-20 is no moment"), "2026-11-20 is no moment");
+  assert.deepEqual([0, 1_200, 120_000, 120_001, 7_200_001].map(formatCountdown), ["now", "in 2 s", "in 120 s", "in 3 min", "in 3 h"]);
 });

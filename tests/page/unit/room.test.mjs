@@ -1,4 +1,4 @@
-// A conversation as a value.
+// The state of a conversation.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ function opened(seq = 0) {
   return room;
 }
 
-test("messages stand in the server's order, each number once", () => {
+test("messages are in the server's order, each seq once", () => {
   const room = opened();
   for (const seq of [1, 2, 5, 3, 3, 4, 1]) room.receive(message(seq), "Ann");
   assert.deepEqual(seqs(room), [1, 2, 3, 4, 5]);
@@ -22,96 +22,96 @@ test("messages stand in the server's order, each number once", () => {
   assert.equal(room.indexOf(6), -1);
 });
 
-test("a notice stays behind the message it came after", () => {
+test("a notice stays after the message that it followed", () => {
   const room = opened();
   room.receive(message(3), "Ann");
-  room.move("Cleo", "join", "t");
+  room.addMembershipNotice("Cleo", "join", "t");
   room.receive(message(4), "Ann");
   room.receive(message(2), "Ann");
-  room.recall([message(1)], true);
-  assert.deepEqual(seqs(room), [1, 2, 3, "moves", 4]);
+  room.prepend([message(1)], true);
+  assert.deepEqual(seqs(room), [1, 2, 3, "membership", 4]);
   assert.equal(room.indexOf(4), 4);
 });
 
-test("notices in a row change neither the order of the messages nor where they are found", () => {
+test("adjacent notices do not change the order of messages or their lookup", () => {
   const room = opened();
-  for (const text of ["invited", "muted", "unmuted"]) room.note(text, "t");
-  room.move("Cleo", "join", "t");
+  for (const text of ["invited", "muted", "unmuted"]) room.addNotice(text, "t");
+  room.addMembershipNotice("Cleo", "join", "t");
   for (const seq of [2, 1]) room.receive(message(seq), "Ann");
-  assert.deepEqual(seqs(room), ["note", "note", "note", "moves", 1, 2]);
+  assert.deepEqual(seqs(room), ["text", "text", "text", "membership", 1, 2]);
   room.edit({ seq: 1, text: "other" });
   assert.equal(room.bySeq(1).text, "other");
 });
 
-test("a notice that came before the history stays behind it", () => {
+test("a notice that came before the history stays after it", () => {
   const room = opened(3);
-  room.move("Cleo", "join", "t");
-  room.recall([message(4)], false);
-  assert.deepEqual(seqs(room), [4, "moves"]);
+  room.addMembershipNotice("Cleo", "join", "t");
+  room.prepend([message(4)], false);
+  assert.deepEqual(seqs(room), [4, "membership"]);
   assert.equal(room.bySeq(4)?.seq, 4);
   room.receive(message(5), "Ann");
-  room.recall([message(3)], true);
-  assert.deepEqual(seqs(room), [3, 4, "moves", 5]);
+  room.prepend([message(3)], true);
+  assert.deepEqual(seqs(room), [3, 4, "membership", 5]);
 });
 
-test("those who come and go without a word between are one notice", () => {
+test("joins and leaves without a message between them are one notice", () => {
   const room = opened();
-  for (const [user, kind] of [["A", "join"], ["B", "join"], ["A", "leave"], ["C", "leave"]]) room.move(user, kind, "t");
+  for (const [user, kind] of [["A", "join"], ["B", "join"], ["A", "leave"], ["C", "leave"]]) room.addMembershipNotice(user, kind, "t");
   assert.equal(room.entries.length, 1);
-  const moves = [...room.entries[0].moves].map(([user, { first, last }]) => `${user} ${first} ${last}`);
-  assert.deepEqual(moves, ["A join leave", "B join join", "C leave leave"]);
+  const changes = [...room.entries[0].changes].map(([user, { first, last }]) => `${user} ${first} ${last}`);
+  assert.deepEqual(changes, ["A join leave", "B join join", "C leave leave"]);
 });
 
-test("an own message is settled once, whether its answer or its event comes first", () => {
+test("an own message is confirmed once, whether its reply or its event comes first", () => {
   for (const eventFirst of [true, false]) {
     const room = opened();
-    room.say({ user: "Ann", text: "hi", mid: "m", at: "t" });
+    room.addUnsent({ user: "Ann", text: "hi", mid: "m", at: "t" });
     assert.equal(room.last.state, "waiting");
     const event = () => room.receive(message(1, { user: "Ann", text: "hi", mid: "m" }), "Ann");
-    const answer = () => room.settle("m", { seq: 1, at: "t" }, "Ann");
+    const answer = () => room.confirm("m", { seq: 1, at: "t" }, "Ann");
     for (const step of eventFirst ? [event, answer] : [answer, event]) step();
     assert.deepEqual([seqs(room), room.unsent.length, room.unread, room.entries[0].state], [[1], 0, 0, undefined]);
   }
 });
 
-test("what was not read is counted once, over joins and replays", () => {
+test("unread messages are counted once, over joins and replays", () => {
   const room = new Room("room", "r");
   room.read = 3;
   room.enter({ epoch: "e", seq: 5, members: [] });
   assert.equal(room.unread, 2);
   for (const seq of [4, 5, 6]) room.receive(message(seq), "Ann");
   assert.equal(room.unread, 3);
-  assert.equal(room.reach(), true);
-  assert.equal(room.reach(), false);
+  assert.equal(room.markRead(), true);
+  assert.equal(room.markRead(), false);
   assert.deepEqual([room.unread, room.read], [0, 6]);
 });
 
-test("a room that was never open has nothing unread", () => {
+test("a room that was never joined has nothing unread", () => {
   const room = new Room("room", "r");
-  assert.equal(room.reach(), false); // looked at before it was entered
+  assert.equal(room.markRead(), false); // shown before it was joined
   room.enter({ epoch: "e", seq: 3, members: [] });
   assert.equal(room.unread, 0);
   assert.equal(opened(40).unread, 0);
 });
 
-test("another history begins anew", () => {
+test("a new epoch starts over", () => {
   const room = opened();
   room.receive(message(7), "Ann");
   room.enter({ epoch: "f", seq: 2, members: [] });
   assert.deepEqual([seqs(room), room.newest, room.read], [[], 2, 2]);
 });
 
-test("receipts hold for everything up to their number", () => {
+test("a receipt covers the messages up to its seq", () => {
   const room = opened();
-  room.mark({ user: "Bob", status: "read", seq: 2 });
-  room.mark({ user: "Bob", status: "written", seq: 5 });
-  room.mark({ user: "Cleo", status: "received", seq: 4 });
+  room.addReceipt({ user: "Bob", status: "read", seq: 2 });
+  room.addReceipt({ user: "Bob", status: "written", seq: 5 });
+  room.addReceipt({ user: "Cleo", status: "received", seq: 4 });
   assert.deepEqual(room.receiptsOf(2), { read: ["Bob"], received: ["Cleo"], written: [] });
   assert.deepEqual(room.receiptsOf(4), { read: [], received: ["Cleo"], written: ["Bob"] });
   assert.deepEqual(room.receiptsOf(6), { read: [], received: [], written: [] });
 });
 
-test("an edit replaces the entry, so that what shows it can tell", () => {
+test("an edit replaces the entry, so that views can compare", () => {
   const room = opened();
   room.receive(message(1), "Ann");
   const [before] = room.entries;
@@ -121,13 +121,13 @@ test("an edit replaces the entry, so that what shows it can tell", () => {
   room.edit({ seq: 9, text: "absent" });
 });
 
-test("reactions stand at their message, wherever either comes from, and are not unread", () => {
+test("reactions belong to their message, in whatever order they arrive, and are not unread", () => {
   const room = opened(0);
   room.receive(message(1), "Ann");
-  room.reach();
+  room.markRead();
   room.receive(message(2, { reactTo: 1, text: "+1" }), "Ann");
   assert.deepEqual([room.entries.length, room.unread, room.newest], [1, 0, 2]);
-  room.recall([message(0, { reactTo: 1, text: "-1" })], true);
+  room.prepend([message(0, { reactTo: 1, text: "-1" })], true);
   assert.deepEqual([...room.reactions.get(1).values()].map(({ text }) => text), ["+1", "-1"]);
   const before = room.reactions.get(1);
   room.edit({ seq: 2, deleted: true });
@@ -135,16 +135,16 @@ test("reactions stand at their message, wherever either comes from, and are not 
   assert.deepEqual([...room.reactions.get(1).keys()], [0]);
 });
 
-test("a history that holds only reactions is gone through", () => {
+test("a page of history that contains only reactions is counted as loaded", () => {
   const room = opened(9);
   room.receive(message(9, { replayed: true }), "Ann");
-  room.recall([message(7, { reactTo: 1, text: "+1" }), message(8, { reactTo: 1, text: "+1" })], false);
+  room.prepend([message(7, { reactTo: 1, text: "+1" }), message(8, { reactTo: 1, text: "+1" })], false);
   assert.equal(room.oldest, 7);
 });
 
-// A room that is told a history in pieces, in the middle of notices, edits and words of one's own, shows
-// exactly that history, each message once, in its place and as it is now.
-test("whatever comes in whatever order, what is shown is what the server has", () => {
+// A room that receives a history in pieces, between notices, edits and own messages, shows exactly that history:
+// each message once, in its place and in its current version.
+test("in whatever order events arrive, the room shows what the server has", () => {
   for (let seed = 1; seed <= 300; seed++) {
     const random = numbersFrom(seed * 0x9e3779b9 || 1);
     const history = Array.from({ length: 40 }, (_, i) => (random(6) === 0 && i > 0 ? message(i + 1, { reactTo: 1 + random(i), text: "+1" }) : message(i + 1, { user: random(3) === 0 ? "Ann" : "Bob", mid: `m${i + 1}` })));
@@ -156,15 +156,15 @@ test("whatever comes in whatever order, what is shown is what the server has", (
       live() {
         if (newest === history.length) return;
         const next = history[newest++];
-        if (next.user === "Ann" && next.reactTo === undefined && random(2)) room.say({ user: "Ann", text: next.text, mid: next.mid, at: next.at });
-        if (next.user === "Ann" && random(2)) room.settle(next.mid, next, "Ann");
+        if (next.user === "Ann" && next.reactTo === undefined && random(2)) room.addUnsent({ user: "Ann", text: next.text, mid: next.mid, at: next.at });
+        if (next.user === "Ann" && random(2)) room.confirm(next.mid, next, "Ann");
         room.receive({ ...next }, "Ann");
-        if (random(4) === 0) room.receive({ ...next }, "Ann"); // by a resume, once more
+        if (random(4) === 0) room.receive({ ...next }, "Ann"); // replayed by a resume
       },
       older() {
         const page = history.slice(Math.max(0, oldest - 1 - (1 + random(8))), oldest - 1);
         oldest = page[0]?.seq ?? 1;
-        room.recall(page.map((each) => ({ ...each })), oldest === 1);
+        room.prepend(page.map((each) => ({ ...each })), oldest === 1);
       },
       edit() {
         if (newest === 0) return;
@@ -174,8 +174,8 @@ test("whatever comes in whatever order, what is shown is what the server has", (
         Object.assign(about, change);
         room.edit({ seq: about.seq, ...change });
       },
-      note: () => room.note("a note", "t"),
-      move: () => room.move(["Cleo", "Dora"][random(2)], ["join", "leave"][random(2)], "t"),
+      note: () => room.addNotice("a note", "t"),
+      move: () => room.addMembershipNotice(["Cleo", "Dora"][random(2)], ["join", "leave"][random(2)], "t"),
       trim() {
         if (room.entries.length < 20) return;
         room.trim(10);

@@ -1,4 +1,4 @@
-// What is not ours in the page: as it was published, by its hash, and listed with its licence.
+// The vendored files of the page, and the list of modules that it preloads.
 //
 // preact 10.29.8, dist/preact.module.js (MIT), and htm 3.1.1, dist/htm.module.js (Apache-2.0), from npm.
 
@@ -13,7 +13,7 @@ const HASHES = {
   "preact.js": "c30e721ebfdc6e2ad4c18c14d2dfb82667829c8aec27de1207774e3fc16858a8",
 };
 
-test("vendored files are what was published, and have their licence beside them", () => {
+test("vendored files are as published, with their licences", () => {
   const there = readdirSync(new URL("vendor/", FOLDER)).sort();
   assert.deepEqual(there, Object.keys(HASHES).flatMap((name) => [name.replace(".js", ".LICENSE"), name]).sort());
   for (const [name, hash] of Object.entries(HASHES)) {
@@ -21,7 +21,7 @@ test("vendored files are what was published, and have their licence beside them"
   }
 });
 
-test("the page asks at once for every module that it will need", () => {
+test("the page preloads each module that it needs", () => {
   const text = (name) => readFileSync(new URL(name, FOLDER), "utf8");
   const needed = (from, found = new Set()) => {
     for (const [, name] of text(from).matchAll(/^(?:import|export) [^;]*?from "\.\/([\w/.-]+)";/gm)) {

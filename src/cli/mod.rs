@@ -8,22 +8,12 @@
 
 mod address;
 pub mod config;
-#[cfg(feature = "sqlite")]
-pub mod data;
-#[cfg(not(feature = "sqlite"))]
-#[path = "no_data.rs"]
 pub mod data;
 mod file;
 mod ice;
-#[cfg(all(feature = "jwt", feature = "sqlite"))]
-mod keys;
-#[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
-#[path = "no_keys.rs"]
-mod keys;
 pub mod serve;
 mod settings;
 mod sources;
-pub mod task;
 pub mod tls;
 mod value;
 
@@ -36,7 +26,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command};
 
 use crate::settings::Settings;
-use task::Task;
+use data::Task;
 
 /// What the user wants done.
 #[derive(Debug, PartialEq)]
@@ -168,7 +158,7 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    let root = root.subcommands(task::commands().map(with_data)).subcommand(tls::command());
+    let root = root.subcommands(data::commands().map(with_data)).subcommand(tls::command());
     #[cfg(feature = "chat")]
     let root = root.subcommand(roomd_terminal::arguments::command());
     #[cfg(feature = "load")]

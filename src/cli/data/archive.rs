@@ -8,8 +8,8 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::keys;
-use super::task::{Bound, Since, Task};
+use super::tokens;
+use super::{Bound, Since, Task};
 use crate::settings::Settings;
 use crate::store::sqlite::{self, Archive, ArchiveError, Findings, Word};
 use roomd_cli::value::time_text;
@@ -58,9 +58,9 @@ fn done(settings: &Settings, task: &Task) -> Result<ExitCode, ArchiveError> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Token(minting) => keys::mint(&archive, minting)?,
-        Task::Keys { rotate: true } => keys::rotate(&archive)?,
-        Task::Keys { rotate: false } => keys::list(&archive)?,
+        Task::Token(minting) => tokens::mint(&archive, minting)?,
+        Task::Keys { rotate: true } => tokens::rotate(&archive)?,
+        Task::Keys { rotate: false } => tokens::list(&archive)?,
         Task::Retain { room, age, messages } => {
             let own = |bound: &Bound| match bound {
                 Bound::Server => None,

@@ -1,8 +1,8 @@
 //! `roomd token` and `roomd keys` in a build without tokens: a sentence.
 //!
-//! Called by `data.rs` on the main thread, in the place of `keys.rs`.
+//! Called by `archive.rs` on the main thread, in the place of `tokens.rs`.
 
-use super::task::Minting;
+use super::Minting;
 use crate::store::sqlite::{Archive, ArchiveError};
 
 /// Says why nothing is done.

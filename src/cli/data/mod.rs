@@ -1,7 +1,18 @@
 //! The commands that work on the file of messages: what can be asked of each.
 //!
-//! Read on the main thread with the rest of the command line; `data.rs` does them. A build without a
+//! Read on the main thread with the rest of the command line; `archive.rs` does them. A build without a
 //! database knows them too, and says why it cannot do them.
+
+#[cfg(feature = "sqlite")]
+mod archive;
+#[cfg(not(feature = "sqlite"))]
+#[path = "without_sqlite.rs"]
+mod archive;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod tokens;
+#[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
+#[path = "without_jwt.rs"]
+mod tokens;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -11,6 +22,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::chat::{RoomName, Time, UserName};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
+
+pub use archive::run;
 
 /// What is to be done with the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The commands on the file of messages, in a build without a database: a sentence.
 //!
-//! Called by `main` on the main thread, in the place of `data.rs`.
+//! Called by `main` on the main thread, in the place of `archive.rs`.
 
 use std::process::ExitCode;
 
-use super::task::Task;
+use super::Task;
 use crate::settings::Settings;
 
 /// Says why nothing is done.

@@ -1,12 +1,12 @@
 //! `roomd token`, `roomd keys list` and `roomd keys rotate`: the server's keys in the hands of a command.
 //!
-//! Called by `data.rs` on the main thread, beside a server that runs or without one. A token goes to
+//! Called by `archive.rs` on the main thread, beside a server that runs or without one. A token goes to
 //! standard output, alone on its line; what a person should know of it goes to standard error.
 
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use super::task::Minting;
+use super::Minting;
 use crate::auth::Claims;
 use crate::auth::jwt::Jwt;
 use crate::chat::Time;

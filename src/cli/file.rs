@@ -8,10 +8,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use toml::Table;
+use toml::{Table, Value};
 
-use crate::cli::settings::{self, Setting};
-use crate::settings::Settings;
+use crate::cli::settings::{Setting, settings};
 
 /// What reads a file whole.
 pub type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
@@ -29,28 +28,23 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The settings that the file `path` names, with their values as a flag would say them.
+/// The settings that the file at `path` holds, each with the text of its value. An error is a sentence.
 pub fn load(path: &Path, read: Read) -> Result<Vec<(&'static Setting, String)>, String> {
     let name = path.display();
     let text = read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
     let table: Table = text.parse().map_err(|error| syntax(path, &text, &error))?;
-    let mut found = Vec::new();
-    for (key, value) in &table {
-        let Some(setting) = settings::settings().find(|setting| setting.key() == *key) else {
-            return Err(format!("{name}: unknown key {key:?}{}", suggestion(key)));
-        };
-        let text = setting
-            .slot(&mut Settings::default())
-            .text_of(value)
-            .map_err(|problem| format!("{key} in {name} {problem}"))?;
-        found.push((setting, text));
-    }
-    Ok(found)
+    let pair = |(key, value): (&String, &Value)| {
+        let setting = settings().iter().find(|setting| setting.key() == *key);
+        let setting = setting.ok_or_else(|| format!("{name}: unknown key {key:?}{}", suggestion(key)))?;
+        let text = setting.text_of(value).map_err(|problem| format!("{key} in {name} {problem}"))?;
+        Ok((setting, text))
+    };
+    table.iter().map(pair).collect()
 }
 
 fn suggestion(key: &str) -> String {
     let likely = key.replace('-', "_").to_ascii_lowercase();
-    match settings::settings().find(|setting| setting.key() == likely) {
+    match settings().iter().find(|setting| setting.key() == likely) {
         Some(setting) => format!(" (it is written {})", setting.key()),
         None => " (roomd config prints all keys)".to_owned(),
     }
@@ -76,30 +70,35 @@ mod tests {
             ("rate-burst = 5", "roomd.toml: unknown key \"rate-burst\" (it is written rate_burst)"),
             ("colour = 5", "roomd.toml: unknown key \"colour\" (roomd config prints all keys)"),
             ("[limits]\nping = 5", "roomd.toml: unknown key \"limits\" (roomd config prints all keys)"),
-            ("rate_burst = \"5\"", "rate_burst in roomd.toml must be a whole number, not a string"),
-            ("rate_burst = 5.0", "rate_burst in roomd.toml must be a whole number, not a number with a fraction"),
+            (
+                "rate_burst = \"5\"",
+                "rate_burst in roomd.toml must be an integer (messages, 1 to 1000000), not a string",
+            ),
+            ("rate_burst = 5.0", "rate_burst in roomd.toml must be an integer (messages, 1 to 1000000), not a float"),
             (
                 "message_bytes = true",
-                "message_bytes in roomd.toml must be a whole number or a string such as \
-                 \"64KiB\", not true or false",
+                "message_bytes in roomd.toml must be a string or an integer (bytes, 1 to 16MiB), not a boolean",
             ),
             (
                 "ping = 54",
                 "ping in roomd.toml must be a time with its unit, such as 54s, 2ms or 1m, \
                  not \"54\"",
             ),
-            ("ping = 07:32:00", "ping in roomd.toml must be a string such as \"54s\", not a date"),
             (
-                "lines = false",
-                "lines in roomd.toml must be a string such as \"127.0.0.1:8000\", \
-                 not true or false",
+                "ping = 07:32:00",
+                "ping in roomd.toml must be a string or an integer (time, 1ms to 1day), not a datetime",
             ),
-            ("slow = [\"drop\"]", "slow in roomd.toml must be \"disconnect\" or \"drop\", not an array"),
-            ("echo_route = \"true\"", "echo_route in roomd.toml must be true or false, not a string"),
-            ("origin = \"https://a\"", "origin in roomd.toml must be an array of strings, not a string"),
+            ("lines = false", "lines in roomd.toml must be a string (HOST:PORT or off), not a boolean"),
+            ("data = 5", "data in roomd.toml must be a string (path, :memory: or off), not an integer"),
+            ("slow = [\"drop\"]", "slow in roomd.toml must be a string (disconnect or drop), not an array"),
+            ("echo_route = \"true\"", "echo_route in roomd.toml must be a boolean (true or false), not a string"),
+            (
+                "origin = \"https://a\"",
+                "origin in roomd.toml must be an array (scheme://host[:port] each), not a string",
+            ),
             (
                 "origin = [\"https://a\", 5]",
-                "origin in roomd.toml must be an array of strings, not one with a whole number",
+                "origin in roomd.toml must be an array (scheme://host[:port] each), not one with an integer",
             ),
         ] {
             assert_eq!(refused(&["--config=roomd.toml"], &[], file), sentence);

@@ -1,29 +1,30 @@
 //! The command line: what the arguments, the environment and a file ask `roomd` to do.
 //!
-//! `main` calls [`parse`] once, on the main thread, before anything else runs, and does what the
-//! [`Invocation`] says. One file a command; `settings.rs` is the table of settings, `value.rs`,
-//! `address.rs` and `ice.rs` read its values, `sources.rs` lays the four sources over each other, `file.rs`
-//! reads the one that is a file. Nothing here opens a socket, starts a thread or changes the
-//! environment; what is read from outside comes in through `Outside`, so tests supply it.
+//! `main` calls [`parse`] on the main thread, before anything else runs, and then runs the
+//! [`Invocation`], one file or module a command. To add a setting, add a row to the table in
+//! `settings.rs` (and the field to `Settings` or `Limits`): flag, variable, key, help, errors and
+//! `roomd config` follow. `format.rs` says how values are written, with `address.rs` and `ice.rs` for
+//! those with a syntax; `sources.rs` lays the four sources over each other, and `file.rs` reads the one
+//! that is a file. Parsing starts no thread, opens no socket and changes no environment; it reads one
+//! file at most. What it reads from outside the process is its argument, so tests supply it.
 
 mod address;
 pub mod config;
 pub mod data;
 mod file;
+mod format;
 mod ice;
 pub mod serve;
 mod settings;
 mod sources;
 pub mod tls;
-mod value;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, Command, value_parser};
 
 use crate::settings::Settings;
 use data::Task;
@@ -169,48 +170,38 @@ fn command() -> Command {
 const SOURCES: &str = "\
 A setting is a flag, a variable or a key of the TOML file: --rate-burst 20, ROOMD_RATE_BURST=20,
 rate_burst = 20. A flag goes before a variable, a variable before the file, the file before the
-default. Times are written 2ms, 54s or 1m30s; bytes 65536, 64KiB or 1MiB.";
+default; an empty variable counts as unset. Times are written 2ms, 54s or 1m30s; bytes 65536,
+64KiB or 1MiB. For several values repeat the flag, put commas between them in the variable, or
+write an array into the file.";
 
 /// Adds `--config` and `--data`.
 fn with_data(command: Command) -> Command {
-    let data = settings::settings().filter(|setting| setting.name == "data");
-    command.next_line_help(true).arg(config_file()).args(data.map(flag))
+    let data = settings::settings().iter().filter(|setting| setting.name == "data");
+    command.next_line_help(true).arg(config_file()).args(data.map(flag).map(|arg| arg.help_heading(None)))
 }
 
 fn config_file() -> Arg {
     Arg::new("config")
         .long("config")
         .value_name("PATH")
-        .value_parser(OsStringValueParser::new().map(PathBuf::from))
+        .value_parser(value_parser!(PathBuf))
         .help("A TOML file of settings\n[variable ROOMD_CONFIG]")
 }
 
-/// Adds `--config` and a flag for each row of the table.
+/// Adds `--config` and a flag for each setting.
 fn with_settings(command: Command) -> Command {
-    let mut command = command.next_line_help(true).arg(config_file());
-    for (heading, group) in settings::GROUPS {
-        command = command.next_help_heading(*heading);
-        command = command.args(group.iter().map(flag));
-    }
-    command
+    command.next_line_help(true).arg(config_file()).args(settings::settings().iter().map(flag))
 }
 
 fn flag(setting: &'static settings::Setting) -> Arg {
-    let mut defaults = Settings::default();
     let help = format!("{}\n[{}]", setting.help, setting.facts());
-    let arg = Arg::new(setting.name).long(setting.name).help(help);
-    match setting.slot(&mut defaults) {
+    let arg = Arg::new(setting.name).long(setting.name).help(help).help_heading(setting.heading);
+    let arg = arg.value_name(&*setting.placeholder);
+    match &*setting.placeholder {
         // With a value only as `--echo-route=false`, which takes back what a file says.
-        value::Slot::Switch(_) => arg
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true")
-            .hide_possible_values(true)
-            .value_name("BOOL"),
-        slot @ (value::Slot::Origins(_) | value::Slot::Networks(_) | value::Slot::IceServers(_)) => {
-            arg.action(ArgAction::Append).value_name(slot.placeholder())
-        }
-        slot => arg.allow_negative_numbers(true).value_name(slot.placeholder()),
+        format::SWITCH => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+        _ if setting.is_list() => arg.action(ArgAction::Append),
+        _ => arg.allow_negative_numbers(true),
     }
 }
 
@@ -305,11 +296,6 @@ mod tests {
         for arguments in [&["--help"][..], &["-h"], &["serve", "--help"], &["help", "config"]] {
             let help = shown(arguments);
             for setting in settings::settings() {
-                let mut defaults = Settings::default();
-                let mut default = setting.slot(&mut defaults).text();
-                if default.is_empty() {
-                    default = "none".to_owned();
-                }
                 let lines: Vec<_> = help.lines().map(str::trim).collect();
                 let flag = setting.flag();
                 let at = lines
@@ -317,7 +303,7 @@ mod tests {
                     .position(|line| line.split([' ', '[']).next() == Some(&flag))
                     .unwrap_or_else(|| panic!("{flag} is not in {arguments:?}"));
                 let facts = lines[at..].iter().find(|line| line.starts_with('['));
-                assert!(facts.unwrap().ends_with(&format!("; default {default}]")), "{flag}: {facts:?}");
+                assert_eq!(facts.unwrap(), &format!("[{}]", setting.facts()));
             }
             assert!(help.lines().all(|line| line.len() <= 100), "{help}");
         }

@@ -1,12 +1,12 @@
 //! The four sources of a setting, laid over each other: default, file, variable, flag.
 //!
 //! Called once, on the main thread, by `parse`. Every source is checked whole, also where a later
-//! one covers it, so a mistake in a file does not wait for the day its flag is taken away.
-//! What comes out keeps every rule of the table and every rule between two settings.
+//! one covers it, so a mistake in a file does not wait for the day its flag is taken away. The settings
+//! that come out are within the bounds of the table and keep the rules between two settings.
 //!
-//! The parser of flags could do this by itself (the file's values as its defaults, and its own
-//! reading of the environment), but then a sentence could not name the key or the variable that
-//! the user wrote, and tests would have to change the environment of the process.
+//! `clap` splits the arguments and writes the help, but reads neither values nor the environment: its
+//! errors would name the flag, also where the user wrote a key or a variable, and tests would have to
+//! change the environment of the process.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,12 +15,13 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use crate::cli::file::{self, Read};
-use crate::cli::settings::{self, Setting};
+use crate::cli::settings::{Setting, settings};
 use crate::settings::Settings;
+use roomd_cli::value::{bytes_text, time_text};
 
 const PREFIX: &str = "ROOMD_";
 const CONFIG: &str = "ROOMD_CONFIG";
-/// What `roomd chat` reads.
+/// Variables of `roomd chat`.
 const OF_CLIENTS: [&str; 2] = ["ROOMD_TOKEN_FILE", "ROOMD_NO_CLAIM"];
 
 /// Bytes that an event has beside its text: names, numbers, time, punctuation.
@@ -32,61 +33,47 @@ pub fn gather(
     variables: &[(OsString, OsString)],
     read: Read,
 ) -> Result<(Settings, Vec<String>), String> {
-    let (variables, mut warnings) = ours(variables)?;
+    let (variables, mut warnings) = server_variables(variables)?;
     let mut draft = Draft::default();
-    let path = match (flags.get_one::<PathBuf>("config"), variables.get(CONFIG)) {
-        (Some(path), _) => Some(("--config", path.clone())),
-        (None, Some(path)) => Some((CONFIG, PathBuf::from(path))),
-        (None, None) => None,
-    };
-    if let Some((source, path)) = path {
-        if path.as_os_str().is_empty() {
-            return Err(format!("{source} must be the path of a file, not \"\""));
-        }
+    let path = flags.get_one("config").cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from));
+    if let Some(path) = path {
         for (setting, text) in file::load(&path, read)? {
-            let label = format!("{} in {}", setting.key(), path.display());
-            draft.put(setting, &text, label)?;
+            draft.set(setting, &text, format!("{} in {}", setting.key(), path.display()))?;
         }
     }
-    for setting in settings::settings() {
+    for setting in settings() {
         if let Some(text) = variables.get(&setting.variable()) {
-            draft.put(setting, text, setting.variable())?;
+            draft.set(setting, text, setting.variable())?;
         }
-    }
-    for setting in settings::settings() {
         if let Some(text) = given(flags, setting.name) {
-            draft.put(setting, &text, setting.flag())?;
+            draft.set(setting, &text, setting.flag())?;
         }
     }
     draft.check()?;
-    if draft.settings.proxy_protocol && draft.settings.trusted_proxies.is_empty() {
-        let (given, missing) = (draft.label("proxy-protocol"), draft.label("trusted-proxy"));
-        warnings.push(format!("{given} means nothing without {missing}"));
-    }
+    warnings.extend(draft.without_effect());
     Ok((draft.settings, warnings))
 }
 
 /// The value of a flag, if it was given; several are put together with commas.
 fn given(flags: &ArgMatches, name: &str) -> Option<String> {
-    // A command that works on the file alone has few of the flags.
+    // A command on the data file has few of the flags.
     let values = flags.try_get_many::<String>(name).ok().flatten()?;
     let values: Vec<_> = values.map(String::as_str).collect();
     Some(values.join(","))
 }
 
-/// The variables that are meant for us, and a warning for each that nothing reads. No error: an
-/// environment is shared, and a container runtime may well put a `ROOMD_PORT` there by itself.
-fn ours(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<String>), String> {
+/// The variables that are settings, and a warning for each other one with our prefix. No error: an
+/// environment is shared, and a container runtime may well put a `ROOMD_PORT` there by itself. An empty
+/// variable counts as unset, as in a compose file that passes on what is not there.
+fn server_variables(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<String>), String> {
     let mut found = HashMap::new();
     let mut warnings = Vec::new();
     for (name, value) in all {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
-            continue;
-        };
-        if OF_CLIENTS.contains(&name) {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        if value.is_empty() || OF_CLIENTS.contains(&name) {
             continue;
         }
-        if name != CONFIG && !settings::settings().any(|setting| setting.variable() == name) {
+        if name != CONFIG && !settings().iter().any(|setting| setting.variable() == name) {
             warnings.push(format!("{name} is not a setting, and is ignored"));
             continue;
         }
@@ -97,47 +84,42 @@ fn ours(all: &[(OsString, OsString)]) -> Result<(HashMap<String, String>, Vec<St
     Ok((found, warnings))
 }
 
-/// Settings on their way, and who said each that is not the default.
+/// Settings that are being put together, and the source of each that is not the default.
 #[derive(Default)]
 struct Draft {
     settings: Settings,
     /// By name of the setting: the flag, variable or key of the file, as the user wrote it.
-    labels: HashMap<&'static str, String>,
+    sources: HashMap<&'static str, String>,
 }
 
 impl Draft {
-    fn put(&mut self, setting: &'static Setting, text: &str, label: String) -> Result<(), String> {
-        setting.slot(&mut self.settings).set(text).map_err(|problem| format!("{label} {problem}"))?;
-        self.labels.insert(setting.name, label);
+    fn set(&mut self, setting: &'static Setting, text: &str, source: String) -> Result<(), String> {
+        setting.parse(&mut self.settings, text).map_err(|problem| format!("{source} {problem}"))?;
+        self.sources.insert(setting.name, source);
         Ok(())
     }
 
-    fn label(&self, name: &str) -> String {
-        let label = self.labels.get(name).cloned();
-        label.unwrap_or_else(|| format!("--{name}"))
+    fn source(&self, name: &str) -> String {
+        self.sources.get(name).cloned().unwrap_or_else(|| format!("--{name}"))
     }
 
     /// The rules between two settings.
     fn check(&self) -> Result<(), String> {
-        let limits = &self.settings.limits;
+        let Settings { limits, listen, lines, .. } = &self.settings;
         if limits.ping >= limits.pong_timeout {
             return Err(format!(
                 "{} must be less than {} ({} is not less than {})",
-                self.label("ping"),
-                self.label("pong-timeout"),
-                roomd_cli::value::time_text(limits.ping),
-                roomd_cli::value::time_text(limits.pong_timeout),
+                self.source("ping"),
+                self.source("pong-timeout"),
+                time_text(limits.ping),
+                time_text(limits.pong_timeout),
             ));
         }
         self.fits("message-bytes", limits.message_bytes)?;
         self.fits("line-bytes", limits.line_bytes)?;
-        let (listen, lines) = (&self.settings.listen, &self.settings.lines);
         if lines.as_ref() == Some(listen) && !listen.ends_with(":0") {
-            return Err(format!(
-                "{} and {} must differ (both are {listen})",
-                self.label("listen"),
-                self.label("lines"),
-            ));
+            let (listen_source, lines_source) = (self.source("listen"), self.source("lines"));
+            return Err(format!("{listen_source} and {lines_source} must differ (both are {listen})"));
         }
         Ok(())
     }
@@ -150,11 +132,29 @@ impl Draft {
         }
         Err(format!(
             "{} must be at least {} and {ENVELOPE_BYTES} bytes more ({} is less than {})",
-            self.label("outbox-bytes"),
-            self.label(name),
-            roomd_cli::value::bytes_text(outbox),
-            roomd_cli::value::bytes_text(size + ENVELOPE_BYTES),
+            self.source("outbox-bytes"),
+            self.source(name),
+            bytes_text(outbox),
+            bytes_text(size + ENVELOPE_BYTES),
         ))
+    }
+
+    /// A warning for each setting that has no effect without another.
+    fn without_effect(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let no_issuer = settings.jwt_secret_file.is_none() && settings.jwt_key.is_none();
+        let keys = format!("{} or {}", self.source("jwt-key"), self.source("jwt-secret-file"));
+        let rows = [
+            (
+                "proxy-protocol",
+                settings.proxy_protocol && settings.trusted_proxies.is_empty(),
+                self.source("trusted-proxy"),
+            ),
+            ("jwt-issuer", settings.jwt_issuer.is_some() && no_issuer, keys.clone()),
+            ("jwt-audience", settings.jwt_audience.is_some() && no_issuer, keys),
+        ];
+        let idle = rows.iter().filter(|(_, idle, _)| *idle);
+        idle.map(|(name, _, needed)| format!("{} has no effect without {needed}", self.source(name))).collect()
     }
 }
 
@@ -194,8 +194,11 @@ mod tests {
         let wrong = [("ROOMD_CONFIG", "other.toml")];
         assert_eq!(served(FILE, &wrong, file).limits.history, 3);
         assert_eq!(refused(&[], &wrong, file), "cannot read other.toml: entity not found");
-        assert_eq!(refused(&[], &[("ROOMD_CONFIG", "")], file), "ROOMD_CONFIG must be the path of a file, not \"\"");
-        assert_eq!(refused(&["--config="], &variable, file), "--config must be the path of a file, not \"\"");
+        assert_eq!(served(&[], &[("ROOMD_CONFIG", "")], file), Settings::default());
+        assert_eq!(
+            refused(&["--config="], &variable, file),
+            "a value is required for '--config <PATH>' but none was supplied (roomd --help lists what there is)"
+        );
     }
 
     #[test]
@@ -223,8 +226,14 @@ mod tests {
 
     #[test]
     fn a_variable_that_nothing_reads_is_told_and_ignored() {
-        let variables =
-            [("ROOMD_RATE_BRUST", "5"), ("ROOMD_", ""), ("roomd_ping", "x"), ("PATH", "/bin"), ("ROOMD_PING", "5s")];
+        let variables = [
+            ("ROOMD_RATE_BRUST", "5"),
+            ("ROOMD_", "x"),
+            ("ROOMD_RATE_BRSUT", ""),
+            ("roomd_ping", "x"),
+            ("PATH", "/bin"),
+            ("ROOMD_PING", "5s"),
+        ];
         let (_, warnings) = ask(&[], &variables, "").unwrap();
         assert_eq!(
             warnings,
@@ -235,10 +244,22 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_means_nothing_by_itself_is_a_warning() {
+    fn an_empty_variable_is_an_unset_one() {
+        let variables: Vec<_> = settings().iter().map(|setting| (setting.variable(), "")).collect();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (&**name, *value)).collect();
+        assert_eq!(served(&[], &variables, ""), Settings::default());
+        assert_eq!(served(FILE, &variables, "rate_burst = 2\nslow = \"drop\"").limits.rate_burst, 2);
+    }
+
+    #[test]
+    fn a_setting_without_effect_is_a_warning() {
         let warnings = |arguments: &[&str]| ask(arguments, &[], "").unwrap().1;
-        assert_eq!(warnings(&["--proxy-protocol"]), ["--proxy-protocol means nothing without --trusted-proxy"]);
+        assert_eq!(warnings(&["--proxy-protocol"]), ["--proxy-protocol has no effect without --trusted-proxy"]);
         assert_eq!(warnings(&["--proxy-protocol", "--trusted-proxy=10.0.0.1"]), [""; 0]);
+        let issuer = warnings(&["--jwt-issuer=a", "--jwt-audience=b"]);
+        assert_eq!(issuer[0], "--jwt-issuer has no effect without --jwt-key or --jwt-secret-file");
+        assert_eq!(issuer[1], "--jwt-audience has no effect without --jwt-key or --jwt-secret-file");
+        assert_eq!(warnings(&["--jwt-issuer=a", "--jwt-key=k"]), [""; 0]);
     }
 
     #[cfg(unix)]
@@ -246,9 +267,9 @@ mod tests {
     fn a_variable_that_is_not_utf_8_is_refused_by_name() {
         use std::os::unix::ffi::OsStringExt;
         let latin = OsString::from_vec(vec![0xe9]);
-        let ping = ours(&[("ROOMD_PING".into(), latin.clone())]);
+        let ping = server_variables(&[("ROOMD_PING".into(), latin.clone())]);
         assert_eq!(ping.unwrap_err(), "ROOMD_PING must be UTF-8");
-        assert!(ours(&[(latin.clone(), latin)]).is_ok());
+        assert!(server_variables(&[(latin.clone(), latin)]).is_ok());
     }
 
     #[test]
@@ -288,11 +309,11 @@ mod tests {
             assert_eq!(refused(&[flag], &[], ""), sentence);
             // The same through a variable and through the file, under the name it has there.
             let (name, value) = flag.trim_start_matches('-').split_once('=').unwrap();
-            let setting = settings::settings().find(|s| s.name == name).unwrap();
+            let setting = settings().iter().find(|s| s.name == name).unwrap();
             let variable = setting.variable();
             assert_eq!(refused(&[], &[(&variable, value)], ""), sentence.replacen(&setting.flag(), &variable, 1));
             let toml = match name {
-                "origin" | "trusted-proxy" => format!("{} = [{value:?}]", setting.key()),
+                _ if setting.is_list() => format!("{} = [{value:?}]", setting.key()),
                 _ => format!("{} = {value:?}", setting.key()),
             };
             let refusal = refused(FILE, &[], &toml);

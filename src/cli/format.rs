@@ -1,0 +1,214 @@
+//! Formats of settings: how a value is parsed, printed as TOML, and described in help.
+//!
+//! Used on the main thread while settings are read or printed. Parsing what was printed gives the same
+//! value. The error of a parser is the second half of a sentence whose first half names the setting, so
+//! the same sentence fits a flag, a variable and a key. Numbers with units are parsed by
+//! `roomd_cli::value`; what has a syntax of its own, by `address` and `ice`.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Serialize;
+use toml::Value;
+
+use crate::chat::IceServer;
+use crate::cli::{address, ice};
+use roomd_cli::address::host_port;
+use roomd_cli::value;
+
+/// How the values of one type are written.
+pub struct Format<T> {
+    /// What stands for the value in help: `N`.
+    pub placeholder: String,
+    /// Unit and bounds, or what else is allowed: `messages, 1 to 1000000`.
+    pub expected: String,
+    /// Whether a file may hold an integer, although the value is printed as a string.
+    pub integers: bool,
+    pub parse: Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>,
+    pub print: Box<dyn Fn(&T) -> Value + Send + Sync>,
+}
+
+impl<T> Format<T> {
+    fn new(
+        placeholder: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+        print: impl Fn(&T) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        let (placeholder, expected) = (placeholder.to_owned(), expected.to_owned());
+        Self { placeholder, expected, integers: false, parse: Box::new(parse), print: Box::new(print) }
+    }
+}
+
+/// The text of a value, as its format parses it.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+/// A whole number.
+pub fn count<T: TryFrom<u32> + Serialize>(unit: &str, range: RangeInclusive<u32>) -> Format<T> {
+    let expected = format!("{unit}, {} to {}", range.start(), range.end());
+    let parse = move |text: &str| {
+        let number = value::count(text, &range)?;
+        T::try_from(number).map_err(|_| format!("must be less than {text} on this machine"))
+    };
+    Format::new("N", &expected, parse, |number| Value::try_from(number).expect("a number below 2^32 is TOML"))
+}
+
+/// A size in bytes, with or without a binary unit: `65536`, `64KiB`.
+pub fn bytes(range: RangeInclusive<usize>) -> Format<usize> {
+    let expected = format!("bytes, {}", value::bytes_bounds(&range));
+    let parse = move |text: &str| value::bytes(text, &range);
+    Format { integers: true, ..Format::new("BYTES", &expected, parse, |size| value::bytes_text(*size).into()) }
+}
+
+/// A time with its unit; `0` needs none.
+pub fn time(range: RangeInclusive<Duration>) -> Format<Duration> {
+    let expected = format!("time, {}", value::time_bounds(&range));
+    let parse = move |text: &str| value::time(text, &range);
+    Format { integers: true, ..Format::new("TIME", &expected, parse, |time| value::time_text(*time).into()) }
+}
+
+/// One of several words, each with what it stands for.
+pub fn choice<T, const N: usize>(choices: [(&'static str, T); N]) -> Format<T>
+where
+    T: Clone + PartialEq + Send + Sync + 'static,
+{
+    let words = choices.each_ref().map(|(word, _)| *word);
+    let (last, others) = words.split_last().expect("a choice has words");
+    let expected = format!("{} or {last}", others.join(", "));
+    let (problem, printed) = (expected.clone(), choices.clone());
+    let parse = move |text: &str| {
+        let found = choices.iter().find(|(word, _)| *word == text);
+        found.map(|(_, value)| value.clone()).ok_or_else(|| format!("must be {problem}, not {text:?}"))
+    };
+    let print = move |value: &T| printed.iter().find(|(_, other)| other == value).map_or("", |(word, _)| word).into();
+    Format::new(&words.join("|"), &expected, parse, print)
+}
+
+/// `true` or `false`; the only format whose flag may stand without a value.
+pub fn switch() -> Format<bool> {
+    let words = choice([("true", true), ("false", false)]);
+    Format { placeholder: SWITCH.to_owned(), print: Box::new(|on| Value::Boolean(*on)), ..words }
+}
+
+/// The placeholder of a switch.
+pub const SWITCH: &str = "BOOL";
+
+/// `HOST:PORT`.
+pub fn address() -> Format<String> {
+    Format::new("ADDR", "HOST:PORT", host_port, |address| Value::String(address.clone()))
+}
+
+/// The path of a file, or a word in its place.
+pub fn path(expected: &str) -> Format<String> {
+    let parse = |text: &str| match text {
+        "" => Err("must be the path of a file, not \"\"".to_owned()),
+        path => Ok(path.to_owned()),
+    };
+    Format::new("PATH", expected, parse, |path| Value::String(path.clone()))
+}
+
+/// What `format` says, or `off`.
+pub fn or_off<T: 'static>(format: Format<T>) -> Format<Option<T>> {
+    let Format { placeholder, expected, parse, print, .. } = format;
+    let (placeholder, with_off) = (format!("{placeholder}|off"), format!("{expected} or off"));
+    let problem = with_off.clone();
+    let parse = move |text: &str| match text {
+        "off" => Ok(None),
+        _ => parse(text).map(Some).map_err(|error| error.replacen(&expected, &problem, 1)),
+    };
+    let print = move |value: &Option<T>| value.as_ref().map_or_else(|| "off".into(), &print);
+    Format::new(&placeholder, &with_off, parse, print)
+}
+
+/// Any text; an empty one is none.
+pub fn optional_text(expected: &str) -> Format<Option<String>> {
+    let print = |text: &Option<String>| Value::String(text.clone().unwrap_or_default());
+    Format::new("TEXT", expected, |text| Ok(Some(text.to_owned()).filter(|text| !text.is_empty())), print)
+}
+
+/// Web origins.
+pub fn origins() -> Format<Vec<String>> {
+    list("ORIGIN", "scheme://host[:port]", address::origin, String::clone)
+}
+
+/// STUN and TURN servers.
+pub fn ice_servers() -> Format<Vec<IceServer>> {
+    let mut format = list("SERVER", "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT]", ice::parse, ice::print);
+    let parse = format.parse;
+    format.parse = Box::new(move |text| match parse(text)? {
+        servers if servers.len() > ice::SERVERS_MAX => {
+            Err(format!("must be at most {} servers, not {}", ice::SERVERS_MAX, servers.len()))
+        }
+        servers => Ok(servers),
+    });
+    format
+}
+
+/// Networks, or addresses alone, which are printed without a length.
+pub fn networks() -> Format<Vec<IpNet>> {
+    let parse = |text: &str| {
+        let network: Option<IpNet> =
+            text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.to_canonical().into()));
+        let problem = || format!("must be a network or an address such as 10.0.0.0/8 or 192.0.2.7, not {text:?}");
+        network.map(|network| network.trunc()).ok_or_else(problem)
+    };
+    let print = |network: &IpNet| match network.prefix_len() == network.max_prefix_len() {
+        true => network.addr().to_string(),
+        false => network.to_string(),
+    };
+    list("NETWORK", "network or address", parse, print)
+}
+
+/// Values with commas between them, each kept once. An empty text is an empty list, so that a flag can
+/// take back what a file says.
+fn list<T: PartialEq + 'static>(
+    placeholder: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
+    print: impl Fn(&T) -> String + Send + Sync + 'static,
+) -> Format<Vec<T>> {
+    let parse = move |text: &str| {
+        let mut values = Vec::new();
+        for part in text.split(',').filter(|_| !text.is_empty()) {
+            let value = parse(part.trim())?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Ok(values)
+    };
+    let print = move |values: &Vec<T>| Value::Array(values.iter().map(|value| print(value).into()).collect());
+    Format::new(placeholder, &format!("{expected} each"), parse, print)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_list_is_none_at_all_and_each_value_is_kept_once() {
+        let origins = |text: &str| (origins().parse)(text);
+        assert_eq!(origins(""), Ok(vec![]));
+        let two = vec!["https://a".to_owned(), "https://b:1".to_owned()];
+        assert_eq!(origins("https://A, https://b:1,https://a:443"), Ok(two));
+        assert!(origins("https://a,").is_err());
+    }
+
+    #[test]
+    fn servers_for_calls_have_an_end() {
+        let servers = |count: usize| {
+            let servers: Vec<_> = (0..count).map(|number| format!("stun:{number}.a.org")).collect();
+            (ice_servers().parse)(&servers.join(","))
+        };
+        assert_eq!(servers(8).map(|servers| servers.len()), Ok(8));
+        assert_eq!(servers(9), Err("must be at most 8 servers, not 9".to_owned()));
+    }
+}

@@ -1,8 +1,8 @@
-//! `roomd serve`: runs the server until a signal, or until a listener fails.
+//! `roomd serve`: runs the server until a signal ends it, or until a listener fails.
 //!
-//! The main thread waits in one place, for the first word that it should end. A second signal ends
-//! the process at once, from the signals' own thread. With TLS, `SIGHUP` has the main thread read the
-//! certificate again; without, it is a terminal that is gone, and ends the server.
+//! The main thread waits in one place, for a message from the thread of signals or of a listener.
+//! `SIGINT` and `SIGTERM` end the server; a second one ends the process at once, on the signals' own
+//! thread. `SIGHUP` never ends it: the main thread reads the certificate again, where there is one.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,29 +16,29 @@ use roomd_cli::signals::{self, Signal};
 
 /// What the main thread is told.
 #[derive(Debug)]
-enum Word {
-    /// The server is to end.
-    Signal,
-    /// A file of the server's may have changed.
-    HangUp,
+enum Message {
+    /// End the server.
+    Stop,
+    /// Read files again that may have changed.
+    Reload,
     ListenerFailed,
 }
 
-/// Words that wait, at most: one end, one listener of each port, one hang-up and one that is being done.
-const WORDS_MAX: usize = 8;
+/// Messages that wait, at most: one stop, one failure of each port, one reload and one in progress.
+const MESSAGES_MAX: usize = 8;
 
 /// Runs the server. Blocks until it has ended.
 #[must_use]
 pub fn run(settings: Settings) -> ExitCode {
-    let (words, inbox) = bounded(WORDS_MAX);
-    let (signalled, hung_up) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
-    let (heard, asked) = (words.clone(), Arc::clone(&hung_up));
+    let (sender, inbox) = bounded(MESSAGES_MAX);
+    let (stopping, reloading) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let (on_signal, pending) = (sender.clone(), Arc::clone(&reloading));
     let listening = signals::listen(move |signal| match signal {
-        Signal::End if signalled.swap(true, Ordering::Relaxed) => std::process::exit(130),
-        // The main thread may be past listening: then the server ends already.
-        Signal::End => _ = heard.try_send(Word::Signal),
-        Signal::HangUp if asked.swap(true, Ordering::Relaxed) => {} // It has not got to the last one yet.
-        Signal::HangUp => _ = heard.try_send(Word::HangUp),
+        Signal::End if stopping.swap(true, Ordering::Relaxed) => std::process::exit(130),
+        // The main thread may have left its loop: then the server ends already.
+        Signal::End => _ = on_signal.try_send(Message::Stop),
+        Signal::HangUp if pending.swap(true, Ordering::Relaxed) => {} // The last one waits, and covers this one.
+        Signal::HangUp => _ = on_signal.try_send(Message::Reload),
     });
     let _listening = match listening {
         Ok(listening) => listening,
@@ -48,7 +48,7 @@ pub fn run(settings: Settings) -> ExitCode {
         }
     };
     // As above.
-    let server = match Server::start(settings, move |_| _ = words.try_send(Word::ListenerFailed)) {
+    let server = match Server::start(settings, move |_| _ = sender.try_send(Message::ListenerFailed)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("roomd: {error}");
@@ -56,7 +56,7 @@ pub fn run(settings: Settings) -> ExitCode {
         }
     };
     announce(&server);
-    let word = wait(&inbox, &server, &hung_up);
+    let by_signal = wait(&inbox, &server, &reloading);
     log::info!("stopping");
     let report = server.stop();
     log::info!(
@@ -67,25 +67,31 @@ pub fn run(settings: Settings) -> ExitCode {
     for thread in &report.running {
         eprintln!("roomd: the thread {thread} is still running");
     }
-    match word {
-        Some(Word::Signal | Word::HangUp) if report.running.is_empty() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    if by_signal && report.running.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Waits until the server is to end, and reloads whenever it is asked to. Returns whether a signal ends it.
+fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> bool {
+    loop {
+        match inbox.recv() {
+            Ok(Message::Reload) => {
+                reloading.store(false, Ordering::Relaxed);
+                reload(server);
+            }
+            Ok(Message::Stop) => return true,
+            Ok(Message::ListenerFailed) | Err(_) => return false,
+        }
     }
 }
 
-/// Waits for the word that ends the server, and loads the certificate anew as often as it is asked to.
-fn wait(inbox: &Receiver<Word>, server: &Server, hung_up: &AtomicBool) -> Option<Word> {
-    loop {
-        match inbox.recv() {
-            Ok(Word::HangUp) if server.has_certificate() => {
-                hung_up.store(false, Ordering::Relaxed);
-                match server.reload_certificate() {
-                    Ok(()) => log::info!("certificate loaded anew"),
-                    Err(sentence) => log::error!("the certificate stays as it was: {sentence}"),
-                }
-            }
-            word => return word.ok(),
-        }
+fn reload(server: &Server) {
+    if !server.has_certificate() {
+        log::info!("SIGHUP: there is no certificate to read again");
+        return;
+    }
+    match server.reload_certificate() {
+        Ok(()) => log::info!("certificate loaded anew"),
+        Err(sentence) => log::error!("the certificate stays as it was: {sentence}"),
     }
 }
 
@@ -103,6 +109,6 @@ fn announce(server: &Server) {
     if let Some(openness) = server.openness() {
         line.push_str(&format!(", {openness}"));
     }
-    // Nobody may be reading; the server is no less ready.
+    // The server is ready also when standard output is closed.
     _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,8 +1,10 @@
-//! Signals, told apart: those that end the process, and the one that asks for a second look at files.
+//! Signals: those that end the process, and the one that asks a server to read its files again.
 //!
-//! One thread waits for them and calls who asked to hear; the default of each is off from then on. It
-//! ends when its handle is dropped.
+//! One thread waits for them and calls a closure for each; it ends when its handle is dropped. From then
+//! on the default action of these signals is off. A `SIGINT` or `SIGHUP` that the process was started to
+//! ignore, as by `nohup` or by a shell that runs it in the background, stays ignored.
 
+use std::fs;
 use std::io;
 use std::thread::{self, JoinHandle};
 
@@ -12,7 +14,7 @@ use signal_hook::iterator::{Handle, Signals};
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// `SIGINT` or `SIGTERM`: come to an end.
+    /// `SIGINT` or `SIGTERM`: end.
     End,
     /// `SIGHUP`: the terminal is gone, or the operator has changed a file.
     HangUp,
@@ -24,12 +26,14 @@ pub struct Listening {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Has `heard` called for each signal from now on, on a thread of its own.
+/// Calls `heard` for each signal from now on, on a thread of its own.
 ///
 /// # Errors
 /// The system gives no thread, or no socket for the signals.
 pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<Listening> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let ignored = ignored();
+    let taken = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal == SIGTERM || !is_in(ignored, *signal));
+    let mut signals = Signals::new(taken)?;
     let handle = signals.handle();
     let body = move || {
         for signal in signals.forever() {
@@ -40,11 +44,39 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<List
     Ok(Listening { handle, thread: Some(thread) })
 }
 
+/// The set of signals that the process ignores, a bit each, the lowest for signal 1. Linux tells it in a
+/// file, so no unsafe call is needed; elsewhere the set is empty.
+fn ignored() -> u64 {
+    ignored_in(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
+fn ignored_in(status: &str) -> u64 {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn is_in(set: u64, signal: i32) -> bool {
+    set & (1 << (signal - 1)) != 0
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_of_ignored_signals_is_a_line_of_the_status() {
+        let set = ignored_in("Name:\troomd\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n");
+        assert!(is_in(set, SIGHUP) && is_in(set, 13));
+        assert!(!is_in(set, SIGINT) && !is_in(set, SIGTERM));
+        assert_eq!(ignored_in(""), 0);
     }
 }

@@ -74,7 +74,9 @@ pub fn quick(user: &str) -> Options {
 /// The program under test, which keeps nothing.
 #[cfg(feature = "chat")]
 pub fn roomd() -> std::process::Command {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_roomd"));
+    let mut command = std::process::Command::new("env");
+    // The program leaves a signal ignored that is ignored here, as under nohup; the tests send these.
+    command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_roomd")]);
     // Nothing is claimed unless a test wants it: ports come again, and names with them.
     command.env("ROOMD_NO_CLAIM", "true").env_remove("ROOMD_TOKEN_FILE");
     command.env_remove("NO_COLOR").env_remove("RUST_LOG").env("TERM", "xterm");

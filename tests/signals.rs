@@ -1,0 +1,116 @@
+//! `roomd serve` and its signals, as a process: what ends it, what does not, and what stays ignored.
+//!
+//! Each test starts the binary without a data file and without a certificate, on free ports. Waits are
+//! for a line of output or for the end of the process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything that must happen may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct Serve {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Serve {
+    /// Starts the server from a shell that first does `trap`.
+    fn start(trap: &str) -> Self {
+        // A signal that is ignored here, as under nohup, has its default there.
+        let mut command = Command::new("env");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
+            command.env_remove(name);
+        }
+        command.args([
+            "--default-signal=HUP,INT",
+            "sh",
+            "-c",
+            &format!("{trap}\nexec \"$0\" \"$@\""),
+            env!("CARGO_BIN_EXE_roomd"),
+        ]);
+        command.args(["serve", "--listen=127.0.0.1:0", "--lines=off", "--data=off"]);
+        command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().rsplit_once("http://").unwrap_or_else(|| panic!("{line:?}")).1.to_owned();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        Self { child, errors, address }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether the process ignores the signal, as the kernel has it.
+    fn ignores(&self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap() & (1 << (signal.as_raw() - 1)) != 0
+    }
+
+    /// The server answers a request.
+    fn answers(&self) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let address = &self.address;
+        write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+    }
+
+    /// Reads the log up to a line with `what`.
+    fn log_says(&mut self, what: &str) {
+        let mut line = String::new();
+        while !line.contains(what) {
+            line.clear();
+            assert!(self.errors.read_line(&mut line).unwrap() > 0, "the log ends before {what:?}");
+        }
+    }
+
+    /// Ends the server with `signal`, and looks at how it ended.
+    fn ends_with(mut self, signal: Signal) {
+        self.signal(signal);
+        self.log_says("stopped");
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        _ = self.child.kill();
+    }
+}
+
+#[test]
+fn a_hang_up_without_a_certificate_is_logged_and_ends_nothing() {
+    let mut serve = Serve::start(":");
+    for _ in 0..2 {
+        serve.signal(Signal::HUP);
+        serve.log_says("there is no certificate to read again");
+        serve.answers();
+    }
+    serve.ends_with(Signal::TERM);
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let serve = Serve::start("trap '' HUP INT");
+    assert!(serve.ignores(Signal::HUP) && serve.ignores(Signal::INT) && !serve.ignores(Signal::TERM));
+    for signal in [Signal::HUP, Signal::INT, Signal::INT] {
+        serve.signal(signal);
+        serve.answers();
+    }
+    serve.ends_with(Signal::TERM);
+}

@@ -19,28 +19,30 @@ mod settings;
 mod sources;
 pub mod tls;
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, value_parser};
 
 use crate::settings::Settings;
-use data::Task;
+use data::DataCommand;
+use tls::{TlsArguments, TlsCommand};
 
-/// What the user wants done.
+/// The command that the user gave, with what it needs to run.
 #[derive(Debug, PartialEq)]
 pub enum Invocation {
     /// Run the server.
     Serve(Settings),
     /// Print the settings in force.
     Config(Settings),
-    /// Work on the file that messages are kept in.
-    Data(Settings, Task),
+    /// Work on the data file.
+    Data(Settings, DataCommand),
     /// Make a certificate for a trial.
-    Tls(tls::Order),
-    /// Talk in a room.
+    Tls(TlsCommand),
+    /// Chat in a room of a server.
     #[cfg(feature = "chat")]
     Chat(roomd_terminal::Arguments),
     /// Load a server.
@@ -49,7 +51,7 @@ pub enum Invocation {
 }
 
 impl Invocation {
-    /// Does it. Blocks until it is done.
+    /// Runs the command. Blocks until it has ended.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self {
@@ -61,8 +63,8 @@ impl Invocation {
                     ExitCode::FAILURE
                 }
             },
-            Self::Data(settings, task) => data::run(&settings, &task),
-            Self::Tls(order) => tls::run(&order),
+            Self::Data(settings, command) => data::run(&settings, &command),
+            Self::Tls(command) => tls::run(&command),
             #[cfg(feature = "chat")]
             Self::Chat(arguments) => roomd_terminal::run(arguments),
             #[cfg(feature = "load")]
@@ -71,7 +73,7 @@ impl Invocation {
     }
 }
 
-/// Why there is nothing to do.
+/// Why there is no command to run.
 #[derive(Debug)]
 pub enum CliError {
     /// `--help` or `--version`: print it on standard output and exit with 0.
@@ -81,11 +83,11 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// Prints what there is to print, and says how to exit.
+    /// Prints the message, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
             CliError::Shown(shown) => {
-                // A reader that went away, as `head` does, is no failure of ours.
+                // A reader that has left, as `head` does, is no failure of the command.
                 _ = shown.print();
                 ExitCode::SUCCESS
             }
@@ -97,13 +99,12 @@ impl CliError {
     }
 }
 
-/// All that the command line reads from outside the program.
-struct Outside<'a> {
+/// What the command line reads from outside the process.
+struct Environment<'a> {
     /// The arguments, with the program's name first.
     arguments: Vec<OsString>,
-    /// The environment.
     variables: Vec<(OsString, OsString)>,
-    /// Reads a file whole.
+    /// Reads a whole file.
     read: file::Read<'a>,
 }
 
@@ -115,34 +116,38 @@ struct Outside<'a> {
 ///
 /// [`CliError`] says what to print and how to exit; see [`CliError::report`].
 pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
-    parse_from(Outside {
+    parse_from(Environment {
         arguments: std::env::args_os().collect(),
         variables: std::env::vars_os().collect(),
         read: &file::read,
     })
 }
 
-fn parse_from(outside: Outside) -> Result<(Invocation, Vec<String>), CliError> {
-    let matches = command().try_get_matches_from(&outside.arguments).map_err(refuse)?;
+fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), CliError> {
+    let matches = command().try_get_matches_from(&environment.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
     #[cfg(feature = "chat")]
     if name == "chat" {
         // A client has no settings, and no file of them.
-        let arguments = roomd_terminal::arguments::read(flags, &outside.variables).map_err(CliError::Mistake)?;
+        let arguments = roomd_terminal::arguments::read(flags, &environment.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
     if name == "tls" {
-        return Ok((Invocation::Tls(tls::read(flags)), Vec::new()));
+        return Ok((Invocation::Tls(TlsArguments::from_arg_matches(flags).map_err(refuse)?.command), Vec::new()));
     }
     #[cfg(feature = "load")]
     if name == "load" {
         return Ok((Invocation::Load(roomd_load::arguments::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
-    let (settings, warnings) = sources::gather(flags, &outside.variables, outside.read).map_err(CliError::Mistake)?;
+    let (settings, warnings) =
+        sources::gather(flags, &environment.variables, environment.read).map_err(CliError::Mistake)?;
     let invocation = match name {
         "serve" => Invocation::Serve(settings),
         "config" => Invocation::Config(settings),
-        _ => Invocation::Data(settings, Task::read(name, flags).map_err(CliError::Mistake)?),
+        _ => {
+            let command = DataCommand::from_arg_matches(&matches).map_err(refuse)?;
+            Invocation::Data(settings, command.check().map_err(CliError::Mistake)?)
+        }
     };
     Ok((invocation, warnings))
 }
@@ -159,7 +164,7 @@ fn command() -> Command {
     let config =
         Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
-    let root = root.subcommands(data::commands().map(with_data)).subcommand(tls::command());
+    let root = root.subcommands(DataCommand::commands().into_iter().map(with_data)).subcommand(TlsArguments::command());
     #[cfg(feature = "chat")]
     let root = root.subcommand(roomd_terminal::arguments::command());
     #[cfg(feature = "load")]
@@ -205,10 +210,18 @@ fn flag(setting: &'static settings::Setting) -> Arg {
     }
 }
 
-/// Makes one sentence of what the parser of flags has to say.
+/// Turns an error of `clap` into one sentence.
 fn refuse(error: clap::Error) -> CliError {
     if !error.use_stderr() {
         return CliError::Shown(Box::new(error));
+    }
+    if let (ErrorKind::ValueValidation, Some(argument), Some(problem)) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.source())
+    {
+        // A parser of values of ours; its problem is the second half of a sentence.
+        let argument = argument.to_string();
+        let name = argument.split(' ').next().unwrap_or_default().trim_matches(['<', '>', '[', ']']);
+        return CliError::Mistake(format!("{name} {problem}"));
     }
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
@@ -240,7 +253,7 @@ mod tests {
         file: &str,
     ) -> Result<(Invocation, Vec<String>), CliError> {
         let name = std::iter::once(&"roomd");
-        parse_from(Outside {
+        parse_from(Environment {
             arguments: name.chain(arguments).map(OsString::from).collect(),
             variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             read: &|path| match path.to_str() {

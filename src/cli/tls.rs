@@ -1,7 +1,7 @@
-//! `roomd tls self-signed`: a certificate for a trial, and what to do with it.
+//! `roomd tls self-signed`: makes a certificate for a trial, and says how to use it.
 //!
-//! Called by `main` on the main thread. Neither file may be there yet: a key that is in use is never
-//! written over. The key can be read by its owner alone.
+//! Called by `main` on the main thread. Neither file may exist yet: a key that is in use is never
+//! overwritten. Only the owner of the key's file can read it.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -9,51 +9,43 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Args, Parser, Subcommand};
 
 use roomd_tls::self_signed;
 
-/// What is to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// Names and addresses that clients will use for the server.
+/// Make a certificate for a trial of TLS
+#[derive(Debug, Parser)]
+#[command(name = "tls", arg_required_else_help = false)]
+pub struct TlsArguments {
+    #[command(subcommand)]
+    pub command: TlsCommand,
+}
+
+/// The commands below `roomd tls`. Help is made of the comments.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum TlsCommand {
+    /// Make a certificate and its key that no authority has vouched for
+    SelfSigned(SelfSignedOptions),
+}
+
+/// A certificate that is to be made.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct SelfSignedOptions {
+    /// Names and addresses of the server
+    #[arg(value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"])]
     pub hosts: Vec<String>,
-    /// Where the certificate goes.
+    /// Where the certificate goes, as PEM
+    #[arg(long = "cert", value_name = "FILE", default_value = "roomd-cert.pem")]
     pub certificate: PathBuf,
-    /// Where the key goes.
+    /// Where its key goes, as PEM
+    #[arg(long, value_name = "FILE", default_value = "roomd-key.pem")]
     pub key: PathBuf,
 }
 
-/// The command.
-pub fn command() -> Command {
-    let path = |name: &'static str, default: &'static str, help: &'static str| {
-        let parser = OsStringValueParser::new().map(PathBuf::from);
-        Arg::new(name).long(name).value_name("FILE").default_value(default).value_parser(parser).help(help)
-    };
-    let hosts = Arg::new("hosts").value_name("HOST").action(ArgAction::Append);
-    let self_signed = Command::new("self-signed")
-        .about("Make a certificate and its key that no authority has vouched for")
-        .arg(hosts.help("Names and addresses of the server\n[default localhost, 127.0.0.1 and ::1]"))
-        .arg(path("cert", "roomd-cert.pem", "Where the certificate goes, as PEM"))
-        .arg(path("key", "roomd-key.pem", "Where its key goes, as PEM"));
-    Command::new("tls").about("Make a certificate for a trial of TLS").subcommand_required(true).subcommand(self_signed)
-}
-
-/// What the arguments ask for.
-pub fn read(matches: &ArgMatches) -> Order {
-    let matches = matches.subcommand_matches("self-signed").unwrap_or(matches);
-    let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-    let hosts: Vec<String> = matches.get_many("hosts").into_iter().flatten().cloned().collect();
-    let local = || ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    let hosts = if hosts.is_empty() { local() } else { hosts };
-    Order { hosts, certificate: path("cert"), key: path("key") }
-}
-
-/// Makes it.
+/// Carries out the command.
 #[must_use]
-pub fn run(order: &Order) -> ExitCode {
-    match make(order) {
+pub fn run(TlsCommand::SelfSigned(options): &TlsCommand) -> ExitCode {
+    match make(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             eprintln!("roomd: {sentence}");
@@ -62,7 +54,7 @@ pub fn run(order: &Order) -> ExitCode {
     }
 }
 
-fn make(Order { hosts, certificate, key }: &Order) -> Result<(), String> {
+fn make(SelfSignedOptions { hosts, certificate, key }: &SelfSignedOptions) -> Result<(), String> {
     let pair = self_signed(hosts)?;
     write(certificate, &pair.certificate, 0o644)?;
     if let Err(sentence) = write(key, &pair.key, 0o600) {
@@ -95,17 +87,19 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn asked(arguments: &[&str]) -> Order {
-        read(&command().try_get_matches_from([&["tls", "self-signed"], arguments].concat()).unwrap())
+    fn asked(arguments: &[&str]) -> SelfSignedOptions {
+        let parsed = TlsArguments::try_parse_from([&["tls", "self-signed"], arguments].concat()).unwrap();
+        let TlsCommand::SelfSigned(options) = parsed.command;
+        options
     }
 
     #[test]
-    fn nothing_said_is_a_certificate_for_this_machine() {
-        let order = asked(&[]);
-        assert_eq!(order.hosts, ["localhost", "127.0.0.1", "::1"]);
-        assert_eq!((order.certificate, order.key), ("roomd-cert.pem".into(), "roomd-key.pem".into()));
-        let order = asked(&["chat.example", "--cert=a", "--key", "b", "10.0.0.1"]);
-        assert_eq!(order.hosts, ["chat.example", "10.0.0.1"]);
-        assert_eq!((order.certificate, order.key), ("a".into(), "b".into()));
+    fn without_arguments_the_certificate_is_for_this_machine() {
+        let options = asked(&[]);
+        assert_eq!(options.hosts, ["localhost", "127.0.0.1", "::1"]);
+        assert_eq!((options.certificate, options.key), ("roomd-cert.pem".into(), "roomd-key.pem".into()));
+        let options = asked(&["chat.example", "--cert=a", "--key", "b", "10.0.0.1"]);
+        assert_eq!(options.hosts, ["chat.example", "10.0.0.1"]);
+        assert_eq!((options.certificate, options.key), ("a".into(), "b".into()));
     }
 }

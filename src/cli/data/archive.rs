@@ -1,7 +1,7 @@
-//! The commands on the file of messages: `export`, `import`, `backup`, `check`, `retain`.
+//! The commands on the data file, carried out: `export`, `import`, `backup`, `check`, `retain`.
 //!
-//! Called by `main` on the main thread. What they have to say goes to standard output, what went wrong
-//! to standard error; the exit code is 1 when a command failed, or a check found something.
+//! Called by `main` on the main thread. Results go to standard output and problems to standard error;
+//! the exit code is 1 when a command failed, or a check found something.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -9,15 +9,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::tokens;
-use super::{Bound, Since, Task};
+use super::{DataCommand, ExportStart, KeysAction, Override};
 use crate::settings::Settings;
 use crate::store::sqlite::{self, Archive, ArchiveError, Findings, Word};
 use roomd_cli::value::time_text;
 
-/// Does what is asked.
+/// Carries out `command`.
 #[must_use]
-pub fn run(settings: &Settings, task: &Task) -> ExitCode {
-    match done(settings, task) {
+pub fn run(settings: &Settings, command: &DataCommand) -> ExitCode {
+    match carry_out(settings, command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("roomd: {error}");
@@ -26,17 +26,18 @@ pub fn run(settings: &Settings, task: &Task) -> ExitCode {
     }
 }
 
-fn done(settings: &Settings, task: &Task) -> Result<ExitCode, ArchiveError> {
+fn carry_out(settings: &Settings, command: &DataCommand) -> Result<ExitCode, ArchiveError> {
     let archive = Archive::named(&settings.data)?;
-    match task {
-        Task::Export { room, since } => {
+    match command {
+        DataCommand::Export { room, since } => {
             let since = match since {
-                Since::Seq(seq) => sqlite::Since::Seq(*seq),
-                Since::Time(at) => sqlite::Since::Time(*at),
+                None => sqlite::Since::Seq(0),
+                Some(ExportStart::Seq(seq)) => sqlite::Since::Seq(*seq),
+                Some(ExportStart::Time(at)) => sqlite::Since::Time(*at),
             };
             archive.export(room, since, &mut BufWriter::new(io::stdout().lock()))?;
         }
-        Task::Import { from } => {
+        DataCommand::Import { from } => {
             let mut input: Box<dyn BufRead> = match from {
                 None => Box::new(io::stdin().lock()),
                 Some(path) => {
@@ -47,36 +48,36 @@ fn done(settings: &Settings, task: &Task) -> Result<ExitCode, ArchiveError> {
             let imported = archive.import(&mut input)?;
             say(&format!("{}: {} messages imported, {} there already", imported.room, imported.added, imported.known));
         }
-        Task::Backup { to } => {
+        DataCommand::Backup { to } => {
             let bytes = archive.backup(to)?;
             say(&format!("{}: {bytes} bytes", to.display()));
         }
-        Task::Check => {
+        DataCommand::Check => {
             let findings = archive.check()?;
             report(&findings);
             if !findings.problems.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Task::Token(minting) => tokens::mint(&archive, minting)?,
-        Task::Keys { rotate: true } => tokens::rotate(&archive)?,
-        Task::Keys { rotate: false } => tokens::list(&archive)?,
-        Task::Retain { room, age, messages } => {
-            let own = |bound: &Bound| match bound {
-                Bound::Server => None,
-                Bound::Own(bound) => Some(*bound),
+        DataCommand::Token(options) => tokens::sign(&archive, options)?,
+        DataCommand::Keys { action: KeysAction::Rotate } => tokens::rotate(&archive)?,
+        DataCommand::Keys { action: KeysAction::List } => tokens::list(&archive)?,
+        DataCommand::Retain { room, age, messages } => {
+            let own = |bound: Override| match bound {
+                Override::Clear => None,
+                Override::Set(bound) => Some(bound),
             };
-            let word = archive.retain(room, |word| {
-                word.age_ms = age.as_ref().map_or(word.age_ms, own);
-                word.count = messages.as_ref().map_or(word.count, own);
+            let bounds = archive.retain(room, |bounds| {
+                bounds.age_ms = age.map_or(bounds.age_ms, own);
+                bounds.count = messages.map_or(bounds.count, own);
             })?;
-            say(&format!("{room}: {}", words(word)));
+            say(&format!("{room}: {}", describe(bounds)));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Nobody may be reading any more, as when `head` has enough: that is no failure of ours.
+/// A reader that has left, as `head` does, is no failure of the command.
 fn say(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
 }
@@ -84,7 +85,7 @@ fn say(line: &str) {
 fn report(findings: &Findings) {
     for room in &findings.rooms {
         let messages = room.ends.map_or("no messages".to_owned(), |(oldest, newest)| format!("{oldest} to {newest}"));
-        say(&format!("{}: {messages}; {}", room.name, words(room.word)));
+        say(&format!("{}: {messages}; {}", room.name, describe(room.word)));
     }
     for problem in &findings.problems {
         eprintln!("roomd: {problem}");
@@ -95,13 +96,13 @@ fn report(findings: &Findings) {
     }
 }
 
-fn words(word: Word) -> String {
-    let age = match word.age_ms {
+fn describe(bounds: Word) -> String {
+    let age = match bounds.age_ms {
         None => "any age the server keeps".to_owned(),
         Some(0) => "any age".to_owned(),
         Some(ms) => format!("at most {} old", time_text(Duration::from_millis(ms.unsigned_abs()))),
     };
-    let count = match word.count {
+    let count = match bounds.count {
         None => "as many as the server keeps".to_owned(),
         Some(0) => "all".to_owned(),
         Some(count) => format!("at most {count}"),

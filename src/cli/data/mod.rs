@@ -1,7 +1,8 @@
-//! The commands that work on the file of messages: what can be asked of each.
+//! The commands on the data file: `export`, `import`, `backup`, `check`, `retain`, `token`, `keys`.
 //!
-//! Read on the main thread with the rest of the command line; `archive.rs` does them. A build without a
-//! database knows them too, and says why it cannot do them.
+//! Parsed on the main thread with the rest of the command line; `archive.rs` carries them out, with
+//! `tokens.rs` for the last two. A build without a database, or without tokens, parses them too, and says
+//! why it cannot carry them out.
 
 #[cfg(feature = "sqlite")]
 mod archive;
@@ -17,213 +18,182 @@ mod tokens;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Args, Command, Subcommand, ValueEnum};
 
 use crate::chat::{RoomName, Time, UserName};
+use roomd_cli::value::{self, DAY};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
 pub use archive::run;
 
-/// What is to be done with the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Write a room's history to standard output.
-    Export { room: RoomName, since: Since },
-    /// Read a room's history from a file, or from standard input.
-    Import { from: Option<PathBuf> },
-    /// Copy the whole file.
-    Backup { to: PathBuf },
-    /// See whether it is whole.
+/// A command on the data file. Help is made of the comments.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum DataCommand {
+    /// Write a room's history to standard output, one JSON object a line
+    Export {
+        /// The room; a conversation is dm:ALICE:BOB
+        #[arg(value_name = "ROOM", value_parser = parse_known_room)]
+        room: RoomName,
+        /// Only what came after: a number, a day, a time in UTC, or an age,
+        /// such as 41, 2026-11-20, 2026-11-20T18:00:00Z or 7days
+        #[arg(long, value_name = "WHEN", value_parser = parse_start, verbatim_doc_comment)]
+        since: Option<ExportStart>,
+    },
+    /// Read a room's history that export has written; no server may run on the file
+    Import {
+        /// The export; without it standard input
+        #[arg(value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Copy the whole history to a new file, also while the server runs
+    Backup {
+        /// The copy, which must not exist yet
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Check that the history is intact, and list its rooms
     Check,
-    /// Set, or show, how much of a room is kept.
-    Retain { room: RoomName, age: Option<Bound>, messages: Option<Bound> },
-    /// Sign a token with the server's key.
-    Token(Minting),
-    /// Make a new key, which signs from now on; or list the keys.
-    Keys { rotate: bool },
+    /// Set or show how much of a room's history is kept
+    Retain {
+        /// The room; a conversation is dm:ALICE:BOB
+        #[arg(value_name = "ROOM", value_parser = parse_known_room)]
+        room: RoomName,
+        /// How old a message may get, such as 30days; 0 is any age, server is the server's setting
+        #[arg(long, value_name = "TIME|server", allow_negative_numbers = true, value_parser = parse_age)]
+        age: Option<Override>,
+        /// How many messages are kept; 0 is all, server is the server's setting
+        #[arg(long, value_name = "N|server", allow_negative_numbers = true, value_parser = parse_messages)]
+        messages: Option<Override>,
+    },
+    /// Sign a token with the server's key, also while the server runs
+    Token(TokenOptions),
+    /// List the keys that sign the server's tokens, or make a new one that signs from now on
+    Keys {
+        /// list: the key that signs comes first; rotate: old keys are valid until their last token ends
+        #[arg(value_enum, value_name = "list|rotate", hide_possible_values = true)]
+        action: KeysAction,
+    },
 }
 
-/// What a token is to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Minting {
-    /// Whom it names.
+/// What a token says.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// The user whom the token names
+    #[arg(long, value_name = "USER", value_parser = parse_user)]
     pub user: UserName,
-    /// How long it is good for.
-    pub life: Duration,
-    /// Whether that is an administrator.
+    /// How long the token is valid, such as 7d or 12h
+    #[arg(long = "for", value_name = "TIME", default_value = "30d", value_parser = parse_validity)]
+    pub valid_for: Duration,
+    /// The user may do everything
+    #[arg(long)]
     pub admin: bool,
-    /// What the user wants to be called.
+    /// What the user is called, for people to read
+    #[arg(long = "name", value_name = "TEXT", value_parser = parse_display)]
     pub display: Option<String>,
-    /// The rooms that may be entered; none named is all.
+    /// A room that the user may join; repeat it for several [default: all]
+    #[arg(long = "room", value_name = "ROOM", value_parser = parse_room)]
     pub rooms: Vec<RoomName>,
+}
+
+/// What `roomd keys` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeysAction {
+    List,
+    Rotate,
 }
 
 /// Where an export begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub enum ExportStart {
     /// After the message of this number.
     Seq(u64),
     /// With the first message that is not older.
     Time(Time),
 }
 
-/// A room's own bound.
+/// A room's own bound in the place of the server's setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// As the server's settings say.
-    Server,
-    /// Milliseconds, or messages; 0 is none.
-    Own(i64),
+pub enum Override {
+    /// There is none: the server's setting counts.
+    Clear,
+    /// Milliseconds, or messages; 0 is no bound.
+    Set(i64),
 }
 
-/// The commands themselves, without the settings.
-pub fn commands() -> [Command; 7] {
-    let room = || Arg::new("room").value_name("ROOM").required(true).help("The room; a conversation is dm:ALICE:BOB");
-    let path = |name: &'static str| {
-        Arg::new(name).value_name("FILE").value_parser(OsStringValueParser::new().map(PathBuf::from))
-    };
-    let since = "Only what came after: a number, a day, a time in UTC, or an age,\nsuch as 41, 2026-11-20, 2026-11-20T18:00:00Z or 7days";
-    let age = "How old a message may get, such as 30days; 0 is any age, server as the server has it";
-    let messages = "How many messages are kept; 0 is all, server as the server has it";
-    [
-        Command::new("export")
-            .about("Write a room's history to standard output, one JSON object a line")
-            .arg(room())
-            .arg(Arg::new("since").long("since").value_name("WHEN").help(since)),
-        Command::new("import")
-            .about("Read a room's history that export has written; no server may run on the file")
-            .arg(path("from").help("The export; without it standard input")),
-        Command::new("backup")
-            .about("Copy the whole history to a new file, also while the server runs")
-            .arg(path("to").required(true).help("The copy, which must not be there yet")),
-        Command::new("check").about("See whether the history is whole, and list its rooms"),
-        Command::new("retain")
-            .about("Set or show how much of a room's history is kept")
-            .arg(room())
-            .arg(Arg::new("age").allow_negative_numbers(true).long("age").value_name("TIME|server").help(age))
-            .arg(
-                Arg::new("messages")
-                    .allow_negative_numbers(true)
-                    .long("messages")
-                    .value_name("N|server")
-                    .help(messages),
-            ),
-        token(),
-        Command::new("keys")
-            .about("List the keys that sign the server's tokens, or have a new one sign from now on")
-            .arg(
-                Arg::new("what")
-                    .value_parser(["list", "rotate"])
-                    .value_name("list|rotate")
-                    .hide_possible_values(true)
-                    .required(true)
-                    .help(
-                        "list: the one that signs comes first; rotate: old ones are good until their last token ends",
-                    ),
-            ),
-    ]
-}
+impl DataCommand {
+    /// The commands, without the flags of settings.
+    pub fn commands() -> Vec<Command> {
+        let data = Self::augment_subcommands(Command::new("data"));
+        // The order of help is that in which they are added to the command above.
+        data.get_subcommands().cloned().map(|command| command.display_order(None)).collect()
+    }
 
-fn token() -> Command {
-    let flag = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
-    Command::new("token")
-        .about("Sign a token with the server's key, also while the server runs")
-        .arg(flag("user", "USER", "Whom it names").required(true))
-        .arg(flag("for", "TIME", "How long it is good for, such as 7d or 12h [default: 30d]"))
-        .arg(Arg::new("admin").long("admin").action(ArgAction::SetTrue).help("The user may do everything"))
-        .arg(flag("name", "TEXT", "What the user wants to be called, for people to read"))
-        .arg(
-            flag("room", "ROOM", "A room that may be entered; repeat it for several [default: all]")
-                .action(ArgAction::Append),
-        )
-}
-
-impl Task {
-    /// What the command `name` was asked.
-    ///
-    /// # Errors
-    /// A sentence.
-    pub fn read(name: &str, flags: &ArgMatches) -> Result<Self, String> {
-        let text = |name: &str| flags.get_one::<String>(name).map(String::as_str);
-        let path = |name: &str| flags.get_one::<PathBuf>(name).cloned();
-        let room = || {
-            let room = text("room").unwrap_or_default();
-            RoomName::parse_known(room).map_err(|error| format!("the room's name {room:?} {error}"))
-        };
-        match name {
-            "export" => Ok(Self::Export { room: room()?, since: text("since").map_or(Ok(Since::Seq(0)), since)? }),
-            "import" => Ok(Self::Import { from: path("from") }),
-            "backup" => Ok(Self::Backup { to: path("to").unwrap_or_default() }),
-            "check" => Ok(Self::Check),
-            "retain" => Ok(Self::Retain {
-                room: room()?,
-                age: text("age").map(|text| bound("--age", text, age_ms)).transpose()?,
-                messages: text("messages")
-                    .map(|text| bound("--messages", text, |text| text.parse().ok()))
-                    .transpose()?,
-            }),
-            "token" => Ok(Self::Token(Minting::read(flags)?)),
-            "keys" => Ok(Self::Keys { rotate: text("what") == Some("rotate") }),
-            other => Err(format!("there is no command {other}")),
+    /// What the parser of flags cannot see. An error is a sentence.
+    pub fn check(self) -> Result<Self, String> {
+        match &self {
+            Self::Token(options) if options.rooms.len() > TOKEN_ROOMS_MAX => {
+                Err(format!("--room can be given at most {TOKEN_ROOMS_MAX} times"))
+            }
+            _ => Ok(self),
         }
     }
 }
 
-fn since(text: &str) -> Result<Since, String> {
+fn parse_known_room(text: &str) -> Result<RoomName, String> {
+    RoomName::parse_known(text).map_err(|error| format!("{text:?} {error}"))
+}
+
+fn parse_room(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| format!("{text:?} {error}"))
+}
+
+fn parse_user(text: &str) -> Result<UserName, String> {
+    UserName::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_validity(text: &str) -> Result<Duration, String> {
+    value::time(text, &(Duration::from_secs(1)..=100 * 366 * DAY))
+}
+
+fn parse_display(text: &str) -> Result<String, String> {
+    if (1..=DISPLAY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("must have 1 to {DISPLAY_BYTES_MAX} bytes and no control character"))
+}
+
+fn parse_start(text: &str) -> Result<ExportStart, String> {
     if let Ok(seq) = text.parse() {
-        return Ok(Since::Seq(seq));
+        return Ok(ExportStart::Seq(seq));
     }
     let day = format!("{text}T00:00:00Z");
     let time = [text, &day].iter().find_map(|text| humantime::parse_rfc3339(text).ok());
     let age = || humantime::parse_duration(text).ok().and_then(|age| SystemTime::now().checked_sub(age));
     let time = time.or_else(age).ok_or_else(|| {
-        format!(
-            "--since must be a number, a day, a time in UTC or an age, such as 41, 2026-11-20 or 7days, not {text:?}"
-        )
+        format!("must be a number, a day, a time in UTC or an age, such as 41, 2026-11-20 or 7days, not {text:?}")
     })?;
-    Ok(Since::Time(Time::from(time)))
+    Ok(ExportStart::Time(Time::from(time)))
 }
 
-impl Minting {
-    fn read(flags: &ArgMatches) -> Result<Self, String> {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        let text = |name: &str| flags.get_one::<String>(name).map(String::as_str);
-        let user = UserName::parse(text("user").unwrap_or_default()).map_err(|error| format!("--user {error}"))?;
-        let bounds = Duration::from_secs(1)..=100 * 366 * DAY;
-        let life = text("for").map_or(Ok(30 * DAY), |text| roomd_cli::value::time(text, &bounds));
-        let room = |text: &String| RoomName::parse(text).map_err(|error| format!("--room {text:?} {error}"));
-        let rooms = flags.get_many::<String>("room").into_iter().flatten().map(room).collect::<Result<Vec<_>, _>>()?;
-        if rooms.len() > TOKEN_ROOMS_MAX {
-            return Err(format!("--room can be given {TOKEN_ROOMS_MAX} times"));
-        }
-        let display = text("name").map(str::to_owned);
-        let unfit =
-            |name: &String| name.is_empty() || name.len() > DISPLAY_BYTES_MAX || name.chars().any(char::is_control);
-        if display.as_ref().is_some_and(unfit) {
-            return Err(format!("--name must have 1 to {DISPLAY_BYTES_MAX} bytes and no control character"));
-        }
-        let life = life.map_err(|problem| format!("--for {problem}"))?;
-        Ok(Self { user, life, admin: flags.get_flag("admin"), display, rooms })
+fn parse_age(text: &str) -> Result<Override, String> {
+    let age = if text == "0" { Some(Duration::ZERO) } else { humantime::parse_duration(text).ok() };
+    parse_override(
+        text,
+        age.and_then(|age| i64::try_from(age.as_millis()).ok()),
+        "a time with its unit, such as 30days",
+    )
+}
+
+fn parse_messages(text: &str) -> Result<Override, String> {
+    parse_override(text, text.parse().ok().filter(|count| *count >= 0), "a whole number")
+}
+
+fn parse_override(text: &str, bound: Option<i64>, allowed: &str) -> Result<Override, String> {
+    match bound {
+        _ if text == "server" => Ok(Override::Clear),
+        Some(bound) => Ok(Override::Set(bound)),
+        None => Err(format!("must be {allowed}, or server, not {text:?}")),
     }
-}
-
-fn age_ms(text: &str) -> Option<i64> {
-    let age = if text == "0" { Duration::ZERO } else { humantime::parse_duration(text).ok()? };
-    i64::try_from(age.as_millis()).ok()
-}
-
-fn bound(flag: &str, text: &str, own: impl Fn(&str) -> Option<i64>) -> Result<Bound, String> {
-    if text == "server" {
-        return Ok(Bound::Server);
-    }
-    let own = own(text).filter(|bound| *bound >= 0);
-    own.map(Bound::Own).ok_or_else(|| {
-        let example = if flag == "--age" { "a time with its unit, such as 30days" } else { "a whole number" };
-        format!("{flag} must be {example}, or server, not {text:?}")
-    })
 }
 
 #[cfg(test)]
@@ -232,16 +202,16 @@ mod tests {
     use crate::cli::Invocation;
     use crate::cli::tests::{ask, refused};
 
-    fn asked(arguments: &[&str]) -> (String, Task) {
+    fn asked(arguments: &[&str]) -> (String, DataCommand) {
         match ask(arguments, &[], "data = \"from-file.db\"") {
-            Ok((Invocation::Data(settings, task), _)) => (settings.data, task),
+            Ok((Invocation::Data(settings, command), _)) => (settings.data, command),
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
 
     #[test]
-    fn a_command_on_the_file_knows_which_from_all_sources() {
-        let named = |data: &str| (data.to_owned(), Task::Check);
+    fn the_data_file_of_a_command_comes_from_all_sources() {
+        let named = |data: &str| (data.to_owned(), DataCommand::Check);
         assert_eq!(asked(&["check"]), named("roomd.db"));
         assert_eq!(asked(&["check", "--data", "other.db"]), named("other.db"));
         assert_eq!(asked(&["check", "--config", "roomd.toml"]), named("from-file.db"));
@@ -251,14 +221,13 @@ mod tests {
     #[test]
     fn a_token_says_what_the_flags_say() {
         let user = UserName::parse("alice").unwrap();
-        let plain =
-            Minting { user, life: Duration::from_secs(30 * 86_400), admin: false, display: None, rooms: Vec::new() };
-        assert_eq!(asked(&["token", "--user", "alice"]).1, Task::Token(plain.clone()));
+        let plain = TokenOptions { user, valid_for: 30 * DAY, admin: false, display: None, rooms: Vec::new() };
+        assert_eq!(asked(&["token", "--user", "alice"]).1, DataCommand::Token(plain.clone()));
         let flags = ["token", "--user=alice", "--admin", "--for=7d", "--name=Al", "--room=den", "--room", "hall"];
         let rooms = ["den", "hall"].map(|room| RoomName::parse(room).unwrap()).into();
-        let life = Duration::from_secs(7 * 86_400);
-        let all = Minting { life, admin: true, display: Some("Al".to_owned()), rooms, ..plain };
-        assert_eq!(asked(&flags).1, Task::Token(all));
+        let valid_for = 7 * DAY;
+        let all = TokenOptions { valid_for, admin: true, display: Some("Al".to_owned()), rooms, ..plain };
+        assert_eq!(asked(&flags).1, DataCommand::Token(all));
         for (flag, sentence) in [
             ("--for=tomorrow", "--for must be a time with its unit, such as 54s, 2ms or 1m, not \"tomorrow\""),
             ("--room=a/b", "--room \"a/b\" must not hold the character '/'"),
@@ -266,22 +235,26 @@ mod tests {
         ] {
             assert_eq!(refused(&["token", "--user=alice", flag], &[], ""), sentence);
         }
-        assert_eq!(asked(&["keys", "rotate"]).1, Task::Keys { rotate: true });
-        assert_eq!(asked(&["keys", "list"]).1, Task::Keys { rotate: false });
+        let rooms: Vec<_> = (0..=TOKEN_ROOMS_MAX).map(|number| format!("--room=r{number}")).collect();
+        let many: Vec<_> = ["token", "--user=alice"].into_iter().chain(rooms.iter().map(String::as_str)).collect();
+        assert_eq!(refused(&many, &[], ""), "--room can be given at most 128 times");
+        assert!(matches!(asked(&many[..many.len() - 1]).1, DataCommand::Token(options) if options.rooms.len() == 128));
+        assert_eq!(asked(&["keys", "rotate"]).1, DataCommand::Keys { action: KeysAction::Rotate });
+        assert_eq!(asked(&["keys", "list"]).1, DataCommand::Keys { action: KeysAction::List });
     }
 
     #[test]
     fn an_export_begins_with_a_number_a_time_or_an_age() {
         let room = RoomName::parse("den").unwrap();
         let since = |since: &str| match asked(&["export", "den", "--since", since]).1 {
-            Task::Export { since, .. } => since,
+            DataCommand::Export { since: Some(since), .. } => since,
             other => panic!("{other:?}"),
         };
-        assert_eq!(asked(&["export", "den"]).1, Task::Export { room, since: Since::Seq(0) });
-        assert_eq!(since("41"), Since::Seq(41));
-        assert_eq!(since("2026-11-20"), Since::Time(Time(1_795_132_800_000)));
-        assert_eq!(since("2026-11-20T18:00:00Z"), Since::Time(Time(1_795_197_600_000)));
-        assert!(matches!(since("7days"), Since::Time(_)));
+        assert_eq!(asked(&["export", "den"]).1, DataCommand::Export { room, since: None });
+        assert_eq!(since("41"), ExportStart::Seq(41));
+        assert_eq!(since("2026-11-20"), ExportStart::Time(Time(1_795_132_800_000)));
+        assert_eq!(since("2026-11-20T18:00:00Z"), ExportStart::Time(Time(1_795_197_600_000)));
+        assert!(matches!(since("7days"), ExportStart::Time(_)));
         let refusal = refused(&["export", "den", "--since", "noon"], &[], "");
         assert!(refusal.starts_with("--since must be a number, a day, "), "{refusal}");
     }
@@ -289,17 +262,17 @@ mod tests {
     #[test]
     fn the_room_of_a_conversation_can_be_named() {
         let [anna, otto] = ["Anna", "Otto"].map(|name| crate::chat::UserName::parse(name).unwrap());
-        let Task::Export { room, .. } = asked(&["export", "dm:Otto:Anna"]).1 else { panic!("no export") };
+        let DataCommand::Export { room, .. } = asked(&["export", "dm:Otto:Anna"]).1 else { panic!("no export") };
         assert_eq!(room, RoomName::private(&anna, &otto));
-        assert_eq!(refused(&["export", "a b"], &[], ""), "the room's name \"a b\" must not hold the character ' '");
+        assert_eq!(refused(&["export", "a b"], &[], ""), "ROOM \"a b\" must not hold the character ' '");
     }
 
     #[test]
-    fn a_bound_is_a_value_or_the_servers() {
+    fn a_bound_is_a_value_or_the_setting_of_the_server() {
         let room = RoomName::parse("den").unwrap();
         assert_eq!(
             asked(&["retain", "den", "--age", "30days", "--messages", "server"]).1,
-            Task::Retain { room, age: Some(Bound::Own(2_592_000_000)), messages: Some(Bound::Server) }
+            DataCommand::Retain { room, age: Some(Override::Set(2_592_000_000)), messages: Some(Override::Clear) }
         );
         for (arguments, sentence) in [
             (["--age", "30"], "--age must be a time with its unit, such as 30days, or server, not \"30\""),

@@ -1,12 +1,12 @@
-//! `roomd token`, `roomd keys list` and `roomd keys rotate`: the server's keys in the hands of a command.
+//! `roomd token`, `roomd keys list` and `roomd keys rotate`: commands on the server's signing keys.
 //!
-//! Called by `archive.rs` on the main thread, beside a server that runs or without one. A token goes to
-//! standard output, alone on its line; what a person should know of it goes to standard error.
+//! Called by `archive.rs` on the main thread, whether or not a server runs on the data file. A token goes
+//! to standard output, alone on its line; what a person should know of it goes to standard error.
 
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use super::Minting;
+use super::TokenOptions;
 use crate::auth::Claims;
 use crate::auth::jwt::Jwt;
 use crate::chat::Time;
@@ -15,10 +15,10 @@ use crate::store::sqlite::{Archive, ArchiveError};
 use roomd_cli::value::time_text;
 
 /// Signs a token and prints it.
-pub fn mint(archive: &Archive, minting: &Minting) -> Result<(), ArchiveError> {
-    let Minting { user, life, admin, display, rooms } = minting;
+pub fn sign(archive: &Archive, options: &TokenOptions) -> Result<(), ArchiveError> {
+    let TokenOptions { user, valid_for, admin, display, rooms } = options;
     let now = Time::from(SystemTime::now());
-    let expires = now.after(*life);
+    let expires = now.after(*valid_for);
     let (owner, key) = archive.grant(user, now, expires)?;
     if owner.name != *user {
         let sentence = format!("the name is registered as {}: say --user {}", owner.name, owner.name);
@@ -35,11 +35,11 @@ pub fn mint(archive: &Archive, minting: &Minting) -> Result<(), ArchiveError> {
         eprintln!("roomd: {user} is registered since {}; this token is for the same user", owner.since);
     }
     say(&token)?;
-    eprintln!("roomd: good for {}, until {expires}", time_text(*life));
+    eprintln!("roomd: good for {}, until {expires}", time_text(*valid_for));
     Ok(())
 }
 
-/// Has a new key sign from now on.
+/// Makes a new key, which signs from now on.
 pub fn rotate(archive: &Archive) -> Result<(), ArchiveError> {
     let now = Time::from(SystemTime::now());
     let key = ServerKey::draw(now).map_err(|error| ArchiveError::Refused(error.to_string()))?;
@@ -47,7 +47,7 @@ pub fn rotate(archive: &Archive) -> Result<(), ArchiveError> {
     say(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
 }
 
-/// Lists the keys.
+/// Prints the keys, the one that signs first.
 pub fn list(archive: &Archive) -> Result<(), ArchiveError> {
     let keys = archive.keys()?;
     for (at, key) in keys.iter().enumerate() {

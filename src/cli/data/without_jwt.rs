@@ -1,21 +1,22 @@
-//! `roomd token` and `roomd keys` in a build without tokens: a sentence.
+//! `roomd token` and `roomd keys` in a build without tokens: each fails with a sentence.
 //!
 //! Called by `archive.rs` on the main thread, in the place of `tokens.rs`.
 
-use super::Minting;
+use super::TokenOptions;
 use crate::store::sqlite::{Archive, ArchiveError};
 
-/// Says why nothing is done.
-pub fn mint(_: &Archive, _: &Minting) -> Result<(), ArchiveError> {
-    Err(ArchiveError::Refused("this roomd was built without tokens".to_owned()))
+pub fn sign(_: &Archive, _: &TokenOptions) -> Result<(), ArchiveError> {
+    refuse()
 }
 
-/// Likewise.
 pub fn rotate(_: &Archive) -> Result<(), ArchiveError> {
-    Err(ArchiveError::Refused("this roomd was built without tokens".to_owned()))
+    refuse()
 }
 
-/// Likewise.
 pub fn list(_: &Archive) -> Result<(), ArchiveError> {
+    refuse()
+}
+
+fn refuse() -> Result<(), ArchiveError> {
     Err(ArchiveError::Refused("this roomd was built without tokens".to_owned()))
 }

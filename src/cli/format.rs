@@ -18,6 +18,11 @@ use crate::cli::{address, ice};
 use roomd_cli::address::host_port;
 use roomd_cli::value;
 
+/// Makes a value of a text. The error is the second half of a sentence.
+pub type Parse<T> = Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>;
+/// Makes a TOML value, whose text is parsed to the same value.
+pub type Print<T> = Box<dyn Fn(&T) -> Value + Send + Sync>;
+
 /// How the values of one type are written.
 pub struct Format<T> {
     /// What stands for the value in help: `N`.
@@ -26,8 +31,8 @@ pub struct Format<T> {
     pub expected: String,
     /// Whether a file may hold an integer, although the value is printed as a string.
     pub integers: bool,
-    pub parse: Box<dyn Fn(&str) -> Result<T, String> + Send + Sync>,
-    pub print: Box<dyn Fn(&T) -> Value + Send + Sync>,
+    pub parse: Parse<T>,
+    pub print: Print<T>,
 }
 
 impl<T> Format<T> {

@@ -12,8 +12,8 @@ use toml::Value;
 
 use crate::chat::limits::Slow;
 use crate::cli::format::{
-    self, Format, address, bytes, choice, count, ice_servers, networks, optional_text, or_off, origins, path, switch,
-    time,
+    self, Format, Print, address, bytes, choice, count, ice_servers, networks, optional_text, or_off, origins, path,
+    switch, time,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -227,6 +227,8 @@ pub fn settings() -> &'static [Setting] {
     &SETTINGS
 }
 
+type ParseInto = Box<dyn Fn(&mut Settings, &str) -> Result<(), String> + Send + Sync>;
+
 /// One setting: what is known about it but its value.
 pub struct Setting {
     /// Under which it stands in help.
@@ -241,8 +243,8 @@ pub struct Setting {
     expected: String,
     /// Whether a file may hold an integer in the place of a string.
     integers: bool,
-    parse: Box<dyn Fn(&mut Settings, &str) -> Result<(), String> + Send + Sync>,
-    print: Box<dyn Fn(&Settings) -> Value + Send + Sync>,
+    parse: ParseInto,
+    print: Print<Settings>,
 }
 
 impl Setting {

@@ -19,12 +19,11 @@ mod settings;
 mod sources;
 pub mod tls;
 
-use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, value_parser};
 
 use crate::settings::Settings;
@@ -215,18 +214,10 @@ fn refuse(error: clap::Error) -> CliError {
     if !error.use_stderr() {
         return CliError::Shown(Box::new(error));
     }
-    if let (ErrorKind::ValueValidation, Some(argument), Some(problem)) =
-        (error.kind(), error.get(ContextKind::InvalidArg), error.source())
-    {
-        // A parser of values of ours; its problem is the second half of a sentence.
-        let argument = argument.to_string();
-        let name = argument.split(' ').next().unwrap_or_default().trim_matches(['<', '>', '[', ']']);
-        return CliError::Mistake(format!("{name} {problem}"));
-    }
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
     let mut sentence = first.strip_prefix("error: ").unwrap_or(first).to_owned();
-    // What a value's own parser says (`roomd_cli::parser`) names the flag and is whole.
+    // A parser of `roomd_cli::parser` makes a whole sentence, which names the flag.
     if error.kind() == ErrorKind::ValueValidation && error.context().next().is_none() {
         return CliError::Mistake(sentence);
     }

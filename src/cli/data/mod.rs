@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Command, Subcommand, ValueEnum};
 
 use crate::chat::{RoomName, Time, UserName};
+use roomd_cli::parser::checked;
 use roomd_cli::value::{self, DAY};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
@@ -32,11 +33,11 @@ pub enum DataCommand {
     /// Write a room's history to standard output, one JSON object a line
     Export {
         /// The room; a conversation is dm:ALICE:BOB
-        #[arg(value_name = "ROOM", value_parser = parse_known_room)]
+        #[arg(value_name = "ROOM", value_parser = checked(parse_known_room))]
         room: RoomName,
         /// Only what came after: a number, a day, a time in UTC, or an age,
         /// such as 41, 2026-11-20, 2026-11-20T18:00:00Z or 7days
-        #[arg(long, value_name = "WHEN", value_parser = parse_start, verbatim_doc_comment)]
+        #[arg(long, value_name = "WHEN", value_parser = checked(parse_start), verbatim_doc_comment)]
         since: Option<ExportStart>,
     },
     /// Read a room's history that export has written; no server may run on the file
@@ -56,13 +57,13 @@ pub enum DataCommand {
     /// Set or show how much of a room's history is kept
     Retain {
         /// The room; a conversation is dm:ALICE:BOB
-        #[arg(value_name = "ROOM", value_parser = parse_known_room)]
+        #[arg(value_name = "ROOM", value_parser = checked(parse_known_room))]
         room: RoomName,
         /// How old a message may get, such as 30days; 0 is any age, server is the server's setting
-        #[arg(long, value_name = "TIME|server", allow_negative_numbers = true, value_parser = parse_age)]
+        #[arg(long, value_name = "TIME|server", allow_negative_numbers = true, value_parser = checked(parse_age))]
         age: Option<Override>,
         /// How many messages are kept; 0 is all, server is the server's setting
-        #[arg(long, value_name = "N|server", allow_negative_numbers = true, value_parser = parse_messages)]
+        #[arg(long, value_name = "N|server", allow_negative_numbers = true, value_parser = checked(parse_messages))]
         messages: Option<Override>,
     },
     /// Sign a token with the server's key, also while the server runs
@@ -79,19 +80,19 @@ pub enum DataCommand {
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct TokenOptions {
     /// The user whom the token names
-    #[arg(long, value_name = "USER", value_parser = parse_user)]
+    #[arg(long, value_name = "USER", value_parser = checked(parse_user))]
     pub user: UserName,
     /// How long the token is valid, such as 7d or 12h
-    #[arg(long = "for", value_name = "TIME", default_value = "30d", value_parser = parse_validity)]
+    #[arg(long = "for", value_name = "TIME", default_value = "30d", value_parser = checked(parse_validity))]
     pub valid_for: Duration,
     /// The user may do everything
     #[arg(long)]
     pub admin: bool,
     /// What the user is called, for people to read
-    #[arg(long = "name", value_name = "TEXT", value_parser = parse_display)]
+    #[arg(long = "name", value_name = "TEXT", value_parser = checked(parse_display))]
     pub display: Option<String>,
     /// A room that the user may join; repeat it for several [default: all]
-    #[arg(long = "room", value_name = "ROOM", value_parser = parse_room)]
+    #[arg(long = "room", value_name = "ROOM", value_parser = checked(parse_room))]
     pub rooms: Vec<RoomName>,
 }
 
@@ -140,7 +141,7 @@ impl DataCommand {
 }
 
 fn parse_known_room(text: &str) -> Result<RoomName, String> {
-    RoomName::parse_known(text).map_err(|error| format!("{text:?} {error}"))
+    RoomName::parse_known(text).map_err(|error| format!("the room's name {text:?} {error}"))
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {
@@ -264,7 +265,7 @@ mod tests {
         let [anna, otto] = ["Anna", "Otto"].map(|name| crate::chat::UserName::parse(name).unwrap());
         let DataCommand::Export { room, .. } = asked(&["export", "dm:Otto:Anna"]).1 else { panic!("no export") };
         assert_eq!(room, RoomName::private(&anna, &otto));
-        assert_eq!(refused(&["export", "a b"], &[], ""), "ROOM \"a b\" must not hold the character ' '");
+        assert_eq!(refused(&["export", "a b"], &[], ""), "the room's name \"a b\" must not hold the character ' '");
     }
 
     #[test]

@@ -13,31 +13,31 @@ use crate::auth::Auth;
 #[cfg(feature = "jwt")]
 use crate::auth::jwt::{Issuer, Jwt, KeyError};
 #[cfg(feature = "jwt")]
-use crate::auth::{Names, Policy};
+use crate::auth::{Names, SignInRules};
 use crate::chat::command::Span;
 use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
 use crate::chat::{Code, Limits, Refusal, RoomName, Slow};
 use crate::engine::Engine;
-use crate::engine::admission::Admission;
-use crate::engine::books::Books;
-use crate::engine::broker::{self, Broker};
-use crate::engine::clock::Clock;
-use crate::engine::hub::{Kind, Opener, Opening};
-use crate::engine::inbox::Command;
-use crate::engine::queue::Receiver;
-use crate::engine::threads::Threads;
-use crate::net::accept::{self, Welcome};
-use crate::net::callers::{House, HttpCaller, LineCaller};
+use crate::engine::base::clock::Clock;
+use crate::engine::base::queue::Receiver;
+use crate::engine::base::threads::Threads;
+use crate::engine::clients::delivery_counts::DeliveryCounts;
+use crate::engine::guards::admission::Admission;
+use crate::engine::rooms::broker::{self, Broker};
+use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
+use crate::engine::rooms::inbox::BrokerCommand;
+use crate::net::accept::{self, OnAccept};
 use crate::net::capacity::{self, Capacity};
+use crate::net::incoming::{HttpIncoming, LineIncoming, ServerContext};
 use crate::net::tcp;
 #[cfg(feature = "sqlite")]
 use crate::settings::NO_DATA;
 use crate::settings::Settings;
-use crate::store::registry::Forgetful;
+use crate::store::accounts::MemoryAccounts;
 #[cfg(feature = "sqlite")]
-use crate::store::sqlite::{Plan, Sqlite};
-use crate::store::{Memory, Opened, PageWish, Registry, Store};
+use crate::store::sqlite::{Sqlite, SqliteOptions};
+use crate::store::{AccountStore, Memory, OpenedRoom, PageQuery, Store};
 use roomd_tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
@@ -45,7 +45,7 @@ const CUT: Duration = Duration::from_secs(2);
 
 /// A server that runs.
 pub struct Server {
-    house: Arc<House>,
+    context: Arc<ServerContext>,
     store: Arc<dyn Store>,
     listeners: Vec<Arc<TcpListener>>,
     addresses: Vec<SocketAddr>,
@@ -96,7 +96,7 @@ pub struct Report {
     /// Panics that were survived.
     pub panics: u64,
     /// The books of all connections.
-    pub books: Books,
+    pub deliveries: DeliveryCounts,
 }
 
 impl Server {
@@ -118,7 +118,7 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _| Ok((store, Arc::new(Forgetful::default()))), failed)
+        Self::build(settings, |_, _, _| Ok((store, Arc::new(MemoryAccounts::default()))), failed)
     }
 
     fn build(
@@ -142,12 +142,12 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let (store, registry) = open_store(&settings, clock, &threads)?;
-        let ready = open_auth(&settings, registry, clock).and_then(|auth| {
+        let (store, accounts) = open_store(&settings, clock, &threads)?;
+        let ready = open_auth(&settings, accounts, clock).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the charters of the rooms cannot be read".into());
-            Ok((auth, store.charters().map_err(unread)?))
+            Ok((auth, store.policies().map_err(unread)?))
         });
-        let (auth, charters) = ready.inspect_err(|_| {
+        let (auth, policies) = ready.inspect_err(|_| {
             store.close();
             // Of the journal, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
@@ -156,15 +156,15 @@ impl Server {
         let engine =
             Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
                 .with_ice_servers(&settings.ice_servers);
-        engine.register.fill(charters);
+        engine.policies.fill(policies);
         let sessions = Arc::clone(&engine);
-        let ready = threads.spawn("grace", move || sessions.parking.watch());
+        let ready = threads.spawn("grace", move || sessions.sessions.watch());
         let watching = Arc::clone(&engine);
         let ready = ready.and_then(|()| {
             if !watching.auth.knows_tokens() {
                 return Ok(());
             }
-            threads.spawn("clerk", watching.clerk.open())?;
+            threads.spawn("worker", watching.worker.open())?;
             threads.spawn("expiry", move || watching.expiry.run(clock))
         });
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
@@ -175,22 +175,22 @@ impl Server {
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
-        let house = Arc::new(House { engine, admission, settings, certificate });
-        let mut server = Self { house, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
+        let context = Arc::new(ServerContext { engine, admission, settings, certificate });
+        let mut server = Self { context, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
         if let Err(error) = server.shake_hands() {
             // As below.
             _ = server.stop();
             return Err(StartError::Threads(error));
         }
         let failed = Arc::new(failed);
-        let house = Arc::clone(&server.house);
-        let welcome_http: Welcome = Box::new(move |stream, ip| HttpCaller::accept(&house, stream, ip));
-        let house = Arc::clone(&server.house);
-        let welcome_line: Welcome = Box::new(move |stream, ip| LineCaller::accept(&house, stream, ip));
-        let doors = [Some((http_address, http)), lines].into_iter().zip([welcome_http, welcome_line]);
-        for ((door, welcome), role) in doors.zip(["accept-http", "accept-lines"]) {
+        let context = Arc::clone(&server.context);
+        let on_http: OnAccept = Box::new(move |stream, ip| HttpIncoming::accept(&context, stream, ip));
+        let context = Arc::clone(&server.context);
+        let on_lines: OnAccept = Box::new(move |stream, ip| LineIncoming::accept(&context, stream, ip));
+        let doors = [Some((http_address, http)), lines].into_iter().zip([on_http, on_lines]);
+        for ((door, on_accept), role) in doors.zip(["accept-http", "accept-lines"]) {
             let Some((address, listener)) = door else { continue };
-            if let Err(error) = server.accept(role, &listener, welcome, Arc::clone(&failed)) {
+            if let Err(error) = server.accept(role, &listener, on_accept, Arc::clone(&failed)) {
                 // What was started is stopped again; its report has nothing to add to the error.
                 _ = server.stop();
                 return Err(StartError::Threads(error));
@@ -202,10 +202,10 @@ impl Server {
 
     /// Starts the threads that reckon handshakes, where there is TLS.
     fn shake_hands(&self) -> io::Result<()> {
-        for _ in 0..self.house.certificate.as_ref().map_or(0, Certificate::hands) {
-            let house = Arc::clone(&self.house);
-            let body = move || house.certificate.iter().for_each(Certificate::work);
-            self.house.engine.threads.spawn("handshake", body)?;
+        for _ in 0..self.context.certificate.as_ref().map_or(0, Certificate::hands) {
+            let context = Arc::clone(&self.context);
+            let body = move || context.certificate.iter().for_each(Certificate::work);
+            self.context.engine.threads.spawn("handshake", body)?;
         }
         Ok(())
     }
@@ -214,13 +214,13 @@ impl Server {
         &mut self,
         role: &'static str,
         listener: &Arc<TcpListener>,
-        welcome: Welcome,
+        on_accept: OnAccept,
         failed: Arc<impl Fn(io::Error) + Send + Sync + 'static>,
     ) -> io::Result<()> {
         self.listeners.push(Arc::clone(listener));
-        let (house, listener) = (Arc::clone(&self.house), Arc::clone(listener));
-        self.house.engine.threads.spawn(role, move || {
-            if let Err(error) = accept::run(&listener, &house.engine, &house.admission, &welcome) {
+        let (context, listener) = (Arc::clone(&self.context), Arc::clone(listener));
+        self.context.engine.threads.spawn(role, move || {
+            if let Err(error) = accept::run(&listener, &context.engine, &context.admission, &on_accept) {
                 log::error!(error:% = error; "listener failed");
                 failed(error);
             }
@@ -242,13 +242,13 @@ impl Server {
     /// Whom it lets in, in words, where that was decided.
     #[must_use]
     pub fn openness(&self) -> Option<&'static str> {
-        self.house.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
+        self.context.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
     }
 
     /// Whether both ports speak TLS.
     #[must_use]
     pub fn has_certificate(&self) -> bool {
-        self.house.certificate.is_some()
+        self.context.certificate.is_some()
     }
 
     /// Reads the certificate and its key again: who connects from now on sees what is in the files.
@@ -257,7 +257,7 @@ impl Server {
     /// # Errors
     /// A sentence; the certificate stays as it was.
     pub fn reload_certificate(&self) -> Result<(), String> {
-        self.house.certificate.as_ref().map_or(Ok(()), Certificate::reload)
+        self.context.certificate.as_ref().map_or(Ok(()), Certificate::reload)
     }
 
     /// How many connections this machine allows.
@@ -269,19 +269,19 @@ impl Server {
     /// The rooms, for a program that embeds the server.
     #[must_use]
     pub fn engine(&self) -> &Arc<Engine> {
-        &self.house.engine
+        &self.context.engine
     }
 
     /// Connections that are served now.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.house.admission.served()
+        self.context.admission.served()
     }
 
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
     /// most `drain` and two seconds.
     pub fn stop(self) -> Report {
-        let House { engine, admission, settings, certificate } = &*self.house;
+        let ServerContext { engine, admission, settings, certificate } = &*self.context;
         engine.close();
         admission.close();
         for listener in &self.listeners {
@@ -296,12 +296,12 @@ impl Server {
             admission.hang_up(Shutdown::Both);
             running = engine.threads.join_all(Instant::now() + CUT);
         }
-        Report { running, panics: engine.threads.panics(), books: engine.books() }
+        Report { running, panics: engine.threads.panics(), deliveries: engine.deliveries() }
     }
 }
 
 /// Where messages are kept, and where names and keys are.
-type Kept = (Arc<dyn Store>, Arc<dyn Registry>);
+type Kept = (Arc<dyn Store>, Arc<dyn AccountStore>);
 
 /// The certificate that the settings name.
 fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
@@ -317,10 +317,10 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
 #[cfg(feature = "sqlite")]
 fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Kept, StartError> {
     if settings.data == NO_DATA {
-        return Ok((Arc::new(Memory), Arc::new(Forgetful::default())));
+        return Ok((Arc::new(Memory), Arc::new(MemoryAccounts::default())));
     }
     let spawn = |body| threads.spawn("journal", body);
-    let plan = Plan {
+    let plan = SqliteOptions {
         data: settings.data.clone(),
         durability: settings.durability,
         retention: settings.retain,
@@ -334,12 +334,12 @@ fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Resu
 #[cfg(not(feature = "sqlite"))]
 fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Kept, StartError> {
     log::warn!("built without a database: what a room has kept goes with its last member");
-    Ok((Arc::new(Memory), Arc::new(Forgetful::default())))
+    Ok((Arc::new(Memory), Arc::new(MemoryAccounts::default())))
 }
 
 /// Who may come in, and with which tokens.
 #[cfg(feature = "jwt")]
-fn open_auth(settings: &Settings, registry: Arc<dyn Registry>, clock: Clock) -> Result<Arc<Auth>, StartError> {
+fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock) -> Result<Arc<Auth>, StartError> {
     let read =
         |path: &String| std::fs::read(path).map_err(|error| StartError::Tokens(format!("cannot read {path}: {error}")));
     let unfit = |path: &String, error: KeyError| StartError::Tokens(format!("{path} {error}"));
@@ -351,16 +351,16 @@ fn open_auth(settings: &Settings, registry: Arc<dyn Registry>, clock: Clock) -> 
     let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
     let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
     let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
-    let names = Names::new(Arc::clone(&registry), registry.names().map_err(failed)?);
-    let tokens = Jwt::open(registry, issuer, clock.now().at).map_err(failed)?;
+    let names = Names::new(Arc::clone(&accounts), accounts.names().map_err(failed)?);
+    let tokens = Jwt::open(accounts, issuer, clock.now().at).map_err(failed)?;
     let guests = settings.guests.unwrap_or(true);
-    let policy = Policy { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
+    let policy = SignInRules { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
     Ok(Auth::new(names, Box::new(tokens), policy))
 }
 
 /// As above, where there are no tokens: everybody is a guest.
 #[cfg(not(feature = "jwt"))]
-fn open_auth(settings: &Settings, _: Arc<dyn Registry>, _: Clock) -> Result<Arc<Auth>, StartError> {
+fn open_auth(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<Arc<Auth>, StartError> {
     let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
     if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
         let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
@@ -380,28 +380,33 @@ fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<d
 }
 
 /// A room that is to keep no history still goes on with the one that it has.
-fn open_history(name: &RoomName, kind: &Kind, limits: &Limits, store: &dyn Store) -> Result<Opened, StoreFailed> {
-    let nothing = PageWish { span: Span::Before(1), count: 0, bytes: 0 };
+fn open_history(
+    name: &RoomName,
+    kind: &RoomKind,
+    limits: &Limits,
+    store: &dyn Store,
+) -> Result<OpenedRoom, StoreFailed> {
+    let nothing = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
     match kind {
-        Kind::Open { durable: false, .. } if store.page(name, nothing)?.is_none() => Memory.open(name, 0),
+        RoomKind::Open { durable: false, .. } if store.page(name, nothing)?.is_none() => Memory.open(name, 0),
         _ => store.open(name, limits.history),
     }
 }
 
 /// The body of a room's thread.
-fn room(opening: Opening, inbox: &Receiver<Command>, clock: Clock, limits: &Limits, store: &dyn Store) {
+fn room(opening: Opening, inbox: &Receiver<BrokerCommand>, clock: Clock, limits: &Limits, store: &dyn Store) {
     let Opening { room: name, kind, face } = opening;
-    let Ok(Opened { past, marks, charter, ledger }) = open_history(&name, &kind, limits, store) else {
+    let Ok(OpenedRoom { past, marks, policy, room_log }) = open_history(&name, &kind, limits, store) else {
         log::error!(room = name.as_str(); "history not opened");
         let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
         return broker::refuse_all(inbox, &refusal);
     };
     // What is not stored, a room that failed has left in the register.
-    let charter = charter.map(Arc::new).or_else(|| face.charter(&name));
-    let room = Room::new(name, past, limits).with_marks(marks).with_charter(charter);
+    let policy = policy.map(Arc::new).or_else(|| face.policy(&name));
+    let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
     let (room, slow) = match kind {
-        Kind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
-        Kind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
+        RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
+        RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
-    Broker::new(room, ledger, clock, slow, limits.linger, face).run(inbox);
+    Broker::new(room, room_log, clock, slow, limits.linger, face).run(inbox);
 }

@@ -15,5 +15,5 @@ pub mod store;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};
-pub use engine::member::Member;
+pub use engine::clients::member::Member;
 pub use settings::Settings;

@@ -92,7 +92,7 @@ struct Publisher {
     record: Record,
     /// Said, and not acknowledged.
     unacknowledged: VecDeque<String>,
-    said: usize,
+    request: usize,
     /// The last message seen, and in which history.
     position: Option<(String, u64)>,
 }
@@ -120,8 +120,8 @@ impl Publisher {
         }
         loop {
             while self.unacknowledged.len() < WINDOW && !self.place.closing.load(Ordering::Relaxed) {
-                self.said += 1;
-                let mid = format!("{}-{}", self.user, self.said);
+                self.request += 1;
+                let mid = format!("{}-{}", self.user, self.request);
                 publish(&mut socket, &mid)?;
                 self.unacknowledged.push_back(mid);
             }
@@ -131,12 +131,12 @@ impl Publisher {
                 return Ok(());
             }
             if let Message::Text(text) = socket.read()? {
-                self.hear(&serde_json::from_str(&text)?);
+                self.handle(&serde_json::from_str(&text)?);
             }
         }
     }
 
-    fn hear(&mut self, event: &Value) {
+    fn handle(&mut self, event: &Value) {
         match event["type"].as_str().unwrap() {
             "joined" => {
                 assert_eq!(event["recovered"], true, "{event}");
@@ -230,7 +230,7 @@ fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() 
         .map(|number| {
             let (user, place) = (format!("user-{number}"), Arc::clone(&place));
             let (record, unacknowledged) = (Record::default(), VecDeque::new());
-            let publisher = Publisher { user, place, record, unacknowledged, said: 0, position: None };
+            let publisher = Publisher { user, place, record, unacknowledged, request: 0, position: None };
             thread::spawn(move || publisher.run())
         })
         .collect();
@@ -266,8 +266,8 @@ fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() 
         }
         let order: Vec<_> = history.values().filter(|mid| record.acknowledged.contains_key(*mid)).collect();
         assert_eq!(order.len(), record.acknowledged.len(), "each is there once");
-        let said = |mid: &str| mid.rsplit('-').next().unwrap().parse::<u64>().unwrap();
-        assert!(order.windows(2).all(|pair| said(pair[0]) < said(pair[1])), "they are in order");
+        let request = |mid: &str| mid.rsplit('-').next().unwrap().parse::<u64>().unwrap();
+        assert!(order.windows(2).all(|pair| request(pair[0]) < request(pair[1])), "they are in order");
         acknowledged += record.acknowledged.len();
         seen += record.seen.len();
         reconnections += record.reconnections;

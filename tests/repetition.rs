@@ -14,19 +14,19 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
-use roomd::chat::command::JoinWish;
-use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, RoomName, Slow, Standing, Status, UserName};
+use roomd::chat::command::JoinOptions;
+use roomd::chat::room::{JoinRequest, Room, RoomRequest};
+use roomd::chat::{AuthLevel, Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
 use roomd::engine::Engine;
-use roomd::engine::broker::Broker;
-use roomd::engine::clock::Clock;
-use roomd::engine::directory::Peer;
-use roomd::engine::hub::{Guest, Kind, Opening};
-use roomd::engine::inbox::RoomHandle;
-use roomd::engine::queue::Receiver as Inbox;
-use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
-use roomd::engine::rule::Plan;
-use roomd::engine::threads::Threads;
+use roomd::engine::base::clock::Clock;
+use roomd::engine::base::queue::Receiver as Inbox;
+use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::rooms::broker::Broker;
+use roomd::engine::rooms::hub::{JoiningClient, Opening, RoomKind};
+use roomd::engine::rooms::inbox::RoomHandle;
+use roomd::engine::rooms::moderation::NewRoom;
+use roomd::engine::users::directory::Peer;
 use roomd::store::{Memory, Store};
 
 const ROUNDS: usize = 1_000;
@@ -85,36 +85,36 @@ fn engine() -> Arc<Engine> {
             let opened = Memory.open(&opening.room, 0).unwrap();
             let room = Room::new(opening.room, opened.past, &limits);
             let room = match opening.kind {
-                Kind::Private(one, other) => room.private(one, other),
-                Kind::Open { .. } => room,
+                RoomKind::Private(one, other) => room.private(one, other),
+                RoomKind::Open { .. } => room,
             };
-            let (ledger, linger) = (opened.ledger, limits.linger);
-            Broker::new(room, ledger, clock, Slow::Disconnect, linger, opening.face).run(&inbox);
+            let (room_log, linger) = (opened.room_log, limits.linger);
+            Broker::new(room, room_log, clock, Slow::Disconnect, linger, opening.face).run(&inbox);
         })
     };
     Engine::new(limits, threads, clock, Arc::new(Memory), Auth::guests_only(), Box::new(opener))
 }
 
-fn guest(who: usize, recipient: Arc<dyn Recipient>) -> Guest {
-    let entrant = Entrant {
+fn guest(who: usize, recipient: Arc<dyn Recipient>) -> JoiningClient {
+    let entrant = JoinRequest {
         user: user(&format!("user-{who}")),
-        standing: Standing::Guest,
+        auth_level: AuthLevel::Guest,
         connection: who as u64,
         echo: true,
         announced: true,
         status: Status::Online,
-        wish: JoinWish::default(),
+        options: JoinOptions::default(),
     };
-    Guest { recipient, form: Form::Events, entrant, id: None }
+    JoiningClient { recipient, form: Form::Events, entrant, id: None }
 }
 
-fn member(who: usize) -> (Guest, Receiver<Arc<Event>>) {
+fn member(who: usize) -> (JoiningClient, Receiver<Arc<Event>>) {
     let (events, inbox) = bounded(64);
     (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
 }
 
-fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
+fn publish(text: &str) -> RoomRequest {
+    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
 }
 
 /// One client's part in a round.
@@ -150,8 +150,8 @@ fn rounds(clients: usize, panics: u64, part: &Arc<Part>) {
     }
 }
 
-fn join(engine: &Arc<Engine>, guest: Guest) -> Result<RoomHandle, Code> {
-    engine.hub.join(&name("r"), &Kind::USUAL, guest).map_err(|refusal| refusal.code)
+fn join(engine: &Arc<Engine>, guest: JoiningClient) -> Result<RoomHandle, Code> {
+    engine.hub.join(&name("r"), &RoomKind::USUAL, guest).map_err(|refusal| refusal.code)
 }
 
 fn part_with(handle: RoomHandle, dice: &mut Dice) {
@@ -194,7 +194,7 @@ fn joins_and_leaves_a_thousand_times() {
 fn creations_and_joins_and_closes_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, dice| match who {
         0 => engine.close(),
-        1 => _ = engine.create(&user("Vic").into(), Plan::public(name("r"), true)),
+        1 => _ = engine.create(&user("Vic").into(), NewRoom::public(name("r"), true)),
         _ => match join(engine, member(who).0) {
             Ok(handle) => part_with(handle, dice),
             Err(code) => assert_eq!(code, Code::Draining),
@@ -233,12 +233,13 @@ fn two_who_write_to_each_other_at_once_a_thousand_times() {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
         let recipient = Arc::new(ChannelRecipient::new(events));
-        let arrival = engine.directory.arrive(Peer::new(peer(who).into(), who as u64, true, recipient, Form::Events));
+        let arrival = engine.directory.register(Peer::new(peer(who).into(), who as u64, true, recipient, Form::Events));
         while engine.directory.peers(&peer(1 - who)).is_empty() {
             std::thread::yield_now();
         }
-        let said = engine.directory.converse(&engine.hub, arrival.peer(), (&peer(1 - who), false), publish("hi"), None);
-        assert_eq!(said, Ok(()));
+        let request =
+            engine.directory.converse(&engine.hub, arrival.peer(), (&peer(1 - who), false), publish("hi"), None);
+        assert_eq!(request, Ok(()));
         let is_message = |event: &Arc<Event>| event.is_message();
         let messages = std::iter::from_fn(|| inbox.recv_timeout(DEADLINE).ok()).filter(is_message).take(2);
         assert_eq!(messages.count(), 2, "both messages reach both");

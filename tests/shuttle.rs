@@ -17,23 +17,23 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use roomd::auth::Auth;
-use roomd::chat::command::JoinWish;
-use roomd::chat::room::{Entrant, Room, Said};
-use roomd::chat::{Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Standing, Status, UserName};
+use roomd::chat::command::JoinOptions;
+use roomd::chat::room::{JoinRequest, Room, RoomRequest};
+use roomd::chat::{AuthLevel, Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Status, UserName};
 use roomd::engine::Engine;
-use roomd::engine::admission::{Admission, Caller};
-use roomd::engine::broker::Broker;
-use roomd::engine::clock::Clock;
-use roomd::engine::directory::Peer;
-use roomd::engine::hub::{Guest, Kind, Opener};
-use roomd::engine::inbox::RoomHandle;
-use roomd::engine::outbox::{Outbox, Transport};
-use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
-use roomd::engine::rule::Plan;
-use roomd::engine::sync::channel::{Receiver, bounded};
-use roomd::engine::sync::{Mutex, thread};
-use roomd::engine::threads::Threads;
-use roomd::engine::writer;
+use roomd::engine::base::clock::Clock;
+use roomd::engine::base::sync::channel::{Receiver, bounded};
+use roomd::engine::base::sync::{Mutex, thread};
+use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::outbox::{Outbox, Transport};
+use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::writer;
+use roomd::engine::guards::admission::{Admission, Incoming};
+use roomd::engine::rooms::broker::Broker;
+use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
+use roomd::engine::rooms::inbox::RoomHandle;
+use roomd::engine::rooms::moderation::NewRoom;
+use roomd::engine::users::directory::Peer;
 use roomd::store::{Memory, Store};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -79,34 +79,34 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
             let opened = Memory.open(&opening.room, 0).unwrap();
             let room = Room::new(opening.room, opened.past, &limits());
             let room = match opening.kind {
-                Kind::Private(one, other) => room.private(one, other),
-                Kind::Open { .. } => room,
+                RoomKind::Private(one, other) => room.private(one, other),
+                RoomKind::Open { .. } => room,
             };
-            let ledger = opened.ledger;
-            Broker::new(room, ledger, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
+            let room_log = opened.room_log;
+            Broker::new(room, room_log, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
         })
     });
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
 }
 
-fn entrant(who: &str, connection: u64) -> Entrant {
-    let wish = JoinWish::default();
-    Entrant {
+fn entrant(who: &str, connection: u64) -> JoinRequest {
+    let options = JoinOptions::default();
+    JoinRequest {
         user: user(who),
-        standing: Standing::Guest,
+        auth_level: AuthLevel::Guest,
         connection,
         echo: true,
         announced: true,
         status: Status::Online,
-        wish,
+        options,
     }
 }
 
-fn guest(who: &str, recipient: Arc<dyn Recipient>) -> Guest {
-    Guest { recipient, form: Form::Events, entrant: entrant(who, who.as_bytes()[0].into()), id: None }
+fn guest(who: &str, recipient: Arc<dyn Recipient>) -> JoiningClient {
+    JoiningClient { recipient, form: Form::Events, entrant: entrant(who, who.as_bytes()[0].into()), id: None }
 }
 
-fn member(who: &str) -> (Guest, Receiver<Arc<Event>>) {
+fn member(who: &str) -> (JoiningClient, Receiver<Arc<Event>>) {
     let (events, inbox) = bounded(64);
     (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
 }
@@ -128,8 +128,8 @@ fn all(clients: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     clients.into_iter().for_each(|client| client.join().unwrap());
 }
 
-fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
+fn publish(text: &str) -> RoomRequest {
+    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
         let clients = ["A", "B", "C"].map(|who| {
             spawn(&engine, move |engine| {
                 let (guest, events) = member(who);
-                let handle = engine.hub.join(&name("r"), &Kind::USUAL, guest).expect("it is let in");
+                let handle = engine.hub.join(&name("r"), &RoomKind::USUAL, guest).expect("it is let in");
                 handle.say(publish(who), None).expect("the room lives");
                 if who == "A" {
                     drop(handle)
@@ -166,11 +166,11 @@ fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
 fn creating_and_joining_and_closing_at_once_leaves_nothing() {
     check(|| {
         let engine = engine(|_| false);
-        let create = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
-        let again = spawn(&engine, |engine| _ = engine.create(&user("V").into(), Plan::public(name("r"), true)));
+        let create = spawn(&engine, |engine| _ = engine.create(&user("V").into(), NewRoom::public(name("r"), true)));
+        let again = spawn(&engine, |engine| _ = engine.create(&user("V").into(), NewRoom::public(name("r"), true)));
         let join = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
-            match engine.hub.join(&name("r"), &Kind::USUAL, guest) {
+            match engine.hub.join(&name("r"), &RoomKind::USUAL, guest) {
                 Ok(handle) => handle.close(),
                 Err(refusal) => assert_eq!(refusal.code, Code::Draining),
             }
@@ -191,7 +191,7 @@ fn a_question_is_answered_while_the_last_member_leaves() {
         });
         let member = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
-            engine.hub.join(&name("r"), &Kind::USUAL, guest).expect("it is let in").leave(None).unwrap();
+            engine.hub.join(&name("r"), &RoomKind::USUAL, guest).expect("it is let in").leave(None).unwrap();
         });
         all([visitor, member]);
         wind_up(&engine, 0);
@@ -213,7 +213,7 @@ impl Recipient for Fatal {
 fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
     check(|| {
         let engine = engine(|_| false);
-        let join = |engine: &Arc<Engine>, guest| engine.hub.join(&name("r"), &Kind::USUAL, guest);
+        let join = |engine: &Arc<Engine>, guest| engine.hub.join(&name("r"), &RoomKind::USUAL, guest);
         let fatal = spawn(&engine, move |engine| _ = join(engine, guest("F", Arc::new(Fatal))));
         let others = ["A", "B"].map(|who| {
             spawn(&engine, move |engine| match join(engine, member(who).0) {
@@ -234,7 +234,7 @@ fn a_room_that_cannot_be_opened_refuses_all_who_wait_for_it() {
     check(|| {
         let engine = engine(|opening| opening == 0);
         let clients = ["A", "B", "C"].map(|who| {
-            spawn(&engine, move |engine| match engine.hub.join(&name("r"), &Kind::USUAL, member(who).0) {
+            spawn(&engine, move |engine| match engine.hub.join(&name("r"), &RoomKind::USUAL, member(who).0) {
                 Ok(handle) => drop(handle),
                 Err(refusal) => assert!([Code::Unavailable, Code::Internal].contains(&refusal.code)),
             })
@@ -252,19 +252,19 @@ fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
             let (events, inbox) = bounded(64);
             let recipient = Arc::new(ChannelRecipient::new(events));
             let peer = Peer::new(user(from).into(), from.as_bytes()[0].into(), true, recipient, Form::Events);
-            (engine.directory.arrive(peer), inbox, to)
+            (engine.directory.register(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {
             let engine = Arc::clone(&engine);
             thread::spawn(move || {
                 let from = arrival.peer();
-                let said = engine.directory.converse(&engine.hub, from, (&user(to), false), publish("hi"), None);
-                (arrival, inbox, said)
+                let request = engine.directory.converse(&engine.hub, from, (&user(to), false), publish("hi"), None);
+                (arrival, inbox, request)
             })
         });
         let results = clients.map(|client| client.join().unwrap());
-        for (arrival, _, said) in &results {
-            assert_eq!(*said, Ok(()));
+        for (arrival, _, request) in &results {
+            assert_eq!(*request, Ok(()));
             arrival.peer().retire().into_iter().for_each(RoomHandle::close);
         }
         for (_, inbox, _) in results {
@@ -341,7 +341,7 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
                 if outbox.take(Parcel::Pieces(&pieces), Care::Policy(slow)) == Err(Undelivered::Slow) {
                     outbox.end(End::Slow);
                 }
-                assert!(outbox.books().balance(), "{}", outbox.books());
+                assert!(outbox.deliveries().balance(), "{}", outbox.deliveries());
             }
         })
     });
@@ -353,13 +353,13 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
     });
     pongs.join().unwrap();
     outbox.finish(vec![4, 0, b'.'], 1);
-    let books = outbox.wait_done();
+    let deliveries = outbox.wait_done();
     all(brokers);
     assert_eq!(threads.join_all(Instant::now()), Vec::<String>::new());
     assert_eq!(threads.panics(), 0);
 
-    let last = outbox.books();
-    assert!(books.balance() && last.balance() && last.pending == 0, "{books} {last}");
+    let last = outbox.deliveries();
+    assert!(deliveries.balance() && last.balance() && last.pending == 0, "{deliveries} {last}");
     let taken = socket.taken.lock().clone();
     let (frames, rest) = taken.as_chunks::<3>();
     let broke = socket.calls.load(Ordering::Relaxed) > fails_at;
@@ -406,13 +406,13 @@ struct Log {
     places: Mutex<VecDeque<usize>>,
 }
 
-struct Visitor {
+struct RemoteAddress {
     log: Arc<Log>,
     panics: bool,
     most: usize,
 }
 
-impl Caller for Visitor {
+impl Incoming for RemoteAddress {
     fn tell_place(&self, ahead: usize) {
         self.log.places.lock().push_back(ahead);
     }
@@ -438,7 +438,7 @@ impl Caller for Visitor {
     }
 }
 
-impl Drop for Visitor {
+impl Drop for RemoteAddress {
     fn drop(&mut self) {
         self.log.dropped.fetch_add(1, Ordering::SeqCst);
     }
@@ -454,7 +454,7 @@ fn admission(most: usize, waiting_max: usize, panics: bool, close_early: bool) {
         let (admission, log) = (Arc::clone(&admission), Arc::clone(&log));
         thread::spawn(move || {
             for _ in 0..2 {
-                admission.admit(Box::new(Visitor { log: Arc::clone(&log), panics: panics && door == 0, most }));
+                admission.admit(Box::new(RemoteAddress { log: Arc::clone(&log), panics: panics && door == 0, most }));
             }
         })
     });

@@ -12,12 +12,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use roomd::chat::command::Span;
-use roomd::chat::record::{Deed, Draft};
+use roomd::chat::members::MemberId;
+use roomd::chat::record::{Draft, Operation};
 use roomd::chat::room::Speaker;
-use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
-use roomd::store::sqlite::{Plan, Sqlite};
-use roomd::store::{Durability, PageWish, Retention, Store};
+use roomd::chat::{AuthLevel, Body, Mid, RoomName, Time, UserName};
+use roomd::store::sqlite::{Sqlite, SqliteOptions};
+use roomd::store::{Durability, PageQuery, Retention, Store};
 use roomd::{Server, Settings};
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -77,7 +77,7 @@ fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Erro
     let room = RoomName::parse(ROOM)?;
     let per_s = append(store, &room, stored, size)?;
     let page = |span| {
-        let page = store.page(&room, PageWish { span, count: PAGE_MESSAGES, bytes: usize::MAX });
+        let page = store.page(&room, PageQuery { span, count: PAGE_MESSAGES, bytes: usize::MAX });
         let found = page.ok().flatten().map_or(0, |page| page.messages.len());
         assert_eq!(found as u64, size.min(PAGE_MESSAGES as u64), "a page is full");
     };
@@ -101,14 +101,14 @@ fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Erro
 /// Appends up to `size` messages; how many a second.
 fn append(store: &Sqlite, room: &RoomName, stored: u64, size: u64) -> Result<f64, Box<dyn Error>> {
     let failed = |_| "the store failed";
-    let mut ledger = store.open(room, 0).map_err(failed)?.ledger;
+    let mut room_log = store.open(room, 0).map_err(failed)?.room_log;
     let user = UserName::parse("anna")?;
     let began = Instant::now();
     let mut next = stored + 1;
     while next <= size {
         let end = (next + BATCH).min(size + 1);
         let drafts: Vec<_> = (next..end).map(|seq| draft(seq, &user)).collect();
-        ledger.append(&drafts).map_err(failed)?;
+        room_log.append(&drafts).map_err(failed)?;
         next = end;
     }
     Ok((size - stored) as f64 / began.elapsed().as_secs_f64())
@@ -117,10 +117,14 @@ fn append(store: &Sqlite, room: &RoomName, stored: u64, size: u64) -> Result<f64
 fn draft(seq: u64, user: &UserName) -> Draft {
     let word = if seq.is_multiple_of(RARE_EVERY) { "rare" } else { "usual" };
     let text = format!("message {seq} has a common word, a {word} one, and some more to be as long as people write");
-    let deed =
-        Deed::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(&format!("mid-{seq}")) };
-    let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
-    Draft { speaker, deed, at: Time(seq), id: None, quiet: false }
+    let operation = Operation::Publish {
+        to: None,
+        body: Body::Text(text.into()),
+        about: None,
+        mid: Mid::parse(&format!("mid-{seq}")),
+    };
+    let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
+    Draft { speaker, operation, at: Time(seq), id: None, quiet: false }
 }
 
 fn median(mut read: impl FnMut(u64)) -> Duration {
@@ -140,7 +144,7 @@ fn with_store<T>(file: &Path, work: impl FnOnce(&Sqlite) -> T) -> T {
     let mut journal: Option<JoinHandle<()>> = None;
     let data = file.display().to_string();
     let now = Box::new(|| SystemTime::now().into());
-    let plan = Plan { data, durability: Durability::None, retention: Retention::default(), now };
+    let plan = SqliteOptions { data, durability: Durability::None, retention: Retention::default(), now };
     let store = Sqlite::open(plan, |body| {
         journal = Some(thread::Builder::new().name("journal".to_owned()).spawn(body)?);
         Ok(())
@@ -163,9 +167,9 @@ fn come_back(file: &Path, size: u64) -> Result<Duration, Box<dyn Error>> {
     stream.set_nodelay(true)?;
     let request = format!("ws://{}/ws?user=Ben&format=json", server.http_address());
     let (mut socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
-    let mut hear = |said: Option<Value>, until: &dyn Fn(&Value) -> bool| -> Result<Value, Box<dyn Error>> {
-        if let Some(said) = said {
-            socket.send(Message::text(said.to_string()))?;
+    let mut handle = |request: Option<Value>, until: &dyn Fn(&Value) -> bool| -> Result<Value, Box<dyn Error>> {
+        if let Some(request) = request {
+            socket.send(Message::text(request.to_string()))?;
         }
         loop {
             if let Message::Text(text) = socket.read()? {
@@ -177,19 +181,20 @@ fn come_back(file: &Path, size: u64) -> Result<Duration, Box<dyn Error>> {
         }
     };
     // Who asks for the whole history is told its name.
-    let history = hear(Some(json!({"type": "join", "room": ROOM, "history": 0})), &|event| event["type"] == "joined")?;
+    let history =
+        handle(Some(json!({"type": "join", "room": ROOM, "history": 0})), &|event| event["type"] == "joined")?;
     let epoch = history["epoch"].clone();
-    hear(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
+    handle(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
     let mut times = Vec::new();
     for _ in 0..REPETITIONS {
         let since = json!({"epoch": epoch, "seq": size.saturating_sub(MISSED)});
         let began = Instant::now();
         let join = json!({"type": "join", "room": ROOM, "since": since});
-        let joined = hear(Some(join), &|event| event["type"] == "joined")?;
+        let joined = handle(Some(join), &|event| event["type"] == "joined")?;
         assert_eq!(joined["recovered"], true, "{joined}");
-        hear(None, &|event| event["type"] == "message" && event["seq"] == size)?;
+        handle(None, &|event| event["type"] == "message" && event["seq"] == size)?;
         times.push(began.elapsed());
-        hear(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
+        handle(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
     }
     drop(socket);
     server.stop();

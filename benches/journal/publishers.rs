@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use hdrhistogram::Histogram;
-use roomd::chat::record::{Deed, Draft, Outcome as Stored};
+use roomd::chat::members::MemberId;
+use roomd::chat::record::{Draft, Operation, Outcome as Stored};
 use roomd::chat::room::Speaker;
-use roomd::chat::roster::MemberId;
-use roomd::chat::{Body, Mid, RoomName, Standing, Time, UserName};
-use roomd::store::sqlite::{Plan, Sqlite};
+use roomd::chat::{AuthLevel, Body, Mid, RoomName, Time, UserName};
+use roomd::store::sqlite::{Sqlite, SqliteOptions};
 use roomd::store::{Durability, Retention, Store};
 
 use super::arguments::Arguments;
@@ -22,7 +22,7 @@ use super::{Trial, text};
 pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Arguments) -> Trial {
     let mut journal = None;
     let (data, retention) = (data.to_owned(), Retention::default());
-    let plan = Plan { data, durability, retention, now: Box::new(|| SystemTime::now().into()) };
+    let plan = SqliteOptions { data, durability, retention, now: Box::new(|| SystemTime::now().into()) };
     let store = Sqlite::open(plan, |body| {
         journal = Some(thread::Builder::new().name("journal".to_owned()).spawn(body)?);
         Ok(())
@@ -51,21 +51,21 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
 fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Arguments) -> Histogram<u64> {
     let name = RoomName::parse(&format!("room-{number}")).expect("it is a name");
     let user = UserName::parse(&format!("user-{number}")).expect("it is a name");
-    let mut ledger = store.open(&name, 0).expect("it was opened").ledger;
+    let mut room_log = store.open(&name, 0).expect("it was opened").room_log;
     let mut latency = Histogram::new(3).expect("three digits are few");
     start.wait();
     let began = Instant::now();
     for seq in 1.. {
-        let deed = Deed::Publish {
+        let operation = Operation::Publish {
             to: None,
             body: Body::Text(text(seq).into()),
             about: None,
             mid: Mid::parse(&format!("mid-{seq}")),
         };
-        let speaker = Speaker { member: MemberId(1), user: user.clone(), standing: Standing::Guest };
-        let draft = Draft { speaker, deed, at: Time(seq), id: None, quiet: false };
+        let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
+        let draft = Draft { speaker, operation, at: Time(seq), id: None, quiet: false };
         let asked = Instant::now();
-        let outcomes = ledger.append(&[draft]).expect("it was stored");
+        let outcomes = room_log.append(&[draft]).expect("it was stored");
         assert_eq!(outcomes, [Stored::Stored { seq }]);
         let passed = began.elapsed();
         if passed > arguments.warm_up + arguments.measuring {

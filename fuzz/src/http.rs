@@ -10,18 +10,18 @@ use std::sync::{Arc, LazyLock};
 
 use roomd::auth::Auth;
 use roomd::chat::Limits;
-use roomd::chat::rate::Bucket;
+use roomd::chat::token_bucket::Bucket;
 use roomd::engine::Engine;
-use roomd::engine::address::Address;
-use roomd::engine::admission::Admission;
-use roomd::engine::clock::Clock;
-use roomd::engine::threads::Threads;
-use roomd::net::callers::House;
-use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, Request};
+use roomd::engine::guards::address::Address;
+use roomd::engine::guards::admission::Admission;
+use roomd::engine::base::clock::Clock;
+use roomd::engine::base::threads::Threads;
+use roomd::net::incoming::ServerContext;
+use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, RequestHead};
 use roomd::net::origin::Origin;
 use roomd::net::proxies;
 use roomd::net::response::Response;
-use roomd::net::routes::{self, Visit};
+use roomd::net::routes::{self, ApiRequest};
 use roomd::net::upgrade;
 use roomd::settings::Settings;
 use roomd::store::Memory;
@@ -29,7 +29,7 @@ use roomd::store::Memory;
 /// Heads up to this length are cut at every byte.
 const CUT_BYTES_MAX: usize = 256;
 
-static HOUSE: LazyLock<House> = LazyLock::new(|| {
+static HOUSE: LazyLock<ServerContext> = LazyLock::new(|| {
     let settings = Settings { echo_route: true, ..Settings::default() };
     let limits = Limits::default();
     let threads = Threads::new();
@@ -43,7 +43,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         opener,
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
-    House { engine, admission, settings, certificate: None }
+    ServerContext { engine, admission, settings, certificate: None }
 });
 
 /// Feeds one input.
@@ -79,7 +79,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// The same head is accepted alone, and waited for while it is not whole.
-fn does_not_depend_on_what_follows(head: &[u8], request: &Request<'_>) {
+fn does_not_depend_on_what_follows(head: &[u8], request: &RequestHead<'_>) {
     let mut space = [httparse::EMPTY_HEADER; FIELDS_MAX];
     assert_eq!(head::parse(head, &mut space), Ok(Some((*request, head.len()))));
     if head.len() <= CUT_BYTES_MAX {
@@ -122,7 +122,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     line
 }
 
-fn answer(request: &Request<'_>, body: Vec<u8>) {
+fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
     let origin = Origin::of(&HOUSE, request, false);
     let address = proxies::forwarded(request, &HOUSE.settings.trusted_proxies).map(Address::from);
     match upgrade::wanted(&HOUSE, request, origin, address) {
@@ -131,7 +131,7 @@ fn answer(request: &Request<'_>, body: Vec<u8>) {
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    let mut visit = Visit { request, body, rate: &mut rate, origin, address, who: None };
+    let mut visit = ApiRequest { head: request, body, rate: &mut rate, origin, address, who: None };
     well_formed(&routes::answer(&HOUSE, &mut visit));
     assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
 }

@@ -1,9 +1,9 @@
 //! The JSON dialect: each line of the input is a command.
 //!
-//! Exercises `wire::json_in`, `chat::session`, `chat::room` and, for every event that follows,
+//! Exercises `wire::json_in`, `chat::session_state`, `chat::room` and, for every event that follows,
 //! `wire::Encoder`. What is parsed is heard by the session of a `World`, until it ends the session.
 
-use roomd::chat::session::Dialect;
+use roomd::chat::session_state::Dialect;
 use roomd::wire::json_in;
 
 use crate::world::World;
@@ -16,7 +16,7 @@ pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut world = World::new(Dialect::Json);
     for command in text.split('\n') {
-        if !world.hear(json_in::parse(command)) {
+        if !world.handle(json_in::parse(command)) {
             return;
         }
     }

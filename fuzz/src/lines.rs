@@ -4,7 +4,7 @@
 //! input say how long a line may be and how the rest is cut; the same lines must come out however
 //! it is cut.
 
-use roomd::chat::session::Dialect;
+use roomd::chat::session_state::Dialect;
 use roomd::net::line::Lines;
 use roomd::wire::{Unparsed, text_in};
 
@@ -25,7 +25,7 @@ pub fn run(input: &[u8]) {
             Ok(line) => text_in::parse(line),
             Err(refusal) => Err(Unparsed { id: None, refusal: refusal.clone() }),
         };
-        if request.transpose().is_some_and(|request| !world.hear(request)) {
+        if request.transpose().is_some_and(|request| !world.handle(request)) {
             return;
         }
     }

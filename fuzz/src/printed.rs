@@ -80,10 +80,10 @@ fn json(bytes: &[u8], event: &Event, id: Option<&Id>, place: &str) {
 
 fn carries(object: &Object<'_>, body: &Body) {
     match body {
-        Body::Text(said) => {
-            assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**said));
+        Body::Text(request) => {
+            assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**request));
         }
-        Body::Cipher(said) => assert_eq!(object["cipher"].get(), &**said),
+        Body::Cipher(request) => assert_eq!(object["cipher"].get(), &**request),
         Body::Deleted => assert!(!object.contains_key("message") && !object.contains_key("cipher")),
     }
 }

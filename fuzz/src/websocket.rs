@@ -10,9 +10,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use roomd::chat::session::Dialect;
+use roomd::chat::session_state::Dialect;
 use roomd::chat::{End, Limits};
-use roomd::engine::outbox::{Outbox, Transport};
+use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::net::reader::{Reader, Received};
 use roomd::net::tcp::Tcp;
 use roomd::wire::{json_in, text_in};
@@ -62,11 +62,11 @@ pub fn run(input: &[u8]) {
     }
     only_control(&heard.written);
     let (mut json, mut text) = (World::new(Dialect::Json), World::new(Dialect::Text));
-    for said in heard.received.iter().flatten() {
-        assert!(said.len() <= BYTES_MAX);
-        json.hear(json_in::parse(said));
-        if let Some(request) = text_in::parse(said).transpose() {
-            text.hear(request);
+    for request in heard.received.iter().flatten() {
+        assert!(request.len() <= BYTES_MAX);
+        json.handle(json_in::parse(request));
+        if let Some(request) = text_in::parse(request).transpose() {
+            text.handle(request);
         }
     }
 }

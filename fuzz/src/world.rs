@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomd::chat::charter::Motion;
-use roomd::chat::command::JoinWish;
+use roomd::chat::policy::ModerationRequest;
+use roomd::chat::command::JoinOptions;
 use roomd::chat::event::Welcome;
-use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
-use roomd::chat::roster::MemberId;
-use roomd::chat::session::{Act, Dialect, Join, Session};
+use roomd::chat::room::{LeaveReason, Effect, JoinRequest, Input, Snapshot, Room, RoomRequest, Speaker};
+use roomd::chat::members::MemberId;
+use roomd::chat::session_state::{Action, Dialect, Join, SessionState};
 use roomd::chat::{
-    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, Standing, Time, UserName,
+    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, AuthLevel, Time, UserName,
 };
-use roomd::store::{Ledger, Memory, Opened, Store};
+use roomd::store::{RoomLog, Memory, OpenedRoom, Store};
 use roomd::wire::{Encoder, Unparsed};
 
 use crate::printed;
@@ -35,7 +35,7 @@ const VISITOR: MemberId = MemberId(3);
 
 /// See the module.
 pub struct World {
-    session: Session,
+    session: SessionState,
     dialect: Dialect,
     rooms: BTreeMap<RoomName, Place>,
     limits: Arc<Limits>,
@@ -48,7 +48,7 @@ pub struct World {
 
 struct Place {
     room: Room,
-    ledger: Box<dyn Ledger>,
+    room_log: Box<dyn RoomLog>,
 }
 
 impl World {
@@ -64,7 +64,7 @@ impl World {
             ..Limits::default()
         });
         let user = name("Alice");
-        let session = Session::new(user.clone().into(), dialect, 20, Arc::clone(&limits));
+        let session = SessionState::new(user.clone().into(), dialect, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
         let welcome = Event::Welcome(Welcome {
             who: user.into(),
@@ -80,28 +80,28 @@ impl World {
         if dialect == Dialect::Text {
             let mut acts = Vec::new();
             let lobby = RoomName::parse("lobby").expect("a plain word is a name");
-            world.session.begin(lobby, JoinWish::default(), &mut acts);
+            world.session.begin(lobby, JoinOptions::default(), &mut acts);
             world.carry_out(acts);
         }
         world
     }
 
     /// Hears what the client says. False when the session is over.
-    pub fn hear(&mut self, said: Result<Request, Unparsed>) -> bool {
+    pub fn handle(&mut self, request: Result<Request, Unparsed>) -> bool {
         if self.end.is_some() {
             return false;
         }
         self.now.at.0 += 60;
         self.now.since_start += STEP;
-        let (id, owed) = match &said {
+        let (id, owed) = match &request {
             Ok(request) => (request.id.clone(), has_reply(&request.command)),
             Err(unparsed) => (unparsed.id.clone(), true),
         };
         self.asked = (id, 0);
         let mut acts = Vec::new();
-        match said {
-            Ok(request) => self.session.hear(request, self.now, &mut acts),
-            Err(Unparsed { id, refusal }) => self.session.mishear(id, refusal, self.now, &mut acts),
+        match request {
+            Ok(request) => self.session.handle(request, self.now, &mut acts),
+            Err(Unparsed { id, refusal }) => self.session.reject(id, refusal, self.now, &mut acts),
         }
         self.carry_out(acts);
         self.tick();
@@ -110,7 +110,7 @@ impl World {
         self.end.is_none()
     }
 
-    fn carry_out(&mut self, acts: Vec<Act>) {
+    fn carry_out(&mut self, acts: Vec<Action>) {
         for act in acts {
             if let Err((id, refusal)) = self.act(act) {
                 return self.tell(id, &Event::Refused(refusal));
@@ -118,30 +118,30 @@ impl World {
         }
     }
 
-    fn act(&mut self, act: Act) -> Result<(), (Option<Id>, Refusal)> {
+    fn act(&mut self, act: Action) -> Result<(), (Option<Id>, Refusal)> {
         match act {
-            Act::Reply(id, event) => self.tell(id, &event),
-            Act::Join(join) => self.join(join)?,
-            Act::Leave { room, id } => {
+            Action::Reply(id, event) => self.tell(id, &event),
+            Action::Join(join) => self.join(join)?,
+            Action::Leave { room, id } => {
                 self.session.left(&room);
-                self.step(&room, Input::Leave { member: SELF, departure: Departure::Left, id });
+                self.step(&room, Input::Leave { member: SELF, reason: LeaveReason::Left, id });
             }
-            Act::Tell { room, said, id } => self.say(&room, said, id),
-            Act::Private { to, body, about, mid, id } => {
+            Action::Tell { room, request, id } => self.say(&room, request, id),
+            Action::Private { to, body, about, mid, id } => {
                 let me = self.session.user().clone();
                 let room = RoomName::private(&me, &to);
                 if !self.rooms.contains_key(&room) {
                     self.open(&room, Some((me.clone(), to)))?;
-                    let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinWish::default()), id: None };
+                    let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinOptions::default()), id: None };
                     self.step(&room, input);
                 }
-                self.say(&room, Said::Publish { body, about, mid, quiet: self.dialect == Dialect::Text }, id);
+                self.say(&room, RoomRequest::Publish { body, about, mid, quiet: self.dialect == Dialect::Text }, id);
             }
-            Act::Signal { kind, payload, .. } => {
+            Action::Signal { kind, payload, .. } => {
                 let from = self.session.user().clone();
                 self.tell(None, &Event::Signal { kind, from, payload });
             }
-            Act::Rooms { id } => {
+            Action::Rooms { id } => {
                 let summary = |(room, place): (&RoomName, &Place)| RoomSummary {
                     room: room.clone(),
                     members: place.room.members(),
@@ -150,18 +150,18 @@ impl World {
                 let rooms = self.rooms.iter().map(summary).collect();
                 self.tell(id, &Event::Rooms { rooms });
             }
-            Act::History { room, span, limit, id } => self.say(&room, Said::History { span, limit }, id),
-            Act::Session { room, id } => self.say(&room, Said::Session { resume: None }, id),
-            Act::Resume { id, .. } => {
+            Action::History { room, span, limit, id } => self.say(&room, RoomRequest::History { span, limit }, id),
+            Action::Session { room, id } => self.say(&room, RoomRequest::Session { resume: None }, id),
+            Action::Resume { id, .. } => {
                 return Err((id, Refusal::new(Code::SessionExpired, "The world keeps no session")));
             }
-            Act::Create { room, id, .. } => self.tell(id, &Event::Created { room, pinned: false }),
-            Act::Govern { room, motion, note, id } => self.govern(&room, motion, note, id)?,
-            Act::Rename { user } => self.session.identified(user.into()),
-            Act::Identify { id, .. } | Act::Refresh { id, .. } => {
+            Action::Create { room, id, .. } => self.tell(id, &Event::Created { room, pinned: false }),
+            Action::Moderate { room, request, note, id } => self.moderate(&room, request, note, id)?,
+            Action::Rename { user } => self.session.identified(user.into()),
+            Action::Identify { id, .. } | Action::Refresh { id, .. } => {
                 return Err((id, Refusal::new(Code::Unauthorized, "The world knows no token")));
             }
-            Act::End(end) => {
+            Action::End(end) => {
                 self.end = Some(end);
                 self.tell(None, &Event::Goodbye { end, retry_after: end.retry_after(1) });
             }
@@ -170,12 +170,12 @@ impl World {
     }
 
     fn join(&mut self, join: Join) -> Result<(), (Option<Id>, Refusal)> {
-        let Join { room, wish, announced, id, .. } = join;
+        let Join { room, options, announced, id, .. } = join;
         if !self.rooms.contains_key(&room) {
             self.open(&room, None).map_err(|(_, refusal)| (id.clone(), refusal))?;
         }
         let guest =
-            Entrant { announced, status: self.session.status(), ..entrant(self.session.user().clone(), 1, wish) };
+            JoinRequest { announced, status: self.session.status(), ..entrant(self.session.user().clone(), 1, options) };
         let effects = self.stepped(&room, Input::Join { member: SELF, guest, id: id.clone() });
         let refused = effects.iter().find_map(|effect| match effect {
             Effect::Refused(_, refusal) => Some(refusal.clone()),
@@ -193,19 +193,19 @@ impl World {
     }
 
     /// Everybody rules in this world.
-    fn govern(
+    fn moderate(
         &mut self,
         room: &RoomName,
-        motion: Motion,
+        request: ModerationRequest,
         note: Option<Arc<str>>,
         id: Option<Id>,
     ) -> Result<(), (Option<Id>, Refusal)> {
         if !self.rooms.contains_key(room) {
             return Err((id, Refusal::no_room(room)));
         }
-        let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), standing: Standing::Admin };
-        let effects = self.stepped(room, Input::Said { speaker, said: Said::Govern { motion, note }, id: None });
-        if effects.contains(&Effect::PutOut(SELF)) {
+        let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), auth_level: AuthLevel::Admin };
+        let effects = self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note }, id: None });
+        if effects.contains(&Effect::Evicted(SELF)) {
             self.session.left(room);
         }
         let answer = effects.iter().find_map(|effect| match effect {
@@ -223,24 +223,24 @@ impl World {
         if self.rooms.len() >= ROOMS_MAX {
             return Err((self.asked.0.clone(), Refusal::new(Code::TooManyRooms, "The world has no further room")));
         }
-        let Ok(Opened { past, ledger, .. }) = Memory.open(room, 0) else {
+        let Ok(OpenedRoom { past, room_log, .. }) = Memory.open(room, 0) else {
             panic!("a store in memory opens every room");
         };
         // Always the same: an input does the same each time.
-        let mut opened = Room::new(room.clone(), Past { epoch: "e1".into(), ..past }, &self.limits);
+        let mut opened = Room::new(room.clone(), Snapshot { epoch: "e1".into(), ..past }, &self.limits);
         let mut other = name("Bob");
         if let Some((me, to)) = private {
             other = to.clone();
             opened = opened.private(me, to);
         }
-        self.rooms.insert(room.clone(), Place { room: opened, ledger });
-        self.step(room, Input::Join { member: OTHER, guest: entrant(other, 2, JoinWish::default()), id: None });
+        self.rooms.insert(room.clone(), Place { room: opened, room_log });
+        self.step(room, Input::Join { member: OTHER, guest: entrant(other, 2, JoinOptions::default()), id: None });
         Ok(())
     }
 
-    fn say(&mut self, room: &RoomName, said: Said, id: Option<Id>) {
-        let speaker = Speaker { member: SELF, user: self.session.user().clone(), standing: Standing::Guest };
-        self.step(room, Input::Said { speaker, said, id });
+    fn say(&mut self, room: &RoomName, request: RoomRequest, id: Option<Id>) {
+        let speaker = Speaker { member: SELF, user: self.session.user().clone(), auth_level: AuthLevel::Guest };
+        self.step(room, Input::Request { speaker, request, id });
     }
 
     /// Steps a room, and settles what was published.
@@ -254,7 +254,7 @@ impl World {
         let mut effects = Vec::new();
         place.room.step(input, self.now, &mut effects);
         if !place.room.drafts().is_empty() {
-            let outcomes = place.ledger.append(place.room.drafts());
+            let outcomes = place.room_log.append(place.room.drafts());
             place.room.settle(outcomes, &mut effects);
         }
         effects
@@ -276,13 +276,13 @@ impl World {
                 Effect::Everyone(event)
                 | Effect::Others(_, event)
                 | Effect::One(_, _, event)
-                | Effect::Fleeting(_, event) => printed::check(&mut self.encoder, &event, None),
+                | Effect::BestEffort(_, event) => printed::check(&mut self.encoder, &event, None),
                 Effect::Advanced { events, .. } => {
                     events.iter().for_each(|event| printed::check(&mut self.encoder, event, None));
                 }
-                Effect::Recall(..) | Effect::Returned(..) => panic!("a world keeps nothing of the past"),
-                Effect::Admitted(_) | Effect::Present(..) | Effect::Refused(..) | Effect::Dismissed(_) => {}
-                Effect::PutOut(_) | Effect::Chartered(_) => {}
+                Effect::Replay(..) | Effect::Resumed(..) => panic!("a world keeps nothing of the past"),
+                Effect::Admitted(_) | Effect::AlreadyJoined(..) | Effect::Refused(..) | Effect::Left(_) => {}
+                Effect::Evicted(_) | Effect::PolicyChanged(_) => {}
             }
         }
     }
@@ -309,15 +309,15 @@ fn has_reply(command: &Command) -> bool {
     )
 }
 
-fn entrant(user: UserName, connection: u64, wish: JoinWish) -> Entrant {
-    Entrant {
+fn entrant(user: UserName, connection: u64, options: JoinOptions) -> JoinRequest {
+    JoinRequest {
         user,
-        standing: Standing::Guest,
+        auth_level: AuthLevel::Guest,
         connection,
         echo: true,
         announced: true,
         status: roomd::chat::Status::Online,
-        wish,
+        options,
     }
 }
 

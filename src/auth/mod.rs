@@ -15,9 +15,9 @@ use std::time::Duration;
 pub use names::Names;
 pub use tokens::{Claims, Invalid, Tokens};
 
-use crate::chat::identity::Grant;
-use crate::chat::{Code, Identity, Refusal, Standing, Time, UserName};
-use crate::store::registry::{Forgetful, Owned};
+use crate::chat::identity::TokenClaims;
+use crate::chat::{AuthLevel, Code, Identity, Refusal, Time, UserName};
+use crate::store::accounts::{Account, MemoryAccounts};
 
 /// What a guest's own name begins with: nobody can register it.
 const GUEST: &str = "guest-";
@@ -34,7 +34,7 @@ pub struct Auth {
 
 /// What is decided about who may come in.
 #[derive(Clone, Copy, Debug)]
-pub struct Policy {
+pub struct SignInRules {
     /// Whether one without a token may come in.
     pub guests: bool,
     /// Whether a free name may be registered by whoever asks first.
@@ -56,7 +56,7 @@ impl Auth {
     #[must_use]
     pub fn guests_only() -> Arc<Self> {
         Arc::new(Self {
-            names: Names::new(Arc::new(Forgetful::default()), Vec::new()),
+            names: Names::new(Arc::new(MemoryAccounts::default()), Vec::new()),
             tokens: None,
             guests: true,
             claims: false,
@@ -66,8 +66,8 @@ impl Auth {
 
     /// Names that belong to somebody, and tokens that prove it.
     #[must_use]
-    pub fn new(names: Names, tokens: Box<dyn Tokens>, policy: Policy) -> Arc<Self> {
-        let Policy { guests, claims, claim_for } = policy;
+    pub fn new(names: Names, tokens: Box<dyn Tokens>, policy: SignInRules) -> Arc<Self> {
+        let SignInRules { guests, claims, claim_for } = policy;
         Arc::new(Self { names, tokens: Some(tokens), guests, claims, claim_for })
     }
 
@@ -104,10 +104,10 @@ impl Auth {
     /// # Errors
     /// `unauthorized` for another spelling of the name, or `unavailable`.
     pub fn admit(&self, claims: Claims, now: Time) -> Result<(Identity, bool), Refusal> {
-        let owned = Owned { name: claims.user.clone(), since: now };
+        let account = Account { name: claims.user.clone(), since: now };
         let (owner, news) = match self.names.owner(&claims.user) {
             Some(owner) => (owner, false),
-            None => (self.names.register(&owned)?.unwrap_or(owned), true),
+            None => (self.names.register(&account)?.unwrap_or(account), true),
         };
         if owner.name != claims.user {
             let message = format!("The name is registered as {}", owner.name);
@@ -128,8 +128,8 @@ impl Auth {
         if user.as_str().get(..GUEST.len()).is_some_and(|start| start.eq_ignore_ascii_case(GUEST)) {
             return Err(Refusal::new(Code::BadRequest, format!("A name that begins with {GUEST} cannot be claimed")));
         }
-        let owned = Owned { name: user.clone(), since: now };
-        self.names.claim(&owned, in_use)?;
+        let account = Account { name: user.clone(), since: now };
+        self.names.claim(&account, in_use)?;
         sign(&**tokens, self.claim_of(user, now), now, now)
     }
 
@@ -138,11 +138,11 @@ impl Auth {
     /// # Errors
     /// `forbidden` for a token that no claim has given, or `unavailable`.
     pub fn renew(&self, identity: &Identity, now: Time) -> Result<Claimed, Refusal> {
-        let grant = identity.grant.as_ref().filter(|grant| grant.renewable);
-        let (Some(tokens), Some(grant)) = (&self.tokens, grant) else {
+        let claims = identity.claims.as_ref().filter(|claims| claims.renewable);
+        let (Some(tokens), Some(claims)) = (&self.tokens, claims) else {
             return Err(Refusal::new(Code::Forbidden, "This token is renewed by whoever gave it"));
         };
-        sign(&**tokens, self.claim_of(&identity.user, now), grant.since, now)
+        sign(&**tokens, self.claim_of(&identity.user, now), claims.since, now)
     }
 
     fn claim_of(&self, user: &UserName, now: Time) -> Claims {
@@ -154,8 +154,8 @@ impl Auth {
 
 fn identity(claims: Claims, since: Time) -> Identity {
     let Claims { user, expires, admin, display, rooms, renewable } = claims;
-    let standing = if admin { Standing::Admin } else { Standing::Registered };
-    Identity { user, standing, grant: Some(Arc::new(Grant { since, expires, display, rooms, renewable })) }
+    let auth_level = if admin { AuthLevel::Admin } else { AuthLevel::Registered };
+    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, renewable })) }
 }
 
 fn sign(tokens: &dyn Tokens, claims: Claims, since: Time, now: Time) -> Result<Claimed, Refusal> {

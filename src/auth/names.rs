@@ -10,30 +10,30 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::chat::record::StoreFailed;
-use crate::chat::{Code, Likeness, Refusal, UserName};
-use crate::store::registry::{Owned, Registry};
+use crate::chat::{Code, FoldedName, Refusal, UserName};
+use crate::store::accounts::{Account, AccountStore};
 
 /// Names that belong to somebody, at most: some hundred bytes each. Beyond it none is registered.
 const NAMES_MAX: usize = 1_000_000;
 
 /// See the module.
 pub struct Names {
-    registry: Arc<dyn Registry>,
-    owners: Mutex<HashMap<Likeness, Owned>>,
+    accounts: Arc<dyn AccountStore>,
+    owners: Mutex<HashMap<FoldedName, Account>>,
 }
 
 impl Names {
-    /// These names; further ones are kept in `registry`.
+    /// These names; further ones are kept in `accounts`.
     #[must_use]
-    pub fn new(registry: Arc<dyn Registry>, known: Vec<Owned>) -> Self {
-        let owners = known.into_iter().map(|owned| (Likeness::of(&owned.name), owned));
-        Self { registry, owners: Mutex::new(owners.collect()) }
+    pub fn new(accounts: Arc<dyn AccountStore>, known: Vec<Account>) -> Self {
+        let owners = known.into_iter().map(|account| (FoldedName::of(&account.name), account));
+        Self { accounts, owners: Mutex::new(owners.collect()) }
     }
 
     /// Whose name it is, as its owner spells it; `None` when it belongs to nobody. Does not block.
     #[must_use]
-    pub fn owner(&self, name: &UserName) -> Option<Owned> {
-        self.owners.lock().get(&Likeness::of(name)).cloned()
+    pub fn owner(&self, name: &UserName) -> Option<Account> {
+        self.owners.lock().get(&FoldedName::of(name)).cloned()
     }
 
     /// Registers a name. `Some`: it belongs to somebody already, perhaps in another spelling. Waits for
@@ -41,62 +41,62 @@ impl Names {
     ///
     /// # Errors
     /// `unavailable`.
-    pub fn register(&self, owned: &Owned) -> Result<Option<Owned>, Refusal> {
-        if let Some(known) = self.take(owned)? {
+    pub fn register(&self, account: &Account) -> Result<Option<Account>, Refusal> {
+        if let Some(known) = self.take(account)? {
             return Ok(Some(known));
         }
-        self.store(owned)
+        self.store(account)
     }
 
     /// Registers a name that nobody has and nobody uses, as `in_use` says. Waits for the store.
     ///
     /// # Errors
     /// `name_taken`, or `unavailable`.
-    pub fn claim(&self, owned: &Owned, in_use: impl FnOnce() -> bool) -> Result<(), Refusal> {
-        let taken = || taken(&owned.name);
-        if self.take(owned)?.is_some() {
+    pub fn claim(&self, account: &Account, in_use: impl FnOnce() -> bool) -> Result<(), Refusal> {
+        let taken = || taken(&account.name);
+        if self.take(account)?.is_some() {
             return Err(taken());
         }
         if in_use() {
-            self.give_back(owned);
+            self.give_back(account);
             return Err(taken());
         }
-        if self.store(owned)?.is_some() { Err(taken()) } else { Ok(()) }
+        if self.store(account)?.is_some() { Err(taken()) } else { Ok(()) }
     }
 
     /// Takes the name, in memory alone. `Some`: it is taken.
-    fn take(&self, owned: &Owned) -> Result<Option<Owned>, Refusal> {
-        let likeness = Likeness::of(&owned.name);
+    fn take(&self, account: &Account) -> Result<Option<Account>, Refusal> {
+        let folded = FoldedName::of(&account.name);
         let mut owners = self.owners.lock();
-        if let Some(known) = owners.get(&likeness) {
+        if let Some(known) = owners.get(&folded) {
             return Ok(Some(known.clone()));
         }
         if owners.len() >= NAMES_MAX {
             let message = format!("{NAMES_MAX} names are registered, which is the limit");
             return Err(Refusal::new(Code::Unavailable, message));
         }
-        owners.insert(likeness, owned.clone());
+        owners.insert(folded, account.clone());
         Ok(None)
     }
 
     /// Keeps a name that was taken. Another program may have registered it in the file meanwhile.
-    fn store(&self, owned: &Owned) -> Result<Option<Owned>, Refusal> {
-        match self.registry.register(owned) {
+    fn store(&self, account: &Account) -> Result<Option<Account>, Refusal> {
+        match self.accounts.register(account) {
             Ok(known) => {
                 if let Some(known) = &known {
-                    self.owners.lock().insert(Likeness::of(&owned.name), known.clone());
+                    self.owners.lock().insert(FoldedName::of(&account.name), known.clone());
                 }
                 Ok(known)
             }
             Err(failed) => {
-                self.give_back(owned);
+                self.give_back(account);
                 Err(unavailable(failed))
             }
         }
     }
 
-    fn give_back(&self, owned: &Owned) {
-        self.owners.lock().remove(&Likeness::of(&owned.name));
+    fn give_back(&self, account: &Account) {
+        self.owners.lock().remove(&FoldedName::of(&account.name));
     }
 }
 
@@ -114,16 +114,16 @@ pub(super) fn unavailable(StoreFailed: StoreFailed) -> Refusal {
 mod tests {
     use super::*;
     use crate::chat::Time;
-    use crate::store::registry::{Forgetful, ServerKey};
+    use crate::store::accounts::{MemoryAccounts, ServerKey};
 
     /// A store that fails.
     struct Broken;
 
-    impl Registry for Broken {
-        fn names(&self) -> Result<Vec<Owned>, StoreFailed> {
+    impl AccountStore for Broken {
+        fn names(&self) -> Result<Vec<Account>, StoreFailed> {
             Err(StoreFailed)
         }
-        fn register(&self, _: &Owned) -> Result<Option<Owned>, StoreFailed> {
+        fn register(&self, _: &Account) -> Result<Option<Account>, StoreFailed> {
             Err(StoreFailed)
         }
         fn keys(&self) -> Result<Vec<ServerKey>, StoreFailed> {
@@ -137,12 +137,12 @@ mod tests {
         }
     }
 
-    fn owned(name: &str) -> Owned {
-        Owned { name: UserName::parse(name).unwrap(), since: Time(1) }
+    fn account(name: &str) -> Account {
+        Account { name: UserName::parse(name).unwrap(), since: Time(1) }
     }
 
     fn names() -> Names {
-        Names::new(Arc::new(Forgetful::default()), vec![owned("Alice")])
+        Names::new(Arc::new(MemoryAccounts::default()), vec![account("Alice")])
     }
 
     fn code<T>(result: Result<T, Refusal>) -> Option<Code> {
@@ -152,40 +152,40 @@ mod tests {
     #[test]
     fn a_name_is_claimed_once_in_whatever_spelling() {
         let names = names();
-        assert_eq!(code(names.claim(&owned("aLiCe"), || false)), Some(Code::NameTaken));
-        assert_eq!(code(names.claim(&owned("Bob"), || false)), None);
-        assert_eq!(code(names.claim(&owned("bob"), || false)), Some(Code::NameTaken));
-        assert_eq!(names.owner(&owned("BOB").name), Some(owned("Bob")));
+        assert_eq!(code(names.claim(&account("aLiCe"), || false)), Some(Code::NameTaken));
+        assert_eq!(code(names.claim(&account("Bob"), || false)), None);
+        assert_eq!(code(names.claim(&account("bob"), || false)), Some(Code::NameTaken));
+        assert_eq!(names.owner(&account("BOB").name), Some(account("Bob")));
     }
 
     #[test]
     fn a_name_that_somebody_uses_stays_free() {
         let names = names();
-        assert_eq!(code(names.claim(&owned("Bob"), || true)), Some(Code::NameTaken));
-        assert_eq!(names.owner(&owned("Bob").name), None);
-        assert_eq!(code(names.claim(&owned("Bob"), || false)), None);
+        assert_eq!(code(names.claim(&account("Bob"), || true)), Some(Code::NameTaken));
+        assert_eq!(names.owner(&account("Bob").name), None);
+        assert_eq!(code(names.claim(&account("Bob"), || false)), None);
     }
 
     #[test]
     fn a_name_that_is_being_claimed_is_taken_for_those_who_look() {
         let names = names();
-        let seen = names.claim(&owned("Bob"), || names.owner(&owned("bob").name).is_none());
+        let seen = names.claim(&account("Bob"), || names.owner(&account("bob").name).is_none());
         assert_eq!(code(seen), None);
     }
 
     #[test]
     fn a_name_that_could_not_be_stored_stays_free() {
         let names = Names::new(Arc::new(Broken), Vec::new());
-        assert_eq!(code(names.claim(&owned("Bob"), || false)), Some(Code::Unavailable));
-        assert_eq!(names.owner(&owned("Bob").name), None);
+        assert_eq!(code(names.claim(&account("Bob"), || false)), Some(Code::Unavailable));
+        assert_eq!(names.owner(&account("Bob").name), None);
     }
 
     #[test]
     fn a_name_that_another_program_has_stored_is_learnt() {
-        let registry = Arc::new(Forgetful::default());
-        let names = Names::new(Arc::clone(&registry) as _, Vec::new());
-        registry.register(&owned("Bob")).unwrap();
-        assert_eq!(code(names.claim(&owned("BOB"), || false)), Some(Code::NameTaken));
-        assert_eq!(names.owner(&owned("BOB").name), Some(owned("Bob")));
+        let accounts = Arc::new(MemoryAccounts::default());
+        let names = Names::new(Arc::clone(&accounts) as _, Vec::new());
+        accounts.register(&account("Bob")).unwrap();
+        assert_eq!(code(names.claim(&account("BOB"), || false)), Some(Code::NameTaken));
+        assert_eq!(names.owner(&account("BOB").name), Some(account("Bob")));
     }
 }

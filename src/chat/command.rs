@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::charter::{Founding, Motion};
 use super::event::Status;
 use super::message::{About, Body, Mid, Position};
+use super::policy::{ModerationRequest, RoomOptions};
 use super::record::Receipt;
 use super::time::Time;
 use roomd_protocol::{RoomName, Secret, UserName};
@@ -75,7 +75,7 @@ pub enum Span {
 
 /// How a join wants to be made.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct JoinWish {
+pub struct JoinOptions {
     /// How many of the newest messages it wants; `None` leaves it to the door.
     pub history: Option<usize>,
     /// The last message it has seen.
@@ -83,12 +83,12 @@ pub struct JoinWish {
     /// The room was called `topic`: its events say `topic`, and a new room drops for slow members.
     pub topic: bool,
     /// Of a private conversation, it is to be given what was said to its user while they were away.
-    pub owed: Option<Owed>,
+    pub offline: Option<OfflineDelivery>,
 }
 
 /// What of a private conversation is owed to the one to whom a name belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owed {
+pub struct OfflineDelivery {
     /// Since when the name belongs to its user: what was said before was said to somebody else.
     pub since: Time,
     /// Whether its own reader enters, and can fetch what memory no longer has. One that is entered by
@@ -109,7 +109,7 @@ pub enum Seen {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Enter a room, which is opened if it is not there.
-    Join { room: RoomName, wish: JoinWish },
+    Join { room: RoomName, options: JoinOptions },
     /// Leave a room.
     Leave { room: Option<RoomName> },
     /// Publish to a room one is in.
@@ -133,9 +133,9 @@ pub enum Command {
     /// Which rooms there are.
     Rooms,
     /// Make a room that stays when nobody is in it; `durable`: and keeps its history.
-    Create { room: RoomName, durable: bool, founding: Founding },
+    Create { room: RoomName, durable: bool, options: RoomOptions },
     /// Change something in a room, in which one need not be.
-    Govern { room: Option<RoomName>, motion: Motion, note: Option<Arc<str>> },
+    Moderate { room: Option<RoomName>, request: ModerationRequest, note: Option<Arc<str>> },
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.

@@ -124,7 +124,7 @@ impl End {
 
     /// Whether the session keeps its place for a while: its client did not mean to go.
     #[must_use]
-    pub fn parks(self) -> bool {
+    pub fn detaches(self) -> bool {
         matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced)
     }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::charter::{Amendment, Entry};
 use super::command::Signal;
 use super::end::End;
 use super::identity::Identity;
 use super::limits::Limits;
 use super::message::{Body, Message, Mid};
-use super::record::Mark;
+use super::policy::{AuditEntry, ModerationAction};
+use super::record::ReceiptMark;
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
 
@@ -248,7 +248,7 @@ impl Recovery {
 
 /// A room to which a client has come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Returned {
+pub struct ResumedRoom {
     /// The room.
     pub room: RoomName,
     /// Whether what was missed follows.
@@ -266,7 +266,7 @@ pub enum Event {
     /// messages follow.
     Joined { room: RoomName, epoch: Arc<str>, seq: u64, members: Vec<UserName>, count: usize, recovery: Recovery },
     /// The session goes on. What was missed follows, room by room.
-    Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<Returned> },
+    Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<ResumedRoom> },
     /// How the session could be taken up again: its token, and the last message of the room.
     Session { resume: Option<Arc<str>>, room: RoomName, seq: u64 },
     /// You are in the room, for those who read text: after the history, what others see too.
@@ -284,7 +284,7 @@ pub enum Event {
     /// The room is made. `pinned`: it stays only as long as the server holds a seat in it.
     Created { room: RoomName, pinned: bool },
     /// What was decided in a room, oldest first.
-    Audit { room: RoomName, entries: Vec<Entry> },
+    Audit { room: RoomName, entries: Vec<AuditEntry> },
     /// You have another name.
     Named { user: UserName },
     /// Your token ends then: show another.
@@ -307,9 +307,9 @@ pub enum Event {
     /// Somebody left.
     Leave { room: RoomName, user: UserName, at: Time },
     /// Somebody changed something in the room; to them it is the answer, too.
-    Amended { room: RoomName, by: UserName, amendment: Amendment, at: Time },
+    Moderated { room: RoomName, by: UserName, action: ModerationAction, at: Time },
     /// Somebody has got everything up to a message, in some sense.
-    Receipt { room: RoomName, mark: Mark },
+    Receipt { room: RoomName, mark: ReceiptMark },
     /// Somebody is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// Somebody is there, away or gone.

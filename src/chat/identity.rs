@@ -12,7 +12,7 @@ use roomd_protocol::{RoomName, UserName};
 
 /// How much a name is worth; each is more than those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
+pub enum AuthLevel {
     /// Whoever uses the name today.
     #[default]
     Guest,
@@ -22,7 +22,7 @@ pub enum Standing {
     Admin,
 }
 
-impl Standing {
+impl AuthLevel {
     /// Its name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -40,14 +40,14 @@ pub struct Identity {
     /// The name.
     pub user: UserName,
     /// What it is worth.
-    pub standing: Standing,
+    pub auth_level: AuthLevel,
     /// What a token says beside that; a guest has none, nor has a program in this process.
-    pub grant: Option<Arc<Grant>>,
+    pub claims: Option<Arc<TokenClaims>>,
 }
 
 /// What a token says beside a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub struct TokenClaims {
     /// Since when the name belongs to its user.
     pub since: Time,
     /// When the token ends.
@@ -64,37 +64,37 @@ impl Identity {
     /// One who uses a name without owning it.
     #[must_use]
     pub fn guest(user: UserName) -> Self {
-        Self { user, standing: Standing::Guest, grant: None }
+        Self { user, auth_level: AuthLevel::Guest, claims: None }
     }
 
     /// Whether the name is only used, and not owned.
     #[must_use]
     pub fn is_guest(&self) -> bool {
-        self.standing == Standing::Guest
+        self.auth_level == AuthLevel::Guest
     }
 
     /// When it has to be shown anew.
     #[must_use]
     pub fn expires(&self) -> Option<Time> {
-        self.grant.as_ref().map(|grant| grant.expires)
+        self.claims.as_ref().map(|claims| claims.expires)
     }
 
     /// What the user wants to be called.
     #[must_use]
     pub fn display(&self) -> Option<&Arc<str>> {
-        self.grant.as_ref()?.display.as_ref()
+        self.claims.as_ref()?.display.as_ref()
     }
 
     /// Since when what is said to this name is said to this user.
     #[must_use]
     pub fn since(&self) -> Option<Time> {
-        self.grant.as_ref().map(|grant| grant.since)
+        self.claims.as_ref().map(|claims| claims.since)
     }
 
     /// Whether the token allows the room. What the room says to it is another question.
     #[must_use]
     pub fn may_enter(&self, room: &RoomName) -> bool {
-        let rooms = self.grant.as_ref().and_then(|grant| grant.rooms.as_ref());
+        let rooms = self.claims.as_ref().and_then(|claims| claims.rooms.as_ref());
         rooms.is_none_or(|rooms| rooms.contains(room))
     }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::record::{Mark, Receipt};
+use super::record::{Receipt, ReceiptMark};
 use super::ring::Ring;
 use super::time::{Moment, Time};
 use roomd_protocol::UserName;
@@ -29,7 +29,7 @@ pub struct Receipts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advances {
     /// The marks, by receipt, then user.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ReceiptMark>,
     /// Who is to hear of them.
     pub authors: BTreeSet<UserName>,
 }
@@ -37,7 +37,7 @@ pub struct Advances {
 impl Receipts {
     /// The marks that the store knows.
     #[must_use]
-    pub fn new(marks: Vec<Mark>) -> Self {
+    pub fn new(marks: Vec<ReceiptMark>) -> Self {
         let marks = marks.into_iter().map(|mark| ((mark.receipt, mark.user), mark.seq)).collect();
         Self { marks, ..Self::default() }
     }
@@ -78,7 +78,8 @@ impl Receipts {
         let newest = fresh.values().map(|(_, to, _)| *to).max()?;
         let concerned = ring.after(oldest, usize::MAX, usize::MAX).take_while(|message| message.seq <= newest);
         let authors = concerned.map(|message| message.user.clone()).collect();
-        let marks = fresh.into_iter().map(|((receipt, user), (_, seq, at))| Mark { user, receipt, seq, at }).collect();
+        let marks =
+            fresh.into_iter().map(|((receipt, user), (_, seq, at))| ReceiptMark { user, receipt, seq, at }).collect();
         Some(Advances { marks, authors })
     }
 }
@@ -110,7 +111,8 @@ mod tests {
 
     fn shown(advances: Option<Advances>) -> Option<(Vec<String>, Vec<String>)> {
         let Advances { marks, authors } = advances?;
-        let mark = |mark: &Mark| format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0);
+        let mark =
+            |mark: &ReceiptMark| format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0);
         Some((marks.iter().map(mark).collect(), authors.iter().map(ToString::to_string).collect()))
     }
 

@@ -6,9 +6,9 @@
 
 use std::fmt;
 
-use super::charter::Amendment;
 use super::command::Id;
 use super::message::{About, Body, Mid};
+use super::policy::ModerationAction;
 use super::room::Speaker;
 use super::time::Time;
 use roomd_protocol::UserName;
@@ -19,7 +19,7 @@ pub struct Draft {
     /// Who says it; the acknowledgement goes to this number.
     pub speaker: Speaker,
     /// What is to be stored.
-    pub deed: Deed,
+    pub operation: Operation,
     /// When the room took it.
     pub at: Time,
     /// The mark of the command.
@@ -30,24 +30,24 @@ pub struct Draft {
 
 /// What a draft does to the history.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Deed {
+pub enum Operation {
     /// Adds a message; `to`: in a private conversation, to whom.
     Publish { to: Option<UserName>, body: Body, about: Option<About>, mid: Option<Mid> },
     /// Replaces what one's own message says, or takes it away: `Body::Deleted`; its number stays. `rules`:
     /// it may be somebody else's message, and the audit tells of it then. Only who deletes may do that.
     Edit { seq: u64, body: Body, rules: bool },
-    /// Changes the room's charter, and adds to its audit; [`super::charter::Change::Ended`] takes all of
+    /// Changes the room's charter, and adds to its audit; [`super::policy::ModerationChange::Ended`] takes all of
     /// the room away.
-    Amend(Amendment),
+    Moderate(ModerationAction),
 }
 
 impl Draft {
     /// Bytes of what it says.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        match &self.deed {
-            Deed::Publish { body, .. } | Deed::Edit { body, .. } => body.len(),
-            Deed::Amend(_) => 0,
+        match &self.operation {
+            Operation::Publish { body, .. } | Operation::Edit { body, .. } => body.len(),
+            Operation::Moderate(_) => 0,
         }
     }
 }
@@ -85,7 +85,7 @@ pub struct StoreFailed;
 
 /// How far a user has got in a room: everything up to `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct ReceiptMark {
     /// Whose.
     pub user: UserName,
     /// In which sense.

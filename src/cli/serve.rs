@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::assemble::Server;
-use crate::engine::sync::channel::{Receiver, bounded};
+use crate::engine::base::sync::channel::{Receiver, bounded};
 use crate::settings::Settings;
 use roomd_cli::signals::{self, Signal};
 
@@ -60,7 +60,7 @@ pub fn run(settings: Settings) -> ExitCode {
     log::info!("stopping");
     let report = server.stop();
     log::info!(
-        enqueued = report.books.enqueued, written = report.books.written, dropped = report.books.dropped,
+        enqueued = report.deliveries.enqueued, written = report.deliveries.written, dropped = report.deliveries.dropped,
         panics = report.panics;
         "stopped"
     );

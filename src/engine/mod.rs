@@ -4,37 +4,11 @@
 //! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
 //! stand in for the operating system.
 
-pub mod address;
-pub mod admission;
-pub mod backlog;
-pub mod batch;
-pub mod books;
-pub mod broker;
-pub mod clerk;
-pub mod clock;
-pub mod connection;
-pub mod directory;
-pub mod doorman;
-pub mod expiry;
-pub mod farewell;
-pub mod gate;
-pub mod history;
-pub mod hub;
-pub mod inbox;
-pub mod member;
-pub mod outbox;
-pub mod parking;
-pub mod past;
-pub mod queue;
-pub mod recipient;
-pub mod register;
-pub mod reply;
-pub mod rule;
-pub mod stay;
-pub mod sync;
-pub mod table;
-pub mod threads;
-pub mod writer;
+pub mod base;
+pub mod clients;
+pub mod guards;
+pub mod rooms;
+pub mod users;
 
 #[cfg(all(test, not(shuttle)))]
 mod schedules;
@@ -43,19 +17,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use address::Address;
-use books::Books;
-use clerk::Clerk;
-use clock::Clock;
-use directory::Directory;
-use doorman::Doorman;
-use expiry::Expiry;
-use hub::{Hub, Opener};
-use inbox::RoomHandle;
-use parking::Parking;
-use register::Register;
-use sync::Mutex;
-use threads::Threads;
+use base::clock::Clock;
+use base::sync::Mutex;
+use base::threads::Threads;
+use base::worker::Worker;
+use clients::delivery_counts::DeliveryCounts;
+use clients::session_table::SessionTable;
+use guards::address::Address;
+use guards::address_limits::AddressLimits;
+use guards::expiry::Expiry;
+use rooms::hub::{Hub, Opener};
+use rooms::inbox::RoomHandle;
+use rooms::policy_index::PolicyIndex;
+use users::directory::Directory;
 
 use crate::auth::{Auth, Claimed};
 use crate::chat::Secret;
@@ -68,17 +42,17 @@ pub struct Engine {
     /// Which rooms there are.
     pub hub: Arc<Hub>,
     /// Who may do what in which room.
-    pub register: Arc<Register>,
+    pub policies: Arc<PolicyIndex>,
     /// Which users are connected.
     pub directory: Arc<Directory>,
     /// Sessions that could be taken up again.
-    pub parking: Parking,
+    pub sessions: SessionTable,
     /// Who does what would take too much of a reader's stack.
-    pub clerk: Clerk,
+    pub worker: Worker,
     /// Connections whose time will be over.
     pub expiry: Expiry,
     /// What each address may have.
-    pub doorman: Arc<Doorman>,
+    pub address_limits: Arc<AddressLimits>,
     /// All threads.
     pub threads: Arc<Threads>,
     /// The clocks.
@@ -93,7 +67,7 @@ pub struct Engine {
     pub ice_servers: Arc<[IceServer]>,
     connections: AtomicU64,
     /// The books of all connections that have ended.
-    books: Mutex<Books>,
+    deliveries: Mutex<DeliveryCounts>,
     /// Rooms that stay when nobody is in them: the server holds a seat. `None` after the close.
     created: Mutex<Option<BTreeMap<RoomName, RoomHandle>>>,
 }
@@ -111,13 +85,13 @@ impl Engine {
     ) -> Arc<Self> {
         let hub = Hub::new(limits.rooms_max, opener);
         Arc::new(Self {
-            register: Arc::clone(&hub.register),
+            policies: Arc::clone(&hub.policies),
             hub,
             directory: Arc::default(),
-            parking: Parking::new(limits.grace, limits.connections_max),
-            clerk: Clerk::default(),
+            sessions: SessionTable::new(limits.grace, limits.connections_max),
+            worker: Worker::default(),
             expiry: Expiry::new(limits.token_warning),
-            doorman: Doorman::new(&limits),
+            address_limits: AddressLimits::new(&limits),
             threads,
             clock,
             store,
@@ -125,7 +99,7 @@ impl Engine {
             limits: Arc::new(limits),
             ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
-            books: Mutex::default(),
+            deliveries: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
     }
@@ -189,8 +163,8 @@ impl Engine {
     pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
         let now = self.clock.now();
         let (auth, token) = (Arc::clone(&self.auth), token.clone());
-        let read = || self.clerk.ask(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
-        let claims = self.doorman.log_in(from, now.since_start, read)?;
+        let read = || self.worker.ask(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
+        let claims = self.address_limits.log_in(from, now.since_start, read)?;
         let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
             self.directory.displace(&who.user);
@@ -201,9 +175,9 @@ impl Engine {
     /// The conversations in which something waits for a user. What cannot be read now waits for the next
     /// connection; the store has said why.
     #[must_use]
-    pub fn letters(&self, user: &UserName) -> Vec<RoomName> {
+    pub fn offline_messages(&self, user: &UserName) -> Vec<RoomName> {
         let (store, user) = (Arc::clone(&self.store), user.clone());
-        self.clerk.ask(move || store.letters(&user)).and_then(Result::ok).unwrap_or_default()
+        self.worker.ask(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
@@ -219,9 +193,9 @@ impl Engine {
         self.hub.close();
         let created = self.created.lock().take();
         drop(created);
-        self.parking.close();
+        self.sessions.close();
         self.expiry.close();
-        self.clerk.close();
+        self.worker.close();
         // Members in this process have no socket to be shut down.
         self.directory.end_members(End::Closing);
     }
@@ -234,15 +208,15 @@ impl Engine {
     }
 
     /// A connection has ended with these books.
-    pub(crate) fn close_books(&self, books: Books) {
-        debug_assert!(books.balance() && books.pending == 0, "books do not balance: {books}");
-        *self.books.lock() += books;
+    pub(crate) fn record_deliveries(&self, deliveries: DeliveryCounts) {
+        debug_assert!(deliveries.balance() && deliveries.pending == 0, "books do not balance: {deliveries}");
+        *self.deliveries.lock() += deliveries;
     }
 
     /// The books of all connections that have ended.
     #[must_use]
-    pub fn books(&self) -> Books {
-        *self.books.lock()
+    pub fn deliveries(&self) -> DeliveryCounts {
+        *self.deliveries.lock()
     }
 }
 

@@ -6,16 +6,16 @@
 //! When a test fails it prints the order; `replay` with it is the regression test.
 
 mod client;
-mod desk;
 mod explorer;
-mod ruling;
+mod moderation;
+mod stepped_broker;
 mod world;
 mod wrong;
 
 use explorer::{replay, search};
 use world::Move::{Arrive, Close, Leave, LetGo, Park, Return, Say, StrayLeave, Vanish};
-use world::{Answer, BAN, CREATE, JOIN, Move, Rooms, Scenario};
-use wrong::{Mistake, Registry};
+use world::{BAN, CREATE, JOIN, Move, ResumeAnswer, Rooms, Scenario};
+use wrong::{AccountStore, Mistake};
 
 use crate::chat::event::Recovery;
 use crate::chat::{Code, End};
@@ -44,7 +44,7 @@ fn two_joins_at_once_make_one_room() {
     let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN);
     check(&scenario, |rooms| {
         require(rooms.openings() == 1, "more than one room was opened")?;
-        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")
+        require(rooms.answers.iter().all(|(_, answer)| *answer == ResumeAnswer::Joined), "a join was refused")
     });
 }
 
@@ -53,7 +53,7 @@ fn three_joins_at_once_make_one_room() {
     let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN).client('C', &JOIN);
     check(&scenario, |rooms| {
         require(rooms.openings() == 1, "more than one room was opened")?;
-        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")
+        require(rooms.answers.iter().all(|(_, answer)| *answer == ResumeAnswer::Joined), "a join was refused")
     });
 }
 
@@ -62,7 +62,7 @@ fn a_join_during_the_last_leave_gets_in() {
     for parting in [[Leave, LetGo], [Vanish, LetGo], [LetGo, Vanish]] {
         let scenario = Scenario::default().client('A', &both(&JOIN, &parting)).client('B', &JOIN).before("AA11A");
         check(&scenario, |rooms| {
-            require(rooms.answers_to('B') == [Answer::Joined], "the join was refused")?;
+            require(rooms.answers_to('B') == [ResumeAnswer::Joined], "the join was refused")?;
             require(rooms.is_there(), "the room is gone under its member")
         });
     }
@@ -73,7 +73,7 @@ fn two_who_come_and_go_leave_nothing_in_any_order() {
     let visit = both(&JOIN, &[Leave, LetGo]);
     let scenario = Scenario::default().client('A', &visit).client('B', &visit);
     check(&scenario, |rooms| {
-        require(rooms.answers.iter().all(|(_, answer)| *answer == Answer::Joined), "a join was refused")?;
+        require(rooms.answers.iter().all(|(_, answer)| *answer == ResumeAnswer::Joined), "a join was refused")?;
         require(!rooms.is_there(), "the room stays when all have left")
     });
 }
@@ -82,7 +82,7 @@ fn two_who_come_and_go_leave_nothing_in_any_order() {
 fn a_join_queued_behind_the_last_leave_finds_the_room_open() {
     let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('B', &JOIN).before("AA11AABB");
     check(&scenario, |rooms| {
-        require(rooms.answers_to('B') == [Answer::Joined], "the join was refused")?;
+        require(rooms.answers_to('B') == [ResumeAnswer::Joined], "the join was refused")?;
         require(rooms.openings() == 1, "the room was opened again")
     });
 }
@@ -122,8 +122,8 @@ fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
         .before("AA11A");
     check(&scenario, |rooms| {
         let answer = rooms.answers_to('B');
-        require([Answer::Joined, Answer::Failed].contains(&answer[0]), "a join has a strange answer")?;
-        let in_vain = answer[0] == Answer::Joined && rooms.openings() == 1;
+        require([ResumeAnswer::Joined, ResumeAnswer::Failed].contains(&answer[0]), "a join has a strange answer")?;
+        let in_vain = answer[0] == ResumeAnswer::Joined && rooms.openings() == 1;
         require(!in_vain || rooms.end_of('B') == Some(End::Internal), "a member does not know that its room failed")
     });
 }
@@ -133,7 +133,10 @@ fn a_room_that_does_not_come_to_life_refuses_all_and_the_next_is_another() {
     let scenario = Scenario::default().client('A', &JOIN).client('B', &JOIN).stillborn(1);
     check(&scenario, |rooms| {
         require(rooms.answers_to('A').len() + rooms.answers_to('B').len() == 2, "a join has not one answer")?;
-        require(rooms.answers.contains(&('A', Answer::Failed)) || rooms.openings() == 2, "the dead room let one in")
+        require(
+            rooms.answers.contains(&('A', ResumeAnswer::Failed)) || rooms.openings() == 2,
+            "the dead room let one in",
+        )
     });
 }
 
@@ -141,7 +144,7 @@ fn a_room_that_does_not_come_to_life_refuses_all_and_the_next_is_another() {
 fn a_room_that_is_created_while_somebody_joins_is_one_room() {
     let scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo])).client('C', &CREATE);
     check(&scenario, |rooms| {
-        require(rooms.answers_to('A') == [Answer::Joined], "the join was refused")?;
+        require(rooms.answers_to('A') == [ResumeAnswer::Joined], "the join was refused")?;
         let made = rooms.creations == [Ok(())];
         require(made || rooms.creations == [Err(Code::NameTaken)], "a strange answer to the creation")?;
         require(rooms.is_there() == made, "the room stays when it should go, or the other way")
@@ -157,7 +160,7 @@ fn a_join_during_the_close_is_let_in_or_refused_and_leaves_nothing() {
         .before("S11S1SAA1A");
     check(&scenario, |rooms| {
         let answer = rooms.answers_to('B')[0];
-        require([Answer::Joined, Answer::Refused(Code::Draining)].contains(&answer), "a strange answer")
+        require([ResumeAnswer::Joined, ResumeAnswer::Refused(Code::Draining)].contains(&answer), "a strange answer")
     });
 }
 
@@ -206,8 +209,8 @@ fn a_join_beside_a_ban_is_refused_or_ends_with_it() {
         require(rooms.rulings == [Ok(())], "the ban was refused")?;
         let shown = rooms.shown_to('W');
         match rooms.answers_to('B')[..] {
-            [Answer::Refused(Code::Forbidden)] => require(shown == "x", "others were shown a leave of nobody"),
-            [Answer::Joined] => {
+            [ResumeAnswer::Refused(Code::Forbidden)] => require(shown == "x", "others were shown a leave of nobody"),
+            [ResumeAnswer::Joined] => {
                 require(shown == "xl" && rooms.shown_to('B') == "x", "the one who is out is not told so")
             }
             _ => Err("the join has a strange answer".to_owned()),
@@ -245,7 +248,7 @@ fn a_ban_during_the_last_leave_holds_for_the_next_who_comes() {
 fn an_order_that_was_found_can_be_replayed() {
     let mut scenario = Scenario::default().client('A', &both(&JOIN, &[Leave, LetGo]));
     scenario = scenario.client('B', &JOIN);
-    let gets_in = |rooms: &Rooms| require(rooms.answers_to('B') == [Answer::Joined], "the join was refused");
+    let gets_in = |rooms: &Rooms| require(rooms.answers_to('B') == [ResumeAnswer::Joined], "the join was refused");
     assert_eq!(replay(|| scenario.world(gets_in), "AA11AABBA11B"), Ok(()));
 }
 
@@ -256,9 +259,9 @@ fn the_explorer_finds_what_is_wrong_with_wrong_protocols() {
         (Mistake::LookOnceMore, "AB", "waits for ever"),
         (Mistake::ReplaceWhenEmpty, "ABC", "two rooms of one name"),
     ] {
-        let found = search(|| Registry::new(mistake, clients), ORDERS_MAX).expect_err("the mistake is there");
+        let found = search(|| AccountStore::new(mistake, clients), ORDERS_MAX).expect_err("the mistake is there");
         assert!(found.why.contains(wrong), "{mistake:?}: {found:?}");
-        let again = replay(|| Registry::new(mistake, clients), &found.order);
+        let again = replay(|| AccountStore::new(mistake, clients), &found.order);
         assert_eq!(again.expect_err("the order shows it again"), found.why);
     }
 }

@@ -13,10 +13,10 @@ use rustix::io::Errno;
 
 use crate::chat::Refusal;
 use crate::engine::Engine;
-use crate::engine::admission::{Admission, Caller, full};
+use crate::engine::guards::admission::{Admission, Incoming, full};
 
 /// Makes a caller of a socket that was accepted, and says why it is not let in, if it is not.
-pub type Welcome = Box<dyn Fn(TcpStream, IpAddr) -> io::Result<(Box<dyn Caller>, Option<Refusal>)> + Send>;
+pub type OnAccept = Box<dyn Fn(TcpStream, IpAddr) -> io::Result<(Box<dyn Incoming>, Option<Refusal>)> + Send>;
 
 /// Accepts until the server closes; the body of an accept thread.
 ///
@@ -26,14 +26,14 @@ pub fn run(
     listener: &TcpListener,
     engine: &Arc<Engine>,
     admission: &Arc<Admission>,
-    welcome: &Welcome,
+    on_accept: &OnAccept,
 ) -> io::Result<()> {
     // A descriptor to give up when there is no other, so that a caller can be told no.
     let mut spare = File::open("/dev/null").ok();
     loop {
         match listener.accept() {
             Ok((stream, _)) if engine.hub.is_closing() => drop(stream),
-            Ok((stream, peer)) => match welcome(stream, peer.ip()) {
+            Ok((stream, peer)) => match on_accept(stream, peer.ip()) {
                 Ok((caller, None)) => admission.admit(caller),
                 Ok((caller, Some(refusal))) => admission.turn_away(caller, &refusal),
                 // The caller went away before it was greeted.
@@ -52,7 +52,7 @@ pub fn run(
                 ) => {}
                 Some(Errno::MFILE | Errno::NFILE) => {
                     drop(spare.take());
-                    say_no(listener, welcome);
+                    say_no(listener, on_accept);
                     spare = File::open("/dev/null").ok();
                 }
                 Some(Errno::NOBUFS | Errno::NOMEM) => std::thread::sleep(Duration::from_millis(100)),
@@ -63,10 +63,10 @@ pub fn run(
 }
 
 /// There is no descriptor left but the spare one: takes the caller with it and sends it away.
-fn say_no(listener: &TcpListener, welcome: &Welcome) {
+fn say_no(listener: &TcpListener, on_accept: &OnAccept) {
     log::warn!("no file descriptor for a connection");
     if let Ok((stream, peer)) = listener.accept()
-        && let Ok((caller, _)) = welcome(stream, peer.ip())
+        && let Ok((caller, _)) = on_accept(stream, peer.ip())
     {
         caller.turn_away(&full(Duration::from_secs(1)));
     }

@@ -4,13 +4,13 @@
 //! set no header, a sub-protocol `bearer.` with the token behind it. Asked on the connection's thread
 //! before anything is done for the request. What is refused here never says what the token was.
 
-use super::callers::House;
-use super::head::Request;
+use super::head::RequestHead;
+use super::incoming::ServerContext;
 use super::query;
 use crate::auth::names::taken;
 use crate::chat::Secret;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
-use crate::engine::address::Address;
+use crate::engine::guards::address::Address;
 
 /// What a sub-protocol begins with that is a token.
 pub const PROTOCOL: &str = "bearer.";
@@ -21,10 +21,14 @@ pub const PROTOCOL: &str = "bearer.";
 /// `unauthorized`: the token is not good, or there is none and one is needed. `rate_limited`: too many
 /// from this address were not. `bad_request`: there are several.
 #[inline(never)]
-pub fn who(house: &House, request: &Request<'_>, from: Option<Address>) -> Result<Option<Identity>, Refusal> {
+pub fn who(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    from: Option<Address>,
+) -> Result<Option<Identity>, Refusal> {
     match shown(request)? {
-        Some(token) => house.engine.identify(&token, from).map(Some),
-        None if house.engine.auth.admits_guests() => Ok(None),
+        Some(token) => context.engine.identify(&token, from).map(Some),
+        None if context.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }
 }
@@ -37,13 +41,13 @@ pub fn who(house: &House, request: &Request<'_>, from: Option<Address>) -> Resul
 /// another name, or not for this room. `name_taken`: the name is somebody's. `rate_limited`.
 #[inline(never)]
 pub fn entrant(
-    house: &House,
+    context: &ServerContext,
     token: Option<Secret>,
     user: Option<UserName>,
     room: Option<&RoomName>,
     from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
-    let engine = &house.engine;
+    let engine = &context.engine;
     let who = match (token, user) {
         (Some(token), user) => {
             let who = engine.identify(&token, from)?;
@@ -69,7 +73,7 @@ pub fn entrant(
 ///
 /// # Errors
 /// `bad_request`, when it shows several that differ, or credentials that are none of ours.
-pub fn shown(request: &Request<'_>) -> Result<Option<Secret>, Refusal> {
+pub fn shown(request: &RequestHead<'_>) -> Result<Option<Secret>, Refusal> {
     let bad = |message: &'static str| Refusal::new(Code::BadRequest, message);
     let mut all = Vec::new();
     for value in request.values("Authorization") {

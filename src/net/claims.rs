@@ -5,9 +5,9 @@
 
 use serde::Deserialize;
 
-use super::callers::House;
+use super::incoming::ServerContext;
 use super::response::Response;
-use super::routes::{Visit, bad, body};
+use super::routes::{ApiRequest, bad, body};
 use super::{bearer, query};
 use crate::chat::{Code, Refusal, UserName};
 use crate::wire::json_out;
@@ -21,22 +21,22 @@ struct NewClaim {
 ///
 /// # Errors
 /// `name_taken`, `forbidden`, `rate_limited`, `unavailable`.
-pub fn claim(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewClaim = body(visit)?;
+pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
+    let wanted: NewClaim = body(request)?;
     let name = UserName::parse(&wanted.name).map_err(|error| bad(format!("name {error}")))?;
-    let owner = match bearer::shown(visit.request)? {
-        Some(token) => Some(house.engine.identify(&token, visit.address)?),
+    let owner = match bearer::shown(request.head)? {
+        Some(token) => Some(context.engine.identify(&token, request.address)?),
         None => None,
     };
-    let now = house.engine.clock.now();
-    house.engine.doorman.claim(visit.address, now.since_start)?;
+    let now = context.engine.clock.now();
+    context.engine.address_limits.claim(request.address, now.since_start)?;
     let claimed = match owner {
-        Some(owner) if owner.user == name => house.engine.auth.renew(&owner, now.at)?,
+        Some(owner) if owner.user == name => context.engine.auth.renew(&owner, now.at)?,
         Some(owner) => {
             let message = format!("The token is {}'s, who has a name", owner.user);
             return Err(Refusal::new(Code::Forbidden, message));
         }
-        None => house.engine.claim(&name)?,
+        None => context.engine.claim(&name)?,
     };
     log::info!(user = claimed.identity.user.as_str(); "name claimed");
     Ok(Response::json(201, json_out::claimed_body(&claimed.identity, &claimed.token)))
@@ -47,14 +47,14 @@ pub fn claim(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
 ///
 /// # Errors
 /// `unauthorized` without a token, unless it is a name that a guest may have; else as a WebSocket.
-pub fn me(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let name = query::value(visit.request.query, "user")?;
+pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
+    let name = query::value(request.head.query, "user")?;
     let who = match name.map(|name| UserName::parse(&name)) {
         Some(name) => {
             let name = name.map_err(|error| bad(format!("user {error}")))?;
-            bearer::entrant(house, bearer::shown(visit.request)?, Some(name), None, visit.address)?
+            bearer::entrant(context, bearer::shown(request.head)?, Some(name), None, request.address)?
         }
-        None => bearer::who(house, visit.request, visit.address)?,
+        None => bearer::who(context, request.head, request.address)?,
     };
     let who =
         who.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callers::House;
+use super::incoming::ServerContext;
 use super::reader::{Reader, Received};
 use super::tcp::Tcp;
 use super::websocket::start;
 use crate::chat::{End, Limits, Slow};
-use crate::engine::outbox::{Outbox, Transport};
-use crate::engine::recipient::{Care, Parcel, Piece, Recipient};
+use crate::engine::clients::outbox::{Outbox, Transport};
+use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
 use crate::wire::frame::{self, Opcode};
 
 /// Bytes of a message, at most.
@@ -22,20 +22,20 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Serves an echo to its end.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>) {
+pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>) {
     // A suite sends faster than it reads: room for some of its largest messages.
     let limits =
-        Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..house.settings.limits.clone() };
+        Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..context.settings.limits.clone() };
     let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
-    if !start(house, socket, &outbox, head) {
+    if !start(context, socket, &outbox, head) {
         return;
     }
     let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, READ_BYTES, MESSAGE_BYTES_MAX);
     let end = echo(&mut reader, &outbox);
-    let end = outbox.ended().unwrap_or(house.engine.reason(end));
+    let end = outbox.ended().unwrap_or(context.engine.reason(end));
     let last_words = end.close_code().map_or(Vec::new(), |code| frame::close(code, end.word()));
     outbox.finish(last_words, 0);
-    house.engine.close_books(outbox.wait_done());
+    context.engine.record_deliveries(outbox.wait_done());
     socket.drain(Duration::from_secs(1));
 }
 

@@ -20,7 +20,7 @@ const HEAD_BYTES: usize = 2 * 1024;
 
 /// A request's head, which lies in the buffer that it was read into.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Request<'a> {
+pub struct RequestHead<'a> {
     /// The method, a token.
     pub method: &'a str,
     /// The path of the target; begins with `/`, or is `*`.
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     fields: &'a [Header<'a>],
 }
 
-impl<'a> Request<'a> {
+impl<'a> RequestHead<'a> {
     /// The values of the header fields of this name, in order.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
@@ -107,7 +107,7 @@ pub fn read_body(socket: &Tcp, buffer: &mut Vec<u8>, length: usize, timeout: Dur
 ///
 /// # Errors
 /// It is announced in a way that is not understood, or in two ways (RFC 9112 §6).
-pub fn body_length(request: &Request<'_>) -> Result<usize, HeadError> {
+pub fn body_length(request: &RequestHead<'_>) -> Result<usize, HeadError> {
     if request.values("Transfer-Encoding").next().is_some() {
         return Err(HeadError::Status(501, "A body needs a Content-Length"));
     }
@@ -139,7 +139,7 @@ fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> R
 ///
 /// # Errors
 /// More bytes will not make it right.
-pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option<(Request<'a>, usize)>, HeadError> {
+pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option<(RequestHead<'a>, usize)>, HeadError> {
     let mut head = httparse::Request::new(fields);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => length,
@@ -158,7 +158,7 @@ pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option
         return Err(HeadError::Status(400, "Bad request target"));
     }
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let request = Request {
+    let request = RequestHead {
         method: head.method.unwrap_or_default(),
         path,
         query,

@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use httparse::EMPTY_HEADER;
 
-use super::callers::House;
-use super::head::{self, FIELDS_MAX, HeadError, Request};
+use super::head::{self, FIELDS_MAX, HeadError, RequestHead};
+use super::incoming::ServerContext;
 use super::origin::Origin;
+use super::remote_address::RemoteAddress;
 use super::response::Response;
-use super::routes::{self, Visit};
+use super::routes::{self, ApiRequest};
 use super::tcp::Tcp;
 use super::upgrade::{self, Granted};
-use super::visitor::Visitor;
-use crate::chat::rate::Bucket;
-use crate::engine::outbox::Transport;
+use crate::chat::token_bucket::Bucket;
+use crate::engine::clients::outbox::Transport;
 
 /// Requests that one connection may make; after the last it is closed.
 const REQUESTS_MAX: usize = 100;
@@ -30,20 +30,20 @@ const HSTS: (&str, &str) = ("Strict-Transport-Security", "max-age=31536000");
 
 /// Serves a connection to its end, whose first head arrives until the deadline. The body of a job of
 /// the pool.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: Visitor, deadline: Instant) {
-    if let Some((upgrade, tail)) = requests(house, socket, &visitor, deadline) {
+pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: RemoteAddress, deadline: Instant) {
+    if let Some((upgrade, tail)) = requests(context, socket, &remote, deadline) {
         // Nothing of the request is left in memory by now: a WebSocket may live for weeks.
-        upgrade.serve(house, socket, tail);
+        upgrade.serve(context, socket, tail);
     }
     // Its place among the connections of its address is free when the connection has ended.
-    drop(visitor);
+    drop(remote);
 }
 
 /// The connection that a request came through.
 struct Here<'a> {
-    house: &'a Arc<House>,
+    context: &'a Arc<ServerContext>,
     socket: &'a Tcp,
-    visitor: &'a Visitor,
+    remote: &'a RemoteAddress,
 }
 
 /// What comes after a request was read.
@@ -60,17 +60,17 @@ enum Next {
 /// thread has touched once stays resident as long as the connection. `Some`: the last became a WebSocket, whose client sent these bytes already.
 #[inline(never)]
 fn requests(
-    house: &Arc<House>,
+    context: &Arc<ServerContext>,
     socket: &Tcp,
-    visitor: &Visitor,
+    remote: &RemoteAddress,
     mut deadline: Instant,
 ) -> Option<(Box<Granted>, Vec<u8>)> {
-    let limits = &house.settings.limits;
+    let limits = &context.settings.limits;
     let mut rate = Bucket::new(limits.rate_burst, limits.rate_per_s);
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
         let next = head::read(socket, &mut buffer, deadline)
-            .and_then(|length| next(&Here { house, socket, visitor }, length, &mut buffer, &mut rate));
+            .and_then(|length| next(&Here { context, socket, remote }, length, &mut buffer, &mut rate));
         match next.unwrap_or_else(Next::from) {
             Next::Gone => return None,
             Next::Upgrade(granted) => {
@@ -78,7 +78,7 @@ fn requests(
                 return Some((granted, buffer));
             }
             Next::Answer { response, close, head_only } => {
-                let close = close || turn == REQUESTS_MAX || house.engine.hub.is_closing();
+                let close = close || turn == REQUESTS_MAX || context.engine.hub.is_closing();
                 // RFC 6797 §7.2: only where it was asked for through TLS.
                 let response = if socket.is_sealed() { response.with(HSTS.0, HSTS.1) } else { response };
                 socket.write_all(&response.bytes(close, head_only)).ok()?;
@@ -120,38 +120,43 @@ fn next(here: &Here<'_>, head: usize, buffer: &mut Vec<u8>, rate: &mut Bucket) -
     next
 }
 
-fn answer(here: &Here<'_>, request: &Request<'_>, rest: &mut Vec<u8>, rate: &mut Bucket) -> Result<Next, HeadError> {
-    let Here { house, socket, visitor } = *here;
+fn answer(
+    here: &Here<'_>,
+    request: &RequestHead<'_>,
+    rest: &mut Vec<u8>,
+    rate: &mut Bucket,
+) -> Result<Next, HeadError> {
+    let Here { context, socket, remote } = *here;
     let close = request.lists("Connection", "close") || (!request.http11 && !request.lists("Connection", "keep-alive"));
     let head_only = request.method == "HEAD";
     let length = head::body_length(request)?;
-    if length > house.settings.limits.frame_bytes() {
+    if length > context.settings.limits.frame_bytes() {
         return Err(HeadError::Status(413, "The body is too large"));
     }
-    let origin = Origin::of(house, request, socket.is_sealed() || visitor.came_through_tls(house, request));
-    let behind = match visitor.behind(house, request) {
+    let origin = Origin::of(context, request, socket.is_sealed() || remote.came_through_tls(context, request));
+    let behind = match remote.behind(context, request) {
         Ok(behind) => behind,
         Err(refusal) => {
             let response = origin.share(routes::refused(&refusal));
             return Ok(Next::Answer { response, close: close || length > 0, head_only });
         }
     };
-    let address = behind.as_ref().unwrap_or(visitor).address(house);
-    if let Some(wanted) = upgrade::wanted(house, request, origin, address) {
+    let address = behind.as_ref().unwrap_or(remote).address(context);
+    if let Some(wanted) = upgrade::wanted(context, request, origin, address) {
         return Ok(match wanted {
             Ok(granted) => Next::Upgrade(Box::new(granted.with(behind))),
             Err(response) => Next::Answer { response, close: close || length > 0, head_only },
         });
     }
     expect(socket, request, rest.len() < length)?;
-    let body = head::read_body(socket, rest, length, house.settings.limits.head_timeout)?;
-    let response = routes::answer(house, &mut Visit { request, body, rate, origin, address, who: None });
+    let body = head::read_body(socket, rest, length, context.settings.limits.head_timeout)?;
+    let response = routes::answer(context, &mut ApiRequest { head: request, body, rate, origin, address, who: None });
     let response = origin.share(response);
     Ok(Next::Answer { response, close, head_only })
 }
 
 /// Does as an `Expect` asks (RFC 9110 §10.1.1).
-fn expect(socket: &Tcp, request: &Request<'_>, waiting: bool) -> Result<(), HeadError> {
+fn expect(socket: &Tcp, request: &RequestHead<'_>, waiting: bool) -> Result<(), HeadError> {
     let Some(expected) = request.value("Expect") else { return Ok(()) };
     if !expected.eq_ignore_ascii_case("100-continue") {
         return Err(HeadError::Status(417, "Only 100-continue can be expected"));

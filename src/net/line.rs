@@ -7,14 +7,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callers::House;
+use super::incoming::ServerContext;
+use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
-use super::visitor::Visitor;
-use crate::chat::command::JoinWish;
+use crate::chat::command::JoinOptions;
 use crate::chat::{Code, End, Identity, Refusal, RoomName};
-use crate::engine::connection::{Connection, Door};
-use crate::engine::outbox::{Outbox, Transport};
-use crate::engine::writer;
+use crate::engine::clients::connection::{Connection, ConnectionOptions};
+use crate::engine::clients::outbox::{Outbox, Transport};
+use crate::engine::clients::writer;
 use crate::wire::{Encoding, Unparsed, text_in};
 use roomd_protocol::JOIN_HISTORY_DEFAULT;
 
@@ -22,26 +22,27 @@ use roomd_protocol::JOIN_HISTORY_DEFAULT;
 const FIRST_ROOM: &str = "lobby";
 
 /// Serves a line client to its end. The body of a job of the pool.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, visitor: &Visitor) {
-    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &house.settings.limits, None);
+pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: &RemoteAddress) {
+    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &context.settings.limits, None);
     let writing = Arc::clone(&outbox);
-    if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
+    if let Err(error) = context.engine.threads.spawn("writer", move || writer::run(writing)) {
         log::warn!(error:% = error; "no thread for a connection");
         // The client may be gone; then nobody needs the answer.
         _ = socket.write_all(b"Error: The server cannot serve a further connection now\n");
         return;
     }
-    let address = visitor.address(house);
-    let door = Door { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT, address };
-    let who = Identity::guest(house.engine.guest());
-    let mut connection = Connection::open(&house.engine, outbox, door, who);
-    if !house.engine.auth.admits_guests() {
-        connection.be_stranger();
+    let address = remote.address(context);
+    let door =
+        ConnectionOptions { encoding: Encoding::TextLines, echo: false, join_history: JOIN_HISTORY_DEFAULT, address };
+    let who = Identity::guest(context.engine.guest());
+    let mut connection = Connection::open(&context.engine, outbox, door, who);
+    if !context.engine.auth.admits_guests() {
+        connection.require_auth();
     }
     let room = RoomName::parse(FIRST_ROOM).expect("a plain word is a name");
-    let begun = connection.ended().or_else(|| connection.begin(room, JoinWish::default()));
-    let end = begun.unwrap_or_else(|| converse(&mut connection, socket, house.settings.limits.line_bytes));
-    connection.close(house.engine.reason(end));
+    let begun = connection.ended().or_else(|| connection.begin(room, JoinOptions::default()));
+    let end = begun.unwrap_or_else(|| converse(&mut connection, socket, context.settings.limits.line_bytes));
+    connection.close(context.engine.reason(end));
     socket.drain(Duration::from_secs(1));
 }
 
@@ -51,7 +52,7 @@ fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End 
     let mut begun = false;
     loop {
         let count = match socket.read(&mut buffer) {
-            Ok(0) => return lines.rest().and_then(|line| hear(connection, line)).unwrap_or(End::Left),
+            Ok(0) => return lines.rest().and_then(|line| handle(connection, line)).unwrap_or(End::Left),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return End::Silent,
             Err(_) => return End::Gone,
@@ -60,22 +61,22 @@ fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End 
         while let Some(line) = lines.next(&mut bytes) {
             if !std::mem::replace(&mut begun, true) && line.as_ref().is_ok_and(|line| is_http(line)) {
                 let refusal = Refusal::new(Code::BadRequest, "This port speaks lines, not HTTP");
-                return hear(connection, Err(refusal)).unwrap_or(End::Protocol);
+                return handle(connection, Err(refusal)).unwrap_or(End::Protocol);
             }
             // What comes after the end is not heard.
-            if let Some(end) = connection.ended().or_else(|| hear(connection, line)) {
+            if let Some(end) = connection.ended().or_else(|| handle(connection, line)) {
                 return end;
             }
         }
     }
 }
 
-fn hear(connection: &mut Connection, line: Result<String, Refusal>) -> Option<End> {
+fn handle(connection: &mut Connection, line: Result<String, Refusal>) -> Option<End> {
     let request = match line {
         Ok(line) => text_in::parse(&line),
         Err(refusal) => Err(Unparsed { id: None, refusal }),
     };
-    connection.hear(request.transpose()?)
+    connection.handle(request.transpose()?)
 }
 
 /// Whether a first line is a browser's, which somebody's page sends here: the lines of its body would

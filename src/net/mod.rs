@@ -5,22 +5,22 @@
 
 pub mod accept;
 pub mod bearer;
-pub mod callers;
 pub mod capacity;
 pub mod claims;
 pub mod echo;
 pub mod head;
 pub mod http;
+pub mod incoming;
 pub mod line;
+pub mod moderation;
 pub mod origin;
 pub mod proxies;
 pub mod query;
 pub mod reader;
+pub mod remote_address;
 pub mod response;
 pub mod rooms;
 pub mod routes;
-pub mod rule;
 pub mod tcp;
 pub mod upgrade;
-pub mod visitor;
 pub mod websocket;

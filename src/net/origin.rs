@@ -4,8 +4,8 @@
 //! on the list, which are told that they may read the answers; the pages of all others may open no
 //! WebSocket and reach nothing below `/api/`. Who sends no `Origin` is no browser, or shows a page.
 
-use super::callers::House;
-use super::head::Request;
+use super::head::RequestHead;
+use super::incoming::ServerContext;
 use super::response::Response;
 
 /// What pages on the list may send beside what every page may.
@@ -27,7 +27,7 @@ pub enum Origin<'a> {
 impl<'a> Origin<'a> {
     /// Where `request` comes from; `secure`: whether the client's side of it is TLS, as far as is known.
     #[must_use]
-    pub fn of(house: &House, request: &Request<'a>, secure: bool) -> Self {
+    pub fn of(context: &ServerContext, request: &RequestHead<'a>, secure: bool) -> Self {
         let mut origins = request.values("Origin");
         let Some(origin) = origins.next() else { return Self::Own };
         let Ok(origin) = std::str::from_utf8(origin) else { return Self::Foreign };
@@ -40,7 +40,7 @@ impl<'a> Origin<'a> {
         let own = plain.or_else(|| origin.strip_prefix("https://"));
         if own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host)) {
             Self::Own
-        } else if house.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
+        } else if context.settings.origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin)) {
             Self::Listed(origin)
         } else {
             Self::Foreign
@@ -50,7 +50,7 @@ impl<'a> Origin<'a> {
     /// The answer to a question of what may be sent (a preflight, which names a method), where the
     /// address allows these methods. `None`: it is no such question, or not to be answered.
     #[must_use]
-    pub fn preflight(self, request: &Request<'_>, methods: &'static str) -> Option<Response> {
+    pub fn preflight(self, request: &RequestHead<'_>, methods: &'static str) -> Option<Response> {
         let Self::Listed(_) = self else { return None };
         request.value("Access-Control-Request-Method")?;
         let response = Response::empty(204).with("Access-Control-Allow-Methods", methods);

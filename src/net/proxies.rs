@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use proxy_header::{ParseConfig, ProxyHeader};
 
-use super::head::Request;
+use super::head::RequestHead;
 use super::tcp::Tcp;
 
 /// The part of a header that says how long the rest is.
@@ -30,7 +30,7 @@ pub fn among(networks: &[IpNet], ip: IpAddr) -> bool {
 /// The client's address as the proxies say that are `trusted`; `None` when they say nothing, or what is
 /// no address.
 #[must_use]
-pub fn forwarded(request: &Request<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn forwarded(request: &RequestHead<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
     let named: Vec<_> = request.list("X-Forwarded-For").collect();
     let mut client = None;
     for name in named.into_iter().rev() {

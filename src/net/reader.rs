@@ -13,8 +13,8 @@ use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 use super::tcp::Tcp;
 use crate::chat::End;
-use crate::engine::outbox::Outbox;
-use crate::engine::recipient::Recipient;
+use crate::engine::clients::outbox::Outbox;
+use crate::engine::clients::recipient::Recipient;
 use crate::wire::frame;
 
 /// What was read.

@@ -5,21 +5,21 @@
 
 use serde::Deserialize;
 
-use super::callers::House;
+use super::incoming::ServerContext;
 use super::query;
 use super::response::Response;
-use super::routes::{Visit, any_room_of, bad, body, event, room_of};
+use super::routes::{ApiRequest, any_room_of, bad, body, event, room_of};
 use crate::auth::names::taken;
-use crate::chat::charter::Founding;
 use crate::chat::command::Span;
-use crate::chat::room::Said;
+use crate::chat::policy::RoomOptions;
+use crate::chat::room::RoomRequest;
 use crate::chat::{About, Body, Code, Event, Identity, Mid, Refusal, RoomName, UserName};
-use crate::engine::rule::Plan;
+use crate::engine::rooms::moderation::NewRoom;
 use crate::wire::json_out;
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 #[derive(Deserialize)]
-struct NewRoom {
+struct RoomBody {
     room: String,
     private: Option<bool>,
     members: Option<Vec<String>>,
@@ -30,16 +30,16 @@ struct NewRoom {
 ///
 /// # Errors
 /// Why it is not made.
-pub fn create(house: &House, visit: &Visit<'_>) -> Result<Response, Refusal> {
-    let wanted: NewRoom = body(visit)?;
+pub fn create(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
+    let wanted: RoomBody = body(request)?;
     let room = RoomName::parse(&wanted.room).map_err(|error| bad(format!("room {error}")))?;
-    visit.allows(&room)?;
-    house.engine.doorman.create_room(visit.address, house.engine.clock.now().since_start)?;
+    request.allows(&room)?;
+    context.engine.address_limits.create_room(request.address, context.engine.clock.now().since_start)?;
     let members = wanted.members.iter().flatten().map(|name| UserName::parse(name));
     let members = members.collect::<Result<_, _>>().map_err(|error| bad(format!("members {error}")))?;
-    let founding = Founding { private: wanted.private.unwrap_or(false), members };
-    let plan = Plan { room: room.clone(), durable: wanted.durable.unwrap_or(true), founding };
-    house.engine.create(&visit.identity(house), plan)?;
+    let options = RoomOptions { private: wanted.private.unwrap_or(false), members };
+    let plan = NewRoom { room: room.clone(), durable: wanted.durable.unwrap_or(true), options };
+    context.engine.create(&request.identity(context), plan)?;
     Ok(event(201, &Event::Created { room, pinned: false }))
 }
 
@@ -56,19 +56,19 @@ struct NewMessage {
 ///
 /// # Errors
 /// Why it is not published.
-pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Response, Refusal> {
+pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    let wanted: NewMessage = body(visit)?;
-    visit.allows(&room)?;
+    let wanted: NewMessage = body(request)?;
+    request.allows(&room)?;
     let name = wanted.user.as_deref().map(UserName::parse).transpose();
-    let who = author(house, visit, name.map_err(|error| bad(format!("user {error}")))?)?;
-    let key = visit.request.value("Idempotency-Key");
+    let who = author(context, request, name.map_err(|error| bad(format!("user {error}")))?)?;
+    let key = request.head.value("Idempotency-Key");
     let mid = match wanted.mid.as_deref().or(key) {
         Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
         None => None,
     };
     let about = About::read(wanted.reply_to, wanted.react_to).map_err(bad)?;
-    let limits = &house.settings.limits;
+    let limits = &context.settings.limits;
     if wanted.message.is_empty() {
         return Err(bad("A message must say something"));
     }
@@ -78,29 +78,29 @@ pub fn publish(house: &House, visit: &mut Visit<'_>, room: &str) -> Result<Respo
     }
     let body = Body::Text(wanted.message.into());
     About::fits(about, &body).map_err(|sentence| Refusal::new(Code::TooLarge, sentence))?;
-    visit.rate.take(house.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    let said = Said::Publish { body, about, mid, quiet: false };
-    match house.engine.hub.ask(&room, who, said)? {
+    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    let said = RoomRequest::Publish { body, about, mid, quiet: false };
+    match context.engine.hub.ask(&room, who, said)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),
     }
 }
 
 /// In whose name: that of the token, or a guest's of a free name.
-fn author(house: &House, visit: &Visit<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
-    match (&visit.who, name) {
+fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
+    match (&request.who, name) {
         (Some(who), Some(name)) if who.user != name => {
             Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)))
         }
         (Some(who), _) => Ok(who.clone()),
-        (None, Some(name)) if house.engine.registered(&name) => Err(taken(&name)),
-        (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| house.engine.guest()))),
+        (None, Some(name)) if context.engine.registered(&name) => Err(taken(&name)),
+        (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| context.engine.guest()))),
     }
 }
 
 /// The rooms that the visitor may enter: `GET /api/v1/rooms`.
-pub fn list(house: &House, visit: &Visit<'_>) -> Response {
-    let rooms = house.engine.rooms(&visit.identity(house));
+pub fn list(context: &ServerContext, request: &ApiRequest<'_>) -> Response {
+    let rooms = context.engine.rooms(&request.identity(context));
     event(200, &Event::Rooms { rooms })
 }
 
@@ -108,10 +108,10 @@ pub fn list(house: &House, visit: &Visit<'_>) -> Response {
 ///
 /// # Errors
 /// There is no such room, or its history cannot be read now.
-pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response, Refusal> {
+pub fn history(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let room = room_of(room)?;
-    visit.allows(&room)?;
-    let number = |name: &str| query::number(visit.request.query, name);
+    request.allows(&room)?;
+    let number = |name: &str| query::number(request.head.query, name);
     let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
     let span = match (before, after) {
         (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
@@ -120,12 +120,12 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
     };
     let limit = limit.map_or(HISTORY_LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
-    let found = match query::value(visit.request.query, "q")? {
+    let found = match query::value(request.head.query, "q")? {
         Some(text) => match span {
-            Span::Before(before) => house.engine.search(&visit.identity(house), &room, &text, before, limit)?,
+            Span::Before(before) => context.engine.search(&request.identity(context), &room, &text, before, limit)?,
             Span::After(_) => return Err(bad("a search goes backwards: use before")),
         },
-        None => house.engine.history(&visit.identity(house), &room, span, limit)?,
+        None => context.engine.history(&request.identity(context), &room, span, limit)?,
     };
     Ok(Response::json(200, json_out::history_body(&found, span)))
 }
@@ -135,10 +135,10 @@ pub fn history(house: &House, visit: &Visit<'_>, room: &str) -> Result<Response,
 ///
 /// # Errors
 /// There is no such message, or the history cannot be read now.
-pub fn receipts(house: &House, visit: &Visit<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
+pub fn receipts(context: &ServerContext, request: &ApiRequest<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = any_room_of(room)?;
-    visit.allows(&room)?;
+    request.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
-    let marks = house.engine.receipts(&visit.identity(house), &room, seq)?;
+    let marks = context.engine.receipts(&request.identity(context), &room, seq)?;
     Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
 }

@@ -6,21 +6,21 @@
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::callers::House;
-use super::head::Request;
+use super::head::RequestHead;
+use super::incoming::ServerContext;
 use super::origin::Origin;
 use super::response::Response;
-use super::{bearer, claims, rooms, rule};
-use crate::chat::rate::Bucket;
+use super::{bearer, claims, moderation, rooms};
+use crate::chat::token_bucket::Bucket;
 use crate::chat::{Code, Event, Identity, NameError, Refusal, RoomName};
-use crate::engine::address::Address;
+use crate::engine::guards::address::Address;
 use crate::page;
 use crate::wire::json_out;
 
 /// A request with its body, and the connection's allowance.
-pub struct Visit<'a> {
+pub struct ApiRequest<'a> {
     /// Its head.
-    pub request: &'a Request<'a>,
+    pub head: &'a RequestHead<'a>,
     /// Its body, whole.
     pub body: Vec<u8>,
     /// How much the connection may still publish.
@@ -33,10 +33,10 @@ pub struct Visit<'a> {
     pub who: Option<Identity>,
 }
 
-impl Visit<'_> {
+impl ApiRequest<'_> {
     /// Who comes: whom the token names, or a guest.
-    pub(super) fn identity(&self, house: &House) -> Identity {
-        self.who.clone().unwrap_or_else(|| Identity::guest(house.engine.guest()))
+    pub(super) fn identity(&self, context: &ServerContext) -> Identity {
+        self.who.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
     }
 
     /// Whether its token, if it has one, is for this room.
@@ -73,52 +73,52 @@ enum Route<'a> {
 }
 
 /// Answers a request that is no WebSocket's.
-pub fn answer(house: &House, visit: &mut Visit<'_>) -> Response {
-    let Request { method, path, .. } = *visit.request;
-    let Some(route) = route(house, path) else { return Response::error(404, "There is nothing at this address") };
+pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response {
+    let RequestHead { method, path, .. } = *request.head;
+    let Some(route) = route(context, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
-    if visit.origin == Origin::Foreign && path.starts_with("/api/") {
+    if request.origin == Origin::Foreign && path.starts_with("/api/") {
         return Response::error(403, "This origin may not do that");
     }
     if method == "OPTIONS" {
-        let preflight = visit.origin.preflight(visit.request, allowed);
+        let preflight = request.origin.preflight(request.head, allowed);
         return preflight.unwrap_or_else(|| Response::empty(204)).with("Allow", allowed);
     }
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
     }
     match route {
-        Route::Page => page_file(visit.request, "index.html"),
-        Route::Asset(name) => page_file(visit.request, name),
+        Route::Page => page_file(request.head, "index.html"),
+        Route::Asset(name) => page_file(request.head, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
-        Route::Ready if house.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
+        Route::Ready if context.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
-        Route::Claims => claims::claim(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Me => claims::me(house, visit).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Claims => claims::claim(context, request).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Me => claims::me(context, request).unwrap_or_else(|refusal| refused(&refusal)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
-        _ => of_rooms(house, visit, route).unwrap_or_else(|refusal| refused(&refusal)),
+        _ => of_rooms(context, request, route).unwrap_or_else(|refusal| refused(&refusal)),
     }
 }
 
 /// What concerns rooms is for those who may come in.
-fn of_rooms(house: &House, visit: &mut Visit<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    visit.who = bearer::who(house, visit.request, visit.address)?;
-    match (route, visit.request.method) {
-        (Route::Rooms, "POST") => rooms::create(house, visit),
-        (Route::Messages(room), "POST") => rooms::publish(house, visit, room),
-        (Route::Messages(room), _) => rooms::history(house, visit, room),
-        (Route::Receipts(room, seq), _) => rooms::receipts(house, visit, room, seq),
-        (Route::Room(room), "DELETE") => rule::end(house, visit, room),
-        (Route::Room(room), _) => rule::room(house, visit, room),
-        (Route::Members(room), _) => rule::members(house, visit, room),
-        (Route::Member(room, user), "PUT") => rule::invite(house, visit, room, user),
-        (Route::Member(room, user), _) => rule::remove(house, visit, room, user),
-        (Route::Audit(room), _) => rule::audit(house, visit, room),
-        _ => Ok(rooms::list(house, visit)),
+fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
+    request.who = bearer::who(context, request.head, request.address)?;
+    match (route, request.head.method) {
+        (Route::Rooms, "POST") => rooms::create(context, request),
+        (Route::Messages(room), "POST") => rooms::publish(context, request, room),
+        (Route::Messages(room), _) => rooms::history(context, request, room),
+        (Route::Receipts(room, seq), _) => rooms::receipts(context, request, room, seq),
+        (Route::Room(room), "DELETE") => moderation::end(context, request, room),
+        (Route::Room(room), _) => moderation::room(context, request, room),
+        (Route::Members(room), _) => moderation::members(context, request, room),
+        (Route::Member(room, user), "PUT") => moderation::invite(context, request, room, user),
+        (Route::Member(room, user), _) => moderation::remove(context, request, room, user),
+        (Route::Audit(room), _) => moderation::audit(context, request, room),
+        _ => Ok(rooms::list(context, request)),
     }
 }
 
-fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
+fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
     Some(match path {
         "/" => Route::Page,
         "/healthz" => Route::Alive,
@@ -127,7 +127,7 @@ fn route<'a>(house: &House, path: &'a str) -> Option<Route<'a>> {
         "/api/v1/claims" => Route::Claims,
         "/api/v1/me" => Route::Me,
         "/ws" => Route::Socket,
-        "/echo" if house.settings.echo_route => Route::Socket,
+        "/echo" if context.settings.echo_route => Route::Socket,
         _ => {
             if let Some(name) = path.strip_prefix("/assets/") {
                 page::file(name)?;
@@ -213,7 +213,7 @@ fn address(route: Route<'_>) -> String {
 
 /// A file of the page, compressed for whoever takes it so (RFC 9110 §12.5.3), or the word that the
 /// browser's own copy is still good (§13.1.2).
-fn page_file(request: &Request<'_>, name: &str) -> Response {
+fn page_file(request: &RequestHead<'_>, name: &str) -> Response {
     let Some(file) = page::file(name) else { return Response::error(404, "There is nothing at this address") };
     let listed = |field, wanted: &str| {
         let values = request.value(field).unwrap_or_default().split(',').map(str::trim);
@@ -233,13 +233,13 @@ fn page_file(request: &Request<'_>, name: &str) -> Response {
 ///
 /// # Errors
 /// It is not ours to take, or not understood.
-pub(super) fn body<T: for<'de> Deserialize<'de>>(visit: &Visit<'_>) -> Result<T, Refusal> {
-    let media_type = visit.request.value("Content-Type");
+pub(super) fn body<T: for<'de> Deserialize<'de>>(request: &ApiRequest<'_>) -> Result<T, Refusal> {
+    let media_type = request.head.value("Content-Type");
     let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
     if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::new(Code::UnknownType, "The body must be application/json"));
     }
-    serde_json::from_slice(&visit.body).map_err(|error| bad(format!("The body is not understood: {error}")))
+    serde_json::from_slice(&request.body).map_err(|error| bad(format!("The body is not understood: {error}")))
 }
 
 /// The room that a part of an address names.

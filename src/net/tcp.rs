@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
 
-use crate::engine::outbox::Transport;
+use crate::engine::clients::outbox::Transport;
 use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
 
 /// Connections that the kernel holds before they are accepted. std's 128 makes a burst of ten

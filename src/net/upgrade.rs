@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use tungstenite::handshake::derive_accept_key;
 
-use super::callers::House;
-use super::head::Request;
+use super::head::RequestHead;
+use super::incoming::ServerContext;
 use super::origin::Origin;
+use super::remote_address::RemoteAddress;
 use super::response::Response;
 use super::routes::refused;
 use super::tcp::Tcp;
-use super::visitor::Visitor;
 use super::{bearer, echo, query, websocket};
-use crate::chat::command::JoinWish;
+use crate::chat::command::JoinOptions;
 use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
-use crate::engine::address::Address;
-use crate::engine::connection::Door;
+use crate::engine::clients::connection::ConnectionOptions;
+use crate::engine::guards::address::Address;
 use crate::wire::Encoding;
 use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 
@@ -28,7 +28,7 @@ pub struct Granted {
     head: String,
     purpose: Purpose,
     /// For whom, where that is not the one whose connection it is.
-    behind: Option<Visitor>,
+    behind: Option<RemoteAddress>,
 }
 
 /// What a WebSocket is for.
@@ -42,40 +42,40 @@ enum Purpose {
 #[derive(Debug)]
 pub struct Chat {
     /// The dialect, and how.
-    pub door: Door,
+    pub door: ConnectionOptions,
     /// Who comes; `None` for one who has yet to say so.
     pub who: Option<Identity>,
     /// The room to enter at once.
-    pub room: Option<(RoomName, JoinWish)>,
+    pub room: Option<(RoomName, JoinOptions)>,
 }
 
 /// Looks whether the request is for a WebSocket's address. `None`: it is not. `Err`: it is, and
 /// cannot be granted.
 pub fn wanted(
-    house: &House,
-    request: &Request<'_>,
+    context: &ServerContext,
+    request: &RequestHead<'_>,
     origin: Origin<'_>,
     address: Option<Address>,
 ) -> Option<Result<Granted, Response>> {
     let echo = match request.path {
         "/ws" => false,
-        "/echo" if house.settings.echo_route => true,
+        "/echo" if context.settings.echo_route => true,
         _ => return None,
     };
     // The table of routes has the answer to other methods.
-    (request.method == "GET").then(|| grant(house, request, origin, address, echo))
+    (request.method == "GET").then(|| claims(context, request, origin, address, echo))
 }
 
-fn grant(
-    house: &House,
-    request: &Request<'_>,
+fn claims(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
     origin: Origin<'_>,
     address: Option<Address>,
     echo: bool,
 ) -> Result<Granted, Response> {
     let key = handshake(request, origin)?;
     let protocol = if echo { None } else { protocol(request) };
-    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(house, request, protocol, address)?) };
+    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(chat(context, request, protocol, address)?) };
     let mut head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
         derive_accept_key(key.as_bytes())
@@ -90,22 +90,22 @@ fn grant(
 impl Granted {
     /// It is for this visitor, whose connection it counts as for as long as it lasts.
     #[must_use]
-    pub fn with(self, behind: Option<Visitor>) -> Self {
+    pub fn with(self, behind: Option<RemoteAddress>) -> Self {
         Self { behind, ..self }
     }
 
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
-    pub fn serve(self, house: &Arc<House>, socket: &Arc<Tcp>, tail: Vec<u8>) {
+    pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
         match self.purpose {
-            Purpose::Chat(chat) => websocket::serve(house, socket, chat, self.head, tail),
-            Purpose::Echo => echo::serve(house, socket, self.head, tail),
+            Purpose::Chat(chat) => websocket::serve(context, socket, chat, self.head, tail),
+            Purpose::Echo => echo::serve(context, socket, self.head, tail),
         }
         drop(self.behind);
     }
 }
 
 /// Whether the handshake is right, RFC 6455 §4.2.1; its key.
-fn handshake<'a>(request: &Request<'a>, origin: Origin<'_>) -> Result<&'a str, Response> {
+fn handshake<'a>(request: &RequestHead<'a>, origin: Origin<'_>) -> Result<&'a str, Response> {
     if !request.lists("Upgrade", "websocket") || !request.lists("Connection", "upgrade") {
         let response = Response::error(426, "This address is for WebSockets");
         let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
@@ -128,8 +128,8 @@ fn handshake<'a>(request: &Request<'a>, origin: Origin<'_>) -> Result<&'a str, R
 }
 
 fn chat(
-    house: &House,
-    request: &Request<'_>,
+    context: &ServerContext,
+    request: &RequestHead<'_>,
     protocol: Option<&str>,
     address: Option<Address>,
 ) -> Result<Chat, Response> {
@@ -156,7 +156,7 @@ fn chat(
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let who = bearer::entrant(house, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
+    let who = bearer::entrant(context, token, user, room.as_ref(), address).map_err(|refusal| refused(&refusal))?;
     let history = match value("history")?.map(|text| text.parse::<usize>()) {
         None => JOIN_HISTORY_DEFAULT,
         Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
@@ -168,12 +168,12 @@ fn chat(
         Some(_) => return Err(bad("echo must be true or false".to_owned())),
     };
     let encoding = if json { Encoding::Json } else { Encoding::TextFrames };
-    let door = Door { encoding, echo, join_history: history, address };
-    Ok(Chat { door, who, room: room.map(|room| (room, JoinWish::default())) })
+    let door = ConnectionOptions { encoding, echo, join_history: history, address };
+    Ok(Chat { door, who, room: room.map(|room| (room, JoinOptions::default())) })
 }
 
 /// The first of the client's sub-protocols that is spoken here.
-fn protocol(request: &Request<'_>) -> Option<&'static str> {
+fn protocol(request: &RequestHead<'_>) -> Option<&'static str> {
     request.list("Sec-WebSocket-Protocol").find_map(|name| match name {
         "roomd.v1.json" => Some("roomd.v1.json"),
         "roomd.v1.text" => Some("roomd.v1.text"),

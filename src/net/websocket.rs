@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::callers::House;
+use super::incoming::ServerContext;
 use super::reader::{Reader, Received};
 use super::response::Response;
 use super::tcp::Tcp;
 use super::upgrade::Chat;
 use crate::chat::{End, Identity};
-use crate::engine::connection::Connection;
-use crate::engine::outbox::{Outbox, Transport};
-use crate::engine::writer;
+use crate::engine::clients::connection::Connection;
+use crate::engine::clients::outbox::{Outbox, Transport};
+use crate::engine::clients::writer;
 use crate::wire::frame::{self, Opcode};
 use crate::wire::{Encoding, json_in, text_in};
 
@@ -28,32 +28,32 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const READ_BYTES: usize = 1024;
 
 /// Serves a conversation to its end. `head` is the answer to the handshake.
-pub fn serve(house: &Arc<House>, socket: &Arc<Tcp>, chat: Chat, head: String, tail: Vec<u8>) {
-    let limits = &house.settings.limits;
+pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, chat: Chat, head: String, tail: Vec<u8>) {
+    let limits = &context.settings.limits;
     let mut ping = Vec::new();
     frame::append(Opcode::Ping, b"", &mut ping);
     let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, limits, Some(Bytes::from(ping)));
-    if !start(house, socket, &outbox, head) {
+    if !start(context, socket, &outbox, head) {
         return;
     }
-    let is_stranger = chat.who.is_none();
-    let who = chat.who.unwrap_or_else(|| Identity::guest(house.engine.guest()));
-    let mut connection = Connection::open(&house.engine, Arc::clone(&outbox), chat.door, who);
-    if is_stranger {
-        connection.be_stranger();
+    let needs_auth = chat.who.is_none();
+    let who = chat.who.unwrap_or_else(|| Identity::guest(context.engine.guest()));
+    let mut connection = Connection::open(&context.engine, Arc::clone(&outbox), chat.door, who);
+    if needs_auth {
+        connection.require_auth();
     }
     let mut reader = Reader::new(Arc::clone(socket), outbox, tail, READ_BYTES, limits.frame_bytes());
-    let begun = connection.ended().or_else(|| chat.room.and_then(|(room, wish)| connection.begin(room, wish)));
+    let begun = connection.ended().or_else(|| chat.room.and_then(|(room, options)| connection.begin(room, options)));
     let end = begun.unwrap_or_else(|| converse(&mut connection, &mut reader, chat.door.encoding));
     drop(reader);
-    connection.close(house.engine.reason(end));
+    connection.close(context.engine.reason(end));
     socket.drain(FAREWELL);
 }
 
 /// Starts the writer and answers the handshake; or says that there is no thread for it.
-pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: String) -> bool {
+pub fn start(context: &ServerContext, socket: &Tcp, outbox: &Arc<Outbox>, head: String) -> bool {
     let writing = Arc::clone(outbox);
-    if let Err(error) = house.engine.threads.spawn("writer", move || writer::run(writing)) {
+    if let Err(error) = context.engine.threads.spawn("writer", move || writer::run(writing)) {
         log::warn!(error:% = error; "no thread for a connection");
         let full = Response::error(503, "The server cannot serve a further connection now").with("Retry-After", "5");
         // The client may be gone; then nobody needs the answer.
@@ -61,7 +61,7 @@ pub fn start(house: &House, socket: &Tcp, outbox: &Arc<Outbox>, head: String) ->
         return false;
     }
     let ready =
-        socket.set_read_timeout(house.settings.limits.pong_timeout).and_then(|()| socket.write_all(head.as_bytes()));
+        socket.set_read_timeout(context.settings.limits.pong_timeout).and_then(|()| socket.write_all(head.as_bytes()));
     if ready.is_err() {
         outbox.finish(Vec::new(), 0);
         outbox.wait_done();
@@ -86,7 +86,7 @@ fn converse(connection: &mut Connection, reader: &mut Reader, encoding: Encoding
         }
         // An empty line says nothing.
         if let Some(request) = request.transpose()
-            && let Some(end) = connection.hear(request)
+            && let Some(end) = connection.handle(request)
         {
             return end;
         }

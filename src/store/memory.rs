@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{ChangeWish, Ledger, Opened, Page, PageWish, Store};
-use crate::chat::charter::Change;
-use crate::chat::record::{Deed, Draft, Epoch, Mark, Outcome, StoreFailed};
-use crate::chat::room::Past;
+use super::{ChangesQuery, OpenedRoom, Page, PageQuery, RoomLog, Store};
+use crate::chat::policy::ModerationChange;
+use crate::chat::record::{Draft, Epoch, Operation, Outcome, ReceiptMark, StoreFailed};
+use crate::chat::room::Snapshot;
 use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client
@@ -21,31 +21,31 @@ pub const REMEMBERED_MAX: usize = 1_000;
 pub struct Memory;
 
 #[derive(Default)]
-struct Book {
+struct MemoryLog {
     seq: u64,
     /// The newest messages, oldest first.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Numbered>,
     mids: HashMap<(UserName, Mid), (u64, Time)>,
 }
 
-struct Entry {
+struct Numbered {
     user: UserName,
     mid: Option<Mid>,
     deleted: bool,
 }
 
 impl Store for Memory {
-    fn open(&self, _: &RoomName, _: usize) -> Result<Opened, StoreFailed> {
+    fn open(&self, _: &RoomName, _: usize) -> Result<OpenedRoom, StoreFailed> {
         let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
-        let past = Past { epoch: epoch.to_string().into(), seq: 0, recent: Vec::new(), kept: false };
-        Ok(Opened { past, marks: Vec::new(), charter: None, ledger: Box::<Book>::default() })
+        let past = Snapshot { epoch: epoch.to_string().into(), seq: 0, recent: Vec::new(), kept: false };
+        Ok(OpenedRoom { past, marks: Vec::new(), policy: None, room_log: Box::<MemoryLog>::default() })
     }
 
-    fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
+    fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
         Ok(None)
     }
 
-    fn changes(&self, _: &RoomName, _: u64, _: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+    fn changes(&self, _: &RoomName, _: u64, _: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
         Ok(Vec::new())
     }
 
@@ -53,34 +53,34 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         Ok(None)
     }
 }
 
-impl Ledger for Book {
+impl RoomLog for MemoryLog {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
         drafts.iter().map(|draft| self.take(draft)).collect()
     }
 
-    fn mark(&mut self, _: &[Mark]) {
+    fn mark(&mut self, _: &[ReceiptMark]) {
         // Whoever is in the room has been told; nobody else can ask.
     }
 }
 
-impl Book {
+impl MemoryLog {
     fn take(&mut self, draft: &Draft) -> Result<Outcome, StoreFailed> {
         let user = &draft.speaker.user;
-        Ok(match &draft.deed {
-            Deed::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
-            Deed::Edit { seq, body, rules } => self.change(*seq, user, (*body == Body::Deleted, *rules)),
-            Deed::Amend(amendment) if amendment.change == Change::Ended => {
+        Ok(match &draft.operation {
+            Operation::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
+            Operation::Edit { seq, body, rules } => self.change(*seq, user, (*body == Body::Deleted, *rules)),
+            Operation::Moderate(action) if action.change == ModerationChange::Ended => {
                 let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
                 *self = Self::default();
                 Outcome::Ended { epoch }
             }
             // The room remembers it by itself.
-            Deed::Amend(_) => Outcome::Changed,
+            Operation::Moderate(_) => Outcome::Changed,
         })
     }
 
@@ -90,12 +90,12 @@ impl Book {
             return Outcome::Repeat { seq, at };
         }
         if self.entries.len() >= REMEMBERED_MAX
-            && let Some(Entry { user, mid: Some(mid), .. }) = self.entries.pop_front()
+            && let Some(Numbered { user, mid: Some(mid), .. }) = self.entries.pop_front()
         {
             self.mids.remove(&(user, mid));
         }
         self.seq += 1;
-        self.entries.push_back(Entry { user: user.clone(), mid: mid.cloned(), deleted: false });
+        self.entries.push_back(Numbered { user: user.clone(), mid: mid.cloned(), deleted: false });
         self.mids.extend(key.map(|key| (key, (self.seq, at))));
         Outcome::Stored { seq: self.seq }
     }

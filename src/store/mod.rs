@@ -4,21 +4,21 @@
 //! for the answer; what is not answered `Ok` is shown to nobody. A ledger goes with its broker.
 //! Reading the past is for any thread and never waits for a write.
 
+pub mod accounts;
 pub mod memory;
-pub mod registry;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accounts::{Account, AccountStore, ServerKey};
 pub use memory::Memory;
-pub use registry::{Owned, Registry, ServerKey};
 
-use crate::chat::charter::{Charter, Entry};
 use crate::chat::command::Span;
-use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
-use crate::chat::room::Past;
+use crate::chat::policy::{AuditEntry, Policy};
+use crate::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
+use crate::chat::room::Snapshot;
 use crate::chat::{Event, Message, RoomName, UserName};
 
 /// The authority that numbers the messages of rooms, and keeps them.
@@ -28,22 +28,22 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// The history cannot be had now; the room does not open.
-    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed>;
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed>;
 
     /// A part of a room's history. `None`: this store keeps none of this room.
     /// May block on a disk, never on a write.
     ///
     /// # Errors
     /// The history cannot be read now.
-    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed>;
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed>;
 
-    /// Messages after the number `after` up to `wish.seen` that were edited or deleted when `wish.seen`,
+    /// Messages after the number `after` up to `query.seen` that were edited or deleted when `query.seen`,
     /// or a later one, was the newest, as they are now: in the order of their numbers, a part at a
     /// time. May block on a disk.
     ///
     /// # Errors
     /// The history cannot be read now.
-    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed>;
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed>;
 
     /// The newest messages before the number `before` that hold all words of `text`, oldest first;
     /// at most `count`. Ciphertext and deleted messages hold none. May block on a disk.
@@ -58,13 +58,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// The history cannot be read now.
-    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed>;
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed>;
 
     /// The charters of all rooms that have one. May block on a disk.
     ///
     /// # Errors
     /// They cannot be read now.
-    fn charters(&self) -> Result<Vec<(RoomName, Charter)>, StoreFailed> {
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
         Ok(Vec::new())
     }
 
@@ -73,12 +73,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// The audit cannot be read now.
-    fn audit(&self, _room: &RoomName, _before: u64, _count: usize) -> Result<Option<Vec<Entry>>, StoreFailed> {
+    fn audit(&self, _room: &RoomName, _before: u64, _count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
         Ok(None)
     }
 
     /// Whether it keeps what is said to a registered user who is away.
-    fn keeps_letters(&self) -> bool {
+    fn keeps_offline_messages(&self) -> bool {
         false
     }
 
@@ -87,7 +87,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// It cannot be read now.
-    fn letters(&self, _: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+    fn offline_messages(&self, _: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
         Ok(Vec::new())
     }
 
@@ -118,20 +118,20 @@ pub enum Durability {
 }
 
 /// A room's history as it is found when the room opens.
-pub struct Opened {
+pub struct OpenedRoom {
     /// What the room goes on from, with at most as many recent messages as were asked for.
-    pub past: Past,
+    pub past: Snapshot,
     /// The newest mark of each user and receipt.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<ReceiptMark>,
     /// Who may do what in it, if anything was ever said about that.
-    pub charter: Option<Charter>,
+    pub policy: Option<Policy>,
     /// Where to append.
-    pub ledger: Box<dyn Ledger>,
+    pub room_log: Box<dyn RoomLog>,
 }
 
 /// Which part of a history is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageWish {
+pub struct PageQuery {
     /// From where, and in which direction.
     pub span: Span,
     /// Messages, at most.
@@ -142,7 +142,7 @@ pub struct PageWish {
 
 /// Which changes are wanted: those that a client may not know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChangeWish {
+pub struct ChangesQuery {
     /// The newest message that the client has seen.
     pub seen: u64,
     /// Messages, at most.
@@ -187,7 +187,7 @@ impl Page {
 }
 
 /// The open history of one room.
-pub trait Ledger: Send {
+pub trait RoomLog: Send {
     /// Numbers the drafts and keeps them: all, or none. May block on a disk.
     /// The outcomes are as many as the drafts, in their order; new numbers are dense.
     ///
@@ -203,5 +203,5 @@ pub trait Ledger: Send {
 
     /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing.
     /// Does not wait for a disk: a crash may lose the newest marks, never a message.
-    fn mark(&mut self, marks: &[Mark]);
+    fn mark(&mut self, marks: &[ReceiptMark]);
 }

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 use super::Unparsed;
 use crate::chat::Secret;
-use crate::chat::charter::{Founding, Motion, Role, SANCTION_MAX_S, SLOW_MODE_MAX_S, Settings};
-use crate::chat::command::{JoinWish, NOTE_BYTES_MAX, Seen, Span};
+use crate::chat::command::{JoinOptions, NOTE_BYTES_MAX, Seen, Span};
+use crate::chat::policy::{ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S};
 use crate::chat::record::Receipt;
 use crate::chat::{
     About, Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
@@ -125,7 +125,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         return Ok(Command::Topic { room: fields.room()?, body: fields.body()? });
     };
     Ok(match kind {
-        "join" | "subscribe" => Command::Join { room: fields.room()?, wish: fields.join_wish()? },
+        "join" | "subscribe" => Command::Join { room: fields.room()?, options: fields.join_options()? },
         "leave" | "unsubscribe" => Command::Leave { room: Some(fields.room()?) },
         "message" | "publish" => Command::Message {
             room: Some(fields.room()?),
@@ -148,16 +148,16 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         "members" => Command::Members { room: Some(fields.room()?) },
         "rooms" => Command::Rooms,
         "create" => fields.create()?,
-        "invite" => fields.govern(Motion::Invite { user: fields.user()? })?,
-        "remove" => fields.govern(Motion::Remove { user: fields.user()? })?,
-        "kick" => fields.govern(Motion::Kick { user: fields.user()? })?,
-        "ban" => fields.govern(Motion::Ban { user: fields.user()?, lasts: fields.lasts()? })?,
-        "unban" => fields.govern(Motion::Unban { user: fields.user()? })?,
-        "mute" => fields.govern(Motion::Mute { user: fields.user()?, lasts: fields.lasts()? })?,
-        "unmute" => fields.govern(Motion::Unmute { user: fields.user()? })?,
-        "role" => fields.govern(Motion::Role { user: fields.user()?, role: fields.role()? })?,
-        "settings" => fields.govern(Motion::Settings(fields.settings()?))?,
-        "end" => fields.govern(Motion::End)?,
+        "invite" => fields.moderate(ModerationRequest::Invite { user: fields.user()? })?,
+        "remove" => fields.moderate(ModerationRequest::Remove { user: fields.user()? })?,
+        "kick" => fields.moderate(ModerationRequest::Kick { user: fields.user()? })?,
+        "ban" => fields.moderate(ModerationRequest::Ban { user: fields.user()?, lasts: fields.lasts()? })?,
+        "unban" => fields.moderate(ModerationRequest::Unban { user: fields.user()? })?,
+        "mute" => fields.moderate(ModerationRequest::Mute { user: fields.user()?, lasts: fields.lasts()? })?,
+        "unmute" => fields.moderate(ModerationRequest::Unmute { user: fields.user()? })?,
+        "role" => fields.moderate(ModerationRequest::Role { user: fields.user()?, role: fields.role()? })?,
+        "settings" => fields.moderate(ModerationRequest::Settings(fields.settings()?))?,
+        "end" => fields.moderate(ModerationRequest::End)?,
         "offer" => fields.signal(Signal::Offer)?,
         "answer" => fields.signal(Signal::Answer)?,
         "ice-candidate" => fields.signal(Signal::IceCandidate)?,
@@ -234,11 +234,11 @@ impl Fields<'_> {
         }
     }
 
-    fn join_wish(&self) -> Result<JoinWish, Refusal> {
+    fn join_options(&self) -> Result<JoinOptions, Refusal> {
         let history = self.history.map(|raw| serde_json::from_str::<usize>(raw.get())).transpose();
         let history = history.map_err(|_| bad("history must be a number of messages"))?;
-        Ok(JoinWish {
-            owed: None,
+        Ok(JoinOptions {
+            offline: None,
             history: history.map(|count| count.min(JOIN_HISTORY_MAX)),
             since: self.since.as_ref().map(Since::position),
             topic: self.room.is_none(),
@@ -258,12 +258,12 @@ impl Fields<'_> {
     fn create(&self) -> Result<Command, Refusal> {
         let members = self.members.iter().flatten().map(|user| UserName::parse(user));
         let members = members.collect::<Result<_, _>>().map_err(|error| bad_name("members", error))?;
-        let founding = Founding { private: self.private.unwrap_or(false), members };
-        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true), founding })
+        let options = RoomOptions { private: self.private.unwrap_or(false), members };
+        Ok(Command::Create { room: self.room()?, durable: self.durable.unwrap_or(true), options })
     }
 
-    fn govern(&self, motion: Motion) -> Result<Command, Refusal> {
-        Ok(Command::Govern { room: Some(self.room()?), motion, note: self.note()? })
+    fn moderate(&self, request: ModerationRequest) -> Result<Command, Refusal> {
+        Ok(Command::Moderate { room: Some(self.room()?), request, note: self.note()? })
     }
 
     fn user(&self) -> Result<UserName, Refusal> {
@@ -284,9 +284,9 @@ impl Fields<'_> {
         Role::parse(role).ok_or_else(|| bad("role must be member, moderator or owner"))
     }
 
-    fn settings(&self) -> Result<Settings, Refusal> {
-        let settings = Settings { slow_mode_s: self.slow_mode_s, announcement: self.announcement };
-        if settings == Settings::default() {
+    fn settings(&self) -> Result<RoomSettings, Refusal> {
+        let settings = RoomSettings { slow_mode_s: self.slow_mode_s, announcement: self.announcement };
+        if settings == RoomSettings::default() {
             return Err(missing("slow_mode_s or announcement"));
         }
         if settings.slow_mode_s.is_some_and(|seconds| seconds > SLOW_MODE_MAX_S) {

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::moderation_out;
 use super::object::Object;
-use super::ruling_out;
 use crate::chat::command::Span;
-use crate::chat::event::{Recovery, Returned, Welcome};
-use crate::chat::record::Mark;
-use crate::chat::{About, Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, Standing, UserName};
+use crate::chat::event::{Recovery, ResumedRoom, Welcome};
+use crate::chat::record::ReceiptMark;
+use crate::chat::{About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, UserName};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.
@@ -29,7 +29,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             .field("user", user.as_str())
             .shown("session", format_args!("s-{session:x}"))
             .field("resume", &**resume)
-            .map("rooms", rooms, |returned| returned.room.as_str(), returned_fields),
+            .map("rooms", rooms, |resumed| resumed.room.as_str(), returned_fields),
         Event::Session { resume, room, seq } => {
             object("session", out).maybe("resume", resume.as_deref()).field(place, room.as_str()).field("seq", seq)
         }
@@ -69,9 +69,9 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             let kind = if matches!(event, Event::Join { .. }) { "join" } else { "leave" };
             object(kind, out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
-        Event::Amended { room, by, amendment, at } => {
-            let object = object(ruling_out::kind_of(&amendment.change), out).field(place, room.as_str());
-            ruling_out::amended_fields(object, by, amendment, *at)
+        Event::Moderated { room, by, action, at } => {
+            let object = object(moderation_out::kind_of(&action.change), out).field(place, room.as_str());
+            moderation_out::moderated_fields(object, by, action, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
@@ -110,13 +110,13 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
 
 /// What a token says of its bearer; of a guest nothing.
 fn identity_fields<'a>(object: Object<'a>, who: &Identity) -> Object<'a> {
-    let Some(grant) = &who.grant else { return object };
-    let object = match who.standing {
-        Standing::Admin => object.field("admin", &true),
-        Standing::Guest | Standing::Registered => object,
+    let Some(claims) = &who.claims else { return object };
+    let object = match who.auth_level {
+        AuthLevel::Admin => object.field("admin", &true),
+        AuthLevel::Guest | AuthLevel::Registered => object,
     };
-    let rooms = grant.rooms.as_ref().map(|rooms| rooms.iter().map(RoomName::as_str).collect::<Vec<_>>());
-    object.maybe("name", grant.display.as_deref()).shown("expires", grant.expires).maybe("allowed_rooms", rooms)
+    let rooms = claims.rooms.as_ref().map(|rooms| rooms.iter().map(RoomName::as_str).collect::<Vec<_>>());
+    object.maybe("name", claims.display.as_deref()).shown("expires", claims.expires).maybe("allowed_rooms", rooms)
 }
 
 /// The body of `GET /api/v1/me`.
@@ -174,7 +174,7 @@ fn history_fields<'a>(
 
 /// The body of a message's ledger over HTTP: `{room, seq, receipts: [{user, status, seq, at}]}`.
 #[must_use]
-pub fn receipts_body(room: &RoomName, seq: u64, marks: &[Mark]) -> Vec<u8> {
+pub fn receipts_body(room: &RoomName, seq: u64, marks: &[ReceiptMark]) -> Vec<u8> {
     let mut out = Vec::new();
     Object::bare(&mut out).field("room", room.as_str()).field("seq", &seq).list("receipts", marks, mark_fields).end();
     out
@@ -188,13 +188,13 @@ fn joined_fields<'a>(object: Object<'a>, members: &[UserName], count: usize, rec
         .maybe("reason", recovery.reason())
 }
 
-fn returned_fields<'a>(object: Object<'a>, returned: &Returned) -> Object<'a> {
-    let reason = returned.recovery.reason();
-    object.field("recovered", &reason.is_none()).field("missed", &returned.missed).maybe("reason", reason)
+fn returned_fields<'a>(object: Object<'a>, resumed: &ResumedRoom) -> Object<'a> {
+    let reason = resumed.recovery.reason();
+    object.field("recovered", &reason.is_none()).field("missed", &resumed.missed).maybe("reason", reason)
 }
 
-fn mark_fields<'a>(object: Object<'a>, mark: &Mark) -> Object<'a> {
-    let Mark { user, receipt, seq, at } = mark;
+fn mark_fields<'a>(object: Object<'a>, mark: &ReceiptMark) -> Object<'a> {
+    let ReceiptMark { user, receipt, seq, at } = mark;
     object.field("user", user.as_str()).field("status", receipt.as_str()).field("seq", seq).shown("at", at)
 }
 

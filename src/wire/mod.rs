@@ -8,9 +8,9 @@ pub mod encoder;
 pub mod frame;
 pub mod json_in;
 pub mod json_out;
+mod moderation_in;
+pub mod moderation_out;
 mod object;
-mod ruling_in;
-pub mod ruling_out;
 pub mod text_in;
 pub mod text_out;
 

@@ -3,8 +3,8 @@
 //! A line that begins with `/` is a command, `//` a message that begins with one slash, any other
 //! line a message. Every mistake is answered in words that say what is right.
 
-use super::{Unparsed, ruling_in};
-use crate::chat::command::{JoinWish, NOTE_BYTES_MAX, Seen, Span};
+use super::{Unparsed, moderation_in};
+use crate::chat::command::{JoinOptions, NOTE_BYTES_MAX, Seen, Span};
 use crate::chat::{Body, Code, Command, NameError, Refusal, Request, RoomName, Status, UserName};
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
@@ -34,7 +34,7 @@ fn command(line: &str) -> Result<Command, Unparsed> {
     let rest = rest.trim();
     let alone = |command| if rest.is_empty() { Ok(command) } else { Err(usage(&format!("/{word}"))) };
     match word {
-        "join" if !rest.is_empty() => Ok(Command::Join { room: room(rest)?, wish: JoinWish::default() }),
+        "join" if !rest.is_empty() => Ok(Command::Join { room: room(rest)?, options: JoinOptions::default() }),
         "join" => Err(usage("/join ROOM")),
         "leave" => alone(Command::Leave { room: None }),
         "rooms" => alone(Command::Rooms),
@@ -73,7 +73,7 @@ fn command(line: &str) -> Result<Command, Unparsed> {
         },
         "help" => alone(Command::Help),
         "quit" => alone(Command::Quit),
-        _ => ruling_in::parse(word, rest).unwrap_or_else(|| {
+        _ => moderation_in::parse(word, rest).unwrap_or_else(|| {
             let refusal = Refusal::new(Code::UnknownType, "There is no such command: /help lists them");
             Err(Unparsed { id: None, refusal })
         }),

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::ruling_out;
-use crate::chat::event::Returned;
+use super::moderation_out;
+use crate::chat::event::ResumedRoom;
 use crate::chat::{Body, Event, Message, Presence, RoomSummary, Status};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
@@ -26,7 +26,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
             let list: Vec<_> = rooms.iter().map(room_text).collect();
             line(&format!("* Rooms: {}", list.join(", ")));
         }
-        Event::Amended { room, by, amendment, .. } => line(&ruling_out::amended_line(room, by, amendment)),
+        Event::Moderated { room, by, action, .. } => line(&moderation_out::moderated_line(room, by, action)),
         Event::Created { room, .. } => line(&format!("* The room {room} is made")),
         Event::Resumed { user, rooms, .. } => {
             line(&format!("* You are {user} again"));
@@ -105,8 +105,8 @@ fn body_text(body: &Body) -> String {
     }
 }
 
-fn returned_line(returned: &Returned) -> Option<String> {
-    let Returned { room, recovery, missed } = returned;
+fn returned_line(resumed: &ResumedRoom) -> Option<String> {
+    let ResumedRoom { room, recovery, missed } = resumed;
     match (recovery.reason(), missed) {
         (Some(reason), _) => Some(format!("* In {room}, what was missed is not to be had: {reason}")),
         (None, 0) => None,

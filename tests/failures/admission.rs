@@ -9,19 +9,19 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use roomd::Settings;
 use roomd::chat::{Limits, Refusal};
-use roomd::engine::admission::{Admission, Caller};
-use roomd::engine::outbox::Transport;
-use roomd::engine::threads::{Threads, start};
-use roomd::net::callers::{self, HttpCaller, LineCaller};
+use roomd::engine::base::threads::{Threads, start};
+use roomd::engine::clients::outbox::Transport;
+use roomd::engine::guards::admission::{Admission, Incoming};
+use roomd::net::incoming::{self, HttpIncoming, LineIncoming};
 
 use crate::fault::{Fault, at_every_use};
-use crate::house::{DEADLINE, Faults, House, nothing_is_left, until};
+use crate::house::{DEADLINE, Faults, ServerContext, nothing_is_left, until};
 use crate::wire::Wire;
 
 /// A server that is called by hand.
 struct Doors {
-    house: House,
-    served: Arc<callers::House>,
+    house: ServerContext,
+    served: Arc<incoming::ServerContext>,
     /// What was answered with a refusal.
     refused: usize,
 }
@@ -29,11 +29,12 @@ struct Doors {
 impl Doors {
     /// `None` when there is no thread for the queue.
     fn open(fault: &Arc<Fault>) -> Option<Self> {
-        let house = House::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
+        let house = ServerContext::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
         let engine = Arc::clone(&house.engine);
         match Admission::open(&engine.threads, &engine.limits, 8) {
             Ok(admission) => {
-                let served = callers::House { engine, admission, settings: Settings::default(), certificate: None };
+                let served =
+                    incoming::ServerContext { engine, admission, settings: Settings::default(), certificate: None };
                 let served = Arc::new(served);
                 Some(Self { house, served, refused: 0 })
             }
@@ -48,7 +49,11 @@ impl Doors {
     /// One who has come in by this door.
     fn call<C>(&self, door: C) -> TcpStream
     where
-        C: FnOnce(&Arc<callers::House>, TcpStream, IpAddr) -> std::io::Result<(Box<dyn Caller>, Option<Refusal>)>,
+        C: FnOnce(
+            &Arc<incoming::ServerContext>,
+            TcpStream,
+            IpAddr,
+        ) -> std::io::Result<(Box<dyn Incoming>, Option<Refusal>)>,
     {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -63,7 +68,7 @@ impl Doors {
     /// Sends a request until it is not refused for want of a thread; the first line of its answer.
     fn http(&mut self, request: &str) -> (String, TcpStream) {
         loop {
-            let mut stream = self.call(HttpCaller::accept);
+            let mut stream = self.call(HttpIncoming::accept);
             stream.write_all(request.as_bytes()).unwrap();
             let head = head(&mut stream);
             let line = head.lines().next().unwrap_or_default().to_owned();
@@ -77,7 +82,7 @@ impl Doors {
     /// Comes in by lines until it is in the lobby.
     fn line(&mut self) -> TcpStream {
         loop {
-            let mut stream = self.call(LineCaller::accept);
+            let mut stream = self.call(LineIncoming::accept);
             let mut line = line(&mut stream);
             if line.starts_with("Error: The server cannot open a further room") {
                 self.refused += 1;
@@ -175,7 +180,7 @@ impl Note {
     }
 }
 
-impl Caller for Note {
+impl Incoming for Note {
     fn tell_place(&self, ahead: usize) {
         self.note(&format!("waits behind {ahead}"));
     }
@@ -197,7 +202,7 @@ impl Caller for Note {
 /// as many more as `missing` says. What became of them all.
 fn call_without_threads(callers: usize, missing: usize) -> Vec<String> {
     let notes = Arc::new(Mutex::new(Vec::new()));
-    let note = |name| Box::new(Note { name, notes: Arc::clone(&notes) }) as Box<dyn Caller>;
+    let note = |name| Box::new(Note { name, notes: Arc::clone(&notes) }) as Box<dyn Incoming>;
     let others: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new((2..=callers).map(note).collect()));
     let way: Arc<Mutex<Option<Arc<Admission>>>> = Arc::default();
     let (coming, entrance, left) = (Arc::clone(&others), Arc::clone(&way), Mutex::new(missing));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use roomd::chat::{End, Limits, Slow};
-use roomd::engine::outbox::Outbox;
-use roomd::engine::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
-use roomd::engine::writer;
+use roomd::engine::clients::outbox::Outbox;
+use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::writer;
 
 use crate::fault::Fault;
 use crate::wire::{Trouble, Wire};
@@ -29,7 +29,7 @@ fn given() -> impl Strategy<Value = Given> {
     let care = prop_oneof![
         4 => Just(Care::Policy(Slow::Drop)),
         1 => Just(Care::Policy(Slow::Disconnect)),
-        1 => Just(Care::Fleeting),
+        1 => Just(Care::BestEffort),
     ];
     let pieces = prop::collection::vec((prop::bool::weighted(0.3), 4..40_usize), 1..4);
     (pieces, care).prop_map(|(pieces, care)| Given { pieces, care })
@@ -52,18 +52,18 @@ proptest! {
         let outbox = Outbox::new(Arc::clone(&wire) as _, &limits, None);
         let (mut number, mut wanted, mut refused) = (0, Vec::new(), Vec::new());
         for Given { pieces, care } in parcels {
-            let (ended, before) = (outbox.ended().is_some(), outbox.books().pending);
+            let (ended, before) = (outbox.ended().is_some(), outbox.deliveries().pending);
             let pieces: Vec<_> = (number..).zip(&pieces).map(|(i, (reply, length))| piece(i, *reply, *length)).collect();
             let numbered: Vec<_> = (number..).zip(&pieces).collect();
             number += pieces.len();
             let taken = outbox.take(Parcel::Pieces(&pieces), care);
-            let books = outbox.books();
-            prop_assert!(books.balance() && books.enqueued == number as u64, "{}", books);
+            let deliveries = outbox.deliveries();
+            prop_assert!(deliveries.balance() && deliveries.enqueued == number as u64, "{}", deliveries);
             prop_assert_eq!(ended, taken == Err(Undelivered::Closed));
             match taken {
                 Ok(()) => {
                     wanted.extend(numbered.iter().map(|(i, _)| *i));
-                    prop_assert!(before == 0 || (books.pending as usize <= LIMITS.0 && care != Care::Fleeting));
+                    prop_assert!(before == 0 || (deliveries.pending as usize <= LIMITS.0 && care != Care::BestEffort));
                 }
                 Err(Undelivered::Dropped { messages: told }) if care == Care::Policy(Slow::Drop) => {
                     let (answers, messages): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, piece)| piece.reply);
@@ -72,22 +72,22 @@ proptest! {
                     if outbox.ended().is_none() {
                         wanted.extend(answers.iter().map(|(i, _)| *i));
                     }
-                    prop_assert!(books.pending as usize <= 2 * LIMITS.0);
+                    prop_assert!(deliveries.pending as usize <= 2 * LIMITS.0);
                 }
                 Err(_) => {
                     refused.extend(numbered.iter().map(|(i, _)| *i));
-                    prop_assert_eq!(before, books.pending, "all of it is dropped");
+                    prop_assert_eq!(before, deliveries.pending, "all of it is dropped");
                 }
             }
         }
         prop_assert!(matches!(outbox.ended(), None | Some(End::Slow)));
         outbox.finish(Vec::new(), 0);
         writer::run(Arc::clone(&outbox));
-        let books = outbox.wait_done();
+        let deliveries = outbox.wait_done();
         let stream = String::from_utf8(wire.bytes()).unwrap();
         let written: Vec<usize> = stream.lines().map(|line| line.trim_end_matches('-').parse().unwrap()).collect();
         prop_assert!(written.is_sorted_by(|one, next| one < next), "nothing twice, and in order");
-        prop_assert_eq!((books.written, books.pending), (written.len() as u64, 0));
+        prop_assert_eq!((deliveries.written, deliveries.pending), (written.len() as u64, 0));
         prop_assert!(wanted.iter().all(|i| written.contains(i)), "what was taken was written");
         prop_assert!(refused.iter().all(|i| !written.contains(i)), "what was refused was not");
     }

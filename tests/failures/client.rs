@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use roomd::chat::{End, UserName};
 use roomd::engine::Engine;
-use roomd::engine::connection::{Connection, Door};
-use roomd::engine::outbox::Outbox;
-use roomd::engine::writer;
+use roomd::engine::clients::connection::{Connection, ConnectionOptions};
+use roomd::engine::clients::outbox::Outbox;
+use roomd::engine::clients::writer;
 use roomd::wire::{Encoding, json_in};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Client {
         let outbox = Outbox::new(Arc::clone(&wire) as _, &engine.limits, None);
         let writing = Arc::clone(&outbox);
         engine.threads.spawn("writer", move || writer::run(writing))?;
-        let door = Door { encoding: Encoding::Json, echo: true, join_history: 0, address: None };
+        let door = ConnectionOptions { encoding: Encoding::Json, echo: true, join_history: 0, address: None };
         let connection = Connection::open(engine, outbox, door, UserName::parse(name).unwrap().into());
         Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })
     }
@@ -38,7 +38,7 @@ impl Client {
     /// Sends a command, unless its connection is over: then it does what its reader would do, and leaves.
     pub fn send(&mut self, command: &Value) {
         let Some(connection) = &mut self.connection else { return };
-        let end = connection.hear(json_in::parse(&command.to_string())).or_else(|| connection.ended());
+        let end = connection.handle(json_in::parse(&command.to_string())).or_else(|| connection.ended());
         if let Some(end) = end {
             self.close(end);
         }

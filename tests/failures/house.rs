@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use roomd::auth::Auth;
-use roomd::chat::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use roomd::chat::record::{Draft, Operation, Outcome, ReceiptMark, StoreFailed};
 use roomd::chat::room::Room;
 use roomd::chat::{Body, Limits, Message, RoomName, Slow, UserName};
 use roomd::engine::Engine;
-use roomd::engine::broker::Broker;
-use roomd::engine::clock::Clock;
-use roomd::engine::hub::{Kind, Opening};
-use roomd::engine::queue::Receiver;
-use roomd::engine::threads::{Threads, start};
-use roomd::store::{ChangeWish, Ledger, Memory, Opened, Page, PageWish, Store};
+use roomd::engine::base::clock::Clock;
+use roomd::engine::base::queue::Receiver;
+use roomd::engine::base::threads::{Threads, start};
+use roomd::engine::rooms::broker::Broker;
+use roomd::engine::rooms::hub::{Opening, RoomKind};
+use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 use crate::client::Client;
 use crate::fault::Fault;
@@ -49,7 +49,7 @@ impl Faults {
 }
 
 /// See the module.
-pub struct House {
+pub struct ServerContext {
     pub engine: Arc<Engine>,
     /// Every message that was stored, in the order of each room: its room, its number, its text.
     stored: Log,
@@ -59,7 +59,7 @@ pub struct House {
 
 type Log = Arc<Mutex<Vec<(RoomName, u64, String)>>>;
 
-impl House {
+impl ServerContext {
     /// A server that has these faults.
     pub fn new(faults: &Faults) -> Self {
         let threads = threads(&faults.thread);
@@ -74,14 +74,14 @@ impl House {
             let (limits, shelf) = (of_rooms.clone(), Arc::clone(&shelf));
             hands.spawn("room", move || {
                 // As the server does it: a room whose history cannot be had does not run.
-                let Ok(Opened { past, ledger, .. }) = shelf.open(&opening.room, limits.history) else { return };
+                let Ok(OpenedRoom { past, room_log, .. }) = shelf.open(&opening.room, limits.history) else { return };
                 let room = Room::new(opening.room, past, &limits);
                 let room = match opening.kind {
-                    Kind::Private(one, other) => room.private(one, other),
-                    Kind::Open { .. } => room,
+                    RoomKind::Private(one, other) => room.private(one, other),
+                    RoomKind::Open { .. } => room,
                 };
                 let (linger, face) = (limits.linger, opening.face);
-                Broker::new(room, ledger, clock, Slow::Disconnect, linger, face).run(&inbox);
+                Broker::new(room, room_log, clock, Slow::Disconnect, linger, face).run(&inbox);
             })
         };
         let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener));
@@ -109,8 +109,8 @@ impl House {
         for user in users {
             assert!(self.engine.directory.peers(&UserName::parse(user).unwrap()).is_empty(), "{user} is left");
         }
-        let books = self.engine.books();
-        assert!(books.balance() && books.pending == 0, "books do not balance: {books}");
+        let deliveries = self.engine.deliveries();
+        assert!(deliveries.balance() && deliveries.pending == 0, "books do not balance: {deliveries}");
     }
 }
 
@@ -145,30 +145,30 @@ struct Shelf {
 }
 
 impl Store for Shelf {
-    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         if self.faults.open.strikes() {
             return Err(StoreFailed);
         }
         let opened = Memory.open(room, recent_max)?;
         let (fault, stored) = (Arc::clone(&self.faults.append), Arc::clone(&self.stored));
         let pruned = Arc::clone(&self.pruned);
-        let volume = Volume { room: room.clone(), inner: opened.ledger, fault, stored, pruned };
-        Ok(Opened { ledger: Box::new(volume), ..opened })
+        let volume = Volume { room: room.clone(), inner: opened.room_log, fault, stored, pruned };
+        Ok(OpenedRoom { room_log: Box::new(volume), ..opened })
     }
 
-    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
-        Memory.page(room, wish)
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
+        Memory.page(room, query)
     }
 
-    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
-        Memory.changes(room, after, wish)
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
+        Memory.changes(room, after, query)
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
         Memory.search(room, text, before, count)
     }
 
-    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         Memory.receipts(room, seq)
     }
 }
@@ -176,20 +176,22 @@ impl Store for Shelf {
 /// The history of one room.
 struct Volume {
     room: RoomName,
-    inner: Box<dyn Ledger>,
+    inner: Box<dyn RoomLog>,
     fault: Arc<Fault>,
     stored: Log,
     pruned: Arc<AtomicU64>,
 }
 
-impl Ledger for Volume {
+impl RoomLog for Volume {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
         if self.fault.strikes() {
             return Err(StoreFailed);
         }
         let outcomes = self.inner.append(drafts)?;
         for (draft, outcome) in drafts.iter().zip(&outcomes) {
-            if let (Deed::Publish { body: Body::Text(text), .. }, Outcome::Stored { seq }) = (&draft.deed, outcome) {
+            if let (Operation::Publish { body: Body::Text(text), .. }, Outcome::Stored { seq }) =
+                (&draft.operation, outcome)
+            {
                 self.stored.lock().push((self.room.clone(), *seq, text.to_string()));
             }
         }
@@ -200,7 +202,7 @@ impl Ledger for Volume {
         self.pruned.load(Ordering::Relaxed)
     }
 
-    fn mark(&mut self, marks: &[Mark]) {
+    fn mark(&mut self, marks: &[ReceiptMark]) {
         self.inner.mark(marks);
     }
 }

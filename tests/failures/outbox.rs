@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use roomd::chat::{Limits, Slow};
-use roomd::engine::books::Books;
-use roomd::engine::outbox::Outbox;
-use roomd::engine::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
-use roomd::engine::threads::Threads;
-use roomd::engine::writer;
+use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::delivery_counts::DeliveryCounts;
+use roomd::engine::clients::outbox::Outbox;
+use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::writer;
 
 use crate::fault::{Fault, at_every_use};
 use crate::house::nothing_is_left;
@@ -22,10 +22,10 @@ fn parcels() -> Vec<(Vec<String>, Care)> {
     vec![
         (parcel(0..1), CARE),
         (parcel(1..4), CARE),
-        (parcel(4..5), Care::Fleeting),
+        (parcel(4..5), Care::BestEffort),
         // More than go into one system call.
         (parcel(5..25), CARE),
-        (parcel(25..26), Care::Fleeting),
+        (parcel(25..26), Care::BestEffort),
         (parcel(26..27), CARE),
     ]
 }
@@ -38,7 +38,7 @@ struct Outcome {
     ends: Vec<usize>,
     stream: String,
     offered: u64,
-    books: Books,
+    deliveries: DeliveryCounts,
 }
 
 /// Gives everything to an outbox over this wire, and lets it end.
@@ -52,10 +52,10 @@ fn play(wire: &Arc<Wire>) -> Outcome {
         offered += texts.len() as u64;
         let pieces: Vec<_> = texts.iter().map(|text| piece(text)).collect();
         let taken = outbox.take(Parcel::Pieces(&pieces), care);
-        let books = outbox.books();
-        assert!(books.balance() && books.enqueued == offered, "{books}");
+        let deliveries = outbox.deliveries();
+        assert!(deliveries.balance() && deliveries.enqueued == offered, "{deliveries}");
         if matches!(taken, Err(Undelivered::Dropped { .. })) {
-            assert_eq!(care, Care::Fleeting);
+            assert_eq!(care, Care::BestEffort);
             continue;
         }
         assert!(taken.is_ok() || wire.is_broken(), "{taken:?}");
@@ -63,9 +63,9 @@ fn play(wire: &Arc<Wire>) -> Outcome {
     }
     outbox.finish(LAST_WORDS.into(), 1);
     put(LAST_WORDS, &mut stream, &mut ends);
-    let books = outbox.wait_done();
+    let deliveries = outbox.wait_done();
     nothing_is_left(&threads);
-    Outcome { ends, stream, offered: offered + 1, books }
+    Outcome { ends, stream, offered: offered + 1, deliveries }
 }
 
 fn put(text: &str, stream: &mut String, ends: &mut Vec<usize>) {
@@ -80,16 +80,19 @@ fn piece(text: &str) -> Piece {
 
 /// What went is the beginning of what was given, and what went whole was written.
 fn check(wire: &Arc<Wire>) {
-    let Outcome { ends, stream, offered, books } = play(wire);
+    let Outcome { ends, stream, offered, deliveries } = play(wire);
     let sent = String::from_utf8(wire.bytes()).unwrap();
     assert!(stream.starts_with(&sent), "{sent} does not begin {stream}");
     let whole = ends.iter().filter(|end| **end <= sent.len()).count() as u64;
-    assert!(books.balance() && books.pending == 0, "{books}");
-    assert_eq!(books.written, whole, "{books}");
+    assert!(deliveries.balance() && deliveries.pending == 0, "{deliveries}");
+    assert_eq!(deliveries.written, whole, "{deliveries}");
     if wire.is_broken() {
-        assert!((offered - 1..=offered).contains(&books.enqueued), "the last words may come too late: {books}");
+        assert!(
+            (offered - 1..=offered).contains(&deliveries.enqueued),
+            "the last words may come too late: {deliveries}"
+        );
     } else {
-        assert_eq!((sent, books.enqueued), (stream, offered));
+        assert_eq!((sent, deliveries.enqueued), (stream, offered));
     }
 }
 
@@ -130,7 +133,10 @@ fn without_last_words_nothing_is_written_at_the_end() {
     let writing = Arc::clone(&outbox);
     threads.spawn("writer", move || writer::run(writing)).unwrap();
     outbox.finish(Vec::new(), 0);
-    let books = outbox.wait_done();
+    let deliveries = outbox.wait_done();
     nothing_is_left(&threads);
-    assert!(threads.panics() == 0 && wire.bytes().is_empty() && books == Books::default(), "{books}");
+    assert!(
+        threads.panics() == 0 && wire.bytes().is_empty() && deliveries == DeliveryCounts::default(),
+        "{deliveries}"
+    );
 }

@@ -6,12 +6,12 @@ use roomd::chat::End;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::house::{Faults, House};
+use crate::house::{Faults, ServerContext};
 use crate::wire::Wire;
 
 #[test]
 fn what_retention_has_taken_away_is_not_shown_to_those_who_come_later() {
-    let house = House::new(&Faults::none());
+    let house = ServerContext::new(&Faults::none());
     let seqs = |client: &Client| -> Vec<u64> {
         let events = client.events();
         events.iter().filter(|event| event["type"] == "message").filter_map(|event| event["seq"].as_u64()).collect()

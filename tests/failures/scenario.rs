@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use roomd::chat::room::Said;
+use roomd::chat::room::RoomRequest;
 use roomd::chat::{Body, End, Event, RoomName, UserName};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fault::{Fault, at_every_use};
-use crate::house::{Faults, House};
+use crate::house::{Faults, ServerContext};
 use crate::wire::{Trouble, Wire};
 
 /// Who plays: one cast for each time, so that nothing of the last is in the next.
@@ -26,7 +26,7 @@ pub const SECOND: Cast = Cast { room: "pub", names: ["Dan", "Eve", "Flo"] };
 pub const USERS: [&str; 6] = ["Ann", "Bob", "Cy", "Dan", "Eve", "Flo"];
 
 /// Plays it, the second over this wire. What was refused, to whomever.
-pub fn play(house: &House, cast: Cast, wire: Arc<Wire>) -> usize {
+pub fn play(house: &ServerContext, cast: Cast, wire: Arc<Wire>) -> usize {
     let Cast { room, names: [ann, bob, cy] } = cast;
     let [mut ann, mut bob, mut cy] =
         [(ann, Wire::good()), (bob, wire), (cy, Wire::good())].map(|(name, wire)| house.enter(name, wire));
@@ -66,9 +66,9 @@ pub fn play(house: &House, cast: Cast, wire: Arc<Wire>) -> usize {
 }
 
 /// One without a connection says something: whether it was taken.
-fn visit(house: &House, room: &str) -> bool {
-    let said = Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
-    let answer = house.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), said);
+fn visit(house: &ServerContext, room: &str) -> bool {
+    let request = RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let answer = house.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), request);
     let taken = matches!(answer, Ok(Event::Sent { .. }));
     assert!(taken || matches!(answer, Ok(Event::Refused(_)) | Err(_)), "{answer:?}");
     assert_eq!(house.stored(room).iter().any(|(_, text)| text == "ding"), taken);
@@ -94,7 +94,7 @@ fn shown(client: &Client, room: &str) -> Vec<(u64, String)> {
 }
 
 /// What was stored was shown, once and in order, and nothing else; to one whose connection broke, up to then.
-fn check_shown(house: &House, room: &str, client: &Client, whole: bool) {
+fn check_shown(house: &ServerContext, room: &str, client: &Client, whole: bool) {
     let stored = house.stored(room);
     assert!((1..).zip(&stored).all(|(number, (seq, _))| number == *seq), "numbers have gaps: {stored:?}");
     let shown = shown(client, room);
@@ -103,7 +103,7 @@ fn check_shown(house: &House, room: &str, client: &Client, whole: bool) {
 }
 
 /// Each command was answered once, to who sent it; what was acknowledged is stored, what was refused is not.
-fn check_answers(house: &House, client: &Client, whole: bool) -> usize {
+fn check_answers(house: &ServerContext, client: &Client, whole: bool) -> usize {
     for event in client.events() {
         let ours = event["id"].as_str().is_none_or(|id| client.asked.contains_key(id));
         assert!(ours && (event["type"] != "error" || event["id"].is_string()), "not asked by {}: {event}", client.name);
@@ -132,7 +132,7 @@ fn check_answers(house: &House, client: &Client, whole: bool) -> usize {
 
 /// Plays it with a fault, and once more, when nothing fails any more. What was refused the first time.
 pub fn play_twice(faults: &Faults, wire: Arc<Wire>) -> usize {
-    let house = House::new(faults);
+    let house = ServerContext::new(faults);
     let refused = play(&house, FIRST, wire);
     faults.end();
     assert_eq!(play(&house, SECOND, Wire::good()), 0, "a fault that is over is felt");

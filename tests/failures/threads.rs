@@ -5,15 +5,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use roomd::chat::room::Said;
+use roomd::chat::room::RoomRequest;
 use roomd::chat::{Body, Code, Refusal, RoomName, UserName};
-use roomd::engine::member::Member;
-use roomd::engine::recipient::ChannelRecipient;
-use roomd::engine::rule::Plan;
-use roomd::engine::threads::Threads;
+use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::member::Member;
+use roomd::engine::clients::recipient::ChannelRecipient;
+use roomd::engine::rooms::moderation::NewRoom;
 
 use crate::fault::{Fault, at_every_use};
-use crate::house::{DEADLINE, Faults, House, threads};
+use crate::house::{DEADLINE, Faults, ServerContext, threads};
 use crate::scenario::{USERS, play_twice};
 use crate::wire::Wire;
 
@@ -22,13 +22,13 @@ fn den() -> RoomName {
 }
 
 /// A server whose first thread cannot be had.
-fn without_a_first_thread() -> House {
-    House::new(&Faults { thread: Fault::at(1), ..Faults::none() })
+fn without_a_first_thread() -> ServerContext {
+    ServerContext::new(&Faults { thread: Fault::at(1), ..Faults::none() })
 }
 
 /// Somebody creates the room, without being in it.
-fn create(house: &House) -> Result<(), Refusal> {
-    house.engine.create(&UserName::parse("Vic").unwrap().into(), Plan::public(den(), true))
+fn create(house: &ServerContext) -> Result<(), Refusal> {
+    house.engine.create(&UserName::parse("Vic").unwrap().into(), NewRoom::public(den(), true))
 }
 
 #[test]
@@ -52,11 +52,11 @@ fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
 #[test]
 fn a_visitor_of_a_room_that_has_no_thread_is_refused_and_can_come_later() {
     let house = without_a_first_thread();
-    let said = || Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let request = || RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
     let user = || UserName::parse("Vic").unwrap();
-    assert_eq!(house.engine.hub.ask(&den(), user().into(), said()).unwrap_err().code, Code::Unavailable);
+    assert_eq!(house.engine.hub.ask(&den(), user().into(), request()).unwrap_err().code, Code::Unavailable);
     assert!(house.engine.hub.is_empty());
-    assert!(house.engine.hub.ask(&den(), user().into(), said()).is_ok());
+    assert!(house.engine.hub.ask(&den(), user().into(), request()).is_ok());
     assert_eq!(house.stored("den"), [(1, "ding".to_owned())]);
     house.close(&USERS);
 }
@@ -77,7 +77,7 @@ fn a_program_that_cannot_enter_leaves_nothing_of_itself() {
 
 #[test]
 fn a_room_that_is_to_stay_and_has_no_history_is_refused() {
-    let house = House::new(&Faults { open: Fault::at(1), ..Faults::none() });
+    let house = ServerContext::new(&Faults { open: Fault::at(1), ..Faults::none() });
     assert!(create(&house).is_err());
     assert_eq!(create(&house), Ok(()));
     house.close(&USERS);
@@ -85,10 +85,10 @@ fn a_room_that_is_to_stay_and_has_no_history_is_refused() {
 
 #[test]
 fn a_visitor_who_says_what_needs_no_answer_does_not_wait_for_one() {
-    let house = House::new(&Faults::none());
+    let house = ServerContext::new(&Faults::none());
     let (engine, (done, answered)) = (Arc::clone(&house.engine), bounded(1));
     let visitor = thread::spawn(move || {
-        done.send(engine.hub.ask(&den(), UserName::parse("Vic").unwrap().into(), Said::Typing(true)).is_ok())
+        done.send(engine.hub.ask(&den(), UserName::parse("Vic").unwrap().into(), RoomRequest::Typing(true)).is_ok())
     });
     answered.recv_timeout(DEADLINE).unwrap();
     visitor.join().unwrap().unwrap();
@@ -99,7 +99,7 @@ fn a_visitor_who_says_what_needs_no_answer_does_not_wait_for_one() {
 fn who_waits_for_threads_to_end_does_not_wait_for_one_that_never_was() {
     for _ in 0..200 {
         let (asked, is_asked) = bounded(1);
-        let (go_on, may_go_on) = bounded::<()>(1);
+        let (resume, may_go_on) = bounded::<()>(1);
         let machine = Threads::started_by(Box::new(move |_, _| {
             asked.send(()).unwrap();
             may_go_on.recv_timeout(DEADLINE).unwrap();
@@ -112,7 +112,7 @@ fn who_waits_for_threads_to_end_does_not_wait_for_one_that_never_was() {
         let far = Instant::now() + Duration::from_secs(3_600);
         let joiner = thread::spawn(move || done.send(joining.join_all(far)));
         thread::yield_now();
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         assert_eq!(joined.recv_timeout(DEADLINE).unwrap(), [""; 0]);
         assert!(spawner.join().unwrap());
         joiner.join().unwrap().unwrap();

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use roomd::engine::outbox::Transport;
+use roomd::engine::clients::outbox::Transport;
 use serde_json::Value;
 
 use crate::fault::Fault;

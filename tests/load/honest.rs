@@ -23,7 +23,7 @@ fn loaded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan)) 
 fn stopped(server: Server) {
     let end = server.stop();
     assert_eq!((end.running, end.panics), (Vec::new(), 0));
-    assert!(end.books.balance(), "{}", end.books);
+    assert!(end.deliveries.balance(), "{}", end.deliveries);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn loaded(change: impl FnOnce(&mut Plan)) -> Report {
     let report = run(&plan);
     let end = server.stop();
     assert_eq!((end.running, end.panics), (Vec::new(), 0));
-    assert!(end.books.balance(), "{}", end.books);
+    assert!(end.deliveries.balance(), "{}", end.deliveries);
     fs::remove_dir_all(&folder).unwrap();
     report
 }

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use roomd::chat::charter::{Amendment, Change, Charter, Entry, Motion, Settings};
 use roomd::chat::command::{Seen, Span};
 use roomd::chat::event::Recovery;
-use roomd::chat::record::Mark;
-use roomd::chat::room::{Recall, Said};
+use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
+use roomd::chat::record::ReceiptMark;
+use roomd::chat::room::{ReplayRange, RoomRequest};
 use roomd::chat::{
     About, Body, Event, Id, Message, Mid, Position, Presence, Refusal, RoomName, Status, Time, UserName,
 };
@@ -36,10 +36,10 @@ pub fn event(event: &Event) -> String {
         }
         Event::Created { room, pinned } => format!("created {room}{}", if *pinned { ", pinned" } else { "" }),
         Event::Audit { entries, .. } => {
-            let entry = |entry: &Entry| format!("{} {}", entry.number, amended(&entry.by, &entry.amendment));
+            let entry = |entry: &AuditEntry| format!("{} {}", entry.number, moderated(&entry.by, &entry.action));
             format!("audit: {}", entries.iter().map(entry).collect::<Vec<_>>().join(" | "))
         }
-        Event::Amended { by, amendment, .. } => amended(by, amendment),
+        Event::Moderated { by, action, .. } => moderated(by, action),
         Event::Session { resume, seq, .. } => {
             format!("session {} at {seq}", resume.as_deref().unwrap_or("without a token"))
         }
@@ -61,16 +61,16 @@ pub fn event(event: &Event) -> String {
 }
 
 /// A change, and why.
-pub fn amended(by: &UserName, amendment: &Amendment) -> String {
-    let Amendment { change, note } = amendment;
+pub fn moderated(by: &UserName, action: &ModerationAction) -> String {
+    let ModerationAction { change, note } = action;
     let what = match change {
-        Change::Founded { private, members, .. } => {
+        ModerationChange::Created { private, members, .. } => {
             let kind = if *private { "private" } else { "public" };
             format!("{kind}{}", members.iter().map(|user| format!(" {user}")).collect::<String>())
         }
-        Change::Role { user, role } => format!("{user} {}", role.as_str()),
-        Change::Settings(settings) => settings_of(*settings),
-        Change::Deleted { user, seq } => format!("{seq} of {user}"),
+        ModerationChange::Role { user, role } => format!("{user} {}", role.as_str()),
+        ModerationChange::Settings(settings) => settings_of(*settings),
+        ModerationChange::Deleted { user, seq } => format!("{seq} of {user}"),
         other => other.user().map(ToString::to_string).unwrap_or_default(),
     };
     let until = change.until().map(|until| format!(" until {}", time(until))).unwrap_or_default();
@@ -79,39 +79,39 @@ pub fn amended(by: &UserName, amendment: &Amendment) -> String {
 }
 
 /// A charter.
-pub fn charter(charter: &Charter) -> String {
-    let kind = if charter.is_private() { "private" } else { "public" };
-    let people = charter.people().iter().map(|(user, role)| format!(", {user} {}", role.as_str()));
+pub fn policy(policy: &Policy) -> String {
+    let kind = if policy.is_private() { "private" } else { "public" };
+    let people = policy.people().iter().map(|(user, role)| format!(", {user} {}", role.as_str()));
     let until = |until: &Option<Time>| until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
-    let bans = charter.bans().iter().map(|(user, end)| format!(", {user} banned{}", until(end)));
-    let mutes = charter.mutes().iter().map(|(user, end)| format!(", {user} muted{}", until(end)));
+    let bans = policy.bans().iter().map(|(user, end)| format!(", {user} banned{}", until(end)));
+    let mutes = policy.mutes().iter().map(|(user, end)| format!(", {user} muted{}", until(end)));
     let lists: String = people.chain(bans).chain(mutes).collect();
-    let slow = charter.slow_mode();
+    let slow = policy.slow_mode();
     let slow = if slow.is_zero() { String::new() } else { format!(", slow {}", span(slow)) };
-    let announcement = if charter.settings().announcement == Some(true) { ", announcement" } else { "" };
+    let announcement = if policy.settings().announcement == Some(true) { ", announcement" } else { "" };
     format!("charter: {kind}{lists}{slow}{announcement}")
 }
 
-fn settings_of(settings: Settings) -> String {
+fn settings_of(settings: RoomSettings) -> String {
     let slow_mode = settings.slow_mode_s.map(|seconds| format!("slow {seconds}s"));
     let announcement = settings.announcement.map(|on| format!("announcement {on}"));
     slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", ")
 }
 
-/// A motion.
-pub fn motion(motion: &Motion, note: Option<&str>) -> String {
+/// A moderation request.
+pub fn moderation(request: &ModerationRequest, note: Option<&str>) -> String {
     let lasting = |lasts: &Option<Duration>| lasts.map(|lasts| format!(" for {}", span(lasts))).unwrap_or_default();
-    let text = match motion {
-        Motion::Invite { user } => format!("invites {user}"),
-        Motion::Remove { user } => format!("removes {user}"),
-        Motion::Kick { user } => format!("kicks {user}"),
-        Motion::Ban { user, lasts } => format!("bans {user}{}", lasting(lasts)),
-        Motion::Unban { user } => format!("unbans {user}"),
-        Motion::Mute { user, lasts } => format!("mutes {user}{}", lasting(lasts)),
-        Motion::Unmute { user } => format!("unmutes {user}"),
-        Motion::Role { user, role } => format!("makes {user} {}", role.as_str()),
-        Motion::Settings(settings) => format!("sets {}", settings_of(*settings)),
-        Motion::End => "ends".to_owned(),
+    let text = match request {
+        ModerationRequest::Invite { user } => format!("invites {user}"),
+        ModerationRequest::Remove { user } => format!("removes {user}"),
+        ModerationRequest::Kick { user } => format!("kicks {user}"),
+        ModerationRequest::Ban { user, lasts } => format!("bans {user}{}", lasting(lasts)),
+        ModerationRequest::Unban { user } => format!("unbans {user}"),
+        ModerationRequest::Mute { user, lasts } => format!("mutes {user}{}", lasting(lasts)),
+        ModerationRequest::Unmute { user } => format!("unmutes {user}"),
+        ModerationRequest::Role { user, role } => format!("makes {user} {}", role.as_str()),
+        ModerationRequest::Settings(settings) => format!("sets {}", settings_of(*settings)),
+        ModerationRequest::End => "ends".to_owned(),
     };
     format!("{text}{}", noted(note))
 }
@@ -126,41 +126,43 @@ pub fn mark(id: Option<&Id>) -> String {
 }
 
 /// What is said in a room.
-pub fn said(said: &Said) -> String {
-    match said {
-        Said::Publish { body, about, mid, quiet } => {
+pub fn request(request: &RoomRequest) -> String {
+    match request {
+        RoomRequest::Publish { body, about, mid, quiet } => {
             let quietly = if *quiet { " quietly" } else { "" };
             format!("says {}{}{}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
-        Said::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
-        Said::Typing(true) => "types".to_owned(),
-        Said::Typing(false) => "stops typing".to_owned(),
-        Said::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),
-        Said::History { span, limit } => format!("wants {limit} {}", part(*span)),
-        Said::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
-        Said::Session { .. } => "asks for the session".to_owned(),
-        Said::Members => "asks who".to_owned(),
-        Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("no session says {said:?}"),
-        Said::Member(user) => format!("asks about {user}"),
+        RoomRequest::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
+        RoomRequest::Typing(true) => "types".to_owned(),
+        RoomRequest::Typing(false) => "stops typing".to_owned(),
+        RoomRequest::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),
+        RoomRequest::History { span, limit } => format!("wants {limit} {}", part(*span)),
+        RoomRequest::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
+        RoomRequest::Session { .. } => "asks for the session".to_owned(),
+        RoomRequest::Members => "asks who".to_owned(),
+        RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
+            panic!("no session says {request:?}")
+        }
+        RoomRequest::Member(user) => format!("asks about {user}"),
     }
 }
 
 /// How far users have got.
-pub fn marks(marks: &[Mark]) -> String {
+pub fn marks(marks: &[ReceiptMark]) -> String {
     marks.iter().map(receipt).collect::<Vec<_>>().join(", ")
 }
 
-fn receipt(mark: &Mark) -> String {
+fn receipt(mark: &ReceiptMark) -> String {
     format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, time(mark.at))
 }
 
 /// A part of the past, which a reader fetches.
-pub fn recall(recall: &Recall) -> String {
-    let Recall { answer, after, until, history, letters } = recall;
+pub fn replay(replay: &ReplayRange) -> String {
+    let ReplayRange { answer, after, until, history, offline } = replay;
     let newest = if *history == 0 { String::new() } else { format!(", or else the newest {history}") };
-    let letters = letters.as_ref().map(|(user, since)| format!(", what was said to {user} since {}", time(*since)));
+    let offline = offline.as_ref().map(|(user, since)| format!(", what was said to {user} since {}", time(*since)));
     let answer = answer.as_ref().map(|answer| format!(", with {}", event(answer)));
-    format!("the past after {after} to {until}{newest}{}{}", letters.unwrap_or_default(), answer.unwrap_or_default())
+    format!("the past after {after} to {until}{newest}{}{}", offline.unwrap_or_default(), answer.unwrap_or_default())
 }
 
 /// What a client that comes back has seen.

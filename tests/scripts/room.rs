@@ -3,7 +3,7 @@
 mod comings;
 mod history;
 mod messages;
+mod moderation;
 mod receipts;
 mod resuming;
-mod rule;
 mod typing;

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use roomd::chat::charter::{Amendment, Change, Founding, Motion, Role, Settings};
-use roomd::chat::command::{Id, JoinWish, Owed, Span};
-use roomd::chat::event::Returned;
-use roomd::chat::record::{Deed, Draft, Epoch, Outcome, Receipt, StoreFailed};
-use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Room, Said, Speaker};
-use roomd::chat::roster::MemberId;
-use roomd::chat::{About, Body, Limits, Mid, Moment, Position, RoomName, Since, Standing, Status, Time, UserName};
+use roomd::chat::command::{Id, JoinOptions, OfflineDelivery, Span};
+use roomd::chat::event::ResumedRoom;
+use roomd::chat::members::MemberId;
+use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
+use roomd::chat::record::{Draft, Epoch, Operation, Outcome, Receipt, StoreFailed};
+use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, RoomRequest, Snapshot, Speaker};
+use roomd::chat::{About, AuthLevel, Body, Limits, Mid, Moment, Position, RoomName, Since, Status, Time, UserName};
 
 use crate::{printed, transcript};
 
@@ -44,7 +44,7 @@ impl Stage {
     }
 
     fn going_on(limits: &Limits, kept: bool) -> Self {
-        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept };
+        let past = Snapshot { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept };
         Self {
             room: Room::new(RoomName::parse("den").unwrap(), past, limits),
             stored: Vec::new(),
@@ -112,8 +112,8 @@ impl Stage {
 
     fn store(&mut self, draft: &Draft) -> Outcome {
         let author = &draft.speaker.user;
-        let (seq, delete, rules) = match &draft.deed {
-            Deed::Publish { mid, .. } => {
+        let (seq, delete, rules) = match &draft.operation {
+            Operation::Publish { mid, .. } => {
                 let same = |(user, other, ..): &(UserName, Option<Mid>, Time, bool)| user == author && other == mid;
                 if let (Some(_), Some(at)) = (mid, self.stored.iter().position(same)) {
                     return Outcome::Repeat { seq: at as u64 + 1, at: self.stored[at].2 };
@@ -121,12 +121,12 @@ impl Stage {
                 self.stored.push((author.clone(), mid.clone(), draft.at, false));
                 return Outcome::Stored { seq: self.stored.len() as u64 };
             }
-            Deed::Edit { seq, body, rules } => (*seq, *body == Body::Deleted, *rules),
-            Deed::Amend(Amendment { change: Change::Ended, .. }) => {
+            Operation::Edit { seq, body, rules } => (*seq, *body == Body::Deleted, *rules),
+            Operation::Moderate(ModerationAction { change: ModerationChange::Ended, .. }) => {
                 self.stored.clear();
                 return Outcome::Ended { epoch: Epoch(2) };
             }
-            Deed::Amend(_) => return Outcome::Changed,
+            Operation::Moderate(_) => return Outcome::Changed,
         };
         let index = usize::try_from(seq).unwrap().wrapping_sub(1);
         match self.stored.get_mut(index).filter(|(.., deleted)| !deleted) {
@@ -142,10 +142,10 @@ impl Stage {
     fn input(&mut self, who: &str, does: &str) -> Input {
         let mut words = Words::new(does);
         let id = words.option("marked").map(|number| Id::Number(number.parse().unwrap()));
-        let departure = match words.text().as_str() {
-            "leaves" => Some(Departure::Left),
-            "is gone" => Some(Departure::Disconnected),
-            "is closed" => Some(Departure::Closing),
+        let reason = match words.text().as_str() {
+            "leaves" => Some(LeaveReason::Left),
+            "is gone" => Some(LeaveReason::Disconnected),
+            "is closed" => Some(LeaveReason::Closing),
             _ => None,
         };
         if words.0[0] == "joins" {
@@ -154,18 +154,18 @@ impl Stage {
         }
         let member = *self.ids.get(who).unwrap_or(&MemberId(0));
         let text = words.text();
-        match departure {
-            _ if text == "breaks off" => Input::Park { member },
+        match reason {
+            _ if text == "breaks off" => Input::Detach { member },
             _ if text == "takes it all" => Input::Written { member },
             _ if text.starts_with("resumes") => Input::Resume { member, seen: since(&mut words) },
-            Some(departure) => Input::Leave { member, departure, id },
+            Some(reason) => Input::Leave { member, reason, id },
             None if who.starts_with('@') => {
-                let (member, user, standing) = (self.name(who), user(&who[1..]), standing(&mut words));
-                Input::Said { speaker: Speaker { member, user, standing }, said: said(&mut words), id }
+                let (member, user, auth_level) = (self.name(who), user(&who[1..]), auth_level(&mut words));
+                Input::Request { speaker: Speaker { member, user, auth_level }, request: request(&mut words), id }
             }
             None => {
                 let speaker = self.room.speaker(member).expect("only a member says something");
-                Input::Said { speaker, said: said(&mut words), id }
+                Input::Request { speaker, request: request(&mut words), id }
             }
         }
     }
@@ -182,21 +182,21 @@ impl Stage {
         let name = |id: &MemberId| &self.names[id];
         match effect {
             Effect::Admitted(id) => format!("{} is in", name(id)),
-            Effect::Present(id, member) => format!("{} is in already, as {}", name(id), name(member)),
+            Effect::AlreadyJoined(id, member) => format!("{} is in already, as {}", name(id), name(member)),
             Effect::Refused(id, refusal) => format!("{} stays out, {}", name(id), printed::refused(refusal)),
-            Effect::Dismissed(id) => format!("{} is out", name(id)),
-            Effect::PutOut(id) => format!("{} is put out", name(id)),
-            Effect::Chartered(None) => "no charter".to_owned(),
-            Effect::Chartered(Some(charter)) => printed::charter(charter),
+            Effect::Left(id) => format!("{} is out", name(id)),
+            Effect::Evicted(id) => format!("{} is put out", name(id)),
+            Effect::PolicyChanged(None) => "no charter".to_owned(),
+            Effect::PolicyChanged(Some(policy)) => printed::policy(policy),
             Effect::Everyone(event) => format!("to all: {}", printed::event(event)),
             Effect::Others(id, event) => format!("to all but {}: {}", name(id), printed::event(event)),
             Effect::One(id, mark, event) => {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
             }
-            Effect::Recall(id, recall) => format!("{} is given {}", name(id), printed::recall(recall)),
-            Effect::Returned(id, Returned { recovery, missed, .. }, recall) => {
+            Effect::Replay(id, replay) => format!("{} is given {}", name(id), printed::replay(replay)),
+            Effect::Resumed(id, ResumedRoom { recovery, missed, .. }, replay) => {
                 let recovery = recovery.reason().unwrap_or("whole");
-                let given = recall.as_ref().map(|recall| format!(", is given {}", printed::recall(recall)));
+                let given = replay.as_ref().map(|replay| format!(", is given {}", printed::replay(replay)));
                 format!("{} is back, {recovery}, missed {missed}{}", name(id), given.unwrap_or_default())
             }
             Effect::Advanced { marks, to, .. } if to.is_empty() => {
@@ -208,7 +208,7 @@ impl Stage {
                 let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
                 format!("kept: {}; to {}: {told}", printed::marks(marks), to.join(" and "))
             }
-            Effect::Fleeting(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),
+            Effect::BestEffort(user, event) => format!("in passing, not to {user}: {}", printed::event(event)),
         }
     }
 }
@@ -217,20 +217,20 @@ fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-fn entrant(who: &str, words: &mut Words) -> Entrant {
+fn entrant(who: &str, words: &mut Words) -> JoinRequest {
     let since = words.option("since").map(|place| position(&place));
-    let owed = words.flag("owed").then(|| Owed { since: Time(0), fetched: !words.flag("unfetched") });
+    let offline = words.flag("owed").then(|| OfflineDelivery { since: Time(0), fetched: !words.flag("unfetched") });
     let history = words.option("history").map(|count| count.parse().unwrap());
     let (name, device) = who.split_once('/').unwrap_or((who, "1"));
     let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
-    let guest = Entrant {
+    let guest = JoinRequest {
         user: user(name),
         connection: letters * 10 + device.parse::<u64>().unwrap(),
         echo: !words.flag("unechoed"),
         announced: !words.flag("quietly"),
-        standing: standing(words),
+        auth_level: auth_level(words),
         status: if words.flag("away") { Status::Away } else { Status::Online },
-        wish: JoinWish { history, since, owed, ..JoinWish::default() },
+        options: JoinOptions { history, since, offline, ..JoinOptions::default() },
     };
     assert_eq!(words.text(), "joins");
     guest
@@ -252,42 +252,42 @@ fn position(text: &str) -> Position {
     Position { epoch: epoch.into(), seq: seq.parse().unwrap() }
 }
 
-fn standing(words: &mut Words) -> Standing {
+fn auth_level(words: &mut Words) -> AuthLevel {
     match (words.flag("registered"), words.flag("admin")) {
-        (_, true) => Standing::Admin,
-        (true, false) => Standing::Registered,
-        (false, false) => Standing::Guest,
+        (_, true) => AuthLevel::Admin,
+        (true, false) => AuthLevel::Registered,
+        (false, false) => AuthLevel::Guest,
     }
 }
 
 /// What somebody wants changed in the room.
-fn motion(words: &mut Words) -> Option<Motion> {
+fn moderation(words: &mut Words) -> Option<ModerationRequest> {
     // Who asks for somebody wants nothing changed.
     let lasts = (words.0[0] != "asks").then(|| words.option("for")).flatten();
     let lasts = lasts.map(|time| humantime::parse_duration(&time).unwrap());
     let parts: Vec<_> = words.0.iter().map(String::as_str).collect();
-    let settings = |slow_mode_s, announcement| Motion::Settings(Settings { slow_mode_s, announcement });
+    let settings = |slow_mode_s, announcement| ModerationRequest::Settings(RoomSettings { slow_mode_s, announcement });
     Some(match parts[..] {
-        ["invites", name] => Motion::Invite { user: user(name) },
-        ["removes", name] => Motion::Remove { user: user(name) },
-        ["kicks", name] => Motion::Kick { user: user(name) },
-        ["bans", name] => Motion::Ban { user: user(name), lasts },
-        ["unbans", name] => Motion::Unban { user: user(name) },
-        ["mutes", name] => Motion::Mute { user: user(name), lasts },
-        ["unmutes", name] => Motion::Unmute { user: user(name) },
-        ["makes", name, role] => Motion::Role { user: user(name), role: Role::parse(role).unwrap() },
+        ["invites", name] => ModerationRequest::Invite { user: user(name) },
+        ["removes", name] => ModerationRequest::Remove { user: user(name) },
+        ["kicks", name] => ModerationRequest::Kick { user: user(name) },
+        ["bans", name] => ModerationRequest::Ban { user: user(name), lasts },
+        ["unbans", name] => ModerationRequest::Unban { user: user(name) },
+        ["mutes", name] => ModerationRequest::Mute { user: user(name), lasts },
+        ["unmutes", name] => ModerationRequest::Unmute { user: user(name) },
+        ["makes", name, role] => ModerationRequest::Role { user: user(name), role: Role::parse(role).unwrap() },
         ["slows", "to", seconds] => settings(Some(seconds.parse().unwrap()), None),
         ["announces"] => settings(None, Some(true)),
         ["converses"] => settings(None, Some(false)),
-        ["ends"] => Motion::End,
+        ["ends"] => ModerationRequest::End,
         _ => return None,
     })
 }
 
-fn said(words: &mut Words) -> Said {
+fn request(words: &mut Words) -> RoomRequest {
     let note = words.option("because").map(Into::into);
-    if let Some(motion) = motion(words) {
-        return Said::Govern { motion, note };
+    if let Some(request) = moderation(words) {
+        return RoomRequest::Moderate { request, note };
     }
     let quiet = words.flag("quietly");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
@@ -297,30 +297,30 @@ fn said(words: &mut Words) -> Said {
     let parts: Vec<_> = text.split(' ').collect();
     let number = |at: usize| parts[at].parse().unwrap();
     match parts[..] {
-        ["says", ..] => Said::Publish { body: Body::Text(parts[1..].join(" ").into()), about, mid, quiet },
-        ["edits", _, "to", ..] => Said::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
-        ["deletes", _] => Said::Edit { seq: number(1), body: Body::Deleted },
+        ["says", ..] => RoomRequest::Publish { body: Body::Text(parts[1..].join(" ").into()), about, mid, quiet },
+        ["edits", _, "to", ..] => RoomRequest::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
+        ["deletes", _] => RoomRequest::Edit { seq: number(1), body: Body::Deleted },
         ["has", receipt, _] => {
             let all = [Receipt::Written, Receipt::Received, Receipt::Read];
             let receipt = all.into_iter().find(|known| known.as_str() == receipt).unwrap();
-            Said::Receipt { receipt, seq: number(2) }
+            RoomRequest::Receipt { receipt, seq: number(2) }
         }
-        ["asks", "for", "the", "session"] => Said::Session { resume: Some("t1".into()) },
-        ["types"] => Said::Typing(true),
-        ["stops", "typing"] => Said::Typing(false),
-        ["is", "back"] => Said::Presence { status: Status::Online, note: None },
-        ["is", "away"] => Said::Presence { status: Status::Away, note: None },
-        ["is", "away:", ..] => Said::Presence { status: Status::Away, note: Some(parts[2..].join(" ").into()) },
-        ["wants", _, "newest"] => Said::History { span: Span::Before(u64::MAX), limit: number(1) as usize },
-        ["wants", _, "before", _] => Said::History { span: Span::Before(number(3)), limit: number(1) as usize },
-        ["wants", _, "after", _] => Said::History { span: Span::After(number(3)), limit: number(1) as usize },
-        ["asks", "who"] => Said::Members,
-        ["asks", "what", "was", "decided"] => Said::Audit { before: u64::MAX, count: 9 },
+        ["asks", "for", "the", "session"] => RoomRequest::Session { resume: Some("t1".into()) },
+        ["types"] => RoomRequest::Typing(true),
+        ["stops", "typing"] => RoomRequest::Typing(false),
+        ["is", "back"] => RoomRequest::Presence { status: Status::Online, note: None },
+        ["is", "away"] => RoomRequest::Presence { status: Status::Away, note: None },
+        ["is", "away:", ..] => RoomRequest::Presence { status: Status::Away, note: Some(parts[2..].join(" ").into()) },
+        ["wants", _, "newest"] => RoomRequest::History { span: Span::Before(u64::MAX), limit: number(1) as usize },
+        ["wants", _, "before", _] => RoomRequest::History { span: Span::Before(number(3)), limit: number(1) as usize },
+        ["wants", _, "after", _] => RoomRequest::History { span: Span::After(number(3)), limit: number(1) as usize },
+        ["asks", "who"] => RoomRequest::Members,
+        ["asks", "what", "was", "decided"] => RoomRequest::Audit { before: u64::MAX, count: 9 },
         ["founds", kind @ ("public" | "private"), ..] => {
             let members = parts[2..].iter().map(|name| user(name)).collect();
-            Said::Found(Founding { private: kind == "private", members })
+            RoomRequest::Create(RoomOptions { private: kind == "private", members })
         }
-        ["asks", "about", name] => Said::Member(user(name)),
+        ["asks", "about", name] => RoomRequest::Member(user(name)),
         _ => panic!("nobody can do this: {text}"),
     }
 }

@@ -77,9 +77,9 @@ fn an_address_has_so_many_connections_and_the_others_do_not_pay_for_it() {
     assert_eq!((answer.status, answer.error(), answer.field("Retry-After")), (429, "rate_limited".into(), Some("10")));
     assert!(answer.json()["error"]["retry_after_ms"] == 10_000, "{}", answer.body);
     let mut line = from(2, server.server().lines_address().unwrap());
-    let mut said = String::new();
-    line.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "Error: Too many connections from this address, try again in 10 s\n");
+    let mut request = String::new();
+    line.read_to_string(&mut request).unwrap();
+    assert_eq!(request, "Error: Too many connections from this address, try again in 10 s\n");
     assert_eq!(status(3, &server, ""), 200);
     second.leave();
     until("the place is free", || status(2, &server, "") == 200);
@@ -97,7 +97,7 @@ fn new_connections_of_an_address_may_come_at_once_but_not_for_long() {
 fn this_machine_is_exempt_unless_a_setting_says_otherwise() {
     let server = TestServer::with(|settings| settings.limits.address_connections_max = 1);
     let _clients: Vec<_> = (0..5).map(|_| WebSocketClient::text(&server, "den", "Ann")).collect();
-    assert_eq!(server.engine().doorman.addresses(), 0);
+    assert_eq!(server.engine().address_limits.addresses(), 0);
 }
 
 #[test]
@@ -170,9 +170,9 @@ fn a_proxy_header_says_who_comes_at_both_ports() {
     let _first = WebSocketClient::over(knock(http, "192.0.2.1:1000"), "/ws?room=lobby&user=Ann");
     let answer = Http::over(knock(http, "192.0.2.1:2000")).answer();
     assert_eq!((answer.status, answer.error()), (429, "rate_limited".to_owned()));
-    let mut said = String::new();
-    knock(lines, "192.0.2.1:3000").read_to_string(&mut said).unwrap();
-    assert_eq!(said, "Error: Too many connections from this address, try again in 10 s\n");
+    let mut request = String::new();
+    knock(lines, "192.0.2.1:3000").read_to_string(&mut request).unwrap();
+    assert_eq!(request, "Error: Too many connections from this address, try again in 10 s\n");
     let mut line = knock(lines, "[2001:db8::1]:1000");
     assert!(line.read(&mut [0; 64]).unwrap() > 0);
     // A stranger is no proxy: it comes as it is.
@@ -268,9 +268,9 @@ fn a_page_cannot_post_lines() {
     let body = "/nick Eve\nI am not here\n";
     let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1:8001\r\nOrigin: https://evil.example\r\nContent-Type: text/plain";
     browser.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
-    let mut said = String::new();
-    browser.read_to_string(&mut said).unwrap();
-    assert!(said.ends_with("Error: This port speaks lines, not HTTP\n"), "{said}");
+    let mut request = String::new();
+    browser.read_to_string(&mut request).unwrap();
+    assert!(request.ends_with("Error: This port speaks lines, not HTTP\n"), "{request}");
     let heard = witness.settle();
     assert!(heard.iter().all(|line| line.starts_with("guest-")), "{heard:?}");
     // What only looks a little like it is said.

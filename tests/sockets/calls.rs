@@ -54,10 +54,13 @@ fn a_stranger_is_answered_as_one_who_is_absent_and_reaches_nobody() {
     assert_eq!(otto.wait_for_type("private")["from"], "Anna");
     for kind in KINDS {
         let signal = |to: &str| json!({"type": kind, "to": to, "payload": {}, "id": 7});
-        let stranger = anna.ask(signal("Otto"));
-        assert_eq!((&stranger["code"], &stranger["message"]), (&json!("user_offline"), &json!("Otto is not online")));
+        let awaiting_auth = anna.ask(signal("Otto"));
+        assert_eq!(
+            (&awaiting_auth["code"], &awaiting_auth["message"]),
+            (&json!("user_offline"), &json!("Otto is not online"))
+        );
         let absent = anna.ask(signal("Nemo"));
-        assert_eq!(absent.to_string().replace("Nemo", "Otto"), stranger.to_string());
+        assert_eq!(absent.to_string().replace("Nemo", "Otto"), awaiting_auth.to_string());
     }
     let heard = otto.settle("three");
     assert!(heard.iter().all(|event| !KINDS.contains(&event["type"].as_str().unwrap_or_default())), "{heard:?}");

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use roomd::Member;
-use roomd::chat::{Code, Identity, RoomName, Standing, UserName};
-use roomd::engine::recipient::ChannelRecipient;
+use roomd::chat::{AuthLevel, Code, Identity, RoomName, UserName};
+use roomd::engine::clients::recipient::ChannelRecipient;
 use serde_json::json;
 
 use crate::harness::issuer::{self, bearer, claim, connect, welcomed};
@@ -150,7 +150,7 @@ fn a_registered_name_is_refused_to_guests_on_every_door() {
         let user = UserName::parse(name).unwrap();
         assert_eq!(join(user.clone().into()).unwrap_err().code, Code::NameTaken);
         // A program in this process is believed.
-        assert!(join(Identity { user, standing: Standing::Registered, grant: None }).is_ok());
+        assert!(join(Identity { user, auth_level: AuthLevel::Registered, claims: None }).is_ok());
     }
     // With the token each of them is open.
     let mut text = connect(&server, "/ws?room=den&user=Alice", &token);
@@ -218,11 +218,11 @@ fn the_owner_of_a_name_gets_another_token_for_it() {
 fn a_guest_whose_name_turns_out_to_be_somebodys_has_to_go() {
     let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(60));
     let mut guest = WebSocketClient::multi(&server, "alice");
-    let mut parked = WebSocketClient::open(&server, "/ws?user=ALICE&format=json");
-    let session = parked.event_of("welcome")["resume"].clone();
-    rustix::net::sockopt::set_socket_linger(&**parked.stream(), Some(Duration::ZERO)).unwrap();
-    drop(parked);
-    until("it is parked", || server.engine().parking.parked() == 1);
+    let mut detached = WebSocketClient::open(&server, "/ws?user=ALICE&format=json");
+    let session = detached.event_of("welcome")["resume"].clone();
+    rustix::net::sockopt::set_socket_linger(&**detached.stream(), Some(Duration::ZERO)).unwrap();
+    drop(detached);
+    until("it is parked", || server.engine().sessions.detached() == 1);
     let (mut owner, welcome) = welcomed(&server, &issuer::good("Alice"));
     assert_eq!((&welcome["user"], &welcome["guest"]), (&json!("Alice"), &json!(false)));
     let ending = guest.ending();

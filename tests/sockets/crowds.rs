@@ -107,7 +107,7 @@ fn a_hundred_line_clients_greet_all_others_and_none_hears_itself() {
     for client in &mut clients {
         let mut greeted = Vec::new();
         while greeted.len() < CLIENTS - 1 {
-            let line = client.hear();
+            let line = client.handle();
             if let Some((name, text)) = line.split_once(": ") {
                 assert_eq!(text, format!("hello from {name}"));
                 greeted.push(name.to_owned());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Http, LineClient, TestServer, WebSocketClient};
 
 /// What a text client shows of messages, in order.
-fn said(lines: impl IntoIterator<Item = String>) -> Vec<String> {
+fn request(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines.into_iter().filter(|line| line.contains(": ")).collect()
 }
 
@@ -38,7 +38,7 @@ fn the_doors_meet_one_message_is_seen_through_each_once_in_the_same_order() {
     let mut by_topic = topic.settle("lobby");
     text.say("the end");
     by_line.extend(line.wait_for("Tess: the end"));
-    let by_text = said(text.wait_for("Tess: the end"));
+    let by_text = request(text.wait_for("Tess: the end"));
     by_json.extend(json.settle("lobby"));
     by_topic.extend(topic.settle("lobby"));
 
@@ -47,7 +47,7 @@ fn the_doors_meet_one_message_is_seen_through_each_once_in_the_same_order() {
     assert_eq!(published(&by_json, "room"), whole);
     assert_eq!(published(&by_topic, "topic"), whole);
     let not_its_own: Vec<_> = by_text.into_iter().filter(|line| !line.starts_with("Lina: ")).collect();
-    assert_eq!(said(by_line), not_its_own);
+    assert_eq!(request(by_line), not_its_own);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_sub_protocol_chooses_the_dialect_and_the_answer_names_exactly_one() {
         let fields = format!("Sec-WebSocket-Protocol: {offered}\r\n");
         let (answer, http) = Http::connect(&server).upgrade("/ws?room=den&user=Pia", &fields);
         assert_eq!((answer.status, answer.field("Sec-WebSocket-Protocol")), (101, chosen), "{offered}");
-        let first = WebSocketClient::after(http).hear();
+        let first = WebSocketClient::after(http).handle();
         assert_eq!(first.starts_with('{'), chosen == Some("roomd.v1.json"), "{offered}: {first}");
     }
 }

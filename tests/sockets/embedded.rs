@@ -4,14 +4,14 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use roomd::chat::command::JoinWish;
-use roomd::chat::room::{Entrant, Said};
-use roomd::chat::{Body, Code, End, Event, Id, RoomName, Slow, Standing, Status, UserName};
-use roomd::engine::hub::{Guest, Kind};
-use roomd::engine::inbox::RoomHandle;
-use roomd::engine::member::Member;
-use roomd::engine::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
-use roomd::engine::sync::channel::{Receiver, Sender, bounded};
+use roomd::chat::command::JoinOptions;
+use roomd::chat::room::{JoinRequest, RoomRequest};
+use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, RoomName, Slow, Status, UserName};
+use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
+use roomd::engine::clients::member::Member;
+use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
+use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::wire::Encoding;
 use serde_json::json;
 
@@ -21,29 +21,29 @@ fn room() -> RoomName {
     RoomName::parse("den").unwrap()
 }
 
-fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &Kind) -> RoomHandle {
+fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &RoomKind) -> RoomHandle {
     let engine = server.engine();
-    let entrant = Entrant {
+    let entrant = JoinRequest {
         user: UserName::parse("Prog").unwrap(),
-        standing: Standing::Guest,
+        auth_level: AuthLevel::Guest,
         connection: engine.number(),
         echo: true,
         announced: true,
         status: Status::Online,
-        wish: JoinWish { history: Some(0), ..JoinWish::default() },
+        options: JoinOptions { history: Some(0), ..JoinOptions::default() },
     };
-    let guest = Guest { recipient, form, entrant, id: Some(Id::Number(1)) };
+    let guest = JoiningClient { recipient, form, entrant, id: Some(Id::Number(1)) };
     engine.hub.join(&room(), kind, guest).unwrap()
 }
 
 fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHandle, Receiver<Arc<Event>>) {
     let (sender, receiver) = bounded(size);
     let recipient = Arc::new(ChannelRecipient::new(sender));
-    (join(server, recipient, Form::Events, &Kind::Open { slow, durable: true }), receiver)
+    (join(server, recipient, Form::Events, &RoomKind::Open { slow, durable: true }), receiver)
 }
 
-fn publish(text: &str) -> Said {
-    Said::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: true }
+fn publish(text: &str) -> RoomRequest {
+    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: true }
 }
 
 /// The text of the next message; what else comes before it is passed over.
@@ -209,7 +209,7 @@ fn a_client_that_was_made_up_gets_the_bytes_that_a_socket_would_get() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::TextLines);
-    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::USUAL);
+    let handle = join(&server, Arc::clone(&mock) as _, form, &RoomKind::USUAL);
     text.hears("Prog joined the room");
     text.say("hello");
     text.hears("Tess: hello");
@@ -231,7 +231,7 @@ fn a_client_that_was_made_up_and_says_it_is_slow_is_told_its_end() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::Json);
-    let handle = join(&server, Arc::clone(&mock) as _, form, &Kind::USUAL);
+    let handle = join(&server, Arc::clone(&mock) as _, form, &RoomKind::USUAL);
     text.hears("Prog joined the room");
     *mock.answer.lock().unwrap() = Some(Undelivered::Slow);
     text.say("hello");
@@ -254,9 +254,9 @@ impl Recipient for Rogue {
     fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
         let Parcel::Pieces(pieces) = parcel else { return Ok(()) };
         if pieces.iter().any(|piece| piece.bytes().windows(self.trigger.len()).any(|part| part == self.trigger)) {
-            let (reached, go_on) = self.wait.as_ref().expect("told to panic");
+            let (reached, resume) = self.wait.as_ref().expect("told to panic");
             reached.send(()).unwrap();
-            go_on.recv_timeout(DEADLINE).unwrap();
+            resume.recv_timeout(DEADLINE).unwrap();
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ fn a_room_whose_thread_panics_ends_its_members_and_no_other_room_notices() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mut other = WebSocketClient::text(&server, "other", "Otto");
     let rogue = Arc::new(Rogue { trigger: b"boom", wait: None });
-    let handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::USUAL);
+    let handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &RoomKind::USUAL);
     text.wait_for("Prog joined the room");
     text.say("boom");
     let ending = json.ending();
@@ -294,16 +294,16 @@ fn typing_that_ends_in_a_message_of_the_same_moment_is_not_shown_after_it() {
     let mut otto = WebSocketClient::json(&server, "den", "Otto");
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let (reached, is_reached) = bounded(1);
-    let (go_on, may_go_on) = bounded(1);
+    let (resume, may_go_on) = bounded(1);
     let rogue = Arc::new(Rogue { trigger: b"wait", wait: Some((reached, may_go_on)) });
-    let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &Kind::USUAL);
+    let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &RoomKind::USUAL);
     anna.publish("den", "wait");
     is_reached.recv_timeout(DEADLINE).unwrap();
     // The room is held up: what Anna does now, it takes in one go.
     anna.command(&json!({"type": "typing", "room": "den", "typing": true}));
     anna.publish("den", "done");
     anna.ask(json!({"type": "ping"}));
-    go_on.send(()).unwrap();
+    resume.send(()).unwrap();
     let mut seen = otto.settle("den");
     seen.extend(otto.settle("den"));
     let done = seen.iter().position(|event| event["message"] == "done").unwrap();
@@ -316,8 +316,8 @@ fn a_program_that_asks_without_being_a_member_gets_its_answer() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let user = UserName::parse("Prog").unwrap();
-    let said = Said::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
-    let sent = server.engine().hub.ask(&room(), user.into(), said).unwrap();
+    let request = RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let sent = server.engine().hub.ask(&room(), user.into(), request).unwrap();
     assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
     text.hears("Prog: ding");
 }
@@ -327,18 +327,18 @@ fn a_program_is_refused_like_any_other() {
     let server = TestServer::with(|settings| settings.limits.room_members_max = 1);
     let _text = WebSocketClient::text(&server, "den", "Tess");
     let (sender, receiver) = bounded(1);
-    let entrant = Entrant {
+    let entrant = JoinRequest {
         user: UserName::parse("Prog").unwrap(),
-        standing: Standing::Guest,
+        auth_level: AuthLevel::Guest,
         connection: server.engine().number(),
         echo: true,
         announced: true,
         status: Status::Online,
-        wish: JoinWish::default(),
+        options: JoinOptions::default(),
     };
     let recipient = Arc::new(ChannelRecipient::new(sender));
-    let guest = Guest { recipient, form: Form::Events, entrant, id: None };
-    let refusal = server.engine().hub.join(&room(), &Kind::USUAL, guest).map(|_| ()).unwrap_err();
+    let guest = JoiningClient { recipient, form: Form::Events, entrant, id: None };
+    let refusal = server.engine().hub.join(&room(), &RoomKind::USUAL, guest).map(|_| ()).unwrap_err();
     assert_eq!(refusal.code, Code::RoomFull);
     assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

@@ -33,7 +33,7 @@ fn a_stop_with_500_clients_gives_each_its_outbox_a_goodbye_and_a_close() {
     // What was acknowledged was said: it reaches everybody.
     publisher.ask(json!({"type": "message", "room": "lobby", "message": "last"}));
     let report = server.stop();
-    assert_eq!(report.books.dropped, 0, "{}", report.books);
+    assert_eq!(report.deliveries.dropped, 0, "{}", report.deliveries);
 
     for client in &mut json {
         let ending = client.ending();
@@ -80,7 +80,7 @@ fn a_stop_ends_a_client_that_never_reads_within_the_drain() {
         reader.wait_for_type("message");
     }
     let report = server.stop();
-    assert!(report.books.dropped > 0, "{}", report.books);
+    assert!(report.deliveries.dropped > 0, "{}", report.deliveries);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A store that fails: what is said then is refused to whoever said it and shown to nobody, and the
 //! room goes on.
 
-use roomd::chat::charter::{Founding, Motion, Settings};
-use roomd::chat::{Code, Identity, RoomName, Standing, UserName};
-use roomd::engine::rule::Plan;
+use roomd::chat::policy::{ModerationRequest, RoomOptions, RoomSettings};
+use roomd::chat::{AuthLevel, Code, Identity, RoomName, UserName};
+use roomd::engine::rooms::moderation::NewRoom;
 use serde_json::json;
 
 use crate::harness::{Failing, TestServer, WebSocketClient, http, until};
@@ -66,23 +66,23 @@ fn whichever_call_of_the_store_fails_only_the_one_who_asked_is_refused_and_numbe
 fn rule(server: &TestServer) {
     let engine = server.engine();
     let (room, user) = (RoomName::parse("den").unwrap(), |name| UserName::parse(name).unwrap());
-    let ann = Identity { standing: Standing::Registered, ..Identity::guest(user("Ann")) };
-    let founding = Founding { private: true, members: Vec::new() };
-    let plan = Plan { room: room.clone(), durable: true, founding };
+    let ann = Identity { auth_level: AuthLevel::Registered, ..Identity::guest(user("Ann")) };
+    let options = RoomOptions { private: true, members: Vec::new() };
+    let plan = NewRoom { room: room.clone(), durable: true, options };
     while let Err(refusal) = engine.create(&ann, plan.clone()) {
-        assert_eq!((refusal.code, engine.register.charter(&room)), (Code::Unavailable, None));
+        assert_eq!((refusal.code, engine.policies.policy(&room)), (Code::Unavailable, None));
     }
-    for motion in [
-        Motion::Ban { user: user("Bob"), lasts: None },
-        Motion::Settings(Settings { slow_mode_s: Some(5), announcement: Some(true) }),
-        Motion::Unban { user: user("Bob") },
-        Motion::End,
+    for request in [
+        ModerationRequest::Ban { user: user("Bob"), lasts: None },
+        ModerationRequest::Settings(RoomSettings { slow_mode_s: Some(5), announcement: Some(true) }),
+        ModerationRequest::Unban { user: user("Bob") },
+        ModerationRequest::End,
     ] {
-        let before = engine.register.charter(&room);
-        while let Err(refusal) = engine.govern(&ann, &room, motion.clone(), None) {
-            assert_eq!((refusal.code, &engine.register.charter(&room)), (Code::Unavailable, &before));
+        let before = engine.policies.policy(&room);
+        while let Err(refusal) = engine.moderate(&ann, &room, request.clone(), None) {
+            assert_eq!((refusal.code, &engine.policies.policy(&room)), (Code::Unavailable, &before));
         }
-        assert_ne!(engine.register.charter(&room), before);
+        assert_ne!(engine.policies.policy(&room), before);
     }
     until("the room is gone", || engine.hub.is_empty());
 }

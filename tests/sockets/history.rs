@@ -1,7 +1,7 @@
 //! What one who comes later is shown.
 
 use roomd::chat::{RoomName, UserName};
-use roomd::engine::rule::Plan;
+use roomd::engine::rooms::moderation::NewRoom;
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient};
@@ -18,7 +18,7 @@ fn told(server: &TestServer, room: &str, count: usize) -> WebSocketClient {
 
 /// Makes a room that keeps no more than its ring.
 fn keep_in_memory(server: &mut TestServer, room: &str) {
-    let plan = Plan::public(RoomName::parse(room).unwrap(), false);
+    let plan = NewRoom::public(RoomName::parse(room).unwrap(), false);
     server.engine().create(&UserName::parse("Vic").unwrap().into(), plan).unwrap();
     server.created += 1;
 }

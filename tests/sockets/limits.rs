@@ -20,7 +20,7 @@ fn a_text_client_that_is_too_fast_is_told_so_and_what_was_refused_is_shown_to_no
     for number in 0..30 {
         text.say(&number.to_string());
     }
-    let heard: Vec<_> = (0..30).map(|_| text.hear()).collect();
+    let heard: Vec<_> = (0..30).map(|_| text.handle()).collect();
     let refused = heard.iter().filter(|line| *line == "Error: Rate limit exceeded").count();
     let shown: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("Tess: ")).collect();
     assert_eq!(refused + shown.len(), 30, "{heard:?}");

@@ -29,20 +29,20 @@ mod failing;
 mod history;
 mod http;
 mod keep_alive;
-#[cfg(all(feature = "jwt", feature = "sqlite"))]
-mod letters;
 mod limits;
 #[cfg(feature = "jwt")]
 mod logins;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod moderation;
 mod names;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod offline_messages;
 mod origins;
 mod people;
 mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
-#[cfg(all(feature = "jwt", feature = "sqlite"))]
-mod ruling;
 mod slow;
 mod smuggling;
 #[cfg(feature = "tls")]

@@ -23,7 +23,7 @@ fn a_message_that_is_posted_is_seen_through_every_door() {
     line.hears("Bot: ding");
     // Without a name it is a guest's.
     http::post(&server, "/api/v1/rooms/lobby/messages", &json!({"message": "dong"}));
-    assert!(line.hear().starts_with("guest-"));
+    assert!(line.handle().starts_with("guest-"));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use roomd::chat::record::{Mark, StoreFailed};
-use roomd::chat::room::Past;
+use roomd::chat::record::{ReceiptMark, StoreFailed};
+use roomd::chat::room::Snapshot;
 use roomd::chat::{Message, RoomName, UserName};
-use roomd::engine::rule::Plan;
-use roomd::store::{ChangeWish, Memory, Opened, Page, PageWish, Store};
+use roomd::engine::rooms::moderation::NewRoom;
+use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, Store};
 use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
@@ -37,9 +37,9 @@ impl Traveller {
 
     /// Its connection breaks, without a word.
     fn vanish(self, server: &TestServer) -> (Value, Value) {
-        let parked = server.engine().parking.parked();
+        let detached = server.engine().sessions.detached();
         drop(self.socket);
-        until("its session waits", || server.engine().parking.parked() > parked);
+        until("its session waits", || server.engine().sessions.detached() > detached);
         (self.token, json!({"epoch": self.epoch, "seq": self.seq}))
     }
 }
@@ -297,7 +297,7 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
         settings.limits.grace = Duration::from_secs(60);
         settings.limits.history = 2;
     });
-    let plan = Plan::public(RoomName::parse("den").unwrap(), false);
+    let plan = NewRoom::public(RoomName::parse("den").unwrap(), false);
     server.engine().create(&UserName::parse("Vic").unwrap().into(), plan).unwrap();
     server.created = 1;
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
@@ -318,19 +318,19 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
 }
 
 /// A store that is asked for what it has kept, and has kept nothing of it, or cannot tell.
-struct Forgetful(Result<Option<Page>, StoreFailed>);
+struct MemoryAccounts(Result<Option<Page>, StoreFailed>);
 
-impl Store for Forgetful {
-    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+impl Store for MemoryAccounts {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         let opened = Memory.open(room, recent_max)?;
-        Ok(Opened { past: Past { kept: true, ..opened.past }, ..opened })
+        Ok(OpenedRoom { past: Snapshot { kept: true, ..opened.past }, ..opened })
     }
 
-    fn page(&self, _: &RoomName, _: PageWish) -> Result<Option<Page>, StoreFailed> {
+    fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
         self.0.clone()
     }
 
-    fn changes(&self, _: &RoomName, _: u64, _: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+    fn changes(&self, _: &RoomName, _: u64, _: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
         Ok(Vec::new())
     }
 
@@ -338,7 +338,7 @@ impl Store for Forgetful {
         Ok(Vec::new())
     }
 
-    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         Ok(None)
     }
 }
@@ -347,7 +347,7 @@ impl Store for Forgetful {
 fn of_what_the_store_no_longer_has_nothing_follows_and_nothing_is_counted() {
     let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
     for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
-        let store = Arc::new(Forgetful(page));
+        let store = Arc::new(MemoryAccounts(page));
         let server = TestServer::on_with(store, |settings| settings.limits.grace = Duration::from_secs(60));
         let mut anna = WebSocketClient::json(&server, "den", "Anna");
         let (token, seen) = Traveller::new(&server, "den", "Tom").vanish(&server);
@@ -371,11 +371,11 @@ fn a_line_client_can_do_it_too() {
     anna.publish("lobby", "one");
     line.wait_for("Anna: one");
     line.say("/session");
-    let told = line.hear();
+    let told = line.handle();
     let words: Vec<_> = told.strip_prefix("* If the connection breaks: ").unwrap().split(' ').collect();
     assert_eq!((words[0], words[2]), ("/resume", "1"));
     line.reset();
-    until("its session waits", || server.engine().parking.parked() == 1);
+    until("its session waits", || server.engine().sessions.detached() == 1);
     anna.publish("lobby", "two");
     anna.settle("lobby");
     let mut line = LineClient::knock(&server);

@@ -77,7 +77,7 @@ fn a_client_that_never_reads_is_disconnected_with_4450_and_nobody_else_notices()
     assert!(matches!(ending.code, Some(4450) | None), "{:?}", ending.code);
     drop((reader, publisher, sleeper));
     let report = server.stop();
-    assert!(report.books.dropped > 0, "{}", report.books);
+    assert!(report.deliveries.dropped > 0, "{}", report.deliveries);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_mis
     assert_eq!(sleeper.event_of("message")["seq"], expected);
     drop((reader, publisher, sleeper));
     let report = server.stop();
-    assert!(report.books.dropped >= missed, "{missed} {}", report.books);
+    assert!(report.deliveries.dropped >= missed, "{missed} {}", report.deliveries);
 }
 
 #[test]
@@ -202,10 +202,10 @@ fn beside_a_slow_reader_fifty_fast_ones_get_everything_in_order() {
         for client in &mut fast {
             let mut left = false;
             for number in &few {
-                let mut heard = client.hear();
+                let mut heard = client.handle();
                 if heard == "slow left the room" {
                     left = true;
-                    heard = client.hear();
+                    heard = client.handle();
                 }
                 assert_eq!(heard.split_once(" x").unwrap().0, format!("Paul: {number:06}"));
             }

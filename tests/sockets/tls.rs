@@ -93,9 +93,9 @@ fn who_does_not_speak_tls_is_told_so_in_words_it_knows() {
     assert!(answer.body.contains("This port speaks TLS"), "{}", answer.body);
     let mut lines = server.lines_socket();
     lines.write_all(b"hello\n").unwrap();
-    let mut said = String::new();
-    lines.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "Error: This port speaks TLS\n");
+    let mut request = String::new();
+    lines.read_to_string(&mut request).unwrap();
+    assert_eq!(request, "Error: This port speaks TLS\n");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn what_does_not_fit_into_the_socket_follows_whole_and_in_order() {
     });
     behind(&server, |reader| {
         for number in 0..400 {
-            let heard = reader.hear();
+            let heard = reader.handle();
             let expected = format!("Paul: {number} {}", "x".repeat(30_000 + 7 * number));
             assert!(heard == expected, "{number}: {} bytes of {}", heard.len(), expected.len());
         }
@@ -261,11 +261,11 @@ fn a_line_client_that_says_goodbye_leaves_and_one_that_is_cut_off_may_come_back(
     polite.finish();
     witness.hears("Polly left the room");
     polite.ending();
-    assert_eq!(server.engine().parking.parked(), 0);
+    assert_eq!(server.engine().sessions.detached(), 0);
     let cut = LineClient::named(&server, "Curt");
     witness.wait_for("Curt joined the room");
     cut.stream().shutdown(std::net::Shutdown::Write).unwrap();
-    until("the session that was cut off is parked", || server.engine().parking.parked() == 1);
+    until("the session that was cut off is parked", || server.engine().sessions.detached() == 1);
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn keys_are_changed_in_the_middle_of_a_conversation() {
     for number in 0..20 {
         stream.conn.refresh_traffic_keys().unwrap();
         stream.write_all(format!("message {number}\n").as_bytes()).unwrap();
-        let heard = witness.hear();
+        let heard = witness.handle();
         assert!(heard.ends_with(&format!(": message {number}")), "{heard}");
         witness.say(&format!("answer {number}"));
         witness.hears(&format!("Wim: answer {number}"));

@@ -126,7 +126,7 @@ fn a_bearer_is_warned_and_then_the_connection_ends() {
     let heard = text.ending();
     assert_eq!(heard.code, Some(4401));
     assert!(heard.heard.iter().any(|line| line.starts_with("* Your token ends in ")), "{heard:?}");
-    assert_eq!(server.engine().parking.parked(), 0, "a session whose token has expired is not kept");
+    assert_eq!(server.engine().sessions.detached(), 0, "a session whose token has expired is not kept");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_stranger_who_says_nothing_is_sent_away() {
     let mut client = WebSocketClient::open(&server, "/ws");
     let ending = client.ending();
     assert_eq!((ending.code, &*ending.reason), (Some(4401), "unauthorized"));
-    assert_eq!(server.engine().parking.parked(), 0);
+    assert_eq!(server.engine().sessions.detached(), 0);
     let mut line = LineClient::knock(&server);
     assert_eq!(line.ending().last().unwrap(), "* Only those with a token may come in");
 }

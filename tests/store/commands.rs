@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use roomd::chat::command::Span;
-use roomd::chat::record::{Deed, Outcome};
+use roomd::chat::record::{Operation, Outcome};
 use roomd::chat::{Body, Mid, RoomName};
-use roomd::store::{PageWish, Store as _};
+use roomd::store::{PageQuery, Store as _};
 
-use crate::claims::{delete, draft, edit, room, said, user};
+use crate::claims::{delete, draft, edit, request, room, user};
 use crate::harness::{Keeper, Place, direct};
 use crate::kept::page;
 
@@ -42,13 +42,13 @@ fn import(place: &Place, text: &str) -> Output {
 
 fn filled(place: &Place, count: u64) {
     let keeper = Keeper::file(place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     for number in 1..=count {
-        ledger
+        room_log
             .append(&[draft(
                 "Anna",
                 number * 1_000,
-                Deed::Publish {
+                Operation::Publish {
                     to: None,
                     body: Body::Text(format!("message {number}").into()),
                     about: None,
@@ -60,8 +60,8 @@ fn filled(place: &Place, count: u64) {
 }
 
 fn all(place: &Place, name: &RoomName) -> (String, Vec<roomd::chat::Message>) {
-    let wish = PageWish { span: Span::After(0), count: 10_000, bytes: 1 << 30 };
-    let page = Keeper::file(place).page(name, wish).unwrap().unwrap();
+    let query = PageQuery { span: Span::After(0), count: 10_000, bytes: 1 << 30 };
+    let page = Keeper::file(place).page(name, query).unwrap().unwrap();
     (page.epoch.to_string(), page.messages)
 }
 
@@ -72,17 +72,17 @@ fn what_is_exported_and_imported_is_the_same_history() {
     let private = RoomName::private(&user("Anna"), &user("Otto"));
     {
         let keeper = Keeper::file(&place);
-        let cipher = Deed::Publish {
+        let cipher = Operation::Publish {
             to: Some(user("Otto")),
             body: Body::Cipher("{\"n\":[1, 2.50]}".into()),
             about: None,
             mid: None,
         };
-        let mut ledger = keeper.open(&private, 0).unwrap().ledger;
-        ledger
-            .append(&[draft("Anna", 5, cipher), said("Otto", "line\nline \"x\" \u{1f600}", "m"), delete("Otto", 2)])
+        let mut room_log = keeper.open(&private, 0).unwrap().room_log;
+        room_log
+            .append(&[draft("Anna", 5, cipher), request("Otto", "line\nline \"x\" \u{1f600}", "m"), delete("Otto", 2)])
             .unwrap();
-        keeper.open(&room("den"), 0).unwrap().ledger.append(&[edit("Anna", 2, "changed")]).unwrap();
+        keeper.open(&room("den"), 0).unwrap().room_log.append(&[edit("Anna", 2, "changed")]).unwrap();
     }
     for (name, count) in [(room("den"), 3), (private, 2)] {
         let export = said_by(&run(&place, &["export", name.as_str()]));
@@ -95,8 +95,11 @@ fn what_is_exported_and_imported_is_the_same_history() {
     }
     let keeper = Keeper::file(&other);
     assert_eq!(keeper.search(&room("den"), "changed", u64::MAX, 9).unwrap().len(), 1);
-    let outcomes =
-        keeper.open(&room("den"), 0).unwrap().ledger.append(&[said("Anna", "again", "m3"), said("Anna", "4", "")]);
+    let outcomes = keeper
+        .open(&room("den"), 0)
+        .unwrap()
+        .room_log
+        .append(&[request("Anna", "again", "m3"), request("Anna", "4", "")]);
     assert!(matches!(outcomes.unwrap()[..], [Outcome::Repeat { seq: 3, .. }, Outcome::Stored { seq: 4 }]));
     drop(keeper);
     assert!(run(&other, &["check"]).status.success());
@@ -130,7 +133,7 @@ fn an_export_can_begin_later_and_another_continue_it() {
 }
 
 fn filled_more(place: &Place) {
-    Keeper::file(place).open(&room("den"), 0).unwrap().ledger.append(&[said("Anna", "ten", "")]).unwrap();
+    Keeper::file(place).open(&room("den"), 0).unwrap().room_log.append(&[request("Anna", "ten", "")]).unwrap();
 }
 
 #[test]
@@ -201,13 +204,13 @@ fn a_backup_and_a_check_while_somebody_writes_see_one_moment() {
         for number in 0..3 {
             let (keeper, stop) = (&keeper, &stop);
             scope.spawn(move || {
-                let mut ledger = keeper.open(&room(&format!("room-{number}")), 0).unwrap().ledger;
+                let mut room_log = keeper.open(&room(&format!("room-{number}")), 0).unwrap().room_log;
                 let mut count = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
                     count += 1;
-                    let mut drafts = vec![said("Anna", &format!("message {count}"), &format!("m{count}"))];
+                    let mut drafts = vec![request("Anna", &format!("message {count}"), &format!("m{count}"))];
                     drafts.extend(count.is_multiple_of(3).then(|| delete("Anna", count - 1)));
-                    ledger.append(&drafts).unwrap();
+                    room_log.append(&drafts).unwrap();
                 }
             });
         }

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use roomd::chat::command::Span;
 use roomd::store::Store as _;
 
-use crate::claims::{ALL, room, said};
+use crate::claims::{ALL, request, room};
 use crate::harness::{DEADLINE, Keeper, Place};
 use crate::kept::{KEPT, page};
 
@@ -32,7 +32,7 @@ fn a_history_in_memory_keeps_every_promise() {
 #[test]
 fn two_histories_in_memory_are_two() {
     let (one, other) = (Keeper::memory(), Keeper::memory());
-    one.open(&room("den"), 0).unwrap().ledger.append(&[said("Anna", "one", "")]).unwrap();
+    one.open(&room("den"), 0).unwrap().room_log.append(&[request("Anna", "one", "")]).unwrap();
     assert_eq!(other.open(&room("den"), 9).unwrap().past.seq, 0);
 }
 
@@ -45,9 +45,9 @@ fn rooms_that_write_at_once_each_get_their_own_numbers() {
             let keeper = &keeper;
             scope.spawn(move || {
                 let name = format!("room-{number}");
-                let mut ledger = keeper.open(&room(&name), 0).unwrap().ledger;
+                let mut room_log = keeper.open(&room(&name), 0).unwrap().room_log;
                 for count in 1..=50 {
-                    ledger.append(&[said("Anna", &format!("{name}: {count}"), &format!("m{count}"))]).unwrap();
+                    room_log.append(&[request("Anna", &format!("{name}: {count}"), &format!("m{count}"))]).unwrap();
                 }
             });
         }

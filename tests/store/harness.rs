@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use roomd::chat::Time;
-use roomd::store::sqlite::{OpenError, Plan, Sqlite};
+use roomd::store::sqlite::{OpenError, Sqlite, SqliteOptions};
 use roomd::store::{Durability, Retention, Store};
 
 /// How long anything that must happen may take.
@@ -85,8 +85,8 @@ impl Keeper {
     }
 
     /// With another plan.
-    pub fn with(data: &str, change: impl FnOnce(&mut Plan)) -> Result<Self, OpenError> {
-        let mut plan = Plan {
+    pub fn with(data: &str, change: impl FnOnce(&mut SqliteOptions)) -> Result<Self, OpenError> {
+        let mut plan = SqliteOptions {
             data: data.to_owned(),
             durability: Durability::Os,
             retention: Retention::default(),

@@ -7,8 +7,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[cfg(feature = "sqlite")]
-mod charters;
 mod claims;
 #[cfg(feature = "sqlite")]
 mod commands;
@@ -20,6 +18,8 @@ mod harness;
 mod kept;
 #[cfg(feature = "sqlite")]
 mod opening;
+#[cfg(feature = "sqlite")]
+mod policies;
 #[cfg(feature = "sqlite")]
 mod retention;
 #[cfg(feature = "sqlite")]

@@ -7,7 +7,7 @@ use roomd::chat::command::Span;
 use roomd::store::Store as _;
 use roomd::store::sqlite::OpenError;
 
-use crate::claims::{room, said};
+use crate::claims::{request, room};
 use crate::harness::{Keeper, Place, direct, number};
 use crate::kept::{page, texts};
 
@@ -16,10 +16,10 @@ const VERSION_1: &str = include_str!("version_1.sql");
 
 fn filled(place: &Place) {
     let keeper = Keeper::file(place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     for number in 1..=200 {
-        ledger
-            .append(&[said("Anna", &format!("message {number} {}", "x".repeat(200)), &format!("m{number}"))])
+        room_log
+            .append(&[request("Anna", &format!("message {number} {}", "x".repeat(200)), &format!("m{number}"))])
             .unwrap();
     }
 }
@@ -40,7 +40,7 @@ fn refused(place: &Place) -> String {
 fn a_new_history_is_for_its_owner_alone() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    keeper.open(&room("den"), 0).unwrap().ledger.append(&[said("Anna", "one", "")]).unwrap();
+    keeper.open(&room("den"), 0).unwrap().room_log.append(&[request("Anna", "one", "")]).unwrap();
     for name in ["room.db", "room.db-wal", "room.db.lock"] {
         assert_eq!(fs::metadata(place.file(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
@@ -60,10 +60,10 @@ fn a_second_server_is_refused_whatever_path_leads_to_the_file_and_let_in_when_th
     let sentence = String::from_utf8(process.stderr).unwrap();
     assert!(sentence.contains("is in use by another roomd (process "), "{sentence}");
     // A room that is still open keeps the file, also after the close.
-    let ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    let room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     keeper.close();
     assert!(Keeper::with(&place.data(), |_| ()).is_err());
-    drop(ledger);
+    drop(room_log);
     drop(keeper);
     drop(Keeper::file(&place));
 }
@@ -127,9 +127,9 @@ fn a_history_that_was_closed_has_no_log_beside_it() {
     for _ in 0..20 {
         let place = Place::new();
         let keeper = Keeper::file(&place);
-        let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-        ledger.append(&[said("Anna", "one", "")]).unwrap();
-        drop(ledger);
+        let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+        room_log.append(&[request("Anna", "one", "")]).unwrap();
+        drop(room_log);
         drop(keeper);
         assert!(!fs::exists(place.file("room.db-wal")).unwrap());
     }
@@ -139,7 +139,7 @@ fn a_history_that_was_closed_has_no_log_beside_it() {
 fn a_refused_file_keeps_its_log() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    keeper.open(&room("den"), 0).unwrap().ledger.append(&[said("Anna", "one", "")]).unwrap();
+    keeper.open(&room("den"), 0).unwrap().room_log.append(&[request("Anna", "one", "")]).unwrap();
     direct(&place.data()).execute_batch("PRAGMA user_version = 99").unwrap();
     let newer = Place::new();
     fs::copy(place.data(), newer.data()).unwrap();

@@ -5,33 +5,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use roomd::chat::command::Span;
-use roomd::chat::record::{Deed, Mark, Outcome, Receipt};
+use roomd::chat::record::{Operation, Outcome, Receipt, ReceiptMark};
 use roomd::chat::{Body, Time};
-use roomd::store::sqlite::{Archive, Word};
-use roomd::store::{Page, PageWish, Retention, Store};
+use roomd::store::sqlite::{DataFile, RetentionOverride};
+use roomd::store::{Page, PageQuery, Retention, Store};
 
-use crate::claims::{draft, edit, room, said, user};
+use crate::claims::{draft, edit, request, room, user};
 use crate::harness::{Keeper, Place, direct, number, until};
 use crate::kept::texts;
 
 const KEEP_ALL: Retention = Retention { age: Duration::ZERO, count: 0 };
 
 fn kept(store: &dyn Store) -> Page {
-    store.page(&room("den"), PageWish { span: Span::After(0), count: 1_000, bytes: 1 << 20 }).unwrap().unwrap()
+    store.page(&room("den"), PageQuery { span: Span::After(0), count: 1_000, bytes: 1 << 20 }).unwrap().unwrap()
 }
 
 /// A history of ten messages of the times 100, 200, …, which no server keeps open.
 fn ten(place: &Place) {
     let keeper = Keeper::file(place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     for at in 1..=10 {
-        let deed = Deed::Publish {
+        let operation = Operation::Publish {
             to: None,
             body: Body::Text(format!("word {at}").into()),
             about: None,
             mid: roomd::chat::Mid::parse(&format!("m{at}")),
         };
-        ledger.append(&[draft("Anna", at * 100, deed)]).unwrap();
+        room_log.append(&[draft("Anna", at * 100, operation)]).unwrap();
     }
 }
 
@@ -50,13 +50,14 @@ fn the_oldest_go_by_count_and_numbers_and_mids_stay() {
     assert_eq!(texts(&kept(&*keeper).messages).len(), 3);
     assert_eq!(keeper.search(&room("den"), "word", u64::MAX, 100).unwrap().len(), 3);
     assert_eq!(keeper.receipts(&room("den"), 7).unwrap(), None);
-    let mut ledger = keeper.open(&room("den"), 100).unwrap().ledger;
-    let outcomes = ledger.append(&[said("Anna", "again", "m1"), edit("Anna", 7, "x"), said("Anna", "eleven", "")]);
+    let mut room_log = keeper.open(&room("den"), 100).unwrap().room_log;
+    let outcomes =
+        room_log.append(&[request("Anna", "again", "m1"), edit("Anna", 7, "x"), request("Anna", "eleven", "")]);
     assert_eq!(
         outcomes,
         Ok(vec![Outcome::Repeat { seq: 1, at: Time(100) }, Outcome::Missing, Outcome::Stored { seq: 11 }])
     );
-    drop(ledger);
+    drop(room_log);
     drop(keeper);
     assert!(place.roomd(&["check"]).output().unwrap().status.success());
 }
@@ -79,25 +80,25 @@ fn after_everything_went_numbering_goes_on() {
     assert_eq!((opened.past.seq, opened.past.recent.len()), (10, 0));
     let page = kept(&*keeper);
     assert_eq!((page.oldest, page.newest, page.messages.len()), (11, 10, 0));
-    let mut ledger = opened.ledger;
-    assert_eq!(ledger.append(&[said("Anna", "eleven", "")]), Ok(vec![Outcome::Stored { seq: 11 }]));
+    let mut room_log = opened.room_log;
+    assert_eq!(room_log.append(&[request("Anna", "eleven", "")]), Ok(vec![Outcome::Stored { seq: 11 }]));
 }
 
 #[test]
 fn a_clock_that_jumped_leaves_no_gap() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     for at in [100, 900, 200, 300, 950] {
-        ledger
+        room_log
             .append(&[draft(
                 "Anna",
                 at,
-                Deed::Publish { to: None, body: Body::Text("x".into()), about: None, mid: None },
+                Operation::Publish { to: None, body: Body::Text("x".into()), about: None, mid: None },
             )])
             .unwrap();
     }
-    drop(ledger);
+    drop(room_log);
     drop(keeper);
     // The third and the fourth are old, and stand behind one that is young.
     let keeper = swept(&place, Retention { age: Duration::from_millis(500), count: 0 }, 1_000, 2);
@@ -113,8 +114,8 @@ fn a_clock_that_jumped_leaves_no_gap() {
 fn a_room_has_its_own_word() {
     let place = Place::new();
     ten(&place);
-    let archive = Archive::named(&place.data()).unwrap();
-    let word = Word { age_ms: None, count: Some(2) };
+    let archive = DataFile::named(&place.data()).unwrap();
+    let word = RetentionOverride { age_ms: None, count: Some(2) };
     assert_eq!(archive.retain(&room("den"), |it| it.count = Some(2)).unwrap(), word);
     assert_eq!(archive.retain(&room("den"), |_| ()).unwrap(), word);
     drop(swept(&place, KEEP_ALL, 0, 9));
@@ -132,9 +133,9 @@ fn a_room_whose_word_came_before_its_first_message_begins_like_any_other() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
     let opened = keeper.open(&room("den"), 0).unwrap();
-    Archive::named(&place.data()).unwrap().retain(&room("den"), |word| word.count = Some(5)).unwrap();
-    let mut ledger = opened.ledger;
-    assert_eq!(ledger.append(&[said("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
+    DataFile::named(&place.data()).unwrap().retain(&room("den"), |word| word.count = Some(5)).unwrap();
+    let mut room_log = opened.room_log;
+    assert_eq!(room_log.append(&[request("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
     assert_eq!(kept(&*keeper).epoch, opened.past.epoch);
     assert_eq!(number(&place.data(), "SELECT retain_count FROM rooms"), 5);
 }
@@ -144,11 +145,11 @@ fn marks_of_what_is_gone_go_too_but_for_the_newest_of_each() {
     let place = Place::new();
     ten(&place);
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    let mark = |who: &str, seq| Mark { user: user(who), receipt: Receipt::Read, seq, at: Time(seq) };
-    ledger.mark(&[mark("Otto", 1), mark("Otto", 3), mark("Otto", 9), mark("Cleo", 2)]);
-    ledger.append(&[said("Anna", "eleven", "")]).unwrap();
-    drop(ledger);
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    let mark = |who: &str, seq| ReceiptMark { user: user(who), receipt: Receipt::Read, seq, at: Time(seq) };
+    room_log.mark(&[mark("Otto", 1), mark("Otto", 3), mark("Otto", 9), mark("Cleo", 2)]);
+    room_log.append(&[request("Anna", "eleven", "")]).unwrap();
+    drop(room_log);
     drop(keeper);
     let keeper = swept(&place, Retention { count: 5, ..KEEP_ALL }, 0, 7);
     until("the marks are gone", || number(&place.data(), "SELECT count(*) FROM marks") == 2);
@@ -160,10 +161,10 @@ fn a_sweep_of_many_rooms_and_messages_ends() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
     for number in 0..250 {
-        let mut ledger = keeper.open(&room(&format!("room-{number}")), 0).unwrap().ledger;
+        let mut room_log = keeper.open(&room(&format!("room-{number}")), 0).unwrap().room_log;
         let count = if number == 7 { 1_000 } else { 2 };
-        let drafts: Vec<_> = (0..count).map(|number| said("Anna", &format!("{number}"), "")).collect();
-        ledger.append(&drafts).unwrap();
+        let drafts: Vec<_> = (0..count).map(|number| request("Anna", &format!("{number}"), "")).collect();
+        room_log.append(&drafts).unwrap();
     }
     drop(keeper);
     let clock = Arc::new(AtomicU64::new(0));
@@ -186,9 +187,9 @@ fn an_open_history_says_how_far_it_was_taken_away() {
         plan.now = Box::new(move || Time(ask.recv().map_or(0, |()| 0)));
     });
     let keeper = keeper.unwrap();
-    let ledger = keeper.open(&room("den"), 9).unwrap().ledger;
-    assert_eq!(ledger.pruned(), 0);
+    let room_log = keeper.open(&room("den"), 9).unwrap().room_log;
+    assert_eq!(room_log.pruned(), 0);
     drop(told);
-    until("the sweep is over", || ledger.pruned() == 8);
+    until("the sweep is over", || room_log.pruned() == 8);
     assert_eq!(kept(&*keeper).oldest, 9);
 }

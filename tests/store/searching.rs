@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use roomd::chat::record::Deed;
+use roomd::chat::record::Operation;
 use roomd::chat::{Body, RoomName};
-use roomd::store::{Ledger, Store};
+use roomd::store::{RoomLog, Store};
 
-use crate::claims::{delete, draft, edit, room, said};
+use crate::claims::{delete, draft, edit, request, room};
 use crate::harness::{Keeper, Place, number, until};
 
 fn found(store: &dyn Store, name: &RoomName, text: &str) -> Vec<u64> {
@@ -19,21 +19,22 @@ fn indexed(place: &Place, newest: i64) {
     until("the index has all", || number(&place.data(), sql) == newest);
 }
 
-fn den(keeper: &Keeper, texts: &[&str]) -> Box<dyn Ledger> {
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    let drafts: Vec<_> = texts.iter().map(|text| said("Anna", text, "")).collect();
-    ledger.append(&drafts).unwrap();
-    ledger
+fn den(keeper: &Keeper, texts: &[&str]) -> Box<dyn RoomLog> {
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    let drafts: Vec<_> = texts.iter().map(|text| request("Anna", text, "")).collect();
+    room_log.append(&drafts).unwrap();
+    room_log
 }
 
 #[test]
 fn a_search_finds_what_holds_all_words_before_and_after_it_is_in_the_index() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger =
+    let mut room_log =
         den(&keeper, &["Hello World", "hello again, wörld", "goodbye", "foo-bar \"quoted\" 100%", "Привет мир"]);
-    let cipher = Deed::Publish { to: None, body: Body::Cipher("{\"ct\":\"hello\"}".into()), about: None, mid: None };
-    ledger.append(&[draft("Anna", 1, cipher)]).unwrap();
+    let cipher =
+        Operation::Publish { to: None, body: Body::Cipher("{\"ct\":\"hello\"}".into()), about: None, mid: None };
+    room_log.append(&[draft("Anna", 1, cipher)]).unwrap();
     let finds = || {
         for (text, seqs) in [
             ("hello", &[1, 2][..]),
@@ -69,9 +70,9 @@ fn a_search_finds_what_holds_all_words_before_and_after_it_is_in_the_index() {
 fn a_search_gives_the_newest_before_a_number_oldest_first_across_the_end_of_the_index() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = den(&keeper, &["word 1", "word 2", "other 3", "word 4"]);
+    let mut room_log = den(&keeper, &["word 1", "word 2", "other 3", "word 4"]);
     indexed(&place, 4);
-    ledger.append(&[said("Anna", "word 5", ""), said("Anna", "word 6", "")]).unwrap();
+    room_log.append(&[request("Anna", "word 5", ""), request("Anna", "word 6", "")]).unwrap();
     let seqs = |before, count| {
         let messages = keeper.search(&room("den"), "word", before, count).unwrap();
         messages.iter().map(|message| message.seq).collect::<Vec<_>>()
@@ -90,14 +91,14 @@ fn what_is_edited_or_deleted_is_found_no_more_and_its_text_is_nowhere_in_the_fil
         let keeper = Keeper::file(&place);
         let filler: Vec<_> = (0..300).map(|number| format!("filler words {number} of no interest")).collect();
         let filler: Vec<_> = filler.iter().map(String::as_str).collect();
-        let mut ledger = den(&keeper, &["the zebrasecret one", "the quaggasecret two"]);
+        let mut room_log = den(&keeper, &["the zebrasecret one", "the quaggasecret two"]);
         drop(den(&keeper, &[]));
-        let drafts: Vec<_> = filler.iter().map(|text| said("Anna", text, "")).collect();
-        ledger.append(&drafts).unwrap();
+        let drafts: Vec<_> = filler.iter().map(|text| request("Anna", text, "")).collect();
+        room_log.append(&drafts).unwrap();
         if wait {
             indexed(&place, 302);
         }
-        ledger.append(&[edit("Anna", 1, "the giraffe one"), delete("Anna", 2)]).unwrap();
+        room_log.append(&[edit("Anna", 1, "the giraffe one"), delete("Anna", 2)]).unwrap();
         for (text, seqs) in
             [("zebrasecret", &[][..]), ("quaggasecret", &[]), ("giraffe", &[1]), ("one", &[1]), ("two", &[])]
         {
@@ -113,7 +114,7 @@ fn what_is_edited_or_deleted_is_found_no_more_and_its_text_is_nowhere_in_the_fil
                 .any(|word| bytes.windows(word.len()).any(|part| part == *word))
         };
         until("the text is in no file", || ["room.db", "room.db-wal"].iter().all(|name| gone(name)));
-        drop(ledger);
+        drop(room_log);
         drop(keeper);
         assert!(gone("room.db"));
         assert!(place.roomd(&["check"]).output().unwrap().status.success());
@@ -136,10 +137,10 @@ fn what_a_journal_left_out_of_the_index_the_next_one_adds() {
 fn the_index_catches_up_while_messages_keep_coming() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    let drafts: Vec<_> = (0..256).map(|number| said("Anna", &format!("message {number}"), "")).collect();
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    let drafts: Vec<_> = (0..256).map(|number| request("Anna", &format!("message {number}"), "")).collect();
     for _ in 0..40 {
-        ledger.append(&drafts).unwrap();
+        room_log.append(&drafts).unwrap();
     }
     let lag = 40 * 256 - number(&place.data(), "SELECT indexed FROM rooms");
     assert!(lag <= 2 * 1_024, "{lag} messages are not in the index");

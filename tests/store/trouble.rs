@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use roomd::chat::Body;
 use roomd::chat::command::Span;
-use roomd::chat::record::{Deed, Outcome, StoreFailed};
-use roomd::store::{Ledger, Store as _};
+use roomd::chat::record::{Operation, Outcome, StoreFailed};
+use roomd::store::{RoomLog, Store as _};
 
-use crate::claims::{draft, edit, room, said};
+use crate::claims::{draft, edit, request, room};
 use crate::harness::{Keeper, Place, direct};
 use crate::kept::{page, texts};
 
@@ -75,9 +75,9 @@ fn the_other_process() {
     file.execute_batch("ROLLBACK").unwrap();
 }
 
-fn publish(ledger: &mut dyn Ledger, bytes: usize) -> Result<u64, StoreFailed> {
-    let deed = Deed::Publish { to: None, body: Body::Text("x".repeat(bytes).into()), about: None, mid: None };
-    match ledger.append(&[draft("Anna", 1, deed)])?[..] {
+fn publish(room_log: &mut dyn RoomLog, bytes: usize) -> Result<u64, StoreFailed> {
+    let operation = Operation::Publish { to: None, body: Body::Text("x".repeat(bytes).into()), about: None, mid: None };
+    match room_log.append(&[draft("Anna", 1, operation)])?[..] {
         [Outcome::Stored { seq }] => Ok(seq),
         ref other => panic!("{other:?}"),
     }
@@ -94,8 +94,8 @@ fn a_full_disk_refuses_messages_and_when_there_is_room_again_numbers_go_on_witho
     let ballast = small.0.join("ballast");
     std::fs::write(&ballast, vec![0; 300_000]).unwrap();
     let keeper = Keeper::with(&data, |_| ()).unwrap();
-    let mut den = keeper.open(&room("den"), 0).unwrap().ledger;
-    let mut hall = keeper.open(&room("hall"), 0).unwrap().ledger;
+    let mut den = keeper.open(&room("den"), 0).unwrap().room_log;
+    let mut hall = keeper.open(&room("hall"), 0).unwrap().room_log;
     let stored = (1..1_000).take_while(|seq| publish(&mut *den, 10_000) == Ok(*seq)).count() as u64;
     assert!(stored > 5, "{stored}");
     assert_eq!(publish(&mut *den, 10_000), Err(StoreFailed));
@@ -126,11 +126,12 @@ fn a_disk_that_is_full_at_the_nth_page_stores_all_that_was_said_or_nothing_whate
     for pages in 0.. {
         let data = small.0.join(format!("room-{pages}.db")).to_str().unwrap().to_owned();
         let keeper = Keeper::with(&data, |_| ()).unwrap();
-        let mut den = keeper.open(&room("den"), 0).unwrap().ledger;
+        let mut den = keeper.open(&room("den"), 0).unwrap().room_log;
         assert_eq!(publish(&mut *den, 10), Ok(1));
         small.fill(&ballast, pages);
         let long = "x".repeat(9_000);
-        let outcomes = den.append(&[said("Anna", &long, "m2"), edit("Anna", 1, "eins"), said("Anna", &long, "m3")]);
+        let outcomes =
+            den.append(&[request("Anna", &long, "m2"), edit("Anna", 1, "eins"), request("Anna", &long, "m3")]);
         let kept = texts(&page(&*keeper, "den", Span::After(0)).messages);
         match &outcomes {
             Ok(_) => assert_eq!(kept, [(1, "eins".to_owned()), (2, long.clone()), (3, long)], "{pages}"),
@@ -157,33 +158,33 @@ fn a_disk_that_is_full_at_the_nth_page_stores_all_that_was_said_or_nothing_whate
 fn a_file_that_another_process_has_locked_refuses_messages_until_it_is_free() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    assert_eq!(publish(&mut *room_log, 10), Ok(1));
     let other = Other::that_locks(&place.data());
-    let drafts = [said("Anna", "two", "m"), said("Anna", "three", "")];
-    assert_eq!(ledger.append(&drafts), Err(StoreFailed));
+    let drafts = [request("Anna", "two", "m"), request("Anna", "three", "")];
+    assert_eq!(room_log.append(&drafts), Err(StoreFailed));
     // Reading goes on.
     assert_eq!(page(&*keeper, "den", Span::After(0)).messages.len(), 1);
     other.let_go();
-    assert_eq!(ledger.append(&drafts), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
+    assert_eq!(room_log.append(&drafts), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
 }
 
 #[test]
 fn a_transaction_that_fails_at_its_last_row_leaves_nothing_of_the_others() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    assert_eq!(publish(&mut *room_log, 10), Ok(1));
     let other = direct(&place.data());
     other
         .execute_batch(
             "CREATE TRIGGER fails BEFORE INSERT ON messages WHEN new.body = 'fail' BEGIN SELECT raise(ABORT, 'no'); END",
         )
         .unwrap();
-    let drafts = [said("Anna", "two", "m2"), said("Anna", "three", "m3"), said("Anna", "fail", "")];
-    assert_eq!(ledger.append(&drafts), Err(StoreFailed));
+    let drafts = [request("Anna", "two", "m2"), request("Anna", "three", "m3"), request("Anna", "fail", "")];
+    assert_eq!(room_log.append(&drafts), Err(StoreFailed));
     assert_eq!(page(&*keeper, "den", Span::After(0)).messages.len(), 1);
-    assert_eq!(ledger.append(&drafts[..2]), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
+    assert_eq!(room_log.append(&drafts[..2]), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
     other.execute_batch("DROP TRIGGER fails").unwrap();
 }
 
@@ -191,14 +192,14 @@ fn a_transaction_that_fails_at_its_last_row_leaves_nothing_of_the_others() {
 fn a_reader_that_takes_its_time_delays_no_write() {
     let place = Place::new();
     let keeper = Keeper::file(&place);
-    let mut ledger = keeper.open(&room("den"), 0).unwrap().ledger;
-    assert_eq!(publish(&mut *ledger, 10), Ok(1));
+    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+    assert_eq!(publish(&mut *room_log, 10), Ok(1));
     let reader = direct(&place.data());
     let transaction = reader.unchecked_transaction().unwrap();
     let count = || transaction.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count(), 1);
     for seq in 2..=500 {
-        assert_eq!(publish(&mut *ledger, 10_000), Ok(seq));
+        assert_eq!(publish(&mut *room_log, 10_000), Ok(seq));
     }
     assert_eq!(count(), 1, "it sees the moment at which it began");
 }

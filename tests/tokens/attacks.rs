@@ -121,7 +121,7 @@ fn a_token_lives_from_its_beginning_to_its_end() {
 fn without_an_audience_a_token_that_has_one_is_for_somebody_else() {
     let issuer = Issuer::with_secret(SECRET).unwrap();
     let server =
-        Jwt::open(std::sync::Arc::new(roomd::store::registry::Forgetful::default()), Some(issuer), NOW).unwrap();
+        Jwt::open(std::sync::Arc::new(roomd::store::accounts::MemoryAccounts::default()), Some(issuer), NOW).unwrap();
     refused(&server, &hs256(&good()), Invalid::NotForUs);
     assert!(server.read(&hs256(&with("aud", Value::Null)), NOW).is_ok());
 }

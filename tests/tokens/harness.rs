@@ -6,8 +6,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use roomd::auth::jwt::{Issuer, Jwt};
 use roomd::auth::{Claims, Invalid, Tokens};
 use roomd::chat::{Time, UserName};
-use roomd::store::Registry;
-use roomd::store::registry::{Forgetful, ServerKey};
+use roomd::store::AccountStore;
+use roomd::store::accounts::{MemoryAccounts, ServerKey};
 use serde_json::{Value, json};
 
 pub const SECRET: &[u8] = b"a secret of thirty-two bytes, ok";
@@ -57,7 +57,7 @@ pub fn hs256(says: &Value) -> String {
 /// A server whose issuer it is, of `https://a.org` for `chat`.
 pub fn server(issuer: Issuer) -> Jwt {
     let issuer = issuer.named(Some("https://a.org".into()), Some("chat".into()));
-    Jwt::open(Arc::new(Forgetful::default()), Some(issuer), NOW).unwrap()
+    Jwt::open(Arc::new(MemoryAccounts::default()), Some(issuer), NOW).unwrap()
 }
 
 pub fn secret_server() -> Jwt {
@@ -65,8 +65,8 @@ pub fn secret_server() -> Jwt {
 }
 
 /// A server without an issuer, and its key.
-pub fn alone() -> (Jwt, ServerKey, Arc<Forgetful>) {
-    let registry = Arc::new(Forgetful::default());
+pub fn alone() -> (Jwt, ServerKey, Arc<MemoryAccounts>) {
+    let registry = Arc::new(MemoryAccounts::default());
     let server = Jwt::open(Arc::clone(&registry) as _, None, NOW).unwrap();
     let key = registry.keys().unwrap().remove(0);
     (server, key, registry)

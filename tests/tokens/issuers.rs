@@ -50,12 +50,12 @@ fn ec_jwk(kid: &str) -> Value {
 fn from_base64(text: &str) -> Vec<u8> {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let value = |letter| LETTERS.find(letter).unwrap() as u32;
-    let letters: Vec<u32> = text.chars().filter(|letter| *letter != '=').map(value).collect();
+    let offline_messages: Vec<u32> = text.chars().filter(|letter| *letter != '=').map(value).collect();
     let bytes = |four: &[u32]| {
         let bits = four.iter().fold(0, |bits, six| bits << 6 | six) << (6 * (4 - four.len()));
         bits.to_be_bytes()[1..four.len()].to_vec()
     };
-    letters.chunks(4).flat_map(bytes).collect()
+    offline_messages.chunks(4).flat_map(bytes).collect()
 }
 
 fn url(bytes: &[u8]) -> String {

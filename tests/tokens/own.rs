@@ -5,8 +5,8 @@ use std::time::Duration;
 use roomd::auth::jwt::Jwt;
 use roomd::auth::{Invalid, Tokens};
 use roomd::chat::Time;
-use roomd::store::Registry;
-use roomd::store::registry::ServerKey;
+use roomd::store::AccountStore;
+use roomd::store::accounts::ServerKey;
 
 use crate::harness::*;
 
@@ -49,11 +49,11 @@ fn a_key_that_was_added_beside_the_server_signs_and_the_old_one_is_still_good() 
 #[test]
 fn keys_that_nobody_has_are_not_asked_for_again_and_again() {
     let (server, _, registry) = alone();
-    let stranger = ServerKey::draw(NOW).unwrap();
-    let token = Jwt::signed_by(&stranger, &claims("bob", 60), NOW).unwrap();
+    let awaiting_auth = ServerKey::draw(NOW).unwrap();
+    let token = Jwt::signed_by(&awaiting_auth, &claims("bob", 60), NOW).unwrap();
     let at = |ms| NOW.after(Duration::from_millis(ms));
     assert_eq!(server.read(&token, at(2_000)), Err(Invalid::NotOurs));
-    registry.add_key(&stranger).unwrap();
+    registry.add_key(&awaiting_auth).unwrap();
     assert_eq!(server.read(&token, at(2_500)), Err(Invalid::NotOurs));
     assert!(server.read(&token, at(3_000)).is_ok());
 }

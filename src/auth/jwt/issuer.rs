@@ -97,7 +97,7 @@ impl Issuer {
             if kid.as_ref().is_some_and(other) {
                 continue;
             }
-            match check(token, header, (key, *algorithm), names, now).and_then(super::says::Says::claims) {
+            match check(token, header, (key, *algorithm), names, now).and_then(super::claims::JwtClaims::claims) {
                 // Only what we have signed for a claim follows from a claim.
                 Ok(claims) => return Ok(Claims { renewable: false, ..claims }),
                 Err(Invalid::NotOurs) => {}

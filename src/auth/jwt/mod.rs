@@ -4,9 +4,9 @@
 //! never decides how it is checked (RFC 8725 §3.1). Time is an argument. Keys are read from the store
 //! once, and again when a token names one that is not known, so that a rotation needs no restart.
 
+mod claims;
 mod issuer;
-mod own;
-mod says;
+mod server_keys;
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_he
 
 pub use issuer::{Issuer, KeyError};
 
-use self::own::Own;
-use self::says::Says;
+use self::claims::JwtClaims;
+use self::server_keys::ServerKeys;
 use super::{Claims, Invalid, Tokens};
 use crate::chat::Time;
 use crate::chat::record::StoreFailed;
-use crate::store::Registry;
-use crate::store::registry::ServerKey;
+use crate::store::AccountStore;
+use crate::store::accounts::ServerKey;
 
 /// Bytes of a token, at most: half of what the head of a request may have.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -29,7 +29,7 @@ pub const LEEWAY_MS: u64 = 5_000;
 
 /// See the module.
 pub struct Jwt {
-    own: Own,
+    own: ServerKeys,
     issuer: Option<Issuer>,
 }
 
@@ -38,8 +38,8 @@ impl Jwt {
     ///
     /// # Errors
     /// The keys cannot be had.
-    pub fn open(registry: Arc<dyn Registry>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
-        Ok(Self { own: Own::open(registry, now)?, issuer })
+    pub fn open(accounts: Arc<dyn AccountStore>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
+        Ok(Self { own: ServerKeys::open(accounts, now)?, issuer })
     }
 
     /// A token that this key signs.
@@ -47,7 +47,7 @@ impl Jwt {
     /// # Errors
     /// The claims cannot be written down: a defect.
     pub fn signed_by(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonwebtoken::errors::Error> {
-        own::sign(key, claims, now)
+        server_keys::sign(key, claims, now)
     }
 }
 
@@ -63,7 +63,7 @@ impl Tokens for Jwt {
             return Err(Invalid::NotUnderstood);
         }
         if let Some(key) = self.own.key(&header, now) {
-            return own::read(token, &header, &key, now);
+            return server_keys::read(token, &header, &key, now);
         }
         self.issuer.as_ref().ok_or(Invalid::NotOurs)?.read(token, &header, now)
     }
@@ -80,7 +80,7 @@ fn check(
     (key, algorithm): (&DecodingKey, Algorithm),
     (issuer, audience): (Option<&str>, Option<&str>),
     now: Time,
-) -> Result<Says, Invalid> {
+) -> Result<JwtClaims, Invalid> {
     if header.alg != algorithm {
         return Err(Invalid::NotOurs);
     }
@@ -97,7 +97,7 @@ fn check(
         required.push("aud");
     }
     validation.set_required_spec_claims(&required);
-    let says = decode::<Says>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
+    let says = decode::<JwtClaims>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
     says.in_time(now)?;
     Ok(says)
 }

@@ -5,29 +5,29 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
-mod absence;
-mod debt;
-mod reach;
-mod rule;
-mod terms;
+mod inputs;
+mod moderation;
+mod offline;
+mod receipts;
+mod resume;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use debt::Debt;
-use rule::Rule;
-pub use terms::{Departure, Effect, Entrant, Input, Past, Recall, Said, Speaker};
+pub use inputs::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, RoomRequest, Snapshot, Speaker};
+use moderation::Moderation;
+use offline::OfflineMessages;
 
-use super::charter::Who;
-use super::command::{Id, JoinWish, Span};
+use super::command::{Id, JoinOptions, Span};
 use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
 use super::limits::Limits;
+use super::members::{Member, MemberId, Members, TYPING_FOR};
 use super::message::{Body, Message, Mid, Position};
+use super::policy::Actor;
 use super::receipts::Receipts;
-use super::record::{Deed, Draft, Mark, Outcome, StoreFailed};
+use super::record::{Draft, Operation, Outcome, ReceiptMark, StoreFailed};
 use super::ring::Ring;
-use super::roster::{Member, MemberId, Roster, TYPING_FOR};
 use super::time::{Moment, Time};
 use roomd_protocol::{RoomName, UserName};
 
@@ -40,10 +40,10 @@ pub struct Room {
     epoch: Arc<str>,
     /// Whether what is no longer in the ring can be read from the store.
     kept: bool,
-    roster: Roster,
+    members: Members,
     ring: Ring,
     receipts: Receipts,
-    rule: Rule,
+    moderation: Moderation,
     /// Members beyond which nobody is told who has got a message.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
@@ -57,17 +57,17 @@ pub struct Room {
 impl Room {
     /// A room that goes on from its past.
     #[must_use]
-    pub fn new(name: RoomName, past: Past, limits: &Limits) -> Self {
-        let Past { epoch, seq, recent, kept } = past;
+    pub fn new(name: RoomName, past: Snapshot, limits: &Limits) -> Self {
+        let Snapshot { epoch, seq, recent, kept } = past;
         Self {
             name,
             private: None,
             epoch,
             kept,
-            roster: Roster::default(),
+            members: Members::default(),
             ring: Ring::new(limits.history, seq, recent),
             receipts: Receipts::default(),
-            rule: Rule::default(),
+            moderation: Moderation::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
             heard: Duration::ZERO,
@@ -85,7 +85,7 @@ impl Room {
 
     /// With how far its users have got.
     #[must_use]
-    pub fn with_marks(mut self, marks: Vec<Mark>) -> Self {
+    pub fn with_marks(mut self, marks: Vec<ReceiptMark>) -> Self {
         self.receipts = Receipts::new(marks);
         self
     }
@@ -98,7 +98,7 @@ impl Room {
     }
 
     fn tells_receipts(&self) -> bool {
-        self.roster.len() <= self.receipts_members_max
+        self.members.len() <= self.receipts_members_max
     }
 
     /// Its name.
@@ -110,13 +110,17 @@ impl Room {
     /// Connections in it.
     #[must_use]
     pub fn members(&self) -> usize {
-        self.roster.len()
+        self.members.len()
     }
 
     /// The member of this number, as a speaker.
     #[must_use]
     pub fn speaker(&self, member: MemberId) -> Option<Speaker> {
-        self.roster.member(member).map(|found| Speaker { member, user: found.user.clone(), standing: found.standing })
+        self.members.member(member).map(|found| Speaker {
+            member,
+            user: found.user.clone(),
+            auth_level: found.auth_level,
+        })
     }
 
     /// What waits to be stored, in order.
@@ -128,7 +132,7 @@ impl Room {
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
-        self.roster.typing_ends().into_iter().chain(self.receipts.due()).min()
+        self.members.typing_ends().into_iter().chain(self.receipts.due()).min()
     }
 
     /// Messages up to the number `seq` are kept no longer, and shown no more.
@@ -137,7 +141,7 @@ impl Room {
     }
 
     /// Nobody is in it any more: how far users have got that nobody has heard of.
-    pub fn close(&mut self) -> Vec<Mark> {
+    pub fn close(&mut self) -> Vec<ReceiptMark> {
         self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
     }
 
@@ -146,13 +150,13 @@ impl Room {
         self.heard = now.since_start;
         match input {
             Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
-            Input::Leave { member, departure, id } => self.leave(member, departure, id, now, effects),
-            Input::Park { member } => effects.extend(self.park(member, true)),
+            Input::Leave { member, reason, id } => self.leave(member, reason, id, now, effects),
+            Input::Detach { member } => effects.extend(self.detach(member, true)),
             Input::Resume { member, seen } => self.resume(member, seen, effects),
             Input::Written { member } => self.written(member, now),
-            Input::Said { speaker, said, id } => self.said(speaker, said, id, now, effects),
+            Input::Request { speaker, request, id } => self.request(speaker, request, id, now, effects),
             Input::Tick => {
-                for user in self.roster.expire_typing(now.since_start) {
+                for user in self.members.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
                 }
                 effects.extend(self.advanced(now.since_start));
@@ -176,8 +180,8 @@ impl Room {
             }
             Err(StoreFailed) => {
                 for draft in drafts {
-                    if matches!(draft.deed, Deed::Publish { .. }) {
-                        self.unsaid(&draft.speaker);
+                    if matches!(draft.operation, Operation::Publish { .. }) {
+                        self.forget_pace(&draft.speaker);
                     }
                     let refusal = Refusal::new(Code::Unavailable, "It could not be stored; try again");
                     effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
@@ -187,45 +191,45 @@ impl Room {
     }
 
     fn show(&mut self, draft: Draft, outcome: Outcome, effects: &mut Vec<Effect>) {
-        let Draft { speaker, deed, at, id, quiet } = draft;
-        match (deed, outcome) {
-            (Deed::Publish { to, body, about, mid }, Outcome::Stored { seq }) => {
+        let Draft { speaker, operation, at, id, quiet } = draft;
+        match (operation, outcome) {
+            (Operation::Publish { to, body, about, mid }, Outcome::Stored { seq }) => {
                 if !quiet || id.is_some() {
                     effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
                 }
                 let (room, user) = (self.name.clone(), speaker.user);
                 // The message itself says so; one that is not shown says nothing.
-                self.roster.set_typing(&user, None);
+                self.members.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, about, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
                 self.knows(&message);
-                let echo = self.roster.member(speaker.member).is_none_or(|member| member.echo);
+                let echo = self.members.member(speaker.member).is_none_or(|member| member.echo);
                 let event = Event::Message(message);
                 effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
             }
-            (Deed::Publish { mid, .. }, Outcome::Repeat { seq, at }) => {
+            (Operation::Publish { mid, .. }, Outcome::Repeat { seq, at }) => {
                 if !quiet || id.is_some() {
                     effects.push(self.sent(speaker.member, id, (seq, mid, at, true)));
                 }
             }
-            (Deed::Edit { seq, body, .. }, Outcome::Changed) => {
-                self.ruled_over(&speaker, seq, at);
+            (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
+                self.audit_deletion(&speaker, seq, at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
             }
-            (Deed::Amend(amendment), Outcome::Changed) => self.amended(speaker, amendment, at, id, effects),
-            (Deed::Amend(amendment), Outcome::Ended { epoch }) => {
-                self.ended(speaker, amendment, (at, epoch), effects);
+            (Operation::Moderate(action), Outcome::Changed) => self.moderated(speaker, action, at, id, effects),
+            (Operation::Moderate(action), Outcome::Ended { epoch }) => {
+                self.ended(speaker, action, (at, epoch), effects);
             }
-            (Deed::Edit { seq, .. }, Outcome::Missing) => {
+            (Operation::Edit { seq, .. }, Outcome::Missing) => {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (Deed::Edit { seq, .. }, Outcome::Foreign) => {
+            (Operation::Edit { seq, .. }, Outcome::Foreign) => {
                 let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (deed, outcome) => unreachable!("the store answers {deed:?} with {outcome:?}"),
+            (operation, outcome) => unreachable!("the store answers {operation:?} with {outcome:?}"),
         }
     }
 
@@ -239,25 +243,25 @@ impl Room {
         effects.push(Effect::Everyone(Event::Edit { room: self.name.clone(), seq, user, body, at }));
     }
 
-    fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        let Entrant { user, standing, connection, echo, announced, status, wish } = guest;
+    fn join(&mut self, id: MemberId, guest: JoinRequest, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        let JoinRequest { user, auth_level, connection, echo, announced, status, options } = guest;
         if self.private.is_some()
-            && let Some(member) = self.roster.of(connection)
+            && let Some(member) = self.members.of(connection)
         {
-            effects.push(Effect::Present(id, member));
+            effects.push(Effect::AlreadyJoined(id, member));
             return;
         }
-        if let Err(refusal) = self.admits(Who { user: &user, standing }, now.at) {
+        if let Err(refusal) = self.admits(Actor { user: &user, auth_level }, now.at) {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
-        if self.roster.len() >= self.members_max {
+        if self.members.len() >= self.members_max {
             let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
             effects.push(Effect::Refused(id, refusal));
             return;
         }
-        let debt = self.debt(&user, &wish);
-        if debt == Debt::TooMuch {
+        let offline_messages = self.offline_messages(&user, &options);
+        if offline_messages == OfflineMessages::TooMuch {
             let refusal = Refusal::new(Code::Unavailable, format!("{user} has yet to be given what was said before"));
             effects.push(Effect::Refused(id, refusal));
             return;
@@ -266,31 +270,32 @@ impl Room {
         let since = self.ring.newest();
         let member = Member {
             user: user.clone(),
-            standing,
+            auth_level,
             connection,
             echo,
             announced,
             since,
-            parked: false,
-            owed: BTreeMap::new(),
+            detached: false,
+            deferred_receipts: BTreeMap::new(),
         };
-        let before = self.roster.status(&user);
-        let news = self.roster.enter(id, member, now.at);
+        let before = self.members.status(&user);
+        let news = self.members.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
-        match debt {
-            Debt::Messages(letters) => {
-                effects.extend(letters.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
+        match offline_messages {
+            OfflineMessages::Messages(offline_messages) => {
+                effects
+                    .extend(offline_messages.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
             }
-            Debt::Past(recall) => effects.push(Effect::Recall(id, recall)),
-            Debt::None | Debt::TooMuch => {}
+            OfflineMessages::Past(replay) => effects.push(Effect::Replay(id, replay)),
+            OfflineMessages::None | OfflineMessages::TooMuch => {}
         }
-        let (recovery, shown) = self.catch_up(&wish);
+        let (recovery, shown) = self.catch_up(&options);
         let joined = announced.then(|| self.joined(recovery));
-        match wish.since {
+        match options.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
                 let until = self.ring.newest();
-                let history = wish.history.unwrap_or(0);
-                effects.push(Effect::Recall(id, Recall { answer: joined, after, until, history, letters: None }));
+                let history = options.history.unwrap_or(0);
+                effects.push(Effect::Replay(id, ReplayRange { answer: joined, after, until, history, offline: None }));
             }
             _ => {
                 effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
@@ -305,8 +310,8 @@ impl Room {
             effects.push(Effect::Others(id, join));
         }
         effects.extend(match status {
-            Status::Away => self.status_changed(&user, status, None).filter(|_| self.roster.is_announced(&user)),
-            _ => self.otherwise(&user, before),
+            Status::Away => self.status_changed(&user, status, None).filter(|_| self.members.is_announced(&user)),
+            _ => self.presence_change(&user, before),
         });
     }
 
@@ -315,23 +320,23 @@ impl Room {
             room: self.name.clone(),
             epoch: Arc::clone(&self.epoch),
             seq: self.ring.newest(),
-            members: self.roster.names(),
-            count: self.roster.users(),
+            members: self.members.names(),
+            count: self.members.users(),
             recovery,
         }
     }
 
     /// What one who enters is shown: all since their last message, or else the newest. Where the
     /// store keeps the past, all since then is for the reader to fetch.
-    fn catch_up(&self, wish: &JoinWish) -> (Recovery, Vec<Event>) {
-        let recovery = match &wish.since {
+    fn catch_up(&self, options: &JoinOptions) -> (Recovery, Vec<Event>) {
+        let recovery = match &options.since {
             Some(since) => match self.missed(self.number(since)) {
                 (Recovery::Whole, missed) => return (Recovery::Whole, missed),
                 (reason, _) => reason,
             },
             None => Recovery::Whole,
         };
-        let count = wish.history.unwrap_or(0);
+        let count = options.history.unwrap_or(0);
         let newest = self.ring.before(u64::MAX, count, self.history_bytes);
         (recovery, newest.cloned().map(Event::Message).collect())
     }
@@ -341,25 +346,25 @@ impl Room {
         self.ring.after(seq, usize::MAX, self.history_bytes).cloned().collect()
     }
 
-    fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        let before = self.roster.member(id).and_then(|member| self.roster.status(&member.user));
-        let Some((member, news, last)) = self.roster.leave(id) else { return };
-        let typed = last && self.roster.set_typing(&member.user, None);
-        if departure == Departure::Left {
+    fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+        let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
+        let Some((member, news, last)) = self.members.leave(id) else { return };
+        let typed = last && self.members.set_typing(&member.user, None);
+        if reason == LeaveReason::Left {
             effects.push(Effect::One(id, mark, Event::Left { room: self.name.clone() }));
         }
-        effects.push(Effect::Dismissed(id));
-        if departure == Departure::Closing {
+        effects.push(Effect::Left(id));
+        if reason == LeaveReason::Closing {
             return;
         }
         if !news {
-            effects.extend(self.otherwise(&member.user, before));
+            effects.extend(self.presence_change(&member.user, before));
             // No word of a leave says that the typing is over.
             effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
         }
         effects.push(Effect::Everyone(Event::Leave { room: self.name.clone(), user: member.user.clone(), at: now.at }));
-        if last && departure == Departure::Disconnected {
+        if last && reason == LeaveReason::Disconnected {
             effects.push(Effect::Everyone(Event::Presence(Presence {
                 user: member.user,
                 status: Status::Offline,
@@ -369,58 +374,65 @@ impl Room {
         }
     }
 
-    fn said(&mut self, speaker: Speaker, said: Said, id: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        self.roster.seen(&speaker.user, now.at);
-        if let Err(refusal) = self.permit(&speaker, &said, now) {
+    fn request(
+        &mut self,
+        speaker: Speaker,
+        request: RoomRequest,
+        id: Option<Id>,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.members.seen(&speaker.user, now.at);
+        if let Err(refusal) = self.permit(&speaker, &request, now) {
             effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             return;
         }
-        match said {
-            Said::Publish { about: Some(about), .. } if !(1..=self.ring.newest()).contains(&about.seq()) => {
+        match request {
+            RoomRequest::Publish { about: Some(about), .. } if !(1..=self.ring.newest()).contains(&about.seq()) => {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {}", about.seq()));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            Said::Publish { body, about, mid, quiet } => {
+            RoomRequest::Publish { body, about, mid, quiet } => {
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
-                let deed = Deed::Publish { to, body, about, mid };
-                self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet });
+                let operation = Operation::Publish { to, body, about, mid };
+                self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet });
             }
-            Said::Edit { seq, body } => {
+            RoomRequest::Edit { seq, body } => {
                 let rules = body == Body::Deleted && self.rules(&speaker);
-                let deed = Deed::Edit { seq, body, rules };
-                self.drafts.push(Draft { speaker, deed, at: now.at, id, quiet: false });
+                let operation = Operation::Edit { seq, body, rules };
+                self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet: false });
             }
-            Said::Receipt { receipt, seq } => {
+            RoomRequest::Receipt { receipt, seq } => {
                 if let Err(refusal) = self.receipt(&speaker.user, (receipt, seq), now) {
                     effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
                 }
             }
-            Said::Typing(typing) => {
+            RoomRequest::Typing(typing) => {
                 let until = typing.then(|| now.since_start + TYPING_FOR);
-                if self.roster.set_typing(&speaker.user, until) {
+                if self.members.set_typing(&speaker.user, until) {
                     effects.push(self.typing(speaker.user, typing));
                 }
             }
-            Said::Presence { status, note } => effects.extend(self.status_changed(&speaker.user, status, note)),
-            Said::History { span, limit } => {
+            RoomRequest::Presence { status, note } => effects.extend(self.status_changed(&speaker.user, status, note)),
+            RoomRequest::History { span, limit } => {
                 effects.push(Effect::One(speaker.member, id, self.history(span, limit)));
             }
-            Said::Session { resume } => {
+            RoomRequest::Session { resume } => {
                 let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
                 effects.push(Effect::One(speaker.member, id, session));
             }
-            Said::Found(founding) => self.found(speaker, founding, now, effects),
-            Said::Govern { motion, note } => self.govern(speaker, &motion, note, now, effects),
-            Said::Audit { before, count } => {
+            RoomRequest::Create(options) => self.found(speaker, options, now, effects),
+            RoomRequest::Moderate { request, note } => self.moderate(speaker, &request, note, now, effects),
+            RoomRequest::Audit { before, count } => {
                 effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));
             }
-            Said::Members => {
-                let (members, count) = (self.roster.presences(), self.roster.users());
+            RoomRequest::Members => {
+                let (members, count) = (self.members.presences(), self.members.users());
                 let members = Event::Members { room: self.name.clone(), members, count };
                 effects.push(Effect::One(speaker.member, id, members));
             }
-            Said::Member(user) => {
-                let members = Vec::from_iter(self.roster.presence(&user));
+            RoomRequest::Member(user) => {
+                let members = Vec::from_iter(self.members.presence(&user));
                 let members = Event::Members { room: self.name.clone(), count: members.len(), members };
                 effects.push(Effect::One(speaker.member, id, members));
             }
@@ -443,12 +455,12 @@ impl Room {
     }
 
     fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Effect> {
-        let changed = self.roster.set_status(user, status, note)?;
+        let changed = self.members.set_status(user, status, note)?;
         Some(Effect::Everyone(Event::Presence(changed)))
     }
 
     fn typing(&self, user: UserName, typing: bool) -> Effect {
         let event = Event::Typing { room: self.name.clone(), user: user.clone(), typing };
-        Effect::Fleeting(user, event)
+        Effect::BestEffort(user, event)
     }
 }

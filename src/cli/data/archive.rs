@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::tokens;
 use super::{DataCommand, ExportStart, KeysAction, Override};
 use crate::settings::Settings;
-use crate::store::sqlite::{self, Archive, ArchiveError, Findings, Word};
+use crate::store::sqlite::{self, DataFile, DataFileError, Findings, RetentionOverride};
 use roomd_cli::value::time_text;
 
 /// Carries out `command`.
@@ -26,8 +26,8 @@ pub fn run(settings: &Settings, command: &DataCommand) -> ExitCode {
     }
 }
 
-fn carry_out(settings: &Settings, command: &DataCommand) -> Result<ExitCode, ArchiveError> {
-    let archive = Archive::named(&settings.data)?;
+fn carry_out(settings: &Settings, command: &DataCommand) -> Result<ExitCode, DataFileError> {
+    let archive = DataFile::named(&settings.data)?;
     match command {
         DataCommand::Export { room, since } => {
             let since = match since {
@@ -41,7 +41,7 @@ fn carry_out(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Arc
             let mut input: Box<dyn BufRead> = match from {
                 None => Box::new(io::stdin().lock()),
                 Some(path) => {
-                    let unread = |error| ArchiveError::Io(format!("cannot read {}", path.display()), error);
+                    let unread = |error| DataFileError::Io(format!("cannot read {}", path.display()), error);
                     Box::new(BufReader::new(File::open(path).map_err(unread)?))
                 }
             };
@@ -96,7 +96,7 @@ fn report(findings: &Findings) {
     }
 }
 
-fn describe(bounds: Word) -> String {
+fn describe(bounds: RetentionOverride) -> String {
     let age = match bounds.age_ms {
         None => "any age the server keeps".to_owned(),
         Some(0) => "any age".to_owned(),

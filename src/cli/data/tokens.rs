@@ -10,19 +10,19 @@ use super::TokenOptions;
 use crate::auth::Claims;
 use crate::auth::jwt::Jwt;
 use crate::chat::Time;
-use crate::store::registry::ServerKey;
-use crate::store::sqlite::{Archive, ArchiveError};
+use crate::store::accounts::ServerKey;
+use crate::store::sqlite::{DataFile, DataFileError};
 use roomd_cli::value::time_text;
 
 /// Signs a token and prints it.
-pub fn sign(archive: &Archive, options: &TokenOptions) -> Result<(), ArchiveError> {
+pub fn sign(archive: &DataFile, options: &TokenOptions) -> Result<(), DataFileError> {
     let TokenOptions { user, valid_for, admin, display, rooms } = options;
     let now = Time::from(SystemTime::now());
     let expires = now.after(*valid_for);
-    let (owner, key) = archive.grant(user, now, expires)?;
+    let (owner, key) = archive.prepare_token(user, now, expires)?;
     if owner.name != *user {
         let sentence = format!("the name is registered as {}: say --user {}", owner.name, owner.name);
-        return Err(ArchiveError::Refused(sentence));
+        return Err(DataFileError::Refused(sentence));
     }
     let claims = Claims {
         admin: *admin,
@@ -30,7 +30,7 @@ pub fn sign(archive: &Archive, options: &TokenOptions) -> Result<(), ArchiveErro
         rooms: Some(rooms.clone()).filter(|rooms| !rooms.is_empty()),
         ..Claims::of(user.clone(), expires)
     };
-    let token = Jwt::signed_by(&key, &claims, now).map_err(|error| ArchiveError::Refused(error.to_string()))?;
+    let token = Jwt::signed_by(&key, &claims, now).map_err(|error| DataFileError::Refused(error.to_string()))?;
     if owner.since < now {
         eprintln!("roomd: {user} is registered since {}; this token is for the same user", owner.since);
     }
@@ -40,15 +40,15 @@ pub fn sign(archive: &Archive, options: &TokenOptions) -> Result<(), ArchiveErro
 }
 
 /// Makes a new key, which signs from now on.
-pub fn rotate(archive: &Archive) -> Result<(), ArchiveError> {
+pub fn rotate(archive: &DataFile) -> Result<(), DataFileError> {
     let now = Time::from(SystemTime::now());
-    let key = ServerKey::draw(now).map_err(|error| ArchiveError::Refused(error.to_string()))?;
+    let key = ServerKey::draw(now).map_err(|error| DataFileError::Refused(error.to_string()))?;
     let left = archive.rotate(&key)?;
     say(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
 }
 
 /// Prints the keys, the one that signs first.
-pub fn list(archive: &Archive) -> Result<(), ArchiveError> {
+pub fn list(archive: &DataFile) -> Result<(), DataFileError> {
     let keys = archive.keys()?;
     for (at, key) in keys.iter().enumerate() {
         let role = if at == 0 { "signs" } else { "is good" };
@@ -61,7 +61,7 @@ pub fn list(archive: &Archive) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), ArchiveError> {
+fn say(line: &str) -> Result<(), DataFileError> {
     let written = writeln!(io::stdout(), "{line}");
-    written.map_err(|error| ArchiveError::Io("cannot write to standard output".to_owned(), error))
+    written.map_err(|error| DataFileError::Io("cannot write to standard output".to_owned(), error))
 }

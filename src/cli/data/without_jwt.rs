@@ -3,20 +3,20 @@
 //! Called by `archive.rs` on the main thread, in the place of `tokens.rs`.
 
 use super::TokenOptions;
-use crate::store::sqlite::{Archive, ArchiveError};
+use crate::store::sqlite::{DataFile, DataFileError};
 
-pub fn sign(_: &Archive, _: &TokenOptions) -> Result<(), ArchiveError> {
+pub fn sign(_: &DataFile, _: &TokenOptions) -> Result<(), DataFileError> {
     refuse()
 }
 
-pub fn rotate(_: &Archive) -> Result<(), ArchiveError> {
+pub fn rotate(_: &DataFile) -> Result<(), DataFileError> {
     refuse()
 }
 
-pub fn list(_: &Archive) -> Result<(), ArchiveError> {
+pub fn list(_: &DataFile) -> Result<(), DataFileError> {
     refuse()
 }
 
-fn refuse() -> Result<(), ArchiveError> {
-    Err(ArchiveError::Refused("this roomd was built without tokens".to_owned()))
+fn refuse() -> Result<(), DataFileError> {
+    Err(DataFileError::Refused("this roomd was built without tokens".to_owned()))
 }

@@ -6,14 +6,14 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::world::Move;
-use crate::chat::roster::MemberId;
+use crate::chat::members::MemberId;
 use crate::chat::{End, Event, Refusal};
-use crate::engine::hub::Seat;
-use crate::engine::inbox::{self, Admission, Command, RoomHandle};
-use crate::engine::queue::Sender;
-use crate::engine::recipient::{Care, Parcel, Recipient, Undelivered};
-use crate::engine::reply::Awaited;
-use crate::engine::sync::Mutex;
+use crate::engine::base::oneshot;
+use crate::engine::base::queue::Sender;
+use crate::engine::base::sync::Mutex;
+use crate::engine::clients::recipient::{Care, Parcel, Recipient, Undelivered};
+use crate::engine::rooms::hub::Seat;
+use crate::engine::rooms::inbox::{self, Admitted, BrokerCommand, RoomHandle};
 
 /// A client that records what it gets.
 pub struct Recorder {
@@ -44,13 +44,13 @@ pub struct Client {
     pub recorder: Arc<Recorder>,
     pub seat: Option<Seat>,
     pub member: Option<MemberId>,
-    pub inbox: Option<Sender<Command>>,
+    pub inbox: Option<Sender<BrokerCommand>>,
     pub handle: Option<RoomHandle>,
-    pub reply: Option<Awaited<Result<Admission, Refusal>>>,
+    pub reply: Option<oneshot::Receiver<Result<Admitted, Refusal>>>,
     /// What becomes of what it asked for without being a member.
-    pub asked: Option<Awaited<Event>>,
+    pub asked: Option<oneshot::Receiver<Event>>,
     /// Whether it is back.
-    pub back: Option<Awaited<inbox::Answer>>,
+    pub back: Option<oneshot::Receiver<inbox::ResumeAnswer>>,
     /// The room in which it has, or asks for, its place.
     pub room: usize,
 }

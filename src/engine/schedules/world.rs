@@ -7,23 +7,23 @@
 use std::sync::Arc;
 
 use super::client::Client;
-use super::desk::Desk;
 use super::explorer::World;
+use super::stepped_broker::SteppedBroker;
 use crate::auth::Auth;
-use crate::chat::charter::{Founding, Motion};
-use crate::chat::command::JoinWish;
+use crate::chat::command::JoinOptions;
 use crate::chat::event::Recovery;
-use crate::chat::room::{Departure, Entrant, Said};
-use crate::chat::{Code, End, Event, Limits, RoomName, Standing, Status, UserName};
+use crate::chat::policy::{ModerationRequest, RoomOptions};
+use crate::chat::room::{JoinRequest, LeaveReason, RoomRequest};
+use crate::chat::{AuthLevel, Code, End, Event, Limits, RoomName, Status, UserName};
 use crate::engine::Engine;
-use crate::engine::clock::Clock;
-use crate::engine::hub::{Kind, Opening};
-use crate::engine::inbox::{Command, Entry};
-use crate::engine::queue::Receiver as Inbox;
-use crate::engine::recipient::Form;
-use crate::engine::reply;
-use crate::engine::sync::Mutex;
-use crate::engine::threads::Threads;
+use crate::engine::base::clock::Clock;
+use crate::engine::base::oneshot;
+use crate::engine::base::queue::Receiver as Inbox;
+use crate::engine::base::sync::Mutex;
+use crate::engine::base::threads::Threads;
+use crate::engine::clients::recipient::Form;
+use crate::engine::rooms::hub::{Opening, RoomKind};
+use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
 use crate::store::Memory;
 
 /// One step of a client.
@@ -78,7 +78,7 @@ pub const BAN: [Move; 2] = [Ban, Learn];
 
 /// What became of a join.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Answer {
+pub enum ResumeAnswer {
     Joined,
     Refused(Code),
     /// The room failed.
@@ -126,18 +126,18 @@ impl Scenario {
     }
 }
 
-type Opened = Arc<Mutex<Vec<(Opening, Inbox<Command>)>>>;
+type Opened = Arc<Mutex<Vec<(Opening, Inbox<BrokerCommand>)>>>;
 
 /// The hub, its rooms and its clients.
 pub struct Rooms {
     pub engine: Arc<Engine>,
     opened: Opened,
-    desks: Vec<Desk>,
+    desks: Vec<SteppedBroker>,
     pub clients: Vec<Client>,
     stillborn: Option<usize>,
     /// The server has just sent a seat of its own.
     pub kept: bool,
-    pub answers: Vec<(char, Answer)>,
+    pub answers: Vec<(char, ResumeAnswer)>,
     pub creations: Vec<Result<(), Code>>,
     /// What became of motions.
     pub rulings: Vec<Result<(), Code>>,
@@ -194,7 +194,7 @@ impl Rooms {
     }
 
     /// The answers to a client's joins.
-    pub fn answers_to(&self, name: char) -> Vec<Answer> {
+    pub fn answers_to(&self, name: char) -> Vec<ResumeAnswer> {
         self.answers.iter().filter(|(to, _)| *to == name).map(|(_, answer)| *answer).collect()
     }
 
@@ -216,30 +216,30 @@ impl Rooms {
         match client.moves.pop().expect("only those with a move are able") {
             Reserve => self.reserve(at),
             Enter => self.enter(at),
-            Hear => self.hear(at),
+            Hear => self.handle(at),
             StrayLeave => {
                 let member = client.member.expect("it has had a seat");
-                let stray = Command::Leave { member, departure: Departure::Left, id: None, done: None };
+                let stray = BrokerCommand::Leave { member, reason: LeaveReason::Left, id: None, done: None };
                 client.inbox.as_ref().expect("it holds a sender").send(stray).expect("the broker lives");
             }
             Leave => {
                 // An error means that the room failed: there is nothing to leave.
-                _ = client.handle.take().expect("it is a member").depart(Departure::Left, None, None);
+                _ = client.handle.take().expect("it is a member").depart(LeaveReason::Left, None, None);
             }
             Vanish => drop(client.handle.take()),
             LetGo => drop(client.inbox.take()),
             Create => self.create(at),
-            Found => self.ask(at, Standing::Guest, Said::Found(Founding::default())),
+            Found => self.ask(at, AuthLevel::Guest, RoomRequest::Create(RoomOptions::default())),
             Ban => {
                 let user = UserName::parse("B").expect("a letter is a name");
-                let motion = Motion::Ban { user, lasts: None };
-                self.ask(at, Standing::Admin, Said::Govern { motion, note: None });
+                let request = ModerationRequest::Ban { user, lasts: None };
+                self.ask(at, AuthLevel::Admin, RoomRequest::Moderate { request, note: None });
             }
             Learn => self.learn(at),
             Say => self.say(at),
-            Park => self.park(at),
-            Return => self.come_back(at),
-            Arrive => self.arrive(at),
+            Park => self.detach(at),
+            Return => self.resume(at),
+            Arrive => self.register(at),
             Close => {
                 self.engine.close();
             }
@@ -252,7 +252,7 @@ impl Rooms {
     }
 
     fn reserve(&mut self, at: usize) {
-        let reserved = self.engine.hub.reserve(&name(), &Kind::USUAL);
+        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL);
         let newest = self.newest();
         let client = &mut self.clients[at];
         match reserved {
@@ -265,41 +265,41 @@ impl Rooms {
             }
             Err(refusal) => {
                 client.moves.retain(|next| !matches!(next, Enter | Hear));
-                self.answers.push((client.name, Answer::Refused(refusal.code)));
+                self.answers.push((client.name, ResumeAnswer::Refused(refusal.code)));
             }
         }
     }
 
     fn enter(&mut self, at: usize) {
         let client = &mut self.clients[at];
-        let (reply, answer) = reply::channel();
-        let entrant = Entrant {
+        let (reply, answer) = oneshot::channel();
+        let entrant = JoinRequest {
             user: UserName::parse(&client.name.to_string()).expect("a letter is a name"),
-            standing: Standing::Guest,
+            auth_level: AuthLevel::Guest,
             connection: at as u64,
             echo: true,
             announced: true,
             status: Status::Online,
-            wish: JoinWish::default(),
+            options: JoinOptions::default(),
         };
         let seat = client.seat.take().expect("it has a seat");
         let recipient = Arc::clone(&client.recorder) as _;
-        let entry = Entry { seat, recipient, form: Form::Events, entrant, id: None, reply };
+        let entry = PendingJoin { seat, recipient, form: Form::Events, entrant, id: None, reply };
         client.reply = Some(answer);
-        if client.inbox.as_ref().expect("it holds a sender").send(Command::Join(Box::new(entry))).is_ok() {
+        if client.inbox.as_ref().expect("it holds a sender").send(BrokerCommand::Join(Box::new(entry))).is_ok() {
             self.desks[client.room].queued += 1;
         }
     }
 
-    fn hear(&mut self, at: usize) {
+    fn handle(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let answer = match client.reply.take().expect("it waits").wait() {
-            Ok(Ok(_)) => Answer::Joined,
-            Ok(Err(refusal)) => Answer::Refused(refusal.code),
-            Err(_) => Answer::Failed,
+            Ok(Ok(_)) => ResumeAnswer::Joined,
+            Ok(Err(refusal)) => ResumeAnswer::Refused(refusal.code),
+            Err(_) => ResumeAnswer::Failed,
         };
         self.answers.push((client.name, answer));
-        if answer != Answer::Joined {
+        if answer != ResumeAnswer::Joined {
             drop(client.handle.take());
             drop(client.inbox.take());
         }
@@ -344,7 +344,7 @@ impl Rooms {
             let events = client.recorder.events.lock();
             let welcome = events.first().is_none_or(|first| matches!(**first, Event::Joined { .. }));
             let told = events.iter().filter(|event| matches!(***event, Event::Joined { .. })).count();
-            let joined = self.answers_to(client.name).iter().filter(|answer| **answer == Answer::Joined).count();
+            let joined = self.answers_to(client.name).iter().filter(|answer| **answer == ResumeAnswer::Joined).count();
             if !welcome || (told != joined && !client.recorder.fatal) {
                 return Err(format!("{} joined {joined} times and was told so {told} times", client.name));
             }
@@ -364,7 +364,7 @@ impl Rooms {
         if !self.engine.hub.is_closing() {
             self.clients.push(Client::new('Z', &JOIN, None));
             self.settle()?;
-            if self.answers_to('Z') != [Answer::Joined] {
+            if self.answers_to('Z') != [ResumeAnswer::Joined] {
                 return Err(format!("one who comes later is answered {:?}", self.answers_to('Z')));
             }
         }
@@ -384,9 +384,9 @@ impl Rooms {
 impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
-            Some(Hear) => client.reply.as_ref().is_some_and(reply::Awaited::is_settled),
-            Some(Learn) => client.asked.as_ref().is_some_and(reply::Awaited::is_settled),
-            Some(Arrive) => client.back.as_ref().is_some_and(reply::Awaited::is_settled),
+            Some(Hear) => client.reply.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(Learn) => client.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(Arrive) => client.back.as_ref().is_some_and(oneshot::Receiver::is_settled),
             next => next.is_some(),
         });
         let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());
@@ -404,7 +404,7 @@ impl World for Rooms {
         let opened = std::mem::take(&mut *self.opened.lock());
         for (opening, inbox) in opened {
             let stillborn = self.stillborn == Some(self.desks.len() + 1);
-            self.desks.push(Desk::new(opening, inbox, stillborn));
+            self.desks.push(SteppedBroker::new(opening, inbox, stillborn));
         }
         if std::mem::take(&mut self.kept) {
             self.desks.last_mut().expect("it opened a room").queued += 1;

@@ -37,14 +37,14 @@ enum Next {
 }
 
 /// Clients that join a room and leave it.
-pub struct Registry {
+pub struct AccountStore {
     mistake: Mistake,
     current: Option<usize>,
     rooms: Vec<Room>,
     clients: BTreeMap<char, Next>,
 }
 
-impl Registry {
+impl AccountStore {
     pub fn new(mistake: Mistake, clients: &str) -> Self {
         let clients = clients.chars().map(|name| (name, Next::LookUp)).collect();
         Self { mistake, current: None, rooms: Vec::new(), clients }
@@ -88,7 +88,7 @@ impl Registry {
     }
 }
 
-impl World for Registry {
+impl World for AccountStore {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|(name, next)| match next {
             Next::Wait(room) => self.rooms[*room].members.contains(name),

@@ -12,18 +12,18 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::archive::{Archive, ArchiveError};
+use super::data_file::{DataFile, DataFileError};
 use super::file::beside;
 
-impl Archive {
+impl DataFile {
     /// Copies the history to `to`, where nothing is yet; returns its size in bytes. Blocks on the disk.
     ///
     /// # Errors
     /// There is no copy.
-    pub fn backup(&self, to: &Path) -> Result<u64, ArchiveError> {
-        let failed = |error| ArchiveError::Io(format!("{} could not be written", to.display()), error);
+    pub fn backup(&self, to: &Path) -> Result<u64, DataFileError> {
+        let failed = |error| DataFileError::Io(format!("{} could not be written", to.display()), error);
         if to.exists() {
-            return Err(ArchiveError::Refused(format!("{} is there already: name another file", to.display())));
+            return Err(DataFileError::Refused(format!("{} is there already: name another file", to.display())));
         }
         let source = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let draft = beside(to, ".partial");
@@ -46,12 +46,12 @@ impl Archive {
     }
 }
 
-fn copy(source: &Connection, draft: &Path) -> Result<(), ArchiveError> {
+fn copy(source: &Connection, draft: &Path) -> Result<(), DataFileError> {
     let mut copy =
         Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let backup = Backup::new(source, &mut copy)?;
     match backup.step(-1)? {
         StepResult::Done => Ok(()),
-        other => Err(ArchiveError::Refused(format!("the history could not be read to its end: {other:?}"))),
+        other => Err(DataFileError::Refused(format!("the history could not be read to its end: {other:?}"))),
     }
 }

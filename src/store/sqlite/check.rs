@@ -6,8 +6,8 @@
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::archive::{Archive, ArchiveError};
-use super::retention::Word;
+use super::data_file::{DataFile, DataFileError};
+use super::retention::RetentionOverride;
 
 /// Problems that one check names, at most.
 const PROBLEMS_MAX: usize = 100;
@@ -29,7 +29,7 @@ pub struct RoomFinding {
     /// The numbers of its oldest and its newest message; `None` when it has none.
     pub ends: Option<(i64, i64)>,
     /// Its own word on retention.
-    pub word: Word,
+    pub word: RetentionOverride,
 }
 
 /// Counts of rows that should not be, and what they are.
@@ -86,12 +86,12 @@ const ORPHANS: [(&str, &str); 14] = [
     ),
 ];
 
-impl Archive {
+impl DataFile {
     /// Checks the file. Blocks on the disk, for as long as it takes to read all of it.
     ///
     /// # Errors
     /// It cannot be opened or read at all.
-    pub fn check(&self) -> Result<Findings, ArchiveError> {
+    pub fn check(&self) -> Result<Findings, DataFileError> {
         let connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let transaction = connection.unchecked_transaction()?;
         let mut findings = Findings::default();
@@ -138,7 +138,7 @@ fn numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result
         if indexed > newest {
             findings.problems.push(format!("the room {name} has {newest} messages, and {indexed} in its index"));
         }
-        let word = Word { age_ms: row.get(3)?, count: row.get(4)? };
+        let word = RetentionOverride { age_ms: row.get(3)?, count: row.get(4)? };
         findings.rooms.push(RoomFinding { name, ends, word });
     }
     findings.problems.truncate(PROBLEMS_MAX);

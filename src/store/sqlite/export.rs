@@ -7,18 +7,18 @@ use std::io::{self, Write};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::account::Account;
-use super::archive::{Archive, ArchiveError};
+use super::data_file::{DataFile, DataFileError};
 use super::jsonl::{Header, line_of};
-use super::place::{RoomId, seq_of};
+use super::message_key::{RoomId, seq_of};
 use super::row::ms;
-use super::{charter, history};
+use super::sequence::Sequence;
+use super::{history, policy};
 use crate::chat::command::Span;
 use crate::chat::{RoomName, Time};
-use crate::store::PageWish;
+use crate::store::PageQuery;
 
 /// What is read at once.
-const PIECE: PageWish = PageWish { span: Span::After(0), count: 1_000, bytes: 4 * 1024 * 1024 };
+const PIECE: PageQuery = PageQuery { span: Span::After(0), count: 1_000, bytes: 4 * 1024 * 1024 };
 
 /// Where an export begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +29,21 @@ pub enum Since {
     Time(Time),
 }
 
-impl Archive {
+impl DataFile {
     /// Writes the room's history to `out`, a line a message after a line that tells of the room; returns
     /// how many messages. Blocks as `out` does.
     ///
     /// # Errors
     /// Part of it may have been written.
-    pub fn export(&self, room: &RoomName, since: Since, out: &mut impl Write) -> Result<u64, ArchiveError> {
+    pub fn export(&self, room: &RoomName, since: Since, out: &mut impl Write) -> Result<u64, DataFileError> {
         let connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let account = history::account(&connection, room)?.ok_or_else(|| ArchiveError::NoRoom(room.clone()))?;
-        let Account { room: Some(id), epoch, newest, .. } = account else {
-            return Err(ArchiveError::NoRoom(room.clone()));
+        let sequence = history::sequence(&connection, room)?.ok_or_else(|| DataFileError::NoRoom(room.clone()))?;
+        let Sequence { room: Some(id), epoch, newest, .. } = sequence else {
+            return Err(DataFileError::NoRoom(room.clone()));
         };
-        let written = |error| ArchiveError::Io("the export could not be written".to_owned(), error);
+        let written = |error| DataFileError::Io("the export could not be written".to_owned(), error);
         let json = |error: serde_json::Error| written(io::Error::other(error));
-        let private = charter::charter(&connection, id)?.is_some_and(|charter| charter.is_private());
+        let private = policy::policy(&connection, id)?.is_some_and(|policy| policy.is_private());
         let header = serde_json::to_string(&Header::new(room, &epoch, newest, private)).map_err(json)?;
         writeln!(out, "{header}").map_err(written)?;
         let mut last = match since {
@@ -56,7 +56,7 @@ impl Archive {
             let Some(first) = messages.first() else { break };
             if count > 0 && first.seq != last + 1 {
                 let sentence = format!("the messages after {last} went by retention while they were exported");
-                return Err(ArchiveError::Refused(sentence));
+                return Err(DataFileError::Refused(sentence));
             }
             for message in &messages {
                 writeln!(out, "{}", line_of(message).map_err(json)?).map_err(written)?;
@@ -72,7 +72,7 @@ impl Archive {
 /// The number before that of the first message which is not older than `at`.
 fn before(connection: &Connection, room: RoomId, at: Time) -> rusqlite::Result<u64> {
     let sql = "SELECT place FROM messages WHERE place BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY place LIMIT 1";
-    let values = params![room.place(0), room.place(u64::MAX), ms(at)];
+    let values = params![room.key(0), room.key(u64::MAX), ms(at)];
     let found: Option<i64> = connection.prepare(sql)?.query_row(values, |row| row.get(0)).optional()?;
-    Ok(found.map_or(u64::MAX, |place| seq_of(place).saturating_sub(1)))
+    Ok(found.map_or(u64::MAX, |key| seq_of(key).saturating_sub(1)))
 }

@@ -13,8 +13,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::lock::{Lock, LockError};
-use super::schema::{self, Nature, VERSION};
-use super::words::TAIL;
+use super::schema::{self, FileKind, VERSION};
+use super::search_index::TAIL;
 use crate::store::Durability;
 
 /// What is said for a database that lives and dies with the process.
@@ -31,7 +31,7 @@ const LOG_BYTES: u32 = 64 * 1024 * 1024;
 
 /// Where the history is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Site {
+pub enum Location {
     /// A file, by its whole path.
     File(PathBuf),
     /// The memory of this process, under a name that all its connections share.
@@ -95,7 +95,7 @@ impl std::fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-impl Site {
+impl Location {
     /// The place that `data` names; a relative path begins in the working directory.
     ///
     /// # Errors
@@ -222,8 +222,8 @@ impl Site {
     pub fn visit(&self, access: OpenFlags) -> Result<Connection, OpenError> {
         let connection = self.connect(access)?;
         match schema::nature(&connection).map_err(|error| self.refusal(&error))? {
-            Nature::Ours(VERSION) => Ok(connection),
-            Nature::Ours(version) if version < VERSION => Err(OpenError::Older(self.path().to_owned())),
+            FileKind::Ours(VERSION) => Ok(connection),
+            FileKind::Ours(version) if version < VERSION => Err(OpenError::Older(self.path().to_owned())),
             _ => self.judge(&connection).map(|_| connection),
         }
     }
@@ -231,12 +231,12 @@ impl Site {
     /// The version of a file that is ours, or empty: then 0.
     fn judge(&self, connection: &Connection) -> Result<usize, OpenError> {
         match schema::nature(connection).map_err(|error| self.refusal(&error))? {
-            Nature::Empty if matches!(self, Self::Memory(_)) => Ok(0),
+            FileKind::Empty if matches!(self, Self::Memory(_)) => Ok(0),
             // What we make is never empty: see `make`.
-            Nature::Empty => Err(OpenError::Damaged(self.path().to_owned(), "it is empty".to_owned())),
-            Nature::Foreign => Err(OpenError::Foreign(self.path().to_owned())),
-            Nature::Ours(version) if version > VERSION => Err(OpenError::Newer(self.path().to_owned(), version)),
-            Nature::Ours(version) => {
+            FileKind::Empty => Err(OpenError::Damaged(self.path().to_owned(), "it is empty".to_owned())),
+            FileKind::Foreign => Err(OpenError::Foreign(self.path().to_owned())),
+            FileKind::Ours(version) if version > VERSION => Err(OpenError::Newer(self.path().to_owned(), version)),
+            FileKind::Ours(version) => {
                 self.check(connection)?;
                 Ok(version)
             }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::account::{Account, number_of};
-use super::place::{RoomId, seq_of};
+use super::message_key::{RoomId, seq_of};
 use super::row::{self, COLUMNS};
+use super::sequence::{Sequence, number_of};
 use crate::chat::command::Span;
-use crate::chat::record::{Mark, Receipt};
+use crate::chat::record::{Receipt, ReceiptMark};
 use crate::chat::{Message, RoomName, UserName};
-use crate::store::{ChangeWish, Page, PageWish};
+use crate::store::{ChangesQuery, Page, PageQuery};
 
 /// Where the room's numbering stands; `None` when nothing was ever said in it.
-pub fn account(connection: &Connection, name: &RoomName) -> rusqlite::Result<Option<Account>> {
+pub fn sequence(connection: &Connection, name: &RoomName) -> rusqlite::Result<Option<Sequence>> {
     let sql = "SELECT room, epoch, pruned FROM rooms WHERE name = ?1";
     let found = connection.prepare_cached(sql)?.query_row([name.as_str()], |row| {
         Ok((row.get::<_, RoomId>(0)?, Arc::<str>::from(row.get_ref(1)?.as_str()?), row.get::<_, i64>(2)?))
@@ -24,25 +24,25 @@ pub fn account(connection: &Connection, name: &RoomName) -> rusqlite::Result<Opt
     let Some((room, epoch, pruned)) = found.optional()? else { return Ok(None) };
     let last = end(connection, room, "max")?;
     let newest = last.unwrap_or(u64::try_from(pruned).unwrap_or(0));
-    Ok(Some(Account { room: Some(room), name: name.clone(), epoch, newest }))
+    Ok(Some(Sequence { room: Some(room), name: name.clone(), epoch, newest }))
 }
 
 /// The number of the room's oldest (`min`) or newest (`max`) message that is kept.
 fn end(connection: &Connection, room: RoomId, which: &str) -> rusqlite::Result<Option<u64>> {
     let sql = format!("SELECT {which}(place) FROM messages WHERE place BETWEEN ?1 AND ?2");
-    let ends = params![room.place(0), room.place(u64::MAX)];
-    let place: Option<i64> = connection.prepare_cached(&sql)?.query_row(ends, |row| row.get(0))?;
-    Ok(place.map(seq_of))
+    let ends = params![room.key(0), room.key(u64::MAX)];
+    let key: Option<i64> = connection.prepare_cached(&sql)?.query_row(ends, |row| row.get(0))?;
+    Ok(key.map(seq_of))
 }
 
 /// The part of the room's history that is wished for.
-pub fn page(connection: &Connection, name: &RoomName, wish: PageWish) -> rusqlite::Result<Option<Page>> {
-    let Some(account) = account(connection, name)? else { return Ok(None) };
-    let Account { room: Some(room), epoch, newest, .. } = account else { return Ok(None) };
+pub fn page(connection: &Connection, name: &RoomName, query: PageQuery) -> rusqlite::Result<Option<Page>> {
+    let Some(sequence) = sequence(connection, name)? else { return Ok(None) };
+    let Sequence { room: Some(room), epoch, newest, .. } = sequence else { return Ok(None) };
     let oldest = end(connection, room, "min")?.unwrap_or(newest + 1);
-    let messages = match wish.span {
-        Span::Before(before) => self::before(connection, room, name, before, wish)?,
-        Span::After(after) => self::after(connection, room, name, after, wish)?,
+    let messages = match query.span {
+        Span::Before(before) => self::before(connection, room, name, before, query)?,
+        Span::After(after) => self::after(connection, room, name, after, query)?,
     };
     Ok(Some(Page { epoch, newest, oldest, messages }))
 }
@@ -53,11 +53,11 @@ pub fn before(
     room: RoomId,
     name: &RoomName,
     before: u64,
-    wish: PageWish,
+    query: PageQuery,
 ) -> rusqlite::Result<Vec<Message>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place DESC LIMIT ?1");
     let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
-    let mut messages = fitting(connection, &sql, [room.place(0), room.place(last)], name, (wish.count, wish.bytes))?;
+    let mut messages = fitting(connection, &sql, [room.key(0), room.key(last)], name, (query.count, query.bytes))?;
     messages.reverse();
     Ok(messages)
 }
@@ -68,11 +68,11 @@ pub fn after(
     room: RoomId,
     name: &RoomName,
     after: u64,
-    wish: PageWish,
+    query: PageQuery,
 ) -> rusqlite::Result<Vec<Message>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1");
     let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
-    fitting(connection, &sql, [room.place(first), room.place(u64::MAX)], name, (wish.count, wish.bytes))
+    fitting(connection, &sql, [room.key(first), room.key(u64::MAX)], name, (query.count, query.bytes))
 }
 
 /// Messages after the number `after` that one who has seen some may not know the changes of.
@@ -80,16 +80,16 @@ pub fn changes(
     connection: &Connection,
     name: &RoomName,
     after: u64,
-    wish: ChangeWish,
+    query: ChangesQuery,
 ) -> rusqlite::Result<Vec<Message>> {
-    let Some(Account { room: Some(room), .. }) = account(connection, name)? else { return Ok(Vec::new()) };
+    let Some(Sequence { room: Some(room), .. }) = sequence(connection, name)? else { return Ok(Vec::new()) };
     // Changes are few beside messages: through their own index, whatever SQLite guesses.
     let sql = format!(
         "SELECT {COLUMNS} FROM messages INDEXED BY changes
          WHERE changed BETWEEN ?3 AND ?4 AND place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1"
     );
-    let places = [room.place(after.saturating_add(1)), room.place(wish.seen), room.place(u64::MAX)];
-    fitting(connection, &sql, places, name, (wish.count, wish.bytes))
+    let places = [room.key(after.saturating_add(1)), room.key(query.seen), room.key(u64::MAX)];
+    fitting(connection, &sql, places, name, (query.count, query.bytes))
 }
 
 /// As many as `count` and `bytes` allow; the first whatever its size. The statement's first parameter
@@ -118,19 +118,19 @@ fn fitting<const N: usize>(
 }
 
 /// The newest mark of each user and receipt.
-pub fn marks(connection: &Connection, room: RoomId) -> rusqlite::Result<Vec<Mark>> {
+pub fn marks(connection: &Connection, room: RoomId) -> rusqlite::Result<Vec<ReceiptMark>> {
     reached(connection, room, "max", 0)
 }
 
 /// For each user and receipt, the first mark that covers `seq`; `None` when there is no such message.
-pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite::Result<Option<Vec<Mark>>> {
-    let account = account(connection, name)?;
-    let Some(Account { room: Some(room), newest, .. }) = account else { return Ok(None) };
+pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite::Result<Option<Vec<ReceiptMark>>> {
+    let sequence = sequence(connection, name)?;
+    let Some(Sequence { room: Some(room), newest, .. }) = sequence else { return Ok(None) };
     if seq > newest {
         return Ok(None);
     }
     let sql = "SELECT 1 FROM messages WHERE place = ?1";
-    if !connection.prepare_cached(sql)?.exists([room.place(seq)])? {
+    if !connection.prepare_cached(sql)?.exists([room.key(seq)])? {
         return Ok(None);
     }
     reached(connection, room, "min", seq).map(Some)
@@ -138,7 +138,7 @@ pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite:
 
 /// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq`
 /// on. It goes from user to user through the index, past all the marks between.
-fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusqlite::Result<Vec<Mark>> {
+fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusqlite::Result<Vec<ReceiptMark>> {
     let sql = format!(
         "WITH RECURSIVE readers (user) AS (
              SELECT min(user) FROM marks WHERE room = ?1
@@ -159,12 +159,12 @@ fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusq
     marks.collect()
 }
 
-fn mark(row: &Row<'_>) -> rusqlite::Result<Mark> {
+fn mark(row: &Row<'_>) -> rusqlite::Result<ReceiptMark> {
     let number: i64 = row.get(1)?;
     let receipt = [Receipt::Written, Receipt::Received, Receipt::Read]
         .into_iter()
         .find(|receipt| number_of(*receipt) == number)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
     let seq = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-    Ok(Mark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: row::time(row.get(3)?) })
+    Ok(ReceiptMark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: row::time(row.get(3)?) })
 }

@@ -8,13 +8,13 @@ use std::io::{BufRead, Read as _};
 
 use rusqlite::{Connection, params};
 
-use super::account::Account;
-use super::archive::{Archive, ArchiveError};
+use super::data_file::{DataFile, DataFileError};
 use super::jsonl::{Header, message_of};
-use super::place::{RoomId, SEQ_MAX};
+use super::message_key::{RoomId, SEQ_MAX};
 use super::row::{about_columns, columns_of, ms};
-use super::words;
-use super::{charter, history};
+use super::search_index;
+use super::sequence::Sequence;
+use super::{history, policy};
 use crate::chat::{Message, Mid, RoomName, UserName};
 use crate::store::Durability;
 
@@ -32,31 +32,31 @@ pub struct Imported {
     pub known: u64,
 }
 
-impl Archive {
+impl DataFile {
     /// Reads a room's history, as `export` wrote it, from `input`. Blocks as `input` does.
     ///
     /// # Errors
     /// Nothing was imported.
-    pub fn import(&self, input: &mut impl BufRead) -> Result<Imported, ArchiveError> {
+    pub fn import(&self, input: &mut impl BufRead) -> Result<Imported, DataFileError> {
         let mut lines = Lines { input, number: 0, bytes: Vec::new() };
         if !lines.next()? {
-            return Err(ArchiveError::Refused("there is nothing to import".to_owned()));
+            return Err(DataFileError::Refused("there is nothing to import".to_owned()));
         }
-        let header = Header::parse(&lines.bytes).map_err(|what| ArchiveError::Line(1, what))?;
+        let header = Header::parse(&lines.bytes).map_err(|what| DataFileError::Line(1, what))?;
         let name = RoomName::parse_known(&header.room);
-        let name = name.map_err(|error| ArchiveError::Line(1, format!("names a room that {error}")))?;
+        let name = name.map_err(|error| DataFileError::Line(1, format!("names a room that {error}")))?;
         let _lock = self.site.lock()?;
         let mut connection = self.site.open(Durability::Fsync)?;
         let transaction = connection.transaction()?;
-        let (room, mut newest) = account(&transaction, &name, &header)?;
+        let (room, mut newest) = sequence(&transaction, &name, &header)?;
         if header.private {
             // Nobody is on its list: an admin says who is, and what was private stays so.
-            charter::keep_private(&transaction, room)?;
+            policy::keep_private(&transaction, room)?;
         }
         let mut imported = Imported { room: name, added: 0, known: 0 };
         while lines.next()? {
             let number = lines.number;
-            let refused = |what: String| ArchiveError::Line(number, what);
+            let refused = |what: String| DataFileError::Line(number, what);
             let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
             if message.seq <= newest && newest > 0 {
                 imported.known += 1;
@@ -82,22 +82,22 @@ impl Archive {
                 "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
                 header.newest
             );
-            return Err(ArchiveError::Refused(sentence));
+            return Err(DataFileError::Refused(sentence));
         }
-        while !words::index(&transaction, room, 10_000, usize::MAX)?.whole {}
+        while !search_index::index(&transaction, room, 10_000, usize::MAX)?.whole {}
         transaction.commit()?;
         Ok(imported)
     }
 }
 
 /// The room's number, made if it has none, and that of its newest message.
-fn account(connection: &Connection, name: &RoomName, header: &Header) -> Result<(RoomId, u64), ArchiveError> {
-    match history::account(connection, name)? {
-        Some(Account { room: Some(room), epoch, newest, .. }) if *epoch == *header.epoch || newest == 0 => {
+fn sequence(connection: &Connection, name: &RoomName, header: &Header) -> Result<(RoomId, u64), DataFileError> {
+    match history::sequence(connection, name)? {
+        Some(Sequence { room: Some(room), epoch, newest, .. }) if *epoch == *header.epoch || newest == 0 => {
             connection.execute("UPDATE rooms SET epoch = ?2 WHERE room = ?1", params![room, header.epoch])?;
             Ok((room, newest))
         }
-        Some(Account { epoch, newest, .. }) => Err(ArchiveError::Refused(format!(
+        Some(Sequence { epoch, newest, .. }) => Err(DataFileError::Refused(format!(
             "the room {name} has another history (epoch {epoch}, {newest} messages): import into another file; \
              nothing was imported"
         ))),
@@ -129,8 +129,8 @@ fn add(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Re
     let (kind, body) = columns_of(&message.body);
     let friend = message.to.as_ref().map(UserName::as_str);
     let (reply, reaction) = about_columns(message.about);
-    let (place, at, edited) = (room.place(message.seq), ms(message.at), message.edited.map(ms));
-    let values = params![place, kind, at, edited, user, friend, mid, body, reply, reaction];
+    let (key, at, edited) = (room.key(message.seq), ms(message.at), message.edited.map(ms));
+    let values = params![key, kind, at, edited, user, friend, mid, body, reply, reaction];
     connection.prepare_cached(sql)?.execute(values).map(|_| true)
 }
 
@@ -143,17 +143,17 @@ struct Lines<'a, R> {
 
 impl<R: BufRead> Lines<'_, R> {
     /// Reads the next line into `bytes`; `false` at the end. Empty lines are passed over.
-    fn next(&mut self) -> Result<bool, ArchiveError> {
+    fn next(&mut self) -> Result<bool, DataFileError> {
         loop {
             self.bytes.clear();
             self.number += 1;
             let read = self.input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.bytes);
-            let read = read.map_err(|error| ArchiveError::Io("the import could not be read".to_owned(), error))?;
+            let read = read.map_err(|error| DataFileError::Io("the import could not be read".to_owned(), error))?;
             if read == 0 {
                 return Ok(false);
             }
             if read as u64 == LINE_BYTES_MAX {
-                return Err(ArchiveError::Line(self.number, "is longer than any message".to_owned()));
+                return Err(DataFileError::Line(self.number, "is longer than any message".to_owned()));
             }
             if !self.bytes.trim_ascii().is_empty() {
                 return Ok(true);

@@ -13,11 +13,11 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::Connection;
 
-use super::account::{self, Account};
-use super::errands::{Errands, PAUSE};
 use super::lock::Lock;
-use super::place::RoomId;
-use crate::chat::record::{Draft, Mark, Outcome, StoreFailed};
+use super::maintenance::{Maintenance, PAUSE};
+use super::message_key::RoomId;
+use super::sequence::{self, Sequence};
+use crate::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
 
 /// Requests that may wait; a broker that finds no place waits for one.
 pub const INBOX_MAX: usize = 1_024;
@@ -33,7 +33,7 @@ pub enum Request {
     /// Numbers the drafts and keeps them.
     Append(Append),
     /// Keeps how far users have got.
-    Mark(RoomId, Vec<Mark>),
+    Mark(RoomId, Vec<ReceiptMark>),
     /// Writes something else, in a transaction of its own.
     Work(Work),
 }
@@ -45,7 +45,7 @@ pub type Work = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Box<dyn FnOnce()
 /// Drafts of one room.
 pub struct Append {
     /// Where the room's numbering stands.
-    pub account: Account,
+    pub sequence: Sequence,
     /// What is to be stored, in order.
     pub drafts: Vec<Draft>,
     /// Where the answer goes. It has a place for it.
@@ -53,7 +53,7 @@ pub struct Append {
 }
 
 /// Where the numbering stands now, and what became of each draft.
-pub type Answer = Result<(Account, Vec<Outcome>), StoreFailed>;
+pub type Answer = Result<(Sequence, Vec<Outcome>), StoreFailed>;
 
 /// See the module.
 pub struct Journal {
@@ -61,10 +61,10 @@ pub struct Journal {
     inbox: Receiver<Request>,
     /// The requests of this transaction.
     batch: Vec<Append>,
-    marks: Vec<(RoomId, Mark)>,
+    marks: Vec<(RoomId, ReceiptMark)>,
     /// When the oldest of the marks came.
     marked_at: Instant,
-    errands: Errands,
+    maintenance: Maintenance,
     /// Whether the last errand failed.
     errand_failing: bool,
     /// Whether the last transaction failed: said once, not at each.
@@ -75,14 +75,14 @@ pub struct Journal {
 
 impl Journal {
     /// The journal that writes through `connection`. `lock` is given up when it ends.
-    pub fn new(connection: Connection, inbox: Receiver<Request>, errands: Errands, lock: Option<Lock>) -> Self {
+    pub fn new(connection: Connection, inbox: Receiver<Request>, maintenance: Maintenance, lock: Option<Lock>) -> Self {
         Self {
             connection,
             inbox,
             batch: Vec::new(),
             marks: Vec::new(),
             marked_at: Instant::now(),
-            errands,
+            maintenance,
             errand_failing: false,
             failing: false,
             _lock: lock,
@@ -100,7 +100,7 @@ impl Journal {
         }
         self.settle();
         // Somebody may still read; then the log stays beside the file, and holds nothing.
-        self.errands.end(&self.connection);
+        self.maintenance.end(&self.connection);
         if let Err((_, error)) = self.connection.close() {
             log::warn!(error:%; "history not closed");
         }
@@ -108,8 +108,8 @@ impl Journal {
 
     fn next(&self) -> Result<Request, RecvTimeoutError> {
         let marks = (!self.marks.is_empty()).then(|| self.marked_at + PAUSE);
-        let errands = self.errands.due_at();
-        self.inbox.recv_deadline(marks.map_or(errands, |marks| marks.min(errands)))
+        let maintenance = self.maintenance.due_at();
+        self.inbox.recv_deadline(marks.map_or(maintenance, |marks| marks.min(maintenance)))
     }
 
     fn round(&mut self, first: Request) {
@@ -122,7 +122,7 @@ impl Journal {
         if !self.batch.is_empty() {
             self.settle();
         }
-        while self.errands.pressing() && self.errand() {}
+        while self.maintenance.pressing() && self.errand() {}
     }
 
     /// Nobody wants anything: what there is to do, until somebody does.
@@ -130,14 +130,14 @@ impl Journal {
         if !self.marks.is_empty() {
             self.settle();
         }
-        while self.errands.due_at() <= Instant::now() && self.errand() {
+        while self.maintenance.due_at() <= Instant::now() && self.errand() {
             while self.inbox.is_empty() && self.errand() {}
         }
     }
 
     /// Does a slice of an errand; returns whether there is more to do.
     fn errand(&mut self) -> bool {
-        match self.errands.slice(&mut self.connection) {
+        match self.maintenance.slice(&mut self.connection) {
             Ok(more) => {
                 self.errand_failing = false;
                 more
@@ -191,9 +191,9 @@ impl Journal {
                 if std::mem::take(&mut self.failing) {
                     log::info!("messages are stored again");
                 }
-                for (append, (account, outcomes)) in batch.into_iter().zip(answers) {
-                    self.note(&append.drafts, &account, &outcomes);
-                    append.answer(Ok((account, outcomes)));
+                for (append, (sequence, outcomes)) in batch.into_iter().zip(answers) {
+                    self.note(&append.drafts, &sequence, &outcomes);
+                    append.answer(Ok((sequence, outcomes)));
                 }
             }
             Err(error) => {
@@ -210,25 +210,25 @@ impl Journal {
     }
 
     /// What was stored or changed makes errands.
-    fn note(&mut self, drafts: &[Draft], account: &Account, outcomes: &[Outcome]) {
+    fn note(&mut self, drafts: &[Draft], sequence: &Sequence, outcomes: &[Outcome]) {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ended { .. })) {
-            self.errands.ended();
+            self.maintenance.ended();
         }
-        let Some(room) = account.room else { return };
+        let Some(room) = sequence.room else { return };
         let (mut messages, mut bytes) = (0, 0);
         for (draft, outcome) in drafts.iter().zip(outcomes) {
             match outcome {
                 Outcome::Stored { .. } => (messages, bytes) = (messages + 1, bytes + draft.bytes()),
-                Outcome::Changed => self.errands.erased(),
+                Outcome::Changed => self.maintenance.erased(),
                 Outcome::Repeat { .. } | Outcome::Ended { .. } | Outcome::Missing | Outcome::Foreign => {}
             }
         }
         if messages > 0 {
-            self.errands.stored(room, messages, bytes);
+            self.maintenance.stored(room, messages, bytes);
         }
     }
 
-    fn write(&mut self, batch: &[Append]) -> rusqlite::Result<Vec<(Account, Vec<Outcome>)>> {
+    fn write(&mut self, batch: &[Append]) -> rusqlite::Result<Vec<(Sequence, Vec<Outcome>)>> {
         self.transact(|journal| journal.rows(batch))
     }
 
@@ -245,15 +245,15 @@ impl Journal {
         written
     }
 
-    fn rows(&self, batch: &[Append]) -> rusqlite::Result<Vec<(Account, Vec<Outcome>)>> {
+    fn rows(&self, batch: &[Append]) -> rusqlite::Result<Vec<(Sequence, Vec<Outcome>)>> {
         let mut answers = Vec::with_capacity(batch.len());
-        for Append { account, drafts, .. } in batch {
-            let mut account = account.clone();
-            let outcomes = account.enter(&self.connection, drafts)?;
-            answers.push((account, outcomes));
+        for Append { sequence, drafts, .. } in batch {
+            let mut sequence = sequence.clone();
+            let outcomes = sequence.enter(&self.connection, drafts)?;
+            answers.push((sequence, outcomes));
         }
         for (room, mark) in &self.marks {
-            account::mark(&self.connection, *room, mark)?;
+            sequence::mark(&self.connection, *room, mark)?;
         }
         Ok(answers)
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::place::SEQ_MAX;
+use super::message_key::SEQ_MAX;
 use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
 /// What the first line says it is.

@@ -1,34 +1,34 @@
 //! A history in a file: SQLite, written by one thread, read by a few connections.
 //!
 //! Brokers hand drafts to `journal.rs` through their ledgers and wait; everybody reads through
-//! `pool.rs` on their own thread. `assemble` opens the store and lends it a thread for the journal,
+//! `read_pool.rs` on their own thread. `assemble` opens the store and lends it a thread for the journal,
 //! which ends when the store is closed and the last ledger is gone. Channels: the journal's inbox
 //! (bounded; a broker that finds no place waits), and one answer a request. No lock is held across
 //! any of it.
 
-mod account;
-mod archive;
+mod accounts;
 mod backup;
-mod charter;
 mod check;
-mod errands;
+mod data_file;
 mod export;
 mod file;
 mod history;
-mod horizon;
 mod import;
 mod journal;
 mod jsonl;
-mod ledger;
-mod letters;
 mod lock;
-mod place;
-mod pool;
-mod registry;
+mod maintenance;
+mod message_key;
+mod offline_inbox;
+mod policy;
+mod read_pool;
 mod retention;
+mod room_log;
 mod row;
 mod schema;
-mod words;
+mod search_index;
+mod sequence;
+mod watermark;
 
 use std::io;
 use std::sync::Arc;
@@ -37,26 +37,26 @@ use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-pub use archive::{Archive, ArchiveError};
 pub use check::{Findings, RoomFinding};
+pub use data_file::{DataFile, DataFileError};
 pub use export::Since;
 pub use file::{IN_MEMORY, OpenError};
 pub use import::Imported;
-pub use retention::Word;
+pub use retention::RetentionOverride;
 
-use account::Account;
-use errands::Errands;
-use file::Site;
-use horizon::Horizons;
+use file::Location;
 use journal::{INBOX_MAX, Journal, Request, Work};
-use ledger::Entry;
-use pool::Pool;
+use maintenance::Maintenance;
+use read_pool::Pool;
+use room_log::SqliteLog;
+use sequence::Sequence;
+use watermark::Watermarks;
 
-use super::{ChangeWish, Durability, Opened, Page, PageWish, Retention, Store};
-use crate::chat::charter::{Charter, Entry as AuditEntry};
+use super::{ChangesQuery, Durability, OpenedRoom, Page, PageQuery, Retention, Store};
 use crate::chat::command::Span;
-use crate::chat::record::{Epoch, Mark, StoreFailed};
-use crate::chat::room::Past;
+use crate::chat::policy::{AuditEntry, Policy};
+use crate::chat::record::{Epoch, ReceiptMark, StoreFailed};
+use crate::chat::room::Snapshot;
 use crate::chat::{Message, RoomName, Time, UserName};
 
 /// Bytes of the messages that a room begins with, at most.
@@ -69,12 +69,12 @@ pub type Body = Box<dyn FnOnce() + Send>;
 pub struct Sqlite {
     /// `None` after the close.
     journal: Mutex<Option<Sender<Request>>>,
-    horizons: Arc<Horizons>,
+    watermarks: Arc<Watermarks>,
     pool: Pool,
 }
 
 /// What a store is told before it opens.
-pub struct Plan {
+pub struct SqliteOptions {
     /// The path of the file, or [`IN_MEMORY`].
     pub data: String,
     /// What has happened to a message when it is acknowledged.
@@ -91,19 +91,19 @@ impl Sqlite {
     ///
     /// # Errors
     /// A sentence for the user. The file is as it was.
-    pub fn open(plan: Plan, spawn: impl FnOnce(Body) -> io::Result<()>) -> Result<Self, OpenError> {
-        let Plan { data, durability, retention, now } = plan;
-        let site = Site::named(&data)?;
+    pub fn open(plan: SqliteOptions, spawn: impl FnOnce(Body) -> io::Result<()>) -> Result<Self, OpenError> {
+        let SqliteOptions { data, durability, retention, now } = plan;
+        let site = Location::named(&data)?;
         let lock = site.lock()?;
         let connection = site.open(durability)?;
-        let horizons = Arc::new(Horizons::default());
-        let errands =
-            Errands::new(&connection, retention, now, Arc::clone(&horizons)).map_err(|error| site.refusal(&error))?;
+        let watermarks = Arc::new(Watermarks::default());
+        let maintenance = Maintenance::new(&connection, retention, now, Arc::clone(&watermarks))
+            .map_err(|error| site.refusal(&error))?;
         let (journal, inbox) = bounded(INBOX_MAX);
-        let body = Journal::new(connection, inbox, errands, lock);
+        let body = Journal::new(connection, inbox, maintenance, lock);
         let spawned = spawn(Box::new(move || body.run()));
         spawned.map_err(|error| OpenError::Unusable(site.path().to_owned(), error.to_string()))?;
-        Ok(Self { journal: Mutex::new(Some(journal)), horizons, pool: Pool::new(site) })
+        Ok(Self { journal: Mutex::new(Some(journal)), watermarks, pool: Pool::new(site) })
     }
 }
 
@@ -127,62 +127,62 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
         let found = self.pool.read(|connection| {
-            let Some(account) = history::account(connection, room)? else { return Ok(None) };
-            let Some(id) = account.room else { return Ok(None) };
-            let wish = PageWish { span: Span::Before(u64::MAX), count: recent_max, bytes: RECENT_BYTES_MAX };
-            let recent = history::before(connection, id, room, u64::MAX, wish)?;
-            Ok(Some((account, recent, history::marks(connection, id)?, charter::charter(connection, id)?)))
+            let Some(sequence) = history::sequence(connection, room)? else { return Ok(None) };
+            let Some(id) = sequence.room else { return Ok(None) };
+            let query = PageQuery { span: Span::Before(u64::MAX), count: recent_max, bytes: RECENT_BYTES_MAX };
+            let recent = history::before(connection, id, room, u64::MAX, query)?;
+            Ok(Some((sequence, recent, history::marks(connection, id)?, policy::policy(connection, id)?)))
         })?;
-        let (account, recent, marks, charter) = match found {
+        let (sequence, recent, marks, policy) = match found {
             Some(found) => found,
             None => (new_account(room)?, Vec::new(), Vec::new(), None),
         };
-        let past = Past { epoch: account.epoch.clone(), seq: account.newest, recent, kept: true };
-        let ledger = Box::new(Entry::new(account, journal, Arc::clone(&self.horizons)));
-        Ok(Opened { past, marks, charter, ledger })
+        let past = Snapshot { epoch: sequence.epoch.clone(), seq: sequence.newest, recent, kept: true };
+        let room_log = Box::new(SqliteLog::new(sequence, journal, Arc::clone(&self.watermarks)));
+        Ok(OpenedRoom { past, marks, policy, room_log })
     }
 
-    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
-        self.pool.read(|connection| history::page(connection, room, wish))
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
+        self.pool.read(|connection| history::page(connection, room, query))
     }
 
-    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
-        self.pool.read(|connection| history::changes(connection, room, after, wish))
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
+        self.pool.read(|connection| history::changes(connection, room, after, query))
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
         self.pool.read(|connection| {
-            let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else {
+            let Some(Sequence { room: Some(id), .. }) = history::sequence(connection, room)? else {
                 return Ok(Vec::new());
             };
-            words::search(connection, (id, room), text, before, count)
+            search_index::search(connection, (id, room), text, before, count)
         })
     }
 
-    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         self.pool.read(|connection| history::receipts(connection, room, seq))
     }
 
-    fn charters(&self) -> Result<Vec<(RoomName, Charter)>, StoreFailed> {
-        self.pool.read(charter::all)
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        self.pool.read(policy::all)
     }
 
     fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
         self.pool.read(|connection| {
-            let Some(Account { room: Some(id), .. }) = history::account(connection, room)? else { return Ok(None) };
-            charter::audit(connection, id, before, count).map(Some)
+            let Some(Sequence { room: Some(id), .. }) = history::sequence(connection, room)? else { return Ok(None) };
+            policy::audit(connection, id, before, count).map(Some)
         })
     }
 
-    fn keeps_letters(&self) -> bool {
+    fn keeps_offline_messages(&self) -> bool {
         true
     }
 
-    fn letters(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
-        self.pool.read(|connection| letters::waiting(connection, user))
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|connection| offline_inbox::waiting(connection, user))
     }
 
     fn close(&self) {
@@ -195,7 +195,7 @@ impl Store for Sqlite {
 }
 
 /// The account of a room in which nothing was said yet.
-fn new_account(room: &RoomName) -> Result<Account, StoreFailed> {
+fn new_account(room: &RoomName) -> Result<Sequence, StoreFailed> {
     let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
-    Ok(Account { room: None, name: room.clone(), epoch: epoch.to_string().into(), newest: 0 })
+    Ok(Sequence { room: None, name: room.clone(), epoch: epoch.to_string().into(), newest: 0 })
 }

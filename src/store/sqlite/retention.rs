@@ -7,9 +7,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::place::{RoomId, seq_of};
+use super::message_key::{RoomId, seq_of};
 use super::row::{TEXT, ms};
-use super::words;
+use super::search_index;
 use crate::chat::Time;
 use crate::store::Retention;
 
@@ -39,14 +39,14 @@ pub struct Slice {
 
 /// What the room itself says of its retention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Word {
+pub struct RetentionOverride {
     /// Milliseconds. `None` leaves it to the server; 0 is any age.
     pub age_ms: Option<i64>,
     /// `None` leaves it to the server; 0 is all.
     pub count: Option<i64>,
 }
 
-impl Word {
+impl RetentionOverride {
     /// What holds for the room on a server with this retention: milliseconds and messages, 0 is no
     /// bound.
     pub fn in_force(self, server: Retention) -> (i64, i64) {
@@ -73,7 +73,7 @@ impl Sweep {
             let sql =
                 "SELECT room, retain_ms, retain_count, pruned, ended FROM rooms WHERE room > ?1 ORDER BY room LIMIT 1";
             let next = connection.prepare_cached(sql)?.query_row([done], |row| {
-                let word = Word { age_ms: row.get(1)?, count: row.get(2)? };
+                let word = RetentionOverride { age_ms: row.get(1)?, count: row.get(2)? };
                 Ok((row.get::<_, RoomId>(0)?, word, row.get::<_, i64>(3)?.cast_unsigned(), row.get::<_, bool>(4)?))
             });
             let Some((room, word, pruned, ended)) = next.optional()? else {
@@ -120,13 +120,13 @@ fn prune(
 ) -> rusqlite::Result<Pruned> {
     let none = |trimmed| Pruned { last: None, whole: trimmed };
     let sql = "SELECT max(place) FROM messages WHERE place BETWEEN ?1 AND ?2";
-    let ends = [room.place(0), room.place(u64::MAX)];
+    let ends = [room.key(0), room.key(u64::MAX)];
     let newest: Option<i64> = connection.prepare_cached(sql)?.query_row(ends, |row| row.get(0))?;
     let Some(newest) = newest.map(seq_of) else {
         return trim_marks(connection, room, pruned).map(none);
     };
     let beyond = count.map_or(0, |count| newest.saturating_sub(count));
-    let indexed = words::indexed(connection, room)?;
+    let indexed = search_index::indexed(connection, room)?;
 
     let sql = "SELECT place, kind, at, body FROM messages WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
     let limit = i64::try_from(MESSAGES).unwrap_or(i64::MAX);
@@ -137,15 +137,15 @@ fn prune(
         while bytes < BYTES
             && let Some(row) = rows.next()?
         {
-            let (place, at) = (row.get::<_, i64>(0)?, row.get::<_, i64>(2)?);
-            if seq_of(place) > beyond && cutoff.is_none_or(|cutoff| at >= cutoff) {
+            let (key, at) = (row.get::<_, i64>(0)?, row.get::<_, i64>(2)?);
+            if seq_of(key) > beyond && cutoff.is_none_or(|cutoff| at >= cutoff) {
                 break;
             }
             let body = row.get_ref(3)?.as_str()?;
-            if row.get::<_, i64>(1)? == TEXT && seq_of(place) <= indexed {
-                words::forget(connection, place, body)?;
+            if row.get::<_, i64>(1)? == TEXT && seq_of(key) <= indexed {
+                search_index::forget(connection, key, body)?;
             }
-            (bytes, gone, last) = (bytes + body.len(), gone + 1, Some(place));
+            (bytes, gone, last) = (bytes + body.len(), gone + 1, Some(key));
         }
     }
     let Some(last) = last else { return trim_marks(connection, room, pruned).map(none) };

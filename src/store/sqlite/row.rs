@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 
-use super::place::seq_of;
+use super::message_key::seq_of;
 use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
 /// What `read` takes, in its order.

@@ -14,7 +14,7 @@ pub const VERSION: usize = STEPS.len();
 /// Step `n` makes version `n + 1`.
 const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, CHARTERS, ABOUT];
 
-/// `messages.place`: see `place.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
+/// `messages.key`: see `message_key.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
 ///
 /// `rooms.pruned` is the number of the newest message that retention took away, so that numbering
 /// goes on after the last one went. `changed` is the place of the room's newest message when this
@@ -71,9 +71,9 @@ ALTER TABLE rooms ADD COLUMN retain_ms INTEGER;
 ALTER TABLE rooms ADD COLUMN retain_count INTEGER;
 ";
 
-/// `names.likeness` is what all spellings of a name have in common (`chat/likeness.rs`). `keys.until` is when
-/// the last token ends that a key has signed; the newest key signs. `letters` names the conversations in
-/// which something waits for a user: see `letters.rs`.
+/// `names.folded` is what all spellings of a name have in common (`chat/folded.rs`). `keys.until` is when
+/// the last token ends that a key has signed; the newest key signs. `offline_messages` names the conversations in
+/// which something waits for a user: see `offline_inbox.rs`.
 const NAMES_AND_KEYS: &str = "
 CREATE TABLE names (
     likeness TEXT    PRIMARY KEY,
@@ -94,7 +94,7 @@ CREATE TABLE letters (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Who may do what, and what was decided: see `charter.rs`. A room that was ended gives its name up
+/// Who may do what, and what was decided: see `policy.rs`. A room that was ended gives its name up
 /// at once, for one that no room can have, and goes in slices.
 const CHARTERS: &str = "
 CREATE TABLE charters (
@@ -139,7 +139,7 @@ ALTER TABLE messages ADD COLUMN reaction INTEGER;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nature {
+pub enum FileKind {
     /// Nothing is in it.
     Empty,
     /// Ours, of this version.
@@ -152,14 +152,14 @@ pub enum Nature {
 ///
 /// # Errors
 /// It is no database, or cannot be read.
-pub fn nature(connection: &Connection) -> rusqlite::Result<Nature> {
+pub fn nature(connection: &Connection) -> rusqlite::Result<FileKind> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
     if application == i64::from(APPLICATION_ID) {
-        return Ok(Nature::Ours(usize::try_from(version).unwrap_or(usize::MAX)));
+        return Ok(FileKind::Ours(usize::try_from(version).unwrap_or(usize::MAX)));
     }
     let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    Ok(if application == 0 && version == 0 && tables == 0 { Nature::Empty } else { Nature::Foreign })
+    Ok(if application == 0 && version == 0 && tables == 0 { FileKind::Empty } else { FileKind::Foreign })
 }
 
 /// Brings a file of version `from` to ours: all steps, or none.

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use roomd::chat::receipts::GATHERED_FOR;
-use roomd::chat::record::{Mark, Receipt};
+use roomd::chat::record::{Receipt, ReceiptMark};
 use roomd::chat::{Moment, UserName};
 
 /// See the module.
 #[derive(Default)]
 pub struct Gathering {
     /// The furthest of each user in each sense.
-    reached: BTreeMap<(Receipt, UserName), Mark>,
+    reached: BTreeMap<(Receipt, UserName), ReceiptMark>,
     /// How far that was told.
     told: BTreeMap<(Receipt, UserName), u64>,
     due: Option<Duration>,
@@ -27,7 +27,7 @@ impl Gathering {
         }
         let key = (receipt, user.clone());
         if self.reached.get(&key).map_or(0, |mark| mark.seq) < seq {
-            self.reached.insert(key, Mark { user: user.clone(), receipt, seq, at: now.at });
+            self.reached.insert(key, ReceiptMark { user: user.clone(), receipt, seq, at: now.at });
             self.due.get_or_insert(now.since_start + GATHERED_FOR);
         }
     }
@@ -37,7 +37,7 @@ impl Gathering {
     }
 
     /// What nobody has heard of, and the numbers that it concerns: after the first, up to the second.
-    pub fn gather(&mut self) -> (Vec<Mark>, u64, u64) {
+    pub fn gather(&mut self) -> (Vec<ReceiptMark>, u64, u64) {
         self.due = None;
         let mut fresh = Vec::new();
         let (mut after, mut until) = (u64::MAX, 0);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use roomd::chat::command::Span;
 use roomd::chat::record::Receipt;
-use roomd::chat::room::{Departure, Said};
+use roomd::chat::room::{LeaveReason, RoomRequest};
 use roomd::chat::{About, Body, Mid, Status, UserName};
 
 /// Connections; two of them are one user.
@@ -13,12 +13,12 @@ pub const CONNECTIONS: usize = 6;
 #[derive(Clone, Debug)]
 pub enum Happening {
     Join { who: usize, echo: bool, announced: bool, away: bool, history: Option<usize>, since: Option<(bool, u64)> },
-    Leave { who: usize, departure: Departure },
+    Leave { who: usize, reason: LeaveReason },
     Break { who: usize },
     Resume { who: usize, claim: Claim },
     Write { who: usize },
-    Say { who: usize, said: Said },
-    Visit { user: usize, said: Said },
+    Say { who: usize, request: RoomRequest },
+    Visit { user: usize, request: RoomRequest },
     Settle,
     Pass { ms: u64 },
 }
@@ -50,27 +50,27 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     let join = (who.clone(), any::<[bool; 3]>(), prop::option::of(0..6_usize), since).prop_map(
         |(who, [echo, announced, away], history, since)| Happening::Join { who, echo, announced, away, history, since },
     );
-    let departure = prop_oneof![Just(Departure::Left), Just(Departure::Disconnected), Just(Departure::Closing)];
+    let reason = prop_oneof![Just(LeaveReason::Left), Just(LeaveReason::Disconnected), Just(LeaveReason::Closing)];
     prop_oneof![
         3 => join,
-        2 => (who.clone(), departure).prop_map(|(who, departure)| Happening::Leave { who, departure }),
+        2 => (who.clone(), reason).prop_map(|(who, reason)| Happening::Leave { who, reason }),
         4 => who.clone().prop_map(|who| Happening::Break { who }),
         6 => (who.clone(), claim()).prop_map(|(who, claim)| Happening::Resume { who, claim }),
         3 => who.clone().prop_map(|who| Happening::Write { who }),
-        12 => (who, said()).prop_map(|(who, said)| Happening::Say { who, said }),
-        1 => (0..CONNECTIONS / 2, publish()).prop_map(|(user, said)| Happening::Visit { user, said }),
+        12 => (who, request()).prop_map(|(who, request)| Happening::Say { who, request }),
+        1 => (0..CONNECTIONS / 2, publish()).prop_map(|(user, request)| Happening::Visit { user, request }),
         2 => Just(Happening::Settle),
         2 => (0..4_000_u64).prop_map(|ms| Happening::Pass { ms }),
     ]
 }
 
-fn publish() -> impl Strategy<Value = Said> {
+fn publish() -> impl Strategy<Value = RoomRequest> {
     let about = prop_oneof![
         3 => Just(None),
         1 => (0..8_u64).prop_map(|seq| Some(About::Reply(seq))),
         1 => (0..8_u64).prop_map(|seq| Some(About::Reaction(seq))),
     ];
-    (0..3_u8, any::<bool>(), about).prop_map(|(mid, quiet, about)| Said::Publish {
+    (0..3_u8, any::<bool>(), about).prop_map(|(mid, quiet, about)| RoomRequest::Publish {
         body: Body::Text("hi".into()),
         about,
         mid: (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap()),
@@ -78,25 +78,25 @@ fn publish() -> impl Strategy<Value = Said> {
     })
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn request() -> impl Strategy<Value = RoomRequest> {
     let status = prop_oneof![Just(Status::Online), Just(Status::Away)];
     let limit = 1..6_usize;
     prop_oneof![
         10 => publish(),
-        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Text("ho".into()) }),
-        2 => (0..8_u64).prop_map(|seq| Said::Edit { seq, body: Body::Deleted }),
-        2 => any::<bool>().prop_map(Said::Typing),
-        4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| Said::Receipt {
+        2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Text("ho".into()) }),
+        2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Deleted }),
+        2 => any::<bool>().prop_map(RoomRequest::Typing),
+        4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| RoomRequest::Receipt {
             receipt: if read { Receipt::Read } else { Receipt::Received },
             seq,
         }),
-        1 => Just(Said::Session { resume: None }),
-        1 => (status, prop::option::of(Just("note".into()))).prop_map(|(status, note)| Said::Presence { status, note }),
+        1 => Just(RoomRequest::Session { resume: None }),
+        1 => (status, prop::option::of(Just("note".into()))).prop_map(|(status, note)| RoomRequest::Presence { status, note }),
         1 => (prop_oneof![0..9_u64, Just(u64::MAX)], limit.clone())
-            .prop_map(|(seq, limit)| Said::History { span: Span::Before(seq), limit }),
-        1 => (0..9_u64, limit).prop_map(|(seq, limit)| Said::History { span: Span::After(seq), limit }),
-        1 => Just(Said::Members),
-        1 => (0..CONNECTIONS / 2).prop_map(|who| Said::Member(user(who))),
+            .prop_map(|(seq, limit)| RoomRequest::History { span: Span::Before(seq), limit }),
+        1 => (0..9_u64, limit).prop_map(|(seq, limit)| RoomRequest::History { span: Span::After(seq), limit }),
+        1 => Just(RoomRequest::Members),
+        1 => (0..CONNECTIONS / 2).prop_map(|who| RoomRequest::Member(user(who))),
     ]
 }
 

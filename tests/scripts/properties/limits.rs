@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use roomd::chat::rate::Bucket;
 use roomd::chat::ring::Ring;
+use roomd::chat::token_bucket::Bucket;
 use roomd::chat::{Body, Message, RoomName, Time, UserName};
 
 /// What a ring counts for a message beside its body.

@@ -4,9 +4,9 @@
 //! inputs, shrinks what fails and prints its seed.
 
 mod bytes;
-mod charter;
 mod gathering;
 mod happening;
 mod limits;
 mod model;
+mod policy;
 mod room;

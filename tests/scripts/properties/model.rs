@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::command::{Id, Span};
-use roomd::chat::event::{Recovery, Returned};
-use roomd::chat::record::{Deed, Draft, Mark, Outcome, Receipt, StoreFailed};
-use roomd::chat::room::{Departure, Effect, Entrant};
-use roomd::chat::roster::MemberId;
+use roomd::chat::event::{Recovery, ResumedRoom};
+use roomd::chat::members::MemberId;
+use roomd::chat::record::{Draft, Operation, Outcome, Receipt, ReceiptMark, StoreFailed};
+use roomd::chat::room::{Effect, JoinRequest, LeaveReason};
 use roomd::chat::{
     Body, Code, Event, Message, Moment, Position, Presence, Refusal, RoomName, Since, Status, Time, UserName,
 };
@@ -48,18 +48,18 @@ pub struct Model {
 /// A member of a room.
 pub struct Member {
     id: MemberId,
-    guest: Entrant,
+    guest: JoinRequest,
     /// The newest message when it came.
     since: u64,
     /// Whether its connection broke.
-    parked: bool,
+    detached: bool,
     /// The receipts that it is to hear of then, the newest of each user and sense.
-    owed: BTreeMap<(Receipt, UserName), Event>,
+    deferred_receipts: BTreeMap<(Receipt, UserName), Event>,
 }
 
 impl Model {
-    pub fn join(&mut self, id: MemberId, guest: Entrant, mark: Option<Id>, now: Moment) {
-        let Entrant { user, announced, .. } = guest.clone();
+    pub fn join(&mut self, id: MemberId, guest: JoinRequest, mark: Option<Id>, now: Moment) {
+        let JoinRequest { user, announced, .. } = guest.clone();
         let known = self.is_announced(&user);
         let before = self.status_of(&user);
         let (recovery, replay) = self.catch_up(&guest);
@@ -67,8 +67,8 @@ impl Model {
             id,
             guest: guest.clone(),
             since: self.newest(),
-            parked: false,
-            owed: BTreeMap::new(),
+            detached: false,
+            deferred_receipts: BTreeMap::new(),
         });
         let fresh = Presence { user: user.clone(), status: Status::Online, note: None, last_seen: now.at };
         self.presences.entry(user.clone()).or_insert(fresh);
@@ -99,14 +99,14 @@ impl Model {
         }
     }
 
-    pub fn leave(&mut self, id: MemberId, departure: Departure, mark: Option<Id>, now: Moment) {
-        if departure == Departure::Left {
+    pub fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<Id>, now: Moment) {
+        if reason == LeaveReason::Left {
             self.tell(id, mark, Event::Left { room: self.room.clone() });
         }
         let at = self.members.iter().position(|member| member.id == id).unwrap();
         let before = self.status_of(&self.members[at].guest.user);
-        let Entrant { user, announced, .. } = self.members.remove(at).guest;
-        let news = announced && !self.is_announced(&user) && departure != Departure::Closing;
+        let JoinRequest { user, announced, .. } = self.members.remove(at).guest;
+        let news = announced && !self.is_announced(&user) && reason != LeaveReason::Closing;
         let last = !self.users().contains(&user);
         if last {
             self.presences.remove(&user);
@@ -114,19 +114,19 @@ impl Model {
         if news {
             self.tell_all(None, &Event::Leave { room: self.room.clone(), user: user.clone(), at: now.at });
         }
-        if news && last && departure == Departure::Disconnected {
+        if news && last && reason == LeaveReason::Disconnected {
             let presence = Presence { user, status: Status::Offline, note: None, last_seen: now.at };
             self.tell_all(None, &Event::Presence(presence));
-        } else if departure != Departure::Closing {
+        } else if reason != LeaveReason::Closing {
             self.tell_otherwise(&user, before);
         }
     }
 
     /// A connection breaks, or a member has another one.
-    pub fn park(&mut self, id: MemberId, parked: bool) {
+    pub fn detach(&mut self, id: MemberId, detached: bool) {
         let user = self.member(id).guest.user.clone();
         let before = self.status_of(&user);
-        self.member(id).parked = parked;
+        self.member(id).detached = detached;
         self.tell_otherwise(&user, before);
     }
 
@@ -139,12 +139,12 @@ impl Model {
             Since::Position(position) => self.number(position),
         });
         let count = missed.iter().filter(|event| event.is_message()).count() as u64;
-        let returned = Returned { room: self.room.clone(), recovery, missed: count };
-        let owed = std::mem::take(&mut self.member(id).owed);
+        let resumed = ResumedRoom { room: self.room.clone(), recovery, missed: count };
+        let deferred_receipts = std::mem::take(&mut self.member(id).deferred_receipts);
         let heard = self.heard.entry(id).or_default();
-        heard.push((None, resumed(returned)));
-        heard.extend(missed.into_iter().chain(owed.into_values()).map(|event| (None, event)));
-        self.park(id, false);
+        heard.push((None, resumed_event(resumed)));
+        heard.extend(missed.into_iter().chain(deferred_receipts.into_values()).map(|event| (None, event)));
+        self.detach(id, false);
     }
 
     /// This member's socket has taken everything.
@@ -170,13 +170,13 @@ impl Model {
         let authors: BTreeSet<_> = concerned.map(|message| message.user.clone()).collect();
         let told = marks.iter().filter(|mark| authors.len() != 1 || !authors.contains(&mark.user)).cloned();
         let receipt =
-            |mark: Mark| ((mark.receipt, mark.user.clone()), Event::Receipt { room: self.room.clone(), mark });
+            |mark: ReceiptMark| ((mark.receipt, mark.user.clone()), Event::Receipt { room: self.room.clone(), mark });
         let told: Vec<_> = told.map(receipt).collect();
         let mut to = Vec::new();
         if self.members.len() <= self.receipts_members_max {
             let listens = |member: &&mut Member| member.guest.announced && authors.contains(&member.guest.user);
             for member in self.members.iter_mut().filter(listens) {
-                if member.parked { member.owed.extend(told.clone()) } else { to.push(member.id) }
+                if member.detached { member.deferred_receipts.extend(told.clone()) } else { to.push(member.id) }
             }
         }
         let events: Vec<_> = told.into_iter().map(|(_, event)| event).collect();
@@ -240,9 +240,9 @@ impl Model {
     }
 
     fn store(&mut self, draft: Draft) -> Outcome {
-        let Draft { speaker, deed, at, id, quiet } = draft;
-        let (seq, body) = match deed {
-            Deed::Publish { to, body, about, mid } => {
+        let Draft { speaker, operation, at, id, quiet } = draft;
+        let (seq, body) = match operation {
+            Operation::Publish { to, body, about, mid } => {
                 let same = |message: &&Message| mid.is_some() && message.mid == mid && message.user == speaker.user;
                 let before = self.messages.iter().find(same).map(|message| (message.seq, message.at));
                 let (seq, since) = before.unwrap_or((self.messages.len() as u64 + 1, at));
@@ -260,8 +260,8 @@ impl Model {
                 self.tell_all(unechoed.then_some(speaker.member), &Event::Message(Arc::new(message)));
                 return Outcome::Stored { seq };
             }
-            Deed::Edit { seq, body, .. } => (seq, body),
-            Deed::Amend(_) => panic!("nobody rules here"),
+            Operation::Edit { seq, body, .. } => (seq, body),
+            Operation::Moderate(_) => panic!("nobody rules here"),
         };
         let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);
         match found {
@@ -283,10 +283,10 @@ impl Model {
         }
     }
 
-    fn catch_up(&self, guest: &Entrant) -> (Recovery, Vec<Event>) {
+    fn catch_up(&self, guest: &JoinRequest) -> (Recovery, Vec<Event>) {
         let kept = self.kept();
-        let newest = kept[kept.len().saturating_sub(guest.wish.history.unwrap_or(0))..].iter().map(event).collect();
-        let Some(since) = &guest.wish.since else { return (Recovery::Whole, newest) };
+        let newest = kept[kept.len().saturating_sub(guest.options.history.unwrap_or(0))..].iter().map(event).collect();
+        let Some(since) = &guest.options.since else { return (Recovery::Whole, newest) };
         match self.missed(self.number(since)) {
             (Recovery::Whole, missed) => (Recovery::Whole, missed),
             (reason, _) => (reason, newest),
@@ -341,7 +341,7 @@ impl Model {
     /// How others see a user: as it says, unless all its connections broke.
     fn shown(&self, user: &UserName) -> Option<Presence> {
         let mut shown = self.presences.get(user)?.clone();
-        if self.members.iter().filter(|member| member.guest.user == *user).all(|member| member.parked) {
+        if self.members.iter().filter(|member| member.guest.user == *user).all(|member| member.detached) {
             shown.status = Status::Away;
         }
         Some(shown)
@@ -382,7 +382,7 @@ impl Model {
     }
 
     fn tell(&mut self, id: MemberId, mark: Option<Id>, event: Event) {
-        if self.members.iter().all(|member| member.id != id || !member.parked) {
+        if self.members.iter().all(|member| member.id != id || !member.detached) {
             self.heard.entry(id).or_default().push((mark, event));
         }
     }
@@ -398,7 +398,7 @@ fn event(message: &Message) -> Event {
 }
 
 /// What one who comes back to one room is told.
-pub fn resumed(returned: Returned) -> Event {
+pub fn resumed_event(resumed: ResumedRoom) -> Event {
     let user = UserName::parse("Ann").unwrap();
-    Event::Resumed { user, session: 0, resume: "".into(), rooms: vec![returned] }
+    Event::Resumed { user, session: 0, resume: "".into(), rooms: vec![resumed] }
 }

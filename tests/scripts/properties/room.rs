@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use roomd::chat::command::{Id, JoinWish};
+use roomd::chat::command::{Id, JoinOptions};
 use roomd::chat::event::Recovery;
-use roomd::chat::record::{Deed, Draft, Mark, Receipt};
-use roomd::chat::room::{Departure, Effect, Entrant, Input, Past, Recall, Room, Said, Speaker};
-use roomd::chat::roster::{MemberId, TYPING_FOR};
-use roomd::chat::{Body, Code, Event, Limits, Message, Moment, Position, RoomName, Since, Standing, Status, UserName};
-use roomd::store::{Ledger, Memory, Store};
+use roomd::chat::members::{MemberId, TYPING_FOR};
+use roomd::chat::record::{Draft, Operation, Receipt, ReceiptMark};
+use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Room, RoomRequest, Snapshot, Speaker};
+use roomd::chat::{AuthLevel, Body, Code, Event, Limits, Message, Moment, Position, RoomName, Since, Status, UserName};
+use roomd::store::{Memory, RoomLog, Store};
 
 use super::gathering::Gathering;
 use super::happening::{CONNECTIONS, Claim, Happening, happening, user};
-use super::model::{Heard, Model, resumed};
+use super::model::{Heard, Model, resumed_event};
 
 /// Messages that the room keeps: few, so that they are forgotten.
 const KEPT_MAX: usize = 4;
@@ -30,7 +30,7 @@ const RECEIPTS_MEMBERS_MAX: usize = 4;
 struct Pair {
     room: Room,
     model: Model,
-    ledger: Box<dyn Ledger>,
+    room_log: Box<dyn RoomLog>,
     now: Moment,
     /// The member that each connection is.
     seats: [Option<MemberId>; CONNECTIONS],
@@ -60,7 +60,7 @@ impl Pair {
     /// `keeps`: the store can be asked for what is no longer in memory.
     fn new(keeps: bool) -> Self {
         let name = RoomName::parse("den").unwrap();
-        let past = Past { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept: keeps };
+        let past = Snapshot { epoch: "e1".into(), seq: 0, recent: Vec::new(), kept: keeps };
         let receipts_members_max = RECEIPTS_MEMBERS_MAX;
         let limits = Limits { history: KEPT_MAX, receipts_members_max, ..Limits::default() };
         Self {
@@ -79,7 +79,7 @@ impl Pair {
                 drafts: Vec::new(),
                 heard: BTreeMap::new(),
             },
-            ledger: Memory.open(&name, 0).unwrap().ledger,
+            room_log: Memory.open(&name, 0).unwrap().room_log,
             now: Moment::default(),
             seats: [None; CONNECTIONS],
             members: 0,
@@ -102,32 +102,32 @@ impl Pair {
             Happening::Join { who, echo, announced, away, history, since } if self.seats[who].is_none() => {
                 let epoch = |same| if same { "e1".into() } else { "e0".into() };
                 let since = since.map(|(same, seq)| Position { epoch: epoch(same), seq });
-                let guest = Entrant {
+                let guest = JoinRequest {
                     user: user(who / 2),
-                    standing: Standing::Guest,
+                    auth_level: AuthLevel::Guest,
                     connection: who as u64,
                     echo,
                     announced,
                     status: if away { Status::Away } else { Status::Online },
-                    wish: JoinWish { history, since, ..JoinWish::default() },
+                    options: JoinOptions { history, since, ..JoinOptions::default() },
                 };
                 // As a broker does it: what was said stands before anybody enters or leaves.
                 self.settle(works);
                 self.seats[who] = Some(self.join(guest, id));
             }
             Happening::Join { .. } => {}
-            Happening::Leave { who, departure } => {
+            Happening::Leave { who, reason } => {
                 let Some(member) = self.seats[who].take() else { return };
                 self.settle(works);
-                self.leave(member, departure, id);
+                self.leave(member, reason, id);
             }
             Happening::Break { who } => {
                 let Some(member) = self.present(who) else { return };
                 self.settle(works);
                 self.absent.insert(member);
                 self.typing.remove(&member);
-                self.model.park(member, true);
-                self.step(Input::Park { member });
+                self.model.detach(member, true);
+                self.step(Input::Detach { member });
             }
             Happening::Resume { who, claim } => {
                 let Some(member) = self.seats[who].filter(|member| self.absent.contains(member)) else { return };
@@ -140,15 +140,15 @@ impl Pair {
                 self.model.written(member, self.now);
                 self.step(Input::Written { member });
             }
-            Happening::Say { who, said } => {
+            Happening::Say { who, request } => {
                 let Some(member) = self.present(who) else { return };
                 let speaker = self.room.speaker(member).unwrap();
                 assert_eq!(speaker.user, user(who / 2));
-                self.say(speaker, said, id);
+                self.say(speaker, request, id);
             }
-            Happening::Visit { user: who, said } => {
+            Happening::Visit { user: who, request } => {
                 let member = self.number();
-                self.say(Speaker { member, user: user(who), standing: Standing::Guest }, said, id);
+                self.say(Speaker { member, user: user(who), auth_level: AuthLevel::Guest }, request, id);
             }
             Happening::Settle => self.settle(works),
             Happening::Pass { ms } => self.pass(Duration::from_millis(ms)),
@@ -165,7 +165,7 @@ impl Pair {
         MemberId(self.members)
     }
 
-    fn join(&mut self, guest: Entrant, id: Option<Id>) -> MemberId {
+    fn join(&mut self, guest: JoinRequest, id: Option<Id>) -> MemberId {
         let member = self.number();
         if !guest.echo {
             self.unechoed.insert(member);
@@ -175,12 +175,12 @@ impl Pair {
         member
     }
 
-    fn leave(&mut self, member: MemberId, departure: Departure, id: Option<Id>) {
+    fn leave(&mut self, member: MemberId, reason: LeaveReason, id: Option<Id>) {
         let user = self.table[&member].clone();
-        self.model.leave(member, departure, id.clone(), self.now);
-        self.step(Input::Leave { member, departure, id });
+        self.model.leave(member, reason, id.clone(), self.now);
+        self.step(Input::Leave { member, reason, id });
         self.absent.remove(&member);
-        if departure == Departure::Closing {
+        if reason == LeaveReason::Closing {
             // The server stops: what others believe is of no use to them any more.
             self.typing.values_mut().for_each(|believed| believed.retain(|other| *other != user));
         }
@@ -206,32 +206,37 @@ impl Pair {
         assert!(!self.absent.contains(&member), "who comes back is answered");
     }
 
-    fn say(&mut self, speaker: Speaker, said: Said, id: Option<Id>) {
+    fn say(&mut self, speaker: Speaker, request: RoomRequest, id: Option<Id>) {
         let model = &mut self.model;
         model.seen(&speaker.user, self.now.at);
-        let draft = |deed, quiet| Draft { speaker: speaker.clone(), deed, at: self.now.at, id: id.clone(), quiet };
-        match said.clone() {
-            Said::Publish { about: Some(about), .. } if !model.has(about.seq()) => {
+        let draft =
+            |operation, quiet| Draft { speaker: speaker.clone(), operation, at: self.now.at, id: id.clone(), quiet };
+        match request.clone() {
+            RoomRequest::Publish { about: Some(about), .. } if !model.has(about.seq()) => {
                 let message = format!("There is no message {}", about.seq());
                 model.refuse(speaker.member, id.clone(), Code::NotFound, message);
             }
-            Said::Publish { body, about, mid, quiet } => {
-                model.drafts.push(draft(Deed::Publish { to: None, body, about, mid }, quiet));
+            RoomRequest::Publish { body, about, mid, quiet } => {
+                model.drafts.push(draft(Operation::Publish { to: None, body, about, mid }, quiet));
             }
-            Said::Edit { seq, body } => model.drafts.push(draft(Deed::Edit { seq, body, rules: false }, false)),
-            Said::Receipt { seq, .. } if seq > model.newest() => {
+            RoomRequest::Edit { seq, body } => {
+                model.drafts.push(draft(Operation::Edit { seq, body, rules: false }, false))
+            }
+            RoomRequest::Receipt { seq, .. } if seq > model.newest() => {
                 model.refuse(speaker.member, id.clone(), Code::NotFound, format!("There is no message {seq} yet"));
             }
-            Said::Receipt { receipt, seq } => model.reach(&speaker.user, receipt, seq, self.now),
-            Said::Session { .. } => model.session(speaker.member, id.clone()),
-            Said::Typing(_) => {}
-            Said::Presence { status, note } => model.status(&speaker.user, status, note),
-            Said::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
-            Said::Members => model.who(speaker.member, id.clone()),
-            Said::Found(_) | Said::Govern { .. } | Said::Audit { .. } => panic!("nobody rules here"),
-            Said::Member(user) => model.whether(speaker.member, id.clone(), &user),
+            RoomRequest::Receipt { receipt, seq } => model.reach(&speaker.user, receipt, seq, self.now),
+            RoomRequest::Session { .. } => model.session(speaker.member, id.clone()),
+            RoomRequest::Typing(_) => {}
+            RoomRequest::Presence { status, note } => model.status(&speaker.user, status, note),
+            RoomRequest::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
+            RoomRequest::Members => model.who(speaker.member, id.clone()),
+            RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
+                panic!("nobody rules here")
+            }
+            RoomRequest::Member(user) => model.whether(speaker.member, id.clone(), &user),
         }
-        self.step(Input::Said { speaker, said, id });
+        self.step(Input::Request { speaker, request, id });
     }
 
     fn settle(&mut self, works: bool) {
@@ -239,7 +244,7 @@ impl Pair {
         let drafts = self.model.drafts.clone();
         let outcomes = self.model.settle(works);
         if works {
-            assert_eq!(self.ledger.append(&drafts), outcomes, "the store in memory numbers as the model does");
+            assert_eq!(self.room_log.append(&drafts), outcomes, "the store in memory numbers as the model does");
         }
         let mut effects = Vec::new();
         self.room.settle(outcomes, &mut effects);
@@ -274,33 +279,33 @@ impl Pair {
                     assert_eq!(self.table.insert(id, user), None);
                     self.entered.insert(id, self.model.newest());
                 }
-                Effect::Recall(id, recall) => self.fetch(id, join, recall),
-                Effect::Returned(id, returned, recall) => {
+                Effect::Replay(id, replay) => self.fetch(id, join, replay),
+                Effect::Resumed(id, resumed, replay) => {
                     self.absent.remove(&id);
                     // What it has not seen it knows of: it was told that all of it follows, or nothing.
-                    let seen = if returned.recovery == Recovery::Whole {
+                    let seen = if resumed.recovery == Recovery::Whole {
                         self.claimed[&id]
                     } else {
                         self.believed.remove(&id);
                         self.model.newest()
                     };
                     self.seen.insert(id, seen);
-                    self.hear(id, None, resumed(returned));
-                    recall.into_iter().for_each(|recall| self.fetch(id, None, recall));
+                    self.handle(id, None, resumed_event(resumed));
+                    replay.into_iter().for_each(|replay| self.fetch(id, None, replay));
                 }
                 Effect::Advanced { to, events, .. } => {
                     assert_eq!(self.model.gather(self.now.since_start), Some(effect));
                     for id in to {
-                        events.iter().for_each(|event| self.hear(id, None, event.clone()));
+                        events.iter().for_each(|event| self.handle(id, None, event.clone()));
                     }
                 }
-                Effect::Dismissed(id) => assert!(self.table.remove(&id).is_some()),
-                Effect::Everyone(event) => everybody.into_iter().for_each(|id| self.hear(id, None, event.clone())),
+                Effect::Left(id) => assert!(self.table.remove(&id).is_some()),
+                Effect::Everyone(event) => everybody.into_iter().for_each(|id| self.handle(id, None, event.clone())),
                 Effect::Others(but, event) => {
-                    everybody.into_iter().filter(|id| *id != but).for_each(|id| self.hear(id, None, event.clone()));
+                    everybody.into_iter().filter(|id| *id != but).for_each(|id| self.handle(id, None, event.clone()));
                 }
-                Effect::One(id, mark, event) => self.hear(id, mark, event),
-                Effect::Fleeting(user, event) => {
+                Effect::One(id, mark, event) => self.handle(id, mark, event),
+                Effect::BestEffort(user, event) => {
                     let others = self.table.iter().filter(|(id, other)| **other != user && !self.absent.contains(*id));
                     let Event::Typing { user, typing, .. } = event else { panic!("nothing else passes") };
                     for (id, _) in others {
@@ -312,25 +317,25 @@ impl Pair {
                         };
                     }
                 }
-                Effect::Refused(..) | Effect::Present(..) => panic!("there is room for all"),
-                Effect::PutOut(_) | Effect::Chartered(_) => panic!("nobody rules here"),
+                Effect::Refused(..) | Effect::AlreadyJoined(..) => panic!("there is room for all"),
+                Effect::Evicted(_) | Effect::PolicyChanged(_) => panic!("nobody rules here"),
             }
         }
     }
 
     /// What comes first, and then the part of the past; what the room says meanwhile comes after it.
-    fn fetch(&mut self, id: MemberId, mark: Option<&Id>, recall: Recall) {
-        let Recall { answer, after, until, letters, .. } = recall;
-        assert_eq!((until, letters), (self.model.newest(), None), "from there on it comes from the room");
-        answer.into_iter().for_each(|answer| self.hear(id, mark.cloned(), answer));
-        self.model.changes(after).into_iter().for_each(|change| self.hear(id, None, change));
+    fn fetch(&mut self, id: MemberId, mark: Option<&Id>, replay: ReplayRange) {
+        let ReplayRange { answer, after, until, offline, .. } = replay;
+        assert_eq!((until, offline), (self.model.newest(), None), "from there on it comes from the room");
+        answer.into_iter().for_each(|answer| self.handle(id, mark.cloned(), answer));
+        self.model.changes(after).into_iter().for_each(|change| self.handle(id, None, change));
         let past = self.model.messages.iter().filter(|message| after < message.seq && message.seq <= until);
         for message in past.cloned().collect::<Vec<_>>() {
-            self.hear(id, None, Event::Message(Arc::new(message)));
+            self.handle(id, None, Event::Message(Arc::new(message)));
         }
     }
 
-    fn hear(&mut self, id: MemberId, mark: Option<Id>, event: Event) {
+    fn handle(&mut self, id: MemberId, mark: Option<Id>, event: Event) {
         if self.absent.contains(&id) {
             return;
         }
@@ -369,7 +374,7 @@ impl Pair {
     }
 
     /// What an author is told of somebody goes on from what it was told before, and not beyond what was said.
-    fn learns(&mut self, id: MemberId, mark: &Mark) {
+    fn learns(&mut self, id: MemberId, mark: &ReceiptMark) {
         let before = self.told.insert((id, mark.receipt, mark.user.clone()), mark.seq);
         assert!(before < Some(mark.seq) && mark.seq <= self.model.newest(), "{id:?} is told {mark:?} after {before:?}");
     }

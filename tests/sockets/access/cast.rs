@@ -12,11 +12,11 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, bounded};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use roomd::chat::Secret;
-use roomd::chat::charter::{Founding, Motion, Role};
-use roomd::chat::{Event, Identity, RoomName, Standing, Time, UserName};
-use roomd::engine::member::Member;
-use roomd::engine::recipient::ChannelRecipient;
-use roomd::engine::rule::Plan;
+use roomd::chat::policy::{ModerationRequest, Role, RoomOptions};
+use roomd::chat::{AuthLevel, Event, Identity, RoomName, Time, UserName};
+use roomd::engine::clients::member::Member;
+use roomd::engine::clients::recipient::ChannelRecipient;
+use roomd::engine::rooms::moderation::NewRoom;
 use serde_json::json;
 
 use crate::harness::{LineClient, TestServer, WebSocketClient};
@@ -26,7 +26,7 @@ const SECRET: &str = "the secret with which these tests sign their tokens";
 /// A rank, and who has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
-    Stranger,
+    Outsider,
     Guest,
     Member,
     Moderator,
@@ -35,13 +35,13 @@ pub enum Rank {
 }
 
 /// All of them, in the order of the table's columns.
-pub const RANKS: [Rank; 6] = [Rank::Stranger, Rank::Guest, Rank::Member, Rank::Moderator, Rank::Owner, Rank::Admin];
+pub const RANKS: [Rank; 6] = [Rank::Outsider, Rank::Guest, Rank::Member, Rank::Moderator, Rank::Owner, Rank::Admin];
 
 impl Rank {
     /// Who has it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stranger => "Stan",
+            Self::Outsider => "Stan",
             Self::Guest => "Gus",
             Self::Member => "Mia",
             Self::Moderator => "Mod",
@@ -52,12 +52,12 @@ impl Rank {
 
     /// As a program in the server's process says it.
     pub fn identity(self) -> Identity {
-        let standing = match self {
-            Self::Guest => Standing::Guest,
-            Self::Admin => Standing::Admin,
-            _ => Standing::Registered,
+        let auth_level = match self {
+            Self::Guest => AuthLevel::Guest,
+            Self::Admin => AuthLevel::Admin,
+            _ => AuthLevel::Registered,
         };
-        Identity { standing, ..Identity::guest(user(self.name())) }
+        Identity { auth_level, ..Identity::guest(user(self.name())) }
     }
 }
 
@@ -97,15 +97,15 @@ impl Cast {
         let engine = self.server.engine();
         let room = format!("trial-{:04}", self.trials.fetch_add(1, Ordering::Relaxed));
         let name = RoomName::parse(&room).unwrap();
-        let founding = Founding { private, members: ["Mia", "Mod", "Tim", "Max", "Ben"].map(user).to_vec() };
+        let options = RoomOptions { private, members: ["Mia", "Mod", "Tim", "Max", "Ben"].map(user).to_vec() };
         let owner = Rank::Owner.identity();
-        engine.create(&owner, Plan { room: name.clone(), durable: true, founding }).unwrap();
-        let rule = |motion| engine.govern(&owner, &name, motion, None).unwrap();
-        rule(Motion::Role { user: user("Mod"), role: Role::Moderator });
-        rule(Motion::Ban { user: user("Ben"), lasts: None });
-        rule(Motion::Mute { user: user("Max"), lasts: Some(Duration::from_secs(3_600)) });
+        engine.create(&owner, NewRoom { room: name.clone(), durable: true, options }).unwrap();
+        let rule = |request| engine.moderate(&owner, &name, request, None).unwrap();
+        rule(ModerationRequest::Role { user: user("Mod"), role: Role::Moderator });
+        rule(ModerationRequest::Ban { user: user("Ben"), lasts: None });
+        rule(ModerationRequest::Mute { user: user("Max"), lasts: Some(Duration::from_secs(3_600)) });
         let (sender, events) = bounded(1_000);
-        let tim = Identity { standing: Standing::Registered, ..Identity::guest(user("Tim")) };
+        let tim = Identity { auth_level: AuthLevel::Registered, ..Identity::guest(user("Tim")) };
         let tim = Member::join(engine, &name, tim, Arc::new(ChannelRecipient::new(sender)), 0).unwrap();
         tim.say("hello").unwrap();
         assert!(events.iter().any(|event| matches!(*event, Event::Sent { seq: 1, .. })));
@@ -144,7 +144,7 @@ impl Drop for Trial<'_> {
         if !std::thread::panicking() {
             let room = RoomName::parse(&self.room).unwrap();
             // A trial may have ended it.
-            _ = self.cast.server.engine().govern(&Rank::Admin.identity(), &room, Motion::End, None);
+            _ = self.cast.server.engine().moderate(&Rank::Admin.identity(), &room, ModerationRequest::End, None);
         }
     }
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use cast::{Cast, RANKS, Rank, bearer};
 use roomd::chat::{Command, RoomName};
-use roomd::engine::member::Member;
-use roomd::engine::recipient::Absent;
+use roomd::engine::clients::member::Member;
+use roomd::engine::clients::recipient::Absent;
 use roomd::net::routes;
 use roomd::wire::{json_in, text_in};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Talk for WebSocketClient {
     }
 
     fn heard(&mut self) -> String {
-        self.hear()
+        self.handle()
     }
 }
 
@@ -41,7 +41,7 @@ impl Talk for LineClient {
     }
 
     fn heard(&mut self) -> String {
-        self.hear()
+        self.handle()
     }
 }
 
@@ -175,7 +175,7 @@ fn each_rank_may_do_in_process_what_the_table_says() {
                 Command::Join { .. } => {
                     Member::join(engine, &room, rank.identity(), std::sync::Arc::new(Absent), 0).map(drop)
                 }
-                Command::Govern { motion, .. } => engine.govern(&rank.identity(), &room, motion, None).map(drop),
+                Command::Moderate { request, .. } => engine.moderate(&rank.identity(), &room, request, None).map(drop),
                 _ => continue,
             };
             let outcome = outcome.map_or_else(|refusal| refusal.code.as_str(), |()| "ok");
@@ -218,7 +218,7 @@ const NOWHERE: &str = "nowhere-00";
 fn to_a_stranger_a_private_room_answers_over_http_as_one_that_is_not_there() {
     let cast = Cast::new();
     let trial = cast.trial(true);
-    for rank in [Rank::Stranger, Rank::Guest] {
+    for rank in [Rank::Outsider, Rank::Guest] {
         for (address, methods) in routes::addresses() {
             for method in methods.split(", ") {
                 let answers = table::answers(&address, method).unwrap();
@@ -250,7 +250,7 @@ fn to_a_stranger_a_private_room_answers_over_http_as_one_that_is_not_there() {
 fn to_a_stranger_a_private_room_answers_over_sockets_as_one_that_is_not_there() {
     let cast = Cast::new();
     let trial = cast.trial(true);
-    for rank in [Rank::Stranger, Rank::Guest] {
+    for rank in [Rank::Outsider, Rank::Guest] {
         let mut client = cast.json(rank);
         for sample in JSON {
             let command = parsed(sample);
@@ -263,7 +263,7 @@ fn to_a_stranger_a_private_room_answers_over_sockets_as_one_that_is_not_there() 
                 let mut command: Value = serde_json::from_str(&sample.replace("\"R\"", &format!("{room:?}"))).unwrap();
                 command["id"] = json!(7);
                 client.command(&command);
-                client.hear().replace(room, "R")
+                client.handle().replace(room, "R")
             };
             assert_eq!(ask(&trial.room), ask(NOWHERE), "{rank:?} {sample}");
         }

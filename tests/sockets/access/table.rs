@@ -5,7 +5,7 @@
 //! moderator, the owner, an admin.
 
 use roomd::chat::Command;
-use roomd::chat::charter::Motion;
+use roomd::chat::policy::ModerationRequest;
 
 /// What becomes of it, for each rank: `ok`, or the code of the refusal.
 pub type Fates = [&'static str; 6];
@@ -53,22 +53,22 @@ pub fn row(command: &Command) -> Row {
         Command::Typing { .. } => (7, (IN, ALL)),
         Command::History { .. } => (8, (IN, ALL)),
         Command::Members { .. } => (9, (IN, ALL)),
-        Command::Create { founding, .. } if founding.private => {
+        Command::Create { options, .. } if options.private => {
             let fates = [TAKEN, "unauthorized", TAKEN, TAKEN, TAKEN, TAKEN];
             (10, (fates, fates))
         }
         Command::Create { .. } => (11, ([TAKEN; 6], [TAKEN; 6])),
-        Command::Govern { motion, .. } => match motion {
-            Motion::Invite { .. } => (12, MODERATES),
-            Motion::Remove { .. } => (13, MODERATES),
-            Motion::Kick { .. } => (14, MODERATES),
-            Motion::Ban { .. } => (15, MODERATES),
-            Motion::Unban { .. } => (16, MODERATES),
-            Motion::Mute { .. } => (17, MODERATES),
-            Motion::Unmute { .. } => (18, MODERATES),
-            Motion::Settings(_) => (19, MODERATES),
-            Motion::Role { .. } => (20, OWNS),
-            Motion::End => (21, OWNS),
+        Command::Moderate { request, .. } => match request {
+            ModerationRequest::Invite { .. } => (12, MODERATES),
+            ModerationRequest::Remove { .. } => (13, MODERATES),
+            ModerationRequest::Kick { .. } => (14, MODERATES),
+            ModerationRequest::Ban { .. } => (15, MODERATES),
+            ModerationRequest::Unban { .. } => (16, MODERATES),
+            ModerationRequest::Mute { .. } => (17, MODERATES),
+            ModerationRequest::Unmute { .. } => (18, MODERATES),
+            ModerationRequest::Settings(_) => (19, MODERATES),
+            ModerationRequest::Role { .. } => (20, OWNS),
+            ModerationRequest::End => (21, OWNS),
         },
         // What has to do with users, and not with rooms.
         Command::Private { .. } => return elsewhere(22),

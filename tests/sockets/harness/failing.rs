@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd::chat::record::{Draft, Mark, Outcome, StoreFailed};
+use roomd::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
 use roomd::chat::{Message, RoomName};
-use roomd::store::{ChangeWish, Ledger, Memory, Opened, Page, PageWish, Store};
+use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 /// See the module.
 pub struct Failing {
@@ -39,21 +39,21 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn open(&self, room: &RoomName, recent_max: usize) -> Result<Opened, StoreFailed> {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         self.calls.next()?;
         let opened = Memory.open(room, recent_max)?;
-        let ledger = Box::new(FailingLedger { inner: opened.ledger, calls: Arc::clone(&self.calls) });
-        Ok(Opened { ledger, ..opened })
+        let room_log = Box::new(FailingLedger { inner: opened.room_log, calls: Arc::clone(&self.calls) });
+        Ok(OpenedRoom { room_log, ..opened })
     }
 
-    fn page(&self, room: &RoomName, wish: PageWish) -> Result<Option<Page>, StoreFailed> {
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
         self.calls.next()?;
-        Memory.page(room, wish)
+        Memory.page(room, query)
     }
 
-    fn changes(&self, room: &RoomName, after: u64, wish: ChangeWish) -> Result<Vec<Message>, StoreFailed> {
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
         self.calls.next()?;
-        Memory.changes(room, after, wish)
+        Memory.changes(room, after, query)
     }
 
     fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
@@ -61,24 +61,24 @@ impl Store for Failing {
         Memory.search(room, text, before, count)
     }
 
-    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<Mark>>, StoreFailed> {
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         self.calls.next()?;
         Memory.receipts(room, seq)
     }
 }
 
 struct FailingLedger {
-    inner: Box<dyn Ledger>,
+    inner: Box<dyn RoomLog>,
     calls: Arc<Calls>,
 }
 
-impl Ledger for FailingLedger {
+impl RoomLog for FailingLedger {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
         self.calls.next()?;
         self.inner.append(drafts)
     }
 
-    fn mark(&mut self, marks: &[Mark]) {
+    fn mark(&mut self, marks: &[ReceiptMark]) {
         self.inner.mark(marks);
     }
 }

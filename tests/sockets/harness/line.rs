@@ -35,7 +35,7 @@ impl LineClient {
 
     /// Is served: hears of its own coming, and so its name.
     pub fn enter(&mut self) {
-        let line = self.hear();
+        let line = self.handle();
         let name = line.strip_suffix(" joined the room").unwrap_or_else(|| panic!("no greeting: {line}"));
         assert!(name.starts_with("guest-"), "no guest: {name}");
         self.name = name.to_owned();
@@ -68,7 +68,7 @@ impl LineClient {
     }
 
     /// The next line.
-    pub fn hear(&mut self) -> String {
+    pub fn handle(&mut self) -> String {
         let mut line = String::new();
         let count = self.stream.read_line(&mut line).unwrap_or_else(|error| panic!("{} hears: {error}", self.name));
         assert!(count > 0, "the connection of {} has ended", self.name);
@@ -78,14 +78,14 @@ impl LineClient {
     /// The next line is this one.
     #[track_caller]
     pub fn hears(&mut self, line: &str) {
-        assert_eq!(self.hear(), line);
+        assert_eq!(self.handle(), line);
     }
 
     /// Reads up to a line; what came before it.
     pub fn wait_for(&mut self, line: &str) -> Vec<String> {
         let mut before = Vec::new();
         loop {
-            let heard = self.hear();
+            let heard = self.handle();
             if heard == line {
                 return before;
             }
@@ -98,7 +98,7 @@ impl LineClient {
         self.say("/who");
         let mut before = Vec::new();
         loop {
-            let heard = self.hear();
+            let heard = self.handle();
             if heard.starts_with("* In ") {
                 return before;
             }

@@ -124,7 +124,7 @@ impl Drop for TestServer {
         until("all sessions are over", || server.connections() == 0);
         // A session that waits for its client keeps its rooms until the stop.
         let engine = server.engine();
-        until("all rooms are gone", || engine.hub.len() == self.created || engine.parking.parked() > 0);
+        until("all rooms are gone", || engine.hub.len() == self.created || engine.sessions.detached() > 0);
         _ = end(server, self.panics);
     }
 }
@@ -166,6 +166,10 @@ fn end(server: Server, panics: u64) -> Report {
     assert_eq!(engine.threads.live(), 0);
     assert_eq!(report.panics, panics, "threads panicked");
     assert!(engine.hub.is_empty(), "rooms were left: {:?}", engine.hub.list());
-    assert!(report.books.balance() && report.books.pending == 0, "books do not balance: {}", report.books);
+    assert!(
+        report.deliveries.balance() && report.deliveries.pending == 0,
+        "books do not balance: {}",
+        report.deliveries
+    );
     report
 }

@@ -112,7 +112,7 @@ impl WebSocketClient {
     }
 
     /// The next text.
-    pub fn hear(&mut self) -> String {
+    pub fn handle(&mut self) -> String {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return text.to_string(),
@@ -133,14 +133,14 @@ impl WebSocketClient {
     /// The next text is this one.
     #[track_caller]
     pub fn hears(&mut self, text: &str) {
-        assert_eq!(self.hear(), text);
+        assert_eq!(self.handle(), text);
     }
 
     /// Reads up to a text; what came before it.
     pub fn wait_for(&mut self, text: &str) -> Vec<String> {
         let mut before = Vec::new();
         loop {
-            let heard = self.hear();
+            let heard = self.handle();
             if heard == text {
                 return before;
             }
@@ -150,7 +150,7 @@ impl WebSocketClient {
 
     /// The next event.
     pub fn event(&mut self) -> Value {
-        let text = self.hear();
+        let text = self.handle();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
     }
 

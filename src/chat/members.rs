@@ -1,0 +1,247 @@
+//! Who is in a room: its members (connections) and the users behind them.
+//!
+//! A user may be in a room with several connections; others hear of the first that comes and the
+//! last that leaves. Everything is kept in order, so two runs of one script say the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{Presence, Status};
+use super::identity::AuthLevel;
+use super::record::{Receipt, ReceiptMark};
+use super::time::Time;
+use roomd_protocol::UserName;
+
+/// A member's number, unique in the server's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(pub u64);
+
+/// How long a typing notice lives when it is not renewed.
+pub const TYPING_FOR: Duration = Duration::from_secs(6);
+
+/// Users that a list of members names, at most; the list says how many there are. So a list fits in
+/// an outbox, and n joins into one room cost n lists of this size and not of size n.
+pub const LISTED_MAX: usize = 1_000;
+
+/// A connection that is in the room.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Whose connection it is.
+    pub user: UserName,
+    /// What that name is worth.
+    pub auth_level: AuthLevel,
+    /// The connection's number.
+    pub connection: u64,
+    /// Whether it wants its own messages back.
+    pub echo: bool,
+    /// Whether others hear of its coming and leaving.
+    pub announced: bool,
+    /// The room's newest message when it came.
+    pub since: u64,
+    /// Whether its connection broke, and its place is kept.
+    pub detached: bool,
+    /// What it is to be told of receipts when it is back: of each user and receipt the newest.
+    pub deferred_receipts: BTreeMap<(Receipt, UserName), ReceiptMark>,
+}
+
+#[derive(Debug)]
+struct User {
+    connections: usize,
+    /// How many of them were announced.
+    announced: usize,
+    /// How many of them broke.
+    detached: usize,
+    status: Status,
+    note: Option<Arc<str>>,
+    last_seen: Time,
+}
+
+/// The members and users of one room.
+#[derive(Debug, Default)]
+pub struct Members {
+    members: BTreeMap<MemberId, Member>,
+    users: BTreeMap<UserName, User>,
+    /// Who is typing, and until when on the monotonic clock. Few, whatever the room's size.
+    typing: BTreeMap<UserName, Duration>,
+}
+
+impl Members {
+    /// Connections in the room.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether nobody is in the room.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// The member of this number.
+    #[must_use]
+    pub fn member(&self, id: MemberId) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    /// The member that this connection is, if it is in the room. Looks at every member: for small rooms.
+    #[must_use]
+    pub fn of(&self, connection: u64) -> Option<MemberId> {
+        self.members.iter().find(|(_, member)| member.connection == connection).map(|(id, _)| *id)
+    }
+
+    /// All members, in the order of their numbers.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        self.members.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// How many users are in the room.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The users in the room, in order; at most [`LISTED_MAX`].
+    #[must_use]
+    pub fn names(&self) -> Vec<UserName> {
+        self.users.keys().take(LISTED_MAX).cloned().collect()
+    }
+
+    /// The users' presence, in the order of their names; at most [`LISTED_MAX`].
+    #[must_use]
+    pub fn presences(&self) -> Vec<Presence> {
+        self.users.iter().take(LISTED_MAX).map(|(name, user)| user.presence(name)).collect()
+    }
+
+    /// The presence of one user, if it is in the room.
+    #[must_use]
+    pub fn presence(&self, user: &UserName) -> Option<Presence> {
+        self.users.get(user).map(|found| found.presence(user))
+    }
+
+    /// Adds a member; true when others are to hear of it.
+    pub fn enter(&mut self, id: MemberId, member: Member, now: Time) -> bool {
+        let user = self.users.entry(member.user.clone()).or_insert(User {
+            connections: 0,
+            announced: 0,
+            detached: 0,
+            status: Status::Online,
+            note: None,
+            last_seen: now,
+        });
+        user.connections += 1;
+        user.announced += usize::from(member.announced);
+        let news = member.announced && user.announced == 1;
+        self.members.insert(id, member);
+        news
+    }
+
+    /// Removes a member. `Some((member, news, last))`: others are to hear of it; it was the user's
+    /// last connection here.
+    pub fn leave(&mut self, id: MemberId) -> Option<(Member, bool, bool)> {
+        let member = self.members.remove(&id)?;
+        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        user.connections -= 1;
+        user.announced -= usize::from(member.announced);
+        user.detached -= usize::from(member.detached);
+        let news = member.announced && user.announced == 0;
+        let last = user.connections == 0;
+        if last {
+            self.users.remove(&member.user);
+        }
+        Some((member, news, last))
+    }
+
+    /// Whether the user is in the room.
+    #[must_use]
+    pub fn has(&self, name: &UserName) -> bool {
+        self.users.contains_key(name)
+    }
+
+    /// Whether others have heard that the user is here.
+    #[must_use]
+    pub fn is_announced(&self, name: &UserName) -> bool {
+        self.users.get(name).is_some_and(|user| user.announced > 0)
+    }
+
+    /// How others see a user, if it is in the room: away when all its connections broke.
+    #[must_use]
+    pub fn status(&self, name: &UserName) -> Option<Status> {
+        self.users.get(name).map(User::shown)
+    }
+
+    /// Keeps the place of a member whose connection broke, or gives it back. One with another connection
+    /// here is still there.
+    pub fn detach(&mut self, id: MemberId, detached: bool) {
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.detached != detached) else { return };
+        member.detached = detached;
+        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        user.detached = if detached { user.detached + 1 } else { user.detached - 1 };
+    }
+
+    /// Keeps what a member that is parked is to be told when it is back.
+    pub fn defer_receipts(&mut self, id: MemberId, marks: &[ReceiptMark]) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.deferred_receipts.extend(marks.iter().map(|mark| ((mark.receipt, mark.user.clone()), mark.clone())));
+        }
+    }
+
+    /// What that is, once.
+    pub fn take_deferred_receipts(&mut self, id: MemberId) -> impl Iterator<Item = ReceiptMark> + use<> {
+        let deferred_receipts = self.members.get_mut(&id).map(|member| std::mem::take(&mut member.deferred_receipts));
+        deferred_receipts.unwrap_or_default().into_values()
+    }
+
+    /// Notes that a user did something.
+    pub fn seen(&mut self, name: &UserName, now: Time) {
+        if let Some(user) = self.users.get_mut(name) {
+            user.last_seen = now;
+        }
+    }
+
+    /// Sets a user's status; their presence when it changed.
+    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Presence> {
+        let user = self.users.get_mut(name)?;
+        if user.status == status && user.note == note {
+            return None;
+        }
+        (user.status, user.note) = (status, note);
+        Some(user.presence(name))
+    }
+
+    /// Begins, renews or ends a typing notice; true when it changed.
+    pub fn set_typing(&mut self, name: &UserName, until: Option<Duration>) -> bool {
+        match until {
+            Some(until) => self.typing.insert(name.clone(), until).is_none(),
+            None => self.typing.remove(name).is_some(),
+        }
+    }
+
+    /// When the next typing notice ends.
+    #[must_use]
+    pub fn typing_ends(&self) -> Option<Duration> {
+        self.typing.values().min().copied()
+    }
+
+    /// Ends the typing notices that were not renewed by `now`; whose.
+    pub fn expire_typing(&mut self, now: Duration) -> Vec<UserName> {
+        let over: Vec<_> =
+            self.typing.iter().filter(|(_, until)| **until <= now).map(|(name, _)| name.clone()).collect();
+        for name in &over {
+            self.typing.remove(name);
+        }
+        over
+    }
+}
+
+impl User {
+    /// What others see: one whose every connection broke is away.
+    fn shown(&self) -> Status {
+        if self.detached == self.connections { Status::Away } else { self.status }
+    }
+
+    fn presence(&self, name: &UserName) -> Presence {
+        Presence { user: name.clone(), status: self.shown(), note: self.note.clone(), last_seen: self.last_seen }
+    }
+}

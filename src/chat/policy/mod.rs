@@ -1,0 +1,325 @@
+//! Who may do what in a room: its kind, the people on its lists, and what was decided about them.
+//!
+//! Owned by a room, stepped with it; a copy stands in the engine's register, for those who ask
+//! without waiting for the room. Most rooms have no charter: anybody enters and speaks, and only an
+//! admin rules. Bans and mutes end by the clock on the wall, because they outlive the server. What
+//! may be done is decided in `permissions.rs`, from one table.
+
+pub mod moderation;
+mod permissions;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use moderation::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, RoomOptions, RoomSettings};
+
+use super::event::{Code, Refusal};
+use super::identity::{AuthLevel, Identity};
+use super::time::Time;
+use roomd_protocol::UserName;
+
+/// Users on the list of members of one room, at most.
+pub const PEOPLE_MAX: usize = 10_000;
+/// Bans and mutes of one room that are in force, at most.
+pub const SANCTIONS_MAX: usize = 1_000;
+/// Members that a room may begin with, at most.
+pub const INITIAL_MEMBERS_MAX: usize = 100;
+/// Seconds of slow mode, at most: a day.
+pub const SLOW_MODE_MAX_S: u32 = 24 * 60 * 60;
+/// Seconds that a ban or a mute which ends may last, at most: ten years.
+pub const SANCTION_MAX_S: u64 = 10 * 366 * 24 * 60 * 60;
+
+/// What a user is in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// On the list: may enter a private room.
+    Member,
+    /// Says who else may, and who speaks.
+    Moderator,
+    /// Says who moderates, and ends the room. There is one, or none.
+    Owner,
+}
+
+impl Role {
+    /// All of them, from the least on.
+    pub const ALL: [Self; 3] = [Self::Member, Self::Moderator, Self::Owner];
+
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Moderator => "moderator",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// How much somebody may do in a room, all in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Privilege {
+    /// Not on the list of a private room: for them there is none of this name.
+    Outsider,
+    /// Anybody in a public room.
+    RemoteAddress,
+    /// See [`Role::Member`].
+    Member,
+    /// See [`Role::Moderator`].
+    Moderator,
+    /// See [`Role::Owner`].
+    Owner,
+    /// Of the server: more than the owner, in every room.
+    Admin,
+}
+
+/// Somebody, as a room knows them.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    /// Their name.
+    pub user: &'a UserName,
+    /// What it is worth.
+    pub auth_level: AuthLevel,
+}
+
+impl<'a> From<&'a Identity> for Actor<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self { user: &identity.user, auth_level: identity.auth_level }
+    }
+}
+
+/// Until when something holds; `None`: for ever.
+type Until = Option<Time>;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    private: bool,
+    /// At most one of them is the owner.
+    people: BTreeMap<UserName, Role>,
+    owner: Option<UserName>,
+    bans: BTreeMap<UserName, Until>,
+    mutes: BTreeMap<UserName, Until>,
+    slow_mode_s: u32,
+    announcement: bool,
+}
+
+impl Policy {
+    /// A public room that belongs to nobody.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            private: false,
+            people: BTreeMap::new(),
+            owner: None,
+            bans: BTreeMap::new(),
+            mutes: BTreeMap::new(),
+            slow_mode_s: 0,
+            announcement: false,
+        }
+    }
+
+    /// What the store knows of a charter, in any order.
+    #[must_use]
+    pub fn stored(
+        private: bool,
+        settings: RoomSettings,
+        people: impl IntoIterator<Item = (UserName, Role)>,
+        bans: impl IntoIterator<Item = (UserName, Option<Time>)>,
+        mutes: impl IntoIterator<Item = (UserName, Option<Time>)>,
+    ) -> Self {
+        let people: BTreeMap<_, _> = people.into_iter().collect();
+        let owner = people.iter().find(|(_, role)| **role == Role::Owner).map(|(user, _)| user.clone());
+        Self {
+            private,
+            people,
+            owner,
+            bans: bans.into_iter().collect(),
+            mutes: mutes.into_iter().collect(),
+            slow_mode_s: settings.slow_mode_s.unwrap_or_default(),
+            announcement: settings.announcement.unwrap_or_default(),
+        }
+    }
+
+    /// Whether only those on the list may enter.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// Who is on the list, in the order of their names.
+    #[must_use]
+    pub fn people(&self) -> &BTreeMap<UserName, Role> {
+        &self.people
+    }
+
+    /// Who may not enter, and until when.
+    #[must_use]
+    pub fn bans(&self) -> &BTreeMap<UserName, Option<Time>> {
+        &self.bans
+    }
+
+    /// Who may not speak, and until when.
+    #[must_use]
+    pub fn mutes(&self) -> &BTreeMap<UserName, Option<Time>> {
+        &self.mutes
+    }
+
+    /// Whose the room is.
+    #[must_use]
+    pub fn owner(&self) -> Option<&UserName> {
+        self.owner.as_ref()
+    }
+
+    /// The settings, all of them.
+    #[must_use]
+    pub fn settings(&self) -> RoomSettings {
+        RoomSettings { slow_mode_s: Some(self.slow_mode_s), announcement: Some(self.announcement) }
+    }
+
+    /// How long a user waits between two messages; zero: not at all.
+    #[must_use]
+    pub fn slow_mode(&self) -> Duration {
+        Duration::from_secs(self.slow_mode_s.into())
+    }
+
+    /// What somebody is in this room.
+    #[must_use]
+    pub fn privilege(&self, who: Actor<'_>) -> Privilege {
+        let role = match who.auth_level {
+            AuthLevel::Admin => return Privilege::Admin,
+            AuthLevel::Registered => self.people.get(who.user),
+            // A guest who has the name of somebody on the list is somebody else.
+            AuthLevel::Guest => None,
+        };
+        match role {
+            Some(Role::Owner) => Privilege::Owner,
+            Some(Role::Moderator) => Privilege::Moderator,
+            Some(Role::Member) => Privilege::Member,
+            None if self.private => Privilege::Outsider,
+            None => Privilege::RemoteAddress,
+        }
+    }
+
+    /// Whether somebody may know that there is this room, and read in it.
+    #[must_use]
+    pub fn is_seen_by(&self, who: Actor<'_>) -> bool {
+        self.privilege(who) > Privilege::Outsider
+    }
+
+    /// Whether somebody may enter.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_enter(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        let privilege = self.privilege(who);
+        if privilege < Privilege::Admin
+            && let Some(until) = in_force(&self.bans, who.user, now)
+        {
+            return Err(sanctioned(Code::Forbidden, "You are banned from this room", until, now));
+        }
+        if privilege == Privilege::Outsider {
+            return Err(Refusal::new(Code::Forbidden, "This room is private: only those who are invited may enter"));
+        }
+        Ok(())
+    }
+
+    /// Whether somebody who is in may speak. Slow mode is the room's to reckon.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_speak(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        if !self.hushes() {
+            return Ok(());
+        }
+        let privilege = self.privilege(who);
+        if privilege < Privilege::Admin
+            && let Some(until) = in_force(&self.mutes, who.user, now)
+        {
+            return Err(sanctioned(Code::Muted, "You are muted in this room", until, now));
+        }
+        if self.announcement && privilege < Privilege::Moderator {
+            return Err(Refusal::new(Code::Forbidden, "Only moderators speak in this room"));
+        }
+        Ok(())
+    }
+
+    /// Whether anybody is kept from speaking: mostly not, and then nothing is looked up.
+    #[must_use]
+    pub fn hushes(&self) -> bool {
+        self.announcement || !self.mutes.is_empty()
+    }
+
+    /// Whether there is anybody who may not enter.
+    #[must_use]
+    pub fn excludes(&self) -> bool {
+        self.private || !self.bans.is_empty()
+    }
+
+    /// Makes a change that was decided, at this time.
+    pub fn apply(&mut self, change: &ModerationChange, at: Time) {
+        match change {
+            ModerationChange::Created { private, owner, members } => {
+                self.private = *private;
+                self.people = members.iter().map(|user| (user.clone(), Role::Member)).collect();
+                self.people.extend(owner.iter().map(|user| (user.clone(), Role::Owner)));
+                self.owner = owner.clone();
+            }
+            ModerationChange::Invited { user } => _ = self.people.entry(user.clone()).or_insert(Role::Member),
+            ModerationChange::Removed { user } => _ = self.people.remove(user),
+            ModerationChange::Banned { user, until } => {
+                self.people.remove(user);
+                sanction(&mut self.bans, user, *until, at);
+            }
+            ModerationChange::Unbanned { user } => _ = self.bans.remove(user),
+            ModerationChange::Muted { user, until } => sanction(&mut self.mutes, user, *until, at),
+            ModerationChange::Unmuted { user } => _ = self.mutes.remove(user),
+            ModerationChange::Role { user, role } => {
+                if *role == Role::Owner
+                    && let Some(old) = self.owner.replace(user.clone())
+                {
+                    self.people.insert(old, Role::Moderator);
+                }
+                self.people.insert(user.clone(), *role);
+            }
+            ModerationChange::Settings(settings) => {
+                self.slow_mode_s = settings.slow_mode_s.unwrap_or(self.slow_mode_s);
+                self.announcement = settings.announcement.unwrap_or(self.announcement);
+            }
+            ModerationChange::Ended => *self = Self::default(),
+            ModerationChange::Kicked { .. } | ModerationChange::Deleted { .. } => {}
+        }
+    }
+
+    /// Bans and mutes that are in force.
+    fn sanctions(&self, now: Time) -> usize {
+        let all = self.bans.values().chain(self.mutes.values());
+        all.filter(|until| until.is_none_or(|until| now < until)).count()
+    }
+}
+
+/// Until when a user's sanction holds, if it does now.
+fn in_force(sanctions: &BTreeMap<UserName, Until>, user: &UserName, now: Time) -> Option<Until> {
+    sanctions.get(user).copied().filter(|until| until.is_none_or(|until| now < until))
+}
+
+/// Adds a sanction, and forgets those that are over.
+fn sanction(sanctions: &mut BTreeMap<UserName, Until>, user: &UserName, until: Until, at: Time) {
+    sanctions.retain(|_, until| until.is_none_or(|until| at < until));
+    sanctions.insert(user.clone(), until);
+}
+
+fn sanctioned(code: Code, what: &'static str, until: Until, now: Time) -> Refusal {
+    match until {
+        None => Refusal::new(code, what),
+        Some(until) => {
+            let retry_after = Some(Duration::from_millis(until.0.saturating_sub(now.0)));
+            Refusal { retry_after, ..Refusal::new(code, format!("{what} until {until}")) }
+        }
+    }
+}

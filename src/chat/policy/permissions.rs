@@ -1,0 +1,248 @@
+//! What may be changed in a room, by whom: one table, and the few rules that it cannot say.
+//!
+//! Pure, and the only place that decides. For a stranger a private room is not there, whatever they
+//! want of it; nobody rules over one who stands as high; and a room that has an owner keeps one.
+
+use std::time::Duration;
+
+use super::{
+    Actor, ModerationChange, ModerationRequest, PEOPLE_MAX, Policy, Privilege, Role, RoomSettings, SANCTIONS_MAX,
+    in_force,
+};
+use crate::chat::event::{Code, Refusal};
+use crate::chat::time::Time;
+use crate::chat::{RoomName, UserName};
+
+impl ModerationRequest {
+    /// The least rank that may do it.
+    fn least(&self) -> Privilege {
+        match self {
+            Self::Invite { .. } | Self::Remove { .. } | Self::Kick { .. } => Privilege::Moderator,
+            Self::Ban { .. } | Self::Unban { .. } => Privilege::Moderator,
+            Self::Mute { .. } | Self::Unmute { .. } => Privilege::Moderator,
+            Self::Settings(_) => Privilege::Moderator,
+            Self::Role { .. } | Self::End => Privilege::Owner,
+        }
+    }
+
+    /// Who must be registered for it.
+    #[must_use]
+    pub fn beneficiary(&self) -> Option<&UserName> {
+        match self {
+            Self::Invite { user } | Self::Role { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+}
+
+impl Policy {
+    /// What becomes of a motion; `None`: it is so already.
+    ///
+    /// # Errors
+    /// Why nothing does.
+    pub fn decide(
+        &self,
+        room: &RoomName,
+        who: Actor<'_>,
+        request: &ModerationRequest,
+        now: Time,
+    ) -> Result<Option<ModerationChange>, Refusal> {
+        let privilege = self.privilege(who);
+        if privilege == Privilege::Outsider {
+            return Err(Refusal::no_room(room));
+        }
+        let resigns = matches!(request, ModerationRequest::Remove { user } if user == who.user);
+        if privilege < request.least() && !resigns {
+            return Err(forbidden(match (self.owner(), request.least()) {
+                (None, _) => "This room belongs to nobody: only an admin may do that",
+                (Some(_), Privilege::Moderator) => "Only the moderators of this room may do that",
+                (Some(_), _) => "Only the owner of this room may do that",
+            }));
+        }
+        match request {
+            ModerationRequest::Invite { user } => self.invite(user, now),
+            ModerationRequest::Remove { user } => self.remove(privilege, user, resigns),
+            ModerationRequest::Kick { user } => {
+                self.stands_above(privilege, user)?;
+                Ok(Some(ModerationChange::Kicked { user: user.clone() }))
+            }
+            ModerationRequest::Ban { user, lasts } => {
+                self.may_lose(user)?;
+                self.stands_above(privilege, user)?;
+                self.has_sanction_left(now)?;
+                Ok(Some(ModerationChange::Banned { user: user.clone(), until: until(now, *lasts) }))
+            }
+            ModerationRequest::Mute { user, lasts } => {
+                self.stands_above(privilege, user)?;
+                self.has_sanction_left(now)?;
+                Ok(Some(ModerationChange::Muted { user: user.clone(), until: until(now, *lasts) }))
+            }
+            ModerationRequest::Unban { user } => match in_force(&self.bans, user, now) {
+                Some(_) => Ok(Some(ModerationChange::Unbanned { user: user.clone() })),
+                None => Err(not_found(format!("{user} is not banned"))),
+            },
+            ModerationRequest::Unmute { user } => {
+                self.stands_above(privilege, user)?;
+                match in_force(&self.mutes, user, now) {
+                    Some(_) => Ok(Some(ModerationChange::Unmuted { user: user.clone() })),
+                    None => Err(not_found(format!("{user} is not muted"))),
+                }
+            }
+            ModerationRequest::Role { user, role } => self.give(user, *role, now),
+            ModerationRequest::Settings(settings) => Ok(self.set(*settings)),
+            ModerationRequest::End => Ok(Some(ModerationChange::Ended)),
+        }
+    }
+
+    /// Whether somebody may take a message away that is not theirs.
+    #[must_use]
+    pub fn may_delete_others(&self, who: Actor<'_>) -> bool {
+        self.privilege(who) >= Privilege::Moderator
+    }
+
+    /// Whether somebody may read what was decided.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_audit(&self, room: &RoomName, who: Actor<'_>) -> Result<(), Refusal> {
+        match self.privilege(who) {
+            Privilege::Outsider => Err(Refusal::no_room(room)),
+            privilege if privilege < Privilege::Moderator => {
+                Err(forbidden("Only the moderators of this room may do that"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn invite(&self, user: &UserName, now: Time) -> Result<Option<ModerationChange>, Refusal> {
+        if self.people.contains_key(user) {
+            return Ok(None);
+        }
+        self.is_welcome(user, now)?;
+        self.has_place()?;
+        Ok(Some(ModerationChange::Invited { user: user.clone() }))
+    }
+
+    fn remove(
+        &self,
+        privilege: Privilege,
+        user: &UserName,
+        resigns: bool,
+    ) -> Result<Option<ModerationChange>, Refusal> {
+        if !self.people.contains_key(user) {
+            return Err(not_found(format!("{user} is not on the list of members")));
+        }
+        self.may_lose(user)?;
+        if !resigns {
+            self.stands_above(privilege, user)?;
+        }
+        Ok(Some(ModerationChange::Removed { user: user.clone() }))
+    }
+
+    fn give(&self, user: &UserName, role: Role, now: Time) -> Result<Option<ModerationChange>, Refusal> {
+        if self.people.get(user) == Some(&role) {
+            return Ok(None);
+        }
+        self.may_lose(user)?;
+        self.is_welcome(user, now)?;
+        if !self.people.contains_key(user) {
+            self.has_place()?;
+        }
+        Ok(Some(ModerationChange::Role { user: user.clone(), role }))
+    }
+
+    fn set(&self, settings: RoomSettings) -> Option<ModerationChange> {
+        let slow_mode_s = settings.slow_mode_s.filter(|seconds| *seconds != self.slow_mode_s);
+        let announcement = settings.announcement.filter(|on| *on != self.announcement);
+        let changed = RoomSettings { slow_mode_s, announcement };
+        (changed != RoomSettings::default()).then_some(ModerationChange::Settings(changed))
+    }
+
+    fn stands_above(&self, privilege: Privilege, user: &UserName) -> Result<(), Refusal> {
+        let (theirs, what) = match self.people.get(user) {
+            Some(Role::Owner) => (Privilege::Owner, "the owner"),
+            Some(Role::Moderator) => (Privilege::Moderator, "a moderator"),
+            Some(Role::Member) | None => return Ok(()),
+        };
+        if theirs < privilege { Ok(()) } else { Err(forbidden(format!("{user} is {what} of this room"))) }
+    }
+
+    /// The owner gives the room to somebody else first.
+    fn may_lose(&self, user: &UserName) -> Result<(), Refusal> {
+        if self.people.get(user) != Some(&Role::Owner) {
+            return Ok(());
+        }
+        Err(forbidden(format!("{user} owns this room: the role of owner has to be given to somebody else first")))
+    }
+
+    fn is_welcome(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
+        match in_force(&self.bans, user, now) {
+            Some(_) => Err(forbidden(format!("{user} is banned from this room"))),
+            None => Ok(()),
+        }
+    }
+
+    fn has_place(&self) -> Result<(), Refusal> {
+        if self.people.len() < PEOPLE_MAX {
+            return Ok(());
+        }
+        let message = format!("The list of this room has {PEOPLE_MAX} members, which is its limit");
+        Err(Refusal::new(Code::RoomFull, message))
+    }
+
+    fn has_sanction_left(&self, now: Time) -> Result<(), Refusal> {
+        if self.sanctions(now) < SANCTIONS_MAX {
+            return Ok(());
+        }
+        let message = format!("{SANCTIONS_MAX} bans and mutes are in force in this room, which is its limit");
+        Err(Refusal::new(Code::RoomFull, message))
+    }
+}
+
+fn until(now: Time, lasts: Option<Duration>) -> Option<Time> {
+    let ms = |lasts: Duration| u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+    lasts.map(|lasts| Time(now.0.saturating_add(ms(lasts))))
+}
+
+fn forbidden(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(Code::Forbidden, message)
+}
+
+fn not_found(message: String) -> Refusal {
+    Refusal::new(Code::NotFound, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::AuthLevel;
+
+    fn user(number: usize) -> UserName {
+        UserName::stored(&format!("u{number}"))
+    }
+
+    fn decide(policy: &Policy, request: ModerationRequest) -> Result<Option<ModerationChange>, Code> {
+        let (room, owner) = (RoomName::parse("den").unwrap(), UserName::stored("owner"));
+        let who = Actor { user: &owner, auth_level: AuthLevel::Registered };
+        policy.decide(&room, who, &request, Time(10)).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn lists_end_and_what_is_over_leaves_its_place() {
+        let owner = (UserName::stored("owner"), Role::Owner);
+        let people = |count| std::iter::once(owner.clone()).chain((0..count).map(|n| (user(n), Role::Member)));
+        let full = Policy::stored(true, RoomSettings::default(), people(PEOPLE_MAX - 1), [], []);
+        let newcomer = || user(PEOPLE_MAX);
+        assert_eq!(decide(&full, ModerationRequest::Invite { user: newcomer() }), Err(Code::RoomFull));
+        assert_eq!(
+            decide(&full, ModerationRequest::Role { user: newcomer(), role: Role::Moderator }),
+            Err(Code::RoomFull)
+        );
+        assert!(decide(&full, ModerationRequest::Role { user: user(0), role: Role::Moderator }).is_ok());
+        let bans = |until| (0..SANCTIONS_MAX).map(move |n| (user(n), until));
+        let banning = Policy::stored(true, RoomSettings::default(), people(0), bans(Some(Time(11))), []);
+        assert_eq!(decide(&banning, ModerationRequest::Mute { user: newcomer(), lasts: None }), Err(Code::RoomFull));
+        let over = Policy::stored(true, RoomSettings::default(), people(0), bans(Some(Time(10))), []);
+        assert!(decide(&over, ModerationRequest::Mute { user: newcomer(), lasts: None }).is_ok());
+    }
+}

@@ -1,0 +1,282 @@
+//! Ruling over a room: who may say what, what is changed, and who has to go because of it.
+//!
+//! The rest of [`Room`], stepped with it. A change is a draft like a message: it is in force, and
+//! heard of, when it is stored and not before. The broker settles at once, so nothing said after a
+//! motion is judged by the charter before it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Effect, Room, RoomRequest, Speaker};
+use crate::chat::UserName;
+use crate::chat::command::Id;
+use crate::chat::event::{Code, Event, Refusal};
+use crate::chat::identity::AuthLevel;
+use crate::chat::message::Body;
+use crate::chat::policy::{
+    Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
+};
+use crate::chat::record::{Draft, Epoch, Operation};
+use crate::chat::time::{Moment, Time};
+
+/// What holds where nothing was ever said about it.
+static NONE: Policy = Policy::none();
+
+/// Entries of the audit that a room remembers whose store does not.
+const REMEMBERED_MAX: usize = 200;
+
+/// What a room knows of its rules.
+#[derive(Debug, Default)]
+pub(super) struct Moderation {
+    /// `None`: anybody enters and speaks.
+    pub policy: Option<Arc<Policy>>,
+    /// In slow mode: when each user last spoke, on the monotonic clock.
+    spoke: BTreeMap<UserName, Duration>,
+    /// With how many of them those are forgotten who may speak again.
+    spoke_max: usize,
+    /// The newest entries of the audit, and how many there were; only where the store keeps none.
+    audit: VecDeque<AuditEntry>,
+    audited: u64,
+}
+
+impl Speaker {
+    /// As a charter knows them.
+    pub(super) fn who(&self) -> Actor<'_> {
+        Actor { user: &self.user, auth_level: self.auth_level }
+    }
+}
+
+impl Room {
+    /// With who may do what in it.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Option<Arc<Policy>>) -> Self {
+        self.moderation.policy = policy;
+        self
+    }
+
+    /// Whether somebody may enter.
+    pub(super) fn admits(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        self.moderation.policy.as_ref().map_or(Ok(()), |policy| policy.may_enter(who, now))
+    }
+
+    /// Whether this may be said. Free where nobody is kept from anything.
+    pub(super) fn permit(&mut self, speaker: &Speaker, request: &RoomRequest, now: Moment) -> Result<(), Refusal> {
+        let Some(policy) = &self.moderation.policy else { return Ok(()) };
+        // Who is in has been let in; a visitor has not.
+        if policy.excludes() && self.members.member(speaker.member).is_none() {
+            match request {
+                RoomRequest::Publish { .. } => policy.may_enter(speaker.who(), now.at)?,
+                // It is the name that is asked for, and that is taken.
+                RoomRequest::Create(_) => {}
+                _ if !policy.is_seen_by(speaker.who()) => return Err(Refusal::no_room(&self.name)),
+                _ => {}
+            }
+        }
+        match request {
+            RoomRequest::Publish { .. } => {
+                policy.may_speak(speaker.who(), now.at)?;
+                let wait = policy.slow_mode();
+                if wait.is_zero() || policy.privilege(speaker.who()) >= Privilege::Moderator {
+                    return Ok(());
+                }
+                let paced = self.moderation.pace(&speaker.user, wait, now.since_start);
+                paced.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
+            }
+            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.who(), now.at),
+            RoomRequest::Typing(true) => policy.may_speak(speaker.who(), now.at),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was said is not stored: its author may say it again at once.
+    pub(super) fn forget_pace(&mut self, speaker: &Speaker) {
+        self.moderation.spoke.remove(&speaker.user);
+    }
+
+    /// Whether this speaker may take a message away that is somebody else's.
+    pub(super) fn rules(&self, speaker: &Speaker) -> bool {
+        self.policy().may_delete_others(speaker.who())
+    }
+
+    /// Begins the room: it is there from now on, also when nobody is in it.
+    pub(super) fn found(&mut self, speaker: Speaker, options: RoomOptions, now: Moment, effects: &mut Vec<Effect>) {
+        let owner = (speaker.auth_level > AuthLevel::Guest).then(|| speaker.user.clone());
+        // Who owns a room rules over all that was said in it; so what others have said is no part of it.
+        let foreign = owner.is_some() && self.ring.newest() > 0;
+        if self.moderation.policy.is_some() || !self.members.is_empty() || foreign {
+            let refusal = Refusal::new(Code::NameTaken, format!("There is a room {}", self.name));
+            return effects.push(Effect::One(speaker.member, None, Event::Refused(refusal)));
+        }
+        let RoomOptions { private, members } = options;
+        let stays = owner.is_some() && self.kept;
+        let change = ModerationChange::Created { private, owner, members };
+        if stays {
+            let operation = Operation::Moderate(ModerationAction { change, note: None });
+            self.drafts.push(Draft { speaker, operation, at: now.at, id: None, quiet: false });
+        } else {
+            self.moderated(speaker, ModerationAction { change, note: None }, now.at, None, effects);
+        }
+    }
+
+    /// Makes a draft of what somebody wants changed, if they may.
+    pub(super) fn moderate(
+        &mut self,
+        speaker: Speaker,
+        request: &ModerationRequest,
+        note: Option<Arc<str>>,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.judge(&speaker, request, now.at) {
+            Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
+            Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
+            Ok(Some(change)) => {
+                let operation = Operation::Moderate(ModerationAction { change, note });
+                self.drafts.push(Draft { speaker, operation, at: now.at, id: None, quiet: false });
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        speaker: &Speaker,
+        request: &ModerationRequest,
+        now: Time,
+    ) -> Result<Option<ModerationChange>, Refusal> {
+        let is_there = self.moderation.policy.is_some() || !self.members.is_empty() || self.ring.newest() > 0;
+        if !is_there || self.private.is_some() {
+            return Err(Refusal::no_room(&self.name));
+        }
+        let change = self.policy().decide(&self.name, speaker.who(), request, now)?;
+        match &change {
+            Some(ModerationChange::Kicked { user }) if !self.members.has(user) => {
+                Err(Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name)))
+            }
+            _ => Ok(change),
+        }
+    }
+
+    /// A change is stored: it is in force, and everybody hears of it.
+    pub(super) fn moderated(
+        &mut self,
+        speaker: Speaker,
+        action: ModerationAction,
+        at: Time,
+        id: Option<Id>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut policy = self.moderation.policy.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        policy.apply(&action.change, at);
+        let policy = Arc::new(policy);
+        self.moderation.policy = Some(Arc::clone(&policy));
+        // Before anybody hears of it: who asks without the room is judged by it from now on.
+        effects.push(Effect::PolicyChanged(Some(policy)));
+        self.remember(&speaker.user, &action, at);
+        if let ModerationChange::Created { owner, .. } = &action.change {
+            let pinned = owner.is_none() || !self.kept;
+            return effects.push(Effect::One(speaker.member, id, Event::Created { room: self.name.clone(), pinned }));
+        }
+        let out = action.change.user().filter(|_| action.change.evicts()).cloned();
+        let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, at };
+        effects.push(Effect::Everyone(event.clone()));
+        if let Some(user) = out {
+            self.put_out(&user, at, effects);
+        }
+        // The answer comes last: whoever has it may rely on all the rest.
+        effects.push(Effect::One(speaker.member, id, event));
+    }
+
+    /// The room has ended: all leave, and it begins anew for those who are on their way to it.
+    pub(super) fn ended(
+        &mut self,
+        speaker: Speaker,
+        action: ModerationAction,
+        (at, epoch): (Time, Epoch),
+        effects: &mut Vec<Effect>,
+    ) {
+        self.moderation = Moderation::default();
+        self.receipts = Default::default();
+        self.epoch = epoch.to_string().into();
+        self.ring.clear();
+        effects.push(Effect::PolicyChanged(None));
+        let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, at };
+        effects.push(Effect::Everyone(event.clone()));
+        let members: Vec<_> = self.members.members().map(|(id, _)| id).collect();
+        for id in members {
+            self.members.leave(id);
+            effects.push(Effect::Evicted(id));
+        }
+        effects.push(Effect::One(speaker.member, None, event));
+    }
+
+    /// If the message was somebody else's, a moderator took it away; where the store keeps no audit, the room
+    /// does.
+    pub(super) fn audit_deletion(&mut self, speaker: &Speaker, seq: u64, at: Time) {
+        let Some(user) = self.ring.author(seq).filter(|author| **author != speaker.user).cloned() else { return };
+        self.remember(
+            &speaker.user,
+            &ModerationAction { change: ModerationChange::Deleted { user, seq }, note: None },
+            at,
+        );
+    }
+
+    /// The newest entries of the audit before the number `before`, at most `count`.
+    pub(super) fn audit(&self, speaker: &Speaker, before: u64, count: usize) -> Event {
+        if let Err(refusal) = self.policy().may_audit(&self.name, speaker.who()) {
+            return Event::Refused(refusal);
+        }
+        let entries = self.moderation.audit.iter().filter(|entry| entry.number < before);
+        let skip = entries.clone().count().saturating_sub(count);
+        Event::Audit { room: self.name.clone(), entries: entries.skip(skip).cloned().collect() }
+    }
+
+    fn policy(&self) -> &Policy {
+        self.moderation.policy.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Every connection of a user leaves, wherever it is.
+    fn put_out(&mut self, user: &UserName, at: Time, effects: &mut Vec<Effect>) {
+        let theirs = self.members.members().filter(|(_, member)| member.user == *user);
+        let theirs: Vec<_> = theirs.map(|(id, _)| id).collect();
+        let mut news = false;
+        for id in theirs {
+            news |= self.members.leave(id).is_some_and(|(_, news, _)| news);
+            effects.push(Effect::Evicted(id));
+        }
+        if self.members.set_typing(user, None) && !news {
+            effects.push(self.typing(user.clone(), false));
+        }
+        if news {
+            let (room, user) = (self.name.clone(), user.clone());
+            effects.push(Effect::Everyone(Event::Leave { room, user, at }));
+        }
+    }
+
+    fn remember(&mut self, by: &UserName, action: &ModerationAction, at: Time) {
+        if self.kept {
+            return;
+        }
+        let Moderation { audit, audited, .. } = &mut self.moderation;
+        *audited += 1;
+        audit.push_back(AuditEntry { number: *audited, at, by: by.clone(), action: action.clone() });
+        if audit.len() > REMEMBERED_MAX {
+            audit.pop_front();
+        }
+    }
+}
+
+impl Moderation {
+    /// Lets a user speak once in a while; else says how long that is off.
+    fn pace(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Duration> {
+        if let Some(at) = self.spoke.get(user).filter(|at| **at + wait > now) {
+            return Err(*at + wait - now);
+        }
+        if self.spoke.len() >= self.spoke_max {
+            self.spoke.retain(|_, at| *at + wait > now);
+            self.spoke_max = 2 * self.spoke.len() + 64;
+        }
+        self.spoke.insert(user.clone(), now);
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! How far users have got in a room: noted, and told to the authors.
+//!
+//! A part of [`Room`], stepped with it. What is written to sockets comes from the broker, what was
+//! received and read from clients.
+
+use std::time::Duration;
+
+use super::{Effect, Room};
+use crate::chat::UserName;
+use crate::chat::event::{Code, Event, Refusal};
+use crate::chat::members::{Member, MemberId};
+use crate::chat::receipts::Advances;
+use crate::chat::record::{Receipt, ReceiptMark};
+use crate::chat::time::Moment;
+
+impl Room {
+    /// What is to be told of receipts, and to which members: the authors' connections, without those
+    /// that only subscribe.
+    pub(super) fn advanced(&mut self, now: Duration) -> Option<Effect> {
+        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
+        // Nobody needs to hear of themselves.
+        let alone = authors.first().filter(|_| authors.len() == 1);
+        let told: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
+        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let members = self.members.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
+        let members = members.filter(|_| self.tells_receipts()).map(|(id, member)| (id, member.detached));
+        let (away, here): (Vec<_>, Vec<_>) = members.partition(|(_, detached)| *detached);
+        away.iter().for_each(|(id, _)| self.members.defer_receipts(*id, &told));
+        let to = here.into_iter().map(|(id, _)| id).collect();
+        let events = told.into_iter().map(|mark| self.receipt_of(mark)).collect();
+        Some(Effect::Advanced { marks, to, events })
+    }
+
+    pub(super) fn receipt_of(&self, mark: ReceiptMark) -> Event {
+        Event::Receipt { room: self.name.clone(), mark }
+    }
+
+    pub(super) fn written(&mut self, id: MemberId, now: Moment) {
+        if let Some(member) = self.members.member(id).filter(|_| self.wants_receipts()) {
+            self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
+        }
+    }
+
+    pub(super) fn receipt(
+        &mut self,
+        user: &UserName,
+        (receipt, seq): (Receipt, u64),
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        if seq > self.ring.newest() {
+            return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
+        }
+        if self.wants_receipts() {
+            self.receipts.advance(user, receipt, seq, now);
+        }
+        Ok(())
+    }
+}

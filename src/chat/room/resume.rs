@@ -1,0 +1,77 @@
+//! Members whose connection broke: their places are kept, and given back with what they missed.
+//!
+//! A part of [`Room`], stepped with it. What memory has, the room shows; where the store keeps the
+//! past, it names the part of it that the member's own reader is to fetch.
+
+use super::{Effect, ReplayRange, Room};
+use crate::chat::UserName;
+use crate::chat::event::{Event, Recovery, ResumedRoom, Status};
+use crate::chat::members::MemberId;
+use crate::chat::message::{Position, Since};
+use crate::chat::ring::Ring;
+
+impl Room {
+    /// Keeps a member's place without its connection, or gives it back.
+    pub(super) fn detach(&mut self, id: MemberId, detached: bool) -> Option<Effect> {
+        let user = self.members.member(id)?.user.clone();
+        let before = self.members.status(&user);
+        self.members.detach(id, detached);
+        self.presence_change(&user, before)
+    }
+
+    /// The news that a user, who has come, gone or broken off with one of its connections, is seen otherwise
+    /// than before. Only of one whom others have heard of; in a private conversation both have.
+    pub(super) fn presence_change(&self, user: &UserName, before: Option<Status>) -> Option<Effect> {
+        let presence = self.members.presence(user)?;
+        let is_known = self.private.is_some() || self.members.is_announced(user);
+        let is_news = is_known && before.is_some_and(|before| before != presence.status);
+        is_news.then_some(Effect::Everyone(Event::Presence(presence)))
+    }
+
+    pub(super) fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {
+        let Some(member) = self.members.member(id) else { return };
+        let after = match seen {
+            Since::Entry => Some(member.since),
+            Since::Number(seq) => Some(seq),
+            Since::Position(position) => self.number(&position),
+        };
+        let (recovery, events) = self.missed(after);
+        // Where it cannot be whole there is nothing to fetch either.
+        let after = after.filter(|_| recovery == Recovery::Whole);
+        let until = self.ring.newest();
+        let missed = after.map_or(0, |after| until - after);
+        let replay = |after| ReplayRange { answer: None, after, until, history: 0, offline: None };
+        let replay = after.filter(|_| self.kept).map(replay);
+        effects.push(Effect::Resumed(id, ResumedRoom { room: self.name.clone(), recovery, missed }, replay));
+        effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
+        let owed = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
+        effects.extend(owed.map(|receipt| Effect::One(id, None, receipt)));
+        effects.extend(self.detach(id, false));
+    }
+
+    /// The number that a place in a history has in this one.
+    pub(super) fn number(&self, position: &Position) -> Option<u64> {
+        (position.epoch == self.epoch).then_some(position.seq)
+    }
+
+    /// Whether all that came after this number can be given, and what of it memory gives: nothing where
+    /// the store keeps it, and else first what was changed of the messages before. `None` is a number of
+    /// another history.
+    pub(super) fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Event>) {
+        let newest = self.ring.newest();
+        let Some(after) = after.filter(|after| *after <= newest) else {
+            return (Recovery::EpochChanged, Vec::new());
+        };
+        if self.kept {
+            return (Recovery::Whole, Vec::new());
+        }
+        let changes: Vec<_> = self.ring.changes(after).collect();
+        let bytes: usize = changes.iter().map(|message| Ring::size(message)).sum();
+        let messages: Vec<_> = self.ring.after(after, usize::MAX, self.history_bytes.saturating_sub(bytes)).collect();
+        if bytes > self.history_bytes || messages.len() as u64 != newest - after {
+            return (Recovery::TooOld, Vec::new());
+        }
+        let changes = changes.into_iter().map(|message| Event::changed(message));
+        (Recovery::Whole, changes.chain(messages.into_iter().cloned().map(Event::Message)).collect())
+    }
+}

@@ -1,0 +1,176 @@
+//! The birth and death of threads.
+//!
+//! Every thread is spawned here, has a name of a role and a number, and is joined: by its owner, or
+//! by `join_all`. A panic is caught at the outermost frame, recorded and survived. A thread that
+//! the machine will not give is an error that the caller hands to the one client concerned.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::engine::base::sync::{Condvar, Mutex, thread};
+
+/// Virtual bytes of a stack. Only what is touched is resident: some 8–12 KiB.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// What a thread does.
+pub type Body = Box<dyn FnOnce() + Send>;
+
+/// Starts a thread of this name, or drops its body and says why there is none: in production
+/// [`start`], in a test one that at times has none to give, which a machine cannot be asked for.
+pub type Starter = Box<dyn Fn(String, Body) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
+
+/// All threads of a server.
+pub struct Threads {
+    starter: Starter,
+    nursery: Mutex<Nursery>,
+    /// Told when a thread ends.
+    ended: Condvar,
+    panics: AtomicU64,
+}
+
+#[derive(Default)]
+struct Nursery {
+    /// The number of the next thread.
+    next: u64,
+    /// Their roles.
+    live: BTreeMap<u64, &'static str>,
+    handles: Vec<(u64, thread::JoinHandle<()>)>,
+}
+
+impl Threads {
+    /// No threads yet; the machine gives them.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Self::started_by(Box::new(start))
+    }
+
+    /// No threads yet; `starter` gives them.
+    #[must_use]
+    pub fn started_by(starter: Starter) -> Arc<Self> {
+        let (nursery, ended) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { starter, nursery, ended, panics: AtomicU64::new(0) })
+    }
+
+    /// Starts a thread called `role-number`.
+    ///
+    /// # Errors
+    /// The machine gives no further thread. `body` was dropped.
+    pub fn spawn(self: &Arc<Self>, role: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let number = {
+            let mut nursery = self.nursery.lock();
+            nursery.next += 1;
+            let number = nursery.next;
+            nursery.live.insert(number, role);
+            number
+        };
+        let threads = Arc::clone(self);
+        let body = move || {
+            if catch_unwind(AssertUnwindSafe(body)).is_err() {
+                threads.record_panic(&name(role, number));
+            }
+            threads.end(number);
+        };
+        let spawned = (self.starter)(name(role, number), Box::new(body));
+        let mut finished = Vec::new();
+        let result = {
+            let mut nursery = self.nursery.lock();
+            let result = spawned.map(|handle| nursery.handles.push((number, handle)));
+            if result.is_err() {
+                nursery.live.remove(&number);
+                self.ended.notify_all();
+            }
+            if nursery.handles.len() > 2 * nursery.live.len() + 8 {
+                finished = nursery.take_finished();
+            }
+            result
+        };
+        join(finished);
+        result
+    }
+
+    fn end(&self, number: u64) {
+        let mut nursery = self.nursery.lock();
+        nursery.live.remove(&number);
+        drop(nursery);
+        self.ended.notify_all();
+    }
+
+    /// Waits until every thread has ended, or the deadline has passed; joins those that have, and
+    /// names those that have not.
+    #[must_use]
+    pub fn join_all(&self, deadline: Instant) -> Vec<String> {
+        let (finished, running) = {
+            let mut nursery = self.nursery.lock();
+            while !nursery.live.is_empty() {
+                if self.ended.wait_until(&mut nursery, deadline).timed_out() {
+                    break;
+                }
+            }
+            let running = nursery.live.iter().map(|(number, role)| name(role, *number)).collect();
+            (nursery.take_finished(), running)
+        };
+        join(finished);
+        running
+    }
+
+    /// Records a panic that was caught in a thread.
+    pub fn record_panic(&self, thread: &str) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+        log::error!(thread; "panicked");
+    }
+
+    /// Threads that live.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.nursery.lock().live.len()
+    }
+
+    /// Panics that were survived.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
+    }
+}
+
+impl Nursery {
+    fn take_finished(&mut self) -> Vec<(u64, thread::JoinHandle<()>)> {
+        let all = std::mem::take(&mut self.handles);
+        let (running, finished) = all.into_iter().partition(|(number, _)| self.live.contains_key(number));
+        self.handles = running;
+        finished
+    }
+}
+
+fn name(role: &str, number: u64) -> String {
+    format!("{role}-{number}")
+}
+
+/// Joins threads that have left their body: this waits for the last instructions of each, no more.
+fn join(finished: Vec<(u64, thread::JoinHandle<()>)>) {
+    for (_, handle) in finished {
+        handle.join().expect("the body's panic was caught inside the thread");
+    }
+}
+
+/// Starts a thread of this name.
+///
+/// # Errors
+/// The machine gives no further thread. `body` was dropped.
+#[cfg(not(shuttle))]
+pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body)
+}
+
+/// Starts a thread of this name under the checker.
+///
+/// # Errors
+/// None: the checker has threads enough.
+#[cfg(shuttle)]
+pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
+    let _ = STACK_BYTES;
+    Ok(thread::Builder::new().name(name).spawn(body).expect("the checker has threads enough"))
+}

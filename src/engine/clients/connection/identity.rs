@@ -1,0 +1,150 @@
+//! Who a connection is: the part of it that names and tokens concern.
+//!
+//! A name is taken first and looked at then, in this order: whoever registers it looks for its users
+//! after it has taken it, so one of the two sees the other (`auth/names.rs`). None of it is inlined: it is
+//! rare, and a page of stack that is touched once stays with its client.
+
+use std::sync::Arc;
+
+use super::{ActionError, Connection, ConnectionOptions};
+use crate::auth::names;
+use crate::chat::Secret;
+use crate::chat::session_state::Dialect;
+use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
+use crate::engine::Engine;
+use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::clients::session::Session;
+use crate::engine::clients::session_table::Token;
+use crate::engine::guards::expiry::Watched;
+use crate::engine::users::directory::{DirectoryEntry, Peer};
+
+impl Connection {
+    /// It is one who has to say first who it is, and has as long for it as for the head of a request.
+    pub fn require_auth(&mut self) {
+        let until = self.now().after(self.engine.limits.head_timeout);
+        self.session.state.require_auth();
+        self.watch_until(until, End::Unidentified);
+        if self.door.dialect() == Dialect::Text {
+            let how = Refusal::new(Code::Unauthorized, "Say first who you are: /auth TOKEN");
+            self.reply(None, &Event::Refused(how));
+        }
+    }
+
+    /// A guest whose name was registered in the moment in which it came has to go.
+    #[inline(never)]
+    pub(super) fn settle_name(&mut self) {
+        let who = self.session.state.identity();
+        if who.is_guest() && self.engine.registered(&who.user) {
+            self.outbox.end(End::Displaced);
+        }
+    }
+
+    /// Has the connection end when its token does.
+    pub(super) fn watch(&self) {
+        if let Some(expires) = self.session.state.identity().expires() {
+            self.watch_until(expires, End::Expired);
+        }
+    }
+
+    fn watch_until(&self, until: Time, why: End) {
+        let (outbox, encoding) = (Arc::clone(&self.outbox), self.door.encoding);
+        self.engine.expiry.watch(self.session.number, Watched { outbox, encoding, until, why });
+    }
+
+    /// Takes another name, as a guest.
+    #[inline(never)]
+    pub(super) fn rename(&mut self, user: UserName) -> Result<(), ActionError> {
+        self.become_user(Identity::guest(user)).map_err(|refusal| ActionError::Refused(None, refusal))
+    }
+
+    /// Is whom the token names, from now on.
+    #[inline(never)]
+    pub(super) fn identify(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
+        let refused = |refusal| ActionError::Refused(id.clone(), refusal);
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
+        self.become_user(who.clone()).map_err(refused)?;
+        self.engine.expiry.forget(self.session.number);
+        self.watch();
+        let user = who.user.clone();
+        log::info!(session = self.session.number, user = user.as_str(); "session identified");
+        match self.door.dialect() {
+            Dialect::Text => self.reply(id, &Event::Named { user }),
+            Dialect::Json => {
+                let resume = self.session.token.as_ref().map(Token::text);
+                let welcome = self.engine.welcome(who, self.session.number, resume);
+                self.reply(id, &welcome);
+            }
+        }
+        self.deliver_offline_messages();
+        Ok(())
+    }
+
+    fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
+        let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.door)?;
+        let old = std::mem::replace(&mut self.session.entry, new);
+        self.session.state.identified(who);
+        old.peer().retire().into_iter().for_each(drop);
+        Ok(())
+    }
+
+    /// Takes another token of the same user, which says at least as much as the one before.
+    #[inline(never)]
+    pub(super) fn refresh(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
+        let refused = |refusal| ActionError::Refused(id.clone(), refusal);
+        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
+        let old = self.session.state.identity();
+        let rooms = self.session.rooms.iter().map(|membership| membership.handle.room());
+        if who.user != old.user
+            || who.auth_level != old.auth_level
+            || !rooms.into_iter().all(|room| who.may_enter(room))
+        {
+            let message = "The token is for another user, standing or room: connect anew with it";
+            return Err(refused(Refusal::new(Code::Forbidden, message)));
+        }
+        self.session.state.identified(who);
+        self.watch();
+        self.reply(id, &Event::Done);
+        Ok(())
+    }
+
+    /// Looks whether a session that was interrupted is still its user's. If so, and this connection has
+    /// shown a token of the same user, that one counts from now on.
+    #[inline(never)]
+    pub(super) fn recognise(&self, mut session: Session) -> Result<Session, Refusal> {
+        let (ours, theirs) = (self.session.state.identity(), session.state.identity());
+        if !ours.is_guest() && (&ours.user, ours.auth_level) == (&theirs.user, theirs.auth_level) {
+            session.state.identified(ours.clone());
+        }
+        let who = session.state.identity();
+        if who.is_guest() && self.engine.registered(&who.user) {
+            session.leave(End::Displaced);
+            return Err(Refusal::new(Code::SessionExpired, "The session's name belongs to somebody now"));
+        }
+        if who.expires().is_some_and(|expires| expires <= self.now()) {
+            session.leave(End::Expired);
+            return Err(Refusal::new(Code::SessionExpired, "The session's token has expired"));
+        }
+        Ok(session)
+    }
+
+    fn now(&self) -> Time {
+        self.engine.clock.now().at
+    }
+}
+
+/// Enters a user into the directory, if the name is theirs to use.
+fn register(
+    engine: &Arc<Engine>,
+    outbox: &Arc<super::Outbox>,
+    number: u64,
+    who: Identity,
+    door: &ConnectionOptions,
+) -> Result<DirectoryEntry, Refusal> {
+    let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
+    let peer = Peer::new(who.clone(), number, door.echo, recipient, Form::Bytes(door.encoding));
+    let entry = engine.directory.register(peer);
+    if who.is_guest() && engine.registered(&who.user) {
+        return Err(names::taken(&who.user));
+    }
+    Ok(entry)
+}

@@ -1,0 +1,44 @@
+//! What became of the events for one client: enqueued = written + dropped + pending, always.
+//!
+//! Kept by an outbox under its lock; added up over all connections when they end.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+/// Counts of events. An event is written when its last byte is with the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct DeliveryCounts {
+    /// Events that were meant for the client.
+    pub enqueued: u64,
+    /// Events that went to its socket whole.
+    pub written: u64,
+    /// Events that it will never get.
+    pub dropped: u64,
+    /// Events that wait.
+    pub pending: u64,
+}
+
+impl DeliveryCounts {
+    /// Whether every event is accounted for.
+    #[must_use]
+    pub fn balance(&self) -> bool {
+        self.enqueued == self.written + self.dropped + self.pending
+    }
+}
+
+impl AddAssign for DeliveryCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.enqueued += other.enqueued;
+        self.written += other.written;
+        self.dropped += other.dropped;
+        self.pending += other.pending;
+    }
+}
+
+impl fmt::Display for DeliveryCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { enqueued, written, dropped, pending } = self;
+        write!(f, "enqueued={enqueued} written={written} dropped={dropped} pending={pending}")
+    }
+}

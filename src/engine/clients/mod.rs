@@ -1,0 +1,19 @@
+//! Clients: a connection, what waits to be written to it, and the session that outlives it.
+//!
+//! A `connection` runs on its reader's thread and owns a `session`; its `outbox` is written to by
+//! brokers and, when the socket is full, by a `writer` thread. A session without a connection waits in
+//! `session_table`; `replay` and `gate` give a client what it missed.
+
+pub mod backlog;
+pub mod connection;
+pub mod delivery_counts;
+pub mod farewell;
+pub mod gate;
+pub mod history;
+pub mod member;
+pub mod outbox;
+pub mod recipient;
+pub mod replay;
+pub mod session;
+pub mod session_table;
+pub mod writer;

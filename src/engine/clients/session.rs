@@ -1,0 +1,166 @@
+//! What outlives a connection: a user's session, its place in the directory and in its rooms.
+//!
+//! Owned by the connection on its reader's thread; when the connection breaks it is parked, and
+//! another connection may take it up. Everything here blocks on the rooms, one after the other.
+
+use std::sync::Arc;
+
+use crate::chat::command::Seen;
+use crate::chat::event::{Recovery, ResumedRoom};
+use crate::chat::room::ReplayRange;
+use crate::chat::session_state::SessionState;
+use crate::chat::{End, Limits, RoomName, Since, Time};
+use crate::engine::clients::gate::Gate;
+use crate::engine::clients::outbox::Outbox;
+use crate::engine::clients::recipient::Form;
+use crate::engine::clients::session_table::Token;
+use crate::engine::rooms::inbox::RoomHandle;
+use crate::engine::users::directory::DirectoryEntry;
+use crate::wire::Encoding;
+
+/// See the module.
+pub struct Session {
+    /// Its number, unique in the server's life.
+    pub number: u64,
+    /// When it began.
+    pub began: Time,
+    /// What takes it up again; `None` when nothing does.
+    pub token: Option<Token>,
+    /// What the user may do next.
+    pub state: SessionState,
+    /// Its entry in the directory, with its private conversations.
+    pub entry: DirectoryEntry,
+    /// Its memberships: few, so they are looked through.
+    pub rooms: Vec<Membership>,
+}
+
+/// A room that it is in.
+pub struct Membership {
+    /// The place in the room.
+    pub handle: RoomHandle,
+    /// Whether the client calls the room a topic.
+    pub topic: bool,
+}
+
+/// A room on the way back: its client has to be given the past, and then what the room has said since.
+pub struct ResumingRoom {
+    /// What the client is told.
+    pub resumed: ResumedRoom,
+    /// What of the past it is to be given.
+    pub replay: Option<ReplayRange>,
+    /// In which encoding.
+    pub encoding: Encoding,
+    /// What holds back the rest.
+    pub gate: Arc<Gate>,
+}
+
+impl Membership {
+    /// How its events are encoded for a client that reads `encoding`.
+    #[must_use]
+    pub fn encoding(topic: bool, encoding: Encoding) -> Encoding {
+        match encoding {
+            Encoding::Json if topic => Encoding::JsonTopic,
+            encoding => encoding,
+        }
+    }
+}
+
+impl Session {
+    /// The place in a room.
+    #[must_use]
+    pub fn room(&self, room: &RoomName) -> Option<&RoomHandle> {
+        self.rooms.iter().map(|membership| &membership.handle).find(|handle| handle.room() == room)
+    }
+
+    /// It is in a room.
+    pub fn entered(&mut self, membership: Membership) {
+        self.state.entered(membership.handle.room());
+        if self.rooms.is_empty() {
+            // Most are in one, and a vector would begin with a place for four.
+            self.rooms.reserve_exact(1);
+        }
+        self.rooms.push(membership);
+    }
+
+    /// Gives up the rooms that have put the user out.
+    pub fn forget_revoked(&mut self) {
+        let Self { state, rooms, .. } = self;
+        rooms.retain(|Membership { handle, .. }| {
+            let stays = !handle.is_revoked();
+            if !stays {
+                state.left(handle.room());
+            }
+            stays
+        });
+    }
+
+    /// Has each room keep its place without a connection.
+    pub fn detach(&self) {
+        let rooms = self.rooms.iter().map(|membership| &membership.handle);
+        // Of a room that failed there is no place to keep.
+        rooms.for_each(|handle| _ = handle.detach());
+        self.entry.peer().detach();
+    }
+
+    /// Leaves everything because of `end`.
+    pub fn leave(self, end: End) {
+        let Self { entry, rooms, .. } = self;
+        let conversations = entry.peer().retire();
+        let rooms = rooms.into_iter().map(|membership| membership.handle).chain(conversations);
+        if end == End::Closing {
+            // What the rooms have taken reaches the client before the goodbye.
+            rooms.for_each(RoomHandle::close);
+        } else {
+            rooms.for_each(drop);
+        }
+    }
+
+    /// Goes on through another outbox, in every room. What the rooms say waits until the gates are
+    /// opened. A room that has failed is left.
+    pub fn resume(
+        &mut self,
+        outbox: &Arc<Outbox>,
+        encoding: Encoding,
+        seen: &Seen,
+        limits: &Limits,
+    ) -> Vec<ResumingRoom> {
+        let current = self.state.current().cloned();
+        let mut all = Vec::new();
+        let state = &mut self.state;
+        let mut resume = |handle: &RoomHandle, topic: bool| {
+            let encoding = Membership::encoding(topic, encoding);
+            let gate = Gate::closed(Arc::clone(outbox), limits);
+            let since = since(seen, handle.room(), current.as_ref());
+            let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let room = handle.room().clone();
+                    (ResumedRoom { room, recovery: Recovery::RoomFailed, missed: 0 }, None)
+                }
+            };
+            let stays = !matches!(resumed.recovery, Recovery::RoomFailed | Recovery::Removed);
+            if !stays {
+                state.left(handle.room());
+            }
+            all.push(ResumingRoom { resumed, replay, encoding, gate });
+            stays
+        };
+        self.rooms.retain(|Membership { handle, topic }| resume(handle, *topic));
+        let peer = self.entry.peer();
+        let conversations = peer.attach(Arc::clone(outbox) as _, Form::Bytes(encoding));
+        peer.keep(conversations.into_iter().filter(|handle| resume(handle, false)).collect());
+        all
+    }
+}
+
+/// What a client that comes back has seen of one room.
+fn since(seen: &Seen, room: &RoomName, current: Option<&RoomName>) -> Since {
+    match seen {
+        Seen::Rooms(rooms) => {
+            let position = rooms.iter().find(|(name, _)| name == room).map(|(_, position)| position.clone());
+            position.map_or(Since::Entry, Since::Position)
+        }
+        Seen::Current(seq) if current == Some(room) => Since::Number(*seq),
+        Seen::Current(_) => Since::Entry,
+    }
+}

@@ -1,0 +1,9 @@
+//! Guards: who is let in, how much one address may take, and when a token ends.
+//!
+//! `admission` decides which connections are served and runs the thread pool, `address_limits` counts
+//! by address, `expiry` ends connections whose token has expired.
+
+pub mod address;
+pub mod address_limits;
+pub mod admission;
+pub mod expiry;

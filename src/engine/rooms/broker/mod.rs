@@ -1,0 +1,437 @@
+//! The thread of a room: takes commands from its inbox, steps the room, writes to its members.
+//!
+//! It receives one command, drains what else is there, applies it all, has the store number what
+//! was published in **one** call, and then gives each member what is new for it in **one** write.
+//! It waits for its inbox and for the store, and for nothing else: never for a client.
+//! It ends when nobody holds a sender to its inbox.
+
+pub mod delivery;
+mod evicted;
+pub mod linger;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use evicted::Evicted;
+use linger::{Round, linger_until};
+
+use crate::chat::members::MemberId;
+use crate::chat::receipts::GATHERED_FOR;
+use crate::chat::record::Draft;
+use crate::chat::room::{Effect, Input, ReplayRange, Room, RoomRequest};
+use crate::chat::{Event, Id, Refusal, Slow, UserName};
+use crate::engine::base::clock::Clock;
+use crate::engine::base::oneshot;
+use crate::engine::base::queue::{Receiver, RecvTimeoutError};
+use crate::engine::base::sync::thread;
+use crate::engine::clients::recipient::{Absent, Form};
+use crate::engine::rooms::batch::Batch;
+use crate::engine::rooms::hub::Seat;
+use crate::engine::rooms::inbox::{
+    Admitted, BrokerCommand, NonMemberRequest, PendingJoin, PendingResume, ResumeAnswer,
+};
+use crate::engine::rooms::policy_index::RoomView;
+use crate::engine::rooms::table::{Member, Table};
+use crate::store::RoomLog;
+
+/// Commands of one round, at most.
+const ROUND_COMMANDS_MAX: usize = 256;
+/// Bytes of one round after which no further command is taken into it.
+const ROUND_BYTES_MAX: usize = 128 * 1024;
+/// How often a member that lagged is tried again when the room is quiet.
+const LAGGED_RETRY: Duration = Duration::from_secs(1);
+
+/// A room with its members.
+pub struct Broker {
+    room: Room,
+    room_log: Box<dyn RoomLog>,
+    clock: Clock,
+    slow: Slow,
+    linger_max: Duration,
+    face: RoomView,
+    table: Table,
+    evicted: Evicted,
+    batch: Batch,
+    /// Members that were given something of their own in this round.
+    own: Vec<MemberId>,
+    /// Typing notices of this round, with the user that is not told.
+    best_effort: Vec<(UserName, Event)>,
+    /// The one who is being let in, between its command and the room's word on it.
+    entering: Option<PendingJoin>,
+    /// Those who were let in, to be told so when they have been given what comes with it.
+    admitted: Vec<(oneshot::Sender<Result<Admitted, Refusal>>, Admitted)>,
+    /// The room's word on the one who is coming back.
+    answer: Option<ResumeAnswer>,
+    /// Those who are back, likewise.
+    resumed: Vec<(oneshot::Sender<ResumeAnswer>, ResumeAnswer)>,
+    /// The server's own seats.
+    kept: Vec<Seat>,
+    /// Who asked without being a member, until the answer.
+    visitors: HashMap<MemberId, oneshot::Sender<Event>>,
+    /// Bytes of this round's messages that are not stored yet.
+    draft_bytes: usize,
+    effects: Vec<Effect>,
+    /// Whether a member has missed something that it was not told of.
+    lagging: bool,
+    /// Whether a member was given messages that have not reached its socket yet.
+    unwritten: bool,
+    /// Receipts of this round, and who is told.
+    receipts: (Vec<MemberId>, Vec<Event>),
+    previous: Option<Round>,
+}
+
+/// Refuses all who come to a room that cannot be opened, until nobody is left who could.
+pub fn refuse_all(inbox: &Receiver<BrokerCommand>, refusal: &Refusal) {
+    while let Ok(command) = inbox.recv() {
+        match command {
+            BrokerCommand::Join(entry) => entry.reply.send(Err(refusal.clone())),
+            BrokerCommand::Ask(question) => question.reply.send(Event::Refused(refusal.clone())),
+            _ => {}
+        }
+    }
+}
+
+impl Broker {
+    /// The broker of `room`. `slow` and `linger_max`: see [`crate::chat::Limits`].
+    #[must_use]
+    pub fn new(
+        room: Room,
+        room_log: Box<dyn RoomLog>,
+        clock: Clock,
+        slow: Slow,
+        linger_max: Duration,
+        face: RoomView,
+    ) -> Self {
+        Self {
+            room,
+            room_log,
+            clock,
+            slow,
+            linger_max,
+            face,
+            table: Table::default(),
+            evicted: Evicted::default(),
+            batch: Batch::default(),
+            own: Vec::new(),
+            best_effort: Vec::new(),
+            entering: None,
+            admitted: Vec::new(),
+            answer: None,
+            resumed: Vec::new(),
+            kept: Vec::new(),
+            visitors: HashMap::new(),
+            draft_bytes: 0,
+            effects: Vec::new(),
+            lagging: false,
+            unwritten: false,
+            receipts: Default::default(),
+            previous: None,
+        }
+    }
+
+    /// Runs until nobody can send any more. The body of a room's thread.
+    pub fn run(mut self, inbox: &Receiver<BrokerCommand>) {
+        loop {
+            match self.next(inbox) {
+                Ok(command) => {
+                    self.linger();
+                    self.round(command, inbox);
+                }
+                Err(RecvTimeoutError::Timeout) => self.finish(),
+                Err(RecvTimeoutError::Disconnected) => return self.room_log.mark(&self.room.close()),
+            }
+        }
+    }
+
+    /// Applies one command and delivers: a round of one, for schedules.
+    pub fn step(&mut self, command: BrokerCommand) {
+        self.apply(command);
+        self.finish();
+    }
+
+    /// Connections in the room.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.table.count()
+    }
+
+    /// Seats that it holds: those of its members, of those that were put out, and of the server itself.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.table.count() + self.evicted.count() + self.kept.len()
+    }
+
+    fn next(&self, inbox: &Receiver<BrokerCommand>) -> Result<BrokerCommand, RecvTimeoutError> {
+        let due = self.room.wakes_at().map(|at| self.clock.instant(at));
+        let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
+        let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
+        match due.into_iter().chain(lagged).chain(unwritten).min() {
+            Some(deadline) => inbox.recv_deadline(deadline),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn linger(&self) {
+        let Some(until) = linger_until(self.previous, self.linger_max) else { return };
+        let wait = until.saturating_duration_since(Instant::now());
+        if !wait.is_zero() {
+            thread::sleep(wait);
+        }
+    }
+
+    fn round(&mut self, first: BrokerCommand, inbox: &Receiver<BrokerCommand>) {
+        self.apply(first);
+        for _ in 1..ROUND_COMMANDS_MAX {
+            if self.batch.bytes() + self.draft_bytes > ROUND_BYTES_MAX {
+                break;
+            }
+            let Ok(command) = inbox.try_recv() else { break };
+            self.apply(command);
+        }
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        self.settle();
+        // A room in which somebody always speaks has its times too.
+        if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
+            self.step_room(Input::Tick);
+        }
+        // Who said what a room does not answer waits for nothing.
+        self.visitors.clear();
+        // Before anybody hears of who came: they may look at the list at once.
+        self.face.show(self.table.count());
+        let messages = self.batch.messages();
+        let began = Instant::now();
+        self.deliver();
+        let ended = Instant::now();
+        for (reply, admission) in self.admitted.drain(..) {
+            // If the guest's thread is gone, its handle has sent the leave already.
+            reply.send(Ok(admission));
+        }
+        for (reply, answer) in self.resumed.drain(..) {
+            reply.send(answer);
+        }
+        self.previous = Some(Round { messages, took: ended - began, ended });
+    }
+
+    fn apply(&mut self, command: BrokerCommand) {
+        match command {
+            BrokerCommand::Join(entry) => {
+                self.settle_for_the_past();
+                let input =
+                    Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
+                self.entering = Some(*entry);
+                self.step_room(input);
+            }
+            BrokerCommand::Keep(seat) => self.kept.push(seat),
+            BrokerCommand::Leave { member, reason, id, done } => {
+                self.kept.retain(|seat| seat.number() != member);
+                self.settle();
+                self.evicted.leave(member, reason, id.as_ref(), self.room.name());
+                self.step_room(Input::Leave { member, reason, id });
+                if let Some(done) = done {
+                    done.send(());
+                }
+            }
+            BrokerCommand::Detach { member } => {
+                self.settle();
+                if let Some(member) = self.table.get_mut(member) {
+                    member.recipient = Arc::new(Absent);
+                }
+                self.evicted.detach(member);
+                self.step_room(Input::Detach { member });
+            }
+            BrokerCommand::Resume(back) => {
+                self.settle_for_the_past();
+                self.resume(*back);
+            }
+            BrokerCommand::Request { member, request, id } => {
+                self.settle_before(&request);
+                match self.room.speaker(member) {
+                    Some(speaker) => self.step_room(Input::Request { speaker, request, id }),
+                    None => self.evicted.refuse(member, &request, id.as_ref(), self.room.name()),
+                }
+            }
+            BrokerCommand::Ask(question) => {
+                let NonMemberRequest { speaker, request, reply } = *question;
+                self.settle_before(&request);
+                self.visitors.insert(speaker.member, reply);
+                let ruling = matches!(request, RoomRequest::Create(_) | RoomRequest::Moderate { .. });
+                self.step_room(Input::Request { speaker, request, id: None });
+                if ruling {
+                    // What is said from now on is judged by what was decided.
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn step_room(&mut self, input: Input) {
+        let before = self.room.drafts().len();
+        let mut effects = std::mem::take(&mut self.effects);
+        self.room.step(input, self.clock.now(), &mut effects);
+        self.draft_bytes += self.room.drafts()[before..].iter().map(Draft::bytes).sum::<usize>();
+        self.carry_out(&mut effects);
+        self.effects = effects;
+    }
+
+    /// A question is answered, and a change decided, after everything that was said before it.
+    fn settle_before(&mut self, request: &RoomRequest) {
+        match request {
+            RoomRequest::History { .. } | RoomRequest::Members | RoomRequest::Session { .. } => {
+                self.settle_for_the_past()
+            }
+            RoomRequest::Audit { .. } | RoomRequest::Create(_) | RoomRequest::Moderate { .. } => self.settle(),
+            _ => {}
+        }
+    }
+
+    /// Before the past is shown: what was said is in it, and what retention has taken away is not.
+    fn settle_for_the_past(&mut self) {
+        self.settle();
+        self.room.forget(self.room_log.pruned());
+    }
+
+    /// Has the store number what was published, and takes its answer into the room.
+    fn settle(&mut self) {
+        if self.room.drafts().is_empty() {
+            return;
+        }
+        self.draft_bytes = 0;
+        let outcomes = self.room_log.append(self.room.drafts());
+        let mut effects = std::mem::take(&mut self.effects);
+        self.room.settle(outcomes, &mut effects);
+        self.carry_out(&mut effects);
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Admitted(_) => self.admit(),
+                Effect::AlreadyJoined(_, member) => self.turn_away(Ok(Admitted { member, replay: None })),
+                Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
+                Effect::Replay(_, replay) => self.replay(replay),
+                Effect::Resumed(_, resumed, replay) => self.answer = Some((resumed, replay)),
+                Effect::Left(id) => drop(self.remove_member(id)),
+                Effect::Evicted(id) => {
+                    // Before its client hears of it: what it says after that, its reader knows to refuse.
+                    if let Some(member) = self.table.get_mut(id) {
+                        member.revoke();
+                    }
+                    let ghost = self.remove_member(id).map(Member::ghost);
+                    self.evicted.add(ghost);
+                }
+                Effect::PolicyChanged(policy) => self.face.enter(self.room.name(), policy),
+                Effect::Everyone(event) => self.everyone(event, None),
+                Effect::Others(id, event) => self.everyone(event, Some(id)),
+                Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
+                Effect::Advanced { marks, to, events } => {
+                    self.room_log.mark(&marks);
+                    self.receipts = (to, events);
+                }
+                Effect::BestEffort(user, event) => self.best_effort.push((user, event)),
+            }
+        }
+    }
+
+    fn admit(&mut self) {
+        let entry = self.entering.take().expect("the room admits the one who is entering");
+        let PendingJoin { seat, recipient, form, entrant, reply, .. } = entry;
+        let mark = self.batch.enter(form);
+        let member = seat.number();
+        self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
+        self.admitted.push((reply, Admitted { member, replay: None }));
+    }
+
+    /// Gives a member another client. What the last one was still to get, the past has too.
+    fn resume(&mut self, back: PendingResume) {
+        let PendingResume { member: id, recipient, form, since, reply } = back;
+        let Some(member) = self.table.get_mut(id) else {
+            if let Some(answer) = self.evicted.answer(id, self.room.name()) {
+                // An error means that the one who comes back is gone again.
+                reply.send(answer);
+            }
+            return;
+        };
+        if let Form::Bytes(encoding) = member.form {
+            self.batch.readers(encoding, -1);
+        }
+        let mark = self.batch.enter(form);
+        member.resume(recipient, form, mark);
+        self.step_room(Input::Resume { member: id, seen: since });
+        if let Some(answer) = self.answer.take() {
+            self.resumed.push((reply, answer));
+        }
+    }
+
+    fn replay(&mut self, replay: ReplayRange) {
+        let (_, admission) = self.admitted.last_mut().expect("only one who was just let in is given the past");
+        admission.replay = Some(Box::new(replay));
+    }
+
+    fn turn_away(&mut self, answer: Result<Admitted, Refusal>) {
+        let PendingJoin { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
+        // As in `finish`.
+        reply.send(answer);
+        drop(seat);
+    }
+
+    /// Takes a member out, and gives it what it has coming. Its seat goes with what is returned.
+    fn remove_member(&mut self, id: MemberId) -> Option<Member> {
+        let mut member = self.table.remove(id)?;
+        if let Form::Bytes(encoding) = member.form {
+            member.cut(self.batch.end(encoding));
+            let pieces = member.take_cuts(|part| self.batch.copy(encoding, part));
+            self.batch.readers(encoding, -1);
+            member.give(&pieces, self.slow, self.room.name());
+        }
+        Some(member)
+    }
+
+    fn everyone(&mut self, event: Event, but: Option<MemberId>) {
+        if let Event::Message(message) = &event {
+            // A message says that its author has stopped typing; a notice after it would be wrong.
+            self.best_effort.retain(|(user, _)| *user != message.user);
+        }
+        let event = Arc::new(event);
+        let skipped = but.and_then(|id| self.table.get_mut(id));
+        let resumed = skipped.and_then(|member| match member.form {
+            Form::Bytes(encoding) => {
+                member.cut(self.batch.end(encoding));
+                Some((member.id(), encoding))
+            }
+            Form::Events => None,
+        });
+        self.batch.append(&event);
+        if let Some((id, encoding)) = resumed
+            && let Some(member) = self.table.get_mut(id)
+        {
+            member.offset = self.batch.end(encoding);
+        }
+        for member in self.table.taking_events() {
+            if Some(member.id()) != but {
+                member.hand(&event, self.slow);
+            }
+        }
+    }
+
+    fn one(&mut self, id: MemberId, mark: Option<&Id>, event: Event) {
+        if let Some(member) = self.table.get_mut(id) {
+            match member.form {
+                Form::Bytes(encoding) => {
+                    if let Some(piece) = self.batch.own(&event, mark, encoding) {
+                        member.cut(self.batch.end(encoding));
+                        member.own(piece);
+                        self.own.push(id);
+                    }
+                }
+                Form::Events => member.hand(&Arc::new(event), self.slow),
+            }
+        } else if let Some(reply) = self.visitors.remove(&id) {
+            reply.send(event);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What a room's broker is sent, and the handle through which it is sent.
+//!
+//! A `RoomHandle` belongs to one member and sends its leave when it is dropped, so that leaving
+//! cannot be forgotten, not even by a panic. Sending blocks while the inbox is full; it is called
+//! by readers, never by a broker.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use crate::chat::event::ResumedRoom;
+use crate::chat::members::MemberId;
+use crate::chat::room::{JoinRequest, LeaveReason, ReplayRange, RoomRequest, Speaker};
+use crate::chat::{Event, Id, Refusal, RoomName, Since};
+use crate::engine::base::oneshot;
+use crate::engine::base::queue;
+use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::rooms::hub::Seat;
+
+/// Commands that an inbox holds; a sender waits while it is full. A slot is some hundred bytes, and
+/// a room has them all from its first day.
+pub const INBOX_MAX: usize = 128;
+
+/// What a broker is asked to do.
+pub enum BrokerCommand {
+    /// Let a guest in.
+    Join(Box<PendingJoin>),
+    /// Keep this seat of the server's own, until its leave: the room stays when nobody is in it.
+    Keep(Seat),
+    /// Let a member go; `done` is told when everything before has been delivered.
+    Leave { member: MemberId, reason: LeaveReason, id: Option<Id>, done: Option<oneshot::Sender<()>> },
+    /// A member's connection broke: its place is kept without it.
+    Detach { member: MemberId },
+    /// It is back.
+    Resume(Box<PendingResume>),
+    /// A member says something.
+    Request { member: MemberId, request: RoomRequest, id: Option<Id> },
+    /// One who is no member says or asks something, and waits for the answer.
+    Ask(Box<NonMemberRequest>),
+}
+
+/// A guest at the door, with the seat that keeps the room.
+pub struct PendingJoin {
+    /// Keeps the room while the guest waits, and then as long as it is a member.
+    pub seat: Seat,
+    /// The client.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// Who enters, and how.
+    pub entrant: JoinRequest,
+    /// The mark of the command.
+    pub id: Option<Id>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Admitted, Refusal>>,
+}
+
+/// The answer to one who is let in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The member that the guest is.
+    pub member: MemberId,
+    /// What of the past it is to be given first.
+    pub replay: Option<Box<ReplayRange>>,
+}
+
+/// A member on its way back.
+pub struct PendingResume {
+    /// Which.
+    pub member: MemberId,
+    /// Its client from now on.
+    pub recipient: Arc<dyn Recipient>,
+    /// In which form it takes events.
+    pub form: Form,
+    /// What it has seen.
+    pub since: Since,
+    /// Where the answer goes: what the client is told, and what of the past it is to be given first.
+    pub reply: oneshot::Sender<ResumeAnswer>,
+}
+
+/// See [`PendingResume::reply`].
+pub type ResumeAnswer = (ResumedRoom, Option<ReplayRange>);
+
+/// A visitor's word.
+pub struct NonMemberRequest {
+    /// Who asks; the number is that of the asker's own seat.
+    pub speaker: Speaker,
+    /// What.
+    pub request: RoomRequest,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Event>,
+}
+
+/// The room's broker has failed, and took the membership with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomGone;
+
+impl fmt::Display for RoomGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the room failed")
+    }
+}
+
+impl std::error::Error for RoomGone {}
+
+/// A membership.
+pub struct RoomHandle {
+    room: RoomName,
+    member: MemberId,
+    inbox: queue::Sender<BrokerCommand>,
+    /// Gone when the room has put the member out.
+    badge: Weak<()>,
+    /// Whether there is nothing to leave (any more).
+    left: bool,
+    /// What of the past the member is to be given first: rare and large.
+    replay: Option<Box<ReplayRange>>,
+}
+
+impl RoomHandle {
+    /// The membership of this number. `hub` makes it when it reserves the seat.
+    pub(in crate::engine) fn new(
+        room: RoomName,
+        member: MemberId,
+        inbox: queue::Sender<BrokerCommand>,
+        badge: Weak<()>,
+    ) -> Self {
+        Self { room, member, inbox, badge, left: false, replay: None }
+    }
+
+    /// Whether the room has put the member out, or has failed. Before it is told so, the member may
+    /// still speak, and is refused by the room.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.badge.strong_count() == 0
+    }
+
+    /// With what the room answered.
+    pub(in crate::engine) fn admitted(mut self, Admitted { member, replay }: Admitted) -> Self {
+        // Another handle holds a membership that is not the one asked for.
+        self.left = member != self.member;
+        (self.member, self.replay) = (member, replay);
+        self
+    }
+
+    /// What of the past the member is to be given first: whoever takes it has to give it.
+    pub(in crate::engine) fn take_replay(&mut self) -> Option<ReplayRange> {
+        self.replay.take().map(|replay| *replay)
+    }
+
+    /// Whether another handle holds the membership.
+    pub(in crate::engine) fn is_lent(&self) -> bool {
+        self.left
+    }
+
+    /// Which member it is.
+    #[must_use]
+    pub fn member(&self) -> MemberId {
+        self.member
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    /// Says something in the room. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub fn say(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
+        say(&self.inbox, self.member, request, id)
+    }
+
+    /// Keeps the place without a connection. Blocks while the room's inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(in crate::engine) fn detach(&self) -> Result<(), RoomGone> {
+        self.speaker().detach()
+    }
+
+    /// Comes back to the place through another client. Blocks on the room.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(in crate::engine) fn resume(
+        &self,
+        recipient: Arc<dyn Recipient>,
+        form: Form,
+        since: Since,
+    ) -> Result<ResumeAnswer, RoomGone> {
+        let (reply, answer) = oneshot::channel();
+        let back = PendingResume { member: self.member, recipient, form, since, reply };
+        self.inbox.send(BrokerCommand::Resume(Box::new(back))).map_err(|_| RoomGone)?;
+        answer.wait().map_err(|_| RoomGone)
+    }
+
+    /// Something to speak through while the handle itself is behind a lock. It does not keep the
+    /// membership: once the handle is dropped, what is said goes unheard.
+    pub(in crate::engine) fn speaker(&self) -> RoomSender {
+        RoomSender { member: self.member, inbox: self.inbox.clone() }
+    }
+
+    /// Leaves, and has the room tell the client so, before anything that another room tells it
+    /// later. Blocks on the room.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub fn leave(self, id: Option<Id>) -> Result<(), RoomGone> {
+        self.depart_and_wait(LeaveReason::Left, id)
+    }
+
+    /// Leaves because the server stops, and waits until the room has delivered all that was said
+    /// in it before. Blocks on the room.
+    pub fn close(self) {
+        // Of a room that failed there is nothing to wait for.
+        _ = self.depart_and_wait(LeaveReason::Closing, None);
+    }
+
+    fn depart_and_wait(mut self, reason: LeaveReason, id: Option<Id>) -> Result<(), RoomGone> {
+        let (done, delivered) = oneshot::channel();
+        self.depart(reason, id, Some(done))?;
+        delivered.wait().map_err(|_| RoomGone)
+    }
+
+    /// Sends its leave, and waits for nothing but room in the inbox.
+    pub(in crate::engine) fn depart(
+        &mut self,
+        reason: LeaveReason,
+        id: Option<Id>,
+        done: Option<oneshot::Sender<()>>,
+    ) -> Result<(), RoomGone> {
+        self.left = true;
+        self.inbox.send(BrokerCommand::Leave { member: self.member, reason, id, done }).map_err(|_| RoomGone)
+    }
+}
+
+/// See [`RoomHandle::speaker`].
+pub(in crate::engine) struct RoomSender {
+    member: MemberId,
+    inbox: queue::Sender<BrokerCommand>,
+}
+
+impl RoomSender {
+    /// As [`RoomHandle::detach`].
+    pub(in crate::engine) fn detach(&self) -> Result<(), RoomGone> {
+        self.inbox.send(BrokerCommand::Detach { member: self.member }).map_err(|_| RoomGone)
+    }
+
+    /// As [`RoomHandle::say`].
+    pub(in crate::engine) fn say(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
+        say(&self.inbox, self.member, request, id)
+    }
+}
+
+fn say(
+    inbox: &queue::Sender<BrokerCommand>,
+    member: MemberId,
+    request: RoomRequest,
+    id: Option<Id>,
+) -> Result<(), RoomGone> {
+    inbox.send(BrokerCommand::Request { member, request, id }).map_err(|_| RoomGone)
+}
+
+impl Drop for RoomHandle {
+    fn drop(&mut self) {
+        if !self.left {
+            // Of a room that failed there is nothing to leave.
+            _ = self.depart(LeaveReason::Disconnected, None, None);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What rooms let others see of themselves without being asked: their charters.
+//!
+//! One mutex over a map, a leaf like the hub's. A room's broker enters each charter as soon as it is
+//! in force, before anybody hears of it; readers look here before they read what a room has kept, so
+//! a question about a room never has to open it, and one who was put out reads nothing more. It is
+//! filled from the store when the server starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::chat::policy::Policy;
+use crate::chat::{RoomName, UserName};
+use crate::engine::base::sync::Mutex;
+
+/// See the module.
+#[derive(Default)]
+pub struct PolicyIndex {
+    by_room: Mutex<BTreeMap<RoomName, Arc<Policy>>>,
+}
+
+impl PolicyIndex {
+    /// Adds what the store knows.
+    pub fn fill(&self, policies: Vec<(RoomName, Policy)>) {
+        let policies = policies.into_iter().map(|(room, policy)| (room, Arc::new(policy)));
+        self.by_room.lock().extend(policies);
+    }
+
+    /// The charter of a room; `None`: it has none.
+    #[must_use]
+    pub fn policy(&self, room: &RoomName) -> Option<Arc<Policy>> {
+        self.by_room.lock().get(room).cloned()
+    }
+
+    /// From now on this is the room's charter.
+    pub fn enter(&self, room: &RoomName, policy: Option<Arc<Policy>>) {
+        let mut policies = self.by_room.lock();
+        let old = match policy {
+            Some(policy) => policies.insert(room.clone(), policy),
+            None => policies.remove(room),
+        };
+        drop(policies);
+        // It may be large, and the last of its kind.
+        drop(old);
+    }
+
+    /// All rooms that have a charter, by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<(RoomName, Arc<Policy>)> {
+        self.by_room.lock().iter().map(|(room, policy)| (room.clone(), Arc::clone(policy))).collect()
+    }
+
+    /// How many rooms have a charter, and how many of them are this user's.
+    #[must_use]
+    pub fn count(&self, owner: &UserName) -> (usize, usize) {
+        let policies = self.by_room.lock();
+        (policies.len(), policies.values().filter(|policy| policy.owner() == Some(owner)).count())
+    }
+}
+
+/// What others see of one room while it lives.
+#[derive(Clone, Default)]
+pub struct RoomView {
+    population: Arc<AtomicUsize>,
+    policies: Arc<PolicyIndex>,
+}
+
+impl RoomView {
+    /// The face of a room that is being opened.
+    #[must_use]
+    pub fn new(policies: &Arc<PolicyIndex>) -> Self {
+        Self { population: Arc::default(), policies: Arc::clone(policies) }
+    }
+
+    /// Connections in the room, as its broker last told.
+    #[must_use]
+    pub fn population(&self) -> usize {
+        self.population.load(Ordering::Relaxed)
+    }
+
+    /// So many connections are in the room.
+    pub fn show(&self, population: usize) {
+        self.population.store(population, Ordering::Relaxed);
+    }
+
+    /// See [`PolicyIndex::policy`].
+    #[must_use]
+    pub fn policy(&self, room: &RoomName) -> Option<Arc<Policy>> {
+        self.policies.policy(room)
+    }
+
+    /// See [`PolicyIndex::enter`].
+    pub fn enter(&self, room: &RoomName, policy: Option<Arc<Policy>>) {
+        self.policies.enter(room, policy);
+    }
+}
+
+impl std::fmt::Debug for RoomView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a room with {} connections", self.population())
+    }
+}

@@ -1,0 +1,134 @@
+//! What clients do in a schedule beside joining and leaving: create the room, ban from it, speak in
+//! it, break off and come back.
+//!
+//! The rest of the world's clients. One who asks without being a member takes a seat and sends the
+//! question in one step, and gives the seat up when it hears the answer, as `Hub::ask` does.
+
+use super::world::Move::{Found, Learn};
+use super::world::{Rooms, name};
+use crate::chat::event::Recovery;
+use crate::chat::room::{RoomRequest, Speaker};
+use crate::chat::{AuthLevel, Body, Code, Event, UserName};
+use crate::engine::base::oneshot;
+use crate::engine::clients::recipient::Form;
+use crate::engine::rooms::hub::RoomKind;
+use crate::engine::rooms::inbox::{BrokerCommand, NonMemberRequest, PendingResume, RoomHandle};
+
+impl Rooms {
+    /// What a client heard of its own messages: `true` for each that was taken, `false` for each that
+    /// was refused; and what it was shown after it heard that it is out.
+    pub fn said_by(&self, who: char) -> (Vec<bool>, usize) {
+        let client = self.clients.iter().find(|client| client.name == who).expect("a client's name");
+        let (mut answers, mut out, mut later) = (Vec::new(), false, 0);
+        for event in client.recorder.events.lock().iter() {
+            match &**event {
+                Event::Sent { .. } => answers.push(true),
+                Event::Refused(refusal) if refusal.code == Code::NotMember => answers.push(false),
+                _ => later += usize::from(out),
+            }
+            out |= matches!(&**event, Event::Moderated { .. });
+        }
+        (answers, later)
+    }
+
+    /// What a client was shown, in one letter each: a message, `m`; who was put out, `x`; a leave, `l`.
+    pub fn shown_to(&self, who: char) -> String {
+        let client = self.clients.iter().find(|client| client.name == who).expect("a client's name");
+        let letter = |event: &Event| match event {
+            Event::Message(_) => Some('m'),
+            Event::Moderated { .. } => Some('x'),
+            Event::Leave { .. } => Some('l'),
+            _ => None,
+        };
+        client.recorder.events.lock().iter().filter_map(|event| letter(event)).collect()
+    }
+
+    pub(super) fn create(&mut self, at: usize) {
+        match self.engine.hub.keep(&name(), &RoomKind::USUAL) {
+            Ok(handle) => {
+                self.kept = true;
+                self.clients[at].handle = Some(handle);
+            }
+            Err(refusal) => {
+                self.clients[at].moves.retain(|next| !matches!(next, Found | Learn));
+                self.creations.push(Err(refusal.code));
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, at: usize, auth_level: AuthLevel, request: RoomRequest) {
+        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL);
+        let room = self.newest();
+        let client = &mut self.clients[at];
+        let (reply, answer) = oneshot::channel();
+        match reserved {
+            Ok((seat, inbox)) => {
+                let user = UserName::parse(&client.name.to_string()).expect("a letter is a name");
+                let speaker = Speaker { member: seat.number(), user, auth_level };
+                // Of a room that failed no answer will come.
+                _ = inbox.send(BrokerCommand::Ask(Box::new(NonMemberRequest { speaker, request, reply })));
+                (client.seat, client.room) = (Some(seat), room);
+            }
+            Err(refusal) => reply.send(Event::Refused(refusal)),
+        }
+        client.asked = Some(answer);
+    }
+
+    pub(super) fn learn(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let answer = client.asked.take().expect("it waits").wait();
+        let outcome = match &answer {
+            Ok(Event::Refused(refusal)) => Err(refusal.code),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Code::Internal),
+        };
+        match client.handle.take() {
+            None => self.rulings.push(outcome),
+            Some(handle) => {
+                self.creations.push(outcome);
+                if outcome.is_ok() {
+                    self.engine.hold(handle);
+                }
+            }
+        }
+        drop(self.clients[at].seat.take());
+    }
+
+    pub(super) fn say(&mut self, at: usize) {
+        let request = RoomRequest::Publish { body: Body::Text("hi".into()), about: None, mid: None, quiet: false };
+        let handle = self.clients[at].handle.as_ref().expect("it is a member");
+        handle.say(request, None).expect("the room lives");
+    }
+
+    pub(super) fn detach(&mut self, at: usize) {
+        let handle = self.clients[at].handle.as_ref().expect("it is a member");
+        handle.detach().expect("the room lives");
+    }
+
+    pub(super) fn resume(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let (reply, answer) = oneshot::channel();
+        let handle = client.handle.as_ref().expect("it is a member");
+        let recipient = std::sync::Arc::clone(&client.recorder) as _;
+        let (member, since) = (handle.member(), crate::chat::Since::Entry);
+        let back = PendingResume { member, recipient, form: Form::Events, since, reply };
+        client
+            .inbox
+            .as_ref()
+            .expect("it holds a sender")
+            .send(BrokerCommand::Resume(Box::new(back)))
+            .expect("the room lives");
+        client.back = Some(answer);
+    }
+
+    pub(super) fn register(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        let answer = client.back.take().expect("it waits").wait();
+        let recovery = answer.ok().map(|(resumed, _)| resumed.recovery);
+        if recovery == Some(Recovery::Removed) {
+            // As a session does that is no longer in the room.
+            drop::<Option<RoomHandle>>(client.handle.take());
+        }
+        self.returns.push(recovery);
+    }
+}

@@ -1,0 +1,300 @@
+//! Charters and what was decided about them, as rows.
+//!
+//! The journal writes them, inside the transaction of the messages beside which they were decided;
+//! rooms read their own when they open, the server reads all when it starts, and whoever may asks for
+//! the audit. An entry of the audit is only ever added; all goes when the room ends.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::message_key::RoomId;
+use super::row::{ms, time};
+use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Role, RoomSettings};
+use crate::chat::{RoomName, Time, UserName};
+
+/// `sanctions.kind`.
+const BAN: i64 = 0;
+/// See [`BAN`].
+const MUTE: i64 = 1;
+
+/// Keeps a change, and who made it.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn moderate(
+    connection: &Connection,
+    room: RoomId,
+    by: &UserName,
+    action: &ModerationAction,
+    at: Time,
+) -> rusqlite::Result<()> {
+    change(connection, room, &action.change, at)?;
+    record(connection, room, by, action, at)
+}
+
+/// Notes in the audit what changes nothing in the charter.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn record(
+    connection: &Connection,
+    room: RoomId,
+    by: &UserName,
+    action: &ModerationAction,
+    at: Time,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO audit (room, number, at, user, what, about, until, value, note)
+        SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM audit WHERE room = ?1";
+    let ModerationAction { change, note } = action;
+    let (about, until) = (change.user().map(UserName::as_str), change.until().map(ms));
+    let values = params![room, ms(at), by.as_str(), change.as_str(), about, until, value_of(change), note.as_deref()];
+    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: Time) -> rusqlite::Result<()> {
+    let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
+        connection.prepare_cached(sql)?.execute(values).map(|_| ())
+    };
+    let person = |user: &UserName, role: Role| {
+        let sql = "INSERT INTO people (room, user, role) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (room, user) DO UPDATE SET role = ?3";
+        execute(sql, &[&room, &user.as_str(), &number_of(role)])
+    };
+    let forget =
+        |user: &UserName| execute("DELETE FROM people WHERE room = ?1 AND user = ?2", &[&room, &user.as_str()]);
+    let private = matches!(change, ModerationChange::Created { private: true, .. });
+    execute("INSERT INTO charters (room, private) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &[&room, &private])?;
+    match change {
+        ModerationChange::Created { owner, members, .. } => {
+            members.iter().try_for_each(|user| person(user, Role::Member))?;
+            owner.iter().try_for_each(|user| person(user, Role::Owner))
+        }
+        ModerationChange::Invited { user } => execute(
+            "INSERT INTO people (room, user, role) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING",
+            &[&room, &user.as_str()],
+        ),
+        ModerationChange::Removed { user } => forget(user),
+        ModerationChange::Banned { user, until } => {
+            forget(user)?;
+            sanction(connection, room, BAN, (user, *until), at)
+        }
+        ModerationChange::Muted { user, until } => sanction(connection, room, MUTE, (user, *until), at),
+        ModerationChange::Unbanned { user } => lift(connection, room, BAN, user),
+        ModerationChange::Unmuted { user } => lift(connection, room, MUTE, user),
+        ModerationChange::Role { user, role } => {
+            if *role == Role::Owner {
+                let sql = "UPDATE people SET role = ?2 WHERE room = ?1 AND role = ?3";
+                execute(sql, &[&room, &number_of(Role::Moderator), &number_of(Role::Owner)])?;
+            }
+            person(user, *role)
+        }
+        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
+            let sql = "UPDATE charters SET slow_mode_s = coalesce(?2, slow_mode_s), \
+                       announcement = coalesce(?3, announcement) WHERE room = ?1";
+            execute(sql, &[&room, slow_mode_s, announcement])
+        }
+        ModerationChange::Kicked { .. } | ModerationChange::Deleted { .. } | ModerationChange::Ended => Ok(()),
+    }
+}
+
+/// Adds a sanction, and takes away those that are over.
+fn sanction(
+    connection: &Connection,
+    room: RoomId,
+    kind: i64,
+    (user, until): (&UserName, Option<Time>),
+    at: Time,
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM sanctions WHERE room = ?1 AND kind = ?2 AND (user = ?3 OR until <= ?4)";
+    connection.prepare_cached(sql)?.execute(params![room, kind, user.as_str(), ms(at)])?;
+    let sql = "INSERT INTO sanctions (room, kind, user, until) VALUES (?1, ?2, ?3, ?4)";
+    connection.prepare_cached(sql)?.execute(params![room, kind, user.as_str(), until.map(ms)]).map(|_| ())
+}
+
+fn lift(connection: &Connection, room: RoomId, kind: i64, user: &UserName) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM sanctions WHERE room = ?1 AND kind = ?2 AND user = ?3";
+    connection.prepare_cached(sql)?.execute(params![room, kind, user.as_str()]).map(|_| ())
+}
+
+/// The room's charter; `None`: it has none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Policy>> {
+    let sql = "SELECT private, slow_mode_s, announcement FROM charters WHERE room = ?1";
+    let found = connection.prepare_cached(sql)?.query_row([room], |row| {
+        Ok((row.get(0)?, RoomSettings { slow_mode_s: row.get(1)?, announcement: row.get(2)? }))
+    });
+    let Some((private, settings)) = found.optional()? else { return Ok(None) };
+    let mut people = connection.prepare_cached("SELECT user, role FROM people WHERE room = ?1")?;
+    let people = people.query_map([room], |row| Ok((user(row, 0)?, role_of(row.get(1)?)?)))?;
+    let people: Vec<_> = people.collect::<rusqlite::Result<_>>()?;
+    let sanctions = |kind: i64| -> rusqlite::Result<Vec<_>> {
+        let sql = "SELECT user, until FROM sanctions WHERE room = ?1 AND kind = ?2";
+        let mut found = connection.prepare_cached(sql)?;
+        let found =
+            found.query_map(params![room, kind], |row| Ok((user(row, 0)?, row.get::<_, Option<i64>>(1)?.map(time))))?;
+        found.collect()
+    };
+    Ok(Some(Policy::stored(private, settings, people, sanctions(BAN)?, sanctions(MUTE)?)))
+}
+
+/// All charters.
+///
+/// # Errors
+/// They cannot be read.
+pub fn all(connection: &Connection) -> rusqlite::Result<Vec<(RoomName, Policy)>> {
+    let mut rooms = connection.prepare("SELECT room, name FROM rooms WHERE room IN (SELECT room FROM charters)")?;
+    let rooms = rooms.query_map([], |row| Ok((row.get::<_, RoomId>(0)?, row.get::<_, String>(1)?)))?;
+    let mut all = Vec::new();
+    for found in rooms {
+        let (room, name) = found?;
+        // A name that is none any more can be asked for by nobody.
+        if let (Ok(name), Some(policy)) = (RoomName::parse(&name), policy(connection, room)?) {
+            all.push((name, policy));
+        }
+    }
+    Ok(all)
+}
+
+/// The newest entries before the number `before`, oldest first; at most `count`.
+///
+/// # Errors
+/// They cannot be read.
+pub fn audit(connection: &Connection, room: RoomId, before: u64, count: usize) -> rusqlite::Result<Vec<AuditEntry>> {
+    let sql = "SELECT number, at, user, what, about, until, value, note FROM audit
+        WHERE room = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3";
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let mut entries = connection.prepare_cached(sql)?;
+    let entries = entries.query_map(params![room, before, count], entry)?;
+    let mut entries: Vec<_> = entries.collect::<rusqlite::Result<_>>()?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Makes the room private, if nothing was ever decided about it.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn keep_private(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO charters (room, private) VALUES (?1, 1) ON CONFLICT DO NOTHING";
+    connection.prepare_cached(sql)?.execute([room]).map(|_| ())
+}
+
+/// Takes everything away that was decided about the room.
+///
+/// # Errors
+/// The transaction is to be given up.
+pub fn end(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
+    for table in ["charters", "people", "sanctions", "audit"] {
+        connection.prepare_cached(&format!("DELETE FROM {table} WHERE room = ?1"))?.execute([room])?;
+    }
+    Ok(())
+}
+
+/// What a change says beside whom it is about and until when, as `change_of` reads it.
+fn value_of(change: &ModerationChange) -> Option<String> {
+    match change {
+        ModerationChange::Created { private, members, .. } => {
+            let kind = if *private { "private" } else { "public" };
+            Some(members.iter().fold(kind.to_owned(), |value, user| format!("{value} {user}")))
+        }
+        ModerationChange::Role { role, .. } => Some(role.as_str().to_owned()),
+        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
+            let slow_mode = slow_mode_s.map(|seconds| format!("slow_mode_s={seconds}"));
+            let announcement = announcement.map(|on| format!("announcement={on}"));
+            Some(slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(" "))
+        }
+        ModerationChange::Deleted { seq, .. } => Some(seq.to_string()),
+        _ => None,
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    let strange = |what: &str| rusqlite::Error::InvalidColumnName(format!("an entry of the audit: {what}"));
+    let what: String = row.get(3)?;
+    let about = row.get_ref(4)?.as_str_or_null()?.map(UserName::stored);
+    let until = row.get::<_, Option<i64>>(5)?.map(time);
+    let value = row.get_ref(6)?.as_str_or_null()?.unwrap_or_default();
+    let change = change_of(&what, about, until, value).ok_or_else(|| strange(&what))?;
+    let note = row.get_ref(7)?.as_str_or_null()?.map(Into::into);
+    let number = row.get::<_, i64>(0)?.cast_unsigned();
+    Ok(AuditEntry { number, at: time(row.get(1)?), by: user(row, 2)?, action: ModerationAction { change, note } })
+}
+
+fn change_of(what: &str, about: Option<UserName>, until: Option<Time>, value: &str) -> Option<ModerationChange> {
+    let mut words = value.split(' ');
+    Some(match (what, about) {
+        ("founded", owner) => {
+            let private = words.next() == Some("private");
+            ModerationChange::Created { private, owner, members: words.map(UserName::stored).collect() }
+        }
+        ("settings", None) => {
+            let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name));
+            let slow_mode_s = word("slow_mode_s=").and_then(|seconds| seconds.parse().ok());
+            let announcement = word("announcement=").and_then(|on| on.parse().ok());
+            ModerationChange::Settings(RoomSettings { slow_mode_s, announcement })
+        }
+        ("invited", Some(user)) => ModerationChange::Invited { user },
+        ("removed", Some(user)) => ModerationChange::Removed { user },
+        ("kicked", Some(user)) => ModerationChange::Kicked { user },
+        ("banned", Some(user)) => ModerationChange::Banned { user, until },
+        ("unbanned", Some(user)) => ModerationChange::Unbanned { user },
+        ("muted", Some(user)) => ModerationChange::Muted { user, until },
+        ("unmuted", Some(user)) => ModerationChange::Unmuted { user },
+        ("role", Some(user)) => ModerationChange::Role { user, role: Role::parse(value)? },
+        ("deleted", Some(user)) => ModerationChange::Deleted { user, seq: value.parse().ok()? },
+        _ => return None,
+    })
+}
+
+fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<UserName> {
+    Ok(UserName::stored(row.get_ref(column)?.as_str()?))
+}
+
+/// `people.role`.
+fn number_of(role: Role) -> i64 {
+    match role {
+        Role::Member => 0,
+        Role::Moderator => 1,
+        Role::Owner => 2,
+    }
+}
+
+fn role_of(number: i64) -> rusqlite::Result<Role> {
+    let role = Role::ALL.into_iter().find(|role| number_of(*role) == number);
+    role.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_change_gives_the_change_back() {
+        let user = || UserName::parse("Ann").unwrap();
+        let settings =
+            |slow_mode_s, announcement| ModerationChange::Settings(RoomSettings { slow_mode_s, announcement });
+        for change in [
+            ModerationChange::Created { private: true, owner: Some(user()), members: vec![user(), user()] },
+            ModerationChange::Created { private: false, owner: None, members: Vec::new() },
+            ModerationChange::Invited { user: user() },
+            ModerationChange::Removed { user: user() },
+            ModerationChange::Kicked { user: user() },
+            ModerationChange::Banned { user: user(), until: Some(Time(7)) },
+            ModerationChange::Banned { user: user(), until: None },
+            ModerationChange::Unbanned { user: user() },
+            ModerationChange::Muted { user: user(), until: Some(Time(7)) },
+            ModerationChange::Unmuted { user: user() },
+            ModerationChange::Role { user: user(), role: Role::Moderator },
+            settings(Some(5), None),
+            settings(None, Some(true)),
+            settings(Some(0), Some(false)),
+            ModerationChange::Deleted { user: user(), seq: 9 },
+        ] {
+            let value = value_of(&change).unwrap_or_default();
+            let again = change_of(change.as_str(), change.user().cloned(), change.until(), &value);
+            assert_eq!(again.as_ref(), Some(&change));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What is said to a registered user who is away: kept, and given to the next connection that comes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use roomd::Settings;
+use serde_json::{Value, json};
+
+use crate::harness::issuer::{claim, connect, welcomed};
+use crate::harness::{LineClient, TestServer, WebSocketClient, until};
+
+fn tell(from: &mut WebSocketClient, to: &str, message: &str) -> Value {
+    from.ask(json!({"type": "private", "to": to, "message": message}))
+}
+
+/// What waited for a connection that has just come, and was given to it before an answer.
+fn given(client: &mut WebSocketClient) -> Vec<(u64, String)> {
+    client.command(&json!({"type": "ping", "id": "given"}));
+    let mut offline_messages = Vec::new();
+    loop {
+        let event = client.event();
+        match event["type"].as_str().unwrap() {
+            "private" => {
+                offline_messages.push((event["seq"].as_u64().unwrap(), event["message"].as_str().unwrap().to_owned()));
+            }
+            "pong" => return offline_messages,
+            _ => {}
+        }
+    }
+}
+
+/// Waits until the author has heard that a socket of the other has taken everything up to this number.
+fn written(author: &mut WebSocketClient, user: &str, seq: u64) {
+    loop {
+        let receipt = author.wait_for_type("receipt");
+        if receipt["user"] == user && receipt["seq"].as_u64() >= Some(seq) {
+            return;
+        }
+    }
+}
+
+fn numbered(seqs: impl Iterator<Item = u64>) -> Vec<(u64, String)> {
+    seqs.map(|seq| (seq, seq.to_string())).collect()
+}
+
+#[test]
+fn what_is_said_to_a_user_who_is_away_is_given_at_the_next_connect_in_order_and_once() {
+    let server = TestServer::start();
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    for seq in 1..=3 {
+        let sent = tell(&mut alice, "Bob", &seq.to_string());
+        assert_eq!((&sent["type"], &sent["seq"], &sent["room"]), (&json!("sent"), &json!(seq), &json!("dm:Bob:alice")));
+    }
+    assert_eq!(tell(&mut alice, "Nobody", "hi")["code"], "user_offline");
+    let (mut bob, _) = welcomed(&server, &token);
+    assert_eq!(given(&mut bob), numbered(1..=3));
+    written(&mut alice, "Bob", 3);
+    // Both go on from there, and another device is owed nothing.
+    let (mut second, _) = welcomed(&server, &token);
+    assert_eq!(given(&mut second), []);
+    tell(&mut alice, "bOB", "4");
+    assert_eq!([bob.event_of("private")["seq"].clone(), second.event_of("private")["seq"].clone()], [4, 4]);
+}
+
+#[test]
+fn a_person_on_the_line_port_gets_letters_too() {
+    let server = TestServer::start();
+    let token = claim(&server, "Bob");
+    let mut alice = LineClient::named(&server, "alice");
+    alice.say("/msg Bob are you there?");
+    alice.say("/msg Bob no?");
+    alice.settle();
+    let mut bob = LineClient::guest(&server);
+    bob.say(&format!("/auth {token}"));
+    bob.hears("* You are now Bob");
+    bob.hears("[private] alice: are you there?");
+    bob.hears("[private] alice: no?");
+}
+
+/// A directory that goes with the test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("roomd-letters-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn server(&self, change: impl FnOnce(&mut Settings)) -> TestServer {
+        let data = self.0.join("room.db").to_str().unwrap().to_owned();
+        TestServer::with(|settings| {
+            settings.data = data;
+            change(settings);
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What a failed test leaves is for whoever looks into it.
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn names_tokens_and_letters_outlive_the_server() {
+    let place = Place::new("restart");
+    let server = place.server(|_| ());
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    tell(&mut alice, "Bob", "1");
+    alice.leave();
+    drop(server);
+    let server = place.server(|_| ());
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    tell(&mut alice, "Bob", "2");
+    let (mut bob, welcome) = welcomed(&server, &token);
+    assert_eq!(welcome["user"], "Bob");
+    assert_eq!(given(&mut bob), numbered(1..=2));
+    written(&mut alice, "Bob", 2);
+    bob.leave();
+    alice.leave();
+    drop(server);
+    // What was given is not given again.
+    let server = place.server(|_| ());
+    assert_eq!(given(&mut welcomed(&server, &token).0), []);
+}
+
+#[test]
+fn more_than_memory_has_is_given_whole_while_more_is_said() {
+    let place = Place::new("many");
+    let server = place.server(|settings| {
+        (settings.limits.history, settings.limits.outbox_messages) = (4, 32);
+        settings.durability = roomd::store::Durability::None;
+    });
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    for seq in 1..=300 {
+        tell(&mut alice, "Bob", &seq.to_string());
+    }
+    let (mut bob, _) = thread::scope(|scope| {
+        scope.spawn(|| (301..=600).for_each(|seq| drop(tell(&mut alice, "Bob", &seq.to_string()))));
+        welcomed(&server, &token)
+    });
+    for seq in 1..=600 {
+        let letter = bob.event_of("private");
+        assert_eq!((&letter["seq"], &letter["message"]), (&json!(seq), &json!(seq.to_string())));
+    }
+    written(&mut alice, "Bob", 600);
+    assert_eq!(given(&mut welcomed(&server, &token).0), []);
+}
+
+#[test]
+fn what_is_said_while_its_user_connects_is_given_once() {
+    let server = TestServer::start();
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    for round in 1..=20 {
+        let start = Barrier::new(2);
+        let mut bob = thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                assert_eq!(tell(&mut alice, "Bob", "hi")["seq"], round);
+            });
+            start.wait();
+            welcomed(&server, &token).0
+        });
+        assert_eq!(bob.event_of("private")["seq"], round);
+        written(&mut alice, "Bob", round);
+        assert_eq!(given(&mut bob), []);
+        bob.leave();
+        until("Bob is gone", || !server.engine().directory.uses(&roomd::chat::UserName::parse("Bob").unwrap()));
+    }
+}
+
+#[test]
+fn of_two_devices_that_come_at_once_none_gets_a_letter_twice() {
+    let server = TestServer::start();
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    (1..=5).for_each(|seq| drop(tell(&mut alice, "Bob", &seq.to_string())));
+    let start = Barrier::new(2);
+    let all = thread::scope(|scope| {
+        let devices = [(); 2].map(|()| {
+            scope.spawn(|| {
+                start.wait();
+                let mut device = welcomed(&server, &token).0;
+                let offline_messages = given(&mut device);
+                (device, offline_messages)
+            })
+        });
+        devices.map(|device| device.join().unwrap())
+    });
+    let offline_messages: Vec<_> = all.iter().map(|(_, offline_messages)| offline_messages.clone()).collect();
+    // Each gets all of it or, if the other had it first, nothing.
+    assert!(
+        offline_messages
+            .iter()
+            .all(|offline_messages| offline_messages.is_empty() || *offline_messages == numbered(1..=5)),
+        "{offline_messages:?}"
+    );
+    assert!(offline_messages.iter().any(|offline_messages| !offline_messages.is_empty()));
+}
+
+#[test]
+fn what_waits_for_a_session_that_is_kept_waits_for_a_new_connection_as_well() {
+    let server = TestServer::with(|settings| settings.limits.grace = Duration::from_secs(60));
+    let token = claim(&server, "Bob");
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    let (mut bob, _) = welcomed(&server, &token);
+    tell(&mut alice, "Bob", "1");
+    bob.event_of("private");
+    written(&mut alice, "Bob", 1);
+    rustix::net::sockopt::set_socket_linger(&**bob.stream(), Some(Duration::ZERO)).unwrap();
+    drop(bob);
+    until("it is parked", || server.engine().sessions.detached() == 1);
+    (2..=3).for_each(|seq| drop(tell(&mut alice, "Bob", &seq.to_string())));
+    let (mut bob, _) = welcomed(&server, &token);
+    assert_eq!(given(&mut bob), numbered(2..=3));
+}
+
+#[test]
+fn a_conversation_has_a_history_for_its_two_users() {
+    let server = TestServer::start();
+    let (alice, bob) = (claim(&server, "alice"), claim(&server, "Bob"));
+    let (mut alice, _) = welcomed(&server, &alice);
+    (1..=3).for_each(|seq| drop(tell(&mut alice, "Bob", &seq.to_string())));
+    let (mut bob, _) = welcomed(&server, &bob);
+    given(&mut bob);
+    let room = "dm:alice:Bob";
+    let history = bob.ask(json!({"type": "history", "room": room, "limit": 2}));
+    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|letter| &letter["message"]).collect();
+    assert_eq!((texts, &history["complete"]), (vec![&json!("2"), &json!("3")], &json!(false)));
+    bob.command(&json!({"type": "read", "room": room, "seq": 3}));
+    loop {
+        let receipt = alice.wait_for_type("receipt");
+        if receipt["status"] == "read" {
+            assert_eq!((&receipt["user"], &receipt["seq"]), (&json!("Bob"), &json!(3)));
+            break;
+        }
+    }
+    assert_eq!(alice.ask(json!({"type": "edit", "room": room, "seq": 3, "message": "drei"}))["type"], "ok");
+    assert_eq!(bob.wait_for_type("edit")["message"], "drei");
+    // It is nobody else's, and one that there is not cannot be made up.
+    let mut mallory = WebSocketClient::multi(&server, "mallory");
+    for command in ["history", "read", "received", "typing", "delete"] {
+        let ask = |client: &mut WebSocketClient, room: &str| {
+            client.ask(json!({"type": command, "room": room, "seq": 1, "typing": true}))["code"].clone()
+        };
+        assert_eq!(ask(&mut mallory, room), "not_member", "{command}");
+        assert_eq!(ask(&mut mallory, "dm:mallory:Bob"), "not_member", "{command}");
+    }
+}
+
+#[test]
+fn what_was_said_to_the_guest_before_is_not_the_owners() {
+    let server = TestServer::start();
+    let mut alice = WebSocketClient::multi(&server, "alice");
+    let mut guest = WebSocketClient::multi(&server, "Bob");
+    tell(&mut alice, "Bob", "between us");
+    guest.wait_for_type("private");
+    guest.leave();
+    let bob = roomd::chat::UserName::parse("Bob").unwrap();
+    until("the guest is gone", || !server.engine().directory.uses(&bob));
+    // Another guest of the name hears nothing of it either.
+    let mut other = WebSocketClient::multi(&server, "Bob");
+    let history = |client: &mut WebSocketClient| {
+        let history = client.ask(json!({"type": "history", "room": "dm:alice:Bob"}));
+        history["messages"].as_array().unwrap_or_else(|| panic!("{history}")).len()
+    };
+    assert_eq!(history(&mut other), 0);
+    other.leave();
+    until("the guest is gone", || !server.engine().directory.uses(&bob));
+    let token = claim(&server, "Bob");
+    let (mut owner, _) = welcomed(&server, &token);
+    assert_eq!((given(&mut owner), history(&mut owner)), (vec![], 0));
+    tell(&mut alice, "Bob", "hello");
+    owner.wait_for_type("private");
+    assert_eq!(history(&mut owner), 1);
+    connect(&server, "/ws?room=den", &token).wait_for("Bob joined the room");
+}
+
+#[test]
+fn what_one_has_said_oneself_is_not_owed_to_one() {
+    let place = Place::new("own");
+    let server = place.server(|settings| settings.limits.history = 4);
+    let (alice, bob) = (claim(&server, "alice"), claim(&server, "Bob"));
+    // A line client is not sent its own messages, so no socket of hers takes them.
+    let say = |count: usize| {
+        let mut line = LineClient::guest(&server);
+        line.say(&format!("/auth {alice}"));
+        line.wait_for("alice joined the room");
+        (0..count).for_each(|_| line.say("/msg Bob hi"));
+        assert_eq!(line.settle(), [""; 0]);
+        line
+    };
+    say(10).finish();
+    let mut line = say(1);
+    let (mut bob, _) = welcomed(&server, &bob);
+    assert_eq!(given(&mut bob).len(), 11);
+    tell(&mut bob, "alice", "hello");
+    line.hears("[private] Bob: hello");
+}

@@ -3,8 +3,7 @@
 //! Exercises `wire::json_in`, `chat::session_state`, `chat::room` and, for every event that follows,
 //! `wire::Encoder`. What is parsed is heard by the session of a `World`, until it ends the session.
 
-use roomd::chat::session_state::Dialect;
-use roomd::wire::json_in;
+use roomd::wire::{Encoding, json_in};
 
 use crate::world::World;
 
@@ -14,7 +13,7 @@ use crate::world::World;
 /// When something does not hold that must.
 pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    let mut world = World::new(Dialect::Json);
+    let mut world = World::new(Encoding::Json);
     for command in text.split('\n') {
         if !world.handle(json_in::parse(command)) {
             return;

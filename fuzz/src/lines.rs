@@ -4,9 +4,8 @@
 //! input say how long a line may be and how the rest is cut; the same lines must come out however
 //! it is cut.
 
-use roomd::chat::session_state::Dialect;
 use roomd::net::line::Lines;
-use roomd::wire::{Unparsed, text_in};
+use roomd::wire::{Encoding, Unparsed, text_in};
 
 use crate::world::World;
 
@@ -19,7 +18,7 @@ pub fn run(input: &[u8]) {
     let bytes_max = usize::from(*bytes_max);
     let whole = lines(bytes_max, &[bytes]);
     assert_eq!(whole, lines(bytes_max, &chunks(bytes, *cuts)), "the same lines in chunks");
-    let mut world = World::new(Dialect::Text);
+    let mut world = World::new(Encoding::TextLines);
     for line in whole {
         let request = match &line {
             Ok(line) => text_in::parse(line),

@@ -10,12 +10,11 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use roomd::chat::session_state::Dialect;
 use roomd::chat::{End, Limits};
 use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::net::reader::{Reader, Received};
 use roomd::net::tcp::Tcp;
-use roomd::wire::{json_in, text_in};
+use roomd::wire::{Encoding, json_in, text_in};
 
 use crate::printed::frames;
 use crate::world::World;
@@ -61,7 +60,7 @@ pub fn run(input: &[u8]) {
         rustix::net::sockopt::set_socket_linger(&theirs, Some(Duration::ZERO)).expect("a socket");
     }
     only_control(&heard.written);
-    let (mut json, mut text) = (World::new(Dialect::Json), World::new(Dialect::Text));
+    let (mut json, mut text) = (World::new(Encoding::Json), World::new(Encoding::TextFrames));
     for request in heard.received.iter().flatten() {
         assert!(request.len() <= BYTES_MAX);
         json.handle(json_in::parse(request));

@@ -9,17 +9,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::capabilities::Capabilities;
 use roomd::chat::policy::ModerationRequest;
 use roomd::chat::command::JoinOptions;
 use roomd::chat::event::Welcome;
 use roomd::chat::room::{LeaveReason, Effect, JoinRequest, Input, Snapshot, Room, RoomRequest, Speaker};
 use roomd::chat::members::MemberId;
-use roomd::chat::session_state::{Action, Dialect, Join, SessionState};
+use roomd::chat::session_state::{Action, Join, SessionState};
 use roomd::chat::{
     Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, AuthLevel, Time, UserName,
 };
 use roomd::store::{RoomLog, Memory, OpenedRoom, Store};
-use roomd::wire::{Encoder, Unparsed};
+use roomd::wire::{Encoder, Encoding, Unparsed};
 
 use crate::printed;
 
@@ -36,7 +37,7 @@ const VISITOR: MemberId = MemberId(3);
 /// See the module.
 pub struct World {
     session: SessionState,
-    dialect: Dialect,
+    capabilities: Capabilities,
     rooms: BTreeMap<RoomName, Place>,
     limits: Arc<Limits>,
     now: Moment,
@@ -54,7 +55,7 @@ struct Place {
 impl World {
     /// A world without rooms, and `Alice` in it. Its limits are small, so that inputs reach them.
     #[must_use]
-    pub fn new(dialect: Dialect) -> Self {
+    pub fn new(encoding: Encoding) -> Self {
         let limits = Arc::new(Limits {
             rooms_per_connection: 4,
             rate_offences_max: 20,
@@ -64,7 +65,8 @@ impl World {
             ..Limits::default()
         });
         let user = name("Alice");
-        let session = SessionState::new(user.clone().into(), dialect, 20, Arc::clone(&limits));
+        let capabilities = encoding.capabilities();
+        let session = SessionState::new(user.clone().into(), capabilities, 20, Arc::clone(&limits));
         let now = Moment { at: Time(1_795_197_600_000), since_start: Duration::ZERO };
         let welcome = Event::Welcome(Welcome {
             who: user.into(),
@@ -75,9 +77,9 @@ impl World {
         });
         let encoder = Encoder::default();
         let mut world =
-            Self { session, dialect, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
+            Self { session, capabilities, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
         world.tell(None, &welcome);
-        if dialect == Dialect::Text {
+        if capabilities.single_room {
             let mut acts = Vec::new();
             let lobby = RoomName::parse("lobby").expect("a plain word is a name");
             world.session.begin(lobby, JoinOptions::default(), &mut acts);
@@ -135,7 +137,7 @@ impl World {
                     let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinOptions::default()), id: None };
                     self.step(&room, input);
                 }
-                self.say(&room, RoomRequest::Publish { body, about, mid, quiet: self.dialect == Dialect::Text }, id);
+                self.say(&room, RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements }, id);
             }
             Action::Signal { kind, payload, .. } => {
                 let from = self.session.user().clone();

@@ -4,6 +4,7 @@
 //! randomness or hash order: time and numbers are arguments. Everything else depends on this
 //! module, and it depends on nothing of the project.
 
+pub mod capabilities;
 pub mod command;
 pub mod end;
 pub mod event;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::capabilities::Capabilities;
 use super::command::{Command, Id, JoinOptions, Request, Seen, Signal, Span};
 use super::end::End;
 use super::event::{Code, Event, Refusal, Status};
@@ -73,20 +74,11 @@ pub struct Join {
     pub id: Option<Id>,
 }
 
-/// How a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// For people: lines of text, one current room.
-    Text,
-    /// For programs: JSON objects, many rooms.
-    Json,
-}
-
 /// One connection's state.
 #[derive(Debug)]
 pub struct SessionState {
     identity: Identity,
-    dialect: Dialect,
+    capabilities: Capabilities,
     /// The rooms it is in, in the order in which it came: few, so they are looked through.
     rooms: Vec<RoomName>,
     /// The room that a text client speaks in.
@@ -108,10 +100,10 @@ pub struct SessionState {
 impl SessionState {
     /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
     #[must_use]
-    pub fn new(identity: Identity, dialect: Dialect, join_history: usize, limits: Arc<Limits>) -> Self {
+    pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {
             identity,
-            dialect,
+            capabilities,
             rooms: Vec::new(),
             current: None,
             spoken: false,
@@ -160,8 +152,8 @@ impl SessionState {
     }
 
     /// It goes on through another connection.
-    pub fn resume(&mut self, dialect: Dialect, join_history: usize) {
-        (self.dialect, self.join_history) = (dialect, join_history);
+    pub fn resume(&mut self, capabilities: Capabilities, join_history: usize) {
+        (self.capabilities, self.join_history) = (capabilities, join_history);
     }
 
     /// The room that a text client speaks in.
@@ -241,7 +233,7 @@ impl SessionState {
                 self.fits(&body, about)?;
                 let room = self.room_or_current(room)?;
                 self.spoken = true;
-                let request = RoomRequest::Publish { body, about, mid, quiet: self.dialect == Dialect::Text };
+                let request = RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements };
                 acts.push(Action::Tell { room, request, id });
             }
             Command::Topic { room, body } => self.publish_to_topic(room, body, id, acts)?,
@@ -342,15 +334,15 @@ impl SessionState {
             acts.push(Action::Reply(id, Event::Refused(refusal)));
             return;
         }
-        // A text client is in one room: it changes places.
-        let place = usize::from(self.dialect == Dialect::Text && self.current.is_some());
+        // A client of a single room changes rooms.
+        let place = usize::from(self.capabilities.single_room && self.current.is_some());
         if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
             acts.push(Action::Reply(id, Event::Refused(refusal)));
             return;
         }
         options.history.get_or_insert(self.join_history);
         let slow = options.topic.then_some(Slow::Drop);
-        let old = self.current.clone().filter(|_| self.dialect == Dialect::Text);
+        let old = self.current.clone().filter(|_| self.capabilities.single_room);
         acts.push(Action::Join(Join { room, options, announced: true, slow, durable: true, id }));
         acts.extend(old.map(|room| Action::Leave { room, id: None }));
     }
@@ -386,10 +378,7 @@ impl SessionState {
     }
 
     fn identify(&mut self, token: Secret, id: Option<Id>, acts: &mut Vec<Action>) -> Result<(), Refusal> {
-        let settled = match self.dialect {
-            Dialect::Text => self.spoken,
-            Dialect::Json => self.spoken || !self.rooms.is_empty(),
-        };
+        let settled = self.spoken || (!self.capabilities.single_room && !self.rooms.is_empty());
         if settled || !self.identity.is_guest() {
             return Err(Refusal::new(Code::Forbidden, "Who you are is said before the first room and message, once"));
         }

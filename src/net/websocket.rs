@@ -17,8 +17,8 @@ use crate::chat::{End, Identity};
 use crate::engine::clients::connection::Connection;
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::engine::clients::writer;
+use crate::wire::Encoding;
 use crate::wire::frame::{self, Opcode};
-use crate::wire::{Encoding, json_in, text_in};
 
 /// How long a client may take to answer our close before its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -76,10 +76,7 @@ fn converse(connection: &mut Connection, reader: &mut Reader, encoding: Encoding
             Ok(Received::Binary(_)) => return End::Binary,
             Err(end) => return end,
         };
-        let request = match encoding {
-            Encoding::Json | Encoding::JsonTopic => json_in::parse(&text).map(Some),
-            Encoding::TextFrames | Encoding::TextLines => text_in::parse(&text),
-        };
+        let request = encoding.parse(&text);
         // What comes after the end is not heard.
         if let Some(end) = connection.ended() {
             return end;

@@ -4,6 +4,7 @@
 //! Pure, like `chat`, which is all it depends on. Parsing is total: whatever the bytes, the answer
 //! is a request or a refusal. An event is printed once an encoding, whatever the number of readers.
 
+pub mod codec;
 pub mod encoder;
 pub mod frame;
 pub mod json_in;
@@ -14,7 +15,8 @@ mod object;
 pub mod text_in;
 pub mod text_out;
 
-pub use encoder::{Encoder, Encoding};
+pub use codec::Encoding;
+pub use encoder::Encoder;
 
 use crate::chat::{Id, Refusal};
 

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use roomd::chat::command::JoinOptions;
 use roomd::chat::policy::RoomOptions;
-use roomd::chat::session_state::{Action, Dialect, Join, SessionState};
+use roomd::chat::session_state::{Action, Join, SessionState};
 use roomd::chat::{AuthLevel, Identity, Limits, Moment, RoomName, UserName};
-use roomd::wire::{Unparsed, json_in, text_in};
+use roomd::wire::{Encoding, Unparsed};
 
 use crate::{printed, transcript};
 
@@ -23,7 +23,7 @@ const JOIN_HISTORY: usize = 20;
 /// See the module.
 pub struct Client {
     session: SessionState,
-    dialect: Dialect,
+    encoding: Encoding,
     now: Moment,
     full: BTreeSet<RoomName>,
 }
@@ -31,18 +31,18 @@ pub struct Client {
 impl Client {
     /// Ann, who speaks text and is in no room.
     pub fn text(limits: Limits) -> Self {
-        Self::new(Dialect::Text, limits)
+        Self::new(Encoding::TextLines, limits)
     }
 
     /// Ann, who speaks JSON and is in no room.
     pub fn json(limits: Limits) -> Self {
-        Self::new(Dialect::Json, limits)
+        Self::new(Encoding::Json, limits)
     }
 
-    fn new(dialect: Dialect, limits: Limits) -> Self {
-        let session =
-            SessionState::new(UserName::parse("Ann").unwrap().into(), dialect, JOIN_HISTORY, Arc::new(limits));
-        Self { session, dialect, now: Moment::default(), full: BTreeSet::new() }
+    fn new(encoding: Encoding, limits: Limits) -> Self {
+        let ann = UserName::parse("Ann").unwrap();
+        let session = SessionState::new(ann.into(), encoding.capabilities(), JOIN_HISTORY, Arc::new(limits));
+        Self { session, encoding, now: Moment::default(), full: BTreeSet::new() }
     }
 
     /// Plays a script.
@@ -62,8 +62,8 @@ impl Client {
                 [room, "is", "full"] => drop(self.full.insert(name(room))),
                 [room, "is", "gone"] => self.session.left(&name(room)),
                 ["is", "a", "stranger"] => self.session.require_auth(),
-                ["goes", "on", "as", "text"] => self.resume(Dialect::Text),
-                ["goes", "on", "as", "json"] => self.resume(Dialect::Json),
+                ["goes", "on", "as", "text"] => self.resume(Encoding::TextLines),
+                ["goes", "on", "as", "json"] => self.resume(Encoding::Json),
                 _ => panic!("nothing is meant by ({aside})"),
             }
         } else {
@@ -80,17 +80,13 @@ impl Client {
         done
     }
 
-    fn resume(&mut self, dialect: Dialect) {
-        self.dialect = dialect;
-        self.session.resume(dialect, JOIN_HISTORY);
+    fn resume(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+        self.session.resume(encoding.capabilities(), JOIN_HISTORY);
     }
 
     fn handle(&mut self, line: &str, acts: &mut Vec<Action>) {
-        let request = match self.dialect {
-            Dialect::Text => text_in::parse(line),
-            Dialect::Json => json_in::parse(line).map(Some),
-        };
-        match request {
+        match self.encoding.parse(line) {
             Ok(Some(request)) => self.session.handle(request, self.now, acts),
             Ok(None) => {}
             Err(Unparsed { id, refusal }) => self.session.reject(id, refusal, self.now, acts),

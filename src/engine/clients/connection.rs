@@ -9,11 +9,12 @@ mod offline;
 
 use std::sync::Arc;
 
+use crate::chat::capabilities::Capabilities;
 use crate::chat::command::{JoinOptions, Seen};
 use crate::chat::event::Recovery;
 use crate::chat::policy::ModerationRequest;
 use crate::chat::room::{JoinRequest, RoomRequest};
-use crate::chat::session_state::{Action, Dialect, Join, SessionState};
+use crate::chat::session_state::{Action, Join, SessionState};
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::farewell::Farewell;
@@ -43,11 +44,8 @@ pub struct ConnectionOptions {
 }
 
 impl ConnectionOptions {
-    fn dialect(self) -> Dialect {
-        match self.encoding {
-            Encoding::TextFrames | Encoding::TextLines => Dialect::Text,
-            Encoding::Json | Encoding::JsonTopic => Dialect::Json,
-        }
+    fn capabilities(self) -> Capabilities {
+        self.encoding.capabilities()
     }
 }
 
@@ -77,7 +75,7 @@ impl Connection {
     pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, door: ConnectionOptions, who: Identity) -> Box<Self> {
         let number = engine.number();
         let peer = Peer::new(who.clone(), number, door.echo, Arc::clone(&outbox) as _, Form::Bytes(door.encoding));
-        let state = SessionState::new(who.clone(), door.dialect(), door.join_history, Arc::clone(&engine.limits));
+        let state = SessionState::new(who.clone(), door.capabilities(), door.join_history, Arc::clone(&engine.limits));
         let token = engine.sessions.register(&outbox);
         let resume = token.as_ref().map(Token::text);
         let began = engine.clock.now().at;
@@ -181,7 +179,8 @@ impl Connection {
             Action::Join(join) => self.join(join),
             Action::Leave { room, id } => self.leave(&room, id),
             Action::Private { to, body, about, mid, id } => {
-                let request = RoomRequest::Publish { body, about, mid, quiet: self.door.dialect() == Dialect::Text };
+                let request =
+                    RoomRequest::Publish { body, about, mid, quiet: !self.door.capabilities().acknowledgements };
                 self.private(&to, request, id)
             }
             Action::Signal { kind, to, payload, id } => {
@@ -243,7 +242,7 @@ impl Connection {
     fn join(&mut self, join: Join) -> Result<(), ActionError> {
         let Join { room, options, announced, slow, durable, id } = join;
         let topic = options.topic;
-        let encoding = Membership::encoding(topic, self.door.encoding);
+        let encoding = if topic { self.door.encoding.of_topic() } else { self.door.encoding };
         let entrant = JoinRequest {
             user: self.session.state.user().clone(),
             auth_level: self.session.state.identity().auth_level,
@@ -324,7 +323,7 @@ impl Connection {
         let taken = self.engine.sessions.take(token, &self.outbox);
         let session = taken.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let mut session = self.recognise(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
-        session.state.resume(self.door.dialect(), self.door.join_history);
+        session.state.resume(self.door.capabilities(), self.door.join_history);
         let returning = session.resume(&self.outbox, self.door.encoding, seen, &self.engine.limits);
         let old = std::mem::replace(&mut self.session, session);
         if let Some(token) = &old.token {

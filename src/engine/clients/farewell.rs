@@ -9,7 +9,7 @@ use crate::chat::{End, Event};
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
-use crate::wire::{Encoder, Encoding, frame};
+use crate::wire::{Encoder, Encoding};
 
 /// See the module.
 pub struct Farewell {
@@ -45,9 +45,7 @@ impl Farewell {
             let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.spread) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));
         }
-        if let (false, Some(code)) = (self.encoding == Encoding::TextLines, end.close_code()) {
-            words.extend(frame::close(code, end.word()));
-        }
+        words.extend(self.encoding.close(end));
         self.outbox.finish(words, events);
     }
 }

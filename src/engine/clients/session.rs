@@ -54,17 +54,6 @@ pub struct ResumingRoom {
     pub gate: Arc<Gate>,
 }
 
-impl Membership {
-    /// How its events are encoded for a client that reads `encoding`.
-    #[must_use]
-    pub fn encoding(topic: bool, encoding: Encoding) -> Encoding {
-        match encoding {
-            Encoding::Json if topic => Encoding::JsonTopic,
-            encoding => encoding,
-        }
-    }
-}
-
 impl Session {
     /// The place in a room.
     #[must_use]
@@ -128,7 +117,7 @@ impl Session {
         let mut all = Vec::new();
         let state = &mut self.state;
         let mut resume = |handle: &RoomHandle, topic: bool| {
-            let encoding = Membership::encoding(topic, encoding);
+            let encoding = if topic { encoding.of_topic() } else { encoding };
             let gate = Gate::closed(Arc::clone(outbox), limits);
             let since = since(seen, handle.room(), current.as_ref());
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {

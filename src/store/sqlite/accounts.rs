@@ -70,7 +70,12 @@ impl DataFile {
     ///
     /// # Errors
     /// Nothing has changed.
-    pub fn prepare_token(&self, user: &UserName, now: Time, until: Time) -> Result<(Account, ServerKey), DataFileError> {
+    pub fn prepare_token(
+        &self,
+        user: &UserName,
+        now: Time,
+        until: Time,
+    ) -> Result<(Account, ServerKey), DataFileError> {
         let mut connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let key = match keys(&transaction)?.into_iter().next() {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::{ActionError, Connection, ConnectionOptions};
 use crate::auth::names;
 use crate::chat::Secret;
-use crate::chat::session_state::Dialect;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
@@ -24,7 +23,7 @@ impl Connection {
         let until = self.now().after(self.engine.limits.head_timeout);
         self.session.state.require_auth();
         self.watch_until(until, End::Unidentified);
-        if self.door.dialect() == Dialect::Text {
+        if !self.door.capabilities().welcome {
             let how = Refusal::new(Code::Unauthorized, "Say first who you are: /auth TOKEN");
             self.reply(None, &Event::Refused(how));
         }
@@ -67,13 +66,12 @@ impl Connection {
         self.watch();
         let user = who.user.clone();
         log::info!(session = self.session.number, user = user.as_str(); "session identified");
-        match self.door.dialect() {
-            Dialect::Text => self.reply(id, &Event::Named { user }),
-            Dialect::Json => {
-                let resume = self.session.token.as_ref().map(Token::text);
-                let welcome = self.engine.welcome(who, self.session.number, resume);
-                self.reply(id, &welcome);
-            }
+        if self.door.capabilities().welcome {
+            let resume = self.session.token.as_ref().map(Token::text);
+            let welcome = self.engine.welcome(who, self.session.number, resume);
+            self.reply(id, &welcome);
+        } else {
+            self.reply(id, &Event::Named { user });
         }
         self.deliver_offline_messages();
         Ok(())

@@ -1,0 +1,17 @@
+//! What a client's protocol can do: what a session asks, instead of which protocol it is.
+//!
+//! Each dialect of `wire` has one value of it. A new protocol brings a value of its own, and a new field
+//! only where it behaves as no other does.
+
+/// What the protocol of a client can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A published message is acknowledged to its sender with its number: [`Event::Sent`](super::Event::Sent).
+    pub acknowledgements: bool,
+    /// The client is in one room at a time: a join leaves the room before it. It may show a token in its
+    /// first room, up to its first message; other clients only before they join a room.
+    pub single_room: bool,
+    /// [`Event::Welcome`](super::Event::Welcome) tells the client who it is, again when it has shown a
+    /// token. Other clients are told a new name alone, and are asked for a token where one is needed.
+    pub welcome: bool,
+}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::address::Address;
-use super::socket::{self, Plan};
+use super::connection::{self, Plan};
 use roomd_protocol::Secret;
 use roomd_tls::Dialer;
 
@@ -88,7 +88,7 @@ fn ask(
         format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{bearer}{length}\r\n{body}");
     let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)?) } else { None };
     let plan = Plan { address, dialer, user: None, token: None, connect_timeout, write_timeout };
-    let mut half = socket::dial(&plan)?;
+    let mut half = connection::dial(&plan)?;
     let failed = |error: std::io::Error| format!("{host} does not answer: {error}");
     half.write_all(request.as_bytes()).map_err(failed)?;
     let mut answer = Vec::new();

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::ended::Over;
+use super::disconnect::Over;
 use super::event::Refusal;
 
 /// See the module.

@@ -1,8 +1,8 @@
 //! A blocking client of a roomd server, for programs and for `roomd chat`.
 //!
-//! The core is a value: what is heard goes in, what is to be said and told comes out (`core.rs`, with
-//! `place.rs` for rooms, `errands.rs` for what is unanswered, `backoff.rs` for delays). Round it are
-//! the caller's thread, which drives it (`blocking.rs`), and the connection's (`socket.rs`).
+//! The core is a value: what is heard goes in, what is to be said and told comes out (`state_machine.rs`, with
+//! `subscription.rs` for rooms, `pending.rs` for what is unanswered, `backoff.rs` for delays). Round it are
+//! the caller's thread, which drives it (`client.rs`), and the connection's (`connection.rs`).
 //!
 //! The promise: a broken connection is repaired, with growing random delays; what was missed is
 //! shown, once and in order, or told as a [`Event::Gap`]; and what was sent is neither lost nor
@@ -11,28 +11,28 @@
 
 mod address;
 mod backoff;
-mod blocking;
 mod claim;
+mod client;
 mod command;
-mod core;
+mod connection;
+mod disconnect;
 #[cfg(feature = "e2ee")]
 pub mod e2ee;
-mod ended;
-mod errands;
 mod error;
 mod event;
-mod incoming;
 mod options;
-mod pauses;
-mod place;
+mod pending;
 #[cfg(test)]
 mod scripts;
-mod socket;
+mod server_event;
+mod state_machine;
+mod subscription;
+mod throttle;
 
-pub use blocking::{Client, Waker};
 pub use claim::{ClaimError, claim, is_accepted};
+pub use client::{Client, Waker};
 pub use command::Command;
-pub use ended::Over;
+pub use disconnect::Over;
 pub use error::Error;
 pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent, Ticket};
 pub use options::Options;

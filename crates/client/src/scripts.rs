@@ -3,17 +3,17 @@
 //! No socket and no clock: a connection is what the script says of it, and time is a number. Each
 //! output is compared in a short form, so that a script reads as a conversation.
 
-mod parting;
+mod removal;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::command::Command;
-use super::core::{Core, Input, Output};
-use super::ended::Ended;
+use super::disconnect::Ended;
 use super::event::Event;
 use super::options::Options;
+use super::state_machine::{Core, Input, Output};
 
 mod resuming;
 

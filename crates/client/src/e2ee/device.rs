@@ -16,7 +16,7 @@ use aws_lc_rs::signature::{
 use serde::{Deserialize, Serialize};
 
 use super::format::{Unreadable, VERSION, aead, fields, from_base64, to_base64};
-use super::secret::{Secret, hkdf};
+use super::room_secret::{Secret, hkdf};
 use aws_lc_rs::aead::{Aad, Nonce};
 
 const ID_BYTES: usize = 16;

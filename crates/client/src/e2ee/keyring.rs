@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::Kept;
 use super::format::{Kid, from_base64, to_base64};
-use super::secret::{Given, Secret};
+use super::room_secret::{Given, Secret};
 
 /// Keys of one room, at most; beyond it the oldest go.
 const KEYS_MAX: usize = 64;

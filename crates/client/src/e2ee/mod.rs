@@ -1,15 +1,15 @@
 //! End-to-end encryption of rooms, as the terminal client has it; `docs/encryption.md` is the format.
 //!
 //! The same as the page's `e2ee.js`, checked against the same known answers
-//! (`tests/page/e2ee_vectors.json`): `format.rs` has the bytes, `secret.rs` the keys of rooms,
-//! `device.rs` those of devices, `keyring.rs` what is remembered and `file.rs` where. Called on the
+//! (`tests/page/e2ee_vectors.json`): `format.rs` has the bytes, `room_secret.rs` the keys of rooms,
+//! `device.rs` those of devices, `keyring.rs` what is remembered and `key_store.rs` where. Called on the
 //! thread of whoever talks. Nothing here knows of a server; it blocks on the keyring's file alone.
 
 mod device;
-mod file;
 mod format;
+mod key_store;
 mod keyring;
-mod secret;
+mod room_secret;
 #[cfg(test)]
 mod vectors;
 
@@ -19,12 +19,12 @@ use std::io;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub use file::Keyring;
 pub use format::{Cipher, Place, Unreadable};
 use format::{Kid, signed_data};
+pub use key_store::Keyring;
 use keyring::{Ring, RoomKeys};
 pub use keyring::{Taken, Trust};
-pub use secret::{Given, PASSPHRASE_MIN};
+pub use room_secret::{Given, PASSPHRASE_MIN};
 
 /// Marks of messages that are remembered, to notice a repetition; beyond it none is noticed any more.
 const SEEN_MAX: usize = 100_000;

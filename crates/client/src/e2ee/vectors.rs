@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::device::{self, Device};
 use super::format::{fields, from_base64};
-use super::secret::Secret;
+use super::room_secret::Secret;
 use super::{Encryption, Given, Keyring, Place, Standing, Taken, Trust, Unreadable};
 
 fn vectors() -> Value {

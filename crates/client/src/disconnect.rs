@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::incoming::Goodbye;
+use super::server_event::Goodbye;
 
 /// Why a connection is no more.
 #[derive(Clone, Debug, PartialEq)]

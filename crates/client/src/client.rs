@@ -2,7 +2,7 @@
 //!
 //! Nothing happens between two calls but the reading: a program that waits for something calls
 //! `receive`, and while it is in any call, broken connections are repaired. The caller's thread
-//! blocks in one place, on its inbox; the connection's thread (`socket.rs`) and wakers fill it.
+//! blocks in one place, on its inbox; the connection's thread (`connection.rs`) and wakers fill it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::core::{Core, Input, Output};
-use super::ended::{Ended, Over};
-use super::socket::{self, Heard, Plan, Wire, Writer};
+use super::connection::{self, Heard, Plan, Wire, Writer};
+use super::disconnect::{Ended, Over};
+use super::state_machine::{Core, Input, Output};
 use super::{Answer, Command, Error, Event, History, Joined, Members, Options, RoomSummary, Secret, Sent, Ticket};
 use roomd_protocol::UserName;
 use roomd_tls::Dialer;
@@ -400,7 +400,7 @@ impl Client {
                     let later = user.as_ref().and_then(|user| self.tokens.get(user));
                     let token = later.unwrap_or(&self.options.token).clone();
                     let plan = Plan { address, dialer, user, token, connect_timeout, write_timeout };
-                    match socket::open(plan, self.sender.clone()) {
+                    match connection::open(plan, self.sender.clone()) {
                         Ok(reader) => self.reader = Some(reader),
                         Err(error) => {
                             let ended = Ended::Unreachable(format!("cannot start a thread: {error}"));

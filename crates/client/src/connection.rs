@@ -25,7 +25,7 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{ClientRequestBuilder, Error, Message, WebSocket};
 
 use super::address::Address;
-use super::ended::Ended;
+use super::disconnect::Ended;
 use roomd_protocol::Secret;
 use roomd_tls::{Application, Dialer, Tunnel};
 

@@ -1,6 +1,6 @@
 //! What the core does with what the server says.
 //!
-//! The other half of `core.rs`, which calls `hear` for each frame: here is the protocol, there are time
+//! The other half of `state_machine.rs`, which calls `hear` for each frame: here is the protocol, there are time
 //! and the connection. An answer goes to the errand that asked for it, or to the room that is being
 //! entered; everything else is told to the program.
 
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::super::command::{self, Command};
 use super::super::event::{Answer, Event, Gap, Joined, Message, Refusal};
-use super::super::incoming::{Incoming, Resumed, Welcome};
-use super::super::place::{Place, Standing};
+use super::super::server_event::{Incoming, Resumed, Welcome};
+use super::super::subscription::{Place, Standing};
 use super::{Core, Line, Output};
 
 /// The pause after a refusal that holds only for now and does not say for how long.

@@ -5,20 +5,20 @@
 //! thread, clock or randomness in here. Every input is taken in every state; what makes no sense
 //! there changes nothing.
 
-mod hearing;
+mod protocol;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::command::{self, Command};
-use super::ended::{Ended, Over};
-use super::errands::{Errand, Errands};
+use super::disconnect::{Ended, Over};
 use super::event::{Event, Refusal, Ticket};
-use super::incoming::{self, Goodbye};
 use super::options::Options;
-use super::pauses::Pauses;
-use super::place::{Place, Standing};
+use super::pending::{Errand, Errands};
+use super::server_event::{self, Goodbye};
+use super::subscription::{Place, Standing};
+use super::throttle::Pauses;
 
 /// How long a connection must have lived for the delays to begin anew.
 const STEADY: Duration = Duration::from_secs(10);
@@ -247,7 +247,7 @@ impl Core {
             }
             Input::Frame(text) => {
                 self.heard(now);
-                let (id, incoming) = incoming::parse(text);
+                let (id, incoming) = server_event::parse(text);
                 self.hear(id, incoming, now);
             }
             Input::Heard => self.heard(now),

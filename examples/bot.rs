@@ -45,7 +45,7 @@ fn run(url: &str, room: &str) -> Result<std::convert::Infallible, Error> {
         };
         if let Some(text) = text {
             // Not `publish`, which would wait: while the line is broken, greetings pile up and are sent
-            // later, up to `Options::unanswered_max`.
+            // later, up to `Options::pending_max`.
             client.send(Command::Publish { room: room.to_owned(), text })?;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use roomd_client::{Answer, Client, Command, Error, Event, Options};
+use roomd_client::{Client, Command, Error, Event, Options, Response};
 
 use crate::harness::{DEADLINE, TestServer, in_room, next, next_message, quick, wait_for};
 
@@ -74,12 +74,12 @@ fn what_is_asked_for_without_waiting_is_answered_by_its_ticket() {
     let other = ann.send(Command::Publish { room: "elsewhere".to_owned(), text: "d".to_owned() }).unwrap();
     let mut answers = BTreeMap::new();
     while answers.len() < 4 {
-        if let Event::Answer(ticket, answer) = next(&mut ann) {
+        if let Event::Response(ticket, answer) = next(&mut ann) {
             answers.insert(ticket, answer);
         }
     }
     for (ticket, seq) in tickets.iter().zip(1..) {
-        let Ok(Answer::Sent(sent)) = &answers[ticket] else { panic!("{answers:?}") };
+        let Ok(Response::Sent(sent)) = &answers[ticket] else { panic!("{answers:?}") };
         assert_eq!(sent.seq, seq);
     }
     assert_eq!(answers[&other].as_ref().unwrap_err().code, "not_member");
@@ -94,9 +94,9 @@ fn a_mark_of_the_programs_own_makes_two_messages_one() {
     let mut witness = in_room(&server.url(), "Witness", "r");
     for _ in 0..2 {
         let mut ann = in_room(&server.url(), "Ann", "r");
-        ann.send_as("build-17", publish()).unwrap();
+        ann.send_with_mid("build-17", publish()).unwrap();
         sents.push(wait_for(&mut ann, |event| match event {
-            Event::Answer(_, Ok(Answer::Sent(sent))) => Some(sent),
+            Event::Response(_, Ok(Response::Sent(sent))) => Some(sent),
             _ => None,
         }));
     }
@@ -124,12 +124,12 @@ fn a_rate_limit_slows_a_program_down_and_loses_nothing() {
 #[test]
 fn too_much_at_once_is_refused_before_it_is_taken() {
     let server = TestServer::start();
-    let options = Options { unanswered_max: 2, ..quick("Ann") };
+    let options = Options { pending_max: 2, ..quick("Ann") };
     let mut ann = Client::connect(&server.url(), options).unwrap();
     let ask = |ann: &mut Client| ann.send(Command::Rooms);
     assert!(ask(&mut ann).is_ok() && ask(&mut ann).is_ok());
     assert!(matches!(ask(&mut ann), Err(Error::Full)));
-    wait_for(&mut ann, |event| matches!(event, Event::Answer(..)).then_some(()));
+    wait_for(&mut ann, |event| matches!(event, Event::Response(..)).then_some(()));
     assert!(ask(&mut ann).is_ok());
 }
 
@@ -150,13 +150,13 @@ fn a_message_too_long_is_refused_and_the_connection_goes_on() {
 fn what_cannot_be_is_said_at_once() {
     let server = TestServer::start();
     let connect = |url: &str, user: &str| Client::connect(url, Options::user(user)).err().unwrap();
-    assert!(matches!(connect("localhost", "Ann"), Error::Address(_)));
-    assert!(matches!(connect(&server.url(), "two words"), Error::Address(_)));
-    let Error::Over(over) = connect(&format!("{}/nothing", server.url()), "Ann") else { panic!() };
-    assert!(over.reason.starts_with("the server answered 404"), "{over:?}");
+    assert!(matches!(connect("localhost", "Ann"), Error::Invalid(_)));
+    assert!(matches!(connect(&server.url(), "two words"), Error::Invalid(_)));
+    let Error::Closed(reason) = connect(&format!("{}/nothing", server.url()), "Ann") else { panic!() };
+    assert!(reason.message.starts_with("the server answered 404"), "{reason:?}");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let Error::Over(over) = connect(&format!("ws://{closed}"), "Ann") else { panic!() };
-    assert!(over.reason.starts_with("cannot connect to 127.0.0.1:"), "{over:?}");
+    let Error::Closed(reason) = connect(&format!("ws://{closed}"), "Ann") else { panic!() };
+    assert!(reason.message.starts_with("cannot connect to 127.0.0.1:"), "{reason:?}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_client_goes_on_in_its_rooms_under_another_name() {
 fn what_can_be_no_name_changes_nothing() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");
-    assert!(matches!(ann.rename("a b", None), Err(Error::Address(_))));
+    assert!(matches!(ann.rename("a b", None), Err(Error::Invalid(_))));
     ann.publish("r", "still Ann").unwrap();
     assert_eq!(next_message(&mut ann).user, "Ann");
 }

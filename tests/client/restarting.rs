@@ -55,7 +55,7 @@ fn a_client_that_is_told_when_to_give_up_gives_up_and_keeps_what_is_unsent() {
     ann.join("r").unwrap();
     proxy.turn_to(None);
     let error = ann.publish("r", "lost").unwrap_err();
-    assert!(matches!(error, Error::Over(_)), "{error}");
+    assert!(matches!(error, Error::Closed(_)), "{error}");
     assert_eq!(ann.unsent().map(|(_, text)| text).collect::<Vec<_>>(), ["lost"]);
-    assert!(matches!(ann.send(Command::Rooms), Err(Error::Over(_))));
+    assert!(matches!(ann.send(Command::Rooms), Err(Error::Closed(_))));
 }

@@ -76,11 +76,11 @@ fn a_session_is_taken_up_where_it_was_and_what_is_not_known_breaks_nothing() {
     ann.send(Command::Publish { room: "r".to_owned(), text: "hi".to_owned() }).unwrap();
     assert_eq!([next_message(&mut ann).seq, next_message(&mut ann).seq], [2, 3]);
     let duplicate = wait_for(&mut ann, |event| match event {
-        Event::Answer(_, Ok(roomd_client::Answer::Sent(sent))) => Some(sent.duplicate),
+        Event::Response(_, Ok(roomd_client::Response::Sent(sent))) => Some(sent.duplicate),
         _ => None,
     });
     assert!(duplicate);
     let over = ann.publish("r", "too late").unwrap_err();
-    assert_eq!(over.to_string(), "the token has ended");
+    assert_eq!(over.to_string(), "the token has expired");
     server.join().unwrap();
 }

@@ -6,7 +6,7 @@ use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
 use crate::harness::{Proxy, TestServer, in_room, next_message, wait_for};
 use roomd::chat::UserName;
-use roomd_client::{Answer, Command, Event};
+use roomd_client::{Command, Event, Response};
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -149,7 +149,7 @@ fn a_room_is_ruled_from_the_terminal_and_what_is_changed_is_told() {
     let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann", "--token-file", &token], 80);
     ann.wait_for("* You are in r with: ");
     ann.press("/create den\r");
-    ann.wait_for("* The room den is made");
+    ann.wait_for("* The room den was created");
     ann.press("/join den\r");
     ann.wait_for("* You are in den");
     let mut bob = in_room(&server.url(), "Bob", "den");
@@ -158,7 +158,7 @@ fn a_room_is_ruled_from_the_terminal_and_what_is_changed_is_told() {
     ann.wait_for("* Ann muted Bob (too loud)");
     assert!(bob.publish("den", "hello?").is_err());
     ann.press("/unmute Bob\r");
-    ann.wait_for("* Ann let Bob speak again");
+    ann.wait_for("* Ann unmuted Bob");
     let sent = bob.publish("den", "a mistke").unwrap();
     ann.wait_for("Bob: a mistke");
     let object = |value: serde_json::Value| Command::Other(value.as_object().unwrap().clone());
@@ -166,12 +166,12 @@ fn a_room_is_ruled_from_the_terminal_and_what_is_changed_is_told() {
     bob.send(object(edit)).unwrap();
     ann.wait_for("* Bob edited a message: a mistake");
     let answered = wait_for(&mut bob, |event| match event {
-        Event::Answer(_, Ok(Answer::Other(value))) => Some(value["type"].clone()),
+        Event::Response(_, Ok(Response::Other(value))) => Some(value["type"].clone()),
         _ => None,
     });
     assert_eq!(answered, "ok");
     ann.press("/kick Bob\r");
-    ann.wait_for("* Ann put out Bob");
+    ann.wait_for("* Ann kicked Bob");
     wait_for(&mut bob, |event| matches!(event, Event::Removed { .. }).then_some(()));
     ann.press("/role Nobody moderator\r");
     ann.wait_for("Error: ");

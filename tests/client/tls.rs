@@ -58,8 +58,8 @@ impl Drop for Folder {
 
 fn refused(url: &str, trust: Trust) -> String {
     match Client::connect(url, Options { trust, ..quick("Ann") }) {
-        Err(Error::Over(over)) => over.reason,
-        Err(Error::Address(sentence)) => sentence,
+        Err(Error::Closed(reason)) => reason.message,
+        Err(Error::Invalid(sentence)) => sentence,
         other => panic!("{:?}", other.map(|client| client.user().to_owned())),
     }
 }

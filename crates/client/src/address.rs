@@ -1,14 +1,14 @@
-//! Where a server is: the address that a program gives, and the one that each connection asks for.
+//! A server's address: parsed from the URL that a program gives, printed as the URL of a connection.
 //!
-//! Read once, by `Client::connect`, on the caller's thread. Only the form is checked: a host's name
-//! is resolved anew for each connection, because servers move.
+//! Parsed once, by `Client::connect`, on the caller's thread. Only the form is checked: a host name is
+//! resolved again for each connection, because servers move.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A server's address, taken apart.
+/// The parts of a server's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// Whether through TLS.
+    /// Whether the connection uses TLS.
     secure: bool,
     /// A name or an IPv4 address, or an IPv6 address in brackets.
     host: String,
@@ -21,9 +21,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `ws://HOST[:PORT][/PATH]`, or the same with `wss` for TLS. `http` is taken as `ws` and `https`
-    /// as `wss`, since those are the addresses which a server announces; no path is `/ws`, no port is 80,
-    /// or 443 with TLS.
+    /// Parses `ws://HOST[:PORT][/PATH]`, or the same with `wss` for TLS. `http` is read as `ws` and `https`
+    /// as `wss`, because those are the addresses that a server announces. The default path is `/ws`, the
+    /// default port 80, or 443 with TLS.
     ///
     /// # Errors
     /// A sentence that says what an address must be.
@@ -58,7 +58,7 @@ impl Address {
         Ok(Self { secure, host: host.to_owned(), port, path: path.to_owned(), query: query.to_owned() })
     }
 
-    /// Whether connections go through TLS.
+    /// Whether connections use TLS.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
@@ -70,15 +70,15 @@ impl Address {
         (self.host.trim_start_matches('[').trim_end_matches(']'), self.port)
     }
 
-    /// What stands in the `Host` of a request to the programming interface, and its target.
+    /// The `Host` and the target of a request for this resource of the HTTP interface.
     #[must_use]
-    pub fn for_api(&self, what: &str) -> (String, String) {
+    pub fn for_api(&self, resource: &str) -> (String, String) {
         let Self { host, port, path, .. } = self;
         let base = path.strip_suffix("/ws").unwrap_or_default();
-        (format!("{host}:{port}"), format!("{base}/api/v1/{what}"))
+        (format!("{host}:{port}"), format!("{base}/api/v1/{resource}"))
     }
 
-    /// The address of a connection of this user in the JSON dialect; `None` is a guest.
+    /// The URL of a connection of this user in the JSON dialect; `None` is a guest.
     #[must_use]
     pub fn for_user(&self, user: Option<&str>) -> String {
         let Self { host, port, path, query, .. } = self;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told_in_a_sentence() {
+    fn an_invalid_address_is_explained_in_a_sentence() {
         for (bad, end) in [
             ("localhost:8000", "not \"localhost:8000\""),
             ("ftp://a", "not \"ftp://a\""),

@@ -1,8 +1,8 @@
 //! How long to wait before the next attempt to connect.
 //!
-//! A value, used by the core: delays double from one attempt to the next up to a bound, and each is
-//! drawn between half of that and the whole, so that many clients of one server do not come back in
-//! the same moment. The caller supplies the seed of the drawing.
+//! A value, used by the state machine. Delays double from one attempt to the next up to a bound, and each
+//! is a random part between half of that and the whole, so that the clients of one server do not
+//! reconnect at the same moment. The caller supplies the seed.
 
 use std::time::Duration;
 
@@ -13,35 +13,36 @@ pub struct Backoff {
     max: Duration,
     /// Attempts since a connection was last steady.
     attempts: u32,
-    drawn: u64,
+    /// The state of the random numbers.
+    random: u64,
 }
 
 impl Backoff {
-    /// Delays that grow from `min` to `max`; `seed` is any number, another one for each client.
+    /// Delays that grow from `min` to `max`; `seed` is a random number, another one for each client.
     #[must_use]
     pub fn new(min: Duration, max: Duration, seed: u64) -> Self {
-        Self { min, max: max.max(min), attempts: 0, drawn: seed }
+        Self { min, max: max.max(min), attempts: 0, random: seed }
     }
 
-    /// The delay before the next attempt. `asked` is what the server asked for: it is kept whole, and
-    /// something is added to it.
-    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
+    /// The delay before the next attempt. A delay that the server `requested` is kept whole, and a random
+    /// part is added.
+    pub fn next(&mut self, requested: Option<Duration>) -> Duration {
         let grown = self.min.saturating_mul(1 << self.attempts.min(20)).min(self.max);
         self.attempts += 1;
         let half = grown / 2;
-        let spread = half.mul_f64(self.draw());
-        asked.unwrap_or(half).saturating_add(spread)
+        let spread = half.mul_f64(self.next_random());
+        requested.unwrap_or(half).saturating_add(spread)
     }
 
-    /// A connection was steady: the next delay is a short one again.
+    /// Begins anew with a short delay, after a steady connection.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }
 
-    /// A number from 0 to 1 (splitmix64; it decides nothing but how clients spread).
-    fn draw(&mut self) -> f64 {
-        self.drawn = self.drawn.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.drawn;
+    /// A number from 0 to 1 (splitmix64: it only has to spread clients).
+    fn next_random(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         // The quotient of two numbers below 2^32 is exact enough to spread clients.
@@ -56,26 +57,26 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn delays_grow_to_their_bound_and_are_drawn() {
+    fn delays_grow_to_their_bound_and_are_random() {
         let mut backoff = Backoff::new(100 * MS, 1_000 * MS, 7);
         let delays: Vec<_> = (0..40).map(|_| backoff.next(None)).collect();
         for (i, whole) in [100, 200, 400, 800, 1_000, 1_000].into_iter().enumerate() {
             assert!((whole * MS / 2..=whole * MS).contains(&delays[i]), "{i}: {:?}", delays[i]);
         }
-        assert!(delays[10..].windows(2).any(|pair| pair[0] != pair[1]), "they are all alike: {delays:?}");
+        assert!(delays[10..].windows(2).any(|pair| pair[0] != pair[1]), "they are all equal: {delays:?}");
         backoff.reset();
         assert!(backoff.next(None) <= 100 * MS);
     }
 
     #[test]
-    fn what_the_server_asks_for_is_kept_whole() {
+    fn a_requested_delay_is_kept_whole() {
         let mut backoff = Backoff::new(100 * MS, 1_000 * MS, 1);
         assert!(backoff.next(Some(5_000 * MS)) >= 5_000 * MS);
         assert!(backoff.next(Some(5_000 * MS)) <= 5_200 * MS);
     }
 
     #[test]
-    fn two_clients_do_not_come_back_together() {
+    fn two_clients_do_not_reconnect_together() {
         let next = |seed| Backoff::new(100 * MS, 1_000 * MS, seed).next(None);
         assert_ne!(next(1), next(2));
     }

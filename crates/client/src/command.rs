@@ -1,41 +1,41 @@
-//! What a program may ask for, and how that is said to the server.
+//! What a program can request, and the frames that are sent to the server.
 //!
-//! Made by the program, kept by the core until it is answered, and printed anew for each connection
-//! on which it is said: only then is known under which `id`.
+//! A command is made by the program and kept by the state machine until it has a response. Its frame is
+//! printed for each connection on which it is sent, because each has an `id` of its own.
 
 use serde_json::{Map, Value, json};
 
 use roomd_protocol::{HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
 
-/// Something to ask for. Each has one answer: an [`super::Answer`] or a [`super::Refusal`].
+/// A request. Each has one result: a [`super::Response`] or a [`super::Refusal`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Enter a room, which is opened if it is not there.
+    /// Join a room, which is created if it does not exist.
     Join { room: String },
     /// Leave a room.
     Leave { room: String },
-    /// Publish to a room one is in. UTF-8 of any length up to the server's limit.
+    /// Publish to a room that the client is in: UTF-8 of any length up to the server's limit.
     Publish { room: String, text: String },
-    /// Publish a ciphertext to a room one is in: an object of the program's own, which the server passes
-    /// on without reading it. What it is bound to is up to the program, which gives it a mark of its own
-    /// with [`super::Client::send_as`].
+    /// Publish a ciphertext to a room that the client is in: an object of the program's own, which the
+    /// server passes on without reading it. A program that binds it to its message id chooses that id
+    /// with [`super::Client::send_with_mid`].
     Encrypted { room: String, cipher: Value },
-    /// Say something to one user, who is connected.
+    /// Send a message to one user.
     Private { to: String, text: String },
-    /// Ask who is in a room one is in.
+    /// Request the members of a room that the client is in.
     Members { room: String },
-    /// Ask which rooms there are.
+    /// Request the list of rooms.
     Rooms,
-    /// Ask for the newest messages of a room one is in, 1 to 300.
+    /// Request the newest messages of a room that the client is in, 1 to 300 of them.
     History { room: String, limit: usize },
-    /// Ask for anything else of docs/protocol.md that has a reply: an object with its `type`, without an
-    /// `id`. Its answer is [`super::Answer::Other`]. When a connection breaks before the answer it is
-    /// asked for again.
+    /// Any other command of docs/protocol.md that has a reply: an object with its `type`, without an
+    /// `id`. The response is [`super::Response::Other`]. If the connection is lost before that, it is sent
+    /// again.
     Other(Map<String, Value>),
 }
 
 impl Command {
-    /// The text that it publishes; not of what is encrypted.
+    /// The text that it publishes; `None` for a ciphertext, and for what publishes nothing.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -52,15 +52,16 @@ impl Command {
         }
     }
 
-    /// Bytes of what it publishes, as the server counts them; `None` when it publishes nothing.
-    pub(super) fn bytes(&self) -> Option<usize> {
+    /// The size of what it publishes in bytes, as the server counts them; `None` when it publishes nothing.
+    pub(super) fn published_bytes(&self) -> Option<usize> {
         match self {
             Self::Encrypted { cipher, .. } => Some(cipher.to_string().len()),
             other => other.text().map(str::len),
         }
     }
 
-    /// As the server reads it. `history` is for a join, `mid` for what publishes.
+    /// The frame under this `id`. `history` is the number of messages that a join requests, `mid` the id of a
+    /// message.
     pub(super) fn frame(&self, id: u64, mid: &str, history: usize) -> String {
         let value = match self {
             Self::Join { room } => json!({"type": "join", "room": room, "history": history, "id": id}),
@@ -87,38 +88,39 @@ impl Command {
     }
 }
 
-/// Enters a room again: all since the last message seen, or else as much as a join may ask for.
-pub(super) fn rejoin(room: &str, since: Option<(&str, u64)>, id: u64) -> String {
+/// Joins a room again: with everything since the position, or without one with as much as a join may
+/// request.
+pub(super) fn rejoin(room: &str, position: Option<(&str, u64)>, id: u64) -> String {
     let mut value = json!({"type": "join", "room": room, "history": JOIN_HISTORY_MAX, "id": id});
-    if let Some((epoch, seq)) = since {
+    if let Some((epoch, seq)) = position {
         value["since"] = json!({"epoch": epoch, "seq": seq});
     }
     value.to_string()
 }
 
-/// Leaves a room that nobody asked for.
+/// Leaves a room that the program has not joined.
 pub(super) fn leave(room: &str) -> String {
     json!({"type": "leave", "room": room}).to_string()
 }
 
-/// Takes a session up again that a broken connection left.
+/// Resumes the session of a lost connection, with the position in each room.
 pub(super) fn resume<'a>(token: &str, rooms: impl Iterator<Item = (&'a str, &'a str, u64)>, id: u64) -> String {
     let rooms: Map<String, Value> =
         rooms.map(|(room, epoch, seq)| (room.to_owned(), json!({"epoch": epoch, "seq": seq}))).collect();
     json!({"type": "resume", "resume": token, "rooms": rooms, "id": id}).to_string()
 }
 
-/// Asks for a sign of life.
+/// Asks the server for a pong.
 pub(super) fn ping(id: u64) -> String {
     json!({"type": "ping", "id": id}).to_string()
 }
 
-/// Says that one is typing, or no longer.
+/// Says that the user is typing, or no longer.
 pub(super) fn typing(room: &str, typing: bool) -> String {
     json!({"type": "typing", "room": room, "typing": typing}).to_string()
 }
 
-/// Says that one is away, with or without a note; `None` is back.
+/// Says that the user is away, with a note that may be empty, or with `None` back.
 pub(super) fn presence(away: Option<&str>) -> String {
     match away {
         None => json!({"type": "presence", "status": "online"}),

@@ -1,50 +1,50 @@
-//! Why a connection is no more, and whether another one makes sense.
+//! Why a connection ended, and whether another attempt makes sense.
 //!
-//! Found out by the connection's thread, judged by the core. The codes are those of
-//! docs/protocol.md, "Errors and closes"; one that is not there is a reason to come back.
+//! Determined by the reader thread, judged by the state machine. The codes are those of docs/protocol.md,
+//! "Errors and closes"; after any other code the client reconnects.
 
 use std::time::Duration;
 
 use super::server_event::Goodbye;
 
-/// Why a connection is no more.
+/// Why a connection ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ended {
+pub enum Disconnect {
     /// It could not be made.
     Unreachable(String),
-    /// Something answered, and did not give a WebSocket.
-    Refused { status: u16, retry_after: Option<Duration>, reason: String },
+    /// The handshake was answered with another status than 101.
+    HandshakeRefused { status: u16, retry_after: Option<Duration>, reason: String },
     /// It was closed with this code, RFC 6455 §7.4.
     Closed { code: u16, reason: String },
-    /// It broke.
-    Broken(String),
+    /// It was lost.
+    Lost(String),
 }
 
-/// Why there will be no further connection.
+/// Why a client makes no further connection.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Over {
-    /// Why, for people.
-    pub reason: String,
+pub struct CloseReason {
     /// The close code (RFC 6455 §7.4, or above 4000 the protocol's), if there was one.
     pub code: Option<u16>,
+    /// The reason for people: a sentence without its full stop.
+    pub message: String,
 }
 
-impl Ended {
-    /// Whether trying again would end in the same way.
+impl Disconnect {
+    /// Whether another attempt would end in the same way.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Refused { status, .. } => (400..500).contains(status) && !matches!(status, 408 | 425 | 429),
+            Self::HandshakeRefused { status, .. } => (400..500).contains(status) && !matches!(status, 408 | 425 | 429),
             Self::Closed { code, .. } => matches!(code, 1002 | 1003 | 1007 | 1009 | 4401 | 4403 | 4409),
-            Self::Unreachable(_) | Self::Broken(_) => false,
+            Self::Unreachable(_) | Self::Lost(_) => false,
         }
     }
 
-    /// How long the server wants to be left alone.
+    /// How long the server wants the client to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused { retry_after, .. } => *retry_after,
+            Self::HandshakeRefused { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -58,7 +58,7 @@ impl Ended {
         }
     }
 
-    /// A sentence for people, without its full stop. `goodbye` came before.
+    /// A sentence for people, without its full stop. `goodbye` is what the server sent before.
     #[must_use]
     pub fn reason(&self, goodbye: Option<&Goodbye>) -> String {
         let code = goodbye.and_then(|goodbye| goodbye.code).or(self.code());
@@ -67,18 +67,18 @@ impl Ended {
             1002 | 1003 | 1007 => "the server did not understand this client",
             1009 => "a frame was too large",
             1011 => "the server failed",
-            4401 => "the token has ended",
+            4401 => "the token has expired",
             4403 => "this user may not connect",
             4408 => "the connection was silent for too long",
-            4409 => "the session went on in another place",
+            4409 => "the session was resumed by another connection",
             4429 => "too much was sent",
             4450 => "the connection was too slow",
             4503 => "the server is restarting",
             _ => "",
         };
         match (known, self) {
-            ("", Self::Unreachable(reason) | Self::Broken(reason)) => reason.clone(),
-            ("", Self::Refused { status, reason, .. }) => format!("the server answered {status}: {reason}"),
+            ("", Self::Unreachable(reason) | Self::Lost(reason)) => reason.clone(),
+            ("", Self::HandshakeRefused { status, reason, .. }) => format!("the server answered {status}: {reason}"),
             ("", Self::Closed { code, reason }) if reason.is_empty() => format!("the connection was closed ({code})"),
             ("", Self::Closed { code, reason }) => format!("the connection was closed: {reason} ({code})"),
             (known, _) => known.to_owned(),

@@ -1,32 +1,34 @@
-//! Why a client cannot do what its program asked for.
+//! Why a client cannot do what its program requested.
 //!
-//! Each variant tells the program what to do: change what it says, wait, or give up.
+//! Each variant tells the program what to do: change the request, wait, or give up.
 
 use std::fmt;
 
-use super::disconnect::Over;
-use super::event::Refusal;
+use super::disconnect::CloseReason;
+use super::refusal::Refusal;
 
 /// See the module.
 #[derive(Debug)]
 pub enum Error {
-    /// The address, the name of the user or whom to trust cannot be right; the sentence says why.
-    Address(String),
-    /// The server does not do it; asking again as it is will not help.
+    /// An address, a name or an option is invalid; the sentence says why. Nothing was sent.
+    Invalid(String),
+    /// The server refuses the request; repeating it unchanged does not help.
     Refused(Refusal),
-    /// So much is unanswered that nothing more is taken (`Options::unanswered_max`): receive first.
+    /// Too many requests are pending ([`super::Options::pending_max`]): receive first.
     Full,
+    /// The server's response is of another kind than the request; the sentence has it. The client goes on.
+    Unexpected(String),
     /// There is no connection, and there will be none.
-    Over(Over),
+    Closed(CloseReason),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(sentence) => f.write_str(sentence),
+            Self::Invalid(sentence) | Self::Unexpected(sentence) => f.write_str(sentence),
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Full => f.write_str("too much is unanswered"),
-            Self::Over(over) => f.write_str(&over.reason),
+            Self::Full => f.write_str("too many requests are pending"),
+            Self::Closed(reason) => f.write_str(&reason.message),
         }
     }
 }

@@ -1,13 +1,33 @@
-//! A blocking client of a roomd server, for programs and for `roomd chat`.
+//! A blocking client library for the roomd chat and publish/subscribe server.
 //!
-//! The core is a value: what is heard goes in, what is to be said and told comes out (`state_machine.rs`, with
-//! `subscription.rs` for rooms, `pending.rs` for what is unanswered, `backoff.rs` for delays). Round it are
-//! the caller's thread, which drives it (`client.rs`), and the connection's (`connection.rs`).
+//! ```no_run
+//! use std::time::Duration;
+//! use roomd_client::{Client, Error, Event, Options};
 //!
-//! The promise: a broken connection is repaired, with growing random delays; what was missed is
-//! shown, once and in order, or told as a [`Event::Gap`]; and what was sent is neither lost nor
-//! doubled, as far as the server remembers its marks. See [`Client`], whose document begins with a
-//! program, and the directory `examples`.
+//! fn main() -> Result<(), Error> {
+//!     let mut client = Client::connect("ws://127.0.0.1:8000", Options::user("greeter"))?;
+//!     client.join("general")?;
+//!     let sent = client.publish("general", "hello")?;
+//!     println!("published as number {}", sent.seq);
+//!     while let Some(event) = client.receive(Duration::from_secs(5))? {
+//!         match event {
+//!             Event::Message(message) => println!("{}: {:?}", message.user, message.text),
+//!             Event::Gap(gap) => println!("messages of {} were missed: {}", gap.room, gap.reason),
+//!             _ => {}
+//!         }
+//!     }
+//!     client.close();
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The promise: a lost connection is repaired, with growing random delays; what was missed is delivered
+//! once and in order, or reported as a [`Gap`]; and what was sent is neither lost nor published twice, as
+//! long as the server remembers message ids.
+//!
+//! Inside, `state_machine.rs` is a value, with `subscription.rs` for rooms, `pending.rs` for requests and
+//! `backoff.rs` for delays. `client.rs` drives it on the caller's thread; `connection.rs` is the thread
+//! that reads.
 
 mod address;
 mod backoff;
@@ -20,28 +40,37 @@ mod disconnect;
 pub mod e2ee;
 mod error;
 mod event;
+mod message;
 mod options;
 mod pending;
+mod presence;
+mod refusal;
+mod response;
 #[cfg(test)]
 mod scripts;
 mod server_event;
+mod socket;
 mod state_machine;
 mod subscription;
 mod throttle;
 
-pub use claim::{ClaimError, claim, is_accepted};
+pub use claim::{ClaimError, claim_name, is_token_accepted};
 pub use client::{Client, Waker};
 pub use command::Command;
-pub use disconnect::Over;
+pub use disconnect::CloseReason;
 pub use error::Error;
-pub use event::{Answer, Event, Gap, History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent, Ticket};
+pub use event::{Event, Gap};
+pub use message::Message;
 pub use options::Options;
+pub use presence::Presence;
+pub use refusal::Refusal;
+pub use response::{History, Joined, Members, RequestId, Response, RoomSummary, Sent};
 
 pub use roomd_protocol::Secret;
 pub use roomd_tls::Trust;
 
-/// Whether a text can be the address of a server: `ws://HOST[:PORT][/PATH]`, or the same with `wss`, `http`
-/// or `https`.
+/// Checks the form of a server's address: `ws://HOST[:PORT][/PATH]`, or the same with `wss`, `http` or
+/// `https`. Does not connect, and does not block.
 ///
 /// # Errors
 /// A sentence that says what an address must be.

@@ -1,40 +1,43 @@
-//! How a client behaves: all that may be said before it connects.
+//! The options of a client.
 //!
-//! Built by the program, read by the core and the connection, and never changed after that.
+//! Built by the program before it connects, read by the state machine and the connection, and never
+//! changed after that.
 
 use std::time::Duration;
 
 use roomd_protocol::Secret;
 use roomd_tls::Trust;
 
-/// The choices of one client. `Options::default()` is a guest who comes back for ever.
+/// How a client behaves. `Options::default()` is a guest that reconnects forever.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// The name to come under, 1–32 characters; `None` is a guest, whose name the server draws and
-    /// the client then keeps.
+    /// The user's name, 1–32 characters; `None` is a guest, whose name the server chooses and the client
+    /// then keeps.
     pub user: Option<String>,
-    /// Whose certificates to believe, for an address with `wss` or `https`.
+    /// Whose certificates to trust, for an address with `wss` or `https`.
     pub trust: Trust,
-    /// A token that says who one is, and then under which name to come: see [`super::claim`].
+    /// The token that proves who the user is; the server then takes the name from it. See
+    /// [`super::claim_name`].
     pub token: Option<Secret>,
-    /// How many of the newest messages the first join of a room shows, 0–200.
+    /// How many of the newest messages the first join of a room replays, 0–200.
     pub history: usize,
-    /// The first delay before a broken connection is made again; it doubles with each attempt.
+    /// The delay before the first attempt to reconnect; it doubles with each attempt, and up to half of it
+    /// is random.
     pub retry_min: Duration,
-    /// The longest such delay, unless the server asks for a longer one.
+    /// The longest such delay, unless the server requests a longer one.
     pub retry_max: Duration,
-    /// For how long a broken connection is tried again; `None` is for ever.
+    /// After how long without a connection the client gives up; `None` is never.
     pub retry_for: Option<Duration>,
-    /// How long making a connection, and each step of its handshake, may take.
+    /// How long connecting to one address, and each read of the handshake, may take.
     pub connect_timeout: Duration,
-    /// How long a write may make no progress; then the connection is broken.
+    /// How long a write may block; after that the connection counts as lost.
     pub write_timeout: Duration,
-    /// After how long a silence the server is asked for a sign of life.
-    pub silence: Duration,
-    /// How long it may take to answer that; then the connection is broken.
-    pub answer: Duration,
-    /// Things asked for and not answered, at most; beyond it nothing more is taken.
-    pub unanswered_max: usize,
+    /// After how long without a frame from the server the client sends a ping.
+    pub ping_after: Duration,
+    /// How long the server may take to answer it; after that the connection counts as lost.
+    pub pong_timeout: Duration,
+    /// Requests without a response, at most; a further one is [`super::Error::Full`].
+    pub pending_max: usize,
 }
 
 impl Default for Options {
@@ -49,15 +52,15 @@ impl Default for Options {
             retry_for: None,
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
-            silence: Duration::from_secs(30),
-            answer: Duration::from_secs(15),
-            unanswered_max: 1024,
+            ping_after: Duration::from_secs(30),
+            pong_timeout: Duration::from_secs(15),
+            pending_max: 1024,
         }
     }
 }
 
 impl Options {
-    /// The default for a user of this name.
+    /// The default options for the user of this name.
     #[must_use]
     pub fn user(name: &str) -> Self {
         Self { user: Some(name.to_owned()), ..Self::default() }

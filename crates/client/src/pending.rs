@@ -1,129 +1,132 @@
-//! What was asked for and is not answered yet, in the order in which it was asked for.
+//! Requests without a response, in the order in which they were made.
 //!
-//! A value, used by the core. An errand leaves the list with its answer and in no other way: a
-//! connection that breaks, and a refusal that holds only for now, put it back where it was. That is
-//! why nothing sent is lost; the `mid`, which stays the same, is why nothing is doubled.
+//! A value, used by the state machine. A request leaves the queue with its response and in no other way:
+//! after a broken connection, and after a refusal that holds only for now, it is sent again in its place.
+//! That is why nothing is lost; its message id stays the same, which is why nothing is published twice.
 
 use std::collections::VecDeque;
 
 use super::command::Command;
-use super::event::Ticket;
+use super::response::RequestId;
 
-/// Errands that may be under way at once on a server without a rate limit. With one it is one: a
-/// refusal for rate must not let a later message overtake.
+/// Requests that may be in flight at once on a server without a rate limit. With one it is a single
+/// request: after a refusal for rate no later message may overtake.
 const WINDOW: usize = 32;
 
-/// Marks of our own messages that are remembered until we are shown them. Of more, the oldest look like
-/// those of another device.
+/// Message ids of our own that are remembered until their messages come back. Beyond it the oldest are
+/// forgotten, and their messages look like those of another device.
 const ECHOES_MAX: usize = 4096;
 
-/// Something that was asked for.
+/// See the module.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Errand {
-    /// Its name in this client.
-    pub ticket: Ticket,
-    /// The mark under which the server knows the message, if it is one. 1–64 bytes.
+pub struct PendingRequest {
+    /// The id that the program has.
+    pub id: RequestId,
+    /// The message id under which the server recognises a message that is sent again; 1–64 bytes.
     pub mid: String,
-    /// What was asked for.
+    /// What was requested.
     pub command: Command,
-    /// The `id` under which it was said on the present connection.
-    under_way: Option<u64>,
+    /// The `id` of its frame on the current connection; `None` when it has to be sent.
+    frame_id: Option<u64>,
 }
 
-/// All of them.
+/// The queue of a client.
 #[derive(Debug)]
-pub struct Errands {
-    list: VecDeque<Errand>,
+pub struct PendingRequests {
+    requests: VecDeque<PendingRequest>,
     max: usize,
     window: usize,
-    asked: u64,
-    /// Marks of messages that were said and not shown to us yet, oldest first.
+    last_id: u64,
+    /// Ids of messages that were sent and have not come back yet, oldest first.
     echoes: VecDeque<String>,
 }
 
-impl Errands {
-    /// None yet; at most `max` at once.
+impl PendingRequests {
+    /// An empty queue with room for `max`.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { list: VecDeque::new(), max, window: 1, asked: 0, echoes: VecDeque::new() }
+        Self { requests: VecDeque::new(), max, window: 1, last_id: 0, echoes: VecDeque::new() }
     }
 
-    /// Takes one; `None` when there are as many as there may be.
-    pub fn push(&mut self, command: Command, mid: String) -> Option<Ticket> {
-        if self.list.len() >= self.max {
+    /// Adds a request; `None` when the queue is full.
+    pub fn push(&mut self, command: Command, mid: String) -> Option<RequestId> {
+        if self.requests.len() >= self.max {
             return None;
         }
-        self.asked += 1;
-        let ticket = Ticket(self.asked);
-        if command.bytes().is_some() {
+        self.last_id += 1;
+        let id = RequestId(self.last_id);
+        if command.published_bytes().is_some() {
             if self.echoes.len() >= ECHOES_MAX {
                 self.echoes.pop_front();
             }
             self.echoes.push_back(mid.clone());
         }
-        self.list.push_back(Errand { ticket, mid, command, under_way: None });
-        Some(ticket)
+        self.requests.push_back(PendingRequest { id, mid, command, frame_id: None });
+        Some(id)
     }
 
-    /// Whether a message with this mark is one of ours; once for each.
-    pub fn is_echo(&mut self, mid: &str) -> bool {
+    /// Whether a message with this id is one of ours that comes back; true once for each.
+    pub fn take_echo(&mut self, mid: &str) -> bool {
         let found = self.echoes.iter().position(|echo| echo == mid);
         found.and_then(|at| self.echoes.remove(at)).is_some()
     }
 
-    /// Whether the server limits how fast they may come.
-    pub fn limited(&mut self, limited: bool) {
+    /// Whether the server limits the rate of requests.
+    pub fn set_rate_limited(&mut self, limited: bool) {
         self.window = if limited { 1 } else { WINDOW };
     }
 
-    /// The first that is not under way, of those that may be said now, if one more may be.
-    pub fn next(&mut self, may: impl Fn(&Command) -> bool) -> Option<&mut Errand> {
-        let sayable = self.list.iter_mut().filter(|errand| may(&errand.command));
-        sayable.take(self.window).find(|errand| errand.under_way.is_none())
+    /// The first request to send among those that are `allowed`, if one more may be in flight.
+    pub fn next(&mut self, allowed: impl Fn(&Command) -> bool) -> Option<&mut PendingRequest> {
+        let candidates = self.requests.iter_mut().filter(|request| allowed(&request.command));
+        candidates.take(self.window).find(|request| request.frame_id.is_none())
     }
 
-    /// The answer to this `id`, or to this mark, has come.
-    pub fn take(&mut self, id: Option<u64>, mid: Option<&str>) -> Option<Errand> {
-        let answered = |errand: &Errand| match id {
-            Some(_) => errand.under_way == id,
-            None => errand.under_way.is_some() && errand.command.bytes().is_some() && mid == Some(&*errand.mid),
+    /// Removes the request that a response with this `id`, or without one for this message id, belongs to.
+    pub fn take(&mut self, frame_id: Option<u64>, mid: Option<&str>) -> Option<PendingRequest> {
+        let matches = |request: &PendingRequest| match frame_id {
+            Some(_) => request.frame_id == frame_id,
+            None => {
+                let is_message = request.command.published_bytes().is_some();
+                request.frame_id.is_some() && is_message && mid == Some(&*request.mid)
+            }
         };
-        let at = self.list.iter().position(answered)?;
-        self.list.remove(at)
+        let at = self.requests.iter().position(matches)?;
+        self.requests.remove(at)
     }
 
-    /// The errand of this ticket has its answer without being said.
-    pub fn withdraw(&mut self, ticket: Ticket) {
-        self.list.retain(|errand| errand.ticket != ticket);
+    /// Removes a request that is not sent at all.
+    pub fn withdraw(&mut self, id: RequestId) {
+        self.requests.retain(|request| request.id != id);
     }
 
-    /// What was said under this `id`.
-    pub fn under_way(&self, id: u64) -> Option<&Errand> {
-        self.list.iter().find(|errand| errand.under_way == Some(id))
+    /// The request that is in flight under this `id`.
+    pub fn in_flight(&self, frame_id: u64) -> Option<&PendingRequest> {
+        self.requests.iter().find(|request| request.frame_id == Some(frame_id))
     }
 
-    /// Whether this `id` is one of theirs; then it is to be said again.
-    pub fn put_back(&mut self, id: u64) -> bool {
-        let errand = self.list.iter_mut().find(|errand| errand.under_way == Some(id));
-        errand.map(|errand| errand.under_way = None).is_some()
+    /// Has the request that is in flight under this `id` sent again; false when there is none.
+    pub fn retry(&mut self, frame_id: u64) -> bool {
+        let request = self.requests.iter_mut().find(|request| request.frame_id == Some(frame_id));
+        request.map(|request| request.frame_id = None).is_some()
     }
 
-    /// The connection broke: all are to be said again.
-    pub fn lose(&mut self) {
-        self.list.iter_mut().for_each(|errand| errand.under_way = None);
+    /// The connection was lost: has each request sent again.
+    pub fn disconnect(&mut self) {
+        self.requests.iter_mut().for_each(|request| request.frame_id = None);
     }
 
-    /// All that is not answered, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Errand> {
-        self.list.iter()
+    /// The requests without a response, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &PendingRequest> {
+        self.requests.iter()
     }
 }
 
-impl Errand {
-    /// It is said now, under this `id`.
-    pub fn say(&mut self, id: u64, history: usize) -> String {
-        self.under_way = Some(id);
-        self.command.frame(id, &self.mid, history)
+impl PendingRequest {
+    /// The frame that sends it under this `id`; it is in flight from now on.
+    pub fn send(&mut self, frame_id: u64, history: usize) -> String {
+        self.frame_id = Some(frame_id);
+        self.command.frame(frame_id, &self.mid, history)
     }
 }
 
@@ -135,45 +138,45 @@ mod tests {
         Command::Publish { room: "r".to_owned(), text: text.to_owned() }
     }
 
-    fn say(errands: &mut Errands, id: u64) -> Option<String> {
-        let errand = errands.next(|_| true)?;
-        errand.say(id, 0);
-        Some(errand.mid.clone())
+    fn send(pending: &mut PendingRequests, frame_id: u64) -> Option<String> {
+        let request = pending.next(|_| true)?;
+        request.send(frame_id, 0);
+        Some(request.mid.clone())
     }
 
     #[test]
-    fn an_errand_keeps_its_mark_and_its_place_until_it_is_answered() {
-        let mut errands = Errands::new(10);
+    fn a_request_keeps_its_message_id_and_its_place_until_the_response() {
+        let mut pending = PendingRequests::new(10);
         for text in ["p-1", "p-2"] {
-            errands.push(publish(text), text.to_owned()).unwrap();
+            pending.push(publish(text), text.to_owned()).unwrap();
         }
-        assert_eq!(say(&mut errands, 1).as_deref(), Some("p-1"));
-        assert_eq!(say(&mut errands, 2), None, "one at a time where the rate is limited");
-        errands.lose();
-        assert_eq!(errands.take(Some(1), None), None, "an old answer");
-        assert_eq!(say(&mut errands, 3).as_deref(), Some("p-1"));
-        assert!(errands.put_back(3));
-        assert_eq!(say(&mut errands, 4).as_deref(), Some("p-1"));
-        assert_eq!(errands.take(Some(4), None).map(|errand| errand.mid).as_deref(), Some("p-1"));
-        assert_eq!(say(&mut errands, 5).as_deref(), Some("p-2"));
-        assert_eq!(errands.take(None, Some("p-2")).map(|errand| errand.mid).as_deref(), Some("p-2"));
+        assert_eq!(send(&mut pending, 1).as_deref(), Some("p-1"));
+        assert_eq!(send(&mut pending, 2), None, "one at a time where the rate is limited");
+        pending.disconnect();
+        assert_eq!(pending.take(Some(1), None), None, "a response of the connection before");
+        assert_eq!(send(&mut pending, 3).as_deref(), Some("p-1"));
+        assert!(pending.retry(3));
+        assert_eq!(send(&mut pending, 4).as_deref(), Some("p-1"));
+        assert_eq!(pending.take(Some(4), None).map(|request| request.mid).as_deref(), Some("p-1"));
+        assert_eq!(send(&mut pending, 5).as_deref(), Some("p-2"));
+        assert_eq!(pending.take(None, Some("p-2")).map(|request| request.mid).as_deref(), Some("p-2"));
     }
 
     #[test]
-    fn many_are_under_way_where_nothing_limits_them() {
-        let mut errands = Errands::new(100);
-        errands.limited(false);
+    fn many_requests_are_in_flight_where_no_rate_limits_them() {
+        let mut pending = PendingRequests::new(100);
+        pending.set_rate_limited(false);
         for _ in 0..50 {
-            errands.push(publish("x"), "x".to_owned()).unwrap();
+            pending.push(publish("x"), "x".to_owned()).unwrap();
         }
-        let said: Vec<_> = (1..).map_while(|id| say(&mut errands, id)).collect();
-        assert_eq!(said.len(), WINDOW);
+        let sent: Vec<_> = (1..).map_while(|id| send(&mut pending, id)).collect();
+        assert_eq!(sent.len(), WINDOW);
     }
 
     #[test]
-    fn what_is_too_much_is_not_taken() {
-        let mut errands = Errands::new(1);
-        assert!(errands.push(publish("a"), "a".to_owned()).is_some());
-        assert_eq!(errands.push(publish("b"), "b".to_owned()), None);
+    fn a_full_queue_accepts_nothing() {
+        let mut pending = PendingRequests::new(1);
+        assert!(pending.push(publish("a"), "a".to_owned()).is_some());
+        assert_eq!(pending.push(publish("b"), "b".to_owned()), None);
     }
 }

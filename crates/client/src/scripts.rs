@@ -10,15 +10,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::command::Command;
-use super::disconnect::Ended;
+use super::disconnect::Disconnect;
 use super::event::Event;
 use super::options::Options;
-use super::state_machine::{Core, Input, Output};
+use super::state_machine::{Input, Output, StateMachine};
 
 mod resuming;
 
 struct Play {
-    core: Core,
+    state_machine: StateMachine,
     now: Duration,
     asked: u32,
 }
@@ -27,7 +27,7 @@ struct Play {
 fn client() -> Play {
     let (retry_min, retry_max) = (Duration::from_millis(2), Duration::from_millis(2));
     let options = Options { retry_min, retry_max, history: 20, ..Options::user("Ann") };
-    Play { core: Core::new(options, 1), now: Duration::ZERO, asked: 0 }
+    Play { state_machine: StateMachine::new(options, 1), now: Duration::ZERO, asked: 0 }
 }
 
 impl Play {
@@ -44,30 +44,30 @@ impl Play {
     }
 
     fn opened(&mut self) {
-        self.core.handle(Input::Opened, self.now);
+        self.state_machine.handle(Input::Connected, self.now);
     }
 
     fn hears(&mut self, frame: &Value) {
-        self.core.handle(Input::Frame(&frame.to_string()), self.now);
+        self.state_machine.handle(Input::Frame(&frame.to_string()), self.now);
     }
 
     fn breaks(&mut self) {
-        self.core.handle(Input::Ended(Ended::Broken("cut".to_owned())), self.now);
+        self.state_machine.handle(Input::Disconnected(Disconnect::Lost("cut".to_owned())), self.now);
     }
 
     /// The connection is closed with this code.
     fn closed(&mut self, code: u16) {
-        self.core.handle(Input::Ended(Ended::Closed { code, reason: String::new() }), self.now);
+        self.state_machine.handle(Input::Disconnected(Disconnect::Closed { code, reason: String::new() }), self.now);
     }
 
     fn passes(&mut self, time: Duration) {
         self.now += time;
-        self.core.handle(Input::Time, self.now);
+        self.state_machine.handle(Input::Time, self.now);
     }
 
     /// Time passes until the core wants it.
     fn waits(&mut self) -> Duration {
-        let wait = self.core.deadline().expect("something is due").saturating_sub(self.now);
+        let wait = self.state_machine.deadline().expect("something is due").saturating_sub(self.now);
         self.passes(wait);
         wait
     }
@@ -81,11 +81,11 @@ impl Play {
 
     fn asks(&mut self, command: Command) {
         self.asked += 1;
-        self.core.ask(command, format!("m-{}", self.asked)).unwrap();
+        self.state_machine.request(command, format!("m-{}", self.asked)).unwrap();
     }
 
     fn outputs(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.core.poll()).map(|output| brief(&output)).collect()
+        std::iter::from_fn(|| self.state_machine.poll()).map(|output| brief(&output)).collect()
     }
 
     #[track_caller]
@@ -123,10 +123,10 @@ fn error(id: u64, code: &str, retry_after_ms: Option<u64>) -> Value {
 
 fn brief(output: &Output) -> String {
     match output {
-        Output::Open(user) => format!("open {}", user.as_deref().unwrap_or("?")),
-        Output::Hangup => "hang up".to_owned(),
-        Output::Leave => "leave".to_owned(),
-        Output::Over(over) => format!("over: {}", over.reason),
+        Output::Connect(user) => format!("connect {}", user.as_deref().unwrap_or("?")),
+        Output::Abort => "abort".to_owned(),
+        Output::Close => "close".to_owned(),
+        Output::Closed(reason) => format!("closed: {}", reason.message),
         Output::Send(text) => said(&serde_json::from_str(text).unwrap()),
         Output::Event(event) => match &**event {
             Event::Online { user } => format!("online as {user}"),
@@ -137,11 +137,11 @@ fn brief(output: &Output) -> String {
             Event::Message(message) => {
                 format!("{}message {}", if message.replayed { "old " } else { "" }, message.seq)
             }
-            Event::Answer(ticket, Ok(answer)) => {
+            Event::Response(id, Ok(answer)) => {
                 let kind = format!("{answer:?}");
-                format!("answer {}: {}", ticket.0, kind.split(['(', ' ']).next().unwrap())
+                format!("response {}: {}", id.0, kind.split(['(', ' ']).next().unwrap())
             }
-            Event::Answer(ticket, Err(refusal)) => format!("refused {}: {}", ticket.0, refusal.code),
+            Event::Response(id, Err(refusal)) => format!("refused {}: {}", id.0, refusal.code),
             Event::Other(value) => format!("other {}", value["type"]),
             other => format!("{other:?}"),
         },
@@ -163,13 +163,13 @@ fn said(frame: &Value) -> String {
 fn a_join_comes_after_the_welcome_and_its_history_after_the_join() {
     let mut play = client();
     play.asks(join("r"));
-    play.does(&["open Ann"]);
+    play.does(&["connect Ann"]);
     play.opened();
     play.does(&[]);
     play.hears(&welcome(json!({})));
     play.does(&["online as Ann", "join 1 r"]);
     play.hears(&json!({"type": "joined", "id": 1, "room": "r", "epoch": "e", "seq": 2, "members": []}));
-    play.does(&["answer 1: Joined", "ping 2"]);
+    play.does(&["response 1: Joined", "ping 2"]);
     for seq in [1, 2, 3] {
         play.hears(&message(seq));
     }
@@ -185,15 +185,15 @@ fn a_message_is_sent_again_until_it_is_answered_and_under_one_mark() {
     play.does(&["offline: cut"]);
     play.asks(publish("b"));
     play.comes_back(json!({}));
-    play.does(&["open Ann", "online as Ann", "join 4 r {epoch:e,seq:5}"]);
+    play.does(&["connect Ann", "online as Ann", "join 4 r {epoch:e,seq:5}"]);
     play.hears(&json!({"type": "joined", "id": 4, "room": "r", "epoch": "e", "seq": 6, "recovered": true}));
     play.does(&["rejoined r, missed 1", "ping 5", "message 6 r a m-2"]);
     play.hears(&message(6));
     play.hears(&sent(6, "m-2", true));
-    play.does(&["old message 6", "answer 2: Sent", "message 7 r b m-3"]);
+    play.does(&["old message 6", "response 2: Sent", "message 7 r b m-3"]);
     play.hears(&sent(7, "m-3", false));
-    play.does(&["answer 3: Sent"]);
-    assert_eq!(play.core.unanswered().count(), 0);
+    play.does(&["response 3: Sent"]);
+    assert_eq!(play.state_machine.pending().count(), 0);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn ones_own_words_are_known_by_their_mark_and_once() {
     play.hears(&echo);
     echo["seq"] = json!(7);
     play.hears(&echo);
-    let own: Vec<_> = std::iter::from_fn(|| play.core.poll())
+    let own: Vec<_> = std::iter::from_fn(|| play.state_machine.poll())
         .filter_map(|output| match output {
             Output::Event(event) => match *event {
                 Event::Message(message) => Some(message.own),
@@ -226,7 +226,7 @@ fn an_answer_of_a_connection_that_broke_answers_nothing_on_the_next() {
     play.outputs();
     play.hears(&sent(3, "other", false));
     play.does(&[]);
-    assert_eq!(play.core.unanswered().count(), 1);
+    assert_eq!(play.state_machine.pending().count(), 1);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_refusal_for_rate_is_waited_out_and_nothing_overtakes() {
     assert_eq!(play.waits(), Duration::from_millis(140));
     play.does(&["message 4 r a m-2"]);
     play.hears(&sent(4, "m-2", false));
-    play.does(&["answer 2: Sent", "message 5 r b m-3"]);
+    play.does(&["response 2: Sent", "message 5 r b m-3"]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_long_pause_is_told_and_who_is_muted_is_refused_at_once() {
     play.asks(publish("b"));
     play.outputs();
     play.hears(&error(3, "rate_limited", Some(20_000)));
-    play.does(&["Paused { room: None, reason: \"rate_limited\", retry_in: 20s }"]);
+    play.does(&["Throttled { room: None, reason: \"rate_limited\", retry_in: 20s }"]);
     assert_eq!(play.waits(), Duration::from_secs(20));
     play.does(&["message 4 r a m-2"]);
     play.hears(&error(4, "muted", Some(600_000)));
@@ -296,17 +296,17 @@ fn a_room_that_takes_a_message_now_and_then_holds_up_nothing_else() {
     play.asks(Command::Private { to: "Bob".to_owned(), text: "c".to_owned() });
     play.outputs();
     play.hears(&slow(3));
-    play.does(&["Paused { room: Some(\"r\"), reason: \"rate_limited\", retry_in: 20s }", "private 4 c m-4"]);
+    play.does(&["Throttled { room: Some(\"r\"), reason: \"rate_limited\", retry_in: 20s }", "private 4 c m-4"]);
     play.hears(&sent(4, "m-4", false));
     play.asks(Command::Other(json!({"type": "create", "room": "x"}).as_object().unwrap().clone()));
-    play.does(&["answer 4: Sent", "create 5 x"]);
+    play.does(&["response 4: Sent", "create 5 x"]);
     // Nobody waits an hour for another room.
     play.hears(&slow(5));
     play.does(&["refused 5: rate_limited"]);
     assert_eq!(play.waits(), Duration::from_secs(20));
     play.does(&["message 6 r a m-2"]);
     play.hears(&sent(6, "m-2", false));
-    play.does(&["answer 2: Sent", "message 7 r b m-3"]);
+    play.does(&["response 2: Sent", "message 7 r b m-3"]);
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn anything_that_has_a_reply_can_be_asked_for() {
     play.outputs();
     play.hears(&json!({"type": "ok", "id": 3}));
     play.hears(&json!({"type": "ok", "id": 3}));
-    play.does(&["answer 2: Other", "other \"ok\""]);
+    play.does(&["response 2: Other", "other \"ok\""]);
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn the_delay_that_a_goodbye_asks_for_is_kept() {
     play.closed(1001);
     play.does(&["offline: the server is shutting down"]);
     assert!((2100..2110).contains(&play.waits().as_millis()));
-    play.does(&["open Ann"]);
+    play.does(&["connect Ann"]);
 }
 
 #[test]
@@ -358,8 +358,8 @@ fn closes_that_are_for_good_end_it() {
     for code in [1002, 1003, 1007, 1009, 4401, 4403, 4409] {
         let mut play = Play::in_room();
         play.closed(code);
-        assert!(play.outputs()[0].starts_with("over: "), "{code}");
-        assert_eq!(play.core.deadline(), None);
+        assert!(play.outputs()[0].starts_with("closed: "), "{code}");
+        assert_eq!(play.state_machine.deadline(), None);
     }
     for code in [1000, 1001, 1005, 1011, 4408, 4429, 4450, 4503, 4999] {
         let mut play = Play::in_room();
@@ -369,7 +369,7 @@ fn closes_that_are_for_good_end_it() {
     let mut play = Play::in_room();
     play.hears(&json!({"type": "goodbye", "reason": "left", "reconnect": false}));
     play.closed(1000);
-    assert!(play.outputs()[0].starts_with("over: "));
+    assert!(play.outputs()[0].starts_with("closed: "));
 }
 
 #[test]
@@ -380,9 +380,9 @@ fn an_answer_to_the_handshake_tells_whether_to_try_again() {
         let mut play = client();
         play.outputs();
         let retry_after = Some(Duration::from_secs(7));
-        let ended = Ended::Refused { status, retry_after, reason: "no".to_owned() };
-        play.core.handle(Input::Ended(ended), play.now);
-        let kind = if over { "over" } else { "offline" };
+        let refused = Disconnect::HandshakeRefused { status, retry_after, reason: "no".to_owned() };
+        play.state_machine.handle(Input::Disconnected(refused), play.now);
+        let kind = if over { "closed" } else { "offline" };
         play.does(&[&format!("{kind}: the server answered {status}: no")]);
         assert!(over || play.waits() >= Duration::from_secs(7));
     }
@@ -391,7 +391,7 @@ fn an_answer_to_the_handshake_tells_whether_to_try_again() {
 #[test]
 fn trying_again_ends_when_the_program_said_so() {
     let mut play = client();
-    play.core = Core::new(
+    play.state_machine = StateMachine::new(
         Options {
             retry_for: Some(Duration::from_millis(10)),
             retry_min: Duration::from_millis(2),
@@ -404,13 +404,13 @@ fn trying_again_ends_when_the_program_said_so() {
     play.outputs();
     play.breaks();
     let mut attempts = 0;
-    while play.core.deadline().is_some() {
+    while play.state_machine.deadline().is_some() {
         play.waits();
         play.breaks();
         attempts += 1;
         assert!(attempts < 20);
     }
-    assert!(play.outputs().last().unwrap().starts_with("over: cut"));
+    assert!(play.outputs().last().unwrap().starts_with("closed: cut"));
 }
 
 #[test]
@@ -418,11 +418,11 @@ fn a_silent_server_is_asked_for_a_sign_of_life_and_then_left() {
     let mut play = Play::in_room();
     assert_eq!(play.waits(), Duration::from_secs(30));
     play.does(&["ping 3"]);
-    play.core.handle(Input::Heard, play.now);
+    play.state_machine.handle(Input::Alive, play.now);
     assert_eq!(play.waits(), Duration::from_secs(30));
     play.does(&["ping 4"]);
     assert_eq!(play.waits(), Duration::from_secs(15));
-    play.does(&["hang up"]);
+    play.does(&["abort"]);
     play.breaks();
     play.does(&["offline: cut"]);
 }
@@ -433,13 +433,13 @@ fn a_server_that_says_no_welcome_is_left() {
     play.outputs();
     play.opened();
     play.waits();
-    play.does(&["hang up"]);
+    play.does(&["abort"]);
 }
 
 #[test]
 fn being_away_holds_over_connections() {
     let mut play = Play::in_room();
-    play.core.set_away(Some("lunch".to_owned()));
+    play.state_machine.set_away(Some("lunch".to_owned()));
     play.does(&["presence null away"]);
     play.breaks();
     play.comes_back(json!({}));
@@ -449,13 +449,13 @@ fn being_away_holds_over_connections() {
 #[test]
 fn a_guest_keeps_its_name() {
     let mut play = client();
-    play.core = Core::new(Options::default(), 1);
-    play.does(&["open ?"]);
+    play.state_machine = StateMachine::new(Options::default(), 1);
+    play.does(&["connect ?"]);
     play.opened();
     play.hears(&welcome(json!({"user": "guest-1"})));
     play.breaks();
     play.waits();
-    play.does(&["online as guest-1", "offline: cut", "open guest-1"]);
+    play.does(&["online as guest-1", "offline: cut", "connect guest-1"]);
 }
 
 #[test]
@@ -478,6 +478,6 @@ fn what_a_newer_server_says_breaks_nothing() {
     let mut play = Play::in_room();
     play.hears(&json!({"type": "receipt", "room": "r", "user": "B", "status": "read", "seq": 4}));
     play.hears(&json!({"type": "edit", "room": "r", "seq": 4, "message": "new"}));
-    play.core.handle(Input::Frame("not json"), play.now);
+    play.state_machine.handle(Input::Frame("not json"), play.now);
     play.does(&["other \"receipt\"", "other \"edit\"", "other null"]);
 }

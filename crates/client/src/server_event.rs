@@ -1,7 +1,7 @@
-//! Reading what the server says: one JSON object a frame.
+//! Parses what the server says: one JSON object a frame.
 //!
-//! Pure and total: a type that is not known, and a known one in a shape that is not, are `Other`
-//! and reach the program whole, so that a newer server breaks nothing. Unknown fields are ignored.
+//! Pure and total: an unknown type, and a known type in an unknown shape, are `Other` and reach the
+//! program whole, so that a newer server breaks nothing. Unknown fields are ignored.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::event::{History, Joined, Members, Message, Presence, Refusal, RoomSummary, Sent};
+use super::message::Message;
+use super::presence::Presence;
+use super::refusal::Refusal;
+use super::response::{History, Joined, Members, RoomSummary, Sent};
 
-/// What a frame says.
+/// What a frame of the server says; the variants are the types of docs/protocol.md.
 #[derive(Debug, PartialEq)]
-pub enum Incoming {
+pub enum ServerEvent {
     Welcome(Welcome),
     Resumed(Resumed),
     Joined(Joined),
@@ -47,8 +50,8 @@ pub enum Incoming {
         room: String,
         missed: u64,
     },
-    /// A user was put out of a room, or all were: then there is no user. The value is the whole of it.
-    PutOut {
+    /// A user was removed from a room, or, without a user, everybody was; `value` is the whole object.
+    Removed {
         room: String,
         user: Option<String>,
         reason: String,
@@ -58,7 +61,7 @@ pub enum Incoming {
     Other(Value),
 }
 
-/// The first word of a server.
+/// The first event of a connection.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Welcome {
     pub user: String,
@@ -67,7 +70,7 @@ pub struct Welcome {
     pub limits: Limits,
 }
 
-/// Those bounds of a server that a client has to know.
+/// The limits of the server that a client has to know.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 pub struct Limits {
     pub message_bytes: Option<usize>,
@@ -79,10 +82,10 @@ pub struct Rate {
     pub per_s: u32,
 }
 
-/// A session was taken up again.
+/// The session was resumed.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Resumed {
-    /// A new secret, if the old one is spent.
+    /// A new token, if the old one is used up.
     pub resume: Option<String>,
     #[serde(default)]
     pub rooms: BTreeMap<String, ResumedRoom>,
@@ -98,7 +101,7 @@ pub struct ResumedRoom {
     pub seq: Option<u64>,
 }
 
-/// The last word of a server.
+/// The last event of a connection.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Goodbye {
     pub code: Option<u16>,
@@ -114,7 +117,7 @@ fn yes() -> bool {
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct RoomFields {
     #[serde(alias = "topic")]
     room: String,
     #[serde(default, alias = "username")]
@@ -128,7 +131,7 @@ struct Place {
 }
 
 #[derive(Deserialize)]
-struct Parting {
+struct Removal {
     #[serde(alias = "topic")]
     room: String,
     user: Option<String>,
@@ -140,40 +143,41 @@ struct Rooms {
     rooms: Vec<RoomSummary>,
 }
 
-/// Reads a frame, and the `id` of ours that it answers. What is no JSON is `Other` with the text.
-pub fn parse(text: &str) -> (Option<u64>, Incoming) {
+/// Parses a frame; the first of the pair is the `id` of our frame that it answers. A frame that is not JSON is
+/// `Other` with its text.
+pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
-        return (None, Incoming::Other(Value::String(text.to_owned())));
+        return (None, ServerEvent::Other(Value::String(text.to_owned())));
     };
     let id = value.get("id").and_then(Value::as_u64);
     let known = match value.get("type").and_then(Value::as_str).unwrap_or_default() {
-        "welcome" => read(&value, Incoming::Welcome),
-        "resumed" => read(&value, Incoming::Resumed),
-        "joined" => read(&value, Incoming::Joined),
-        "left" => read(&value, |Place { room, .. }| Incoming::Left { room }),
-        "sent" => read(&value, Incoming::Sent),
-        "members" => read(&value, Incoming::Members),
-        "rooms" => read(&value, |Rooms { rooms }| Incoming::Rooms(rooms)),
-        "history" => read(&value, Incoming::History),
-        "pong" => Some(Incoming::Pong),
-        "error" => read(&value, Incoming::Refused),
-        "message" | "private" => read(&value, Incoming::Message),
-        "join" => read(&value, |Place { room, user, at, .. }| Incoming::Join { room, user, at }),
-        "leave" => read(&value, |Place { room, user, at, .. }| Incoming::Leave { room, user, at }),
-        "typing" => read(&value, |Place { room, user, typing, .. }| Incoming::Typing { room, user, typing }),
-        "presence" => read(&value, Incoming::Presence),
-        "lagged" => read(&value, |Place { room, missed, .. }| Incoming::Lagged { room, missed }),
-        "removed" | "ended" => read(&value, |Parting { room, user, reason }| {
+        "welcome" => read(&value, ServerEvent::Welcome),
+        "resumed" => read(&value, ServerEvent::Resumed),
+        "joined" => read(&value, ServerEvent::Joined),
+        "left" => read(&value, |RoomFields { room, .. }| ServerEvent::Left { room }),
+        "sent" => read(&value, ServerEvent::Sent),
+        "members" => read(&value, ServerEvent::Members),
+        "rooms" => read(&value, |Rooms { rooms }| ServerEvent::Rooms(rooms)),
+        "history" => read(&value, ServerEvent::History),
+        "pong" => Some(ServerEvent::Pong),
+        "error" => read(&value, ServerEvent::Refused),
+        "message" | "private" => read(&value, ServerEvent::Message),
+        "join" => read(&value, |RoomFields { room, user, at, .. }| ServerEvent::Join { room, user, at }),
+        "leave" => read(&value, |RoomFields { room, user, at, .. }| ServerEvent::Leave { room, user, at }),
+        "typing" => read(&value, |RoomFields { room, user, typing, .. }| ServerEvent::Typing { room, user, typing }),
+        "presence" => read(&value, ServerEvent::Presence),
+        "lagged" => read(&value, |RoomFields { room, missed, .. }| ServerEvent::Lagged { room, missed }),
+        "removed" | "ended" => read(&value, |Removal { room, user, reason }| {
             let value = value.clone();
-            Incoming::PutOut { room, user, reason: reason.unwrap_or_else(|| "ended".to_owned()), value }
+            ServerEvent::Removed { room, user, reason: reason.unwrap_or_else(|| "ended".to_owned()), value }
         }),
-        "goodbye" => read(&value, Incoming::Goodbye),
+        "goodbye" => read(&value, ServerEvent::Goodbye),
         _ => None,
     };
-    (id, known.unwrap_or(Incoming::Other(value)))
+    (id, known.unwrap_or(ServerEvent::Other(value)))
 }
 
-fn read<T: DeserializeOwned>(value: &Value, into: impl FnOnce(T) -> Incoming) -> Option<Incoming> {
+fn read<T: DeserializeOwned>(value: &Value, into: impl FnOnce(T) -> ServerEvent) -> Option<ServerEvent> {
     T::deserialize(value).ok().map(into)
 }
 
@@ -182,21 +186,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_private_message_is_a_message_with_an_addressee() {
+    fn a_private_message_is_a_message_with_a_recipient() {
         let frame = r#"{"type":"private","room":"dm:A:B","from":"A","to":"B","message":"hi","seq":7,"at":"t","new":1}"#;
-        let (id, Incoming::Message(message)) = parse(frame) else { panic!("{frame}") };
+        let (id, ServerEvent::Message(message)) = parse(frame) else { panic!("{frame}") };
         assert_eq!((id, &*message.user, message.to.as_deref(), message.seq), (None, "A", Some("B"), 7));
     }
 
     #[test]
     fn a_topic_is_a_room() {
-        let (id, incoming) = parse(r#"{"type":"sent","id":3,"topic":"t","seq":1,"mid":"m","at":"","duplicate":true}"#);
-        let Incoming::Sent(sent) = incoming else { panic!("{incoming:?}") };
+        let (id, event) = parse(r#"{"type":"sent","id":3,"topic":"t","seq":1,"mid":"m","at":"","duplicate":true}"#);
+        let ServerEvent::Sent(sent) = event else { panic!("{event:?}") };
         assert_eq!((id, &*sent.room, sent.duplicate), (Some(3), "t", true));
     }
 
     #[test]
-    fn what_is_not_known_is_passed_on_whole() {
+    fn an_unknown_event_is_passed_on_whole() {
         for frame in [
             r#"{"type":"receipt","room":"r","user":"B","status":"read","seq":4}"#,
             r#"{"type":"message","room":"r","without":"a user"}"#,
@@ -205,8 +209,8 @@ mod tests {
             "7",
         ] {
             let value: Value = serde_json::from_str(frame).unwrap();
-            assert_eq!(parse(frame), (None, Incoming::Other(value)));
+            assert_eq!(parse(frame), (None, ServerEvent::Other(value)));
         }
-        assert_eq!(parse("hi"), (None, Incoming::Other(Value::String("hi".to_owned()))));
+        assert_eq!(parse("hi"), (None, ServerEvent::Other(Value::String("hi".to_owned()))));
     }
 }

@@ -1,9 +1,10 @@
-//! The client as a value: what it does when something is heard, when time passes, when it is asked.
+//! The client as a state machine without input or output: what arrives goes in, what is to be sent and
+//! reported comes out.
 //!
 //! Owned and driven by `Client` on the caller's thread: inputs go in through `handle`, what is to be
-//! done comes out of `poll`, and `deadline` says when time itself is the next input. No socket,
-//! thread, clock or randomness in here. Every input is taken in every state; what makes no sense
-//! there changes nothing.
+//! done comes out of `poll`, and `deadline` says when time itself is the next input. It has no socket,
+//! thread, clock or randomness. It accepts any input in any state; one that makes no sense there changes
+//! nothing. This file has time and the connection, `protocol.rs` what the server says.
 
 mod protocol;
 
@@ -12,32 +13,34 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::command::{self, Command};
-use super::disconnect::{Ended, Over};
-use super::event::{Event, Refusal, Ticket};
+use super::disconnect::{CloseReason, Disconnect};
+use super::event::Event;
 use super::options::Options;
-use super::pending::{Errand, Errands};
+use super::pending::{PendingRequest, PendingRequests};
+use super::refusal::Refusal;
+use super::response::RequestId;
 use super::server_event::{self, Goodbye};
-use super::subscription::{Place, Standing};
-use super::throttle::Pauses;
+use super::subscription::{JoinState, Subscription};
+use super::throttle::Throttle;
 
-/// How long a connection must have lived for the delays to begin anew.
+/// After how long a connection counts as steady, and the delays begin anew.
 const STEADY: Duration = Duration::from_secs(10);
-/// How long a server may take to answer a goodbye.
-const LEAVING: Duration = Duration::from_secs(2);
-/// What a frame may have beside twice the bytes of a message: see `Limits::frame_bytes`.
+/// How long a server may take to answer a close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a frame may have beside twice the bytes of a message: the server's `Limits::frame_bytes`.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
 /// What happens to a client.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// The connection that was asked for is there.
-    Opened,
-    /// A text frame came.
+    /// The connection that was requested is open.
+    Connected,
+    /// A text frame arrived.
     Frame(&'a str),
-    /// Another sign of life came.
-    Heard,
-    /// The connection is no more, or could not be made. The last input of each connection.
-    Ended(Ended),
+    /// Any other frame arrived: the server is alive.
+    Alive,
+    /// The connection ended, or could not be made. The last input of each connection.
+    Disconnected(Disconnect),
     /// Time has passed.
     Time,
 }
@@ -45,173 +48,174 @@ pub enum Input<'a> {
 /// What a client wants done.
 #[derive(Debug, PartialEq)]
 pub enum Output {
-    /// Make a connection for this user; an `Opened` or an `Ended` follows.
-    Open(Option<String>),
+    /// Open a connection for this user; a `Connected` or a `Disconnected` follows.
+    Connect(Option<String>),
     /// Send a text frame.
     Send(String),
-    /// End the connection; an `Ended` follows.
-    Hangup,
-    /// End it in good order, with a close frame; an `Ended` follows.
-    Leave,
-    /// Tell the program.
+    /// End the connection at once; a `Disconnected` follows.
+    Abort,
+    /// End the connection with a close frame; a `Disconnected` follows.
+    Close,
+    /// Report this to the program.
     Event(Box<Event>),
-    /// Tell the program that it is over.
-    Over(Over),
+    /// Report that there will be no further connection.
+    Closed(CloseReason),
 }
 
 /// Where the connection stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Line {
-    Down {
-        retry_at: Duration,
-    },
-    Opening,
-    Greeting {
-        until: Duration,
-    },
-    Resuming {
-        id: u64,
-    },
-    Up,
-    /// It was left in good order; if it has not ended by then it is hung up.
-    Leaving {
-        until: Duration,
-    },
-    /// It was hung up, and has not ended yet.
-    Ending,
-    Over,
+enum State {
+    /// There is none; the next attempt is made then.
+    Waiting { retry_at: Duration },
+    /// It is being made.
+    Connecting,
+    /// It is open, and the server has not said its welcome.
+    AwaitingWelcome { until: Duration },
+    /// The resume of the session was sent under this `id`.
+    Resuming { id: u64 },
+    /// The server accepts commands.
+    Online,
+    /// A close frame was sent; if the connection has not ended by then it is aborted.
+    Closing { until: Duration },
+    /// It was aborted, and has not ended yet.
+    Aborting,
+    /// There will be no further one.
+    Closed,
 }
 
 /// See the module.
 #[derive(Debug)]
-pub struct Core {
-    line: Line,
+pub struct StateMachine {
+    state: State,
     options: Options,
     user: Option<String>,
-    rooms: BTreeMap<String, Place>,
-    /// By private room: the number and the time of the newest message that was let through in this
+    /// The rooms that the program has joined.
+    rooms: BTreeMap<String, Subscription>,
+    /// By private room: the number and the time of the newest message that was delivered in this
     /// session.
     privates: BTreeMap<String, (u64, String)>,
-    /// Rooms that a session turned out to be in whose join was never answered: they are being left, to be
-    /// entered anew.
-    unanswered: BTreeSet<String>,
-    errands: Errands,
+    /// Rooms that a resumed session is in although their join was never answered: they are being left, to
+    /// be joined again.
+    leaving: BTreeSet<String>,
+    pending: PendingRequests,
     backoff: Backoff,
-    /// The secret that takes the session up again.
-    resume: Option<String>,
-    /// What the user said when they went away.
+    /// The token that resumes the session.
+    resume_token: Option<String>,
+    /// The user's note, if they are away.
     away: Option<String>,
-    /// By `id` of a ping: the room whose replay is over when it is answered.
-    fences: BTreeMap<u64, String>,
+    /// By `id` of a ping that followed a join: the room whose replay is over with the pong.
+    replay_pings: BTreeMap<u64, String>,
     goodbye: Option<Goodbye>,
-    /// The name to go back to if the server does not take the one that was asked for.
-    former: Option<Option<String>>,
-    message_bytes: usize,
-    last_id: u64,
-    pauses: Pauses,
+    /// While a rename is not confirmed: the name to return to.
+    previous_user: Option<Option<String>>,
+    /// Bytes of a message that the server accepts.
+    message_bytes_max: usize,
+    last_frame_id: u64,
+    throttle: Throttle,
     online_since: Option<Duration>,
-    /// Since when there is no connection; `None` also before the first.
+    /// `None` while there is a connection, and before the first.
     offline_since: Option<Duration>,
-    heard_at: Duration,
-    asked_at: Option<Duration>,
+    last_heard: Duration,
+    /// When a ping was sent that nothing has followed yet.
+    ping_sent: Option<Duration>,
     outputs: VecDeque<Output>,
 }
 
-impl Core {
-    /// A client that wants its first connection. `seed` is any number, another one for each client.
+impl StateMachine {
+    /// A client that wants its first connection. `seed` is a random number, another one for each client.
     #[must_use]
     pub fn new(options: Options, seed: u64) -> Self {
         let user = options.user.clone();
         Self {
-            line: Line::Opening,
+            state: State::Connecting,
             rooms: BTreeMap::new(),
             privates: BTreeMap::new(),
-            unanswered: BTreeSet::new(),
-            errands: Errands::new(options.unanswered_max),
+            leaving: BTreeSet::new(),
+            pending: PendingRequests::new(options.pending_max),
             backoff: Backoff::new(options.retry_min, options.retry_max, seed),
-            resume: None,
+            resume_token: None,
             away: None,
-            fences: BTreeMap::new(),
+            replay_pings: BTreeMap::new(),
             goodbye: None,
-            former: None,
-            message_bytes: usize::MAX,
-            last_id: 0,
-            pauses: Pauses::default(),
+            previous_user: None,
+            message_bytes_max: usize::MAX,
+            last_frame_id: 0,
+            throttle: Throttle::default(),
             online_since: None,
             offline_since: None,
-            heard_at: Duration::ZERO,
-            asked_at: None,
-            outputs: VecDeque::from([Output::Open(user.clone())]),
+            last_heard: Duration::ZERO,
+            ping_sent: None,
+            outputs: VecDeque::from([Output::Connect(user.clone())]),
             user,
             options,
         }
     }
 
-    /// Under which name the client comes; `None` before a guest has one.
+    /// The client's name; `None` for a guest that has not been given one yet.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// Whether the server hears what is said now.
+    /// Whether the server accepts commands now.
     #[must_use]
     pub fn is_online(&self) -> bool {
-        self.line == Line::Up
+        self.state == State::Online
     }
 
-    /// What was asked for and is not answered, oldest first.
-    pub fn unanswered(&self) -> impl Iterator<Item = &Errand> {
-        self.errands.iter()
+    /// The requests without a response, oldest first.
+    pub fn pending(&self) -> impl Iterator<Item = &PendingRequest> {
+        self.pending.iter()
     }
 
-    /// Asks for something; its answer is an event. `None` when too much is unanswered. `mid` is a
-    /// message's mark, 1–64 bytes, which nobody else must be able to guess: who uses it first has it.
-    pub fn ask(&mut self, command: Command, mid: String) -> Option<Ticket> {
-        let ticket = self.errands.push(command, mid)?;
-        self.pump();
-        Some(ticket)
+    /// Makes a request; its response is an event. `None` when too many are pending. `mid` is the id of a
+    /// message, 1–64 bytes, which nobody else must be able to guess: whoever uses it first has it.
+    pub fn request(&mut self, command: Command, mid: String) -> Option<RequestId> {
+        let id = self.pending.push(command, mid)?;
+        self.send_pending();
+        Some(id)
     }
 
-    /// Comes under another name from now on: leaves in good order, and enters its rooms again. A name
-    /// that the server does not take is told as [`Event::Refused`], and the one before stays.
+    /// Continues under another name: closes the connection, and joins the rooms again on the next. If the
+    /// server rejects the name, [`Event::Refused`] reports it, and the client keeps the previous one.
     pub fn rename(&mut self, user: String, now: Duration) {
         let old = self.user.replace(user);
-        self.former.get_or_insert(old);
-        self.resume = None;
-        if matches!(self.line, Line::Up | Line::Resuming { .. } | Line::Greeting { .. }) {
-            self.line = Line::Leaving { until: now + LEAVING };
-            self.outputs.push_back(Output::Leave);
+        self.previous_user.get_or_insert(old);
+        self.resume_token = None;
+        if matches!(self.state, State::Online | State::Resuming { .. } | State::AwaitingWelcome { .. }) {
+            self.state = State::Closing { until: now.saturating_add(CLOSE_TIMEOUT) };
+            self.outputs.push_back(Output::Close);
         }
     }
 
-    /// Whether the connection ended because of another name; then the next one is made at once.
-    fn is_renamed(&mut self, ended: &Ended) -> bool {
-        let Some(old) = &self.former else { return false };
-        let left = matches!(self.line, Line::Leaving { .. } | Line::Ending);
-        if !left && ended.is_final() {
-            let refusal = Refusal::local("name_taken", &ended.reason(None));
-            self.user = old.clone();
-            self.former = None;
-            self.tell(Event::Refused(refusal));
-        } else if !left {
+    /// Whether the connection ended because of a rename; the next one is then made at once.
+    fn reconnect_renamed(&mut self, disconnect: &Disconnect) -> bool {
+        let Some(previous) = &self.previous_user else { return false };
+        let closed_here = matches!(self.state, State::Closing { .. } | State::Aborting);
+        if !closed_here && disconnect.is_final() {
+            let refusal = Refusal::local("name_taken", &disconnect.reason(None));
+            self.user = previous.clone();
+            self.previous_user = None;
+            self.report(Event::Refused(refusal));
+        } else if !closed_here {
             return false;
         }
-        self.line = Line::Opening;
-        self.outputs.push_back(Output::Open(self.user.clone()));
+        self.state = State::Connecting;
+        self.outputs.push_back(Output::Connect(self.user.clone()));
         true
     }
 
-    /// Says that the user is typing, or no longer; nothing is said while there is no connection.
-    pub fn type_in(&mut self, room: &str, typing: bool) {
-        if self.may_speak() {
+    /// Tells the room that the user is typing, or no longer; does nothing without a connection.
+    pub fn set_typing(&mut self, room: &str, typing: bool) {
+        if self.may_send() {
             self.outputs.push_back(Output::Send(command::typing(room, typing)));
         }
     }
 
-    /// Says that the user is away, or back; it holds over connections.
+    /// Says that the user is away with this note, or with `None` back; said again on each connection.
     pub fn set_away(&mut self, note: Option<String>) {
         self.away = note;
-        if self.may_speak() {
+        if self.may_send() {
             self.outputs.push_back(Output::Send(command::presence(self.away.as_deref())));
         }
     }
@@ -224,57 +228,57 @@ impl Core {
     /// When [`Input::Time`] is due, whatever else happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        match self.line {
-            Line::Down { retry_at } => Some(retry_at),
-            Line::Greeting { until } | Line::Leaving { until } => Some(until),
-            Line::Up | Line::Resuming { .. } => {
-                let alive = match self.asked_at {
-                    Some(asked) => asked + self.options.answer,
-                    None => self.heard_at + self.options.silence,
+        match self.state {
+            State::Waiting { retry_at } => Some(retry_at),
+            State::AwaitingWelcome { until } | State::Closing { until } => Some(until),
+            State::Online | State::Resuming { .. } => {
+                let alive = match self.ping_sent {
+                    Some(sent) => sent.saturating_add(self.options.pong_timeout),
+                    None => self.last_heard.saturating_add(self.options.ping_after),
                 };
-                Some(self.pauses.first_end().map_or(alive, |end| end.min(alive)))
+                Some(self.throttle.next_expiry().map_or(alive, |expiry| expiry.min(alive)))
             }
-            Line::Opening | Line::Ending | Line::Over => None,
+            State::Connecting | State::Aborting | State::Closed => None,
         }
     }
 
-    /// Takes an input; `now` never goes back.
+    /// Takes an input; `now` never decreases.
     pub fn handle(&mut self, input: Input<'_>, now: Duration) {
         match input {
-            Input::Opened => {
-                self.heard_at = now;
-                self.line = Line::Greeting { until: now + self.options.connect_timeout };
+            Input::Connected => {
+                self.last_heard = now;
+                self.state = State::AwaitingWelcome { until: now.saturating_add(self.options.connect_timeout) };
             }
             Input::Frame(text) => {
-                self.heard(now);
-                let (id, incoming) = server_event::parse(text);
-                self.hear(id, incoming, now);
+                self.note_activity(now);
+                let (id, event) = server_event::parse(text);
+                self.handle_event(id, event, now);
             }
-            Input::Heard => self.heard(now),
-            Input::Ended(ended) => self.ended(ended, now),
-            Input::Time => self.time(now),
+            Input::Alive => self.note_activity(now),
+            Input::Disconnected(disconnect) => self.handle_disconnect(&disconnect, now),
+            Input::Time => self.handle_time(now),
         }
-        self.pump();
+        self.send_pending();
     }
 
-    fn heard(&mut self, now: Duration) {
-        self.heard_at = now;
-        self.asked_at = None;
+    fn note_activity(&mut self, now: Duration) {
+        self.last_heard = now;
+        self.ping_sent = None;
     }
 
-    fn time(&mut self, now: Duration) {
-        self.pauses.pass(now);
-        match self.line {
-            Line::Down { retry_at } if retry_at <= now => {
-                self.line = Line::Opening;
-                self.outputs.push_back(Output::Open(self.user.clone()));
+    fn handle_time(&mut self, now: Duration) {
+        self.throttle.expire(now);
+        match self.state {
+            State::Waiting { retry_at } if retry_at <= now => {
+                self.state = State::Connecting;
+                self.outputs.push_back(Output::Connect(self.user.clone()));
             }
-            Line::Greeting { until } | Line::Leaving { until } if until <= now => self.hang_up(),
-            Line::Up | Line::Resuming { .. } => match self.asked_at {
-                Some(asked) if asked + self.options.answer <= now => self.hang_up(),
-                None if self.heard_at + self.options.silence <= now => {
-                    self.asked_at = Some(now);
-                    let id = self.id();
+            State::AwaitingWelcome { until } | State::Closing { until } if until <= now => self.abort(),
+            State::Online | State::Resuming { .. } => match self.ping_sent {
+                Some(sent) if sent.saturating_add(self.options.pong_timeout) <= now => self.abort(),
+                None if self.last_heard.saturating_add(self.options.ping_after) <= now => {
+                    self.ping_sent = Some(now);
+                    let id = self.next_frame_id();
                     self.outputs.push_back(Output::Send(command::ping(id)));
                 }
                 _ => {}
@@ -283,20 +287,20 @@ impl Core {
         }
     }
 
-    fn hang_up(&mut self) {
-        self.line = Line::Ending;
-        self.outputs.push_back(Output::Hangup);
+    fn abort(&mut self) {
+        self.state = State::Aborting;
+        self.outputs.push_back(Output::Abort);
     }
 
-    fn ended(&mut self, ended: Ended, now: Duration) {
-        self.errands.lose();
-        self.rooms.values_mut().for_each(Place::lose);
-        self.fences.clear();
-        self.unanswered.clear();
-        self.asked_at = None;
-        self.pauses = Pauses::default();
+    fn handle_disconnect(&mut self, disconnect: &Disconnect, now: Duration) {
+        self.pending.disconnect();
+        self.rooms.values_mut().for_each(Subscription::disconnect);
+        self.replay_pings.clear();
+        self.leaving.clear();
+        self.ping_sent = None;
+        self.throttle = Throttle::default();
         let goodbye = self.goodbye.take();
-        if self.is_renamed(&ended) {
+        if self.reconnect_renamed(disconnect) {
             return;
         }
         let since = *self.offline_since.get_or_insert(now);
@@ -304,63 +308,65 @@ impl Core {
         if was_online.is_some_and(|online| now.saturating_sub(online) >= STEADY) {
             self.backoff.reset();
         }
-        let asked = goodbye.as_ref().and_then(|goodbye| goodbye.retry_after_ms).map(Duration::from_millis);
-        let delay = self.backoff.next(asked.or(ended.retry_after()));
-        let gave_up = self.options.retry_for.is_some_and(|most| now.saturating_sub(since) + delay > most);
-        let refused = goodbye.as_ref().is_some_and(|goodbye| !goodbye.reconnect) || ended.is_final();
-        let code = goodbye.as_ref().and_then(|goodbye| goodbye.code).or(ended.code());
-        let reason = ended.reason(goodbye.as_ref());
+        let requested = goodbye.as_ref().and_then(|goodbye| goodbye.retry_after_ms).map(Duration::from_millis);
+        let delay = self.backoff.next(requested.or(disconnect.retry_after()));
+        let offline = now.saturating_sub(since).saturating_add(delay);
+        let gave_up = self.options.retry_for.is_some_and(|max| offline > max);
+        let refused = goodbye.as_ref().is_some_and(|goodbye| !goodbye.reconnect) || disconnect.is_final();
+        let code = goodbye.as_ref().and_then(|goodbye| goodbye.code).or(disconnect.code());
+        let reason = disconnect.reason(goodbye.as_ref());
         if refused || gave_up {
-            self.line = Line::Over;
-            self.outputs.push_back(Output::Over(Over { reason, code }));
+            self.state = State::Closed;
+            self.outputs.push_back(Output::Closed(CloseReason { code, message: reason }));
         } else {
-            self.line = Line::Down { retry_at: now + delay };
-            self.tell(Event::Offline { reason, retry_in: delay });
+            self.state = State::Waiting { retry_at: now.saturating_add(delay) };
+            self.report(Event::Offline { reason, retry_in: delay });
         }
     }
 
-    /// Says what may be said now.
-    fn pump(&mut self) {
-        if !self.may_speak() {
+    /// Sends the joins and the requests that may be sent now.
+    fn send_pending(&mut self) {
+        if !self.may_send() {
             return;
         }
-        let mut entered = true;
-        for (room, place) in &mut self.rooms {
-            entered &= place.standing == Standing::In;
-            if place.standing == Standing::Wanted {
-                self.last_id += 1;
-                place.standing = Standing::Asked(self.last_id);
-                self.outputs.push_back(Output::Send(command::rejoin(room, place.since(), self.last_id)));
+        let mut all_joined = true;
+        for (room, subscription) in &mut self.rooms {
+            all_joined &= subscription.state == JoinState::Joined;
+            if subscription.state == JoinState::Needed {
+                self.last_frame_id += 1;
+                subscription.state = JoinState::Sent(self.last_frame_id);
+                let frame = command::rejoin(room, subscription.position(), self.last_frame_id);
+                self.outputs.push_back(Output::Send(frame));
             }
         }
-        // A message to a room that is not entered yet would be refused.
-        while entered && let Some(errand) = self.errands.next(|command| self.pauses.allow(command)) {
-            self.last_id += 1;
-            let frame = errand.say(self.last_id, self.options.history);
-            let bytes = errand.command.bytes().unwrap_or(0);
-            let ticket = errand.ticket;
-            let most = self.message_bytes.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
-            if bytes > self.message_bytes || frame.len() > most {
-                // The server would end the connection for it, and end the next one for it too.
-                self.errands.withdraw(ticket);
-                let sentence = format!("A message may have {} bytes", self.message_bytes);
-                self.tell(Event::Answer(ticket, Err(Refusal::local("too_large", &sentence))));
+        // A message to a room that is not joined yet would be refused.
+        while all_joined && let Some(request) = self.pending.next(|command| self.throttle.allows(command)) {
+            self.last_frame_id += 1;
+            let frame = request.send(self.last_frame_id, self.options.history);
+            let bytes = request.command.published_bytes().unwrap_or(0);
+            let id = request.id;
+            let frame_max = self.message_bytes_max.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
+            if bytes > self.message_bytes_max || frame.len() > frame_max {
+                // The server would close this connection for it, and the next one as well.
+                self.pending.withdraw(id);
+                let sentence = format!("A message may have {} bytes", self.message_bytes_max);
+                self.report(Event::Response(id, Err(Refusal::local("too_large", &sentence))));
             } else {
                 self.outputs.push_back(Output::Send(frame));
             }
         }
     }
 
-    fn may_speak(&self) -> bool {
-        self.line == Line::Up && !self.pauses.all()
+    fn may_send(&self) -> bool {
+        self.state == State::Online && !self.throttle.holds_everything()
     }
 
-    fn id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
+    fn next_frame_id(&mut self) -> u64 {
+        self.last_frame_id += 1;
+        self.last_frame_id
     }
 
-    fn tell(&mut self, event: Event) {
+    fn report(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(Box::new(event)));
     }
 }

@@ -1,77 +1,80 @@
-//! Where a client stands in one room: what it has been shown, and what it may still be owed.
+//! A room that the program has joined: what it was shown, and what the server still has to replay.
 //!
-//! A value, used by the core. The invariant: within an epoch a message is let through once, and the
-//! position that is asked for after a broken connection is never beyond a message that was not.
+//! A value, used by the state machine. The invariant: within an epoch a message is delivered once, and
+//! the position that is requested after a broken connection never skips an undelivered message.
 
-use super::event::{Gap, Joined, Message};
+use super::event::Gap;
+use super::message::Message;
+use super::response::Joined;
 use roomd_protocol::JOIN_HISTORY_MAX;
 
-/// How far the room is entered on the present connection.
+/// Whether the room is joined on the current connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// To be entered.
-    Wanted,
-    /// Asked for, under this `id`.
-    Asked(u64),
-    /// In it.
-    In,
+pub enum JoinState {
+    /// A join has to be sent.
+    Needed,
+    /// A join was sent under this `id`.
+    Sent(u64),
+    /// The client is in the room.
+    Joined,
 }
 
-/// A room that the program has joined.
+/// See the module.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// How far it is entered.
-    pub standing: Standing,
-    /// The history that the numbers belong to; `None` when it is not known, and nothing to go on from.
+pub struct Subscription {
+    /// Whether the room is joined on the current connection.
+    pub state: JoinState,
+    /// The history that the numbers belong to; `None` when it is unknown, and there is no position to
+    /// continue from.
     epoch: Option<String>,
-    /// The number of the newest message that was let through; 0 is before the first.
-    seen: u64,
-    /// Messages up to here need not be asked for, whether or not they were let through.
+    /// The number of the newest delivered message; 0 before the first.
+    delivered: u64,
+    /// Messages up to this number need not be requested, whether or not they were delivered.
     base: u64,
-    /// Messages up to here were there when the room was entered.
-    horizon: u64,
+    /// The newest message at the time of the join: those up to here are replays.
+    replay_end: u64,
 }
 
-impl Place {
-    /// The room was entered for the first time, with as many of its newest messages to follow. They
-    /// are owed until [`Place::settle`]: a connection may break in the middle of them.
+impl Subscription {
+    /// The room was joined for the first time; up to `history` of its newest messages follow. They count
+    /// as missing until [`Subscription::finish_replay`], because a connection may break among them.
     #[must_use]
-    pub fn entered(joined: &Joined, history: usize) -> Self {
+    pub fn new(joined: &Joined, history: usize) -> Self {
         Self {
-            standing: Standing::In,
+            state: JoinState::Joined,
             epoch: Some(joined.epoch.clone()),
-            seen: 0,
+            delivered: 0,
             base: joined.seq.saturating_sub(history as u64),
-            horizon: joined.seq,
+            replay_end: joined.seq,
         }
     }
 
-    /// The connection broke.
-    pub fn lose(&mut self) {
-        self.standing = Standing::Wanted;
-        self.seen = self.position();
+    /// The connection was lost.
+    pub fn disconnect(&mut self) {
+        self.state = JoinState::Needed;
+        self.delivered = self.last_seq();
     }
 
-    /// Where to go on from: the epoch, and the last message that was seen.
+    /// Where to continue: the epoch, and the number of the last message that is not needed again.
     #[must_use]
-    pub fn since(&self) -> Option<(&str, u64)> {
-        self.epoch.as_deref().map(|epoch| (epoch, self.position()))
+    pub fn position(&self) -> Option<(&str, u64)> {
+        self.epoch.as_deref().map(|epoch| (epoch, self.last_seq()))
     }
 
-    /// The room was entered again. Writes into `joined` how much was missed and follows, or says what
-    /// is lost.
-    pub fn entered_again(&mut self, joined: &mut Joined) -> Option<Gap> {
+    /// The room was joined again. Writes into `joined` how many missed messages follow, or returns the
+    /// gap.
+    pub fn rejoin(&mut self, joined: &mut Joined) -> Option<Gap> {
         let known = self.epoch.replace(joined.epoch.clone());
         let same = known.as_ref() == Some(&joined.epoch);
         let newest = joined.seq.saturating_sub(JOIN_HISTORY_MAX as u64);
-        self.standing = Standing::In;
-        self.horizon = joined.seq;
+        self.state = JoinState::Joined;
+        self.replay_end = joined.seq;
         if same && joined.recovered {
-            joined.missed = joined.seq.saturating_sub(self.position());
+            joined.missed = joined.seq.saturating_sub(self.last_seq());
             return None;
         }
         if !same {
-            self.seen = 0;
+            self.delivered = 0;
             self.base = newest;
         }
         self.base = self.base.max(newest);
@@ -80,40 +83,40 @@ impl Place {
         Some(Gap { room: joined.room.clone(), missed: None, reason })
     }
 
-    /// A session was taken up with this room in it, and so many messages follow: as what the program is
-    /// told. Who is in the room is not said again.
-    pub fn resumed(&mut self, room: String, missed: u64) -> Joined {
-        self.standing = Standing::In;
-        self.horizon = self.position() + missed;
+    /// The session was resumed with this room in it, and `missed` messages follow. Returns what the
+    /// program is told; the server does not repeat the members.
+    pub fn resume(&mut self, room: String, missed: u64) -> Joined {
+        self.state = JoinState::Joined;
+        self.replay_end = self.last_seq().saturating_add(missed);
         let epoch = self.epoch.clone().unwrap_or_default();
-        let (seq, members, count) = (self.horizon, Vec::new(), None);
+        let (seq, members, count) = (self.replay_end, Vec::new(), None);
         Joined { room, epoch, seq, members, count, missed, recovered: true, reason: None }
     }
 
-    /// A session was taken up with this room in it, but what was missed is lost. Where it goes on is
-    /// known only if the server says so.
-    pub fn resumed_elsewhere(&mut self, epoch: Option<String>, seq: Option<u64>) {
+    /// The session was resumed with this room in it, but the missed messages are lost. The position is
+    /// known only if the server names it.
+    pub fn resume_after_gap(&mut self, epoch: Option<String>, seq: Option<u64>) {
         let seq = seq.unwrap_or(0);
-        *self = Self { standing: Standing::In, epoch, seen: 0, base: seq, horizon: seq };
+        *self = Self { state: JoinState::Joined, epoch, delivered: 0, base: seq, replay_end: seq };
     }
 
-    /// What followed the last entering has all arrived.
-    pub fn settle(&mut self) {
-        self.base = self.base.max(self.horizon);
+    /// The replay after the last join has arrived completely.
+    pub fn finish_replay(&mut self) {
+        self.base = self.base.max(self.replay_end);
     }
 
-    /// Whether this message is new here; marks it if it was published before the room was entered.
-    pub fn admit(&mut self, message: &mut Message) -> bool {
-        message.replayed = message.seq <= self.horizon;
-        if message.seq <= self.seen {
+    /// Whether this message is new and is to be delivered; marks it if it is a replay.
+    pub fn deliver(&mut self, message: &mut Message) -> bool {
+        message.replayed = message.seq <= self.replay_end;
+        if message.seq <= self.delivered {
             return false;
         }
-        self.seen = message.seq;
+        self.delivered = message.seq;
         true
     }
 
-    fn position(&self) -> u64 {
-        self.seen.max(self.base)
+    fn last_seq(&self) -> u64 {
+        self.delivered.max(self.base)
     }
 }
 
@@ -134,8 +137,8 @@ mod tests {
         }
     }
 
-    /// The numbers that are let through, and whether each is a replay.
-    fn shown(place: &mut Place, seqs: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {
+    /// The numbers that are delivered, and whether each is a replay.
+    fn delivered(subscription: &mut Subscription, seqs: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {
         let message = |seq| Message {
             edited: None,
             room: "r".to_owned(),
@@ -152,51 +155,59 @@ mod tests {
             own: false,
         };
         let mut messages: Vec<_> = seqs.into_iter().map(message).collect();
-        messages.retain_mut(|message| place.admit(message));
+        messages.retain_mut(|message| subscription.deliver(message));
         messages.iter().map(|message| (message.seq, message.replayed)).collect()
     }
 
     #[test]
-    fn a_history_that_was_cut_is_asked_for_from_where_it_was_cut() {
-        let mut place = Place::entered(&joined("e", 41, None), 20);
-        assert_eq!(place.since(), Some(("e", 21)));
-        assert_eq!(shown(&mut place, 22..=30).len(), 9);
-        place.lose();
-        assert_eq!(place.since(), Some(("e", 30)));
+    fn a_history_that_was_cut_off_is_requested_from_where_it_was_cut() {
+        let mut subscription = Subscription::new(&joined("e", 41, None), 20);
+        assert_eq!(subscription.position(), Some(("e", 21)));
+        assert_eq!(delivered(&mut subscription, 22..=30).len(), 9);
+        subscription.disconnect();
+        assert_eq!(subscription.position(), Some(("e", 30)));
         let mut again = joined("e", 43, None);
-        assert_eq!(place.entered_again(&mut again), None);
+        assert_eq!(subscription.rejoin(&mut again), None);
         assert_eq!(again.missed, 13);
-        assert_eq!(shown(&mut place, 29..=44).first(), Some(&(31, true)));
-        assert_eq!(place.since(), Some(("e", 44)));
+        assert_eq!(delivered(&mut subscription, 29..=44).first(), Some(&(31, true)));
+        assert_eq!(subscription.position(), Some(("e", 44)));
     }
 
     #[test]
-    fn a_history_that_is_over_is_not_asked_for_again() {
-        let mut place = Place::entered(&joined("e", 41, None), 20);
-        place.settle();
-        assert_eq!(place.since(), Some(("e", 41)));
-        // Even if what was owed comes late, it is let through.
-        assert_eq!(shown(&mut place, [40, 41, 42]), [(40, true), (41, true), (42, false)]);
+    fn a_history_that_has_arrived_is_not_requested_again() {
+        let mut subscription = Subscription::new(&joined("e", 41, None), 20);
+        subscription.finish_replay();
+        assert_eq!(subscription.position(), Some(("e", 41)));
+        // A replay that arrives late is delivered all the same.
+        assert_eq!(delivered(&mut subscription, [40, 41, 42]), [(40, true), (41, true), (42, false)]);
     }
 
     #[test]
-    fn what_the_server_no_longer_has_is_a_gap_and_nothing_is_shown_twice() {
-        let mut place = Place::entered(&joined("e", 0, None), 20);
-        shown(&mut place, 1..=5);
-        place.lose();
-        let gap = place.entered_again(&mut joined("e", 900, Some("too_old"))).unwrap();
+    fn what_the_server_no_longer_has_is_a_gap_and_nothing_is_delivered_twice() {
+        let mut subscription = Subscription::new(&joined("e", 0, None), 20);
+        delivered(&mut subscription, 1..=5);
+        subscription.disconnect();
+        let gap = subscription.rejoin(&mut joined("e", 900, Some("too_old"))).unwrap();
         assert_eq!(gap.reason, "too_old");
-        assert_eq!(shown(&mut place, [4, 5, 701, 702]), [(701, true), (702, true)]);
+        assert_eq!(delivered(&mut subscription, [4, 5, 701, 702]), [(701, true), (702, true)]);
     }
 
     #[test]
     fn another_epoch_is_a_gap_and_its_numbers_are_new() {
-        let mut place = Place::entered(&joined("e", 10, None), 0);
-        shown(&mut place, [11]);
-        place.lose();
-        let gap = place.entered_again(&mut joined("f", 3, Some("epoch_changed"))).unwrap();
+        let mut subscription = Subscription::new(&joined("e", 10, None), 0);
+        delivered(&mut subscription, [11]);
+        subscription.disconnect();
+        let gap = subscription.rejoin(&mut joined("f", 3, Some("epoch_changed"))).unwrap();
         assert_eq!(gap.reason, "epoch_changed");
-        assert_eq!(shown(&mut place, [1, 2, 3, 3, 4]), [(1, true), (2, true), (3, true), (4, false)]);
-        assert_eq!(place.since(), Some(("f", 4)));
+        assert_eq!(delivered(&mut subscription, [1, 2, 3, 3, 4]), [(1, true), (2, true), (3, true), (4, false)]);
+        assert_eq!(subscription.position(), Some(("f", 4)));
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_overflow_nothing() {
+        let mut subscription = Subscription::new(&joined("e", u64::MAX, None), 20);
+        assert_eq!(delivered(&mut subscription, [u64::MAX]), [(u64::MAX, true)]);
+        assert_eq!(subscription.resume("r".to_owned(), u64::MAX).seq, u64::MAX);
+        assert_eq!(subscription.position(), Some(("e", u64::MAX)));
     }
 }

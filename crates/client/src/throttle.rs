@@ -1,50 +1,49 @@
-//! What is not to be said for a time, because the server said so: anything, or what one room would be
-//! told.
+//! What the server has asked not to be sent for a time: anything, or messages to one room.
 //!
-//! A value, used by the core; times are the core's.
+//! A value, used by the state machine; times are the state machine's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::command::Command;
 
-/// All of them.
+/// See the module.
 #[derive(Debug, Default)]
-pub struct Pauses {
-    /// Until when nothing is said.
-    all: Option<Duration>,
-    /// Until when nothing is said in these rooms.
+pub struct Throttle {
+    /// Until when nothing is sent.
+    everything: Option<Duration>,
+    /// Until when no messages are sent to these rooms.
     rooms: BTreeMap<String, Duration>,
 }
 
-impl Pauses {
-    /// Begins one, of a room or of everything. Returns whether it was not under way before.
-    pub fn begin(&mut self, room: Option<&str>, until: Duration) -> bool {
+impl Throttle {
+    /// Sends nothing until then, or no messages to this room. Returns false if that was so before.
+    pub fn start(&mut self, room: Option<&str>, until: Duration) -> bool {
         let before = match room {
             Some(room) => self.rooms.insert(room.to_owned(), until),
-            None => self.all.replace(until),
+            None => self.everything.replace(until),
         };
         before.is_none()
     }
 
-    /// Ends those that are over by now.
-    pub fn pass(&mut self, now: Duration) {
-        self.all = self.all.filter(|until| *until > now);
+    /// Ends the delays that are over by now.
+    pub fn expire(&mut self, now: Duration) {
+        self.everything = self.everything.filter(|until| *until > now);
         self.rooms.retain(|_, until| *until > now);
     }
 
-    /// When the first is over.
-    pub fn first_end(&self) -> Option<Duration> {
-        self.rooms.values().copied().chain(self.all).min()
+    /// When the first delay is over.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.rooms.values().copied().chain(self.everything).min()
     }
 
-    /// Whether everything is to wait.
-    pub fn all(&self) -> bool {
-        self.all.is_some()
+    /// Whether nothing may be sent.
+    pub fn holds_everything(&self) -> bool {
+        self.everything.is_some()
     }
 
-    /// Whether this is not to wait for its room.
-    pub fn allow(&self, command: &Command) -> bool {
+    /// Whether this command need not wait for its room.
+    pub fn allows(&self, command: &Command) -> bool {
         command.published_in().is_none_or(|room| !self.rooms.contains_key(room))
     }
 }

@@ -1,33 +1,22 @@
-//! `roomd chat`: a conversation in a terminal, or one that a script has.
+//! `roomd chat`: a conversation in a terminal, for a person or a script.
 //!
 //! The main thread drives the client and writes to the screen; it waits in one place, for the client's
-//! next event. The keyboard's thread (`editor.rs`, or `lines.rs` where there is no editor) hands lines
-//! over a channel and wakes it, and so does the thread of signals. All else here is pure: what is
-//! typed (`typed.rs`), how events are shown (`show.rs`, `json.rs`, `visible.rs`), the arguments. `seal.rs`
-//! stands between the conversation and the client in encrypted rooms.
+//! next event. A thread that reads standard input (`input/editor.rs`, or `input/stdin.rs` where there is
+//! no editor) hands lines over a channel and wakes it, as does the thread of signals. `input/` parses
+//! lines, `output/` formats events, `encryption.rs` stands between the conversation and the client in
+//! encrypted rooms.
 
 pub mod arguments;
-mod completion;
 mod conversation;
-mod editor;
-mod json;
-mod lines;
-mod names;
-pub mod protection;
-mod ruling;
-mod screen;
 #[cfg(feature = "e2ee")]
-mod seal;
+mod encryption;
 #[cfg(not(feature = "e2ee"))]
-#[path = "no_seal.rs"]
-mod seal;
-mod show;
-mod state;
-mod tidings;
+#[path = "no_encryption.rs"]
+mod encryption;
+mod input;
+mod output;
+mod state_directory;
 mod token;
-mod typed;
-mod typed_before;
-mod visible;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,43 +26,42 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 pub use arguments::Arguments;
 use arguments::Colours;
-use conversation::{Conversation, Outcome, TokenOf};
-use editor::Names;
-use lines::Lines;
-use screen::Screen;
-use seal::Seals;
-use show::Show;
-use visible::visible;
+use conversation::{Conversation, Outcome, Terminal, TokenLookup};
+use encryption::EncryptedRooms;
+use input::editor;
+use input::editor_state::EditorState;
+use input::line::{InputLine, LINES_MAX};
+use input::stdin::StdinReader;
+use output::escape::escape;
+use output::screen::Screen;
+use output::text::{TextFormatter, prompt};
 
 use roomd_cli::signals;
 use roomd_client::{Client, Options};
 use roomd_protocol::UserName;
 
-/// Lines that wait for the main thread, at most.
-const LINES_MAX: usize = 1024;
-
-/// What the keyboard's thread hands over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// A line without its end.
-    Line(String),
-    /// What is no line; a sentence says why.
-    Unreadable(String),
-}
-
-/// Who reads standard input.
-enum Keyboard {
+/// The thread that reads standard input.
+enum InputReader {
     Editor(editor::Keyboard),
-    Lines(Lines),
+    Stdin(StdinReader),
 }
 
-/// Runs the conversation. Blocks until it has ended.
+impl InputReader {
+    fn end(self) {
+        match self {
+            Self::Editor(keyboard) => keyboard.end(),
+            Self::Stdin(reader) => reader.end(),
+        }
+    }
+}
+
+/// Runs the conversation. Blocks until it has ended; problems are told on standard error.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
-    let seals = match Seals::open(&arguments) {
-        Ok(seals) => seals,
+    let encryption = match EncryptedRooms::open(&arguments) {
+        Ok(encryption) => encryption,
         Err(problem) => {
-            eprintln!("roomd: {}", visible(&problem));
+            eprintln!("roomd: {}", escape(&problem));
             return ExitCode::from(2);
         }
     };
@@ -88,7 +76,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(token) => token,
         Err(sentence) => return failed(&sentence),
     };
-    let token_of = token_of(&arguments, &options);
+    let token_lookup = token_lookup(&arguments, &options);
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,
         Err(error) => return failed(&error.to_string()),
@@ -103,29 +91,21 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(listening) => listening,
         Err(error) => return failed(&format!("cannot wait for signals: {error}")),
     };
-    let colours = match arguments.colours {
-        Colours::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
-        Colours::Always => true,
-        Colours::Never => false,
-    };
-    let names: Arc<Names> = Arc::default();
-    let (words, inbox) = sync_channel(LINES_MAX);
-    let (keyboard, screen) = match take_terminal(&client, &arguments, colours, &names, words, &interrupted) {
+    let (sender, lines) = sync_channel(LINES_MAX);
+    let (reader, terminal) = match take_terminal(&client, &arguments, sender, &interrupted) {
         Ok(taken) => taken,
         Err(error) => return failed(&format!("cannot read standard input: {error}")),
     };
-    let edited = matches!(keyboard, Keyboard::Editor(_));
-    let show = (!arguments.json).then(|| Show::new(colours, !edited));
-    let mut conversation = Conversation::new((client, seals), arguments, token_of, show, screen, names, edited);
-    let outcome = conversation.run(&inbox, &interrupted);
-    drop(inbox);
-    end(keyboard);
+    let mut conversation = Conversation::new(client, encryption, arguments, token_lookup, terminal);
+    let outcome = conversation.run(&lines, &interrupted);
+    drop(lines);
+    reader.end();
     conversation.finish();
     report(outcome)
 }
 
-/// How the token of another name is found: not in the file that was given for this one.
-fn token_of(arguments: &Arguments, options: &Options) -> TokenOf {
+/// Finds the token of another name: not in the file that was named for this one.
+fn token_lookup(arguments: &Arguments, options: &Options) -> TokenLookup {
     let (arguments, options) = (Arguments { token_file: None, ..arguments.clone() }, options.clone());
     Box::new(move |user| {
         let user = UserName::parse(user).map_err(|error| format!("the name of a user {error}"))?;
@@ -133,55 +113,52 @@ fn token_of(arguments: &Arguments, options: &Options) -> TokenOf {
     })
 }
 
-/// Begins to read, with an editor where there is one.
+/// Starts to read standard input, with a line editor where it is a terminal.
 fn take_terminal(
     client: &Client,
     arguments: &Arguments,
-    colours: bool,
-    names: &Arc<Names>,
-    words: SyncSender<Word>,
+    lines: SyncSender<InputLine>,
     interrupted: &Arc<AtomicBool>,
-) -> std::io::Result<(Keyboard, Screen)> {
+) -> std::io::Result<(InputReader, Terminal)> {
+    let colours = has_colours(arguments.colours);
+    let editor: Arc<EditorState> = Arc::default();
+    let terminal = |screen, interactive: bool| Terminal {
+        formatter: (!arguments.json).then(|| TextFormatter::new(colours, !interactive)),
+        screen,
+        editor: Arc::clone(&editor),
+        interactive,
+    };
     if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        names.set_prompt(prompt(colours, client.user()));
-        if let Some((keyboard, printer)) =
-            editor::start(Arc::clone(names), words.clone(), Arc::clone(interrupted), client.waker())
-        {
-            return Ok((Keyboard::Editor(keyboard), Screen::Editor(printer)));
+        editor.set_prompt(prompt(colours, client.user()));
+        let (state, interrupted) = (Arc::clone(&editor), Arc::clone(interrupted));
+        if let Some((keyboard, printer)) = editor::start(state, lines.clone(), interrupted, client.waker()) {
+            return Ok((InputReader::Editor(keyboard), terminal(Screen::Editor(printer), true)));
         }
     }
-    Ok((Keyboard::Lines(Lines::start(words, client.waker())?), Screen::Plain))
+    let reader = StdinReader::start(lines, client.waker())?;
+    Ok((InputReader::Stdin(reader), terminal(Screen::Plain, false)))
 }
 
-/// What stands before the line that is typed: as it is measured, and as it is shown.
-fn prompt(colours: bool, user: &str) -> [String; 2] {
-    [false, true].map(|shown| format!("{}: ", Show::new(shown && colours, true).name(user)))
-}
-
-fn end(keyboard: Keyboard) {
-    match keyboard {
-        Keyboard::Editor(keyboard) => keyboard.end(),
-        Keyboard::Lines(lines) => lines.end(),
+/// `NO_COLOR` is a convention: set and not empty, it turns colours off (no-color.org).
+fn has_colours(colours: Colours) -> bool {
+    match colours {
+        Colours::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
+        Colours::Always => true,
+        Colours::Never => false,
     }
 }
 
 fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Outcome::Left => ExitCode::SUCCESS,
-        Outcome::Unsent(count) => {
-            let what = if count == 1 {
-                "1 message was not sent".to_owned()
-            } else {
-                format!("{count} messages were not sent")
-            };
-            failed(&what)
-        }
+        Outcome::Unsent(1) => failed("1 message was not sent"),
+        Outcome::Unsent(count) => failed(&format!("{count} messages were not sent")),
         Outcome::Refused => ExitCode::FAILURE,
-        Outcome::Over(reason) => failed(&reason),
+        Outcome::Closed(reason) => failed(&reason),
     }
 }
 
 fn failed(reason: &str) -> ExitCode {
-    eprintln!("roomd: {}", visible(reason));
+    eprintln!("roomd: {}", escape(reason));
     ExitCode::FAILURE
 }

@@ -1,10 +1,11 @@
-//! Devices: the keys that sign messages and receive new room keys, and the numbers people compare.
+//! Devices: the keys that sign messages and receive new room keys, and safety numbers.
 //!
-//! Two pairs on P-256, since one key may not both sign and agree: the first names the device. They
-//! are made once and live in the keyring.
+//! A device has two key pairs on P-256, since one key must not both sign and agree; the signing key
+//! identifies the device. They are generated once, and stored in the keyring.
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::aead::{Aad, Nonce};
 use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey};
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
@@ -15,40 +16,39 @@ use aws_lc_rs::signature::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::format::{Unreadable, VERSION, aead, fields, from_base64, to_base64};
-use super::room_secret::{Secret, hkdf};
-use aws_lc_rs::aead::{Aad, Nonce};
+use super::format::{DecryptError, VERSION, aead, encode_fields, from_base64, to_base64};
+use super::room_secret::{RoomSecret, hkdf};
 
 const ID_BYTES: usize = 16;
 
-/// A device's private keys, as they are kept: PKCS #8, and a bare scalar, in base64.
+/// A device's private keys as they are stored: PKCS #8, and a bare scalar, in base64url.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub struct DeviceKeys {
     signing: String,
     agreement: String,
 }
 
-/// This device.
+/// This device, with its private keys.
 pub struct Device {
     signing: EcdsaKeyPair,
     agreement: PrivateKey,
 }
 
-/// What a message that changes the key holds.
+/// The part of a message that replaces the room's key.
 #[derive(Debug, Deserialize)]
 pub struct Rekey {
-    /// The new key's name.
+    /// The id of the new key.
     pub kid: String,
     from: String,
     to: BTreeMap<String, String>,
 }
 
-impl Kept {
-    /// New ones.
+impl DeviceKeys {
+    /// Generates the keys of a new device.
     ///
     /// # Panics
     /// The system gives no randomness.
-    pub fn draw() -> Self {
+    pub fn generate() -> Self {
         let drawn = || -> Result<Self, Unspecified> {
             let signing = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
             let agreement: EcPrivateKeyBin<'_> = PrivateKey::generate(&ECDH_P256)?.as_be_bytes()?;
@@ -59,8 +59,8 @@ impl Kept {
 }
 
 impl Device {
-    /// The device of these keys; `None` if they are none.
-    pub fn new(kept: &Kept) -> Option<Self> {
+    /// The device with these keys; `None` if they are invalid.
+    pub fn new(kept: &DeviceKeys) -> Option<Self> {
         let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &from_base64(&kept.signing)?).ok()?;
         Self::of(signing, &from_base64(&kept.agreement)?)
     }
@@ -69,23 +69,23 @@ impl Device {
         Some(Self { signing, agreement: PrivateKey::from_private_key(&ECDH_P256, agreement).ok()? })
     }
 
-    /// Its public signing key, which names it.
+    /// Its public signing key, which identifies it.
     pub fn signing_public(&self) -> Vec<u8> {
         self.signing.public_key().as_ref().to_vec()
     }
 
-    /// The public key under which it can be given a new room key.
+    /// The public key for sending it a new room key.
     pub fn agreement_public(&self) -> Vec<u8> {
         let public = self.agreement.compute_public_key().expect("a private key has a public one");
         public.as_ref().to_vec()
     }
 
-    /// Its name.
+    /// Its id, see [`id`].
     pub fn id(&self) -> String {
         id(self.signing.public_key().as_ref())
     }
 
-    /// A signature.
+    /// Signs data.
     ///
     /// # Panics
     /// The system gives no randomness.
@@ -94,36 +94,36 @@ impl Device {
         signature.as_ref().to_vec()
     }
 
-    /// The secret that a rekey has for this device.
-    pub fn unwrap(&self, room: &str, rekey: &Rekey) -> Option<Secret> {
+    /// The room secret that a rekey holds for this device; `None` if it holds none, or it does not decrypt.
+    pub fn unwrap_secret(&self, room: &str, rekey: &Rekey) -> Option<RoomSecret> {
         let id = self.id();
         let (from, mut wrapped) = (from_base64(&rekey.from)?, from_base64(rekey.to.get(&id)?)?);
         let info = [b"wrap", room.as_bytes(), rekey.kid.as_bytes(), &from, id.as_bytes()];
         let theirs = agreement::UnparsedPublicKey::new(&ECDH_P256, &from);
         let key =
             agreement::agree(&self.agreement, theirs, Unspecified, |shared| Ok(hkdf::<32>(shared, &info))).ok()?;
-        // The key is used once, so the IV need not differ.
+        // Each key is used once, so the IV may be constant.
         let nonce = Nonce::assume_unique_for_key([0; 12]);
         let secret = aead(&key).open_in_place(nonce, Aad::empty(), &mut wrapped).ok()?;
-        Some(Secret::new((&*secret).try_into().ok()?))
+        Some(RoomSecret::new((&*secret).try_into().ok()?))
     }
 }
 
-/// The name of the device with this public signing key.
+/// The id of the device with this public signing key: base64url of half its SHA-256.
 pub fn id(key: &[u8]) -> String {
     to_base64(&digest(&SHA256, key).as_ref()[..ID_BYTES])
 }
 
-/// Whether a device signed it.
+/// Verifies a signature of the device with this public signing key.
 ///
 /// # Errors
-/// It did not.
-pub fn verify(key: &[u8], signature: &[u8], data: &[u8]) -> Result<(), Unreadable> {
-    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(data, signature).map_err(|_| Unreadable::Forged)
+/// [`DecryptError::Forged`].
+pub fn verify(key: &[u8], signature: &[u8], data: &[u8]) -> Result<(), DecryptError> {
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(data, signature).map_err(|_| DecryptError::Forged)
 }
 
-/// The number that two people compare: 60 digits in groups of five, the same on both devices. Each is
-/// a user with a device's public signing key.
+/// The safety number of two devices: 60 digits in groups of five, the same on both. Each argument is a
+/// user's name and the device's public signing key.
 pub fn safety_number(one: (&str, &[u8]), other: (&str, &[u8])) -> String {
     let mut halves = [one, other].map(half);
     halves.sort();
@@ -131,7 +131,7 @@ pub fn safety_number(one: (&str, &[u8]), other: (&str, &[u8])) -> String {
 }
 
 fn half((user, key): (&str, &[u8])) -> String {
-    let data = fields(&[VERSION.as_bytes(), b"safety number", user.as_bytes(), key]);
+    let data = encode_fields(&[VERSION.as_bytes(), b"safety number", user.as_bytes(), key]);
     let hash = digest(&SHA512, &data);
     let group = |bytes: &[u8]| {
         let number = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));

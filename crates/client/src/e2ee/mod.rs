@@ -1,9 +1,9 @@
-//! End-to-end encryption of rooms, as the terminal client has it; `docs/encryption.md` is the format.
+//! End-to-end encryption of rooms; `docs/encryption.md` describes the format and what it protects.
 //!
-//! The same as the page's `e2ee.js`, checked against the same known answers
+//! Compatible with the page's `e2ee.js`, and checked against the same test vectors
 //! (`tests/page/e2ee_vectors.json`): `format.rs` has the bytes, `room_secret.rs` the keys of rooms,
-//! `device.rs` those of devices, `keyring.rs` what is remembered and `key_store.rs` where. Called on the
-//! thread of whoever talks. Nothing here knows of a server; it blocks on the keyring's file alone.
+//! `device.rs` those of devices, `keyring.rs` the known keys and devices, and `key_store.rs` their file.
+//! Called on the thread of the program. It knows nothing of a server, and blocks only on that file.
 
 mod device;
 mod format;
@@ -19,196 +19,207 @@ use std::io;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub use format::{Cipher, Place, Unreadable};
-use format::{Kid, signed_data};
-pub use key_store::Keyring;
-use keyring::{Ring, RoomKeys};
-pub use keyring::{Taken, Trust};
-pub use room_secret::{Given, PASSPHRASE_MIN};
+pub use format::{Ciphertext, DecryptError, MessageContext};
+use format::{Kid, SignedBody, signature_input};
+pub use key_store::KeyStore;
+pub use keyring::{DeviceTrust, ImportOutcome};
+use keyring::{Keyring, RoomKeys};
+pub use room_secret::{ImportedKey, PASSPHRASE_MIN};
 
-/// Marks of messages that are remembered, to notice a repetition; beyond it none is noticed any more.
+/// Message ids that are remembered to detect replays; beyond it no further replay is detected.
 const SEEN_MAX: usize = 100_000;
 
-/// What becomes of messages between the screen and the server.
+/// Encrypts and decrypts the messages of one user.
 pub struct Encryption {
-    keyring: Keyring,
-    /// By room, user and mark: the number under which a message was shown.
+    key_store: KeyStore,
+    /// By room, user and message id: the number under which a message was decrypted first.
     seen: HashMap<[String; 3], u64>,
 }
 
 /// Whether messages to a room are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// There is no key: they are not.
-    Plain,
+pub enum EncryptionState {
+    /// They are not: the room has no key.
+    Off,
     /// They are.
-    Ready,
-    /// They would be, but the key was replaced by one that did not reach this device.
-    Superseded,
+    On,
+    /// Nothing can be sent: the key was replaced, and this device does not have the new one.
+    KeyReplaced,
 }
 
-/// A message that was opened.
+/// A message that was decrypted, and whose signature is valid.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opened {
-    /// What it says; `None` when it is not for people.
+pub struct Decrypted {
+    /// The text; `None` for a message that only devices need.
     pub text: Option<String>,
-    /// How its device is trusted.
-    pub trust: Trust,
-    /// Its device.
+    /// How far the device that wrote it is trusted.
+    pub trust: DeviceTrust,
+    /// The id of that device.
     pub device: String,
-    /// It was written with a key after that was replaced.
+    /// Whether it was written with a key that had been replaced.
     pub late: bool,
-    /// It replaces the room's key; whether this device has the new one and writes with it.
+    /// For a message that replaces the room's key: whether this device writes with the new one.
     pub rekey: Option<bool>,
 }
 
-/// What a message holds inside.
+/// The plaintext of a message. Unknown members are ignored.
 #[derive(Deserialize)]
 struct Body {
     text: Option<String>,
-    device: Option<Announced>,
+    device: Option<DeviceAnnouncement>,
     rekey: Option<device::Rekey>,
 }
 
 #[derive(Deserialize)]
-struct Announced {
+struct DeviceAnnouncement {
     agreement: String,
 }
 
 impl Encryption {
-    /// With what a keyring holds.
+    /// Uses the keys and devices of this store.
     #[must_use]
-    pub fn new(keyring: Keyring) -> Self {
-        Self { keyring, seen: HashMap::new() }
+    pub fn new(key_store: KeyStore) -> Self {
+        Self { key_store, seen: HashMap::new() }
     }
 
-    /// Takes a key that the user gives. Another one than the room has is taken only if `replace`
-    /// says so: whoever can make somebody write with their own key can read along.
+    /// Adopts a key that the user provides. If the room has another key it is adopted only with `replace`:
+    /// whoever can make somebody write with a key of theirs can read the messages. Blocks on the key store.
     ///
     /// # Errors
-    /// The keyring cannot be written.
-    pub fn give(&mut self, room: &str, given: &Given, replace: bool) -> io::Result<Taken> {
-        self.keyring.change(|ring| ring.give(room, given, replace))
+    /// The key store cannot be written.
+    pub fn import_key(&mut self, room: &str, given: &ImportedKey, replace: bool) -> io::Result<ImportOutcome> {
+        self.key_store.change(|keyring| keyring.import_key(room, given, replace))
     }
 
     /// Whether messages to a room are encrypted.
     #[must_use]
-    pub fn standing(&self, room: &str) -> Standing {
-        match self.keyring.ring().room(room) {
-            None => Standing::Plain,
-            Some(RoomKeys { superseded_by: Some(_), .. }) => Standing::Superseded,
-            Some(_) => Standing::Ready,
+    pub fn state(&self, room: &str) -> EncryptionState {
+        match self.key_store.keyring().room(room) {
+            None => EncryptionState::Off,
+            Some(RoomKeys { superseded_by: Some(_), .. }) => EncryptionState::KeyReplaced,
+            Some(_) => EncryptionState::On,
         }
     }
 
-    /// Encrypts a text. `None` when the room has no key to write with.
+    /// Encrypts and signs a text (UTF-8) as a message of this context. `None` if the room has no key to write with.
     #[must_use]
-    pub fn seal(&self, place: Place<'_>, text: &str) -> Option<Cipher> {
-        self.seal_body(place, &json!({"text": text}))
+    pub fn encrypt(&self, context: MessageContext<'_>, text: &str) -> Option<Ciphertext> {
+        self.encrypt_body(context, &json!({"text": text}))
     }
 
-    /// Makes this device known to the room, so that it can be given a new key: a message without text.
-    /// `None` when that was done already, or the room has no key.
+    /// The message that announces this device to the room, so that it can be sent a new key. `None` if it was
+    /// announced already, or the room has no key. Blocks on the key store.
     ///
     /// # Errors
-    /// The keyring cannot be written.
-    pub fn announce(&mut self, place: Place<'_>) -> io::Result<Option<Cipher>> {
-        if !self.keyring.change(|ring| ring.announce(place.room))? {
+    /// The key store cannot be written.
+    pub fn announce(&mut self, context: MessageContext<'_>) -> io::Result<Option<Ciphertext>> {
+        if !self.key_store.change(|keyring| keyring.announce(context.room))? {
             return Ok(None);
         }
-        let agreement = format::to_base64(&self.keyring.device().agreement_public());
-        Ok(self.seal_body(place, &json!({"device": {"agreement": agreement}})))
+        let agreement = format::to_base64(&self.key_store.device().agreement_public());
+        Ok(self.encrypt_body(context, &json!({"device": {"agreement": agreement}})))
     }
 
-    /// Opens a message that stands under this number. Messages of a room are opened in their order, so
-    /// that a new key is there for what comes after it.
+    /// Decrypts the `cipher` of a message with this number, and verifies its signature. Messages of a room have
+    /// to be decrypted in their order, so that a new key is known before it is used. Blocks on the key
+    /// store when the message brings a new device or key.
     ///
     /// # Errors
-    /// Why it cannot be read; the keyring's own failures are none: what it cannot keep it forgets.
-    pub fn open(&mut self, place: Place<'_>, seq: u64, cipher: &Value) -> Result<Opened, Unreadable> {
-        let cipher = Cipher::parse(cipher)?;
-        let held = self.keyring.ring().find(place.room, &cipher.kid).ok_or(Unreadable::NoKey)?;
+    /// Why it cannot be read. A key store that cannot be written is no error here: what it cannot keep is
+    /// forgotten.
+    pub fn decrypt(
+        &mut self,
+        context: MessageContext<'_>,
+        seq: u64,
+        cipher: &Value,
+    ) -> Result<Decrypted, DecryptError> {
+        let cipher = Ciphertext::parse(cipher)?;
+        let held = self.key_store.keyring().find(context.room, &cipher.kid).ok_or(DecryptError::NoKey)?;
         let until = held.until;
-        let (held_kid, key) = (held.kid.clone(), held.secret().sender_key(place.room, cipher.kid.epoch, place.user));
+        let (held_kid, key) =
+            (held.kid.clone(), held.secret().sender_key(context.room, cipher.kid.epoch, context.user));
         let kid = cipher.kid.clone();
-        let plain = cipher.open(place, &key)?;
-        let inside = plain.inside();
-        device::verify(inside.key, inside.signature, &signed_data(place, &kid, inside.key, inside.body))?;
-        self.notice(place, seq)?;
-        let body: Body = serde_json::from_slice(inside.body).map_err(|_| Unreadable::Damaged)?;
-        let id = device::id(inside.key);
+        let plain = cipher.decrypt(context, &key)?;
+        let signed = plain.signed_body();
+        device::verify(signed.key, signed.signature, &signature_input(context, &kid, signed.key, signed.body))?;
+        self.check_replay(context, seq)?;
+        let body: Body = serde_json::from_slice(signed.body).map_err(|_| DecryptError::Damaged)?;
+        let id = device::id(signed.key);
         let agreement = body.device.and_then(|announced| format::from_base64(&announced.agreement));
-        let own = id == self.keyring.device().id();
-        let trust = if own { Trust::Verified } else { self.meet(place.user, &id, inside.key, agreement) };
-        let rekey = body.rekey.map(|rekey| self.rekey(place, seq, (&kid, &held_kid), trust, &rekey));
+        let own = id == self.key_store.device().id();
+        let trust =
+            if own { DeviceTrust::Verified } else { self.record_device(context.user, &id, signed.key, agreement) };
+        let rekey = body.rekey.map(|rekey| self.rekey(context, seq, (&kid, &held_kid), trust, &rekey));
         let late = until.is_some_and(|until| seq > until);
-        Ok(Opened { text: body.text, trust, device: id, late, rekey })
+        Ok(Decrypted { text: body.text, trust, device: id, late, rekey })
     }
 
-    /// The devices of a user, each with the number to compare and how it is trusted. `me` is the
-    /// reader's name.
+    /// The safety number and the trust of each known device of `user`; `me` is the name of this one's. A
+    /// number is 60 digits in groups of five.
     #[must_use]
-    pub fn safety_numbers(&self, me: &str, user: &str) -> Vec<(String, Trust)> {
-        let own = self.keyring.device().signing_public();
-        let devices = self.keyring.ring().devices(user);
+    pub fn safety_numbers(&self, me: &str, user: &str) -> Vec<(String, DeviceTrust)> {
+        let own = self.key_store.device().signing_public();
+        let devices = self.key_store.keyring().devices(user);
         devices.filter_map(|(key, trust)| Some((device::safety_number((me, &own), (user, &key?)), trust))).collect()
     }
 
-    /// The device whose number was compared is trusted from now on; false if there is none.
+    /// Marks the device of `user` with this safety number as verified; false if there is none. Blocks on the
+    /// key store.
     ///
     /// # Errors
-    /// The keyring cannot be written.
-    pub fn verified(&mut self, me: &str, user: &str, number: &str) -> io::Result<bool> {
-        let own = self.keyring.device().signing_public();
+    /// The key store cannot be written.
+    pub fn mark_verified(&mut self, me: &str, user: &str, number: &str) -> io::Result<bool> {
+        let own = self.key_store.device().signing_public();
         let fits = |key: &[u8]| device::safety_number((me, &own), (user, key)) == number;
-        self.keyring.change(|ring| ring.verify(user, fits))
+        self.key_store.change(|keyring| keyring.verify(user, fits))
     }
 
-    fn seal_body(&self, place: Place<'_>, body: &Value) -> Option<Cipher> {
-        let keys = self.keyring.ring().room(place.room).filter(|keys| keys.superseded_by.is_none())?;
+    fn encrypt_body(&self, context: MessageContext<'_>, body: &Value) -> Option<Ciphertext> {
+        let keys = self.key_store.keyring().room(context.room).filter(|keys| keys.superseded_by.is_none())?;
         let held = keys.current()?;
-        let device = self.keyring.device();
-        let body = format::print_body(body);
-        let signature = device.sign(&signed_data(place, &held.kid, &device.signing_public(), &body));
-        let key = held.secret().sender_key(place.room, held.kid.epoch, place.user);
-        Some(Cipher::seal(place, &held.kid, &key, (&device.signing_public(), &signature, &body)))
+        let device = self.key_store.device();
+        let body = format::pad_body(body);
+        let signature = device.sign(&signature_input(context, &held.kid, &device.signing_public(), &body));
+        let key = held.secret().sender_key(context.room, held.kid.epoch, context.user);
+        let signed = SignedBody { key: &device.signing_public(), signature: &signature, body: &body };
+        Some(Ciphertext::encrypt(context, &held.kid, &key, signed))
     }
 
-    /// A new key counts if it follows on the one that is written with here, and comes from a device
-    /// that was not met under somebody's name just now.
+    /// Adopts a new key if it follows the one that is written with here, and comes from a device that is not
+    /// new.
     fn rekey(
         &mut self,
-        place: Place<'_>,
+        context: MessageContext<'_>,
         seq: u64,
         (sealed, held): (&Kid, &Kid),
-        trust: Trust,
+        trust: DeviceTrust,
         rekey: &device::Rekey,
     ) -> bool {
         let Some(next) = Kid::parse(&rekey.kid).filter(|next| next.epoch == sealed.epoch + 1) else { return false };
-        if trust != Trust::New {
-            let secret = self.keyring.device().unwrap(place.room, rekey);
-            let change = |ring: &mut Ring| ring.replace(place.room, held, &next, secret, seq);
-            // Without a file the new key lives as long as the program.
-            _ = self.keyring.change(change);
+        if trust != DeviceTrust::New {
+            let secret = self.key_store.device().unwrap_secret(context.room, rekey);
+            let change = |keyring: &mut Keyring| keyring.replace(context.room, held, &next, secret, seq);
+            // If it cannot be written, the key is adopted again with the next program.
+            _ = self.key_store.change(change);
         }
-        self.keyring.ring().room(place.room).is_some_and(|keys| keys.current == next)
+        self.key_store.keyring().room(context.room).is_some_and(|keys| keys.current == next)
     }
 
-    fn meet(&mut self, user: &str, id: &str, key: &[u8], agreement: Option<Vec<u8>>) -> Trust {
-        if let Some(trust) = self.keyring.ring().knows(user, id, agreement.is_some()) {
+    fn record_device(&mut self, user: &str, id: &str, key: &[u8], agreement: Option<Vec<u8>>) -> DeviceTrust {
+        if let Some(trust) = self.key_store.keyring().known_trust(user, id, agreement.is_some()) {
             return trust;
         }
-        // One that cannot be kept is met for the first time again.
-        self.keyring.change(|ring| ring.meet(user, id, key, agreement)).unwrap_or(Trust::New)
+        // A device that cannot be recorded is new again the next time.
+        self.key_store.change(|keyring| keyring.record_device(user, id, key, agreement)).unwrap_or(DeviceTrust::New)
     }
 
-    /// The same message under another number was shown again by the server, not written again.
-    fn notice(&mut self, place: Place<'_>, seq: u64) -> Result<(), Unreadable> {
-        if place.edit || self.seen.len() >= SEEN_MAX {
+    /// The same message id under another number: the server replays a message, its author did not repeat it.
+    fn check_replay(&mut self, context: MessageContext<'_>, seq: u64) -> Result<(), DecryptError> {
+        if context.edit || self.seen.len() >= SEEN_MAX {
             return Ok(());
         }
-        let name = [place.room, place.user, place.mid].map(str::to_owned);
+        let name = [context.room, context.user, context.mid].map(str::to_owned);
         let first = *self.seen.entry(name).or_insert(seq);
-        if first == seq { Ok(()) } else { Err(Unreadable::Repeated) }
+        if first == seq { Ok(()) } else { Err(DecryptError::Replayed) }
     }
 }

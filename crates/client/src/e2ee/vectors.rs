@@ -1,15 +1,17 @@
-//! The known answers that the page is checked against too, and what two devices do with each other.
+//! Tests of the whole module: the test vectors that the page passes too, and two devices that write to
+//! each other.
 //!
-//! Tests of the whole module. The vectors were made by the page's implementation
-//! (`tests/page/e2ee_vectors.mjs`); what is written here is read by it in `tests/client/encrypted.rs`.
+//! The vectors were made by the page's implementation (`tests/page/e2ee_vectors.mjs`).
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::Value;
 
 use super::device::{self, Device};
-use super::format::{fields, from_base64};
-use super::room_secret::Secret;
-use super::{Encryption, Given, Keyring, Place, Standing, Taken, Trust, Unreadable};
+use super::format::{encode_fields, from_base64};
+use super::room_secret::RoomSecret;
+use super::{
+    DecryptError, DeviceTrust, Encryption, EncryptionState, ImportOutcome, ImportedKey, KeyStore, MessageContext,
+};
 
 fn vectors() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/page/e2ee_vectors.json");
@@ -29,17 +31,17 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap()
 }
 
-fn place(value: &Value) -> Place<'_> {
+fn context(value: &Value) -> MessageContext<'_> {
     let edit = value["edit"] == true;
-    Place { room: text(&value["room"]), user: text(&value["user"]), mid: text(&value["mid"]), edit }
+    MessageContext { room: text(&value["room"]), user: text(&value["user"]), mid: text(&value["mid"]), edit }
 }
 
-/// Somebody with the first key of the vectors' room.
+/// A user with the first key of the vectors' room.
 fn reader(vectors: &Value) -> Encryption {
     let secret = &vectors["secrets"][0];
-    let mut reader = Encryption::new(Keyring::in_memory());
-    let given = Given::link(text(&secret["fragment"])).unwrap();
-    assert_eq!(reader.give(text(&secret["room"]), &given, false).unwrap(), Taken::Now);
+    let mut reader = Encryption::new(KeyStore::in_memory());
+    let given = ImportedKey::from_link(text(&secret["fragment"])).unwrap();
+    assert_eq!(reader.import_key(text(&secret["room"]), &given, false).unwrap(), ImportOutcome::Adopted);
     reader
 }
 
@@ -47,7 +49,7 @@ fn reader(vectors: &Value) -> Encryption {
 fn fields_are_joined_so() {
     for vector in list(&vectors()["fields"]) {
         let values: Vec<_> = list(&vector["fields"]).iter().map(|value| text(value).as_bytes()).collect();
-        assert_eq!(fields(&values), hex(&vector["bytes"]));
+        assert_eq!(encode_fields(&values), hex(&vector["bytes"]));
     }
 }
 
@@ -55,20 +57,20 @@ fn fields_are_joined_so() {
 fn passphrases_and_secrets_make_these_keys() {
     let vectors = vectors();
     for vector in list(&vectors["passphrases"]) {
-        let given = Given::passphrase(text(&vector["room"]), text(&vector["passphrase"])).unwrap();
+        let given = ImportedKey::from_passphrase(text(&vector["room"]), text(&vector["passphrase"])).unwrap();
         assert_eq!(given.secret.bytes(), hex(&vector["secret"]));
         assert_eq!(given.secret.kid(text(&vector["room"]), 1).to_string(), text(&vector["kid"]));
     }
     for vector in list(&vectors["secrets"]) {
-        let given = Given::link(&format!("http://a/chat/x{}", text(&vector["fragment"]))).unwrap();
+        let given = ImportedKey::from_link(&format!("http://a/chat/x{}", text(&vector["fragment"]))).unwrap();
         assert_eq!(given.secret.bytes(), hex(&vector["secret"]));
         let epoch = given.epoch.unwrap();
         assert_eq!(given.secret.kid(text(&vector["room"]), epoch).to_string(), text(&vector["kid"]));
     }
     for wrong in ["", "#key=", "#key=0.AAAA", "#key=1.AAAA", &format!("#key=01.{}", "A".repeat(43))] {
-        assert!(Given::link(wrong).is_err(), "{wrong}");
+        assert!(ImportedKey::from_link(wrong).is_err(), "{wrong}");
     }
-    assert!(Given::passphrase("x", " 1234567 ").is_err());
+    assert!(ImportedKey::from_passphrase("x", " 1234567 ").is_err());
 }
 
 #[test]
@@ -85,26 +87,29 @@ fn devices_have_these_names_and_this_safety_number() {
 }
 
 #[test]
-fn these_messages_open() {
+fn these_messages_decrypt() {
     let vectors = vectors();
     let mut reader = reader(&vectors);
     for message in list(&vectors["messages"]) {
-        let opened = reader.open(place(message), 1, &message["cipher"]).unwrap();
-        assert_eq!((opened.text.as_deref(), &*opened.device), (message["text"].as_str(), text(&message["device"])));
+        let decrypted = reader.decrypt(context(message), 1, &message["cipher"]).unwrap();
+        assert_eq!(
+            (decrypted.text.as_deref(), &*decrypted.device),
+            (message["text"].as_str(), text(&message["device"]))
+        );
     }
 }
 
 #[test]
-fn these_do_not_and_say_why() {
+fn these_do_not_and_the_reason_is_named() {
     let vectors = vectors();
     for refused in list(&vectors["refused"]) {
-        let reason = reader(&vectors).open(place(refused), 1, &refused["cipher"]).unwrap_err();
+        let reason = reader(&vectors).decrypt(context(refused), 1, &refused["cipher"]).unwrap_err();
         assert_eq!(reason.as_str(), text(&refused["reason"]), "{}", refused["what"]);
     }
 }
 
 #[test]
-fn a_wrapped_key_opens_for_its_device_and_for_nobody_else() {
+fn a_wrapped_key_is_unwrapped_by_its_device_alone() {
     let vectors = vectors();
     let own = |vector: &Value| {
         let (private, public) =
@@ -116,50 +121,55 @@ fn a_wrapped_key_opens_for_its_device_and_for_nobody_else() {
     let [ann, bob] = list(&vectors["devices"]) else { panic!("two devices") };
     let wrapped = &vectors["wrapped"];
     let rekey = serde_json::from_value(wrapped["rekey"].clone()).unwrap();
-    let secret = own(bob).unwrap(text(&wrapped["room"]), &rekey);
-    assert_eq!(secret.as_ref().map(Secret::bytes), Some(&hex(&wrapped["secret"])[..]));
+    let secret = own(bob).unwrap_secret(text(&wrapped["room"]), &rekey);
+    assert_eq!(secret.as_ref().map(RoomSecret::bytes), Some(&hex(&wrapped["secret"])[..]));
     assert_eq!(own(bob).agreement_public(), from_base64(text(&bob["agreement_public"])).unwrap());
-    assert!(own(bob).unwrap("other", &rekey).is_none());
-    assert!(own(ann).unwrap(text(&wrapped["room"]), &rekey).is_none());
+    assert!(own(bob).unwrap_secret("other", &rekey).is_none());
+    assert!(own(ann).unwrap_secret(text(&wrapped["room"]), &rekey).is_none());
 }
 
 #[test]
-fn what_one_device_writes_another_reads_and_knows_again() {
+fn a_device_reads_what_another_writes_and_recognises_it() {
     let vectors = vectors();
     let room = text(&vectors["secrets"][0]["room"]);
     let [mut ann, mut bob, impostor] = [(); 3].map(|()| reader(&vectors));
-    let at = |user, mid| Place { room, user, mid, edit: false };
-    let cipher = ann.seal(at("Ann", "m1"), "hi \u{2028}").unwrap().to_value();
-    let opened = bob.open(at("Ann", "m1"), 1, &cipher).unwrap();
-    assert_eq!((opened.text.as_deref(), opened.trust, opened.late), (Some("hi \u{2028}"), Trust::Known, false));
-    assert_eq!(bob.open(at("Ann", "m1"), 2, &cipher), Err(Unreadable::Repeated));
-    let strange = impostor.seal(at("Ann", "m2"), "I am Ann").unwrap().to_value();
-    assert_eq!(bob.open(at("Ann", "m2"), 3, &strange).unwrap().trust, Trust::New);
+    let at = |user, mid| MessageContext { room, user, mid, edit: false };
+    let cipher = ann.encrypt(at("Ann", "m1"), "hi \u{2028}").unwrap().to_value();
+    let decrypted = bob.decrypt(at("Ann", "m1"), 1, &cipher).unwrap();
+    assert_eq!(
+        (decrypted.text.as_deref(), decrypted.trust, decrypted.late),
+        (Some("hi \u{2028}"), DeviceTrust::Known, false)
+    );
+    assert_eq!(bob.decrypt(at("Ann", "m1"), 2, &cipher), Err(DecryptError::Replayed));
+    let strange = impostor.encrypt(at("Ann", "m2"), "I am Ann").unwrap().to_value();
+    assert_eq!(bob.decrypt(at("Ann", "m2"), 3, &strange).unwrap().trust, DeviceTrust::New);
     // They compare.
-    let [(number, Trust::Known), (other, Trust::New)] = &bob.safety_numbers("Bob", "Ann")[..] else { panic!() };
-    let from_bob = bob.seal(at("Bob", "m3"), "and I am Bob").unwrap().to_value();
-    ann.open(at("Bob", "m3"), 4, &from_bob).unwrap();
+    let [(number, DeviceTrust::Known), (other, DeviceTrust::New)] = &bob.safety_numbers("Bob", "Ann")[..] else {
+        panic!()
+    };
+    let from_bob = bob.encrypt(at("Bob", "m3"), "and I am Bob").unwrap().to_value();
+    ann.decrypt(at("Bob", "m3"), 4, &from_bob).unwrap();
     assert_eq!(ann.safety_numbers("Ann", "Bob")[0].0, *number);
     assert_ne!(number, other);
-    assert!(bob.verified("Bob", "Ann", number).unwrap() && !bob.verified("Bob", "Ann", "1").unwrap());
-    let again = ann.seal(at("Ann", "m5"), "again").unwrap().to_value();
-    assert_eq!(bob.open(at("Ann", "m5"), 5, &again).unwrap().trust, Trust::Verified);
+    assert!(bob.mark_verified("Bob", "Ann", number).unwrap() && !bob.mark_verified("Bob", "Ann", "1").unwrap());
+    let again = ann.encrypt(at("Ann", "m5"), "again").unwrap().to_value();
+    assert_eq!(bob.decrypt(at("Ann", "m5"), 5, &again).unwrap().trust, DeviceTrust::Verified);
 }
 
 #[test]
-fn another_key_is_taken_only_when_the_user_says_so() {
+fn another_key_is_adopted_only_when_the_user_says_so() {
     let vectors = vectors();
     let room = text(&vectors["secrets"][0]["room"]);
     let mut ann = reader(&vectors);
-    let [first, second] = [0, 1].map(|i| Given::link(text(&vectors["secrets"][i]["fragment"])).unwrap());
-    assert_eq!(ann.give(room, &first, false).unwrap(), Taken::Same);
-    assert_eq!(ann.give(room, &second, false).unwrap(), Taken::Other);
-    assert_eq!(ann.give(room, &second, true).unwrap(), Taken::Now);
-    assert_eq!(ann.give(room, &first, false).unwrap(), Taken::Older);
-    assert_eq!(ann.standing(room), Standing::Ready);
-    assert_eq!(ann.standing("other"), Standing::Plain);
-    assert!(ann.seal(Place { room: "other", user: "Ann", mid: "m", edit: false }, "x").is_none());
-    let at = Place { room, user: "Ann", mid: "m", edit: false };
+    let [first, second] = [0, 1].map(|i| ImportedKey::from_link(text(&vectors["secrets"][i]["fragment"])).unwrap());
+    assert_eq!(ann.import_key(room, &first, false).unwrap(), ImportOutcome::Unchanged);
+    assert_eq!(ann.import_key(room, &second, false).unwrap(), ImportOutcome::Conflict);
+    assert_eq!(ann.import_key(room, &second, true).unwrap(), ImportOutcome::Adopted);
+    assert_eq!(ann.import_key(room, &first, false).unwrap(), ImportOutcome::Superseded);
+    assert_eq!(ann.state(room), EncryptionState::On);
+    assert_eq!(ann.state("other"), EncryptionState::Off);
+    assert!(ann.encrypt(MessageContext { room: "other", user: "Ann", mid: "m", edit: false }, "x").is_none());
+    let at = MessageContext { room, user: "Ann", mid: "m", edit: false };
     assert!(ann.announce(at).unwrap().is_some());
     assert!(ann.announce(at).unwrap().is_none(), "once a key");
 }

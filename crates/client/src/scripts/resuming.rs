@@ -20,7 +20,12 @@ fn a_session_is_resumed_where_the_server_has_sessions() {
     play.breaks();
     play.asks(publish("a"));
     play.comes_back(json!({"resume": "other"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 4 secret {r:{epoch:e,seq:1},s:{epoch:x,seq:0}}"]);
+    play.does(&[
+        "offline: cut",
+        "connect Ann",
+        "online as Ann",
+        "resume 4 secret {r:{epoch:e,seq:1},s:{epoch:x,seq:0}}",
+    ]);
     play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 2}}}));
     // The room that the session was no longer in is entered by itself; what is unsent waits for it.
     play.does(&["rejoined r, missed 2", "join 5 s {epoch:x,seq:0}"]);
@@ -41,7 +46,7 @@ fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
     play.outputs();
     play.breaks();
     play.comes_back(json!({"resume": "other"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 2 secret {}"]);
+    play.does(&["offline: cut", "connect Ann", "online as Ann", "resume 2 secret {}"]);
     play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 1}}}));
     // What follows would be shown twice.
     play.hears(&message(1));
@@ -49,7 +54,7 @@ fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
     play.does(&["leave null r", "join 3 r"]);
     play.hears(&json!({"type": "joined", "id": 3, "room": "r", "epoch": "e", "seq": 1}));
     play.hears(&message(1));
-    play.does(&["answer 1: Joined", "ping 4", "old message 1"]);
+    play.does(&["response 1: Joined", "ping 4", "old message 1"]);
 }
 
 #[test]
@@ -67,5 +72,5 @@ fn a_session_that_is_no_more_is_entered_anew_from_where_it_was() {
     play.does(&["join 4 r {epoch:e,seq:7}"]);
     play.breaks();
     play.comes_back(json!({"resume": "third"}));
-    play.does(&["offline: cut", "open Ann", "online as Ann", "resume 5 other {r:{epoch:e,seq:7}}"]);
+    play.does(&["offline: cut", "connect Ann", "online as Ann", "resume 5 other {r:{epoch:e,seq:7}}"]);
 }

@@ -1,13 +1,13 @@
-//! Text from others, made harmless for a terminal.
+//! Escapes text that comes from others, so that a terminal can show it.
 //!
-//! What would command a terminal (control characters) or make a line read otherwise than it is
-//! (direction, line ends, characters that are not seen) is shown as what it is. Everything that is not
-//! our own words goes through here before it reaches a screen; called on the main thread.
+//! Characters that would control the terminal, or make a line look different from what it is (control
+//! characters, changes of direction, line ends, invisible characters), are replaced by a visible name.
+//! All text of others goes through here before it reaches the screen; pure, called on the main thread.
 
 use std::fmt::Write as _;
 
-/// The text with everything made visible, line ends included.
-pub fn visible(text: &str) -> String {
+/// Escapes a text, line ends included.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         push(c, &mut out);
@@ -15,8 +15,9 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// The same, but line ends stay, and every further line is indented: none can pass for a line of its own.
-pub fn visible_lines(text: &str) -> String {
+/// Escapes a text but keeps its line ends; every further line is indented, so that none can pass for a line of
+/// its own.
+pub fn escape_lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -29,8 +30,8 @@ pub fn visible_lines(text: &str) -> String {
     out
 }
 
-/// JSON with every such character as `\uXXXX`: the same value, and safe to look at.
-pub fn visible_json(json: &str) -> String {
+/// Escapes JSON with `\uXXXX`: the value stays the same.
+pub fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
     for c in json.chars() {
@@ -47,7 +48,7 @@ pub fn visible_json(json: &str) -> String {
 
 fn push(c: char, out: &mut String) {
     match c {
-        // There is a picture of each (Unicode, Control Pictures).
+        // Unicode has a symbol for each (Control Pictures).
         '\0'..='\x1f' => out.extend(char::from_u32(0x2400 + u32::from(c))),
         '\x7f' => out.push('\u{2421}'),
         c if is_hidden(c) => _ = write!(out, "<U+{:04X}>", u32::from(c)), // As above.
@@ -55,8 +56,8 @@ fn push(c: char, out: &mut String) {
     }
 }
 
-/// Control characters, and those that change direction, end a line or are not seen. Joiners stay:
-/// many scripts and pictures are written with them.
+/// Control characters, and those that change direction, end a line or are invisible. Joiners stay: many
+/// scripts and emoji need them.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_commands_a_terminal_or_turns_a_line_round() {
+    fn no_text_controls_a_terminal_or_reverses_a_line() {
         for (text, shown) in [
             ("plain, Übung, 部屋, 👩\u{200d}🚀", "plain, Übung, 部屋, 👩\u{200d}🚀"),
             ("\u{1b}[2J\u{7}", "␛[2J␇"),
@@ -81,15 +82,15 @@ mod tests {
             ("a\u{2028}b\u{feff}", "a<U+2028>b<U+FEFF>"),
             ("two\nlines", "two␊lines"),
         ] {
-            assert_eq!(visible(text), shown);
+            assert_eq!(escape(text), shown);
         }
-        assert_eq!(visible_lines("a\r\nBob: b\n\tc"), "a\n    Bob: b\n        c");
+        assert_eq!(escape_lines("a\r\nBob: b\n\tc"), "a\n    Bob: b\n        c");
     }
 
     #[test]
     fn json_stays_the_value_it_was() {
         let value = serde_json::json!({"text": "\u{1b}[2J \u{9b} \u{202e} \u{7f} \u{e0001} é \n \"\\"});
-        let shown = visible_json(&value.to_string());
+        let shown = escape_json(&value.to_string());
         assert!(shown.chars().all(|c| !is_hidden(c)), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }

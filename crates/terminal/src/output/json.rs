@@ -1,24 +1,25 @@
-//! Events as lines for programs: one JSON object each, in the words of docs/protocol.md.
+//! Events as lines for programs: one JSON object each, in the terms of docs/protocol.md.
 //!
-//! Pure; called on the main thread. What the client itself finds has types of its own: `online`,
-//! `offline`, `paused`, `rejoined`, `removed`, `gap`. What is not known here is passed on as it came.
+//! Pure; called on the main thread. What the client itself reports has types of its own: `online`,
+//! `offline`, `paused`, `rejoined`, `removed`, `gap`. An event of an unknown type is passed on as it came.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::escape::escape_json;
 use super::protection::Protection;
-use super::visible::visible_json;
-use roomd_client::{Answer, Event, Gap, Joined, Message, Presence, Refusal};
+use roomd_client::{Event, Gap, Joined, Message, Presence, Refusal, Response};
 
-/// The line of an event, without its end; `None` for what a program did not ask for.
+/// The line of an event, without its line end; `None` for a response that the events around it make
+/// superfluous.
 pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
     let value = match event {
         Event::Online { user } => json!({"type": "online", "user": user}),
         Event::Offline { reason, retry_in } => {
             json!({"type": "offline", "reason": reason, "retry_in_ms": ms(*retry_in)})
         }
-        Event::Paused { room, reason, retry_in } => {
+        Event::Throttled { room, reason, retry_in } => {
             json!({"type": "paused", "room": room, "message": reason, "retry_in_ms": ms(*retry_in)})
         }
         Event::Rejoined(joined) => joined_object("rejoined", joined),
@@ -37,19 +38,19 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
         Event::Presence(Presence { user, status, note, last_seen }) => without_null(
             json!({"type": "presence", "user": user, "status": status, "note": note, "lastSeen": last_seen}),
         ),
-        Event::Answer(_, Ok(Answer::Joined(joined))) => joined_object("joined", joined),
-        Event::Answer(_, Ok(Answer::Sent(sent))) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
+        Event::Response(_, Ok(Response::Joined(joined))) => joined_object("joined", joined),
+        Event::Response(_, Ok(Response::Sent(sent))) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
             "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
-        Event::Answer(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
+        Event::Response(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
         Event::Other(value) => value.clone(),
         _ => return None,
     };
-    Some(visible_json(&value.to_string()))
+    Some(escape_json(&value.to_string()))
 }
 
-/// The line of a refusal; `of` is the message that is not sent, empty if it was none.
+/// The line of a refusal; `of` is the message that was not sent, empty if it was something else.
 pub fn refusal(refusal: &Refusal, of: &str) -> String {
-    visible_json(&refused(refusal, (!of.is_empty()).then_some(of)).to_string())
+    escape_json(&refused(refusal, (!of.is_empty()).then_some(of)).to_string())
 }
 
 fn refused(refusal: &Refusal, of: Option<&str>) -> Value {

@@ -1,27 +1,28 @@
 //! How a message is protected, as people and programs are told.
 //!
-//! Found by `seal.rs` for each message that is shown, said by `show.rs` and `json.rs`.
+//! A value: determined by `encryption.rs` for each message that is shown, printed by `text.rs` and
+//! `json.rs`.
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// The room has no key: there is nothing to say.
+    /// The room has no key: there is nothing to print.
     None,
     /// It is not encrypted, although the room has a key.
     Missing,
-    /// It is encrypted and signed by a device that was met first under this name.
+    /// It is encrypted, and signed by the first device that was seen under this name.
     Encrypted,
-    /// The same, and its number was compared.
+    /// It is encrypted, and its device was verified.
     Verified,
-    /// The same, by another device than was met first.
+    /// It is encrypted, and signed by a device that was not seen first under this name.
     NewDevice,
-    /// It was written with a key after that was replaced.
+    /// It is encrypted with a key that had been replaced.
     Late,
     /// It cannot be read, for this reason.
     Unreadable(&'static str),
-    /// It is for devices and not for people.
-    Silent,
-    /// It replaces the room's key; whether this device has the new one.
+    /// It is meant for devices, and people do not see it.
+    DeviceOnly,
+    /// It replaces the room's key; true if this device has the new one.
     Rekey(bool),
 }
 
@@ -31,7 +32,7 @@ impl Protection {
         match self {
             Self::None => None,
             Self::Missing => Some("not encrypted"),
-            Self::Encrypted | Self::Silent | Self::Rekey(_) => Some("encrypted"),
+            Self::Encrypted | Self::DeviceOnly | Self::Rekey(_) => Some("encrypted"),
             Self::Verified => Some("verified"),
             Self::NewDevice => Some("new device"),
             Self::Late => Some("late"),

@@ -1,7 +1,7 @@
-//! Where `roomd chat` keeps what outlives it: `$XDG_STATE_HOME/roomd`, for its user's eyes only.
+//! The directory for what `roomd chat` keeps between conversations: `$XDG_STATE_HOME/roomd`.
 //!
-//! The XDG Base Directory Specification says where that is, and `~/.local/state` if the variable is not
-//! set. Called on the main thread before the conversation begins.
+//! Only its user can read it. If the variable is not set it is in `~/.local/state`, as the XDG Base
+//! Directory Specification says. Called on the main thread before the conversation begins.
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -11,16 +11,16 @@ use std::path::PathBuf;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The path of a file there; `None` when there is no home.
+/// The path of a file in it; `None` if neither `XDG_STATE_HOME` nor `HOME` is set.
 pub fn path(name: &str) -> Option<PathBuf> {
     Some(directory(|variable| std::env::var_os(variable))?.join(name))
 }
 
-/// The same, in a directory that is made if it is not there.
+/// The same, and creates the directory if it does not exist. Blocks on the disk.
 ///
 /// # Errors
-/// There is no home, or the directory cannot be made.
-pub fn make(name: &str) -> io::Result<PathBuf> {
+/// Neither variable is set, or the directory cannot be created.
+pub fn create(name: &str) -> io::Result<PathBuf> {
     let none = || io::Error::new(io::ErrorKind::NotFound, "neither XDG_STATE_HOME nor HOME is set");
     let path = path(name).ok_or_else(none)?;
     let directory = path.parent().ok_or_else(none)?;
@@ -28,14 +28,14 @@ pub fn make(name: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The name of a server in that of a file: its host and port.
-pub fn server(url: &str) -> String {
+/// The part of a file name that stands for a server: its host and port, percent-encoded.
+pub fn server_name(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let place = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    utf8_percent_encode(&place, NON_ALPHANUMERIC).to_string()
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    utf8_percent_encode(&authority, NON_ALPHANUMERIC).to_string()
 }
 
-/// A relative path in the variable is invalid, says the specification.
+/// The specification declares a relative path in a variable invalid.
 fn directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_directory_is_that_of_the_specification() {
+    fn the_directory_follows_the_specification() {
         for (state, home, found) in [
             (Some("/s"), Some("/h"), Some("/s/roomd")),
             (None, Some("/h"), Some("/h/.local/state/roomd")),
@@ -66,7 +66,7 @@ mod tests {
             ("wss://[::1]:1/ws?x", "%5B%3A%3A1%5D%3A1"),
             ("http://a/../..", "a"),
         ] {
-            assert_eq!(server(url), name);
+            assert_eq!(server_name(url), name);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Standard input where it is no terminal that can be edited on: a pipe, a file, a dumb terminal.
+//! Reads standard input where it has no line editor: a pipe, a file, a dumb terminal.
 //!
 //! The thread `chat-lines` waits for input or for its own end, whichever comes first, and hands lines
-//! over a bounded channel: when that is full it waits, and with it whoever writes. It ends with the
-//! input, with the inbox, or with the other end of its pair of sockets.
+//! over a bounded channel: when that is full it waits, and with it the program that writes. It ends with
+//! the input, with the inbox, or with the other end of its pair of sockets.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,37 +11,38 @@ use std::thread::{self, JoinHandle};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::Word;
+use super::line::InputLine;
 use roomd_client::Waker;
 
-/// Bytes of a line, at most; no server takes a longer message.
+/// Bytes of a line, at most; no server accepts a longer message.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The thread that reads.
-pub struct Lines {
+pub struct StdinReader {
     /// Dropped, it tells the thread to end.
     end: UnixStream,
     thread: JoinHandle<()>,
 }
 
-impl Lines {
-    /// Starts reading.
+impl StdinReader {
+    /// Starts the thread. Lines go to `lines`, and each wakes the client.
     ///
     /// # Errors
     /// The machine gives no thread, or no sockets.
-    pub fn start(words: SyncSender<Word>, waker: Waker) -> io::Result<Self> {
+    pub fn start(lines: SyncSender<InputLine>, waker: Waker) -> io::Result<Self> {
         let (end, ended) = UnixStream::pair()?;
         let body = move || {
-            run(&ended, &words, &waker);
-            // The inbox finds that no line can come any more.
-            drop(words);
+            run(&ended, &lines, &waker);
+            // The receiver learns that no line can follow.
+            drop(lines);
             waker.wake();
         };
         let thread = thread::Builder::new().name("chat-lines".to_owned()).spawn(body)?;
         Ok(Self { end, thread })
     }
 
-    /// Ends the reading, wherever it is. The inbox of the words must be gone.
+    /// Ends the thread and waits for it. The receiver of the lines must have been dropped, or this could block
+    /// forever.
     pub fn end(self) {
         drop(self.end);
         // It has no state of ours.
@@ -49,7 +50,7 @@ impl Lines {
     }
 }
 
-fn run(ended: &UnixStream, words: &SyncSender<Word>, waker: &Waker) {
+fn run(ended: &UnixStream, lines: &SyncSender<InputLine>, waker: &Waker) {
     let input = io::stdin();
     let mut splitter = Splitter::default();
     let mut bytes = vec![0; 16 * 1024];
@@ -70,8 +71,8 @@ fn run(ended: &UnixStream, words: &SyncSender<Word>, waker: &Waker) {
         if count == 0 {
             found.extend(splitter.finish());
         }
-        for word in found {
-            if words.send(word).is_err() {
+        for line in found {
+            if lines.send(line).is_err() {
                 return;
             }
             waker.wake();
@@ -82,50 +83,50 @@ fn run(ended: &UnixStream, words: &SyncSender<Word>, waker: &Waker) {
     }
 }
 
-/// Lines out of bytes.
+/// Splits bytes into lines.
 #[derive(Debug, Default)]
 struct Splitter {
-    begun: Vec<u8>,
-    /// The line is too long, and the rest of it passed over.
+    partial: Vec<u8>,
+    /// The line is too long, and the rest of it is skipped.
     too_long: bool,
 }
 
 impl Splitter {
-    fn feed(&mut self, bytes: &[u8]) -> Vec<Word> {
-        let mut words = Vec::new();
+    fn feed(&mut self, bytes: &[u8]) -> Vec<InputLine> {
+        let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, whole) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
-            if self.begun.len() + text.len() > LINE_BYTES_MAX {
+            if self.partial.len() + text.len() > LINE_BYTES_MAX {
                 self.too_long = true;
-                self.begun.clear();
+                self.partial.clear();
             } else if !self.too_long {
-                self.begun.extend_from_slice(text);
+                self.partial.extend_from_slice(text);
             }
             if whole {
-                words.push(self.take());
+                lines.push(self.take());
             }
         }
-        words
+        lines
     }
 
-    /// What stands behind the last line end.
-    fn finish(&mut self) -> Option<Word> {
-        (self.too_long || !self.begun.is_empty()).then(|| self.take())
+    /// The text after the last line end.
+    fn finish(&mut self) -> Option<InputLine> {
+        (self.too_long || !self.partial.is_empty()).then(|| self.take())
     }
 
-    fn take(&mut self) -> Word {
-        let bytes = std::mem::take(&mut self.begun);
+    fn take(&mut self) -> InputLine {
+        let bytes = std::mem::take(&mut self.partial);
         if std::mem::take(&mut self.too_long) {
-            return Word::Unreadable(format!("a line has more than {LINE_BYTES_MAX} bytes"));
+            return InputLine::Invalid(format!("a line has more than {LINE_BYTES_MAX} bytes"));
         }
         match String::from_utf8(bytes) {
             Ok(mut line) => {
                 if line.ends_with('\r') {
                     line.pop();
                 }
-                Word::Line(line)
+                InputLine::Text(line)
             }
-            Err(_) => Word::Unreadable("a line is not UTF-8".to_owned()),
+            Err(_) => InputLine::Invalid("a line is not UTF-8".to_owned()),
         }
     }
 }
@@ -135,24 +136,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_out_whole_however_the_bytes_come() {
-        let line = |text: &str| Word::Line(text.to_owned());
+    fn lines_are_whole_however_the_bytes_arrive() {
+        let line = |text: &str| InputLine::Text(text.to_owned());
         for size in 1..8 {
             let mut splitter = Splitter::default();
-            let mut words: Vec<_> =
+            let mut lines: Vec<_> =
                 "ä\r\n\nbc\nd".as_bytes().chunks(size).flat_map(|part| splitter.feed(part)).collect();
-            words.extend(splitter.finish());
-            assert_eq!(words, [line("ä"), line(""), line("bc"), line("d")]);
+            lines.extend(splitter.finish());
+            assert_eq!(lines, [line("ä"), line(""), line("bc"), line("d")]);
         }
     }
 
     #[test]
-    fn what_is_no_line_is_told_and_the_next_is_read() {
+    fn an_invalid_line_is_reported_and_the_next_is_read() {
         let mut splitter = Splitter::default();
-        let mut words = splitter.feed(b"\xff\n");
-        words.extend(splitter.feed(&vec![b'x'; LINE_BYTES_MAX]));
-        words.extend(splitter.feed(b"xx\nok\n"));
-        assert!(matches!(&words[..], [Word::Unreadable(_), Word::Unreadable(_), Word::Line(ok)] if ok == "ok"));
+        let mut lines = splitter.feed(b"\xff\n");
+        lines.extend(splitter.feed(&vec![b'x'; LINE_BYTES_MAX]));
+        lines.extend(splitter.feed(b"xx\nok\n"));
+        assert!(
+            matches!(&lines[..], [InputLine::Invalid(_), InputLine::Invalid(_), InputLine::Text(ok)] if ok == "ok")
+        );
         assert_eq!(splitter.finish(), None);
     }
 }

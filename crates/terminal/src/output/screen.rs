@@ -1,25 +1,25 @@
-//! Where lines go: above the line that is being edited, or simply to standard output.
+//! Writes lines: above the line that is being edited, or to standard output.
 //!
-//! Used by the main thread alone. Lines that are followed by others at once are written one by one:
-//! whoever reads them from a pipe wants each when it is there.
+//! Used by the main thread alone. Each line is flushed by itself, because a program at the other end of
+//! a pipe wants it at once.
 
 use std::io::{self, Write};
 
-use super::editor::Printer;
+use crate::input::editor::Printer;
 
 /// See the module.
 pub enum Screen {
-    /// A terminal with an editor.
+    /// A terminal with a line editor.
     Editor(Printer),
     /// Standard output.
     Plain,
 }
 
 impl Screen {
-    /// Writes a line, given without its end.
+    /// Writes a line, given without its line end. Blocks on the terminal or the pipe.
     ///
     /// # Errors
-    /// Nobody reads it any more.
+    /// The reader is gone.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         let line = format!("{line}\n");
         match self {

@@ -1,0 +1,45 @@
+//! A message, as it is shown to a program.
+//!
+//! Made from what the server sends: live, replayed after a broken connection, or in an answer about
+//! history. Texts and names come from other users; [`super::Event`] says what that means.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A message of a room, or a private one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Message {
+    /// The room it was published in; for a private message `dm:A:B`.
+    #[serde(alias = "topic")]
+    pub room: String,
+    /// Its author.
+    #[serde(alias = "from")]
+    pub user: String,
+    /// The user it was sent to, if it is private.
+    pub to: Option<String>,
+    /// The text: UTF-8 of any length up to the server's limit. `None` when the message is encrypted or
+    /// was deleted.
+    #[serde(rename = "message")]
+    pub text: Option<String>,
+    /// The ciphertext: an object that the server does not read.
+    pub cipher: Option<Value>,
+    /// Its number in the room: 1, 2, 3, … within an epoch.
+    pub seq: u64,
+    /// The message id that its author's client chose.
+    pub mid: Option<String>,
+    /// When the room accepted it: RFC 3339, UTC, with milliseconds.
+    #[serde(default)]
+    pub at: String,
+    /// When it was last edited: RFC 3339, UTC. `None` if it never was.
+    pub edited: Option<String>,
+    /// The number of the message that this one replies to.
+    pub reply_to: Option<u64>,
+    /// The number of the message that this one is a reaction to; the text is then the emoji.
+    pub react_to: Option<u64>,
+    /// Whether it was published before this client joined, or while its connection was broken.
+    #[serde(skip)]
+    pub replayed: bool,
+    /// Whether this client sent it, as opposed to another device of the same user.
+    #[serde(skip)]
+    pub own: bool,
+}

@@ -1,0 +1,72 @@
+//! Shows what happens: each event of the client becomes lines, after it is decrypted.
+//!
+//! Runs on the main thread; blocks on nothing but the screen and the file of the key store.
+
+use super::{Conversation, End, Purpose};
+use crate::output::json;
+use crate::output::protection::Protection;
+use crate::output::text::{TextFormatter, prompt};
+use roomd_client::{Command, Event, Response};
+
+impl Conversation {
+    /// Handles an event of the client.
+    pub(super) fn handle_event(&mut self, mut event: Event) -> Result<(), End> {
+        let protections = self.encryption.decrypt(&mut event);
+        self.terminal.editor.learn(&event);
+        if let (Event::Online { user }, Some(formatter)) = (&event, &self.terminal.formatter) {
+            self.terminal.editor.set_prompt(prompt(formatter.colours, user));
+        }
+        let mut joined_room = false;
+        if let Event::Response(id, result) = &event {
+            match (self.pending.remove(id), result) {
+                (Some(Purpose::Join { .. }), Ok(Response::Joined(joined))) => {
+                    joined_room = true;
+                    let left = std::mem::replace(&mut self.room, joined.room.clone());
+                    if left != self.room {
+                        self.request(Command::Leave { room: left }, Purpose::Command)?;
+                    }
+                }
+                // There is no room to be in.
+                (Some(Purpose::Join { first: true }), Err(refusal)) => {
+                    return Err(End::Closed(format!("cannot join {}: {refusal}", self.room)));
+                }
+                (Some(Purpose::Announcement), _) => return Ok(()),
+                (Some(Purpose::Message(text)), Err(refusal)) => return self.refuse(refusal, &text),
+                (_, Err(refusal)) => return self.refuse(refusal, ""),
+                _ => {}
+            }
+        }
+        let removed = match &event {
+            Event::Removed { room, refusal } if *room == self.room => Some(format!("no longer in {room}: {refusal}")),
+            _ => None,
+        };
+        self.show(&event, &protections)?;
+        if joined_room {
+            self.enter()?;
+        }
+        removed.map_or(Ok(()), |reason| Err(End::Closed(reason)))
+    }
+
+    /// Says whether a room that was joined is encrypted, and announces this device to it.
+    fn enter(&mut self) -> Result<(), End> {
+        let encrypted = self.encryption.is_encrypted(&self.room);
+        self.terminal.editor.set_encrypted(encrypted);
+        if !encrypted {
+            return Ok(());
+        }
+        self.notice("Messages are encrypted here; the members have the key, and the server does not")?;
+        self.announce()
+    }
+
+    fn show(&mut self, event: &Event, protections: &[Protection]) -> Result<(), End> {
+        format(self.terminal.formatter.as_mut(), event, protections).iter().try_for_each(|line| self.print(line))
+    }
+}
+
+/// The lines of an event, for people or for programs.
+pub(super) fn format(formatter: Option<&mut TextFormatter>, event: &Event, protections: &[Protection]) -> Vec<String> {
+    match formatter {
+        Some(formatter) => formatter.event(event, protections),
+        None => json::event(event, protections).into_iter().collect(),
+    }
+}

@@ -1,0 +1,206 @@
+//! What a typed line means: a message, or a command.
+//!
+//! Pure; called on the main thread for each line. The commands are those of the text dialect
+//! (docs/protocol.md, section 2), as far as a client of the JSON dialect can carry them out. A command
+//! is one row of a table: its name, its arguments, its help and its parser.
+
+use serde_json::Value;
+
+use super::moderation;
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
+
+/// What a line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing: the line is blank.
+    Empty,
+    /// Publish this text to the room.
+    Publish(String),
+    /// Send this text to one user.
+    Private { to: String, text: String },
+    /// Move to another room.
+    Join(String),
+    /// List the members of the room.
+    Members,
+    /// List the rooms.
+    Rooms,
+    /// Show so many of the newest messages.
+    History(usize),
+    /// Be away, with a note that may be empty; `None` is back.
+    Away(Option<String>),
+    /// Continue under another name.
+    Nick(String),
+    /// Show the safety numbers of a user.
+    Safety(String),
+    /// Mark the device whose safety number begins with these digits as verified.
+    Verify { user: String, digits: String },
+    /// Send this command of the protocol; without a `room` it is about the current one.
+    Moderate(Value),
+    /// List the commands.
+    Help,
+    /// Leave.
+    Quit,
+    /// The line is invalid; the sentence says what would be valid.
+    Invalid(String),
+}
+
+/// A command that can be typed.
+pub struct CommandSpec {
+    /// Its name, with the slash.
+    pub name: &'static str,
+    /// What follows it; may be empty.
+    pub arguments: &'static str,
+    /// What it does, for `/help`.
+    pub help: &'static str,
+    /// Parses what follows the name, without the white space around it; `None` is answered with the usage.
+    pub parse: fn(&str) -> Option<Input>,
+}
+
+const COMMANDS: [CommandSpec; 12] = [
+    CommandSpec {
+        name: "/away",
+        arguments: "[TEXT]",
+        help: "say that you are away",
+        parse: |note| Some(Input::Away(Some(note.to_owned()))),
+    },
+    CommandSpec {
+        name: "/back",
+        arguments: "",
+        help: "say that you are back",
+        parse: |rest| rest.is_empty().then_some(Input::Away(None)),
+    },
+    CommandSpec {
+        name: "/help",
+        arguments: "",
+        help: "list the commands",
+        parse: |rest| rest.is_empty().then_some(Input::Help),
+    },
+    CommandSpec {
+        name: "/history",
+        arguments: "[1 to 300]",
+        help: "show the newest messages, 32 unless you say how many",
+        parse: |rest| match rest {
+            "" => Some(Input::History(HISTORY_LIMIT_DEFAULT)),
+            count => Some(Input::History(count.parse().ok().filter(|n| (1..=HISTORY_LIMIT_MAX).contains(n))?)),
+        },
+    },
+    CommandSpec {
+        name: "/join",
+        arguments: "ROOM",
+        help: "move to a room, which is created if it does not exist",
+        parse: |room| (!room.is_empty()).then(|| Input::Join(room.to_owned())),
+    },
+    CommandSpec {
+        name: "/msg",
+        arguments: "USER TEXT",
+        help: "send a message to one user",
+        parse: |rest| {
+            let (to, text) = rest.split_once([' ', '\t'])?;
+            Some(Input::Private { to: to.to_owned(), text: text.trim_start().to_owned() })
+        },
+    },
+    CommandSpec {
+        name: "/nick",
+        arguments: "NAME",
+        help: "change your name",
+        parse: |name| (!name.is_empty()).then(|| Input::Nick(name.to_owned())),
+    },
+    CommandSpec {
+        name: "/quit",
+        arguments: "",
+        help: "leave; so do Ctrl-C and Ctrl-D",
+        parse: |rest| rest.is_empty().then_some(Input::Quit),
+    },
+    CommandSpec {
+        name: "/rooms",
+        arguments: "",
+        help: "list the rooms",
+        parse: |rest| rest.is_empty().then_some(Input::Rooms),
+    },
+    CommandSpec {
+        name: "/safety",
+        arguments: "USER",
+        help: "show the numbers to compare with a user of an encrypted room",
+        parse: |user| (!user.is_empty() && !user.contains([' ', '\t'])).then(|| Input::Safety(user.to_owned())),
+    },
+    CommandSpec { name: "/verify", arguments: "USER [DIGITS]", help: VERIFY_HELP, parse: parse_verify },
+    CommandSpec {
+        name: "/who",
+        arguments: "",
+        help: "list who is in the room",
+        parse: |rest| rest.is_empty().then_some(Input::Members),
+    },
+];
+
+const VERIFY_HELP: &str = "the numbers are the same; name the first digits if there are several";
+
+fn parse_verify(rest: &str) -> Option<Input> {
+    let (user, digits) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    let is_number = digits.chars().all(|c| c.is_ascii_digit() || c == ' ');
+    (!user.is_empty() && is_number).then(|| Input::Verify { user: user.to_owned(), digits: digits.trim().to_owned() })
+}
+
+/// All commands: those above, and those for moderators.
+pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {
+    COMMANDS.iter().chain(&moderation::COMMANDS)
+}
+
+/// Parses a line, with or without its line end.
+pub fn parse(line: &str) -> Input {
+    let line = line.trim_end_matches(['\r', '\n']);
+    if line.trim().is_empty() {
+        return Input::Empty;
+    }
+    let Some(rest) = line.strip_prefix('/') else { return Input::Publish(line.to_owned()) };
+    if rest.starts_with('/') {
+        return Input::Publish(rest.to_owned());
+    }
+    let (name, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    let Some(command) = commands().find(|command| command.name == name) else {
+        return Input::Invalid("There is no such command: /help lists them".to_owned());
+    };
+    let usage = || Input::Invalid(format!("Usage: {name} {}", command.arguments).trim_end().to_owned());
+    (command.parse)(rest.trim()).unwrap_or_else(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_message_unless_it_begins_with_one_slash() {
+        for (line, input) in [
+            ("hi there", Input::Publish("hi there".to_owned())),
+            (" hi\r\n", Input::Publish(" hi".to_owned())),
+            ("//join x", Input::Publish("/join x".to_owned())),
+            ("  ", Input::Empty),
+            ("/msg Bob  hi you", Input::Private { to: "Bob".to_owned(), text: "hi you".to_owned() }),
+            ("/join plans", Input::Join("plans".to_owned())),
+            ("/history", Input::History(32)),
+            ("/history 300", Input::History(300)),
+            ("/away", Input::Away(Some(String::new()))),
+            ("/away at lunch", Input::Away(Some("at lunch".to_owned()))),
+            ("/back", Input::Away(None)),
+            ("/verify Bob 12 34", Input::Verify { user: "Bob".to_owned(), digits: "12 34".to_owned() }),
+            ("/who ", Input::Members),
+        ] {
+            assert_eq!(parse(line), input, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_line_is_answered_with_what_would_be_valid() {
+        for (line, sentence) in [
+            ("/dance", "There is no such command: /help lists them"),
+            ("/", "There is no such command: /help lists them"),
+            ("/history 301", "Usage: /history [1 to 300]"),
+            ("/join", "Usage: /join ROOM"),
+            ("/msg Bob", "Usage: /msg USER TEXT"),
+            ("/verify Bob x", "Usage: /verify USER [DIGITS]"),
+            ("/who now", "Usage: /who"),
+            ("/ban Bob 10", "Usage: /ban USER [TIME] [WHY]"),
+        ] {
+            assert_eq!(parse(line), Input::Invalid(sentence.to_owned()), "{line:?}");
+        }
+    }
+}

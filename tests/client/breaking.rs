@@ -133,7 +133,8 @@ fn what_is_said_while_there_is_no_line_is_sent_when_there_is_one() {
 fn a_line_that_carries_nothing_any_more_is_found_out_and_left() {
     let server = TestServer::start();
     let proxy = Proxy::to(server.address(), []);
-    let options = Options { ping_after: Duration::from_millis(300), pong_timeout: Duration::from_millis(300), ..quick("Ann") };
+    let options =
+        Options { ping_after: Duration::from_millis(300), pong_timeout: Duration::from_millis(300), ..quick("Ann") };
     let mut ann = Client::connect(&proxy.url(), options).unwrap();
     ann.join("r").unwrap();
     proxy.fall_silent();

@@ -1,33 +1,9 @@
 //! A blocking client library for the roomd chat and publish/subscribe server.
 //!
-//! ```no_run
-//! use std::time::Duration;
-//! use roomd_client::{Client, Error, Event, Options};
-//!
-//! fn main() -> Result<(), Error> {
-//!     let mut client = Client::connect("ws://127.0.0.1:8000", Options::user("greeter"))?;
-//!     client.join("general")?;
-//!     let sent = client.publish("general", "hello")?;
-//!     println!("published as number {}", sent.seq);
-//!     while let Some(event) = client.receive(Duration::from_secs(5))? {
-//!         match event {
-//!             Event::Message(message) => println!("{}: {:?}", message.user, message.text),
-//!             Event::Gap(gap) => println!("messages of {} were missed: {}", gap.room, gap.reason),
-//!             _ => {}
-//!         }
-//!     }
-//!     client.close();
-//!     Ok(())
-//! }
-//! ```
-//!
-//! The promise: a lost connection is repaired, with growing random delays; what was missed is delivered
-//! once and in order, or reported as a [`Gap`]; and what was sent is neither lost nor published twice, as
-//! long as the server remembers message ids.
-//!
-//! Inside, `state_machine.rs` is a value, with `subscription.rs` for rooms, `pending.rs` for requests and
-//! `backoff.rs` for delays. `client.rs` drives it on the caller's thread; `connection.rs` is the thread
-//! that reads.
+//! [`Client`] is a connection of one user, driven by the caller's thread; a second thread reads. Inside,
+//! `state_machine.rs` is a value, with `subscription.rs` for rooms, `pending.rs` for requests and
+//! `backoff.rs` for delays; `client.rs` drives it, and `connection.rs` is the thread that reads.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod backoff;

@@ -11,6 +11,7 @@ const PRIVILEGE = { visitor: 0, member: 1, moderator: 2, owner: 3, admin: 4 };
 const DURATIONS = [[600, "10 minutes"], [3_600, "an hour"], [86_400, "a day"], [undefined, "forever"]];
 const SLOW_S = [0, 5, 30, 60, 300, 3600];
 const AUDIT_SHOWN = 50;
+const AUDIT_TEXTS = { founded: "created the room", role: "changed the role of", settings: "changed the settings", deleted: "deleted a message of" };
 
 export class RoomDialog extends Component {
   state = { info: undefined, people: [], banned: [], muted: [], duration: DURATIONS[0][0], audit: undefined, problem: undefined, confirming: false };
@@ -87,7 +88,7 @@ export class RoomDialog extends Component {
         <label class="row">Slow mode <select onChange=${({ target }) => this.#send("settings", { slow_mode_s: Number(target.value) })}>
           ${[...new Set([...SLOW_S, info.slow_mode_s ?? 0])].map((s) => html`<option key=${s} value=${s} selected=${s === (info.slow_mode_s ?? 0)}>${s === 0 ? "off" : `one message every ${s} s`}</option>`)}</select></label>`}
       ${privilege >= PRIVILEGE.moderator && (audit ? html`<ul class="audit" aria-label="Audit log">${audit.map((entry) => html`<li key=${entry.number}>
-          <${Name} of=${entry.by ?? ""} /> ${entry.what} ${entry.user && entry.user !== entry.by && html`<${Name} of=${entry.user} />`} ${entry.role} ${entry.note && `“${entry.note}”`}
+          <${Name} of=${entry.by ?? ""} /> ${AUDIT_TEXTS[entry.what] ?? entry.what} ${entry.user && entry.user !== entry.by && html`<${Name} of=${entry.user} />`} ${entry.role && `to ${entry.role}`} ${entry.note && `“${entry.note}”`}
           ${entry.at && html`<time datetime=${entry.at} title=${formatFull(entry.at)}>${formatShort(entry.at)}</time>`}</li>`)}</ul>`
         : html`<p><button type="button" class="quiet" onClick=${this.#loadAudit}>Show audit log</button></p>`)}
       ${privilege >= PRIVILEGE.owner && html`<p class="row align-end">${confirming && html`<span class="hint">Its history will be deleted.</span>`}

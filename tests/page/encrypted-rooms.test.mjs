@@ -30,22 +30,22 @@ test("only users with the link can read the messages, and the server's file does
   await ann.sent("the geese fly");
   const bob = await (await person()).enter(link, "Bob");
   assert.equal(new URL(bob.page.url()).hash, "", "the key does not stay in the address");
-  await bob.line("the geese fly at midnight").getByLabel(/^Encrypted/).waitFor();
+  await bob.row("the geese fly at midnight").getByLabel(/^Encrypted/).waitFor();
   await bob.say("and land at one");
-  await ann.line("and land at one").waitFor();
+  await ann.row("and land at one").waitFor();
   const eve = await (await person()).enter(url, "Eve");
-  await eve.line("This device does not have the key to this message").first().waitFor();
+  await eve.row("This device does not have the key to this message").first().waitFor();
   assert.equal(await eve.page.getByText(/geese fly at|land at one/).count(), 0);
   await eve.say("what are you talking about?");
-  await ann.line("what are you talking about?").getByLabel("Not encrypted").waitFor();
+  await ann.row("what are you talking about?").getByLabel("Not encrypted").waitFor();
   // An edit is encrypted as well, and a reload keeps the key.
-  await ann.line("the geese fly at midnight").hover();
+  await ann.row("the geese fly at midnight").hover();
   await ann.page.getByRole("button", { name: "Edit", exact: true }).click();
   await ann.say("the geese fly at noon");
-  await bob.line("the geese fly at noon").getByText("edited").waitFor();
+  await bob.row("the geese fly at noon").getByText("edited").waitFor();
   await bob.page.reload();
-  await bob.line("the geese fly at noon").waitFor();
-  await bob.line("and land at one").waitFor();
+  await bob.row("the geese fly at noon").waitFor();
+  await bob.row("and land at one").waitFor();
   await host.stop();
   for (const name of [host.data, `${host.data}-wal`]) {
     const bytes = await readFile(name).catch(() => Buffer.alloc(0));
@@ -67,7 +67,7 @@ test("encrypted messages can be searched, and the page suggests a key change aft
   await close(ann);
   const bob = await (await person()).enter(link, "Bob");
   await bob.say("the geese fly at midnight");
-  await ann.line("the geese fly").waitFor();
+  await ann.row("the geese fly").waitFor();
   await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
   await ann.page.getByRole("searchbox").fill("geese");
   await ann.page.getByText("1 message").waitFor();
@@ -80,7 +80,7 @@ test("encrypted messages can be searched, and the page suggests a key change aft
   await ann.say("the geese stay");
   await ann.sent("the geese stay");
   await bob.page.goto(`${http}/chat/plans`);
-  await bob.line("This device does not have the key to this message").waitFor();
+  await bob.row("This device does not have the key to this message").waitFor();
   assert.equal(await bob.page.getByText("geese stay").count(), 0);
   faultless();
 });
@@ -91,9 +91,9 @@ test("two users see the same safety number, and a verified device is marked", as
   const link = await secretRoom(ann, `${http}/chat/plans`);
   const bob = await (await person()).enter(link, "Bob");
   await bob.say("it is me");
-  await ann.line("it is me").getByLabel("Encrypted").waitFor();
+  await ann.row("it is me").getByLabel("Encrypted").waitFor();
   await ann.say("and me");
-  await bob.line("and me").waitFor();
+  await bob.row("and me").waitFor();
   const number = async (one) => {
     await openKeys(one);
     const shown = one.page.locator(".number").first();
@@ -106,7 +106,7 @@ test("two users see the same safety number, and a verified device is marked", as
   await close(ann);
   await close(bob);
   await bob.say("once more");
-  await ann.line("once more").getByLabel("Encrypted, from a verified device").waitFor();
+  await ann.row("once more").getByLabel("Encrypted, from a verified device").waitFor();
   faultless();
 });
 
@@ -126,17 +126,17 @@ test("a new key reaches the present members, and a passphrase works as a key", a
     await close(one);
   }
   await bob.say("under the first key");
-  await ann.line("under the first key").waitFor();
-  await ann.line("Bob can now read encrypted messages here").waitFor();
+  await ann.row("under the first key").waitFor();
+  await ann.row("Bob can now read encrypted messages here").waitFor();
   await openKeys(ann);
   await ann.page.getByRole("button", { name: "Change the key" }).click();
   assert.match(await ann.page.locator(".new-link code").innerText(), /#key=2\./);
   await close(ann);
-  await bob.line("Ann changed the key").waitFor();
+  await bob.row("Ann changed the key").waitFor();
   await ann.say("under the second");
-  await bob.line("under the second").waitFor();
+  await bob.row("under the second").waitFor();
   await bob.say("so am I");
-  await ann.line("so am I").waitFor();
+  await ann.row("so am I").waitFor();
   faultless();
 });
 
@@ -164,11 +164,11 @@ test("a user without a key is warned that messages are not encrypted, and one wi
   await bob.page.getByText("This key decrypts none of the messages here.").waitFor();
   await bob.page.getByRole("button", { name: "Forget the key" }).click();
   await give(link);
-  await bob.line("the geese fly at midnight").waitFor();
+  await bob.row("the geese fly at midnight").waitFor();
   await close(bob);
   assert.equal(await bob.page.getByText("Messages that you send now are not encrypted.").count(), 0);
   await bob.say("I can read it");
-  await ann.line("I can read it").getByLabel(/^Encrypted/).waitFor();
+  await ann.row("I can read it").getByLabel(/^Encrypted/).waitFor();
   faultless();
 });
 
@@ -179,20 +179,20 @@ test("what could not be decrypted without a connection is decrypted after a reco
   await secretRoom(ann, `${wire.http}/chat/words`);
   await ann.say("the geese fly at midnight");
   await ann.sent("the geese fly");
-  await ann.line("the geese fly").hover();
+  await ann.row("the geese fly").hover();
   await ann.page.getByRole("button", { name: "React with 🎉" }).click();
-  await ann.line("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  await ann.row("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   // The connection is lost after the message arrived, and before the module that decrypts it.
   await ann.page.route("**/assets/e2ee.js", (route) => route.abort());
   await ann.page.reload();
-  await ann.line("Decrypting…").first().waitFor();
+  await ann.row("Decrypting…").first().waitFor();
   wire.cut();
   await ann.page.getByText("Trying again").waitFor();
   await ann.page.unroute("**/assets/e2ee.js");
   wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
-  await ann.line("the geese fly at midnight").waitFor();
-  await ann.line("Ann can now read encrypted messages here").waitFor();
-  await ann.line("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  await ann.row("the geese fly at midnight").waitFor();
+  await ann.row("Ann can now read encrypted messages here").waitFor();
+  await ann.row("the geese fly").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   ann.faults.splice(0); // the aborted requests
 });

@@ -49,7 +49,7 @@ async function scrolled(page, px) {
 test("ten thousand messages can be scrolled through with few of them in the document", async () => {
   const { http } = await withHistory(10_000);
   const ann = await (await person()).enter(`${http}/chat/long`, "Dora");
-  await ann.line("message 10000").waitFor();
+  await ann.row("message 10000").waitFor();
   const ended = await longTasks(ann.page);
   const seen = await ann.page.evaluate(async () => {
     const log = document.querySelector(".message-list");
@@ -64,11 +64,11 @@ test("ten thousand messages can be scrolled through with few of them in the docu
     for (log.scrollTop = 0; log.scrollTop > 0; ) await frame();
     return most;
   });
-  await ann.line("message 1").first().waitFor();
+  await ann.row("message 1").first().waitFor();
   await eventually(() => topOf(ann.page), ({ text }) => assert.equal(numberOf(text), 1));
   assert.ok(seen < ROWS_MAX, `${seen} lines were in the document at once`);
   await ann.page.getByRole("button", { name: "Jump to the latest messages" }).click();
-  await ann.line("message 10000").waitFor();
+  await ann.row("message 10000").waitFor();
   await ann.page.evaluate(async () => {
     const log = document.querySelector(".message-list");
     for (let frames = 0; frames < 200; frames++) {
@@ -85,7 +85,7 @@ test("the scroll position is kept while messages are added above and below", asy
   const bob = client(host, "Bob");
   await bob.client.join("long");
   const ann = await (await person()).enter(`${host.http}/chat/long`, "Dora");
-  await ann.line("message 600").waitFor();
+  await ann.row("message 600").waitFor();
   const before = await scrolled(ann.page, -900);
   assert.ok(numberOf(before.text) < 595);
   for (let i = 0; i < 20; i++) await bob.client.publish("long", `new ${i}`);
@@ -94,7 +94,7 @@ test("the scroll position is kept while messages are added above and below", asy
   assert.equal(after.text, before.text);
   assert.ok(Math.abs(after.at - before.at) < 2, `${after.at} and ${before.at}`);
   await ann.page.getByRole("button", { name: "Jump to the latest messages" }).click();
-  await ann.line("new 19").waitFor();
+  await ann.row("new 19").waitFor();
   await ann.page.getByRole("button", { name: "Jump to the latest messages" }).waitFor({ state: "detached" });
   faultless();
 });
@@ -102,7 +102,7 @@ test("the scroll position is kept while messages are added above and below", asy
 test("a resized window keeps the same messages in view", async () => {
   const { http } = await withHistory(300);
   const ann = await (await person()).enter(`${http}/chat/long`, "Dora");
-  await ann.line("message 300").waitFor();
+  await ann.row("message 300").waitFor();
   const before = await scrolled(ann.page, -1_500);
   assert.ok(numberOf(before.text) < 290);
   await ann.page.setViewportSize({ width: 500, height: 800 });
@@ -135,7 +135,7 @@ test("two hundred messages a second leave the page responsive", async () => {
     waits.push(Date.now() - begin);
   }
   await saying;
-  await ann.line(`number ${5 * rate}`).waitFor();
+  await ann.row(`number ${5 * rate}`).waitFor();
   assert.equal(await field.inputValue(), "x".repeat(10));
   assert.ok((await ann.page.locator(".message-row").count()) < ROWS_MAX);
   figure("200 messages a second", { ...(await ended()), slowestKey: Math.max(...waits) });

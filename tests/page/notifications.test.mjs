@@ -43,7 +43,7 @@ test("a user who enables notifications gets them while the page is hidden, and a
   await bob.client.join("general");
   const hears = async (text) => {
     await bob.client.publish("general", text);
-    await ann.line(text).waitFor();
+    await ann.row(text).waitFor();
   };
   await hide(ann, true);
   await hears("nobody has asked");
@@ -62,7 +62,7 @@ test("a user who enables notifications gets them while the page is hidden, and a
   // The setting survives a reload, until it is disabled.
   await hide(ann, false);
   await ann.page.reload();
-  await ann.line("where are you?").waitFor();
+  await ann.row("where are you?").waitFor();
   await hide(ann, true);
   await bob.client.whisper("Ann", "there you are");
   await eventually(() => shown(ann), (all) => assert.deepEqual(all, ["Bob: there you are"]));
@@ -70,7 +70,7 @@ test("a user who enables notifications gets them while the page is hidden, and a
   await ask(ann, false);
   await hide(ann, true);
   await bob.client.whisper("Ann", "quietly");
-  await ann.line("quietly").waitFor();
+  await ann.row("quietly").waitFor();
   assert.equal((await shown(ann)).length, 1);
   faultless();
 });

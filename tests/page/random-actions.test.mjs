@@ -13,7 +13,7 @@ const STEPS = 50;
 const KILL_STEPS = 20;
 
 class RandomUser {
-  places = ROOMS; // the conversations that they open
+  conversations = ROOMS; // the conversations that they open
   #random;
   #said = 0;
 
@@ -24,7 +24,7 @@ class RandomUser {
 
   // Performs a random action. Returns its name.
   async step() {
-    const actions = ["say", "say", "say", "edit", "delete", "react", "reply", "turn", "reload", "cut", "mend", "mend"];
+    const actions = ["say", "say", "say", "edit", "delete", "react", "reply", "select", "reload", "cut", "restore", "restore"];
     const action = actions[this.#random(actions.length)];
     return `${this.name} ${action}${(await this[action]()) ?? ""}`;
   }
@@ -77,8 +77,8 @@ class RandomUser {
     return nothing;
   }
 
-  async turn() {
-    await this.one.conversation(this.places[this.#random(this.places.length)]).click();
+  async select() {
+    await this.one.conversation(this.conversations[this.#random(this.conversations.length)]).click();
   }
 
   async reload() {
@@ -91,7 +91,7 @@ class RandomUser {
     this.wire.cut();
   }
 
-  async mend() {
+  async restore() {
     this.wire.restore();
     await this.page.getByRole("button", { name: "Try now" }).click({ timeout: 100 }).catch(() => {}); // it has reconnected already
   }
@@ -143,8 +143,8 @@ async function play(host, people, random, done) {
       await each.restore();
       return each.page.locator(".me").innerText();
     }, (text) => assert.match(text, /Online/));
-    for (const place of each.places) {
-      await each.one.conversation(place).click();
+    for (const name of each.conversations) {
+      await each.one.conversation(name).click();
       await eventually(() => each.page.locator('[data-state="waiting"]').count(), (count) => assert.equal(count, 0));
     }
   }
@@ -152,7 +152,7 @@ async function play(host, people, random, done) {
 
 function noneTwice(said) {
   const texts = said.map((text) => text.split(" | ")[1]).filter((text) => text !== "Message deleted");
-  assert.equal(new Set(texts).size, texts.length, "something was said twice");
+  assert.equal(new Set(texts).size, texts.length, "a message is shown twice");
 }
 
 // Plays the users, each behind a relay of their own and in all rooms; then `claim` must hold. The error lists the
@@ -214,7 +214,7 @@ test("so it is in encrypted rooms, and nothing is sent in the clear", async () =
         await eventually(async () => [await shown(each, room), await shown(people[0], room)], ([one, other]) => assert.deepEqual(one, other, `${each.name} in ${room}`));
       }
       const said = await shown(people[0], room);
-      assert.ok(!said.some((text) => /no key|Decrypting|changed on its way|not from whom|before/.test(text)), said.join("\n"));
+      assert.ok(!said.some((text) => /does not have the key|Decrypting|altered in transit|not from the user|delivered this message twice/.test(text)), said.join("\n"));
       noneTwice(said);
       count += said.length;
       assert.doesNotMatch(await host.command("export", room), /Ann \d|Bob \d|Cleo \d|🎉/);
@@ -226,8 +226,8 @@ test("so it is in encrypted rooms, and nothing is sent in the clear", async () =
 test("so it is in private conversations", async () => {
   const part = async (people) => {
     for (const each of people) {
-      each.places = PEOPLE.filter((name) => name !== each.name);
-      for (const name of each.places) {
+      each.conversations = PEOPLE.filter((name) => name !== each.name);
+      for (const name of each.conversations) {
         await each.page.goto(`${each.wire.http}/?with=${name}`);
         await each.page.getByRole("heading", { name }).waitFor();
       }

@@ -23,7 +23,7 @@ test("messages that are written without a connection wait, are marked, and are s
   await bob.client.publish("general", "missed");
   wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
-  await ann.line("missed").waitFor();
+  await ann.row("missed").waitFor();
   await bob.heard("meanwhile 2");
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["before", "missed", "meanwhile 1", "meanwhile 2"]));
   assert.deepEqual(bob.texts("general"), ["before", "missed", "meanwhile 1", "meanwhile 2"]);
@@ -55,7 +55,7 @@ test("a room that is opened before the page is connected opens when it is", asyn
   await ann.page.keyboard.press("Enter");
   await ann.page.getByRole("dialog").getByText("Connecting…").waitFor();
   connect();
-  await ann.line("from Bob").waitFor();
+  await ann.row("from Bob").waitFor();
   await ann.page.getByRole("dialog").waitFor({ state: "detached" });
   faultless();
 });
@@ -88,9 +88,9 @@ test("a server restart loses and duplicates nothing", async () => {
   const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
   const bob = await (await person()).enter(`${host.http}/chat/general`, "Bob");
   await ann.say("good morning");
-  await bob.line("good morning").waitFor();
+  await bob.row("good morning").waitFor();
   await bob.say("morning, Ann");
-  await ann.line("morning, Ann").waitFor();
+  await ann.row("morning, Ann").waitFor();
   await host.stop("SIGKILL");
   await ann.page.getByText("Trying again").waitFor();
   await bob.page.getByText("Trying again").waitFor();
@@ -121,28 +121,28 @@ test("changes in a private conversation during a disconnection are shown after i
   const bob = await (await person()).enter(`${host.http}/?with=Ann`, "Bob");
   for (const text of ["to be deleted", "a mistke", "a third"]) {
     await bob.say(text);
-    await ann.line(text).waitFor();
+    await ann.row(text).waitFor();
   }
   wire.cut();
   await ann.page.getByText("Trying again").waitFor();
-  await bob.line("to be deleted").hover();
+  await bob.row("to be deleted").hover();
   await bob.page.getByRole("button", { name: "Delete", exact: true }).click();
   await bob.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-  await bob.line("Message deleted").waitFor();
-  await bob.line("a mistke").hover();
+  await bob.row("Message deleted").waitFor();
+  await bob.row("a mistke").hover();
   await bob.page.getByRole("button", { name: "Edit", exact: true }).click();
   await bob.say("a mistake");
-  await bob.line("a mistake").getByText("edited").waitFor();
-  await bob.line("a third").hover();
+  await bob.row("a mistake").getByText("edited").waitFor();
+  await bob.row("a third").hover();
   await bob.page.getByRole("button", { name: "React with 🎉" }).click();
-  await bob.line("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  await bob.row("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   // The session does not survive the restart, so it is not resumed.
   await host.stop("SIGKILL");
   await host.restart();
   wire.restore();
   await ann.page.getByRole("button", { name: "Try now" }).click();
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["Message deleted", "a mistake", "a third"]));
-  await ann.line("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
+  await ann.row("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   faultless();
 });
 

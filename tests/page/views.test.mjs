@@ -69,13 +69,13 @@ for (const { name, ...device } of SIZES) {
       const shoot = camera(page, `${name}-${colorScheme}`);
       await page.goto(`${wire.http}/chat/general`);
       await page.getByLabel("Your name").waitFor();
-      await shoot("entry");
+      await shoot("sign-in");
       await ann.enter(`${wire.http}/chat/general`, "Ann");
-      await ann.line("without us").waitFor();
+      await ann.row("without us").waitFor();
       await ann.say("Good morning! I will take the notes then.");
       await ann.sent("I will take the notes");
       await cleo.client.publish("general", "You are the best.");
-      await ann.line("You are the best").waitFor();
+      await ann.row("You are the best").waitFor();
       for (const { client } of [bob, cleo]) client.tell({ type: "read", room: "general", seq: 6 });
       await page.locator('[data-level="read"]').waitFor();
       cleo.client.tell({ type: "typing", room: "general", typing: true });
@@ -83,15 +83,15 @@ for (const { name, ...device } of SIZES) {
       await bob.client.whisper("Ann", "Do you have a minute?");
       for (const room of ["release", "kitchen"]) await page.evaluate((room) => history.pushState(null, "", `/chat/${room}`) ?? dispatchEvent(new PopStateEvent("popstate")), room);
       await page.evaluate(() => history.pushState(null, "", "/chat/general") ?? dispatchEvent(new PopStateEvent("popstate")));
-      await ann.line("You are the best").waitFor();
+      await ann.row("You are the best").waitFor();
       // Only messages after a room was first joined are unread.
       for (const [room, last] of [["release", "Tagging 0.2"], ["kitchen", "window open"]]) {
         await ann.conversation(room).getByText(last).waitFor({ state: "attached" });
       }
       await bob.client.publish("release", "0.2 is out");
       await eventually(() => page.title(), (title) => assert.match(title, /^\(2\)/));
-      await shoot("talk");
-      await ann.line("I will take the notes").hover();
+      await shoot("chat");
+      await ann.row("I will take the notes").hover();
       await page.screenshot({ path: `${shots}hover-${name}-${colorScheme}.png` });
       await page.getByRole("button", { name: "Search in this conversation" }).click();
       await page.getByRole("searchbox").fill("notes");
@@ -112,7 +112,7 @@ for (const { name, ...device } of SIZES) {
       await page.keyboard.press("Escape");
       await page.getByRole("button", { name: /your settings/ }).click();
       await page.getByRole("dialog").getByText("Show me as away").waitFor();
-      await shoot("me");
+      await shoot("settings");
       await page.keyboard.press("Escape");
       await ann.conversation("general").click();
       await page.locator('[data-level="read"]').click();
@@ -122,7 +122,7 @@ for (const { name, ...device } of SIZES) {
       await page.getByRole("button", { name: /encrypt this conversation/ }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Encrypt with a new link" }).click();
       await page.locator(".new-link code").waitFor();
-      await shoot("keys");
+      await shoot("encryption");
       await page.keyboard.press("Escape");
       wire.cut();
       await page.getByText("Trying again").waitFor();
@@ -154,15 +154,15 @@ for (const { name, ...device } of SIZES) {
       await shoot("room");
       await page.getByRole("button", { name: "Unmute" }).click();
       await page.getByRole("button", { name: "Show audit log" }).click();
-      await page.locator(".audit").getByText(/founded/).waitFor();
+      await page.locator(".audit").getByText(/created the room/).waitFor();
       await shoot("audit");
       await page.keyboard.press("Escape");
       await bob.page.goto(`${http}/chat/garden`);
       await bob.say("The tomatoes are ripe.");
-      await ann.line("tomatoes").waitFor();
+      await ann.row("tomatoes").waitFor();
       await ann.say("I will come by at six");
       await ann.sent("at six");
-      await ann.line("at six").hover();
+      await ann.row("at six").hover();
       await page.getByRole("button", { name: "Delete", exact: true }).click();
       await page.getByRole("dialog").getByText("Delete this message?").waitFor();
       await shoot("delete");
@@ -216,7 +216,7 @@ test("the page can be used with a keyboard alone", async () => {
   await page.getByRole("dialog").waitFor();
   await page.keyboard.type("keys");
   await press("Enter");
-  await ann.line("from Bob").waitFor();
+  await ann.row("from Bob").waitFor();
   await eventually(focused, (found) => assert.equal(found, "Message to keys"));
   await page.keyboard.type("first line");
   await press("Shift+Enter");
@@ -234,7 +234,7 @@ test("the page can be used with a keyboard alone", async () => {
   await page.getByRole("dialog").waitFor();
   await tabTo(/^Delete$/);
   await press("Enter");
-  await ann.line("Message deleted").waitFor();
+  await ann.row("Message deleted").waitFor();
   await press("Escape");
   await eventually(focused, (found) => assert.equal(found, "Message to keys"));
   await press("Alt+ArrowUp");

@@ -97,10 +97,10 @@ export class Person {
 
   // Waits until the server has stored this message of the user.
   async sent(text) {
-    await this.line(text).locator(".tick[data-level]").waitFor();
+    await this.row(text).locator(".tick[data-level]").waitFor();
   }
 
-  line(text) {
+  row(text) {
     return this.page.locator(".message-row", { hasText: text });
   }
 

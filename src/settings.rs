@@ -1,10 +1,9 @@
-//! What a server is told before it starts: where it listens, whom it lets in, and its bounds.
+//! The settings of a server: where it listens, who may connect, and its limits.
 //!
 //! The command line builds a [`Settings`] from flags, environment and file; a program that embeds
 //! the crate builds one itself, from `Settings::default()`. Read on the thread that starts the
-//! server, and never changed after that. Whoever builds one without the command line keeps its
-//! rules by hand: `ping` is shorter than `pong_timeout`, an outbox holds at least one message, and a
-//! certificate has a key.
+//! server, and never changed after that. Such a program keeps the rules that the command line checks:
+//! `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -14,10 +13,10 @@ use crate::chat::IceServer;
 use crate::chat::limits::Limits;
 use crate::store::{Durability, Retention};
 
-/// What `data` is when no history is kept beyond the rings of the rooms.
+/// The value of `data` with which rooms live in memory alone.
 pub const NO_DATA: &str = "off";
 
-/// All settings of a server. `Settings::default()` is what `roomd` runs with when nothing is said.
+/// All settings of a server. `Settings::default()` is what `roomd` runs with when none is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where HTTP and WebSocket are served: `HOST:PORT`, an IPv6 address in brackets, a host name
@@ -27,15 +26,15 @@ pub struct Settings {
     pub lines: Option<String>,
     /// The server's certificate with its chain, a PEM file: then both ports speak TLS. `None` is no TLS.
     pub tls_cert: Option<String>,
-    /// The key of that certificate, a PEM file; one goes with the other.
+    /// The key of that certificate, a PEM file. A server with one of the two does not start.
     pub tls_key: Option<String>,
     /// Web origins that may connect besides the server's own: `scheme://host[:port]` as browsers
     /// write it, in lower case, without the scheme's default port.
     pub origins: Vec<String>,
     /// STUN and TURN servers for calls, told to every client.
     pub ice_servers: Vec<IceServer>,
-    /// Networks whose proxies say who the client is: in `X-Forwarded-For`, and as below. What others say
-    /// there is not believed.
+    /// Networks of proxies whose word on a client's address counts, in `X-Forwarded-For` and as below;
+    /// from other peers it is ignored.
     pub trusted_proxies: Vec<IpNet>,
     /// Whether those proxies begin each connection with a PROXY header, version 2.
     pub proxy_protocol: bool,
@@ -46,27 +45,27 @@ pub struct Settings {
     /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
     /// directory. Means nothing in a build without a database.
     pub data: String,
-    /// What has happened to a message when it is acknowledged.
+    /// What an acknowledged message survives.
     pub durability: Durability,
-    /// How much of each room's history is kept; a room may have a word of its own on it.
+    /// How much of each room's history is kept; a room may override it.
     pub retain: Retention,
-    /// Whether one without a token may come in. Who has not decided lets them in, as long as only this
-    /// machine can reach the server; where others can, it does not start.
+    /// Whether a user without a token may connect. `None` allows it while only this machine can reach the
+    /// server; where other machines can, the server does not start.
     pub guests: Option<bool>,
-    /// Whether a free name is registered to whoever asks first. Who has not decided does so where guests
-    /// may come in.
+    /// Whether a free name is registered to the first user who asks. `None` is yes where guests may
+    /// connect.
     pub claims: Option<bool>,
-    /// How long the token of a claimed name is good for.
+    /// How long the token of a claimed name is valid.
     pub claim_for: Duration,
     /// A file with the secret of an issuer of tokens, for HS256.
     pub jwt_secret_file: Option<String>,
     /// A file with the public key of an issuer of tokens, in PEM, or with a JSON Web Key Set.
     pub jwt_key: Option<String>,
-    /// What the issuer's tokens must say in `iss`; `None`: anything.
+    /// What the issuer's tokens must say in `iss`; `None` accepts anything.
     pub jwt_issuer: Option<String>,
-    /// What the issuer's tokens must say in `aud`; `None`: nothing.
+    /// What the issuer's tokens must say in `aud`; `None` refuses a token that has one.
     pub jwt_audience: Option<String>,
-    /// Every bound of the server.
+    /// The limits that can be set.
     pub limits: Limits,
 }
 
@@ -98,7 +97,7 @@ impl Default for Settings {
     }
 }
 
-/// This machine itself: load generators, and proxies that nobody has named.
+/// The addresses of this machine: load generators, and proxies that are not trusted by name.
 fn loopback() -> Vec<IpNet> {
     let four = Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8);
     let six = Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128);

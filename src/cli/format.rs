@@ -3,7 +3,7 @@
 //! Used on the main thread while settings are read or printed. Parsing what was printed gives the same
 //! value. The error of a parser is the second half of a sentence whose first half names the setting, so
 //! the same sentence fits a flag, a variable and a key. Numbers with units are parsed by
-//! `roomd_cli::value`; what has a syntax of its own, by `address` and `ice`.
+//! `roomd_cli`; what has a syntax of its own, by `origin` and `ice`.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use toml::Value;
 
 use crate::chat::IceServer;
-use crate::cli::{address, ice};
+use crate::cli::{ice, origin};
 use roomd_cli::address::host_port;
 use roomd_cli::value;
 
@@ -141,20 +141,12 @@ pub fn optional_text(expected: &str) -> Format<Option<String>> {
 
 /// Web origins.
 pub fn origins() -> Format<Vec<String>> {
-    list("ORIGIN", "scheme://host[:port]", address::origin, String::clone)
+    list("ORIGIN", "scheme://host[:port]", usize::MAX, origin::parse, String::clone)
 }
 
-/// STUN and TURN servers.
+/// STUN and TURN servers. Browsers ask each, so many would make a call slow to start.
 pub fn ice_servers() -> Format<Vec<IceServer>> {
-    let mut format = list("SERVER", "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT]", ice::parse, ice::print);
-    let parse = format.parse;
-    format.parse = Box::new(move |text| match parse(text)? {
-        servers if servers.len() > ice::SERVERS_MAX => {
-            Err(format!("must be at most {} servers, not {}", ice::SERVERS_MAX, servers.len()))
-        }
-        servers => Ok(servers),
-    });
-    format
+    list("SERVER", "stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT]", 8, ice::parse, ice::print)
 }
 
 /// Networks, or addresses alone, which are printed without a length.
@@ -169,14 +161,15 @@ pub fn networks() -> Format<Vec<IpNet>> {
         true => network.addr().to_string(),
         false => network.to_string(),
     };
-    list("NETWORK", "network or address", parse, print)
+    list("NETWORK", "network or address", usize::MAX, parse, print)
 }
 
-/// Values with commas between them, each kept once. An empty text is an empty list, so that a flag can
+/// At most `max` values with commas between them, each kept once. An empty text is an empty list, so that a flag can
 /// take back what a file says.
 fn list<T: PartialEq + 'static>(
     placeholder: &str,
     expected: &str,
+    max: usize,
     parse: impl Fn(&str) -> Result<T, String> + Send + Sync + 'static,
     print: impl Fn(&T) -> String + Send + Sync + 'static,
 ) -> Format<Vec<T>> {
@@ -188,7 +181,7 @@ fn list<T: PartialEq + 'static>(
                 values.push(value);
             }
         }
-        Ok(values)
+        if values.len() > max { Err(format!("must be at most {max}, not {}", values.len())) } else { Ok(values) }
     };
     let print = move |values: &Vec<T>| Value::Array(values.iter().map(|value| print(value).into()).collect());
     Format::new(placeholder, &format!("{expected} each"), parse, print)
@@ -214,6 +207,6 @@ mod tests {
             (ice_servers().parse)(&servers.join(","))
         };
         assert_eq!(servers(8).map(|servers| servers.len()), Ok(8));
-        assert_eq!(servers(9), Err("must be at most 8 servers, not 9".to_owned()));
+        assert_eq!(servers(9), Err("must be at most 8, not 9".to_owned()));
     }
 }

@@ -1,18 +1,15 @@
-//! The text that names a server for calls: `stun:HOST:PORT`, or `turn:USER:CREDENTIAL@HOST:PORT`.
+//! The text of a server for calls: `stun:HOST:PORT`, or `turn:USER:CREDENTIAL@HOST:PORT`.
 //!
-//! Called while the settings are read, on the main thread. RFC 7064 and RFC 7065 say how the address
-//! of such a server is written; they have no place for the name and the credential that a TURN server
-//! asks for, so these stand before the host, percent-encoded, as in the address of a web page.
+//! Parsed while the settings are read, on the main thread. RFC 7064 and RFC 7065 define the URI of such a
+//! server; it has no place for the name and the credential that a TURN server asks for, so these stand
+//! before the host, percent-encoded, as in the URL of a web page.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::chat::IceServer;
 
-/// All that is not plain in a name or credential: RFC 3986 §2.3.
+/// Characters that are escaped in a name or credential: RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Servers that browsers are told of, at most: they ask each, and ten take long.
-pub const SERVERS_MAX: usize = 8;
 
 /// The text of a server: [`parse`] makes the same server of it.
 pub fn print(server: &IceServer) -> String {
@@ -28,7 +25,7 @@ pub fn print(server: &IceServer) -> String {
 
 /// Parses one server. The error reads on after the name of the setting.
 pub fn parse(text: &str) -> Result<IceServer, String> {
-    // What is wrong may be the credential: it is not said again.
+    // The error must not repeat a credential, so it leaves the text out.
     let problem = |what: &str| {
         Err(format!("must be stun:HOST[:PORT] or turn:USER:CREDENTIAL@HOST[:PORT][?transport=udp|tcp]: {what}"))
     };

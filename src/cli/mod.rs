@@ -3,17 +3,17 @@
 //! `main` calls [`parse`] on the main thread, before anything else runs, and then runs the
 //! [`Invocation`], one file or module a command. To add a setting, add a row to the table in
 //! `settings.rs` (and the field to `Settings` or `Limits`): flag, variable, key, help, errors and
-//! `roomd config` follow. `format.rs` says how values are written, with `address.rs` and `ice.rs` for
+//! `roomd config` follow. `format.rs` says how values are written, with `origin.rs` and `ice.rs` for
 //! those with a syntax; `sources.rs` lays the four sources over each other, and `file.rs` reads the one
 //! that is a file. Parsing starts no thread, opens no socket and changes no environment; it reads one
 //! file at most. What it reads from outside the process is its argument, so tests supply it.
 
-mod address;
 pub mod config;
 pub mod data;
 mod file;
 mod format;
 mod ice;
+mod origin;
 pub mod serve;
 mod settings;
 mod sources;

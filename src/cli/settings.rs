@@ -35,31 +35,23 @@ settings! {
     "Listeners" {
         /// Where HTTP and WebSocket are served. Port 0 takes a free one.
         "listen", listen, address();
-
         /// Where plain lines are served. Port 0 takes a free one.
         "lines", lines, or_off(address());
-
         /// The server's certificate with its chain, a PEM file: then both ports speak TLS, and
         /// nothing else. It is read again on SIGHUP, with its key.
         "tls-cert", tls_cert, or_off(path("path"));
-
         /// The key of that certificate, a PEM file.
         "tls-key", tls_key, or_off(path("path"));
-
         /// Web origins that may connect besides the server's own.
         "origin", origins, origins();
-
         /// STUN and TURN servers for calls, also stuns: and turns:, and ?transport=tcp behind TURN.
         /// Every client is told them. Write special characters as %XX. Other users of the machine
         /// can see a flag, so a credential is better in the file.
         "ice-server", ice_servers, ice_servers();
-
         /// Proxies that say in X-Forwarded-For who their client is; nobody else is believed.
         "trusted-proxy", trusted_proxies, networks();
-
         /// Whether those proxies begin each connection with a PROXY header, version 2.
         "proxy-protocol", proxy_protocol, switch();
-
         /// Serve /echo, which returns each WebSocket message: for conformance suites.
         "echo-route", echo_route, switch();
     }
@@ -68,31 +60,23 @@ settings! {
         /// Whether a user without a token may connect. auto is on, but a server that other machines
         /// can reach does not start until you choose.
         "guests", guests, choice([("on", Some(true)), ("off", Some(false)), ("auto", None)]);
-
         /// Whether a free name is registered to the first user who asks. auto is open where guests
         /// may connect.
         "claims", claims, choice([("open", Some(true)), ("closed", Some(false)), ("auto", None)]);
-
         /// How long the token of a claimed name is valid; its bearer may renew it before that.
         "claim-for", claim_for, time(HOUR..=100 * 366 * DAY);
-
         /// Names that one address may claim in an hour, an IPv6 address being its /64. 0 is no
         /// limit. Beyond it a claim is refused with rate_limited.
         "address-claims-per-h", limits.address_claims_per_h, count("names an hour", 0..=MANY);
-
         /// The secret of an issuer whose tokens are accepted, for HS256: the bytes of a file.
         "jwt-secret-file", jwt_secret_file, optional_text("path");
-
         /// The public key of an issuer whose tokens are accepted: RSA (RS256), P-256 (ES256) or
         /// Ed25519 (EdDSA), in PEM, or several as a JSON Web Key Set.
         "jwt-key", jwt_key, optional_text("path");
-
         /// What the issuer's tokens must say in iss. Without it, anything is accepted.
         "jwt-issuer", jwt_issuer, optional_text("text");
-
         /// What the issuer's tokens must say in aud. Without it, a token that has one is refused.
         "jwt-audience", jwt_audience, optional_text("text");
-
         /// How long before a token expires its bearer is told.
         "token-warning", limits.token_warning, time(Duration::ZERO..=DAY);
     }
@@ -100,10 +84,8 @@ settings! {
     "Admission" {
         /// Connections served at once; further ones wait. The machine may allow fewer.
         "connections-max", limits.connections_max, count("connections", 1..=MANY);
-
         /// Connections that may wait for a place. Beyond it: 503, or an error line.
         "waiting-max", limits.waiting_max, count("connections", 0..=100_000);
-
         /// How long a connection may wait for a place. Then 503, or an error line.
         "waiting-timeout", limits.waiting_timeout, time(MILLISECOND..=DAY);
     }
@@ -112,18 +94,14 @@ settings! {
         /// Connections of one address at once. Beyond it: 429, or an error line. An IPv6 address
         /// counts by its /64.
         "address-connections-max", limits.address_connections_max, count("connections", 1..=MANY);
-
         /// New connections of one address in the long run, and ten times as many at once.
         /// Through a trusted proxy each request counts as one. 0 is no limit.
         "address-connects-per-s", limits.address_connects_per_s, count("connections a second", 0..=100_000);
-
         /// Invalid tokens that one address may present. Beyond it its tokens are refused unread,
         /// with rate_limited. 0 is no limit.
         "address-logins-per-min", limits.address_logins_per_min, count("failed logins a minute", 0..=MANY);
-
         /// Rooms that one address may create. Beyond it: rate_limited. 0 is no limit.
         "address-rooms-per-h", limits.address_rooms_per_h, count("rooms an hour", 0..=MANY);
-
         /// Addresses without any of these limits. A proxy on this machine needs --trusted-proxy.
         "address-exempt", address_exempt, networks();
     }
@@ -131,16 +109,12 @@ settings! {
     "Rooms" {
         /// Rooms that are open at once. Beyond it a join is refused with too_many_rooms.
         "rooms-max", limits.rooms_max, count("rooms", 1..=MANY);
-
         /// Members of one room. Beyond it a join is refused with room_full.
         "room-members-max", limits.room_members_max, count("members", 1..=MANY);
-
         /// Rooms one connection may be in. Beyond it a join is refused with too_many_rooms.
         "rooms-per-connection", limits.rooms_per_connection, count("rooms", 1..=10_000);
-
         /// Messages that a room keeps in memory for joins and for history.
         "history", limits.history, count("messages", 0..=10_000);
-
         /// The longest that a busy room waits for more messages to send at once. 0 is no wait.
         "linger", limits.linger, time(Duration::ZERO..=100 * MILLISECOND);
     }
@@ -149,16 +123,13 @@ settings! {
         /// The file that messages are kept in; :memory: keeps them until the server stops, off
         /// only the newest of each room, while somebody is in it.
         "data", data, path("path, :memory: or off");
-
         /// What an acknowledged message survives: a loss of power, the end of the process, or
         /// the same while a loss of power may also damage the file.
         "durability", durability,
             choice([("fsync", Durability::Fsync), ("os", Durability::Os), ("none", Durability::None)]);
-
         /// How old a stored message may get, such as 30days. 0 is any age. roomd retain sets it for
         /// one room.
         "retain-age", retain.age, time(Duration::ZERO..=100 * 366 * DAY);
-
         /// How many messages of each room are stored. 0 is all. Beyond it the oldest go.
         "retain-messages", retain.count, count("messages", 0..=u32::MAX);
     }
@@ -166,19 +137,15 @@ settings! {
     "Rates and sizes" {
         /// Messages that a connection may send at once after a pause.
         "rate-burst", limits.rate_burst, count("messages", 1..=MANY);
-
         /// Messages a second that a connection may send in the long run. 0 is no limit.
         /// Beyond it a message is refused with rate_limited.
         "rate-per-s", limits.rate_per_s, count("messages a second", 0..=MANY);
-
         /// Refusals for rate that close a connection with 4429, unless a pause between them is
         /// long enough for the whole burst to be allowed again.
         "rate-offences-max", limits.rate_offences_max, count("refusals", 1..=MANY);
-
         /// The longest text of a message. Beyond it: too_large. A WebSocket message or HTTP body of
         /// more than twice that and 4KiB: close 1009, or 413.
         "message-bytes", limits.message_bytes, bytes(1..=16 * MIB);
-
         /// The longest line on the line port, without its line feed. Beyond it: an error line.
         "line-bytes", limits.line_bytes, bytes(16..=64 * KIB);
     }
@@ -186,20 +153,15 @@ settings! {
     "Slow clients" {
         /// Messages that may wait for a client whose socket is full. Beyond it: --slow.
         "outbox-messages", limits.outbox_messages, count("messages", 1..=MANY);
-
         /// Bytes that may wait for a client whose socket is full. Beyond it: --slow.
         "outbox-bytes", limits.outbox_bytes, bytes(2 * KIB..=GIB);
-
         /// What a room does with a client whose outbox is full: close it with 4450, or
         /// drop the newest messages for it and tell it how many.
         "slow", limits.slow, choice([("disconnect", Slow::Disconnect), ("drop", Slow::Drop)]);
-
         /// Members of a room beyond which it sends no receipts. 0 is no receipts at all.
         "receipts-members-max", limits.receipts_members_max, count("members", 0..=100_000);
-
         /// Whether a room that the bare topic form opens keeps its messages in memory only.
         "ephemeral-topics", limits.ephemeral_topics, switch();
-
         /// How long a write to a client may make no progress. Then the connection is cut.
         "write-timeout", limits.write_timeout, time(MILLISECOND..=DAY);
     }
@@ -207,16 +169,12 @@ settings! {
     "Times" {
         /// How long a client may take to send a whole request head. Then 408.
         "head-timeout", limits.head_timeout, time(MILLISECOND..=DAY);
-
         /// How often an idle WebSocket client is pinged. Less than --pong-timeout.
         "ping", limits.ping, time(MILLISECOND..=DAY);
-
         /// How long a WebSocket client may send nothing, not even a pong. Then 4408.
         "pong-timeout", limits.pong_timeout, time(MILLISECOND..=DAY);
-
         /// How long a client whose connection is lost may resume its session. 0 is not at all.
         "grace", limits.grace, time(Duration::ZERO..=DAY);
-
         /// How long a stop may take before the remaining connections are cut.
         "drain", limits.drain, time(Duration::ZERO..=DAY);
     }
@@ -281,7 +239,7 @@ impl Setting {
         self.name.replace('-', "_")
     }
 
-    /// Whether several values make one.
+    /// Whether it holds several values.
     pub fn is_list(&self) -> bool {
         self.value(&Settings::default()).is_array()
     }

@@ -1,30 +1,22 @@
-//! `--ca` and `--insecure`: whose certificates a client believes. The same for `chat` and for `load`.
+//! `--ca` and `--insecure`: whose certificates a client trusts. The same for `chat` and for `load`.
 //!
-//! Read once, on the main thread. Without them it is those that the system trusts.
+//! Parsed once, on the main thread. Without them a client trusts what the system trusts.
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches as _};
 
 use roomd_tls::Trust;
 
-/// The two flags.
-pub fn flags() -> [Arg; 2] {
-    let path = OsStringValueParser::new().map(PathBuf::from);
-    let ca =
-        "Through TLS, trust the certificates in this PEM file, and no others\n[default: those that the system trusts]";
-    let insecure = "Through TLS, trust whoever answers: anybody in between can then read and change all";
-    [
-        Arg::new("ca").long("ca").value_name("FILE").value_parser(path).help(ca),
-        Arg::new("insecure").long("insecure").action(ArgAction::SetTrue).conflicts_with("ca").help(insecure),
-    ]
-}
-
-/// What the two flags said; for commands that derive their arguments, to be flattened into them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The two flags, to be flattened into the arguments of a command.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustArguments {
+    /// Through TLS, trust the certificates in this PEM file, and no others
+    /// [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     ca: Option<PathBuf>,
+    /// Through TLS, accept any certificate: anybody in between can then read and change everything
+    #[arg(long, conflicts_with = "ca")]
     insecure: bool,
 }
 
@@ -47,25 +39,10 @@ impl TrustArguments {
     }
 }
 
-impl Args for TrustArguments {
-    fn augment_args(command: Command) -> Command {
-        command.args(flags())
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for TrustArguments {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        Ok(Self { ca: matches.get_one("ca").cloned(), insecure: matches.get_flag("insecure") })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
+/// The two flags, for a command that is put together by hand.
+#[must_use]
+pub fn flags() -> Vec<Arg> {
+    TrustArguments::augment_args(Command::new("trust")).get_arguments().cloned().collect()
 }
 
 /// Which certificates to trust at this address.

@@ -1,13 +1,14 @@
-//! Web origins, as a browser writes them.
+//! Web origins: `scheme://host[:port]`.
 //!
-//! Called while the settings are read, on the main thread. Only the form is checked. An origin comes out exactly as a browser writes it, so that comparing bytes is enough later.
+//! Parsed while the settings are read, on the main thread. An origin comes out exactly as a browser
+//! writes it, so comparing bytes is enough later.
 
 use std::net::Ipv6Addr;
 
 use roomd_cli::address::{is_host, port_number};
 
-/// Checks `scheme://host[:port]` and writes it as a browser would.
-pub fn origin(text: &str) -> Result<String, String> {
+/// Parses an origin. The error reads on after the name of the setting.
+pub fn parse(text: &str) -> Result<String, String> {
     let problem = |what: &str| Err(format!("must be scheme://host[:port], not {text:?}{what}"));
     let lower = text.to_ascii_lowercase();
     let Some((scheme, rest)) = lower.split_once("://") else {
@@ -38,13 +39,13 @@ pub fn origin(text: &str) -> Result<String, String> {
     match port.map(port_number) {
         None => Ok(format!("{scheme}://{host}")),
         Some(None | Some(0)) => problem(" (a port is 1 to 65535)"),
-        Some(Some(port)) if is_usual(scheme, port) => Ok(format!("{scheme}://{host}")),
+        Some(Some(port)) if is_default_port(scheme, port) => Ok(format!("{scheme}://{host}")),
         Some(Some(port)) => Ok(format!("{scheme}://{host}:{port}")),
     }
 }
 
-/// Browsers leave the scheme's usual port out, so an origin that keeps it would match nobody.
-fn is_usual(scheme: &str, port: u16) -> bool {
+/// Browsers leave out the default port of a scheme, so an origin with it would match nothing.
+fn is_default_port(scheme: &str, port: u16) -> bool {
     matches!((scheme, port), ("http", 80) | ("https", 443))
 }
 
@@ -69,7 +70,7 @@ mod tests {
             ("http://[::1]", "http://[::1]"),
             ("tauri://localhost", "tauri://localhost"),
         ] {
-            assert_eq!(origin(given).as_deref(), Ok(written));
+            assert_eq!(parse(given).as_deref(), Ok(written));
         }
         for (bad, end) in [
             ("example.org", "not \"example.org\""),
@@ -88,7 +89,7 @@ mod tests {
             ("https://a:0", "(a port is 1 to 65535)"),
             ("https://a:99999", "(a port is 1 to 65535)"),
         ] {
-            let problem = origin(bad).unwrap_err();
+            let problem = parse(bad).unwrap_err();
             assert!(problem.starts_with("must be scheme://host"), "{problem}");
             assert!(problem.ends_with(end), "{bad}: {problem}");
         }

@@ -7,6 +7,7 @@
 pub mod base;
 pub mod clients;
 pub mod guards;
+pub mod metrics;
 pub mod rooms;
 pub mod users;
 
@@ -26,6 +27,7 @@ use clients::session_table::SessionTable;
 use guards::address::Address;
 use guards::address_limits::AddressLimits;
 use guards::expiry::Expiry;
+use metrics::Metrics;
 use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
@@ -65,9 +67,9 @@ pub struct Engine {
     pub limits: Arc<Limits>,
     /// Servers for calls, told to every client.
     pub ice_servers: Arc<[IceServer]>,
+    /// The figures of this server.
+    pub metrics: Arc<Metrics>,
     connections: AtomicU64,
-    /// The books of all connections that have ended.
-    deliveries: Mutex<DeliveryCounts>,
     /// Rooms that stay when nobody is in them: the server holds a seat. `None` after the close.
     created: Mutex<Option<BTreeMap<RoomName, RoomHandle>>>,
 }
@@ -86,6 +88,7 @@ impl Engine {
         let hub = Hub::new(limits.rooms_max, opener);
         Arc::new(Self {
             policies: Arc::clone(&hub.policies),
+            metrics: Arc::clone(&hub.metrics),
             hub,
             directory: Arc::default(),
             sessions: SessionTable::new(limits.grace, limits.connections_max),
@@ -99,7 +102,6 @@ impl Engine {
             limits: Arc::new(limits),
             ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
-            deliveries: Mutex::default(),
             created: Mutex::new(Some(BTreeMap::new())),
         })
     }
@@ -207,16 +209,10 @@ impl Engine {
         if matches!(end, End::Left | End::Gone) && self.hub.is_closing() { End::Closing } else { end }
     }
 
-    /// A connection has ended with these books.
-    pub(crate) fn record_deliveries(&self, deliveries: DeliveryCounts) {
-        debug_assert!(deliveries.balance() && deliveries.pending == 0, "books do not balance: {deliveries}");
-        *self.deliveries.lock() += deliveries;
-    }
-
-    /// The books of all connections that have ended.
+    /// The events of all connections, those that ended and those that live.
     #[must_use]
     pub fn deliveries(&self) -> DeliveryCounts {
-        *self.deliveries.lock()
+        self.metrics.deliveries()
     }
 }
 

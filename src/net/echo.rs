@@ -35,7 +35,7 @@ pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, head: String, tail
     let end = outbox.ended().unwrap_or(context.engine.reason(end));
     let last_words = end.close_code().map_or(Vec::new(), |code| frame::close(code, end.word()));
     outbox.finish(last_words, 0);
-    context.engine.record_deliveries(outbox.wait_done());
+    context.engine.metrics.add_deliveries(outbox.wait_done());
     socket.drain(Duration::from_secs(1));
 }
 

@@ -81,6 +81,7 @@ fn requests(
                 let close = close || turn == REQUESTS_MAX || context.engine.hub.is_closing();
                 // RFC 6797 §7.2: only where it was asked for through TLS.
                 let response = if socket.is_sealed() { response.with(HSTS.0, HSTS.1) } else { response };
+                context.engine.metrics.responded(class(response.status()));
                 socket.write_all(&response.bytes(close, head_only)).ok()?;
                 if close {
                     break;
@@ -92,6 +93,17 @@ fn requests(
     socket.shutdown(std::net::Shutdown::Write);
     socket.drain(FAREWELL);
     None
+}
+
+/// The class of a status, as a label of the figures.
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
 }
 
 impl From<HeadError> for Next {

@@ -12,7 +12,7 @@ use super::origin::Origin;
 use super::response::Response;
 use super::{bearer, claims, moderation, rooms};
 use crate::chat::token_bucket::Bucket;
-use crate::chat::{Code, Event, Identity, NameError, Refusal, RoomName};
+use crate::chat::{AuthLevel, Code, Event, Identity, NameError, Refusal, RoomName};
 use crate::engine::guards::address::Address;
 use crate::page;
 use crate::wire::json_out;
@@ -52,6 +52,7 @@ enum Route<'a> {
     Asset(&'a str),
     Alive,
     Ready,
+    Metrics,
     Rooms,
     Messages(&'a str),
     /// Who has got a message.
@@ -87,17 +88,36 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
     if !allowed.split(", ").any(|one| one == method) {
         return Response::error(405, "This method is not for this address").with("Allow", allowed);
     }
+    let refused = |refusal: Refusal| {
+        context.engine.metrics.refused(refusal.code.as_str());
+        refused(&refusal)
+    };
     match route {
         Route::Page => page_file(request.head, "index.html"),
         Route::Asset(name) => page_file(request.head, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
         Route::Ready if context.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
-        Route::Claims => claims::claim(context, request).unwrap_or_else(|refusal| refused(&refusal)),
-        Route::Me => claims::me(context, request).unwrap_or_else(|refusal| refused(&refusal)),
+        Route::Metrics => metrics(context, request).unwrap_or_else(refused),
+        Route::Claims => claims::claim(context, request).unwrap_or_else(refused),
+        Route::Me => claims::me(context, request).unwrap_or_else(refused),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
-        _ => of_rooms(context, request, route).unwrap_or_else(|refusal| refused(&refusal)),
+        _ => of_rooms(context, request, route).unwrap_or_else(refused),
     }
+}
+
+/// The figures of the server, for an admin.
+fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
+    match bearer::who(context, request.head, request.address)? {
+        Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(figures(context)),
+        Some(_) => Err(Refusal::new(Code::Forbidden, "Only an admin may read the figures of the server")),
+        None => Err(Refusal::new(Code::Unauthorized, "The figures of the server are for an admin: show a token")),
+    }
+}
+
+/// The figures of the server as a response: Prometheus' text format 0.0.4.
+pub(super) fn figures(context: &ServerContext) -> Response {
+    Response::new(200, "text/plain; version=0.0.4; charset=utf-8", context.engine.metrics.render(&context.engine))
 }
 
 /// What concerns rooms is for those who may come in.
@@ -123,6 +143,7 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
         "/" => Route::Page,
         "/healthz" => Route::Alive,
         "/readyz" => Route::Ready,
+        "/metrics" => Route::Metrics,
         "/api/v1/rooms" => Route::Rooms,
         "/api/v1/claims" => Route::Claims,
         "/api/v1/me" => Route::Me,
@@ -158,7 +179,7 @@ fn room_route(path: &str) -> Option<Route<'_>> {
 
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
-        Route::Page | Route::Asset(_) | Route::Alive | Route::Ready => "GET, HEAD, OPTIONS",
+        Route::Page | Route::Asset(_) | Route::Alive | Route::Ready | Route::Metrics => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
         Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me => "GET, HEAD, OPTIONS",
         Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
@@ -178,6 +199,7 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Asset("{file}"),
         Route::Alive,
         Route::Ready,
+        Route::Metrics,
         Route::Rooms,
         Route::Messages(room),
         Route::Receipts(room, seq),
@@ -198,6 +220,7 @@ fn address(route: Route<'_>) -> String {
         Route::Asset(file) => format!("/assets/{file}"),
         Route::Alive => "/healthz".to_owned(),
         Route::Ready => "/readyz".to_owned(),
+        Route::Metrics => "/metrics".to_owned(),
         Route::Rooms => "/api/v1/rooms".to_owned(),
         Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
         Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),

@@ -50,6 +50,16 @@ impl Encoding {
     /// How many there are.
     pub const COUNT: usize = 4;
 
+    /// Its name in logs and figures.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TextFrames => "websocket-text",
+            Self::TextLines => "lines",
+            Self::Json | Self::JsonTopic => "websocket-json",
+        }
+    }
+
     /// The encodings, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [Self::TextFrames, Self::TextLines, Self::Json, Self::JsonTopic];
 

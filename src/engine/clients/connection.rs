@@ -83,7 +83,7 @@ impl Connection {
             Session { number, began, token, state, entry: engine.directory.register(peer), rooms: Vec::new() };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
-            farewell: Farewell::new(Arc::clone(&outbox), door.encoding, number),
+            farewell: Farewell::new(&engine.metrics, Arc::clone(&outbox), door.encoding, number),
             outbox,
             door,
             session,
@@ -135,7 +135,6 @@ impl Connection {
         engine.expiry.forget(number);
         let detached = part(&engine.sessions, session, end);
         let deliveries = farewell.say(end);
-        engine.record_deliveries(deliveries);
         log::info!(
             session = number, user = user.as_str(), reason = end.word(), detached,
             enqueued = deliveries.enqueued, written = deliveries.written, dropped = deliveries.dropped;
@@ -364,6 +363,9 @@ impl Connection {
     }
 
     fn reply(&mut self, id: Option<Id>, event: &Event) {
+        if let Event::Refused(refusal) = event {
+            self.engine.metrics.refused(refusal.code.as_str());
+        }
         // An outbox that cannot take it has ended the connection, which the reader is about to see.
         _ = give(&mut self.encoder, &*self.outbox, id.as_ref(), event, self.door.encoding);
     }

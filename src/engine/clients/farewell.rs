@@ -9,52 +9,60 @@ use crate::chat::{End, Event};
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
+use crate::engine::metrics::Metrics;
 use crate::wire::{Encoder, Encoding};
 
 /// See the module.
 pub struct Farewell {
+    metrics: Arc<Metrics>,
     outbox: Arc<Outbox>,
     encoding: Encoding,
-    /// Any number, one a connection: see [`End::retry_after`].
-    spread: u64,
-    request: bool,
+    /// The connection's number, which spreads the clients that come back: see [`End::retry_after`].
+    number: u64,
+    said: bool,
 }
 
 impl Farewell {
-    /// Last words that are still to be said.
+    /// The farewell of a connection that opens now; from now on its deliveries are in the figures.
     #[must_use]
-    pub fn new(outbox: Arc<Outbox>, encoding: Encoding, spread: u64) -> Self {
-        Self { outbox, encoding, spread, request: false }
+    pub fn new(metrics: &Arc<Metrics>, outbox: Arc<Outbox>, encoding: Encoding, number: u64) -> Self {
+        metrics.connection_opened(number, encoding.name(), &outbox);
+        Self { metrics: Arc::clone(metrics), outbox, encoding, number, said: false }
     }
 
-    /// Says them, and waits until the writer is done: at most for the write timeout. The final books.
+    /// Says the last words, and waits until the writer is done: at most for the write timeout. What became
+    /// of all events for the client.
     #[must_use]
     pub fn say(mut self, end: End) -> DeliveryCounts {
-        self.write(end);
-        self.outbox.wait_done()
+        self.write(end)
     }
 
-    fn write(&mut self, end: End) {
-        self.request = true;
+    fn write(&mut self, end: End) -> DeliveryCounts {
+        self.said = true;
         let mut words = Vec::new();
         let mut events = 0;
         let explained =
             matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
                 || matches!(end, End::Expired | End::Unidentified | End::Displaced);
         if explained {
-            let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.spread) };
+            let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.number) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));
         }
         words.extend(self.encoding.close(end));
         self.outbox.finish(words, events);
+        let deliveries = self.outbox.wait_done();
+        debug_assert!(deliveries.balance() && deliveries.pending == 0, "deliveries do not balance: {deliveries}");
+        self.metrics.connection_closed(self.number, self.encoding.name(), end.word());
+        deliveries
     }
 }
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        if !self.request {
+        if !self.said {
             self.outbox.end(End::Internal);
-            self.write(End::Internal);
+            // Nobody is left who would log them.
+            _ = self.write(End::Internal);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::engine::base::oneshot;
 use crate::engine::base::queue::{self, Receiver, Sender};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::metrics::Metrics;
 use crate::engine::rooms::inbox::{Admitted, BrokerCommand, INBOX_MAX, NonMemberRequest, PendingJoin, RoomHandle};
 use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
 
@@ -75,6 +76,8 @@ pub struct Hub {
     rooms_max: usize,
     /// The charters of all rooms, whether they live or not.
     pub policies: Arc<PolicyIndex>,
+    /// The figures of the server.
+    pub metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
@@ -155,7 +158,13 @@ impl Hub {
     /// A hub without rooms, which lets `opener` make their brokers.
     #[must_use]
     pub fn new(rooms_max: usize, opener: Opener) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::default()), opener, rooms_max, policies: Arc::default() })
+        Arc::new(Self {
+            state: Mutex::new(State::default()),
+            opener,
+            rooms_max,
+            policies: Arc::default(),
+            metrics: Arc::default(),
+        })
     }
 
     /// Enters a room, which is opened if it is not there. Blocks until the room has answered.
@@ -252,7 +261,7 @@ impl Hub {
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let face = RoomView::new(&self.policies);
+        let face = RoomView::new(&self.policies, &self.metrics);
         let opening = Opening { room: room.clone(), kind: kind.clone(), face: face.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
         let place = Slot { inbox: inbox.clone(), seats: 1, listed, face };
@@ -263,6 +272,7 @@ impl Hub {
     #[inline(never)]
     fn open(&self, (opening, commands): Opened) -> Result<(), Refusal> {
         let room = opening.room.clone();
+        self.metrics.room_opened();
         // Others who hold a seat by now find the inbox closed if this fails, and give theirs up too.
         (self.opener)(opening, commands).map_err(|error| {
             log::warn!(room = room.as_str(), error:% = error; "room not opened");

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::chat::policy::Policy;
 use crate::chat::{RoomName, UserName};
 use crate::engine::base::sync::Mutex;
+use crate::engine::metrics::Metrics;
 
 /// See the module.
 #[derive(Default)]
@@ -63,13 +64,15 @@ impl PolicyIndex {
 pub struct RoomView {
     population: Arc<AtomicUsize>,
     policies: Arc<PolicyIndex>,
+    /// The figures of the server.
+    pub metrics: Arc<Metrics>,
 }
 
 impl RoomView {
-    /// The face of a room that is being opened.
+    /// The view of a room that is being opened.
     #[must_use]
-    pub fn new(policies: &Arc<PolicyIndex>) -> Self {
-        Self { population: Arc::default(), policies: Arc::clone(policies) }
+    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>) -> Self {
+        Self { population: Arc::default(), policies: Arc::clone(policies), metrics: Arc::clone(metrics) }
     }
 
     /// Connections in the room, as its broker last told.

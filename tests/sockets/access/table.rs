@@ -175,6 +175,7 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
     match (address, method) {
         ("/" | "/assets/{file}" | "/healthz" | "/readyz" | "/ws" | "/api/v1/claims" | "/api/v1/me", _) => elsewhere,
         (_, "OPTIONS") => answers("", ([204; 6], [204; 6])),
+        ("/metrics", "GET" | "HEAD") => answers("", ([403, 401, 403, 403, 403, 200], [403, 401, 403, 403, 403, 200])),
         ("/api/v1/rooms", "GET" | "HEAD") => answers("", ([200; 6], [200; 6])),
         ("/api/v1/rooms", "POST") => answers(r#"{"room":"R"}"#, ([409; 6], [409; 6])),
         ("/api/v1/rooms/{room}/messages", "GET" | "HEAD") => answers("", READS),

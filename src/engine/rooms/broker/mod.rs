@@ -203,6 +203,9 @@ impl Broker {
         // Before anybody hears of who came: they may look at the list at once.
         self.face.show(self.table.count());
         let messages = self.batch.messages();
+        if messages > 0 {
+            self.face.metrics.delivered(messages);
+        }
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
@@ -420,6 +423,9 @@ impl Broker {
 
     fn one(&mut self, id: MemberId, mark: Option<&Id>, event: Event) {
         if let Some(member) = self.table.get_mut(id) {
+            if let Event::Refused(refusal) = &event {
+                self.face.metrics.refused(refusal.code.as_str());
+            }
             match member.form {
                 Form::Bytes(encoding) => {
                     if let Some(piece) = self.batch.own(&event, mark, encoding) {

@@ -1,0 +1,266 @@
+//! The figures of a running server, in the text format of Prometheus.
+//!
+//! Counted where things happen, on the threads of brokers and readers. A delivery costs nothing here: its
+//! outbox counts it anyway, and [`Metrics::render`] adds the outboxes up. Each outbox balances under its own
+//! lock, and an outbox that ended moves to the sum under the lock of the list, so enqueued = written +
+//! dropped + pending in whatever moment somebody asks. No figure has a room or a user as its label: there
+//! is no bound on their names.
+//!
+//! A new figure is a field here, a line in `render`, and the place that counts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
+
+use super::Engine;
+use super::base::sync::Mutex;
+use super::clients::delivery_counts::DeliveryCounts;
+use super::clients::outbox::Outbox;
+
+/// Upper bounds of the buckets of journal transactions, in seconds: from a disk with a cache that
+/// survives a loss of power to one that stalls.
+const JOURNAL_BUCKETS_S: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// See the module.
+pub struct Metrics {
+    /// Connections that were opened, by door.
+    opened: Labelled<1>,
+    /// Connections that ended, by door and reason.
+    closed: Labelled<2>,
+    /// Refusals that clients were given, by code.
+    refusals: Labelled<1>,
+    /// HTTP responses, by status.
+    responses: Labelled<1>,
+    /// Messages that rooms gave to their members.
+    messages: AtomicU64,
+    /// Rooms that were opened.
+    rooms: AtomicU64,
+    outboxes: Mutex<Outboxes>,
+    /// Transactions of the journal that wrote drafts, and how long each took.
+    journal_transactions: Histogram,
+    /// Drafts in those transactions.
+    journal_drafts: AtomicU64,
+    /// Transactions that failed.
+    journal_failures: AtomicU64,
+}
+
+/// The outboxes of live connections by the number of their connection, and the sum of those that ended.
+#[derive(Default)]
+struct Outboxes {
+    live: BTreeMap<u64, Arc<Outbox>>,
+    ended: DeliveryCounts,
+}
+
+/// Counters by the values of `N` labels: for what happens at most some thousand times a second.
+struct Labelled<const N: usize>(Mutex<BTreeMap<[&'static str; N], u64>>);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let journal = HistogramOpts::new(
+            "roomd_journal_transaction_seconds",
+            "Time that transactions of the journal took, in seconds.",
+        );
+        Self {
+            opened: Labelled::new(),
+            closed: Labelled::new(),
+            refusals: Labelled::new(),
+            responses: Labelled::new(),
+            messages: AtomicU64::new(0),
+            rooms: AtomicU64::new(0),
+            outboxes: Mutex::default(),
+            journal_transactions: Histogram::with_opts(journal.buckets(JOURNAL_BUCKETS_S.to_vec()))
+                .expect("the name and the buckets are valid"),
+            journal_drafts: AtomicU64::new(0),
+            journal_failures: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// A connection opened at a door. Its deliveries count from now on, until
+    /// [`Metrics::connection_closed`].
+    pub fn connection_opened(&self, number: u64, door: &'static str, outbox: &Arc<Outbox>) {
+        self.opened.add([door]);
+        self.outboxes.lock().live.insert(number, Arc::clone(outbox));
+    }
+
+    /// A connection ended, and its writer with it.
+    pub fn connection_closed(&self, number: u64, door: &'static str, reason: &'static str) {
+        self.closed.add([door, reason]);
+        let mut outboxes = self.outboxes.lock();
+        if let Some(outbox) = outboxes.live.remove(&number) {
+            outboxes.ended += outbox.deliveries();
+        }
+    }
+
+    /// A client was refused something.
+    pub fn refused(&self, code: &'static str) {
+        self.refusals.add([code]);
+    }
+
+    /// An HTTP request was answered.
+    pub fn responded(&self, status: &'static str) {
+        self.responses.add([status]);
+    }
+
+    /// A room gave so many messages to its members.
+    pub fn delivered(&self, messages: u32) {
+        self.messages.fetch_add(messages.into(), Ordering::Relaxed);
+    }
+
+    /// A room was opened.
+    pub fn room_opened(&self) {
+        self.rooms.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The journal has written a transaction of so many drafts, or has failed to.
+    pub fn journal_wrote(&self, drafts: usize, took: Duration, stored: bool) {
+        if stored {
+            self.journal_transactions.observe(took.as_secs_f64());
+            self.journal_drafts.fetch_add(drafts as u64, Ordering::Relaxed);
+        } else {
+            self.journal_failures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The events of all connections, those that ended and those that live: balanced.
+    #[must_use]
+    pub fn deliveries(&self) -> DeliveryCounts {
+        let outboxes = self.outboxes.lock();
+        let mut sum = outboxes.ended;
+        outboxes.live.values().for_each(|outbox| sum += outbox.deliveries());
+        sum
+    }
+
+    /// Adds the events of a connection that was never opened here: an echo.
+    pub fn add_deliveries(&self, deliveries: DeliveryCounts) {
+        self.outboxes.lock().ended += deliveries;
+    }
+
+    /// All figures of `engine`, as Prometheus reads them (text format 0.0.4). Takes each outbox's lock for
+    /// a moment, one after the other; blocks on nothing else.
+    ///
+    /// # Panics
+    /// Never: names and labels are constants, and memory takes every byte.
+    #[must_use]
+    pub fn render(&self, engine: &Engine) -> Vec<u8> {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let DeliveryCounts { enqueued, written, dropped, pending } = self.deliveries();
+        // The closed ones first: what ends between the two reads is then open, never less than nothing.
+        let closed = self.closed.read();
+        let opened = self.opened.read();
+        let open = opened.iter().map(|([door], count)| {
+            let gone: u64 = closed.iter().filter(|([at, _], _)| at == door).map(|(_, count)| count).sum();
+            ([*door], count.saturating_sub(gone))
+        });
+        let families = [
+            gauge("roomd_build_info", "The version that runs; always 1.", ["version"], [(VERSION, 1)]),
+            gauge("roomd_connections", "Conversations that are open, by door.", ["door"], open.collect::<Vec<_>>()),
+            counter("roomd_connections_opened_total", "Conversations that were opened, by door.", ["door"], opened),
+            counter(
+                "roomd_connections_closed_total",
+                "Conversations that ended, by door and reason.",
+                ["door", "reason"],
+                closed,
+            ),
+            counter("roomd_http_responses_total", "HTTP responses, by status.", ["status"], self.responses.read()),
+            counter("roomd_refusals_total", "Requests that were refused, by code.", ["code"], self.refusals.read()),
+            counter(
+                "roomd_messages_total",
+                "Messages that rooms gave to their members.",
+                [],
+                [([], load(&self.messages))],
+            ),
+            counter(
+                "roomd_deliveries_enqueued_total",
+                "Events that were meant for clients: the sum of the written, the dropped and the pending ones.",
+                [],
+                [([], enqueued)],
+            ),
+            counter(
+                "roomd_deliveries_written_total",
+                "Events that went to a client's socket whole.",
+                [],
+                [([], written)],
+            ),
+            counter("roomd_deliveries_dropped_total", "Events that a client will never get.", [], [([], dropped)]),
+            gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", [], [([], pending)]),
+            gauge(
+                "roomd_rooms",
+                "Rooms that are open, private conversations included.",
+                [],
+                [([], engine.hub.len() as u64)],
+            ),
+            counter("roomd_rooms_opened_total", "Rooms that were opened.", [], [([], load(&self.rooms))]),
+            gauge(
+                "roomd_sessions_detached",
+                "Sessions that wait for their client to come back.",
+                [],
+                [([], engine.sessions.detached() as u64)],
+            ),
+            gauge("roomd_threads", "Threads of the server that live.", [], [([], engine.threads.live() as u64)]),
+            counter("roomd_panics_total", "Panics that were caught.", [], [([], engine.threads.panics())]),
+            self.journal_transactions.collect(),
+            counter(
+                "roomd_journal_drafts_total",
+                "Drafts that the journal has written: messages, edits and moderation.",
+                [],
+                [([], load(&self.journal_drafts))],
+            ),
+            counter(
+                "roomd_journal_failures_total",
+                "Transactions of the journal that failed.",
+                [],
+                [([], load(&self.journal_failures))],
+            ),
+        ];
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&families.concat(), &mut out).expect("memory takes every byte");
+        out
+    }
+}
+
+const VERSION: [&str; 1] = [env!("CARGO_PKG_VERSION")];
+
+impl<const N: usize> Labelled<N> {
+    fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
+    }
+
+    fn add(&self, labels: [&'static str; N]) {
+        *self.0.lock().entry(labels).or_default() += 1;
+    }
+
+    fn read(&self) -> BTreeMap<[&'static str; N], u64> {
+        self.0.lock().clone()
+    }
+}
+
+fn counter<const N: usize>(
+    name: &str,
+    help: &str,
+    labels: [&str; N],
+    values: impl IntoIterator<Item = ([&'static str; N], u64)>,
+) -> Vec<MetricFamily> {
+    let family = IntCounterVec::new(Opts::new(name, help), &labels).expect("the name and the labels are valid");
+    values.into_iter().for_each(|(labels, value)| family.with_label_values(&labels).inc_by(value));
+    family.collect()
+}
+
+fn gauge<const N: usize>(
+    name: &str,
+    help: &str,
+    labels: [&str; N],
+    values: impl IntoIterator<Item = ([&'static str; N], u64)>,
+) -> Vec<MetricFamily> {
+    let family = IntGaugeVec::new(Opts::new(name, help), &labels).expect("the name and the labels are valid");
+    for (labels, value) in values {
+        family.with_label_values(&labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+    family.collect()
+}

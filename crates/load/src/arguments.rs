@@ -12,6 +12,7 @@ use roomd_cli::value::{DAY, MIB, MILLISECOND, bytes_bounds, bytes_text, time_bou
 use roomd_cli::{address, parser, trust::TrustArguments};
 
 use crate::command::LoadCommand;
+use crate::message_tag::TAG_BYTES;
 use crate::plan::Plan;
 use crate::protocol::Protocol;
 
@@ -19,7 +20,7 @@ use crate::protocol::Protocol;
 const CLIENTS_MAX: u32 = 1_000_000;
 const WINDOW_MAX: u32 = 10_000;
 const PER_SECOND_MAX: u32 = 100_000;
-const SIZE_MIN: usize = crate::message_tag::TAG_BYTES;
+const SIZE_MIN: usize = TAG_BYTES;
 const SIZE_MAX: usize = 16 * MIB;
 const SLOW_BYTES_MAX: usize = 64 * MIB;
 
@@ -112,7 +113,7 @@ struct MessageArguments {
                 members have received one. 0: the rate counts.", "messages", 0, WINDOW_MAX, |plan| plan.window))]
     window: Option<u32>,
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = parser::bytes(SIZE_MIN..=SIZE_MAX),
-        help = bytes_help("A message's text. Sender and number take 22 bytes of it.", "bytes", SIZE_MIN, SIZE_MAX,
+        help = bytes_help(&format!("A message's text. Sender and number take {SIZE_MIN} bytes of it."), "bytes", SIZE_MIN, SIZE_MAX,
             |plan| plan.size))]
     size: Option<usize>,
 }

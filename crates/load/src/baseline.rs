@@ -59,13 +59,18 @@ impl Baseline {
         let reader = read(theirs)?;
         let bytes = frame.len();
         let gathered = (GATHERED_BYTES_MAX / bytes).clamp(1, GATHERED_MAX);
-        // The first write to a socket costs what no later one does.
-        write(&ours, &frame, plan.baseline / 10)?;
-        let per_s = write(&ours, &frame, plan.baseline / 2)? / bytes as f64;
-        let gathered_per_s = write(&ours, &frame.repeat(gathered), plan.baseline / 2)? / bytes as f64;
+        let measure = || {
+            // The first write to a socket costs more than any later one.
+            write(&ours, &frame, plan.baseline / 10)?;
+            let per_s = write(&ours, &frame, plan.baseline / 2)? / bytes as f64;
+            let gathered_per_s = write(&ours, &frame.repeat(gathered), plan.baseline / 2)? / bytes as f64;
+            Ok(Self { sockets, bytes, per_s, gathered, gathered_per_s })
+        };
+        let measured = measure();
+        // The reader ends with the connections, whatever came of them.
         drop(ours);
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(Self { sockets, bytes, per_s, gathered, gathered_per_s })
+        measured
     }
 }
 

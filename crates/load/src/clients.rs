@@ -18,6 +18,7 @@ use tungstenite::handshake::client::generate_key;
 
 use crate::client::Client;
 use crate::plan::Plan;
+use crate::receive_buffer::receive_bytes;
 use crate::run_state::RunState;
 use crate::session::{Session, Stage};
 use crate::socket::Socket;
@@ -54,6 +55,8 @@ pub struct Clients {
     host: String,
     /// What connections are made with, through TLS.
     dialer: Option<Dialer>,
+    /// What the kernel may hold for a client that reads what comes; `None`: as much as it likes.
+    receive_bytes: Option<usize>,
     /// Whether slow clients are slow at present.
     throttling: bool,
     /// Clients that have a connection.
@@ -86,6 +89,7 @@ impl Clients {
             addresses,
             host: plan.server.clone(),
             dialer,
+            receive_bytes: receive_bytes(plan.clients),
             throttling: false,
             connected: 0,
         })
@@ -108,7 +112,8 @@ impl Clients {
         let application = if session.protocol.is_websocket() { Application::Http } else { Application::Lines };
         let tunnel = self.dialer.as_ref().map(|dialer| dialer.dial(state.plan.host(), application));
         let tunnel = tunnel.transpose().map_err(io::Error::other)?;
-        let transport = Transport::connect(&address, slow.then_some(SLOW_RECEIVE_BYTES), tunnel)?;
+        let transport =
+            Transport::connect(&address, if slow { Some(SLOW_RECEIVE_BYTES) } else { self.receive_bytes }, tunnel)?;
         let flags = EventFlags::IN | EventFlags::OUT;
         epoll::add(&self.epoll, &transport, EventData::new_u64(number as u64), flags)?;
         *socket = Some(Socket::over(transport));

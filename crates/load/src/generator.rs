@@ -47,6 +47,8 @@ pub struct Generator<'a> {
     /// The books are closed, and nobody comes back.
     pub finished: bool,
     ready: Vec<(usize, EventFlags)>,
+    /// When the sockets were served last.
+    served: Instant,
     /// By room, whose turn it is to publish under a closed loop.
     pub turn_of_room: Vec<usize>,
     /// Who leaves and who breaks next.
@@ -69,6 +71,7 @@ impl<'a> Generator<'a> {
             stopped_in_ramp: false,
             finished: false,
             ready: Vec::new(),
+            served: Instant::now(),
             next_to_churn: 0,
         }
     }
@@ -77,6 +80,12 @@ impl<'a> Generator<'a> {
     #[must_use]
     pub fn now(&self) -> Duration {
         self.state.began.elapsed()
+    }
+
+    /// Whether every connection that was begun has ended.
+    #[must_use]
+    pub fn all_disconnected(&self) -> bool {
+        self.state.metrics.begun > 0 && self.clients.connected() == 0
     }
 
     /// Does what is due, and then what the sockets have.
@@ -90,6 +99,9 @@ impl<'a> Generator<'a> {
         let timeout = next.map_or(WAIT_MAX, |next| next.saturating_sub(self.now()).min(WAIT_MAX));
         let mut ready = std::mem::take(&mut self.ready);
         self.clients.wait(timeout, &mut ready)?;
+        let pause = self.served.elapsed();
+        self.state.metrics.pause_max = self.state.metrics.pause_max.max(pause);
+        self.served = Instant::now();
         for some in ready.chunks(SERVED_AT_ONCE) {
             for &(number, flags) in some {
                 if let Err(error) = self.clients.serve(number, flags, &mut self.state) {

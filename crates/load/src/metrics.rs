@@ -38,6 +38,8 @@ pub struct Metrics {
     recent: Histogram<u64>,
     /// How late the generator itself was in sending, nanoseconds.
     pub lateness: Histogram<u64>,
+    /// The longest time in which the generator read no socket.
+    pub pause_max: Duration,
     pub bytes_in: u64,
     pub bytes_out: u64,
     /// Refusals by code, and closes by code.
@@ -93,6 +95,7 @@ impl Default for Metrics {
             latency: histogram(),
             recent: histogram(),
             lateness: histogram(),
+            pause_max: Duration::ZERO,
             bytes_in: 0,
             bytes_out: 0,
             errors: BTreeMap::new(),

@@ -9,9 +9,34 @@ use std::time::Duration;
 use crate::generator::{Generator, SLOW_READS_PER_S};
 use crate::message_tag::MessageTag;
 use crate::plan::Plan;
+use crate::process::Process;
+use crate::progress::{Phase, ProgressReporter};
 use crate::schedule::{FixedRate, Schedule};
 
 impl Generator<'_> {
+    /// Publishes for as long as the plan says, until it is asked to stop, or until nobody is connected any
+    /// more; whether as long as was wanted.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn publish_for_duration(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
+        let (now, usage) = (self.now(), self.server.and_then(Process::usage));
+        self.state.metrics.begin(now, usage.as_ref());
+        if self.clients.stop_requests > 0 {
+            return Ok(true);
+        }
+        self.start_publishing()?;
+        let is_over =
+            |this: &Self| this.publish_until.is_none_or(|end| this.now() >= end) || this.clients.stop_requests > 0;
+        while !is_over(self) && !self.all_disconnected() {
+            self.poll_once()?;
+            progress.update(Phase::Publishing, self);
+        }
+        let whole = is_over(self);
+        self.stop_publishing()?;
+        Ok(whole)
+    }
+
     /// Sets the clocks of the time in which messages are published.
     ///
     /// # Errors

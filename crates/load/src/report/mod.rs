@@ -118,6 +118,8 @@ pub struct ServerCost {
 pub struct GeneratorCost {
     pub cpu_s: f64,
     pub lateness: Latency,
+    /// The longest time in which it read no socket: a server may take clients that read nothing for broken.
+    pub pause_max_ms: f64,
 }
 
 /// What a run knows besides what its generator counted.
@@ -180,7 +182,11 @@ impl Report {
             bytes_in: metrics.bytes_in,
             bytes_out: metrics.bytes_out,
             server: server.map(|usage| ServerCost::new(&usage, metrics.delivered)),
-            generator: GeneratorCost { cpu_s: own_cpu_s, lateness: Latency::of(&metrics.lateness) },
+            generator: GeneratorCost {
+                cpu_s: own_cpu_s,
+                lateness: Latency::of(&metrics.lateness),
+                pause_max_ms: metrics.pause_max.as_secs_f64() * 1e3,
+            },
             probe,
             idle_sockets,
             baseline,

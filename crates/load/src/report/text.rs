@@ -110,7 +110,8 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
         ));
     }
     let own = &report.generator;
-    rows.push(("generator", format!("{:.2} CPU s; late by {}", own.cpu_s, times(&own.lateness))));
+    let (late, pause) = (times(&own.lateness), digits(own.pause_max_ms));
+    rows.push(("generator", format!("{:.2} CPU s; late by {late}; longest pause {pause} ms", own.cpu_s)));
     if let Some(counts) = &report.idle_sockets {
         let text = format!(
             "{} sockets that say next to nothing; {} sent away, {} kept out",

@@ -1,7 +1,7 @@
-//! From the first connection to the last: connect, publish, wait for what is under way, go.
+//! After publishing: wait for what is in flight, reconcile, and close all connections.
 //!
-//! Called by [`run`](super::run), on the generator's thread. Nobody publishes before all have arrived,
-//! so nothing can be missed by somebody who is still at the protocol.
+//! Part of the generator, on its thread. What is missing when nothing has arrived for a while is lost; what is missing
+//! when the plan's time is over may still be in flight.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,87 +14,14 @@ use crate::run_state::RunState;
 use crate::schedule::Schedule;
 use crate::session::Stage;
 
-/// Handshakes under way at one time.
-const CONNECTING_AT_ONCE: u64 = 128;
-/// With all connections begun, this long without an arrival means that the others will not come.
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
-/// With all there, this long without a byte means that the notices of their joins are all out.
-const QUIET: Duration = Duration::from_millis(200);
-/// For the notices of joins, at most.
-const QUIET_LIMIT: Duration = Duration::from_secs(20);
-/// At the end, this long without a delivery means that what is missing is lost.
+/// This long without a byte means that what is missing is lost.
 const DRAIN_QUIET: Duration = Duration::from_secs(2);
-/// How often it is looked whether everything has arrived.
-const LOOK: Duration = Duration::from_millis(50);
-/// For closing all connections.
+/// How often the accounting is asked whether everything has arrived.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the server has to close all connections.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 impl Generator<'_> {
-    /// Connects everybody, as the ramp says, and waits until they have nothing more to hear.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn ramp_up(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<()> {
-        let (clients, ramp) = (self.state.plan.clients as u64, self.state.plan.ramp);
-        let mut last = (0, Instant::now());
-        loop {
-            let (arrived, out) = (self.state.metrics.arrived, self.state.faults.kept_out);
-            let begun = self.state.metrics.begun;
-            let due = if ramp.is_zero() {
-                clients
-            } else {
-                1 + (clients as f64 * self.now().as_secs_f64() / ramp.as_secs_f64()) as u64
-            };
-            for number in begun..due.min(clients).min(arrived + out + CONNECTING_AT_ONCE) {
-                self.connect(usize::try_from(number).expect("a client's number"));
-            }
-            self.poll_once()?;
-            progress.update(Phase::Connecting, self);
-            if arrived + out > last.0 || begun < clients {
-                last = (arrived + out, Instant::now());
-            }
-            if arrived + out >= clients || last.1.elapsed() > ARRIVAL_LIMIT || self.all_disconnected() {
-                break;
-            }
-            if self.clients.stop_requests > 0 {
-                self.stopped_in_ramp = true;
-                return Ok(());
-            }
-        }
-        let (mut heard, began) = ((self.state.metrics.bytes_in, Instant::now()), Instant::now());
-        while heard.1.elapsed() < QUIET && began.elapsed() < QUIET_LIMIT && self.clients.stop_requests == 0 {
-            self.poll_once()?;
-            progress.update(Phase::Connecting, self);
-            if self.state.metrics.bytes_in > heard.0 {
-                heard = (self.state.metrics.bytes_in, Instant::now());
-            }
-        }
-        Ok(())
-    }
-
-    /// Publishes for as long as the plan says, until it is asked to stop, or until nobody is connected any
-    /// more; whether as long as was wanted.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn publish_for_duration(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
-        let (now, usage) = (self.now(), self.server.and_then(super::process::Process::usage));
-        self.state.metrics.begin(now, usage.as_ref());
-        if self.clients.stop_requests > 0 {
-            return Ok(true);
-        }
-        self.start_publishing()?;
-        let is_over =
-            |this: &Self| this.publish_until.is_none_or(|end| this.now() >= end) || this.clients.stop_requests > 0;
-        while !is_over(self) && !self.all_disconnected() {
-            self.poll_once()?;
-            progress.update(Phase::Publishing, self);
-        }
-        let whole = is_over(self);
-        self.stop_publishing()?;
-        Ok(whole)
-    }
-
     /// Waits until everything has arrived, or nothing does any more, or the time is over, or it is asked
     /// again to stop. Whether nothing was under way then.
     ///
@@ -108,7 +35,7 @@ impl Generator<'_> {
         let mut looked = None;
         let stops = self.clients.stop_requests;
         while !self.stopped_in_ramp && self.clients.stop_requests == stops {
-            if looked.is_none_or(|looked: Instant| looked.elapsed() > LOOK) {
+            if looked.is_none_or(|looked: Instant| looked.elapsed() > CHECK_INTERVAL) {
                 self.order_pending();
                 if self.is_settled() {
                     return Ok(true);
@@ -208,9 +135,5 @@ impl Generator<'_> {
             let stayed = |client: u32, connection| clients[client as usize].is_open(connection);
             room.is_settled(stayed, |client| clients[client as usize].session.protocol.acknowledges())
         })
-    }
-
-    fn all_disconnected(&self) -> bool {
-        self.state.metrics.begun > 0 && self.clients.connected() == 0
     }
 }

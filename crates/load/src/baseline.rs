@@ -1,10 +1,9 @@
-//! A bare loop of writes: what this machine can deliver when nothing else is to be done.
+//! The baseline: a bare loop of writes, which shows what this machine can deliver when it does nothing else.
 //!
-//! Measured before a load, on the calling thread, with a second that reads: as many loopback
-//! connections as the load had clients, or as this process may open, and one frame of a delivery's size
-//! written to each in turn. No server can be asked for more with one write a delivery. One that puts
-//! several deliveries into a write can make more: so the loop does that too, for half of the time, with as
-//! many as a room of roomd may put into one.
+//! Measured before a load, on the calling thread, with a second one that reads: as many loopback connections as the load
+//! has clients, or as this process may open, and one frame of a delivery's size written to each in turn. With one write
+//! a delivery no server can do more. A server that puts several deliveries into one write can: so the loop does that
+//! too, for half of the time, with as many as a room of roomd may put into one.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -25,21 +24,21 @@ use crate::plan::Plan;
 const SPARE_FILES: u64 = 64;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Writes between two looks at the clock.
+/// Writes between two readings of the clock.
 const WRITES_AT_ONCE: usize = 1000;
-/// Deliveries in one write, and their bytes, at most: a round of a room.
+/// Deliveries in one write, and their bytes, at most: as in a round of roomd's broker.
 const GATHERED_MAX: usize = 256;
 const GATHERED_BYTES_MAX: usize = 128 * 1024;
 
-/// What was measured.
+/// What the loop achieved.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Baseline {
     pub sockets: usize,
     /// Bytes of a delivery.
     pub bytes: usize,
-    /// Deliveries that the kernel took, a second, one in a write.
+    /// Deliveries that the kernel took a second, with one in a write.
     pub per_s: f64,
-    /// The same with so many in a write.
+    /// The same with so many deliveries in a write.
     pub gathered: usize,
     pub gathered_per_s: f64,
 }
@@ -48,7 +47,7 @@ impl Baseline {
     /// Measures for as long as the plan says.
     ///
     /// # Errors
-    /// If the connections cannot be made, or one breaks.
+    /// If the connections cannot be opened, or one breaks.
     pub fn measure(plan: &Plan) -> io::Result<Self> {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let used = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
@@ -74,7 +73,7 @@ impl Baseline {
     }
 }
 
-/// Writes to each in turn; bytes that the kernel took, a second.
+/// Writes to each socket in turn; returns the bytes that the kernel took, a second.
 fn write(sockets: &[TcpStream], bytes: &[u8], time: Duration) -> io::Result<f64> {
     let (mut written, began) = (0, Instant::now());
     let mut turn = sockets.iter().cycle();
@@ -119,7 +118,7 @@ fn connect(count: usize) -> io::Result<(Vec<TcpStream>, Vec<OwnedFd>)> {
     Ok(pairs)
 }
 
-/// Reads from all until all are closed, on a thread of its own.
+/// Reads from all sockets until all are closed, on a thread of its own.
 fn read(sockets: Vec<OwnedFd>) -> io::Result<JoinHandle<io::Result<()>>> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     for (number, socket) in sockets.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! One client: a conversation, and the socket that carries it.
+//! One virtual client: a session, and the socket that carries it.
 //!
-//! The crowd owns them all, on the generator's thread.
+//! [`Clients`](crate::clients::Clients) owns them, on the generator's thread.
 
 use std::io;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::run_state::RunState;
 use crate::session::Session;
 use crate::socket::Socket;
 
-/// Bytes that wait for a server that takes none, at most; then a message is withheld.
+/// Unsent bytes that may wait for a server that reads none; beyond them a message is withheld.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
 /// See the module.
@@ -18,12 +18,12 @@ pub struct Client {
     /// `None` while it has no connection.
     pub socket: Option<Socket>,
     pub session: Session,
-    /// What is being published, before it is in a frame.
+    /// The text that is being published, before it is in a frame; kept for its capacity.
     text: Vec<u8>,
 }
 
 impl Client {
-    /// A client that has not begun.
+    /// A client that has not connected yet.
     #[must_use]
     pub fn new(session: Session) -> Self {
         Self { socket: None, session, text: Vec::new() }
@@ -36,16 +36,16 @@ impl Client {
         self.session.stage == crate::session::Stage::Joined && self.socket.as_ref().is_some_and(takes)
     }
 
-    /// Whether this one of its connections is open.
+    /// Whether this one of its connections is still open.
     #[must_use]
     pub fn is_open(&self, connection: u32) -> bool {
         self.socket.is_some() && self.session.connection == connection
     }
 
-    /// Reads once, at most `bytes_max`, and takes what came. Tells how many bytes came.
+    /// Reads once, at most `bytes_max`, and handles what arrived. Returns how many bytes that was.
     ///
     /// # Errors
-    /// If the connection is at its end.
+    /// If the connection has ended.
     pub fn read(
         &mut self,
         buffer: &mut [u8],
@@ -86,7 +86,7 @@ impl Client {
         self.flush(state)
     }
 
-    /// Sends what the conversation has for the server, as far as the kernel takes it.
+    /// Sends what the session has for the server, as far as the kernel takes it.
     ///
     /// # Errors
     /// If the connection is broken.

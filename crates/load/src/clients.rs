@@ -1,8 +1,8 @@
 //! All clients of a load: one epoll over their sockets, and one buffer that all read into.
 //!
-//! The generator owns it; everything happens on its thread, and nothing here blocks but `wait`. A
-//! socket is told of while it has something to read (level-triggered), or while something waits to be
-//! written. A slow client is not told of: it is read a read_slowly at a time.
+//! The generator owns it; everything happens on its thread, and nothing here blocks but `wait`. A socket is reported
+//! while it has something to read (level-triggered), or while something waits to be written. A slow client's socket is
+//! not: the generator reads it a few bytes at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,14 +30,14 @@ const TIMER: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 256 * 1024;
-/// What the kernel holds for a client that reads slowly.
+/// What the kernel may hold for a client that reads slowly.
 const SLOW_RECEIVE_BYTES: usize = 4096;
 
 /// Where the ports of the server are.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerAddresses {
     pub http: SocketAddr,
-    /// Of no meaning if no client speaks lines.
+    /// Meaningless unless a client speaks the line protocol.
     pub lines: SocketAddr,
 }
 
@@ -51,18 +51,18 @@ pub struct Clients {
     events: Vec<Event>,
     buffer: Vec<u8>,
     addresses: ServerAddresses,
-    /// What a request calls the server.
+    /// The `Host` of requests.
     host: String,
-    /// What connections are made with, through TLS.
+    /// Makes connections through TLS; `None`: without.
     dialer: Option<Dialer>,
     /// What the kernel may hold for a client that reads what comes; `None`: as much as it likes.
     receive_bytes: Option<usize>,
-    /// Whether slow clients are slow at present.
+    /// Whether slow clients read slowly at present.
     throttling: bool,
     /// Clients that have a connection.
     connected: usize,
     stop: StopToken,
-    /// How often it was asked to stop.
+    /// How often a stop was requested.
     pub stop_requests: u64,
 }
 
@@ -75,7 +75,7 @@ impl Clients {
         let now = Instant::now();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        // Once is enough: setting it anew takes back what it said before.
+        // It is added once: setting the timer anew withdraws its last event.
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
         epoll::add(&epoll, &stop, EventData::new_u64(STOP), EventFlags::IN)?;
         Ok(Self {
@@ -124,7 +124,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Waits for clients that have something to do, at most `timeout`; whom, and what.
+    /// Waits for clients that are ready, at most `timeout`; which, and for what.
     ///
     /// # Errors
     /// What the kernel says.
@@ -147,10 +147,10 @@ impl Clients {
         Ok(())
     }
 
-    /// Does what a client is ready for.
+    /// Reads or writes what a client is ready for.
     ///
     /// # Errors
-    /// If its connection is at its end.
+    /// If its connection has ended.
     pub fn serve(&mut self, number: usize, flags: EventFlags, state: &mut RunState<'_>) -> io::Result<()> {
         let now = Instant::now();
         let client = &mut self.all[number];
@@ -169,16 +169,16 @@ impl Clients {
         self.flush(number, state)
     }
 
-    /// Lets a slow client read so many bytes.
+    /// Reads so many bytes of a slow client.
     ///
     /// # Errors
-    /// If its connection is at its end.
+    /// If its connection has ended.
     pub fn read_slowly(&mut self, number: usize, bytes: usize, state: &mut RunState<'_>) -> io::Result<()> {
         self.all[number].read(&mut self.buffer, bytes, Instant::now(), state)?;
         self.flush(number, state)
     }
 
-    /// Slow clients are slow from now on, or no longer.
+    /// Slow clients read slowly from now on, or no longer.
     ///
     /// # Errors
     /// What the kernel says.
@@ -189,10 +189,10 @@ impl Clients {
             .try_for_each(|number| self.update_interest(number, state))
     }
 
-    /// Sends what a client has to say, and ends it where the server has said the last word.
+    /// Sends what a client has to send, and ends a connection that the server has closed.
     ///
     /// # Errors
-    /// If its connection is at its end.
+    /// If its connection has ended.
     pub fn flush(&mut self, number: usize, state: &mut RunState<'_>) -> io::Result<()> {
         let client = &mut self.all[number];
         let had_unsent = client.socket.as_ref().is_some_and(Socket::has_unsent);
@@ -205,7 +205,7 @@ impl Clients {
         if had_unsent != has_unsent || had_begun { self.update_interest(number, state) } else { Ok(()) }
     }
 
-    /// Says to the kernel what a client waits for.
+    /// Tells the epoll what a client waits for.
     fn update_interest(&mut self, number: usize, state: &RunState<'_>) -> io::Result<()> {
         let client = &self.all[number];
         let Some(socket) = &client.socket else { return Ok(()) };
@@ -215,11 +215,11 @@ impl Clients {
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(number as u64), flags)?)
     }
 
-    /// Takes a client's connection away: closed, or cut.
+    /// Takes a client's connection away: closed in good order, or reset.
     pub fn disconnect(&mut self, number: usize, reset: bool) {
         let client = &mut self.all[number];
         client.session.stage = Stage::Disconnected;
-        // The kernel forgets it in the epoll with its last descriptor.
+        // The kernel removes it from the epoll with its last descriptor.
         let Some(socket) = client.socket.take() else { return };
         self.connected -= 1;
         if reset {

@@ -1,40 +1,39 @@
-//! What was wrong, by cause, and what was missing for a reason that the server gave.
+//! Faults: promises that the server broke, by cause.
 //!
-//! The ledger counts on the generator's thread; the report says it. A fault is a promise of the server
-//! that it broke; any makes the run fail. An excuse is a loss as the rules allow it, announced as they say.
+//! The delivery accounting and the generator count them, on the generator's thread. Any of them makes the run fail.
 
 use serde::Serialize;
 
 /// Promises that were broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
-    /// Deliveries that never came, and of which nobody said so.
+    /// Deliveries that never arrived, and were not announced as missing.
     pub lost: u64,
-    /// Deliveries that came again, to the same member.
+    /// Deliveries that the same member had received before.
     pub repeated: u64,
-    /// Deliveries that came after a later message of their room, or of their sender.
+    /// Deliveries that arrived after a later message of their room, or of their sender.
     pub disordered: u64,
-    /// Deliveries that say otherwise than another member was told: another message under this number.
+    /// Deliveries whose number another member received with another message.
     pub contradicted: u64,
-    /// Deliveries of a text that nobody published so, or in a room where it was not published.
+    /// Deliveries of a text that was not published, or not in this room.
     pub altered: u64,
-    /// Messages that were neither shown to anybody nor refused.
+    /// Messages that were neither delivered to any member nor refused.
     pub swallowed: u64,
-    /// Messages that were shown, and whose sender was not told so.
+    /// Messages that were delivered, and not acknowledged to their sender.
     pub unacknowledged: u64,
-    /// Messages of which it was announced that they are missing, though they are not.
+    /// Messages that were announced as missing, and are not.
     pub overannounced: u64,
     /// Connections that ended without a close frame.
     pub broken: u64,
-    /// Connections that the server closed because it failed, or because it says that we did: closes
+    /// Connections that the server closed because it failed, or because it says that the client did: close codes
     /// 1002, 1003, 1007, 1009, 1011 and 4408.
     pub failed: u64,
-    /// Clients that could not get in, or not back in.
+    /// Clients that could not join, or not rejoin.
     pub kept_out: u64,
 }
 
 impl Faults {
-    /// Each with its name, in the order of the report.
+    /// Each count with its name, in the order of the report.
     #[must_use]
     pub fn list(&self) -> [(&'static str, u64); 11] {
         [
@@ -52,7 +51,7 @@ impl Faults {
         ]
     }
 
-    /// How many there are.
+    /// How many faults there are.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.list().iter().map(|(_, count)| count).sum()

@@ -1,39 +1,39 @@
-//! WebSocket frames (RFC 6455 §5.2) as a load meets them: whole, mostly text, split where they lie.
+//! WebSocket frames (RFC 6455 §5.2) as a load reads and writes them: nearly all whole, text, and not copied.
 //!
-//! The generator's thread uses it, and so do the benches. Nothing is copied while splitting; what is
-//! not a whole frame yet is left for the next call. tungstenite is not used here because it keeps and
-//! zero-fills a buffer for each connection: that is what thousands of clients on one thread cannot pay.
+//! Used on the generator's thread, and by the benches. Frames are split in the buffer that they were received into; an
+//! incomplete one is left for the next call. tungstenite keeps and zero-fills a buffer for each connection, which is
+//! too expensive for thousands of clients on one thread.
 
-/// A piece of a fragmented message.
+/// A further frame of a fragmented message.
 pub const CONTINUATION: u8 = 0;
 /// UTF-8 text.
 pub const TEXT: u8 = 1;
-/// Anything else.
+/// Bytes of any kind.
 pub const BINARY: u8 = 2;
-/// The end, §5.5.1.
+/// Closes the connection, §5.5.1.
 pub const CLOSE: u8 = 8;
-/// A question for life, §5.5.2.
+/// Asks whether the other side is alive, §5.5.2.
 pub const PING: u8 = 9;
-/// Its answer, §5.5.3.
+/// Answers a ping, §5.5.3.
 pub const PONG: u8 = 10;
 
-/// A frame still lying in the buffer it was received into.
+/// A frame, in the buffer that it was received into.
 pub struct Frame<'a> {
-    /// What kind it is.
+    /// One of the constants above.
     pub opcode: u8,
-    /// Whether it is all of its message.
+    /// Whether it is its whole message.
     pub whole: bool,
     /// Whether it is the last of its message.
     pub last: bool,
-    /// As it was sent: masked if there is a key.
+    /// As it was received: masked if there is a key.
     pub payload: &'a [u8],
-    /// Present in what clients send.
+    /// The masking key, in frames that clients send.
     pub key: Option<[u8; 4]>,
-    /// Bytes of the whole frame, head included.
+    /// Bytes of the whole frame, header included.
     pub size: usize,
 }
 
-/// The frame at the front of `bytes`, or `None` until all of it is there.
+/// The frame at the front of `bytes`; `None` until all of it is there.
 #[must_use]
 pub fn first(bytes: &[u8]) -> Option<Frame<'_>> {
     let (&[fin_and_opcode, mask_and_length], _) = bytes.split_first_chunk()?;
@@ -54,7 +54,7 @@ pub fn first(bytes: &[u8]) -> Option<Frame<'_>> {
     Some(Frame { opcode, whole: last && opcode != CONTINUATION, last, payload, key, size })
 }
 
-/// Appends what stands before the payload (and before the key, if masked).
+/// Appends the header: what precedes the payload (and the key, if masked).
 pub fn append_head(out: &mut Vec<u8>, opcode: u8, length: usize, masked: bool) {
     let mask = u8::from(masked) << 7;
     out.push(0x80 | opcode);

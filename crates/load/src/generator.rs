@@ -1,8 +1,8 @@
-//! The run of a load: who connects, publishes, leaves and breaks, and when.
+//! The load generator: which clients connect, publish, leave and break, and when.
 //!
-//! One thread does it all, in [`Generator::turn`]: what is due by the clock, then what the sockets have.
-//! `phases.rs` calls it from the first connection to the last. A connection that ends, ends here, once,
-//! in `lose`.
+//! One thread does everything, in [`Generator::poll_once`]: first what is due by the clock, then what the sockets are
+//! ready for. `ramp.rs`, `publishing.rs` and `drain.rs` are its phases, in this order. Every connection that ends is
+//! accounted for once, in `end_connection`.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,41 +17,41 @@ use crate::run_state::RunState;
 use crate::schedule::{FixedRate, Schedule};
 use crate::session::Stage;
 
-/// Clients served before the clock is looked at again.
+/// Clients served before the clock is read again.
 const SERVED_AT_ONCE: usize = 64;
-/// A wait for the sockets, at most.
+/// How long one wait for the sockets may take.
 const WAIT_MAX: Duration = Duration::from_millis(20);
-/// A slow client reads so many times a second.
+/// How many times a second a slow client reads.
 pub const SLOW_READS_PER_S: u32 = 10;
-/// Closes that say that the server failed, or that we did (RFC 6455 §7.4, and ours above 4000).
+/// Close codes that say that the server failed, or that the client did (RFC 6455 §7.4, and roomd's above 4000).
 const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, 1011, 4408];
-/// The close of one whose outbox was full.
+/// The close code of a client whose outbox was full.
 const SLOW: u16 = 4450;
-/// Under a closed loop a message that is not through after this time is waited for no longer.
+/// The closed loop waits this long for the deliveries of a message.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub struct Generator<'a> {
     pub state: RunState<'a>,
     pub clients: Clients,
-    /// The server, if it runs here.
+    /// The server's process, if it runs on this machine.
     pub server: Option<Process>,
-    /// Why the first connection ended that should not have.
+    /// Why the first connection failed that should not have.
     pub first_failure: Option<String>,
-    /// What happens by the clock.
+    /// What is due by the clock.
     pub schedule: Schedule,
     /// When publishing ends; `None` while nothing is published.
     pub publish_until: Option<Duration>,
     /// It was stopped while clients were still connecting.
     pub stopped_in_ramp: bool,
-    /// The books are closed, and nobody comes back.
+    /// Deliveries are reconciled, and no client reconnects.
     pub finished: bool,
     ready: Vec<(usize, EventFlags)>,
     /// When the sockets were served last.
     served: Instant,
-    /// By room, whose turn it is to publish under a closed loop.
+    /// By room, which publisher's turn it is in a closed loop.
     pub turn_of_room: Vec<usize>,
-    /// Who leaves and who breaks next.
+    /// The next client that leaves or whose connection is reset.
     next_to_churn: usize,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// The time of the run.
+    /// The time since the run began.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.state.began.elapsed()
@@ -88,7 +88,7 @@ impl<'a> Generator<'a> {
         self.state.metrics.begun > 0 && self.clients.connected() == 0
     }
 
-    /// Does what is due, and then what the sockets have.
+    /// Does what is due, and then serves the sockets that are ready.
     ///
     /// # Errors
     /// What the kernel says of the epoll.
@@ -132,13 +132,13 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// The next of those that come and go who is a member.
+    /// The next member of those that leave and rejoin.
     fn next_churner(&mut self) -> Option<usize> {
         let churners = self.state.plan.churners();
         let at = |turn: usize| churners.start + turn % churners.len();
         let is_member = |number: &usize| {
             let session = &self.clients.all[*number].session;
-            // One that is leaving already would leave twice.
+            // One that is already leaving would leave twice.
             session.is_member && session.stage == Stage::Joined
         };
         let found = (self.next_to_churn..self.next_to_churn + churners.len()).find(|turn| is_member(&at(*turn)))?;
@@ -161,11 +161,11 @@ impl<'a> Generator<'a> {
         self.connect(number);
     }
 
-    /// Whether a client whose connection ended so comes back for what it missed.
+    /// Whether a client whose connection ended reconnects for what it missed.
     fn reconnects(&self, number: usize) -> bool {
         let session = &self.clients.all[number].session;
         let Plan { slow_return, .. } = self.state.plan;
-        // What was never let in has nothing to come back to.
+        // A client that was never a member has nothing to resume.
         *slow_return
             && !self.finished
             && session.close_code == Some(SLOW)
@@ -192,7 +192,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Ends a second.
+    /// Samples the metrics of the last second.
     pub fn sample(&mut self) {
         let now = self.now();
         let usage = self.server.and_then(Process::usage);
@@ -207,7 +207,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// A connection is at its publish_until.
+    /// Accounts for a connection that has ended, or replaces it.
     pub fn end_connection(&mut self, number: usize, error: &io::Error) {
         if self.reconnects(number) {
             *self.state.metrics.closes.entry(SLOW).or_default() += 1;

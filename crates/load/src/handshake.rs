@@ -1,13 +1,13 @@
-//! The client's side of a WebSocket's beginning, RFC 6455 §4.1.
+//! The client's side of the WebSocket handshake, RFC 6455 §4.1.
 //!
-//! The request is a fixed text but for the path and the key; the answer is split by httparse, and its
-//! key checked with tungstenite's reckoning. Called once a connection, on the generator's thread.
+//! The request is a fixed text but for the path and the key; the response is parsed by httparse, and its key compared
+//! with the one that tungstenite derives. Called once for each connection, on the generator's thread.
 
 use std::io;
 
 use tungstenite::handshake::derive_accept_key;
 
-/// Fields of an answer, at most: roomd sends four.
+/// Header fields of a response, at most: roomd sends four.
 const FIELDS_MAX: usize = 32;
 
 /// The request for `path`.
@@ -20,21 +20,21 @@ pub fn request(host: &str, path: &str, key: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What became of a request.
+/// The server's response to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Response {
-    /// It has not arrived whole.
+    /// It has not arrived completely.
     Partial,
-    /// Frames follow after so many bytes.
+    /// The connection is upgraded: frames follow after so many bytes.
     Upgraded(usize),
-    /// Another status than 101.
+    /// It has a status other than 101.
     Status(u16),
 }
 
-/// Reads the answer to the request with this key.
+/// Parses the response to the request with this key.
 ///
 /// # Errors
-/// `InvalidData` if it is no answer to it.
+/// `InvalidData` if it is no response to it.
 pub fn parse_response(bytes: &[u8], key: &str) -> io::Result<Response> {
     let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem);
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];

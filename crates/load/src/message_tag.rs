@@ -1,20 +1,20 @@
-//! What a message says about itself: which run it belongs to, who sent it, which number it has.
+//! The tag in a message's text: the run that it belongs to, its sender, and its number.
 //!
-//! The generator writes one into each text and reads it back out of each delivery, so it costs little:
-//! a mark and hexadecimal digits, which no door escapes. The number counts the messages of a room, so
-//! that one number is one message; when it was due stands in the ledger.
+//! The generator writes one into each text and reads it out of each delivery, so it costs little: a mark and hexadecimal
+//! digits, which no protocol escapes. The number counts the messages of a room, so one number is one message; the
+//! delivery accounting knows when it was due.
 
 /// Bytes of a tag.
 pub const TAG_BYTES: usize = 22;
 
 const MARK: &[u8; 2] = b"~#";
-/// What fills a text up to its size.
+/// Fills a text up to its size.
 const FILLING: u8 = b'.';
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageTag {
-    /// The run, so that two runs at one time do not take each other's messages for their own.
+    /// The run, so that two runs at the same time do not mistake each other's messages for their own.
     pub run_id: u16,
     /// The client that sent it.
     pub sender: u32,
@@ -34,7 +34,7 @@ impl MessageTag {
         out.resize((begin + bytes).max(out.len()), FILLING);
     }
 
-    /// `None` for what is not one of our messages.
+    /// `None` for what is no message of a load.
     #[must_use]
     pub fn read(text: &[u8]) -> Option<Self> {
         let begin = if text.starts_with(MARK) { 0 } else { text.windows(2).position(|window| window == MARK)? };

@@ -1,8 +1,8 @@
 //! What is counted and timed while a load runs.
 //!
-//! One metrics, on the generator's thread. Latency is measured from the moment at which a message was
-//! due, not from that at which it could be sent: a server that holds up its clients is charged for the
-//! wait it causes (no coordinated omission). Under a closed loop a message is due when it is sent.
+//! One value, on the generator's thread. Latency is measured from the moment at which a message was due, not from that
+//! at which it could be sent: a server that holds up its clients is charged for the wait that it causes (no coordinated
+//! omission). In a closed loop a message is due when it is sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::process::Usage;
 
 /// See the module.
 pub struct Metrics {
-    /// Handshakes begun, and clients that became members for the first time.
+    /// Connections begun, and clients that became members for the first time.
     pub begun: u64,
     pub arrived: u64,
     /// From connecting to being a member, nanoseconds.
     pub arrival: Histogram<u64>,
-    /// When the last client of the ramp had arrived: nanoseconds of the run.
+    /// When the last client became a member for the first time: nanoseconds since the run began.
     pub last_arrival: u64,
-    /// Members that left and came back, and connections that were broken and came back.
+    /// Members that left and rejoined, and connections that broke and were replaced.
     pub rejoined: u64,
     pub returned: u64,
-    /// Messages that were due, that were sent, and that could not be because the socket was full or the
-    /// sender not there.
+    /// Messages that were due, that were sent, and that could not be sent because the socket was full or the
+    /// sender had no connection.
     pub due: u64,
     pub published: u64,
     pub withheld: u64,
-    /// Deliveries that the messages due would have made, all told and while publishing.
+    /// Deliveries that the due messages ask for, and those that were made.
     pub asked: u64,
     pub delivered: u64,
-    /// From due to delivered, nanoseconds, of the whole run; and of the present second.
+    /// From due to delivered, nanoseconds, in the whole run; and in the current second.
     pub latency: Histogram<u64>,
     recent: Histogram<u64>,
     /// How late the generator itself was in sending, nanoseconds.
@@ -45,7 +45,7 @@ pub struct Metrics {
     /// Refusals by code, and closes by code.
     pub errors: BTreeMap<String, u64>,
     pub closes: BTreeMap<u16, u64>,
-    /// One a second.
+    /// One for each second.
     pub samples: Vec<Sample>,
     sampled: Totals,
     /// When publishing began.
@@ -108,8 +108,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A message was delivered that was due at `due`; nanoseconds of the run. `None`: to a client that
-    /// is slow by itself.
+    /// Records the delivery of a message that was due at `due`, nanoseconds since the run began. `None`: to a client that
+    /// reads slowly.
     pub fn deliver(&mut self, due: Option<u64>, now: u64) {
         self.delivered += 1;
         if let Some(due) = due {
@@ -117,7 +117,7 @@ impl Metrics {
         }
     }
 
-    /// A refusal with this code.
+    /// Records a refusal with this code.
     pub fn refused(&mut self, code: &str) {
         match self.errors.get_mut(code) {
             Some(count) => *count += 1,
@@ -125,7 +125,7 @@ impl Metrics {
         }
     }
 
-    /// Ends a second: what happened since the last one.
+    /// Ends a second with a sample of what happened in it.
     pub fn sample(&mut self, at: Duration, connections: usize, server: Option<&Usage>) {
         let Totals { at: before, published, delivered, cpu_s } = self.sampled;
         let seconds = (at - before).as_secs_f64().max(1e-9);
@@ -152,7 +152,7 @@ impl Metrics {
         self.recent.reset();
     }
 
-    /// From here on seconds count: what the server did before is not of the first one.
+    /// Begins the first second: what the server did before is not part of it.
     pub fn begin(&mut self, at: Duration, server: Option<&Usage>) {
         self.publishing_since = at;
         self.sampled.at = at;

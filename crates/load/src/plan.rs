@@ -1,9 +1,8 @@
-//! What a load does: all that can be said before it begins.
+//! The plan of a load: everything that is decided before it begins.
 //!
-//! The command line builds a [`Plan`], and so do tests; [`run`](super::run) reads it. Clients are
-//! numbered from 0. Client `i` is in room `i % rooms`; the first `publishers` of each room publish, the
-//! last `slow` clients read slowly, and those between come and go and break; with `publishers_too`,
-//! publishers read slowly, come and go, and break like all others.
+//! The command line makes a [`Plan`], and so do tests; [`run`](crate::run) reads it. Clients are numbered from 0. Client
+//! `i` is in room `i % rooms`; the first `publishers` of each room publish, the last `slow` clients read slowly, and
+//! those between leave, rejoin and are reset; with `publishers_too`, publishers are disturbed like all others.
 
 use std::time::Duration;
 
@@ -13,20 +12,20 @@ use roomd_tls::Trust;
 
 const FROM_CLIENT: &str = "Message from client ";
 
-/// See the module. `Plan::default()` is what `roomd load` does when nothing is said.
+/// See the module. `Plan::default()` is what `roomd load` does without flags.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Where the server's HTTP port is: `HOST:PORT`.
     pub server: String,
-    /// Whose certificates are believed; `None` is without TLS.
+    /// Which certificates are trusted; `None` is without TLS.
     pub tls: Option<Trust>,
     /// Where its line port is: `HOST:PORT`. `None`: the same host, the next port.
     pub lines: Option<String>,
     /// The protocols that clients take in turn.
     pub protocols: Vec<Protocol>,
-    /// Connections.
+    /// Clients, each with a connection.
     pub clients: usize,
-    /// Rooms.
+    /// Rooms, among which the clients are distributed.
     pub rooms: usize,
     /// What the rooms are called; with more than one, a number follows.
     pub room: String,
@@ -46,25 +45,25 @@ pub struct Plan {
     pub ramp: Duration,
     /// How long messages are published.
     pub duration: Duration,
-    /// How long what is under way may take to arrive after that.
+    /// How long messages in flight may take to arrive after that.
     pub drain: Duration,
-    /// Members that leave their room and come back, a second.
+    /// Members that leave their room and rejoin it, a second.
     pub churn: u32,
-    /// Connections that break and come back, a second.
+    /// Connections that are reset and replaced, a second.
     pub breaks: u32,
     /// Clients that read slowly.
     pub slow: usize,
     /// Bytes a second that a slow client reads.
     pub slow_bytes: usize,
-    /// Further sockets that connect and say next to nothing.
+    /// Further sockets that connect and send next to nothing.
     pub idle_sockets: usize,
-    /// Whether a client that was closed because it is slow comes back for what it missed.
+    /// Whether a client that was closed because it is slow reconnects for what it missed.
     pub slow_return: bool,
-    /// Whether publishers read slowly, come and go, and break.
+    /// Whether publishers read slowly, leave and rejoin, and are reset too.
     pub publishers_too: bool,
-    /// The most that an untouched room may take to answer, for 99 of 100 questions; 0: none is asked.
+    /// The most that a room without load may take to answer 99 of 100 queries; 0: no queries.
     pub probe: Duration,
-    /// How long a bare loop of writes is measured before; 0: not at all.
+    /// How long a bare loop of writes is measured before the load; 0: not at all.
     pub baseline: Duration,
 }
 
@@ -102,7 +101,7 @@ impl Default for Plan {
 
 impl Plan {
     /// 10 000 clients subscribed to the topic `test`, each of which publishes
-    /// `{"topic":"test","message":"Message from client i"}` once a second, by the bare form.
+    /// `{"topic":"test","message":"Message from client i"}` once a second.
     #[must_use]
     pub fn topic_10k() -> Self {
         Self {
@@ -119,7 +118,7 @@ impl Plan {
         }
     }
 
-    /// What is wrong with it, as a sentence about the flags.
+    /// Checks that its parts fit together; the problem is a sentence about the flags.
     ///
     /// # Errors
     /// When two of its parts do not fit together.
@@ -149,7 +148,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The server's name or address, as it has to be in its certificate.
+    /// The server's name or address, as its certificate has it.
     #[must_use]
     pub fn host(&self) -> &str {
         let host = self.server.rsplit_once(':').map_or(&*self.server, |(host, _)| host);
@@ -162,7 +161,7 @@ impl Plan {
         client % self.rooms
     }
 
-    /// The door of a client: all protocols are in each room, if it has clients enough.
+    /// The protocol of a client: each room has clients of all protocols, if it has enough clients.
     #[must_use]
     pub fn protocol_of(&self, client: usize) -> Protocol {
         self.protocols[client / self.rooms % self.protocols.len()]
@@ -180,13 +179,13 @@ impl Plan {
         client >= self.clients - self.slow
     }
 
-    /// The clients that come and go and break.
+    /// The clients that leave and rejoin, and whose connections are reset.
     #[must_use]
     pub fn churners(&self) -> std::ops::Range<usize> {
         self.clients - self.others()..self.clients - self.slow
     }
 
-    /// Clients that trouble may befall.
+    /// How many clients the disturbances may concern.
     fn others(&self) -> usize {
         if self.publishers_too { self.clients } else { self.clients - self.publishers * self.rooms }
     }
@@ -204,13 +203,13 @@ impl Plan {
         format!("load-{user}")
     }
 
-    /// What stands before the tag in a client's messages.
+    /// What precedes the tag in a client's messages.
     #[must_use]
     pub fn prefix(&self, client: usize) -> String {
         if self.from_client { format!("{FROM_CLIENT}{client} ") } else { String::new() }
     }
 
-    /// Bytes of a client's messages.
+    /// Bytes of the text of a client's messages.
     #[must_use]
     pub fn text_bytes(&self, client: usize) -> usize {
         if !self.from_client {
@@ -220,7 +219,7 @@ impl Plan {
         FROM_CLIENT.len() + digits + 1 + TAG_BYTES
     }
 
-    /// Messages that are due in the whole run, when they have a rate.
+    /// How many messages are due in this time, at the plan's rate.
     #[must_use]
     pub fn messages_due(&self, time: Duration) -> u64 {
         let publishers = if self.publishers == 0 { 0 } else { u128::from(self.rate) };

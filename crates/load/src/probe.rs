@@ -1,8 +1,8 @@
-//! A room that the load does not touch, and newcomers to it: how the server treats everybody else.
+//! A probe: the latency of a room that the load does not touch, and how long newcomers take to join it.
 //!
-//! On a thread of its own, with sockets that block, so that it measures the server and not the
-//! generator. It asks by publishing a message and waiting for it to come back, a few times a second,
-//! and now and then connects as a new client. It ends when its handle is dropped or stopped.
+//! On a thread of its own, with sockets that block, so that it measures the server and not the generator. A query is a
+//! message that it publishes and receives, a few times a second; now and then it connects as a new client. It ends when
+//! its handle is dropped or stopped.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -21,18 +21,18 @@ use crate::server_event::{self, ServerEvent};
 use roomd_tls::{Dialer, Stream};
 
 const ROOM: &str = "load-untouched";
-/// Five questions a second are within the rate that a server allows anybody.
+/// Five messages a second are within the rate limit of a server's defaults.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// A newcomer comes with each so-manieth question.
+/// A newcomer connects with one query in so many.
 const NEWCOMER_EVERY: u64 = 5;
-/// What has not come by then does not count as an answer.
+/// An answer that takes longer does not count.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the probe found.
 #[derive(Debug, Serialize)]
 pub struct ProbeReport {
     pub limit_ms: f64,
-    /// Whether every question was answered, 99 of 100 within the limit, and every newcomer let in.
+    /// Whether every query was answered, 99 of 100 within the limit, and every newcomer could join.
     pub kept: bool,
     pub asked: u64,
     pub answered: u64,
@@ -43,15 +43,15 @@ pub struct ProbeReport {
     pub arrival: Latency,
 }
 
-/// See the module.
+/// The handle of the probe's thread.
 pub struct Probe {
     thread: JoinHandle<ProbeReport>,
-    /// Its end is the thread's.
+    /// The thread ends when this is dropped.
     _alive: Sender<()>,
 }
 
 impl Probe {
-    /// Begins to ask.
+    /// Begins to query.
     ///
     /// # Errors
     /// If there is no thread for it.
@@ -63,7 +63,7 @@ impl Probe {
         Ok(Self { thread, _alive: alive })
     }
 
-    /// Asks no more; what was found. Blocks until the last question is answered.
+    /// Ends the probe; what it found. Blocks until the last query is answered, or its time is over.
     #[must_use]
     pub fn stop(self) -> ProbeReport {
         drop(self._alive);
@@ -74,10 +74,10 @@ impl Probe {
 struct Prober {
     server: SocketAddr,
     dialer: Option<Dialer>,
-    /// As requests call the server, and as its certificate does.
+    /// The `Host` of requests, and the name in the certificate.
     host: String,
     name: String,
-    /// The member that asks; `None` when its connection broke.
+    /// The member that queries; `None` when its connection broke.
     member: Option<WebSocket<Stream>>,
     asked: u64,
     latency: Histogram<u64>,
@@ -137,7 +137,7 @@ impl Prober {
         Ok(socket)
     }
 
-    /// Publishes, and waits until it comes back.
+    /// Publishes a message, and waits until it is delivered.
     fn ask(&mut self) -> Result<(), NoAnswer> {
         let mut socket = match self.member.take() {
             Some(socket) => socket,
@@ -152,7 +152,7 @@ impl Prober {
     }
 }
 
-/// There was no answer; why is the same to the report.
+/// There was no answer, for any reason.
 struct NoAnswer;
 
 impl From<io::Error> for NoAnswer {
@@ -161,7 +161,7 @@ impl From<io::Error> for NoAnswer {
     }
 }
 
-/// Reads until `wanted` comes, or the time is over.
+/// Reads until the `wanted` event arrives, or the time is over.
 fn wait(socket: &mut WebSocket<Stream>, wanted: impl Fn(&ServerEvent<'_>) -> bool) -> Result<(), NoAnswer> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     while Instant::now() < deadline {

@@ -1,8 +1,7 @@
-//! What the server costs, when it runs on this machine: read from /proc, without asking it.
+//! The resources that the server's process uses, when it runs on this machine, read from /proc.
 //!
-//! The process is found by the socket that listens on the server's port. The generator's thread reads
-//! its figures once a second, and its threads' context switches at the beginning and the end, because
-//! those are a file for each thread.
+//! The process is found by the socket that listens on the server's port. The generator's thread reads its figures once a
+//! second, and the context switches of its threads at the beginning and the end only: they are a file for each thread.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,7 +18,7 @@ pub struct Process {
     pid: u32,
 }
 
-/// What a process has used and uses.
+/// What a process has used, and uses now.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Usage {
     /// User and system seconds of all its threads, ended ones included.
@@ -35,7 +34,7 @@ pub struct UsageDelta {
     pub pid: u32,
     pub before: Usage,
     pub after: Usage,
-    /// Of the threads that lived at the end.
+    /// Of the threads that were alive at the end.
     pub context_switches: f64,
 }
 
@@ -87,7 +86,7 @@ impl Process {
         pids.find(holds).map(|pid| Self { pid })
     }
 
-    /// This process itself.
+    /// The process that runs this.
     #[must_use]
     pub fn own() -> Self {
         Self { pid: std::process::id() }

@@ -1,6 +1,6 @@
-//! What a load says of itself while it runs.
+//! The progress of a load while it runs.
 //!
-//! The generator offers it after each turn, and whoever watches gets it once a second, on the
+//! The generator updates it after each round, and the caller of [`run`](crate::run) receives it once a second, on the
 //! generator's thread: the command line prints it.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::generator::Generator;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How far a load has come.
+/// The phases of a load, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Connecting,
@@ -18,7 +18,7 @@ pub enum Phase {
     Draining,
 }
 
-/// A moment of a load.
+/// The state of a load at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     pub phase: Phase,
@@ -27,9 +27,9 @@ pub struct Progress {
     pub clients: usize,
     pub published: u64,
     pub delivered: u64,
-    /// Deliveries a second since the last moment.
+    /// Deliveries a second since the last report.
     pub delivered_per_s: f64,
-    /// Faults that are certain by now; what is lost shows at the end.
+    /// Faults that are certain by now; what is lost is known only at the end.
     pub faults: u64,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Who watches, and when they were told last.
+/// Reports progress once a second.
 pub struct ProgressReporter<'a> {
     tell: &'a mut dyn FnMut(&Progress),
     told: Instant,
@@ -58,12 +58,12 @@ pub struct ProgressReporter<'a> {
 }
 
 impl<'a> ProgressReporter<'a> {
-    /// Somebody watches from now on.
+    /// Reports to `tell` from now on.
     pub fn new(tell: &'a mut dyn FnMut(&Progress)) -> Self {
         Self { tell, told: Instant::now(), delivered: 0 }
     }
 
-    /// Tells, if it is time.
+    /// Reports, if it is time to.
     pub fn update(&mut self, phase: Phase, generator: &Generator<'_>) {
         let since = self.told.elapsed();
         if since < INTERVAL {

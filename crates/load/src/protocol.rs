@@ -1,7 +1,7 @@
-//! A way into the server: how a client asks for it, and what it says there.
+//! The protocols that a client can speak: where it connects, and the commands that it sends.
 //!
-//! The clients of a load take the doors of the plan in turn. A door is a value: it makes texts, and the
-//! client puts them into frames or lines. What comes back is read in `heard.rs`.
+//! The clients of a load take the protocols of the plan in turn. A protocol is a value: it makes texts, and the client
+//! puts them into frames or lines. What the server sends back is parsed in `server_event.rs`.
 
 use std::fmt;
 
@@ -12,19 +12,19 @@ use serde_json::json;
 pub enum Protocol {
     /// The JSON dialect over WebSocket: every message is acknowledged.
     Json,
-    /// The same with the bare form, which subscribes and publishes in one.
+    /// The JSON dialect, with the short form that subscribes to a topic and publishes in one command.
     Topic,
     /// The text dialect over WebSocket.
     Text,
-    /// Lines over TCP.
+    /// The text dialect in lines over TCP.
     Lines,
 }
 
 impl Protocol {
-    /// All of them.
+    /// In the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Json, Self::Topic, Self::Text, Self::Lines];
 
-    /// As the command line names it.
+    /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -35,31 +35,31 @@ impl Protocol {
         }
     }
 
-    /// Whether it is a WebSocket; otherwise it is lines.
+    /// Whether it runs over a WebSocket; otherwise it is lines.
     #[must_use]
     pub fn is_websocket(self) -> bool {
         self != Self::Lines
     }
 
-    /// Whether it speaks JSON, which tells the server's numbers.
+    /// Whether it is the JSON dialect, which has the server's numbers.
     #[must_use]
     pub fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Topic)
     }
 
-    /// Whether a sender is told of each message that it is in.
+    /// Whether each message is acknowledged to its sender.
     #[must_use]
     pub fn acknowledges(self) -> bool {
         self == Self::Json
     }
 
-    /// Whether a sender hears its own messages.
+    /// Whether a sender receives its own messages.
     #[must_use]
     pub fn echoes(self) -> bool {
         self != Self::Lines
     }
 
-    /// The address behind the server's, for the handshake.
+    /// The path of the handshake's request.
     #[must_use]
     pub fn path(self, room: &str, user: &str) -> String {
         match self {
@@ -68,27 +68,27 @@ impl Protocol {
         }
     }
 
-    /// What a client says to become a member; `since` is the epoch and the last number it has had.
+    /// The command that joins a room; `since` is the epoch and the last number that the client received.
     #[must_use]
     pub fn join(self, room: &str, since: Option<(&str, u64)>) -> String {
         let kind = if self == Self::Topic { "subscribe" } else { "join" };
         match (self, since) {
             (Self::Text | Self::Lines, _) => format!("/join {room}"),
-            (_, None) => json!({"type": kind, self.place(): room, "history": 0}).to_string(),
+            (_, None) => json!({"type": kind, self.room_field(): room, "history": 0}).to_string(),
             (_, Some((epoch, seq))) => {
                 let since = json!({"epoch": epoch, "seq": seq});
-                json!({"type": kind, self.place(): room, "history": 0, "since": since}).to_string()
+                json!({"type": kind, self.room_field(): room, "history": 0, "since": since}).to_string()
             }
         }
     }
 
-    /// What a client says to take its place again after its connection broke.
+    /// The command that resumes a session after its connection broke.
     #[must_use]
     pub fn resume(token: &str, room: &str, (epoch, seq): (&str, u64)) -> String {
         json!({"type": "resume", "resume": token, "rooms": {room: {"epoch": epoch, "seq": seq}}}).to_string()
     }
 
-    /// What a client says to be a member no more.
+    /// The command that leaves a room.
     #[must_use]
     pub fn leave(self, room: &str) -> String {
         match self {
@@ -98,8 +98,8 @@ impl Protocol {
         }
     }
 
-    /// Appends what a client says to publish `text`, which needs no escapes; `number` is its mark for
-    /// the answer, where there is one.
+    /// Appends the command that publishes `text`, which needs no escapes; `number` identifies it in
+    /// the acknowledgement, where there is one.
     pub fn publish(self, room: &str, number: u32, text: &[u8], out: &mut Vec<u8>) {
         let (before, after) = match self {
             Self::Json => (format!(r#"{{"type":"message","id":{number},"room":"{room}","message":""#), r#""}"#),
@@ -111,7 +111,7 @@ impl Protocol {
         out.extend_from_slice(after.as_bytes());
     }
 
-    fn place(self) -> &'static str {
+    fn room_field(self) -> &'static str {
         if self == Self::Topic { "topic" } else { "room" }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_says_what_it_has_had() {
+    fn a_client_that_rejoins_says_what_it_has_received() {
         let join: serde_json::Value = serde_json::from_str(&Protocol::Json.join("r", Some(("e1", 41)))).unwrap();
         assert_eq!(join, json!({"type": "join", "room": "r", "history": 0, "since": {"epoch": "e1", "seq": 41}}));
         let resume: serde_json::Value = serde_json::from_str(&Protocol::resume("t", "r", ("e1", 41))).unwrap();

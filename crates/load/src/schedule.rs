@@ -1,11 +1,11 @@
-//! When things are due that happen so many times a second.
+//! The schedule of a load: what is due at fixed rates.
 //!
-//! The generator asks, on its thread, and does what is due however late it is: a wait is never taken
-//! out of the schedule, or the load would be kind to a server that stalls (coordinated omission).
+//! The generator asks, on its thread, and does what is due however late it is: a delay is never taken out of the
+//! schedule, or the load would favour a server that stalls (coordinated omission).
 
 use std::time::Duration;
 
-/// What happens by the clock.
+/// What is due by the clock while messages are published.
 pub struct Schedule {
     pub publish: FixedRate,
     pub churn: FixedRate,
@@ -15,7 +15,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Nothing happens.
+    /// A schedule in which nothing is due.
     #[must_use]
     pub fn none() -> Self {
         let never = FixedRate::new(0, Duration::ZERO);
@@ -23,7 +23,7 @@ impl Schedule {
     }
 }
 
-/// So many times a second, from a moment on.
+/// Due so many times a second, from a moment on.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedRate {
     per_s: u32,
@@ -39,14 +39,14 @@ impl FixedRate {
         Self { per_s, begin, count: 0 }
     }
 
-    /// When it is due next; never, if so many times is none.
+    /// When it is due next; `None`: never, at a rate of 0.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
         let nanos = (u128::from(self.count) * 1_000_000_000).checked_div(u128::from(self.per_s))?;
         Some(self.begin + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
     }
 
-    /// Takes the next time that is due by `now` and before `end`: which one it is, and when it was due.
+    /// Takes the next time that is due by `now` and before `end`: its index, and when it was due.
     pub fn take(&mut self, now: Duration, end: Duration) -> Option<(u64, Duration)> {
         let due = self.next().filter(|due| *due <= now && *due < end)?;
         self.count += 1;

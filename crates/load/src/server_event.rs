@@ -1,46 +1,45 @@
-//! What a server says, as far as a load must understand it.
+//! Events of the server, parsed as far as a load needs them.
 //!
-//! Called for every frame and line on the generator's thread. Messages are by far the most: in JSON
-//! they are read in the order in which roomd prints their fields, without a parser, and the notices of
-//! who comes and goes, of which a full room has as many, are passed over. Every other event goes through
-//! serde, and what looks otherwise.
+//! Called for every frame and line, on the generator's thread. Nearly all are messages: in JSON they are read in the
+//! order in which roomd prints their fields, without a parser, and the notices of users that join and leave, of which a
+//! full room has as many, are skipped. All other events, and messages in another form, are parsed by serde.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
 
-/// See the module. Texts of messages are as they stand in JSON: ours hold no escapes.
+/// See the module. Texts of messages are as JSON has them: those of a load need no escapes.
 #[derive(Debug, PartialEq)]
 pub enum ServerEvent<'a> {
-    /// A message, with the server's number where the dialect tells it.
+    /// A message, with the server's number in the JSON dialect.
     Message { text: Cow<'a, str>, seq: Option<u64> },
-    /// The first word of the JSON dialect.
+    /// The first event of the JSON dialect.
     Welcome { resume: Option<String> },
-    /// The client is a member, and the room stands there.
+    /// The client is a member; `seq` is the room's last number.
     Joined { epoch: String, seq: u64, recovered: bool },
-    /// The client has its session again: whether it has its place in the room, whether all that it missed
-    /// there follows, and what gives the session back the next time.
-    Resumed { placed: bool, recovered: bool, resume: Option<String> },
-    /// This user entered, in the dialects without numbers; our own name means that we are a member.
-    Entered { user: &'a str },
-    /// The client is no member any more.
+    /// The client resumed its session: whether it is a member of its room again, whether all that it missed
+    /// follows, and the token for the next time.
+    Resumed { rejoined: bool, recovered: bool, resume: Option<String> },
+    /// This user joined, in the dialects without numbers; a client that reads its own name is a member.
+    UserJoined { user: &'a str },
+    /// The client is no longer a member.
     Left,
-    /// The client has another name now.
-    Named,
-    /// A message is in.
+    /// The client has a new name.
+    Renamed,
+    /// A message is published.
     Sent { number: Option<u32>, seq: u64 },
-    /// A command was refused, by this code.
+    /// A command was refused with this code.
     Refused { number: Option<u32>, code: Cow<'a, str> },
-    /// The server ends a connection that has no close frames, as of this code.
-    Goodbye { code: u16 },
-    /// So many messages are missing.
+    /// The server ends a connection without close frames, for the reason that this code has elsewhere.
+    Closing { code: u16 },
+    /// So many messages were dropped.
     Lagged { missed: u64 },
-    /// Whatever else.
+    /// Any other event.
     Other,
 }
 
-/// Every field that any of these has.
+/// Every field that any of these events has.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, rename = "type")]
@@ -63,10 +62,10 @@ struct Resumption {
     recovered: bool,
 }
 
-/// How notices begin that a load has no use for.
+/// How notices begin that a load ignores.
 const NOTICES: [&[u8]; 2] = [br#"{"type":"join","#, br#"{"type":"leave","#];
 
-/// Reads a frame of the JSON dialect; `None` when it is not what that dialect can hold.
+/// Parses a frame of the JSON dialect; `None` when it is no event.
 #[must_use]
 pub fn parse_json(text: &[u8]) -> Option<ServerEvent<'_>> {
     if NOTICES.iter().any(|begin| text.starts_with(begin)) {
@@ -78,7 +77,7 @@ pub fn parse_json(text: &[u8]) -> Option<ServerEvent<'_>> {
     }
 }
 
-/// A message whose fields come in the order in which roomd prints them.
+/// Parses a message whose fields are in the order in which roomd prints them.
 fn message(text: &[u8]) -> Option<(&str, u64)> {
     let rest = text.strip_prefix(br#"{"type":"message",""#)?;
     let rest = rest.strip_prefix(br#"room":""#).or_else(|| rest.strip_prefix(br#"topic":""#))?;
@@ -93,7 +92,7 @@ fn message(text: &[u8]) -> Option<(&str, u64)> {
     Some((std::str::from_utf8(message).ok()?, seq))
 }
 
-/// A text up to its quotation mark, and what follows it; `None` when it holds an escape.
+/// A string up to its quotation mark, and what follows it; `None` when it holds an escape.
 fn after_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'"')?;
     let (text, rest) = bytes.split_at(end);
@@ -112,7 +111,7 @@ fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
         "resumed" => {
             let rooms: HashMap<String, Resumption> = serde_json::from_value(fields.rooms?).ok()?;
             let recovered = rooms.values().all(|room| room.recovered);
-            ServerEvent::Resumed { placed: !rooms.is_empty(), recovered, resume: fields.resume }
+            ServerEvent::Resumed { rejoined: !rooms.is_empty(), recovered, resume: fields.resume }
         }
         "left" => ServerEvent::Left,
         "sent" => ServerEvent::Sent { number, seq: fields.seq? },
@@ -122,7 +121,7 @@ fn event(text: &[u8]) -> Option<ServerEvent<'_>> {
     })
 }
 
-/// Reads a frame or a line of the text dialect.
+/// Parses a frame or a line of the text dialect.
 #[must_use]
 pub fn parse_text(line: &str) -> ServerEvent<'_> {
     if let Some(notice) = line.strip_prefix("* ") {
@@ -135,31 +134,31 @@ pub fn parse_text(line: &str) -> ServerEvent<'_> {
         return ServerEvent::Message { text: Cow::Borrowed(text), seq: None };
     }
     match line.strip_suffix(" joined the room") {
-        Some(user) => ServerEvent::Entered { user },
+        Some(user) => ServerEvent::UserJoined { user },
         None => ServerEvent::Other,
     }
 }
 
 fn notice_of(notice: &str) -> ServerEvent<'_> {
-    let goodbye = GOODBYES.iter().find(|(begin, _)| notice.starts_with(begin));
-    if let Some(&(_, code)) = goodbye {
-        return ServerEvent::Goodbye { code };
+    let closing = CLOSE_NOTICES.iter().find(|(begin, _)| notice.starts_with(begin));
+    if let Some(&(_, code)) = closing {
+        return ServerEvent::Closing { code };
     }
     let missed = notice.strip_suffix(" were missed").or_else(|| notice.strip_suffix(" was missed"));
     let missed = missed.and_then(|words| words.split(' ').next()?.parse().ok());
     match missed {
         Some(missed) => ServerEvent::Lagged { missed },
         None if notice.starts_with("You left") => ServerEvent::Left,
-        None if notice.starts_with("You are now ") => ServerEvent::Named,
+        None if notice.starts_with("You are now ") => ServerEvent::Renamed,
         None => ServerEvent::Other,
     }
 }
 
-/// The last words of the text dialect, and the close codes that say the same.
-const GOODBYES: [(&str, u16); 3] =
+/// The last notices of the text dialect, and the close codes with the same meaning.
+const CLOSE_NOTICES: [(&str, u16); 3] =
     [("Too slow: ", 4450), ("The server is shutting down", 1001), ("Rate limit exceeded again", 4429)];
 
-/// The text dialect has sentences in place of codes; this one has a code of its own in the report.
+/// The text dialect has sentences in place of codes; the report counts this one under its code.
 fn code_of(sentence: &str) -> &str {
     if sentence == "Rate limit exceeded" { "rate_limited" } else { sentence }
 }
@@ -191,9 +190,12 @@ mod tests {
             ),
             (
                 r#"{"type":"resumed","resume":"t","rooms":{"r":{"recovered":true,"missed":3}}}"#,
-                ServerEvent::Resumed { placed: true, recovered: true, resume: Some("t".into()) },
+                ServerEvent::Resumed { rejoined: true, recovered: true, resume: Some("t".into()) },
             ),
-            (r#"{"type":"resumed","rooms":{}}"#, ServerEvent::Resumed { placed: false, recovered: true, resume: None }),
+            (
+                r#"{"type":"resumed","rooms":{}}"#,
+                ServerEvent::Resumed { rejoined: false, recovered: true, resume: None },
+            ),
             (r#"{"type":"sent","id":2,"room":"r","seq":9,"at":"x"}"#, ServerEvent::Sent { number: Some(2), seq: 9 }),
             (
                 r#"{"type":"error","id":3,"code":"rate_limited","message":"x"}"#,
@@ -216,12 +218,12 @@ mod tests {
     fn lines_are_read() {
         for (line, event) in [
             ("load-1: ~#..", ServerEvent::Message { text: "~#..".into(), seq: None }),
-            ("load-1 joined the room", ServerEvent::Entered { user: "load-1" }),
+            ("load-1 joined the room", ServerEvent::UserJoined { user: "load-1" }),
             ("* 3 messages were missed", ServerEvent::Lagged { missed: 3 }),
             ("* 1 message was missed", ServerEvent::Lagged { missed: 1 }),
             ("* You left r", ServerEvent::Left),
-            ("* The server is shutting down", ServerEvent::Goodbye { code: 1001 }),
-            ("* You are now load-1", ServerEvent::Named),
+            ("* The server is shutting down", ServerEvent::Closing { code: 1001 }),
+            ("* You are now load-1", ServerEvent::Renamed),
             ("Error: Rate limit exceeded", ServerEvent::Refused { number: None, code: "rate_limited".into() }),
             ("load-1 left the room", ServerEvent::Other),
             ("* waiting: 3 ahead of you", ServerEvent::Other),

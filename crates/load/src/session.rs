@@ -1,7 +1,7 @@
-//! The conversation of one client, from its request to its end, without its socket.
+//! The protocol state machine of one client, from its request to its end, without its socket.
 //!
-//! Bytes go in, and what follows from them goes to the [`RunState`] that all clients share: answers for
-//! the server, deliveries to the room, figures to the metrics. `client.rs` owns one beside the socket.
+//! Bytes go in, and what follows from them goes to the [`RunState`] that all clients share: bytes to send, deliveries
+//! to the accounting, figures to the metrics. `client.rs` holds it beside the socket, on the generator's thread.
 
 use std::io;
 use std::time::Instant;
@@ -26,15 +26,15 @@ pub enum Stage {
     Connecting,
     /// The handshake is under way.
     Upgrading,
-    /// It has asked to be a is_member.
+    /// It has asked to join its room.
     Joining,
-    /// It is a is_member, or becomes one with its first message.
+    /// It is a member, or becomes one with its first message.
     Joined,
-    /// It has said that it leaves its room, to come back.
+    /// It has asked to leave its room, and will join it again.
     Leaving,
-    /// It was refused its room, and only keeps its connection.
+    /// It was refused its room, and only keeps its connection open.
     Refused,
-    /// The run is over, and it has said so.
+    /// The run is over, and it has asked to close.
     Closing,
 }
 
@@ -47,34 +47,34 @@ pub struct Session {
     pub user: String,
     pub publishes: bool,
     pub stage: Stage,
-    /// What it has had, and is owed; kept while a broken connection is mended.
+    /// What it has received and must still receive; kept while a broken connection is replaced.
     pub deliveries: Option<MemberDeliveries>,
-    /// Whether the room counts it as a is_member.
+    /// Whether the delivery accounting counts it as a member.
     pub is_member: bool,
-    /// Why the server close_code the connection.
+    /// The code with which the server closed the connection.
     pub close_code: Option<u16>,
-    /// Refusals that did not say of what.
+    /// Refusals that did not say which message they are about.
     pub refusals: u64,
-    /// What the server should get next.
+    /// Bytes to send to the server next.
     pub outgoing: Vec<u8>,
-    /// The key of the handshake.
+    /// `Sec-WebSocket-Key` of the handshake.
     pub key: String,
-    /// When connecting began.
+    /// When the connection was begun.
     pub connect_began: Instant,
-    /// Which of its connections this is.
+    /// Which of its connections this is, from 0.
     pub connection: u32,
-    /// It was a is_member before its connection broke.
+    /// Its last connection broke while it was a member, and this one resumes it.
     pub reconnecting: bool,
-    /// It has been a is_member before.
+    /// It has been a member before.
     has_joined_before: bool,
-    /// Messages are for it: it is among its room's audience.
+    /// It is counted in its room's audience.
     in_audience: bool,
-    /// Gives its place back after its connection broke.
+    /// Resumes the session after its connection broke.
     resume_token: Option<String>,
 }
 
 impl Session {
-    /// The conversation of a client that has not begun.
+    /// The session of a client that has not connected yet.
     #[must_use]
     pub fn new(client: usize, plan: &Plan, now: Instant) -> Self {
         let room = plan.room_of(client);
@@ -101,7 +101,7 @@ impl Session {
         }
     }
 
-    /// TCP is connected: the first words.
+    /// Begins to talk to the server, once TCP is connected.
     pub fn start(&mut self, host: &str, state: &RunState<'_>) {
         if self.protocol.is_websocket() {
             let path = self.protocol.path(&self.room_name, &self.user);
@@ -109,18 +109,18 @@ impl Session {
             self.stage = Stage::Upgrading;
             return;
         }
-        // A line client is in the lobby: a name taken there would be announced there.
+        // A line client begins in the lobby, where a change of its name would be announced.
         let words = ["/leave".to_owned(), format!("/nick {}", self.user), self.protocol.join(&self.room_name, None)];
         words.iter().for_each(|words| self.send_text(words));
         self.stage = Stage::Joining;
         self.start_expecting(state.plan);
     }
 
-    /// Takes what has_joined_before; returns how much of it is used up.
+    /// Takes bytes that arrived; returns how many of them are used up.
     ///
     /// # Errors
-    /// If it is no answer, or not the WebSocket protocol; `ConnectionRefused` if the server does not
-    /// grant a WebSocket.
+    /// If they are no response, or violate the WebSocket protocol; `ConnectionRefused` if the server does
+    /// not upgrade the connection.
     pub fn receive(&mut self, bytes: &[u8], now: Instant, state: &mut RunState<'_>) -> io::Result<usize> {
         let mut used = 0;
         if self.stage == Stage::Upgrading {
@@ -140,7 +140,7 @@ impl Session {
                 used += frame.size;
                 self.handle_frame(&frame, now, state)?;
                 if frame.opcode == frames::CLOSE {
-                    // What follows is not said to anybody (RFC 6455 §5.5.1).
+                    // Nothing is to be read after a close frame (RFC 6455 §5.5.1).
                     return Ok(bytes.len());
                 }
             }
@@ -189,10 +189,10 @@ impl Session {
                     self.joined(now, state);
                 }
             }
-            ServerEvent::Resumed { placed, recovered, resume } => {
-                // The session that it has again, and not the one that its new connection began with.
+            ServerEvent::Resumed { rejoined, recovered, resume } => {
+                // Of the session that was resumed, and not of the one that the new connection began with.
                 self.resume_token = resume;
-                if !placed {
+                if !rejoined {
                     return self.rejoin(state);
                 }
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member) {
@@ -200,7 +200,7 @@ impl Session {
                     self.joined(now, state);
                 }
             }
-            ServerEvent::Entered { user } => {
+            ServerEvent::UserJoined { user } => {
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member && *user == self.user) {
                     state.rooms[self.room].join(deliveries);
                     self.joined(now, state);
@@ -213,7 +213,7 @@ impl Session {
                 }
             }
             ServerEvent::Refused { number, code } => self.refused(number, &code, state),
-            ServerEvent::Goodbye { code } if self.stage != Stage::Closing => self.close_code = Some(code),
+            ServerEvent::Closing { code } if self.stage != Stage::Closing => self.close_code = Some(code),
             ServerEvent::Lagged { missed } => {
                 if let Some(deliveries) = &mut self.deliveries {
                     deliveries.announce_missing(missed);
@@ -224,7 +224,7 @@ impl Session {
     }
 
     fn handle_message(&mut self, text: &[u8], seq: Option<u64>, now: Instant, state: &mut RunState<'_>) {
-        // Before a is_member without numbers has entered, what comes is history.
+        // What arrives before a member without numbers has joined is history.
         if seq.is_none() && !self.is_member {
             return;
         }
@@ -243,7 +243,7 @@ impl Session {
             state.metrics.deliver(deliveries.awaited.then_some(news.due), elapsed);
             state.free_slots.extend(news.complete.then_some(self.room));
         }
-        // Who subscribed with a message is a is_member when that message comes back.
+        // A client that subscribes by publishing is a member when that message comes back.
         if !self.is_member && tag.is_some_and(|tag| tag.sender == self.number) {
             state.rooms[self.room].join(deliveries);
             self.is_member = true;
@@ -257,7 +257,7 @@ impl Session {
         let words = match (since, earlier) {
             (Some(since), Some(resume_token)) => Protocol::resume(&resume_token, &self.room_name, since),
             (None, _) if self.protocol == Protocol::Topic && self.publishes => {
-                // It cannot say what it has had, and so nothing is owed to it for the time it was away.
+                // It cannot say what it has received, so it misses what was published while it was away.
                 self.stop_expecting(state);
                 self.start_expecting(state.plan);
                 return self.note_join(now, state);
@@ -267,7 +267,7 @@ impl Session {
         self.send_text(&words);
     }
 
-    /// The room has it as a is_member.
+    /// It became a member, and the delivery accounting knows.
     fn joined(&mut self, now: Instant, state: &mut RunState<'_>) {
         self.is_member = true;
         self.note_join(now, state);
@@ -294,7 +294,7 @@ impl Session {
         self.leave_room(state);
         if let Some(mut deliveries) = self.deliveries.take() {
             let RunState { rooms, faults, allowed, .. } = state;
-            // Whether it was news was told when it came.
+            // Whether the last delivery was new was counted when it arrived.
             _ = rooms[self.room].order_pending(&mut deliveries, faults);
             rooms[self.room].reconcile_member(&deliveries, MembershipEnd::Left, faults, allowed);
         }
@@ -319,7 +319,7 @@ impl Session {
         }
     }
 
-    /// Its place is gone, but what it missed can still be asked for.
+    /// Its membership is gone, but it can still ask for what it missed.
     fn rejoin(&mut self, state: &RunState<'_>) {
         let deliveries = self.deliveries.as_ref();
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
@@ -327,8 +327,8 @@ impl Session {
         self.reconnecting = false;
     }
 
-    /// It is no is_member any more, whatever is still owed to it. One that returns will be given what was
-    /// published meanwhile, if its protocol tells numbers.
+    /// It is no longer a member, whatever it has still to receive. One that reconnects will be sent what was
+    /// published meanwhile, if its protocol has numbers.
     pub fn leave_room(&mut self, state: &mut RunState<'_>) {
         if self.in_audience && !(self.reconnecting && self.protocol.is_json()) {
             state.audience[self.room] -= 1;
@@ -341,20 +341,20 @@ impl Session {
         self.is_member = false;
     }
 
-    /// Its connection is at its end, and it comes back complete another.
+    /// Its connection has ended, and it will reconnect.
     pub fn prepare_reconnect(&mut self, state: &mut RunState<'_>) {
         self.reconnecting = true;
         self.connection += 1;
-        // What it said before and has not been answered may be lost.
+        // What it sent before and has not been answered may be lost.
         self.refusals = 0;
         self.leave_room(state);
-        // A protocol without numbers cannot say what it has had.
+        // A protocol without numbers cannot say what has been received.
         if !self.protocol.is_json() {
             self.stop_expecting(state);
         }
     }
 
-    /// It is owed nothing more.
+    /// It is to receive nothing more.
     fn stop_expecting(&mut self, state: &mut RunState<'_>) {
         if let Some(deliveries) = self.deliveries.take() {
             state.rooms[self.room].reconcile_member(
@@ -366,13 +366,13 @@ impl Session {
         }
     }
 
-    /// Says that it leaves its room, to come back.
+    /// Asks to leave its room, to join it again.
     pub fn leave(&mut self) {
         self.stage = Stage::Leaving;
         self.send_text(&self.protocol.leave(&self.room_name));
     }
 
-    /// Says that it goes for good.
+    /// Asks to close the connection.
     pub fn close(&mut self) {
         self.stage = Stage::Closing;
         if self.protocol.is_websocket() {
@@ -382,7 +382,7 @@ impl Session {
         }
     }
 
-    /// Puts a text into a frame or a line.
+    /// Sends a text as a frame or a line.
     pub fn send_text(&mut self, text: &str) {
         if self.protocol.is_websocket() {
             frames::append_masked(&mut self.outgoing, frames::TEXT, text.as_bytes(), MASK);
@@ -405,6 +405,6 @@ impl Session {
     }
 }
 
-/// Masks keep bytes from looking like another protocol's to what stands between (RFC 6455 §10.3); here
-/// nothing does, and our texts are our own.
+/// Masks keep a client's bytes from being taken for another protocol by intermediaries (RFC 6455 §10.3); here
+/// there are none.
 const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];

@@ -1,8 +1,8 @@
-//! One transport with what is left over on either side of it.
+//! A connection with the bytes that are left over in both directions.
 //!
-//! The generator's thread uses it, and so do the benches. It never blocks: what the kernel does not
-//! take waits in `unsent`, and the tail of an incomplete frame waits in `partial`. Who reads brings the
-//! buffer, so that thousands of sockets share one.
+//! Used on the generator's thread, and by the benches. It never blocks: what the kernel does not take waits in
+//! `unsent`, and the tail of an incomplete frame waits in `partial`. The caller brings the receive buffer, so that
+//! thousands of sockets share one.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +12,7 @@ use crate::transport::Transport;
 /// See the module.
 pub struct Socket {
     transport: Transport,
-    /// Received, and not used by the reader yet.
+    /// Received, and not used by the caller yet.
     partial: Vec<u8>,
     /// Sent by the caller, and not taken by the kernel yet.
     unsent: Vec<u8>,
@@ -31,7 +31,7 @@ impl Socket {
         Self { transport, partial: Vec::new(), unsent: Vec::new() }
     }
 
-    /// What is below.
+    /// The connection beneath.
     #[must_use]
     pub fn transport(&self) -> &Transport {
         &self.transport
@@ -42,7 +42,7 @@ impl Socket {
         self.transport.close();
     }
 
-    /// Breaks the connection without a word.
+    /// Resets the connection.
     pub fn reset(self) {
         self.transport.reset();
     }

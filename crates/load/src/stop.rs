@@ -1,8 +1,8 @@
-//! The wish that a load end before its time.
+//! A token by which a load is asked to stop before its time.
 //!
-//! Whoever has one may ask, on any thread and in a signal's handler; the generator hears it where it waits
-//! for its sockets. Asked while clients connect or publish, it publishes no more, and waits for what is
-//! under way; asked again, it waits no longer. The report tells what was until then.
+//! Its clones can be used on any thread, and in the handler of a signal; the generator is woken where it waits for its
+//! sockets. After a first request no more is published, and what is in flight is waited for; after a second one it is
+//! not. The report covers what was done until then.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,7 +17,7 @@ pub struct StopToken {
 }
 
 impl StopToken {
-    /// A wish that nobody has yet.
+    /// A token by which no stop is requested yet.
     ///
     /// # Errors
     /// If there is no descriptor for it.
@@ -26,13 +26,13 @@ impl StopToken {
         Ok(Self { event: Arc::new(event) })
     }
 
-    /// Asks. Does not block.
+    /// Requests a stop. Does not block.
     pub fn request(&self) {
-        // It fails when it has been asked 2^64 times and not been heard.
+        // It fails only after 2^64 requests that were not taken.
         _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
-    /// How often it was asked since this was asked last.
+    /// How many requests there were since the last call.
     pub(super) fn take_requests(&self) -> u64 {
         let mut count = [0; 8];
         match rustix::io::read(&self.event, &mut count) {

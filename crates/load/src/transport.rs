@@ -1,7 +1,7 @@
-//! A TCP connection that never blocks: the one place that knows what carries the bytes.
+//! A non-blocking TCP connection, with or without TLS.
 //!
-//! A [`Socket`](super::socket::Socket) owns it, on the generator's thread. With TLS the handshake happens
-//! inside of `read` and `write`: who asks for either is told `WouldBlock` until there is something.
+//! A [`Socket`](crate::socket::Socket) owns it, on the generator's thread. The handshake of TLS happens inside `read` and
+//! `write`, which return `WouldBlock` until it is done.
 
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpStream};
@@ -21,7 +21,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Takes a socket that is connected.
+    /// Takes over a connected socket.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
         Self { socket: fd.into(), tunnel: None }
@@ -31,7 +31,7 @@ impl Transport {
     /// a client that does not read.
     ///
     /// # Errors
-    /// If there is no descriptor, or nobody can be reached there.
+    /// If there is no descriptor, or the address cannot be reached.
     pub fn connect(
         address: &SocketAddr,
         receive_bytes: Option<usize>,
@@ -50,10 +50,10 @@ impl Transport {
         }
     }
 
-    /// What became of connecting, once the socket can be written to.
+    /// Whether connecting succeeded, once the socket is writable.
     ///
     /// # Errors
-    /// Why nobody was reached.
+    /// Why it failed.
     pub fn connected(&self) -> io::Result<()> {
         Ok(sockopt::socket_error(&self.socket)??)
     }
@@ -69,7 +69,7 @@ impl Transport {
         Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::DONTWAIT)?.0)
     }
 
-    /// Writes what the kernel takes. What it did not take, the next write has to bring again.
+    /// Writes what the kernel takes. The next write has to begin with what it did not take.
     ///
     /// # Errors
     /// `WouldBlock` when it takes nothing now; otherwise what the kernel says.
@@ -80,7 +80,7 @@ impl Transport {
         Ok(rustix::net::send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
-    /// Whether something waits to be written that is not the caller's.
+    /// Whether the tunnel has bytes of its own to write.
     #[must_use]
     pub fn has_unsent(&self) -> bool {
         self.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_behind())
@@ -93,9 +93,9 @@ impl Transport {
         }
     }
 
-    /// Breaks the connection without a word: a reset, as of a machine that lost its network.
+    /// Resets the connection, like a machine that crashed.
     pub fn reset(self) {
-        // Without it the connection ends in good order, which is a different test and not a wrong one.
+        // If it fails, the connection is closed in good order: another disturbance, and a valid one.
         _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 }

@@ -1,8 +1,8 @@
-//! What one member of a room has had, and what it is owed.
+//! What one member of a room has received, and what it must receive.
 //!
-//! Every client has one while it is a member; its room's ledger keeps it on the generator's thread.
-//! Positions count the messages of the room in the order of its log. A member is owed every position
-//! from its first on; what it skips is missing until it comes, and announced or lost in the end.
+//! A client has one while it is a member; its session holds it, on the generator's thread. Positions count the messages
+//! of the room in their order. A member must receive every position from its first on; a position that it skips is
+//! missing until it arrives, and announced or lost in the end.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,34 +12,33 @@ use crate::faults::Faults;
 /// See the module.
 #[derive(Debug)]
 pub struct MemberDeliveries {
-    /// Whose it is.
     pub client: u32,
-    /// Which of the client's connections it publishes through.
+    /// Which of the client's connections it publishes on.
     pub connection: u32,
-    /// Whether its own messages come back to it.
+    /// Whether it receives its own messages.
     pub receives_own: bool,
-    /// Whether the closed loop waits for it.
+    /// Whether the closed loop waits for its deliveries.
     pub awaited: bool,
-    /// Whether it hears all that is said in its room, so that what it hears next comes next.
+    /// Whether it receives every message of its room, so that its next delivery is the next in the order.
     pub defines_order: bool,
-    /// Without numbers: what it has heard and nobody who defines_order has yet, in order.
+    /// Without numbers: messages that it received before any member that defines the order did.
     pub unordered: VecDeque<u32>,
-    /// Which numbered log it follows; `None`: its door tells no numbers.
+    /// Which numbered order it follows; `None`: its protocol has no numbers.
     pub epoch: Option<usize>,
     /// The next position; `None` until the first is known.
     pub next: Option<u32>,
-    /// It is owed each message with at least this number, whatever came before it was a member.
+    /// It must receive each message with at least this number: those that were published since it is a member.
     pub expected_from: u32,
-    /// Length of the log without numbers when it became a member.
+    /// Length of the order without numbers when it became a member.
     pub order_length_at_join: u32,
-    /// Skipped positions, in order, and how many they are.
+    /// Skipped positions, in order.
     missing: Vec<Range<u32>>,
-    /// Of how many the server said that they are missing.
+    /// How many messages the server announced as missing.
     announced: u64,
 }
 
 impl MemberDeliveries {
-    /// The member of a client that is a member from now on.
+    /// The accounting of a client that becomes a member.
     #[must_use]
     pub fn new(client: u32, receives_own: bool, awaited: bool) -> Self {
         Self {
@@ -58,7 +57,7 @@ impl MemberDeliveries {
         }
     }
 
-    /// Takes the delivery of a position. Tells whether it is news.
+    /// Records the delivery of a position. Returns whether it is new.
     pub fn receive(&mut self, position: u32, faults: &mut Faults) -> bool {
         let next = *self.next.get_or_insert(position);
         if position >= next {
@@ -81,7 +80,7 @@ impl MemberDeliveries {
         }
     }
 
-    /// These positions did not come before a later one.
+    /// Records positions that did not arrive before a later one.
     pub fn skip(&mut self, positions: Range<u32>) {
         match self.missing.last_mut() {
             _ if positions.is_empty() => {}
@@ -90,12 +89,12 @@ impl MemberDeliveries {
         }
     }
 
-    /// The server says that so many are missing.
+    /// Records that the server announced so many messages as missing.
     pub fn announce_missing(&mut self, messages: u64) {
         self.announced += messages;
     }
 
-    /// Whether it has had this position.
+    /// Whether it has received this position.
     #[must_use]
     pub fn has_received(&self, position: u32) -> bool {
         self.next.is_some_and(|next| position < next) && !self.missing.iter().any(|range| range.contains(&position))

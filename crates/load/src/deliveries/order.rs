@@ -1,43 +1,43 @@
-//! The order of a room's messages, as its members tell it.
+//! The order of a room's messages, as its members receive them.
 //!
-//! A room's ledger keeps one for each epoch, in which the server's numbers are the positions, and one
-//! for the doors that tell no numbers, to which whoever hears a message first appends it, if they know
-//! what came before. All members must agree with it: that is what "one order" means.
+//! A room keeps one for each epoch, in which the server's numbers are the positions, and one for the protocols without
+//! numbers, to which the first member that receives a message appends it, if it received all before. All members must
+//! agree with it: that is what "one order" means.
 
-/// How far beyond what was heard a number may be; what is further cannot be true.
+/// How far beyond the last known position a number may be; what is further cannot be true.
 const STRIDE_MAX: u64 = 1 << 22;
-/// How far before the first number heard others may begin, where nobody said where the room stands.
+/// How far before the first number others may begin, where no member was told the room's last number.
 const SLACK: u64 = 1 << 16;
 
-/// Nobody has heard what stands here.
+/// No member has received this position.
 const UNKNOWN: u32 = u32::MAX;
-/// What stands here is none of ours.
+/// Another program's message.
 const FOREIGN: u32 = u32::MAX - 1;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct MessageOrder {
-    /// The epoch, if anybody was told.
+    /// The epoch, if a member was told its name.
     pub epoch: Option<String>,
-    /// What to take from a number of the server for a position, less one.
+    /// What is subtracted from a number of the server for the position after it.
     base: u64,
-    /// By position, the number of our message.
+    /// By position, the number of a message of this run.
     entries: Vec<u32>,
 }
 
-/// What the log makes of a message at a position.
+/// What became of placing a message at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// Nobody had said what stands here.
+    /// The position was unknown.
     New,
-    /// It stands here.
+    /// The message is known to have this position.
     Same,
-    /// Another stands here.
+    /// Another message has this position.
     Conflict,
 }
 
 impl MessageOrder {
-    /// A log that begins about where the server's numbers are now.
+    /// An order that begins about where the server's numbers are now.
     #[must_use]
     pub fn near(epoch: Option<String>, seq: u64) -> Self {
         let base = seq.saturating_sub(SLACK);
@@ -46,7 +46,7 @@ impl MessageOrder {
         order
     }
 
-    /// Messages it has a place for.
+    /// How many positions there are.
     #[must_use]
     pub fn len(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
@@ -65,7 +65,7 @@ impl MessageOrder {
         self.base + u64::from(position)
     }
 
-    /// Puts a message of ours (`None`: somebody else's) at a position.
+    /// Places a message (`None`: another program's) at a position.
     pub fn place(&mut self, position: u32, number: Option<u32>) -> Placement {
         let (index, number) = (position as usize, number.unwrap_or(FOREIGN));
         if index >= self.entries.len() {
@@ -81,20 +81,20 @@ impl MessageOrder {
         }
     }
 
-    /// Puts a message of ours at the end; its position.
+    /// Places a message at the end; returns its position.
     pub fn append(&mut self, number: u32) -> u32 {
         let position = self.len();
         self.place(position, Some(number));
         position
     }
 
-    /// Our message at a position.
+    /// The message of this run at a position.
     #[must_use]
     pub fn number(&self, position: u32) -> Option<u32> {
         self.entries.get(position as usize).copied().filter(|entry| *entry < FOREIGN)
     }
 
-    /// Our messages in order.
+    /// The messages of this run in order.
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
         self.entries.iter().copied().filter(|entry| *entry < FOREIGN)
     }

@@ -1,7 +1,7 @@
-//! Closing the books of a room: what is missing at the end, and what every message came to.
+//! Reconciliation: what a member is missing in the end, and what became of every message of a room.
 //!
-//! The generator settles an member when its member goes, and all that are left when the run is over;
-//! then it audits each room once. A member that stayed to the end is owed the log to its end.
+//! The generator reconciles a member when it leaves, and all that are left when the run is over; then it checks the
+//! messages of each room once. A member that stayed to the end must have received its order to the end.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,32 +13,32 @@ use crate::faults::Faults;
 /// How a membership ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MembershipEnd {
-    /// With the run, and nothing was under way any more.
+    /// With the run, when nothing was in flight any more.
     Drained,
-    /// With the run, and something was.
+    /// With the run, while deliveries were still in flight.
     InFlight,
     /// With its connection, before the end.
     Disconnected,
-    /// By its own wish: nothing that came after is owed.
+    /// The client left: it is to receive nothing after that.
     Left,
 }
 
-/// What an reconcile_messages must know about senders.
+/// What has to be known about the senders of a room's messages.
 pub struct SenderFacts<'a> {
-    /// Whether this connection of a client lived to the end: a client, and which of its connections.
+    /// Whether a connection of a client was open at the end: the client, and which of its connections.
     pub stayed: &'a dyn Fn(u32, u32) -> bool,
-    /// Whether a client's next connection goes on where the last one ended.
+    /// Whether a client's next connection resumes where the last one ended.
     pub resumes: &'a dyn Fn(u32) -> bool,
-    /// Whether a client is told of each message that it is in.
+    /// Whether a client's messages are acknowledged.
     pub acknowledged: &'a dyn Fn(u32) -> bool,
     /// Refusals, by client, that did not say which message they are about.
     pub refused: BTreeMap<u32, u64>,
-    /// Whether nothing was under way any more.
+    /// Whether nothing was in flight any more.
     pub drained: bool,
 }
 
 impl RoomDeliveries {
-    /// Closes an member.
+    /// Counts what a member is missing.
     pub fn reconcile_member(
         &self,
         member: &MemberDeliveries,
@@ -48,7 +48,7 @@ impl RoomDeliveries {
     ) {
         let (missing, announced) = member.balance();
         let tail = self.missing_at_end(member);
-        // What was announced and does not lie between two deliveries lies behind the last.
+        // Announced messages that are not between two deliveries come after the last.
         let behind = announced.saturating_sub(missing).min(tail);
         faults.lost += missing.saturating_sub(announced);
         allowed.dropped += missing.min(announced) + behind;
@@ -64,18 +64,18 @@ impl RoomDeliveries {
         }
     }
 
-    /// Whether this member has had all that it is owed by now.
+    /// Whether this member has received all that it must by now.
     #[must_use]
     pub fn is_complete(&self, member: &MemberDeliveries) -> bool {
         let (missing, announced) = member.balance();
         missing == announced && self.missing_at_end(member) == 0 && member.unordered.is_empty()
     }
 
-    /// Whether every message was shown or refused, and its sender told where that is the custom.
+    /// Whether every message was delivered or refused, and acknowledged where the protocol does so.
     pub fn is_settled(&self, stayed: impl Fn(u32, u32) -> bool, told: impl Fn(u32) -> bool) -> bool {
         self.messages.iter().all(|message| match message.acknowledgement {
             _ if !message.expected => true,
-            // Its answer went with its connection, or it did.
+            // The message or its acknowledgement was lost with the connection.
             Acknowledgement::Pending if !stayed(message.sender, message.connection) => true,
             Acknowledgement::Refused => true,
             Acknowledgement::Accepted => message.numbered_at.is_some(),
@@ -83,7 +83,7 @@ impl RoomDeliveries {
         })
     }
 
-    /// Positions at the end of its log that a member has not had.
+    /// How many positions at the end of its order a member has not received.
     fn missing_at_end(&self, member: &MemberDeliveries) -> u64 {
         match (member.epoch, member.next) {
             (Some(epoch), Some(next)) => self.numbered[epoch].len().saturating_sub(next).into(),
@@ -95,7 +95,7 @@ impl RoomDeliveries {
         }
     }
 
-    /// Looks at every message once: whether it was shown, answered, and in its sender's order.
+    /// Checks every message once: whether it was delivered, answered, and in its sender's order.
     pub fn reconcile_messages(&self, mut senders: SenderFacts<'_>, faults: &mut Faults, allowed: &mut AllowedLosses) {
         for log in self.numbered.iter().chain([&self.unnumbered]) {
             faults.disordered += self.inversions(log.numbers(), senders.resumes);
@@ -121,8 +121,8 @@ impl RoomDeliveries {
         }
     }
 
-    /// Messages that come after a later one of the same sender. One that does not resume is another
-    /// sender after its connection broke: nothing says in which order the server hears the two.
+    /// Messages that come after a later one of the same sender. A client that does not resume counts as another
+    /// sender after its connection broke: the order in which the server reads the two is undefined.
     fn inversions(&self, numbers: impl Iterator<Item = u32>, resumes: impl Fn(u32) -> bool) -> u64 {
         let mut latest: HashMap<(u32, u32), u32> = HashMap::new();
         let mut count = 0;
@@ -137,7 +137,7 @@ impl RoomDeliveries {
     }
 }
 
-/// Takes one refusal off its sender's, if there is one.
+/// Uses up one of the sender's refusals, if there is one left.
 fn refused(refusals: &mut BTreeMap<u32, u64>, message: &SentMessage) -> bool {
     let left = refusals.get_mut(&message.sender).filter(|left| **left > 0);
     left.map(|left| *left -= 1).is_some()
@@ -160,8 +160,8 @@ mod tests {
     use super::*;
     use crate::deliveries::room::Delivery;
 
-    /// Two members of a room in which client 0 publishes five messages; each hears these of the
-    /// server's numbers, or the messages themselves where there are none.
+    /// Two members of a room in which client 0 publishes five messages; each receives these numbers of the
+    /// server, or the messages alone where there are none.
     fn room(numbered: bool, told: [&[(u32, u64)]; 2], lagged: u64) -> (Faults, AllowedLosses) {
         let (mut room, mut faults, mut allowed) =
             (RoomDeliveries::default(), Faults::default(), AllowedLosses::default());
@@ -194,14 +194,14 @@ mod tests {
         (faults, allowed)
     }
 
-    /// Of whom every connection lived, and who are told.
+    /// Senders whose connections all stayed open, and whose messages are acknowledged.
     fn senders() -> SenderFacts<'static> {
         let refused = BTreeMap::new();
         SenderFacts { stayed: &|_, _| true, resumes: &|_| true, acknowledged: &|_| true, refused, drained: true }
     }
 
     /// A sender whose first connection broke after two messages, and whose second published a third;
-    /// they are heard in this order.
+    /// they are received in this order.
     fn broken(heard: &[u32], resumes: bool) -> (Faults, AllowedLosses) {
         let (mut room, mut faults, mut allowed) =
             (RoomDeliveries::default(), Faults::default(), AllowedLosses::default());
@@ -308,7 +308,7 @@ mod tests {
         (0..2).for_each(|due| _ = room.publish(old, due, false));
         room.join(new);
         let told = |number| Delivery { number: Some(number), seq: None };
-        // The room showed the first before it let the second member in.
+        // The room delivered the first before the second member joined.
         room.deliver(new, told(1), &mut faults);
         (0..2).for_each(|number| _ = room.deliver(old, told(number), &mut faults));
         room.order_pending(new, &mut faults);

@@ -1,8 +1,8 @@
-//! The books of one room: every message that was published, and where the members say it stands.
+//! The delivery accounting of one room: every message that was published, and the position that it has for the members.
 //!
-//! The generator's thread writes down each message before it sends it, and shows each delivery to the
-//! ledger together with the member of the member that had it. Nothing is sampled: a message is lost,
-//! repeated or out of order for exactly the members for which it is. `settlement.rs` closes the books.
+//! The generator's thread records each message before it is sent, and each delivery together with the member that
+//! received it. Nothing is sampled: a message is lost, repeated or out of order for exactly the members for which it
+//! is. `reconciliation.rs` counts what is missing in the end.
 
 use crate::allowed_losses::AllowedLosses;
 use crate::deliveries::member::MemberDeliveries;
@@ -14,40 +14,40 @@ use crate::faults::Faults;
 pub struct RoomDeliveries {
     /// By number.
     pub(super) messages: Vec<SentMessage>,
-    /// The logs of the doors that tell the server's numbers, one for each epoch; the last is the present.
+    /// The orders of the protocols with numbers, one for each epoch; the last is the current one.
     pub(super) numbered: Vec<MessageOrder>,
-    /// The order of the doors that tell none.
+    /// The order of the protocols without numbers.
     pub(super) unnumbered: MessageOrder,
     /// Members at present.
     members: usize,
-    /// Of those, the ones that the closed loop waits for.
+    /// Of those, the ones whose deliveries the closed loop waits for.
     awaited: u32,
-    /// Messages that somebody is still waited for, under a closed loop.
+    /// Messages that the closed loop still waits for.
     in_flight: Vec<u32>,
 }
 
 /// A message that was published.
 #[derive(Debug)]
 pub(super) struct SentMessage {
-    /// When it was due: nanoseconds of the run.
+    /// When it was due: nanoseconds since the run began.
     due: u64,
-    /// The client that sent it, and complete which of its connections.
+    /// The client that sent it, and on which of its connections.
     pub(super) sender: u32,
     pub(super) connection: u32,
-    /// Members that the closed loop still waits for.
+    /// Members whose deliveries the closed loop still waits for.
     waiting: u32,
-    /// Whether there was anybody to hear it.
+    /// Whether any member must receive it.
     pub(super) expected: bool,
-    /// Whether anybody has heard it.
+    /// Whether any member has received it.
     pub(super) delivered: bool,
-    /// Epoch and position among the numbered.
+    /// Epoch and position in the order with numbers.
     pub(super) numbered_at: Option<(u32, u32)>,
-    /// Position among the unnumbered.
+    /// Position in the order without numbers.
     pub(super) unnumbered_at: Option<u32>,
     pub(super) acknowledgement: Acknowledgement,
 }
 
-/// What the sender was delivery.
+/// What the sender was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Acknowledgement {
     Pending,
@@ -55,21 +55,21 @@ pub(super) enum Acknowledgement {
     Refused,
 }
 
-/// What a member was delivery.
+/// What a member received.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
-    /// Our message; `None` when it is somebody else's.
+    /// The message; `None` when it is another program's.
     pub number: Option<u32>,
-    /// The server's number, complete the doors that tell it.
+    /// The server's number, in the protocols that have it.
     pub seq: Option<u64>,
 }
 
-/// A delivery that counts.
+/// The first delivery of a message to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewDelivery {
-    /// When the message was due: nanoseconds of the run.
+    /// When the message was due: nanoseconds since the run began.
     pub due: u64,
-    /// Whether nobody else is waited for: the closed loop may go on.
+    /// Whether the closed loop waits for no further delivery of it, and may publish the next.
     pub complete: bool,
 }
 
@@ -80,13 +80,12 @@ impl RoomDeliveries {
         u32::try_from(self.messages.len()).unwrap_or(u32::MAX)
     }
 
-    /// Members at present: a message published now is expected to so many.
     #[must_use]
     pub fn members(&self) -> usize {
         self.members
     }
 
-    /// Writes a message down that is about to be sent; its number. `closed`: it is waited for.
+    /// Records a message that is about to be sent; returns its number. `closed`: the closed loop waits for it.
     pub fn publish(&mut self, sender: &MemberDeliveries, due: u64, closed: bool) -> u32 {
         let number = self.published();
         let waiting = self.awaited - u32::from(sender.awaited && !sender.receives_own);
@@ -113,7 +112,7 @@ impl RoomDeliveries {
         self.messages.get(number as usize).is_some_and(|message| message.sender == sender)
     }
 
-    /// A client is a member from now on, complete a door that does not say where the room stands.
+    /// A client becomes a member, by a protocol that does not tell the room's last number.
     pub fn join(&mut self, member: &mut MemberDeliveries) {
         member.expected_from = self.published();
         member.order_length_at_join = self.unnumbered.len();
@@ -124,7 +123,7 @@ impl RoomDeliveries {
         self.awaited += u32::from(member.awaited);
     }
 
-    /// A client is a member from now on, and the room stands at `seq`. One that comes back was given
+    /// A client becomes a member of a room whose last number is `seq`. One that rejoins was sent
     /// all that it missed, if it `recovered`.
     pub fn join_at(
         &mut self,
@@ -147,7 +146,7 @@ impl RoomDeliveries {
         }
     }
 
-    /// A client has its place again, and what it missed follows if it `recovered`.
+    /// A client resumes its membership, and what it missed follows if it `recovered`.
     pub fn resume(&mut self, member: &mut MemberDeliveries, recovered: bool) {
         self.join(member);
         if !recovered {
@@ -155,7 +154,7 @@ impl RoomDeliveries {
         }
     }
 
-    /// A client is no member any more. Tells how many messages nobody is waited for any longer.
+    /// A client is no longer a member. Returns how many messages the closed loop waits for no longer.
     pub fn leave(&mut self, member: &MemberDeliveries) -> usize {
         self.members -= 1;
         if !member.awaited {
@@ -179,14 +178,14 @@ impl RoomDeliveries {
         before - in_flight.len()
     }
 
-    /// Where a member stands, for coming back: the epoch and the last number it has had.
+    /// Where a member can resume: the epoch and the last number that it received.
     #[must_use]
     pub fn position(&self, member: &MemberDeliveries) -> Option<(&str, u64)> {
         let order = &self.numbered[member.epoch?];
         Some((order.epoch.as_deref()?, order.seq(member.next?)))
     }
 
-    /// A member was delivery of a message. `None`: it does not count.
+    /// Records a delivery to a member. `None`: it is not the first of this message, or not of this run.
     pub fn deliver(
         &mut self,
         member: &mut MemberDeliveries,
@@ -229,7 +228,7 @@ impl RoomDeliveries {
         member.receive(position, faults)
     }
 
-    /// Tells whether the message stands where nothing else does, and nowhere else.
+    /// Whether the message has this position and no other, and no other message has it.
     fn place(&mut self, epoch: usize, position: u32, number: Option<u32>, faults: &mut Faults) -> bool {
         if self.numbered[epoch].place(position, number) == Placement::Conflict {
             faults.contradicted += 1;
@@ -238,20 +237,20 @@ impl RoomDeliveries {
         let Some(number) = number else { return true };
         let place = (u32::try_from(epoch).unwrap_or(u32::MAX), position);
         let known = *self.messages[number as usize].numbered_at.get_or_insert(place);
-        // One message under two numbers.
+        // One message with two numbers.
         faults.repeated += u64::from(known != place);
         known == place
     }
 
-    /// Without numbers, a delivery has a place once somebody who defines_order for the order has had it too.
-    /// Who has just come, or does not hear itself, may have it before those who know what came before.
+    /// Without numbers, a message has a position once a member that defines the order has received it too.
+    /// A member that has just joined, or does not receive its own messages, may receive it earlier.
     fn deliver_unnumbered(&mut self, member: &mut MemberDeliveries, number: u32, faults: &mut Faults) -> bool {
         member.unordered.push_back(number);
         self.order_pending(member, faults).unwrap_or(true)
     }
 
-    /// Takes what is pending as far as its places are known. Tells whether the last of it was fresh;
-    /// `None` if something is still pending.
+    /// Records deliveries without a position as far as their positions are known now. Returns whether the last was new;
+    /// `None` if some are still without one.
     pub fn order_pending(&mut self, member: &mut MemberDeliveries, faults: &mut Faults) -> Option<bool> {
         let mut fresh = true;
         while let Some(&number) = member.unordered.front() {
@@ -269,7 +268,7 @@ impl RoomDeliveries {
     }
 
     fn receive_unnumbered(&mut self, member: &mut MemberDeliveries, position: u32, faults: &mut Faults) -> bool {
-        // Before its first message it is expected only what was sent after it became a member.
+        // Before its first delivery it must receive only what was sent after it became a member.
         let from = member.next.unwrap_or(member.order_length_at_join.min(position));
         for skipped in from..position {
             if self.is_expected(member, skipped) {
@@ -282,14 +281,14 @@ impl RoomDeliveries {
         member.receive(position, faults)
     }
 
-    /// Whether a member is expected a position of the order without numbers.
+    /// Whether a member must receive a position of the order without numbers.
     pub(super) fn is_expected(&self, member: &MemberDeliveries, position: u32) -> bool {
         let Some(number) = self.unnumbered.number(position) else { return false };
         let own = self.messages[number as usize].sender == member.client && !member.receives_own;
         !own && (member.next.is_some() || member.expected_from <= number)
     }
 
-    /// The sender was delivery that its message is in, under this number.
+    /// The sender was told that its message is published, with this number of the server.
     pub fn acknowledge(&mut self, member: &MemberDeliveries, number: u32, seq: u64, faults: &mut Faults) {
         let Some(message) = self.messages.get_mut(number as usize) else { return };
         message.acknowledgement = Acknowledgement::Accepted;
@@ -301,14 +300,14 @@ impl RoomDeliveries {
         }
     }
 
-    /// The sender was delivery that its message is not in. Tells whether it was waited for.
+    /// The sender was told that its message is refused. Returns whether the closed loop waited for it.
     pub fn refuse(&mut self, number: u32) -> bool {
         let Some(message) = self.messages.get_mut(number as usize) else { return false };
         message.acknowledgement = Acknowledgement::Refused;
         self.complete(number)
     }
 
-    /// Waits no longer for messages that were due before `due`; how many.
+    /// Waits no longer for messages that were due before `due`; returns how many these were.
     pub fn give_up(&mut self, due: u64) -> usize {
         let Self { messages, in_flight, .. } = self;
         let before = in_flight.len();
@@ -334,7 +333,7 @@ impl RoomDeliveries {
         self.numbered.len() - 1
     }
 
-    /// The order of the present epoch, for one who is not delivery its name.
+    /// The order of the current epoch, for a member that is not told its name.
     fn current_epoch(&mut self, seq: u64) -> usize {
         if self.numbered.is_empty() {
             self.numbered.push(MessageOrder::near(None, seq.saturating_sub(1)));

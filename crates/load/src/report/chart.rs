@@ -1,7 +1,7 @@
-//! Lines over axes, as SVG that takes its colours from the page around it.
+//! Line charts as SVG that takes its colours from the page around it.
 //!
-//! `html.rs` draws a handful. A plotting crate would bring its own fonts and colours, which a page that
-//! follows the reader's light or dark cannot use; what is needed is a scale and a polyline.
+//! `html.rs` draws a handful. A plotting crate would bring fonts and colours of its own, which do not follow the reader's
+//! light or dark theme; all that is needed is a scale and a polyline.
 
 use std::fmt::Write as _;
 
@@ -11,37 +11,37 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
-/// Marks of an axis, about.
+/// About how many marks an axis has.
 const MARKS: f64 = 5.0;
 
-/// A scale of one direction.
+/// The scale of one direction.
 #[derive(Clone, Copy, Debug)]
 pub enum Axis {
-    /// From the least to the greatest, in equal steps.
+    /// From the least to the greatest value, in equal steps.
     Linear(f64, f64),
-    /// As `Linear`, of the logarithm to base ten.
+    /// From the least to the greatest value, in powers of ten.
     Logarithmic(f64, f64),
 }
 
-/// One line: its name, its colour's number in the style sheet, its points.
+/// A line: its name, the number of its colour in the style sheet, and its points.
 pub struct Series<'a> {
     pub name: &'a str,
     pub colour: usize,
     pub points: Vec<(f64, f64)>,
 }
 
-/// A plot: its axes, what they are called, and the series.
+/// Axes with their names, and the series drawn over them.
 pub struct Chart<'a> {
     pub x: Axis,
     pub y: Axis,
-    /// Marks of the horizontal axis; empty: by the scale.
+    /// Marks of the horizontal axis; empty: those of its scale.
     pub x_marks: Vec<(f64, String)>,
     pub x_name: &'a str,
     pub series: Vec<Series<'a>>,
 }
 
 impl Axis {
-    /// From zero to a round number that holds all of these.
+    /// From zero to a round number that is not less than any of these.
     #[must_use]
     pub fn from_zero(values: impl Iterator<Item = f64>) -> Self {
         let greatest = values.fold(0.0, f64::max);
@@ -52,7 +52,7 @@ impl Axis {
         Self::Linear(0.0, (greatest / step).ceil() * step)
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     fn share(self, value: f64) -> f64 {
         let (least, greatest, value) = match self {
             Self::Linear(least, greatest) => (least, greatest, value),
@@ -77,7 +77,7 @@ impl Axis {
 }
 
 impl Chart<'_> {
-    /// The picture.
+    /// The chart as an SVG element.
     #[must_use]
     pub fn svg(&self) -> String {
         let x = |value: f64| LEFT + self.x.share(value) * (WIDTH - LEFT - RIGHT);
@@ -100,7 +100,7 @@ impl Chart<'_> {
             let mut path = String::new();
             for (i, (at, value)) in one.points.iter().enumerate() {
                 let word = if i == 0 { 'M' } else { 'L' };
-                _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value)); // A string takes all.
+                _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value)); // Writing to a string cannot fail.
             }
             put(format!("<path class=\"line c{}\" d=\"{path}\"><title>{}</title></path>", one.colour, one.name));
         }
@@ -108,7 +108,7 @@ impl Chart<'_> {
         svg
     }
 
-    /// The names of the series, in their colours.
+    /// The names of the series in their colours, as HTML.
     #[must_use]
     pub fn legend(&self) -> String {
         self.series.iter().map(|one| format!("<span class=\"c{}\">{}</span>", one.colour, one.name)).collect()

@@ -1,7 +1,7 @@
-//! A report as one HTML file: the table, and what happened over time as charts.
+//! A report as one HTML file: the table, and charts of what happened over time.
 //!
-//! Called by the command line for `--report`. The file has no script and asks for nothing else, so it
-//! can be mailed; it follows the reader's light or dark.
+//! Called by the command line for `--report`. The file has no script and loads nothing, so it can be mailed; it follows
+//! the reader's light or dark theme.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,12 @@ use crate::report::Report;
 use crate::report::chart::{Axis, Chart, Series};
 use crate::report::text::{rows, verdict};
 
-/// The file.
+/// The report as a complete HTML document.
 #[must_use]
 pub fn page(report: &Report) -> String {
     let mut page = format!("<!doctype html>\n<html lang=\"en\">\n<head>\n{HEAD}</head>\n<body>\n");
     let class = if report.kept { "kept" } else { "broken" };
-    // A string takes all.
+    // Writing to a string cannot fail.
     _ = write!(page, "<h1>roomd load</h1>\n<p class=\"{class}\">{}</p>\n<table>\n", escaped(&verdict(report)));
     for (name, text) in rows(report) {
         _ = writeln!(page, "<tr><th>{name}</th><td>{}</td></tr>", escaped(&text));
@@ -69,7 +69,7 @@ fn over_time(samples: &[Sample], figures: &[(&'static str, SampleValue)]) -> Cha
     }
 }
 
-/// The distribution with as much room for each nine as for the one before.
+/// The distribution, with as much space for each further nine of the percentile as for the one before.
 fn distribution(percentiles: &[(f64, f64)]) -> Option<Chart<'static>> {
     let nines = |percentile: f64| 1.0 / (1.0 - percentile / 100.0).max(1e-6);
     let points: Vec<_> = percentiles.iter().map(|(percentile, ms)| (nines(*percentile), *ms)).collect();

@@ -1,7 +1,7 @@
-//! What a load found out, as values.
+//! The report: what a load found, as values.
 //!
-//! Made once, when the run is over. `table.rs` prints it for people, `html.rs` draws it, and with
-//! `--json` it is printed as it is. Times are milliseconds, sizes bytes, unless a name says otherwise.
+//! Made once, when the run is over. `text.rs` prints it for people, `html.rs` draws it, and with `--json` it is printed
+//! as it is. Times are milliseconds, sizes bytes, unless a name says otherwise.
 
 pub mod chart;
 pub mod html;
@@ -26,25 +26,25 @@ use crate::process::UsageDelta;
 /// See the module.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Whether the server kept its promises, and lived to the end.
+    /// Whether the server kept its promises, and ran to the end.
     pub kept: bool,
-    /// What was done, in words.
+    /// What the load was, in words.
     pub load: String,
     pub server_address: String,
     /// How long messages were published, in seconds.
     pub published_for_s: f64,
-    /// The load ended before its time, because nobody was connected any more.
+    /// The load ended before its time, because no client was connected any more.
     pub cut_short: bool,
-    /// The load ended before its time, because it was asked to.
+    /// The load ended before its time, because a stop was requested.
     pub stopped: bool,
-    /// Why the first connection ended that should not have.
+    /// Why the first connection failed that should not have.
     pub trouble: Option<String>,
     pub connections: Connections,
     pub messages: Messages,
     pub deliveries: Deliveries,
-    /// From when a message was due, to clients that are not slow by themselves.
+    /// From when a message was due to its delivery, to clients that do not read slowly.
     pub latency: Latency,
-    /// Clients that are.
+    /// Clients that read slowly.
     pub slow: usize,
     pub faults: Faults,
     #[serde(rename = "excuses")]
@@ -61,9 +61,9 @@ pub struct Report {
     pub idle_sockets: Option<IdleSocketCounts>,
     #[serde(rename = "bare")]
     pub baseline: Option<Baseline>,
-    /// One a second.
+    /// One for each second.
     pub samples: Vec<Sample>,
-    /// Percentile and milliseconds, along the whole distribution.
+    /// Percentiles and milliseconds, along the whole distribution.
     pub percentiles: Vec<(f64, f64)>,
 }
 
@@ -80,22 +80,22 @@ pub struct Connections {
 
 #[derive(Debug, Serialize)]
 pub struct Messages {
-    /// As the plan asks.
+    /// As the plan's rate or window asks.
     pub due: u64,
     pub published: u64,
-    /// Due, and not sent: the socket was full, or the sender not there.
+    /// Due, and not sent: the socket was full, or the sender had no connection.
     pub withheld: u64,
 }
 
 #[derive(Debug, Serialize)]
 pub struct Deliveries {
-    /// What the messages that were due would have made.
+    /// Deliveries that the due messages ask for.
     pub asked: u64,
     pub asked_per_s: f64,
     pub delivered: u64,
     /// While messages were published.
     pub per_s: f64,
-    /// Delivered of asked, in the end.
+    /// Those delivered of those asked for, in the end.
     pub share: f64,
 }
 
@@ -109,20 +109,20 @@ pub struct ServerCost {
     pub resident_after_kib: f64,
     pub resident_max_kib: f64,
     pub threads: f64,
-    /// Of the threads that lived at the end.
+    /// Of the threads that were alive at the end.
     pub context_switches: f64,
 }
 
-/// What the generator used, and how late it was: a busy one measures itself.
+/// What the generator used, and how late it was: one that is too busy measures itself.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct GeneratorCost {
     pub cpu_s: f64,
     pub lateness: Latency,
-    /// The longest time in which it read no socket: a server may take clients that read nothing for broken.
+    /// The longest time in which it read no socket: a server may consider clients broken that read nothing.
     pub pause_max_ms: f64,
 }
 
-/// What a run knows besides what its generator counted.
+/// What a run found besides what its generator counted.
 pub struct RunOutcome {
     /// How long messages were published.
     pub published_for: Duration,
@@ -139,7 +139,7 @@ pub struct RunOutcome {
 }
 
 impl Report {
-    /// Puts together what a run counted.
+    /// Makes the report of a run.
     #[must_use]
     pub fn new(generator: Generator<'_>, outcome: RunOutcome) -> Self {
         let Generator { state, clients, first_failure, .. } = generator;
@@ -213,7 +213,7 @@ impl ServerCost {
     }
 }
 
-/// Points of the distribution, closer together towards its end.
+/// Points of the distribution, closer to each other towards its end.
 fn percentiles(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
     if histogram.is_empty() {
         return Vec::new();

@@ -1,7 +1,6 @@
-//! A report as lines for people.
+//! A report as lines for people, and the verdict in one sentence.
 //!
-//! Printed by the command line when the run is over. What did not happen is not printed; faults always
-//! are.
+//! Printed by the command line when the run is over. What did not happen is not printed; faults always are.
 
 use std::fmt::{self, Write as _};
 
@@ -17,12 +16,14 @@ impl fmt::Display for Plan {
             rooms => (format!("{rooms} rooms"), " in each"),
         };
         write!(f, "{} clients in {rooms} by {}; ", self.clients, protocols.join(", "))?;
-        let pace = match self.window {
+        let rate = match self.window {
             0 => format!("{} messages a second", self.rate),
             window => format!("{window} messages in flight{each}"),
         };
-        write!(f, "{} publish{each}, {pace} of {} bytes", self.publishers, self.text_bytes(0))?;
-        for (count, words) in [(self.churn, "leave and join a second"), (self.breaks, "connections break a second")] {
+        write!(f, "{} publish{each}, {rate} of {} bytes", self.publishers, self.text_bytes(0))?;
+        for (count, words) in
+            [(self.churn, "leave and rejoin a second"), (self.breaks, "connections are reset a second")]
+        {
             if count > 0 {
                 write!(f, "; {count} {words}")?;
             }
@@ -43,7 +44,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// The report's rows: a name and a text.
+/// The rows of the report: a name and a text.
 #[must_use]
 pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
     let Report { connections, messages, deliveries, .. } = report;
@@ -60,8 +61,9 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
         ),
     ));
     if connections.rejoined + connections.returned > 0 {
-        let text = format!("{} left and joined, {} broke and returned", connections.rejoined, connections.returned);
-        rows.push(("came back", text));
+        let text =
+            format!("{} left and rejoined, {} broke and reconnected", connections.rejoined, connections.returned);
+        rows.push(("reconnects", text));
     }
     let mut text = format!(
         "{} published in {:.1} s ({:.0} a second)",
@@ -70,7 +72,7 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
         messages.published as f64 / report.published_for_s
     );
     if messages.withheld > 0 {
-        _ = write!(text, ", {} due and withheld: the server took no more", grouped(messages.withheld as f64)); // A string takes all.
+        _ = write!(text, ", {} due and withheld: the server took no more", grouped(messages.withheld as f64)); // Writing to a string cannot fail.
     }
     rows.push(("messages", text));
     rows.push((
@@ -84,7 +86,7 @@ pub fn rows(report: &Report) -> Vec<(&'static str, String)> {
             grouped(deliveries.asked_per_s)
         ),
     ));
-    let slow = if report.slow > 0 { "; without the slow" } else { "" };
+    let slow = if report.slow > 0 { "; slow clients excluded" } else { "" };
     rows.push(("latency", format!("{} (from when a message was due{slow})", times(&report.latency))));
     rows.push(("bytes", format!("{} in, {} out", sized(report.bytes_in as f64), sized(report.bytes_out as f64))));
     rows.extend(costs(report));
@@ -114,23 +116,23 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
     rows.push(("generator", format!("{:.2} CPU s; late by {late}; longest pause {pause} ms", own.cpu_s)));
     if let Some(counts) = &report.idle_sockets {
         let text = format!(
-            "{} sockets that say next to nothing; {} sent away, {} kept out",
+            "{} connect and send next to nothing; {} disconnected by the server, {} not accepted",
             grouped(counts.sockets as f64),
             grouped(counts.sent_away as f64),
             grouped(counts.kept_out as f64)
         );
-        rows.push(("loiterers", text));
+        rows.push(("idle sockets", text));
     }
     if let Some(probe) = &report.probe {
         rows.push((
             "other room",
             format!(
-                "{} of {} answered; {}; at most {:.0} ms for 99 of 100 {}",
+                "{} of {} answered; {}; at most {:.0} ms for 99 of 100: {}",
                 probe.answered,
                 probe.asked,
                 times(&probe.latency),
                 probe.limit_ms,
-                if probe.kept { "kept" } else { "broken" }
+                if probe.kept { "kept" } else { "exceeded" }
             ),
         ));
         let text = format!("{} of {} in; {}", probe.newcomers_in, probe.newcomers, times(&probe.arrival));
@@ -141,7 +143,7 @@ fn costs(report: &Report) -> Vec<(&'static str, String)> {
         rows.push((
             "bare loop",
             format!(
-                "{} deliveries a second of {} bytes to {} sockets, one in a write: the server made {:.2} for each; \
+                "{} deliveries a second of {} bytes to {} sockets, one in a write: the server made {:.2} of that; \
                  {} with {} in a write: {:.2}",
                 grouped(bare.per_s),
                 bare.bytes,
@@ -196,7 +198,7 @@ pub fn verdict(report: &Report) -> String {
         "The server broke a promise".to_owned()
     };
     if let Some(trouble) = &report.trouble {
-        _ = write!(text, " (first: {trouble})"); // A string takes all.
+        _ = write!(text, " (first: {trouble})"); // Writing to a string cannot fail.
     }
     text.push('.');
     text
@@ -214,7 +216,7 @@ fn times(latency: &Latency) -> String {
     )
 }
 
-/// Three digits that count, or the whole number.
+/// Three significant digits, or the whole number.
 fn digits(value: f64) -> String {
     match value {
         10.0.. if value < 100.0 => format!("{value:.1}"),
@@ -223,7 +225,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A count with a blank between each three digits.
+/// A count with a space between each three digits.
 #[must_use]
 pub fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -237,7 +239,7 @@ pub fn grouped(value: f64) -> String {
     text
 }
 
-/// Bytes in the greatest unit of which there is one.
+/// Bytes in the greatest unit of which there is at least one.
 fn sized(bytes: f64) -> String {
     let units = [("GiB", 1024.0 * 1024.0 * 1024.0), ("MiB", 1024.0 * 1024.0), ("KiB", 1024.0)];
     match units.iter().find(|(_, size)| bytes >= *size) {

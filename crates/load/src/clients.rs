@@ -55,7 +55,7 @@ pub struct Clients {
     host: String,
     /// Makes connections through TLS; `None`: without.
     dialer: Option<Dialer>,
-    /// What the kernel may hold for a client that reads what comes; `None`: as much as it likes.
+    /// What the kernel may hold for a client that does not read slowly; `None`: the kernel decides.
     receive_bytes: Option<usize>,
     /// Whether slow clients read slowly at present.
     throttling: bool,
@@ -127,7 +127,7 @@ impl Clients {
     /// Waits for clients that are ready, at most `timeout`; which, and for what.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn wait(&mut self, timeout: Duration, ready: &mut Vec<(usize, EventFlags)>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
@@ -181,7 +181,7 @@ impl Clients {
     /// Slow clients read slowly from now on, or no longer.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn throttle_slow_readers(&mut self, throttling: bool, state: &RunState<'_>) -> io::Result<()> {
         self.throttling = throttling;
         (0..self.all.len())

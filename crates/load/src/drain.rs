@@ -26,7 +26,7 @@ impl Generator<'_> {
     /// again to stop. Whether nothing was under way then.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn drain(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
         let limit = self.state.plan.drain;
         let timeout = DRAIN_QUIET.min(limit / 2);
@@ -57,10 +57,10 @@ impl Generator<'_> {
         Ok(false)
     }
 
-    /// Closes the books, and then the connections.
+    /// Reconciles the deliveries, and then closes all connections.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn tear_down(&mut self, drained: bool) -> io::Result<()> {
         self.order_pending();
         self.reconcile(drained);
@@ -112,12 +112,12 @@ impl Generator<'_> {
         clients.all.iter_mut().for_each(|client| client.session.deliveries = None);
     }
 
-    /// Gives places to what members heard before those who vouch for the order did.
+    /// Gives positions to what members received before those that define the order did.
     fn order_pending(&mut self) {
         let RunState { rooms, faults, .. } = &mut self.state;
         for session in self.clients.all.iter_mut().map(|client| &mut client.session) {
             if let Some(deliveries) = &mut session.deliveries {
-                // Whether it was news was told when it came.
+                // Whether the last delivery was new was counted when it arrived.
                 _ = rooms[session.room].order_pending(deliveries, faults);
             }
         }
@@ -128,9 +128,9 @@ impl Generator<'_> {
         let clients = &self.clients.all;
         clients.iter().filter(|client| client.socket.is_some()).all(|client| {
             let session = &client.session;
-            let square =
+            let complete =
                 session.deliveries.as_ref().is_none_or(|deliveries| rooms[session.room].is_complete(deliveries));
-            session.stage == Stage::Refused || session.stage == Stage::Joined && square
+            session.stage == Stage::Refused || session.stage == Stage::Joined && complete
         }) && rooms.iter().all(|room| {
             let stayed = |client: u32, connection| clients[client as usize].is_open(connection);
             room.is_settled(stayed, |client| clients[client as usize].session.protocol.acknowledges())

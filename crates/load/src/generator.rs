@@ -23,7 +23,7 @@ const SERVED_AT_ONCE: usize = 64;
 const WAIT_MAX: Duration = Duration::from_millis(20);
 /// How many times a second a slow client reads.
 pub const SLOW_READS_PER_S: u32 = 10;
-/// Close codes that say that the server failed, or that the client did (RFC 6455 §7.4, and roomd's above 4000).
+/// Close codes that blame the server or the client (RFC 6455 §7.4, and roomd's above 4000).
 const FAILED: [u16; 6] = [1002, 1003, 1007, 1009, 1011, 4408];
 /// The close code of a client whose outbox was full.
 const SLOW: u16 = 4450;

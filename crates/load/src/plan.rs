@@ -136,8 +136,8 @@ impl Plan {
             return Err(format!("--slow is {slow} and only {others} clients {what}"));
         }
         if self.protocols == [Protocol::Lines] && self.publishers == least {
-            return Err("--door lines needs clients that do not publish: who sends lines does not hear them, \
-                        and so nobody would know their order"
+            return Err("--door lines needs clients that do not publish: a sender of lines does not receive them, \
+                        and so no client would know their order"
                 .to_owned());
         }
         if (self.churn > 0 || self.breaks > 0) && self.churners().is_empty() {

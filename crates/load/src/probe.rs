@@ -58,8 +58,8 @@ impl Probe {
     pub fn start(server: SocketAddr, dialer: Option<Dialer>, plan: &Plan) -> io::Result<Self> {
         let (alive, inbox) = channel();
         let limit = plan.probe;
-        let asker = Prober::new(server, dialer, plan);
-        let thread = Builder::new().name("probe".to_owned()).spawn(move || asker.run(&inbox, limit))?;
+        let prober = Prober::new(server, dialer, plan);
+        let thread = Builder::new().name("probe".to_owned()).spawn(move || prober.run(&inbox, limit))?;
         Ok(Self { thread, _alive: alive })
     }
 
@@ -97,13 +97,13 @@ impl Prober {
             if self.asked.is_multiple_of(NEWCOMER_EVERY) {
                 self.newcomers += 1;
                 let began = Instant::now();
-                if self.enter().is_ok() {
+                if self.join().is_ok() {
                     record(&mut self.arrival, began.elapsed());
                 }
             }
             self.asked += 1;
             let began = Instant::now();
-            match self.ask() {
+            match self.query() {
                 Ok(()) => record(&mut self.latency, began.elapsed()),
                 Err(_) => self.member = None,
             }
@@ -124,7 +124,7 @@ impl Prober {
     }
 
     /// Connects, and waits until it is a member.
-    fn enter(&self) -> Result<WebSocket<Stream>, NoAnswer> {
+    fn join(&self) -> Result<WebSocket<Stream>, NoAnswer> {
         let stream = TcpStream::connect_timeout(&self.server, ANSWER_LIMIT)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
@@ -138,15 +138,15 @@ impl Prober {
     }
 
     /// Publishes a message, and waits until it is delivered.
-    fn ask(&mut self) -> Result<(), NoAnswer> {
+    fn query(&mut self) -> Result<(), NoAnswer> {
         let mut socket = match self.member.take() {
             Some(socket) => socket,
-            None => self.enter()?,
+            None => self.join()?,
         };
-        let question = format!("question {}", self.asked);
-        let message = serde_json::json!({"type": "message", "room": ROOM, "message": question});
+        let query = format!("query {}", self.asked);
+        let message = serde_json::json!({"type": "message", "room": ROOM, "message": query});
         socket.send(Message::text(message.to_string())).map_err(|_| NoAnswer)?;
-        wait(&mut socket, |event| matches!(event, ServerEvent::Message { text, .. } if **text == *question))?;
+        wait(&mut socket, |event| matches!(event, ServerEvent::Message { text, .. } if **text == *query))?;
         self.member = Some(socket);
         Ok(())
     }

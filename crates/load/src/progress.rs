@@ -52,27 +52,27 @@ impl fmt::Display for Progress {
 
 /// Reports progress once a second.
 pub struct ProgressReporter<'a> {
-    tell: &'a mut dyn FnMut(&Progress),
-    told: Instant,
+    report: &'a mut dyn FnMut(&Progress),
+    reported: Instant,
     delivered: u64,
 }
 
 impl<'a> ProgressReporter<'a> {
-    /// Reports to `tell` from now on.
-    pub fn new(tell: &'a mut dyn FnMut(&Progress)) -> Self {
-        Self { tell, told: Instant::now(), delivered: 0 }
+    /// Calls `report` from now on.
+    pub fn new(report: &'a mut dyn FnMut(&Progress)) -> Self {
+        Self { report, reported: Instant::now(), delivered: 0 }
     }
 
     /// Reports, if it is time to.
     pub fn update(&mut self, phase: Phase, generator: &Generator<'_>) {
-        let since = self.told.elapsed();
+        let since = self.reported.elapsed();
         if since < INTERVAL {
             return;
         }
         let metrics = &generator.state.metrics;
         let fresh = metrics.delivered - self.delivered;
-        (self.told, self.delivered) = (Instant::now(), metrics.delivered);
-        (self.tell)(&Progress {
+        (self.reported, self.delivered) = (Instant::now(), metrics.delivered);
+        (self.report)(&Progress {
             phase,
             elapsed: generator.now(),
             connections: generator.clients.connected(),

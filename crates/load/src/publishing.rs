@@ -14,11 +14,11 @@ use crate::progress::{Phase, ProgressReporter};
 use crate::schedule::{FixedRate, Schedule};
 
 impl Generator<'_> {
-    /// Publishes for as long as the plan says, until it is asked to stop, or until nobody is connected any
+    /// Publishes for as long as the plan says, until a stop is requested, or until no client is connected any
     /// more; whether as long as was wanted.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn publish_for_duration(&mut self, progress: &mut ProgressReporter<'_>) -> io::Result<bool> {
         let (now, usage) = (self.now(), self.server.and_then(Process::usage));
         self.state.metrics.begin(now, usage.as_ref());
@@ -40,7 +40,7 @@ impl Generator<'_> {
     /// Sets the clocks of the time in which messages are published.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn start_publishing(&mut self) -> io::Result<()> {
         let (plan, now) = (self.state.plan, self.now());
         let rate = if plan.window == 0 && plan.publishers > 0 { plan.rate } else { 0 };
@@ -62,7 +62,7 @@ impl Generator<'_> {
     /// Publishes what was due and no more, and lets slow clients read.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// What the kernel says of the epoll.
     pub fn stop_publishing(&mut self) -> io::Result<()> {
         self.publish_due();
         let samples = self.schedule.samples;

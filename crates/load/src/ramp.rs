@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(200);
 const QUIET_LIMIT: Duration = Duration::from_secs(20);
 
 impl Generator<'_> {
-    /// Connects all clients at the plan's pace, and waits until the server has nothing more to tell them.
+    /// Connects all clients at the plan's pace, and waits until the server sends nothing more.
     ///
     /// # Errors
     /// What the kernel says of the epoll.

@@ -94,7 +94,7 @@ impl Socket {
         }
     }
 
-    /// Receives until the socket is empty, as one must who is told of readiness only once. After a short read it is;
+    /// Receives until the socket is empty, as edge-triggered readiness demands. After a short read it is empty;
     /// but not if the other side has `ended` (`EPOLLRDHUP`): its end is then still to be read, and is the error.
     ///
     /// # Errors

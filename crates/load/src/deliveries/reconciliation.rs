@@ -72,14 +72,14 @@ impl RoomDeliveries {
     }
 
     /// Whether every message was delivered or refused, and acknowledged where the protocol does so.
-    pub fn is_settled(&self, stayed: impl Fn(u32, u32) -> bool, told: impl Fn(u32) -> bool) -> bool {
+    pub fn is_settled(&self, stayed: impl Fn(u32, u32) -> bool, acknowledged: impl Fn(u32) -> bool) -> bool {
         self.messages.iter().all(|message| match message.acknowledgement {
             _ if !message.expected => true,
             // The message or its acknowledgement was lost with the connection.
             Acknowledgement::Pending if !stayed(message.sender, message.connection) => true,
             Acknowledgement::Refused => true,
             Acknowledgement::Accepted => message.numbered_at.is_some(),
-            Acknowledgement::Pending => message.delivered && !told(message.sender),
+            Acknowledgement::Pending => message.delivered && !acknowledged(message.sender),
         })
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     /// Two members of a room in which client 0 publishes five messages; each receives these numbers of the
     /// server, or the messages alone where there are none.
-    fn room(numbered: bool, told: [&[(u32, u64)]; 2], lagged: u64) -> (Faults, AllowedLosses) {
+    fn room(numbered: bool, received: [&[(u32, u64)]; 2], lagged: u64) -> (Faults, AllowedLosses) {
         let (mut room, mut faults, mut allowed) =
             (RoomDeliveries::default(), Faults::default(), AllowedLosses::default());
         let mut members = [MemberDeliveries::new(0, true, true), MemberDeliveries::new(1, true, true)];
@@ -179,10 +179,10 @@ mod tests {
                 room.acknowledge(&members[0], number, u64::from(number) + 1, &mut faults);
             }
         }
-        for (member, told) in members.iter_mut().zip(told) {
-            for &(number, seq) in told {
-                let told = Delivery { number: Some(number), seq: numbered.then_some(seq) };
-                room.deliver(member, told, &mut faults);
+        for (member, received) in members.iter_mut().zip(received) {
+            for &(number, seq) in received {
+                let delivery = Delivery { number: Some(number), seq: numbered.then_some(seq) };
+                room.deliver(member, delivery, &mut faults);
             }
         }
         members[1].announce_missing(lagged);
@@ -202,7 +202,7 @@ mod tests {
 
     /// A sender whose first connection broke after two messages, and whose second published a third;
     /// they are received in this order.
-    fn broken(heard: &[u32], resumes: bool) -> (Faults, AllowedLosses) {
+    fn broken(received: &[u32], resumes: bool) -> (Faults, AllowedLosses) {
         let (mut room, mut faults, mut allowed) =
             (RoomDeliveries::default(), Faults::default(), AllowedLosses::default());
         let mut members = [0, 1].map(|client| MemberDeliveries::new(client, true, true));
@@ -213,9 +213,9 @@ mod tests {
             sender.connection = connection;
             room.publish(sender, 0, false);
         }
-        for (seq, number) in (1..).zip(heard) {
-            let told = Delivery { number: Some(*number), seq: Some(seq) };
-            members.iter_mut().for_each(|member| _ = room.deliver(member, told, &mut faults));
+        for (seq, number) in (1..).zip(received) {
+            let delivery = Delivery { number: Some(*number), seq: Some(seq) };
+            members.iter_mut().for_each(|member| _ = room.deliver(member, delivery, &mut faults));
         }
         members
             .iter()
@@ -248,11 +248,11 @@ mod tests {
 
     const ALL: &[(u32, u64)] = &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)];
 
-    fn check(told: &[(u32, u64)], lagged: u64, with: impl Fn(&mut Faults, &mut AllowedLosses)) {
+    fn check(received: &[(u32, u64)], lagged: u64, with: impl Fn(&mut Faults, &mut AllowedLosses)) {
         let mut expected = (Faults::default(), AllowedLosses::default());
         with(&mut expected.0, &mut expected.1);
         for numbered in [true, false] {
-            assert_eq!(room(numbered, [ALL, told], lagged), expected, "{told:?} {numbered}");
+            assert_eq!(room(numbered, [ALL, received], lagged), expected, "{received:?} {numbered}");
         }
     }
 
@@ -307,10 +307,10 @@ mod tests {
         room.join(old);
         (0..2).for_each(|due| _ = room.publish(old, due, false));
         room.join(new);
-        let told = |number| Delivery { number: Some(number), seq: None };
+        let delivery = |number| Delivery { number: Some(number), seq: None };
         // The room delivered the first before the second member joined.
-        room.deliver(new, told(1), &mut faults);
-        (0..2).for_each(|number| _ = room.deliver(old, told(number), &mut faults));
+        room.deliver(new, delivery(1), &mut faults);
+        (0..2).for_each(|number| _ = room.deliver(old, delivery(number), &mut faults));
         room.order_pending(new, &mut faults);
         for member in &members {
             room.reconcile_member(member, MembershipEnd::Drained, &mut faults, &mut allowed);

@@ -165,13 +165,14 @@ impl RoomDeliveries {
         let before = in_flight.len();
         in_flight.retain(|&number| {
             let message = &mut messages[number as usize];
-            let place = if member.epoch.is_some() {
+            let position = if member.epoch.is_some() {
                 message.numbered_at.map(|(_, position)| position)
             } else {
                 message.unnumbered_at
             };
             let counted = member.expected_from <= number && (member.receives_own || message.sender != member.client);
-            let has = place.is_some_and(|position| member.has_received(position)) || member.unordered.contains(&number);
+            let has =
+                position.is_some_and(|position| member.has_received(position)) || member.unordered.contains(&number);
             message.waiting -= u32::from(counted && !has);
             message.waiting > 0
         });
@@ -235,11 +236,11 @@ impl RoomDeliveries {
             return number.is_some();
         }
         let Some(number) = number else { return true };
-        let place = (u32::try_from(epoch).unwrap_or(u32::MAX), position);
-        let known = *self.messages[number as usize].numbered_at.get_or_insert(place);
+        let position = (u32::try_from(epoch).unwrap_or(u32::MAX), position);
+        let known = *self.messages[number as usize].numbered_at.get_or_insert(position);
         // One message with two numbers.
-        faults.repeated += u64::from(known != place);
-        known == place
+        faults.repeated += u64::from(known != position);
+        known == position
     }
 
     /// Without numbers, a message has a position once a member that defines the order has received it too.

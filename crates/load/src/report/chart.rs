@@ -99,8 +99,8 @@ impl Chart<'_> {
         for one in &self.series {
             let mut path = String::new();
             for (i, (at, value)) in one.points.iter().enumerate() {
-                let word = if i == 0 { 'M' } else { 'L' };
-                _ = write!(path, "{word}{:.1} {:.1}", x(*at), y(*value)); // Writing to a string cannot fail.
+                let command = if i == 0 { 'M' } else { 'L' };
+                _ = write!(path, "{command}{:.1} {:.1}", x(*at), y(*value)); // Writing to a string cannot fail.
             }
             put(format!("<path class=\"line c{}\" d=\"{path}\"><title>{}</title></path>", one.colour, one.name));
         }

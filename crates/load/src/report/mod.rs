@@ -28,7 +28,7 @@ use crate::process::UsageDelta;
 pub struct Report {
     /// Whether the server kept its promises, and ran to the end.
     pub kept: bool,
-    /// What the load was, in words.
+    /// The plan as a sentence.
     pub load: String,
     pub server_address: String,
     /// How long messages were published, in seconds.

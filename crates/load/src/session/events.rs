@@ -1,186 +1,23 @@
-//! The protocol state machine of one client, from its request to its end, without its socket.
+//! What follows from each event of the server: membership, delivery accounting, metrics, the next command.
 //!
-//! Bytes go in, and what follows from them goes to the [`RunState`] that all clients share: bytes to send, deliveries
-//! to the accounting, figures to the metrics. `client.rs` holds it beside the socket, on the generator's thread.
+//! The other half of a [`Session`], on the generator's thread. Membership is counted here alone: by `joined` and
+//! `note_join` when it begins, and by `leave_room` when it ends.
 
-use std::io;
 use std::time::Instant;
 
 use crate::deliveries::member::MemberDeliveries;
 use crate::deliveries::reconciliation::MembershipEnd;
 use crate::deliveries::room::Delivery;
-use crate::frames;
-use crate::handshake::{self, Response};
 use crate::message_tag::MessageTag;
 use crate::plan::Plan;
 use crate::protocol::Protocol;
 use crate::run_state::RunState;
-use crate::server_event::{self, ServerEvent};
-
-/// How far a client has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// It has no connection.
-    Disconnected,
-    /// TCP is connecting.
-    Connecting,
-    /// The handshake is under way.
-    Upgrading,
-    /// It has asked to join its room.
-    Joining,
-    /// It is a member, or becomes one with its first message.
-    Joined,
-    /// It has asked to leave its room, and will join it again.
-    Leaving,
-    /// It was refused its room, and only keeps its connection open.
-    Refused,
-    /// The run is over, and it has asked to close.
-    Closing,
-}
-
-/// See the module.
-pub struct Session {
-    pub number: u32,
-    pub protocol: Protocol,
-    pub room: usize,
-    pub room_name: String,
-    pub user: String,
-    pub publishes: bool,
-    pub stage: Stage,
-    /// What it has received and must still receive; kept while a broken connection is replaced.
-    pub deliveries: Option<MemberDeliveries>,
-    /// Whether the delivery accounting counts it as a member.
-    pub is_member: bool,
-    /// The code with which the server closed the connection.
-    pub close_code: Option<u16>,
-    /// Refusals that did not say which message they are about.
-    pub refusals: u64,
-    /// Bytes to send to the server next.
-    pub outgoing: Vec<u8>,
-    /// `Sec-WebSocket-Key` of the handshake.
-    pub key: String,
-    /// When the connection was begun.
-    pub connect_began: Instant,
-    /// Which of its connections this is, from 0.
-    pub connection: u32,
-    /// Its last connection broke while it was a member, and this one resumes it.
-    pub reconnecting: bool,
-    /// It has been a member before.
-    has_joined_before: bool,
-    /// It is counted in its room's audience.
-    in_audience: bool,
-    /// Resumes the session after its connection broke.
-    resume_token: Option<String>,
-}
+use crate::server_event::ServerEvent;
+use crate::session::{Session, Stage};
 
 impl Session {
-    /// The session of a client that has not connected yet.
-    #[must_use]
-    pub fn new(client: usize, plan: &Plan, now: Instant) -> Self {
-        let room = plan.room_of(client);
-        Self {
-            number: u32::try_from(client).unwrap_or(u32::MAX),
-            protocol: plan.protocol_of(client),
-            room,
-            room_name: plan.room_name(room),
-            user: plan.user_name(client),
-            publishes: plan.publishes(client),
-            stage: Stage::Disconnected,
-            deliveries: None,
-            is_member: false,
-            close_code: None,
-            refusals: 0,
-            outgoing: Vec::new(),
-            key: String::new(),
-            connect_began: now,
-            connection: 0,
-            reconnecting: false,
-            has_joined_before: false,
-            in_audience: false,
-            resume_token: None,
-        }
-    }
-
-    /// Begins to talk to the server, once TCP is connected.
-    pub fn start(&mut self, host: &str, state: &RunState<'_>) {
-        if self.protocol.is_websocket() {
-            let path = self.protocol.path(&self.room_name, &self.user);
-            self.outgoing.extend(handshake::request(host, &path, &self.key));
-            self.stage = Stage::Upgrading;
-            return;
-        }
-        // A line client begins in the lobby, where a change of its name would be announced.
-        let words = ["/leave".to_owned(), format!("/nick {}", self.user), self.protocol.join(&self.room_name, None)];
-        words.iter().for_each(|words| self.send_text(words));
-        self.stage = Stage::Joining;
-        self.start_expecting(state.plan);
-    }
-
-    /// Takes bytes that arrived; returns how many of them are used up.
-    ///
-    /// # Errors
-    /// If they are no response, or violate the WebSocket protocol; `ConnectionRefused` if the server does
-    /// not upgrade the connection.
-    pub fn receive(&mut self, bytes: &[u8], now: Instant, state: &mut RunState<'_>) -> io::Result<usize> {
-        let mut used = 0;
-        if self.stage == Stage::Upgrading {
-            match handshake::parse_response(bytes, &self.key)? {
-                Response::Partial => return Ok(0),
-                Response::Upgraded(size) => used = size,
-                Response::Status(status) => {
-                    state.metrics.refused(&format!("HTTP {status}"));
-                    return Err(io::ErrorKind::ConnectionRefused.into());
-                }
-            }
-            self.stage = Stage::Joining;
-            self.start_expecting(state.plan);
-        }
-        if self.protocol.is_websocket() {
-            while let Some(frame) = frames::first(&bytes[used..]) {
-                used += frame.size;
-                self.handle_frame(&frame, now, state)?;
-                if frame.opcode == frames::CLOSE {
-                    // Nothing is to be read after a close frame (RFC 6455 §5.5.1).
-                    return Ok(bytes.len());
-                }
-            }
-            return Ok(used);
-        }
-        while let Some(end) = bytes[used..].iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&bytes[used..used + end]);
-            used += end + 1;
-            self.handle(server_event::parse_text(&line), now, state);
-        }
-        Ok(used)
-    }
-
-    fn handle_frame(&mut self, frame: &frames::Frame<'_>, now: Instant, state: &mut RunState<'_>) -> io::Result<()> {
-        let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem);
-        match frame.opcode {
-            frames::TEXT if frame.whole && self.protocol.is_json() => match server_event::parse_json(frame.payload) {
-                Some(heard) => self.handle(heard, now, state),
-                None => return Err(invalid("a frame that is no event")),
-            },
-            frames::TEXT if frame.whole => {
-                let text = std::str::from_utf8(frame.payload).map_err(|_| invalid("a text that is not UTF-8"))?;
-                self.handle(server_event::parse_text(text), now, state);
-            }
-            frames::PING => frames::append_masked(&mut self.outgoing, frames::PONG, frame.payload, MASK),
-            frames::PONG => {}
-            frames::CLOSE => {
-                let code = frame.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
-                if self.stage != Stage::Closing {
-                    frames::append_masked(&mut self.outgoing, frames::CLOSE, &code.to_be_bytes(), MASK);
-                }
-                self.close_code = Some(code);
-            }
-            _ => return Err(invalid("a frame that roomd does not send")),
-        }
-        Ok(())
-    }
-
-    fn handle(&mut self, heard: ServerEvent<'_>, now: Instant, state: &mut RunState<'_>) {
-        match heard {
+    pub(super) fn handle(&mut self, event: ServerEvent<'_>, now: Instant, state: &mut RunState<'_>) {
+        match event {
             ServerEvent::Message { text, seq } => self.handle_message(text.as_bytes(), seq, now, state),
             ServerEvent::Welcome { resume } => self.welcome(resume, now, state),
             ServerEvent::Joined { epoch, seq, recovered } => {
@@ -237,11 +74,11 @@ impl Session {
             return;
         }
         let Some(deliveries) = &mut self.deliveries else { return };
-        let told = Delivery { number: tag.map(|tag| tag.number), seq };
-        if let Some(news) = room.deliver(deliveries, told, &mut state.faults) {
+        let delivery = Delivery { number: tag.map(|tag| tag.number), seq };
+        if let Some(new) = room.deliver(deliveries, delivery, &mut state.faults) {
             let elapsed = state.elapsed_ns(now);
-            state.metrics.deliver(deliveries.awaited.then_some(news.due), elapsed);
-            state.free_slots.extend(news.complete.then_some(self.room));
+            state.metrics.deliver(deliveries.awaited.then_some(new.due), elapsed);
+            state.free_slots.extend(new.complete.then_some(self.room));
         }
         // A client that subscribes by publishing is a member when that message comes back.
         if !self.is_member && tag.is_some_and(|tag| tag.sender == self.number) {
@@ -254,7 +91,7 @@ impl Session {
         let earlier = std::mem::replace(&mut self.resume_token, resume_token);
         let deliveries = self.deliveries.as_ref().filter(|_| self.reconnecting);
         let since = deliveries.and_then(|deliveries| state.rooms[self.room].position(deliveries));
-        let words = match (since, earlier) {
+        let command = match (since, earlier) {
             (Some(since), Some(resume_token)) => Protocol::resume(&resume_token, &self.room_name, since),
             (None, _) if self.protocol == Protocol::Topic && self.publishes => {
                 // It cannot say what it has received, so it misses what was published while it was away.
@@ -264,7 +101,7 @@ impl Session {
             }
             (since, _) => self.protocol.join(&self.room_name, since),
         };
-        self.send_text(&words);
+        self.send_text(&command);
     }
 
     /// It became a member, and the delivery accounting knows.
@@ -366,33 +203,7 @@ impl Session {
         }
     }
 
-    /// Asks to leave its room, to join it again.
-    pub fn leave(&mut self) {
-        self.stage = Stage::Leaving;
-        self.send_text(&self.protocol.leave(&self.room_name));
-    }
-
-    /// Asks to close the connection.
-    pub fn close(&mut self) {
-        self.stage = Stage::Closing;
-        if self.protocol.is_websocket() {
-            frames::append_masked(&mut self.outgoing, frames::CLOSE, &1000_u16.to_be_bytes(), MASK);
-        } else {
-            self.send_text("/quit");
-        }
-    }
-
-    /// Sends a text as a frame or a line.
-    pub fn send_text(&mut self, text: &str) {
-        if self.protocol.is_websocket() {
-            frames::append_masked(&mut self.outgoing, frames::TEXT, text.as_bytes(), MASK);
-        } else {
-            self.outgoing.extend_from_slice(text.as_bytes());
-            self.outgoing.push(b'\n');
-        }
-    }
-
-    fn start_expecting(&mut self, plan: &Plan) {
+    pub(super) fn start_expecting(&mut self, plan: &Plan) {
         if self.deliveries.is_none() {
             let awaited = !plan.is_slow(self.number as usize);
             let mut deliveries = MemberDeliveries::new(self.number, self.protocol.echoes(), awaited);
@@ -404,7 +215,3 @@ impl Session {
         }
     }
 }
-
-/// Masks keep a client's bytes from being taken for another protocol by intermediaries (RFC 6455 §10.3); here
-/// there are none.
-const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];

@@ -1,9 +1,9 @@
 //! `cargo bench --bench fanout`: what a delivery costs roomd, beside a bare epoll loop that writes the same bytes.
 //!
-//! One thread loads one server at a time; the servers take turns, so that whatever else the machine does meets both.
-//! It prints the machine and a table for each scenario. Missing a goal is printed and is not a failure; a server that
-//! does not start is. Without `--bench`, as `cargo test --benches` runs it, it makes one short trial of each server and
-//! fails if anything was lost.
+//! One thread loads one server at a time; the servers take turns, so that other work on the machine affects both. It
+//! prints the machine and a table for each scenario. A missed goal is printed and is not a failure; a server that does
+//! not start is. Without `--bench`, as `cargo test --benches` runs it, it makes one short trial of each server and fails
+//! if anything was lost.
 
 mod support;
 
@@ -68,7 +68,7 @@ fn introduce(conditions: &Conditions, reps: u16) {
     println!("\n{}", table::LEGEND);
 }
 
-/// The servers take turns, and every second time in the other order.
+/// Makes the trials of a scenario: the servers take turns, every second time in the reverse order.
 fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps: u16) -> io::Result<String> {
     let mut trials: Vec<(Kind, Vec<Outcome>)> = servers.iter().map(|&kind| (kind, Vec::new())).collect();
     for rep in 0..reps {
@@ -88,7 +88,7 @@ fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps:
     Ok(table::render(scenario, &trials))
 }
 
-/// The whole way once, on a small scale.
+/// Runs everything once, on a small scale.
 fn rehearse() -> io::Result<()> {
     let scenario = Scenario { rooms: 2, clients_per_room: 10, window: 4, goal: None, usual: true };
     let moment = Duration::from_millis(100);

@@ -1,8 +1,8 @@
-//! What the comparison is made of: what each peer says is understood, a peer that loses or doubles is found out, and
-//! figures come out of trials as they went in.
+//! The parts of the comparison: the protocol of each peer is parsed, a peer that loses or repeats messages is found,
+//! and figures are computed from trials.
 //!
-//! The benches' own files are compiled into this test; the peers are not needed. A peer that lies is a thread a client
-//! here, and the load is the generator's own.
+//! The benches' own files are compiled into this test; the peers are not needed. A peer that lies is played by one
+//! thread a client, under the load of the benches' generator.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(dead_code, reason = "it takes what it tests out of the benches")]
@@ -36,12 +36,12 @@ use support::scenario::Scenario;
 use support::server::Kind;
 use tungstenite::Message;
 
-/// What a client makes of these frames: what it is told, and what it says.
-fn heard(protocol: Protocol, said: &[&[u8]]) -> (Vec<String>, Vec<String>) {
-    let (mut told, mut partial, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+/// What a client reads in these frames, and what it answers.
+fn parse(protocol: Protocol, said: &[&[u8]]) -> (Vec<String>, Vec<String>) {
+    let (mut events, mut partial, mut replies) = (Vec::new(), Vec::new(), Vec::new());
     for payload in said {
         let taken = protocol.take(7, payload, &mut partial, &mut replies, |what| {
-            told.push(match what {
+            events.push(match what {
                 ServerEvent::Joined => "joined".to_owned(),
                 ServerEvent::MemberJoined => "came".to_owned(),
                 ServerEvent::Message(text) => String::from_utf8(text.to_vec()).unwrap(),
@@ -49,7 +49,7 @@ fn heard(protocol: Protocol, said: &[&[u8]]) -> (Vec<String>, Vec<String>) {
         });
         taken.unwrap();
     }
-    (told, words(&replies))
+    (events, words(&replies))
 }
 
 /// The texts of masked frames.
@@ -65,7 +65,7 @@ fn words(mut bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn every_dialect_delivers_the_payload_and_greets() {
+fn every_protocol_delivers_the_payload_and_the_greeting() {
     for (protocol, said) in [
         (Protocol::Named, &["load joined the room", "load: a", "load: b"][..]),
         (Protocol::Relayed, &["load joined the room", "load: a\nload: b"]),
@@ -81,17 +81,17 @@ fn every_dialect_delivers_the_payload_and_greets() {
         (Protocol::Nats, &["PONG\r\nMSG r7 1 7\r\nload: a\r\n", "MSG r7 1 7\r\nload: b\r\n"]),
     ] {
         let said: Vec<_> = said.iter().map(|text| text.as_bytes()).collect();
-        let told = ["joined", "a", "b"].map(str::to_owned).to_vec();
-        assert_eq!(heard(protocol, &said), (told, Vec::new()), "{protocol:?}");
+        let events = ["joined", "a", "b"].map(str::to_owned).to_vec();
+        assert_eq!(parse(protocol, &said), (events, Vec::new()), "{protocol:?}");
     }
 }
 
 #[test]
 fn a_client_answers_what_has_to_be_answered() {
-    let (told, said) = heard(Protocol::SocketIo, &[br#"0{"sid":"x"}"#, br#"40{"sid":"y"}"#, b"2"]);
-    assert_eq!((told, said), (vec![], ["40", r#"42["join","r7"]"#, "3"].map(str::to_owned).to_vec()));
-    let (told, said) = heard(Protocol::Nats, &[b"INFO {\"x\":1}\r\n", b"PING\r\n"]);
-    assert_eq!(told, Vec::<String>::new());
+    let (events, said) = parse(Protocol::SocketIo, &[br#"0{"sid":"x"}"#, br#"40{"sid":"y"}"#, b"2"]);
+    assert_eq!((events, said), (vec![], ["40", r#"42["join","r7"]"#, "3"].map(str::to_owned).to_vec()));
+    let (events, said) = parse(Protocol::Nats, &[b"INFO {\"x\":1}\r\n", b"PING\r\n"]);
+    assert_eq!(events, Vec::<String>::new());
     assert!(said[0].starts_with("CONNECT {") && said[0].ends_with("SUB r7 1\r\nPING\r\n"), "{said:?}");
     assert_eq!(said[1], "PONG\r\n");
 }
@@ -99,10 +99,10 @@ fn a_client_answers_what_has_to_be_answered() {
 #[test]
 fn a_stream_may_be_cut_anywhere() {
     let stream = b"INFO {}\r\nPONG\r\nMSG r7 1 7\r\nload: a\r\nPING\r\nMSG r7 1 8\r\nload: \r\n\r\n";
-    let whole = heard(Protocol::Nats, &[stream]);
+    let whole = parse(Protocol::Nats, &[stream]);
     assert_eq!(whole.0, ["joined", "a", "\r\n"]);
     for cut in 0..stream.len() {
-        assert_eq!(heard(Protocol::Nats, &[&stream[..cut], &stream[cut..]]), whole, "{cut}");
+        assert_eq!(parse(Protocol::Nats, &[&stream[..cut], &stream[cut..]]), whole, "{cut}");
     }
 }
 
@@ -129,9 +129,9 @@ fn what_a_server_refuses_is_an_error_and_no_greeting() {
         (Protocol::SocketIo, "44{}"),
         (Protocol::Nats, "-ERR 'maximum connections exceeded'\r\n"),
     ] {
-        let mut told = 0;
-        let taken = protocol.take(7, said.as_bytes(), &mut Vec::new(), &mut Vec::new(), |_| told += 1);
-        assert!(taken.is_err() && told == 0, "{protocol:?}");
+        let mut events = 0;
+        let taken = protocol.take(7, said.as_bytes(), &mut Vec::new(), &mut Vec::new(), |_| events += 1);
+        assert!(taken.is_err() && events == 0, "{protocol:?}");
     }
 }
 
@@ -173,7 +173,7 @@ impl Room {
     }
 }
 
-/// To a client that may be gone.
+/// Writes to a client that may be gone.
 fn write(mut member: &TcpStream, bytes: &[u8]) {
     _ = std::io::Write::write_all(&mut member, bytes);
 }
@@ -194,7 +194,7 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
     }
 }
 
-/// A peer with a place for so many clients; its threads end with them.
+/// A peer for so many clients; its threads end with them.
 fn peer(lie: Lie, clients: usize) -> (SocketAddrV4, JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("it is IPv4") };
@@ -225,14 +225,14 @@ fn faults(lie: Lie) -> Faults {
 }
 
 #[test]
-fn an_honest_peer_is_found_honest() {
-    assert_eq!(faults(Lie::None).words(), None);
+fn an_honest_peer_has_no_faults() {
+    assert_eq!(faults(Lie::None).description(), None);
 }
 
 #[test]
-fn a_peer_that_lies_is_found_out() {
-    assert_eq!(faults(Lie::Lose).words().unwrap(), "1 deliveries lost");
-    assert_eq!(faults(Lie::Swap).words().unwrap(), "1 rooms out of order");
+fn the_lies_of_a_peer_are_found() {
+    assert_eq!(faults(Lie::Lose).description().unwrap(), "1 deliveries lost");
+    assert_eq!(faults(Lie::Swap).description().unwrap(), "1 rooms out of order");
     let repeated = faults(Lie::Repeat);
     assert!(repeated.unexpected >= 1, "{repeated:?}");
     let broken = faults(Lie::Break);
@@ -240,7 +240,7 @@ fn a_peer_that_lies_is_found_out() {
 }
 
 #[test]
-fn an_end_that_came_with_the_last_bytes_is_seen() {
+fn an_end_of_the_connection_that_arrives_with_the_last_bytes_is_noticed() {
     let scenario: Scenario = "1/W1".parse().unwrap();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let SocketAddr::V4(address) = listener.local_addr().unwrap() else { panic!("it is IPv4") };
@@ -254,10 +254,10 @@ fn an_end_that_came_with_the_last_bytes_is_seen() {
     let mut socket = accepting.join().unwrap();
     socket.send(Message::text("the last")).unwrap();
     drop(socket);
-    let (mut ready, mut heard) = (Vec::new(), 0);
+    let (mut ready, mut received) = (Vec::new(), 0);
     clients.wait(Duration::from_secs(60), &mut ready).unwrap();
-    let reason = clients.read(ready[0], |message, _| heard += usize::from(message == b"the last")).unwrap_err();
-    assert_eq!((reason.kind(), heard), (std::io::ErrorKind::UnexpectedEof, 1));
+    let reason = clients.read(ready[0], |message, _| received += usize::from(message == b"the last")).unwrap_err();
+    assert_eq!((reason.kind(), received), (std::io::ErrorKind::UnexpectedEof, 1));
 }
 
 fn record(server: Kind, rep: u32, cpu: f64) -> Record {
@@ -311,7 +311,7 @@ fn goals_are_held_against_what_was_measured_and_nothing_else() {
 }
 
 #[test]
-fn the_document_and_the_plot_show_every_server_that_was_measured() {
+fn the_document_and_the_chart_show_every_server_that_was_measured() {
     let records = records();
     let (text, picture) = (document::table(&records), chart::render(&records));
     assert!(text.contains("| roomd | 0.700 (0.600–9.000) |"), "{text}");
@@ -321,7 +321,7 @@ fn the_document_and_the_plot_show_every_server_that_was_measured() {
 }
 
 #[test]
-fn a_run_goes_on_where_it_was_unless_its_terms_are_others() {
+fn a_run_resumes_where_it_was_unless_its_terms_differ() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("records-{}.json", std::process::id()));
     let open = |terms: &str, anew| Records::open(&file, &[terms.to_owned()], anew).unwrap();
     let scenario: Scenario = "100/W16".parse().unwrap();

@@ -1,7 +1,7 @@
 //! The command line of the comparison: what follows `benches/compare/run`.
 //!
-//! Read once, by `main`, before anything is measured. Cargo itself adds `--bench`, which means nothing here. What changes
-//! the figures is in `terms`: trials that were made on other terms are not mixed with these.
+//! Read once, by `main`, before anything is measured. Cargo adds `--bench`, which is ignored. What changes the figures is
+//! in `terms`: trials that were made on other terms are not mixed with these.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,23 +29,23 @@ const SCENARIOS: [&str; 10] = [
 const QUICK: [&str; 4] = ["10/W1", "100/W16", "1000/W16", "10x100/idle"];
 
 pub struct Arguments {
-    /// This process is the bare loop; nothing else here counts then.
+    /// This process is to be the bare loop; the other fields are meaningless then.
     pub serve_bare: bool,
     pub scenarios: Vec<Scenario>,
     pub servers: Vec<Kind>,
     pub conditions: Conditions,
     /// Trials of each server in each scenario.
     pub reps: u32,
-    /// Where trials are written down.
+    /// The file that trials are recorded in.
     pub results: PathBuf,
-    /// Nothing that is written down counts.
+    /// Earlier records are discarded.
     pub anew: bool,
-    /// Whether the page and its plot are to be written.
+    /// Whether the page and its chart are to be written.
     pub write: bool,
 }
 
 impl Arguments {
-    /// Reads the command line; help and mistakes end the process as clap does it.
+    /// Reads the command line; help and mistakes end the process.
     pub fn read() -> io::Result<Self> {
         let found = command().get_matches();
         let quick = found.get_flag("quick");
@@ -77,7 +77,7 @@ impl Arguments {
         })
     }
 
-    /// What has to be alike for two trials to be compared, in words.
+    /// What has to be equal for two trials to be compared, as lines.
     pub fn terms(&self) -> Vec<String> {
         self.conditions.terms(self.reps).into()
     }

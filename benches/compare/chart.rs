@@ -1,7 +1,7 @@
-//! The plot of a run as one SVG file: for each scenario and server, the CPU time of a delivery as a ratio to the bare loop.
+//! The chart of a run as one SVG file: for each scenario and server, the CPU time of a delivery as a ratio to the bare loop.
 //!
 //! A mark is the median, and a line reaches from the least trial to the most; the scale is logarithmic, because the
-//! servers differ by tens. It has a background of its own, so that it is read on light and dark pages alike.
+//! servers differ by factors of ten. It has a background of its own, so that it is legible on light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 64.0;
 const ROW: f64 = 13.0;
 const GAP: f64 = 12.0;
-/// Ends of the scale, and its marks.
+/// The ends of the scale, and its marks.
 const LEAST: f64 = 0.25;
 const MOST: f64 = 64.0;
 const MARKS: [f64; 9] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 const COLOURS: [&str; 8] = ["#888888", "#d62728", "#1f77b4", "#9467bd", "#2ca02c", "#8c564b", "#e377c2", "#ff7f0e"];
 
-/// The whole file.
+/// The complete SVG file.
 pub fn render(records: &Records) -> String {
     let summaries: Vec<_> = records
         .scenarios()
@@ -42,7 +42,7 @@ pub fn render(records: &Records) -> String {
         ),
     );
     for mark in MARKS {
-        let (x, colour) = (place(mark), if mark == 1.0 { "#444444" } else { "#dddddd" });
+        let (x, colour) = (position(mark), if mark == 1.0 { "#444444" } else { "#dddddd" });
         put(
             &mut text,
             format_args!(
@@ -64,7 +64,7 @@ pub fn render(records: &Records) -> String {
     text
 }
 
-/// One scenario's rows from `y` down; where they end.
+/// Draws the rows of one scenario from `y` down; returns where they end.
 fn scenario(text: &mut String, summary: &Summary<'_>, mut y: f64) -> f64 {
     let Some(bare) = summary.median("bare", CPU) else { return y };
     for (server, _) in &summary.servers {
@@ -85,9 +85,9 @@ fn scenario(text: &mut String, summary: &Summary<'_>, mut y: f64) -> f64 {
                     "<line x1=\"{:.1}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\" stroke=\"{colour}\" \
                      stroke-width=\"2\"/>\n<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\">\
                      <title>{server}, {}: {:.2}</title></circle>\n",
-                    place(least / bare),
-                    place(most / bare),
-                    place(median / bare),
+                    position(least / bare),
+                    position(most / bare),
+                    position(median / bare),
                     summary.scenario,
                     median / bare
                 ),
@@ -98,13 +98,13 @@ fn scenario(text: &mut String, summary: &Summary<'_>, mut y: f64) -> f64 {
     y
 }
 
-/// Where a ratio stands; what is beyond an end stands there.
-fn place(ratio: f64) -> f64 {
+/// The position of a ratio; one beyond an end of the scale is at that end.
+fn position(ratio: f64) -> f64 {
     let share = (ratio.clamp(LEAST, MOST) / LEAST).ln() / (MOST / LEAST).ln();
     LEFT + share * (WIDTH - LEFT - RIGHT)
 }
 
-/// A string takes all.
+/// Writing to a string cannot fail.
 fn put(text: &mut String, words: std::fmt::Arguments<'_>) {
     _ = text.write_fmt(words);
 }

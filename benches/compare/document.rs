@@ -1,6 +1,6 @@
-//! The measured part of `docs/performance.md`: what was measured on, a table for each scenario, the goals, the plot.
+//! The measured part of `docs/performance.md`: the machine, a table for each scenario, the goals, the chart.
 //!
-//! It stands between two marks, and what people wrote around them stays. Written by `benches/compare/run --write`.
+//! It replaces what is between two marks; the text around them stays. Written by `benches/compare/run --write`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,16 +19,16 @@ use crate::support::server::Kind;
 
 const PICTURE: &str = "performance.svg";
 
-/// Writes the page's measured part, and its plot.
+/// Writes the page's measured part, and its chart.
 ///
 /// # Errors
-/// If the page cannot be read or written, or lost its marks.
+/// If the page cannot be read or written, or has no marks.
 pub fn write(records: &Records) -> io::Result<()> {
     fs::write(page::path("docs").join(PICTURE), chart::render(records))?;
     page::replace("compare", &table(records))
 }
 
-/// All that was measured, as Markdown.
+/// Everything that was measured, as Markdown.
 pub fn table(records: &Records) -> String {
     let mut text = String::new();
     put(&mut text, format_args!("\n```\n{}\n```\n", records.conditions.join("\n")));
@@ -120,7 +120,7 @@ fn section(text: &mut String, summary: &Summary<'_>) {
     put(text, format_args!("\nOther work on the machine: at most {disturbance:.0} % of a CPU.\n"));
 }
 
-/// A number with a blank between each three digits.
+/// A number with a space between each three digits.
 fn number(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
@@ -130,7 +130,7 @@ fn number(value: f64, digits: usize) -> String {
     grouped.collect::<String>() + rest
 }
 
-/// A string takes all.
+/// Writing to a string cannot fail.
 fn put(text: &mut String, words: std::fmt::Arguments<'_>) {
     _ = text.write_fmt(words);
 }

@@ -1,6 +1,6 @@
-//! What the project promises itself, held against a run: ratios to the bare loop and to the other servers.
+//! The project's goals, checked against a run: ratios to the bare loop and to the other servers.
 //!
-//! Missing a goal is said, with by how much, and is not a failure of the run. A goal whose scenario or server was not
+//! A missed goal is printed, with by how much, and is not a failure of the run. A goal whose scenario or server was not
 //! measured is left out.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::records::Records;
 use crate::summary::{CONNECTIONS, CPU, Figure, P99, RATE, RESIDENT, Summary};
 use crate::support::server::Kind;
 
-/// One goal, and what became of it.
+/// One goal, and whether it was met.
 pub struct Verdict {
     pub scenario: String,
     pub goal: String,
@@ -34,11 +34,11 @@ const COSTS: [(&str, f64, &[&str]); 7] = [
     ("10000/W1", 1.15, &OTHERS),
     ("100x100/W4", 1.75, &["go", "axum", "node-ws", "socketio"]),
 ];
-/// Where deliveries a second and the 99th percentile of latency are to be the best.
+/// Scenarios in which deliveries a second and the 99th percentile of latency are to be the best.
 const FASTEST: [&str; 3] = ["100/W16", "1000/W16", "10000/W16"];
 const OTHERS: [&str; 6] = ["go", "axum", "tungstenite", "node-ws", "socketio", "nats"];
 
-/// All goals of which the run knows enough.
+/// All goals whose scenario and servers were measured.
 pub fn verdicts(records: &Records) -> Vec<Verdict> {
     let summary = |scenario: &str| Summary::named(records, scenario, &Kind::ALL);
     let mut verdicts = Vec::new();

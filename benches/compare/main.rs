@@ -1,10 +1,10 @@
 //! `benches/compare/run`: roomd beside other servers, under the same load, in one run.
 //!
-//! The servers take turns in each scenario, and every second time in the other order, so that whatever else the machine
-//! does meets all alike. Each trial is written down as soon as it is over (`records`), so a run that was interrupted goes
-//! on where it was. At the end `summary` knows medians and spreads, `goals` what the project promises itself, and
-//! `document` writes `docs/performance.md`, with `plot`. Without `--bench`, as `cargo test --benches` runs it, it makes
-//! one short trial of those that need nothing installed.
+//! The servers take turns in each scenario, and every second time in the reverse order, so that other work on the machine
+//! affects all alike. Each trial is recorded as soon as it is over (`records`), so a run that was interrupted resumes
+//! where it was. In the end `summary` computes medians and spreads, `goals` checks the project's goals, and `document`
+//! writes `docs/performance.md`, with `chart`. Without `--bench`, as `cargo test --benches` runs it, it makes one short
+//! trial of the servers that need nothing installed.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -70,7 +70,7 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     Err(io::Error::other(format!("not measured: {}", failed.join(", "))))
 }
 
-/// All trials of a scenario that are not written down yet; those that failed, by name.
+/// Makes all trials of a scenario that are not recorded yet; returns the names of those that failed.
 fn measure(scenario: &Scenario, arguments: &Arguments, records: &mut Records) -> io::Result<Vec<String>> {
     let mut failed = Vec::new();
     for rep in 0..arguments.reps {
@@ -82,29 +82,29 @@ fn measure(scenario: &Scenario, arguments: &Arguments, records: &mut Records) ->
             if records.has(scenario, kind, rep) {
                 continue;
             }
-            tell(&format!("{scenario}, {} of {}: {}", rep + 1, arguments.reps, kind.name()));
+            show(&format!("{scenario}, {} of {}: {}", rep + 1, arguments.reps, kind.name()));
             match trial::run(kind, scenario, &arguments.conditions) {
                 Ok(outcome) => records.add(Record::of(scenario, kind, rep, &outcome))?,
                 Err(error) => {
-                    tell("");
+                    show("");
                     eprintln!("{scenario}: {} failed: {error}", kind.name());
                     failed.push(format!("{scenario} with {}", kind.name()));
                 }
             }
         }
     }
-    tell("");
+    show("");
     Ok(failed)
 }
 
-/// How far the run is, in one line that renews itself where there is a terminal.
-fn tell(words: &str) {
+/// Prints progress in one line that is rewritten, where there is a terminal.
+fn show(progress: &str) {
     if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{words}");
+        eprint!("\r\x1b[K{progress}");
     }
 }
 
-/// The whole way once, on a small scale.
+/// Runs everything once, on a small scale.
 fn rehearse() -> io::Result<()> {
     let moment = Duration::from_millis(100);
     let conditions = Conditions { warm_up: moment, measuring: moment, pinning: None, sleep: true, more: Vec::new() };

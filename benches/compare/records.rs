@@ -1,7 +1,7 @@
-//! The trials of a run, each written down as soon as it is over.
+//! The trials of a run, each recorded as soon as it is over.
 //!
-//! One JSON file below `target/compare`. Whoever starts the comparison again goes on with it, if machine, commit and terms
-//! are the same; otherwise the file begins anew, and says so. It is replaced as a whole, so that it is whole at any time.
+//! One JSON file below `target/compare`. A comparison that is started again resumes it, if machine, commit and terms are
+//! the same; otherwise it begins a new file, and says so. The file is replaced as a whole, so that it is always complete.
 
 use std::fs;
 use std::io;
@@ -29,7 +29,7 @@ pub struct Records {
 pub struct Record {
     pub scenario: String,
     pub server: String,
-    /// What the server calls itself.
+    /// The name and version that the server prints.
     pub title: String,
     pub rep: u32,
     /// `None` where nothing was delivered.
@@ -39,9 +39,9 @@ pub struct Record {
     pub p99_ms: f64,
     pub connections_per_s: f64,
     pub joins_per_s: f64,
-    /// The server's CPU time until all were in, for each connection.
+    /// The server's CPU time until all clients had joined, for each connection.
     pub connection_cpu_ms: f64,
-    /// For each connection, in KiB: of the server's own, of the kernel for it, and of the whole machine.
+    /// For each connection, in KiB: of the server, of the kernel for it, and of the whole machine.
     pub resident_kib: f64,
     pub kernel_kib: f64,
     pub machine_kib: f64,
@@ -49,7 +49,7 @@ pub struct Record {
     pub server_cpus: f64,
     pub generator_busy: f64,
     pub other_cpus: f64,
-    /// What was wrong, in words.
+    /// What was wrong, as a phrase.
     pub faults: Option<String>,
 }
 
@@ -73,18 +73,18 @@ impl Record {
             server_cpus: outcome.server_cpus,
             generator_busy: outcome.generator_busy,
             other_cpus: outcome.other_cpus,
-            faults: outcome.faults.words(),
+            faults: outcome.faults.description(),
         }
     }
 }
 
 impl Records {
-    /// Records that are kept nowhere.
+    /// Records without a file.
     pub fn new(trials: Vec<Record>) -> Self {
         Self { conditions: Vec::new(), trials, file: None }
     }
 
-    /// Goes on with the run in `file`, if it was made on the same terms.
+    /// Resumes the run in `file`, if it was made on the same terms.
     ///
     /// # Errors
     /// If the file cannot be read or written.
@@ -118,7 +118,7 @@ impl Records {
         self.trials.push(record);
     }
 
-    /// Adds a trial, and writes all down.
+    /// Adds a trial, and writes the file.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -130,7 +130,7 @@ impl Records {
         fs::rename(fresh, file)
     }
 
-    /// The scenarios there are, in the order in which they came.
+    /// The scenarios of the trials, in the order in which they were made.
     pub fn scenarios(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for trial in &self.trials {
@@ -142,7 +142,7 @@ impl Records {
     }
 }
 
-/// What must be the same: a run may last beyond midnight.
+/// The conditions that must be equal: all but the date, since a run may last beyond midnight.
 fn undated(conditions: &[String]) -> impl Iterator<Item = &String> {
     conditions.iter().filter(|line| !line.starts_with("date"))
 }

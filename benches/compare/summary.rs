@@ -1,13 +1,13 @@
-//! What the trials of one scenario come to: for each server and figure the median, the least and the most.
+//! A summary of the trials of one scenario: for each server and figure the median, the least and the most.
 //!
 //! Ratios are of medians, to the bare loop in the same run. `text` is the table on the terminal; `goals` and `document`
-//! ask for single figures.
+//! use single figures.
 
 use crate::records::{Record, Records};
 use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 
-/// Which figure, of a trial that has it.
+/// A figure of a trial, if the trial has it.
 pub type Figure = fn(&Record) -> Option<f64>;
 
 pub const CPU: Figure = |record| record.cpu_s_per_million;
@@ -29,7 +29,7 @@ pub struct Summary<'a> {
     pub servers: Vec<(String, Vec<&'a Record>)>,
 }
 
-/// The middle of some trials, the least and the most.
+/// The median of some trials, the least and the most.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub median: f64,
@@ -38,7 +38,7 @@ pub struct Spread {
 }
 
 impl<'a> Summary<'a> {
-    /// Of these servers, those that have trials.
+    /// Summarizes those of these servers that have trials.
     pub fn of(records: &'a Records, scenario: &Scenario, servers: &[Kind]) -> Self {
         Self::named(records, &scenario.to_string(), servers)
     }
@@ -69,13 +69,13 @@ impl<'a> Summary<'a> {
     /// What was wrong, by server.
     pub fn faults(&self) -> Vec<String> {
         let faults = |(name, trials): &(String, Vec<&Record>)| {
-            let words: Vec<_> = trials.iter().filter_map(|trial| trial.faults.as_deref()).collect();
-            (!words.is_empty()).then(|| format!("{name}: {}", words.join("; ")))
+            let faults: Vec<_> = trials.iter().filter_map(|trial| trial.faults.as_deref()).collect();
+            (!faults.is_empty()).then(|| format!("{name}: {}", faults.join("; ")))
         };
         self.servers.iter().filter_map(faults).collect()
     }
 
-    /// How much of a CPU other programs took while this was measured, at most.
+    /// How much of a CPU other programs used in any trial, at most.
     pub fn disturbance(&self) -> f64 {
         self.servers.iter().flat_map(|(_, trials)| trials).map(|trial| trial.other_cpus).fold(0.0, f64::max)
     }
@@ -111,7 +111,7 @@ impl<'a> Summary<'a> {
 }
 
 impl Spread {
-    /// `None` of nothing.
+    /// `None` without values.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);

@@ -1,8 +1,8 @@
-//! A room with a long history: what it costs to go on with it, to read it at either end, to search it, and to come back.
+//! A room with a long history: what it costs to append to it, to read it at either end, to search it, and to rejoin it.
 //!
 //! One file grows from size to size, without waiting for the disk, and is read through the store as a server does. Then a
 //! server is started on it, and a client joins that has missed the last thousand messages. Each reading is repeated with
-//! other pages; the median stands in the table.
+//! other pages; the median is in the table.
 
 use std::error::Error;
 use std::fs;
@@ -25,20 +25,20 @@ use tungstenite::Message;
 use crate::table::Table;
 
 const ROOM: &str = "den";
-/// Messages in a batch, as a busy room hands them over.
+/// Messages in a batch, as a busy room appends them.
 const BATCH: u64 = 256;
-/// What a page holds, and what a search finds, at most.
+/// Messages in a page, and results of a search, at most.
 const PAGE_MESSAGES: usize = 300;
 const FOUND_MESSAGES: usize = 50;
 /// How often each reading is repeated.
 const REPETITIONS: u64 = 21;
-/// Messages that the client that comes back has missed.
+/// Messages that the client that rejoins has missed.
 const MISSED: u64 = 1000;
 /// One message in so many has the rare word; all have the common one.
 const RARE_EVERY: u64 = 997;
 
 pub fn measure(sizes: &[u64]) -> Result<String, Box<dyn Error>> {
-    let place = Place::new()?;
+    let directory = TemporaryDirectory::new()?;
     let mut table = Table::new(&[
         "messages",
         "stored a second",
@@ -53,14 +53,14 @@ pub fn measure(sizes: &[u64]) -> Result<String, Box<dyn Error>> {
     ]);
     let mut stored = 0;
     for &size in sizes {
-        let readings = with_store(&place.file, |store| read(store, stored, size))?;
-        let back = come_back(&place.file, size)?;
+        let readings = with_store(&directory.file, |store| read(store, stored, size))?;
+        let rejoin = time_rejoin(&directory.file, size)?;
         stored = size;
         let ms = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
         let Readings { per_s, times } = readings;
-        let file = fs::metadata(&place.file)?.len() as f64 / f64::from(1 << 20);
+        let file = fs::metadata(&directory.file)?.len() as f64 / f64::from(1 << 20);
         let first = [size.to_string(), format!("{per_s:.0}"), format!("{file:.1}")];
-        table.row(first.into_iter().chain(times.map(ms)).chain([ms(back)]));
+        table.row(first.into_iter().chain(times.map(ms)).chain([ms(rejoin)]));
     }
     let sentence = "A page, a room's opening and a resume cost what they give, and not what lies before them; a search \
                     follows the words, from the newest message on.";
@@ -69,7 +69,7 @@ pub fn measure(sizes: &[u64]) -> Result<String, Box<dyn Error>> {
 
 struct Readings {
     per_s: f64,
-    /// As in the table.
+    /// In the order of the table's columns.
     times: [Duration; 6],
 }
 
@@ -81,7 +81,7 @@ fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Erro
         let found = page.ok().flatten().map_or(0, |page| page.messages.len());
         assert_eq!(found as u64, size.min(PAGE_MESSAGES as u64), "a page is full");
     };
-    // A page that begins elsewhere each time, as long as there is anywhere else.
+    // A page that begins at another message each time, if there are enough.
     let between = |turn: u64| size.saturating_sub(PAGE_MESSAGES as u64) * (turn + 1) / (REPETITIONS + 1);
     let search = |word: &str, least: u64| {
         let found = store.search(&room, word, u64::MAX, FOUND_MESSAGES).map_or(0, |found| found.len());
@@ -98,7 +98,7 @@ fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Erro
     Ok(Readings { per_s, times })
 }
 
-/// Appends up to `size` messages; how many a second.
+/// Appends up to `size` messages; returns how many a second.
 fn append(store: &Sqlite, room: &RoomName, stored: u64, size: u64) -> Result<f64, Box<dyn Error>> {
     let failed = |_| "the store failed";
     let mut room_log = store.open(room, 0).map_err(failed)?.room_log;
@@ -150,51 +150,53 @@ fn with_store<T>(file: &Path, work: impl FnOnce(&Sqlite) -> T) -> T {
         Ok(())
     })
     .expect("a fresh file can be opened");
-    let told = work(&store);
+    let outcome = work(&store);
     store.close();
     if let Some(journal) = journal {
         journal.join().expect("the journal does not panic");
     }
-    told
+    outcome
 }
 
-/// A client joins that has had all but the last `MISSED` messages; until it has them.
-fn come_back(file: &Path, size: u64) -> Result<Duration, Box<dyn Error>> {
+/// How long a client that has all but the last `MISSED` messages takes to join and receive them.
+fn time_rejoin(file: &Path, size: u64) -> Result<Duration, Box<dyn Error>> {
     let data = file.display().to_string();
     let settings = Settings { listen: "127.0.0.1:0".to_owned(), lines: None, data, ..Settings::default() };
     let server = Server::start(settings, |error| panic!("a listener failed: {error}"))?;
     let stream = TcpStream::connect(server.http_address())?;
     stream.set_nodelay(true)?;
-    let request = format!("ws://{}/ws?user=Ben&format=json", server.http_address());
-    let (mut socket, _) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
-    let mut handle = |request: Option<Value>, until: &dyn Fn(&Value) -> bool| -> Result<Value, Box<dyn Error>> {
-        if let Some(request) = request {
-            socket.send(Message::text(request.to_string()))?;
-        }
-        loop {
-            if let Message::Text(text) = socket.read()? {
-                let event: Value = serde_json::from_str(&text)?;
-                if until(&event) {
-                    return Ok(event);
+    let url = format!("ws://{}/ws?user=Ben&format=json", server.http_address());
+    let (mut socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
+    let mut request_and_wait =
+        |request: Option<Value>, until: &dyn Fn(&Value) -> bool| -> Result<Value, Box<dyn Error>> {
+            if let Some(request) = request {
+                socket.send(Message::text(request.to_string()))?;
+            }
+            loop {
+                if let Message::Text(text) = socket.read()? {
+                    let event: Value = serde_json::from_str(&text)?;
+                    if until(&event) {
+                        return Ok(event);
+                    }
                 }
             }
-        }
-    };
-    // Who asks for the whole history is told its name.
-    let history =
-        handle(Some(json!({"type": "join", "room": ROOM, "history": 0})), &|event| event["type"] == "joined")?;
+        };
+    // The first join tells the epoch of the history.
+    let history = request_and_wait(Some(json!({"type": "join", "room": ROOM, "history": 0})), &|event| {
+        event["type"] == "joined"
+    })?;
     let epoch = history["epoch"].clone();
-    handle(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
+    request_and_wait(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
     let mut times = Vec::new();
     for _ in 0..REPETITIONS {
         let since = json!({"epoch": epoch, "seq": size.saturating_sub(MISSED)});
         let began = Instant::now();
         let join = json!({"type": "join", "room": ROOM, "since": since});
-        let joined = handle(Some(join), &|event| event["type"] == "joined")?;
+        let joined = request_and_wait(Some(join), &|event| event["type"] == "joined")?;
         assert_eq!(joined["recovered"], true, "{joined}");
-        handle(None, &|event| event["type"] == "message" && event["seq"] == size)?;
+        request_and_wait(None, &|event| event["type"] == "message" && event["seq"] == size)?;
         times.push(began.elapsed());
-        handle(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
+        request_and_wait(Some(json!({"type": "leave", "room": ROOM})), &|event| event["type"] == "left")?;
     }
     drop(socket);
     server.stop();
@@ -202,13 +204,13 @@ fn come_back(file: &Path, size: u64) -> Result<Duration, Box<dyn Error>> {
     Ok(times[times.len() / 2])
 }
 
-/// A folder that goes when the bench is over.
-struct Place {
+/// A directory that is deleted when the bench is over.
+struct TemporaryDirectory {
     folder: PathBuf,
     file: PathBuf,
 }
 
-impl Place {
+impl TemporaryDirectory {
     fn new() -> std::io::Result<Self> {
         let folder = crate::support::page::path("target").join(format!("growth-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -216,9 +218,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
-        // It lies below target/, where nobody minds what is left.
+        // It is below target/, where it may be left.
         _ = fs::remove_dir_all(&self.folder);
     }
 }

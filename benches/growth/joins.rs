@@ -1,7 +1,7 @@
-//! Clients that join one room as fast as they can, each under a name of its own, so that every member is told of each.
+//! Clients that join one room as fast as they can, each as a user of its own, so that each join is announced to every member.
 //!
-//! N joins make N²/2 notices, which no server can avoid that shows them; what is measured is what one costs. The clients
-//! counts them: if one is missing or too many, the figures mean nothing, and the bench fails.
+//! N joins make N²/2 notices, which no server that announces joins can avoid; what is measured is the cost of one. The
+//! clients count them: if one is missing or too many, the figures are meaningless, and the bench fails.
 
 use std::io;
 
@@ -32,16 +32,16 @@ pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> 
             let (connected, join_times) =
                 Clients::connect_all(protocol, server.address, &scenario, WaitStrategy::of(pinning))?;
             let used = (Usage::now(server.pid())? - before).server();
-            let (notices, owed) = (connected.heard.notices, (clients * (clients - 1) / 2) as u64);
+            let (notices, owed) = (connected.received.notices, (clients * (clients - 1) / 2) as u64);
             if notices != owed {
-                return Err(io::Error::other(format!("{clients} clients heard {notices} notices, and not {owed}")));
+                return Err(io::Error::other(format!("{clients} clients received {notices} notices, and not {owed}")));
             }
             table.row([
                 format!("{clients}, {name}"),
                 format!("{:.2}", join_times.joined.as_secs_f64()),
                 format!("{:.2}", join_times.settled.as_secs_f64()),
                 notices.to_string(),
-                format!("{:.0}", connected.heard.bytes as f64 / (1 << 20) as f64),
+                format!("{:.0}", connected.received.bytes as f64 / (1 << 20) as f64),
                 format!("{used:.2}"),
                 format!("{:.3}", used / notices as f64 * 1e6),
                 format!("{:.3}", used / clients as f64 * 1e3),

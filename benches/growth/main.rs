@@ -1,8 +1,8 @@
 //! `cargo bench --bench growth`: whether costs grow as they should.
 //!
 //! Three things that grow: the members of one room while they join it (`joins`), rooms of one member each (`rooms`), and
-//! the history of a room (`history`). Each is measured at several sizes; what ought to grow with the size, and what ought
-//! not, stands in the table beside it. Without `--bench`, as `cargo test --benches` runs it, it measures small sizes once.
+//! the history of a room (`history`). Each is measured at several sizes; a sentence above each table says what may grow
+//! with the size. Without `--bench`, as `cargo test --benches` runs it, small sizes are measured once.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -22,15 +22,15 @@ use support::options::{option, switch};
 use support::pinning::{self, Pinning};
 use support::{environment, limits, page};
 
-/// What can be measured.
+/// The parts that can be measured.
 const PARTS: [&str; 3] = ["joins", "rooms", "history"];
-/// Clients in one room, and rooms.
+/// Numbers of clients in one room, and of rooms.
 const SIZES: [usize; 4] = [1000, 2000, 5000, 10_000];
 const MESSAGES: [u64; 4] = [1000, 10_000, 100_000, 1_000_000];
 
 fn main() -> ExitCode {
-    let told = if std::env::args_os().len() == 1 { rehearse() } else { run() };
-    support::conclude("growth", told)
+    let outcome = if std::env::args_os().len() == 1 { rehearse() } else { run() };
+    support::conclude("growth", outcome)
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -79,7 +79,7 @@ fn command() -> Command {
         .arg(switch("bench").hide(true))
 }
 
-/// The whole way once, on a small scale.
+/// Runs everything once, on a small scale.
 fn rehearse() -> Result<(), Box<dyn std::error::Error>> {
     print!("{}{}{}", joins::measure(&[10], None)?, rooms::measure(&[10], None)?, history::measure(&[100])?);
     Ok(())

@@ -1,7 +1,7 @@
 //! Rooms of one member each: what a room costs, and whether the thousandth costs as much as the first.
 //!
-//! A live room has a thread, so a client in a room of its own has three. After all have joined, each room has one message
-//! in flight for a while: the closed loop of the fan-out bench.
+//! An open room has a thread, so a client in a room of its own has three. After all have joined, each room has one
+//! message in flight for a while: the closed loop of the fan-out bench.
 
 use std::io;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> 
     for &rooms in sizes {
         let scenario = Scenario { rooms, clients_per_room: 1, window: 1, goal: None, usual: false };
         let outcome = trial::run(Kind::Roomd, &scenario, &conditions)?;
-        if let Some(faults) = outcome.faults.words() {
+        if let Some(faults) = outcome.faults.description() {
             return Err(io::Error::other(format!("{rooms} rooms: {faults}")));
         }
         table.row([

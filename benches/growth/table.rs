@@ -1,8 +1,8 @@
-//! A table in Markdown, of which a terminal is as good a reader as a browser.
+//! A table in Markdown, which is legible on a terminal too.
 //!
-//! Each part of the bench fills one: a row a size.
+//! Each part of the bench fills one: a row for each size.
 
-/// Headings, and rows of as many cells.
+/// Headings, and rows with a cell for each.
 pub struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
@@ -17,7 +17,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// Under a title and a sentence that says what to look for.
+    /// The table under a title and a sentence that says what to look for.
     pub fn render(&self, title: &str, sentence: &str) -> String {
         let rule = "---|".repeat(self.headings.len());
         let mut text = format!("\n### {title}\n\n{sentence}\n\n| {} |\n|{rule}\n", self.headings.join(" | "));

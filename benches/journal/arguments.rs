@@ -20,7 +20,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line; help and mistakes end the process as clap does it.
+    /// Reads the command line; help and mistakes end the process.
     pub fn read() -> Self {
         let found = command().get_matches();
         let rehearsal = !found.get_flag("bench");

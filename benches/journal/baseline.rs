@@ -1,4 +1,4 @@
-//! The peer: one thread that commits batches of messages to SQLite, with nobody to answer, and nothing to search.
+//! The baseline: one thread that commits batches of messages to SQLite, with no one to answer and nothing to index.
 //!
 //! Its tables hold what the store's hold of a message, and its settings are the store's. A batch has one message of each
 //! room, as when each room's publisher waits for its acknowledgement.
@@ -16,7 +16,7 @@ use super::arguments::Arguments;
 use super::table::Outcome;
 use super::{Trial, synchronous, text};
 
-/// Times that the disk is asked.
+/// How many fsyncs are timed.
 pub const FSYNCS: usize = 200;
 
 const TABLES: &str = "

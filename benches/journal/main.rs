@@ -1,8 +1,8 @@
 //! `cargo bench --bench journal`: how many messages a second the store acknowledges, and how soon, beside a bare SQLite
 //! loop that commits the same messages in batches of the same size.
 //!
-//! Each publisher is a thread with a room of its own that waits for each acknowledgement before it says the next thing.
-//! Store and loop take turns, so that whatever else the machine does meets both; each trial has a file of its own. Without
+//! Each publisher is a thread with a room of its own that waits for each acknowledgement before it publishes again. Store
+//! and loop take turns, so that other work on the machine affects both; each trial has a file of its own. Without
 //! `--bench`, as `cargo test --benches` runs it, it makes one short trial of each.
 
 #[path = "../support/environment.rs"]
@@ -22,7 +22,7 @@ use roomd::store::Durability;
 use arguments::Arguments;
 use table::Outcome;
 
-/// Bytes of what each message says.
+/// Bytes of a message's text.
 const MESSAGE_BYTES: usize = 100;
 
 fn main() -> ExitCode {
@@ -37,10 +37,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let place = Place::new(&arguments.directory)?;
+    let directory = TemporaryDirectory::new(&arguments.directory)?;
     println!("{}", environment::description(Path::new(env!("CARGO_BIN_EXE_roomd"))));
     let Arguments { warm_up, measuring, reps, .. } = arguments;
-    println!("fsync     {:.0} µs for 4 KiB more, the median of {}", baseline::fsync_us(&place.0)?, baseline::FSYNCS);
+    println!(
+        "fsync     {:.0} µs for 4 KiB more, the median of {}",
+        baseline::fsync_us(&directory.0)?,
+        baseline::FSYNCS
+    );
     println!(
         "trials    {reps} of each, in turn: {warm_up:?} of warm-up, {measuring:?} measured; {MESSAGE_BYTES} bytes, each with a mid"
     );
@@ -50,11 +54,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
             let (mut bare, mut store) = (Vec::new(), Vec::new());
             for rep in 0..*reps {
                 if rep % 2 == 0 {
-                    bare.push(trial(&place, |data| baseline::run(data, durability, publishers, arguments))?);
-                    store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
+                    bare.push(trial(&directory, |data| baseline::run(data, durability, publishers, arguments))?);
+                    store.push(trial(&directory, |data| publishers::run(data, durability, publishers, arguments))?);
                 } else {
-                    store.push(trial(&place, |data| publishers::run(data, durability, publishers, arguments))?);
-                    bare.push(trial(&place, |data| baseline::run(data, durability, publishers, arguments))?);
+                    store.push(trial(&directory, |data| publishers::run(data, durability, publishers, arguments))?);
+                    bare.push(trial(&directory, |data| baseline::run(data, durability, publishers, arguments))?);
                 }
             }
             println!("{}", table::line(publishers, &bare, &store));
@@ -66,18 +70,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 type Trial = Result<Outcome, Box<dyn std::error::Error>>;
 
 /// A trial on a file of its own.
-fn trial(place: &Place, run: impl FnOnce(&str) -> Trial) -> Trial {
-    let directory = place.0.join("trial");
+fn trial(directory: &TemporaryDirectory, run: impl FnOnce(&str) -> Trial) -> Trial {
+    let directory = directory.0.join("trial");
     fs::create_dir_all(&directory)?;
     let outcome = run(directory.join("room.db").to_str().ok_or("the directory's name must be UTF-8")?);
     fs::remove_dir_all(&directory)?;
     outcome
 }
 
-/// A directory that goes with the run.
-struct Place(PathBuf);
+/// A directory that is deleted with the run.
+struct TemporaryDirectory(PathBuf);
 
-impl Place {
+impl TemporaryDirectory {
     fn new(parent: &Path) -> std::io::Result<Self> {
         let path = parent.join(format!("journal-bench-{}", std::process::id()));
         fs::create_dir_all(&path)?;
@@ -85,14 +89,14 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
-        // What is left is a few megabytes below target.
+        // A few megabytes below target may be left.
         _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// What the message of this number says: words, of which some are seldom.
+/// The text of the message with this number: words, some of which are rare.
 fn text(seq: u64) -> String {
     const WORDS: [&str; 16] = [
         "the", "room", "is", "open", "and", "who", "comes", "in", "will", "be", "told", "what", "was", "said",
@@ -109,7 +113,7 @@ fn text(seq: u64) -> String {
     text
 }
 
-/// As the store sets it.
+/// The value that the store sets.
 fn synchronous(durability: Durability) -> &'static str {
     match durability {
         Durability::Fsync => "FULL",

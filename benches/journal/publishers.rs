@@ -1,7 +1,7 @@
-//! The store under load: threads that publish, each in a room of its own, and wait for each answer.
+//! The store under load: threads that publish, each in a room of its own, and wait for each acknowledgement.
 //!
-//! They call the ledger as a room's broker does, with one draft at a time: the worst case, since a broker hands over all
-//! that came in meanwhile.
+//! They call the store as a room's broker does, with one draft at a time: the worst case, since a broker appends at once
+//! all that has arrived meanwhile.
 
 use std::sync::Barrier;
 use std::thread;
@@ -28,7 +28,7 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
         Ok(())
     })?;
     let start = Barrier::new(publishers);
-    let told = thread::scope(|scope| {
+    let latencies = thread::scope(|scope| {
         let publish = |number| {
             let (store, start) = (&store, &start);
             scope.spawn(move || publisher(number, store, start, arguments))
@@ -41,7 +41,7 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
         journal.join().expect("the journal does not panic");
     }
     let mut latency = Histogram::<u64>::new(3)?;
-    for one in told {
+    for one in latencies {
         latency.add(one)?;
     }
     Ok(Outcome { per_s: latency.len() as f64 / arguments.measuring.as_secs_f64(), latency })

@@ -1,18 +1,18 @@
-//! One line a number of publishers: medians of the trials, and in brackets the least and the most.
+//! The table: one line for each number of publishers, with medians of the trials, and in brackets the least and the most.
 //!
-//! The ratio is of medians in the same run. A goal is shown as met or missed and changes nothing else.
+//! The ratio is of medians in the same run. A goal is printed as met or missed, without consequences.
 
 use hdrhistogram::Histogram;
 use roomd::store::Durability;
 
-/// At so many publishers that wait for the disk there are goals.
+/// The number of publishers that wait for the disk for which there are goals.
 const GOAL_AT: usize = 64;
 
-/// What a trial came to.
+/// The result of a trial.
 pub struct Outcome {
     /// Messages acknowledged a second.
     pub per_s: f64,
-    /// Times from asking to acknowledgement, in nanoseconds; of the loop: of a batch.
+    /// Times from publishing to acknowledgement, in nanoseconds; of a batch, for the bare loop.
     pub latency: Histogram<u64>,
 }
 

@@ -1,6 +1,6 @@
-//! The command line of a fan-out bench: what follows `--` in `cargo bench --bench fanout -- …`.
+//! The command line of the fan-out bench: what follows `--` in `cargo bench --bench fanout -- …`.
 //!
-//! Read once, by `main`, before anything is measured. Cargo itself adds `--bench`, which means nothing here.
+//! Read once, by `main`, before anything is measured. Cargo adds `--bench`, which is ignored.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::scenario::{LISTED, Scenario};
 use super::server::Kind;
 
 pub struct Arguments {
-    /// This process is the bare loop; nothing else here counts then.
+    /// This process is to be the bare loop; the other fields are meaningless then.
     pub serve_bare: bool,
     pub scenarios: Vec<Scenario>,
     pub servers: Vec<Kind>,
@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line; help and mistakes end the process as clap does it.
+    /// Reads the command line; help and mistakes end the process.
     pub fn read() -> io::Result<Self> {
         let found = command().get_matches();
         Ok(Self {
@@ -54,7 +54,7 @@ fn command() -> Command {
         .bin_name("cargo bench --bench fanout --")
         .about("Fan-out of roomd beside a bare epoll loop that writes the same bytes to the same sockets.")
         .arg(scenario().help("What to measure, for example 100x100/W4 or 1000/W16 [default: those with a goal]"))
-        .arg(switch("all").help("Also 10 clients, and 10 000 clients, in one room"))
+        .arg(switch("all").conflicts_with("scenario").help("Also 10 clients, and 10 000 clients, in one room"))
         .arg(option("only", "SERVER").value_parser(kind).help("Measure this server alone"))
         .arg(seconds("secs").default_value("3").help("Measured time of each trial"))
         .arg(seconds("warm-up").default_value("1").help("Time under load before it"))

@@ -1,8 +1,8 @@
-//! The bare loop: the least work that writes these bytes to these sockets, and so the measure of a chat server.
+//! The bare loop: the least work that writes these bytes to these sockets, and so the baseline for a chat server.
 //!
-//! One thread, one epoll, a parser by hand, no lock, no channel, no limits. Published frames are gathered by room; at
-//! the end of each epoll iteration every member of such a room gets everything gathered in one non-blocking `send`.
-//! The bench starts it as a process of its own, so that its CPU is read in the same way as the real server's.
+//! One thread, one epoll, a hand-written parser, no lock, no channel, no limits. Published frames are gathered by room; at
+//! the end of each epoll iteration every member of such a room is sent everything gathered in one non-blocking `send`.
+//! The bench starts it as a process of its own, so that its CPU time is read in the same way as the real server's.
 
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -21,7 +21,7 @@ const LISTENER: u64 = u64::MAX;
 const BACKLOG: i32 = 4096;
 const EVENTS_AT_ONCE: usize = 1024;
 const BUFFER_BYTES: usize = 64 << 10;
-/// The answer to the key of RFC 6455 §1.3, which is the one the load generator sends.
+/// The response to the key of RFC 6455 §1.3, which is the one that the load generator sends.
 const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
@@ -112,36 +112,36 @@ impl BaselineServer {
         let room = &mut member.room;
         member.socket.receive(false, buffer, |bytes| {
             let mut used = 0;
-            let place = match *room {
-                Some(place) => place,
+            let index = match *room {
+                Some(index) => index,
                 None => {
-                    let Some((place, size)) = request(bytes)? else {
+                    let Some((index, size)) = request(bytes)? else {
                         return Ok(0);
                     };
                     used = size;
-                    joined = Some(place);
-                    *room.insert(place)
+                    joined = Some(index);
+                    *room.insert(index)
                 }
             };
-            if rooms.len() <= place {
-                rooms.resize_with(place + 1, Room::default);
+            if rooms.len() <= index {
+                rooms.resize_with(index + 1, Room::default);
             }
-            used += rooms[place].gather(&bytes[used..], place, dirty);
+            used += rooms[index].gather(&bytes[used..], index, dirty);
             Ok(used)
         })?;
-        if let Some(place) = joined {
-            rooms[place].members.push(number);
+        if let Some(index) = joined {
+            rooms[index].members.push(number);
             member.socket.send(&greeting())?;
         }
         Ok(())
     }
 
-    /// One `send` a member for each room that has something; what does not fit waits for the socket.
+    /// One `send` to each member of each room that has something; what does not fit waits for the socket.
     fn fan_out(&mut self) -> io::Result<()> {
         let Self { epoll, members, rooms, dirty, .. } = self;
         let mut gone = Vec::new();
-        for place in dirty.drain(..) {
-            let Room { members: numbers, gathered } = &mut rooms[place];
+        for index in dirty.drain(..) {
+            let Room { members: numbers, gathered } = &mut rooms[index];
             for &number in &*numbers {
                 let Some(member) = &mut members[number] else {
                     continue;
@@ -166,15 +166,15 @@ impl BaselineServer {
     }
 
     fn forget(&mut self, number: usize) {
-        if let Some(Member { room: Some(place), .. }) = self.members[number].take() {
-            self.rooms[place].members.retain(|&other| other != number);
+        if let Some(Member { room: Some(index), .. }) = self.members[number].take() {
+            self.rooms[index].members.retain(|&other| other != number);
         }
     }
 }
 
 impl Room {
-    /// Adds the whole frames in `bytes`, each with its author in front as the text protocol has it.
-    fn gather(&mut self, bytes: &[u8], place: usize, dirty: &mut Vec<usize>) -> usize {
+    /// Adds the whole frames in `bytes`, each with its author in front as in the text dialect.
+    fn gather(&mut self, bytes: &[u8], index: usize, dirty: &mut Vec<usize>) -> usize {
         let mut used = 0;
         while let Some(frame) = frames::first(&bytes[used..]) {
             used += frame.size;
@@ -182,7 +182,7 @@ impl Room {
                 continue;
             };
             if self.gathered.is_empty() {
-                dirty.push(place);
+                dirty.push(index);
             }
             frames::append_head(&mut self.gathered, frames::TEXT, AUTHOR.len() + frame.payload.len(), false);
             self.gathered.extend_from_slice(AUTHOR);
@@ -192,7 +192,7 @@ impl Room {
     }
 }
 
-/// The number in `room=rNUMBER` and the size of the head, once all of it is there.
+/// The number in `room=rNUMBER` and the size of the request, once all of it is there.
 fn request(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);

@@ -1,7 +1,7 @@
-//! All the clients of one trial: connecting them, and reading and writing their sockets, on one thread with one epoll.
+//! All clients of one trial: connecting them, and reading and writing their sockets, on one thread with one epoll.
 //!
-//! The generator uses it. A client is in the room, for this file, when it has been told that it joined; only then does
-//! anybody publish, so nothing can be missed by somebody who is still at the door.
+//! The generator uses it. A client has joined when the server has told it so; only then is anything published, so that
+//! no client can miss a message because it was still connecting.
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -22,23 +22,23 @@ use roomd_load::socket::Socket;
 
 const EVENTS_AT_ONCE: usize = 4096;
 const BUFFER_BYTES: usize = 1 << 20;
-/// Handshakes under way at one time.
+/// Handshakes in progress at one time.
 const CONNECTING_AT_ONCE: usize = 128;
-/// With every client joined, this long without a byte means that the notices of the joins are all out.
+/// With every client joined, this long without a byte means that all notices of joins have been delivered.
 const QUIET: Duration = Duration::from_millis(200);
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
-/// What the generator does while nothing comes.
+/// What the generator does while nothing arrives.
 #[derive(Clone, Copy, PartialEq)]
 pub enum WaitStrategy {
-    /// It looks again and again: right where it has a CPU of its own. One that sleeps is woken by the server's writes,
+    /// It polls again and again: right where it has a CPU of its own. One that sleeps is woken by the server's writes,
     /// and the server pays for that, the more the slower it is: a fast one keeps the generator awake.
     Spin,
     Sleep,
 }
 
 impl WaitStrategy {
-    /// The usual one of a generator that runs there.
+    /// The default for a generator that is pinned like this.
     pub fn of(pinning: Option<Pinning>) -> Self {
         pinning.map_or(Self::Sleep, |_| Self::Spin)
     }
@@ -51,14 +51,14 @@ pub struct Clients {
     clients: Vec<Client>,
     events: Vec<Event>,
     buffer: Vec<u8>,
-    /// What all have been told in notices, and the bytes of all frames.
-    pub heard: Heard,
-    /// How long nothing came.
+    /// What all clients together have received.
+    pub received: Received,
+    /// How long nothing arrived.
     pub idle: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
-pub struct Heard {
+pub struct Received {
     pub notices: u64,
     pub bytes: u64,
 }
@@ -67,16 +67,16 @@ pub struct Client {
     socket: Socket,
     pub room: usize,
     stage: Stage,
-    /// The server will send no more than what is there.
+    /// The server has ended the connection; unread bytes may be left.
     ended: bool,
-    /// A message of which the last frame is still to come.
+    /// A message whose last frame has not arrived yet.
     fragments: Vec<u8>,
-    /// What a protocol has begun to read.
+    /// An incomplete part of the protocol's stream.
     partial: Vec<u8>,
 }
 
-/// How long it took until all had their upgrade, until all had been told that they are in, and until all had heard what
-/// there was to hear.
+/// How long it took until all clients were upgraded, until all had joined, and until all notices of joins had been
+/// delivered.
 #[derive(Clone, Copy)]
 pub struct JoinTimes {
     pub upgraded: Duration,
@@ -88,14 +88,14 @@ pub struct JoinTimes {
 enum Stage {
     Connecting,
     Upgrading,
-    /// The 101 is here, the first frame not yet.
+    /// The 101 has arrived, the first frame has not.
     Joining,
     Joined,
     Gone,
 }
 
 impl Clients {
-    /// Connects everybody and waits until all have joined and the server has nothing more to say.
+    /// Connects all clients, and waits until all have joined and the server sends nothing more.
     pub fn connect_all(
         protocol: Protocol,
         address: SocketAddrV4,
@@ -109,7 +109,7 @@ impl Clients {
             clients: Vec::with_capacity(scenario.clients()),
             events: Vec::with_capacity(EVENTS_AT_ONCE),
             buffer: vec![0; BUFFER_BYTES],
-            heard: Heard::default(),
+            received: Received::default(),
             idle: Duration::ZERO,
         };
         let began = Instant::now();
@@ -118,11 +118,11 @@ impl Clients {
             while clients.clients.len() < scenario.clients() && clients.clients.len() - upgraded < CONNECTING_AT_ONCE {
                 clients.connect(address, clients.clients.len() % scenario.rooms)?;
             }
-            upgraded += clients.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+            upgraded += clients.serve_joining(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
         let upgraded = began.elapsed();
         while clients.clients.iter().any(|client| client.stage != Stage::Joined) {
-            clients.admit(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
+            clients.serve_joining(scenario, CONNECT_LIMIT.saturating_sub(began.elapsed()))?;
         }
         let joined = began.elapsed();
         let mut settled = began.elapsed();
@@ -153,8 +153,8 @@ impl Clients {
         Ok(())
     }
 
-    /// One round of what newcomers have to say; counts those who were upgraded.
-    fn admit(&mut self, scenario: &Scenario, limit: Duration) -> io::Result<usize> {
+    /// Serves connecting clients once; returns how many were upgraded.
+    fn serve_joining(&mut self, scenario: &Scenario, limit: Duration) -> io::Result<usize> {
         if self.ready(limit)?.is_empty() {
             let joined = self.clients.iter().filter(|client| client.stage == Stage::Joined).count();
             let waited = CONNECT_LIMIT.as_secs();
@@ -173,14 +173,14 @@ impl Clients {
                 client.socket.send(&request(&protocol.path(client.room, number(*event))))?;
             }
             let before = client.stage;
-            client.read(protocol, &mut self.buffer, &mut self.heard, |_, _| ())?;
+            client.read(protocol, &mut self.buffer, &mut self.received, |_, _| ())?;
             upgraded += usize::from(before == Stage::Upgrading && client.stage != Stage::Upgrading);
         }
         self.events = events;
         Ok(upgraded)
     }
 
-    /// Waits for clients with something to read and leaves them in `events`; none means that `limit` is over.
+    /// Waits for clients with something to read, and leaves them in `events`; none means that `limit` is over.
     fn ready(&mut self, limit: Duration) -> io::Result<&[Event]> {
         let began = Instant::now();
         let at_once = match self.wait_strategy {
@@ -188,7 +188,7 @@ impl Clients {
             WaitStrategy::Sleep => limit,
         };
         let mut looked = began;
-        while self.look(at_once)? == 0 {
+        while self.poll(at_once)? == 0 {
             looked = Instant::now();
             if looked.duration_since(began) >= limit {
                 break;
@@ -205,8 +205,8 @@ impl Clients {
         Ok(&self.events)
     }
 
-    /// Fills `events` with what is there now, or comes within `limit`.
-    fn look(&mut self, limit: Duration) -> io::Result<usize> {
+    /// Fills `events` with what is ready now, or within `limit`.
+    fn poll(&mut self, limit: Duration) -> io::Result<usize> {
         self.events.clear();
         self.events.reserve(EVENTS_AT_ONCE);
         let milliseconds = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
@@ -225,11 +225,11 @@ impl Clients {
         Ok(())
     }
 
-    /// Hands each message that has arrived for one client to `each`, with the time of its join_times.
-    /// A connection that broke is closed, and the reason returned; it says nothing any more.
+    /// Passes each message that has arrived for one client to `each`, with the time of its arrival.
+    /// A connection that broke is closed, and the reason returned; it is not served any more.
     pub fn read(&mut self, number: usize, each: impl FnMut(&[u8], Instant)) -> io::Result<()> {
         let client = &mut self.clients[number];
-        let outcome = client.read(self.protocol, &mut self.buffer, &mut self.heard, each);
+        let outcome = client.read(self.protocol, &mut self.buffer, &mut self.received, each);
         if outcome.is_err() {
             client.stage = Stage::Gone;
             epoll::delete(&self.epoll, &client.socket)?;
@@ -255,7 +255,7 @@ impl Client {
         &mut self,
         protocol: Protocol,
         buffer: &mut [u8],
-        heard: &mut Heard,
+        received: &mut Received,
         mut each: impl FnMut(&[u8], Instant),
     ) -> io::Result<()> {
         let Self { socket, stage, ended, room, fragments, partial } = self;
@@ -273,23 +273,23 @@ impl Client {
                 }
                 *stage = Stage::Joining;
             }
-            let mut tell = |told: ServerEvent<'_>| match told {
+            let mut handle = |event: ServerEvent<'_>| match event {
                 ServerEvent::Message(message) => each(message, now),
-                ServerEvent::MemberJoined if *stage == Stage::Joined => heard.notices += 1,
+                ServerEvent::MemberJoined if *stage == Stage::Joined => received.notices += 1,
                 ServerEvent::Joined | ServerEvent::MemberJoined => *stage = Stage::Joined,
             };
             while let Some(frame) = frames::first(&bytes[used..]) {
                 used += frame.size;
-                heard.bytes += frame.size as u64;
+                received.bytes += frame.size as u64;
                 match frame.opcode {
                     frames::PING => frames::append_masked(&mut replies, frames::PONG, frame.payload, [0; 4]),
                     frames::PONG => {}
                     frames::CLOSE => return Err(closed(frame.payload)),
-                    _ if frame.whole => protocol.take(*room, frame.payload, partial, &mut replies, &mut tell)?,
+                    _ if frame.whole => protocol.take(*room, frame.payload, partial, &mut replies, &mut handle)?,
                     _ => {
                         fragments.extend_from_slice(frame.payload);
                         if frame.last {
-                            protocol.take(*room, fragments, partial, &mut replies, &mut tell)?;
+                            protocol.take(*room, fragments, partial, &mut replies, &mut handle)?;
                             fragments.clear();
                         }
                     }
@@ -317,7 +317,7 @@ fn request(path: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The size of the answer's head once it is there; anything but a 101 is an error.
+/// The size of the response once it is there; any status but 101 is an error.
 fn upgrade(bytes: &[u8]) -> io::Result<usize> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(0);

@@ -1,6 +1,6 @@
-//! The machine that was measured, in the lines that every bench prints first.
+//! The machine and the versions that were measured, in the lines that every bench prints first.
 //!
-//! Asked once, before anything is measured; what cannot be found out is called unknown.
+//! Read once, before anything is measured; what cannot be found out is called unknown.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn description(server: &Path) -> String {
     .join("\n")
 }
 
-/// The program's first line of output, asked for in the package's folder.
+/// The first line that a program prints, run in the package's directory.
 fn answer(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     match output {

@@ -1,8 +1,8 @@
 //! The closed loop: keeps `window` messages in flight in each room, and accounts for every delivery.
 //!
-//! Runs on the bench's only thread, over a `Clients` that has joined. The next message of a room goes out as soon as
-//! every member has got one, so the load follows what the server can do and never floods it. At the end the books must
-//! balance: every member got every message of its room once, and all members of a room in one order.
+//! Runs on the bench's only thread, over `Clients` that have joined. The next message of a room is published as soon as
+//! every member has received one, so the load follows what the server can do and never floods it. In the end every
+//! member must have received every message of its room once, and all members of a room in one order.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::message_tag::MessageTag;
 use super::room_window::{Delivery, RoomWindow};
 use super::scenario::{PAYLOAD_BYTES, Scenario};
 
-/// How long one wait for the sockets may take before the clock is looked at.
+/// How long one wait for the sockets may take before the clock is read.
 const GLANCE: Duration = Duration::from_millis(20);
 /// At the end, this long without a delivery means that what is missing is lost.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,40 +40,40 @@ pub struct Generator {
 #[derive(Clone, Default)]
 struct Receipt {
     messages: u32,
-    /// Depends on which messages came and in which order; equal for all members of a room.
+    /// Depends on which messages arrived and in which order; equal for all members of a room.
     order: u64,
 }
 
-/// What is wrong in the books at the end; nothing, from a server that works.
+/// What was wrong in the end; nothing, with a server that works.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// Deliveries that never came.
+    /// Deliveries that never arrived.
     pub lost: u64,
-    /// Deliveries beyond those: duplicates, or texts that are not ours.
+    /// Deliveries that should not have arrived: duplicates, or texts of no load.
     pub unexpected: u64,
-    /// Rooms in which two members saw different orders.
+    /// Rooms in which two members received different orders.
     pub disordered: usize,
     /// Connections that broke, with the first reason.
     pub broken: Option<(usize, io::Error)>,
 }
 
 impl Faults {
-    /// In words; `None` if nothing is wrong.
-    pub fn words(&self) -> Option<String> {
-        let mut words = Vec::new();
+    /// The faults as a phrase; `None` if there are none.
+    pub fn description(&self) -> Option<String> {
+        let mut parts = Vec::new();
         for (count, what) in [
             (self.lost, "deliveries lost"),
             (self.unexpected, "deliveries unexpected"),
             (self.disordered as u64, "rooms out of order"),
         ] {
             if count > 0 {
-                words.push(format!("{count} {what}"));
+                parts.push(format!("{count} {what}"));
             }
         }
         if let Some((count, reason)) = &self.broken {
-            words.push(format!("{count} connections broke (the first: {reason})"));
+            parts.push(format!("{count} connections broke (the first: {reason})"));
         }
-        (!words.is_empty()).then(|| words.join(", "))
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
@@ -128,12 +128,12 @@ impl Generator {
         Ok(self.measured.take().expect("set above"))
     }
 
-    /// How long nothing came, since the clients began to connect.
+    /// How long nothing arrived, since the clients began to connect.
     pub fn idle(&self) -> Duration {
         self.clients.idle
     }
 
-    /// Publishes no more, waits for what is in flight, and closes the books.
+    /// Publishes no more, waits for what is in flight, and reconciles the deliveries.
     pub fn finish(mut self) -> io::Result<Faults> {
         self.publishing = false;
         let mut ready = Vec::new();

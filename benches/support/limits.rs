@@ -1,7 +1,6 @@
-//! What the machine allows.
+//! The limits of the machine: open files, threads and memory mappings.
 //!
-//! The bench asks before each scenario, so that one which cannot be run is left out with the reason instead of failing
-//! half-way.
+//! Checked before each scenario, so that one that cannot be run is left out with the reason instead of failing half-way.
 
 use std::fs;
 use std::io;
@@ -15,7 +14,7 @@ const SPARE_FILES: u64 = 100;
 /// A client costs roomd two threads, and a thread four memory mappings: stack and signal stack, each with a guard.
 const THREADS_PER_CLIENT: u64 = 2;
 const MAPPINGS_PER_THREAD: u64 = 4;
-/// Mappings of the program itself, and of the allocator's arenas.
+/// Mappings of the program and of the allocator's arenas.
 const SPARE_MAPPINGS: u64 = 500;
 const SPARE_THREADS: u64 = 500;
 
@@ -26,7 +25,7 @@ pub fn raise_open_files() -> io::Result<()> {
 }
 
 /// # Errors
-/// What must be raised, in a sentence, if the machine cannot hold the clients of `scenario`.
+/// If the machine cannot hold the clients of `scenario`: which limit must be raised, as a sentence.
 pub fn can_hold(scenario: &Scenario, threads: bool) -> Result<(), String> {
     let clients = scenario.clients() as u64;
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

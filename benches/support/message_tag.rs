@@ -1,4 +1,4 @@
-//! What a message says about itself: the slot of its room's window, and its number in the room.
+//! The tag in a message's text: the slot of its room's window, and its number in the room.
 //!
 //! The generator writes one into each payload and reads it out of each delivery.
 
@@ -22,7 +22,7 @@ impl MessageTag {
         hexadecimal(self.seq, &mut payload[6..14]);
     }
 
-    /// `None` for what is not one of our messages.
+    /// `None` for what is no message of a load.
     pub fn read(payload: &[u8]) -> Option<Self> {
         if payload.len() != PAYLOAD_BYTES || !payload.starts_with(MARK) {
             return None;

@@ -1,7 +1,7 @@
 //! What a bench needs to load a server with thousands of WebSocket clients.
 //!
-//! `trial` runs one server under one scenario; the other files are its parts. Everything here runs on one thread
-//! of the bench process, except `bare`, which is a process of its own. A bench includes the lot with `mod support;`.
+//! `trial` runs one server under one scenario; the other files are its parts. Everything here runs on one thread of the
+//! bench process, except `baseline`, which is a process of its own. A bench includes everything with `mod support;`.
 
 #![allow(dead_code, reason = "each bench that includes it uses a part of it")]
 
@@ -26,9 +26,9 @@ pub mod usage;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// How the process of a bench ends; what went wrong is said first.
-pub fn conclude(bench: &str, told: Result<(), impl Display>) -> ExitCode {
-    match told {
+/// The exit code of a bench; what went wrong is printed.
+pub fn conclude(bench: &str, outcome: Result<(), impl Display>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{bench}: {error}");

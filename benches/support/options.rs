@@ -1,5 +1,6 @@
-//! What the command lines of the benches have in common: how an option is made, and those that say what is loaded, for
-//! how long, and where it runs.
+//! Options that the command lines of the benches have in common.
+//!
+//! They say what is loaded, for how long, and on which CPUs.
 
 use std::io;
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub fn seconds(name: &'static str) -> Arg {
     option(name, "SECONDS").value_parser(parse_seconds)
 }
 
-/// Where server and generator run; read by [`pinning`].
+/// The CPUs of server and generator; read by [`pinning`].
 pub fn placing() -> [Arg; 2] {
     [
         option("pin", "SERVER,GENERATOR")
@@ -41,7 +42,7 @@ pub fn placing() -> [Arg; 2] {
     ]
 }
 
-/// What cargo and the bench itself add.
+/// Options that cargo and the bench itself add.
 pub fn hidden() -> [Arg; 2] {
     [switch("bench").hide(true), switch(BARE_ARGUMENT.trim_start_matches('-')).hide(true)]
 }

@@ -1,6 +1,6 @@
 //! The page in `docs/` that benches write their tables into.
 //!
-//! What a bench writes stands between two marks with its name; what people wrote around them stays.
+//! A bench replaces what is between two marks with its name; the text around them stays.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/performance.md";
 
-/// Replaces what stands between the marks of `name`.
+/// Replaces the text between the marks of `name`.
 ///
 /// # Errors
 /// If the page cannot be read or written, or has no such marks.
@@ -22,7 +22,7 @@ pub fn replace(name: &str, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A file of the project.
+/// The path of a file of the project.
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }

@@ -1,7 +1,7 @@
-//! Which CPU the server runs on, and which the load generator.
+//! The CPUs that the server and the load generator are pinned to.
 //!
-//! Sharing a CPU, they would measure the scheduler. The server inherits its CPU from the thread that starts it, so that
-//! none of its threads ever runs elsewhere.
+//! On one CPU they would measure the scheduler. The server inherits its CPU from the thread that starts it, so that none
+//! of its threads ever runs elsewhere.
 
 use std::fmt;
 use std::io;
@@ -33,7 +33,7 @@ impl Pinning {
     }
 }
 
-/// Who runs where.
+/// The CPUs, as a phrase.
 pub fn in_words(pinning: Option<Pinning>) -> String {
     pinning.map_or("by the scheduler".to_owned(), |pinning| pinning.to_string())
 }

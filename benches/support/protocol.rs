@@ -1,8 +1,8 @@
-//! What each server is told and what it says, for the same load: to join a room, and to have a message delivered.
+//! The protocol of each server: how a client joins a room, publishes, and receives a message.
 //!
-//! Whichever it is, each member gets the author and the payload, `load: ~#…`, and a newcomer is greeted when it is in.
-//! Where a server puts authors before messages itself, the payload is published alone. The clients calls this for each
-//! frame that arrives, on the bench's thread.
+//! With every server a member receives the author and the payload, `load: ~#…`, and a client is greeted when it has
+//! joined. Where a server adds the author itself, the payload is published alone. `Clients` calls this for each frame
+//! that arrives, on the bench's thread.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use roomd_load::frames;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// roomd's text, which names the author: a text frame a message. All clients are one user, of whom a room says once
-    /// that it came.
+    /// roomd's text dialect, which names the author: a text frame a message. All clients are one user, whose join a room
+    /// announces once.
     Named,
-    /// roomd's text and its JSON, where each client is a user of its own, and a room tells all of each.
+    /// roomd's text and JSON dialects, where each client is a user of its own, whose join is announced to all members.
     OwnText,
     OwnJson,
     /// A text frame is relayed as it is; some servers put several messages into one, with newlines between.
@@ -25,14 +25,14 @@ pub enum Protocol {
     Nats,
 }
 
-/// What a frame tells a client.
+/// An event in a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerEvent<'a> {
-    /// It is in its room.
+    /// The client has joined its room.
     Joined,
-    /// Somebody is in its room; before `Joined` it is the client itself.
+    /// A member has joined; before `Joined` it is the client itself.
     MemberJoined,
-    /// A payload.
+    /// A message was delivered: its payload.
     Message(&'a [u8]),
 }
 
@@ -85,78 +85,83 @@ impl Protocol {
         frames::append_masked(out, self.opcode(), &[&head, payload, tail].concat(), key);
     }
 
-    /// Takes a text or binary frame. Appends to `replies` what the server must be told next, as frames. `partial` is the
+    /// Parses a text or binary frame. Appends to `replies` the frames that must be sent next. `partial` is the
     /// client's own, and holds what the next frame completes.
     ///
     /// # Errors
-    /// If the server says that something is wrong.
+    /// If the server reports an error.
     pub fn take(
         self,
         room: usize,
         payload: &[u8],
         partial: &mut Vec<u8>,
         replies: &mut Vec<u8>,
-        mut tell: impl FnMut(ServerEvent<'_>),
+        mut handle: impl FnMut(ServerEvent<'_>),
     ) -> io::Result<()> {
         match self {
             Self::Named => match payload.strip_prefix(AUTHOR) {
-                Some(message) => tell(ServerEvent::Message(message)),
-                None if payload == WELCOME => tell(ServerEvent::Joined),
+                Some(message) => handle(ServerEvent::Message(message)),
+                None if payload == WELCOME => handle(ServerEvent::Joined),
                 None => return Err(unexpected(payload)),
             },
-            Self::OwnText if payload.ends_with(CAME) => tell(ServerEvent::MemberJoined),
-            Self::OwnJson if payload.starts_with(CAME_JSON) => tell(ServerEvent::MemberJoined),
-            Self::OwnJson if payload.starts_with(JOINED_JSON) => tell(ServerEvent::Joined),
+            Self::OwnText if payload.ends_with(CAME) => handle(ServerEvent::MemberJoined),
+            Self::OwnJson if payload.starts_with(CAME_JSON) => handle(ServerEvent::MemberJoined),
+            Self::OwnJson if payload.starts_with(JOINED_JSON) => handle(ServerEvent::Joined),
             Self::OwnJson if payload.starts_with(WELCOME_JSON) => {}
             Self::OwnText | Self::OwnJson => return Err(unexpected(payload)),
             Self::Relayed => payload.split(|byte| *byte == b'\n').for_each(|line| match line.strip_prefix(AUTHOR) {
-                Some(message) => tell(ServerEvent::Message(message)),
-                None if line == WELCOME => tell(ServerEvent::Joined),
-                None => tell(ServerEvent::Message(line)),
+                Some(message) => handle(ServerEvent::Message(message)),
+                None if line == WELCOME => handle(ServerEvent::Joined),
+                None => handle(ServerEvent::Message(line)),
             }),
-            Self::SocketIo => return socket_io(room, payload, replies, tell),
+            Self::SocketIo => return socket_io(room, payload, replies, handle),
             Self::Nats if partial.is_empty() => {
-                let used = nats(room, payload, replies, &mut tell)?;
+                let used = nats(room, payload, replies, &mut handle)?;
                 partial.extend_from_slice(&payload[used..]);
             }
             Self::Nats => {
                 partial.extend_from_slice(payload);
-                let used = nats(room, partial, replies, &mut tell)?;
+                let used = nats(room, partial, replies, &mut handle)?;
                 partial.drain(..used);
             }
         }
         Ok(())
     }
 
-    fn say(self, words: &[u8], replies: &mut Vec<u8>) {
-        frames::append_masked(replies, self.opcode(), words, [0; 4]);
+    fn send(self, command: &[u8], replies: &mut Vec<u8>) {
+        frames::append_masked(replies, self.opcode(), command, [0; 4]);
     }
 }
 
-/// Engine.IO's `0` opens and its `2` asks for life; Socket.IO's `40` connects and its `42` is an event.
+/// Engine.IO's `0` opens and its `2` pings; Socket.IO's `40` connects and its `42` is an event.
 fn socket_io(
     room: usize,
     payload: &[u8],
     replies: &mut Vec<u8>,
-    mut tell: impl FnMut(ServerEvent<'_>),
+    mut handle: impl FnMut(ServerEvent<'_>),
 ) -> io::Result<()> {
     let message = payload.strip_prefix(EVENT).and_then(|rest| rest.strip_suffix(EVENT_END));
     match message {
-        Some(text) if text == WELCOME => tell(ServerEvent::Joined),
-        Some(text) => tell(ServerEvent::Message(text.strip_prefix(AUTHOR).unwrap_or(text))),
-        None if payload.starts_with(b"0") => Protocol::SocketIo.say(b"40", replies),
+        Some(text) if text == WELCOME => handle(ServerEvent::Joined),
+        Some(text) => handle(ServerEvent::Message(text.strip_prefix(AUTHOR).unwrap_or(text))),
+        None if payload.starts_with(b"0") => Protocol::SocketIo.send(b"40", replies),
         None if payload.starts_with(b"40") => {
-            Protocol::SocketIo.say(format!("42[\"join\",\"r{room}\"]").as_bytes(), replies);
+            Protocol::SocketIo.send(format!("42[\"join\",\"r{room}\"]").as_bytes(), replies);
         }
-        None if payload == b"2" => Protocol::SocketIo.say(b"3", replies),
+        None if payload == b"2" => Protocol::SocketIo.send(b"3", replies),
         None => return Err(unexpected(payload)),
     }
     Ok(())
 }
 
-/// Takes what is whole of a stream, and tells how many bytes that was. A client is in when its `PING`, which it said
-/// after it had subscribed, is answered.
-fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(ServerEvent<'_>)) -> io::Result<usize> {
+/// Parses the complete part of a stream; returns how many bytes that was. A client has joined when its `PING`, which
+/// it sent after it had subscribed, is answered.
+fn nats(
+    room: usize,
+    bytes: &[u8],
+    replies: &mut Vec<u8>,
+    handle: &mut impl FnMut(ServerEvent<'_>),
+) -> io::Result<usize> {
     let mut used = 0;
     loop {
         let rest = &bytes[used..];
@@ -174,15 +179,15 @@ fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(
             let Some(message) = body.get(..length).filter(|_| body.len() >= length + LINE_END.len()) else {
                 return Ok(used);
             };
-            tell(ServerEvent::Message(message.strip_prefix(AUTHOR).unwrap_or(message)));
+            handle(ServerEvent::Message(message.strip_prefix(AUTHOR).unwrap_or(message)));
             size += length + LINE_END.len();
         } else if line.starts_with(b"INFO ") {
-            let words = format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB r{room} 1\r\nPING\r\n");
-            Protocol::Nats.say(words.as_bytes(), replies);
+            let commands = format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB r{room} 1\r\nPING\r\n");
+            Protocol::Nats.send(commands.as_bytes(), replies);
         } else if line == b"PING" {
-            Protocol::Nats.say(b"PONG\r\n", replies);
+            Protocol::Nats.send(b"PONG\r\n", replies);
         } else if line == b"PONG" {
-            tell(ServerEvent::Joined);
+            handle(ServerEvent::Joined);
         } else {
             return Err(unexpected(line));
         }
@@ -191,5 +196,5 @@ fn nats(room: usize, bytes: &[u8], replies: &mut Vec<u8>, tell: &mut impl FnMut(
 }
 
 fn unexpected(bytes: &[u8]) -> io::Error {
-    io::Error::other(format!("the server said {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)])))
+    io::Error::other(format!("the server sent {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)])))
 }

@@ -1,7 +1,7 @@
-//! The books of one room under a closed loop: what is in flight, who publishes next, what each member is owed.
+//! The window of one room in a closed loop: what is in flight, which member publishes next, who has received what.
 //!
 //! The generator keeps one for each room. A room has `window` slots; each holds one message until every member has
-//! got it, and then takes the next. So no more than `window` messages are ever in flight, and none is counted twice.
+//! received it, and then the next. So no more than `window` messages are ever in flight, and none is counted twice.
 
 use std::time::Instant;
 
@@ -13,22 +13,22 @@ pub struct RoomWindow {
     members: Vec<usize>,
     slots: Vec<Slot>,
     next_publisher: usize,
-    /// Messages so far; each member is owed this many.
+    /// Messages so far; each member must receive so many.
     pub published: u32,
 }
 
 struct Slot {
     seq: u32,
-    /// Members that have not got it yet; 0 when the slot is free.
+    /// Members that have not received it yet; 0 when the slot is free.
     missing: usize,
     sent_at: Instant,
 }
 
-/// What one delivery meant.
+/// What a delivery was.
 pub enum Delivery {
-    /// One member has it; `last` if none is missing it now.
+    /// One more member has received the message; `last` if all have now.
     Expected { sent_at: Instant, last: bool },
-    /// Nobody was waiting for it.
+    /// No member was waiting for it.
     Unexpected,
 }
 
@@ -46,12 +46,12 @@ impl RoomWindow {
         self.slots.len()
     }
 
-    /// Deliveries that are still to come.
+    /// Deliveries that have not arrived yet.
     pub fn outstanding(&self) -> usize {
         self.slots.iter().map(|slot| slot.missing).sum()
     }
 
-    /// Fills a free slot with the next message. Returns who is to send it, and its tag.
+    /// Fills a free slot with the next message. Returns the client that is to send it, and its tag.
     pub fn publish(&mut self, slot: u16, now: Instant) -> (usize, MessageTag) {
         let seq = self.published;
         self.published += 1;

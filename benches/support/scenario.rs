@@ -1,13 +1,13 @@
-//! What is asked of a server in one row of the table, and the bytes that all servers agree on.
+//! A scenario: rooms, clients and messages in flight of one row of the table, and the bytes that all servers agree on.
 //!
 //! A scenario is written `ROOMSxCLIENTS/WINDOW`, as in `100x100/W4`: in each of 100 rooms 100 clients, and 4 messages
-//! in flight. `1000/W16` is one room, and `1000/idle` one in which nobody says anything. Those in `LISTED` carry the
-//! project's goals; any other may be asked for.
+//! in flight. `1000/W16` is one room, and `1000/idle` one in which nothing is published. Those in `LISTED` have goals;
+//! any other may be asked for.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What each message costs on the wire besides its payload: the author in the text protocol.
+/// What a delivery has besides its payload: the author, as in the text dialect.
 pub const AUTHOR: &[u8] = b"load: ";
 /// The first frame that a client gets when it has joined.
 pub const WELCOME: &[u8] = b"load joined the room";
@@ -20,11 +20,11 @@ pub const PUBLISHERS: usize = 8;
 pub struct Scenario {
     pub rooms: usize,
     pub clients_per_room: usize,
-    /// Messages in flight in each room: the next goes out when every member has got one of them. 0: all are idle.
+    /// Messages in flight in each room: the next is published when every member has received one. 0: all are idle.
     pub window: usize,
     /// The most that the server may cost, as a ratio to the bare loop.
     pub goal: Option<f64>,
-    /// Measured without being asked for.
+    /// Measured by default.
     pub usual: bool,
 }
 
@@ -42,7 +42,7 @@ impl Scenario {
         self.rooms * self.clients_per_room
     }
 
-    /// In words, for the heading of its table.
+    /// The scenario as a phrase, for the heading of its table.
     pub fn description(&self) -> String {
         let rooms = match self.rooms {
             1 => format!("{} clients in 1 room", self.clients_per_room),

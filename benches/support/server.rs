@@ -1,7 +1,7 @@
-//! A server under test, as a child process: started, found by the address it prints, and killed when dropped.
+//! A server under test, as a child process: started, found by the address that it prints, and killed when dropped.
 //!
-//! The bare loop is this same program started with another argument, roomd the real binary, and the others are peers that
-//! `benches/compare/run` has built. CPU and memory are read from /proc by the process id, for all alike.
+//! The bare loop is this same program started with another argument, roomd is the real binary, and the others are peers
+//! that `benches/compare/run` has built. CPU time and memory are read from /proc by process id, in the same way for all.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddrV4;
@@ -20,7 +20,7 @@ pub const BARE_ARGUMENT: &str = "--serve-bare";
 const SPARE_CONNECTIONS: usize = 16;
 const START_LIMIT: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 
-/// Where the peers are, from the package's folder.
+/// Where the peers are, from the package's directory.
 const PEERS: &str = "target/compare";
 const NATS_CONFIGURATION: &str = "benches/compare/peers/nats/nats.conf";
 
@@ -41,7 +41,7 @@ pub struct Server {
     /// Kept open, so that the server can go on writing to it.
     _output: BufReader<ChildStdout>,
     pub address: SocketAddrV4,
-    /// What it calls itself.
+    /// The name and version that it prints.
     pub title: String,
 }
 
@@ -79,7 +79,7 @@ impl Kind {
         }
     }
 
-    /// What it is started with; `more` is added for roomd.
+    /// The command that starts it; `more` is added for roomd.
     fn command(self, clients: usize, more: &[String]) -> io::Result<Command> {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peer = |path: &str| package.join(PEERS).join(path);
@@ -97,7 +97,7 @@ impl Kind {
             Self::Roomd => as_roomd(&mut command, clients, more),
             Self::NodeWs => _ = command.arg(peer("node-ws/server.js")),
             Self::SocketIo => _ = command.arg(peer("socketio/server.js")),
-            // It says where it listens on standard error.
+            // It prints its address on standard error.
             Self::Nats => {
                 command.args(["-c", "exec nats-server -c \"$1\" 2>&1", "sh"]).arg(package.join(NATS_CONFIGURATION));
             }
@@ -132,7 +132,7 @@ impl Server {
     /// Starts the server on its CPU and waits for its address.
     ///
     /// # Errors
-    /// If it cannot be started, or ends or stays silent instead of printing an address.
+    /// If it cannot be started, or does not print an address.
     pub fn start(kind: Kind, clients: usize, more: &[String], pinning: Option<Pinning>) -> io::Result<Self> {
         let mut command = kind.command(clients, more)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -162,7 +162,7 @@ impl Drop for Server {
 }
 
 fn end(child: &mut Child) {
-    // Both fail only if the process has ended and been waited for, which is what is wanted.
+    // Both fail only if the process has already ended and been waited for.
     _ = child.kill();
     _ = child.wait();
 }
@@ -171,19 +171,19 @@ fn end(child: &mut Child) {
 /// a line before, and its address behind `ws://`.
 fn announced(output: ChildStdout) -> io::Result<(BufReader<ChildStdout>, SocketAddrV4, String)> {
     let mut output = BufReader::new(output);
-    let mut said = String::new();
+    let mut printed = String::new();
     loop {
         let waiting = output.buffer().is_empty();
         if waiting && rustix::event::poll(&mut [PollFd::new(output.get_ref(), PollFlags::IN)], Some(&START_LIMIT))? == 0
         {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let begin = said.len();
-        if output.read_line(&mut said)? == 0 {
-            return Err(io::Error::other(format!("no address in `{}`", said.trim_end())));
+        let begin = printed.len();
+        if output.read_line(&mut printed)? == 0 {
+            return Err(io::Error::other(format!("no address in `{}`", printed.trim_end())));
         }
-        if let Some((before, address)) = address(&said[begin..]) {
-            let version = said.lines().find_map(|line| line.split_once("Version:"));
+        if let Some((before, address)) = address(&printed[begin..]) {
+            let version = printed.lines().find_map(|line| line.split_once("Version:"));
             let title = match (before.split_once(" listening on"), version) {
                 (_, Some((_, version))) => format!("NATS {}", version.trim()),
                 (Some((title, _)), None) => title.to_owned(),

@@ -1,6 +1,6 @@
 //! The table of one scenario: for each server the median of its trials, and below it the least and the most.
 //!
-//! Ratios are of medians, to the bare loop in the same run. A goal is shown as met or missed and changes nothing else.
+//! Ratios are of medians, to the bare loop in the same run. A goal is printed as met or missed, without consequences.
 
 use super::scenario::Scenario;
 use super::server::Kind;

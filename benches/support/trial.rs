@@ -1,6 +1,6 @@
 //! One trial: one server, fresh, under one scenario, from its start to its end.
 //!
-//! Called on the bench's only thread, for the servers in turn, so that what else the machine does meets all alike.
+//! Called on the bench's only thread, for the servers in turn, so that other work on the machine affects all alike.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub struct Conditions {
     pub warm_up: Duration,
     pub measuring: Duration,
     pub pinning: Option<Pinning>,
-    /// Has the generator sleep although it has a CPU of its own.
+    /// The generator sleeps although it has a CPU of its own.
     pub sleep: bool,
     /// More arguments for roomd.
     pub more: Vec<String>,
@@ -36,7 +36,7 @@ impl Conditions {
         }
     }
 
-    /// The lines that say on what terms `reps` trials of each server are made.
+    /// The conditions of `reps` trials of each server, as lines of `name value`.
     pub fn terms(&self, reps: u32) -> [String; 2] {
         let Self { warm_up, measuring, .. } = self;
         [
@@ -54,10 +54,10 @@ pub struct Outcome {
     pub deliveries_per_s: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
-    /// Until all had their upgrade; and until all had been told that they are in.
+    /// Until all clients were upgraded; and until all had joined.
     pub connections_per_s: f64,
     pub joins_per_s: f64,
-    /// CPU time of the server until all were in, for each connection, in ms.
+    /// CPU time of the server until all clients had joined, for each connection, in ms.
     pub connection_cpu_ms: f64,
     /// What was added for each connection, in KiB, before anything was published.
     pub memory: Memory,
@@ -65,10 +65,10 @@ pub struct Outcome {
     pub server_cpus: f64,
     /// The part of the measured time in which the generator had something to do.
     pub generator_busy: f64,
-    /// CPUs that everything kept busy that is neither generator nor server.
+    /// CPUs that everything but generator and server kept busy.
     pub other_cpus: f64,
     pub faults: Faults,
-    /// What the server calls itself.
+    /// The name and version that the server prints.
     pub title: String,
 }
 

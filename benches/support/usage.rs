@@ -7,13 +7,13 @@ use std::fs;
 use std::io;
 use std::ops::Sub;
 
-/// CPU seconds since some beginning; only differences mean anything.
+/// CPU seconds since some moment; only differences are meaningful.
 #[derive(Clone, Copy)]
 pub struct Usage {
     pub server_user: f64,
     pub server_system: f64,
     pub generator: f64,
-    /// All processes on all CPUs, with what the hypervisor took away.
+    /// All processes on all CPUs, and the time that the hypervisor took.
     machine: f64,
 }
 
@@ -28,7 +28,7 @@ impl Usage {
         self.server_user + self.server_system
     }
 
-    /// What neither the server nor the generator used: other programs, interrupts, and other guests of the host.
+    /// What neither the server nor the generator used: other programs, interrupts, and other virtual machines.
     pub fn others(&self) -> f64 {
         (self.machine - self.server() - self.generator).max(0.0)
     }
@@ -47,17 +47,17 @@ impl Sub for Usage {
     }
 }
 
-/// What the kernel gives each thread to work in, on x86-64 and on 64-bit ARM (THREAD_SIZE), in KiB.
+/// The kernel stack of a thread, on x86-64 and on 64-bit ARM (THREAD_SIZE), in KiB.
 const KERNEL_STACK_KIB: f64 = 16.0;
 
-/// KiB in use; only differences mean anything.
+/// KiB in use; only differences are meaningful.
 #[derive(Clone, Copy)]
 pub struct Memory {
-    /// By a process: what is resident of its own.
+    /// Resident memory of a process.
     pub resident: f64,
-    /// By the kernel for it: the stacks of its threads, and its page tables.
+    /// Memory of the kernel for it: the stacks of its threads, and its page tables.
     pub kernel: f64,
-    /// By everything on this machine, sockets and the load generator included.
+    /// Memory of everything on this machine, sockets and the load generator included.
     pub machine: f64,
 }
 
@@ -70,7 +70,7 @@ impl Memory {
         Ok(Self { resident: field(&status, "VmRSS:")?, kernel, machine: used })
     }
 
-    /// What was added since `earlier`, for each of so many.
+    /// What was added since `earlier`, divided by `count`.
     pub fn each(self, earlier: Self, count: usize) -> Self {
         let each = |now: f64, then: f64| (now - then) / count as f64;
         Self {

@@ -1,4 +1,4 @@
-//! The command itself: its exit code, its output, its file.
+//! The command `roomd load`: its exit code, its output and the file of its report.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -50,7 +50,7 @@ fn the_report_is_json_on_standard_output_and_html_in_a_file() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["faults"]["lost"], &report["kept"]), (&1.into(), &false.into()));
     assert_eq!(report["deliveries"]["asked"], 30);
-    // The server is another process than the load, on this machine: its cost is known.
+    // The server is another process on this machine, so its cost is known.
     assert_eq!(report["server"]["pid"], std::process::id());
     let page = fs::read_to_string(&file).unwrap();
     fs::remove_file(&file).unwrap();
@@ -59,7 +59,7 @@ fn the_report_is_json_on_standard_output_and_html_in_a_file() {
 
 #[test]
 fn what_cannot_be_loaded_is_a_sentence_and_exit_code_2() {
-    // Bound and not listened on: nobody answers there, and nobody else takes it.
+    // Bound, but not listened on: connections are refused, and no other program can take the port.
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("ws://{}", SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap());
@@ -81,11 +81,11 @@ fn a_signal_ends_a_load_with_the_report_so_far() {
     command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_roomd")]);
     command.args(["load", &format!("ws://{}", liar.address), "--clients", "3", "--duration", "1h"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut progress = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("publishing") {
         line.clear();
-        assert_ne!(told.read_line(&mut line).unwrap(), 0, "it ended by itself");
+        assert_ne!(progress.read_line(&mut line).unwrap(), 0, "it ended by itself");
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -1,4 +1,4 @@
-//! What an honest server does under load: no fault, and what is missing is explained.
+//! A real server under load: no faults are found, and what is missing is explained.
 
 use std::sync::mpsc;
 use std::thread;
@@ -10,7 +10,7 @@ use roomd_load::{AllowedLosses, Faults, Phase, Plan, Protocol, Report, StopToken
 
 use crate::{plan, run, server};
 
-/// Runs a load against a server; the server must be well afterwards.
+/// Runs a load against a server, which must stop in good order afterwards.
 fn loaded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan)) -> Report {
     let server = server(settings);
     let mut plan = plan(&server);
@@ -27,7 +27,7 @@ fn stopped(server: Server) {
 }
 
 #[test]
-fn every_door_delivers_every_message_to_every_member() {
+fn every_protocol_delivers_every_message_to_every_member() {
     for protocols in [&[Protocol::Json][..], &[Protocol::Topic], &[Protocol::Text], &[Protocol::Lines], &Protocol::ALL]
     {
         let report = loaded(|_| (), |plan| (plan.protocols, plan.publishers, plan.rooms) = (protocols.to_vec(), 2, 2));
@@ -39,7 +39,7 @@ fn every_door_delivers_every_message_to_every_member() {
 }
 
 #[test]
-fn every_member_of_a_room_has_every_message() {
+fn every_member_of_a_room_receives_every_message() {
     let report = loaded(|_| (), |_| ());
     assert_eq!((report.deliveries.asked, report.deliveries.delivered), (60, 60));
     assert_eq!((report.connections.wanted, report.connections.arrived), (6, 6));
@@ -48,7 +48,7 @@ fn every_member_of_a_room_has_every_message() {
 }
 
 #[test]
-fn a_closed_loop_goes_on_while_members_come_and_go() {
+fn a_closed_loop_goes_on_while_members_leave_and_rejoin() {
     let report = loaded(|_| (), |plan| (plan.window, plan.churn, plan.breaks, plan.publishers) = (4, 100, 100, 2));
     assert!(report.kept, "{report}");
     assert!(report.messages.published > 4, "{report}");
@@ -56,7 +56,7 @@ fn a_closed_loop_goes_on_while_members_come_and_go() {
 }
 
 #[test]
-fn members_that_come_and_go_through_doors_without_numbers_miss_nothing_they_are_owed() {
+fn members_that_leave_and_rejoin_by_protocols_without_numbers_miss_nothing_that_they_must_receive() {
     for protocol in [Protocol::Topic, Protocol::Text, Protocol::Lines] {
         let report = loaded(|_| (), |plan| (plan.protocols, plan.churn, plan.breaks) = (vec![protocol], 50, 50));
         assert!(report.kept, "{protocol}\n{report}");
@@ -64,11 +64,11 @@ fn members_that_come_and_go_through_doors_without_numbers_miss_nothing_they_are_
     }
 }
 
-/// Floods one client that hardly reads, until it was sent more than sockets hold; the others are never
-/// behind by more than one message.
+/// Floods a client that hardly reads, until it was sent more than sockets hold; the others are never more
+/// than one message behind.
 fn flooded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan)) -> Report {
     let server = server(|all| {
-        // A reader of ten bytes a second takes nothing for as long as the flood lasts, and that is not what is tested.
+        // A reader of ten bytes a second takes next to nothing while the flood lasts; the write timeout is not tested here.
         all.limits.write_timeout = Duration::from_secs(3600);
         settings(all);
     });
@@ -86,7 +86,7 @@ fn flooded(settings: impl FnOnce(&mut Settings), change: impl FnOnce(&mut Plan))
 }
 
 const FLOOD_BYTES: usize = 60_000;
-/// What Linux keeps for a connection on both sides, unless somebody has told it otherwise, and more.
+/// More than Linux buffers for a connection on both sides, with its defaults.
 const SOCKETS_HOLD: u64 = 16 << 20;
 
 #[test]
@@ -126,7 +126,7 @@ fn refusals_are_counted_by_code_and_are_no_loss() {
 }
 
 #[test]
-fn a_client_that_finds_no_place_is_kept_out() {
+fn a_client_beyond_the_limit_of_connections_is_kept_out() {
     let small = |settings: &mut Settings| {
         (settings.limits.connections_max, settings.limits.waiting_max) = (2, 0);
     };
@@ -136,10 +136,10 @@ fn a_client_that_finds_no_place_is_kept_out() {
 }
 
 #[test]
-fn clients_that_are_refused_their_room_are_kept_out_and_hold_up_nobody() {
-    // The topic form publishes without having joined.
+fn clients_that_are_refused_their_room_are_kept_out_and_delay_no_other() {
+    // A topic client publishes without having joined.
     for protocol in [Protocol::Json, Protocol::Text] {
-        // More than may be at the protocol at one time.
+        // More clients than connect at one time.
         let report = loaded(
             |settings| settings.limits.rooms_max = 10,
             |plan| (plan.clients, plan.rooms, plan.protocols) = (200, 200, vec![protocol]),
@@ -153,10 +153,10 @@ fn clients_that_are_refused_their_room_are_kept_out_and_hold_up_nobody() {
 fn a_server_that_stops_cuts_the_load_short() {
     let server = server(|_| ());
     let plan = Plan { duration: Duration::from_secs(3600), ..plan(&server) };
-    let (told, inbox) = mpsc::channel();
+    let (phases, inbox) = mpsc::channel();
     let load = thread::spawn(move || {
-        // Nobody listens any more once the server has stopped.
-        roomd_load::run(&plan, &mut |progress| _ = told.send(progress.phase)).unwrap()
+        // Once the server has stopped, the receiver is gone.
+        roomd_load::run(&plan, &mut |progress| _ = phases.send(progress.phase)).unwrap()
     });
     while inbox.recv().unwrap() != Phase::Publishing {}
     stopped(server);
@@ -166,7 +166,7 @@ fn a_server_that_stops_cuts_the_load_short() {
     assert_eq!(report.faults, Faults::default(), "{report}");
 }
 
-/// Stops a load at the first word of this phase.
+/// Stops a load at its first progress report of this phase.
 fn stopped_while(phase: Phase, change: impl FnOnce(&mut Plan)) -> Report {
     let server = server(|_| ());
     let (mut plan, stop) = (plan(&server), StopToken::new().unwrap());
@@ -181,7 +181,7 @@ fn stopped_while(phase: Phase, change: impl FnOnce(&mut Plan)) -> Report {
 }
 
 #[test]
-fn a_load_that_is_stopped_while_it_publishes_tells_what_was_until_then() {
+fn a_load_that_is_stopped_while_it_publishes_reports_what_was_done_until_then() {
     let report = stopped_while(Phase::Publishing, |plan| plan.duration = Duration::from_secs(3600));
     assert!(report.stopped && report.kept && !report.cut_short, "{report}");
     assert!(report.messages.published > 0 && report.published_for_s < 3600.0, "{report}");
@@ -198,7 +198,7 @@ fn a_load_that_is_stopped_while_it_connects_publishes_nothing() {
 }
 
 #[test]
-fn publishers_break_and_come_and_go_like_others_and_nothing_is_lost() {
+fn publishers_that_break_leave_and_rejoin_like_others_lose_nothing() {
     for protocols in [&[Protocol::Json][..], &[Protocol::Topic], &[Protocol::Text], &[Protocol::Json, Protocol::Text]] {
         for window in [0, 2] {
             let report = loaded(
@@ -229,7 +229,7 @@ fn a_publisher_that_reads_slowly_is_told_what_was_dropped_for_it() {
 }
 
 #[test]
-fn a_slow_reader_that_is_closed_comes_back_and_has_it_all_in_the_end() {
+fn a_slow_reader_that_is_closed_reconnects_and_receives_everything_in_the_end() {
     let report = flooded(|settings| settings.limits.outbox_messages = 4, |plan| plan.slow_return = true);
     assert!(report.kept, "{report}");
     assert!(report.closes[&4450] > 0 && report.connections.returned == report.closes[&4450], "{report}");
@@ -241,7 +241,7 @@ fn a_slow_reader_that_is_closed_comes_back_and_has_it_all_in_the_end() {
 }
 
 #[test]
-fn the_topic_scenario_asks_a_room_without_load_and_lets_newcomers_in() {
+fn the_topic_scenario_queries_a_room_without_load_and_lets_newcomers_in() {
     let report = loaded(
         |_| (),
         |plan| {

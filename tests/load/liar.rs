@@ -1,8 +1,8 @@
 //! A server that speaks enough of the JSON dialect to be loaded, and lies once.
 //!
-//! One room; a thread for each client, which ends with its connection; the room is behind one lock, so
-//! its lies do not depend on time. The third message is the one it lies about, and the second member
-//! the one it lies to. Who comes back is given what it missed.
+//! It has one room, and a thread for each client, which ends with its connection. The room is behind one lock, so its
+//! lies do not depend on timing. It lies about the third message, to the second member. A client that resumes is sent
+//! what it missed.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -16,13 +16,13 @@ use tungstenite::Message;
 /// What it does with the third message, to the second member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
-    /// Nothing wrong.
+    /// Delivers it as it should.
     None,
     /// Does not deliver it.
     Lose,
-    /// Does not deliver it, and says so.
+    /// Does not deliver it, and announces that one is missing.
     Drop,
-    /// Says that one is missing which is not.
+    /// Announces that one is missing, and delivers it.
     Cry,
     /// Delivers it twice.
     Repeat,
@@ -32,17 +32,17 @@ pub enum Lie {
     Exchange,
     /// Cuts its text short.
     Alter,
-    /// Shows it to nobody and answers nothing.
+    /// Delivers it to no member, and does not answer.
     Swallow,
-    /// Does not tell its sender.
+    /// Does not acknowledge it.
     Silence,
-    /// Ends the connection without a word.
+    /// Ends the connection without a close frame.
     Break,
     /// Closes the connection because it failed.
     Fail,
-    /// Closes the connection because it was slow: no lie, if it gives what was missed.
+    /// Closes the connection as too slow: no lie, if it sends what was missed after a resume.
     Slow,
-    /// As `Slow`, and gives nothing of what was missed, though it says so.
+    /// As `Slow`, and sends nothing of what was missed, though it says that it will.
     Forget,
 }
 
@@ -73,7 +73,7 @@ impl Liar {
         Self { address, listener, room, thread: Some(thread) }
     }
 
-    /// How often a place was asked back.
+    /// How many sessions were resumed.
     pub fn resumed(&self) -> u64 {
         self.room.lock().unwrap().resumed
     }
@@ -81,7 +81,7 @@ impl Liar {
 
 impl Drop for Liar {
     fn drop(&mut self) {
-        // On Linux this wakes who blocks in `accept`.
+        // On Linux this wakes the thread that blocks in `accept`.
         rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both).unwrap();
         let ended = self.thread.take().unwrap().join();
         assert!(ended.is_ok() || thread::panicking());
@@ -101,7 +101,7 @@ struct Room {
 /// One client, from its handshake to its end.
 fn serve(stream: TcpStream, room: &Mutex<Room>) {
     let Ok(mut socket) = tungstenite::accept(stream.try_clone().unwrap()) else { return };
-    say(&stream, &json!({"type": "welcome", "resume": "token"}));
+    send(&stream, &json!({"type": "welcome", "resume": "token"}));
     while let Ok(message) = socket.read() {
         let Message::Text(text) = message else { continue };
         let command: Value = serde_json::from_str(&text).unwrap();
@@ -109,7 +109,7 @@ fn serve(stream: TcpStream, room: &Mutex<Room>) {
         match command["type"].as_str().unwrap() {
             "join" => {
                 let seq = room.history.len();
-                say(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
+                send(&stream, &json!({"type": "joined", "room": "load", "epoch": "e", "seq": seq, "recovered": true}));
                 room.members.push(stream.try_clone().unwrap());
             }
             "resume" => room.resume(&stream, &command["rooms"]["load"]),
@@ -123,12 +123,12 @@ impl Room {
         assert_eq!(at["epoch"], "e");
         let had = usize::try_from(at["seq"].as_u64().unwrap()).unwrap();
         self.resumed += 1;
-        say(
+        send(
             client,
             &json!({"type": "resumed", "resume": "token", "rooms": {"load": {"recovered": true, "missed": 0}}}),
         );
         let missed = (1..).zip(&self.history).skip(if self.lie == Lie::Forget { usize::MAX } else { had });
-        missed.for_each(|(seq, text)| tell(client, seq, text));
+        missed.for_each(|(seq, text)| deliver(client, seq, text));
         self.members.push(client.try_clone().unwrap());
     }
 
@@ -140,7 +140,7 @@ impl Room {
         self.history.push(text.to_owned());
         let seq = self.history.len() as u64;
         if seq != 3 || self.lie != Lie::Silence {
-            say(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
+            send(sender, &json!({"type": "sent", "id": id, "room": "load", "seq": seq}));
         }
         for (number, member) in self.members.iter().enumerate() {
             match (number, seq) {
@@ -149,36 +149,36 @@ impl Room {
                     let held = self.held.take();
                     match (self.lie, held) {
                         (Lie::Exchange, Some(held)) => {
-                            tell(member, 3, text);
-                            tell(member, 4, &held);
+                            deliver(member, 3, text);
+                            deliver(member, 4, &held);
                         }
                         (_, held) => {
-                            tell(member, 4, text);
-                            held.iter().for_each(|held| tell(member, 3, held));
+                            deliver(member, 4, text);
+                            held.iter().for_each(|held| deliver(member, 3, held));
                         }
                     }
                 }
-                _ => tell(member, seq, text),
+                _ => deliver(member, seq, text),
             }
         }
     }
 }
 
-/// Lies about the third message; what is to be said with the fourth.
+/// Lies about the third message; what is to be delivered with the fourth.
 fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
-    let lagged = || say(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
+    let lagged = || send(member, &json!({"type": "lagged", "room": "load", "missed": 1}));
     match lie {
-        Lie::None | Lie::Swallow | Lie::Silence => tell(member, 3, text),
+        Lie::None | Lie::Swallow | Lie::Silence => deliver(member, 3, text),
         Lie::Lose => {}
         Lie::Drop => lagged(),
         Lie::Cry => {
             lagged();
-            tell(member, 3, text);
+            deliver(member, 3, text);
         }
-        Lie::Repeat => (0..2).for_each(|_| tell(member, 3, text)),
+        Lie::Repeat => (0..2).for_each(|_| deliver(member, 3, text)),
         Lie::Swap | Lie::Exchange => return Some(text.to_owned()),
-        Lie::Alter => tell(member, 3, &text[..text.len() - 1]),
-        // The client may have gone before it.
+        Lie::Alter => deliver(member, 3, &text[..text.len() - 1]),
+        // The client may have gone before.
         Lie::Break => _ = member.shutdown(Shutdown::Both),
         Lie::Fail => write(member, &frame::close(1011, "failed")),
         Lie::Slow | Lie::Forget => write(member, &frame::close(4450, "too slow")),
@@ -186,11 +186,11 @@ fn lie(lie: Lie, member: &TcpStream, text: &str) -> Option<String> {
     None
 }
 
-fn tell(member: &TcpStream, seq: u64, text: &str) {
-    say(member, &json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq}));
+fn deliver(member: &TcpStream, seq: u64, text: &str) {
+    send(member, &json!({"type": "message", "room": "load", "user": "u", "message": text, "seq": seq}));
 }
 
-fn say(client: &TcpStream, event: &Value) {
+fn send(client: &TcpStream, event: &Value) {
     let mut bytes = Vec::new();
     frame::append(Opcode::Text, event.to_string().as_bytes(), &mut bytes);
     write(client, &bytes);

@@ -1,5 +1,5 @@
-//! Each lie is found, as what it is and as often as it was told; but where two members contradict each
-//! other, nobody knows who is right.
+//! Each lie is found, under its name and once; but where two members contradict each other, nothing says which of
+//! them is right.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use roomd_load::{AllowedLosses, Faults, Plan, Report};
 use crate::liar::{Liar, Lie};
 use crate::run;
 
-/// Ten messages to three members of a server that lies.
+/// Publishes ten messages to three members of a server that lies.
 fn loaded(lie: Lie) -> Report {
     let liar = Liar::start(lie);
     let plan = Plan { server: liar.address.to_string(), ..plan() };
@@ -16,7 +16,7 @@ fn loaded(lie: Lie) -> Report {
 }
 
 fn plan() -> Plan {
-    // What is lost is waited for while it drains.
+    // A lost delivery is waited for until the drain is over.
     let (duration, drain) = (Duration::from_millis(100), Duration::from_secs(1));
     Plan { clients: 3, rate: 100, duration, drain, ..Plan::default() }
 }
@@ -30,7 +30,7 @@ fn check(lie: Lie, with: impl FnOnce(&mut Faults)) {
 }
 
 #[test]
-fn a_place_that_was_kept_is_asked_back_and_nothing_is_missed() {
+fn a_session_that_was_kept_is_resumed_and_nothing_is_missed() {
     let liar = Liar::start(Lie::None);
     let plan = Plan { server: liar.address.to_string(), breaks: 50, ..plan() };
     let report = run(&plan);
@@ -45,7 +45,7 @@ fn an_honest_server_is_found_honest() {
 }
 
 #[test]
-fn a_delivery_that_does_not_come_is_lost() {
+fn a_delivery_that_does_not_arrive_is_lost() {
     check(Lie::Lose, |faults| faults.lost = 1);
 }
 
@@ -57,23 +57,23 @@ fn a_delivery_that_is_missing_and_announced_is_dropped() {
 }
 
 #[test]
-fn a_delivery_that_is_announced_as_missing_and_comes_is_found() {
+fn a_delivery_that_is_announced_as_missing_and_arrives_is_found() {
     check(Lie::Cry, |faults| faults.overannounced = 1);
 }
 
 #[test]
-fn a_delivery_that_comes_twice_is_repeated() {
+fn a_delivery_that_arrives_twice_is_repeated() {
     check(Lie::Repeat, |faults| faults.repeated = 1);
 }
 
 #[test]
-fn a_delivery_that_comes_after_a_later_one_is_out_of_order() {
+fn a_delivery_that_arrives_after_a_later_one_is_out_of_order() {
     check(Lie::Swap, |faults| faults.disordered = 1);
 }
 
 #[test]
-fn two_members_that_are_told_different_orders_contradict_each_other() {
-    // Which of them is believed depends on who is heard first; with it, what else seems to be wrong.
+fn two_members_that_receive_different_orders_contradict_each_other() {
+    // Which of them is believed depends on which is read first, and so does what else seems to be wrong.
     let report = loaded(Lie::Exchange);
     assert!(report.faults.contradicted >= 2 && !report.kept, "{report}");
 }
@@ -84,17 +84,17 @@ fn a_text_that_nobody_published_is_altered_and_the_published_one_lost() {
 }
 
 #[test]
-fn a_message_that_nobody_is_shown_is_swallowed() {
+fn a_message_that_is_delivered_to_no_member_is_swallowed() {
     check(Lie::Swallow, |faults| faults.swallowed = 1);
 }
 
 #[test]
-fn a_message_whose_sender_is_not_told_is_unacknowledged() {
+fn a_message_that_is_delivered_and_not_acknowledged_is_found() {
     check(Lie::Silence, |faults| faults.unacknowledged = 1);
 }
 
 #[test]
-fn a_connection_that_ends_without_a_word_is_broken() {
+fn a_connection_that_ends_without_a_close_frame_is_broken() {
     check(Lie::Break, |faults| faults.broken = 1);
 }
 
@@ -104,7 +104,7 @@ fn a_connection_that_is_closed_for_a_failure_has_failed() {
 }
 
 #[test]
-fn one_that_was_closed_as_slow_comes_back_and_nothing_is_missed() {
+fn a_client_that_was_closed_as_slow_reconnects_and_misses_nothing() {
     let liar = Liar::start(Lie::Slow);
     let report = run(&Plan { server: liar.address.to_string(), slow_return: true, ..plan() });
     assert!(report.kept, "{report}");
@@ -113,17 +113,17 @@ fn one_that_was_closed_as_slow_comes_back_and_nothing_is_missed() {
 }
 
 #[test]
-fn one_that_was_closed_as_slow_and_does_not_come_back_is_owed_nothing() {
+fn a_client_that_was_closed_as_slow_and_does_not_reconnect_is_no_fault() {
     let report = loaded(Lie::Slow);
     assert!(report.kept, "{report}");
     assert_eq!((report.closes.get(&4450), report.connections.returned), (Some(&1), 0), "{report}");
 }
 
 #[test]
-fn what_was_to_follow_a_return_and_does_not_is_lost() {
+fn what_should_follow_a_resume_and_does_not_is_lost() {
     let liar = Liar::start(Lie::Forget);
     let report = run(&Plan { server: liar.address.to_string(), slow_return: true, ..plan() });
-    // How much it missed depends on when it came back.
+    // How much it missed depends on when it reconnected.
     assert!(report.faults.lost > 0 && !report.kept, "{report}");
     assert_eq!(report.faults, Faults { lost: report.faults.lost, ..Faults::default() }, "{report}");
 }

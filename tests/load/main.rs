@@ -1,8 +1,7 @@
-//! `roomd load` against servers that are honest, and against one that lies.
+//! `roomd load` against a real server, and against one that lies.
 //!
-//! Each test starts a server of its own on a free port. What an honest server does under load must come
-//! out without a fault; each lie must come out as the fault that it is, and as an exit code. The load
-//! ends by itself; nothing is asserted about time.
+//! Each test starts a server of its own on a free port. The real server must come out without a fault; each lie must
+//! be reported as the fault that it is, and as an exit code. Nothing is asserted about time.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -18,7 +17,7 @@ use std::time::Duration;
 use roomd::{Server, Settings};
 use roomd_load::{Plan, Report};
 
-/// A server without a rate limit; all else as `change` makes it.
+/// A server without a rate limit, with the settings that `change` makes.
 fn server(change: impl FnOnce(&mut Settings)) -> Server {
     let free = || "127.0.0.1:0".to_owned();
     let data = ":memory:".to_owned();
@@ -28,7 +27,7 @@ fn server(change: impl FnOnce(&mut Settings)) -> Server {
     Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap()
 }
 
-/// Ten messages, in a tenth of a second.
+/// Ten messages, published in a tenth of a second.
 fn plan(server: &Server) -> Plan {
     Plan {
         server: server.http_address().to_string(),

@@ -1,4 +1,4 @@
-//! Load through TLS: the same promises, the same proof.
+//! Load through TLS: the same checks as without.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use roomd_tls::{Trust, self_signed};
 
 use crate::{plan, run, server};
 
-/// Runs a load through TLS against a server; the server must be well afterwards.
+/// Runs a load through TLS against a server, which must stop in good order afterwards.
 fn loaded(change: impl FnOnce(&mut Plan)) -> Report {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +33,7 @@ fn loaded(change: impl FnOnce(&mut Plan)) -> Report {
 }
 
 #[test]
-fn every_door_delivers_every_message_through_tls() {
+fn every_protocol_delivers_every_message_through_tls() {
     for protocols in [&[Protocol::Json][..], &[Protocol::Lines], &Protocol::ALL] {
         let report = loaded(|plan| (plan.protocols, plan.publishers, plan.rooms) = (protocols.to_vec(), 2, 2));
         assert!(report.kept, "{protocols:?}\n{report}");
@@ -54,14 +54,14 @@ fn large_messages_pass_while_connections_break() {
 }
 
 #[test]
-fn who_reads_slowly_through_tls_gets_all_in_the_end() {
+fn a_slow_reader_through_tls_receives_everything_in_the_end() {
     let report = loaded(|plan| (plan.slow, plan.slow_bytes, plan.size) = (2, 500, 3_000));
     assert!(report.kept, "{report}");
     assert_eq!((report.deliveries.asked, report.deliveries.delivered), (60, 60), "{report}");
 }
 
 #[test]
-fn those_who_say_next_to_nothing_keep_nobody_from_talking() {
+fn idle_sockets_keep_no_client_from_publishing() {
     let report = loaded(|plan| (plan.idle_sockets, plan.duration) = (50, std::time::Duration::from_secs(1)));
     assert!(report.kept, "{report}");
     assert_eq!(report.idle_sockets.map(|counts| (counts.sockets, counts.kept_out)), Some((50, 0)));

@@ -14,10 +14,8 @@ use crate::auth::Auth;
 use crate::auth::jwt::{Issuer, Jwt, KeyError};
 #[cfg(feature = "jwt")]
 use crate::auth::{Names, SignInRules};
-use crate::chat::command::Span;
-use crate::chat::record::StoreFailed;
 use crate::chat::room::Room;
-use crate::chat::{Code, Limits, Refusal, RoomName, Slow};
+use crate::chat::{Code, Limits, Refusal, RoomName, Slow, Span, StoreFailed};
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
 use crate::engine::base::queue::Receiver;

@@ -9,8 +9,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use std::time::Duration;
 
-use crate::chat::IceServer;
-use crate::chat::limits::Limits;
+use crate::chat::{IceServer, Limits};
 use crate::store::{Durability, Retention};
 
 /// The value of `data` with which rooms live in memory alone.

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
-use roomd::chat::command::JoinOptions;
-use roomd::chat::room::{JoinRequest, Room, RoomRequest};
-use roomd::chat::{AuthLevel, Body, Code, End, Event, Limits, RoomName, Slow, Status, UserName};
+use roomd::chat::room::{JoinRequest, Room};
+use roomd::chat::{
+    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, RoomName, RoomRequest, Slow, Status, UserName,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::queue::Receiver as Inbox;

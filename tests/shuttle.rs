@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use roomd::auth::Auth;
-use roomd::chat::command::JoinOptions;
-use roomd::chat::room::{JoinRequest, Room, RoomRequest};
-use roomd::chat::{AuthLevel, Body, Code, End, Event, Limits, Refusal, RoomName, Slow, Status, UserName};
+use roomd::chat::room::{JoinRequest, Room};
+use roomd::chat::{
+    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, Refusal, RoomName, RoomRequest, Slow, Status, UserName,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};

@@ -11,11 +11,8 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use roomd::chat::command::Span;
 use roomd::chat::members::MemberId;
-use roomd::chat::record::{Draft, Operation};
-use roomd::chat::room::Speaker;
-use roomd::chat::{AuthLevel, Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{AuthLevel, Body, Draft, Mid, Operation, RoomName, Span, Speaker, Time, UserName};
 use roomd::store::sqlite::{Sqlite, SqliteOptions};
 use roomd::store::{Durability, PageQuery, Retention, Store};
 use roomd::{Server, Settings};

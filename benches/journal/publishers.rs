@@ -8,10 +8,9 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use hdrhistogram::Histogram;
+use roomd::chat::draft::{Draft, Operation, Outcome as Stored};
 use roomd::chat::members::MemberId;
-use roomd::chat::record::{Draft, Operation, Outcome as Stored};
-use roomd::chat::room::Speaker;
-use roomd::chat::{AuthLevel, Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{AuthLevel, Body, Mid, RoomName, Speaker, Time, UserName};
 use roomd::store::sqlite::{Sqlite, SqliteOptions};
 use roomd::store::{Durability, Retention, Store};
 

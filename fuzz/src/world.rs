@@ -10,16 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomd::chat::capabilities::Capabilities;
-use roomd::chat::policy::ModerationRequest;
-use roomd::chat::command::JoinOptions;
-use roomd::chat::event::Welcome;
-use roomd::chat::room::{LeaveReason, Effect, JoinRequest, Input, Snapshot, Room, RoomRequest, Speaker};
 use roomd::chat::members::MemberId;
+use roomd::chat::policy::ModerationRequest;
+use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
 use roomd::chat::session_state::{Action, Join, SessionState};
 use roomd::chat::{
-    Code, Command, End, Event, Id, Limits, Moment, Refusal, Request, RoomName, RoomSummary, AuthLevel, Time, UserName,
+    AuthLevel, Code, Command, End, Event, Id, JoinOptions, Limits, Moment, Refusal, Request, RoomName, RoomRequest,
+    RoomSummary, Speaker, Time, UserName, Welcome,
 };
-use roomd::store::{RoomLog, Memory, OpenedRoom, Store};
+use roomd::store::{Memory, OpenedRoom, RoomLog, Store};
 use roomd::wire::{Encoder, Encoding, Unparsed};
 
 use crate::printed;
@@ -137,7 +136,11 @@ impl World {
                     let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinOptions::default()), id: None };
                     self.step(&room, input);
                 }
-                self.say(&room, RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements }, id);
+                self.say(
+                    &room,
+                    RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements },
+                    id,
+                );
             }
             Action::Signal { kind, payload, .. } => {
                 let from = self.session.user().clone();
@@ -176,8 +179,11 @@ impl World {
         if !self.rooms.contains_key(&room) {
             self.open(&room, None).map_err(|(_, refusal)| (id.clone(), refusal))?;
         }
-        let guest =
-            JoinRequest { announced, status: self.session.status(), ..entrant(self.session.user().clone(), 1, options) };
+        let guest = JoinRequest {
+            announced,
+            status: self.session.status(),
+            ..entrant(self.session.user().clone(), 1, options)
+        };
         let effects = self.stepped(&room, Input::Join { member: SELF, guest, id: id.clone() });
         let refused = effects.iter().find_map(|effect| match effect {
             Effect::Refused(_, refusal) => Some(refusal.clone()),
@@ -206,7 +212,8 @@ impl World {
             return Err((id, Refusal::no_room(room)));
         }
         let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), auth_level: AuthLevel::Admin };
-        let effects = self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note }, id: None });
+        let effects =
+            self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note }, id: None });
         if effects.contains(&Effect::Evicted(SELF)) {
             self.session.left(room);
         }

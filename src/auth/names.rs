@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::chat::record::StoreFailed;
-use crate::chat::{Code, FoldedName, Refusal, UserName};
+use crate::chat::{Code, FoldedName, Refusal, StoreFailed, UserName};
 use crate::store::accounts::{Account, AccountStore};
 
 /// Names that belong to somebody, at most: some hundred bytes each. Beyond it none is registered.

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::record::StoreFailed;
-use crate::chat::{RoomName, Time, UserName};
+use crate::chat::{RoomName, StoreFailed, Time, UserName};
 
 /// Reads and signs tokens.
 pub trait Tokens: Send + Sync {

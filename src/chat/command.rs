@@ -1,32 +1,19 @@
-//! What a client may say, after parsing: every name valid, every number in its bounds.
+//! What a client asks for, after parsing: every name valid, every number in its bounds.
 //!
-//! Made by `wire` from either dialect, heard by a `Session`.
+//! Made by `wire` from either dialect, handled by a `SessionState`.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::event::Status;
-use super::message::{About, Body, Mid, Position};
+use super::id::Id;
+use super::join_options::JoinOptions;
+use super::message::{About, Body, Mid};
 use super::policy::{ModerationRequest, RoomOptions};
-use super::record::Receipt;
-use super::time::Time;
+use super::position::Position;
+use super::presence::Status;
+use super::receipt::Receipt;
+use super::signal::Signal;
+use super::span::Span;
 use roomd_protocol::{RoomName, Secret, UserName};
-
-/// The client's own mark on a command: exactly one answer carries it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Id {
-    /// An integer.
-    Number(i64),
-    /// A text of at most [`Id::BYTES_MAX`] bytes.
-    Text(Box<str>),
-}
-
-impl Id {
-    /// Bytes of an `id` that is a text, at most.
-    pub const BYTES_MAX: usize = 64;
-}
 
 /// A command with its mark.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,65 +22,6 @@ pub struct Request {
     pub id: Option<Id>,
     /// What it says.
     pub command: Command,
-}
-
-/// Call signalling between two users, carried without being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signal {
-    /// A session description that begins a call.
-    Offer,
-    /// A session description that accepts one.
-    Answer,
-    /// A way to reach the sender.
-    IceCandidate,
-    /// The end of the call.
-    Hangup,
-}
-
-impl Signal {
-    /// Its name in the protocol.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Offer => "offer",
-            Self::Answer => "answer",
-            Self::IceCandidate => "ice-candidate",
-            Self::Hangup => "hangup",
-        }
-    }
-}
-
-/// Which part of a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// The newest before this number.
-    Before(u64),
-    /// The oldest after this number.
-    After(u64),
-}
-
-/// How a join wants to be made.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct JoinOptions {
-    /// How many of the newest messages it wants; `None` leaves it to the door.
-    pub history: Option<usize>,
-    /// The last message it has seen.
-    pub since: Option<Position>,
-    /// The room was called `topic`: its events say `topic`, and a new room drops for slow members.
-    pub topic: bool,
-    /// Of a private conversation, it is to be given what was said to its user while they were away.
-    pub offline: Option<OfflineDelivery>,
-}
-
-/// What of a private conversation is owed to the one to whom a name belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OfflineDelivery {
-    /// Since when the name belongs to its user: what was said before was said to somebody else.
-    pub since: Time,
-    /// Whether its own reader enters, and can fetch what memory no longer has. One that is entered by
-    /// another is not let in then.
-    pub fetched: bool,
 }
 
 /// What a client that comes back has seen.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::event::{Code, Refusal};
+use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
 

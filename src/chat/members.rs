@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Presence, Status};
 use super::identity::AuthLevel;
-use super::record::{Receipt, ReceiptMark};
+use super::presence::{Presence, Status};
+use super::receipt::{Receipt, ReceiptMark};
 use super::time::Time;
 use roomd_protocol::UserName;
 

@@ -1,4 +1,4 @@
-//! A message as a room keeps it, and where it stands in the room's order.
+//! A message as a room keeps it.
 //!
 //! Made when the store has numbered it, and shared from then on by the ring and by all who are shown
 //! it. It never changes: an edit makes another one of the same number.
@@ -142,24 +142,4 @@ pub struct Message {
     pub at: Time,
     /// When it was last edited, or deleted.
     pub edited: Option<Time>,
-}
-
-/// What of a room a client that comes back has seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// Nothing since it entered.
-    Entry,
-    /// Everything up to this number, of whatever history the room has.
-    Number(u64),
-    /// Everything up to this place.
-    Position(Position),
-}
-
-/// A place in a room's order. Numbers of different epochs do not compare.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The history that the number belongs to.
-    pub epoch: Arc<str>,
-    /// The last message seen; 0 is before the first.
-    pub seq: u64,
 }

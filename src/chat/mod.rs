@@ -1,35 +1,62 @@
-//! The pure centre: what may be said, what follows from it, and every bound.
+//! The pure centre: what a client may ask for, and what follows from it.
 //!
 //! Values only. Nothing in here touches a thread, lock, channel, socket, clock, source of
-//! randomness or hash order: time and numbers are arguments. Everything else depends on this
-//! module, and it depends on nothing of the project.
+//! randomness or hash order: time and numbers are arguments. Of the project it depends on
+//! `roomd_protocol` alone.
 
 pub mod capabilities;
 pub mod command;
+pub mod draft;
 pub mod end;
 pub mod event;
 pub mod folded_name;
+pub mod id;
 pub mod identity;
+pub mod join_options;
 pub mod keyed_limiter;
 pub mod limits;
 pub mod members;
 pub mod message;
 pub mod policy;
+pub mod position;
+pub mod presence;
+pub mod receipt;
 pub mod receipts;
-pub mod record;
+pub mod recovery;
+pub mod refusal;
 pub mod ring;
 pub mod room;
+pub mod room_request;
+pub mod room_summary;
 pub mod session_state;
+pub mod signal;
+pub mod span;
+pub mod speaker;
 pub mod time;
 pub mod token_bucket;
+pub mod welcome;
 
-pub use command::{Command, Id, Request, Signal};
+pub use command::{Command, Request, Seen};
+pub use draft::{Draft, Epoch, Operation, Outcome, StoreFailed};
 pub use end::End;
-pub use event::{Code, Event, IceServer, Presence, Refusal, RoomSummary, Status};
+pub use event::Event;
 pub use folded_name::FoldedName;
+pub use id::Id;
 pub use identity::{AuthLevel, Identity};
+pub use join_options::{JoinOptions, OfflineDelivery};
 pub use limits::{Limits, Slow};
-pub use message::{About, Body, Message, Mid, Position, Since};
+pub use message::{About, Body, Message, Mid};
+pub use position::{Position, Since};
+pub use presence::{Presence, Status};
+pub use receipt::{Receipt, ReceiptMark};
+pub use recovery::{Recovery, ResumedRoom};
+pub use refusal::{Code, Refusal};
+pub use room_request::RoomRequest;
+pub use room_summary::RoomSummary;
+pub use signal::Signal;
+pub use span::Span;
+pub use speaker::Speaker;
 pub use time::{Moment, Time};
+pub use welcome::{IceServer, Welcome};
 
 pub use roomd_protocol::{NameError, RoomName, Secret, UserName};

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::record::{Receipt, ReceiptMark};
+use super::receipt::{Receipt, ReceiptMark};
 use super::ring::Ring;
 use super::time::{Moment, Time};
 use roomd_protocol::UserName;
@@ -89,7 +89,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::chat::{Body, Message, RoomName};
+    use crate::chat::RoomName;
+    use crate::chat::message::{Body, Message};
 
     fn user(name: &str) -> UserName {
         UserName::parse(name).unwrap()

@@ -142,7 +142,9 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Body, RoomName, Time, UserName};
+    use crate::chat::message::Body;
+    use crate::chat::time::Time;
+    use crate::chat::{RoomName, UserName};
 
     fn ring(capacity: usize, count: u64) -> Ring {
         let mut ring = Ring::new(capacity, 0, Vec::new());

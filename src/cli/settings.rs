@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use toml::Value;
 
-use crate::chat::limits::Slow;
+use crate::chat::Slow;
 use crate::cli::format::{
     self, Format, Print, address, bytes, choice, count, ice_servers, networks, optional_text, or_off, origins, path,
     switch, time,

@@ -34,9 +34,7 @@ use rooms::policy_index::PolicyIndex;
 use users::directory::Directory;
 
 use crate::auth::{Auth, Claimed};
-use crate::chat::Secret;
-use crate::chat::event::Welcome;
-use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome};
 use crate::store::Store;
 
 /// What all connections of a server share.

@@ -17,8 +17,7 @@ use world::Move::{Arrive, Close, Leave, LetGo, Park, Return, Say, StrayLeave, Va
 use world::{BAN, CREATE, JOIN, Move, ResumeAnswer, Rooms, Scenario};
 use wrong::{AccountStore, Mistake};
 
-use crate::chat::event::Recovery;
-use crate::chat::{Code, End};
+use crate::chat::{Code, End, Recovery};
 
 /// Orders of one scenario, at most.
 const ORDERS_MAX: usize = 200_000;

@@ -8,8 +8,7 @@ use super::head::RequestHead;
 use super::incoming::ServerContext;
 use super::query;
 use crate::auth::names::taken;
-use crate::chat::Secret;
-use crate::chat::{Code, Identity, Refusal, RoomName, UserName};
+use crate::chat::{Code, Identity, Refusal, RoomName, Secret, UserName};
 use crate::engine::guards::address::Address;
 
 /// What a sub-protocol begins with that is a token.

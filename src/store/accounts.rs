@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::chat::record::StoreFailed;
-use crate::chat::{FoldedName, Time, UserName};
+use crate::chat::{FoldedName, StoreFailed, Time, UserName};
 
 /// A name that belongs to somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]

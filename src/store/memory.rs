@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{ChangesQuery, OpenedRoom, Page, PageQuery, RoomLog, Store};
 use crate::chat::policy::ModerationChange;
-use crate::chat::record::{Draft, Epoch, Operation, Outcome, ReceiptMark, StoreFailed};
 use crate::chat::room::Snapshot;
-use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{
+    Body, Draft, Epoch, Message, Mid, Operation, Outcome, ReceiptMark, RoomName, StoreFailed, Time, UserName,
+};
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client
 /// repeats after an interruption.

@@ -15,11 +15,9 @@ use std::time::Duration;
 pub use accounts::{Account, AccountStore, ServerKey};
 pub use memory::Memory;
 
-use crate::chat::command::Span;
 use crate::chat::policy::{AuditEntry, Policy};
-use crate::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
 use crate::chat::room::Snapshot;
-use crate::chat::{Event, Message, RoomName, UserName};
+use crate::chat::{Draft, Event, Message, Outcome, ReceiptMark, RoomName, Span, StoreFailed, UserName};
 
 /// The authority that numbers the messages of rooms, and keeps them.
 pub trait Store: Send + Sync {

@@ -12,12 +12,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Unparsed;
-use crate::chat::Secret;
-use crate::chat::command::{JoinOptions, NOTE_BYTES_MAX, Seen, Span};
+use crate::chat::command::NOTE_BYTES_MAX;
 use crate::chat::policy::{ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S};
-use crate::chat::record::Receipt;
 use crate::chat::{
-    About, Body, Code, Command, Id, Mid, NameError, Position, Refusal, Request, RoomName, Signal, Status, UserName,
+    About, Body, Code, Command, Id, JoinOptions, Mid, NameError, Position, Receipt, Refusal, Request, RoomName, Secret,
+    Seen, Signal, Span, Status, UserName,
 };
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::moderation_out;
 use super::object::Object;
-use crate::chat::command::Span;
-use crate::chat::event::{Recovery, ResumedRoom, Welcome};
-use crate::chat::record::ReceiptMark;
-use crate::chat::{About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, Refusal, RoomName, UserName};
+use crate::chat::{
+    About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, ReceiptMark, Recovery, Refusal, ResumedRoom,
+    RoomName, Span, UserName, Welcome,
+};
 
 /// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
 /// what a room is called: `room` or `topic`.

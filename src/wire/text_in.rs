@@ -4,8 +4,10 @@
 //! line a message. Every mistake is answered in words that say what is right.
 
 use super::{Unparsed, moderation_in};
-use crate::chat::command::{JoinOptions, NOTE_BYTES_MAX, Seen, Span};
-use crate::chat::{Body, Code, Command, NameError, Refusal, Request, RoomName, Status, UserName};
+use crate::chat::command::NOTE_BYTES_MAX;
+use crate::chat::{
+    Body, Code, Command, JoinOptions, NameError, Refusal, Request, RoomName, Seen, Span, Status, UserName,
+};
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 /// Parses one line without its end; `None` for an empty one, which says nothing.

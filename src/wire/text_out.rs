@@ -6,8 +6,7 @@
 use std::fmt::Write as _;
 
 use super::moderation_out;
-use crate::chat::event::ResumedRoom;
-use crate::chat::{Body, Event, Message, Presence, RoomSummary, Status};
+use crate::chat::{Body, Event, Message, Presence, ResumedRoom, RoomSummary, Status};
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use roomd::auth::Auth;
-use roomd::chat::record::{Draft, Operation, Outcome, ReceiptMark, StoreFailed};
 use roomd::chat::room::Room;
-use roomd::chat::{Body, Limits, Message, RoomName, Slow, UserName};
+use roomd::chat::{
+    Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, Slow, StoreFailed, UserName,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::queue::Receiver;

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use roomd::chat::room::RoomRequest;
-use roomd::chat::{Body, End, Event, RoomName, UserName};
+use roomd::chat::{Body, End, Event, RoomName, RoomRequest, UserName};
 use serde_json::{Value, json};
 
 use crate::client::Client;

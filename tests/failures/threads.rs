@@ -5,8 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use roomd::chat::room::RoomRequest;
-use roomd::chat::{Body, Code, Refusal, RoomName, UserName};
+use roomd::chat::{Body, Code, Refusal, RoomName, RoomRequest, UserName};
 use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::ChannelRecipient;

@@ -9,10 +9,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use roomd::chat::command::JoinOptions;
 use roomd::chat::policy::RoomOptions;
 use roomd::chat::session_state::{Action, Join, SessionState};
-use roomd::chat::{AuthLevel, Identity, Limits, Moment, RoomName, UserName};
+use roomd::chat::{AuthLevel, Identity, JoinOptions, Limits, Moment, RoomName, UserName};
 use roomd::wire::{Encoding, Unparsed};
 
 use crate::{printed, transcript};

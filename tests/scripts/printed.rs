@@ -4,13 +4,11 @@
 
 use std::time::Duration;
 
-use roomd::chat::command::{Seen, Span};
-use roomd::chat::event::Recovery;
 use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
-use roomd::chat::record::ReceiptMark;
-use roomd::chat::room::{ReplayRange, RoomRequest};
+use roomd::chat::room::ReplayRange;
 use roomd::chat::{
-    About, Body, Event, Id, Message, Mid, Position, Presence, Refusal, RoomName, Status, Time, UserName,
+    About, Body, Event, Id, Message, Mid, Position, Presence, ReceiptMark, Recovery, Refusal, RoomName, RoomRequest,
+    Seen, Span, Status, Time, UserName,
 };
 
 /// An event.

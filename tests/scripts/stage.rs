@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use roomd::chat::command::{Id, JoinOptions, OfflineDelivery, Span};
-use roomd::chat::event::ResumedRoom;
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
-use roomd::chat::record::{Draft, Epoch, Operation, Outcome, Receipt, StoreFailed};
-use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, RoomRequest, Snapshot, Speaker};
-use roomd::chat::{About, AuthLevel, Body, Limits, Mid, Moment, Position, RoomName, Since, Status, Time, UserName};
+use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
+use roomd::chat::{
+    About, AuthLevel, Body, Draft, Epoch, Id, JoinOptions, Limits, Mid, Moment, OfflineDelivery, Operation, Outcome,
+    Position, Receipt, ResumedRoom, RoomName, RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName,
+};
 
 use crate::{printed, transcript};
 

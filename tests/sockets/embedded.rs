@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use roomd::chat::command::JoinOptions;
-use roomd::chat::room::{JoinRequest, RoomRequest};
-use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, RoomName, Slow, Status, UserName};
+use roomd::chat::room::JoinRequest;
+use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, JoinOptions, RoomName, RoomRequest, Slow, Status, UserName};
 use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};

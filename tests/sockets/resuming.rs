@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use roomd::chat::record::{ReceiptMark, StoreFailed};
 use roomd::chat::room::Snapshot;
-use roomd::chat::{Message, RoomName, UserName};
+use roomd::chat::{Message, ReceiptMark, RoomName, StoreFailed, UserName};
 use roomd::engine::rooms::moderation::NewRoom;
 use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, Store};
 use serde_json::{Value, json};

@@ -4,9 +4,7 @@
 
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange};
-use roomd::chat::record::{Draft, Operation, Outcome};
-use roomd::chat::room::Speaker;
-use roomd::chat::{AuthLevel, Body, Mid, RoomName, Time, UserName};
+use roomd::chat::{AuthLevel, Body, Draft, Mid, Operation, Outcome, RoomName, Speaker, Time, UserName};
 use roomd::store::{Memory, RoomLog, Store};
 
 /// What is claimed, and the test of it.

@@ -6,9 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use roomd::chat::command::Span;
-use roomd::chat::record::{Operation, Outcome};
-use roomd::chat::{Body, Mid, RoomName};
+use roomd::chat::{Body, Mid, Operation, Outcome, RoomName, Span};
 use roomd::store::{PageQuery, Store as _};
 
 use crate::claims::{delete, draft, edit, request, room, user};

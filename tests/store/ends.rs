@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 
-use roomd::chat::command::Span;
+use roomd::chat::Span;
 use roomd::store::Store as _;
 
 use crate::claims::{ALL, request, room};

@@ -2,9 +2,7 @@
 //!
 //! Claims as in `claims`, run against each such store.
 
-use roomd::chat::command::Span;
-use roomd::chat::record::{Operation, Outcome, Receipt, ReceiptMark};
-use roomd::chat::{About, Body, Message, Mid, Time};
+use roomd::chat::{About, Body, Message, Mid, Operation, Outcome, Receipt, ReceiptMark, Span, Time};
 use roomd::store::{ChangesQuery, Page, PageQuery, Store};
 
 use crate::claims::{Claim, delete, draft, edit, request, room, room_log, user};

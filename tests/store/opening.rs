@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use roomd::chat::command::Span;
+use roomd::chat::Span;
 use roomd::store::Store as _;
 use roomd::store::sqlite::OpenError;
 

@@ -1,10 +1,8 @@
 //! Charters in the file: what is read back is what was decided, and what a room that ended leaves behind.
 
 use proptest::prelude::*;
-use roomd::chat::command::Span;
 use roomd::chat::policy::{ModerationAction, ModerationChange, Policy, Role, RoomSettings};
-use roomd::chat::record::{Draft, Operation, Outcome, Receipt, ReceiptMark};
-use roomd::chat::{Body, Time};
+use roomd::chat::{Body, Draft, Operation, Outcome, Receipt, ReceiptMark, Span, Time};
 use roomd::store::sqlite::DataFile;
 use roomd::store::{PageQuery, Store};
 

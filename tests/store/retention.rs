@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use roomd::chat::command::Span;
-use roomd::chat::record::{Operation, Outcome, Receipt, ReceiptMark};
-use roomd::chat::{Body, Time};
+use roomd::chat::{Body, Operation, Outcome, Receipt, ReceiptMark, Span, Time};
 use roomd::store::sqlite::{DataFile, RetentionOverride};
 use roomd::store::{Page, PageQuery, Retention, Store};
 

@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use roomd::chat::record::Operation;
-use roomd::chat::{Body, RoomName};
+use roomd::chat::{Body, Operation, RoomName};
 use roomd::store::{RoomLog, Store};
 
 use crate::claims::{delete, draft, edit, request, room};

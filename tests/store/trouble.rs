@@ -5,9 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use roomd::chat::Body;
-use roomd::chat::command::Span;
-use roomd::chat::record::{Operation, Outcome, StoreFailed};
+use roomd::chat::{Body, Operation, Outcome, Span, StoreFailed};
 use roomd::store::{RoomLog, Store as _};
 
 use crate::claims::{draft, edit, request, room};

@@ -17,8 +17,7 @@ pub use issuer::{Issuer, KeyError};
 use self::claims::JwtClaims;
 use self::server_keys::ServerKeys;
 use super::{Claims, Invalid, Tokens};
-use crate::chat::Time;
-use crate::chat::record::StoreFailed;
+use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
 

@@ -12,8 +12,7 @@ use parking_lot::Mutex;
 use super::super::{Claims, Invalid};
 use super::claims::JwtClaims;
 use super::{LEEWAY_MS, check};
-use crate::chat::Time;
-use crate::chat::record::StoreFailed;
+use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
 

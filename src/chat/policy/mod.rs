@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub use moderation::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, RoomOptions, RoomSettings};
 
-use super::event::{Code, Refusal};
 use super::identity::{AuthLevel, Identity};
+use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::UserName;
 

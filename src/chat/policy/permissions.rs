@@ -9,7 +9,7 @@ use super::{
     Actor, ModerationChange, ModerationRequest, PEOPLE_MAX, Policy, Privilege, Role, RoomSettings, SANCTIONS_MAX,
     in_force,
 };
-use crate::chat::event::{Code, Refusal};
+use crate::chat::refusal::{Code, Refusal};
 use crate::chat::time::Time;
 use crate::chat::{RoomName, UserName};
 
@@ -215,7 +215,7 @@ fn not_found(message: String) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::AuthLevel;
+    use crate::chat::identity::AuthLevel;
 
     fn user(number: usize) -> UserName {
         UserName::stored(&format!("u{number}"))

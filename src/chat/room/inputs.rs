@@ -6,13 +6,20 @@
 use std::sync::Arc;
 
 use crate::chat::UserName;
-use crate::chat::command::{Id, JoinOptions, Span};
-use crate::chat::event::{Event, Refusal, ResumedRoom, Status};
+use crate::chat::event::Event;
+use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
+use crate::chat::join_options::JoinOptions;
 use crate::chat::members::MemberId;
-use crate::chat::message::{About, Body, Message, Mid, Since};
-use crate::chat::policy::{ModerationRequest, Policy, RoomOptions};
-use crate::chat::record::{Receipt, ReceiptMark};
+use crate::chat::message::Message;
+use crate::chat::policy::Policy;
+use crate::chat::position::Since;
+use crate::chat::presence::Status;
+use crate::chat::receipt::ReceiptMark;
+use crate::chat::recovery::ResumedRoom;
+use crate::chat::refusal::Refusal;
+use crate::chat::room_request::RoomRequest;
+use crate::chat::speaker::Speaker;
 use crate::chat::time::Time;
 
 /// Something that a room hears.
@@ -62,46 +69,6 @@ pub enum LeaveReason {
     Disconnected,
     /// The server stops: nobody needs to hear of it.
     Closing,
-}
-
-/// Who says something: a member, or one who only visits (a publisher over HTTP).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Speaker {
-    /// The number to which the answer goes.
-    pub member: MemberId,
-    /// In whose name.
-    pub user: UserName,
-    /// What that name is worth.
-    pub auth_level: AuthLevel,
-}
-
-/// What is said in a room.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RoomRequest {
-    /// A message. `quiet`: no `sent` is wanted.
-    Publish { body: Body, about: Option<About>, mid: Option<Mid>, quiet: bool },
-    /// Replaces what an own message says, or takes it away: `Body::Deleted`.
-    Edit { seq: u64, body: Body },
-    /// Has received, or read, everything up to a message.
-    Receipt { receipt: Receipt, seq: u64 },
-    /// Is typing, or no longer.
-    Typing(bool),
-    /// Is here or away.
-    Presence { status: Status, note: Option<Arc<str>> },
-    /// A question about the history.
-    History { span: Span, limit: usize },
-    /// Who is here?
-    Members,
-    /// The room is to be there from now on, also when nobody is in it.
-    Create(RoomOptions),
-    /// Something is to be changed.
-    Moderate { request: ModerationRequest, note: Option<Arc<str>> },
-    /// What was decided before the entry of this number?
-    Audit { before: u64, count: usize },
-    /// Is this user here? Answered as [`RoomRequest::Members`], with this one or nobody.
-    Member(UserName),
-    /// How could the session be taken up again?
-    Session { resume: Option<Arc<str>> },
 }
 
 /// What the broker has to do.

@@ -15,19 +15,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use inputs::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, RoomRequest, Snapshot, Speaker};
+pub use inputs::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Snapshot};
 use moderation::Moderation;
 use offline::OfflineMessages;
 
-use super::command::{Id, JoinOptions, Span};
-use super::event::{Code, Event, Presence, Recovery, Refusal, Status};
+use super::draft::{Draft, Operation, Outcome, StoreFailed};
+use super::event::Event;
+use super::id::Id;
+use super::join_options::JoinOptions;
 use super::limits::Limits;
 use super::members::{Member, MemberId, Members, TYPING_FOR};
-use super::message::{Body, Message, Mid, Position};
+use super::message::{Body, Message, Mid};
 use super::policy::Actor;
+use super::position::Position;
+use super::presence::{Presence, Status};
+use super::receipt::ReceiptMark;
 use super::receipts::Receipts;
-use super::record::{Draft, Operation, Outcome, ReceiptMark, StoreFailed};
+use super::recovery::Recovery;
+use super::refusal::{Code, Refusal};
 use super::ring::Ring;
+use super::room_request::RoomRequest;
+use super::span::Span;
+use super::speaker::Speaker;
 use super::time::{Moment, Time};
 use roomd_protocol::{RoomName, UserName};
 

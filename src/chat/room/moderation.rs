@@ -8,16 +8,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Effect, Room, RoomRequest, Speaker};
+use super::{Effect, Room};
 use crate::chat::UserName;
-use crate::chat::command::Id;
-use crate::chat::event::{Code, Event, Refusal};
+use crate::chat::draft::{Draft, Epoch, Operation};
+use crate::chat::event::Event;
+use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
 use crate::chat::message::Body;
 use crate::chat::policy::{
     Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
 };
-use crate::chat::record::{Draft, Epoch, Operation};
+use crate::chat::refusal::{Code, Refusal};
+use crate::chat::room_request::RoomRequest;
+use crate::chat::speaker::Speaker;
 use crate::chat::time::{Moment, Time};
 
 /// What holds where nothing was ever said about it.
@@ -40,13 +43,6 @@ pub(super) struct Moderation {
     audited: u64,
 }
 
-impl Speaker {
-    /// As a charter knows them.
-    pub(super) fn who(&self) -> Actor<'_> {
-        Actor { user: &self.user, auth_level: self.auth_level }
-    }
-}
-
 impl Room {
     /// With who may do what in it.
     #[must_use]
@@ -66,25 +62,25 @@ impl Room {
         // Who is in has been let in; a visitor has not.
         if policy.excludes() && self.members.member(speaker.member).is_none() {
             match request {
-                RoomRequest::Publish { .. } => policy.may_enter(speaker.who(), now.at)?,
+                RoomRequest::Publish { .. } => policy.may_enter(speaker.actor(), now.at)?,
                 // It is the name that is asked for, and that is taken.
                 RoomRequest::Create(_) => {}
-                _ if !policy.is_seen_by(speaker.who()) => return Err(Refusal::no_room(&self.name)),
+                _ if !policy.is_seen_by(speaker.actor()) => return Err(Refusal::no_room(&self.name)),
                 _ => {}
             }
         }
         match request {
             RoomRequest::Publish { .. } => {
-                policy.may_speak(speaker.who(), now.at)?;
+                policy.may_speak(speaker.actor(), now.at)?;
                 let wait = policy.slow_mode();
-                if wait.is_zero() || policy.privilege(speaker.who()) >= Privilege::Moderator {
+                if wait.is_zero() || policy.privilege(speaker.actor()) >= Privilege::Moderator {
                     return Ok(());
                 }
                 let paced = self.moderation.pace(&speaker.user, wait, now.since_start);
                 paced.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
             }
-            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.who(), now.at),
-            RoomRequest::Typing(true) => policy.may_speak(speaker.who(), now.at),
+            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.actor(), now.at),
+            RoomRequest::Typing(true) => policy.may_speak(speaker.actor(), now.at),
             _ => Ok(()),
         }
     }
@@ -96,7 +92,7 @@ impl Room {
 
     /// Whether this speaker may take a message away that is somebody else's.
     pub(super) fn rules(&self, speaker: &Speaker) -> bool {
-        self.policy().may_delete_others(speaker.who())
+        self.policy().may_delete_others(speaker.actor())
     }
 
     /// Begins the room: it is there from now on, also when nobody is in it.
@@ -148,7 +144,7 @@ impl Room {
         if !is_there || self.private.is_some() {
             return Err(Refusal::no_room(&self.name));
         }
-        let change = self.policy().decide(&self.name, speaker.who(), request, now)?;
+        let change = self.policy().decide(&self.name, speaker.actor(), request, now)?;
         match &change {
             Some(ModerationChange::Kicked { user }) if !self.members.has(user) => {
                 Err(Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name)))
@@ -223,7 +219,7 @@ impl Room {
 
     /// The newest entries of the audit before the number `before`, at most `count`.
     pub(super) fn audit(&self, speaker: &Speaker, before: u64, count: usize) -> Event {
-        if let Err(refusal) = self.policy().may_audit(&self.name, speaker.who()) {
+        if let Err(refusal) = self.policy().may_audit(&self.name, speaker.actor()) {
             return Event::Refused(refusal);
         }
         let entries = self.moderation.audit.iter().filter(|entry| entry.number < before);

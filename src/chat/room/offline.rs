@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::{ReplayRange, Room};
 use crate::chat::UserName;
-use crate::chat::command::{JoinOptions, OfflineDelivery};
+use crate::chat::join_options::{JoinOptions, OfflineDelivery};
 use crate::chat::message::Message;
-use crate::chat::record::Receipt;
+use crate::chat::receipt::Receipt;
 use crate::chat::time::Moment;
 
 /// What one who enters a private conversation is owed.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::{Effect, Room};
 use crate::chat::UserName;
-use crate::chat::event::{Code, Event, Refusal};
+use crate::chat::event::Event;
 use crate::chat::members::{Member, MemberId};
+use crate::chat::receipt::{Receipt, ReceiptMark};
 use crate::chat::receipts::Advances;
-use crate::chat::record::{Receipt, ReceiptMark};
+use crate::chat::refusal::{Code, Refusal};
 use crate::chat::time::Moment;
 
 impl Room {

@@ -5,9 +5,11 @@
 
 use super::{Effect, ReplayRange, Room};
 use crate::chat::UserName;
-use crate::chat::event::{Event, Recovery, ResumedRoom, Status};
+use crate::chat::event::Event;
 use crate::chat::members::MemberId;
-use crate::chat::message::{Position, Since};
+use crate::chat::position::{Position, Since};
+use crate::chat::presence::Status;
+use crate::chat::recovery::{Recovery, ResumedRoom};
 use crate::chat::ring::Ring;
 
 impl Room {

@@ -10,12 +10,13 @@ mod offline;
 use std::sync::Arc;
 
 use crate::chat::capabilities::Capabilities;
-use crate::chat::command::{JoinOptions, Seen};
-use crate::chat::event::Recovery;
 use crate::chat::policy::ModerationRequest;
-use crate::chat::room::{JoinRequest, RoomRequest};
+use crate::chat::room::JoinRequest;
 use crate::chat::session_state::{Action, Join, SessionState};
-use crate::chat::{Code, End, Event, Id, Identity, Refusal, Request, RoomName, Signal, UserName};
+use crate::chat::{
+    Code, End, Event, Id, Identity, JoinOptions, Recovery, Refusal, Request, RoomName, RoomRequest, Seen, Signal,
+    UserName,
+};
 use crate::engine::Engine;
 use crate::engine::clients::farewell::Farewell;
 use crate::engine::clients::gate::Gate;

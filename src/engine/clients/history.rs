@@ -5,10 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::command::Span;
-use crate::chat::record::{ReceiptMark, StoreFailed};
-use crate::chat::room::RoomRequest;
-use crate::chat::{Code, Event, Identity, Refusal, RoomName};
+use crate::chat::{Code, Event, Identity, ReceiptMark, Refusal, RoomName, RoomRequest, Span, StoreFailed};
 use crate::engine::Engine;
 use crate::store::PageQuery;
 

@@ -7,9 +7,8 @@
 use std::sync::Arc;
 
 use crate::auth::names::taken;
-use crate::chat::command::JoinOptions;
-use crate::chat::room::{JoinRequest, RoomRequest};
-use crate::chat::{AuthLevel, Body, Identity, Refusal, RoomName, Status, UserName};
+use crate::chat::room::JoinRequest;
+use crate::chat::{AuthLevel, Body, Identity, JoinOptions, Refusal, RoomName, RoomRequest, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};

@@ -6,10 +6,8 @@
 
 use std::sync::Arc;
 
-use crate::chat::command::{Id, Span};
-use crate::chat::event::Recovery;
 use crate::chat::room::ReplayRange;
-use crate::chat::{End, Event, Limits, Message, RoomName, Slow, Time, UserName};
+use crate::chat::{End, Event, Id, Limits, Message, Recovery, RoomName, Slow, Span, Time, UserName};
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
 use crate::store::{ChangesQuery, Page, PageQuery, Store};

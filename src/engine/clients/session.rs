@@ -5,11 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::chat::command::Seen;
-use crate::chat::event::{Recovery, ResumedRoom};
 use crate::chat::room::ReplayRange;
 use crate::chat::session_state::SessionState;
-use crate::chat::{End, Limits, RoomName, Since, Time};
+use crate::chat::{End, Limits, Recovery, ResumedRoom, RoomName, Seen, Since, Time};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Form;

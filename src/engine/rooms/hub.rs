@@ -10,8 +10,8 @@ use std::io;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
-use crate::chat::room::{JoinRequest, RoomRequest, Speaker};
-use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomSummary, Slow, UserName};
+use crate::chat::room::JoinRequest;
+use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::{self, Receiver, Sender};
 use crate::engine::base::sync::Mutex;

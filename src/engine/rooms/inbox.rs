@@ -7,10 +7,9 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::chat::event::ResumedRoom;
 use crate::chat::members::MemberId;
-use crate::chat::room::{JoinRequest, LeaveReason, ReplayRange, RoomRequest, Speaker};
-use crate::chat::{Event, Id, Refusal, RoomName, Since};
+use crate::chat::room::{JoinRequest, LeaveReason, ReplayRange};
+use crate::chat::{Event, Id, Refusal, ResumedRoom, RoomName, RoomRequest, Since, Speaker};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue;
 use crate::engine::clients::recipient::{Form, Recipient};

@@ -7,13 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::chat::command::Span;
 use crate::chat::policy::{
     AuditEntry, INITIAL_MEMBERS_MAX, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege,
     RoomOptions,
 };
-use crate::chat::room::RoomRequest;
-use crate::chat::{Code, Event, Identity, Refusal, RoomName, RoomSummary, UserName};
+use crate::chat::{Code, Event, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Span, UserName};
 use crate::engine::Engine;
 use crate::engine::rooms::hub::RoomKind;
 use crate::engine::rooms::inbox::RoomHandle;

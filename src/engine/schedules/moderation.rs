@@ -6,9 +6,7 @@
 
 use super::world::Move::{Found, Learn};
 use super::world::{Rooms, name};
-use crate::chat::event::Recovery;
-use crate::chat::room::{RoomRequest, Speaker};
-use crate::chat::{AuthLevel, Body, Code, Event, UserName};
+use crate::chat::{AuthLevel, Body, Code, Event, Recovery, RoomRequest, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::hub::RoomKind;

@@ -10,11 +10,11 @@ use super::client::Client;
 use super::explorer::World;
 use super::stepped_broker::SteppedBroker;
 use crate::auth::Auth;
-use crate::chat::command::JoinOptions;
-use crate::chat::event::Recovery;
 use crate::chat::policy::{ModerationRequest, RoomOptions};
-use crate::chat::room::{JoinRequest, LeaveReason, RoomRequest};
-use crate::chat::{AuthLevel, Code, End, Event, Limits, RoomName, Status, UserName};
+use crate::chat::room::{JoinRequest, LeaveReason};
+use crate::chat::{
+    AuthLevel, Code, End, Event, JoinOptions, Limits, Recovery, RoomName, RoomRequest, Status, UserName,
+};
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;

@@ -6,9 +6,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::chat::command::{JoinOptions, OfflineDelivery};
-use crate::chat::room::{JoinRequest, ReplayRange, RoomRequest};
-use crate::chat::{Code, End, Event, FoldedName, Id, Identity, Refusal, RoomName, Slow, Status, UserName};
+use crate::chat::room::{JoinRequest, ReplayRange};
+use crate::chat::{
+    Code, End, Event, FoldedName, Id, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, Slow,
+    Status, UserName,
+};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Absent, Care, Form, Parcel, Piece, Recipient, Undelivered};

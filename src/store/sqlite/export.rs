@@ -13,8 +13,7 @@ use super::message_key::{RoomId, seq_of};
 use super::row::ms;
 use super::sequence::Sequence;
 use super::{history, policy};
-use crate::chat::command::Span;
-use crate::chat::{RoomName, Time};
+use crate::chat::{RoomName, Span, Time};
 use crate::store::PageQuery;
 
 /// What is read at once.

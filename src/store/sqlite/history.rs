@@ -10,9 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 use super::message_key::{RoomId, seq_of};
 use super::row::{self, COLUMNS};
 use super::sequence::{Sequence, number_of};
-use crate::chat::command::Span;
-use crate::chat::record::{Receipt, ReceiptMark};
-use crate::chat::{Message, RoomName, UserName};
+use crate::chat::{Message, Receipt, ReceiptMark, RoomName, Span, UserName};
 use crate::store::{ChangesQuery, Page, PageQuery};
 
 /// Where the room's numbering stands; `None` when nothing was ever said in it.

@@ -17,7 +17,7 @@ use super::lock::Lock;
 use super::maintenance::{Maintenance, PAUSE};
 use super::message_key::RoomId;
 use super::sequence::{self, Sequence};
-use crate::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
+use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
 
 /// Requests that may wait; a broker that finds no place waits for one.
 pub const INBOX_MAX: usize = 1_024;

@@ -53,11 +53,9 @@ use sequence::Sequence;
 use watermark::Watermarks;
 
 use super::{ChangesQuery, Durability, OpenedRoom, Page, PageQuery, Retention, Store};
-use crate::chat::command::Span;
 use crate::chat::policy::{AuditEntry, Policy};
-use crate::chat::record::{Epoch, ReceiptMark, StoreFailed};
 use crate::chat::room::Snapshot;
-use crate::chat::{Message, RoomName, Time, UserName};
+use crate::chat::{Epoch, Message, ReceiptMark, RoomName, Span, StoreFailed, Time, UserName};
 
 /// Bytes of the messages that a room begins with, at most.
 const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;

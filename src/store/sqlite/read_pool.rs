@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
 
 use super::file::{Location, OpenError};
-use crate::chat::record::StoreFailed;
+use crate::chat::StoreFailed;
 
 /// Readings at one time, at most.
 const READERS: usize = 4;

@@ -11,7 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::journal::{Append, Request};
 use super::sequence::Sequence;
 use super::watermark::{Watermark, Watermarks};
-use crate::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
+use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
 use crate::store::RoomLog;
 
 /// Marks that wait for a place in the journal's inbox, at most; beyond it only the newest of each

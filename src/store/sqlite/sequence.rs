@@ -11,8 +11,7 @@ use super::message_key::{RoomId, SEQ_MAX};
 use super::row::{DELETED, TEXT, about_columns, columns_of, ms, time};
 use super::{offline_inbox, policy, search_index};
 use crate::chat::policy::{ModerationAction, ModerationChange};
-use crate::chat::record::{Draft, Epoch, Operation, Outcome, Receipt, ReceiptMark};
-use crate::chat::{About, Body, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Draft, Epoch, Mid, Operation, Outcome, Receipt, ReceiptMark, RoomName, Time, UserName};
 
 /// Where a room's numbering stands.
 #[derive(Clone, Debug)]

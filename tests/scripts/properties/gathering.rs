@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use roomd::chat::receipts::GATHERED_FOR;
-use roomd::chat::record::{Receipt, ReceiptMark};
-use roomd::chat::{Moment, UserName};
+use roomd::chat::{Moment, Receipt, ReceiptMark, UserName};
 
 /// See the module.
 #[derive(Default)]

@@ -1,10 +1,8 @@
 //! What may happen to a room, drawn at random: a few connections of fewer users, and a visitor now and then.
 
 use proptest::prelude::*;
-use roomd::chat::command::Span;
-use roomd::chat::record::Receipt;
-use roomd::chat::room::{LeaveReason, RoomRequest};
-use roomd::chat::{About, Body, Mid, Status, UserName};
+use roomd::chat::room::LeaveReason;
+use roomd::chat::{About, Body, Mid, Receipt, RoomRequest, Span, Status, UserName};
 
 /// Connections; two of them are one user.
 pub const CONNECTIONS: usize = 6;

@@ -8,13 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomd::chat::command::{Id, Span};
-use roomd::chat::event::{Recovery, ResumedRoom};
 use roomd::chat::members::MemberId;
-use roomd::chat::record::{Draft, Operation, Outcome, Receipt, ReceiptMark, StoreFailed};
 use roomd::chat::room::{Effect, JoinRequest, LeaveReason};
 use roomd::chat::{
-    Body, Code, Event, Message, Moment, Position, Presence, Refusal, RoomName, Since, Status, Time, UserName,
+    Body, Code, Draft, Event, Id, Message, Moment, Operation, Outcome, Position, Presence, Receipt, ReceiptMark,
+    Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed, Time, UserName,
 };
 
 use super::gathering::Gathering;

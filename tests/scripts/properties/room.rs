@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use roomd::chat::command::{Id, JoinOptions};
-use roomd::chat::event::Recovery;
 use roomd::chat::members::{MemberId, TYPING_FOR};
-use roomd::chat::record::{Draft, Operation, Receipt, ReceiptMark};
-use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Room, RoomRequest, Snapshot, Speaker};
-use roomd::chat::{AuthLevel, Body, Code, Event, Limits, Message, Moment, Position, RoomName, Since, Status, UserName};
+use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Room, Snapshot};
+use roomd::chat::{
+    AuthLevel, Body, Code, Draft, Event, Id, JoinOptions, Limits, Message, Moment, Operation, Position, Receipt,
+    ReceiptMark, Recovery, RoomName, RoomRequest, Since, Speaker, Status, UserName,
+};
 use roomd::store::{Memory, RoomLog, Store};
 
 use super::gathering::Gathering;

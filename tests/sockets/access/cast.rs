@@ -11,9 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded};
 use jsonwebtoken::{EncodingKey, Header, encode};
-use roomd::chat::Secret;
 use roomd::chat::policy::{ModerationRequest, Role, RoomOptions};
-use roomd::chat::{AuthLevel, Event, Identity, RoomName, Time, UserName};
+use roomd::chat::{AuthLevel, Event, Identity, RoomName, Secret, Time, UserName};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::ChannelRecipient;
 use roomd::engine::rooms::moderation::NewRoom;

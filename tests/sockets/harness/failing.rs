@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd::chat::record::{Draft, Outcome, ReceiptMark, StoreFailed};
-use roomd::chat::{Message, RoomName};
+use roomd::chat::{Draft, Message, Outcome, ReceiptMark, RoomName, StoreFailed};
 use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 /// See the module.

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::{ActionError, Connection, ConnectionOptions};
 use crate::auth::names;
-use crate::chat::Secret;
-use crate::chat::{Code, End, Event, Id, Identity, Refusal, Time, UserName};
+use crate::chat::{Code, End, Event, Id, Identity, Refusal, Secret, Time, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::clients::session::Session;

@@ -8,10 +8,7 @@
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
-use crate::chat::command::Span;
-use crate::chat::record::Receipt;
-use crate::chat::room::RoomRequest;
-use crate::chat::{Code, End, Event, Id, Refusal, RoomName, UserName};
+use crate::chat::{Code, End, Event, Id, Receipt, Refusal, RoomName, RoomRequest, Span, UserName};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::rooms::hub::RoomKind;

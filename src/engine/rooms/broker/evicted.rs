@@ -8,10 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::chat::event::{Recovery, ResumedRoom};
 use crate::chat::members::MemberId;
-use crate::chat::room::{LeaveReason, RoomRequest};
-use crate::chat::{Event, Id, Refusal, RoomName, Slow};
+use crate::chat::room::LeaveReason;
+use crate::chat::{Event, Id, Recovery, Refusal, ResumedRoom, RoomName, RoomRequest, Slow};
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::hub::Seat;
 use crate::engine::rooms::inbox::ResumeAnswer;

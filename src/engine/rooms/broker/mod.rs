@@ -18,9 +18,8 @@ use linger::{Round, linger_until};
 
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
-use crate::chat::record::Draft;
-use crate::chat::room::{Effect, Input, ReplayRange, Room, RoomRequest};
-use crate::chat::{Event, Id, Refusal, Slow, UserName};
+use crate::chat::room::{Effect, Input, ReplayRange, Room};
+use crate::chat::{Draft, Event, Id, Refusal, RoomRequest, Slow, UserName};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::{Receiver, RecvTimeoutError};

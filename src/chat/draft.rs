@@ -1,15 +1,15 @@
 //! What passes between a room and its store: drafts go in, outcomes come back.
 //!
 //! A room makes drafts and shows nothing of them; its broker hands them to the store, in order and
-//! many at a time; what the store answers comes back to the room, which then shows what was stored
-//! and answers who said it. So the store numbers, and the room learns.
+//! many at a time; the store's outcomes come back to the room, which then shows what was stored
+//! and answers each speaker. So the store numbers, and the room learns.
 
 use std::fmt;
 
-use super::command::Id;
+use super::id::Id;
 use super::message::{About, Body, Mid};
 use super::policy::ModerationAction;
-use super::room::Speaker;
+use super::speaker::Speaker;
 use super::time::Time;
 use roomd_protocol::UserName;
 
@@ -82,39 +82,3 @@ impl fmt::Display for Epoch {
 /// The store could not take the drafts; none of them is stored. Or it could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFailed;
-
-/// How far a user has got in a room: everything up to `seq`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiptMark {
-    /// Whose.
-    pub user: UserName,
-    /// In which sense.
-    pub receipt: Receipt,
-    /// The newest message that it covers, and all before.
-    pub seq: u64,
-    /// When it got there.
-    pub at: Time,
-}
-
-/// The senses in which a message has reached a user; each includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Receipt {
-    /// The user's socket took it.
-    Written,
-    /// The user's client says that it has it.
-    Received,
-    /// The user's client says that it was read.
-    Read,
-}
-
-impl Receipt {
-    /// Its name in the protocol.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Received => "received",
-            Self::Read => "read",
-        }
-    }
-}

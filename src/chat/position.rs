@@ -1,0 +1,25 @@
+//! A place in a room's order of messages, and how much of a room a returning client has seen.
+//!
+//! Sent by clients with `since` and `resume`; compared by the room, which alone knows its epoch.
+
+use std::sync::Arc;
+
+/// What of a room a client that comes back has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing since it entered.
+    Entry,
+    /// Everything up to this number, of whatever history the room has.
+    Number(u64),
+    /// Everything up to this place.
+    Position(Position),
+}
+
+/// A place in a room's order. Numbers of different epochs do not compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The history that the number belongs to.
+    pub epoch: Arc<str>,
+    /// The last message seen; 0 is before the first.
+    pub seq: u64,
+}

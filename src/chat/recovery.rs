@@ -1,0 +1,49 @@
+//! The outcome of a client's wish to get the messages it missed.
+//!
+//! Decided by the room, or by the reader that replays from the store. A replay is whole or absent, with
+//! the reason, and never partial.
+
+use roomd_protocol::RoomName;
+
+/// What became of a `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// All that was missed follows, or nothing was asked.
+    Whole,
+    /// The room's history is another one than the client knows.
+    EpochChanged,
+    /// The room no longer has all that was missed.
+    TooOld,
+    /// The history cannot be read now.
+    Unavailable,
+    /// The room failed meanwhile; join it again.
+    RoomFailed,
+    /// The user was put out of the room meanwhile, or the room has ended.
+    Removed,
+}
+
+impl Recovery {
+    /// The reason in the protocol; `None` when all is well.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::EpochChanged => Some("epoch_changed"),
+            Self::TooOld => Some("too_old"),
+            Self::Unavailable => Some("unavailable"),
+            Self::RoomFailed => Some("room_failed"),
+            Self::Removed => Some("removed"),
+        }
+    }
+}
+
+/// A room to which a client has come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumedRoom {
+    /// The room.
+    pub room: RoomName,
+    /// Whether what was missed follows.
+    pub recovery: Recovery,
+    /// How many messages those are.
+    pub missed: u64,
+}

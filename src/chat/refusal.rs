@@ -1,0 +1,140 @@
+//! A request that is not carried out, and why.
+//!
+//! Data, not an error of the server: made by whoever decides (a parser, a session, a room, the engine)
+//! and printed by `wire` as an `error` event, an error line or an HTTP error.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use roomd_protocol::RoomName;
+
+/// The error codes of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Cannot be understood.
+    BadRequest,
+    /// A `type` that there is not.
+    UnknownType,
+    /// Over a limit of size.
+    TooLarge,
+    /// Who that is has not been proved.
+    Unauthorized,
+    /// Not allowed.
+    Forbidden,
+    /// There is no such thing.
+    NotFound,
+    /// Only for members of the room.
+    NotMember,
+    /// There is no such session any more.
+    SessionExpired,
+    /// The name is in use.
+    NameTaken,
+    /// The room has as many members as it may have.
+    RoomFull,
+    /// The connection or the server has as many rooms as it may have.
+    TooManyRooms,
+    /// Too fast.
+    RateLimited,
+    /// May say nothing in this room for now.
+    Muted,
+    /// The user is not connected.
+    UserOffline,
+    /// Cannot be done now.
+    Unavailable,
+    /// The server is shutting down.
+    Draining,
+    /// A defect of the server.
+    Internal,
+}
+
+impl Code {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::UnknownType => "unknown_type",
+            Self::TooLarge => "too_large",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::NotMember => "not_member",
+            Self::SessionExpired => "session_expired",
+            Self::NameTaken => "name_taken",
+            Self::RoomFull => "room_full",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::RateLimited => "rate_limited",
+            Self::Muted => "muted",
+            Self::UserOffline => "user_offline",
+            Self::Unavailable => "unavailable",
+            Self::Draining => "draining",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Something that was asked for and is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, for programs.
+    pub code: Code,
+    /// Why, for people.
+    pub message: Cow<'static, str>,
+    /// When to try again, if that would help.
+    pub retry_after: Option<Duration>,
+    /// The room that is too much for, or that there is too much of; else it is the connection.
+    pub room: Option<RoomName>,
+}
+
+impl Refusal {
+    /// A refusal that no waiting will change.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), retry_after: None, room: None }
+    }
+
+    /// The rate limit's refusal.
+    #[must_use]
+    pub fn rate_limited(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, "Rate limit exceeded") }
+    }
+
+    /// The refusal of a room that lets each user speak once in a while.
+    #[must_use]
+    pub fn slow_mode(room: &RoomName, every: Duration, retry_after: Duration) -> Self {
+        let message = format!("This room takes one message of each user in {} s", every.as_secs());
+        Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
+    }
+
+    /// Says that nothing but this room is refused.
+    #[must_use]
+    pub fn about(self, room: &RoomName) -> Self {
+        Self { room: Some(room.clone()), ..self }
+    }
+
+    /// For a room that is not there, or that the asker may not know of.
+    #[must_use]
+    pub fn no_room(room: &RoomName) -> Self {
+        Self::new(Code::NotFound, format!("There is no room {room}"))
+    }
+
+    /// For a room that the asker is not in.
+    #[must_use]
+    pub fn not_member(room: &RoomName) -> Self {
+        Self::new(Code::NotMember, format!("Not a member of {room}"))
+    }
+
+    /// For a room whose broker has failed.
+    #[must_use]
+    pub fn room_failed(room: &RoomName) -> Self {
+        Self::new(Code::Internal, format!("The room {room} failed"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,32 @@
+//! Call signalling between two users, forwarded without being read.
+//!
+//! The types of the protocol that browsers use to set up a call; nothing of it is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// Call signalling between two users, carried without being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// A session description that begins a call.
+    Offer,
+    /// A session description that accepts one.
+    Answer,
+    /// A way to reach the sender.
+    IceCandidate,
+    /// The end of the call.
+    Hangup,
+}
+
+impl Signal {
+    /// Its name in the protocol.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+            Self::IceCandidate => "ice-candidate",
+            Self::Hangup => "hangup",
+        }
+    }
+}

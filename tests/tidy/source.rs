@@ -34,6 +34,34 @@ impl Source {
         paths(&self.code)
     }
 
+    /// The paths in its code, without those that it only re-exports or declares as modules.
+    pub fn imports(&self) -> Vec<Vec<String>> {
+        let is_module = |line: &&str| line.ends_with(';') && line.split(' ').rev().nth(1) == Some("mod");
+        let mut code = self.code.lines().filter(|line| !is_module(line)).collect::<Vec<_>>().join("\n");
+        while let Some(at) = code.find("pub use ") {
+            let length = code[at..].find(';').map_or(code.len() - at, |end| end + 1);
+            code.replace_range(at..at + length, "");
+        }
+        paths(&code).into_iter().map(|(_, path)| path).collect()
+    }
+
+    /// The paths that its `use` declarations bring into scope.
+    pub fn uses(&self) -> Vec<Vec<String>> {
+        let declarations = self.code.split(';').filter_map(|piece| piece.rsplit_once("use "));
+        let mut used = Vec::new();
+        for (before, tree) in declarations {
+            if before.is_empty() || before.ends_with([' ', '\n']) {
+                used.extend(paths(tree).into_iter().map(|(_, path)| path));
+            }
+        }
+        used
+    }
+
+    /// Whether it has a line `mod NAME;`, without `pub`.
+    pub fn declares_privately(&self, name: &str) -> bool {
+        self.code.lines().any(|line| line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) == Some(name))
+    }
+
     /// The top-level module of the server, or the other crate of the project, that a path names; `None`
     /// when it names neither.
     pub fn top_level(&self, path: &[String]) -> Option<String> {

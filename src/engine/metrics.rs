@@ -219,8 +219,10 @@ impl Metrics {
                 [([], load(&self.journal_failures))],
             ),
         ];
+        // A family with labels has no sample before the first of its kind.
+        let families: Vec<_> = families.concat().into_iter().filter(|family| !family.get_metric().is_empty()).collect();
         let mut out = Vec::new();
-        TextEncoder::new().encode(&families.concat(), &mut out).expect("memory takes every byte");
+        TextEncoder::new().encode(&families, &mut out).expect("memory takes every byte");
         out
     }
 }

@@ -32,6 +32,7 @@ mod keep_alive;
 mod limits;
 #[cfg(feature = "jwt")]
 mod logins;
+mod metrics;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod moderation;
 mod names;

@@ -1,24 +1,27 @@
 //! The arguments of `roomd chat`.
 //!
-//! Read once, on the main thread, before anything runs. What comes out is right in form: the address,
-//! the names and the numbers; whether there is such a server is found out by connecting.
+//! Read once, on the main thread, before anything runs. They are valid in form: the address, the names
+//! and the numbers; whether there is such a server is found out by connecting.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
-use roomd_cli::{trust, value};
-use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
-use roomd_protocol::{RoomName, UserName};
+use roomd_cli::trust::TrustArguments;
+use roomd_cli::{parser, value};
+use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, RoomName, UserName};
 use roomd_tls::Trust;
+
+/// How long a lost connection may be tried again, at most.
+const RETRY_FOR: RangeInclusive<Duration> = Duration::ZERO..=value::DAY;
 
 /// When names have colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// On a terminal, unless `NO_COLOR` says otherwise.
+    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,
@@ -26,7 +29,7 @@ pub enum Colours {
     Never,
 }
 
-/// A key for the room to begin in.
+/// The key of the first room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Key {
     /// A link, or its part from `#key=` on.
@@ -35,84 +38,148 @@ pub enum Key {
     PassphraseFile(PathBuf),
 }
 
-/// What `roomd chat` is asked to do.
+/// What `roomd chat` is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arguments {
-    /// The server.
+    /// The server's address, valid in form.
     pub url: String,
-    /// Whose certificates to believe, through TLS.
+    /// Which certificates to trust.
     pub trust: Trust,
     /// The room to begin in.
     pub room: String,
-    /// The name; `None` is a guest.
+    /// The user's name; `None` is a guest.
     pub user: Option<String>,
     /// Whether standard output is for programs.
     pub json: bool,
-    /// How many of the newest messages are shown at first.
+    /// How many of the newest messages are shown at first, 0–200.
     pub history: usize,
     /// Whether to go on when standard input has ended.
     pub stay: bool,
-    /// For how long a broken connection is tried again; `None` is for ever.
+    /// How long a lost connection is tried again; `None` is forever.
     pub retry_for: Option<Duration>,
     /// When names have colours.
     pub colours: Colours,
-    /// The key of an encrypted room.
+    /// The key of the room, if it is encrypted.
     pub key: Option<Key>,
-    /// Whether that key is taken in the place of another.
+    /// Whether that key replaces another one of the room.
     pub replace_key: bool,
-    /// Where the token is; `None` is a file in the directory for states.
+    /// The file of the token; `None` is a file in the state directory.
     pub token_file: Option<PathBuf>,
-    /// Whether no name is claimed.
+    /// Whether the name is not claimed.
     pub no_claim: bool,
 }
 
 const AFTER_HELP: &str = "\
 On a terminal, lines can be edited, Tab completes commands and names, and the arrow keys go through
-what was typed, also in earlier conversations but not in encrypted rooms; /help lists the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of
-standard input is typed, and the end of it leaves, as soon as all is sent.
+the history, also that of earlier conversations; lines for encrypted rooms are not kept. /help lists
+the commands; Ctrl-C, Ctrl-D and /quit leave. Elsewhere each line of standard input counts as typed,
+and the end of it leaves as soon as everything is sent.
 
-A connection that breaks is repaired: what was missed is shown, once and in order, or a notice says
-that it cannot be; what was not acknowledged is sent again, and is published once.
+A lost connection is repaired: what was missed is shown, once and in order, or a notice says that it
+cannot be; what was not acknowledged is sent again, and is published once.
 
-In an encrypted room messages are encrypted here and decrypted by its members (docs/encryption.md). Its
-key is kept in $XDG_STATE_HOME/roomd, so that it is given once; behind a name stands what is known of a
-message: (encrypted), (verified) when the numbers that /safety shows were compared, (new device).
+In an encrypted room messages are encrypted here and decrypted by its members (docs/encryption.md). The
+key is kept in $XDG_STATE_HOME/roomd, so it has to be given only once. What is known of a message is
+shown after its author: (encrypted), (verified) if the numbers that /safety shows were compared,
+(new device).
 
-Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not all
-was sent, or something that a script said was refused; 2 bad arguments.";
+Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not
+everything was sent, or something that a script typed was refused; 2 bad arguments.";
 
-/// The command, with its flags.
+/// The subcommand, with its flags.
+#[must_use]
 pub fn command() -> Command {
-    let flag = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
-    let switch =
-        |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
-    Command::new("chat")
-        .about("Talk in a room of a server, from a terminal or from a script")
-        .after_help(AFTER_HELP)
-        .next_line_help(true)
-        .arg(Arg::new("url").value_name("URL").required(true).help("The server, such as ws://127.0.0.1:8000, or wss:// through TLS"))
-        .arg(flag("room", "ROOM", "The room to begin in").required(true))
-        .arg(flag("user", "USER", "Your name [default: a guest's, which the server draws]"))
-        .arg(flag("history", "N", "How many of the newest messages to show at first [0 to 200; default: 20]"))
-        .arg(switch("json", "For scripts: each line of standard input is one message as it is, and standard output\ngets one JSON object a line"))
-        .arg(switch("stay", "Go on when standard input, which is no terminal, has ended"))
-        .arg(flag("retry-for", "TIME", "Give up when a broken connection is not repaired for so long, such as 30s or 5m\n[default: never]"))
-        .arg(flag("passphrase-file", "FILE", "The room is encrypted, with the passphrase in this file").conflicts_with("key"))
-        .arg(flag("key", "LINK", "The room is encrypted, with the key in this link, or in its part from #key= on; other\nusers of the machine may see it"))
-        .arg(switch("replace-key", "Take the key in the place of another that the room has"))
-        .arg(
-            flag("token-file", "PATH", "Where the token that says who you are is, or is put\n[variable ROOMD_TOKEN_FILE; default: a file in the state directory for each server and user]")
-                .value_parser(OsStringValueParser::new().map(PathBuf::from)),
-        )
-        .arg(switch("no-claim", "Do not register the name; without a token file you are a guest\n[variable ROOMD_NO_CLAIM=true]"))
-        .arg(flag("color", "WHEN", "When names have colours: auto, always or never [default: auto]"))
-        .args(trust::flags())
+    let about = "Talk in a room of a server, from a terminal or from a script";
+    Flags::augment_args(Command::new("chat").about(about).after_help(AFTER_HELP).next_line_help(true))
 }
 
-/// Reads what was given. An error is a sentence.
+#[derive(clap::Args)]
+struct Flags {
+    /// The server, such as ws://127.0.0.1:8000, or wss:// through TLS
+    #[arg(value_name = "URL", value_parser = parser::checked(parse_url))]
+    url: String,
+    /// The room to begin in
+    #[arg(long, value_name = "ROOM", value_parser = parser::checked(parse_room))]
+    room: RoomName,
+    /// Your name [default: a guest's, which the server chooses]
+    #[arg(long, value_name = "USER", value_parser = parser::checked(parse_user))]
+    user: Option<UserName>,
+    #[arg(long, value_name = "N", value_parser = parser::checked(parse_history), help = history_help())]
+    history: Option<usize>,
+    /// For scripts: each line of standard input is one message as it is, and standard output
+    /// gets one JSON object a line
+    #[arg(long, verbatim_doc_comment)]
+    json: bool,
+    /// Go on when standard input, which is not a terminal, has ended
+    #[arg(long)]
+    stay: bool,
+    /// Give up when a lost connection is not repaired for so long, such as 30s or 5m
+    /// [default: never]
+    #[arg(long, value_name = "TIME", verbatim_doc_comment, value_parser = parser::time(RETRY_FOR))]
+    retry_for: Option<Duration>,
+    /// The room is encrypted, with the passphrase in this file
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    passphrase_file: Option<PathBuf>,
+    /// The room is encrypted, with the key in this link, or in its part from #key= on; other
+    /// users of the machine may see it
+    #[arg(long, value_name = "LINK", verbatim_doc_comment)]
+    key: Option<String>,
+    /// Use the key instead of another that the room has
+    #[arg(long)]
+    replace_key: bool,
+    /// The file with the token that says who you are; a claimed token is written there
+    /// [variable ROOMD_TOKEN_FILE; default: a file in the state directory for each server and user]
+    #[arg(long, value_name = "PATH", verbatim_doc_comment)]
+    token_file: Option<PathBuf>,
+    /// Do not register the name; without a token file you are a guest
+    /// [variable ROOMD_NO_CLAIM=true]
+    #[arg(long, verbatim_doc_comment)]
+    no_claim: bool,
+    /// When names have colours: auto, always or never [default: auto]
+    #[arg(long, value_name = "WHEN", value_parser = parser::checked(parse_colours))]
+    color: Option<Colours>,
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+fn history_help() -> String {
+    format!(
+        "How many of the newest messages to show at first [0 to {JOIN_HISTORY_MAX}; default: {JOIN_HISTORY_DEFAULT}]"
+    )
+}
+
+fn parse_url(text: &str) -> Result<String, String> {
+    roomd_client::check_address(text).map(|()| text.to_owned())
+}
+
+fn parse_room(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_user(text: &str) -> Result<UserName, String> {
+    UserName::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_history(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count <= JOIN_HISTORY_MAX);
+    count.ok_or_else(|| format!("must be a whole number from 0 to {JOIN_HISTORY_MAX}, not {text:?}"))
+}
+
+fn parse_colours(text: &str) -> Result<Colours, String> {
+    match text {
+        "auto" => Ok(Colours::Auto),
+        "always" => Ok(Colours::Always),
+        "never" => Ok(Colours::Never),
+        other => Err(format!("must be auto, always or never, not {other:?}")),
+    }
+}
+
+/// What the arguments and the environment ask for.
+///
+/// # Errors
+/// A sentence: two of them do not fit together, or a variable is invalid.
 pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<Arguments, String> {
+    let flags = Flags::from_arg_matches(matches).map_err(|error| error.to_string())?;
     let variable = |name: &str| {
         let found = variables.iter().find(|(other, value)| other == name && !value.is_empty());
         found.map(|(_, value)| value.clone())
@@ -122,50 +189,24 @@ pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<
         Some(Ok(text)) if text == "true" || text == "false" => text == "true",
         Some(_) => return Err("ROOMD_NO_CLAIM must be true or false".to_owned()),
     };
-    let text = |name: &str| matches.get_one::<String>(name).cloned();
-    let url = text("url").unwrap_or_default();
-    roomd_client::check_address(&url)?;
-    let room = RoomName::parse(&text("room").unwrap_or_default()).map_err(|error| format!("--room {error}"))?;
-    let user =
-        text("user").map(|user| UserName::parse(&user)).transpose().map_err(|error| format!("--user {error}"))?;
-    let history =
-        match text("history") {
-            None => JOIN_HISTORY_DEFAULT,
-            Some(text) => text.parse().ok().filter(|count| *count <= JOIN_HISTORY_MAX).ok_or_else(|| {
-                format!("--history must be a whole number from 0 to {JOIN_HISTORY_MAX}, not {text:?}")
-            })?,
-        };
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let retry_for = text("retry-for").map(|text| value::time(&text, &(Duration::ZERO..=DAY)));
-    let colours = match text("color").as_deref() {
-        None | Some("auto") => Colours::Auto,
-        Some("always") => Colours::Always,
-        Some("never") => Colours::Never,
-        Some(other) => return Err(format!("--color must be auto, always or never, not {other:?}")),
-    };
-    let file = text("passphrase-file").map(|path| Key::PassphraseFile(path.into()));
-    let key = file.or_else(|| text("key").map(Key::Link));
-    let replace_key = matches.get_flag("replace-key");
-    if replace_key && key.is_none() {
+    let key = flags.passphrase_file.map(Key::PassphraseFile).or(flags.key.map(Key::Link));
+    if flags.replace_key && key.is_none() {
         return Err("--replace-key needs --passphrase-file or --key".to_owned());
     }
     Ok(Arguments {
-        trust: trust::read(matches, &url)?,
-        url,
-        room: room.to_string(),
-        user: user.map(|user| user.to_string()),
-        json: matches.get_flag("json"),
-        history,
-        stay: matches.get_flag("stay"),
-        retry_for: retry_for.transpose().map_err(|problem| format!("--retry-for {problem}"))?,
-        colours,
+        trust: flags.trust.trust(&flags.url)?,
+        url: flags.url,
+        room: flags.room.to_string(),
+        user: flags.user.map(|user| user.to_string()),
+        json: flags.json,
+        history: flags.history.unwrap_or(JOIN_HISTORY_DEFAULT),
+        stay: flags.stay,
+        retry_for: flags.retry_for,
+        colours: flags.color.unwrap_or(Colours::Auto),
         key,
-        replace_key,
-        token_file: matches
-            .get_one::<PathBuf>("token-file")
-            .cloned()
-            .or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
-        no_claim: no_claim || matches.get_flag("no-claim"),
+        replace_key: flags.replace_key,
+        token_file: flags.token_file.or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
+        no_claim: no_claim || flags.no_claim,
     })
 }
 
@@ -174,8 +215,16 @@ mod tests {
     use super::*;
 
     fn given(arguments: &[&str]) -> Result<Arguments, String> {
-        let all = ["chat", "ws://a:1", "--room", "r"].iter().chain(arguments);
-        read(&command().try_get_matches_from(all).map_err(|error| error.to_string())?, &[])
+        from_matches(&[&["chat", "ws://a:1", "--room", "r"], arguments].concat())
+    }
+
+    /// An error of the parser is a sentence behind `error: `, and more lines.
+    fn from_matches(arguments: &[&str]) -> Result<Arguments, String> {
+        let matches = command().try_get_matches_from(arguments).map_err(|error| {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        });
+        read(&matches?, &[])
     }
 
     #[test]
@@ -229,8 +278,9 @@ mod tests {
         ] {
             assert_eq!(given(arguments).unwrap_err(), sentence);
         }
-        let wrong = command().try_get_matches_from(["chat", "ftp://a", "--room", "r"]).unwrap();
-        assert!(read(&wrong, &[]).unwrap_err().ends_with("not \"ftp://a\""));
+        assert!(from_matches(&["chat", "ftp://a", "--room", "r"]).unwrap_err().ends_with("not \"ftp://a\""));
+        let room = from_matches(&["chat", "ws://a:1", "--room", "a b"]).unwrap_err();
+        assert_eq!(room, "--room must not hold the character ' '");
         let sentence = "--ca is for TLS, and \"ws://a:1\" is without: wss://…";
         assert_eq!(given(&["--ca", "c.pem"]).unwrap_err(), sentence);
     }

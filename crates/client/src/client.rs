@@ -6,7 +6,7 @@
 
 mod driver;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,11 +19,12 @@ use super::connection::InboxItem;
 use super::disconnect::CloseReason;
 use super::error::Error;
 use super::event::Event;
+use super::event_queue::EventQueue;
 use super::options::Options;
 use super::response::{History, Joined, Members, RequestId, Response, RoomSummary, Sent};
 use super::socket::{Socket, Writer};
 use super::state_machine::StateMachine;
-use roomd_protocol::{Secret, UserName};
+use roomd_protocol::{JOIN_HISTORY_MAX, Secret, UserName};
 use roomd_tls::Dialer;
 
 /// Frames that wait for the program, at most; beyond it the reading waits, too.
@@ -57,7 +58,7 @@ pub struct Client {
     /// The tokens of the names that the client was renamed to.
     tokens: BTreeMap<String, Option<Secret>>,
     /// What the program has not received yet.
-    events: VecDeque<Event>,
+    events: EventQueue,
     /// Why there will be no further connection, once that is so.
     closed: Option<CloseReason>,
 }
@@ -88,10 +89,14 @@ impl Client {
     pub fn connect(url: &str, options: Options) -> Result<Self, Error> {
         let address = Address::parse(url).map_err(Error::Invalid)?;
         options.user.as_deref().map(parse_user).transpose()?;
+        if options.history > JOIN_HISTORY_MAX {
+            return Err(Error::Invalid(format!("the history of a join is at most {JOIN_HISTORY_MAX} messages")));
+        }
         let dialer = if address.is_secure() { Some(Dialer::new(&options.trust)) } else { None };
         let dialer = dialer.transpose().map_err(Error::Invalid)?;
         let (sender, inbox) = sync_channel(INBOX_MAX);
         let state_machine = StateMachine::new(options.clone(), random()?);
+        let events = EventQueue::new(options.events_max);
         let mut client = Self {
             state_machine,
             address,
@@ -105,19 +110,22 @@ impl Client {
             socket: None,
             writer: None,
             tokens: BTreeMap::new(),
-            events: VecDeque::new(),
+            events,
             closed: None,
         };
         loop {
             client.turn(None)?;
-            match client.events.front() {
-                Some(Event::Online { .. }) => return Ok(client),
+            // A server may send anything before its welcome.
+            let mut events = client.events.iter();
+            match events.find(|event| matches!(event, Event::Online { .. } | Event::Offline { .. })) {
                 Some(Event::Offline { reason, .. }) => {
                     return Err(Error::Closed(CloseReason { code: None, message: reason.clone() }));
                 }
-                _ => {}
+                Some(_) => break,
+                None => {}
             }
         }
+        Ok(client)
     }
 
     /// The client's name.
@@ -281,7 +289,7 @@ impl Client {
         // A wait that is too long for the clock has no end.
         let until = Instant::now().checked_add(wait);
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.events.pop() {
                 return Ok(Some(event));
             }
             if self.woken.swap(false, Ordering::Acquire) || until.is_some_and(|until| until <= Instant::now()) {
@@ -308,7 +316,7 @@ impl Client {
     /// takes; does not wait for responses.
     pub fn close(mut self) -> Vec<Event> {
         self.finish();
-        std::mem::take(&mut self.events).into()
+        std::iter::from_fn(|| self.events.pop()).collect()
     }
 
     fn check_open(&self) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tungstenite::client::client_with_config;
+use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::Uri;
 use tungstenite::http::uri::InvalidUri;
@@ -139,6 +140,11 @@ fn end_of_stream(close: Option<(u16, String)>, error: &Error) -> Disconnect {
         (Some((code, reason)), _) => Disconnect::Closed { code, reason },
         (None, Error::Io(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
             Disconnect::Lost(format!("the connection was lost: {error}"))
+        }
+        (None, Error::Capacity(_)) => Disconnect::Lost("the server sent a frame that is too large".to_owned()),
+        (None, Error::Utf8(_)) => Disconnect::Lost("the server sent a frame that is not UTF-8".to_owned()),
+        (None, Error::Protocol(error)) if *error != ProtocolError::ResetWithoutClosingHandshake => {
+            Disconnect::Lost(format!("the server broke the WebSocket protocol: {error}"))
         }
         (None, _) => Disconnect::Lost("the connection was lost".to_owned()),
     }

@@ -76,7 +76,11 @@ impl Disconnect {
             4503 => "the server is restarting",
             _ => "",
         };
+        let said = goodbye.map(|goodbye| goodbye.reason.as_str()).unwrap_or_default();
         match (known, self) {
+            ("", Self::Closed { code, .. }) if !said.is_empty() => {
+                format!("the connection was closed: {said} ({code})")
+            }
             ("", Self::Unreachable(reason) | Self::Lost(reason)) => reason.clone(),
             ("", Self::HandshakeRefused { status, reason, .. }) => format!("the server answered {status}: {reason}"),
             ("", Self::Closed { code, reason }) if reason.is_empty() => format!("the connection was closed ({code})"),

@@ -49,6 +49,12 @@ pub enum Event {
     Refused(Refusal),
     /// An event of a type that this version does not know: the whole object.
     Other(Value),
+    /// A frame that is not an event, or an event without the fields of its type: its text. The client goes
+    /// on.
+    Malformed(String),
+    /// So many events were dropped, all older than those that follow, because the program had not received
+    /// them ([`super::Options::events_max`]).
+    Dropped(u64),
 }
 
 /// Messages that this client will never be shown.

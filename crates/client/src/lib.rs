@@ -16,6 +16,7 @@ mod disconnect;
 pub mod e2ee;
 mod error;
 mod event;
+mod event_queue;
 mod message;
 mod options;
 mod pending;

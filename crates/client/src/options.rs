@@ -38,6 +38,9 @@ pub struct Options {
     pub pong_timeout: Duration,
     /// Requests without a response, at most; a further one is [`super::Error::Full`].
     pub pending_max: usize,
+    /// Events that the program has not received, at most; beyond it the oldest are dropped, and
+    /// [`super::Event::Dropped`] counts them. Responses are not dropped.
+    pub events_max: usize,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             ping_after: Duration::from_secs(30),
             pong_timeout: Duration::from_secs(15),
             pending_max: 1024,
+            events_max: 16 * 1024,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Parses what the server says: one JSON object a frame.
 //!
-//! Pure and total: an unknown type, and a known type in an unknown shape, are `Other` and reach the
-//! program whole, so that a newer server breaks nothing. Unknown fields are ignored.
+//! Pure and total. An event of an unknown type is `Other` and reaches the program whole, so that a newer
+//! server breaks nothing; unknown fields are ignored. What is no event, or lacks the fields of its type,
+//! is `Malformed`.
 
 use std::collections::BTreeMap;
 
@@ -59,6 +60,8 @@ pub enum ServerEvent {
     },
     Goodbye(Goodbye),
     Other(Value),
+    /// The text of a frame that is not an event.
+    Malformed(String),
 }
 
 /// The first event of a connection.
@@ -143,14 +146,13 @@ struct Rooms {
     rooms: Vec<RoomSummary>,
 }
 
-/// Parses a frame; the first of the pair is the `id` of our frame that it answers. A frame that is not JSON is
-/// `Other` with its text.
+/// Parses a frame; the first of the pair is the `id` of our frame that it answers.
 pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
-    let Ok(value) = serde_json::from_str::<Value>(text) else {
-        return (None, ServerEvent::Other(Value::String(text.to_owned())));
-    };
+    let malformed = || ServerEvent::Malformed(text.to_owned());
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return (None, malformed()) };
     let id = value.get("id").and_then(Value::as_u64);
-    let known = match value.get("type").and_then(Value::as_str).unwrap_or_default() {
+    let Some(kind) = value.get("type").and_then(Value::as_str) else { return (id, malformed()) };
+    let event = match kind {
         "welcome" => read(&value, ServerEvent::Welcome),
         "resumed" => read(&value, ServerEvent::Resumed),
         "joined" => read(&value, ServerEvent::Joined),
@@ -172,9 +174,9 @@ pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
             ServerEvent::Removed { room, user, reason: reason.unwrap_or_else(|| "ended".to_owned()), value }
         }),
         "goodbye" => read(&value, ServerEvent::Goodbye),
-        _ => None,
+        _ => return (id, ServerEvent::Other(value)),
     };
-    (id, known.unwrap_or(ServerEvent::Other(value)))
+    (id, event.unwrap_or_else(malformed))
 }
 
 fn read<T: DeserializeOwned>(value: &Value, into: impl FnOnce(T) -> ServerEvent) -> Option<ServerEvent> {
@@ -201,16 +203,26 @@ mod tests {
 
     #[test]
     fn an_unknown_event_is_passed_on_whole() {
-        for frame in [
-            r#"{"type":"receipt","room":"r","user":"B","status":"read","seq":4}"#,
-            r#"{"type":"message","room":"r","without":"a user"}"#,
-            r#"{"no":"type"}"#,
-            "[1]",
-            "7",
+        let frame = r#"{"type":"receipt","room":"r","user":"B","status":"read","seq":4}"#;
+        assert_eq!(parse(frame), (None, ServerEvent::Other(serde_json::from_str(frame).unwrap())));
+    }
+
+    #[test]
+    fn what_is_no_event_is_malformed() {
+        let deep = format!("{{\"type\":\"message\",\"cipher\":{}", "[".repeat(1_000_000));
+        for (frame, id) in [
+            (r#"{"type":"message","room":"r","without":"a user"}"#, None),
+            (r#"{"type":"joined","id":7,"room":["r"]}"#, Some(7)),
+            (r#"{"type":"sent","id":8,"room":"r","seq":-1}"#, Some(8)),
+            (r#"{"type":["pong"],"id":9}"#, Some(9)),
+            (r#"{"no":"type"}"#, None),
+            ("[1]", None),
+            ("7", None),
+            ("", None),
+            ("hi", None),
+            (&deep, None),
         ] {
-            let value: Value = serde_json::from_str(frame).unwrap();
-            assert_eq!(parse(frame), (None, ServerEvent::Other(value)));
+            assert_eq!(parse(frame), (id, ServerEvent::Malformed(frame.to_owned())));
         }
-        assert_eq!(parse("hi"), (None, ServerEvent::Other(Value::String("hi".to_owned()))));
     }
 }

@@ -21,6 +21,9 @@ const READ_BYTES: usize = 16 * 1024;
 /// Bytes of one frame from the server, at most: a history of 300 messages of 64 KiB fits.
 const FRAME_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Bounds the TLS handshake, whatever the program allows: the clock has an end.
+const TLS_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a socket is connected.
 pub struct ConnectOptions {
     /// The server.
@@ -154,7 +157,8 @@ pub fn connect(options: &ConnectOptions) -> Result<SocketStream, String> {
 /// The TLS handshake.
 fn handshake(dialer: &Dialer, tcp: &TcpStream, host: &str, timeout: Duration) -> Result<Arc<Tunnel>, String> {
     let tunnel = dialer.dial(host, Application::Http)?;
-    let done = tunnel.shake_hands(tcp, Instant::now() + timeout, || tunnel.reckon());
+    let deadline = Instant::now() + timeout.min(TLS_TIMEOUT_MAX);
+    let done = tunnel.shake_hands(tcp, deadline, || tunnel.reckon());
     done.map(|()| tunnel).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
         io::ErrorKind::ConnectionReset => "the server ended the connection".to_owned(),

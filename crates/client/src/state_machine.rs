@@ -27,6 +27,8 @@ use super::throttle::Throttle;
 const STEADY: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest delay that a server can request.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// What a frame may have beside twice the bytes of a message: the server's `Limits::frame_bytes`.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
@@ -256,8 +258,10 @@ impl StateMachine {
             }
             Input::Alive => self.note_activity(now),
             Input::Disconnected(disconnect) => self.handle_disconnect(&disconnect, now),
-            Input::Time => self.handle_time(now),
+            Input::Time => {}
         }
+        // Also after any other input: a server that never falls silent does not stop the clock.
+        self.handle_time(now);
         self.send_pending();
     }
 
@@ -309,7 +313,8 @@ impl StateMachine {
             self.backoff.reset();
         }
         let requested = goodbye.as_ref().and_then(|goodbye| goodbye.retry_after_ms).map(Duration::from_millis);
-        let delay = self.backoff.next(requested.or(disconnect.retry_after()));
+        let requested = requested.or(disconnect.retry_after()).map(|delay| delay.min(RETRY_AFTER_MAX));
+        let delay = self.backoff.next(requested);
         let offline = now.saturating_sub(since).saturating_add(delay);
         let gave_up = self.options.retry_for.is_some_and(|max| offline > max);
         let refused = goodbye.as_ref().is_some_and(|goodbye| !goodbye.reconnect) || disconnect.is_final();

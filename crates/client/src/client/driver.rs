@@ -10,7 +10,6 @@ use super::super::command::Command;
 use super::super::connection::{self, ConnectionOptions, InboxItem};
 use super::super::disconnect::Disconnect;
 use super::super::error::Error;
-use super::super::event::Event;
 use super::super::options::Options;
 use super::super::response::Response;
 use super::super::socket::{ConnectOptions, Writer};
@@ -25,10 +24,7 @@ impl Client {
     pub(super) fn request(&mut self, command: Command) -> Result<Response, Error> {
         let id = self.send(command)?;
         loop {
-            let answers = |event: &Event| matches!(event, Event::Response(answered, _) if *answered == id);
-            if let Some(at) = self.events.iter().position(answers)
-                && let Some(Event::Response(_, result)) = self.events.remove(at)
-            {
+            if let Some(result) = self.events.take_response(id) {
                 return result.map_err(Error::Refused);
             }
             self.turn(None)?;
@@ -82,7 +78,7 @@ impl Client {
                     Some(writer) => writer.close(),
                     None => self.abort(),
                 },
-                Output::Event(event) => self.events.push_back(*event),
+                Output::Event(event) => self.events.push(*event),
                 Output::Closed(reason) => self.closed = Some(reason),
             }
         }
@@ -138,7 +134,7 @@ impl Client {
         while let Some(output) = self.state_machine.poll() {
             // Nothing is sent after the close frame.
             if let Output::Event(event) = output {
-                self.events.push_back(*event);
+                self.events.push(*event);
             }
         }
     }

@@ -13,12 +13,15 @@ use super::super::refusal::Refusal;
 use super::super::response::{Joined, Response};
 use super::super::server_event::{Resumed, ServerEvent, Welcome};
 use super::super::subscription::{JoinState, Subscription};
-use super::{Output, State, StateMachine};
+use super::{Output, RETRY_AFTER_MAX, State, StateMachine};
 
 /// The delay after a refusal that holds only for now and does not name one.
 const THROTTLE_DEFAULT: Duration = Duration::from_secs(1);
 /// The shortest delay that is reported to the program.
 const THROTTLE_REPORTED: Duration = Duration::from_secs(2);
+/// Private rooms whose position is remembered, at most. Beyond it one is forgotten, and its newest messages
+/// may be shown again after a resumed session.
+const PRIVATES_MAX: usize = 10_000;
 
 impl StateMachine {
     /// Handles what a frame says; `id` is that of our frame that it answers.
@@ -75,7 +78,20 @@ impl StateMachine {
                     self.report(Event::Other(value));
                 }
             }
+            ServerEvent::Malformed(_) if id.is_some_and(|id| self.awaits(id)) => {
+                let refusal = Refusal::local("malformed", "The server's answer cannot be read");
+                self.refused(id, refusal, now);
+            }
+            ServerEvent::Malformed(text) => self.report(Event::Malformed(text)),
         }
+    }
+
+    /// Whether our frame with this `id` has not been answered.
+    fn awaits(&self, id: u64) -> bool {
+        self.state == State::Resuming { id }
+            || self.rooms.values().any(|subscription| subscription.state == JoinState::Sent(id))
+            || self.pending.in_flight(id).is_some()
+            || self.replay_pings.contains_key(&id)
     }
 
     fn message(&mut self, mut message: Message) {
@@ -96,6 +112,9 @@ impl StateMachine {
         let newest = self.privates.get(&message.room);
         if newest.is_some_and(|(seq, at)| message.seq <= *seq && message.at <= *at) {
             return false;
+        }
+        if self.privates.len() >= PRIVATES_MAX && !self.privates.contains_key(&message.room) {
+            self.privates.pop_first();
         }
         self.privates.insert(message.room.clone(), (message.seq, message.at.clone()));
         true
@@ -193,7 +212,7 @@ impl StateMachine {
         // wait behind it.
         let for_now = matches!(&*refusal.code, "rate_limited" | "too_many_requests" | "draining")
             || (refusal.retry_after_ms.is_some() && !matches!(&*refusal.code, "muted" | "forbidden"));
-        let delay = refusal.retry_after_ms.map_or(THROTTLE_DEFAULT, Duration::from_millis);
+        let delay = refusal.retry_after_ms.map_or(THROTTLE_DEFAULT, Duration::from_millis).min(RETRY_AFTER_MAX);
         if let State::Resuming { id: resuming } = self.state
             && id == Some(resuming)
         {

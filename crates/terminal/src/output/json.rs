@@ -1,7 +1,7 @@
 //! Events as lines for programs: one JSON object each, in the terms of docs/protocol.md.
 //!
 //! Pure; called on the main thread. What the client itself reports has types of its own: `online`,
-//! `offline`, `paused`, `rejoined`, `removed`, `gap`. An event of an unknown type is passed on as it came.
+//! `offline`, `paused`, `rejoined`, `removed`, `gap`, `malformed`, `dropped`. An event of an unknown type is passed on as it came.
 
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
             "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
         Event::Response(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
         Event::Other(value) => value.clone(),
+        Event::Malformed(frame) => json!({"type": "malformed", "frame": frame}),
+        Event::Dropped(count) => json!({"type": "dropped", "count": count}),
         _ => return None,
     };
     Some(escape_json(&value.to_string()))

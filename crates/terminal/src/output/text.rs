@@ -64,6 +64,10 @@ impl TextFormatter {
             Event::Refused(refusal) => vec![self.refused(refusal)],
             Event::Response(_, Ok(response)) => self.response(response, protections),
             Event::Response(_, Err(refusal)) => vec![self.refused(refusal)],
+            Event::Malformed(frame) => {
+                vec![self.error(&format!("the server sent what cannot be read: {}", escape(&excerpt(frame))))]
+            }
+            Event::Dropped(count) => vec![self.notice(&format!("{count} events were dropped"))],
             Event::Other(value) => notices::sentence(value).map(|text| self.notice(&text)).into_iter().collect(),
             // Lines that scroll have no place for who is typing.
             _ => Vec::new(),
@@ -73,12 +77,7 @@ impl TextFormatter {
     /// The line for a message that was not sent.
     #[must_use]
     pub fn not_sent(&self, text: &str, refusal: &Refusal) -> String {
-        const CHARS: usize = 40;
-        let mut begin: String = text.chars().take(CHARS).collect();
-        if begin.len() < text.len() {
-            begin.push('…');
-        }
-        self.error(&format!("not sent: {} ({})", escape(&begin), escape(&refusal.to_string())))
+        self.error(&format!("not sent: {} ({})", escape(&excerpt(text)), escape(&refusal.to_string())))
     }
 
     /// A notice. The text has been escaped.
@@ -188,6 +187,16 @@ impl TextFormatter {
 #[must_use]
 pub fn prompt(colours: bool, user: &str) -> [String; 2] {
     [false, true].map(|shown| format!("{}: ", TextFormatter::new(shown && colours, true).name(user)))
+}
+
+/// The beginning of a text that may be long.
+fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    let mut begin: String = text.chars().take(CHARS_MAX).collect();
+    if begin.len() < text.len() {
+        begin.push('…');
+    }
+    begin
 }
 
 fn gap_sentence(gap: &Gap) -> String {

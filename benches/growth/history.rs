@@ -118,7 +118,7 @@ fn draft(seq: u64, user: &UserName) -> Draft {
         to: None,
         body: Body::Text(text.into()),
         about: None,
-        mid: Mid::parse(&format!("mid-{seq}")),
+        mid: Mid::parse(&format!("mid-{seq}")).ok(),
     };
     let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
     Draft { speaker, operation, at: Time(seq), id: None, quiet: false }

@@ -59,7 +59,7 @@ fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Argumen
             to: None,
             body: Body::Text(text(seq).into()),
             about: None,
-            mid: Mid::parse(&format!("mid-{seq}")),
+            mid: Mid::parse(&format!("mid-{seq}")).ok(),
         };
         let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
         let draft = Draft { speaker, operation, at: Time(seq), id: None, quiet: false };

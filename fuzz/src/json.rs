@@ -3,7 +3,7 @@
 //! Exercises `wire::json_in`, `chat::session_state`, `chat::room` and, for every event that follows,
 //! `wire::Encoder`. What is parsed is heard by the session of a `World`, until it ends the session.
 
-use roomd::wire::{Encoding, json_in};
+use roomd::wire::{Encoding, json};
 
 use crate::world::World;
 
@@ -15,7 +15,7 @@ pub fn run(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut world = World::new(Encoding::Json);
     for command in text.split('\n') {
-        if !world.handle(json_in::parse(command)) {
+        if !world.handle(json::parse(command)) {
             return;
         }
     }

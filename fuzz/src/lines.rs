@@ -5,7 +5,7 @@
 //! it is cut.
 
 use roomd::net::line::Lines;
-use roomd::wire::{Encoding, Unparsed, text_in};
+use roomd::wire::{Encoding, Unparsed, text};
 
 use crate::world::World;
 
@@ -21,7 +21,7 @@ pub fn run(input: &[u8]) {
     let mut world = World::new(Encoding::TextLines);
     for line in whole {
         let request = match &line {
-            Ok(line) => text_in::parse(line),
+            Ok(line) => text::parse(line),
             Err(refusal) => Err(Unparsed { id: None, refusal: refusal.clone() }),
         };
         if request.transpose().is_some_and(|request| !world.handle(request)) {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use roomd::chat::{Body, Event, Id};
-use roomd::wire::{Encoder, Encoding, text_out};
+use roomd::wire::{Encoder, Encoding, text};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -38,7 +38,7 @@ pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
 /// The lines of the text dialect.
 fn text(event: &Event) -> Vec<String> {
     let mut lines = Vec::new();
-    text_out::print(event, |line| {
+    text::print(event, |line| {
         assert!(!line.is_empty(), "an empty line says nothing: {event:?}");
         // What begins a further line of a message is indented: it passes for nothing else.
         for part in line.split('\n').skip(1) {

@@ -14,7 +14,7 @@ use roomd::chat::{End, Limits};
 use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::net::reader::{Reader, Received};
 use roomd::net::tcp::Tcp;
-use roomd::wire::{Encoding, json_in, text_in};
+use roomd::wire::{Encoding, json, text};
 
 use crate::printed::frames;
 use crate::world::World;
@@ -63,8 +63,8 @@ pub fn run(input: &[u8]) {
     let (mut json, mut text) = (World::new(Encoding::Json), World::new(Encoding::TextFrames));
     for request in heard.received.iter().flatten() {
         assert!(request.len() <= BYTES_MAX);
-        json.handle(json_in::parse(request));
-        if let Some(request) = text_in::parse(request).transpose() {
+        json.handle(json::parse(request));
+        if let Some(request) = text::parse(request).transpose() {
             text.handle(request);
         }
     }

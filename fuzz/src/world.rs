@@ -15,8 +15,8 @@ use roomd::chat::policy::ModerationRequest;
 use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
 use roomd::chat::session_state::{Action, Join, SessionState};
 use roomd::chat::{
-    AuthLevel, Code, Command, End, Event, Id, JoinOptions, Limits, Moment, Refusal, Request, RoomName, RoomRequest,
-    RoomSummary, Speaker, Time, UserName, Welcome,
+    AuthLevel, Code, Command, End, Event, Id, JoinOptions, Limits, Moment, Note, Refusal, Request, RoomName,
+    RoomRequest, RoomSummary, Speaker, Time, UserName, Welcome,
 };
 use roomd::store::{Memory, OpenedRoom, RoomLog, Store};
 use roomd::wire::{Encoder, Encoding, Unparsed};
@@ -128,7 +128,7 @@ impl World {
                 self.step(&room, Input::Leave { member: SELF, reason: LeaveReason::Left, id });
             }
             Action::Tell { room, request, id } => self.say(&room, request, id),
-            Action::Private { to, body, about, mid, id } => {
+            Action::Private { to, request, id } => {
                 let me = self.session.user().clone();
                 let room = RoomName::private(&me, &to);
                 if !self.rooms.contains_key(&room) {
@@ -136,11 +136,7 @@ impl World {
                     let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinOptions::default()), id: None };
                     self.step(&room, input);
                 }
-                self.say(
-                    &room,
-                    RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements },
-                    id,
-                );
+                self.say(&room, request, id);
             }
             Action::Signal { kind, payload, .. } => {
                 let from = self.session.user().clone();
@@ -205,7 +201,7 @@ impl World {
         &mut self,
         room: &RoomName,
         request: ModerationRequest,
-        note: Option<Arc<str>>,
+        note: Option<Note>,
         id: Option<Id>,
     ) -> Result<(), (Option<Id>, Refusal)> {
         if !self.rooms.contains_key(room) {
@@ -309,8 +305,7 @@ impl World {
 fn has_reply(command: &Command) -> bool {
     !matches!(
         command,
-        Command::Typing { .. }
-            | Command::Receipt { .. }
+        Command::ToRoom { request: RoomRequest::Typing(_) | RoomRequest::Receipt { .. }, .. }
             | Command::Presence { .. }
             | Command::Signal { .. }
             | Command::Nick { .. }

@@ -6,83 +6,86 @@ use std::sync::Arc;
 
 use super::id::Id;
 use super::join_options::JoinOptions;
-use super::message::{About, Body, Mid};
+use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
 use super::position::Position;
 use super::presence::Status;
-use super::receipt::Receipt;
+use super::room_request::RoomRequest;
+use super::server_query::ServerQuery;
 use super::signal::Signal;
 use super::span::Span;
 use roomd_protocol::{RoomName, Secret, UserName};
 
-/// A command with its mark.
+/// A command with its request id, and what its row in the table of commands says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The mark, if the client gave one.
+    /// The request id, if the client gave one.
     pub id: Option<Id>,
-    /// What it says.
+    /// The command.
     pub command: Command,
+    /// The bucket that pays for it.
+    pub cost: Cost,
+    /// Whether a client that has yet to authenticate may send it.
+    pub before_auth: bool,
 }
 
-/// What a client that comes back has seen.
+/// The bucket that pays for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// That of messages.
+    Message,
+    /// That of all other commands, which is ten times as large.
+    Other,
+    /// None.
+    Free,
+}
+
+/// What a client that resumes its session has seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
-    /// The last message of each room; of one that is not here, nothing since it entered.
+    /// The last message of each room; of a room that is not listed, nothing since it was joined.
     Rooms(Vec<(RoomName, Position)>),
-    /// The last message of the room that a text client speaks in.
+    /// The last message of a text client's current room.
     Current(u64),
 }
 
 /// A command. `room: None` is the text dialect's current room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Enter a room, which is opened if it is not there.
+    /// Join a room, which is opened if it is not there.
     Join { room: RoomName, options: JoinOptions },
     /// Leave a room.
     Leave { room: Option<RoomName> },
-    /// Publish to a room one is in.
-    Message { room: Option<RoomName>, body: Body, about: Option<About>, mid: Option<Mid> },
+    /// Ask something of a room that the client is in, or of a private conversation of its user's.
+    ToRoom { room: Option<RoomName>, request: RoomRequest },
     /// The bare form: subscribe if needed, then publish.
-    Topic { room: RoomName, body: Body },
-    /// Say something to one user.
-    Private { to: UserName, body: Body, about: Option<About>, mid: Option<Mid> },
-    /// Replace what an own message says, or take it away: `Body::Deleted`.
-    Edit { room: RoomName, seq: u64, body: Body },
-    /// Has received, or read, everything up to a message.
-    Receipt { room: RoomName, receipt: Receipt, seq: u64 },
-    /// Is typing, or no longer.
-    Typing { room: RoomName, typing: bool },
-    /// Is here, or away, with a note of at most 200 bytes.
-    Presence { status: Status, note: Option<Arc<str>> },
+    Topic { room: RoomName, request: RoomRequest },
+    /// Publish to the conversation with one user.
+    Private { to: UserName, request: RoomRequest },
+    /// Change one's status, in every room that the client is in.
+    Presence { status: Status, note: Option<Note> },
     /// Read a part of a room's history.
     History { room: Option<RoomName>, span: Span, limit: usize },
-    /// Who is in a room.
-    Members { room: Option<RoomName> },
-    /// Which rooms there are.
+    /// List the rooms.
     Rooms,
-    /// Make a room that stays when nobody is in it; `durable`: and keeps its history.
+    /// Create a room that stays when nobody is in it; a `durable` one keeps its history.
     Create { room: RoomName, durable: bool, options: RoomOptions },
-    /// Change something in a room, in which one need not be.
-    Moderate { room: Option<RoomName>, request: ModerationRequest, note: Option<Arc<str>> },
+    /// Moderate a room, which the client need not be in.
+    Moderate { room: Option<RoomName>, request: ModerationRequest, note: Option<Note> },
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.
     Nick { name: UserName },
-    /// Say who one is, before the first room or message.
+    /// Authenticate, before the first room or message.
     Auth { token: Secret },
     /// Show a token that is good for longer.
     Refresh { token: Secret },
-    /// Take an interrupted session up again.
+    /// Resume an interrupted session.
     Resume { token: Box<str>, seen: Seen },
-    /// How this session could be taken up again.
+    /// Tell how this session can be resumed.
     Session,
-    /// Is the server there?
-    Ping,
-    /// What can be said in the text dialect.
-    Help,
+    /// Ask what the session answers by itself.
+    Query(ServerQuery),
     /// Leave the server.
     Quit,
 }
-
-/// Bytes of an away note, at most.
-pub const NOTE_BYTES_MAX: usize = 200;

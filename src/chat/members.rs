@@ -4,10 +4,10 @@
 //! last that leaves. Everything is kept in order, so two runs of one script say the same.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::identity::AuthLevel;
+use super::note::Note;
 use super::presence::{Presence, Status};
 use super::receipt::{Receipt, ReceiptMark};
 use super::time::Time;
@@ -53,7 +53,7 @@ struct User {
     /// How many of them broke.
     detached: usize,
     status: Status,
-    note: Option<Arc<str>>,
+    note: Option<Note>,
     last_seen: Time,
 }
 
@@ -201,7 +201,7 @@ impl Members {
     }
 
     /// Sets a user's status; their presence when it changed.
-    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Presence> {
+    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Note>) -> Option<Presence> {
         let user = self.users.get_mut(name)?;
         if user.status == status && user.note == note {
             return None;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
 
@@ -29,10 +30,24 @@ impl Body {
         }
     }
 
-    /// Whether it says nothing.
+    /// Whether it has no content.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether it may be published, or put in place of another.
+    ///
+    /// # Errors
+    /// `bad_request`: it is empty; `too_large`: it has more than `bytes_max` bytes.
+    pub fn check(&self, bytes_max: usize) -> Result<(), Refusal> {
+        if self.is_empty() {
+            return Err(Refusal::bad_request("A message must say something"));
+        }
+        if self.len() > bytes_max {
+            return Err(Refusal::message_too_large(bytes_max));
+        }
+        Ok(())
     }
 }
 
@@ -50,13 +65,13 @@ impl About {
     /// Bytes of a reaction's text, at most: the longest emoji has 35.
     pub const REACTION_BYTES_MAX: usize = 64;
 
-    /// From the two fields that outside tell it.
+    /// From the two fields of a request or a file.
     ///
     /// # Errors
-    /// A sentence: it is one or the other.
-    pub fn read(reply_to: Option<u64>, react_to: Option<u64>) -> Result<Option<Self>, &'static str> {
+    /// `bad_request`: both are given.
+    pub fn parse(reply_to: Option<u64>, react_to: Option<u64>) -> Result<Option<Self>, Refusal> {
         match (reply_to, react_to) {
-            (Some(_), Some(_)) => Err("A message is a reply or a reaction, not both"),
+            (Some(_), Some(_)) => Err(Refusal::bad_request("A message is a reply or a reaction, not both")),
             (Some(seq), None) => Ok(Some(Self::Reply(seq))),
             (None, react_to) => Ok(react_to.map(Self::Reaction)),
         }
@@ -65,11 +80,12 @@ impl About {
     /// Whether a message may be about another in this way: a reaction is short.
     ///
     /// # Errors
-    /// A sentence.
-    pub fn fits(about: Option<Self>, body: &Body) -> Result<(), &'static str> {
+    /// `too_large`.
+    pub fn check(about: Option<Self>, body: &Body) -> Result<(), Refusal> {
         match (about, body) {
             (Some(Self::Reaction(_)), Body::Text(text)) if text.len() > Self::REACTION_BYTES_MAX => {
-                Err("A reaction may have 64 bytes")
+                let message = format!("A reaction may have {} bytes", Self::REACTION_BYTES_MAX);
+                Err(Refusal::new(Code::TooLarge, message))
             }
             _ => Ok(()),
         }
@@ -102,10 +118,15 @@ impl Mid {
     /// Bytes of a `mid`, at most.
     pub const BYTES_MAX: usize = 64;
 
-    /// Checks a `mid` that came from outside; `None` when it is empty or too long.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        (1..=Self::BYTES_MAX).contains(&text.len()).then(|| Self(text.into()))
+    /// Checks a `mid` from outside.
+    ///
+    /// # Errors
+    /// `bad_request`: it is empty or too long.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if (1..=Self::BYTES_MAX).contains(&text.len()) {
+            return Ok(Self(text.into()));
+        }
+        Err(Refusal::bad_request(format!("A mid has 1 to {} bytes", Self::BYTES_MAX)))
     }
 
     /// A `mid` that was checked when it entered, as a store gives it back.

@@ -2,10 +2,9 @@
 //!
 //! Kept by a room's members, sent as events, and listed by `members`.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
+use super::note::Note;
 use super::time::Time;
 use roomd_protocol::UserName;
 
@@ -29,7 +28,7 @@ pub struct Presence {
     /// Whether they are there.
     pub status: Status,
     /// What they said when they went away.
-    pub note: Option<Arc<str>>,
+    pub note: Option<Note>,
     /// When they last did something.
     pub last_seen: Time,
 }

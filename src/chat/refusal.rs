@@ -93,6 +93,22 @@ impl Refusal {
         Self { code, message: message.into(), retry_after: None, room: None }
     }
 
+    /// A request that is wrong in itself.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::BadRequest, message)
+    }
+
+    /// A command that does not exist.
+    pub fn unknown_type(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::UnknownType, message)
+    }
+
+    /// A message, or the payload of a call, beyond the limit of bytes.
+    #[must_use]
+    pub fn message_too_large(bytes_max: usize) -> Self {
+        Self::new(Code::TooLarge, format!("A message may have {bytes_max} bytes"))
+    }
+
     /// The rate limit's refusal.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {

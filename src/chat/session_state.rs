@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capabilities::Capabilities;
-use super::command::{Command, Request, Seen};
+use super::command::{Command, Cost, Request, Seen};
 use super::end::End;
 use super::event::Event;
 use super::id::Id;
 use super::identity::Identity;
 use super::join_options::JoinOptions;
 use super::limits::{Limits, Slow};
-use super::message::{About, Body, Mid};
+use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
 use super::presence::Status;
 use super::refusal::{Code, Refusal};
@@ -40,7 +40,7 @@ pub enum Action {
     /// Read a part of the history of a room that it is in.
     History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Say something to one user.
-    Private { to: UserName, body: Body, about: Option<About>, mid: Option<Mid>, id: Option<Id> },
+    Private { to: UserName, request: RoomRequest, id: Option<Id> },
     /// Forward call signalling.
     Signal { kind: Signal, to: UserName, payload: Arc<str>, id: Option<Id> },
     /// List the rooms.
@@ -48,7 +48,7 @@ pub enum Action {
     /// Make a room that stays.
     Create { room: RoomName, durable: bool, options: RoomOptions, id: Option<Id> },
     /// Change something in a room.
-    Moderate { room: RoomName, request: ModerationRequest, note: Option<Arc<str>>, id: Option<Id> },
+    Moderate { room: RoomName, request: ModerationRequest, note: Option<Note>, id: Option<Id> },
     /// Take an interrupted session up again, in place of this one.
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
     /// Tell how this session could be taken up again, as seen from this room.
@@ -193,11 +193,12 @@ impl SessionState {
     /// Takes a request; appends what follows from it to `acts`.
     pub fn handle(&mut self, request: Request, now: Moment, acts: &mut Vec<Action>) {
         self.forgive(now);
-        let Request { id, command } = request;
-        if let Err(wait) = self.admit(&command, now) {
+        let Request { id, command, cost, before_auth } = request;
+        if let Err(wait) = self.pay(cost, now) {
             return self.offend(id, wait, acts);
         }
-        if let Err(refusal) = self.execute(command, id.clone(), acts) {
+        let done = self.check_auth(before_auth).and_then(|()| self.execute(command, id.clone(), now, acts));
+        if let Err(refusal) = done {
             acts.push(Action::Reply(id, Event::Refused(refusal)));
         }
     }
@@ -230,52 +231,35 @@ impl SessionState {
         (self.offences >= self.limits.rate_offences_max).then_some(End::TooFast)
     }
 
-    fn execute(&mut self, command: Command, id: Option<Id>, acts: &mut Vec<Action>) -> Result<(), Refusal> {
-        self.is_for(&command)?;
+    fn execute(
+        &mut self,
+        command: Command,
+        id: Option<Id>,
+        now: Moment,
+        acts: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
         match command {
             Command::Join { room, options } => self.join(room, options, id, acts),
             Command::Leave { room } => acts.push(Action::Leave { room: self.room_or_current(room)?, id }),
-            Command::Message { room, body, about, mid } => {
-                self.fits(&body, about)?;
-                let room = self.room_or_current(room)?;
-                self.spoken = true;
-                let request = RoomRequest::Publish { body, about, mid, quiet: !self.capabilities.acknowledgements };
+            Command::ToRoom { room, request } => {
+                request.check(self.limits.message_bytes)?;
+                let room = self.room_or_conversation(room)?;
+                self.spoken |= request.publishes();
                 acts.push(Action::Tell { room, request, id });
             }
-            Command::Topic { room, body } => self.publish_to_topic(room, body, id, acts)?,
-            Command::Edit { room, seq, body } => {
-                let room = self.room_or_conversation(room)?;
-                if body != Body::Deleted {
-                    self.fits(&body, None)?;
-                }
-                acts.push(Action::Tell { room, request: RoomRequest::Edit { seq, body }, id });
-            }
-            Command::Private { to, body, about, mid } => {
-                self.fits(&body, about)?;
+            Command::Topic { room, request } => self.publish_to_topic(room, request, id, acts)?,
+            Command::Private { to, request } => {
+                request.check(self.limits.message_bytes)?;
                 if to == self.identity.user {
-                    return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
+                    return Err(Refusal::bad_request("A private message needs another user"));
                 }
                 self.spoken = true;
-                acts.push(Action::Private { to, body, about, mid, id });
-            }
-            Command::Receipt { room, receipt, seq } => {
-                let room = self.room_or_conversation(room)?;
-                acts.push(Action::Tell { room, request: RoomRequest::Receipt { receipt, seq }, id });
-            }
-            Command::Typing { room, typing } => {
-                acts.push(Action::Tell {
-                    room: self.room_or_conversation(room)?,
-                    request: RoomRequest::Typing(typing),
-                    id,
-                });
+                acts.push(Action::Private { to, request, id });
             }
             Command::Presence { status, note } => self.present(status, note, acts),
             Command::History { room, span, limit } => {
-                let room = room.map_or_else(|| self.room_or_current(None), |room| self.room_or_conversation(room))?;
+                let room = self.room_or_conversation(room)?;
                 acts.push(Action::History { room, span, limit, id });
-            }
-            Command::Members { room } => {
-                acts.push(Action::Tell { room: self.room_or_current(room)?, request: RoomRequest::Members, id })
             }
             Command::Rooms => acts.push(Action::Rooms { id }),
             Command::Create { room, durable, options } => {
@@ -288,7 +272,9 @@ impl SessionState {
                 acts.push(Action::Moderate { room, request, note, id });
             }
             Command::Signal { kind, to, payload } => {
-                self.carries(&payload)?;
+                if payload.len() > self.limits.message_bytes {
+                    return Err(Refusal::message_too_large(self.limits.message_bytes));
+                }
                 acts.push(Action::Signal { kind, to, payload, id });
             }
             Command::Nick { name } => self.rename(name, acts)?,
@@ -296,8 +282,7 @@ impl SessionState {
             Command::Refresh { token } => acts.push(Action::Refresh { token, id }),
             Command::Resume { token, seen } => acts.push(Action::Resume { token, seen, id }),
             Command::Session => acts.push(Action::Session { room: self.room_or_current(None)?, id }),
-            Command::Ping => acts.push(Action::Reply(id, Event::Pong)),
-            Command::Help => acts.push(Action::Reply(id, Event::Help)),
+            Command::Query(query) => acts.push(Action::Reply(id, query.answer(now))),
             Command::Quit => acts.push(Action::End(End::Left)),
         }
         Ok(())
@@ -307,24 +292,20 @@ impl SessionState {
     fn publish_to_topic(
         &mut self,
         room: RoomName,
-        body: Body,
+        request: RoomRequest,
         id: Option<Id>,
         acts: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        self.fits(&body, None)?;
+        request.check(self.limits.message_bytes)?;
         if !self.rooms.contains(&room) {
             self.subscribe(&room, id.clone(), acts)?;
         }
         self.spoken = true;
-        acts.push(Action::Tell {
-            room,
-            request: RoomRequest::Publish { body, about: None, mid: None, quiet: true },
-            id,
-        });
+        acts.push(Action::Tell { room, request, id });
         Ok(())
     }
 
-    fn present(&mut self, status: Status, note: Option<Arc<str>>, acts: &mut Vec<Action>) {
+    fn present(&mut self, status: Status, note: Option<Note>, acts: &mut Vec<Action>) {
         self.status = status;
         let request = RoomRequest::Presence { status, note };
         acts.extend(self.rooms.iter().map(|room| Action::Tell {
@@ -411,13 +392,9 @@ impl SessionState {
         );
     }
 
-    /// Whether one may say that before it has said who it is.
-    fn is_for(&self, command: &Command) -> Result<(), Refusal> {
-        let harmless = matches!(
-            command,
-            Command::Auth { .. } | Command::Resume { .. } | Command::Ping | Command::Help | Command::Quit
-        );
-        if self.needs_auth() && !harmless {
+    /// Refuses what has to wait until the client has authenticated.
+    fn check_auth(&self, before_auth: bool) -> Result<(), Refusal> {
+        if self.needs_auth() && !before_auth {
             return Err(Refusal::new(Code::Unauthorized, "Say first who you are: show a token"));
         }
         Ok(())
@@ -433,10 +410,12 @@ impl SessionState {
     }
 
     /// The same, or one of its user's private conversations.
-    fn room_or_conversation(&self, room: RoomName) -> Result<RoomName, Refusal> {
-        let conversation = room.conversation();
-        let ours = |(one, other): &(UserName, UserName)| [one, other].contains(&self.user());
-        if conversation.as_ref().is_some_and(ours) { Ok(room) } else { self.room_or_current(Some(room)) }
+    fn room_or_conversation(&self, room: Option<RoomName>) -> Result<RoomName, Refusal> {
+        let ours = |(one, other): (UserName, UserName)| [&one, &other].contains(&self.user());
+        match room {
+            Some(room) if room.conversation().is_some_and(ours) => Ok(room),
+            room => self.room_or_current(room),
+        }
     }
 
     fn room_for_one_more(&self, freed: usize) -> Result<(), Refusal> {
@@ -447,33 +426,12 @@ impl SessionState {
         Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
     }
 
-    fn carries(&self, payload: &str) -> Result<(), Refusal> {
-        if payload.len() > self.limits.message_bytes { Err(self.too_large()) } else { Ok(()) }
-    }
-
-    fn fits(&self, body: &Body, about: Option<About>) -> Result<(), Refusal> {
-        if body.is_empty() {
-            return Err(Refusal::new(Code::BadRequest, "A message must say something"));
+    /// Takes a token from the bucket, or says how long until there is one.
+    fn pay(&mut self, cost: Cost, now: Moment) -> Result<(), Duration> {
+        match cost {
+            Cost::Message => self.messages.take(now.since_start),
+            Cost::Other => self.others.take(now.since_start),
+            Cost::Free => Ok(()),
         }
-        if body.len() > self.limits.message_bytes {
-            return Err(self.too_large());
-        }
-        About::fits(about, body).map_err(|sentence| Refusal::new(Code::TooLarge, sentence))
-    }
-
-    fn too_large(&self) -> Refusal {
-        Refusal::new(Code::TooLarge, format!("A message may have {} bytes", self.limits.message_bytes))
-    }
-
-    /// Takes a token for the command, or says how long until there is one.
-    fn admit(&mut self, command: &Command, now: Moment) -> Result<(), Duration> {
-        let bucket = match command {
-            Command::Message { .. } | Command::Topic { .. } | Command::Private { .. } | Command::Edit { .. } => {
-                &mut self.messages
-            }
-            Command::Quit => return Ok(()),
-            _ => &mut self.others,
-        };
-        bucket.take(now.since_start)
     }
 }

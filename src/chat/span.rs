@@ -2,6 +2,10 @@
 //!
 //! Asked for by clients, answered by a room from its ring or by the store.
 
+use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
+
+use super::refusal::Refusal;
+
 /// Which part of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
@@ -9,4 +13,28 @@ pub enum Span {
     Before(u64),
     /// The oldest after this number.
     After(u64),
+}
+
+impl Span {
+    /// The newest of all.
+    pub const NEWEST: Self = Self::Before(u64::MAX);
+
+    /// From the two fields of a request; neither of them means the newest.
+    ///
+    /// # Errors
+    /// `bad_request`: both are given.
+    pub fn parse(before: Option<u64>, after: Option<u64>) -> Result<Self, Refusal> {
+        match (before, after) {
+            (Some(_), Some(_)) => Err(Refusal::bad_request("history goes before or after a number, not both")),
+            (None, Some(after)) => Ok(Self::After(after)),
+            (before, None) => Ok(before.map_or(Self::NEWEST, Self::Before)),
+        }
+    }
+
+    /// How many messages a page has for a client that asks for so many: the default, if it names no
+    /// number, and one at least.
+    #[must_use]
+    pub fn limit(asked: Option<usize>) -> usize {
+        asked.unwrap_or(HISTORY_LIMIT_DEFAULT).clamp(1, HISTORY_LIMIT_MAX)
+    }
 }

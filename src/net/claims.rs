@@ -10,7 +10,7 @@ use super::response::Response;
 use super::routes::{ApiRequest, bad, body};
 use super::{bearer, query};
 use crate::chat::{Code, Refusal, UserName};
-use crate::wire::json_out;
+use crate::wire::json;
 
 #[derive(Deserialize)]
 struct NewClaim {
@@ -39,7 +39,7 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
         None => context.engine.claim(&name)?,
     };
     log::info!(user = claimed.identity.user.as_str(); "name claimed");
-    Ok(Response::json(201, json_out::claimed_body(&claimed.identity, &claimed.token)))
+    Ok(Response::json(201, json::claimed_body(&claimed.identity, &claimed.token)))
 }
 
 /// Who the token says one is, or who one would be under a name: `GET /api/v1/me`. A browser does not tell
@@ -58,5 +58,5 @@ pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response,
     };
     let who =
         who.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
-    Ok(Response::json(200, json_out::me_body(&who)))
+    Ok(Response::json(200, json::me_body(&who)))
 }

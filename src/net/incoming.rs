@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::engine::clients::outbox::Transport;
 use crate::engine::guards::admission::{Admission, Incoming};
 use crate::settings::Settings;
-use crate::wire::text_out;
+use crate::wire::text;
 use roomd_tls::{Application, Certificate, NoTunnel, TURNED_AWAY};
 
 /// How long a caller that is not served may take to read why.
@@ -109,7 +109,7 @@ impl Incoming for LineIncoming {
             return; // It has not shaken hands yet.
         }
         // A caller that takes no word of it is found out when its turn comes.
-        _ = self.0.socket.try_write(&[io::IoSlice::new(text_out::waiting(ahead).as_bytes())]);
+        _ = self.0.socket.try_write(&[io::IoSlice::new(text::waiting(ahead).as_bytes())]);
     }
 
     fn turn_away(&self, refusal: &Refusal) {

@@ -14,7 +14,7 @@ use crate::chat::{Code, End, Identity, JoinOptions, Refusal, RoomName};
 use crate::engine::clients::connection::{Connection, ConnectionOptions};
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::engine::clients::writer;
-use crate::wire::{Encoding, Unparsed, text_in};
+use crate::wire::{Encoding, Unparsed, text};
 use roomd_protocol::JOIN_HISTORY_DEFAULT;
 
 /// The room in which a line client starts.
@@ -72,7 +72,7 @@ fn converse(connection: &mut Connection, socket: &Tcp, bytes_max: usize) -> End 
 
 fn handle(connection: &mut Connection, line: Result<String, Refusal>) -> Option<End> {
     let request = match line {
-        Ok(line) => text_in::parse(&line),
+        Ok(line) => text::parse(&line),
         Err(refusal) => Err(Unparsed { id: None, refusal }),
     };
     connection.handle(request.transpose()?)

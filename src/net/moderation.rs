@@ -10,11 +10,9 @@ use super::incoming::ServerContext;
 use super::query;
 use super::response::Response;
 use super::routes::{ApiRequest, bad, body, room_of};
-use crate::chat::command::NOTE_BYTES_MAX;
 use crate::chat::policy::{ModerationRequest, Role};
-use crate::chat::{Event, Refusal, UserName};
-use crate::wire::moderation_out;
-use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
+use crate::chat::{Event, Note, Refusal, Span, UserName};
+use crate::wire::json;
 
 /// What a room is: `GET /api/v1/rooms/R`.
 ///
@@ -24,7 +22,7 @@ pub fn room(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Re
     let room = room_of(room)?;
     request.allows(&room)?;
     let sight = context.engine.look(&request.identity(context), &room)?;
-    let body = moderation_out::room_body(&sight.room, sight.members, &sight.policy, sight.privilege);
+    let body = json::room_body(&sight.room, sight.members, &sight.policy, sight.privilege);
     Ok(Response::json(200, body))
 }
 
@@ -48,7 +46,7 @@ pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) ->
         Event::Members { members, count, .. } => (members, count),
         _ => (Vec::new(), 0),
     };
-    let body = moderation_out::members_body(&sight.room, (&members, count), &sight.policy, sight.privilege);
+    let body = json::members_body(&sight.room, (&members, count), &sight.policy, sight.privilege);
     Ok(Response::json(200, body))
 }
 
@@ -101,10 +99,10 @@ pub fn audit(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> R
     let room = room_of(room)?;
     request.allows(&room)?;
     let before = query::number(request.head.query, "before")?.unwrap_or(u64::MAX);
-    let limit = query::number(request.head.query, "limit")?.unwrap_or(HISTORY_LIMIT_DEFAULT as u64);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, HISTORY_LIMIT_MAX);
+    let limit = query::number(request.head.query, "limit")?;
+    let limit = Span::limit(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)));
     let entries = context.engine.audit(&request.identity(context), &room, before, limit)?;
-    Ok(Response::json(200, moderation_out::audit_body(&room, &entries)))
+    Ok(Response::json(200, json::audit_body(&room, &entries)))
 }
 
 fn moderate(
@@ -116,11 +114,9 @@ fn moderate(
 ) -> Result<Response, Refusal> {
     let room = room_of(room)?;
     request.allows(&room)?;
-    if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
-        return Err(bad(format!("A note may have {NOTE_BYTES_MAX} bytes")));
-    }
+    let note = note.as_deref().map(Note::parse).transpose()?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    context.engine.moderate(&request.identity(context), &room, change, note.map(Into::into))?;
+    context.engine.moderate(&request.identity(context), &room, change, note)?;
     Ok(Response::empty(204))
 }
 

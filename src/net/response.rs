@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use crate::chat::{Code, Refusal};
-use crate::wire::json_out;
+use crate::wire::json;
 
 /// What pages may load: their own files and their own socket, nothing else.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -43,7 +43,7 @@ impl Response {
     /// The answer to something that is not done.
     #[must_use]
     pub fn refusal(status: u16, refusal: &Refusal) -> Self {
-        let response = Self::json(status, json_out::error_body(refusal));
+        let response = Self::json(status, json::error_body(refusal));
         match refusal.retry_after {
             // Whole seconds, RFC 9110 §10.2.3.
             // RFC 9110 §11.6.1: what would do.

@@ -13,8 +13,7 @@ use crate::auth::names::taken;
 use crate::chat::policy::RoomOptions;
 use crate::chat::{About, Body, Code, Event, Identity, Mid, Refusal, RoomName, RoomRequest, Span, UserName};
 use crate::engine::rooms::moderation::NewRoom;
-use crate::wire::json_out;
-use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
+use crate::wire::json;
 
 #[derive(Deserialize)]
 struct RoomBody {
@@ -61,24 +60,12 @@ pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str
     let name = wanted.user.as_deref().map(UserName::parse).transpose();
     let who = author(context, request, name.map_err(|error| bad(format!("user {error}")))?)?;
     let key = request.head.value("Idempotency-Key");
-    let mid = match wanted.mid.as_deref().or(key) {
-        Some(text) => Some(Mid::parse(text).ok_or_else(|| bad(format!("A mid has 1 to {} bytes", Mid::BYTES_MAX)))?),
-        None => None,
-    };
-    let about = About::read(wanted.reply_to, wanted.react_to).map_err(bad)?;
-    let limits = &context.settings.limits;
-    if wanted.message.is_empty() {
-        return Err(bad("A message must say something"));
-    }
-    if wanted.message.len() > limits.message_bytes {
-        let message = format!("A message may have {} bytes", limits.message_bytes);
-        return Err(Refusal::new(Code::TooLarge, message));
-    }
-    let body = Body::Text(wanted.message.into());
-    About::fits(about, &body).map_err(|sentence| Refusal::new(Code::TooLarge, sentence))?;
+    let mid = wanted.mid.as_deref().or(key).map(Mid::parse).transpose()?;
+    let about = About::parse(wanted.reply_to, wanted.react_to)?;
+    let message = RoomRequest::Publish { body: Body::Text(wanted.message.into()), about, mid, quiet: false };
+    message.check(context.settings.limits.message_bytes)?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    let said = RoomRequest::Publish { body, about, mid, quiet: false };
-    match context.engine.hub.ask(&room, who, said)? {
+    match context.engine.hub.ask(&room, who, message)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(event(201, &sent)),
     }
@@ -111,13 +98,8 @@ pub fn history(context: &ServerContext, request: &ApiRequest<'_>, room: &str) ->
     request.allows(&room)?;
     let number = |name: &str| query::number(request.head.query, name);
     let (before, after, limit) = (number("before")?, number("after")?, number("limit")?);
-    let span = match (before, after) {
-        (Some(_), Some(_)) => return Err(bad("history goes before or after a number, not both")),
-        (None, Some(after)) => Span::After(after),
-        (before, None) => Span::Before(before.unwrap_or(u64::MAX)),
-    };
-    let limit = limit.map_or(HISTORY_LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
+    let span = Span::parse(before, after)?;
+    let limit = Span::limit(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)));
     let found = match query::value(request.head.query, "q")? {
         Some(text) => match span {
             Span::Before(before) => context.engine.search(&request.identity(context), &room, &text, before, limit)?,
@@ -125,7 +107,7 @@ pub fn history(context: &ServerContext, request: &ApiRequest<'_>, room: &str) ->
         },
         None => context.engine.history(&request.identity(context), &room, span, limit)?,
     };
-    Ok(Response::json(200, json_out::history_body(&found, span)))
+    Ok(Response::json(200, json::history_body(&found, span)))
 }
 
 /// Who has got a message, and when: `GET /api/v1/rooms/R/messages/SEQ/receipts`. A room, or a private
@@ -138,5 +120,5 @@ pub fn receipts(context: &ServerContext, request: &ApiRequest<'_>, room: &str, s
     request.allows(&room)?;
     let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
     let marks = context.engine.receipts(&request.identity(context), &room, seq)?;
-    Ok(Response::json(200, json_out::receipts_body(&room, seq, &marks)))
+    Ok(Response::json(200, json::receipts_body(&room, seq, &marks)))
 }

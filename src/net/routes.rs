@@ -15,7 +15,7 @@ use crate::chat::token_bucket::Bucket;
 use crate::chat::{AuthLevel, Code, Event, Identity, NameError, Refusal, RoomName};
 use crate::engine::guards::address::Address;
 use crate::page;
-use crate::wire::json_out;
+use crate::wire::json;
 
 /// A request with its body, and the connection's allowance.
 pub struct ApiRequest<'a> {
@@ -291,7 +291,7 @@ pub(super) fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal
 /// An event as a response.
 pub(super) fn event(status: u16, event: &Event) -> Response {
     let mut body = Vec::new();
-    json_out::print(event, None, "room", &mut body);
+    json::print(event, None, "room", &mut body);
     Response::json(status, body)
 }
 

@@ -4,7 +4,7 @@
 //! of [`Encoding::codec`], with a dialect or a framing of its own where those at hand do not serve.
 
 use super::frame::{self, Opcode};
-use super::{Unparsed, json_in, text_in};
+use super::{Unparsed, json, text};
 use crate::chat::capabilities::Capabilities;
 use crate::chat::{End, Request};
 
@@ -105,8 +105,8 @@ impl Encoding {
     /// What is wrong with it.
     pub fn parse(self, text: &str) -> Result<Option<Request>, Unparsed> {
         match self.codec().dialect {
-            Dialect::Text => text_in::parse(text),
-            Dialect::Json { .. } => json_in::parse(text).map(Some),
+            Dialect::Text => text::parse(text),
+            Dialect::Json { .. } => json::parse(text).map(Some),
         }
     }
 

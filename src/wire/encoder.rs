@@ -4,7 +4,7 @@
 //! event allocates nothing once the buffer has grown.
 
 use super::codec::{Codec, Dialect, Encoding};
-use super::{json_out, text_out};
+use super::{json, text};
 use crate::chat::{Event, Id};
 
 /// Encodes events.
@@ -19,10 +19,10 @@ impl Encoder {
         let before = out.len();
         let Codec { dialect, framing } = encoding.codec();
         match dialect {
-            Dialect::Text => text_out::print(event, |line| framing.append(line.as_bytes(), out)),
+            Dialect::Text => text::print(event, |line| framing.append(line.as_bytes(), out)),
             Dialect::Json { room_field } => {
                 self.payload.clear();
-                if json_out::print(event, id, room_field, &mut self.payload) {
+                if json::print(event, id, room_field, &mut self.payload) {
                     framing.append(&self.payload, out);
                 }
             }

@@ -5,15 +5,11 @@
 //! is a request or a refusal. An event is printed once an encoding, whatever the number of readers.
 
 pub mod codec;
+mod commands;
 pub mod encoder;
 pub mod frame;
-pub mod json_in;
-pub mod json_out;
-mod moderation_in;
-pub mod moderation_out;
-mod object;
-pub mod text_in;
-pub mod text_out;
+pub mod json;
+pub mod text;
 
 pub use codec::Encoding;
 pub use encoder::Encoder;

@@ -9,7 +9,7 @@ use roomd::engine::Engine;
 use roomd::engine::clients::connection::{Connection, ConnectionOptions};
 use roomd::engine::clients::outbox::Outbox;
 use roomd::engine::clients::writer;
-use roomd::wire::{Encoding, json_in};
+use roomd::wire::{Encoding, json};
 use serde_json::{Value, json};
 
 use crate::wire::Wire;
@@ -38,7 +38,7 @@ impl Client {
     /// Sends a command, unless its connection is over: then it does what its reader would do, and leaves.
     pub fn send(&mut self, command: &Value) {
         let Some(connection) = &mut self.connection else { return };
-        let end = connection.handle(json_in::parse(&command.to_string())).or_else(|| connection.ended());
+        let end = connection.handle(json::parse(&command.to_string())).or_else(|| connection.ended());
         if let Some(end) = end {
             self.close(end);
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use roomd::chat::policy::RoomOptions;
 use roomd::chat::session_state::{Action, Join, SessionState};
-use roomd::chat::{AuthLevel, Identity, JoinOptions, Limits, Moment, RoomName, UserName};
+use roomd::chat::{AuthLevel, Identity, JoinOptions, Limits, Moment, RoomName, RoomRequest, UserName};
 use roomd::wire::{Encoding, Unparsed};
 
 use crate::{printed, transcript};
@@ -133,10 +133,11 @@ fn printed(act: &Action) -> String {
         }
         Action::Leave { room, id } => format!("leaves {room}{}", mark(id.as_ref())),
         Action::Tell { room, request, id } => format!("in {room}{}: {}", mark(id.as_ref()), printed::request(request)),
-        Action::Private { to, body, about, mid, id } => {
+        Action::Private { to, request: RoomRequest::Publish { body, about, mid, .. }, id } => {
             let mid = mid.as_ref().map(|mid| format!(" ({})", mid.as_str())).unwrap_or_default();
             format!("to {to}{}: {}{}{mid}", mark(id.as_ref()), printed::text(body), printed::about(*about))
         }
+        Action::Private { request, .. } => panic!("nobody says {request:?} to one user"),
         Action::Signal { kind, to, payload, id } => {
             format!("{} to {to}{}: {payload}", kind.as_str(), mark(id.as_ref()))
         }

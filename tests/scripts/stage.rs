@@ -11,8 +11,9 @@ use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
 use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
 use roomd::chat::{
-    About, AuthLevel, Body, Draft, Epoch, Id, JoinOptions, Limits, Mid, Moment, OfflineDelivery, Operation, Outcome,
-    Position, Receipt, ResumedRoom, RoomName, RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName,
+    About, AuthLevel, Body, Draft, Epoch, Id, JoinOptions, Limits, Mid, Moment, Note, OfflineDelivery, Operation,
+    Outcome, Position, Receipt, ResumedRoom, RoomName, RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time,
+    UserName,
 };
 
 use crate::{printed, transcript};
@@ -285,14 +286,14 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
 }
 
 fn request(words: &mut Words) -> RoomRequest {
-    let note = words.option("because").map(Into::into);
+    let note = words.option("because").map(|note| Note::parse(&note).unwrap());
     if let Some(request) = moderation(words) {
         return RoomRequest::Moderate { request, note };
     }
     let quiet = words.flag("quietly");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
     let number = |word: Option<String>| word.map(|word| word.parse().unwrap());
-    let about = About::read(number(words.option("re")), number(words.option("upon"))).unwrap();
+    let about = About::parse(number(words.option("re")), number(words.option("upon"))).unwrap();
     let text = words.text();
     let parts: Vec<_> = text.split(' ').collect();
     let number = |at: usize| parts[at].parse().unwrap();
@@ -310,7 +311,9 @@ fn request(words: &mut Words) -> RoomRequest {
         ["stops", "typing"] => RoomRequest::Typing(false),
         ["is", "back"] => RoomRequest::Presence { status: Status::Online, note: None },
         ["is", "away"] => RoomRequest::Presence { status: Status::Away, note: None },
-        ["is", "away:", ..] => RoomRequest::Presence { status: Status::Away, note: Some(parts[2..].join(" ").into()) },
+        ["is", "away:", ..] => {
+            RoomRequest::Presence { status: Status::Away, note: Some(Note::parse(&parts[2..].join(" ")).unwrap()) }
+        }
         ["wants", _, "newest"] => RoomRequest::History { span: Span::Before(u64::MAX), limit: number(1) as usize },
         ["wants", _, "before", _] => RoomRequest::History { span: Span::Before(number(3)), limit: number(1) as usize },
         ["wants", _, "after", _] => RoomRequest::History { span: Span::After(number(3)), limit: number(1) as usize },

@@ -33,7 +33,11 @@ pub fn draft(who: &str, at: u64, operation: Operation) -> Draft {
 
 /// A message; an empty `mid` is none.
 pub fn request(who: &str, text: &str, mid: &str) -> Draft {
-    draft(who, 1, Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid) })
+    draft(
+        who,
+        1,
+        Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid).ok() },
+    )
 }
 
 /// The replacement of what a message says.
@@ -76,7 +80,7 @@ pub const ALL: [Claim; 7] = [
         let late = draft(
             "Anna",
             99,
-            Operation::Publish { to: None, body: Body::Text("late".into()), about: None, mid: Mid::parse("m") },
+            Operation::Publish { to: None, body: Body::Text("late".into()), about: None, mid: Mid::parse("m").ok() },
         );
         assert_eq!(
             room_log.append(&[late, request("Anna", "next", "n")]),

@@ -50,7 +50,7 @@ fn filled(place: &Place, count: u64) {
                     to: None,
                     body: Body::Text(format!("message {number}").into()),
                     about: None,
-                    mid: Mid::parse(&format!("m{number}")),
+                    mid: Mid::parse(&format!("m{number}")).ok(),
                 },
             )])
             .unwrap();

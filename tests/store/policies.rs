@@ -10,7 +10,7 @@ use crate::claims::{delete, draft, request, room, user};
 use crate::harness::{Keeper, Place, number, until};
 
 fn moderate(who: &str, at: u64, change: ModerationChange) -> Draft {
-    draft(who, at, Operation::Moderate(ModerationAction { change, note: Some("so".into()) }))
+    draft(who, at, Operation::Moderate(ModerationAction { change, note: Some(roomd::chat::Note::stored("so")) }))
 }
 
 fn created(members: &[&str]) -> ModerationChange {

@@ -27,7 +27,7 @@ fn ten(place: &Place) {
             to: None,
             body: Body::Text(format!("word {at}").into()),
             about: None,
-            mid: roomd::chat::Mid::parse(&format!("m{at}")),
+            mid: roomd::chat::Mid::parse(&format!("m{at}")).ok(),
         };
         room_log.append(&[draft("Anna", at * 100, operation)]).unwrap();
     }

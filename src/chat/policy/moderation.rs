@@ -4,11 +4,11 @@
 //! absolute time, and is what the store keeps; an entry is a change with who, when and why, and is
 //! never altered.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Role;
 use crate::chat::UserName;
+use crate::chat::note::Note;
 use crate::chat::time::Time;
 
 /// How a room is to begin.
@@ -88,8 +88,8 @@ pub enum ModerationChange {
 pub struct ModerationAction {
     /// What has changed.
     pub change: ModerationChange,
-    /// What the one who did it says about it, at most [`crate::chat::command::NOTE_BYTES_MAX`] bytes.
-    pub note: Option<Arc<str>>,
+    /// What the one who did it says about it,
+    pub note: Option<Note>,
 }
 
 /// What is remembered of a change.

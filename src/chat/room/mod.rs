@@ -26,6 +26,7 @@ use super::join_options::JoinOptions;
 use super::limits::Limits;
 use super::members::{Member, MemberId, Members, TYPING_FOR};
 use super::message::{Body, Message, Mid};
+use super::note::Note;
 use super::policy::Actor;
 use super::position::Position;
 use super::presence::{Presence, Status};
@@ -463,7 +464,7 @@ impl Room {
         Event::History { room: self.name.clone(), epoch: Arc::clone(&self.epoch), messages, complete }
     }
 
-    fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Effect> {
+    fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Note>) -> Option<Effect> {
         let changed = self.members.set_status(user, status, note)?;
         Some(Effect::Everyone(Event::Presence(changed)))
     }

@@ -15,6 +15,7 @@ use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
 use crate::chat::message::Body;
+use crate::chat::note::Note;
 use crate::chat::policy::{
     Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
 };
@@ -120,7 +121,7 @@ impl Room {
         &mut self,
         speaker: Speaker,
         request: &ModerationRequest,
-        note: Option<Arc<str>>,
+        note: Option<Note>,
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {

@@ -14,7 +14,7 @@ use crate::chat::policy::ModerationRequest;
 use crate::chat::room::JoinRequest;
 use crate::chat::session_state::{Action, Join, SessionState};
 use crate::chat::{
-    Code, End, Event, Id, Identity, JoinOptions, Recovery, Refusal, Request, RoomName, RoomRequest, Seen, Signal,
+    Code, End, Event, Id, Identity, JoinOptions, Note, Recovery, Refusal, Request, RoomName, RoomRequest, Seen, Signal,
     UserName,
 };
 use crate::engine::Engine;
@@ -178,11 +178,7 @@ impl Connection {
             Action::History { room, span, limit, id } => self.history(&room, span, limit, id),
             Action::Join(join) => self.join(join),
             Action::Leave { room, id } => self.leave(&room, id),
-            Action::Private { to, body, about, mid, id } => {
-                let request =
-                    RoomRequest::Publish { body, about, mid, quiet: !self.door.capabilities().acknowledgements };
-                self.private(&to, request, id)
-            }
+            Action::Private { to, request, id } => self.private(&to, request, id),
             Action::Signal { kind, to, payload, id } => {
                 self.signal(kind, &to, payload).map_err(|refusal| ActionError::Refused(id, refusal))
             }
@@ -222,7 +218,7 @@ impl Connection {
         &mut self,
         room: &RoomName,
         request: ModerationRequest,
-        note: Option<Arc<str>>,
+        note: Option<Note>,
         id: Option<Id>,
     ) -> Result<(), ActionError> {
         let changed = self.engine.moderate(self.session.state.identity(), room, request, note);

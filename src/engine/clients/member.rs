@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
-use crate::chat::{AuthLevel, Body, Identity, JoinOptions, Refusal, RoomName, RoomRequest, Status, UserName};
+use crate::chat::{AuthLevel, Identity, JoinOptions, Refusal, RoomName, RoomRequest, Status, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
@@ -105,8 +105,7 @@ impl Member {
     /// # Errors
     /// The room failed; join again.
     pub fn say(&self, text: &str) -> Result<(), RoomGone> {
-        self.room
-            .say(RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }, None)
+        self.room.say(RoomRequest::message(text), None)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::chat::policy::{
     AuditEntry, INITIAL_MEMBERS_MAX, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege,
     RoomOptions,
 };
-use crate::chat::{Code, Event, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Span, UserName};
+use crate::chat::{Code, Event, Identity, Note, Refusal, RoomName, RoomRequest, RoomSummary, Span, UserName};
 use crate::engine::Engine;
 use crate::engine::rooms::hub::RoomKind;
 use crate::engine::rooms::inbox::RoomHandle;
@@ -121,7 +121,7 @@ impl Engine {
         who: &Identity,
         room: &RoomName,
         mut request: ModerationRequest,
-        note: Option<Arc<str>>,
+        note: Option<Note>,
     ) -> Result<bool, Refusal> {
         self.look(who, room)?;
         if let ModerationRequest::Invite { user } | ModerationRequest::Role { user, .. } = &mut request {

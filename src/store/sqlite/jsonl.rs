@@ -119,9 +119,13 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
         user: name(&line.user)?,
         to: line.to.as_deref().map(name).transpose()?,
         body,
-        about: About::read(line.reply_to, line.react_to).map_err(|_| "is a reply and a reaction at once")?,
+        about: About::parse(line.reply_to, line.react_to).map_err(|_| "is a reply and a reaction at once")?,
         seq: line.seq,
-        mid: line.mid.as_deref().map(|mid| Mid::parse(mid).ok_or("has a mid of more than 64 bytes")).transpose()?,
+        mid: line
+            .mid
+            .as_deref()
+            .map(|mid| Mid::parse(mid).map_err(|_| "has a mid of more than 64 bytes"))
+            .transpose()?,
         at: time_of(&line.at)?,
         edited: line.edited.as_deref().map(time_of).transpose()?,
     })
@@ -142,7 +146,7 @@ mod tests {
     fn message(body: Body) -> Message {
         let user = |name| UserName::parse(name).unwrap();
         let (at, edited) = (Time(1_795_197_600_007), Some(Time(1_795_197_600_008)));
-        let (room, mid) = (RoomName::parse("den").unwrap(), Mid::parse("m1"));
+        let (room, mid) = (RoomName::parse("den").unwrap(), Mid::parse("m1").ok());
         Message {
             room,
             user: user("Anna"),

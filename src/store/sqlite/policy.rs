@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::message_key::RoomId;
 use super::row::{ms, time};
 use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Role, RoomSettings};
-use crate::chat::{RoomName, Time, UserName};
+use crate::chat::{Note, RoomName, Time, UserName};
 
 /// `sanctions.kind`.
 const BAN: i64 = 0;
@@ -217,7 +217,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let until = row.get::<_, Option<i64>>(5)?.map(time);
     let value = row.get_ref(6)?.as_str_or_null()?.unwrap_or_default();
     let change = change_of(&what, about, until, value).ok_or_else(|| strange(&what))?;
-    let note = row.get_ref(7)?.as_str_or_null()?.map(Into::into);
+    let note = row.get_ref(7)?.as_str_or_null()?.map(Note::stored);
     let number = row.get::<_, i64>(0)?.cast_unsigned();
     Ok(AuditEntry { number, at: time(row.get(1)?), by: user(row, 2)?, action: ModerationAction { change, note } })
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use roomd::chat::room::LeaveReason;
-use roomd::chat::{About, Body, Mid, Receipt, RoomRequest, Span, Status, UserName};
+use roomd::chat::{About, Body, Mid, Note, Receipt, RoomRequest, Span, Status, UserName};
 
 /// Connections; two of them are one user.
 pub const CONNECTIONS: usize = 6;
@@ -89,7 +89,7 @@ fn request() -> impl Strategy<Value = RoomRequest> {
             seq,
         }),
         1 => Just(RoomRequest::Session { resume: None }),
-        1 => (status, prop::option::of(Just("note".into()))).prop_map(|(status, note)| RoomRequest::Presence { status, note }),
+        1 => (status, prop::option::of(Just(Note::stored("note")))).prop_map(|(status, note)| RoomRequest::Presence { status, note }),
         1 => (prop_oneof![0..9_u64, Just(u64::MAX)], limit.clone())
             .prop_map(|(seq, limit)| RoomRequest::History { span: Span::Before(seq), limit }),
         1 => (0..9_u64, limit).prop_map(|(seq, limit)| RoomRequest::History { span: Span::After(seq), limit }),

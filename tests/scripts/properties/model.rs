@@ -11,7 +11,7 @@ use std::time::Duration;
 use roomd::chat::members::MemberId;
 use roomd::chat::room::{Effect, JoinRequest, LeaveReason};
 use roomd::chat::{
-    Body, Code, Draft, Event, Id, Message, Moment, Operation, Outcome, Position, Presence, Receipt, ReceiptMark,
+    Body, Code, Draft, Event, Id, Message, Moment, Note, Operation, Outcome, Position, Presence, Receipt, ReceiptMark,
     Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed, Time, UserName,
 };
 
@@ -189,7 +189,7 @@ impl Model {
         self.presences.entry(user.clone()).and_modify(|presence| presence.last_seen = at);
     }
 
-    pub fn status(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) {
+    pub fn status(&mut self, user: &UserName, status: Status, note: Option<Note>) {
         let changed = self.set_presence(user, status, note);
         changed.iter().for_each(|event| self.tell_all(None, event));
     }
@@ -357,7 +357,7 @@ impl Model {
         }
     }
 
-    fn set_presence(&mut self, user: &UserName, status: Status, note: Option<Arc<str>>) -> Option<Event> {
+    fn set_presence(&mut self, user: &UserName, status: Status, note: Option<Note>) -> Option<Event> {
         let presence = self.presences.get_mut(user)?;
         let before = presence.clone();
         (presence.status, presence.note) = (status, note);

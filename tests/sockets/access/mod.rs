@@ -13,7 +13,7 @@ use roomd::chat::{Command, RoomName};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::Absent;
 use roomd::net::routes;
-use roomd::wire::{json_in, text_in};
+use roomd::wire::{json, text};
 use serde_json::{Value, json};
 use table::{JSON, ROWS, TEXT, row};
 
@@ -47,8 +47,8 @@ impl Talk for LineClient {
 
 fn parsed(sample: &str) -> Command {
     match sample.starts_with('{') {
-        true => json_in::parse(sample).unwrap().command,
-        false => text_in::parse(sample).unwrap().unwrap().command,
+        true => json::parse(sample).unwrap().command,
+        false => text::parse(sample).unwrap().unwrap().command,
     }
 }
 

@@ -4,8 +4,8 @@
 //! address has none and fails. The columns are those of `cast::RANKS`: a stranger, a guest, a member, a
 //! moderator, the owner, an admin.
 
-use roomd::chat::Command;
 use roomd::chat::policy::ModerationRequest;
+use roomd::chat::{Body, Command, RoomRequest, ServerQuery};
 
 /// What becomes of it, for each rank: `ok`, or the code of the refusal.
 pub type Fates = [&'static str; 6];
@@ -43,16 +43,26 @@ pub fn row(command: &Command) -> Row {
     let (number, fates) = match command {
         Command::Join { .. } => (0, (ENTERS, ALL)),
         Command::Leave { .. } => (1, (IN, ALL)),
-        Command::Message { .. } => (2, (IN, ALL)),
+        Command::ToRoom { request, .. } => match request {
+            RoomRequest::Publish { .. } => (2, (IN, ALL)),
+            RoomRequest::Edit { body: Body::Deleted, .. } => {
+                (4, ([NOT_IN, NOT_IN, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]))
+            }
+            RoomRequest::Edit { .. } => (5, ([NOT_IN, NOT_IN, NO, NO, NO, NO], [NO; 6])),
+            RoomRequest::Receipt { .. } => (6, (IN, ALL)),
+            RoomRequest::Typing(_) => (7, (IN, ALL)),
+            RoomRequest::Members => (9, (IN, ALL)),
+            // What no command asks of a room.
+            RoomRequest::Presence { .. }
+            | RoomRequest::History { .. }
+            | RoomRequest::Create(_)
+            | RoomRequest::Moderate { .. }
+            | RoomRequest::Audit { .. }
+            | RoomRequest::Member(_)
+            | RoomRequest::Session { .. } => panic!("no command asks {request:?} of a room"),
+        },
         Command::Topic { .. } => (3, (ENTERS, ALL)),
-        Command::Edit { body: roomd::chat::Body::Deleted, .. } => {
-            (4, ([NOT_IN, NOT_IN, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]))
-        }
-        Command::Edit { .. } => (5, ([NOT_IN, NOT_IN, NO, NO, NO, NO], [NO; 6])),
-        Command::Receipt { .. } => (6, (IN, ALL)),
-        Command::Typing { .. } => (7, (IN, ALL)),
         Command::History { .. } => (8, (IN, ALL)),
-        Command::Members { .. } => (9, (IN, ALL)),
         Command::Create { options, .. } if options.private => {
             let fates = [TAKEN, "unauthorized", TAKEN, TAKEN, TAKEN, TAKEN];
             (10, (fates, fates))
@@ -80,8 +90,8 @@ pub fn row(command: &Command) -> Row {
         Command::Refresh { .. } => return elsewhere(28),
         Command::Resume { .. } => return elsewhere(29),
         Command::Session => return elsewhere(30),
-        Command::Ping => return elsewhere(31),
-        Command::Help => return elsewhere(32),
+        Command::Query(ServerQuery::Ping) => return elsewhere(31),
+        Command::Query(ServerQuery::Help) => return elsewhere(32),
         Command::Quit => return elsewhere(33),
     };
     Row { number, fates: Some(fates) }

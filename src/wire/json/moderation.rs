@@ -1,14 +1,11 @@
-//! Printing what is changed in rooms, and by whom: as events in both dialects, as an audit, and as
-//! the bodies that tell of a room over HTTP.
+//! Printing moderation in the JSON dialect: changes as events, as entries of an audit log, and the bodies
+//! that describe a room over HTTP.
 //!
-//! Used by `json_out` and `text_out`, and by the routes. One function knows the fields of a change, so
-//! an event and its entry in the audit cannot differ.
+//! Used by `print`, and by the routes. One function knows the fields of a change, so an event and its entry
+//! in the audit log cannot differ.
 
-use std::fmt::Write as _;
-
-use super::json_out::presence_fields;
 use super::object::Object;
-use super::text_out::clean;
+use super::print::presence_fields;
 use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Privilege, RoomSettings};
 use crate::chat::{Presence, RoomName, Time, UserName};
 
@@ -120,43 +117,4 @@ fn role_of(privilege: Privilege) -> Option<&'static str> {
         Privilege::Owner => Some("owner"),
         Privilege::Admin => Some("admin"),
     }
-}
-
-/// The line that tells of a change.
-pub(super) fn moderated_line(room: &RoomName, by: &UserName, action: &ModerationAction) -> String {
-    let ModerationAction { change, note } = action;
-    let mut line = match change {
-        ModerationChange::Created { .. } => format!("* {by} made {room}"),
-        ModerationChange::Invited { user } => format!("* {by} invited {user} to {room}"),
-        ModerationChange::Removed { user } if user == by => format!("* {by} gave up membership of {room}"),
-        ModerationChange::Removed { user } => format!("* {by} removed {user} from {room}"),
-        ModerationChange::Kicked { user } => format!("* {by} put {user} out of {room}"),
-        ModerationChange::Banned { user, .. } => format!("* {by} banned {user} from {room}"),
-        ModerationChange::Unbanned { user } => format!("* {by} lifted the ban of {user}"),
-        ModerationChange::Muted { user, .. } => format!("* {by} muted {user}"),
-        ModerationChange::Unmuted { user } => format!("* {by} let {user} speak again"),
-        ModerationChange::Role { user, role } => format!("* {by} made {user} {} of {room}", role.as_str()),
-        ModerationChange::Settings(settings) => format!("* {by} set {}", settings_text(*settings)),
-        ModerationChange::Ended => format!("* {by} ended {room}"),
-        ModerationChange::Deleted { user, seq } => format!("* {by} deleted message {seq} of {user}"),
-    };
-    if let Some(until) = change.until() {
-        _ = write!(line, " until {until}"); // A string takes every character.
-    }
-    if let Some(note) = note {
-        _ = write!(line, ": {}", clean(note)); // Likewise.
-    }
-    line
-}
-
-fn settings_text(settings: RoomSettings) -> String {
-    let slow_mode = settings.slow_mode_s.map(|seconds| match seconds {
-        0 => "slow mode off".to_owned(),
-        seconds => format!("slow mode to one message in {seconds} s"),
-    });
-    let announcement = settings.announcement.map(|on| match on {
-        true => "the room to announcements: only moderators speak".to_owned(),
-        false => "the room to conversation: everybody speaks".to_owned(),
-    });
-    slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", and ")
 }

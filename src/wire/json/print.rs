@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::moderation_out;
+use super::moderation;
 use super::object::Object;
 use crate::chat::{
     About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, ReceiptMark, Recovery, Refusal, ResumedRoom,
@@ -70,8 +70,8 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             object(kind, out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
         }
         Event::Moderated { room, by, action, at } => {
-            let object = object(moderation_out::kind_of(&action.change), out).field(place, room.as_str());
-            moderation_out::moderated_fields(object, by, action, *at)
+            let object = object(moderation::kind_of(&action.change), out).field(place, room.as_str());
+            moderation::moderated_fields(object, by, action, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::moderation_out;
-use crate::chat::{Body, Event, Message, Presence, ResumedRoom, RoomSummary, Status};
+use crate::chat::policy::{ModerationAction, ModerationChange, RoomSettings};
+use crate::chat::{Body, Event, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status, UserName};
+use crate::wire::commands;
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
@@ -25,7 +26,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
             let list: Vec<_> = rooms.iter().map(room_text).collect();
             line(&format!("* Rooms: {}", list.join(", ")));
         }
-        Event::Moderated { room, by, action, .. } => line(&moderation_out::moderated_line(room, by, action)),
+        Event::Moderated { room, by, action, .. } => line(&moderated_line(room, by, action)),
         Event::Created { room, .. } => line(&format!("* The room {room} is made")),
         Event::Resumed { user, rooms, .. } => {
             line(&format!("* You are {user} again"));
@@ -39,7 +40,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
             line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
         }
         Event::Named { user } => line(&format!("* You are now {user}")),
-        Event::Help => HELP.lines().for_each(line),
+        Event::Help => commands::help().for_each(|text| line(&text)),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
         Event::Presence(presence) => presence_line(presence).iter().for_each(|text| line(text)),
         Event::Lagged { missed, .. } => {
@@ -57,34 +58,6 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Signal { .. } => {}
     }
 }
-
-/// What `/help` says.
-pub const HELP: &str = "\
-* /join ROOM      go to a room, which is made if it is not there
-* /leave          leave the room
-* /rooms          which rooms there are
-* /who            who is in the room
-* /msg USER TEXT  say something to one user
-* /history [N]    the last messages
-* /away [TEXT]    say that you are away
-* /back           say that you are back
-* /nick NAME      take another name, before your first message
-* /auth TOKEN     say who you are, before your first message
-* /refresh TOKEN  show a token that is good for longer
-* /session        how to take this session up again
-* /resume TOKEN SEQ  take a session up again, whose last message you saw was SEQ
-* /create ROOM [private]  make a room that stays; it is yours if your name is
-* /invite USER, /remove USER  put somebody on the list of the room, or take them off
-* /role USER member|moderator|owner  give somebody a role in the room
-* /kick USER [WHY]  put somebody out of the room
-* /ban USER [TIME] [WHY], /unban USER  keep somebody out
-* /mute USER [TIME] [WHY], /unmute USER  keep somebody silent
-* /slow SECONDS|off  one message of each user in so many seconds
-* /announce on|off  only moderators speak
-* /end ROOM       end a room: all leave, and what was said in it goes
-* /help           this list
-* /quit           leave the server
-* //text          say \"/text\"";
 
 fn room_text(room: &RoomSummary) -> String {
     let private = if room.private { ", private" } else { "" };
@@ -138,8 +111,47 @@ fn presence_line(presence: &Presence) -> Option<String> {
     }
 }
 
+/// The line that tells of a change.
+fn moderated_line(room: &RoomName, by: &UserName, action: &ModerationAction) -> String {
+    let ModerationAction { change, note } = action;
+    let mut line = match change {
+        ModerationChange::Created { .. } => format!("* {by} made {room}"),
+        ModerationChange::Invited { user } => format!("* {by} invited {user} to {room}"),
+        ModerationChange::Removed { user } if user == by => format!("* {by} gave up membership of {room}"),
+        ModerationChange::Removed { user } => format!("* {by} removed {user} from {room}"),
+        ModerationChange::Kicked { user } => format!("* {by} put {user} out of {room}"),
+        ModerationChange::Banned { user, .. } => format!("* {by} banned {user} from {room}"),
+        ModerationChange::Unbanned { user } => format!("* {by} lifted the ban of {user}"),
+        ModerationChange::Muted { user, .. } => format!("* {by} muted {user}"),
+        ModerationChange::Unmuted { user } => format!("* {by} let {user} speak again"),
+        ModerationChange::Role { user, role } => format!("* {by} made {user} {} of {room}", role.as_str()),
+        ModerationChange::Settings(settings) => format!("* {by} set {}", settings_text(*settings)),
+        ModerationChange::Ended => format!("* {by} ended {room}"),
+        ModerationChange::Deleted { user, seq } => format!("* {by} deleted message {seq} of {user}"),
+    };
+    if let Some(until) = change.until() {
+        _ = write!(line, " until {until}"); // A string takes every character.
+    }
+    if let Some(note) = note {
+        _ = write!(line, ": {}", clean(note)); // Likewise.
+    }
+    line
+}
+
+fn settings_text(settings: RoomSettings) -> String {
+    let slow_mode = settings.slow_mode_s.map(|seconds| match seconds {
+        0 => "slow mode off".to_owned(),
+        seconds => format!("slow mode to one message in {seconds} s"),
+    });
+    let announcement = settings.announcement.map(|on| match on {
+        true => "the room to announcements: only moderators speak".to_owned(),
+        false => "the room to conversation: everybody speaks".to_owned(),
+    });
+    slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(", and ")
+}
+
 /// The text as one line of a terminal can show it.
-pub(super) fn clean(text: &str) -> String {
+fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -162,7 +174,7 @@ pub fn waiting(ahead: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{RoomName, Time, UserName};
+    use crate::chat::Time;
     use std::sync::Arc;
 
     fn shown(event: &Event) -> Vec<String> {

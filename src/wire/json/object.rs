@@ -1,6 +1,6 @@
 //! Writing one JSON object, field by field, straight into a buffer.
 //!
-//! Used by `json_out` alone. Names of fields are the protocol's own and need no escapes; values are
+//! Used by `print` and `moderation`. Names of fields are the protocol's own and need no escapes; values are
 //! written by serde_json, or as they are where they cannot need any.
 
 use std::fmt::Display;

@@ -1,0 +1,280 @@
+//! The table of commands: one row for each, in both dialects.
+//!
+//! A row says by which names a command is known, how it is parsed, which bucket pays for it, whether it may
+//! come before authentication, and what `/help` says of it. Parsers look a command up here; sessions get the
+//! cost with the [`Request`]. The privilege that a command needs in a room is the policy's to decide.
+
+use super::json::fields::Fields;
+use super::text::arguments::Arguments;
+use super::text::moderation;
+use crate::chat::policy::ModerationRequest;
+use crate::chat::{
+    Body, Command, Cost, Id, JoinOptions, Receipt, Refusal, Request, RoomRequest, ServerQuery, Signal, Span, Status,
+};
+
+/// A command, or the forms in which a kind of command is written.
+pub(super) struct Row {
+    json: Option<(&'static [&'static str], FromJson)>,
+    text: Option<(&'static str, FromText)>,
+    help: Option<&'static str>,
+    cost: Cost,
+    before_auth: bool,
+}
+
+type FromJson = fn(&Fields<'_>) -> Result<Command, Refusal>;
+type FromText = fn(&Arguments<'_>) -> Result<Command, Refusal>;
+
+const fn row(cost: Cost) -> Row {
+    Row { json: None, text: None, help: None, cost, before_auth: false }
+}
+
+impl Row {
+    /// The values of `type` that mean it.
+    const fn json(mut self, types: &'static [&'static str], parse: FromJson) -> Self {
+        self.json = Some((types, parse));
+        self
+    }
+
+    /// Its usage, which begins with the slash and its word, and what `/help` says of it.
+    const fn text(mut self, usage: &'static str, help: &'static str, parse: FromText) -> Self {
+        self.text = Some((usage, parse));
+        self.help = Some(help);
+        self
+    }
+
+    /// A client that has yet to authenticate may send it.
+    const fn before_auth(mut self) -> Self {
+        self.before_auth = true;
+        self
+    }
+
+    /// A command of this row, with what a session has to know of the row.
+    pub(super) fn request(&self, id: Option<Id>, command: Command) -> Request {
+        Request { id, command, cost: self.cost, before_auth: self.before_auth }
+    }
+
+    /// Parses a command of this row in the JSON dialect.
+    pub(super) fn parse_json(&self, fields: &Fields<'_>) -> Result<Command, Refusal> {
+        match self.json {
+            Some((_, parse)) => parse(fields),
+            None => Err(Refusal::unknown_type("There is no command of this type")),
+        }
+    }
+
+    /// Parses a command of this row in the text dialect; `rest` is what follows the word.
+    pub(super) fn parse_text(&self, rest: &str) -> Result<Command, Refusal> {
+        match self.text {
+            Some((usage, parse)) => parse(&Arguments { usage, rest }),
+            None => Err(Refusal::unknown_type("There is no such command: /help lists them")),
+        }
+    }
+
+    fn word(&self) -> Option<&'static str> {
+        self.text.and_then(|(usage, _)| usage.split(' ').next()?.strip_prefix('/'))
+    }
+}
+
+/// The row of this `type` in the JSON dialect.
+pub(super) fn of_type(name: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.json.is_some_and(|(types, _)| types.contains(&name)))
+}
+
+/// The row of this word in the text dialect, which stands after the slash.
+pub(super) fn of_word(word: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.word() == Some(word))
+}
+
+/// The lines of `/help`.
+pub(super) fn help() -> impl Iterator<Item = String> {
+    let of_row = |row: &'static Row| row.text.map(|(usage, _)| usage).zip(row.help);
+    let forms = ROWS.iter().filter_map(of_row).chain([("//text", "send \"/text\"")]);
+    forms.map(|(form, help)| format!("* {form:<14}  {help}"))
+}
+
+/// A message: in text, a line that is no command.
+pub(super) const MESSAGE: Row = row(Cost::Message).json(&["message", "publish"], |fields| {
+    let (body, about, mid) = (fields.body()?, fields.about()?, fields.mid()?);
+    let request = RoomRequest::Publish { body, about, mid, quiet: false };
+    Ok(Command::ToRoom { room: Some(fields.room()?), request })
+});
+
+/// A topic and a message without a type.
+pub(super) const TOPIC: Row = row(Cost::Message).json(&[], |fields| {
+    let (room, body) = (fields.room()?, fields.body()?);
+    Ok(Command::Topic { room, request: RoomRequest::Publish { body, about: None, mid: None, quiet: true } })
+});
+
+/// In the order in which `/help` lists them.
+const ROWS: &[Row] = &[
+    MESSAGE,
+    row(Cost::Other)
+        .json(&["join", "subscribe"], |fields| {
+            Ok(Command::Join { room: fields.room()?, options: fields.join_options()? })
+        })
+        .text("/join ROOM", "go to a room, which is made if it is not there", |line| {
+            Ok(Command::Join { room: line.room(line.all()?)?, options: JoinOptions::default() })
+        }),
+    row(Cost::Other).json(&["leave", "unsubscribe"], |fields| Ok(Command::Leave { room: Some(fields.room()?) })).text(
+        "/leave",
+        "leave the room",
+        |line| line.none(Command::Leave { room: None }),
+    ),
+    row(Cost::Other)
+        .json(&["rooms"], |_| Ok(Command::Rooms))
+        .text("/rooms", "list the rooms", |line| line.none(Command::Rooms)),
+    row(Cost::Other)
+        .json(&["members"], |fields| Ok(Command::ToRoom { room: Some(fields.room()?), request: RoomRequest::Members }))
+        .text("/who", "list who is in the room", |line| {
+            line.none(Command::ToRoom { room: None, request: RoomRequest::Members })
+        }),
+    row(Cost::Message)
+        .json(&["private"], |fields| {
+            let (to, body, about, mid) = (fields.to()?, fields.body()?, fields.about()?, fields.mid()?);
+            Ok(Command::Private { to, request: RoomRequest::Publish { body, about, mid, quiet: false } })
+        })
+        .text("/msg USER TEXT", "send a message to one user", |line| {
+            let (to, text) = line.pair()?;
+            Ok(Command::Private { to: line.user(to)?, request: RoomRequest::message(text).quietly() })
+        }),
+    row(Cost::Other)
+        .json(&["history"], |fields| {
+            let (room, span, limit) = fields.history()?;
+            Ok(Command::History { room: Some(room), span, limit })
+        })
+        .text("/history [N]", "show the last messages", |line| {
+            Ok(Command::History { room: None, span: Span::NEWEST, limit: line.history_limit()? })
+        }),
+    row(Cost::Other)
+        .json(&["presence"], |fields| Ok(Command::Presence { status: fields.status()?, note: fields.note()? }))
+        .text("/away [TEXT]", "say that you are away", |line| {
+            Ok(Command::Presence { status: Status::Away, note: line.note()? })
+        }),
+    row(Cost::Other).text("/back", "say that you are back", |line| {
+        line.none(Command::Presence { status: Status::Online, note: None })
+    }),
+    row(Cost::Message).json(&["edit"], |fields| {
+        let request = RoomRequest::Edit { seq: fields.seq()?, body: fields.body()? };
+        Ok(Command::ToRoom { room: Some(fields.any_room()?), request })
+    }),
+    row(Cost::Message).json(&["delete"], |fields| {
+        let request = RoomRequest::Edit { seq: fields.seq()?, body: Body::Deleted };
+        Ok(Command::ToRoom { room: Some(fields.any_room()?), request })
+    }),
+    row(Cost::Other).json(&["received"], |fields| fields.receipt(Receipt::Received)),
+    row(Cost::Other).json(&["read"], |fields| fields.receipt(Receipt::Read)),
+    row(Cost::Other).json(&["typing"], |fields| {
+        let request = RoomRequest::Typing(fields.typing()?);
+        Ok(Command::ToRoom { room: Some(fields.any_room()?), request })
+    }),
+    row(Cost::Other).json(&["offer"], |fields| fields.signal(Signal::Offer)),
+    row(Cost::Other).json(&["answer"], |fields| fields.signal(Signal::Answer)),
+    row(Cost::Other).json(&["ice-candidate"], |fields| fields.signal(Signal::IceCandidate)),
+    row(Cost::Other).json(&["hangup"], |fields| fields.signal(Signal::Hangup)),
+    row(Cost::Other).text("/nick NAME", "take another name, before your first message", |line| {
+        Ok(Command::Nick { name: line.user(line.all()?)? })
+    }),
+    row(Cost::Other)
+        .json(&["auth"], |fields| Ok(Command::Auth { token: fields.token()? }))
+        .text("/auth TOKEN", "show who you are, before your first message", |line| {
+            Ok(Command::Auth { token: line.all()?.into() })
+        })
+        .before_auth(),
+    row(Cost::Other).json(&["refresh"], |fields| Ok(Command::Refresh { token: fields.token()? })).text(
+        "/refresh TOKEN",
+        "show a token that is good for longer",
+        |line| Ok(Command::Refresh { token: line.all()?.into() }),
+    ),
+    row(Cost::Other).text("/session", "show how to resume this session", |line| line.none(Command::Session)),
+    row(Cost::Other)
+        .json(&["resume"], |fields| fields.resume())
+        .text("/resume TOKEN SEQ", "resume a session, whose last message you saw was SEQ", |line| line.resume())
+        .before_auth(),
+    row(Cost::Other).json(&["create"], |fields| fields.create()).text(
+        "/create ROOM [private]",
+        "make a room that stays; it is yours if your name is",
+        moderation::create,
+    ),
+    row(Cost::Other)
+        .json(&["invite"], |fields| fields.moderate(ModerationRequest::Invite { user: fields.user()? }))
+        .text("/invite USER", "put a user on the list of the room", |line| {
+            moderation::of_user(line, |user| ModerationRequest::Invite { user })
+        }),
+    row(Cost::Other)
+        .json(&["remove"], |fields| fields.moderate(ModerationRequest::Remove { user: fields.user()? }))
+        .text("/remove USER [WHY]", "take a user off the list, and out of the room", |line| {
+            moderation::with_note(line, |user| ModerationRequest::Remove { user })
+        }),
+    row(Cost::Other).json(&["role"], |fields| fields.moderate(fields.role()?)).text(
+        "/role USER member|moderator|owner",
+        "give a user a role in the room",
+        moderation::role,
+    ),
+    row(Cost::Other).json(&["kick"], |fields| fields.moderate(ModerationRequest::Kick { user: fields.user()? })).text(
+        "/kick USER [WHY]",
+        "put a user out of the room",
+        |line| moderation::with_note(line, |user| ModerationRequest::Kick { user }),
+    ),
+    row(Cost::Other)
+        .json(&["ban"], |fields| {
+            fields.moderate(ModerationRequest::Ban { user: fields.user()?, lasts: fields.lasts()? })
+        })
+        .text("/ban USER [TIME] [WHY]", "keep a user out", |line| {
+            moderation::with_time(line, |user, lasts| ModerationRequest::Ban { user, lasts })
+        }),
+    row(Cost::Other)
+        .json(&["unban"], |fields| fields.moderate(ModerationRequest::Unban { user: fields.user()? }))
+        .text("/unban USER", "let a user in again", |line| {
+            moderation::of_user(line, |user| ModerationRequest::Unban { user })
+        }),
+    row(Cost::Other)
+        .json(&["mute"], |fields| {
+            fields.moderate(ModerationRequest::Mute { user: fields.user()?, lasts: fields.lasts()? })
+        })
+        .text("/mute USER [TIME] [WHY]", "keep a user silent", |line| {
+            moderation::with_time(line, |user, lasts| ModerationRequest::Mute { user, lasts })
+        }),
+    row(Cost::Other)
+        .json(&["unmute"], |fields| fields.moderate(ModerationRequest::Unmute { user: fields.user()? }))
+        .text("/unmute USER", "let a user speak again", |line| {
+            moderation::of_user(line, |user| ModerationRequest::Unmute { user })
+        }),
+    row(Cost::Other).json(&["settings"], |fields| fields.moderate(ModerationRequest::Settings(fields.settings()?))),
+    row(Cost::Other).text("/slow SECONDS|off", "one message of each user in so many seconds", moderation::slow),
+    row(Cost::Other).text("/announce on|off", "only moderators speak", moderation::announce),
+    row(Cost::Other).json(&["end"], |fields| fields.moderate(ModerationRequest::End)).text(
+        "/end ROOM",
+        "end a room: all leave, and its messages are deleted",
+        moderation::end,
+    ),
+    row(Cost::Other).json(&["ping"], |_| Ok(Command::Query(ServerQuery::Ping))).before_auth(),
+    row(Cost::Other).text("/help", "this list", |line| line.none(Command::Query(ServerQuery::Help))).before_auth(),
+    row(Cost::Free).text("/quit", "leave the server", |line| line.none(Command::Quit)).before_auth(),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_name_means_one_command() {
+        let (mut types, mut words) = (BTreeSet::new(), BTreeSet::new());
+        for row in ROWS {
+            row.json.iter().flat_map(|(types, _)| *types).for_each(|name| assert!(types.insert(name), "{name}"));
+            row.word().into_iter().for_each(|word| assert!(words.insert(word), "{word}"));
+            assert!(row.json.is_some() || row.text.is_some(), "a command has a name");
+        }
+    }
+
+    #[test]
+    fn help_has_a_line_for_each_command_of_the_text_dialect() {
+        let lines: Vec<_> = help().collect();
+        for word in ROWS.iter().filter_map(Row::word) {
+            let of_word = |line: &&String| line.trim_start_matches("* /").split(' ').next() == Some(word);
+            assert_eq!(lines.iter().filter(of_word).count(), 1, "{word}");
+        }
+        assert_eq!(lines[0], "* /join ROOM      go to a room, which is made if it is not there");
+        assert_eq!(lines.last().map(String::as_str), Some("* //text          send \"/text\""));
+    }
+}

@@ -1,0 +1,48 @@
+//! Parsing the JSON dialect: one object a command.
+//!
+//! An unknown type is an error. An object that is no command still has its request id read, if it has one,
+//! so that the error names the command.
+
+use serde::Deserialize;
+
+use super::fields::Fields;
+use crate::chat::{Id, Refusal, Request};
+use crate::wire::{Unparsed, commands};
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: Option<Id>,
+}
+
+/// Parses one command.
+///
+/// # Errors
+/// What is wrong with it, with its `id` if that can be read.
+pub fn parse(text: &str) -> Result<Request, Unparsed> {
+    let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+        // The rest may be wrong and the id still right: the client then knows which command it was.
+        let id = serde_json::from_str::<OnlyId>(text).ok().and_then(|only| only.id).filter(id_fits);
+        Unparsed { id, refusal: Refusal::bad_request(format!("Not a command: {error}")) }
+    })?;
+    if !fields.id.as_ref().is_none_or(id_fits) {
+        let refusal = Refusal::bad_request(format!("An id may have {} bytes", Id::BYTES_MAX));
+        return Err(Unparsed { id: None, refusal });
+    }
+    let request = row(&fields).and_then(|row| Ok(row.request(fields.id.clone(), row.parse_json(&fields)?)));
+    request.map_err(|refusal| Unparsed { id: fields.id.clone(), refusal })
+}
+
+fn row(fields: &Fields<'_>) -> Result<&'static commands::Row, Refusal> {
+    match fields.kind.as_deref() {
+        Some(kind) => commands::of_type(kind).ok_or_else(|| Refusal::unknown_type("There is no command of this type")),
+        None if fields.is_topic_message() => Ok(&commands::TOPIC),
+        None => Err(Refusal::bad_request("A command needs a type, or a topic and a message")),
+    }
+}
+
+fn id_fits(id: &Id) -> bool {
+    match id {
+        Id::Number(_) => true,
+        Id::Text(text) => text.len() <= Id::BYTES_MAX,
+    }
+}

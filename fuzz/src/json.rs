@@ -1,6 +1,6 @@
 //! The JSON dialect: each line of the input is a command.
 //!
-//! Exercises `wire::json_in`, `chat::session_state`, `chat::room` and, for every event that follows,
+//! Exercises `wire::json`, `chat::session_state`, `chat::room` and, for every event that follows,
 //! `wire::Encoder`. What is parsed is heard by the session of a `World`, until it ends the session.
 
 use roomd::wire::{Encoding, json};

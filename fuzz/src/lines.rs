@@ -1,6 +1,6 @@
 //! The line port: bytes in arbitrary chunks, cut into lines, parsed and heard.
 //!
-//! Exercises `net::line::Lines`, `wire::text_in` and what `World` does. The first two bytes of the
+//! Exercises `net::line::Lines`, `wire::text` and what `World` does. The first two bytes of the
 //! input say how long a line may be and how the rest is cut; the same lines must come out however
 //! it is cut.
 

@@ -133,7 +133,7 @@ impl World {
                 let room = RoomName::private(&me, &to);
                 if !self.rooms.contains_key(&room) {
                     self.open(&room, Some((me.clone(), to)))?;
-                    let input = Input::Join { member: SELF, guest: entrant(me, 1, JoinOptions::default()), id: None };
+                    let input = Input::Join { member: SELF, request: entrant(me, 1, JoinOptions::default()), id: None };
                     self.step(&room, input);
                 }
                 self.say(&room, request, id);
@@ -180,7 +180,7 @@ impl World {
             status: self.session.status(),
             ..entrant(self.session.user().clone(), 1, options)
         };
-        let effects = self.stepped(&room, Input::Join { member: SELF, guest, id: id.clone() });
+        let effects = self.stepped(&room, Input::Join { member: SELF, request, id: id.clone() });
         let refused = effects.iter().find_map(|effect| match effect {
             Effect::Refused(_, refusal) => Some(refusal.clone()),
             _ => None,
@@ -239,7 +239,7 @@ impl World {
             opened = opened.private(me, to);
         }
         self.rooms.insert(room.clone(), Place { room: opened, room_log });
-        self.step(room, Input::Join { member: OTHER, guest: entrant(other, 2, JoinOptions::default()), id: None });
+        self.step(room, Input::Join { member: OTHER, request: entrant(other, 2, JoinOptions::default()), id: None });
         Ok(())
     }
 

@@ -13,36 +13,36 @@ use super::speaker::Speaker;
 use super::time::Time;
 use roomd_protocol::UserName;
 
-/// Something said that is not stored yet.
+/// A change of a room's history that is not stored yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// Who says it; the acknowledgement goes to this number.
+    /// The author; the acknowledgement goes to its member number.
     pub speaker: Speaker,
     /// What is to be stored.
     pub operation: Operation,
-    /// When the room took it.
+    /// When the room accepted it.
     pub at: Time,
-    /// The mark of the command.
+    /// The request id of the command.
     pub id: Option<Id>,
-    /// Whether no acknowledgement is wanted, unless the command has a mark.
+    /// Whether no acknowledgement is wanted, unless the command has a request id.
     pub quiet: bool,
 }
 
 /// What a draft does to the history.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// Adds a message; `to`: in a private conversation, to whom.
+    /// Adds a message; `to` is the other user of a private conversation.
     Publish { to: Option<UserName>, body: Body, about: Option<About>, mid: Option<Mid> },
-    /// Replaces what one's own message says, or takes it away: `Body::Deleted`; its number stays. `rules`:
-    /// it may be somebody else's message, and the audit tells of it then. Only who deletes may do that.
-    Edit { seq: u64, body: Body, rules: bool },
-    /// Changes the room's charter, and adds to its audit; [`super::policy::ModerationChange::Ended`] takes all of
-    /// the room away.
+    /// Replaces the content of the author's own message, or deletes it: `Body::Deleted`; its number stays.
+    /// `as_moderator` allows another user's message, and adds it to the audit log; for deletions only.
+    Edit { seq: u64, body: Body, as_moderator: bool },
+    /// Changes the room's policy, and adds to its audit log; [`super::policy::ModerationChange::Ended`] deletes all
+    /// of the room.
     Moderate(ModerationAction),
 }
 
 impl Draft {
-    /// Bytes of what it says.
+    /// Bytes of its content.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.operation {
@@ -52,24 +52,24 @@ impl Draft {
     }
 }
 
-/// What the store made of a draft.
+/// The store's answer to a draft.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The message has this number.
     Stored { seq: u64 },
     /// Its `mid` was there already, under this number since this time.
     Repeat { seq: u64, at: Time },
-    /// The message says something else now, or nothing; or the charter does.
+    /// The message, or the policy, is changed.
     Changed,
-    /// The room has ended; what is said in it from now on is another history, of this name.
+    /// The room has ended; its next messages belong to another history, of this epoch.
     Ended { epoch: Epoch },
     /// There is no such message, or it is gone.
     Missing,
-    /// It is somebody else's message.
-    Foreign,
+    /// The message has another author.
+    NotAuthor,
 }
 
-/// The name of a history, as it was drawn.
+/// The name of a history, drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub u64);
 
@@ -79,6 +79,6 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// The store could not take the drafts; none of them is stored. Or it could not be read.
+/// The store could not write the drafts, and none of them is stored; or it could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreFailed;

@@ -1,18 +1,18 @@
 //! Why a session ended, and what its client is told.
 //!
 //! The first reason wins. Each has one close code (RFC 6455 §7.4 below 4000, ours above), so a
-//! client can decide from the number alone whether to come back.
+//! client can decide from the number alone whether to reconnect.
 
 use std::time::Duration;
 
 /// The reason of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The client said it leaves.
+    /// The client left.
     Left,
     /// The client closed its WebSocket; the answer to its close frame is on its way.
     Closed,
-    /// The connection broke without a word.
+    /// The connection was lost.
     Gone,
     /// The server stops.
     Closing,
@@ -26,19 +26,19 @@ pub enum End {
     TooLarge,
     /// A defect of the server.
     Internal,
-    /// Nothing was heard in time, not even a pong.
+    /// The client sent nothing in time, not even a pong.
     Silent,
-    /// The rate limit was broken again and again.
+    /// The client exceeded the rate limit again and again.
     TooFast,
     /// The outbox was full.
     Slow,
-    /// Another connection took the session up.
+    /// Another connection resumed the session.
     Replaced,
     /// The token has expired.
     Expired,
-    /// Who that is was not said in time, and guests may not come in.
+    /// The client did not authenticate in time, and guests are not admitted.
     Unidentified,
-    /// The name belongs to somebody now, who was not the one that used it.
+    /// The guest's name was registered by another user.
     Displaced,
     /// A write failed, or made no progress in time.
     WriteFailed,
@@ -113,7 +113,7 @@ impl End {
         }
     }
 
-    /// Whether coming back makes sense.
+    /// Whether it makes sense to reconnect.
     #[must_use]
     pub fn reconnect(self) -> bool {
         matches!(
@@ -122,14 +122,14 @@ impl End {
         )
     }
 
-    /// Whether the session keeps its place for a while: its client did not mean to go.
+    /// Whether the session is detached, to be resumed: its client did not mean to leave.
     #[must_use]
     pub fn detaches(self) -> bool {
         matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced)
     }
 
-    /// How long a client should wait before it comes back. `spread` (any number, one a client)
-    /// keeps many clients from coming back in the same moment.
+    /// How long a client should wait before it reconnects. `spread` (any number, one a client)
+    /// keeps many clients from reconnecting at the same moment.
     #[must_use]
     pub fn retry_after(self, spread: u64) -> Duration {
         match self {

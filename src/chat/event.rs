@@ -26,54 +26,54 @@ pub enum Event {
     /// You are in the room, with `count` users, of whom the first thousand are named. The newest
     /// messages follow.
     Joined { room: RoomName, epoch: Arc<str>, seq: u64, members: Vec<UserName>, count: usize, recovery: Recovery },
-    /// The session goes on. What was missed follows, room by room.
+    /// The session is resumed. The missed events follow, room by room.
     Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<ResumedRoom> },
-    /// How the session could be taken up again: its token, and the last message of the room.
+    /// How the session can be resumed: its token, and the last message of the room.
     Session { resume: Option<Arc<str>>, room: RoomName, seq: u64 },
-    /// You are in the room, for those who read text: after the history, what others see too.
+    /// You are in the room: the line that others see too, for text clients, after the history.
     Entered { room: RoomName, user: UserName },
-    /// You are out of the room.
+    /// You have left the room.
     Left { room: RoomName },
     /// Your message has its number.
     Sent { room: RoomName, seq: u64, mid: Option<Mid>, at: Time, duplicate: bool },
     /// A part of a room's history, oldest first; `complete` when nothing lies beyond it.
     History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
-    /// Who is in a room: `count` users, of whom the first thousand are named.
+    /// The members of a room: `count` users, of whom the first thousand are named.
     Members { room: RoomName, members: Vec<Presence>, count: usize },
-    /// Which rooms there are.
+    /// The rooms that the client may know of.
     Rooms { rooms: Vec<RoomSummary> },
-    /// The room is made. `pinned`: it stays only as long as the server holds a seat in it.
+    /// The room is created. `pinned`: it stays only as long as the server holds a seat in it.
     Created { room: RoomName, pinned: bool },
-    /// What was decided in a room, oldest first.
+    /// The audit log of a room, oldest first.
     Audit { room: RoomName, entries: Vec<AuditEntry> },
     /// You have another name.
     Named { user: UserName },
-    /// Your token ends then: show another.
+    /// Your token expires then: send another.
     TokenExpiring { expires: Time, left: Duration },
-    /// What can be said in the text dialect.
+    /// The list of the text dialect's commands.
     Help,
     /// The server is there.
     Pong,
-    /// It is done.
+    /// The command was carried out.
     Done,
-    /// It is not done.
+    /// The command was refused.
     Refused(Refusal),
 
     /// A message; with a `to`, a private one.
     Message(Arc<Message>),
-    /// A message says something else now; with `Body::Deleted`, nothing any more.
+    /// A message was edited; with `Body::Deleted`, deleted.
     Edit { room: RoomName, seq: u64, user: UserName, body: Body, at: Time },
-    /// Somebody came.
+    /// A user joined.
     Join { room: RoomName, user: UserName, at: Time },
-    /// Somebody left.
+    /// A user left.
     Leave { room: RoomName, user: UserName, at: Time },
-    /// Somebody changed something in the room; to them it is the answer, too.
+    /// A moderator changed something in the room; to the moderator it is the answer, too.
     Moderated { room: RoomName, by: UserName, action: ModerationAction, at: Time },
-    /// Somebody has got everything up to a message, in some sense.
+    /// A user has received, or read, everything up to a message.
     Receipt { room: RoomName, mark: ReceiptMark },
-    /// Somebody is typing, or no longer.
+    /// A user is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
-    /// Somebody is there, away or gone.
+    /// A user is online, away or offline.
     Presence(Presence),
     /// So many messages of the room were dropped, because you read too slowly.
     Lagged { room: RoomName, missed: u64 },
@@ -84,7 +84,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The news that a message was changed, as it reads now, for one who may not have heard of it.
+    /// The event that tells a client of an edit or a deletion that it may have missed.
     #[must_use]
     pub fn changed(message: &Message) -> Self {
         let Message { room, user, body, seq, at, edited, .. } = message.clone();

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The client's own mark on a command: exactly one answer carries it back.
+/// A request id: exactly one answer to the request carries it back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Id {

@@ -10,15 +10,15 @@ use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
 
-/// How much a name is worth; each is more than those before it.
+/// How a user is authenticated; each level includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AuthLevel {
-    /// Whoever uses the name today.
+    /// Not authenticated: the name is free for anybody to use.
     #[default]
     Guest,
-    /// The one to whom the name belongs.
+    /// The owner of the name.
     Registered,
-    /// One who may do everything, everywhere on this server.
+    /// An administrator of the server.
     Admin,
 }
 
@@ -34,46 +34,46 @@ impl AuthLevel {
     }
 }
 
-/// Who somebody is.
+/// A user with its auth level and claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The name.
     pub user: UserName,
-    /// What it is worth.
+    /// How the user is authenticated.
     pub auth_level: AuthLevel,
-    /// What a token says beside that; a guest has none, nor has a program in this process.
+    /// The other claims of the token; a guest has none, nor has a program in this process.
     pub claims: Option<Arc<TokenClaims>>,
 }
 
-/// What a token says beside a name.
+/// The claims of a token, without the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenClaims {
-    /// Since when the name belongs to its user.
+    /// When the name became its user's.
     pub since: Time,
-    /// When the token ends.
+    /// When the token expires.
     pub expires: Time,
     /// What the user wants to be called, for people to read; at most [`DISPLAY_BYTES_MAX`](roomd_protocol::DISPLAY_BYTES_MAX) bytes.
     pub display: Option<Arc<str>>,
-    /// The rooms that may be entered; `None` is all.
+    /// The rooms that the token allows; `None` is all.
     pub rooms: Option<Vec<RoomName>>,
-    /// Whether the one who claimed the name may have another token before this one ends.
+    /// Whether the owner of a claimed name can get another token before this one expires.
     pub renewable: bool,
 }
 
 impl Identity {
-    /// One who uses a name without owning it.
+    /// A guest of this name.
     #[must_use]
     pub fn guest(user: UserName) -> Self {
         Self { user, auth_level: AuthLevel::Guest, claims: None }
     }
 
-    /// Whether the name is only used, and not owned.
+    /// Whether the user is not authenticated.
     #[must_use]
     pub fn is_guest(&self) -> bool {
         self.auth_level == AuthLevel::Guest
     }
 
-    /// When it has to be shown anew.
+    /// When the token expires, if there is one.
     #[must_use]
     pub fn expires(&self) -> Option<Time> {
         self.claims.as_ref().map(|claims| claims.expires)
@@ -85,13 +85,13 @@ impl Identity {
         self.claims.as_ref()?.display.as_ref()
     }
 
-    /// Since when what is said to this name is said to this user.
+    /// When the name became this user's: earlier private messages were for somebody else.
     #[must_use]
     pub fn since(&self) -> Option<Time> {
         self.claims.as_ref().map(|claims| claims.since)
     }
 
-    /// Whether the token allows the room. What the room says to it is another question.
+    /// Whether the token allows the room; the room's policy decides besides.
     #[must_use]
     pub fn may_enter(&self, room: &RoomName) -> bool {
         let rooms = self.claims.as_ref().and_then(|claims| claims.rooms.as_ref());

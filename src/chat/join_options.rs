@@ -6,25 +6,25 @@
 use super::position::Position;
 use super::time::Time;
 
-/// How a join wants to be made.
+/// The options of a join.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JoinOptions {
-    /// How many of the newest messages it wants; `None` leaves it to the door.
+    /// How many of the newest messages it wants; `None` leaves it to the connection's default.
     pub history: Option<usize>,
     /// The last message it has seen.
     pub since: Option<Position>,
-    /// The room was called `topic`: its events say `topic`, and a new room drops for slow members.
+    /// The room was named in the field `topic`: so do its events, and a new room drops messages for slow members.
     pub topic: bool,
-    /// Of a private conversation, it is to be given what was said to its user while they were away.
+    /// In a private conversation: the messages that its user missed while offline are to be delivered.
     pub offline: Option<OfflineDelivery>,
 }
 
-/// What of a private conversation is owed to the one to whom a name belongs.
+/// Which offline messages of a private conversation are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfflineDelivery {
-    /// Since when the name belongs to its user: what was said before was said to somebody else.
+    /// When the name became its user's: earlier messages were for somebody else.
     pub since: Time,
-    /// Whether its own reader enters, and can fetch what memory no longer has. One that is entered by
-    /// another is not let in then.
+    /// Whether the connection's own reader joins, and can fetch what memory no longer has. A connection that
+    /// another joins to the conversation is refused then.
     pub fetched: bool,
 }

@@ -1,7 +1,7 @@
-//! Every bound of the server, with its unit, its default and what happens when it is reached.
+//! The bounds that a server can be configured with: unit, default, and what happens when one is reached.
 //!
 //! Built once at start by the command line (or by a program that embeds the crate) and then only
-//! read. A bound that is not in this file does not exist: code elsewhere takes a `Limits`.
+//! read. Bounds that are fixed, such as a queue's length or a name's, are constants beside their use.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! Who is in a room: its members (connections) and the users behind them.
+//! The members (connections) of a room, and the users behind them.
 //!
-//! A user may be in a room with several connections; others hear of the first that comes and the
-//! last that leaves. Everything is kept in order, so two runs of one script say the same.
+//! A user may be in a room with several connections; others are told of the first that joins and the
+//! last that leaves. Everything is kept in order, so two runs of one script are the same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::receipt::{Receipt, ReceiptMark};
 use super::time::Time;
 use roomd_protocol::UserName;
 
-/// A member's number, unique in the server's life.
+/// A member's number, unique while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u64);
 
-/// How long a typing notice lives when it is not renewed.
+/// How long a typing notice lasts when it is not renewed.
 pub const TYPING_FOR: Duration = Duration::from_secs(6);
 
 /// Users that a list of members names, at most; the list says how many there are. So a list fits in
@@ -27,30 +27,30 @@ pub const LISTED_MAX: usize = 1_000;
 /// A connection that is in the room.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Whose connection it is.
+    /// The user of the connection.
     pub user: UserName,
-    /// What that name is worth.
+    /// How the user is authenticated.
     pub auth_level: AuthLevel,
     /// The connection's number.
     pub connection: u64,
-    /// Whether it wants its own messages back.
+    /// Whether it is sent its own messages.
     pub echo: bool,
-    /// Whether others hear of its coming and leaving.
+    /// Whether others are told of its join and its leave.
     pub announced: bool,
-    /// The room's newest message when it came.
+    /// The room's newest message when it joined.
     pub since: u64,
-    /// Whether its connection broke, and its place is kept.
+    /// Whether its connection was lost, and its membership is kept.
     pub detached: bool,
-    /// What it is to be told of receipts when it is back: of each user and receipt the newest.
+    /// Receipts for when it resumes: the newest of each user and kind.
     pub deferred_receipts: BTreeMap<(Receipt, UserName), ReceiptMark>,
 }
 
 #[derive(Debug)]
 struct User {
     connections: usize,
-    /// How many of them were announced.
+    /// Connections that were announced.
     announced: usize,
-    /// How many of them broke.
+    /// Connections that are detached.
     detached: usize,
     status: Status,
     note: Option<Note>,
@@ -62,7 +62,7 @@ struct User {
 pub struct Members {
     members: BTreeMap<MemberId, Member>,
     users: BTreeMap<UserName, User>,
-    /// Who is typing, and until when on the monotonic clock. Few, whatever the room's size.
+    /// The users who are typing, and until when on the monotonic clock. Few, whatever the room's size.
     typing: BTreeMap<UserName, Duration>,
 }
 
@@ -120,7 +120,7 @@ impl Members {
         self.users.get(user).map(|found| found.presence(user))
     }
 
-    /// Adds a member; true when others are to hear of it.
+    /// Adds a member; true when others are to be told.
     pub fn enter(&mut self, id: MemberId, member: Member, now: Time) -> bool {
         let user = self.users.entry(member.user.clone()).or_insert(User {
             connections: 0,
@@ -137,7 +137,7 @@ impl Members {
         news
     }
 
-    /// Removes a member. `Some((member, news, last))`: others are to hear of it; it was the user's
+    /// Removes a member. `Some((member, news, last))`: whether others are to be told, and whether it was the user's
     /// last connection here.
     pub fn leave(&mut self, id: MemberId) -> Option<(Member, bool, bool)> {
         let member = self.members.remove(&id)?;
@@ -159,20 +159,20 @@ impl Members {
         self.users.contains_key(name)
     }
 
-    /// Whether others have heard that the user is here.
+    /// Whether others were told that the user is here.
     #[must_use]
     pub fn is_announced(&self, name: &UserName) -> bool {
         self.users.get(name).is_some_and(|user| user.announced > 0)
     }
 
-    /// How others see a user, if it is in the room: away when all its connections broke.
+    /// The status of a user in the room: away when all its connections are detached.
     #[must_use]
     pub fn status(&self, name: &UserName) -> Option<Status> {
         self.users.get(name).map(User::shown)
     }
 
-    /// Keeps the place of a member whose connection broke, or gives it back. One with another connection
-    /// here is still there.
+    /// Detaches a member whose connection was lost, or attaches it again. A user with another connection
+    /// here stays online.
     pub fn detach(&mut self, id: MemberId, detached: bool) {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.detached != detached) else { return };
         member.detached = detached;
@@ -180,20 +180,20 @@ impl Members {
         user.detached = if detached { user.detached + 1 } else { user.detached - 1 };
     }
 
-    /// Keeps what a member that is parked is to be told when it is back.
+    /// Keeps receipts for a detached member until it resumes.
     pub fn defer_receipts(&mut self, id: MemberId, marks: &[ReceiptMark]) {
         if let Some(member) = self.members.get_mut(&id) {
             member.deferred_receipts.extend(marks.iter().map(|mark| ((mark.receipt, mark.user.clone()), mark.clone())));
         }
     }
 
-    /// What that is, once.
+    /// Takes the kept receipts of a member.
     pub fn take_deferred_receipts(&mut self, id: MemberId) -> impl Iterator<Item = ReceiptMark> + use<> {
         let deferred_receipts = self.members.get_mut(&id).map(|member| std::mem::take(&mut member.deferred_receipts));
         deferred_receipts.unwrap_or_default().into_values()
     }
 
-    /// Notes that a user did something.
+    /// Records that a user was active.
     pub fn seen(&mut self, name: &UserName, now: Time) {
         if let Some(user) = self.users.get_mut(name) {
             user.last_seen = now;
@@ -224,7 +224,7 @@ impl Members {
         self.typing.values().min().copied()
     }
 
-    /// Ends the typing notices that were not renewed by `now`; whose.
+    /// Ends the typing notices that were not renewed by `now`, and returns their users.
     pub fn expire_typing(&mut self, now: Duration) -> Vec<UserName> {
         let over: Vec<_> =
             self.typing.iter().filter(|(_, until)| **until <= now).map(|(name, _)| name.clone()).collect();
@@ -236,7 +236,7 @@ impl Members {
 }
 
 impl User {
-    /// What others see: one whose every connection broke is away.
+    /// The presence that others see: away when all connections are detached.
     fn shown(&self) -> Status {
         if self.detached == self.connections { Status::Away } else { self.status }
     }

@@ -9,14 +9,14 @@ use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// UTF-8 text, of at least one character.
+    /// UTF-8 text, of at least one byte.
     Text(Arc<str>),
     /// A JSON object that the server carries without reading it.
     Cipher(Arc<str>),
-    /// Nothing any more: its author took it away.
+    /// The message was deleted.
     Deleted,
 }
 
@@ -51,13 +51,13 @@ impl Body {
     }
 }
 
-/// Which other message of its room a message is about. What it says is a message like any other, so it
+/// The relation of a message to another of its room. The message is one like any other, so it
 /// has its number, its `mid` and its place in every replay; only how it is shown differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// It answers the message of this number.
     Reply(u64),
-    /// It is a sign put to the message of this number, such as an emoji.
+    /// It is a reaction to the message of this number, such as an emoji.
     Reaction(u64),
 }
 
@@ -77,7 +77,7 @@ impl About {
         }
     }
 
-    /// Whether a message may be about another in this way: a reaction is short.
+    /// Checks the limit on a reaction: it is short.
     ///
     /// # Errors
     /// `too_large`.
@@ -91,7 +91,7 @@ impl About {
         }
     }
 
-    /// The two fields that tell it: `reply_to` and `react_to`.
+    /// The fields `reply_to` and `react_to`.
     #[must_use]
     pub fn fields(about: Option<Self>) -> (Option<u64>, Option<u64>) {
         match about {
@@ -110,7 +110,7 @@ impl About {
     }
 }
 
-/// The sender's own name for a message, 1–64 bytes: the same `mid` twice is one message.
+/// The id that an author gives a message, 1–64 bytes: the same `mid` twice is one message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mid(Arc<str>);
 
@@ -129,7 +129,7 @@ impl Mid {
         Err(Refusal::bad_request(format!("A mid has 1 to {} bytes", Self::BYTES_MAX)))
     }
 
-    /// A `mid` that was checked when it entered, as a store gives it back.
+    /// A `mid` that was checked when it entered, as a store returns it.
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.into())
@@ -145,21 +145,21 @@ impl Mid {
 /// One message of a room, with its place in the room's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The room it was sent to.
+    /// The room it was published to.
     pub room: RoomName,
-    /// Who sent it.
+    /// Its author.
     pub user: UserName,
-    /// In a private conversation, to whom.
+    /// In a private conversation, the other user.
     pub to: Option<UserName>,
-    /// What it says.
+    /// Its content.
     pub body: Body,
-    /// Which other message it is about, if any.
+    /// Its relation to another message, if any.
     pub about: Option<About>,
     /// Its number: 1, 2, 3, … within the room's epoch.
     pub seq: u64,
-    /// The sender's name for it.
+    /// The id that its author gave it.
     pub mid: Option<Mid>,
-    /// When the room took it.
+    /// When the room accepted it.
     pub at: Time,
     /// When it was last edited, or deleted.
     pub edited: Option<Time>,

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-/// What of a room a client that comes back has seen.
+/// How much of a room a resuming client has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// Nothing since it entered.
+    /// Nothing since it joined.
     Entry,
     /// Everything up to this number, of whatever history the room has.
     Number(u64),

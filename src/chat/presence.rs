@@ -8,13 +8,13 @@ use super::note::Note;
 use super::time::Time;
 use roomd_protocol::UserName;
 
-/// Whether a user is there.
+/// Whether a user is online, away or offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Connected.
     Online,
-    /// Connected, but says to be elsewhere.
+    /// Connected, and away by its own word or because its connection was lost.
     Away,
     /// Not connected.
     Offline,
@@ -23,12 +23,12 @@ pub enum Status {
 /// A user's presence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// Who.
+    /// The user.
     pub user: UserName,
-    /// Whether they are there.
+    /// Whether the user is online.
     pub status: Status,
-    /// What they said when they went away.
+    /// The note that came with the status.
     pub note: Option<Note>,
-    /// When they last did something.
+    /// When the user was last active.
     pub last_seen: Time,
 }

@@ -9,24 +9,24 @@ use roomd_protocol::UserName;
 /// How far a user has got in a room: everything up to `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptMark {
-    /// Whose.
+    /// The user who has got so far.
     pub user: UserName,
-    /// In which sense.
+    /// Whether the messages were written, received or read.
     pub receipt: Receipt,
-    /// The newest message that it covers, and all before.
+    /// The newest message that it covers.
     pub seq: u64,
-    /// When it got there.
+    /// When the user reached it.
     pub at: Time,
 }
 
-/// The senses in which a message has reached a user; each includes those before it.
+/// The stages in which a message reaches a user; each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Receipt {
     /// The user's socket took it.
     Written,
-    /// The user's client says that it has it.
+    /// The user's client has received it.
     Received,
-    /// The user's client says that it was read.
+    /// The user has read it.
     Read,
 }
 

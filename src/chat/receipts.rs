@@ -1,8 +1,8 @@
-//! How far each user of a room has got: what was written to their sockets, received and read.
+//! How far each user of a room has got: which messages were written to their sockets, received and read.
 //!
 //! Part of a room. Marks are cumulative and only advance. Advances are gathered for a moment before
-//! anybody hears of them, so that a round of messages costs a room of n members n receipts and not
-//! n for each message; who hears of them are the authors of the messages concerned.
+//! they are announced, so that a round of messages costs a room of n members n receipts and not
+//! n for each message. They go to the authors of the messages concerned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,18 +19,18 @@ pub const GATHERED_FOR: Duration = Duration::from_millis(250);
 #[derive(Debug, Default)]
 pub struct Receipts {
     marks: BTreeMap<(Receipt, UserName), u64>,
-    /// Advances that nobody has heard of: from where, to where, and when.
+    /// Advances that were not announced: from where, to where, and when.
     fresh: BTreeMap<(Receipt, UserName), (u64, u64, Time)>,
-    /// When they are told, on the monotonic clock.
+    /// When they are announced, on the monotonic clock.
     due: Option<Duration>,
 }
 
-/// Advances to be kept and told.
+/// Advances to be stored and announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advances {
     /// The marks, by receipt, then user.
     pub marks: Vec<ReceiptMark>,
-    /// Who is to hear of them.
+    /// The users to whom they are announced.
     pub authors: BTreeSet<UserName>,
 }
 

@@ -5,25 +5,25 @@
 
 use roomd_protocol::RoomName;
 
-/// What became of a `since`.
+/// The outcome of a `since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// All that was missed follows, or nothing was asked.
+    /// All missed events follow, or none were asked for.
     Whole,
     /// The room's history is another one than the client knows.
     EpochChanged,
-    /// The room no longer has all that was missed.
+    /// The room no longer has all missed messages.
     TooOld,
     /// The history cannot be read now.
     Unavailable,
     /// The room failed meanwhile; join it again.
     RoomFailed,
-    /// The user was put out of the room meanwhile, or the room has ended.
+    /// The user was evicted meanwhile, or the room has ended.
     Removed,
 }
 
 impl Recovery {
-    /// The reason in the protocol; `None` when all is well.
+    /// The reason in the protocol; `None` when the replay is whole.
     #[must_use]
     pub fn reason(self) -> Option<&'static str> {
         match self {
@@ -37,13 +37,13 @@ impl Recovery {
     }
 }
 
-/// A room to which a client has come back.
+/// A room of a resumed session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedRoom {
     /// The room.
     pub room: RoomName,
-    /// Whether what was missed follows.
+    /// Whether the missed messages follow.
     pub recovery: Recovery,
-    /// How many messages those are.
+    /// How many messages were missed.
     pub missed: u64,
 }

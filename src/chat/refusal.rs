@@ -18,15 +18,15 @@ pub enum Code {
     UnknownType,
     /// Over a limit of size.
     TooLarge,
-    /// Who that is has not been proved.
+    /// Not authenticated.
     Unauthorized,
     /// Not allowed.
     Forbidden,
-    /// There is no such thing.
+    /// Does not exist.
     NotFound,
     /// Only for members of the room.
     NotMember,
-    /// There is no such session any more.
+    /// The session no longer exists.
     SessionExpired,
     /// The name is in use.
     NameTaken,
@@ -36,11 +36,11 @@ pub enum Code {
     TooManyRooms,
     /// Too fast.
     RateLimited,
-    /// May say nothing in this room for now.
+    /// Muted in this room.
     Muted,
     /// The user is not connected.
     UserOffline,
-    /// Cannot be done now.
+    /// Temporarily impossible.
     Unavailable,
     /// The server is shutting down.
     Draining,
@@ -74,16 +74,16 @@ impl Code {
     }
 }
 
-/// Something that was asked for and is not done.
+/// A request that is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why, for programs.
+    /// The error code, for programs.
     pub code: Code,
-    /// Why, for people.
+    /// The reason, for people.
     pub message: Cow<'static, str>,
     /// When to try again, if that would help.
     pub retry_after: Option<Duration>,
-    /// The room that is too much for, or that there is too much of; else it is the connection.
+    /// The room whose limit was reached; `None` when it is the connection's.
     pub room: Option<RoomName>,
 }
 
@@ -115,26 +115,26 @@ impl Refusal {
         Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, "Rate limit exceeded") }
     }
 
-    /// The refusal of a room that lets each user speak once in a while.
+    /// The refusal of a room in slow mode.
     #[must_use]
     pub fn slow_mode(room: &RoomName, every: Duration, retry_after: Duration) -> Self {
         let message = format!("This room takes one message of each user in {} s", every.as_secs());
         Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
     }
 
-    /// Says that nothing but this room is refused.
+    /// With the room, which alone is refused.
     #[must_use]
     pub fn about(self, room: &RoomName) -> Self {
         Self { room: Some(room.clone()), ..self }
     }
 
-    /// For a room that is not there, or that the asker may not know of.
+    /// For a room that does not exist, or that the client may not know of.
     #[must_use]
     pub fn no_room(room: &RoomName) -> Self {
         Self::new(Code::NotFound, format!("There is no room {room}"))
     }
 
-    /// For a room that the asker is not in.
+    /// For a room that the client is not in.
     #[must_use]
     pub fn not_member(room: &RoomName) -> Self {
         Self::new(Code::NotMember, format!("Not a member of {room}"))

@@ -13,32 +13,32 @@ use super::refusal::Refusal;
 use super::span::Span;
 use roomd_protocol::UserName;
 
-/// What is said in a room.
+/// A request to a room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoomRequest {
-    /// A message. `quiet`: no `sent` is wanted.
+    /// Publish a message; a `quiet` one is not acknowledged.
     Publish { body: Body, about: Option<About>, mid: Option<Mid>, quiet: bool },
-    /// Replaces what an own message says, or takes it away: `Body::Deleted`.
+    /// Edit a message, or delete it: `Body::Deleted`.
     Edit { seq: u64, body: Body },
-    /// Has received, or read, everything up to a message.
+    /// Mark everything up to a message as received, or read.
     Receipt { receipt: Receipt, seq: u64 },
-    /// Is typing, or no longer.
+    /// Begin or end a typing notice.
     Typing(bool),
-    /// Is here or away.
+    /// Change the user's status.
     Presence { status: Status, note: Option<Note> },
-    /// A question about the history.
+    /// Read a part of the history.
     History { span: Span, limit: usize },
-    /// Who is here?
+    /// List the members.
     Members,
-    /// The room is to be there from now on, also when nobody is in it.
+    /// Create the room: it stays when nobody is in it.
     Create(RoomOptions),
-    /// Something is to be changed.
+    /// Moderate the room.
     Moderate { request: ModerationRequest, note: Option<Note> },
-    /// What was decided before the entry of this number?
+    /// Read the audit log before the entry of this number.
     Audit { before: u64, count: usize },
-    /// Is this user here? Answered as [`RoomRequest::Members`], with this one or nobody.
+    /// Look for one member. Answered as [`RoomRequest::Members`], with this user or nobody.
     Member(UserName),
-    /// How could the session be taken up again?
+    /// Tell how the session can be resumed.
     Session { resume: Option<Arc<str>> },
 }
 

@@ -1,6 +1,6 @@
 //! A session as a value: what one connection may do next, and what follows from what it says.
 //!
-//! Owned and used by the connection's reader. `handle` turns a request into acts, which the engine
+//! Owned and used by the connection's reader. `handle` turns a request into actions, which the engine
 //! carries out in order; an act that fails ends the list. The session knows the names of its
 //! rooms, the engine holds the handles.
 
@@ -26,57 +26,57 @@ use super::time::Moment;
 use super::token_bucket::Bucket;
 use roomd_protocol::{RoomName, Secret, UserName};
 
-/// What a session wants done.
+/// Something that the engine has to do for a session.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Tell the client.
+    /// Send an event to the client.
     Reply(Option<Id>, Event),
-    /// Enter a room.
+    /// Join a room.
     Join(Join),
-    /// Leave a room; tell the client.
+    /// Leave a room, and tell the client.
     Leave { room: RoomName, id: Option<Id> },
-    /// Say something in a room that it is in.
+    /// Pass a request to a room.
     Tell { room: RoomName, request: RoomRequest, id: Option<Id> },
     /// Read a part of the history of a room that it is in.
     History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
-    /// Say something to one user.
+    /// Publish to the conversation with one user.
     Private { to: UserName, request: RoomRequest, id: Option<Id> },
     /// Forward call signalling.
     Signal { kind: Signal, to: UserName, payload: Arc<str>, id: Option<Id> },
     /// List the rooms.
     Rooms { id: Option<Id> },
-    /// Make a room that stays.
+    /// Create a room that stays.
     Create { room: RoomName, durable: bool, options: RoomOptions, id: Option<Id> },
-    /// Change something in a room.
+    /// Moderate a room.
     Moderate { room: RoomName, request: ModerationRequest, note: Option<Note>, id: Option<Id> },
-    /// Take an interrupted session up again, in place of this one.
+    /// Resume an interrupted session, in place of this one.
     Resume { token: Box<str>, seen: Seen, id: Option<Id> },
-    /// Tell how this session could be taken up again, as seen from this room.
+    /// Tell how this session can be resumed, with the position in this room.
     Session { room: RoomName, id: Option<Id> },
-    /// From now on the connection is this guest's, if the name is free.
+    /// Rename the guest, if the name is free.
     Rename { user: UserName },
-    /// From now on the connection is that of whom the token names, who is told so.
+    /// Authenticate the connection by this token, and tell the client.
     Identify { token: Secret, id: Option<Id> },
-    /// Another token of the same user is to count from now on.
+    /// Replace the token by another of the same user.
     Refresh { token: Secret, id: Option<Id> },
-    /// The session is over.
+    /// End the session.
     End(End),
 }
 
-/// A join that a session wants.
+/// A join that a session asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Join {
     /// The room.
     pub room: RoomName,
-    /// What it wants to see at once.
+    /// Its options: which messages it wants first.
     pub options: JoinOptions,
-    /// Whether it is answered and others hear of it.
+    /// Whether it is answered and others are told.
     pub announced: bool,
     /// What the room does with slow members, if this join opens it; `None` is the server's setting.
     pub slow: Option<Slow>,
     /// Whether the room keeps its history, likewise.
     pub durable: bool,
-    /// The mark of the command.
+    /// The request id of the command.
     pub id: Option<Id>,
 }
 
@@ -85,13 +85,13 @@ pub struct Join {
 pub struct SessionState {
     identity: Identity,
     capabilities: Capabilities,
-    /// The rooms it is in, in the order in which it came: few, so they are looked through.
+    /// The rooms it is in, in the order of its joins: few, so they are searched one by one.
     rooms: Vec<RoomName>,
-    /// The room that a text client speaks in.
+    /// The current room of a text client.
     current: Option<RoomName>,
-    /// Whether it has sent a message: its name is settled.
-    spoken: bool,
-    /// Of one who has yet to say who it is: where it wants to go then. Until then it may do nothing.
+    /// Whether it has published a message: its name is final.
+    has_published: bool,
+    /// While it has yet to authenticate, which precedes anything else: the join that waits for it.
     awaiting_auth: Option<Box<Option<(RoomName, JoinOptions)>>>,
     status: Status,
     /// Messages of a join when the client names no number.
@@ -112,7 +112,7 @@ impl SessionState {
             capabilities,
             rooms: Vec::new(),
             current: None,
-            spoken: false,
+            has_published: false,
             awaiting_auth: None,
             status: Status::Online,
             join_history,
@@ -123,58 +123,58 @@ impl SessionState {
         }
     }
 
-    /// From now on it may do nothing, until it has said who it is.
+    /// Requires authentication before anything else.
     pub fn require_auth(&mut self) {
         self.awaiting_auth = Some(Box::default());
     }
 
-    /// Whether it has yet to say who it is.
+    /// Whether it has yet to authenticate.
     #[must_use]
     pub fn needs_auth(&self) -> bool {
         self.awaiting_auth.is_some()
     }
 
-    /// The engine has found out who it is.
+    /// The engine has identified the user.
     pub fn identified(&mut self, identity: Identity) {
         (self.identity, self.awaiting_auth) = (identity, None);
     }
 
-    /// Whose connection it is.
+    /// The user of the connection.
     #[must_use]
     pub fn user(&self) -> &UserName {
         &self.identity.user
     }
 
-    /// Who that is.
+    /// Its user's identity.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// What the user's status is.
+    /// The user's status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// It goes on through another connection.
+    /// It is resumed through another connection.
     pub fn resume(&mut self, capabilities: Capabilities, join_history: usize) {
         (self.capabilities, self.join_history) = (capabilities, join_history);
     }
 
-    /// The room that a text client speaks in.
+    /// The current room of a text client.
     #[must_use]
     pub fn current(&self) -> Option<&RoomName> {
         self.current.as_ref()
     }
 
-    /// The engine has entered a room for it.
+    /// The engine has joined a room for it.
     pub fn entered(&mut self, room: &RoomName) {
         self.rooms.push(room.clone());
         self.current = Some(room.clone());
     }
 
-    /// The engine has left a room for it, or the room is no more.
+    /// The engine has left a room for it, or the room has ended.
     pub fn left(&mut self, room: &RoomName) {
         self.rooms.retain(|other| other != room);
         if self.current.as_ref() == Some(room) {
@@ -182,33 +182,33 @@ impl SessionState {
         }
     }
 
-    /// The join that a client asks for by its address.
-    pub fn begin(&mut self, room: RoomName, options: JoinOptions, acts: &mut Vec<Action>) {
+    /// The join in the address of a client's WebSocket.
+    pub fn begin(&mut self, room: RoomName, options: JoinOptions, actions: &mut Vec<Action>) {
         match &mut self.awaiting_auth {
-            Some(aim) => **aim = Some((room, options)),
-            None => self.join(room, options, None, acts),
+            Some(waiting) => **waiting = Some((room, options)),
+            None => self.join(room, options, None, actions),
         }
     }
 
-    /// Takes a request; appends what follows from it to `acts`.
-    pub fn handle(&mut self, request: Request, now: Moment, acts: &mut Vec<Action>) {
+    /// Takes a request; appends the actions that follow to `actions`.
+    pub fn handle(&mut self, request: Request, now: Moment, actions: &mut Vec<Action>) {
         self.forgive(now);
         let Request { id, command, cost, before_auth } = request;
         if let Err(wait) = self.pay(cost, now) {
-            return self.offend(id, wait, acts);
+            return self.offend(id, wait, actions);
         }
-        let done = self.check_auth(before_auth).and_then(|()| self.execute(command, id.clone(), now, acts));
+        let done = self.check_auth(before_auth).and_then(|()| self.execute(command, id.clone(), now, actions));
         if let Err(refusal) = done {
-            acts.push(Action::Reply(id, Event::Refused(refusal)));
+            actions.push(Action::Reply(id, Event::Refused(refusal)));
         }
     }
 
-    /// Takes what could not be understood; it costs as much as a command.
-    pub fn reject(&mut self, id: Option<Id>, refusal: Refusal, now: Moment, acts: &mut Vec<Action>) {
+    /// Takes a request that could not be parsed; it costs as much as a command.
+    pub fn reject(&mut self, id: Option<Id>, refusal: Refusal, now: Moment, actions: &mut Vec<Action>) {
         self.forgive(now);
         match self.others.take(now.since_start) {
-            Ok(()) => acts.push(Action::Reply(id, Event::Refused(refusal))),
-            Err(wait) => self.offend(id, wait, acts),
+            Ok(()) => actions.push(Action::Reply(id, Event::Refused(refusal))),
+            Err(wait) => self.offend(id, wait, actions),
         }
     }
 
@@ -220,9 +220,9 @@ impl SessionState {
         }
     }
 
-    fn offend(&mut self, id: Option<Id>, wait: Duration, acts: &mut Vec<Action>) {
-        acts.push(Action::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
-        acts.extend(self.offended().map(Action::End));
+    fn offend(&mut self, id: Option<Id>, wait: Duration, actions: &mut Vec<Action>) {
+        actions.push(Action::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
+        actions.extend(self.offended().map(Action::End));
     }
 
     /// Counts a refusal for rate, also one that the engine made; the last of a row ends the session.
@@ -236,54 +236,54 @@ impl SessionState {
         command: Command,
         id: Option<Id>,
         now: Moment,
-        acts: &mut Vec<Action>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         match command {
-            Command::Join { room, options } => self.join(room, options, id, acts),
-            Command::Leave { room } => acts.push(Action::Leave { room: self.room_or_current(room)?, id }),
+            Command::Join { room, options } => self.join(room, options, id, actions),
+            Command::Leave { room } => actions.push(Action::Leave { room: self.room_or_current(room)?, id }),
             Command::ToRoom { room, request } => {
                 request.check(self.limits.message_bytes)?;
                 let room = self.room_or_conversation(room)?;
-                self.spoken |= request.publishes();
-                acts.push(Action::Tell { room, request, id });
+                self.has_published |= request.publishes();
+                actions.push(Action::Tell { room, request, id });
             }
-            Command::Topic { room, request } => self.publish_to_topic(room, request, id, acts)?,
+            Command::Topic { room, request } => self.publish_to_topic(room, request, id, actions)?,
             Command::Private { to, request } => {
                 request.check(self.limits.message_bytes)?;
                 if to == self.identity.user {
                     return Err(Refusal::bad_request("A private message needs another user"));
                 }
-                self.spoken = true;
-                acts.push(Action::Private { to, request, id });
+                self.has_published = true;
+                actions.push(Action::Private { to, request, id });
             }
-            Command::Presence { status, note } => self.present(status, note, acts),
+            Command::Presence { status, note } => self.set_status(status, note, actions),
             Command::History { room, span, limit } => {
                 let room = self.room_or_conversation(room)?;
-                acts.push(Action::History { room, span, limit, id });
+                actions.push(Action::History { room, span, limit, id });
             }
-            Command::Rooms => acts.push(Action::Rooms { id }),
+            Command::Rooms => actions.push(Action::Rooms { id }),
             Command::Create { room, durable, options } => {
                 self.identity.allows(&room)?;
-                acts.push(Action::Create { room, durable, options, id });
+                actions.push(Action::Create { room, durable, options, id });
             }
             Command::Moderate { room, request, note } => {
                 let room = room.map_or_else(|| self.room_or_current(None), Ok)?;
                 self.identity.allows(&room)?;
-                acts.push(Action::Moderate { room, request, note, id });
+                actions.push(Action::Moderate { room, request, note, id });
             }
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(Refusal::message_too_large(self.limits.message_bytes));
                 }
-                acts.push(Action::Signal { kind, to, payload, id });
+                actions.push(Action::Signal { kind, to, payload, id });
             }
-            Command::Nick { name } => self.rename(name, acts)?,
-            Command::Auth { token } => self.identify(token, id, acts)?,
-            Command::Refresh { token } => acts.push(Action::Refresh { token, id }),
-            Command::Resume { token, seen } => acts.push(Action::Resume { token, seen, id }),
-            Command::Session => acts.push(Action::Session { room: self.room_or_current(None)?, id }),
-            Command::Query(query) => acts.push(Action::Reply(id, query.answer(now))),
-            Command::Quit => acts.push(Action::End(End::Left)),
+            Command::Nick { name } => self.rename(name, actions)?,
+            Command::Auth { token } => self.identify(token, id, actions)?,
+            Command::Refresh { token } => actions.push(Action::Refresh { token, id }),
+            Command::Resume { token, seen } => actions.push(Action::Resume { token, seen, id }),
+            Command::Session => actions.push(Action::Session { room: self.room_or_current(None)?, id }),
+            Command::Query(query) => actions.push(Action::Reply(id, query.answer(now))),
+            Command::Quit => actions.push(Action::End(End::Left)),
         }
         Ok(())
     }
@@ -294,47 +294,47 @@ impl SessionState {
         room: RoomName,
         request: RoomRequest,
         id: Option<Id>,
-        acts: &mut Vec<Action>,
+        actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         request.check(self.limits.message_bytes)?;
         if !self.rooms.contains(&room) {
-            self.subscribe(&room, id.clone(), acts)?;
+            self.subscribe(&room, id.clone(), actions)?;
         }
-        self.spoken = true;
-        acts.push(Action::Tell { room, request, id });
+        self.has_published = true;
+        actions.push(Action::Tell { room, request, id });
         Ok(())
     }
 
-    fn present(&mut self, status: Status, note: Option<Note>, acts: &mut Vec<Action>) {
+    fn set_status(&mut self, status: Status, note: Option<Note>, actions: &mut Vec<Action>) {
         self.status = status;
         let request = RoomRequest::Presence { status, note };
-        acts.extend(self.rooms.iter().map(|room| Action::Tell {
+        actions.extend(self.rooms.iter().map(|room| Action::Tell {
             room: room.clone(),
             request: request.clone(),
             id: None,
         }));
     }
 
-    fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, acts: &mut Vec<Action>) {
+    fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
         if self.rooms.contains(&room) {
             let refusal = Refusal::new(Code::BadRequest, format!("Already in {room}"));
-            acts.push(Action::Reply(id, Event::Refused(refusal)));
+            actions.push(Action::Reply(id, Event::Refused(refusal)));
             return;
         }
         // A client of a single room changes rooms.
         let place = usize::from(self.capabilities.single_room && self.current.is_some());
         if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
-            acts.push(Action::Reply(id, Event::Refused(refusal)));
+            actions.push(Action::Reply(id, Event::Refused(refusal)));
             return;
         }
         options.history.get_or_insert(self.join_history);
         let slow = options.topic.then_some(Slow::Drop);
         let old = self.current.clone().filter(|_| self.capabilities.single_room);
-        acts.push(Action::Join(Join { room, options, announced: true, slow, durable: true, id }));
-        acts.extend(old.map(|room| Action::Leave { room, id: None }));
+        actions.push(Action::Join(Join { room, options, announced: true, slow, durable: true, id }));
+        actions.extend(old.map(|room| Action::Leave { room, id: None }));
     }
 
-    fn subscribe(&self, room: &RoomName, id: Option<Id>, acts: &mut Vec<Action>) -> Result<(), Refusal> {
+    fn subscribe(&self, room: &RoomName, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
         self.identity.allows(room)?;
         self.room_for_one_more(0)?;
         let options = JoinOptions { history: Some(0), topic: true, ..JoinOptions::default() };
@@ -346,46 +346,46 @@ impl SessionState {
             durable: !self.limits.ephemeral_topics,
             id,
         };
-        acts.push(Action::Join(join));
+        actions.push(Action::Join(join));
         Ok(())
     }
 
-    fn rename(&mut self, name: UserName, acts: &mut Vec<Action>) -> Result<(), Refusal> {
+    fn rename(&mut self, name: UserName, actions: &mut Vec<Action>) -> Result<(), Refusal> {
         if !self.identity.is_guest() {
             return Err(Refusal::new(Code::Forbidden, "A token names you, and no other name can be taken"));
         }
-        if self.spoken {
+        if self.has_published {
             return Err(Refusal::new(Code::Forbidden, "A name can be taken before the first message only"));
         }
-        acts.push(Action::Rename { user: name.clone() });
-        self.leave_current(acts);
-        acts.push(Action::Reply(None, Event::Named { user: name }));
-        self.come_back(acts);
+        actions.push(Action::Rename { user: name.clone() });
+        self.leave_current(actions);
+        actions.push(Action::Reply(None, Event::Named { user: name }));
+        self.rejoin_current(actions);
         Ok(())
     }
 
-    fn identify(&mut self, token: Secret, id: Option<Id>, acts: &mut Vec<Action>) -> Result<(), Refusal> {
-        let settled = self.spoken || (!self.capabilities.single_room && !self.rooms.is_empty());
+    fn identify(&mut self, token: Secret, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
+        let settled = self.has_published || (!self.capabilities.single_room && !self.rooms.is_empty());
         if settled || !self.identity.is_guest() {
             return Err(Refusal::new(Code::Forbidden, "Who you are is said before the first room and message, once"));
         }
-        acts.push(Action::Identify { token, id });
-        self.leave_current(acts);
-        self.come_back(acts);
-        if let Some((room, options)) = self.awaiting_auth.as_mut().and_then(|aim| aim.take()) {
-            self.join(room, options, None, acts);
+        actions.push(Action::Identify { token, id });
+        self.leave_current(actions);
+        self.rejoin_current(actions);
+        if let Some((room, options)) = self.awaiting_auth.as_mut().and_then(|join| join.take()) {
+            self.join(room, options, None, actions);
         }
         Ok(())
     }
 
-    fn leave_current(&self, acts: &mut Vec<Action>) {
-        acts.extend(self.current.clone().map(|room| Action::Leave { room, id: None }));
+    fn leave_current(&self, actions: &mut Vec<Action>) {
+        actions.extend(self.current.clone().map(|room| Action::Leave { room, id: None }));
     }
 
-    /// Enters the current room anew, which was left.
-    fn come_back(&self, acts: &mut Vec<Action>) {
+    /// Joins the current room again, which was left.
+    fn rejoin_current(&self, actions: &mut Vec<Action>) {
         let options = JoinOptions { history: Some(0), ..JoinOptions::default() };
-        acts.extend(
+        actions.extend(
             self.current
                 .clone()
                 .map(|room| Action::Join(Join { room, options, announced: true, slow: None, durable: true, id: None })),

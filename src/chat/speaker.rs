@@ -7,14 +7,14 @@ use super::members::MemberId;
 use super::policy::Actor;
 use roomd_protocol::UserName;
 
-/// Who says something: a member, or one who only visits (a publisher over HTTP).
+/// The author of a request to a room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Speaker {
-    /// The number to which the answer goes.
+    /// The member number to which the answer goes.
     pub member: MemberId,
-    /// In whose name.
+    /// The user in whose name the request is made.
     pub user: UserName,
-    /// What that name is worth.
+    /// How the user is authenticated.
     pub auth_level: AuthLevel,
 }
 

@@ -14,10 +14,10 @@ use super::limits::Limits;
 pub struct IceServer {
     /// Its address: `stun:…` or `turn:…`.
     pub urls: String,
-    /// The name that a TURN server asks for.
+    /// The user name for a TURN server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// What goes with the name.
+    /// The password that goes with the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 }
@@ -25,13 +25,13 @@ pub struct IceServer {
 /// What a JSON client is told first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
-    /// Who it is taken for.
+    /// The identity of the client.
     pub who: Identity,
-    /// The name of its session, for logs.
+    /// The number of its session, for logs.
     pub session: u64,
-    /// What takes the session up again after an interruption; `None` when nothing does.
+    /// The token that resumes the session; `None` when sessions are not kept.
     pub resume: Option<Arc<str>>,
-    /// The bounds it has to live with.
+    /// The limits that the client has to keep to.
     pub limits: Arc<Limits>,
     /// Servers for calls.
     pub ice_servers: Arc<[IceServer]>,

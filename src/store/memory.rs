@@ -74,7 +74,9 @@ impl MemoryLog {
         let user = &draft.speaker.user;
         Ok(match &draft.operation {
             Operation::Publish { mid, .. } => self.enter(user, mid.as_ref(), draft.at),
-            Operation::Edit { seq, body, rules } => self.change(*seq, user, (*body == Body::Deleted, *rules)),
+            Operation::Edit { seq, body, as_moderator } => {
+                self.change(*seq, user, (*body == Body::Deleted, *as_moderator))
+            }
             Operation::Moderate(action) if action.change == ModerationChange::Ended => {
                 let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
                 *self = Self::default();
@@ -101,12 +103,12 @@ impl MemoryLog {
         Outcome::Stored { seq: self.seq }
     }
 
-    fn change(&mut self, seq: u64, user: &UserName, (delete, rules): (bool, bool)) -> Outcome {
+    fn change(&mut self, seq: u64, user: &UserName, (delete, as_moderator): (bool, bool)) -> Outcome {
         let oldest = self.seq + 1 - self.entries.len() as u64;
         let index = seq.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
         match index.and_then(|index| self.entries.get_mut(index)).filter(|entry| !entry.deleted) {
             None => Outcome::Missing,
-            Some(entry) if entry.user != *user && !rules => Outcome::Foreign,
+            Some(entry) if entry.user != *user && !as_moderator => Outcome::NotAuthor,
             Some(entry) => {
                 entry.deleted = delete;
                 Outcome::Changed

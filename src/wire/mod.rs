@@ -16,10 +16,10 @@ pub use encoder::Encoder;
 
 use crate::chat::{Id, Refusal};
 
-/// A refusal of what could not be parsed, with the mark that could.
+/// The refusal of a request that could not be parsed, with its id if that could be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unparsed {
-    /// The mark of the command, if it could be read.
+    /// The request id, if it could be read.
     pub id: Option<Id>,
     /// What is wrong with it.
     pub refusal: Refusal,

@@ -3,8 +3,8 @@
 //! A line is what a client sends, in its dialect. `+1s` moves the clock, `(begins in den)` is the
 //! room in the client's address, `(den is full)` makes every further join of that room fail, and
 //! `(den is gone)` is what the engine says of a room that put the client out. `(goes on as text)` and
-//! `(goes on as json)` are the same session through another connection, `(is a awaiting_auth)` is one that
-//! has yet to say who it is. As in the engine, an act that fails ends the list.
+//! `(goes on as json)` are the same session through another connection, `(is unauthenticated)` is one that
+//! has yet to say who it is. As in the engine, an action that fails ends the list.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,27 +51,27 @@ impl Client {
     }
 
     fn take(&mut self, input: &str) -> Vec<String> {
-        let mut acts = Vec::new();
+        let mut actions = Vec::new();
         let name = |name: &str| RoomName::parse(name).unwrap();
         if let Some(time) = input.strip_prefix('+') {
             self.now.since_start += humantime::parse_duration(time).unwrap();
         } else if let Some(aside) = input.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
             match *aside.split(' ').collect::<Vec<_>>() {
-                ["begins", "in", room] => self.session.begin(name(room), JoinOptions::default(), &mut acts),
+                ["begins", "in", room] => self.session.begin(name(room), JoinOptions::default(), &mut actions),
                 [room, "is", "full"] => drop(self.full.insert(name(room))),
                 [room, "is", "gone"] => self.session.left(&name(room)),
-                ["is", "a", "stranger"] => self.session.require_auth(),
+                ["is", "unauthenticated"] => self.session.require_auth(),
                 ["goes", "on", "as", "text"] => self.resume(Encoding::TextLines),
                 ["goes", "on", "as", "json"] => self.resume(Encoding::Json),
                 _ => panic!("nothing is meant by ({aside})"),
             }
         } else {
-            self.handle(input, &mut acts);
+            self.handle(input, &mut actions);
         }
         let mut done = Vec::new();
-        for act in acts {
-            done.push(printed(&act));
-            if !self.carry_out(act) {
+        for action in actions {
+            done.push(printed(&action));
+            if !self.carry_out(action) {
                 done.push("which fails".to_owned());
                 break;
             }
@@ -84,16 +84,16 @@ impl Client {
         self.session.resume(encoding.capabilities(), JOIN_HISTORY);
     }
 
-    fn handle(&mut self, line: &str, acts: &mut Vec<Action>) {
+    fn handle(&mut self, line: &str, actions: &mut Vec<Action>) {
         match self.encoding.parse(line) {
-            Ok(Some(request)) => self.session.handle(request, self.now, acts),
+            Ok(Some(request)) => self.session.handle(request, self.now, actions),
             Ok(None) => {}
-            Err(Unparsed { id, refusal }) => self.session.reject(id, refusal, self.now, acts),
+            Err(Unparsed { id, refusal }) => self.session.reject(id, refusal, self.now, actions),
         }
     }
 
-    fn carry_out(&mut self, act: Action) -> bool {
-        match act {
+    fn carry_out(&mut self, action: Action) -> bool {
+        match action {
             Action::Join(Join { room, .. }) => {
                 if self.full.contains(&room) {
                     return false;
@@ -114,9 +114,9 @@ impl Client {
     }
 }
 
-fn printed(act: &Action) -> String {
+fn printed(action: &Action) -> String {
     let mark = |id| printed::mark(id);
-    match act {
+    match action {
         Action::Reply(id, event) => format!("told{}: {}", mark(id.as_ref()), printed::event(event)),
         Action::Join(Join { room, options, announced, slow, durable, id }) => {
             let since = options.since.as_ref().map(|since| format!(", since {}/{}", since.epoch, since.seq));

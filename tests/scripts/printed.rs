@@ -76,7 +76,7 @@ pub fn moderated(by: &UserName, action: &ModerationAction) -> String {
     format!("{by}: {}{what}{until}{}", change.as_str(), noted(note.as_deref()))
 }
 
-/// A charter.
+/// A policy.
 pub fn policy(policy: &Policy) -> String {
     let kind = if policy.is_private() { "private" } else { "public" };
     let people = policy.people().iter().map(|(user, role)| format!(", {user} {}", role.as_str()));
@@ -87,7 +87,7 @@ pub fn policy(policy: &Policy) -> String {
     let slow = policy.slow_mode();
     let slow = if slow.is_zero() { String::new() } else { format!(", slow {}", span(slow)) };
     let announcement = if policy.settings().announcement == Some(true) { ", announcement" } else { "" };
-    format!("charter: {kind}{lists}{slow}{announcement}")
+    format!("policy: {kind}{lists}{slow}{announcement}")
 }
 
 fn settings_of(settings: RoomSettings) -> String {

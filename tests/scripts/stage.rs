@@ -113,7 +113,7 @@ impl Stage {
 
     fn store(&mut self, draft: &Draft) -> Outcome {
         let author = &draft.speaker.user;
-        let (seq, delete, rules) = match &draft.operation {
+        let (seq, delete, as_moderator) = match &draft.operation {
             Operation::Publish { mid, .. } => {
                 let same = |(user, other, ..): &(UserName, Option<Mid>, Time, bool)| user == author && other == mid;
                 if let (Some(_), Some(at)) = (mid, self.stored.iter().position(same)) {
@@ -122,7 +122,7 @@ impl Stage {
                 self.stored.push((author.clone(), mid.clone(), draft.at, false));
                 return Outcome::Stored { seq: self.stored.len() as u64 };
             }
-            Operation::Edit { seq, body, rules } => (*seq, *body == Body::Deleted, *rules),
+            Operation::Edit { seq, body, as_moderator } => (*seq, *body == Body::Deleted, *as_moderator),
             Operation::Moderate(ModerationAction { change: ModerationChange::Ended, .. }) => {
                 self.stored.clear();
                 return Outcome::Ended { epoch: Epoch(2) };
@@ -132,7 +132,7 @@ impl Stage {
         let index = usize::try_from(seq).unwrap().wrapping_sub(1);
         match self.stored.get_mut(index).filter(|(.., deleted)| !deleted) {
             None => Outcome::Missing,
-            Some((user, ..)) if user != author && !rules => Outcome::Foreign,
+            Some((user, ..)) if user != author && !as_moderator => Outcome::NotAuthor,
             Some((.., deleted)) => {
                 *deleted = delete;
                 Outcome::Changed
@@ -151,7 +151,7 @@ impl Stage {
         };
         if words.0[0] == "joins" {
             let member = self.name(who);
-            return Input::Join { member, guest: entrant(who, &mut words), id };
+            return Input::Join { member, request: entrant(who, &mut words), id };
         }
         let member = *self.ids.get(who).unwrap_or(&MemberId(0));
         let text = words.text();
@@ -187,7 +187,7 @@ impl Stage {
             Effect::Refused(id, refusal) => format!("{} stays out, {}", name(id), printed::refused(refusal)),
             Effect::Left(id) => format!("{} is out", name(id)),
             Effect::Evicted(id) => format!("{} is put out", name(id)),
-            Effect::PolicyChanged(None) => "no charter".to_owned(),
+            Effect::PolicyChanged(None) => "no policy".to_owned(),
             Effect::PolicyChanged(Some(policy)) => printed::policy(policy),
             Effect::Everyone(event) => format!("to all: {}", printed::event(event)),
             Effect::Others(id, event) => format!("to all but {}: {}", name(id), printed::event(event)),
@@ -319,7 +319,7 @@ fn request(words: &mut Words) -> RoomRequest {
         ["wants", _, "after", _] => RoomRequest::History { span: Span::After(number(3)), limit: number(1) as usize },
         ["asks", "who"] => RoomRequest::Members,
         ["asks", "what", "was", "decided"] => RoomRequest::Audit { before: u64::MAX, count: 9 },
-        ["founds", kind @ ("public" | "private"), ..] => {
+        ["creates", kind @ ("public" | "private"), ..] => {
             let members = parts[2..].iter().map(|name| user(name)).collect();
             RoomRequest::Create(RoomOptions { private: kind == "private", members })
         }

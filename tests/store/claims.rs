@@ -42,12 +42,12 @@ pub fn request(who: &str, text: &str, mid: &str) -> Draft {
 
 /// The replacement of what a message says.
 pub fn edit(who: &str, seq: u64, text: &str) -> Draft {
-    draft(who, 2, Operation::Edit { seq, body: Body::Text(text.into()), rules: false })
+    draft(who, 2, Operation::Edit { seq, body: Body::Text(text.into()), as_moderator: false })
 }
 
 /// The end of what a message says.
 pub fn delete(who: &str, seq: u64) -> Draft {
-    draft(who, 3, Operation::Edit { seq, body: Body::Deleted, rules: false })
+    draft(who, 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: false })
 }
 
 /// The open history of a room.
@@ -97,7 +97,7 @@ pub const ALL: [Claim; 7] = [
         let mut room_log = room_log(store, "den");
         room_log.append(&[request("Anna", "one", ""), request("Otto", "two", "")]).unwrap();
         let drafts = [edit("Anna", 1, "eins"), edit("Anna", 2, "zwei"), delete("Otto", 2), delete("Otto", 2)];
-        let wanted = [Outcome::Changed, Outcome::Foreign, Outcome::Changed, Outcome::Missing];
+        let wanted = [Outcome::Changed, Outcome::NotAuthor, Outcome::Changed, Outcome::Missing];
         assert_eq!(room_log.append(&drafts).unwrap(), wanted);
         assert_eq!(
             room_log.append(&[edit("Otto", 2, "more"), delete("Anna", 1)]).unwrap(),

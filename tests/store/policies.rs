@@ -65,9 +65,9 @@ fn a_message_that_a_moderator_took_away_is_in_the_audit_with_its_author() {
     let keeper = Keeper::memory();
     let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
     room_log.append(&[request("Bob", "rude", ""), request("Ann", "kind", "")]).unwrap();
-    let rules = |seq| draft("Ann", 3, Operation::Edit { seq, body: Body::Deleted, rules: true });
+    let deletion = |seq| draft("Ann", 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: true });
     assert_eq!(
-        room_log.append(&[rules(1), rules(2), rules(3)]).unwrap(),
+        room_log.append(&[deletion(1), deletion(2), deletion(3)]).unwrap(),
         [Outcome::Changed, Outcome::Changed, Outcome::Missing]
     );
     let audit = keeper.audit(&room("den"), u64::MAX, 100).unwrap().unwrap();

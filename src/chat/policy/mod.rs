@@ -1,9 +1,9 @@
-//! Who may do what in a room: its kind, the people on its lists, and what was decided about them.
+//! The policy of a room: public or private, its member list, bans, mutes and settings.
 //!
-//! Owned by a room, stepped with it; a copy stands in the engine's register, for those who ask
-//! without waiting for the room. Most rooms have no charter: anybody enters and speaks, and only an
-//! admin rules. Bans and mutes end by the clock on the wall, because they outlive the server. What
-//! may be done is decided in `permissions.rs`, from one table.
+//! Owned by a room, stepped with it; a copy stands in the engine's policy index, for requests that do
+//! not wait for the room. Most rooms have no policy: anybody joins and speaks, and only an
+//! admin moderates. Bans and mutes end by the wall clock, because they outlive the server. What
+//! is allowed is decided in `permissions.rs`, from one table.
 
 pub mod moderation;
 mod permissions;
@@ -29,14 +29,14 @@ pub const SLOW_MODE_MAX_S: u32 = 24 * 60 * 60;
 /// Seconds that a ban or a mute which ends may last, at most: ten years.
 pub const SANCTION_MAX_S: u64 = 10 * 366 * 24 * 60 * 60;
 
-/// What a user is in a room.
+/// A user's role in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// On the list: may enter a private room.
+    /// On the member list: may join a private room.
     Member,
-    /// Says who else may, and who speaks.
+    /// Decides who else may, and who may speak.
     Moderator,
-    /// Says who moderates, and ends the room. There is one, or none.
+    /// Decides who moderates, and may end the room. There is one, or none.
     Owner,
 }
 
@@ -61,29 +61,29 @@ impl Role {
     }
 }
 
-/// How much somebody may do in a room, all in all.
+/// How much a user may do in a room, by role and auth level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Privilege {
-    /// Not on the list of a private room: for them there is none of this name.
+    /// Not on the member list of a private room, which does not exist for them.
     Outsider,
     /// Anybody in a public room.
-    RemoteAddress,
+    NonMember,
     /// See [`Role::Member`].
     Member,
     /// See [`Role::Moderator`].
     Moderator,
     /// See [`Role::Owner`].
     Owner,
-    /// Of the server: more than the owner, in every room.
+    /// An administrator of the server: more than the owner, in every room.
     Admin,
 }
 
-/// Somebody, as a room knows them.
+/// A user, as a policy sees them.
 #[derive(Clone, Copy, Debug)]
 pub struct Actor<'a> {
-    /// Their name.
+    /// The user's name.
     pub user: &'a UserName,
-    /// What it is worth.
+    /// How the user is authenticated.
     pub auth_level: AuthLevel,
 }
 
@@ -93,7 +93,7 @@ impl<'a> From<&'a Identity> for Actor<'a> {
     }
 }
 
-/// Until when something holds; `None`: for ever.
+/// When a sanction ends; `None`: never.
 type Until = Option<Time>;
 
 /// See the module.
@@ -110,7 +110,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A public room that belongs to nobody.
+    /// The policy of a public room without an owner.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -124,7 +124,7 @@ impl Policy {
         }
     }
 
-    /// What the store knows of a charter, in any order.
+    /// A stored policy; the lists in any order.
     #[must_use]
     pub fn stored(
         private: bool,
@@ -146,31 +146,31 @@ impl Policy {
         }
     }
 
-    /// Whether only those on the list may enter.
+    /// Whether only users on the member list may join.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
     }
 
-    /// Who is on the list, in the order of their names.
+    /// The member list, in the order of the names.
     #[must_use]
     pub fn people(&self) -> &BTreeMap<UserName, Role> {
         &self.people
     }
 
-    /// Who may not enter, and until when.
+    /// The bans, and when each ends.
     #[must_use]
     pub fn bans(&self) -> &BTreeMap<UserName, Option<Time>> {
         &self.bans
     }
 
-    /// Who may not speak, and until when.
+    /// The mutes, and when each ends.
     #[must_use]
     pub fn mutes(&self) -> &BTreeMap<UserName, Option<Time>> {
         &self.mutes
     }
 
-    /// Whose the room is.
+    /// The owner of the room.
     #[must_use]
     pub fn owner(&self) -> Option<&UserName> {
         self.owner.as_ref()
@@ -188,13 +188,13 @@ impl Policy {
         Duration::from_secs(self.slow_mode_s.into())
     }
 
-    /// What somebody is in this room.
+    /// The privilege of a user in this room.
     #[must_use]
-    pub fn privilege(&self, who: Actor<'_>) -> Privilege {
-        let role = match who.auth_level {
+    pub fn privilege(&self, actor: Actor<'_>) -> Privilege {
+        let role = match actor.auth_level {
             AuthLevel::Admin => return Privilege::Admin,
-            AuthLevel::Registered => self.people.get(who.user),
-            // A guest who has the name of somebody on the list is somebody else.
+            AuthLevel::Registered => self.people.get(actor.user),
+            // A guest under a name on the list is another user.
             AuthLevel::Guest => None,
         };
         match role {
@@ -202,24 +202,24 @@ impl Policy {
             Some(Role::Moderator) => Privilege::Moderator,
             Some(Role::Member) => Privilege::Member,
             None if self.private => Privilege::Outsider,
-            None => Privilege::RemoteAddress,
+            None => Privilege::NonMember,
         }
     }
 
-    /// Whether somebody may know that there is this room, and read in it.
+    /// Whether a user may know of this room, and read in it.
     #[must_use]
-    pub fn is_seen_by(&self, who: Actor<'_>) -> bool {
-        self.privilege(who) > Privilege::Outsider
+    pub fn is_seen_by(&self, actor: Actor<'_>) -> bool {
+        self.privilege(actor) > Privilege::Outsider
     }
 
-    /// Whether somebody may enter.
+    /// Whether a user may join.
     ///
     /// # Errors
     /// Why not.
-    pub fn may_enter(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
-        let privilege = self.privilege(who);
+    pub fn may_enter(&self, actor: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        let privilege = self.privilege(actor);
         if privilege < Privilege::Admin
-            && let Some(until) = in_force(&self.bans, who.user, now)
+            && let Some(until) = in_force(&self.bans, actor.user, now)
         {
             return Err(sanctioned(Code::Forbidden, "You are banned from this room", until, now));
         }
@@ -229,17 +229,17 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether somebody who is in may speak. Slow mode is the room's to reckon.
+    /// Whether a member may speak. Slow mode is the room's to check.
     ///
     /// # Errors
     /// Why not.
-    pub fn may_speak(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
-        if !self.hushes() {
+    pub fn may_speak(&self, actor: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        if !self.restricts_speaking() {
             return Ok(());
         }
-        let privilege = self.privilege(who);
+        let privilege = self.privilege(actor);
         if privilege < Privilege::Admin
-            && let Some(until) = in_force(&self.mutes, who.user, now)
+            && let Some(until) = in_force(&self.mutes, actor.user, now)
         {
             return Err(sanctioned(Code::Muted, "You are muted in this room", until, now));
         }
@@ -249,19 +249,19 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether anybody is kept from speaking: mostly not, and then nothing is looked up.
+    /// Whether anybody may be refused to speak: mostly not, and then nothing is looked up.
     #[must_use]
-    pub fn hushes(&self) -> bool {
+    pub fn restricts_speaking(&self) -> bool {
         self.announcement || !self.mutes.is_empty()
     }
 
-    /// Whether there is anybody who may not enter.
+    /// Whether anybody may be refused to join.
     #[must_use]
-    pub fn excludes(&self) -> bool {
+    pub fn restricts_joining(&self) -> bool {
         self.private || !self.bans.is_empty()
     }
 
-    /// Makes a change that was decided, at this time.
+    /// Applies a change that was decided at this time.
     pub fn apply(&mut self, change: &ModerationChange, at: Time) {
         match change {
             ModerationChange::Created { private, owner, members } => {
@@ -296,19 +296,19 @@ impl Policy {
         }
     }
 
-    /// Bans and mutes that are in force.
+    /// How many bans and mutes are in force.
     fn sanctions(&self, now: Time) -> usize {
         let all = self.bans.values().chain(self.mutes.values());
         all.filter(|until| until.is_none_or(|until| now < until)).count()
     }
 }
 
-/// Until when a user's sanction holds, if it does now.
+/// When a user's sanction ends, if it is in force.
 fn in_force(sanctions: &BTreeMap<UserName, Until>, user: &UserName, now: Time) -> Option<Until> {
     sanctions.get(user).copied().filter(|until| until.is_none_or(|until| now < until))
 }
 
-/// Adds a sanction, and forgets those that are over.
+/// Adds a sanction, and removes those that have ended.
 fn sanction(sanctions: &mut BTreeMap<UserName, Until>, user: &UserName, until: Until, at: Time) {
     sanctions.retain(|_, until| until.is_none_or(|until| at < until));
     sanctions.insert(user.clone(), until);

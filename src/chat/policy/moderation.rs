@@ -1,7 +1,7 @@
-//! What can be changed in a room: as it is asked for, as it was decided, and as it is remembered.
+//! Moderation as values: the request, the change that the policy allows, and the entry of the audit log.
 //!
-//! A motion is what somebody wants, in relative time; a change is what the room made of it, in
-//! absolute time, and is what the store keeps; an entry is a change with who, when and why, and is
+//! A request has durations; a change, which the room makes of it, has points in
+//! time, and is what the store keeps; an entry is a change with user, time and note, and is
 //! never altered.
 
 use std::time::Duration;
@@ -11,37 +11,37 @@ use crate::chat::UserName;
 use crate::chat::note::Note;
 use crate::chat::time::Time;
 
-/// How a room is to begin.
+/// The options of a new room.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoomOptions {
-    /// Whether only those on the list may enter.
+    /// Whether only users on the member list may join.
     pub private: bool,
-    /// Who is on it from the beginning, beside the owner.
+    /// The users on it from the beginning, beside the owner.
     pub members: Vec<UserName>,
 }
 
-/// What somebody wants changed.
+/// A request to moderate a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModerationRequest {
     /// Put a user on the list of members.
     Invite { user: UserName },
-    /// Take a user off the list, and out of the room. Oneself: to resign.
+    /// Take a user off the list, and evict them. Oneself: to resign.
     Remove { user: UserName },
-    /// Put a user out of the room, who may come back.
+    /// Evict a user, who may join again.
     Kick { user: UserName },
-    /// Take a user off the list and out of the room, and let nobody of that name in; `None`: for ever.
+    /// Take a user off the list, evict them, and refuse that name from now on; `None`: forever.
     Ban { user: UserName, lasts: Option<Duration> },
-    /// Let a user in again.
+    /// Lift a ban.
     Unban { user: UserName },
-    /// Let a user say nothing; `None`: for ever.
+    /// Refuse a user's messages; `None`: forever.
     Mute { user: UserName, lasts: Option<Duration> },
-    /// Let a user speak again.
+    /// Lift a mute.
     Unmute { user: UserName },
     /// Give a user a role.
     Role { user: UserName, role: Role },
     /// Change the settings that are given.
     Settings(RoomSettings),
-    /// End the room: everybody leaves, and what was said goes.
+    /// End the room: all members are evicted, and its messages deleted.
     End,
 }
 
@@ -54,10 +54,10 @@ pub struct RoomSettings {
     pub announcement: Option<bool>,
 }
 
-/// What has changed.
+/// A change of a room's policy or membership.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModerationChange {
-    /// The room began.
+    /// The room was created.
     Created { private: bool, owner: Option<UserName>, members: Vec<UserName> },
     /// See [`ModerationRequest::Invite`].
     Invited { user: UserName },
@@ -83,30 +83,30 @@ pub enum ModerationChange {
     Deleted { user: UserName, seq: u64 },
 }
 
-/// A change, and why.
+/// A change with its note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModerationAction {
-    /// What has changed.
+    /// A change of a room's policy or membership.
     pub change: ModerationChange,
-    /// What the one who did it says about it,
+    /// What the moderator says about it.
     pub note: Option<Note>,
 }
 
-/// What is remembered of a change.
+/// An entry of a room's audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Its number in the room: 1, 2, 3, …
     pub number: u64,
-    /// When it was decided.
+    /// When the change was decided.
     pub at: Time,
-    /// By whom.
+    /// The user who made the change.
     pub by: UserName,
-    /// What, and why.
+    /// The change and its note.
     pub action: ModerationAction,
 }
 
 impl ModerationChange {
-    /// Its name in the audit.
+    /// Its name in the audit log.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -125,7 +125,7 @@ impl ModerationChange {
         }
     }
 
-    /// Whom it is about, if it is about one user.
+    /// The user it is about, if it is about one.
     #[must_use]
     pub fn user(&self) -> Option<&UserName> {
         match self {
@@ -143,7 +143,7 @@ impl ModerationChange {
         }
     }
 
-    /// Until when it holds, if it ends by itself.
+    /// When it ends, if it ends by itself.
     #[must_use]
     pub fn until(&self) -> Option<Time> {
         match self {
@@ -152,7 +152,7 @@ impl ModerationChange {
         }
     }
 
-    /// Whether it puts its user out of the room.
+    /// Whether it evicts its user.
     #[must_use]
     pub fn evicts(&self) -> bool {
         matches!(self, Self::Removed { .. } | Self::Kicked { .. } | Self::Banned { .. })

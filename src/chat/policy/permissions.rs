@@ -1,7 +1,7 @@
-//! What may be changed in a room, by whom: one table, and the few rules that it cannot say.
+//! Which privilege each moderation request needs: one table, and the few rules beside it.
 //!
-//! Pure, and the only place that decides. For a stranger a private room is not there, whatever they
-//! want of it; nobody rules over one who stands as high; and a room that has an owner keeps one.
+//! Pure, and the only place that decides. For an outsider a private room does not exist, whatever they
+//! ask; nobody moderates a user of the same privilege; and a room that has an owner keeps one.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::chat::time::Time;
 use crate::chat::{RoomName, UserName};
 
 impl ModerationRequest {
-    /// The least rank that may do it.
-    fn least(&self) -> Privilege {
+    /// The least privilege that it needs.
+    fn privilege_min(&self) -> Privilege {
         match self {
             Self::Invite { .. } | Self::Remove { .. } | Self::Kick { .. } => Privilege::Moderator,
             Self::Ban { .. } | Self::Unban { .. } => Privilege::Moderator,
@@ -25,7 +25,7 @@ impl ModerationRequest {
         }
     }
 
-    /// Who must be registered for it.
+    /// The user who must be registered for it.
     #[must_use]
     pub fn beneficiary(&self) -> Option<&UserName> {
         match self {
@@ -36,24 +36,24 @@ impl ModerationRequest {
 }
 
 impl Policy {
-    /// What becomes of a motion; `None`: it is so already.
+    /// The change that a request makes; `None`: none, it is so already.
     ///
     /// # Errors
-    /// Why nothing does.
+    /// Why the request is refused.
     pub fn decide(
         &self,
         room: &RoomName,
-        who: Actor<'_>,
+        actor: Actor<'_>,
         request: &ModerationRequest,
         now: Time,
     ) -> Result<Option<ModerationChange>, Refusal> {
-        let privilege = self.privilege(who);
+        let privilege = self.privilege(actor);
         if privilege == Privilege::Outsider {
             return Err(Refusal::no_room(room));
         }
-        let resigns = matches!(request, ModerationRequest::Remove { user } if user == who.user);
-        if privilege < request.least() && !resigns {
-            return Err(forbidden(match (self.owner(), request.least()) {
+        let is_resignation = matches!(request, ModerationRequest::Remove { user } if user == actor.user);
+        if privilege < request.privilege_min() && !is_resignation {
+            return Err(forbidden(match (self.owner(), request.privilege_min()) {
                 (None, _) => "This room belongs to nobody: only an admin may do that",
                 (Some(_), Privilege::Moderator) => "Only the moderators of this room may do that",
                 (Some(_), _) => "Only the owner of this room may do that",
@@ -61,20 +61,20 @@ impl Policy {
         }
         match request {
             ModerationRequest::Invite { user } => self.invite(user, now),
-            ModerationRequest::Remove { user } => self.remove(privilege, user, resigns),
+            ModerationRequest::Remove { user } => self.remove(privilege, user, is_resignation),
             ModerationRequest::Kick { user } => {
-                self.stands_above(privilege, user)?;
+                self.check_outranks(privilege, user)?;
                 Ok(Some(ModerationChange::Kicked { user: user.clone() }))
             }
             ModerationRequest::Ban { user, lasts } => {
-                self.may_lose(user)?;
-                self.stands_above(privilege, user)?;
-                self.has_sanction_left(now)?;
+                self.check_not_owner(user)?;
+                self.check_outranks(privilege, user)?;
+                self.check_sanction_limit(now)?;
                 Ok(Some(ModerationChange::Banned { user: user.clone(), until: until(now, *lasts) }))
             }
             ModerationRequest::Mute { user, lasts } => {
-                self.stands_above(privilege, user)?;
-                self.has_sanction_left(now)?;
+                self.check_outranks(privilege, user)?;
+                self.check_sanction_limit(now)?;
                 Ok(Some(ModerationChange::Muted { user: user.clone(), until: until(now, *lasts) }))
             }
             ModerationRequest::Unban { user } => match in_force(&self.bans, user, now) {
@@ -82,30 +82,30 @@ impl Policy {
                 None => Err(not_found(format!("{user} is not banned"))),
             },
             ModerationRequest::Unmute { user } => {
-                self.stands_above(privilege, user)?;
+                self.check_outranks(privilege, user)?;
                 match in_force(&self.mutes, user, now) {
                     Some(_) => Ok(Some(ModerationChange::Unmuted { user: user.clone() })),
                     None => Err(not_found(format!("{user} is not muted"))),
                 }
             }
-            ModerationRequest::Role { user, role } => self.give(user, *role, now),
-            ModerationRequest::Settings(settings) => Ok(self.set(*settings)),
+            ModerationRequest::Role { user, role } => self.assign_role(user, *role, now),
+            ModerationRequest::Settings(settings) => Ok(self.change_settings(*settings)),
             ModerationRequest::End => Ok(Some(ModerationChange::Ended)),
         }
     }
 
-    /// Whether somebody may take a message away that is not theirs.
+    /// Whether a user may delete other users' messages.
     #[must_use]
-    pub fn may_delete_others(&self, who: Actor<'_>) -> bool {
-        self.privilege(who) >= Privilege::Moderator
+    pub fn may_delete_others(&self, actor: Actor<'_>) -> bool {
+        self.privilege(actor) >= Privilege::Moderator
     }
 
-    /// Whether somebody may read what was decided.
+    /// Whether a user may read the audit log.
     ///
     /// # Errors
     /// Why not.
-    pub fn may_audit(&self, room: &RoomName, who: Actor<'_>) -> Result<(), Refusal> {
-        match self.privilege(who) {
+    pub fn may_audit(&self, room: &RoomName, actor: Actor<'_>) -> Result<(), Refusal> {
+        match self.privilege(actor) {
             Privilege::Outsider => Err(Refusal::no_room(room)),
             privilege if privilege < Privilege::Moderator => {
                 Err(forbidden("Only the moderators of this room may do that"))
@@ -118,8 +118,8 @@ impl Policy {
         if self.people.contains_key(user) {
             return Ok(None);
         }
-        self.is_welcome(user, now)?;
-        self.has_place()?;
+        self.check_not_banned(user, now)?;
+        self.check_list_space()?;
         Ok(Some(ModerationChange::Invited { user: user.clone() }))
     }
 
@@ -127,38 +127,38 @@ impl Policy {
         &self,
         privilege: Privilege,
         user: &UserName,
-        resigns: bool,
+        is_resignation: bool,
     ) -> Result<Option<ModerationChange>, Refusal> {
         if !self.people.contains_key(user) {
             return Err(not_found(format!("{user} is not on the list of members")));
         }
-        self.may_lose(user)?;
-        if !resigns {
-            self.stands_above(privilege, user)?;
+        self.check_not_owner(user)?;
+        if !is_resignation {
+            self.check_outranks(privilege, user)?;
         }
         Ok(Some(ModerationChange::Removed { user: user.clone() }))
     }
 
-    fn give(&self, user: &UserName, role: Role, now: Time) -> Result<Option<ModerationChange>, Refusal> {
+    fn assign_role(&self, user: &UserName, role: Role, now: Time) -> Result<Option<ModerationChange>, Refusal> {
         if self.people.get(user) == Some(&role) {
             return Ok(None);
         }
-        self.may_lose(user)?;
-        self.is_welcome(user, now)?;
+        self.check_not_owner(user)?;
+        self.check_not_banned(user, now)?;
         if !self.people.contains_key(user) {
-            self.has_place()?;
+            self.check_list_space()?;
         }
         Ok(Some(ModerationChange::Role { user: user.clone(), role }))
     }
 
-    fn set(&self, settings: RoomSettings) -> Option<ModerationChange> {
+    fn change_settings(&self, settings: RoomSettings) -> Option<ModerationChange> {
         let slow_mode_s = settings.slow_mode_s.filter(|seconds| *seconds != self.slow_mode_s);
         let announcement = settings.announcement.filter(|on| *on != self.announcement);
         let changed = RoomSettings { slow_mode_s, announcement };
         (changed != RoomSettings::default()).then_some(ModerationChange::Settings(changed))
     }
 
-    fn stands_above(&self, privilege: Privilege, user: &UserName) -> Result<(), Refusal> {
+    fn check_outranks(&self, privilege: Privilege, user: &UserName) -> Result<(), Refusal> {
         let (theirs, what) = match self.people.get(user) {
             Some(Role::Owner) => (Privilege::Owner, "the owner"),
             Some(Role::Moderator) => (Privilege::Moderator, "a moderator"),
@@ -167,22 +167,22 @@ impl Policy {
         if theirs < privilege { Ok(()) } else { Err(forbidden(format!("{user} is {what} of this room"))) }
     }
 
-    /// The owner gives the room to somebody else first.
-    fn may_lose(&self, user: &UserName) -> Result<(), Refusal> {
+    /// The owner has to hand the room over first.
+    fn check_not_owner(&self, user: &UserName) -> Result<(), Refusal> {
         if self.people.get(user) != Some(&Role::Owner) {
             return Ok(());
         }
         Err(forbidden(format!("{user} owns this room: the role of owner has to be given to somebody else first")))
     }
 
-    fn is_welcome(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
+    fn check_not_banned(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
         match in_force(&self.bans, user, now) {
             Some(_) => Err(forbidden(format!("{user} is banned from this room"))),
             None => Ok(()),
         }
     }
 
-    fn has_place(&self) -> Result<(), Refusal> {
+    fn check_list_space(&self) -> Result<(), Refusal> {
         if self.people.len() < PEOPLE_MAX {
             return Ok(());
         }
@@ -190,7 +190,7 @@ impl Policy {
         Err(Refusal::new(Code::RoomFull, message))
     }
 
-    fn has_sanction_left(&self, now: Time) -> Result<(), Refusal> {
+    fn check_sanction_limit(&self, now: Time) -> Result<(), Refusal> {
         if self.sanctions(now) < SANCTIONS_MAX {
             return Ok(());
         }
@@ -223,8 +223,8 @@ mod tests {
 
     fn decide(policy: &Policy, request: ModerationRequest) -> Result<Option<ModerationChange>, Code> {
         let (room, owner) = (RoomName::parse("den").unwrap(), UserName::stored("owner"));
-        let who = Actor { user: &owner, auth_level: AuthLevel::Registered };
-        policy.decide(&room, who, &request, Time(10)).map_err(|refusal| refusal.code)
+        let actor = Actor { user: &owner, auth_level: AuthLevel::Registered };
+        policy.decide(&room, actor, &request, Time(10)).map_err(|refusal| refusal.code)
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What a room hears, and what follows from it.
+//! The inputs of a room, and its effects.
 //!
-//! The words between a room and its broker. Everything here is a value: who it is about is a
+//! What passes between a room and its broker. Everything here is a value: a member is a
 //! number, what goes out is an event.
 
 use std::sync::Arc;
@@ -22,90 +22,90 @@ use crate::chat::room_request::RoomRequest;
 use crate::chat::speaker::Speaker;
 use crate::chat::time::Time;
 
-/// Something that a room hears.
+/// An input of a room.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A connection wants to be a member.
-    Join { member: MemberId, guest: JoinRequest, id: Option<Id> },
-    /// A member leaves. Of one that is not a member: nothing happens.
+    /// A connection joins.
+    Join { member: MemberId, request: JoinRequest, id: Option<Id> },
+    /// A member leaves; nothing happens if it is none.
     Leave { member: MemberId, reason: LeaveReason, id: Option<Id> },
-    /// A member's connection broke; its place is kept.
+    /// A member's connection was lost; its membership is kept.
     Detach { member: MemberId },
-    /// It has come back, and has seen so much.
+    /// A detached member resumes, and has seen so much.
     Resume { member: MemberId, seen: Since },
-    /// This member's socket has taken everything that the room has said.
+    /// This member's socket has taken everything that the room has sent.
     Written { member: MemberId },
-    /// A member, or a visitor, says something.
+    /// A member, or a non-member, makes a request.
     Request { speaker: Speaker, request: RoomRequest, id: Option<Id> },
     /// Time has passed.
     Tick,
 }
 
-/// Who enters, and how.
+/// A connection's request to join.
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
-    /// Whose connection it is.
+    /// The user of the connection.
     pub user: UserName,
-    /// What that name is worth.
+    /// How the user is authenticated.
     pub auth_level: AuthLevel,
-    /// The connection's number: in a private conversation each is a member once.
+    /// The connection's number: a connection is in a private conversation once.
     pub connection: u64,
-    /// Whether it wants its own messages back.
+    /// Whether it is sent its own messages.
     pub echo: bool,
-    /// Whether others hear of it and it is answered `joined`; a subscriber by the bare form is quiet.
+    /// Whether others are announced_marks, and it is answered `joined`; a subscriber by the bare form is quiet.
     pub announced: bool,
-    /// What the user's status is.
+    /// The user's status.
     pub status: Status,
-    /// What it wants to see at once.
+    /// Its options: which messages it wants first.
     pub options: JoinOptions,
 }
 
 /// Why a member leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveReason {
-    /// Left this room.
+    /// The client left this room.
     Left,
-    /// The connection is gone.
+    /// The connection ended.
     Disconnected,
-    /// The server stops: nobody needs to hear of it.
+    /// The server stops: nobody needs to be announced_marks.
     Closing,
 }
 
-/// What the broker has to do.
+/// Something that the broker has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// This member is in: it is in the table from now on.
+    /// This connection is a member from now on.
     Admitted(MemberId),
-    /// This one's connection is in already, as that member: a private conversation has each once.
+    /// This connection is in already, as that member: a private conversation has each once.
     AlreadyJoined(MemberId, MemberId),
-    /// This one may not come in.
+    /// This connection may not join.
     Refused(MemberId, Refusal),
-    /// This member is out: its seat goes after all earlier effects.
+    /// This member has left: its seat goes after all earlier effects.
     Left(MemberId),
-    /// This member is out, and did not mean to go: it may still be about to say something.
+    /// This member was evicted: it may still have requests on their way.
     Evicted(MemberId),
-    /// Who may do what from now on, for those who ask without the room; `None`: the room has ended.
+    /// The policy from now on, for the policy index; `None`: the room has ended.
     PolicyChanged(Option<Arc<Policy>>),
-    /// This member is to be given a part of the past before anything else.
+    /// This member is to be sent a part of the history before anything else.
     Replay(MemberId, ReplayRange),
-    /// This member is back; and what of the past it is to be given first.
+    /// This member has resumed; and which part of the history it is to be sent first.
     Resumed(MemberId, ResumedRoom, Option<ReplayRange>),
     /// For every member.
     Everyone(Event),
     /// For every member but this one.
     Others(MemberId, Event),
-    /// For this member or visitor alone.
+    /// For this member or non-member alone.
     One(MemberId, Option<Id>, Event),
-    /// How far users have got: to be kept, and to be told, as these events, to these members.
+    /// How far users have got: marks to store, and events for these members.
     Advanced { marks: Vec<ReceiptMark>, to: Vec<MemberId>, events: Vec<Event> },
-    /// For everybody else than this user, and only for those who keep up.
+    /// For all members but this user's, and only for those who keep up.
     BestEffort(UserName, Event),
 }
 
-/// What a room goes on from.
+/// The stored state that a room is opened with.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The name of its history; another history of the same room has another.
+    /// The epoch: the name of its history.
     pub epoch: Arc<str>,
     /// The number of its newest message; 0 when it has none.
     pub seq: u64,
@@ -115,18 +115,18 @@ pub struct Snapshot {
     pub kept: bool,
 }
 
-/// A part of the past that a member is to be given: too much, perhaps, for its outbox at once. So
-/// its own reader fetches it from the store, while what the room says meanwhile waits.
+/// A part of the history that a member is to be sent: too much, perhaps, for its outbox at once. So
+/// its own reader fetches it from the store, while the room's new events wait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayRange {
     /// What comes first: the answer to the join.
     pub answer: Option<Event>,
     /// The last message that the client has seen.
     pub after: u64,
-    /// The last message that belongs to the past; what comes later comes from the room.
+    /// The last message of the range; later ones come from the room.
     pub until: u64,
     /// How many of the newest messages it wants if the store no longer has them all.
     pub history: usize,
-    /// Of a private conversation: only what was said to this user, and not before this time.
+    /// In a private conversation: only messages to this user, and not before this time.
     pub offline: Option<(UserName, Time)>,
 }

@@ -54,18 +54,18 @@ pub struct Room {
     ring: Ring,
     receipts: Receipts,
     moderation: Moderation,
-    /// Members beyond which nobody is told who has got a message.
+    /// Members beyond which receipts are not announced.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
-    /// When it last heard something, on the monotonic clock.
-    heard: Duration,
+    /// When its last input came, on the monotonic clock.
+    last_input: Duration,
     members_max: usize,
     /// Bytes of history in one answer: half of an outbox, so that an answer never fills it.
     history_bytes: usize,
 }
 
 impl Room {
-    /// A room that goes on from its past.
+    /// A room with its stored state.
     #[must_use]
     pub fn new(name: RoomName, past: Snapshot, limits: &Limits) -> Self {
         let Snapshot { epoch, seq, recent, kept } = past;
@@ -80,7 +80,7 @@ impl Room {
             moderation: Moderation::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
-            heard: Duration::ZERO,
+            last_input: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
         }
@@ -93,17 +93,17 @@ impl Room {
         self
     }
 
-    /// With how far its users have got.
+    /// With the stored receipts of its users.
     #[must_use]
     pub fn with_marks(mut self, marks: Vec<ReceiptMark>) -> Self {
         self.receipts = Receipts::new(marks);
         self
     }
 
-    /// Whether it wants to know what was written: see [`Input::Written`].
+    /// Whether it needs [`Input::Written`].
     #[must_use]
     pub fn wants_receipts(&self) -> bool {
-        // What was written in a conversation decides what is owed.
+        // In a private conversation they decide which messages are undelivered.
         self.private.is_some() || self.tells_receipts()
     }
 
@@ -133,7 +133,7 @@ impl Room {
         })
     }
 
-    /// What waits to be stored, in order.
+    /// The drafts that wait to be stored, in order.
     #[must_use]
     pub fn drafts(&self) -> &[Draft] {
         &self.drafts
@@ -145,21 +145,21 @@ impl Room {
         self.members.typing_ends().into_iter().chain(self.receipts.due()).min()
     }
 
-    /// Messages up to the number `seq` are kept no longer, and shown no more.
+    /// Forgets the messages up to the number `seq`.
     pub fn forget(&mut self, seq: u64) {
         self.ring.forget(seq);
     }
 
-    /// Nobody is in it any more: how far users have got that nobody has heard of.
+    /// The last member has left: returns the marks that were not announced yet.
     pub fn close(&mut self) -> Vec<ReceiptMark> {
         self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
     }
 
     /// Takes one input; appends what follows from it to `effects`.
     pub fn step(&mut self, input: Input, now: Moment, effects: &mut Vec<Effect>) {
-        self.heard = now.since_start;
+        self.last_input = now.since_start;
         match input {
-            Input::Join { member, guest, id } => self.join(member, guest, id, now, effects),
+            Input::Join { member, request, id } => self.join(member, request, id, now, effects),
             Input::Leave { member, reason, id } => self.leave(member, reason, id, now, effects),
             Input::Detach { member } => effects.extend(self.detach(member, true)),
             Input::Resume { member, seen } => self.resume(member, seen, effects),
@@ -191,7 +191,7 @@ impl Room {
             Err(StoreFailed) => {
                 for draft in drafts {
                     if matches!(draft.operation, Operation::Publish { .. }) {
-                        self.forget_pace(&draft.speaker);
+                        self.forget_last_message(&draft.speaker);
                     }
                     let refusal = Refusal::new(Code::Unavailable, "It could not be stored; try again");
                     effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
@@ -208,11 +208,11 @@ impl Room {
                     effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
                 }
                 let (room, user) = (self.name.clone(), speaker.user);
-                // The message itself says so; one that is not shown says nothing.
+                // The message itself ends the typing notice, once it is shown.
                 self.members.set_typing(&user, None);
                 let message = Arc::new(Message { room, user, to, body, about, seq, mid, at, edited: None });
                 self.ring.push(Arc::clone(&message));
-                self.knows(&message);
+                self.mark_own_written(&message);
                 let echo = self.members.member(speaker.member).is_none_or(|member| member.echo);
                 let event = Event::Message(message);
                 effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
@@ -223,7 +223,7 @@ impl Room {
                 }
             }
             (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
-                self.audit_deletion(&speaker, seq, at);
+                self.record_deletion(&speaker, seq, at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
             }
@@ -235,7 +235,7 @@ impl Room {
                 let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
-            (Operation::Edit { seq, .. }, Outcome::Foreign) => {
+            (Operation::Edit { seq, .. }, Outcome::NotAuthor) => {
                 let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
@@ -253,8 +253,15 @@ impl Room {
         effects.push(Effect::Everyone(Event::Edit { room: self.name.clone(), seq, user, body, at }));
     }
 
-    fn join(&mut self, id: MemberId, guest: JoinRequest, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
-        let JoinRequest { user, auth_level, connection, echo, announced, status, options } = guest;
+    fn join(
+        &mut self,
+        id: MemberId,
+        request: JoinRequest,
+        request_id: Option<Id>,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let JoinRequest { user, auth_level, connection, echo, announced, status, options } = request;
         if self.private.is_some()
             && let Some(member) = self.members.of(connection)
         {
@@ -294,12 +301,12 @@ impl Room {
         match offline_messages {
             OfflineMessages::Messages(offline_messages) => {
                 effects
-                    .extend(offline_messages.into_iter().map(|letter| Effect::One(id, None, Event::Message(letter))));
+                    .extend(offline_messages.into_iter().map(|message| Effect::One(id, None, Event::Message(message))));
             }
             OfflineMessages::Past(replay) => effects.push(Effect::Replay(id, replay)),
             OfflineMessages::None | OfflineMessages::TooMuch => {}
         }
-        let (recovery, shown) = self.catch_up(&options);
+        let (recovery, shown) = self.initial_events(&options);
         let joined = announced.then(|| self.joined(recovery));
         match options.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
@@ -308,7 +315,7 @@ impl Room {
                 effects.push(Effect::Replay(id, ReplayRange { answer: joined, after, until, history, offline: None }));
             }
             _ => {
-                effects.extend(joined.map(|joined| Effect::One(id, mark, joined)));
+                effects.extend(joined.map(|joined| Effect::One(id, request_id, joined)));
                 effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
             }
         }
@@ -336,9 +343,9 @@ impl Room {
         }
     }
 
-    /// What one who enters is shown: all since their last message, or else the newest. Where the
-    /// store keeps the past, all since then is for the reader to fetch.
-    fn catch_up(&self, options: &JoinOptions) -> (Recovery, Vec<Event>) {
+    /// What a new member is sent: all events since its last message, or else the newest messages. Where the
+    /// store keeps the history, the reader fetches the events since then.
+    fn initial_events(&self, options: &JoinOptions) -> (Recovery, Vec<Event>) {
         let recovery = match &options.since {
             Some(since) => match self.missed(self.number(since)) {
                 (Recovery::Whole, missed) => return (Recovery::Whole, missed),
@@ -351,17 +358,24 @@ impl Room {
         (recovery, newest.cloned().map(Event::Message).collect())
     }
 
-    /// The messages after this number that memory has and an answer holds: perhaps not all there are.
+    /// The messages after this number that are in memory and fit in an answer: perhaps not all there are.
     fn ring_after(&self, seq: u64) -> Vec<Arc<Message>> {
         self.ring.after(seq, usize::MAX, self.history_bytes).cloned().collect()
     }
 
-    fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<Id>, now: Moment, effects: &mut Vec<Effect>) {
+    fn leave(
+        &mut self,
+        id: MemberId,
+        reason: LeaveReason,
+        request_id: Option<Id>,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
         let Some((member, news, last)) = self.members.leave(id) else { return };
         let typed = last && self.members.set_typing(&member.user, None);
         if reason == LeaveReason::Left {
-            effects.push(Effect::One(id, mark, Event::Left { room: self.name.clone() }));
+            effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));
         }
         effects.push(Effect::Left(id));
         if reason == LeaveReason::Closing {
@@ -369,7 +383,7 @@ impl Room {
         }
         if !news {
             effects.extend(self.presence_change(&member.user, before));
-            // No word of a leave says that the typing is over.
+            // No leave is announced that would end the typing notice.
             effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
         }
@@ -393,7 +407,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) {
         self.members.seen(&speaker.user, now.at);
-        if let Err(refusal) = self.permit(&speaker, &request, now) {
+        if let Err(refusal) = self.authorize(&speaker, &request, now) {
             effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             return;
         }
@@ -408,8 +422,8 @@ impl Room {
                 self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet });
             }
             RoomRequest::Edit { seq, body } => {
-                let rules = body == Body::Deleted && self.rules(&speaker);
-                let operation = Operation::Edit { seq, body, rules };
+                let as_moderator = body == Body::Deleted && self.may_delete_others(&speaker);
+                let operation = Operation::Edit { seq, body, as_moderator };
                 self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet: false });
             }
             RoomRequest::Receipt { receipt, seq } => {
@@ -431,7 +445,7 @@ impl Room {
                 let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
                 effects.push(Effect::One(speaker.member, id, session));
             }
-            RoomRequest::Create(options) => self.found(speaker, options, now, effects),
+            RoomRequest::Create(options) => self.create(speaker, options, now, effects),
             RoomRequest::Moderate { request, note } => self.moderate(speaker, &request, note, now, effects),
             RoomRequest::Audit { before, count } => {
                 effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));

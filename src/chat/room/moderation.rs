@@ -1,8 +1,8 @@
-//! Ruling over a room: who may say what, what is changed, and who has to go because of it.
+//! Moderation of a room: which requests its policy allows, how it changes, and whom a change evicts.
 //!
-//! The rest of [`Room`], stepped with it. A change is a draft like a message: it is in force, and
-//! heard of, when it is stored and not before. The broker settles at once, so nothing said after a
-//! motion is judged by the charter before it.
+//! A part of [`Room`], stepped with it. A change is a draft like a message: it is in force, and
+//! announced, when it is stored and not before. The broker settles at once, so no request after a
+//! moderation request is decided by the policy before it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,47 +24,47 @@ use crate::chat::room_request::RoomRequest;
 use crate::chat::speaker::Speaker;
 use crate::chat::time::{Moment, Time};
 
-/// What holds where nothing was ever said about it.
+/// The policy of a room that has none of its own.
 static NONE: Policy = Policy::none();
 
-/// Entries of the audit that a room remembers whose store does not.
-const REMEMBERED_MAX: usize = 200;
+/// Entries of the audit log that a room keeps when its store does not.
+const AUDIT_MAX: usize = 200;
 
-/// What a room knows of its rules.
+/// The moderation state of a room.
 #[derive(Debug, Default)]
 pub(super) struct Moderation {
-    /// `None`: anybody enters and speaks.
+    /// `None`: anybody may join and speak.
     pub policy: Option<Arc<Policy>>,
-    /// In slow mode: when each user last spoke, on the monotonic clock.
-    spoke: BTreeMap<UserName, Duration>,
-    /// With how many of them those are forgotten who may speak again.
-    spoke_max: usize,
-    /// The newest entries of the audit, and how many there were; only where the store keeps none.
+    /// In slow mode: when each user last published, on the monotonic clock.
+    last_message: BTreeMap<UserName, Duration>,
+    /// At how many entries those are removed whose users may publish again.
+    last_message_max: usize,
+    /// The newest entries of the audit log, and how many there were; only where the store keeps none.
     audit: VecDeque<AuditEntry>,
     audited: u64,
 }
 
 impl Room {
-    /// With who may do what in it.
+    /// With this policy.
     #[must_use]
     pub fn with_policy(mut self, policy: Option<Arc<Policy>>) -> Self {
         self.moderation.policy = policy;
         self
     }
 
-    /// Whether somebody may enter.
-    pub(super) fn admits(&self, who: Actor<'_>, now: Time) -> Result<(), Refusal> {
-        self.moderation.policy.as_ref().map_or(Ok(()), |policy| policy.may_enter(who, now))
+    /// Whether a user may join.
+    pub(super) fn admits(&self, actor: Actor<'_>, now: Time) -> Result<(), Refusal> {
+        self.moderation.policy.as_ref().map_or(Ok(()), |policy| policy.may_enter(actor, now))
     }
 
-    /// Whether this may be said. Free where nobody is kept from anything.
-    pub(super) fn permit(&mut self, speaker: &Speaker, request: &RoomRequest, now: Moment) -> Result<(), Refusal> {
+    /// Whether the policy allows this request. Costs nothing where there is no policy.
+    pub(super) fn authorize(&mut self, speaker: &Speaker, request: &RoomRequest, now: Moment) -> Result<(), Refusal> {
         let Some(policy) = &self.moderation.policy else { return Ok(()) };
-        // Who is in has been let in; a visitor has not.
-        if policy.excludes() && self.members.member(speaker.member).is_none() {
+        // A member was admitted when it joined; a non-member was not.
+        if policy.restricts_joining() && self.members.member(speaker.member).is_none() {
             match request {
                 RoomRequest::Publish { .. } => policy.may_enter(speaker.actor(), now.at)?,
-                // It is the name that is asked for, and that is taken.
+                // Refused below: the name is taken.
                 RoomRequest::Create(_) => {}
                 _ if !policy.is_seen_by(speaker.actor()) => return Err(Refusal::no_room(&self.name)),
                 _ => {}
@@ -77,8 +77,8 @@ impl Room {
                 if wait.is_zero() || policy.privilege(speaker.actor()) >= Privilege::Moderator {
                     return Ok(());
                 }
-                let paced = self.moderation.pace(&speaker.user, wait, now.since_start);
-                paced.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
+                let checked = self.moderation.check_slow_mode(&speaker.user, wait, now.since_start);
+                checked.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
             }
             RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.actor(), now.at),
             RoomRequest::Typing(true) => policy.may_speak(speaker.actor(), now.at),
@@ -86,22 +86,22 @@ impl Room {
         }
     }
 
-    /// What was said is not stored: its author may say it again at once.
-    pub(super) fn forget_pace(&mut self, speaker: &Speaker) {
-        self.moderation.spoke.remove(&speaker.user);
+    /// The message was not stored: its author may publish it again at once.
+    pub(super) fn forget_last_message(&mut self, speaker: &Speaker) {
+        self.moderation.last_message.remove(&speaker.user);
     }
 
-    /// Whether this speaker may take a message away that is somebody else's.
-    pub(super) fn rules(&self, speaker: &Speaker) -> bool {
+    /// Whether this speaker may delete other users' messages.
+    pub(super) fn may_delete_others(&self, speaker: &Speaker) -> bool {
         self.policy().may_delete_others(speaker.actor())
     }
 
-    /// Begins the room: it is there from now on, also when nobody is in it.
-    pub(super) fn found(&mut self, speaker: Speaker, options: RoomOptions, now: Moment, effects: &mut Vec<Effect>) {
+    /// Creates the room: it stays when nobody is in it.
+    pub(super) fn create(&mut self, speaker: Speaker, options: RoomOptions, now: Moment, effects: &mut Vec<Effect>) {
         let owner = (speaker.auth_level > AuthLevel::Guest).then(|| speaker.user.clone());
-        // Who owns a room rules over all that was said in it; so what others have said is no part of it.
-        let foreign = owner.is_some() && self.ring.newest() > 0;
-        if self.moderation.policy.is_some() || !self.members.is_empty() || foreign {
+        // An owner moderates all messages of the room; so a room with messages of others cannot be owned.
+        let has_messages = owner.is_some() && self.ring.newest() > 0;
+        if self.moderation.policy.is_some() || !self.members.is_empty() || has_messages {
             let refusal = Refusal::new(Code::NameTaken, format!("There is a room {}", self.name));
             return effects.push(Effect::One(speaker.member, None, Event::Refused(refusal)));
         }
@@ -116,7 +116,7 @@ impl Room {
         }
     }
 
-    /// Makes a draft of what somebody wants changed, if they may.
+    /// Makes a draft of the change that is asked for, if it is allowed.
     pub(super) fn moderate(
         &mut self,
         speaker: Speaker,
@@ -125,7 +125,7 @@ impl Room {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        match self.judge(&speaker, request, now.at) {
+        match self.decide(&speaker, request, now.at) {
             Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
             Ok(Some(change)) => {
@@ -135,7 +135,7 @@ impl Room {
         }
     }
 
-    fn judge(
+    fn decide(
         &self,
         speaker: &Speaker,
         request: &ModerationRequest,
@@ -154,7 +154,7 @@ impl Room {
         }
     }
 
-    /// A change is stored: it is in force, and everybody hears of it.
+    /// A change is stored: it is in force, and announced.
     pub(super) fn moderated(
         &mut self,
         speaker: Speaker,
@@ -167,9 +167,9 @@ impl Room {
         policy.apply(&action.change, at);
         let policy = Arc::new(policy);
         self.moderation.policy = Some(Arc::clone(&policy));
-        // Before anybody hears of it: who asks without the room is judged by it from now on.
+        // Before it is announced: requests that do not reach the room are decided by it from now on.
         effects.push(Effect::PolicyChanged(Some(policy)));
-        self.remember(&speaker.user, &action, at);
+        self.record(&speaker.user, &action, at);
         if let ModerationChange::Created { owner, .. } = &action.change {
             let pinned = owner.is_none() || !self.kept;
             return effects.push(Effect::One(speaker.member, id, Event::Created { room: self.name.clone(), pinned }));
@@ -178,13 +178,13 @@ impl Room {
         let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, at };
         effects.push(Effect::Everyone(event.clone()));
         if let Some(user) = out {
-            self.put_out(&user, at, effects);
+            self.evict(&user, at, effects);
         }
-        // The answer comes last: whoever has it may rely on all the rest.
+        // The answer comes last: a client that has it may rely on all the rest.
         effects.push(Effect::One(speaker.member, id, event));
     }
 
-    /// The room has ended: all leave, and it begins anew for those who are on their way to it.
+    /// The room has ended: all members are evicted, and joins on their way find a new history.
     pub(super) fn ended(
         &mut self,
         speaker: Speaker,
@@ -207,18 +207,18 @@ impl Room {
         effects.push(Effect::One(speaker.member, None, event));
     }
 
-    /// If the message was somebody else's, a moderator took it away; where the store keeps no audit, the room
-    /// does.
-    pub(super) fn audit_deletion(&mut self, speaker: &Speaker, seq: u64, at: Time) {
+    /// Adds the deletion of another user's message to the audit log, where the room keeps it and not the
+    /// store.
+    pub(super) fn record_deletion(&mut self, speaker: &Speaker, seq: u64, at: Time) {
         let Some(user) = self.ring.author(seq).filter(|author| **author != speaker.user).cloned() else { return };
-        self.remember(
+        self.record(
             &speaker.user,
             &ModerationAction { change: ModerationChange::Deleted { user, seq }, note: None },
             at,
         );
     }
 
-    /// The newest entries of the audit before the number `before`, at most `count`.
+    /// The newest entries of the audit log before the number `before`, at most `count`.
     pub(super) fn audit(&self, speaker: &Speaker, before: u64, count: usize) -> Event {
         if let Err(refusal) = self.policy().may_audit(&self.name, speaker.actor()) {
             return Event::Refused(refusal);
@@ -232,8 +232,8 @@ impl Room {
         self.moderation.policy.as_deref().unwrap_or(&NONE)
     }
 
-    /// Every connection of a user leaves, wherever it is.
-    fn put_out(&mut self, user: &UserName, at: Time, effects: &mut Vec<Effect>) {
+    /// Evicts all connections of a user.
+    fn evict(&mut self, user: &UserName, at: Time, effects: &mut Vec<Effect>) {
         let theirs = self.members.members().filter(|(_, member)| member.user == *user);
         let theirs: Vec<_> = theirs.map(|(id, _)| id).collect();
         let mut news = false;
@@ -250,30 +250,30 @@ impl Room {
         }
     }
 
-    fn remember(&mut self, by: &UserName, action: &ModerationAction, at: Time) {
+    fn record(&mut self, by: &UserName, action: &ModerationAction, at: Time) {
         if self.kept {
             return;
         }
         let Moderation { audit, audited, .. } = &mut self.moderation;
         *audited += 1;
         audit.push_back(AuditEntry { number: *audited, at, by: by.clone(), action: action.clone() });
-        if audit.len() > REMEMBERED_MAX {
+        if audit.len() > AUDIT_MAX {
             audit.pop_front();
         }
     }
 }
 
 impl Moderation {
-    /// Lets a user speak once in a while; else says how long that is off.
-    fn pace(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Duration> {
-        if let Some(at) = self.spoke.get(user).filter(|at| **at + wait > now) {
+    /// Lets a user publish once in a while; else returns how long to wait.
+    fn check_slow_mode(&mut self, user: &UserName, wait: Duration, now: Duration) -> Result<(), Duration> {
+        if let Some(at) = self.last_message.get(user).filter(|at| **at + wait > now) {
             return Err(*at + wait - now);
         }
-        if self.spoke.len() >= self.spoke_max {
-            self.spoke.retain(|_, at| *at + wait > now);
-            self.spoke_max = 2 * self.spoke.len() + 64;
+        if self.last_message.len() >= self.last_message_max {
+            self.last_message.retain(|_, at| *at + wait > now);
+            self.last_message_max = 2 * self.last_message.len() + 64;
         }
-        self.spoke.insert(user.clone(), now);
+        self.last_message.insert(user.clone(), now);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! What of a private conversation is owed to one of its users: what was said to them while they were away.
+//! The undelivered messages of a private conversation: those that a user missed while offline.
 //!
-//! Part of a room. What was written to a socket of theirs is not owed any more, nor is what they said
-//! themselves. It is given to the connection that enters, before anything else; what memory no longer
+//! Part of a room. A message that was written to a socket of the user's is delivered, and so are the user's
+//! own. The others go to the connection that joins, before anything else; what memory no longer
 //! has, or what is more than one answer holds, its own reader fetches.
 
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::chat::message::Message;
 use crate::chat::receipt::Receipt;
 use crate::chat::time::Moment;
 
-/// What one who enters a private conversation is owed.
+/// The undelivered messages for a new member of a private conversation.
 #[derive(Debug, PartialEq)]
 pub(super) enum OfflineMessages {
     None,
-    /// These messages.
+    /// All of them.
     Messages(Vec<Arc<Message>>),
-    /// More than memory has, or than can be given at once.
+    /// More than memory has, or than fit in an answer: the reader fetches this range.
     Past(ReplayRange),
-    /// The same, and the one who enters cannot fetch it.
+    /// The same, for a connection that cannot fetch it.
     TooMuch,
 }
 
 impl Room {
-    /// What was said to the user of a private conversation, and was never written to a socket of theirs.
+    /// The messages to this user that were never written to a socket of theirs.
     pub(super) fn offline_messages(&self, user: &UserName, options: &JoinOptions) -> OfflineMessages {
         let Some(OfflineDelivery { since, fetched }) = options.offline.filter(|_| self.private.is_some() && self.kept)
         else {
@@ -38,7 +38,7 @@ impl Room {
         }
         let mut offline_messages = self.ring_after(after);
         if offline_messages.len() as u64 == until - after {
-            offline_messages.retain(|letter| letter.to.as_ref() == Some(user) && letter.at >= since);
+            offline_messages.retain(|message| message.to.as_ref() == Some(user) && message.at >= since);
             return OfflineMessages::Messages(offline_messages);
         }
         if !fetched {
@@ -53,10 +53,10 @@ impl Room {
         })
     }
 
-    /// What somebody said is not owed to them; it need not be written to a socket of theirs.
-    pub(super) fn knows(&mut self, message: &Message) {
+    /// Marks a message as written to its author, who need not be sent it.
+    pub(super) fn mark_own_written(&mut self, message: &Message) {
         if self.private.is_some() && self.receipts.reached(&message.user, Receipt::Written) + 1 == message.seq {
-            let now = Moment { at: message.at, since_start: self.heard };
+            let now = Moment { at: message.at, since_start: self.last_input };
             self.receipts.advance(&message.user, Receipt::Written, message.seq, now);
         }
     }

@@ -1,6 +1,6 @@
-//! How far users have got in a room: noted, and told to the authors.
+//! Receipts of a room: recorded, and announced to the authors.
 //!
-//! A part of [`Room`], stepped with it. What is written to sockets comes from the broker, what was
+//! A part of [`Room`], stepped with it. What was written to sockets comes from the broker, what was
 //! received and read from clients.
 
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::chat::refusal::{Code, Refusal};
 use crate::chat::time::Moment;
 
 impl Room {
-    /// What is to be told of receipts, and to which members: the authors' connections, without those
+    /// The receipts to announce, and to which members: the authors' connections, without those
     /// that only subscribe.
     pub(super) fn advanced(&mut self, now: Duration) -> Option<Effect> {
         let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
-        // Nobody needs to hear of themselves.
+        // Users are not told of their own receipts.
         let alone = authors.first().filter(|_| authors.len() == 1);
-        let told: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
+        let announced_marks: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
         let listens = |member: &Member| self.private.is_some() || member.announced;
         let members = self.members.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
         let members = members.filter(|_| self.tells_receipts()).map(|(id, member)| (id, member.detached));
         let (away, here): (Vec<_>, Vec<_>) = members.partition(|(_, detached)| *detached);
-        away.iter().for_each(|(id, _)| self.members.defer_receipts(*id, &told));
+        away.iter().for_each(|(id, _)| self.members.defer_receipts(*id, &announced_marks));
         let to = here.into_iter().map(|(id, _)| id).collect();
-        let events = told.into_iter().map(|mark| self.receipt_of(mark)).collect();
+        let events = announced_marks.into_iter().map(|mark| self.receipt_of(mark)).collect();
         Some(Effect::Advanced { marks, to, events })
     }
 

@@ -1,7 +1,7 @@
-//! Members whose connection broke: their places are kept, and given back with what they missed.
+//! Detached members: their memberships are kept, and resumed with the messages that they missed.
 //!
-//! A part of [`Room`], stepped with it. What memory has, the room shows; where the store keeps the
-//! past, it names the part of it that the member's own reader is to fetch.
+//! A part of [`Room`], stepped with it. What memory has, the room sends; where the store keeps the
+//! history, the room names the range that the member's own reader is to fetch.
 
 use super::{Effect, ReplayRange, Room};
 use crate::chat::UserName;
@@ -13,7 +13,7 @@ use crate::chat::recovery::{Recovery, ResumedRoom};
 use crate::chat::ring::Ring;
 
 impl Room {
-    /// Keeps a member's place without its connection, or gives it back.
+    /// Detaches a member from its connection, or attaches it again.
     pub(super) fn detach(&mut self, id: MemberId, detached: bool) -> Option<Effect> {
         let user = self.members.member(id)?.user.clone();
         let before = self.members.status(&user);
@@ -21,8 +21,8 @@ impl Room {
         self.presence_change(&user, before)
     }
 
-    /// The news that a user, who has come, gone or broken off with one of its connections, is seen otherwise
-    /// than before. Only of one whom others have heard of; in a private conversation both have.
+    /// The event that a user's presence has changed with one of its connections. Only of a user of whom others
+    /// were announced_marks; in a private conversation both were.
     pub(super) fn presence_change(&self, user: &UserName, before: Option<Status>) -> Option<Effect> {
         let presence = self.members.presence(user)?;
         let is_known = self.private.is_some() || self.members.is_announced(user);
@@ -38,7 +38,7 @@ impl Room {
             Since::Position(position) => self.number(&position),
         };
         let (recovery, events) = self.missed(after);
-        // Where it cannot be whole there is nothing to fetch either.
+        // Where the replay cannot be whole there is nothing to fetch either.
         let after = after.filter(|_| recovery == Recovery::Whole);
         let until = self.ring.newest();
         let missed = after.map_or(0, |after| until - after);
@@ -46,18 +46,18 @@ impl Room {
         let replay = after.filter(|_| self.kept).map(replay);
         effects.push(Effect::Resumed(id, ResumedRoom { room: self.name.clone(), recovery, missed }, replay));
         effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
-        let owed = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
-        effects.extend(owed.map(|receipt| Effect::One(id, None, receipt)));
+        let deferred = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
+        effects.extend(deferred.map(|receipt| Effect::One(id, None, receipt)));
         effects.extend(self.detach(id, false));
     }
 
-    /// The number that a place in a history has in this one.
+    /// The number of a position, if it is of this history.
     pub(super) fn number(&self, position: &Position) -> Option<u64> {
         (position.epoch == self.epoch).then_some(position.seq)
     }
 
-    /// Whether all that came after this number can be given, and what of it memory gives: nothing where
-    /// the store keeps it, and else first what was changed of the messages before. `None` is a number of
+    /// Whether all events after this number can be replayed, and those that memory replays: none where
+    /// the store keeps the history, and else the changes of earlier messages first. `None` is a number of
     /// another history.
     pub(super) fn missed(&self, after: Option<u64>) -> (Recovery, Vec<Event>) {
         let newest = self.ring.newest();

@@ -45,9 +45,9 @@ pub struct PendingJoin {
     pub recipient: Arc<dyn Recipient>,
     /// In which form it takes events.
     pub form: Form,
-    /// Who enters, and how.
+    /// A connection's request to join.
     pub entrant: JoinRequest,
-    /// The mark of the command.
+    /// The request id of the command.
     pub id: Option<Id>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Admitted, Refusal>>,

@@ -220,7 +220,7 @@ impl Journal {
             match outcome {
                 Outcome::Stored { .. } => (messages, bytes) = (messages + 1, bytes + draft.bytes()),
                 Outcome::Changed => self.maintenance.erased(),
-                Outcome::Repeat { .. } | Outcome::Ended { .. } | Outcome::Missing | Outcome::Foreign => {}
+                Outcome::Repeat { .. } | Outcome::Ended { .. } | Outcome::Missing | Outcome::NotAuthor => {}
             }
         }
         if messages > 0 {

@@ -46,7 +46,9 @@ impl Sequence {
                 }
                 self.publish(connection, room, (user, to.as_ref(), body, *about, mid.as_ref()), draft.at)
             }
-            Operation::Edit { seq, body, rules } => self.change(connection, *seq, (user, *rules), body, draft.at),
+            Operation::Edit { seq, body, as_moderator } => {
+                self.change(connection, *seq, (user, *as_moderator), body, draft.at)
+            }
             Operation::Moderate(action) if action.change == ModerationChange::Ended => self.end(connection),
             Operation::Moderate(action) => {
                 let room = self.opened(connection)?;
@@ -135,7 +137,7 @@ impl Sequence {
         &self,
         connection: &Connection,
         seq: u64,
-        (user, rules): (&UserName, bool),
+        (user, as_moderator): (&UserName, bool),
         body: &Body,
         at: Time,
     ) -> rusqlite::Result<Outcome> {
@@ -148,7 +150,7 @@ impl Sequence {
         });
         let (author, kind_before, text_before) = match found.optional()? {
             None | Some((_, DELETED, _)) => return Ok(Outcome::Missing),
-            Some((author, ..)) if author != *user && !rules => return Ok(Outcome::Foreign),
+            Some((author, ..)) if author != *user && !as_moderator => return Ok(Outcome::NotAuthor),
             Some(found) => found,
         };
         if author != *user {

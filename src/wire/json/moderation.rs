@@ -9,12 +9,12 @@ use super::print::presence_fields;
 use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Privilege, RoomSettings};
 use crate::chat::{Presence, RoomName, Time, UserName};
 
-/// The type of the event that tells of a change.
+/// The type of a change's event.
 pub(super) fn kind_of(change: &ModerationChange) -> &'static str {
     if change.evicts() { "removed" } else { change.as_str() }
 }
 
-/// The fields of the event that tells of a change.
+/// The fields of a change's event.
 pub(super) fn moderated_fields<'a>(
     object: Object<'a>,
     by: &UserName,
@@ -58,7 +58,7 @@ fn entry_fields<'a>(object: Object<'a>, entry: &AuditEntry) -> Object<'a> {
     change_fields(object, change).maybe("note", note.as_deref())
 }
 
-/// The body of an audit over HTTP: `{room, entries: [{number, at, by, what, …}], next}`, oldest first;
+/// The body of an audit log over HTTP: `{room, entries: [{number, at, by, what, …}], next}`, oldest first;
 /// `next` is where to go on with `before`, and absent when nothing lies beyond.
 #[must_use]
 pub fn audit_body(room: &RoomName, entries: &[AuditEntry]) -> Vec<u8> {
@@ -69,7 +69,7 @@ pub fn audit_body(room: &RoomName, entries: &[AuditEntry]) -> Vec<u8> {
     out
 }
 
-/// The body that tells of one room over HTTP, to one of this rank in it.
+/// The body of one room over HTTP, for a user with this privilege.
 #[must_use]
 pub fn room_body(room: &RoomName, members: usize, policy: &Policy, privilege: Privilege) -> Vec<u8> {
     let mut out = Vec::new();
@@ -79,8 +79,8 @@ pub fn room_body(room: &RoomName, members: usize, policy: &Policy, privilege: Pr
     out
 }
 
-/// The body of the members of a room over HTTP: who is in it; for those who are on the list themselves,
-/// who is on it; and for those who moderate, who is banned or muted.
+/// The body of the members of a room over HTTP; for users on the member list, with that list; for
+/// moderators, with bans and mutes.
 #[must_use]
 pub fn members_body(
     room: &RoomName,
@@ -111,7 +111,7 @@ pub fn members_body(
 
 fn role_of(privilege: Privilege) -> Option<&'static str> {
     match privilege {
-        Privilege::Outsider | Privilege::RemoteAddress => None,
+        Privilege::Outsider | Privilege::NonMember => None,
         Privilege::Member => Some("member"),
         Privilege::Moderator => Some("moderator"),
         Privilege::Owner => Some("owner"),

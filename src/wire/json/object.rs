@@ -16,7 +16,7 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// An object of the protocol, with its type and, if it answers a command, that command's mark.
+    /// An object of the protocol, with its type and, if it answers a command, the request id.
     pub fn begin(kind: &str, id: Option<&Id>, out: &'a mut Vec<u8>) -> Self {
         Self::bare(out).field("type", kind).maybe("id", id)
     }

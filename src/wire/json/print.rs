@@ -13,12 +13,12 @@ use crate::chat::{
     RoomName, Span, UserName, Welcome,
 };
 
-/// Appends the object of `event` to `out`; false when the dialect has no words for it. `place` is
+/// Appends the object of `event` to `out`; false when the dialect has no form for it. `place` is
 /// what a room is called: `room` or `topic`.
 pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
     let object = |kind: &str, out| Object::begin(kind, id, out);
     match event {
-        // An audit is for HTTP, which has a body for it.
+        // An audit log is for HTTP, which has a body for it.
         Event::Entered { .. } | Event::Help | Event::Audit { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
         Event::Joined { room, epoch, seq, members, count, recovery } => {
@@ -108,7 +108,7 @@ fn welcome_fields<'a>(object: Object<'a>, welcome: &Welcome) -> Object<'a> {
         .maybe("ice_servers", Some(&**ice_servers).filter(|servers| !servers.is_empty()))
 }
 
-/// What a token says of its bearer; of a guest nothing.
+/// The claims of a token; nothing for a guest.
 fn identity_fields<'a>(object: Object<'a>, who: &Identity) -> Object<'a> {
     let Some(claims) = &who.claims else { return object };
     let object = match who.auth_level {
@@ -172,7 +172,7 @@ fn history_fields<'a>(
     object.list("messages", messages, |object, message| message_fields(object, message, place))
 }
 
-/// The body of a message's ledger over HTTP: `{room, seq, receipts: [{user, status, seq, at}]}`.
+/// The body of a message's receipts over HTTP: `{room, seq, receipts: [{user, status, seq, at}]}`.
 #[must_use]
 pub fn receipts_body(room: &RoomName, seq: u64, marks: &[ReceiptMark]) -> Vec<u8> {
     let mut out = Vec::new();

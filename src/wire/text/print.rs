@@ -9,7 +9,7 @@ use crate::chat::policy::{ModerationAction, ModerationChange, RoomSettings};
 use crate::chat::{Body, Event, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status, UserName};
 use crate::wire::commands;
 
-/// Hands the lines of `event` to `line`, without their ends; none when the dialect has no words for it.
+/// Hands the lines of `event` to `line`, without their ends; none when the dialect has no form for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
     match event {
         Event::Message(message) => line(&message_line(message)),
@@ -111,7 +111,7 @@ fn presence_line(presence: &Presence) -> Option<String> {
     }
 }
 
-/// The line that tells of a change.
+/// The line of a change.
 fn moderated_line(room: &RoomName, by: &UserName, action: &ModerationAction) -> String {
     let ModerationAction { change, note } = action;
     let mut line = match change {
@@ -165,7 +165,7 @@ fn clean(text: &str) -> String {
     line
 }
 
-/// The place of one who waits to be served.
+/// The line for a client that waits to be served.
 #[must_use]
 pub fn waiting(ahead: usize) -> String {
     format!("* waiting: {ahead} ahead of you\n")

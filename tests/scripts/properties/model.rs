@@ -269,7 +269,7 @@ impl Model {
             }
             Some(message) if message.user != speaker.user => {
                 self.refuse(speaker.member, id, Code::Forbidden, format!("The message {seq} is somebody else's"));
-                Outcome::Foreign
+                Outcome::NotAuthor
             }
             Some(message) => {
                 (message.body, message.edited) = (body.clone(), Some(at));

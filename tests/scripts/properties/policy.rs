@@ -1,4 +1,4 @@
-//! What no row of motions does to a room: whoever asks, whatever they want, in whatever order.
+//! What no row of requests does to a room: whoever asks, whatever they want, in whatever order.
 
 use std::time::Duration;
 
@@ -101,12 +101,12 @@ proptest! {
     fn no_row_of_motions_breaks_the_rules(
         private in any::<bool>(),
         owned in any::<bool>(),
-        motions in prop::collection::vec((0..NAMES.len(), auth_level(), request()), 0..60),
+        requests in prop::collection::vec((0..NAMES.len(), auth_level(), request()), 0..60),
     ) {
         let mut policy = Policy::default();
         let members = vec![user(1), user(2)];
         policy.apply(&ModerationChange::Created { private, owner: owned.then(|| user(0)), members }, Time(0));
-        for (at, (who, auth_level, request)) in (1..).zip(motions) {
+        for (at, (who, auth_level, request)) in (1..).zip(requests) {
             let user = user(who);
             if let Some(after) = check(&policy, Actor { user: &user, auth_level }, &request, Time(at)) {
                 policy = after;

@@ -165,13 +165,13 @@ impl Pair {
         MemberId(self.members)
     }
 
-    fn join(&mut self, guest: JoinRequest, id: Option<Id>) -> MemberId {
+    fn join(&mut self, request: JoinRequest, id: Option<Id>) -> MemberId {
         let member = self.number();
-        if !guest.echo {
+        if !request.echo {
             self.unechoed.insert(member);
         }
-        self.model.join(member, guest.clone(), id.clone(), self.now);
-        self.step(Input::Join { member, guest, id });
+        self.model.join(member, request.clone(), id.clone(), self.now);
+        self.step(Input::Join { member, request, id });
         member
     }
 
@@ -220,7 +220,7 @@ impl Pair {
                 model.drafts.push(draft(Operation::Publish { to: None, body, about, mid }, quiet));
             }
             RoomRequest::Edit { seq, body } => {
-                model.drafts.push(draft(Operation::Edit { seq, body, rules: false }, false))
+                model.drafts.push(draft(Operation::Edit { seq, body, as_moderator: false }, false))
             }
             RoomRequest::Receipt { seq, .. } if seq > model.newest() => {
                 model.refuse(speaker.member, id.clone(), Code::NotFound, format!("There is no message {seq} yet"));

@@ -4,8 +4,8 @@ use crate::stage::Stage;
 
 /// A private room of Ann's, with Bob on its list, and Ann and Bob in it.
 const PRIVATE: &str = "
-    > @Ann founds private Bob registered
-        charter: private, Ann owner, Bob member
+    > @Ann creates private Bob registered
+        policy: private, Ann owner, Bob member
         to @Ann: created den, pinned
     > Ann joins registered
         Ann is in
@@ -30,7 +30,7 @@ fn only_those_on_the_list_enter_a_private_room() {
                 Bob/2 stays out, forbidden: This room is private: only those who are invited may enter
             > @Ann invites Cy registered
             > stored
-                charter: private, Ann owner, Bob member, Cy member
+                policy: private, Ann owner, Bob member, Cy member
                 to all: Ann: invited Cy
                 to @Ann: Ann: invited Cy
             > @Ann invites Cy registered
@@ -64,7 +64,7 @@ fn for_a_stranger_a_private_room_is_not_there() {
             > @Cy ends registered
                 to @Cy: not_found: There is no room den
             # What would make a room of this name learns that the name is taken.
-            > @Cy founds private registered
+            > @Cy creates private registered
                 to @Cy: name_taken: There is a room den
             > @Cy says hi
                 to @Cy: forbidden: This room is private: only those who are invited may enter
@@ -94,7 +94,7 @@ fn one_who_is_removed_is_told_and_out_on_every_device_and_stays_out() {
                 to Bob/2: entered Bob
             > @Ann removes Bob registered because moving
             > stored
-                charter: private, Ann owner
+                policy: private, Ann owner
                 to all: Ann: removed Bob (moving)
                 Bob is put out
                 Bob/2 is put out
@@ -114,7 +114,7 @@ fn one_who_is_kicked_may_come_back() {
                 in passing, not to Bob: Bob is typing
             > @Ann kicks Bob registered
             > stored
-                charter: private, Ann owner, Bob member
+                policy: private, Ann owner, Bob member
                 to all: Ann: kicked Bob
                 Bob is put out
                 to all: Bob leaves
@@ -136,7 +136,7 @@ fn a_ban_lasts_as_long_as_it_was_given() {
         "{PRIVATE}
             > @Ann bans Bob for 10m registered
             > stored
-                charter: private, Ann owner, Bob banned until 600s
+                policy: private, Ann owner, Bob banned until 600s
                 to all: Ann: banned Bob until 600s
                 Bob is put out
                 to all: Bob leaves
@@ -150,7 +150,7 @@ fn a_ban_lasts_as_long_as_it_was_given() {
                 to @Ann: not_found: Bob is not banned
             > @Ann invites Bob registered
             > stored
-                charter: private, Ann owner, Bob member, Bob banned until 600s
+                policy: private, Ann owner, Bob member, Bob banned until 600s
                 to all: Ann: invited Bob
                 to @Ann: Ann: invited Bob
             > Bob joins registered
@@ -170,7 +170,7 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
                 to @Ann: forbidden: This room belongs to nobody: only an admin may do that
             > @Root bans Gus admin
             > stored
-                charter: public, Gus banned
+                policy: public, Gus banned
                 to all: Root: banned Gus
                 Gus is put out
                 to all: Gus leaves
@@ -181,7 +181,7 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
                 to @Gus: forbidden: You are banned from this room
             > @Root unbans Gus admin
             > stored
-                charter: public
+                policy: public
                 to all: Root: unbanned Gus
                 to @Root: Root: unbanned Gus
             > Gus joins
@@ -203,7 +203,7 @@ fn one_who_is_muted_says_nothing_until_it_is_over() {
                 to all: message 1 Bob: before
             > @Ann mutes Bob for 1m registered because loud
             > stored
-                charter: private, Ann owner, Bob member, Bob muted until 60s
+                policy: private, Ann owner, Bob member, Bob muted until 60s
                 to all: Ann: muted Bob until 60s (loud)
                 to @Ann: Ann: muted Bob until 60s (loud)
             > +20s
@@ -235,7 +235,7 @@ fn in_slow_mode_each_user_waits_and_moderators_do_not() {
         "{PRIVATE}
             > @Ann slows to 30 registered
             > stored
-                charter: private, Ann owner, Bob member, slow 30s
+                policy: private, Ann owner, Bob member, slow 30s
                 to all: Ann: settings slow 30s
                 to @Ann: Ann: settings slow 30s
             > Bob says one
@@ -273,7 +273,7 @@ fn in_an_announcement_room_only_moderators_speak() {
         "{PRIVATE}
             > @Ann announces registered
             > stored
-                charter: private, Ann owner, Bob member, announcement
+                policy: private, Ann owner, Bob member, announcement
                 to all: Ann: settings announcement true
                 to @Ann: Ann: settings announcement true
             > @Ann announces registered
@@ -282,7 +282,7 @@ fn in_an_announcement_room_only_moderators_speak() {
                 to Bob: forbidden: Only moderators speak in this room
             > @Ann makes Bob moderator registered
             > stored
-                charter: private, Ann owner, Bob moderator, announcement
+                policy: private, Ann owner, Bob moderator, announcement
                 to all: Ann: role Bob moderator
                 to @Ann: Ann: role Bob moderator
             > Bob says hi
@@ -297,8 +297,8 @@ fn in_an_announcement_room_only_moderators_speak() {
 fn nobody_rules_over_one_who_stands_as_high() {
     Stage::new().check(
         "
-            > @Ann founds public Bob Cy Dan registered
-                charter: public, Ann owner, Bob member, Cy member, Dan member
+            > @Ann creates public Bob Cy Dan registered
+                policy: public, Ann owner, Bob member, Cy member, Dan member
                 to @Ann: created den, pinned
             > @Bob mutes Gus registered
                 to @Bob: forbidden: Only the moderators of this room may do that
@@ -307,10 +307,10 @@ fn nobody_rules_over_one_who_stands_as_high() {
             > @Ann makes Bob moderator registered
             > @Ann makes Cy moderator registered
             > stored
-                charter: public, Ann owner, Bob moderator, Cy member, Dan member
+                policy: public, Ann owner, Bob moderator, Cy member, Dan member
                 to all: Ann: role Bob moderator
                 to @Ann: Ann: role Bob moderator
-                charter: public, Ann owner, Bob moderator, Cy moderator, Dan member
+                policy: public, Ann owner, Bob moderator, Cy moderator, Dan member
                 to all: Ann: role Cy moderator
                 to @Ann: Ann: role Cy moderator
             > @Bob removes Cy registered
@@ -325,13 +325,13 @@ fn nobody_rules_over_one_who_stands_as_high() {
                 to @Bob: forbidden: Only the owner of this room may do that
             > @Bob mutes Dan registered
             > stored
-                charter: public, Ann owner, Bob moderator, Cy moderator, Dan member, Dan muted
+                policy: public, Ann owner, Bob moderator, Cy moderator, Dan member, Dan muted
                 to all: Bob: muted Dan
                 to @Bob: Bob: muted Dan
             # One who was muted from above does not lift it.
             > @Ann mutes Bob registered
             > stored
-                charter: public, Ann owner, Bob moderator, Cy moderator, Dan member, Bob muted, Dan muted
+                policy: public, Ann owner, Bob moderator, Cy moderator, Dan member, Bob muted, Dan muted
                 to all: Ann: muted Bob
                 to @Ann: Ann: muted Bob
             > @Bob unmutes Bob registered
@@ -352,12 +352,12 @@ fn an_owner_hands_the_room_over_and_only_then_resigns() {
                 to @Root: forbidden: Ann owns this room: the role of owner has to be given to somebody else first
             > @Ann makes Bob owner registered
             > stored
-                charter: private, Ann moderator, Bob owner
+                policy: private, Ann moderator, Bob owner
                 to all: Ann: role Bob owner
                 to @Ann: Ann: role Bob owner
             > @Ann removes Ann registered
             > stored
-                charter: private, Bob owner
+                policy: private, Bob owner
                 to all: Ann: removed Ann
                 Ann is put out
                 to all: Ann leaves
@@ -410,7 +410,7 @@ fn a_room_that_ends_puts_all_out_and_begins_anew() {
                 to @Bob: forbidden: Only the owner of this room may do that
             > @Ann ends registered because done
             > stored
-                no charter
+                no policy
                 to all: Ann: ended (done)
                 Ann is put out
                 Bob is put out
@@ -454,7 +454,7 @@ fn a_name_that_is_taken_founds_no_room() {
                 to Gus: joined e1/0 with Gus
                 to Gus: entered Gus
                 to all but Gus: Gus joins
-            > @Ann founds public registered
+            > @Ann creates public registered
                 to @Ann: name_taken: There is a room den
             > Gus says mine
             > stored
@@ -465,13 +465,13 @@ fn a_name_that_is_taken_founds_no_room() {
                 Gus is out
                 to all: Gus leaves
             # What others have said is nobody's to own.
-            > @Ann founds private registered
+            > @Ann creates private registered
                 to @Ann: name_taken: There is a room den
             # A guest's room belongs to nobody.
-            > @Gus founds public
-                charter: public
+            > @Gus creates public
+                policy: public
                 to @Gus: created den, pinned
-            > @Gus founds public
+            > @Gus creates public
                 to @Gus: name_taken: There is a room den
         ",
     );

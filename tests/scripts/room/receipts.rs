@@ -266,7 +266,7 @@ fn of_a_room_that_ended_no_mark_goes_over_into_the_next() {
             > Bob takes it all
             > @Root ends admin
             > stored
-                no charter
+                no policy
                 to all: Root: ended
                 Ann is put out
                 Bob is put out

@@ -246,7 +246,7 @@ fn who_was_put_out_meanwhile_does_not_come_back() {
                 to all: presence Bob away at 0s
             > @Root kicks Bob admin
             > stored
-                charter: public
+                policy: public
                 to all: Root: kicked Bob
                 Bob is put out
                 to all: Bob leaves
@@ -266,7 +266,7 @@ fn who_is_away_when_the_room_ends_does_not_come_back_to_the_next() {
                 to all: presence Bob away at 0s
             > @Root ends admin
             > stored
-                no charter
+                no policy
                 to all: Root: ended
                 Ann is put out
                 Bob is put out

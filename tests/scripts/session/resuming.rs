@@ -52,7 +52,7 @@ fn a_text_client_asks_in_its_room_and_says_one_number() {
 fn a_stranger_may_take_its_session_up_and_not_ask_for_one() {
     Client::text(limits()).check(
         "
-            > (is a stranger)
+            > (is unauthenticated)
             > /session
                 told: unauthorized: Say first who you are: show a token
             > /resume t1 7

@@ -223,7 +223,7 @@ impl Broker {
             BrokerCommand::Join(entry) => {
                 self.settle_for_the_past();
                 let input =
-                    Input::Join { member: entry.seat.number(), guest: entry.entrant.clone(), id: entry.id.clone() };
+                    Input::Join { member: entry.seat.number(), request: entry.entrant.clone(), id: entry.id.clone() };
                 self.entering = Some(*entry);
                 self.step_room(input);
             }

@@ -3,9 +3,11 @@
 //! The server and the client library depend on it, and it depends on neither: a program that uses the
 //! client builds no server. `docs/protocol.md` is the document; everything here is a value.
 
+mod folded_name;
 mod names;
 mod secret;
 
+pub use folded_name::FoldedName;
 pub use names::{NameError, ROOM_CHARS_MAX, RoomName, USER_CHARS_MAX, UserName};
 pub use secret::Secret;
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::folded_name::fold;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Characters in a room's name, at most.
@@ -54,7 +55,7 @@ impl RoomName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = normal(text, ROOM_CHARS_MAX)?;
         // "." and ".." would vanish from the address of a room's page.
-        if name.starts_with(PRIVATE_PREFIX) || &*name == "." || &*name == ".." {
+        if fold(&name).starts_with(PRIVATE_PREFIX) || &*name == "." || &*name == ".." {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -116,7 +117,7 @@ impl UserName {
             return Err(NameError::Character(colon));
         }
         // In the text dialect a line that starts with "Error:" is the server's.
-        if name.eq_ignore_ascii_case("error") {
+        if fold(&name) == "error" {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -159,12 +160,12 @@ fn normal(text: &str, chars_max: usize) -> Result<Arc<str>, NameError> {
     if text.len() > chars_max * 64 {
         return Err(NameError::Length(chars_max));
     }
-    let name: Arc<str> = if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    let name: Arc<str> = if is_nfc_quick(text.chars()) == IsNormalized::Yes && !text.chars().any(is_form_selector) {
         text.into()
     } else {
-        text.nfc().collect::<String>().into()
+        text.chars().filter(|c| !is_form_selector(*c)).nfc().collect::<String>().into()
     };
-    if let Some(bad) = name.chars().find(|c| refused(*c)) {
+    if let Some(bad) = name.chars().find(|c| is_refused(*c)) {
         return Err(NameError::Character(bad));
     }
     if name.is_empty() || name.chars().count() > chars_max {
@@ -173,17 +174,29 @@ fn normal(text: &str, chars_max: usize) -> Result<Arc<str>, NameError> {
     Ok(name)
 }
 
-/// Characters that no name holds: those that end a word, an address or a line, and those that
-/// are not seen (soft hyphen, zero width, direction, tags), by which one name could pass for another.
-fn refused(c: char) -> bool {
+/// Code points that choose between forms of their neighbours and show nothing themselves: joiners and variation
+/// selectors. Keyboards add them to emoji and to Persian words; a name is the same with them and without, so they
+/// are left out.
+fn is_form_selector(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Code points that no name contains: those that end a word, an address or a line, and those that show nothing,
+/// by which one name could pass for another. The latter are Unicode's `Default_Ignorable_Code_Point`
+/// (`DerivedCoreProperties.txt`, Unicode 16) and two blanks that it does not count.
+fn is_refused(c: char) -> bool {
     c.is_control()
         || c.is_whitespace()
         || matches!(c, '/' | '?' | '#')
         || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+        || matches!(c, '\u{2800}' | '\u{1d159}')
 }
 
 #[cfg(test)]
@@ -214,11 +227,41 @@ mod tests {
     }
 
     #[test]
+    fn joiners_and_variation_selectors_make_no_other_name() {
+        for (with, without) in [
+            ("Alice\u{fe0f}", "Alice"),
+            ("Al\u{200d}ice", "Alice"),
+            ("Alice\u{e0101}", "Alice"),
+            ("❤\u{fe0f}", "❤"),
+            ("👩\u{200d}🚀", "👩🚀"),
+            ("می\u{200c}خواهم", "میخواهم"),
+            ("ᠠ\u{180b}", "ᠠ"),
+        ] {
+            assert_eq!(UserName::parse(with), UserName::parse(without), "{with:?}");
+            assert_eq!(RoomName::parse(with), RoomName::parse(without), "{with:?}");
+            assert_eq!(UserName::parse(with).unwrap().as_str(), without);
+        }
+    }
+
+    #[test]
+    fn a_name_shows_something() {
+        for nothing in ["\u{fe0f}", "\u{200d}\u{200c}", "\u{e0100}"] {
+            assert_eq!(UserName::parse(nothing), Err(NameError::Length(USER_CHARS_MAX)), "{nothing:?}");
+        }
+        for blank in ["\u{2800}", "Alice\u{2800}", "\u{3164}", "\u{17b4}a", "a\u{fff0}", "a\u{1d173}", "\u{e0001}"] {
+            assert!(matches!(UserName::parse(blank), Err(NameError::Character(_))), "{blank:?}");
+            assert!(matches!(RoomName::parse(blank), Err(NameError::Character(_))), "{blank:?}");
+        }
+    }
+
+    #[test]
     fn names_with_a_meaning_of_their_own_are_reserved() {
-        for bad in [".", "..", "dm:Alice:Bob"] {
+        for bad in [".", "..", "dm:Alice:Bob", "DM:a", "ｄｍ:a", "d\u{200d}m:a"] {
             assert_eq!(RoomName::parse(bad), Err(NameError::Reserved));
         }
-        assert_eq!(UserName::parse("Error"), Err(NameError::Reserved));
+        for bad in ["Error", "ERROR", "Ｅｒｒｏｒ", "Err\u{fe0f}or"] {
+            assert_eq!(UserName::parse(bad), Err(NameError::Reserved));
+        }
         assert_eq!(UserName::parse("a:b"), Err(NameError::Character(':')));
         assert_eq!(UserName::parse(&"x".repeat(33)), Err(NameError::Length(32)));
     }

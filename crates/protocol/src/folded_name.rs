@@ -1,15 +1,15 @@
 //! When two spellings are one name.
 //!
-//! A name that is registered as `Alice` belongs to nobody else as `alice`, `ALICE` or `Ａｌｉｃｅ`: names
-//! are compared after compatibility decomposition and Unicode case folding (UAX #15 NFKC, UAX #44
-//! `CaseFolding`). Letters of different scripts that only look the same stay different.
+//! A name that is registered as `Alice` belongs to nobody else as `alice`, `ALICE` or `Ａｌｉｃｅ`: names are
+//! compared after compatibility decomposition and Unicode case folding (UAX #15 NFKC, UAX #44
+//! `CaseFolding`). Letters of different scripts that only look alike stay different.
 
 use std::sync::Arc;
 
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use roomd_protocol::UserName;
+use super::names::UserName;
 
 /// What all spellings of one name have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,16 +19,20 @@ impl FoldedName {
     /// What this spelling has in common with the others.
     #[must_use]
     pub fn of(name: &UserName) -> Self {
-        let decomposed: String = name.as_str().nfkc().collect();
-        let folded = UniCase::new(decomposed).to_folded_case();
-        Self(folded.nfkc().collect::<String>().into())
+        Self(fold(name.as_str()).into())
     }
 
-    /// As text.
+    /// The folded name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The form in which spellings are compared.
+pub(crate) fn fold(name: &str) -> String {
+    let decomposed: String = name.nfkc().collect();
+    UniCase::new(decomposed).to_folded_case().nfkc().collect()
 }
 
 #[cfg(test)]

@@ -3,17 +3,15 @@
 const ROOM_MAX = 64;
 const USER_MAX = 32;
 
-// Characters that end a word, an address or a line, and invisible ones.
-const FORBIDDEN = new RegExp(
-  "[\\p{Cc}\\p{Cs}\\p{White_Space}/?#" +
-    "\\u00ad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f" +
-    "\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}]",
-  "u",
-);
+// Code points that choose between forms of their neighbours and show nothing: they are left out.
+const FORM_SELECTORS = /[\u034f\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
+
+// Characters that end a word, an address or a line, and those that show nothing.
+const FORBIDDEN = /[\p{Cc}\p{Cs}\p{White_Space}\p{Default_Ignorable_Code_Point}/?#\ufff9-\ufffb\u2800\u{1d159}]/u;
 
 // Both return the normalised name, or undefined if it is not valid.
 export function userName(input) {
-  return checked(input, USER_MAX, /:|^error$/i);
+  return checked(input, USER_MAX, /:|^error$/);
 }
 
 export function roomName(input) {
@@ -34,9 +32,10 @@ export function hueOf(name) {
 }
 
 function checked(input, max, reserved) {
-  const name = String(input).trim().normalize("NFC");
+  const name = String(input).trim().replace(FORM_SELECTORS, "").normalize("NFC");
   const length = [...name].length;
-  return length >= 1 && length <= max && !FORBIDDEN.test(name) && !reserved.test(name) ? name : undefined;
+  const isReserved = reserved.test(name.normalize("NFKC").toLowerCase());
+  return length >= 1 && length <= max && !FORBIDDEN.test(name) && !isReserved ? name : undefined;
 }
 
 // The order of UTF-8 bytes is that of code points, unlike the order of JavaScript strings.

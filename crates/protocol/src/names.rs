@@ -54,8 +54,9 @@ impl RoomName {
     /// Says which rule the text breaks.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = normal(text, ROOM_CHARS_MAX)?;
+        let folded = fold(&name);
         // "." and ".." would vanish from the address of a room's page.
-        if fold(&name).starts_with(PRIVATE_PREFIX) || &*name == "." || &*name == ".." {
+        if folded.starts_with(PRIVATE_PREFIX) || folded == "." || folded == ".." {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn names_with_a_meaning_of_their_own_are_reserved() {
-        for bad in [".", "..", "dm:Alice:Bob", "DM:a", "ｄｍ:a", "d\u{200d}m:a"] {
+        for bad in [".", "..", "．", "dm:Alice:Bob", "DM:a", "ｄｍ:a", "d\u{200d}m:a"] {
             assert_eq!(RoomName::parse(bad), Err(NameError::Reserved));
         }
         for bad in ["Error", "ERROR", "Ｅｒｒｏｒ", "Err\u{fe0f}or"] {

@@ -53,8 +53,10 @@ test("the preview of a long text splits no character", () => {
 test("names are valid where the server accepts them", () => {
   assert.equal(userName(" Zoe\u0308 "), "Zo\u00eb");
   for (const bad of ["", "a b", "a:b", "Error", "x".repeat(33), "a\u200bb", "a/b"]) assert.equal(userName(bad), undefined);
+  for (const same of ["Alice\ufe0f", "Al\u200dice"]) assert.equal(userName(same), "Alice");
+  for (const bad of ["\u2800", "\ufe0f", "a\u17b4", "\uff25rror"]) assert.equal(userName(bad), undefined);
   assert.equal(roomName("a:b"), "a:b");
-  for (const bad of ["dm:a:b", ".", "..", "a#b"]) assert.equal(roomName(bad), undefined);
+  for (const bad of ["dm:a:b", "DM:a", ".", "..", "\uff0e", "a#b"]) assert.equal(roomName(bad), undefined);
   assert.equal(privateRoom("Bob", "Ann"), "dm:Ann:Bob");
   assert.equal(privateRoom("Ann", "Anna"), "dm:Ann:Anna");
   assert.equal(privateRoom("\u{1f600}", "\uff5e"), "dm:\uff5e:\u{1f600}");

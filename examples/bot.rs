@@ -1,7 +1,7 @@
-//! A small bot: it greets who comes and answers `!count` with how many messages it has seen.
+//! A small bot: it greets users who join, and answers `!count` with the number of messages it has seen.
 //!
-//! `cargo run --example bot -- ws://127.0.0.1:8000 general`. It goes on over broken connections and
-//! restarts of the server, and answers no message twice: each is received once.
+//! `cargo run --example bot -- ws://127.0.0.1:8000 general`. It goes on over lost connections and
+//! restarts of the server, and answers no message twice, because each is received once.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,16 +21,16 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Never ends by itself: only an error does.
+/// Runs until an error.
 fn run(url: &str, room: &str) -> Result<std::convert::Infallible, Error> {
     let mut client = Client::connect(url, Options { history: 0, ..Options::user(NAME) })?;
     client.join(room)?;
     let mut count = 0_u64;
     loop {
-        // A bot with something else to do would wait for less.
+        // A bot with something else to do would wait for a shorter time.
         let Some(event) = client.receive(Duration::MAX)? else { continue };
         let text = match event {
-            // What others said while the bot was away counts, but is too old to answer.
+            // A message from while the bot was offline counts, but is too old to answer.
             Event::Message(message) if message.user != NAME => {
                 count += 1;
                 let asked = message.text.as_deref() == Some("!count") && !message.replayed;

@@ -1,7 +1,7 @@
-//! Publishes each argument as one message, and says under which number the room has it.
+//! Publishes each argument as one message, and prints the number that the room gives it.
 //!
 //! `cargo run --example publish -- ws://127.0.0.1:8000 general build "it is green"`. Exits with 1 when
-//! a message is not published; one that is, is published once, however often the line breaks.
+//! a message was not published; a message is published once, however often the connection is lost.
 
 use std::process::ExitCode;
 
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn publish(url: &str, room: &str, user: &str, texts: &[String]) -> Result<(), Error> {
-    // A script does not want the history, and does not want to wait for ever.
+    // A script needs no history, and must not wait forever.
     let options = Options { history: 0, retry_for: Some(std::time::Duration::from_secs(60)), ..Options::user(user) };
     let mut client = Client::connect(url, options)?;
     client.join(room)?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::home::{Home, roomd_of};
 use crate::harness::terminal::Terminal;
 use crate::harness::{TestServer, in_room, next_message};
-use crate::scripting::{Script, chat_by};
+use crate::script::{Script, chat_by};
 
 const PASSPHRASE: &str = "eleven quiet lamps\n";
 

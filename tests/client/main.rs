@@ -1,22 +1,22 @@
-//! The client library and the terminal client against a real server, over sockets that break.
+//! The client library and the terminal client against a real server, over connections that break.
 //!
-//! One binary, one module a concept. Each test has a server of its own on a free port, and where the
-//! line has to break, a proxy before it that cuts at chosen bytes. Every wait is for a message, under
-//! the one deadline of the harness.
+//! One binary, one module a concept. Each test has a server of its own on a free port and, where a
+//! connection has to break, a proxy before it that cuts at chosen bytes. Every wait is for a message,
+//! under the one deadline of the harness.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod harness;
 
-mod asking;
-mod breaking;
 #[cfg(feature = "e2ee")]
 mod encrypted;
-mod renaming;
-mod restarting;
-mod resuming;
+mod reconnect;
+mod rename;
+mod requests;
+mod restart;
+mod resume;
 #[cfg(feature = "chat")]
-mod scripting;
+mod script;
 #[cfg(feature = "chat")]
 mod terminal;
 #[cfg(all(feature = "chat", feature = "tls"))]

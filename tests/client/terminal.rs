@@ -1,4 +1,4 @@
-//! The terminal client as a person has it: keys, a screen, a line that breaks.
+//! `roomd chat` for a person: keys, a screen, a connection that breaks.
 
 use rustix::process::{Signal, kill_process};
 

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use roomd_client::{Client, Error, Options, Trust};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::breaking::talk;
 use crate::harness::{Cut, TestServer, next_message, quick, roomd};
+use crate::reconnect::talk;
 
 /// A folder with a certificate, made as an operator makes it.
 struct Folder(PathBuf);

@@ -1,7 +1,7 @@
-//! Scripts for the core: what is heard goes in, what is said and told comes out.
+//! Scripts for the state machine: inputs go in, and the outputs are compared.
 //!
-//! No socket and no clock: a connection is what the script says of it, and time is a number. Each
-//! output is compared in a short form, so that a script reads as a conversation.
+//! There is no socket and no clock: the script says what happens to the connection, and time is a number.
+//! Each output is compared in a short form, so that a script reads as a conversation.
 
 mod hostile;
 mod removal;
@@ -24,7 +24,7 @@ struct Play {
     asked: u32,
 }
 
-/// A client whose delays are whole milliseconds of no spread to speak of.
+/// A client that reconnects after one to two milliseconds.
 fn client() -> Play {
     let (retry_min, retry_max) = (Duration::from_millis(2), Duration::from_millis(2));
     let options = Options { retry_min, retry_max, history: 20, ..Options::user("Ann") };
@@ -32,7 +32,7 @@ fn client() -> Play {
 }
 
 impl Play {
-    /// A client that is online and in the room `r`, of which it has seen 5 messages.
+    /// A client that is online and in the room `r`, of which it has received 5 messages.
     fn in_room() -> Self {
         let mut play = client();
         play.asks(join("r"));
@@ -66,7 +66,7 @@ impl Play {
         self.state_machine.handle(Input::Time, self.now);
     }
 
-    /// Time passes until the core wants it.
+    /// Time passes until the deadline.
     fn waits(&mut self) -> Duration {
         let wait = self.state_machine.deadline().expect("something is due").saturating_sub(self.now);
         self.passes(wait);
@@ -150,7 +150,7 @@ fn brief(output: &Output) -> String {
     }
 }
 
-/// A command as `type id …` with what matters in it.
+/// A command as `type id …` with its important fields.
 fn said(frame: &Value) -> String {
     let mut words = vec![frame["type"].as_str().unwrap().to_owned(), frame["id"].to_string()];
     let fields = ["room", "message", "mid", "resume", "since", "rooms", "status"];
@@ -179,7 +179,7 @@ fn a_join_comes_after_the_welcome_and_its_history_after_the_join() {
 }
 
 #[test]
-fn a_message_is_sent_again_until_it_is_answered_and_under_one_mark() {
+fn a_message_is_sent_again_under_one_id_until_it_is_answered() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     play.does(&["message 3 r a m-2"]);
@@ -199,7 +199,7 @@ fn a_message_is_sent_again_until_it_is_answered_and_under_one_mark() {
 }
 
 #[test]
-fn ones_own_words_are_known_by_their_mark_and_once() {
+fn a_message_of_our_own_is_recognised_by_its_id_and_once() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     let mut echo = message(6);
@@ -220,7 +220,7 @@ fn ones_own_words_are_known_by_their_mark_and_once() {
 }
 
 #[test]
-fn an_answer_of_a_connection_that_broke_answers_nothing_on_the_next() {
+fn a_response_from_a_lost_connection_answers_nothing_on_the_next() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     play.breaks();
@@ -232,7 +232,7 @@ fn an_answer_of_a_connection_that_broke_answers_nothing_on_the_next() {
 }
 
 #[test]
-fn what_is_lost_is_told_as_a_gap() {
+fn lost_messages_are_reported_as_a_gap() {
     let mut play = Play::in_room();
     play.breaks();
     play.comes_back(json!({}));
@@ -247,7 +247,7 @@ fn what_is_lost_is_told_as_a_gap() {
 }
 
 #[test]
-fn a_refusal_for_rate_is_waited_out_and_nothing_overtakes() {
+fn after_a_refusal_for_rate_the_message_is_sent_again_and_nothing_overtakes_it() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     play.asks(publish("b"));
@@ -261,7 +261,7 @@ fn a_refusal_for_rate_is_waited_out_and_nothing_overtakes() {
 }
 
 #[test]
-fn a_refusal_for_good_is_the_answer_and_the_next_goes_on() {
+fn a_final_refusal_is_the_response_and_the_next_message_is_sent() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     play.asks(publish("b"));
@@ -271,7 +271,7 @@ fn a_refusal_for_good_is_the_answer_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_long_pause_is_told_and_who_is_muted_is_refused_at_once() {
+fn a_long_delay_is_reported_and_a_muted_user_is_refused_at_once() {
     let mut play = Play::in_room();
     play.asks(publish("a"));
     play.asks(publish("b"));
@@ -285,7 +285,7 @@ fn a_long_pause_is_told_and_who_is_muted_is_refused_at_once() {
 }
 
 #[test]
-fn a_room_that_takes_a_message_now_and_then_holds_up_nothing_else() {
+fn slow_mode_in_one_room_delays_nothing_else() {
     let mut play = Play::in_room();
     let slow = |id| {
         let mut refused = error(id, "rate_limited", Some(20_000));
@@ -302,7 +302,7 @@ fn a_room_that_takes_a_message_now_and_then_holds_up_nothing_else() {
     play.hears(&sent(4, "m-4", false));
     play.asks(Command::Other(json!({"type": "create", "room": "x"}).as_object().unwrap().clone()));
     play.does(&["response 4: Sent", "create 5 x"]);
-    // Nobody waits an hour for another room.
+    // A command that does not publish is refused at once.
     play.hears(&slow(5));
     play.does(&["refused 5: rate_limited"]);
     assert_eq!(play.waits(), Duration::from_secs(20));
@@ -312,7 +312,7 @@ fn a_room_that_takes_a_message_now_and_then_holds_up_nothing_else() {
 }
 
 #[test]
-fn anything_that_has_a_reply_can_be_asked_for() {
+fn any_command_with_a_reply_can_be_sent() {
     let mut play = Play::in_room();
     play.asks(Command::Other(json!({"type": "kick", "room": "r", "user": "Bob"}).as_object().unwrap().clone()));
     play.outputs();
@@ -322,7 +322,7 @@ fn anything_that_has_a_reply_can_be_asked_for() {
 }
 
 #[test]
-fn what_no_server_would_take_is_not_sent() {
+fn a_message_that_no_server_accepts_is_not_sent() {
     let mut play = Play::in_room();
     play.asks(publish(&"x".repeat(101)));
     play.asks(publish("ok"));
@@ -330,7 +330,7 @@ fn what_no_server_would_take_is_not_sent() {
 }
 
 #[test]
-fn a_room_that_is_full_for_the_moment_is_entered_later_and_a_forbidden_one_not() {
+fn a_room_that_is_full_is_joined_later_and_a_forbidden_one_is_not() {
     let mut play = Play::in_room();
     play.breaks();
     play.comes_back(json!({}));
@@ -344,7 +344,7 @@ fn a_room_that_is_full_for_the_moment_is_entered_later_and_a_forbidden_one_not()
 }
 
 #[test]
-fn the_delay_that_a_goodbye_asks_for_is_kept() {
+fn the_delay_that_a_goodbye_requests_is_kept() {
     let mut play = Play::in_room();
     play.hears(
         &json!({"type": "goodbye", "code": 1001, "reason": "closing", "reconnect": true, "retry_after_ms": 2100}),
@@ -356,7 +356,7 @@ fn the_delay_that_a_goodbye_asks_for_is_kept() {
 }
 
 #[test]
-fn closes_that_are_for_good_end_it() {
+fn a_final_close_code_ends_the_client() {
     for code in [1002, 1003, 1007, 1009, 4401, 4403, 4409] {
         let mut play = Play::in_room();
         play.closed(code);
@@ -375,7 +375,7 @@ fn closes_that_are_for_good_end_it() {
 }
 
 #[test]
-fn an_answer_to_the_handshake_tells_whether_to_try_again() {
+fn the_status_of_a_refused_handshake_decides_whether_to_retry() {
     for (status, over) in
         [(400, true), (403, true), (404, true), (408, false), (429, false), (500, false), (503, false)]
     {
@@ -391,7 +391,7 @@ fn an_answer_to_the_handshake_tells_whether_to_try_again() {
 }
 
 #[test]
-fn trying_again_ends_when_the_program_said_so() {
+fn retrying_ends_after_the_time_that_the_program_allows() {
     let mut play = client();
     play.state_machine = StateMachine::new(
         Options {
@@ -416,7 +416,7 @@ fn trying_again_ends_when_the_program_said_so() {
 }
 
 #[test]
-fn a_silent_server_is_asked_for_a_sign_of_life_and_then_left() {
+fn a_silent_server_is_pinged_and_then_left() {
     let mut play = Play::in_room();
     assert_eq!(play.waits(), Duration::from_secs(30));
     play.does(&["ping 3"]);
@@ -430,7 +430,7 @@ fn a_silent_server_is_asked_for_a_sign_of_life_and_then_left() {
 }
 
 #[test]
-fn a_server_that_says_no_welcome_is_left() {
+fn a_server_without_a_welcome_is_left() {
     let mut play = client();
     play.outputs();
     play.opened();
@@ -439,7 +439,7 @@ fn a_server_that_says_no_welcome_is_left() {
 }
 
 #[test]
-fn being_away_holds_over_connections() {
+fn being_away_is_said_again_on_each_connection() {
     let mut play = Play::in_room();
     play.state_machine.set_away(Some("lunch".to_owned()));
     play.does(&["presence null away"]);
@@ -461,7 +461,7 @@ fn a_guest_keeps_its_name() {
 }
 
 #[test]
-fn private_messages_are_shown_once_in_a_session_and_anew_in_the_next() {
+fn a_private_message_is_delivered_once_in_a_session_and_again_in_the_next() {
     let private =
         json!({"type": "private", "room": "dm:Ann:Bob", "from": "Bob", "to": "Ann", "message": "x", "seq": 1});
     let mut play = Play::in_room();

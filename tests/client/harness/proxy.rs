@@ -1,7 +1,7 @@
-//! A line that breaks: it carries bytes to a server and back, and cuts after a chosen number of them.
+//! A proxy that cuts connections after a chosen number of bytes.
 //!
-//! Each connection takes the next cut of a list; when there is none it lives until it is cut by hand.
-//! Cut means reset for both sides, in the middle of whatever is on the way.
+//! Each connection takes the next cut of a list; when the list is empty it lives until it is cut by hand.
+//! A cut shuts both sockets down, in the middle of whatever is on the way.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl Proxy {
-    /// A line to this server, with these cuts.
+    /// A proxy before this server, with these cuts.
     pub fn to(target: SocketAddr, cuts: impl IntoIterator<Item = Cut>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

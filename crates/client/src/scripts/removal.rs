@@ -1,13 +1,13 @@
-//! Being put out of a room, as scripts for a client.
+//! Scripts of a user who is removed from a room.
 //!
-//! The program is told, and the client does not go back by itself, whatever the server calls it.
+//! The removal is reported, and the client does not join again by itself.
 
 use serde_json::json;
 
 use super::{Command, Play, error};
 
 #[test]
-fn being_put_out_of_a_room_is_told() {
+fn a_removal_is_reported() {
     let mut play = Play::in_room();
     play.hears(&json!({"type": "left", "room": "r"}));
     play.does(&["removed from r: removed"]);
@@ -17,7 +17,7 @@ fn being_put_out_of_a_room_is_told() {
 }
 
 #[test]
-fn one_who_was_put_out_or_whose_room_has_ended_does_not_go_back() {
+fn a_user_who_was_kicked_or_whose_room_was_closed_does_not_join_again() {
     let mut play = Play::in_room();
     play.hears(&json!({"type": "removed", "room": "r", "user": "Bob", "by": "Ann", "reason": "kicked"}));
     play.hears(&json!({"type": "removed", "room": "r", "user": "Ann", "by": "Bob", "reason": "kicked"}));

@@ -1,7 +1,7 @@
-//! Scripts of sessions that are taken up again after their connection broke.
+//! Scripts of sessions that are resumed after a lost connection.
 //!
-//! What the server still knows of them, what it has forgotten, and what it was told and could not
-//! answer.
+//! The server still has the session, or it has expired, or it is in a room whose join was never
+//! answered.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn a_session_is_resumed_where_the_server_has_sessions() {
         "resume 4 secret {r:{epoch:e,seq:1},s:{epoch:x,seq:0}}",
     ]);
     play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 2}}}));
-    // The room that the session was no longer in is entered by itself; what is unsent waits for it.
+    // The room that the session was no longer in is joined; what is pending waits for it.
     play.does(&["rejoined r, missed 2", "join 5 s {epoch:x,seq:0}"]);
     for seq in [1, 2, 3, 4] {
         play.hears(&message(seq));
@@ -38,7 +38,7 @@ fn a_session_is_resumed_where_the_server_has_sessions() {
 }
 
 #[test]
-fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
+fn a_room_whose_join_was_never_answered_is_left_and_joined_again() {
     let mut play = client();
     play.asks(join("r"));
     play.opened();
@@ -48,7 +48,7 @@ fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
     play.comes_back(json!({"resume": "other"}));
     play.does(&["offline: cut", "connect Ann", "online as Ann", "resume 2 secret {}"]);
     play.hears(&json!({"type": "resumed", "rooms": {"r": {"recovered": true, "missed": 1}}}));
-    // What follows would be shown twice.
+    // The replay would be delivered twice.
     play.hears(&message(1));
     play.hears(&json!({"type": "left", "room": "r"}));
     play.does(&["leave null r", "join 3 r"]);
@@ -58,7 +58,7 @@ fn a_room_whose_answer_was_lost_is_left_and_entered_anew() {
 }
 
 #[test]
-fn a_session_that_is_no_more_is_entered_anew_from_where_it_was() {
+fn after_an_expired_session_each_room_is_joined_from_its_position() {
     let mut play = client();
     play.asks(join("r"));
     play.opened();

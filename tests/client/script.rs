@@ -1,4 +1,4 @@
-//! `roomd chat` as a script has it: pipes and exit codes.
+//! `roomd chat` for a script: pipes and exit codes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};

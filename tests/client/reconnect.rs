@@ -1,4 +1,4 @@
-//! Lines that break in the middle: nothing is lost, nothing is doubled, all is in order.
+//! Connections that break at any byte: nothing is lost, nothing is doubled, and the order stays.
 
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::harness::{Cut, Proxy, TestServer, in_room, next_message, quick, wait_
 /// Messages that each of the two says.
 const COUNT: usize = 12;
 
-/// Ann's line breaks as the cuts say, while she and Bob talk. Both must be shown the same.
+/// Ann's connection breaks at these cuts while she and Bob talk. Both must receive the same.
 fn talk_over(cuts: Vec<Cut>) {
     talk(&TestServer::start(), cuts, "ws", &Trust::System);
 }
@@ -44,7 +44,7 @@ pub fn talk(server: &TestServer, cuts: Vec<Cut>, scheme: &str, trust: &Trust) {
     }
 }
 
-/// Says its words, and hears everybody's; each with its number, dense from 1.
+/// Publishes its messages, and receives everybody's, numbered from 1 without a gap.
 fn speak_and_hear(client: &mut Client, letter: &str) -> Vec<(String, String)> {
     for i in 0..COUNT {
         client.publish("r", &format!("{letter}{i}")).unwrap();
@@ -105,7 +105,7 @@ fn a_first_history_that_is_cut_is_shown_whole_in_the_end() {
 }
 
 #[test]
-fn what_is_said_while_there_is_no_line_is_sent_when_there_is_one() {
+fn a_message_without_a_connection_is_sent_on_the_next() {
     let server = TestServer::start();
     let mut bob = in_room(&server.url(), "Bob", "r");
     let proxy = Proxy::to(server.address(), []);
@@ -130,7 +130,7 @@ fn what_is_said_while_there_is_no_line_is_sent_when_there_is_one() {
 }
 
 #[test]
-fn a_line_that_carries_nothing_any_more_is_found_out_and_left() {
+fn a_connection_that_falls_silent_is_noticed_and_replaced() {
     let server = TestServer::start();
     let proxy = Proxy::to(server.address(), []);
     let options =

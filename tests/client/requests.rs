@@ -1,4 +1,4 @@
-//! What a program asks for, and what it is told.
+//! Requests, and their responses.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -34,7 +34,7 @@ fn a_message_is_acknowledged_and_everybody_is_shown_it() {
 }
 
 #[test]
-fn private_words_reach_both_and_nobody_else() {
+fn a_private_message_reaches_both_users_and_nobody_else() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");
     let mut bob = in_room(&server.url(), "Bob", "r");
@@ -51,7 +51,7 @@ fn private_words_reach_both_and_nobody_else() {
 }
 
 #[test]
-fn private_words_of_one_who_went_and_came_back_are_shown() {
+fn private_messages_of_a_user_who_left_and_returned_are_shown() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");
     for round in 0..3 {
@@ -66,7 +66,7 @@ fn private_words_of_one_who_went_and_came_back_are_shown() {
 }
 
 #[test]
-fn what_is_asked_for_without_waiting_is_answered_by_its_ticket() {
+fn a_request_without_waiting_is_answered_by_its_id() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");
     let publish = |text: &str| Command::Publish { room: "r".to_owned(), text: text.to_owned() };
@@ -87,7 +87,7 @@ fn what_is_asked_for_without_waiting_is_answered_by_its_ticket() {
 }
 
 #[test]
-fn a_mark_of_the_programs_own_makes_two_messages_one() {
+fn two_messages_with_one_id_are_one_message() {
     let server = TestServer::start();
     let publish = || Command::Publish { room: "r".to_owned(), text: "once".to_owned() };
     let mut sents = Vec::new();
@@ -122,7 +122,7 @@ fn a_rate_limit_slows_a_program_down_and_loses_nothing() {
 }
 
 #[test]
-fn too_much_at_once_is_refused_before_it_is_taken() {
+fn a_request_beyond_the_bound_is_refused() {
     let server = TestServer::start();
     let options = Options { pending_max: 2, ..quick("Ann") };
     let mut ann = Client::connect(&server.url(), options).unwrap();
@@ -147,7 +147,7 @@ fn a_message_too_long_is_refused_and_the_connection_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_is_said_at_once() {
+fn an_invalid_address_or_name_is_refused_at_once() {
     let server = TestServer::start();
     let connect = |url: &str, user: &str| Client::connect(url, Options::user(user)).err().unwrap();
     assert!(matches!(connect("localhost", "Ann"), Error::Invalid(_)));

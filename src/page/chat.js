@@ -13,6 +13,7 @@ import { MessageSender } from "./message-sender.js";
 const HISTORY_ACTIVE = 50; // messages requested when the active room is joined
 export const HISTORY_BACKGROUND = 10; // and for the others, for their last message: the newest may be deleted, or reactions
 const SAVE_MS = 500;
+const GET_MS = 20_000; // without a response for this long, a resource cannot be loaded
 const RECEIPT_MS = 300; // receipts are sent at most this often
 
 export class Chat {
@@ -195,10 +196,15 @@ export class Chat {
   async get(path, signal) {
     const { token } = this.identity;
     const headers = token ? { authorization: `Bearer ${token}` } : {};
-    const response = await fetch(path, { headers, signal });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.error?.message ?? response.statusText);
-    return body;
+    const timeout = AbortSignal.timeout(GET_MS);
+    try {
+      const response = await fetch(path, { headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+      const body = await response.json();
+      if (response.ok) return body;
+      throw new Error(body.error?.message ?? response.statusText);
+    } catch (error) {
+      throw error.name === "Error" ? error : new Error("The server cannot be reached"); // the browser's own messages are no help
+    }
   }
 
   // Marks the active room as read if its end is in view.

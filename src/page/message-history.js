@@ -2,6 +2,7 @@
 
 import { HISTORY_BACKGROUND } from "./chat.js";
 import { entryOf, RECEIPTS } from "./room.js";
+import { matcherOf } from "./search-words.js";
 
 const PAGE = 100; // messages per request while scrolling
 const LARGE_PAGE = 300; // and while looking for one that is far back
@@ -78,11 +79,10 @@ export class MessageHistory {
   // The server searches neither encrypted messages nor private conversations, so this page loads their
   // history and searches it.
   async #searchLocally(room, words, signal) {
-    const wanted = words.toLowerCase().split(/\s+/);
-    const matches = ({ text, deleted }) => text && !deleted && wanted.every((word) => text.toLowerCase().includes(word));
+    const matches = matcherOf(words);
     for (let pages = 0; ; pages++) {
       await room.decrypting;
-      const found = room.entries.filter((entry) => entry.seq !== undefined && matches(entry));
+      const found = room.entries.filter((entry) => entry.seq !== undefined && !entry.deleted && entry.text && matches(entry.text));
       const { oldest } = room;
       if (found.length >= FOUND_MAX || room.complete || pages === PAGES_MAX || signal.aborted) return found.slice(-FOUND_MAX).reverse();
       await this.loadOlder(room, LARGE_PAGE);

@@ -2,6 +2,7 @@
 
 import { Component, createRef, html, IconButton, Name } from "./html.js";
 import { singleLine } from "./markup.js";
+import { patternOf } from "./search-words.js";
 import { formatShort } from "./time-format.js";
 
 const SEARCH_MS = 250; // without typing before a search starts
@@ -17,7 +18,9 @@ export class SearchPanel extends Component {
   }
 
   componentDidUpdate({ room }) {
-    if (room !== this.props.room) this.#search();
+    if (room === this.props.room) return;
+    this.setState({ found: undefined });
+    this.#search();
   }
 
   componentWillUnmount() {
@@ -35,12 +38,12 @@ export class SearchPanel extends Component {
     const abort = (this.#abort = new AbortController());
     const words = this.field.current.value.trim();
     if (!words) return this.setState({ found: undefined, searching: false, problem: undefined });
-    this.setState({ searching: true });
+    this.setState({ searching: true, problem: undefined });
     try {
       const found = await (await this.props.chat.history).search(this.props.room, words, abort.signal);
-      if (!abort.signal.aborted) this.setState({ found, words, searching: false, problem: undefined });
+      if (!abort.signal.aborted) this.setState({ found, words, searching: false });
     } catch ({ message }) {
-      if (!abort.signal.aborted) this.setState({ found: undefined, searching: false, problem: message });
+      if (!abort.signal.aborted) this.setState({ found: undefined, searching: false, problem: `${message}.` });
     }
   }
 
@@ -52,7 +55,7 @@ export class SearchPanel extends Component {
         <input ref=${this.field} type="search" aria-label=${`Search in ${room.name}`} placeholder=${`Search in ${room.name}`} autocomplete="off" onInput=${this.#searchSoon} />
       </form>
       <p class="hint" role="status">${result}</p>
-      <ul class="search-results">${found?.map((entry) => html`<li key=${entry.seq}>
+      <ul class="search-results" aria-busy=${searching}>${found?.map((entry) => html`<li key=${entry.seq}>
         <button type="button" onClick=${() => ui.showMessage(entry.seq)}>
           <span class="top"><${Name} of=${entry.user} /> <time datetime=${entry.at}>${formatShort(entry.at)}</time></span>
           <span class="excerpt" dir="auto">${highlighted(excerptOf(entry.text, words), words)}</span>
@@ -60,8 +63,6 @@ export class SearchPanel extends Component {
     </aside>`;
   }
 }
-
-const patternOf = (words) => new RegExp(`(${words.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&")).join("|")})`, "giu");
 
 // The part of a long text around the first match.
 function excerptOf(text, words) {

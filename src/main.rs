@@ -15,8 +15,6 @@ fn main() -> ExitCode {
     for warning in warnings {
         eprintln!("roomd: warning: {warning}");
     }
-    let mut logger = env_logger::Builder::from_env(env_logger::Env::new().filter_or("RUST_LOG", "info"));
-    // It would log whatever is said, tokens too.
-    logger.filter_module("tungstenite", log::LevelFilter::Info).init();
+    cli::log_output::init();
     invocation.run()
 }

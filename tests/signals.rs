@@ -69,6 +69,18 @@ impl Serve {
         assert_eq!(&status, b"HTTP/1.1 200");
     }
 
+    /// A client opens a WebSocket and goes away.
+    fn has_a_session(&self) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13";
+        let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        write!(stream, "GET /ws HTTP/1.1\r\nHost: {}\r\n{upgrade}\r\n{key}\r\n\r\n", self.address).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 101");
+    }
+
     /// Reads the log up to a line with `what`.
     fn log_says(&mut self, what: &str) {
         let mut line = String::new();
@@ -113,4 +125,19 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
         serve.answers();
     }
     serve.ends_with(Signal::TERM);
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_neither_clients_nor_the_end() {
+    let mut serve = Serve::start(":");
+    // More log than a pipe holds: each session is a line.
+    for _ in 0..2_000 {
+        serve.has_a_session();
+    }
+    serve.signal(Signal::TERM);
+    let mut child = std::mem::replace(&mut serve.child, Command::new("true").spawn().unwrap());
+    let (ended, status) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || ended.send(child.wait().unwrap().code()).unwrap());
+    assert_eq!(status.recv_timeout(DEADLINE).expect("the server ends"), Some(0));
+    waiting.join().unwrap();
 }

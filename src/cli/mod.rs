@@ -13,6 +13,7 @@ pub mod data;
 mod file;
 mod format;
 mod ice;
+pub mod log_output;
 mod origin;
 pub mod serve;
 mod settings;

@@ -25,10 +25,10 @@ use crate::engine::guards::admission::Admission;
 use crate::engine::rooms::broker::{self, Broker};
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
 use crate::engine::rooms::inbox::BrokerCommand;
-use crate::net::accept::{self, OnAccept};
 use crate::net::capacity::{self, Capacity};
-use crate::net::incoming::{HttpIncoming, LineIncoming, ServerContext};
-use crate::net::tcp;
+use crate::net::context::ServerContext;
+use crate::net::listeners::{self, LISTENERS, Listener};
+use crate::net::{accept, tcp};
 #[cfg(feature = "sqlite")]
 use crate::settings::NO_DATA;
 use crate::settings::Settings;
@@ -45,9 +45,15 @@ const CUT: Duration = Duration::from_secs(2);
 pub struct Server {
     context: Arc<ServerContext>,
     store: Arc<dyn Store>,
-    listeners: Vec<Arc<TcpListener>>,
-    addresses: Vec<SocketAddr>,
+    listeners: Vec<BoundListener>,
     capacity: Capacity,
+}
+
+/// A listener of the table that listens.
+struct BoundListener {
+    listener: &'static Listener,
+    address: SocketAddr,
+    socket: Arc<TcpListener>,
 }
 
 /// Why a server does not start.
@@ -124,14 +130,10 @@ impl Server {
         open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Kept, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let listen = |address: &String| {
-            let listener = tcp::listen(address).and_then(|listener| Ok((listener.local_addr()?, Arc::new(listener))));
-            listener.map_err(|error| StartError::Listen(address.clone(), error))
-        };
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
-        let (http_address, http) = listen(&settings.listen)?;
-        let lines = settings.lines.as_ref().map(listen).transpose()?;
-        let mut addresses = std::iter::once(http_address).chain(lines.iter().map(|(address, _)| *address));
+        let bound = LISTENERS.into_iter().filter_map(|listener| bind(listener, &settings).transpose());
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        let mut addresses = bound.iter().map(|bound| bound.address);
         if let Some(open) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
             && settings.guests.is_none()
         {
@@ -174,31 +176,16 @@ impl Server {
             StartError::Threads(error)
         })?;
         let context = Arc::new(ServerContext { engine, admission, settings, certificate });
-        let mut server = Self { context, store, listeners: Vec::new(), addresses: Vec::new(), capacity };
-        if let Err(error) = server.shake_hands() {
-            // As below.
+        let server = Self { context, store, listeners: bound, capacity };
+        if let Err(error) = server.shake_hands().and_then(|()| server.accept(failed)) {
+            // What was started is stopped again; its report has nothing to add to the error.
             _ = server.stop();
             return Err(StartError::Threads(error));
-        }
-        let failed = Arc::new(failed);
-        let context = Arc::clone(&server.context);
-        let on_http: OnAccept = Box::new(move |stream, ip| HttpIncoming::accept(&context, stream, ip));
-        let context = Arc::clone(&server.context);
-        let on_lines: OnAccept = Box::new(move |stream, ip| LineIncoming::accept(&context, stream, ip));
-        let doors = [Some((http_address, http)), lines].into_iter().zip([on_http, on_lines]);
-        for ((door, on_accept), role) in doors.zip(["accept-http", "accept-lines"]) {
-            let Some((address, listener)) = door else { continue };
-            if let Err(error) = server.accept(role, &listener, on_accept, Arc::clone(&failed)) {
-                // What was started is stopped again; its report has nothing to add to the error.
-                _ = server.stop();
-                return Err(StartError::Threads(error));
-            }
-            server.addresses.push(address);
         }
         Ok(server)
     }
 
-    /// Starts the threads that reckon handshakes, where there is TLS.
+    /// Starts the threads that compute handshakes, where there is TLS.
     fn shake_hands(&self) -> io::Result<()> {
         for _ in 0..self.context.certificate.as_ref().map_or(0, Certificate::hands) {
             let context = Arc::clone(&self.context);
@@ -208,36 +195,44 @@ impl Server {
         Ok(())
     }
 
-    fn accept(
-        &mut self,
-        role: &'static str,
-        listener: &Arc<TcpListener>,
-        on_accept: OnAccept,
-        failed: Arc<impl Fn(io::Error) + Send + Sync + 'static>,
-    ) -> io::Result<()> {
-        self.listeners.push(Arc::clone(listener));
-        let (context, listener) = (Arc::clone(&self.context), Arc::clone(listener));
-        self.context.engine.threads.spawn(role, move || {
-            if let Err(error) = accept::run(&listener, &context.engine, &context.admission, &on_accept) {
-                log::error!(error:% = error; "listener failed");
-                failed(error);
-            }
-        })
+    /// Starts the accept thread of each listener.
+    fn accept(&self, failed: impl Fn(io::Error) + Send + Sync + 'static) -> io::Result<()> {
+        let failed = Arc::new(failed);
+        for BoundListener { listener, socket, .. } in &self.listeners {
+            let (listener, socket) = (*listener, Arc::clone(socket));
+            let (context, failed) = (Arc::clone(&self.context), Arc::clone(&failed));
+            self.context.engine.threads.spawn(listener.thread, move || {
+                if let Err(error) = accept::run(listener, &socket, &context) {
+                    log::error!(error:% = error; "listener failed");
+                    failed(error);
+                }
+            })?;
+        }
+        Ok(())
     }
 
-    /// Where HTTP and WebSocket are served.
+    /// The address of a listener; `None` where the settings do not open it.
+    #[must_use]
+    pub fn address(&self, listener: &'static Listener) -> Option<SocketAddr> {
+        self.listeners.iter().find(|bound| std::ptr::eq(bound.listener, listener)).map(|bound| bound.address)
+    }
+
+    /// The address of HTTP and WebSocket.
+    ///
+    /// # Panics
+    /// Never: no setting leaves this listener out.
     #[must_use]
     pub fn http_address(&self) -> SocketAddr {
-        self.addresses[0]
+        self.address(&listeners::HTTP).expect("HTTP is always served")
     }
 
-    /// Where lines are served, if they are.
+    /// The address of plain lines, if they are served.
     #[must_use]
     pub fn lines_address(&self) -> Option<SocketAddr> {
-        self.addresses.get(1).copied()
+        self.address(&listeners::LINES)
     }
 
-    /// Whom it lets in, in words, where that was decided.
+    /// Which clients it lets in, in words, where that was decided.
     #[must_use]
     pub fn openness(&self) -> Option<&'static str> {
         self.context.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
@@ -282,9 +277,9 @@ impl Server {
         let ServerContext { engine, admission, settings, certificate } = &*self.context;
         engine.close();
         admission.close();
-        for listener in &self.listeners {
-            // On Linux this wakes who blocks in `accept`. A listener that failed needs no waking.
-            _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+        for BoundListener { socket, .. } in &self.listeners {
+            // On Linux this wakes a thread that blocks in `accept`. A listener that failed needs no waking.
+            _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
         }
         admission.hang_up(Shutdown::Read);
         certificate.iter().for_each(Certificate::close);
@@ -296,6 +291,14 @@ impl Server {
         }
         Report { running, panics: engine.threads.panics(), deliveries: engine.deliveries() }
     }
+}
+
+/// Opens a listener, if the settings have an address for it.
+fn bind(listener: &'static Listener, settings: &Settings) -> Result<Option<BoundListener>, StartError> {
+    let Some(address) = (listener.address)(settings) else { return Ok(None) };
+    let bound = tcp::listen(address)
+        .and_then(|socket| Ok(BoundListener { listener, address: socket.local_addr()?, socket: Arc::new(socket) }));
+    bound.map(Some).map_err(|error| StartError::Listen(address.to_owned(), error))
 }
 
 /// Where messages are kept, and where names and keys are.

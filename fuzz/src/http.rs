@@ -1,6 +1,6 @@
 //! The HTTP port: the head of a request, its body's length, and what is answered.
 //!
-//! Exercises `net::head::parse` and `body_length`, and then `net::upgrade` and `net::routes` (their
+//! Exercises `net::http::head::parse` and `body_length`, and then `net::http::upgrade` and `net::http::routes` (their
 //! addresses, queries and JSON bodies) on a server without sockets that opens no room. What is
 //! accepted is read a second time by simple code of this file: two readers must not see two requests
 //! in the same bytes.
@@ -16,13 +16,14 @@ use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
 use roomd::engine::guards::address::Address;
 use roomd::engine::guards::admission::Admission;
-use roomd::net::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, RequestHead};
-use roomd::net::incoming::ServerContext;
-use roomd::net::origin::Origin;
+use roomd::net::context::ServerContext;
+use roomd::net::http::api_request::ApiRequest;
+use roomd::net::http::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, RequestHead};
+use roomd::net::http::origin::Origin;
 use roomd::net::proxies;
-use roomd::net::response::Response;
-use roomd::net::routes::{self, ApiRequest};
-use roomd::net::upgrade;
+use roomd::net::http::response::Response;
+use roomd::net::http::routes;
+use roomd::net::http::upgrade;
 use roomd::settings::Settings;
 use roomd::store::Memory;
 
@@ -125,7 +126,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
     let origin = Origin::of(&HOUSE, request, false);
     let address = proxies::forwarded(request, &HOUSE.settings.trusted_proxies).map(Address::from);
-    match upgrade::wanted(&HOUSE, request, origin, address) {
+    match upgrade::upgrade(&HOUSE, request, origin, address) {
         Some(Ok(_)) => return,
         Some(Err(response)) => return well_formed(&response),
         None => {}

@@ -1,10 +1,10 @@
 //! The line port: bytes in arbitrary chunks, cut into lines, parsed and heard.
 //!
-//! Exercises `net::line::Lines`, `wire::text` and what `World` does. The first two bytes of the
+//! Exercises `net::lines::Lines`, `wire::text` and what `World` does. The first two bytes of the
 //! input say how long a line may be and how the rest is cut; the same lines must come out however
 //! it is cut.
 
-use roomd::net::line::Lines;
+use roomd::net::lines::Lines;
 use roomd::wire::{Encoding, Unparsed, text};
 
 use crate::world::World;

@@ -1,6 +1,6 @@
 //! A WebSocket after its handshake: arbitrary frames, what is heard in them, and what goes back.
 //!
-//! Exercises `net::reader::Reader` whole, with a real `Tcp` and a real `Outbox` over a transport in
+//! Exercises `net::reader::WebSocketReader` whole, with a real `Tcp` and a real `Outbox` over a transport in
 //! memory: tungstenite's reading, our ends, pongs and closes. The bytes come once behind the head,
 //! and where the first two bytes of the input name a place to cut, once more with the rest through a
 //! loopback socket; both must read the same. Each text is heard in both dialects by a `World`.
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use roomd::chat::{End, Limits};
 use roomd::engine::clients::outbox::{Outbox, Transport};
-use roomd::net::reader::{Reader, Received};
+use roomd::net::conversation::Reader;
+use roomd::net::reader::{Received, WebSocketReader};
 use roomd::net::tcp::Tcp;
 use roomd::wire::{Encoding, json, text};
 
@@ -73,7 +74,7 @@ pub fn run(input: &[u8]) {
 fn read(socket: Arc<Tcp>, tail: Vec<u8>, read_bytes: usize) -> Heard {
     let memory = Arc::new(InMemory::default());
     let outbox = Outbox::new(Arc::clone(&memory) as Arc<dyn Transport>, &Limits::default(), None);
-    let mut reader = Reader::new(socket, Arc::clone(&outbox), tail, read_bytes, BYTES_MAX);
+    let mut reader = WebSocketReader::new(socket, Arc::clone(&outbox), tail, read_bytes, BYTES_MAX);
     let mut received = Vec::new();
     let end = loop {
         match reader.receive() {

@@ -1,7 +1,7 @@
-//! The accept threads: one a listener, which only hands over.
+//! The accept threads: one a listener, which only hands connections over.
 //!
-//! Ends when the server closes (its listener is shut down, which makes `accept` fail) or when the
-//! listener fails by itself, which ends the server.
+//! An accept thread ends when the server closes (its listener is shut down, which makes `accept` fail) or
+//! when the listener fails by itself, which ends the server.
 
 use std::fs::File;
 use std::io;
@@ -11,35 +11,29 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::chat::Refusal;
-use crate::engine::Engine;
-use crate::engine::guards::admission::{Admission, Incoming, full};
-
-/// Makes a caller of a socket that was accepted, and says why it is not let in, if it is not.
-pub type OnAccept = Box<dyn Fn(TcpStream, IpAddr) -> io::Result<(Box<dyn Incoming>, Option<Refusal>)> + Send>;
+use super::context::ServerContext;
+use super::incoming::IncomingConnection;
+use super::listeners::Listener;
+use crate::engine::guards::admission::{Incoming, full};
 
 /// Accepts until the server closes; the body of an accept thread.
 ///
 /// # Errors
 /// The listener has failed.
-pub fn run(
-    listener: &TcpListener,
-    engine: &Arc<Engine>,
-    admission: &Arc<Admission>,
-    on_accept: &OnAccept,
-) -> io::Result<()> {
-    // A descriptor to give up when there is no other, so that a caller can be told no.
+pub fn run(listener: &'static Listener, socket: &TcpListener, context: &Arc<ServerContext>) -> io::Result<()> {
+    // A descriptor to give up when there is no other, so that a client can be refused.
     let mut spare = File::open("/dev/null").ok();
+    let is_closing = || context.engine.hub.is_closing();
     loop {
-        match listener.accept() {
-            Ok((stream, _)) if engine.hub.is_closing() => drop(stream),
-            Ok((stream, peer)) => match on_accept(stream, peer.ip()) {
-                Ok((caller, None)) => admission.admit(caller),
-                Ok((caller, Some(refusal))) => admission.turn_away(caller, &refusal),
-                // The caller went away before it was greeted.
-                Err(error) => log::debug!(peer:% = peer, error:% = error; "caller lost"),
-            },
-            Err(_) if engine.hub.is_closing() => return Ok(()),
+        match socket.accept() {
+            Ok((stream, _)) if is_closing() => drop(stream),
+            Ok((stream, peer)) => {
+                if let Err(error) = hand_over(listener, context, stream, peer.ip()) {
+                    // The client went away before anything was sent.
+                    log::debug!(peer:% = peer, error:% = error; "client lost");
+                }
+            }
+            Err(_) if is_closing() => return Ok(()),
             Err(error) => match Errno::from_io_error(&error) {
                 // accept(2): errors of the network that are already pending on the new socket.
                 Some(
@@ -52,7 +46,7 @@ pub fn run(
                 ) => {}
                 Some(Errno::MFILE | Errno::NFILE) => {
                     drop(spare.take());
-                    say_no(listener, on_accept);
+                    refuse_one(listener, socket, context);
                     spare = File::open("/dev/null").ok();
                 }
                 Some(Errno::NOBUFS | Errno::NOMEM) => std::thread::sleep(Duration::from_millis(100)),
@@ -62,12 +56,27 @@ pub fn run(
     }
 }
 
-/// There is no descriptor left but the spare one: takes the caller with it and sends it away.
-fn say_no(listener: &TcpListener, on_accept: &OnAccept) {
+/// Hands a connection to admission, which serves it, lets it wait, or turns it away.
+fn hand_over(
+    listener: &'static Listener,
+    context: &Arc<ServerContext>,
+    stream: TcpStream,
+    ip: IpAddr,
+) -> io::Result<()> {
+    let mut connection = IncomingConnection::new(listener, context, stream, ip)?;
+    match connection.count() {
+        Ok(()) => context.admission.admit(connection),
+        Err(refusal) => context.admission.turn_away(connection, &refusal),
+    }
+    Ok(())
+}
+
+/// No descriptor is left but the spare one: accepts a connection with it, and turns it away.
+fn refuse_one(listener: &'static Listener, socket: &TcpListener, context: &Arc<ServerContext>) {
     log::warn!("no file descriptor for a connection");
-    if let Ok((stream, peer)) = listener.accept()
-        && let Ok((caller, _)) = on_accept(stream, peer.ip())
+    if let Ok((stream, peer)) = socket.accept()
+        && let Ok(connection) = IncomingConnection::new(listener, context, stream, peer.ip())
     {
-        caller.turn_away(&full(Duration::from_secs(1)));
+        connection.turn_away(&full(Duration::from_secs(1)));
     }
 }

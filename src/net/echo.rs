@@ -1,18 +1,18 @@
 //! The route for conformance suites: each message comes back as it came.
 //!
-//! It reads and writes through the same parts as a conversation, so that what a suite says of it
-//! holds for those.
+//! It reads and writes through the same parts as a conversation, so that what a suite finds of it
+//! holds for those. On a thread of the pool.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::incoming::ServerContext;
-use super::reader::{Reader, Received};
-use super::tcp::Tcp;
-use super::websocket::start;
+use super::context::ServerContext;
+use super::conversation::{Handler, Link, Opened, serve as serve_handler};
+use super::reader::{Received, WebSocketReader};
 use crate::chat::{End, Limits, Slow};
+use crate::engine::Engine;
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
+use crate::wire::Encoding;
 use crate::wire::frame::{self, Opcode};
 
 /// Bytes of a message, at most.
@@ -21,35 +21,49 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Serves an echo to its end.
-pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, head: String, tail: Vec<u8>) {
-    // A suite sends faster than it reads: room for some of its largest messages.
-    let limits =
-        Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..context.settings.limits.clone() };
-    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
-    if !start(context, socket, &outbox, head) {
-        return;
-    }
-    let mut reader = Reader::new(Arc::clone(socket), Arc::clone(&outbox), tail, READ_BYTES, MESSAGE_BYTES_MAX);
-    let end = echo(&mut reader, &outbox);
-    let end = outbox.ended().unwrap_or(context.engine.reason(end));
-    let last_words = end.close_code().map_or(Vec::new(), |code| frame::close(code, end.word()));
-    outbox.finish(last_words, 0);
-    context.engine.metrics.add_deliveries(outbox.wait_done());
-    socket.drain(Duration::from_secs(1));
+/// Sends each message back.
+struct Echo {
+    engine: Arc<Engine>,
+    outbox: Arc<Outbox>,
 }
 
-fn echo(reader: &mut Reader, outbox: &Outbox) -> End {
-    loop {
+/// Serves an echo to its end. `tail` is what the client sent behind its request.
+pub fn serve(link: Link<'_>, tail: Vec<u8>) {
+    let ServerContext { engine, settings, .. } = &**link.context;
+    // A suite sends faster than it reads: the outbox holds some of its largest messages.
+    let limits = Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..settings.limits.clone() };
+    let socket = link.socket;
+    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
+    let open = |outbox: &Arc<Outbox>| Opened {
+        handler: Box::new(Echo { engine: Arc::clone(engine), outbox: Arc::clone(outbox) }),
+        end: None,
+    };
+    let reader = |outbox: &Arc<Outbox>| {
+        WebSocketReader::new(Arc::clone(socket), Arc::clone(outbox), tail, READ_BYTES, MESSAGE_BYTES_MAX)
+    };
+    serve_handler(link, outbox, open, reader);
+}
+
+impl Handler for Echo {
+    type Item = Received;
+
+    fn ended(&self) -> Option<End> {
+        self.outbox.ended()
+    }
+
+    fn handle(&mut self, message: Received) -> Option<End> {
         let mut buffer = Vec::new();
-        match reader.receive() {
-            Ok(Received::Text(text)) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
-            Ok(Received::Binary(bytes)) => frame::append(Opcode::Binary, &bytes, &mut buffer),
-            Err(end) => return end,
+        match message {
+            Received::Text(text) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
+            Received::Binary(bytes) => frame::append(Opcode::Binary, &bytes, &mut buffer),
         }
         let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
-        if outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect)).is_err() {
-            return End::Slow;
-        }
+        self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect)).err().map(|_| End::Slow)
+    }
+
+    fn close(self: Box<Self>, end: End) {
+        let end = self.outbox.ended().unwrap_or(end);
+        self.outbox.finish(Encoding::TextFrames.close(end), 0);
+        self.engine.metrics.add_deliveries(self.outbox.wait_done());
     }
 }

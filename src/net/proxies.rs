@@ -1,9 +1,9 @@
-//! Who really is at the other end, where proxies stand between.
+//! The client's address, as trusted proxies report it.
 //!
-//! A proxy is believed if its address is in `--trusted-proxy`, and nobody else is: what a stranger says
-//! of itself in `X-Forwarded-For` means nothing. From the right, the first address in that field which
-//! is not a trusted proxy's is the client's: what stands left of it, the client may have made up.
-//! A PROXY header (version 2) is read byte by exact byte, since TLS may begin behind it.
+//! A proxy is trusted if its address is in `--trusted-proxy`; `X-Forwarded-For` from any other client is
+//! ignored. From the right, the first address in that field which is not a trusted proxy's is the client's:
+//! the client may have made up what stands left of it. Of a PROXY header (version 2) not one byte too many is
+//! read, since TLS may begin behind it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use proxy_header::{ParseConfig, ProxyHeader};
 
-use super::head::RequestHead;
+use super::http::head::RequestHead;
 use super::tcp::Tcp;
 
-/// The part of a header that says how long the rest is.
+/// Bytes of the part of a header that ends with the length of the rest.
 const FIXED_BYTES: usize = 16;
-/// Bytes that may follow: addresses take 36, the rest is what a proxy likes to tell.
+/// Bytes that may follow: addresses take 36, further fields of the proxy the rest.
 const REST_BYTES_MAX: usize = 4096;
 
 /// Whether `ip` lies in one of the networks.
@@ -27,14 +27,13 @@ pub fn among(networks: &[IpNet], ip: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&ip))
 }
 
-/// The client's address as the proxies say that are `trusted`; `None` when they say nothing, or what is
-/// no address.
+/// The client's address as the `trusted` proxies report it; `None` when they report none, or not an address.
 #[must_use]
 pub fn forwarded(request: &RequestHead<'_>, trusted: &[IpNet]) -> Option<IpAddr> {
     let named: Vec<_> = request.list("X-Forwarded-For").collect();
     let mut client = None;
     for name in named.into_iter().rev() {
-        // Who cannot be made out cannot be believed either: then it is the one before.
+        // An unreadable entry cannot be trusted: the client is the one before it.
         let Some(ip) = address(name) else { break };
         client = Some(ip);
         if !among(trusted, ip) {
@@ -51,11 +50,11 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-/// Reads a PROXY header off the beginning of a connection. The client's address; `None` when the proxy
-/// speaks for itself, as it does to see whether we live.
+/// Reads a PROXY header at the beginning of a connection. Returns the client's address; `None` when the
+/// connection is the proxy's own, as for a health check.
 ///
 /// # Errors
-/// `InvalidData` for what is no such header; `WouldBlock` or `TimedOut` at the deadline.
+/// `InvalidData` for anything but such a header; `WouldBlock` or `TimedOut` at the deadline.
 pub fn read_header(socket: &Tcp, deadline: Instant) -> io::Result<Option<IpAddr>> {
     let mut header = vec![0; FIXED_BYTES];
     fill(socket, &mut header, deadline)?;
@@ -90,7 +89,7 @@ fn fill(socket: &Tcp, mut buffer: &mut [u8], deadline: Instant) -> io::Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::super::head::{FIELDS_MAX, parse};
+    use super::super::http::head::{FIELDS_MAX, parse};
     use super::*;
 
     fn client(fields: &str) -> Option<String> {

@@ -1,7 +1,7 @@
-//! The reader's half of a WebSocket: reads from the socket, "writes" into the outbox.
+//! The reading half of a WebSocket: it reads from the socket and "writes" into the outbox.
 //!
-//! tungstenite answers pings and closes by writing whole frames from inside `read`; they go where
-//! everything goes that is for this client, so that one place writes to the socket.
+//! tungstenite answers pings and closes by writing whole frames from inside `read`; they go into the
+//! outbox with everything else that is for this client, so that one place writes to the socket.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
+use super::conversation::Reader;
 use super::tcp::Tcp;
 use crate::chat::End;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
 use crate::wire::frame;
 
-/// What was read.
+/// A message of a client.
 #[derive(Debug)]
 pub enum Received {
     /// A text message.
@@ -26,20 +27,20 @@ pub enum Received {
     Binary(Bytes),
 }
 
-/// See the module.
-pub struct Reader {
-    socket: WebSocket<Half>,
+/// Reads the messages of a WebSocket.
+pub struct WebSocketReader {
+    socket: WebSocket<Stream>,
 }
 
-struct Half {
+/// The stream that tungstenite reads and writes.
+struct Stream {
     socket: Arc<Tcp>,
     outbox: Arc<Outbox>,
 }
 
-impl Reader {
-    /// The reader of a connection whose client sent `tail` behind its head. It reads `read_bytes` at
-    /// once; a message may have `bytes_max` bytes.
-    /// In a box, to keep the stack of its thread short.
+impl WebSocketReader {
+    /// The reader of a connection whose client sent `tail` behind its request. It reads `read_bytes` at
+    /// once; a message may have `bytes_max` bytes. In a box, to keep the stack of its thread short.
     #[must_use]
     #[inline(never)]
     pub fn new(socket: Arc<Tcp>, outbox: Arc<Outbox>, tail: Vec<u8>, read_bytes: usize, bytes_max: usize) -> Box<Self> {
@@ -49,28 +50,30 @@ impl Reader {
             .max_write_buffer_size(1024)
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max));
-        let half = Half { socket, outbox };
-        Box::new(Self { socket: WebSocket::from_partially_read(half, tail, Role::Server, Some(config)) })
+        let stream = Stream { socket, outbox };
+        Box::new(Self { socket: WebSocket::from_partially_read(stream, tail, Role::Server, Some(config)) })
     }
+}
 
-    /// Reads the next message; blocks, at most for the socket's read timeout.
-    ///
-    /// # Errors
-    /// Why there is no further one.
-    pub fn receive(&mut self) -> Result<Received, End> {
+impl Reader for WebSocketReader {
+    type Item = Received;
+
+    /// Blocks at most for the socket's read timeout; then the client is silent.
+    fn receive(&mut self) -> Result<Received, End> {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return Ok(Received::Text(text)),
                 Ok(Message::Binary(bytes)) => return Ok(Received::Binary(bytes)),
                 // The answer is on its way; a close is answered, and then `ConnectionClosed` comes.
                 Ok(_) => {}
-                Err(error) => return Err(why(&error)),
+                Err(error) => return Err(end_of(&error)),
             }
         }
     }
 }
 
-fn why(error: &Error) -> End {
+/// Why a connection ends after this error.
+fn end_of(error: &Error) -> End {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => End::Closed,
         Error::Io(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => End::Silent,
@@ -81,13 +84,13 @@ fn why(error: &Error) -> End {
     }
 }
 
-impl Read for Half {
+impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.read(buffer)
     }
 }
 
-impl Write for Half {
+impl Write for Stream {
     fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
         let sent = self.outbox.control(Bytes::copy_from_slice(frames));
         if frame::is_close(frames) {

@@ -1,79 +1,90 @@
-//! One who is connected: at which address, and with whose leave.
+//! The address of a client, and its place among the connections of that address.
 //!
 //! Made by an accept thread with the address that the socket has. Where that is a trusted proxy's, the
-//! real one comes later, in a PROXY header before anything else or in a field of each request, and so
-//! does the leave: a connection of a proxy that carries many clients' requests is asked for each.
+//! client's comes later, in a PROXY header before anything else or in a field of each request, and only then
+//! is the client counted: a proxy's connection that carries many clients' requests counts for each of them.
 
 use std::io;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::head::RequestHead;
-use super::incoming::ServerContext;
+use super::context::ServerContext;
+use super::http::head::RequestHead;
 use super::proxies;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
 use crate::engine::guards::address::Address;
 use crate::engine::guards::address_limits::Pass;
 
-/// See the module.
+/// The address of a client.
 pub struct RemoteAddress {
     ip: IpAddr,
-    /// Its place among the connections of its address; `None` for one who is not counted.
+    /// Its place among the connections of its address; `None` while it is not counted.
     pass: Option<Pass>,
 }
 
 impl RemoteAddress {
-    /// One whose socket has this address, and why it is not let in, if it is not.
+    /// The address of a socket, which is not counted yet.
     #[must_use]
-    pub fn arrive(context: &ServerContext, ip: IpAddr) -> (Self, Option<Refusal>) {
-        let mut remote = Self { ip: ip.to_canonical(), pass: None };
-        let refusal = if remote.is_proxy(context) { None } else { remote.ask(context).err() };
-        (remote, refusal)
+    pub fn new(ip: IpAddr) -> Self {
+        Self { ip: ip.to_canonical(), pass: None }
     }
 
-    /// Has the proxy say whom it brings, if it does so before everything else.
+    /// Counts the connection for its address, unless that is a proxy's.
     ///
     /// # Errors
-    /// It does not, or not in time.
-    pub fn identify(
+    /// The address has too many connections, or too many new ones.
+    pub fn count_client(&mut self, context: &ServerContext) -> Result<(), Refusal> {
+        if self.is_proxy(context) { Ok(()) } else { self.count(context) }
+    }
+
+    /// Where proxies begin with a PROXY header: reads the client's address from it, and counts the client.
+    /// The inner error is the client's refusal.
+    ///
+    /// # Errors
+    /// The proxy sent no such header, or not in time.
+    pub fn read_proxy_header(
         &mut self,
         context: &ServerContext,
         socket: &Tcp,
         deadline: Instant,
-    ) -> io::Result<Option<Refusal>> {
+    ) -> io::Result<Result<(), Refusal>> {
         if !context.settings.proxy_protocol || !self.is_proxy(context) {
-            return Ok(None);
+            return Ok(Ok(()));
         }
         if let Some(ip) = proxies::read_header(socket, deadline)? {
             self.ip = ip;
         }
-        // What this one forwards in turn is asked for later.
-        Ok(if self.is_proxy(context) { None } else { self.ask(context).err() })
+        // Behind a further proxy, each request names its client.
+        Ok(self.count_client(context))
     }
 
-    /// Who makes a request: this visitor, or the one whom the proxy names.
+    /// The client of a request that came through a proxy, counted; `None` for any other connection.
     ///
     /// # Errors
-    /// It is not let in.
-    pub fn behind(&self, context: &ServerContext, request: &RequestHead<'_>) -> Result<Option<Self>, Refusal> {
+    /// The client's address has too many connections, or too many new ones.
+    pub fn forwarded_client(
+        &self,
+        context: &ServerContext,
+        request: &RequestHead<'_>,
+    ) -> Result<Option<Self>, Refusal> {
         if !self.is_proxy(context) {
             return Ok(None);
         }
         let ip = proxies::forwarded(request, &context.settings.trusted_proxies).unwrap_or(self.ip);
-        let mut remote = Self { ip, pass: None };
-        remote.ask(context)?;
-        Ok(Some(remote))
+        let mut client = Self { ip, pass: None };
+        client.count(context)?;
+        Ok(Some(client))
     }
 
-    /// Whether a proxy that is believed says that the client's side of it is TLS.
+    /// Whether a trusted proxy says that its client uses TLS.
     #[must_use]
-    pub fn came_through_tls(&self, context: &ServerContext, request: &RequestHead<'_>) -> bool {
+    pub fn is_tls_at_proxy(&self, context: &ServerContext, request: &RequestHead<'_>) -> bool {
         self.is_proxy(context)
             && request.value("X-Forwarded-Proto").is_some_and(|text| text.eq_ignore_ascii_case("https"))
     }
 
-    /// For limits by address; `None` for one who is exempt from them.
+    /// The address that limits are counted for; `None` for one that is exempt from them.
     #[must_use]
     pub fn address(&self, context: &ServerContext) -> Option<Address> {
         let exempt = proxies::among(&context.settings.address_exempt, self.ip);
@@ -84,10 +95,10 @@ impl RemoteAddress {
         proxies::among(&context.settings.trusted_proxies, self.ip)
     }
 
-    fn ask(&mut self, context: &ServerContext) -> Result<(), Refusal> {
+    fn count(&mut self, context: &ServerContext) -> Result<(), Refusal> {
         if let Some(address) = self.address(context) {
-            let entered = context.engine.address_limits.enter(address, context.engine.clock.now().since_start);
-            self.pass = Some(entered.inspect_err(|refusal| log::debug!(address:% = address; "not let in: {refusal}"))?);
+            let pass = context.engine.address_limits.enter(address, context.engine.clock.now().since_start);
+            self.pass = Some(pass.inspect_err(|refusal| log::debug!(address:% = address; "not let in: {refusal}"))?);
         }
         Ok(())
     }

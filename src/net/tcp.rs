@@ -60,13 +60,13 @@ impl Tcp {
         self.tunnel.get().is_some()
     }
 
-    /// How long a read may block; then `WouldBlock`.
+    /// How long a read may block, after which it fails with `WouldBlock`; `None`: forever.
     ///
     /// # Errors
     /// The socket is not connected any more.
-    pub fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        // Zero would mean for ever.
-        self.stream.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))
+    pub fn set_read_timeout(&self, timeout: impl Into<Option<Duration>>) -> io::Result<()> {
+        // The system takes zero for forever.
+        self.stream.set_read_timeout(timeout.into().map(|timeout| timeout.max(Duration::from_millis(1))))
     }
 
     /// Has the kernel find out whether a silent peer still is there: for protocols without a ping.

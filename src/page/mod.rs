@@ -1,6 +1,6 @@
 //! The files of the chat page, embedded in the binary.
 //!
-//! Called by `net::routes` on pool threads. `build.rs` compresses the files at build time, since the time to
+//! Called by `net::http::routes` on pool threads. `build.rs` compresses the files at build time, since the time to
 //! the first view of a page is mostly the time to load its files; nothing is read from disk. The checksum of
 //! a file is its `ETag`.
 

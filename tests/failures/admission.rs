@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,7 +12,9 @@ use roomd::chat::{Limits, Refusal};
 use roomd::engine::base::threads::{Threads, start};
 use roomd::engine::clients::outbox::Transport;
 use roomd::engine::guards::admission::{Admission, Incoming};
-use roomd::net::incoming::{self, HttpIncoming, LineIncoming};
+use roomd::net::context;
+use roomd::net::incoming::IncomingConnection;
+use roomd::net::listeners::{self, Listener};
 
 use crate::fault::{Fault, at_every_use};
 use crate::house::{DEADLINE, Faults, ServerContext, nothing_is_left, until};
@@ -21,7 +23,7 @@ use crate::wire::Wire;
 /// A server that is called by hand.
 struct Doors {
     house: ServerContext,
-    served: Arc<incoming::ServerContext>,
+    served: Arc<context::ServerContext>,
     /// What was answered with a refusal.
     refused: usize,
 }
@@ -34,7 +36,7 @@ impl Doors {
         match Admission::open(&engine.threads, &engine.limits, 8) {
             Ok(admission) => {
                 let served =
-                    incoming::ServerContext { engine, admission, settings: Settings::default(), certificate: None };
+                    context::ServerContext { engine, admission, settings: Settings::default(), certificate: None };
                 let served = Arc::new(served);
                 Some(Self { house, served, refused: 0 })
             }
@@ -46,29 +48,22 @@ impl Doors {
         }
     }
 
-    /// One who has come in by this door.
-    fn call<C>(&self, door: C) -> TcpStream
-    where
-        C: FnOnce(
-            &Arc<incoming::ServerContext>,
-            TcpStream,
-            IpAddr,
-        ) -> std::io::Result<(Box<dyn Incoming>, Option<Refusal>)>,
-    {
+    /// A client that has connected to this listener.
+    fn connect(&self, kind: &'static Listener) -> TcpStream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let (accepted, peer) = listener.accept().unwrap();
-        let (caller, refusal) = door(&self.served, accepted, peer.ip()).unwrap();
-        assert_eq!(refusal, None);
-        self.served.admission.admit(caller);
+        let mut connection = IncomingConnection::new(kind, &self.served, accepted, peer.ip()).unwrap();
+        assert_eq!(connection.count(), Ok(()));
+        self.served.admission.admit(connection);
         stream
     }
 
     /// Sends a request until it is not refused for want of a thread; the first line of its answer.
     fn http(&mut self, request: &str) -> (String, TcpStream) {
         loop {
-            let mut stream = self.call(HttpIncoming::accept);
+            let mut stream = self.connect(&listeners::HTTP);
             stream.write_all(request.as_bytes()).unwrap();
             let head = head(&mut stream);
             let line = head.lines().next().unwrap_or_default().to_owned();
@@ -82,7 +77,7 @@ impl Doors {
     /// Comes in by lines until it is in the lobby.
     fn line(&mut self) -> TcpStream {
         loop {
-            let mut stream = self.call(LineIncoming::accept);
+            let mut stream = self.connect(&listeners::LINES);
             let mut line = line(&mut stream);
             if line.starts_with("Error: The server cannot open a further room") {
                 self.refused += 1;

@@ -1,7 +1,7 @@
 //! What cuts and what frames: lines out of a stream, WebSocket frames into one.
 
 use proptest::prelude::*;
-use roomd::net::line::Lines;
+use roomd::net::lines::Lines;
 use roomd::wire::frame::{self, Opcode};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};

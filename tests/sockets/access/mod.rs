@@ -12,7 +12,7 @@ use cast::{Cast, RANKS, Rank, bearer};
 use roomd::chat::{Command, RoomName};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::Absent;
-use roomd::net::routes;
+use roomd::net::http::routes;
 use roomd::wire::{json, text};
 use serde_json::{Value, json};
 use table::{JSON, ROWS, TEXT, row};

@@ -1,19 +1,22 @@
-//! An HTTP response, and the header fields that every one of them carries.
+//! An HTTP response, with the header fields that each of them carries.
 //!
-//! Made by the routes and by whoever refuses a request; printed once, onto the socket. The fields
+//! Made by the routes and by whatever refuses a request; printed once, onto the socket. The fields
 //! that protect a page are set here and nowhere else, so none can be forgotten.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::chat::{Code, Refusal};
+use crate::chat::{Code, Event, Refusal};
 use crate::wire::json;
 
-/// What pages may load: their own files and their own socket, nothing else.
+/// Allows pages to load their own files and to connect to their own server, and nothing else.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// An answer.
+/// When a client may try again that was refused for want of a resource, if nobody says.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
@@ -22,32 +25,60 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer without a body.
+    /// A response without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self { status, fields: Vec::new(), body: Vec::new() }
     }
 
-    /// An answer with a body of this media type.
+    /// A response with a body of this media type.
     #[must_use]
     pub fn new(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::empty(status).with("Content-Type", media_type) }
     }
 
-    /// A JSON answer.
+    /// A response with a JSON body.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, "application/json", body)
     }
 
-    /// The answer to something that is not done.
+    /// A response with an event as its body.
     #[must_use]
-    pub fn refusal(status: u16, refusal: &Refusal) -> Self {
+    pub fn event(status: u16, event: &Event) -> Self {
+        let mut body = Vec::new();
+        json::print(event, None, "room", &mut body);
+        Self::json(status, body)
+    }
+
+    /// The response to a request that is refused.
+    #[must_use]
+    pub fn refusal(refusal: &Refusal) -> Self {
+        let status = match refusal.code {
+            Code::BadRequest => 400,
+            Code::Unauthorized => 401,
+            Code::UnknownType => 415,
+            Code::TooLarge => 413,
+            Code::Forbidden | Code::NotMember | Code::Muted => 403,
+            Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
+            Code::NameTaken => 409,
+            Code::RateLimited => 429,
+            Code::RoomFull | Code::TooManyRooms | Code::Unavailable | Code::Draining => 503,
+            Code::Internal => 500,
+        };
+        let mut refusal = refusal.clone();
+        if status == 503 {
+            refusal.retry_after.get_or_insert(RETRY_AFTER);
+        }
+        Self::refusal_as(status, &refusal)
+    }
+
+    fn refusal_as(status: u16, refusal: &Refusal) -> Self {
         let response = Self::json(status, json::error_body(refusal));
         match refusal.retry_after {
-            // Whole seconds, RFC 9110 §10.2.3.
-            // RFC 9110 §11.6.1: what would do.
+            // RFC 9110 §11.6.1: the scheme that would be accepted.
             None if status == 401 => response.with("WWW-Authenticate", "Bearer"),
+            // Whole seconds, RFC 9110 §10.2.3.
             Some(wait) if matches!(status, 429 | 503) => {
                 response.with("Retry-After", wait.as_millis().div_ceil(1000).max(1).to_string())
             }
@@ -55,7 +86,7 @@ impl Response {
         }
     }
 
-    /// The answer to a request that is wrong as HTTP.
+    /// The response to a request that is wrong as HTTP.
     #[must_use]
     pub fn error(status: u16, message: &'static str) -> Self {
         let code = match status {
@@ -65,7 +96,7 @@ impl Response {
             503 => Code::Unavailable,
             _ => Code::BadRequest,
         };
-        Self::refusal(status, &Refusal::new(code, message))
+        Self::refusal_as(status, &Refusal::new(code, message))
     }
 
     /// With one more header field.
@@ -75,20 +106,21 @@ impl Response {
         self
     }
 
-    /// Its status.
+    /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// Whether it is only ever a part of a page. Its page's policies hold for it; its own are heeded by
-    /// nobody, and would be a fifth of the page's first view.
+    /// Whether it is a script or a style sheet. The policies of its page apply to it; browsers ignore its
+    /// own, which would be a fifth of the bytes of the page's first view.
     fn is_part(&self) -> bool {
         let is_part = |value: &str| value.starts_with("text/javascript") || value.starts_with("text/css");
         self.fields.iter().any(|(name, value)| *name == "Content-Type" && is_part(value))
     }
 
-    /// The bytes to send. `head_only`: the answer to a `HEAD`.
+    /// The bytes to send; without the body if `head_only`, as the answer to a `HEAD`. With `close`, it is the
+    /// last response of its connection.
     #[must_use]
     pub fn bytes(&self, close: bool, head_only: bool) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
@@ -127,7 +159,19 @@ impl Response {
     }
 }
 
-/// The names of the statuses that are given here, RFC 9110 §15 and RFC 6585.
+/// The last bytes for a client that is refused before it has sent a request, or instead of a WebSocket.
+#[must_use]
+pub fn last_refusal(refusal: &Refusal) -> Vec<u8> {
+    Response::refusal(refusal).bytes(true, false)
+}
+
+/// The last bytes for a client that does not speak TLS where the server does.
+#[must_use]
+pub fn not_tls() -> Vec<u8> {
+    Response::error(400, "This port speaks TLS: https, wss").bytes(true, false)
+}
+
+/// The reason phrase of a status that the server uses, RFC 9110 §15 and RFC 6585.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

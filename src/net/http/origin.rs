@@ -1,31 +1,31 @@
-//! Whose page is behind a request: RFC 6454, RFC 6455 §10.2, and the Fetch standard's CORS protocol.
+//! The origin of the page that sent a request: RFC 6454, RFC 6455 §10.2, and the Fetch standard's CORS protocol.
 //!
-//! A browser says in `Origin` which page asks. The server's own pages may do everything; so may those
-//! on the list, which are told that they may read the answers; the pages of all others may open no
-//! WebSocket and reach nothing below `/api/`. Who sends no `Origin` is no browser, or shows a page.
+//! A browser says in `Origin` which page asks. The server's own pages are not restricted; nor are those
+//! on the list, and their browsers are told that they may read the responses; any other page may open no
+//! WebSocket and reach nothing below `/api/`. A request without `Origin` is not from a browser, or loads a page.
 
 use super::head::RequestHead;
-use super::incoming::ServerContext;
 use super::response::Response;
+use crate::net::context::ServerContext;
 
-/// What pages on the list may send beside what every page may.
+/// The header fields that pages on the list may send besides those that any page may.
 const FIELDS: &str = "Authorization, Content-Type, Idempotency-Key";
-/// Seconds for which a browser may remember that.
-const REMEMBER_S: &str = "600";
+/// Seconds for which a browser may cache that.
+const CACHE_S: &str = "600";
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin<'a> {
-    /// From no browser, or from a page of the server's own.
+    /// A client that is not a browser, or a page of the server's own.
     Own,
-    /// From a page on the list.
+    /// A page on the list.
     Listed(&'a str),
-    /// From any other page.
+    /// Any other page.
     Foreign,
 }
 
 impl<'a> Origin<'a> {
-    /// Where `request` comes from; `secure`: whether the client's side of it is TLS, as far as is known.
+    /// The origin of `request`; `secure`: whether the client uses TLS, as far as is known.
     #[must_use]
     pub fn of(context: &ServerContext, request: &RequestHead<'a>, secure: bool) -> Self {
         let mut origins = request.values("Origin");
@@ -35,7 +35,7 @@ impl<'a> Origin<'a> {
             return Self::Foreign;
         }
         let host = request.value("Host").unwrap_or_default();
-        // Without TLS here there may be some before us: then the scheme tells nothing.
+        // A proxy before the server may speak TLS where this connection does not: then either scheme will do.
         let plain = if secure { None } else { origin.strip_prefix("http://") };
         let own = plain.or_else(|| origin.strip_prefix("https://"));
         if own.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host)) {
@@ -47,18 +47,18 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// The answer to a question of what may be sent (a preflight, which names a method), where the
-    /// address allows these methods. `None`: it is no such question, or not to be answered.
+    /// The response to a preflight, which names a method, for a path with these methods. `None`: the request is
+    /// no preflight, or its page is not on the list.
     #[must_use]
     pub fn preflight(self, request: &RequestHead<'_>, methods: &'static str) -> Option<Response> {
         let Self::Listed(_) = self else { return None };
         request.value("Access-Control-Request-Method")?;
         let response = Response::empty(204).with("Access-Control-Allow-Methods", methods);
         let response = response.with("Access-Control-Allow-Headers", FIELDS);
-        Some(response.with("Access-Control-Max-Age", REMEMBER_S))
+        Some(response.with("Access-Control-Max-Age", CACHE_S))
     }
 
-    /// Tells the browser that the page may read the answer, where it may.
+    /// Tells the browser that the page may read the response, if it is on the list.
     #[must_use]
     pub fn share(self, response: Response) -> Response {
         match self {

@@ -1,51 +1,18 @@
-//! What answers at which address, beside WebSockets.
+//! The routes: which function answers at which path, but for WebSockets.
 //!
-//! One table of paths and methods: what is not in it is 404, a method that is not in its row is 405
-//! with `Allow`, and `HEAD` and `OPTIONS` follow from it.
+//! One table of paths and methods: a path that is not in it is 404, a method that is not in its row is 405
+//! with `Allow`, and `HEAD` and `OPTIONS` follow from it. Runs on the connection's thread.
 
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-
+use super::api_request::{ApiRequest, room_of};
 use super::head::RequestHead;
-use super::incoming::ServerContext;
 use super::origin::Origin;
 use super::response::Response;
 use super::{bearer, claims, moderation, rooms};
-use crate::chat::token_bucket::Bucket;
-use crate::chat::{AuthLevel, Code, Event, Identity, NameError, Refusal, RoomName};
-use crate::engine::guards::address::Address;
+use crate::chat::{AuthLevel, Code, Refusal};
+use crate::net::context::ServerContext;
 use crate::page;
-use crate::wire::json;
 
-/// A request with its body, and the connection's allowance.
-pub struct ApiRequest<'a> {
-    /// Its head.
-    pub head: &'a RequestHead<'a>,
-    /// Its body, whole.
-    pub body: Vec<u8>,
-    /// How much the connection may still publish.
-    pub rate: &'a mut Bucket,
-    /// Whose page is behind it.
-    pub origin: Origin<'a>,
-    /// For limits by address.
-    pub address: Option<Address>,
-    /// Whom its token names, once that is asked; a guest has none.
-    pub who: Option<Identity>,
-}
-
-impl ApiRequest<'_> {
-    /// Who comes: whom the token names, or a guest.
-    pub(super) fn identity(&self, context: &ServerContext) -> Identity {
-        self.who.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
-    }
-
-    /// Whether its token, if it has one, is for this room.
-    pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
-        self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
-    }
-}
-
-/// A place that answers.
+/// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route<'a> {
     Page,
@@ -55,25 +22,25 @@ enum Route<'a> {
     Metrics,
     Rooms,
     Messages(&'a str),
-    /// Who has got a message.
+    /// Which users have received or read a message.
     Receipts(&'a str, &'a str),
     /// One room.
     Room(&'a str),
-    /// Who is in it, and on its list.
+    /// The users in a room, and on its list.
     Members(&'a str),
-    /// One user on its list.
+    /// One user on the list of a room.
     Member(&'a str, &'a str),
-    /// What was decided in it.
+    /// The moderation log of a room.
     Audit(&'a str),
     /// Names that are registered.
     Claims,
-    /// Who one is.
+    /// The client's own identity.
     Me,
-    /// Only as a WebSocket, which this request is not.
+    /// A path for WebSockets, which this request is not.
     Socket,
 }
 
-/// Answers a request that is no WebSocket's.
+/// Answers a request that does not become a WebSocket.
 pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response {
     let RequestHead { method, path, .. } = *request.head;
     let Some(route) = route(context, path) else { return Response::error(404, "There is nothing at this address") };
@@ -90,7 +57,7 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
     }
     let refused = |refusal: Refusal| {
         context.engine.metrics.refused(refusal.code.as_str());
-        refused(&refusal)
+        Response::refusal(&refusal)
     };
     match route {
         Route::Page => page_file(request.head, "index.html"),
@@ -108,7 +75,7 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
 
 /// The figures of the server, for an admin.
 fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
-    match bearer::who(context, request.head, request.address)? {
+    match bearer::authenticate(context, request.head, request.address)? {
         Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(figures(context)),
         Some(_) => Err(Refusal::new(Code::Forbidden, "Only an admin may read the figures of the server")),
         None => Err(Refusal::new(Code::Unauthorized, "The figures of the server are for an admin: show a token")),
@@ -116,13 +83,13 @@ fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response
 }
 
 /// The figures of the server as a response: Prometheus' text format 0.0.4.
-pub(super) fn figures(context: &ServerContext) -> Response {
+fn figures(context: &ServerContext) -> Response {
     Response::new(200, "text/plain; version=0.0.4; charset=utf-8", context.engine.metrics.render(&context.engine))
 }
 
-/// What concerns rooms is for those who may come in.
+/// Answers a request about rooms, which needs a token where guests are not let in.
 fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    request.who = bearer::who(context, request.head, request.address)?;
+    request.who = bearer::authenticate(context, request.head, request.address)?;
     match (route, request.head.method) {
         (Route::Rooms, "POST") => rooms::create(context, request),
         (Route::Messages(room), "POST") => rooms::publish(context, request, room),
@@ -189,8 +156,8 @@ fn allowed(route: Route<'_>) -> &'static str {
     }
 }
 
-/// An address of each kind, with the methods that it takes: what there is for a test to try. A part
-/// in braces stands for any.
+/// An address of each route, with its methods, for a test that tries them all. A part in braces stands
+/// for any.
 #[must_use]
 pub fn addresses() -> Vec<(String, &'static str)> {
     let (room, user, seq) = ("{room}", "{user}", "{seq}");
@@ -234,7 +201,7 @@ fn address(route: Route<'_>) -> String {
     }
 }
 
-/// A file of the page, compressed for whoever takes it so (RFC 9110 §12.5.3), or the word that the
+/// A file of the page, compressed for a client that accepts it so (RFC 9110 §12.5.3), or the answer that the
 /// browser's own copy is still good (§13.1.2).
 fn page_file(request: &RequestHead<'_>, name: &str) -> Response {
     let Some(file) = page::file(name) else { return Response::error(404, "There is nothing at this address") };
@@ -250,68 +217,4 @@ fn page_file(request: &RequestHead<'_>, name: &str) -> Response {
         false => Response::new(200, file.media_type, file.bytes),
     };
     response.with("ETag", tag).with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache")
-}
-
-/// The body of a request that changes something.
-///
-/// # Errors
-/// It is not ours to take, or not understood.
-pub(super) fn body<T: for<'de> Deserialize<'de>>(request: &ApiRequest<'_>) -> Result<T, Refusal> {
-    let media_type = request.head.value("Content-Type");
-    let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
-    if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
-        return Err(Refusal::new(Code::UnknownType, "The body must be application/json"));
-    }
-    serde_json::from_slice(&request.body).map_err(|error| bad(format!("The body is not understood: {error}")))
-}
-
-/// The room that a part of an address names.
-///
-/// # Errors
-/// It is not a room's name.
-pub(super) fn room_of(encoded: &str) -> Result<RoomName, Refusal> {
-    named(encoded, RoomName::parse)
-}
-
-/// The same, or a private conversation.
-pub(super) fn any_room_of(encoded: &str) -> Result<RoomName, Refusal> {
-    named(encoded, RoomName::parse_known)
-}
-
-fn named(encoded: &str, parse: impl FnOnce(&str) -> Result<RoomName, NameError>) -> Result<RoomName, Refusal> {
-    let name = percent_decode_str(encoded).decode_utf8().map_err(|_| bad("The room's name is not UTF-8"))?;
-    parse(&name).map_err(|error| bad(format!("The room's name {error}")))
-}
-
-/// A request that makes no sense.
-pub(super) fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal::new(Code::BadRequest, message)
-}
-
-/// An event as a response.
-pub(super) fn event(status: u16, event: &Event) -> Response {
-    let mut body = Vec::new();
-    json::print(event, None, "room", &mut body);
-    Response::json(status, body)
-}
-
-/// The answer to what is refused.
-pub(super) fn refused(refusal: &Refusal) -> Response {
-    let status = match refusal.code {
-        Code::BadRequest => 400,
-        Code::Unauthorized => 401,
-        Code::UnknownType => 415,
-        Code::TooLarge => 413,
-        Code::Forbidden | Code::NotMember | Code::Muted => 403,
-        Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
-        Code::NameTaken => 409,
-        Code::RateLimited => 429,
-        Code::RoomFull | Code::TooManyRooms | Code::Unavailable | Code::Draining => 503,
-        Code::Internal => 500,
-    };
-    let mut refusal = refusal.clone();
-    if status == 503 {
-        refusal.retry_after.get_or_insert(std::time::Duration::from_secs(5));
-    }
-    Response::refusal(status, &refusal)
 }

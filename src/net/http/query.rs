@@ -1,7 +1,7 @@
-//! The part of an address behind its question mark.
+//! The query of a request's target, behind its question mark.
 //!
 //! Names and values as browsers write them, `application/x-www-form-urlencoded` (URL Standard §5.1):
-//! `+` is a space, `%` and two digits a byte. What is not UTF-8 is an error, not a replacement sign.
+//! `+` is a space, `%` and two digits a byte. What is not UTF-8 is an error, not a replacement character.
 
 use percent_encoding::percent_decode_str;
 
@@ -22,7 +22,7 @@ pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal>
 /// The value of the first parameter called `name`, which is a number.
 ///
 /// # Errors
-/// `bad_request` when it is none.
+/// `bad_request` when it is not a number.
 pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Refusal> {
     let refusal = || Refusal::new(Code::BadRequest, format!("{name} must be a number"));
     value(query, name)?.map(|text| text.parse().map_err(|_| refusal())).transpose()

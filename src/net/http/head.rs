@@ -1,21 +1,21 @@
 //! Reading a request: its head under one deadline, then its body.
 //!
 //! httparse splits the head (RFC 9112); the rules on top are strict where leniency lets two
-//! readers see two requests in the same bytes.
+//! readers see two requests in the same bytes. On the connection's thread.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use httparse::Header;
 
-use super::tcp::Tcp;
+use crate::net::tcp::Tcp;
 
 /// Bytes of a head, at most; beyond it `431`.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Header fields of a head, at most; beyond it `431`.
 pub const FIELDS_MAX: usize = 64;
-/// What a buffer for a head begins with: larger than what the allocator keeps for each thread, so
-/// that it can be used again by another.
+/// The first size of a buffer for a head: larger than what the allocator caches for each thread, so
+/// that another thread can use the memory again.
 const HEAD_BYTES: usize = 2 * 1024;
 
 /// A request's head, which lies in the buffer that it was read into.
@@ -38,7 +38,7 @@ impl<'a> RequestHead<'a> {
         self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
-    /// The value of the first header field of this name; an empty one if it is no text.
+    /// The value of the first header field of this name; empty if it is not UTF-8.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&'a str> {
         self.values(name).next().map(|value| std::str::from_utf8(value).unwrap_or_default())
@@ -50,7 +50,7 @@ impl<'a> RequestHead<'a> {
         texts.flat_map(|text| text.split(',')).map(str::trim)
     }
 
-    /// Whether a list has this token, in whatever case.
+    /// Whether the list of this name has the token, in any case.
     #[must_use]
     pub fn lists(&self, name: &str, token: &str) -> bool {
         self.list(name).any(|item| item.eq_ignore_ascii_case(token))
@@ -60,14 +60,14 @@ impl<'a> RequestHead<'a> {
 /// Why there is no request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HeadError {
-    /// The peer is gone, or said nothing.
+    /// The client is gone, or sent nothing.
     Gone,
     /// Answer with this status and sentence, and close.
     Status(u16, &'static str),
 }
 
-/// Reads one head into `buffer`, which may hold bytes already, until the deadline. Its length: what
-/// lies behind is another's.
+/// Reads one head into `buffer`, which may hold bytes already, until the deadline. Returns its length: the
+/// bytes behind belong to what follows.
 ///
 /// # Errors
 /// There is no request, and no further one on this connection.
@@ -106,7 +106,7 @@ pub fn read_body(socket: &Tcp, buffer: &mut Vec<u8>, length: usize, timeout: Dur
 /// The length of the body that a head announces.
 ///
 /// # Errors
-/// It is announced in a way that is not understood, or in two ways (RFC 9112 §6).
+/// It is announced in a way that the server does not know, or in two ways (RFC 9112 §6).
 pub fn body_length(request: &RequestHead<'_>) -> Result<usize, HeadError> {
     if request.values("Transfer-Encoding").next().is_some() {
         return Err(HeadError::Status(501, "A body needs a Content-Length"));
@@ -135,10 +135,11 @@ fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> R
     read.map(|count| count > 0).map_err(|error| error.kind())
 }
 
-/// Parses a head, with its length; `fields` is where its fields go. `None`: more bytes are needed.
+/// Parses a head, and returns it with its length; its fields are stored in `fields`. `None`: more bytes are
+/// needed.
 ///
 /// # Errors
-/// More bytes will not make it right.
+/// No further bytes make it valid.
 pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option<(RequestHead<'a>, usize)>, HeadError> {
     let mut head = httparse::Request::new(fields);
     let length = match head.parse(bytes) {

@@ -1,15 +1,15 @@
-//! The addresses of names: claiming a free one, and asking who one is.
+//! The routes of names: claiming a free one, and asking for one's own.
 //!
-//! Called by the routes on the connection's thread. A claim waits for the store. Claims are counted by
-//! the address they come from, so that nobody takes all the names.
+//! Called by the routes on the connection's thread. A claim waits for the store. Claims are limited by
+//! address, so that no client takes every name.
 
 use serde::Deserialize;
 
-use super::incoming::ServerContext;
+use super::api_request::{ApiRequest, bad};
 use super::response::Response;
-use super::routes::{ApiRequest, bad, body};
 use super::{bearer, query};
 use crate::chat::{Code, Refusal, UserName};
+use crate::net::context::ServerContext;
 use crate::wire::json;
 
 #[derive(Deserialize)]
@@ -22,9 +22,9 @@ struct NewClaim {
 /// # Errors
 /// `name_taken`, `forbidden`, `rate_limited`, `unavailable`.
 pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
-    let wanted: NewClaim = body(request)?;
+    let wanted: NewClaim = request.json()?;
     let name = UserName::parse(&wanted.name).map_err(|error| bad(format!("name {error}")))?;
-    let owner = match bearer::shown(request.head)? {
+    let owner = match bearer::token(request.head)? {
         Some(token) => Some(context.engine.identify(&token, request.address)?),
         None => None,
     };
@@ -42,19 +42,19 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
     Ok(Response::json(201, json::claimed_body(&claimed.identity, &claimed.token)))
 }
 
-/// Who the token says one is, or who one would be under a name: `GET /api/v1/me`. A browser does not tell
-/// a page why a WebSocket was refused; here it can ask.
+/// The identity that a token names, or that a guest of the name `user` would have: `GET /api/v1/me`. A browser
+/// does not tell a page why a WebSocket was refused; here the page can ask.
 ///
 /// # Errors
-/// `unauthorized` without a token, unless it is a name that a guest may have; else as a WebSocket.
+/// `unauthorized` without a token and without the name of a guest; otherwise as for a WebSocket.
 pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
     let name = query::value(request.head.query, "user")?;
     let who = match name.map(|name| UserName::parse(&name)) {
         Some(name) => {
             let name = name.map_err(|error| bad(format!("user {error}")))?;
-            bearer::entrant(context, bearer::shown(request.head)?, Some(name), None, request.address)?
+            bearer::identify(context, bearer::token(request.head)?, Some(name), None, request.address)?
         }
-        None => bearer::who(context, request.head, request.address)?,
+        None => bearer::authenticate(context, request.head, request.address)?,
     };
     let who =
         who.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;

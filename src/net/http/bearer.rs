@@ -1,45 +1,45 @@
-//! The token that a request shows, and whom it names.
+//! The token of a request, and the identity that it gives.
 //!
 //! `Authorization: Bearer` (RFC 6750 §2.1), or `?token=`, or, for a WebSocket from a browser, which can
-//! set no header, a sub-protocol `bearer.` with the token behind it. Asked on the connection's thread
-//! before anything is done for the request. What is refused here never says what the token was.
+//! set no header, a sub-protocol `bearer.` with the token behind it. Read on the connection's thread
+//! before anything is done for the request. A refusal never contains the token.
 
 use super::head::RequestHead;
-use super::incoming::ServerContext;
 use super::query;
 use crate::auth::names::taken;
 use crate::chat::{Code, Identity, Refusal, RoomName, Secret, UserName};
 use crate::engine::guards::address::Address;
+use crate::net::context::ServerContext;
 
-/// What a sub-protocol begins with that is a token.
+/// The beginning of a sub-protocol that is a token.
 pub const PROTOCOL: &str = "bearer.";
 
-/// Who is behind a request: whom its token names, or else, where guests are let in, nobody.
+/// The identity that the token of a request gives; `None` without a token, where guests are let in.
 ///
 /// # Errors
-/// `unauthorized`: the token is not good, or there is none and one is needed. `rate_limited`: too many
-/// from this address were not. `bad_request`: there are several.
+/// `unauthorized`: the token is not valid, or there is none and one is needed. `rate_limited`: too many
+/// invalid ones came from this address. `bad_request`: there are several.
 #[inline(never)]
-pub fn who(
+pub fn authenticate(
     context: &ServerContext,
     request: &RequestHead<'_>,
     from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
-    match shown(request)? {
+    match token(request)? {
         Some(token) => context.engine.identify(&token, from).map(Some),
         None if context.engine.auth.admits_guests() => Ok(None),
         None => Err(Refusal::new(Code::Unauthorized, "Only those with a token may do that")),
     }
 }
 
-/// Who comes in with this token or under this name, to this room if it names one. `None`: one who has
-/// neither, where a token is needed, and shows it in a first frame.
+/// The identity of a client with this token, or a guest of this name, for the room that it asks for, if any.
+/// `None` for a client with neither, where a token is needed: it shows one in its first frame.
 ///
 /// # Errors
-/// `unauthorized`: the token is not good, or there is none and one is needed. `forbidden`: it is for
-/// another name, or not for this room. `name_taken`: the name is somebody's. `rate_limited`.
+/// `unauthorized`: the token is not valid, or there is none and one is needed. `forbidden`: it is for
+/// another name, or not for this room. `name_taken`: the name is registered. `rate_limited`.
 #[inline(never)]
-pub fn entrant(
+pub fn identify(
     context: &ServerContext,
     token: Option<Secret>,
     user: Option<UserName>,
@@ -68,11 +68,11 @@ pub fn entrant(
     Ok(Some(who))
 }
 
-/// The token, if the request shows one.
+/// The token of a request, if it has one.
 ///
 /// # Errors
-/// `bad_request`, when it shows several that differ, or credentials that are none of ours.
-pub fn shown(request: &RequestHead<'_>) -> Result<Option<Secret>, Refusal> {
+/// `bad_request` for several that differ, `unauthorized` for credentials of another scheme.
+pub fn token(request: &RequestHead<'_>) -> Result<Option<Secret>, Refusal> {
     let bad = |message: &'static str| Refusal::new(Code::BadRequest, message);
     let mut all = Vec::new();
     for value in request.values("Authorization") {
@@ -95,32 +95,32 @@ pub fn shown(request: &RequestHead<'_>) -> Result<Option<Secret>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::head::{FIELDS_MAX, parse};
+    use crate::net::http::head::{FIELDS_MAX, parse};
 
-    fn token(target: &str, fields: &str) -> Result<Option<String>, Code> {
+    fn token_of(target: &str, fields: &str) -> Result<Option<String>, Code> {
         let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
         let mut buffer = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let (request, _) = parse(head.as_bytes(), &mut buffer).unwrap().unwrap();
-        let shown = shown(&request).map_err(|refusal| refusal.code)?;
-        Ok(shown.map(|secret| secret.reveal().to_owned()))
+        let token = token(&request).map_err(|refusal| refusal.code)?;
+        Ok(token.map(|secret| secret.reveal().to_owned()))
     }
 
     #[test]
     fn a_token_is_shown_in_one_of_three_ways() {
         let a = Ok(Some("a.b.c".to_owned()));
-        assert_eq!(token("/", ""), Ok(None));
-        assert_eq!(token("/", "Authorization: Bearer a.b.c\r\n"), a);
-        assert_eq!(token("/", "authorization: bEARER  a.b.c\r\n"), a);
-        assert_eq!(token("/?x=1&token=a.b.c", ""), a);
-        assert_eq!(token("/", "Sec-WebSocket-Protocol: roomd.v1.json, bearer.a.b.c\r\n"), a);
-        assert_eq!(token("/?token=a.b.c", "Authorization: Bearer a.b.c\r\n"), a);
+        assert_eq!(token_of("/", ""), Ok(None));
+        assert_eq!(token_of("/", "Authorization: Bearer a.b.c\r\n"), a);
+        assert_eq!(token_of("/", "authorization: bEARER  a.b.c\r\n"), a);
+        assert_eq!(token_of("/?x=1&token=a.b.c", ""), a);
+        assert_eq!(token_of("/", "Sec-WebSocket-Protocol: roomd.v1.json, bearer.a.b.c\r\n"), a);
+        assert_eq!(token_of("/?token=a.b.c", "Authorization: Bearer a.b.c\r\n"), a);
     }
 
     #[test]
     fn two_tokens_or_other_credentials_are_refused() {
-        assert_eq!(token("/?token=a", "Authorization: Bearer b\r\n"), Err(Code::BadRequest));
-        assert_eq!(token("/", "Authorization: Bearer b\r\nAuthorization: Bearer c\r\n"), Err(Code::BadRequest));
-        assert_eq!(token("/", "Authorization: Basic YTpi\r\n"), Err(Code::Unauthorized));
-        assert_eq!(token("/?token=%ff", ""), Err(Code::BadRequest));
+        assert_eq!(token_of("/?token=a", "Authorization: Bearer b\r\n"), Err(Code::BadRequest));
+        assert_eq!(token_of("/", "Authorization: Bearer b\r\nAuthorization: Bearer c\r\n"), Err(Code::BadRequest));
+        assert_eq!(token_of("/", "Authorization: Basic YTpi\r\n"), Err(Code::Unauthorized));
+        assert_eq!(token_of("/?token=%ff", ""), Err(Code::BadRequest));
     }
 }

@@ -1,0 +1,187 @@
+//! A conversation over any transport, on a thread of the pool: the client's reader.
+//!
+//! It starts the writer, sends the greeting, handles one item of input after the other, and ends the session
+//! in the one way in which sessions end; then it waits a moment for the client's last bytes. A protocol
+//! brings a [`Reader`] of its own, and has its encoding in `wire`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::context::ServerContext;
+use super::tcp::Tcp;
+use crate::chat::{Code, End, Identity, JoinOptions, Refusal, Request, RoomName};
+use crate::engine::clients::connection::{Connection, ConnectionOptions};
+use crate::engine::clients::outbox::{Outbox, Transport};
+use crate::engine::clients::writer;
+use crate::wire::Unparsed;
+
+/// How long a client may take to close its side before its socket is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// When a client for which there was no thread may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Reads what a client sends, an item at a time.
+pub trait Reader {
+    /// What is read at once: a message, or a request.
+    type Item;
+
+    /// Blocks until the next item has arrived.
+    ///
+    /// # Errors
+    /// Why there is no further item.
+    fn receive(&mut self) -> Result<Self::Item, End>;
+}
+
+impl<R: Reader> Reader for Box<R> {
+    type Item = R::Item;
+
+    fn receive(&mut self) -> Result<R::Item, End> {
+        (**self).receive()
+    }
+}
+
+/// Handles what a client sends.
+pub trait Handler {
+    /// What is handled at once.
+    type Item;
+
+    /// Why the conversation has to end, if another thread has ended it.
+    fn ended(&self) -> Option<End>;
+
+    /// Handles one item. `Some` is the end of the conversation.
+    fn handle(&mut self, item: Self::Item) -> Option<End>;
+
+    /// Ends the conversation, and waits for the writer.
+    fn close(self: Box<Self>, end: End);
+}
+
+/// A client's socket, and what its protocol asks of it.
+pub struct Link<'a> {
+    /// The server.
+    pub context: &'a Arc<ServerContext>,
+    /// The socket, past every handshake below the protocol.
+    pub socket: &'a Arc<Tcp>,
+    /// How long a client may be silent; `None`: forever.
+    pub read_timeout: Option<Duration>,
+    /// What is sent first; may be empty.
+    pub greeting: Vec<u8>,
+    /// The last bytes for a client that is refused.
+    pub refusal: fn(&Refusal) -> Vec<u8>,
+}
+
+/// How a session begins.
+#[derive(Debug)]
+pub struct ConversationStart {
+    /// The encoding, and what the client chose.
+    pub options: ConnectionOptions,
+    /// Who the client is; `None` for one that has yet to show a token.
+    pub identity: Option<Identity>,
+    /// The room to enter at once.
+    pub room: Option<RoomName>,
+}
+
+/// Serves a client of the rooms to its end, over whatever `reader` reads from.
+pub fn serve_conversation<R>(link: Link<'_>, start: ConversationStart, reader: impl FnOnce(&Arc<Outbox>) -> R)
+where
+    R: Reader<Item = Result<Request, Unparsed>>,
+{
+    let context = link.context;
+    let ConversationStart { options, identity, room } = start;
+    let ping = options.encoding.keep_alive().map(Bytes::from);
+    let outbox = Outbox::new(Arc::clone(link.socket) as Arc<dyn Transport>, &context.settings.limits, ping);
+    let open = |outbox: &Arc<Outbox>| {
+        let needs_auth = identity.is_none();
+        let who = identity.unwrap_or_else(|| Identity::guest(context.engine.guest()));
+        let mut connection = Connection::open(&context.engine, Arc::clone(outbox), options, who);
+        if needs_auth {
+            connection.require_auth();
+        }
+        let room = room.filter(|_| connection.ended().is_none());
+        let begin = room.and_then(|room| connection.begin(room, JoinOptions::default()));
+        let end = connection.ended().or(begin);
+        Opened { handler: connection, end }
+    };
+    serve(link, outbox, open, reader);
+}
+
+/// A handler, and the end of its conversation if that ended as it began.
+pub struct Opened<H: ?Sized> {
+    /// Handles what the client sends.
+    pub handler: Box<H>,
+    /// `Some`: nothing is read.
+    pub end: Option<End>,
+}
+
+/// Serves any handler to its end. `open` is called when the greeting is sent, and `reader` after it.
+pub fn serve<H, R>(
+    link: Link<'_>,
+    outbox: Arc<Outbox>,
+    open: impl FnOnce(&Arc<Outbox>) -> Opened<H>,
+    reader: impl FnOnce(&Arc<Outbox>) -> R,
+) where
+    H: Handler,
+    R: Reader<Item = H::Item>,
+{
+    let Link { context, socket, .. } = link;
+    if !begin(link, &outbox) {
+        return;
+    }
+    let Opened { mut handler, end } = open(&outbox);
+    let mut reader = reader(&outbox);
+    drop(outbox);
+    let end = end.unwrap_or_else(|| converse(&mut *handler, &mut reader));
+    drop(reader);
+    handler.close(context.engine.reason(end));
+    socket.drain(FAREWELL);
+}
+
+/// Starts the writer and sends the greeting. False: the client is gone, or there is no thread for it.
+#[inline(never)]
+fn begin(link: Link<'_>, outbox: &Arc<Outbox>) -> bool {
+    let Link { context, socket, read_timeout, greeting, refusal } = link;
+    let writing = Arc::clone(outbox);
+    if let Err(error) = context.engine.threads.spawn("writer", move || writer::run(writing)) {
+        log::warn!(error:% = error; "no thread for a connection");
+        let full = Refusal::new(Code::Unavailable, "The server cannot serve a further connection now");
+        // A client that is gone need not be told.
+        _ = socket.write_all(&refusal(&Refusal { retry_after: Some(RETRY_AFTER), ..full }));
+        return false;
+    }
+    let ready = socket.set_read_timeout(read_timeout).and_then(|()| socket.write_all(&greeting));
+    if ready.is_err() {
+        outbox.finish(Vec::new(), 0);
+        outbox.wait_done();
+    }
+    ready.is_ok()
+}
+
+fn converse<H: Handler>(handler: &mut H, reader: &mut impl Reader<Item = H::Item>) -> End {
+    loop {
+        let item = match reader.receive() {
+            Ok(item) => item,
+            Err(end) => return end,
+        };
+        // What arrives after the end is not handled.
+        if let Some(end) = handler.ended().or_else(|| handler.handle(item)) {
+            return end;
+        }
+    }
+}
+
+impl Handler for Connection {
+    type Item = Result<Request, Unparsed>;
+
+    fn ended(&self) -> Option<End> {
+        Self::ended(self)
+    }
+
+    fn handle(&mut self, request: Self::Item) -> Option<End> {
+        Self::handle(self, request)
+    }
+
+    fn close(self: Box<Self>, end: End) {
+        Self::close(self, end);
+    }
+}

@@ -1,0 +1,17 @@
+//! HTTP/1.1: reading requests, the table of routes, the API, and the handshake of a WebSocket.
+//!
+//! Everything here runs on a connection's thread of the pool. A route parses a path, a query and a body into
+//! values of `chat`; what a client may see and do is decided in `engine`.
+
+pub mod api_request;
+pub mod bearer;
+pub mod claims;
+pub mod connection;
+pub mod head;
+pub mod moderation;
+pub mod origin;
+pub mod query;
+pub mod response;
+pub mod rooms;
+pub mod routes;
+pub mod upgrade;

@@ -1,0 +1,111 @@
+//! The routes of one room and its moderation: its settings, its members, its log, its end.
+//!
+//! Called by the routes on the connection's thread; they block on the room. What a client may see and do
+//! is decided in the engine; here are only paths and bodies.
+
+use serde::Deserialize;
+
+use super::api_request::{ApiRequest, bad, user_of};
+use super::response::Response;
+use crate::chat::policy::{ModerationRequest, Role};
+use crate::chat::{Event, Note, Refusal};
+use crate::net::context::ServerContext;
+use crate::wire::json;
+
+/// The members and settings of a room: `GET /api/v1/rooms/R`.
+///
+/// # Errors
+/// There is no such room.
+pub fn room(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
+    let room = request.room(room)?;
+    let info = context.engine.look(&request.identity(context), &room)?;
+    let body = json::room_body(&info.room, info.members, &info.policy, info.privilege);
+    Ok(Response::json(200, body))
+}
+
+/// Ends a room: `DELETE /api/v1/rooms/R`. Blocks on the room.
+///
+/// # Errors
+/// Why it does not end.
+pub fn end(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
+    moderate(context, request, room, ModerationRequest::End, None)
+}
+
+/// The users in a room, and on its list: `GET /api/v1/rooms/R/members`. Blocks on the room.
+///
+/// # Errors
+/// There is no such room.
+pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
+    let (who, room) = (request.identity(context), request.room(room)?);
+    let info = context.engine.look(&who, &room)?;
+    let (members, count) = match context.engine.members(&who, &info)? {
+        Event::Members { members, count, .. } => (members, count),
+        _ => (Vec::new(), 0),
+    };
+    let body = json::members_body(&info.room, (&members, count), &info.policy, info.privilege);
+    Ok(Response::json(200, body))
+}
+
+#[derive(Default, Deserialize)]
+struct MemberBody {
+    role: Option<String>,
+    note: Option<String>,
+}
+
+/// Adds a user to the list, or gives them a role: `PUT /api/v1/rooms/R/members/U`. Blocks on the room.
+///
+/// # Errors
+/// Why the list stays as it is.
+pub fn invite(
+    context: &ServerContext,
+    request: &mut ApiRequest<'_>,
+    room: &str,
+    user: &str,
+) -> Result<Response, Refusal> {
+    let user = user_of(user)?;
+    let member = if request.body.is_empty() { MemberBody::default() } else { request.json()? };
+    let role = member.role.map(|text| Role::parse(&text).ok_or_else(|| bad("role must be member, moderator or owner")));
+    let change = match role.transpose()? {
+        Some(role) => ModerationRequest::Role { user, role },
+        None => ModerationRequest::Invite { user },
+    };
+    moderate(context, request, room, change, member.note)
+}
+
+/// Removes a user from the list and from the room: `DELETE /api/v1/rooms/R/members/U`. Blocks on the room.
+///
+/// # Errors
+/// Why they stay.
+pub fn remove(
+    context: &ServerContext,
+    request: &mut ApiRequest<'_>,
+    room: &str,
+    user: &str,
+) -> Result<Response, Refusal> {
+    moderate(context, request, room, ModerationRequest::Remove { user: user_of(user)? }, None)
+}
+
+/// The moderation log of a room: `GET /api/v1/rooms/R/audit`.
+///
+/// # Errors
+/// There is no such room, or its log is not for the client.
+pub fn audit(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
+    let room = request.room(room)?;
+    let before = request.number("before")?.unwrap_or(u64::MAX);
+    let entries = context.engine.audit(&request.identity(context), &room, before, request.limit()?)?;
+    Ok(Response::json(200, json::audit_body(&room, &entries)))
+}
+
+fn moderate(
+    context: &ServerContext,
+    request: &mut ApiRequest<'_>,
+    room: &str,
+    change: ModerationRequest,
+    note: Option<String>,
+) -> Result<Response, Refusal> {
+    let room = request.room(room)?;
+    let note = note.as_deref().map(Note::parse).transpose()?;
+    request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
+    context.engine.moderate(&request.identity(context), &room, change, note)?;
+    Ok(Response::empty(204))
+}

@@ -1,0 +1,191 @@
+//! From a request to a WebSocket: the handshake, and the client, room and encoding that its target names.
+//!
+//! Everything is checked before the 101 (RFC 6455 §4.2), the origin included; the response is RFC 6455
+//! §4.2.2, with the key that tungstenite computes. On the connection's thread.
+
+use std::sync::Arc;
+
+use tungstenite::handshake::derive_accept_key;
+
+use super::head::RequestHead;
+use super::origin::Origin;
+use super::response::{Response, last_refusal};
+use super::{bearer, query};
+use crate::chat::{Code, Refusal, RoomName, UserName};
+use crate::engine::clients::connection::ConnectionOptions;
+use crate::engine::guards::address::Address;
+use crate::net::context::ServerContext;
+use crate::net::conversation::{ConversationStart, Link};
+use crate::net::remote_address::RemoteAddress;
+use crate::net::tcp::Tcp;
+use crate::net::{echo, websocket};
+use crate::wire::Encoding;
+use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
+
+/// The encodings of WebSockets: by sub-protocol, or by the parameter `format`.
+const ENCODINGS: [WebSocketEncoding; 2] = [
+    WebSocketEncoding { protocol: "roomd.v1.json", format: "json", encoding: Encoding::Json },
+    WebSocketEncoding { protocol: "roomd.v1.text", format: "text", encoding: Encoding::TextFrames },
+];
+
+struct WebSocketEncoding {
+    protocol: &'static str,
+    format: &'static str,
+    encoding: Encoding,
+}
+
+/// A WebSocket that is granted.
+pub struct Upgrade {
+    /// The response to the handshake.
+    head: String,
+    purpose: Purpose,
+    /// The client, where that is not the one whose socket it is.
+    client: Option<RemoteAddress>,
+}
+
+/// What a WebSocket is for.
+enum Purpose {
+    Chat(ConversationStart),
+    /// The conformance route.
+    Echo,
+}
+
+/// Grants or refuses a WebSocket. `None`: the request is for neither of their paths.
+///
+/// # Errors
+/// The inner error is the response to a request that cannot be granted.
+pub fn upgrade(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    origin: Origin<'_>,
+    address: Option<Address>,
+) -> Option<Result<Upgrade, Response>> {
+    let echo = match request.path {
+        "/ws" => false,
+        "/echo" if context.settings.echo_route => true,
+        _ => return None,
+    };
+    // The table of routes answers other methods.
+    (request.method == "GET").then(|| grant(context, request, origin, address, echo))
+}
+
+fn grant(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    origin: Origin<'_>,
+    address: Option<Address>,
+    echo: bool,
+) -> Result<Upgrade, Response> {
+    let key = handshake(request, origin)?;
+    let protocol = if echo { None } else { protocol(request) };
+    let purpose = if echo { Purpose::Echo } else { Purpose::Chat(start(context, request, protocol, address)?) };
+    let mut head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
+        derive_accept_key(key.as_bytes())
+    );
+    if let Some(WebSocketEncoding { protocol, .. }) = protocol {
+        head.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
+    }
+    head.push_str("\r\n");
+    Ok(Upgrade { head, purpose, client: None })
+}
+
+impl Upgrade {
+    /// It is for this client, and counts among the connections of its address for as long as it lasts.
+    #[must_use]
+    pub fn with_client(self, client: Option<RemoteAddress>) -> Self {
+        Self { client, ..self }
+    }
+
+    /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
+    pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
+        let link = Link {
+            context,
+            socket,
+            read_timeout: Some(context.settings.limits.pong_timeout),
+            greeting: self.head.into_bytes(),
+            refusal: last_refusal,
+        };
+        match self.purpose {
+            Purpose::Chat(start) => websocket::serve(link, start, tail),
+            Purpose::Echo => echo::serve(link, tail),
+        }
+        drop(self.client);
+    }
+}
+
+/// Checks the handshake, RFC 6455 §4.2.1, and returns its key.
+fn handshake<'a>(request: &RequestHead<'a>, origin: Origin<'_>) -> Result<&'a str, Response> {
+    if !request.lists("Upgrade", "websocket") || !request.lists("Connection", "upgrade") {
+        let response = Response::error(426, "This address is for WebSockets");
+        let response = response.with("Upgrade", "websocket").with("Connection", "Upgrade");
+        return Err(response.with("Sec-WebSocket-Version", "13"));
+    }
+    if !request.http11 {
+        return Err(Response::error(400, "A WebSocket begins with HTTP/1.1"));
+    }
+    if request.value("Sec-WebSocket-Version") != Some("13") {
+        let response = Response::error(426, "Version 13 of WebSocket is spoken here");
+        return Err(response.with("Sec-WebSocket-Version", "13"));
+    }
+    // Sixteen bytes in base64.
+    let key = request.value("Sec-WebSocket-Key").filter(|key| key.len() == 24 && key.ends_with("=="));
+    let key = key.ok_or_else(|| Response::error(400, "Bad Sec-WebSocket-Key"))?;
+    if origin == Origin::Foreign {
+        return Err(Response::error(403, "This origin may not connect"));
+    }
+    Ok(key)
+}
+
+/// How the conversation begins that the target of a request describes.
+fn start(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    protocol: Option<&WebSocketEncoding>,
+    address: Option<Address>,
+) -> Result<ConversationStart, Response> {
+    let value = |name: &str| query::value(request.query, name).map_err(|refusal| Response::refusal(&refusal));
+    let bad = |message: String| Response::refusal(&Refusal::new(Code::BadRequest, message));
+    let (room, user) = (value("room")?, value("user")?);
+    let encoding = match (protocol, value("format")?.as_deref()) {
+        (Some(protocol), _) => protocol.encoding,
+        (None, Some(name)) => {
+            let found = ENCODINGS.iter().find(|one| one.format == name);
+            found.ok_or_else(|| bad("format must be json or text".to_owned()))?.encoding
+        }
+        (None, None) if room.is_none() && user.is_none() => Encoding::Json,
+        (None, None) => Encoding::TextFrames,
+    };
+    let token = bearer::token(request).map_err(|refusal| Response::refusal(&refusal))?;
+    // A client of a single room has to name it, and, unless it has a token, its user.
+    let may_join_later = !encoding.capabilities().single_room;
+    let complete = match (&room, &user) {
+        (Some(room), Some(user)) => !room.is_empty() && !user.is_empty(),
+        (None, Some(user)) => may_join_later && !user.is_empty(),
+        (None, None) => may_join_later,
+        (Some(room), None) => token.is_some() && !room.is_empty(),
+    };
+    if !complete {
+        return Err(bad("Missing room or user parameter".to_owned()));
+    }
+    let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
+    let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
+    let identity = bearer::identify(context, token, user, room.as_ref(), address);
+    let identity = identity.map_err(|refusal| Response::refusal(&refusal))?;
+    let join_history = match value("history")?.map(|text| text.parse::<usize>()) {
+        None => JOIN_HISTORY_DEFAULT,
+        Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
+        Some(Err(_)) => return Err(bad("history must be a number of messages".to_owned())),
+    };
+    let echo = match value("echo")?.as_deref() {
+        None | Some("true" | "1") => true,
+        Some("false" | "0") => false,
+        Some(_) => return Err(bad("echo must be true or false".to_owned())),
+    };
+    Ok(ConversationStart { options: ConnectionOptions { encoding, echo, join_history, address }, identity, room })
+}
+
+/// The first of the client's sub-protocols that the server knows.
+fn protocol(request: &RequestHead<'_>) -> Option<&'static WebSocketEncoding> {
+    request.list("Sec-WebSocket-Protocol").find_map(|name| ENCODINGS.iter().find(|one| one.protocol == name))
+}

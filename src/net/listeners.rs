@@ -1,0 +1,66 @@
+//! The table of listeners: one row for each port, with what is served there.
+//!
+//! `assemble` binds each row that the settings open and spawns its accept thread. A new port is a new row.
+//! The functions of a row run on its accept thread and do not block, but for `serve`, which runs on a thread
+//! of the pool.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::context::ServerContext;
+use super::http;
+use super::lines;
+use super::remote_address::RemoteAddress;
+use super::tcp::Tcp;
+use crate::chat::Refusal;
+use crate::settings::Settings;
+use crate::wire::{Encoding, text};
+use roomd_tls::Application;
+
+/// A kind of port.
+pub struct Listener {
+    /// The name of its accept thread.
+    pub thread: &'static str,
+    /// Where it listens, `HOST:PORT`; `None` when the settings do not open it.
+    pub address: fn(&Settings) -> Option<&str>,
+    /// The protocol inside TLS.
+    pub application: Application,
+    /// Whether the kernel probes idle connections: for protocols in which the server cannot ask for a reply.
+    pub tcp_keep_alive: bool,
+    /// The last bytes for a client that is refused.
+    pub refusal: fn(&Refusal) -> Vec<u8>,
+    /// The last bytes for a client that does not speak TLS where the server does.
+    pub not_tls: fn() -> Vec<u8>,
+    /// What a client is sent that waits to be served, with so many before it; `None` where the protocol
+    /// has nothing for it.
+    pub waiting: Option<fn(usize) -> String>,
+    /// Serves a connection to its end; what it sends first is due at the deadline.
+    pub serve: fn(&Arc<ServerContext>, &Arc<Tcp>, RemoteAddress, Instant),
+}
+
+/// HTTP and WebSocket.
+pub static HTTP: Listener = Listener {
+    thread: "accept-http",
+    address: |settings| Some(settings.listen.as_str()),
+    application: Application::Http,
+    tcp_keep_alive: false,
+    refusal: http::response::last_refusal,
+    not_tls: http::response::not_tls,
+    waiting: None,
+    serve: http::connection::serve,
+};
+
+/// The text dialect in plain lines.
+pub static LINES: Listener = Listener {
+    thread: "accept-lines",
+    address: |settings| settings.lines.as_deref(),
+    application: Application::Lines,
+    tcp_keep_alive: true,
+    refusal: lines::refusal,
+    not_tls: || b"Error: This port speaks TLS\n".to_vec(),
+    waiting: Some(text::waiting),
+    serve: |context, socket, remote, _| lines::serve(context, socket, remote, Encoding::TextLines, "lobby"),
+};
+
+/// Every listener there is.
+pub static LISTENERS: [&Listener; 2] = [&HTTP, &LINES];

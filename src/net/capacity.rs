@@ -1,8 +1,8 @@
 //! What this machine allows: threads, their memory mappings, open files.
 //!
-//! Asked once at start. A server that learns of such a bound by meeting it does not get an error
-//! everywhere: where a new thread cannot map its signal stack, the process aborts. So connections
-//! are capped by what is there, and the sentence says what to raise.
+//! Read once at start. Exceeding such a bound is not always an error that a server can handle: where a
+//! new thread cannot map its signal stack, the process aborts. So connections are capped by what the
+//! machine has, and a sentence says what to raise.
 
 use std::fmt;
 use std::fs;
@@ -41,14 +41,23 @@ impl fmt::Display for Bound {
     }
 }
 
-/// What the machine has: each with its name, how much there is, how much is used.
+/// What the machine has; `None` where it does not tell.
 struct Resources {
-    mappings: Option<(usize, usize)>,
-    threads: Vec<(&'static str, usize, usize)>,
-    files: Option<(usize, usize)>,
+    mappings: Option<Usage>,
+    /// Each bound on the number of threads.
+    threads: Vec<Usage>,
+    files: Option<Usage>,
 }
 
-/// Looks at the machine, and lets this process open as many files as it may.
+/// A bound of the machine: its name, its value, and how much of it is used already.
+#[derive(Clone, Copy)]
+struct Usage {
+    what: &'static str,
+    is: usize,
+    used: usize,
+}
+
+/// Reads the bounds of the machine, and raises this process's limit of open files as far as it may.
 #[must_use]
 pub fn of_this_machine(limits: &Limits) -> Capacity {
     raise_open_files();
@@ -59,8 +68,9 @@ fn capacity(limits: &Limits, machine: &Resources) -> Capacity {
     let wanted = limits.connections_max;
     let threads = |connections: usize| 2 * connections + limits.rooms_max + RESERVE;
     let mut best = Capacity { connections: wanted, bound: None };
-    // `unit`: how much of it a thread takes.
-    let mut consider = |what, is: usize, used: usize, unit: usize, fixed: usize, per_connection: usize| {
+    // `unit`: how much of the resource a thread takes, or a file.
+    let mut consider = |resource: &Usage, unit: usize, fixed: usize, per_connection: usize| {
+        let Usage { what, is, used } = *resource;
         let free = is.saturating_sub(used) / unit;
         let connections = free.saturating_sub(fixed) / per_connection;
         if connections < best.connections {
@@ -69,15 +79,9 @@ fn capacity(limits: &Limits, machine: &Resources) -> Capacity {
         }
     };
     let fixed = threads(0);
-    if let Some((is, used)) = machine.mappings {
-        consider("vm.max_map_count", is, used, MAPPINGS_PER_THREAD, fixed, 2);
-    }
-    for &(what, is, used) in &machine.threads {
-        consider(what, is, used, 1, fixed, 2);
-    }
-    if let Some((is, used)) = machine.files {
-        consider("the limit of open files (ulimit -n)", is, used, 1, limits.waiting_max + 2 * RESERVE, 1);
-    }
+    machine.mappings.iter().for_each(|mappings| consider(mappings, MAPPINGS_PER_THREAD, fixed, 2));
+    machine.threads.iter().for_each(|threads| consider(threads, 1, fixed, 2));
+    machine.files.iter().for_each(|files| consider(files, 1, limits.waiting_max + 2 * RESERVE, 1));
     best.connections = best.connections.max(1);
     best
 }
@@ -92,23 +96,33 @@ fn look() -> Resources {
     for (what, path) in
         [("kernel.pid_max", "/proc/sys/kernel/pid_max"), ("kernel.threads-max", "/proc/sys/kernel/threads-max")]
     {
-        threads.extend(number(path).map(|is| (what, is, running)));
+        threads.extend(number(path).map(|is| Usage { what, is, used: running }));
     }
     for path in cgroup_pids() {
         let used = number(&format!("{path}/pids.current")).unwrap_or(0);
-        threads.extend(number(&format!("{path}/pids.max")).map(|is| ("pids.max of the control group", is, used)));
+        let what = "pids.max of the control group";
+        threads.extend(number(&format!("{path}/pids.max")).map(|is| Usage { what, is, used }));
     }
     // Root is not bound by it.
     if !rustix::process::geteuid().is_root()
         && let Some(is) = getrlimit(Resource::Nproc).current
     {
-        threads.push(("the limit of processes (ulimit -u)", usize::try_from(is).unwrap_or(usize::MAX), running));
+        let (what, is) = ("the limit of processes (ulimit -u)", usize::try_from(is).unwrap_or(usize::MAX));
+        threads.push(Usage { what, is, used: running });
     }
     let files = getrlimit(Resource::Nofile).current.map(|is| usize::try_from(is).unwrap_or(usize::MAX));
     Resources {
-        mappings: number("/proc/sys/vm/max_map_count").map(|is| (is, lines("/proc/self/maps"))),
+        mappings: number("/proc/sys/vm/max_map_count").map(|is| Usage {
+            what: "vm.max_map_count",
+            is,
+            used: lines("/proc/self/maps"),
+        }),
         threads,
-        files: files.map(|is| (is, fs::read_dir("/proc/self/fd").map_or(0, Iterator::count))),
+        files: files.map(|is| Usage {
+            what: "the limit of open files (ulimit -n)",
+            is,
+            used: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+        }),
     }
 }
 
@@ -129,7 +143,7 @@ fn cgroup_pids() -> Vec<String> {
 
 fn raise_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it is, which is looked at next.
+    // A refusal leaves the limit as it is, which is read next.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
@@ -139,9 +153,9 @@ mod tests {
 
     fn machine(mappings: usize, pids: usize, files: usize) -> Resources {
         Resources {
-            mappings: Some((mappings, 100)),
-            threads: vec![("kernel.pid_max", pids, 100)],
-            files: Some((files, 10)),
+            mappings: Some(Usage { what: "vm.max_map_count", is: mappings, used: 100 }),
+            threads: vec![Usage { what: "kernel.pid_max", is: pids, used: 100 }],
+            files: Some(Usage { what: "the limit of open files (ulimit -n)", is: files, used: 10 }),
         }
     }
 
@@ -150,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_machine_holds_what_is_asked() {
+    fn a_large_machine_holds_the_wanted_connections() {
         let capacity = capacity(&limits(10_000), &machine(1_000_000, 1_000_000, 1_000_000));
         assert_eq!(capacity, Capacity { connections: 10_000, bound: None });
     }
 
     #[test]
-    fn the_tightest_bound_decides_and_says_what_would_do() {
+    fn the_tightest_bound_decides_and_names_the_value_that_is_needed() {
         let capacity_of = |mappings| capacity(&limits(10_000), &machine(mappings, 32_768, 20_000));
         let bound = capacity_of(65_530);
         assert_eq!(bound.connections, (65_430 / 4 - 1_256) / 2);

@@ -56,7 +56,7 @@ impl IncomingConnection {
         self.remote.count_client(&self.context)
     }
 
-    /// Reads what precedes the protocol. False: there is nobody to serve. In a frame of its own: the stack
+    /// Reads what precedes the protocol. False: there is no client to serve. In a frame of its own: the stack
     /// that a handshake takes is not under that of the conversation.
     #[inline(never)]
     fn prepare(&mut self, deadline: Instant) -> bool {
@@ -69,7 +69,7 @@ impl IncomingConnection {
                 return false;
             }
             Err(error) => {
-                // A probe of the port sends nothing; anything else is a mistake that somebody has to correct.
+                // A probe of the port sends nothing; anything else is a mistake in a configuration.
                 let level =
                     if error.kind() == io::ErrorKind::InvalidData { log::Level::Warn } else { log::Level::Debug };
                 log::log!(level, error:% = error; "a trusted proxy sent no PROXY header");

@@ -2,7 +2,7 @@
 //!
 //! One socket is shared by a reader, a writer and brokers through one descriptor. A send from a
 //! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout. Once a
-//! socket is sealed, all that is read and written goes through its tunnel.
+//! socket is sealed, it is read and written through its tunnel.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
@@ -19,18 +19,18 @@ use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
 /// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.
 const BACKLOG: i32 = 4_096;
 
-/// How long a peer whose words we no longer want may go on sending.
-const DEAF_PATIENCE: Duration = Duration::from_millis(300);
-/// How often we then look whether something has come.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How long a drain lasts at most once the reading side is shut.
+const SHUT_DRAIN_MAX: Duration = Duration::from_millis(300);
+/// How often such a drain polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A connected socket.
 pub struct Tcp {
     stream: TcpStream,
-    /// Set by the handshake, before anybody but its reader has the socket.
+    /// Set by the handshake, while only the reader has the socket.
     tunnel: OnceLock<Arc<Tunnel>>,
-    /// Whether we shut the reading side: then a read says nothing of what the peer does.
-    deaf: AtomicBool,
+    /// Whether the server has shut the reading side: then a read does not tell what the client does.
+    is_read_shut: AtomicBool,
 }
 
 impl Tcp {
@@ -41,13 +41,13 @@ impl Tcp {
     pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(write_timeout))?;
-        Ok(Self { stream, tunnel: OnceLock::new(), deaf: AtomicBool::new(false) })
+        Ok(Self { stream, tunnel: OnceLock::new(), is_read_shut: AtomicBool::new(false) })
     }
 
-    /// Shakes hands with a client of TLS. Blocks until the deadline at most.
+    /// Makes the handshake of TLS. Blocks until the deadline at most.
     ///
     /// # Errors
-    /// There is no tunnel, and nothing more can be said but to one who speaks plainly.
+    /// There is no tunnel. Nothing more can be sent, but to a client that does not speak TLS.
     pub fn seal(&self, certificate: &Certificate, application: Application, deadline: Instant) -> Result<(), NoTunnel> {
         let tunnel = certificate.accept(&self.stream, application, deadline)?;
         self.tunnel.get_or_init(|| tunnel);
@@ -69,7 +69,7 @@ impl Tcp {
         self.stream.set_read_timeout(timeout.into().map(|timeout| timeout.max(Duration::from_millis(1))))
     }
 
-    /// Has the kernel find out whether a silent peer still is there: for protocols without a ping.
+    /// Has the kernel find out whether a silent client is still there: for protocols without a ping.
     ///
     /// # Errors
     /// The socket is not connected any more.
@@ -84,7 +84,7 @@ impl Tcp {
     /// Reads what is there; blocks until something is, or the timeout.
     ///
     /// # Errors
-    /// As [`Read::read`]; `ConnectionReset` when TLS ends without a word.
+    /// As [`Read::read`]; `ConnectionReset` when the stream ends before TLS does.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(tunnel) = self.tunnel.get() {
             return tunnel.read(&self.stream, buffer);
@@ -101,7 +101,7 @@ impl Tcp {
         }
     }
 
-    /// Writes all; blocks while the socket is full.
+    /// Writes every byte; blocks while the socket is full.
     ///
     /// # Errors
     /// As [`Write::write_all`].
@@ -112,11 +112,11 @@ impl Tcp {
         }
     }
 
-    /// Reads and forgets what the peer still sends, until it closes or `patience` is over: closing
-    /// a socket with unread bytes would reset it, and could take our last words from the peer.
-    pub fn drain(&self, patience: Duration) {
-        let deaf = self.deaf.load(Ordering::Relaxed);
-        let until = Instant::now() + if deaf { patience.min(DEAF_PATIENCE) } else { patience };
+    /// Reads and discards what the client still sends, until it closes or `timeout` is over: closing a
+    /// socket with unread bytes would reset it, and the client could lose the last bytes sent to it.
+    pub fn drain(&self, timeout: Duration) {
+        let is_read_shut = self.is_read_shut.load(Ordering::Relaxed);
+        let until = Instant::now() + if is_read_shut { timeout.min(SHUT_DRAIN_MAX) } else { timeout };
         let mut buffer = [0; 1024];
         while let Some(left) = until.checked_duration_since(Instant::now()) {
             if self.set_read_timeout(left).is_err() {
@@ -124,8 +124,8 @@ impl Tcp {
             }
             match self.read_socket(&mut buffer) {
                 Ok(1..) => {}
-                // Nothing wakes us when something arrives on a side that is shut: we look again.
-                Ok(0) if deaf => std::thread::sleep(LOOK_AGAIN.min(left)),
+                // A read on a side that is shut does not block, so arriving bytes have to be polled for.
+                Ok(0) if is_read_shut => std::thread::sleep(POLL_INTERVAL.min(left)),
                 _ => return,
             }
         }
@@ -153,12 +153,12 @@ impl Transport for Tcp {
 
     fn prefetch(&self) {
         // It lies beside the descriptor.
-        std::hint::black_box(self.deaf.load(Ordering::Relaxed));
+        std::hint::black_box(self.is_read_shut.load(Ordering::Relaxed));
     }
 
     fn shutdown(&self, how: Shutdown) {
         if how != Shutdown::Write {
-            self.deaf.store(how == Shutdown::Read, Ordering::Relaxed);
+            self.is_read_shut.store(how == Shutdown::Read, Ordering::Relaxed);
         }
         if let (Some(tunnel), false) = (self.tunnel.get(), how == Shutdown::Read) {
             tunnel.close(&self.stream);
@@ -171,7 +171,7 @@ impl Transport for Tcp {
 /// Listens on `address` (`HOST:PORT`).
 ///
 /// # Errors
-/// The name does not resolve, or none of its addresses can be had.
+/// The name does not resolve, or none of its addresses can be bound.
 pub fn listen(address: &str) -> io::Result<TcpListener> {
     let addresses: Vec<_> = address.to_socket_addrs()?.collect();
     let listener = TcpListener::bind(&*addresses)?;

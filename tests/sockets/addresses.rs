@@ -1,10 +1,11 @@
-//! Limits by address, and whose word on an address is believed.
+//! Limits by address, and whose report of an address is trusted.
 //!
 //! Every machine has the addresses 127.0.0.1 to 127.0.0.255 for itself, so one test can be several
-//! strangers; what only comes through a proxy, the test says as the proxy.
+//! clients; for clients behind a proxy, the test plays the proxy.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use proxy_header::{ProxiedAddress, ProxyHeader};
 use roomd::Settings;
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::harness::{Http, LineClient, Stream, TestServer, WebSocketClient, connected, http, until};
 
-/// A server that has no friends among addresses.
+/// A server that exempts no address from limits.
 fn strict(change: impl FnOnce(&mut Settings)) -> TestServer {
     TestServer::with(|settings| {
         settings.address_exempt = Vec::new();
@@ -21,7 +22,7 @@ fn strict(change: impl FnOnce(&mut Settings)) -> TestServer {
     })
 }
 
-/// The same, which believes the proxy at 127.0.0.9.
+/// The same, which trusts the proxy at 127.0.0.9.
 fn proxied(change: impl FnOnce(&mut Settings)) -> TestServer {
     strict(|settings| {
         settings.trusted_proxies = vec!["127.0.0.9/32".parse().unwrap()];
@@ -41,7 +42,7 @@ fn http_from(host: u8, server: &TestServer) -> Http {
     Http::over(from(host, server.server().http_address()))
 }
 
-/// The status that a request of its own connection gets.
+/// The status of the response to a request on a connection of its own.
 fn status(host: u8, server: &TestServer, fields: &str) -> u16 {
     let mut http = http_from(host, server);
     http.request("GET /healthz", &format!("Connection: close\r\n{fields}"), "");
@@ -50,7 +51,7 @@ fn status(host: u8, server: &TestServer, fields: &str) -> u16 {
     answer.status
 }
 
-/// What a PROXY header says of a client.
+/// The PROXY header for a client.
 fn header(client: &str) -> Vec<u8> {
     let source: SocketAddr = client.parse().unwrap();
     let target = if source.is_ipv4() { "192.0.2.99:443" } else { "[2001:db8::99]:443" };
@@ -101,7 +102,7 @@ fn this_machine_is_exempt_unless_a_setting_says_otherwise() {
 }
 
 #[test]
-fn what_a_stranger_says_of_its_address_is_not_believed() {
+fn an_address_that_an_untrusted_client_claims_is_ignored() {
     let server = proxied(|settings| settings.limits.address_connections_max = 1);
     let path = "/ws?room=den&user=Ann";
     let _first = WebSocketClient::over(from(2, server.server().http_address()), path);
@@ -120,7 +121,7 @@ fn behind_a_trusted_proxy_each_client_is_counted_by_itself() {
     let server = proxied(|settings| settings.limits.address_connections_max = 1);
     let first = websocket_for(&server, "192.0.2.1").unwrap();
     assert_eq!(websocket_for(&server, "192.0.2.1").err(), Some(429));
-    // The client itself may have written what stands left of what the proxy adds.
+    // The client may have made up what stands left of what the proxy adds.
     assert_eq!(websocket_for(&server, "198.51.100.7, 192.0.2.1").err(), Some(429));
     assert_eq!(websocket_for(&server, "198.51.100.7\r\nX-Forwarded-For: 192.0.2.1").err(), Some(429));
     let _second = websocket_for(&server, "192.0.2.2").unwrap();
@@ -146,7 +147,7 @@ fn requests_of_many_clients_through_one_connection_of_a_proxy_count_for_each() {
 }
 
 #[test]
-fn a_trusted_proxy_says_whether_its_client_came_through_tls() {
+fn a_trusted_proxy_reports_whether_its_client_uses_tls() {
     let server = proxied(|_| ());
     let status = |host, proto: &str| {
         let fields = format!("Origin: http://roomd.test\r\nX-Forwarded-Proto: {proto}\r\n");
@@ -156,31 +157,52 @@ fn a_trusted_proxy_says_whether_its_client_came_through_tls() {
 }
 
 #[test]
-fn a_proxy_header_says_who_comes_at_both_ports() {
+fn a_proxy_header_names_the_client_at_both_ports() {
     let server = proxied(|settings| {
         settings.proxy_protocol = true;
         settings.limits.address_connections_max = 1;
     });
-    let knock = |address: SocketAddr, client: &str| {
+    let connect = |address: SocketAddr, client: &str| {
         let mut socket = from(9, address);
         socket.write_all(&header(client)).unwrap();
         socket
     };
     let (http, lines) = (server.server().http_address(), server.server().lines_address().unwrap());
-    let _first = WebSocketClient::over(knock(http, "192.0.2.1:1000"), "/ws?room=lobby&user=Ann");
-    let answer = Http::over(knock(http, "192.0.2.1:2000")).answer();
+    let _first = WebSocketClient::over(connect(http, "192.0.2.1:1000"), "/ws?room=lobby&user=Ann");
+    let answer = Http::over(connect(http, "192.0.2.1:2000")).answer();
     assert_eq!((answer.status, answer.error()), (429, "rate_limited".to_owned()));
     let mut request = String::new();
-    knock(lines, "192.0.2.1:3000").read_to_string(&mut request).unwrap();
+    connect(lines, "192.0.2.1:3000").read_to_string(&mut request).unwrap();
     assert_eq!(request, "Error: Too many connections from this address, try again in 10 s\n");
-    let mut line = knock(lines, "[2001:db8::1]:1000");
+    let mut line = connect(lines, "[2001:db8::1]:1000");
     assert!(line.read(&mut [0; 64]).unwrap() > 0);
-    // A stranger is no proxy: it comes as it is.
+    // An untrusted client is no proxy, and counts under its own address.
     assert_eq!(status(2, &server, ""), 200);
 }
 
 #[test]
-fn a_proxy_may_speak_for_itself_and_say_more_than_is_asked() {
+fn a_line_client_behind_a_proxy_may_be_silent_longer_than_its_header_may_take() {
+    let server = proxied(|settings| {
+        settings.proxy_protocol = true;
+        settings.limits.head_timeout = Duration::from_millis(50);
+    });
+    let mut line = from(9, server.server().lines_address().unwrap());
+    line.write_all(&header("192.0.2.1:1000")).unwrap();
+    let mut lines = BufReader::new(line);
+    let mut text = String::new();
+    lines.read_line(&mut text).unwrap();
+    assert!(text.ends_with(" joined the room\n"), "{text}");
+    // A client that sends no header is given up at the deadline, which is later than that of the client above.
+    let mut silent = from(9, server.server().lines_address().unwrap());
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    lines.get_mut().write_all(b"/who\n").unwrap();
+    text.clear();
+    lines.read_line(&mut text).unwrap();
+    assert!(text.starts_with("* In lobby: guest-"), "{text}");
+}
+
+#[test]
+fn a_proxy_may_connect_for_itself_and_send_further_fields() {
     let server = proxied(|settings| settings.proxy_protocol = true);
     let ask = |header: &[u8]| {
         let mut socket = from(9, server.server().http_address());
@@ -198,7 +220,7 @@ fn a_proxy_may_speak_for_itself_and_say_more_than_is_asked() {
 }
 
 #[test]
-fn a_trusted_proxy_without_a_right_header_is_not_served() {
+fn a_trusted_proxy_without_a_valid_header_is_not_served() {
     let server = proxied(|settings| {
         settings.proxy_protocol = true;
         settings.limits.head_timeout = std::time::Duration::from_millis(300);
@@ -218,7 +240,7 @@ fn a_trusted_proxy_without_a_right_header_is_not_served() {
         let mut socket = from(9, server.server().http_address());
         socket.write_all(&bytes).unwrap();
         let mut answer = Vec::new();
-        // Bytes that nobody has read may make the end a reset.
+        // Unread bytes may make the end a reset.
         _ = socket.read_to_end(&mut answer);
         assert!(answer.is_empty(), "{bytes:?}: {answer:?}");
     }
@@ -226,7 +248,7 @@ fn a_trusted_proxy_without_a_right_header_is_not_served() {
 }
 
 #[test]
-fn an_address_creates_so_many_rooms_by_whatever_door() {
+fn an_address_creates_so_many_rooms_over_any_protocol() {
     let mut server = strict(|settings| settings.limits.address_rooms_per_h = 2);
     server.created = 2;
     let create = |room: &str| http::post(&server, "/api/v1/rooms", &json!({"room": room}));
@@ -242,11 +264,11 @@ fn an_address_creates_so_many_rooms_by_whatever_door() {
 }
 
 #[test]
-fn who_goes_on_asking_for_what_is_refused_is_closed_with_4429() {
+fn a_client_that_repeats_what_is_refused_is_closed_with_4429() {
     let mut server = strict(|settings| {
         settings.limits.address_rooms_per_h = 1;
         settings.limits.rate_offences_max = 5;
-        // Slow enough that no pause fills its bucket.
+        // Slow enough that the rate limit is not reached.
         settings.limits.rate_per_s = 1;
         settings.limits.rate_burst = 100;
     });
@@ -271,9 +293,9 @@ fn a_page_cannot_post_lines() {
     let mut request = String::new();
     browser.read_to_string(&mut request).unwrap();
     assert!(request.ends_with("Error: This port speaks lines, not HTTP\n"), "{request}");
-    let heard = witness.settle();
-    assert!(heard.iter().all(|line| line.starts_with("guest-")), "{heard:?}");
-    // What only looks a little like it is said.
+    let received = witness.settle();
+    assert!(received.iter().all(|line| line.starts_with("guest-")), "{received:?}");
+    // A line that only resembles a request is a message.
     let mut person = LineClient::guest(&server);
     person.say("GET well soon");
     let name = person.name.clone();

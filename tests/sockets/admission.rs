@@ -1,4 +1,4 @@
-//! Who is served, who waits, and who is turned away.
+//! Admission: which clients are served, which wait, and which are turned away.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{Http, LineClient, TestServer, WebSocketClient, http, until};
 
-/// A server that serves so many at once, and lets so many wait.
+/// A server that serves so many clients at once, and lets so many wait.
 fn narrow(connections: usize, waiting: usize) -> TestServer {
     TestServer::with(|settings| {
         settings.limits.connections_max = connections;
@@ -15,13 +15,13 @@ fn narrow(connections: usize, waiting: usize) -> TestServer {
 }
 
 #[test]
-fn a_line_client_that_waits_is_told_its_place_and_is_served_when_a_place_is_free() {
+fn a_line_client_that_waits_is_told_its_position_and_is_served_when_a_place_is_free() {
     let server = narrow(1, 3);
     let mut served = LineClient::guest(&server);
     let mut waiting: Vec<_> = (0..3)
         .map(|ahead| {
-            let mut client = LineClient::knock(&server);
-            client.hears(&format!("* waiting: {ahead} ahead of you"));
+            let mut client = LineClient::connect(&server);
+            client.receives(&format!("* waiting: {ahead} ahead of you"));
             client
         })
         .collect();
@@ -29,11 +29,11 @@ fn a_line_client_that_waits_is_told_its_place_and_is_served_when_a_place_is_free
     served.ending();
     drop(served);
     waiting[0].enter();
-    waiting[1].hears("* waiting: 0 ahead of you");
-    waiting[2].hears("* waiting: 1 ahead of you");
+    waiting[1].receives("* waiting: 0 ahead of you");
+    waiting[2].receives("* waiting: 1 ahead of you");
     drop(waiting.remove(0));
     waiting[0].enter();
-    waiting[1].hears("* waiting: 0 ahead of you");
+    waiting[1].receives("* waiting: 0 ahead of you");
     drop(waiting.remove(0));
     waiting[0].enter();
     waiting[0].say("/who");
@@ -45,9 +45,9 @@ fn a_line_client_that_waits_is_told_its_place_and_is_served_when_a_place_is_free
 fn beyond_the_queue_a_line_client_is_told_when_to_try_again() {
     let server = narrow(1, 1);
     let _served = LineClient::guest(&server);
-    let mut waiting = LineClient::knock(&server);
-    waiting.hears("* waiting: 0 ahead of you");
-    let mut late = LineClient::knock(&server);
+    let mut waiting = LineClient::connect(&server);
+    waiting.receives("* waiting: 0 ahead of you");
+    let mut late = LineClient::connect(&server);
     assert_eq!(late.ending(), ["Error: The server is full, try again in 30 s"]);
 }
 
@@ -61,18 +61,18 @@ fn beyond_the_queue_an_http_client_gets_503_and_retry_after() {
     assert_eq!((answer.field("Retry-After"), answer.field("Connection")), (Some("30"), Some("close")));
     assert!(http.rest().is_empty());
     served.say("unharmed");
-    served.hears("Tess: unharmed");
+    served.receives("Tess: unharmed");
 }
 
 #[test]
-fn one_who_waits_for_too_long_is_turned_away() {
+fn a_client_that_waits_too_long_is_turned_away() {
     let server = TestServer::with(|settings| {
         settings.limits.connections_max = 1;
         settings.limits.waiting_timeout = Duration::from_millis(200);
     });
     let _served = LineClient::guest(&server);
-    let mut line = LineClient::knock(&server);
-    line.hears("* waiting: 0 ahead of you");
+    let mut line = LineClient::connect(&server);
+    line.receives("* waiting: 0 ahead of you");
     let mut http = Http::connect(&server);
     assert_eq!(line.ending(), ["Error: The server is full, try again in 1 s"]);
     let answer = http.answer();
@@ -92,21 +92,21 @@ fn an_http_client_that_waited_is_served_with_what_it_sent_meanwhile() {
 }
 
 #[test]
-fn one_who_goes_away_while_waiting_makes_room_for_the_next() {
+fn a_client_that_leaves_the_queue_makes_room_for_the_next() {
     let server = narrow(1, 2);
     let served = LineClient::guest(&server);
-    let mut gone = LineClient::knock(&server);
-    gone.hears("* waiting: 0 ahead of you");
-    let mut patient = LineClient::knock(&server);
-    patient.hears("* waiting: 1 ahead of you");
+    let mut gone = LineClient::connect(&server);
+    gone.receives("* waiting: 0 ahead of you");
+    let mut patient = LineClient::connect(&server);
+    patient.receives("* waiting: 1 ahead of you");
     drop(gone);
     drop(served);
-    patient.hears("* waiting: 0 ahead of you");
+    patient.receives("* waiting: 0 ahead of you");
     patient.enter();
 }
 
 #[test]
-fn readiness_says_whether_one_more_would_be_served_at_once() {
+fn readiness_tells_whether_one_more_client_would_be_served_at_once() {
     let server = narrow(2, 5);
     let alone = http::get(&server, "/readyz");
     assert_eq!((alone.status, &*alone.body), (200, "ready\n"));
@@ -119,7 +119,7 @@ fn readiness_says_whether_one_more_would_be_served_at_once() {
 }
 
 #[test]
-fn a_place_is_given_on_whatever_end_the_connection_has() {
+fn a_place_is_given_on_however_the_connection_ends() {
     let server = TestServer::with(|settings| {
         settings.limits.connections_max = 1;
         settings.limits.head_timeout = Duration::from_millis(200);

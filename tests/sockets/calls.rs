@@ -27,7 +27,7 @@ fn signalling_reaches_the_named_user_and_nobody_else() {
         assert!(!client.settle("den").iter().any(strange), "signalling was seen by another");
     }
     text.say("quiet");
-    text.hears("Tess: quiet");
+    text.receives("Tess: quiet");
 }
 
 #[test]
@@ -43,13 +43,13 @@ fn a_hangup_needs_no_payload_and_the_others_do() {
 }
 
 #[test]
-fn a_stranger_is_answered_as_one_who_is_absent_and_reaches_nobody() {
+fn a_user_without_a_common_room_is_answered_as_offline_and_reached_by_no_signal() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::multi(&server, "Anna");
     anna.ask(json!({"type": "join", "room": "one"}));
     anna.ask(json!({"type": "join", "room": "two"}));
     let mut otto = WebSocketClient::json(&server, "three", "Otto");
-    // Anybody can begin a private conversation: it is no room in common.
+    // A private conversation, which any user can begin, is not a common room.
     anna.ask(json!({"type": "private", "to": "Otto", "message": "psst"}));
     assert_eq!(otto.wait_for_type("private")["from"], "Anna");
     for kind in KINDS {
@@ -62,8 +62,8 @@ fn a_stranger_is_answered_as_one_who_is_absent_and_reaches_nobody() {
         let absent = anna.ask(signal("Nemo"));
         assert_eq!(absent.to_string().replace("Nemo", "Otto"), awaiting_auth.to_string());
     }
-    let heard = otto.settle("three");
-    assert!(heard.iter().all(|event| !KINDS.contains(&event["type"].as_str().unwrap_or_default())), "{heard:?}");
+    let received = otto.settle("three");
+    assert!(received.iter().all(|event| !KINDS.contains(&event["type"].as_str().unwrap_or_default())), "{received:?}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn signalling_begins_with_a_room_in_common_and_ends_with_it() {
     anna.ask(json!({"type": "join", "room": "den"}));
     anna.command(&offer);
     assert_eq!(otto.wait_for_type("offer")["from"], "Anna");
-    // On which of the user's connections is all the same.
+    // Any of the user's connections will do.
     let mut second = WebSocketClient::multi(&server, "Otto");
     second.ask(json!({"type": "ping"}));
     anna.command(&offer);
@@ -109,7 +109,7 @@ fn the_welcome_names_the_servers_for_calls_if_there_are_any() {
 
 #[cfg(feature = "jwt")]
 #[test]
-fn who_has_yet_to_say_who_it_is_is_told_of_no_servers_for_calls() {
+fn a_client_that_has_yet_to_authenticate_is_told_of_no_servers_for_calls() {
     let server = TestServer::with(|settings| {
         (settings.guests, settings.claims) = (Some(false), Some(true));
         settings.ice_servers = vec![IceServer { urls: "stun:a.org".to_owned(), username: None, credential: None }];

@@ -1,4 +1,4 @@
-//! Names that belong to somebody: claimed once, and refused to everybody else on every door.
+//! Registered names: claimed once, and refused to every other client over every protocol.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -27,7 +27,7 @@ fn me(server: &TestServer, fields: &str) -> Answer {
 }
 
 #[test]
-fn a_free_name_is_registered_to_whoever_asks_first() {
+fn a_free_name_is_registered_to_the_first_client_that_claims_it() {
     let server = TestServer::start();
     let answer = ask(&server, "Alice", "");
     assert_eq!((answer.status, &answer.json()["user"]), (201, &json!("Alice")));
@@ -45,7 +45,7 @@ fn a_free_name_is_registered_to_whoever_asks_first() {
 }
 
 #[test]
-fn whoever_is_to_come_in_can_ask_under_whose_name_that_would_be() {
+fn a_client_can_ask_for_the_identity_that_it_would_have() {
     let server = TestServer::start();
     let token = ask(&server, "Alice", "").json()["token"].as_str().unwrap().to_owned();
     let strict = TestServer::with(|settings| settings.guests = Some(false));
@@ -70,7 +70,7 @@ fn whoever_is_to_come_in_can_ask_under_whose_name_that_would_be() {
 }
 
 #[test]
-fn of_many_who_claim_a_name_at_once_one_gets_it() {
+fn of_many_clients_that_claim_a_name_at_once_one_gets_it() {
     let server = TestServer::start();
     for round in 0..10 {
         let start = Barrier::new(4);
@@ -93,7 +93,7 @@ fn of_many_who_claim_a_name_at_once_one_gets_it() {
 }
 
 #[test]
-fn a_name_that_somebody_uses_is_not_free() {
+fn a_name_that_is_in_use_is_not_free() {
     let server = TestServer::start();
     let guest = WebSocketClient::text(&server, "den", "Otto");
     assert_eq!(ask(&server, "OTTO", "").error(), "name_taken");
@@ -108,7 +108,7 @@ fn of_a_claim_and_a_guest_at_once_one_gets_the_name() {
     for round in 0..20 {
         let name = format!("Rita{round}");
         let start = Barrier::new(2);
-        // The guest's connection, if it stays, so that it is there until the claim is answered.
+        // The guest's connection, if it stays, so that it lives until the claim is answered.
         let (claimed, stays) = thread::scope(|scope| {
             let claim = scope.spawn(|| {
                 start.wait();
@@ -120,7 +120,7 @@ fn of_a_claim_and_a_guest_at_once_one_gets_the_name() {
             let stays = guest.as_mut().is_some_and(|guest| {
                 guest.event_of("welcome");
                 guest.command(&json!({"type": "ping"}));
-                // One that came in the same moment is sent away instead of an answer.
+                // A guest that connected in the same moment is disconnected instead of answered.
                 guest.event()["type"] == "pong"
             });
             (claim.join().unwrap(), stays)
@@ -130,7 +130,7 @@ fn of_a_claim_and_a_guest_at_once_one_gets_the_name() {
 }
 
 #[test]
-fn a_registered_name_is_refused_to_guests_on_every_door() {
+fn a_registered_name_is_refused_to_guests_over_every_protocol() {
     let server = TestServer::start();
     let token = claim(&server, "Alice");
     for name in ["Alice", "alice", "ALICE"] {
@@ -149,10 +149,10 @@ fn a_registered_name_is_refused_to_guests_on_every_door() {
         };
         let user = UserName::parse(name).unwrap();
         assert_eq!(join(user.clone().into()).unwrap_err().code, Code::NameTaken);
-        // A program in this process is believed.
+        // A program in this process is trusted.
         assert!(join(Identity { user, auth_level: AuthLevel::Registered, claims: None }).is_ok());
     }
-    // With the token each of them is open.
+    // With the token each of them works.
     let mut text = connect(&server, "/ws?room=den&user=Alice", &token);
     text.wait_for("Alice joined the room");
     let mut http = Http::connect(&server);
@@ -162,14 +162,14 @@ fn a_registered_name_is_refused_to_guests_on_every_door() {
 }
 
 #[test]
-fn a_guest_who_is_refused_another_name_stays_who_it_was() {
+fn a_guest_that_is_refused_another_name_keeps_its_own() {
     let server = TestServer::start();
     claim(&server, "Alice");
     let mut guest = LineClient::guest(&server);
     guest.say("/nick ALICE");
-    guest.hears("Error: The name ALICE is taken");
+    guest.receives("Error: The name ALICE is taken");
     guest.say("/who");
-    guest.hears(&format!("* In lobby: {}", guest.name));
+    guest.receives(&format!("* In lobby: {}", guest.name));
     guest.say("/nick Bob");
     guest.wait_for("Bob joined the room");
 }
@@ -209,13 +209,13 @@ fn the_owner_of_a_name_gets_another_token_for_it() {
     assert_eq!(again.status, 201);
     let new = again.json()["token"].as_str().unwrap().to_owned();
     assert_eq!(me(&server, &bearer(&new)).json()["user"], "Alice");
-    // The token is for one name, and what an issuer gave the issuer renews.
+    // The token is for one name, and a token of an issuer is renewed by that issuer.
     assert_eq!(ask(&server, "Bob", &bearer(&token)).error(), "forbidden");
     assert_eq!(ask(&server, "Carl", &bearer(&issuer::good("Carl"))).error(), "forbidden");
 }
 
 #[test]
-fn a_guest_whose_name_turns_out_to_be_somebodys_has_to_go() {
+fn a_guest_whose_name_is_registered_meanwhile_is_disconnected() {
     let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(60));
     let mut guest = WebSocketClient::multi(&server, "alice");
     let mut detached = WebSocketClient::open(&server, "/ws?user=ALICE&format=json");
@@ -229,7 +229,7 @@ fn a_guest_whose_name_turns_out_to_be_somebodys_has_to_go() {
     assert_eq!((ending.code, &*ending.reason), (Some(4403), "name_taken"));
     let mut other = WebSocketClient::open(&server, "/ws");
     assert_eq!(other.ask(json!({"type": "resume", "resume": session}))["code"], "session_expired");
-    // Another spelling of the name is not the name.
+    // Another spelling of the name is refused as well.
     let (answer, _) = Http::connect(&server).upgrade("/ws", &bearer(&issuer::good("alice")));
     assert_eq!((answer.status, &*answer.error()), (401, "unauthorized"));
     assert_eq!(owner.ask(json!({"type": "ping"}))["type"], "pong");

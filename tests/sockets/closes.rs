@@ -10,19 +10,19 @@ const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 
 /// The frames that answer these bytes, which end a member's connection; a witness sees it leave, and
-/// nobody else notices.
+/// no other client is affected.
 fn answer_to(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let server = TestServer::with(|settings| settings.limits.message_bytes = 1024);
     let mut witness = WebSocketClient::text(&server, "den", "Wim");
     let (answer, mut http) = Http::connect(&server).upgrade("/ws?room=den&user=Bad", "");
     assert_eq!(answer.status, 101);
-    witness.hears("Bad joined the room");
+    witness.receives("Bad joined the room");
     assert_eq!(http.frame(), (1, b"Bad joined the room".to_vec()));
     http.send(bytes);
     let rest = frames(&http.rest());
-    witness.hears("Bad left the room");
+    witness.receives("Bad left the room");
     witness.say("all is well");
-    witness.hears("Wim: all is well");
+    witness.receives("Wim: all is well");
     rest
 }
 
@@ -62,7 +62,7 @@ fn parts_out_of_order_close_with_1002() {
 }
 
 #[test]
-fn a_close_frame_that_is_no_close_frame_closes_with_1002() {
+fn a_malformed_close_frame_closes_with_1002() {
     closes_with(1002, &masked(CLOSE, b"\x03"));
 }
 
@@ -139,7 +139,7 @@ fn quitting_closes_with_1000() {
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     text.say("/quit");
     let ending = text.ending();
-    assert_eq!((ending.code, ending.heard), (Some(1000), Vec::new()));
+    assert_eq!((ending.code, ending.received), (Some(1000), Vec::new()));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_client_that_vanishes_is_out_of_its_rooms() {
 }
 
 #[test]
-fn half_a_handshake_and_half_a_frame_harm_nobody() {
+fn half_a_handshake_and_half_a_frame_affect_no_other_client() {
     let server = TestServer::start();
     let mut witness = WebSocketClient::text(&server, "den", "Wim");
     let mut half = Http::connect(&server);
@@ -162,9 +162,9 @@ fn half_a_handshake_and_half_a_frame_harm_nobody() {
     drop(half);
     let (_, mut half) = Http::connect(&server).upgrade("/ws?room=den&user=Half", "");
     half.send(b"\x81\xfe\x01");
-    witness.hears("Half joined the room");
+    witness.receives("Half joined the room");
     drop(half);
-    witness.hears("Half left the room");
+    witness.receives("Half left the room");
     witness.say("all is well");
-    witness.hears("Wim: all is well");
+    witness.receives("Wim: all is well");
 }

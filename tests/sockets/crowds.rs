@@ -13,7 +13,7 @@ const READERS: usize = 50;
 const VISITORS: usize = 20;
 const MESSAGES: usize = 20;
 
-/// A server whose outboxes hold all that a test says, so that none is slow on a busy machine.
+/// A server whose outboxes hold every message of a test, so that no client is slow on a busy machine.
 fn roomy() -> TestServer {
     TestServer::with(|settings| {
         settings.limits.outbox_messages = 1_000_000;
@@ -21,8 +21,7 @@ fn roomy() -> TestServer {
     })
 }
 
-/// What a reader saw of each message: its author and its text, in the order of the numbers, which
-/// have no gap.
+/// The author and text of each message that a reader saw, in the order of the numbers, which have no gap.
 fn read_all(mut client: WebSocketClient) -> Vec<(String, String)> {
     let mut seen = Vec::new();
     while seen.len() < PUBLISHERS * MESSAGES {
@@ -37,7 +36,7 @@ fn read_all(mut client: WebSocketClient) -> Vec<(String, String)> {
     seen
 }
 
-/// Comes and goes until the others are done; while it is in the room it misses nothing.
+/// Joins and leaves until the others are done; while it is in the room it misses no message.
 fn visit(mut client: WebSocketClient, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         let joined = client.ask(json!({"type": "join", "room": "hall", "history": 0}));
@@ -96,7 +95,7 @@ fn fifty_publishers_and_fifty_readers_agree_on_one_order_while_others_come_and_g
 }
 
 #[test]
-fn a_hundred_line_clients_greet_all_others_and_none_hears_itself() {
+fn a_hundred_line_clients_greet_each_other_and_none_gets_its_own_line() {
     const CLIENTS: usize = 100;
     let server = roomy();
     let mut clients: Vec<_> = (0..CLIENTS).map(|i| LineClient::named(&server, &format!("c{i}"))).collect();
@@ -107,7 +106,7 @@ fn a_hundred_line_clients_greet_all_others_and_none_hears_itself() {
     for client in &mut clients {
         let mut greeted = Vec::new();
         while greeted.len() < CLIENTS - 1 {
-            let line = client.handle();
+            let line = client.receive();
             if let Some((name, text)) = line.split_once(": ") {
                 assert_eq!(text, format!("hello from {name}"));
                 greeted.push(name.to_owned());
@@ -136,7 +135,7 @@ fn many_rooms_keep_their_messages_apart() {
                 let mut client = WebSocketClient::text(server, &format!("room-{room}"), "Anna");
                 for number in 0..10 {
                     client.say(&format!("{room}/{number}"));
-                    client.hears(&format!("Anna: {room}/{number}"));
+                    client.receives(&format!("Anna: {room}/{number}"));
                 }
             });
         }

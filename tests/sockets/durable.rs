@@ -1,4 +1,4 @@
-//! What is kept: a room's messages and numbers, beyond its last member and beyond the server.
+//! Durability: a room's messages and numbers outlive its last member and the server.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestServer, WebSocketClient, free, until};
 
-/// A directory that goes with the test.
+/// A directory that is removed with the test.
 struct Place(PathBuf);
 
 impl Place {
@@ -26,7 +26,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What a failed test leaves is for whoever looks into it.
+        // A failed test leaves its files for inspection.
         _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -42,7 +42,7 @@ fn join(server: &TestServer, room: &str, more: &Value) -> (Value, Vec<String>) {
 }
 
 #[test]
-fn a_room_that_everybody_has_left_goes_on_where_it_was() {
+fn a_room_without_members_continues_its_numbers_with_the_next_member() {
     let server = TestServer::start();
     let mut client = WebSocketClient::multi(&server, "Anna");
     let first = client.ask(json!({"type": "join", "room": "den"}));

@@ -1,5 +1,5 @@
-//! The library's own door: a program joins a room with a channel that it made itself, or with a
-//! client that it made up.
+//! Members in process: a program joins a room with a channel of its own, or with a custom recipient.
+//! Each test ends with the server's own checks.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -45,7 +45,7 @@ fn publish(text: &str) -> RoomRequest {
     RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: true }
 }
 
-/// The text of the next message; what else comes before it is passed over.
+/// The text of the next message; other events before it are skipped.
 fn next_message(events: &Receiver<Arc<Event>>) -> String {
     loop {
         if let Event::Message(message) = &*events.recv_timeout(DEADLINE).unwrap() {
@@ -60,17 +60,17 @@ fn a_program_that_joins_with_its_own_channel_is_a_member_like_any_other() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let (handle, events) = with_channel(&server, 100, None);
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     let Event::Joined { members, .. } = &*events.recv_timeout(DEADLINE).unwrap() else { panic!("not joined") };
     assert_eq!(members.len(), 2);
     text.say("one");
-    text.hears("Tess: one");
+    text.receives("Tess: one");
     handle.say(publish("two"), None).unwrap();
-    text.hears("Prog: two");
+    text.receives("Prog: two");
     assert_eq!(next_message(&events), "1 Tess: one");
     assert_eq!(next_message(&events), "2 Prog: two");
     handle.leave(None).unwrap();
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
     assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Left { .. }));
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }
@@ -80,46 +80,46 @@ fn a_handle_that_is_dropped_leaves() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let (handle, _events) = with_channel(&server, 100, None);
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     drop(handle);
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
 }
 
 #[test]
-fn a_channel_that_is_full_is_disconnected_and_nobody_else_notices() {
+fn a_full_channel_is_disconnected_and_no_other_member_is_affected() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
-    // Its own joining fills it.
+    // Its own join fills it.
     let (handle, events) = with_channel(&server, 1, Some(Slow::Disconnect));
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     for number in 0..10 {
         text.say(&number.to_string());
-        text.hears(&format!("Tess: {number}"));
+        text.receives(&format!("Tess: {number}"));
     }
     assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Joined { .. }));
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
     drop(handle);
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
 }
 
 #[test]
-fn a_channel_that_is_full_misses_messages_under_the_drop_policy_and_is_told_how_many() {
+fn a_full_channel_misses_messages_under_the_drop_policy_and_is_told_how_many() {
     let server = TestServer::start();
     let (handle, events) = with_channel(&server, 1, Some(Slow::Drop));
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     for number in 1..=5 {
         text.say(&number.to_string());
-        text.hears(&format!("Tess: {number}"));
+        text.receives(&format!("Tess: {number}"));
     }
-    // Its joining is still in it, so all five were missed.
+    // Its join is still in it, so all five were missed.
     assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Joined { .. }));
     text.say("6");
-    text.hears("Tess: 6");
+    text.receives("Tess: 6");
     let Event::Lagged { missed, .. } = *events.recv_timeout(DEADLINE).unwrap() else { panic!("not told") };
     assert_eq!(missed, 5);
-    // There was place for one: the word of it took the place of the sixth.
+    // There was room for one event: the `lagged` took the place of the sixth message.
     text.say("7");
-    text.hears("Tess: 7");
+    text.receives("Tess: 7");
     let Event::Lagged { missed, .. } = *events.recv_timeout(DEADLINE).unwrap() else { panic!("not told") };
     assert_eq!(missed, 1);
     drop(handle);
@@ -133,22 +133,22 @@ fn member(server: &TestServer, size: usize) -> (Member, Receiver<Arc<Event>>) {
 }
 
 #[test]
-fn a_member_in_process_is_shown_the_history_it_asks_for_and_gets_its_own_words_back() {
+fn a_member_in_process_gets_the_history_it_asks_for_and_its_own_messages() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     for word in ["one", "two"] {
         text.say(word);
-        text.hears(&format!("Tess: {word}"));
+        text.receives(&format!("Tess: {word}"));
     }
     let (member, events) = member(&server, 100);
     assert_eq!((member.room(), member.user().as_str()), (&room(), "Prog"));
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     assert_eq!(next_message(&events), "2 Tess: two");
     member.say("three").unwrap();
-    text.hears("Prog: three");
+    text.receives("Prog: three");
     assert_eq!(next_message(&events), "3 Prog: three");
     drop(member);
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_member_in_process_gets_private_messages_and_signals() {
     // Signals pass between members of one room.
     let mut json = WebSocketClient::json(&server, room().as_str(), "Jo");
     let (_member, events) = member(&server, 100);
-    // Calls are for those who meet in a room.
+    // Calls are for members of a common room.
     json.ask(json!({"type": "join", "room": "den"}));
     json.ask(json!({"type": "private", "to": "Prog", "message": "psst"}));
     assert_eq!(next_message(&events), "1 Jo: psst");
@@ -179,7 +179,7 @@ fn a_stop_tells_members_in_process_and_waits_until_they_have_left() {
     program.join().unwrap();
 }
 
-/// A client that keeps what it gets, and is slow when it is told to.
+/// A recipient that keeps what it gets, and reports that it is slow when a test has it so.
 #[derive(Default)]
 struct Mock {
     bytes: Mutex<Vec<u8>>,
@@ -203,47 +203,47 @@ impl Recipient for Mock {
 }
 
 #[test]
-fn a_client_that_was_made_up_gets_the_bytes_that_a_socket_would_get() {
+fn a_custom_recipient_gets_the_bytes_that_a_socket_would_get() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::TextLines);
     let handle = join(&server, Arc::clone(&mock) as _, form, &RoomKind::USUAL);
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     text.say("hello");
-    text.hears("Tess: hello");
+    text.receives("Tess: hello");
     handle.say(publish("hi"), None).unwrap();
-    text.hears("Prog: hi");
-    // Behind its leave nothing comes, and everything has come before.
+    text.receives("Prog: hi");
+    // No event follows its leave, and every event has come before it.
     handle.leave(None).unwrap();
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
     text.say("alone");
-    text.hears("Tess: alone");
+    text.receives("Tess: alone");
     let bytes = String::from_utf8(mock.bytes.lock().unwrap().clone()).unwrap();
     assert_eq!(bytes, "Prog joined the room\nTess: hello\nProg: hi\n* You left den\n");
     assert_eq!(*mock.end.lock().unwrap(), None);
 }
 
 #[test]
-fn a_client_that_was_made_up_and_says_it_is_slow_is_told_its_end() {
+fn a_custom_recipient_that_reports_it_is_slow_is_ended() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mock = Arc::new(Mock::default());
     let form = Form::Bytes(Encoding::Json);
     let handle = join(&server, Arc::clone(&mock) as _, form, &RoomKind::USUAL);
-    text.hears("Prog joined the room");
+    text.receives("Prog joined the room");
     *mock.answer.lock().unwrap() = Some(Undelivered::Slow);
     text.say("hello");
-    text.hears("Tess: hello");
-    // The next message is behind the trouble with the last.
+    text.receives("Tess: hello");
+    // The next message is behind the failure of the last.
     text.say("anybody?");
-    text.hears("Tess: anybody?");
+    text.receives("Tess: anybody?");
     assert_eq!(*mock.end.lock().unwrap(), Some(End::Slow));
     drop(handle);
-    text.hears("Prog left the room");
+    text.receives("Prog left the room");
 }
 
-/// A client that breaks its promise: it panics, or it lets its room wait, when it sees this text.
+/// A recipient that breaks its contract: it panics, or blocks its room, when it sees this text.
 struct Rogue {
     trigger: &'static [u8],
     wait: Option<(Sender<()>, Receiver<()>)>,
@@ -264,7 +264,7 @@ impl Recipient for Rogue {
 }
 
 #[test]
-fn a_room_whose_thread_panics_ends_its_members_and_no_other_room_notices() {
+fn a_room_whose_thread_panics_ends_its_members_and_affects_no_other_room() {
     let mut server = TestServer::start();
     server.panics = 1;
     let mut json = WebSocketClient::json(&server, "den", "Jo");
@@ -280,11 +280,11 @@ fn a_room_whose_thread_panics_ends_its_members_and_no_other_room_notices() {
     assert!(handle.say(publish("anybody?"), None).is_err());
     drop(handle);
     other.say("unharmed");
-    other.hears("Otto: unharmed");
-    // They come back to a new room of the same name.
+    other.receives("Otto: unharmed");
+    // They return to a new room of the same name.
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     text.say("again");
-    text.hears("Tess: again");
+    text.receives("Tess: again");
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn typing_that_ends_in_a_message_of_the_same_moment_is_not_shown_after_it() {
     let _handle = join(&server, rogue, Form::Bytes(Encoding::TextLines), &RoomKind::USUAL);
     anna.publish("den", "wait");
     is_reached.recv_timeout(DEADLINE).unwrap();
-    // The room is held up: what Anna does now, it takes in one go.
+    // The room is blocked: it takes Anna's next commands in one round.
     anna.command(&json!({"type": "typing", "room": "den", "typing": true}));
     anna.publish("den", "done");
     anna.ask(json!({"type": "ping"}));
@@ -318,7 +318,7 @@ fn a_program_that_asks_without_being_a_member_gets_its_answer() {
     let request = RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
     let sent = server.engine().hub.ask(&room(), user.into(), request).unwrap();
     assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
-    text.hears("Prog: ding");
+    text.receives("Prog: ding");
 }
 
 #[test]

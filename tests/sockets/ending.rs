@@ -30,7 +30,7 @@ fn a_stop_with_500_clients_gives_each_its_outbox_a_goodbye_and_a_close() {
     for number in 0..10 {
         publisher.publish("lobby", &number.to_string());
     }
-    // What was acknowledged was said: it reaches everybody.
+    // What was acknowledged reaches every member.
     publisher.ask(json!({"type": "message", "room": "lobby", "message": "last"}));
     let report = server.stop();
     assert_eq!(report.deliveries.dropped, 0, "{}", report.deliveries);
@@ -38,18 +38,18 @@ fn a_stop_with_500_clients_gives_each_its_outbox_a_goodbye_and_a_close() {
     for client in &mut json {
         let ending = client.ending();
         says_goodbye(&ending);
-        let last: Value = serde_json::from_str(&ending.heard[ending.heard.len() - 2]).unwrap();
+        let last: Value = serde_json::from_str(&ending.received[ending.received.len() - 2]).unwrap();
         assert_eq!((&last["message"], &last["seq"]), (&json!("last"), &json!(11)));
     }
     for client in &mut text {
         let ending = client.ending();
         assert_eq!(ending.code, Some(1001));
-        let end = &ending.heard[ending.heard.len() - 2..];
+        let end = &ending.received[ending.received.len() - 2..];
         assert_eq!(end, ["Paul: last", "* The server is shutting down"]);
     }
     for client in &mut lines {
-        let heard = client.ending();
-        assert_eq!(heard[heard.len() - 2..], ["Paul: last", "* The server is shutting down"]);
+        let received = client.ending();
+        assert_eq!(received[received.len() - 2..], ["Paul: last", "* The server is shutting down"]);
     }
     says_goodbye(&publisher.ending());
 }
@@ -59,7 +59,7 @@ fn a_stop_closes_an_echo_with_1001() {
     let server = TestServer::with(|settings| settings.echo_route = true);
     let mut echo = WebSocketClient::open(&server, "/echo");
     echo.say("hello");
-    echo.hears("hello");
+    echo.receives("hello");
     _ = server.stop();
     assert_eq!(echo.ending().code, Some(1001));
 }
@@ -71,9 +71,9 @@ fn a_stop_ends_a_client_that_never_reads_within_the_drain() {
         settings.limits.drain = Duration::from_millis(300);
     });
     let mut sleeper = WebSocketClient::open(&server, "/ws?room=den&user=Zoe");
-    sleeper.hears("Zoe joined the room");
+    sleeper.receives("Zoe joined the room");
     let mut publisher = WebSocketClient::open(&server, "/ws?room=den&user=Paul&echo=false");
-    publisher.hears("Paul joined the room");
+    publisher.receives("Paul joined the room");
     let mut reader = WebSocketClient::json(&server, "den", "Rita");
     for _ in 0..400 {
         publisher.say(&"x".repeat(60_000));
@@ -84,15 +84,15 @@ fn a_stop_ends_a_client_that_never_reads_within_the_drain() {
 }
 
 #[test]
-fn a_stop_ends_those_that_wait_and_those_that_have_said_nothing() {
+fn a_stop_ends_clients_that_wait_and_clients_that_have_sent_nothing() {
     let server = TestServer::with(|settings| settings.limits.connections_max = 3);
     let mut half = Http::connect(&server);
     half.send("GET /");
     let mut mute = Http::connect(&server);
     let mut served = LineClient::guest(&server);
     until("all places are taken", || server.server().connections() == 3);
-    let mut waiting = LineClient::knock(&server);
-    waiting.hears("* waiting: 0 ahead of you");
+    let mut waiting = LineClient::connect(&server);
+    waiting.receives("* waiting: 0 ahead of you");
     _ = server.stop();
     assert_eq!(served.ending(), ["* The server is shutting down"]);
     assert_eq!(waiting.ending(), ["Error: The server is full, try again in 1 s"]);
@@ -113,7 +113,7 @@ fn a_stop_leaves_no_room_even_of_those_that_were_created() {
 }
 
 #[test]
-fn a_server_that_has_stopped_lets_nobody_in() {
+fn a_stopped_server_accepts_no_connection() {
     let server = TestServer::start();
     let (http, lines) = (server.server().http_address(), server.server().lines_address().unwrap());
     _ = server.stop();
@@ -145,19 +145,19 @@ fn a_port_in_use_is_an_error_that_names_the_address() {
 }
 
 #[test]
-fn two_servers_in_one_process_have_nothing_in_common() {
+fn two_servers_in_one_process_share_nothing() {
     let (one, other) = (TestServer::start(), TestServer::start());
     assert_ne!(one.server().http_address().port(), other.server().http_address().port());
     let mut here = WebSocketClient::text(&one, "den", "Anna");
     let mut there = WebSocketClient::text(&other, "den", "Otto");
     here.say("hello");
-    here.hears("Anna: hello");
+    here.receives("Anna: hello");
     there.say("/who");
-    there.hears("* In den: Otto");
+    there.receives("* In den: Otto");
     drop(here);
     drop(one);
     there.say("still here");
-    there.hears("Otto: still here");
+    there.receives("Otto: still here");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! What is kept in a build without a database: nothing beyond the last member.
+//! A build without a database: no history outlives the last member.
 
 use serde_json::json;
 
 use crate::harness::{TestServer, WebSocketClient, until};
 
 #[test]
-fn a_room_that_everybody_has_left_begins_anew() {
+fn a_room_without_members_begins_anew() {
     let server = TestServer::start();
     let mut client = WebSocketClient::multi(&server, "Anna");
     let first = client.ask(json!({"type": "join", "room": "den"}));

@@ -1,5 +1,5 @@
-//! A store that fails: what is said then is refused to whoever said it and shown to nobody, and the
-//! room goes on.
+//! A store that fails: a message is then refused to its author and shown to no member, and the room
+//! goes on.
 
 use roomd::chat::policy::{ModerationRequest, RoomOptions, RoomSettings};
 use roomd::chat::{AuthLevel, Code, Identity, RoomName, UserName};
@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::harness::{Failing, TestServer, WebSocketClient, http, until};
 
-/// A conversation over all doors in which anything may be refused as unavailable, and is then tried
-/// again; everything else is as it always is.
+/// A conversation over every protocol in which any request may be refused as unavailable, and is then
+/// tried again; the rest is as usual.
 fn converse(server: &TestServer) {
     let mut anna = WebSocketClient::multi(server, "Anna");
     let mut otto = WebSocketClient::multi(server, "Otto");
@@ -31,7 +31,7 @@ fn converse(server: &TestServer) {
             sent = anna.ask(message.clone());
         }
         assert_eq!((&sent["seq"], &sent["duplicate"]), (&json!(seq), &json!(false)), "{sent}");
-        // Nothing of what was refused comes before it.
+        // No message that was refused comes before it.
         let seen = otto.wait_for_type("message");
         assert_eq!((&seen["message"], &seen["seq"]), (&json!(format!("{seq}")), &json!(seq)));
     }
@@ -47,7 +47,7 @@ fn converse(server: &TestServer) {
 }
 
 #[test]
-fn whichever_call_of_the_store_fails_only_the_one_who_asked_is_refused_and_numbers_stay_dense() {
+fn whichever_call_of_the_store_fails_only_its_client_is_refused_and_numbers_stay_dense() {
     let mut n = 1;
     loop {
         let store = Failing::at(n);
@@ -62,7 +62,7 @@ fn whichever_call_of_the_store_fails_only_the_one_who_asked_is_refused_and_numbe
     assert!(n > 6, "only {n} calls were made");
 }
 
-/// A private room whose charter is changed, as often as it takes; what is refused is not in force.
+/// Changes the policy of a private room, as often as it takes; a change that is refused is not in force.
 fn rule(server: &TestServer) {
     let engine = server.engine();
     let (room, user) = (RoomName::parse("den").unwrap(), |name| UserName::parse(name).unwrap());

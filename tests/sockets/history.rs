@@ -1,4 +1,4 @@
-//! What one who comes later is shown.
+//! The history that a client is shown when it joins, or asks for.
 
 use roomd::chat::{RoomName, UserName};
 use roomd::engine::rooms::moderation::NewRoom;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient};
 
-/// A member that has said 1, 2, … in a room, and keeps it.
+/// A member that has sent 1, 2, … to a room, and keeps it open.
 fn told(server: &TestServer, room: &str, count: usize) -> WebSocketClient {
     let mut client = WebSocketClient::json(server, room, "Anna");
     for number in 1..=count {
@@ -16,7 +16,7 @@ fn told(server: &TestServer, room: &str, count: usize) -> WebSocketClient {
     client
 }
 
-/// Makes a room that keeps no more than its ring.
+/// Makes a room that keeps no history beyond its ring.
 fn keep_in_memory(server: &mut TestServer, room: &str) {
     let plan = NewRoom::public(RoomName::parse(room).unwrap(), false);
     server.engine().create(&UserName::parse("Vic").unwrap().into(), plan).unwrap();
@@ -27,7 +27,7 @@ fn texts(events: &[Value]) -> Vec<&str> {
     events.iter().filter(|event| event["type"] == "message").map(|event| event["message"].as_str().unwrap()).collect()
 }
 
-/// What a join with these fields is answered, and the messages behind it.
+/// The reply to a join with these fields, and the messages behind it.
 fn join(server: &TestServer, fields: &Value) -> (Value, Vec<Value>) {
     let mut client = WebSocketClient::multi(server, "Otto");
     let mut command = json!({"type": "join", "room": "den"});
@@ -38,14 +38,14 @@ fn join(server: &TestServer, fields: &Value) -> (Value, Vec<Value>) {
 }
 
 #[test]
-fn a_join_shows_the_last_messages_before_it_says_that_one_is_in() {
+fn a_join_shows_the_last_messages_before_its_own_notice() {
     let server = TestServer::start();
     let _anna = told(&server, "den", 30);
     let mut text = WebSocketClient::open(&server, "/ws?room=den&user=Tess&history=3");
     for line in ["Anna: 28", "Anna: 29", "Anna: 30", "Tess joined the room"] {
-        text.hears(line);
+        text.receives(line);
     }
-    // Twenty when nobody says how many.
+    // Twenty by default.
     let mut json = WebSocketClient::open(&server, "/ws?room=den&user=Jo&format=json");
     json.event_of("welcome");
     assert_eq!(json.event_of("joined")["seq"], 30);
@@ -63,7 +63,7 @@ fn a_join_shows_as_many_messages_as_it_asks_for_and_the_room_keeps() {
         assert_eq!((&joined["seq"], texts(&shown).len()), (&json!(8), count));
     }
     let mut text = WebSocketClient::open(&server, "/ws?room=den&user=Tess&history=0");
-    text.hears("Tess joined the room");
+    text.receives("Tess joined the room");
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn a_line_client_that_joins_is_shown_the_last_messages() {
     let _anna = told(&server, "den", 2);
     let mut line = LineClient::guest(&server);
     line.say("/join den");
-    line.hears("Anna: 1");
-    line.hears("Anna: 2");
+    line.receives("Anna: 1");
+    line.receives("Anna: 2");
     let name = line.name.clone();
-    line.hears(&format!("{name} joined the room"));
+    line.receives(&format!("{name} joined the room"));
     line.say("/history 1");
     line.wait_for("Anna: 2");
 }
@@ -98,7 +98,7 @@ fn a_join_with_the_last_number_seen_brings_exactly_what_was_missed() {
 }
 
 #[test]
-fn a_recovery_that_would_not_be_whole_says_why_and_shows_the_newest_instead() {
+fn an_incomplete_recovery_says_why_and_shows_the_newest_messages() {
     let mut server = TestServer::with(|settings| settings.limits.history = 5);
     keep_in_memory(&mut server, "den");
     let _anna = told(&server, "den", 10);
@@ -158,20 +158,20 @@ fn a_text_client_reads_the_history_too() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     text.say("/history");
-    text.hears("* No messages");
+    text.receives("* No messages");
     for number in 1..=3 {
         text.say(&number.to_string());
-        text.hears(&format!("Tess: {number}"));
+        text.receives(&format!("Tess: {number}"));
     }
     text.say("/history 2");
-    text.hears("Tess: 2");
-    text.hears("Tess: 3");
+    text.receives("Tess: 2");
+    text.receives("Tess: 3");
     text.say("/history 0");
-    text.hears("Error: Usage: /history [1 to 300]");
+    text.receives("Error: Usage: /history [1 to 300]");
 }
 
 #[test]
-fn a_message_with_a_mid_that_was_seen_is_answered_and_not_shown_again() {
+fn a_message_with_a_known_mid_is_acknowledged_and_not_shown_again() {
     let server = TestServer::start();
     let mut other = WebSocketClient::json(&server, "den", "Otto");
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
@@ -195,7 +195,7 @@ fn a_cipher_is_carried_as_it_came() {
     let cipher = json!({"alg": "A256GCM", "iv": "AAAA", "ct": "b2hv", "n": [1, 2.5, null]});
     anna.command(&json!({"type": "message", "room": "den", "cipher": cipher}));
     assert_eq!(anna.wait_for_type("message")["cipher"], cipher);
-    text.hears("Anna: (encrypted)");
+    text.receives("Anna: (encrypted)");
     anna.command(&json!({"type": "message", "room": "den", "cipher": cipher, "message": "both"}));
     anna.refused("bad_request");
     anna.command(&json!({"type": "message", "room": "den", "cipher": "no object"}));

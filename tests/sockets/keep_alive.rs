@@ -19,7 +19,7 @@ fn a_connection_is_kept_for_the_next_request() {
         let answer = http.answer();
         assert_eq!((answer.status, answer.field("Connection")), (200, None));
     }
-    // Wrong as an address, right as HTTP.
+    // An unknown path, but valid HTTP.
     http.request("GET /nowhere", "", "");
     assert_eq!(http.answer().status, 404);
     http.request("PUT /healthz", "", "a body");
@@ -52,7 +52,7 @@ fn a_connection_is_kept_for_a_hundred_requests() {
 }
 
 #[test]
-fn a_client_that_asks_for_the_end_gets_it() {
+fn a_client_that_asks_for_the_close_of_the_connection_gets_it() {
     let server = TestServer::start();
     for head in [
         "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
@@ -80,7 +80,7 @@ fn a_client_that_stops_sending_still_gets_its_answers() {
 }
 
 #[test]
-fn a_head_that_stays_half_is_408() {
+fn a_head_that_is_never_completed_is_408() {
     let server = impatient();
     let mut http = Http::connect(&server);
     http.send("GET /healthz HTTP/1.1\r\nHost:");
@@ -92,7 +92,7 @@ fn a_head_that_stays_half_is_408() {
 #[test]
 fn a_head_that_comes_byte_by_byte_has_one_deadline() {
     let server = impatient();
-    // A clock that ticks oftener than a head's deadline: how long another server bears silence.
+    // A clock that ticks more often than a head's deadline: how long another server allows silence.
     let clock = TestServer::with(|settings| settings.limits.head_timeout = Duration::from_millis(50));
     let mut slow = Http::connect(&server);
     slow.send("GET /healthz HTTP/1.1\r\nX: ");
@@ -107,7 +107,7 @@ fn a_head_that_comes_byte_by_byte_has_one_deadline() {
 }
 
 #[test]
-fn a_connection_on_which_nothing_is_asked_is_closed_without_a_word() {
+fn a_connection_without_a_request_is_closed_without_a_response() {
     let server = impatient();
     let mut mute = Http::connect(&server);
     let mut kept = Http::connect(&server);
@@ -126,8 +126,8 @@ fn slow_heads_do_not_keep_others_from_being_served() {
     let mut slow: Vec<_> = (0..10).map(|_| Http::connect(&server)).collect();
     slow.iter_mut().for_each(|http| http.send("GET /"));
     until("all are being served", || server.server().connections() == 10);
-    let mut line = LineClient::knock(&server);
-    line.hears("* waiting: 0 ahead of you");
+    let mut line = LineClient::connect(&server);
+    line.receives("* waiting: 0 ahead of you");
     line.enter();
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
     line.say("hello");

@@ -1,4 +1,4 @@
-//! What is over a limit gets the error or the close that the protocol names, and harms nobody.
+//! Limits: exceeding one gets the error or the close of the protocol, and affects no other client.
 
 use serde_json::{Value, json};
 
@@ -13,18 +13,18 @@ fn slow_rate(burst: u32, offences: u32) -> TestServer {
 }
 
 #[test]
-fn a_text_client_that_is_too_fast_is_told_so_and_what_was_refused_is_shown_to_nobody() {
+fn a_text_client_that_is_too_fast_is_told_so_and_its_refused_messages_are_not_shown() {
     let server = slow_rate(3, 1000);
     let mut witness = WebSocketClient::json(&server, "den", "Wim");
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     for number in 0..30 {
         text.say(&number.to_string());
     }
-    let heard: Vec<_> = (0..30).map(|_| text.handle()).collect();
-    let refused = heard.iter().filter(|line| *line == "Error: Rate limit exceeded").count();
-    let shown: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("Tess: ")).collect();
-    assert_eq!(refused + shown.len(), 30, "{heard:?}");
-    assert!(refused > 0 && shown[..3] == ["0", "1", "2"], "{heard:?}");
+    let received: Vec<_> = (0..30).map(|_| text.receive()).collect();
+    let refused = received.iter().filter(|line| *line == "Error: Rate limit exceeded").count();
+    let shown: Vec<_> = received.iter().filter_map(|line| line.strip_prefix("Tess: ")).collect();
+    assert_eq!(refused + shown.len(), 30, "{received:?}");
+    assert!(refused > 0 && shown[..3] == ["0", "1", "2"], "{received:?}");
     let seen = witness.settle("den");
     let seen: Vec<_> = seen.iter().filter(|event| event["type"] == "message").collect();
     assert_eq!(seen.len(), shown.len());
@@ -38,7 +38,7 @@ fn a_json_client_that_is_too_fast_is_told_when_to_try_again() {
     for id in 0..20 {
         client.command(&json!({"type": "message", "room": "den", "message": "hi", "id": id}));
     }
-    // A refusal comes from the door, an acknowledgement from the room: they may overtake each other.
+    // A refusal comes from the connection, an acknowledgement from the room: they may overtake each other.
     let (mut answered, mut refused) = (Vec::new(), Vec::new());
     while answered.len() < 20 {
         let event = client.event();
@@ -83,7 +83,7 @@ fn every_kind_of_message_counts_and_other_commands_have_a_limit_of_their_own() {
 }
 
 #[test]
-fn a_client_that_breaks_the_rate_limit_again_and_again_is_closed_with_4429() {
+fn a_client_that_breaks_the_rate_limit_repeatedly_is_closed_with_4429() {
     let server = slow_rate(1, 5);
     let mut witness = WebSocketClient::json(&server, "den", "Wim");
     let mut client = WebSocketClient::json(&server, "den", "Jo");
@@ -98,19 +98,19 @@ fn a_client_that_breaks_the_rate_limit_again_and_again_is_closed_with_4429() {
         (&json!("goodbye"), &json!(4429), &json!(true))
     );
     assert!(goodbye["retry_after_ms"].as_u64().unwrap() > 0);
-    let refused = ending.heard.iter().filter(|text| text.contains("rate_limited")).count();
+    let refused = ending.received.iter().filter(|text| text.contains("rate_limited")).count();
     assert_eq!(refused, 5);
     witness.wait_for_type("leave");
 }
 
 #[test]
-fn a_line_client_that_breaks_the_rate_limit_again_and_again_is_told_why_it_ends() {
+fn a_line_client_that_breaks_the_rate_limit_repeatedly_is_told_why_it_ends() {
     let server = slow_rate(1, 5);
     let mut line = LineClient::named(&server, "Lina");
     line.send("hi\n".repeat(10).as_bytes());
-    let heard = line.ending();
-    assert_eq!(heard.iter().filter(|line| *line == "Error: Rate limit exceeded").count(), 5);
-    assert_eq!(heard.last().unwrap(), "* Rate limit exceeded again and again");
+    let received = line.ending();
+    assert_eq!(received.iter().filter(|line| *line == "Error: Rate limit exceeded").count(), 5);
+    assert_eq!(received.last().unwrap(), "* Rate limit exceeded again and again");
 }
 
 #[test]
@@ -125,14 +125,14 @@ fn a_message_that_is_too_large_is_refused_and_the_connection_stays() {
     assert_eq!(json.ask(json!({"type": "private", "to": "Tess", "message": large}))["code"], "too_large");
     assert_eq!(json.ask(json!({"type": "offer", "to": "Tess", "payload": large}))["code"], "too_large");
     text.say(&large);
-    text.hears("Error: A message may have 100 bytes");
+    text.receives("Error: A message may have 100 bytes");
     text.say(&fits);
-    text.hears(&format!("Tess: {fits}"));
+    text.receives(&format!("Tess: {fits}"));
     assert_eq!(json.ask(json!({"type": "message", "room": "den", "message": fits}))["seq"], 2);
 }
 
 #[test]
-fn a_message_says_something() {
+fn an_empty_message_is_refused() {
     let server = TestServer::start();
     let mut json = WebSocketClient::json(&server, "den", "Jo");
     assert_eq!(json.ask(json!({"type": "message", "room": "den", "message": ""}))["code"], "bad_request");
@@ -150,9 +150,9 @@ fn a_line_that_is_too_long_is_an_error_and_the_connection_goes_on() {
     let mut other = WebSocketClient::text(&server, "lobby", "Otto");
     let mut line = LineClient::named(&server, "Lina");
     line.say(&"x".repeat(33));
-    line.hears("Error: A line may have 32 bytes");
+    line.receives("Error: A line may have 32 bytes");
     line.say(&"x".repeat(1_000_000));
-    line.hears("Error: A line may have 32 bytes");
+    line.receives("Error: A line may have 32 bytes");
     let fits = "y".repeat(32);
     line.send(format!("{fits}\r\n").as_bytes());
     other.wait_for(&format!("Lina: {fits}"));
@@ -164,7 +164,7 @@ fn a_line_that_is_not_utf_8_is_an_error_and_the_connection_goes_on() {
     let mut other = WebSocketClient::text(&server, "lobby", "Otto");
     let mut line = LineClient::named(&server, "Lina");
     line.send(b"\xff\xfe\nfine\n");
-    line.hears("Error: A line must be UTF-8");
+    line.receives("Error: A line must be UTF-8");
     other.wait_for("Lina: fine");
 }
 
@@ -175,11 +175,11 @@ fn a_control_character_other_than_tab_is_refused_in_text() {
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
     line.wait_for("Tess joined the room");
     line.say("bell\u{7}");
-    line.hears("Error: A line must not hold the character '\\u{7}'");
+    line.receives("Error: A line must not hold the character '\\u{7}'");
     text.say("\u{1b}[2J");
-    text.hears("Error: A line must not hold the character '\\u{1b}'");
+    text.receives("Error: A line must not hold the character '\\u{1b}'");
     line.say("a\ttab");
-    text.hears("Lina: a\ttab");
+    text.receives("Lina: a\ttab");
 }
 
 #[test]
@@ -190,11 +190,11 @@ fn no_message_can_pass_for_another_or_command_a_terminal() {
     line.wait_for("Jo joined the room");
     let message = "one\r\nLina: two\n* three\u{1b}[2J";
     json.publish("lobby", message);
-    // A program gets it as it is; a person in lines that begin with no name.
+    // A JSON client gets it as it is; a text client in lines that begin with no name.
     assert_eq!(json.wait_for_type("message")["message"], message);
-    line.hears("Jo: one");
-    line.hears("    Lina: two");
-    line.hears("    * three\u{fffd}[2J");
+    line.receives("Jo: one");
+    line.receives("    Lina: two");
+    line.receives("    * three\u{fffd}[2J");
 }
 
 #[test]
@@ -211,13 +211,13 @@ fn a_connection_is_in_so_many_rooms_and_leaving_one_makes_room() {
 }
 
 #[test]
-fn a_text_client_can_change_places_with_a_limit_of_one_room() {
+fn a_text_client_can_change_rooms_with_a_limit_of_one_room() {
     let server = TestServer::with(|settings| settings.limits.rooms_per_connection = 1);
     let mut text = WebSocketClient::text(&server, "one", "Tess");
     text.say("/join two");
     text.wait_for("* You left one");
     text.say("here");
-    text.hears("Tess: here");
+    text.receives("Tess: here");
 }
 
 #[test]
@@ -226,13 +226,13 @@ fn the_server_has_so_many_rooms() {
     let mut json = WebSocketClient::json(&server, "one", "Jo");
     assert_eq!(json.ask(json!({"type": "join", "room": "two"}))["code"], "too_many_rooms");
     let mut text = WebSocketClient::open(&server, "/ws?room=two&user=Tess");
-    text.hears("Error: The server has 1 rooms, which is its limit");
+    text.receives("Error: The server has 1 rooms, which is its limit");
     text.say("/join one");
-    text.hears("Tess joined the room");
+    text.receives("Tess joined the room");
     let answer = http::post(&server, "/api/v1/rooms/two/messages", &json!({"message": "hi"}));
     assert_eq!((answer.status, answer.error()), (503, "too_many_rooms".to_owned()));
     assert!(answer.field("Retry-After").is_some());
-    // Refused or not, nothing of it is left: the room of those who are in one goes on.
+    // Refused joins leave no room behind, and the existing room goes on.
     assert_eq!(json.ask(json!({"type": "message", "room": "one", "message": "hi"}))["seq"], 1);
 }
 
@@ -251,11 +251,11 @@ fn a_text_client_that_may_not_enter_another_room_stays_where_it_is() {
     let mut other = WebSocketClient::text(&server, "full", "Otto");
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     text.say("/join full");
-    text.hears("Error: The room full is full");
+    text.receives("Error: The room full is full");
     text.say("still here");
-    text.hears("Tess: still here");
+    text.receives("Tess: still here");
     other.say("alone");
-    other.hears("Otto: alone");
+    other.receives("Otto: alone");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Tokens that name nobody: how often an address may show them.
+//! Invalid tokens: how often an address may show them.
 
 use serde_json::json;
 
 use crate::harness::http::{self, ask};
 use crate::harness::{LineClient, TestServer, WebSocketClient};
 
-/// A server that has no friends among addresses, and forgives two failures a minute.
+/// A server that exempts no address, and allows two failures a minute.
 fn strict(offences: u32) -> TestServer {
     TestServer::with(|settings| {
         settings.address_exempt = Vec::new();
@@ -21,7 +21,7 @@ fn me(server: &TestServer) -> http::Answer {
 }
 
 #[test]
-fn tokens_cannot_be_tried_without_end_by_whatever_door() {
+fn tokens_cannot_be_tried_without_limit_over_any_protocol() {
     let server = strict(1000);
     assert_eq!(me(&server).status, 401);
     let mut client = WebSocketClient::multi(&server, "Ann");
@@ -37,12 +37,12 @@ fn tokens_cannot_be_tried_without_end_by_whatever_door() {
     let mut line = LineClient::guest(&server);
     line.say("/auth nonsense");
     line.wait_for("Error: Too many logins from this address have failed");
-    // Who shows none is as welcome as before.
+    // A client without a token is served as before.
     assert_eq!(http::get(&server, "/api/v1/rooms").status, 200);
 }
 
 #[test]
-fn who_goes_on_trying_is_closed_with_4429() {
+fn a_client_that_keeps_trying_tokens_is_closed_with_4429() {
     let server = strict(5);
     let mut client = WebSocketClient::multi(&server, "Ann");
     for _ in 0..8 {

@@ -1,9 +1,9 @@
-//! The server through its sockets: every claim here is made by clients, over TCP, against a server
+//! The server through its sockets: every claim here is checked by clients, over TCP, against a server
 //! in this process.
 //!
-//! One binary, one module a concept. Each test starts a server of its own on a free port, so all
+//! One binary, one module a concept. Each test starts a server of its own on a free port, so they
 //! run at once; the harness stops it and asserts that it left no thread, no room and no panic, and
-//! that its books balance. Every wait is for a message, under the one deadline of the harness.
+//! that its delivery counts balance. Every wait is for a message, under the one deadline of the harness.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -18,7 +18,6 @@ mod calls;
 mod claims;
 mod closes;
 mod crowds;
-mod doors;
 #[cfg(feature = "sqlite")]
 mod durable;
 mod embedded;
@@ -39,7 +38,7 @@ mod names;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod offline_messages;
 mod origins;
-mod people;
+mod protocols;
 mod publishing;
 mod receipts;
 mod resuming;
@@ -51,3 +50,4 @@ mod tls;
 #[cfg(feature = "jwt")]
 mod tokens;
 mod upgrade;
+mod users;

@@ -1,4 +1,4 @@
-//! Ruling over rooms through the sockets: what those concerned see, on every device, and after a restart.
+//! Moderation over the sockets: what the users concerned see, on every device, and after a restart.
 
 use std::fs;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, http, until};
 
-/// Registers a name; its token.
+/// Registers a name, and returns its token.
 fn claim(server: &TestServer, name: &str) -> String {
     server.engine().claim(&UserName::parse(name).unwrap()).unwrap_or_else(|refusal| panic!("{refusal}")).token
 }
 
-/// A connection of somebody whose name is theirs.
+/// A connection of the user that the token names.
 fn enter(server: &TestServer, token: &str) -> WebSocketClient {
     let mut client = WebSocketClient::open(server, &format!("/ws?format=json&token={token}"));
     client.event_of("welcome");
@@ -38,7 +38,7 @@ fn den(server: &TestServer) -> (WebSocketClient, String) {
 }
 
 #[test]
-fn one_who_is_removed_is_out_on_every_device_and_keeps_the_other_rooms() {
+fn a_removed_user_is_out_on_every_device_and_keeps_the_other_rooms() {
     let server = TestServer::start();
     let (mut ann, bob) = den(&server);
     let mut devices = [enter(&server, &bob), enter(&server, &bob)];
@@ -60,15 +60,15 @@ fn one_who_is_removed_is_out_on_every_device_and_keeps_the_other_rooms() {
             assert_eq!(refused["code"], "not_member", "{command}: {refused}");
         }
         assert_eq!(join(device, "den")["code"], "forbidden");
-        let heard = device.settle("yard");
-        assert!(heard.iter().all(|event| event["room"] != "den" || event["type"] == "error"), "{heard:?}");
+        let received = device.settle("yard");
+        assert!(received.iter().all(|event| event["room"] != "den" || event["type"] == "error"), "{received:?}");
     }
     let seen = ann.settle("den");
     assert!(seen.iter().all(|event| event["message"] != "hi"), "{seen:?}");
 }
 
 #[test]
-fn one_who_was_put_out_while_the_connection_was_broken_finds_that_out() {
+fn a_user_who_was_removed_while_disconnected_is_told_at_the_return() {
     let server = TestServer::with(|settings| settings.limits.grace = std::time::Duration::from_secs(60));
     let (mut ann, bob) = den(&server);
     let mut first = WebSocketClient::open(&server, &format!("/ws?format=json&token={bob}"));
@@ -86,13 +86,13 @@ fn one_who_was_put_out_while_the_connection_was_broken_finds_that_out() {
 }
 
 #[test]
-fn one_who_is_invited_hears_of_it_wherever_they_are() {
+fn an_invited_user_is_told_on_every_connection() {
     let server = TestServer::start();
     let (mut ann, _) = den(&server);
     let cleo = claim(&server, "Cleo");
     let mut cleo = enter(&server, &cleo);
     assert_eq!(ann.ask(json!({"type": "invite", "room": "den", "user": "Nobody"}))["code"], "not_found");
-    // Names are one name in every spelling.
+    // Every spelling of a name is the same name.
     ok(&mut ann, json!({"type": "invite", "room": "den", "user": "CLEO"}));
     let invited = cleo.event_of("invited");
     assert_eq!((&invited["room"], &invited["user"], &invited["by"]), (&json!("den"), &json!("Cleo"), &json!("Ann")));
@@ -100,7 +100,7 @@ fn one_who_is_invited_hears_of_it_wherever_they_are() {
 }
 
 #[test]
-fn who_is_too_fast_for_a_room_in_slow_mode_is_told_that_it_is_the_room() {
+fn a_user_too_fast_for_slow_mode_is_told_that_it_is_the_room() {
     let server = TestServer::start();
     let (mut ann, bob) = den(&server);
     ok(&mut ann, json!({"type": "settings", "room": "den", "slow_mode_s": 60}));
@@ -117,7 +117,7 @@ fn who_is_too_fast_for_a_room_in_slow_mode_is_told_that_it_is_the_room() {
 }
 
 #[test]
-fn a_charter_and_a_ban_are_there_after_a_restart() {
+fn a_policy_and_a_ban_survive_a_restart() {
     let directory = std::env::temp_dir().join(format!("roomd-test-{}-ruling", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let data = directory.join("room.db").to_str().unwrap().to_owned();
@@ -134,7 +134,7 @@ fn a_charter_and_a_ban_are_there_after_a_restart() {
     let refused = join(&mut bob, "den");
     assert_eq!(refused["code"], "forbidden");
     assert!(refused["retry_after_ms"].as_u64().unwrap() <= 3_600_000, "{refused}");
-    // Nobody is in it, and it is there for those who may know of it; Bob is on no list any more.
+    // It has no members, and exists for those who may see it; Bob is on no list any more.
     assert_eq!(http::get(&server, "/api/v1/rooms/den").status, 404);
     assert_eq!(bob.ask(json!({"type": "rooms"}))["rooms"], json!([]));
     drop(bob);
@@ -143,7 +143,7 @@ fn a_charter_and_a_ban_are_there_after_a_restart() {
 }
 
 #[test]
-fn the_audit_tells_who_did_what_to_whom_and_why() {
+fn the_audit_log_names_the_moderator_the_action_the_user_and_the_reason() {
     let server = TestServer::start();
     let (ann, bob) = (claim(&server, "Ann"), claim(&server, "Bob"));
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
@@ -175,7 +175,7 @@ fn the_audit_tells_who_did_what_to_whom_and_why() {
     );
     let last = ask(&bob, "GET /api/v1/rooms/den/audit?limit=1", "").json();
     assert_eq!((&last["entries"][0]["number"], &last["next"]), (&json!(2), &json!(2)));
-    // No foreign page may rule.
+    // A page of another origin may not moderate.
     let fields = format!("{}Origin: http://evil.example\r\n", bearer(&ann));
     assert_eq!(http::ask(&server, "DELETE /api/v1/rooms/den", &fields, "").status, 403);
     assert_eq!(http::ask(&server, "DELETE /api/v1/rooms/den", &bearer(&ann), "").status, 204);
@@ -184,7 +184,7 @@ fn the_audit_tells_who_did_what_to_whom_and_why() {
 }
 
 #[test]
-fn a_room_that_ends_tells_all_and_the_next_has_another_history() {
+fn a_room_that_ends_tells_its_members_and_the_next_has_another_history() {
     let server = TestServer::start();
     let (mut ann, bob) = den(&server);
     let mut bob = enter(&server, &bob);
@@ -202,7 +202,7 @@ fn a_room_that_ends_tells_all_and_the_next_has_another_history() {
 }
 
 #[test]
-fn people_rule_in_plain_lines() {
+fn a_room_is_moderated_in_plain_lines() {
     let server = TestServer::start();
     let (ann, bob) = (claim(&server, "Ann"), claim(&server, "Bob"));
     let lines = |token: &str, name: &str| {
@@ -222,10 +222,10 @@ fn people_rule_in_plain_lines() {
     bob.say("/join den");
     bob.wait_for("* You left lobby");
     ann.say("/mute Bob 10m too loud");
-    let muted = bob.handle();
+    let muted = bob.receive();
     assert!(muted.starts_with("* Ann muted Bob until ") && muted.ends_with(": too loud"), "{muted}");
     bob.say("HELLO");
-    assert!(bob.handle().starts_with("Error: You are muted in this room until "));
+    assert!(bob.receive().starts_with("Error: You are muted in this room until "));
     ann.say("/kick Bob");
     bob.wait_for("* Ann put Bob out of den");
     bob.say("hello?");
@@ -234,17 +234,17 @@ fn people_rule_in_plain_lines() {
 }
 
 #[test]
-fn a_guest_who_is_banned_from_a_public_room_stays_out_of_it() {
+fn a_guest_that_is_banned_from_a_public_room_cannot_return() {
     let server = TestServer::start();
     let ann = claim(&server, "Ann");
     let mut ann = enter(&server, &ann);
     ok(&mut ann, json!({"type": "create", "room": "yard"}));
     let mut gus = WebSocketClient::text(&server, "yard", "Gus");
     ok(&mut ann, json!({"type": "ban", "room": "yard", "user": "Gus", "for_s": 60}));
-    let banned = gus.handle();
+    let banned = gus.receive();
     assert!(banned.starts_with("* Ann banned Gus from yard until "), "{banned}");
     gus.say("/join yard");
-    assert!(gus.handle().starts_with("Error: You are banned from this room until "));
+    assert!(gus.receive().starts_with("Error: You are banned from this room until "));
     let answer = http::post(&server, "/api/v1/rooms/yard/messages", &json!({"user": "Gus", "message": "hi"}));
     assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
 }

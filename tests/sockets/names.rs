@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{Http, LineClient, TestServer, WebSocketClient, http};
 
-/// What `GET /ws` with this query is answered.
+/// The response to `GET /ws` with this query.
 fn answer(server: &TestServer, query: &str) -> (u16, String) {
     let (answer, _) = Http::connect(server).upgrade(&format!("/ws?{query}"), "");
     let message = if answer.status == 101 { String::new() } else { answer.json()["error"]["message"].to_string() };
@@ -71,13 +71,13 @@ fn a_bad_name_in_a_command_is_refused_and_the_connection_goes_on() {
     assert_eq!(json.ask(json!({"type": "private", "to": "a:b", "message": "hi"}))["code"], "bad_request");
     let mut line = LineClient::guest(&server);
     line.say("/join a b");
-    line.hears("Error: The name of a room must not hold the character ' '");
+    line.receives("Error: The name of a room must not hold the character ' '");
     line.say(&format!("/join {long}"));
-    line.hears("Error: The name of a room must have 1 to 64 characters");
+    line.receives("Error: The name of a room must have 1 to 64 characters");
     line.say("/nick a:b");
-    line.hears("Error: The name of a user must not hold the character ':'");
+    line.receives("Error: The name of a user must not hold the character ':'");
     line.say("/nick");
-    line.hears("Error: Usage: /nick NAME");
+    line.receives("Error: Usage: /nick NAME");
     assert!(server.engine().hub.len() == 1);
 }
 
@@ -86,16 +86,16 @@ fn two_ways_of_typing_one_word_are_one_room_and_one_user() {
     let server = TestServer::start();
     // The same word composed and decomposed.
     let mut one = WebSocketClient::open(&server, "/ws?room=caf%C3%A9&user=Zo%C3%AB");
-    one.hears("Zo\u{eb} joined the room");
+    one.receives("Zo\u{eb} joined the room");
     let mut other = WebSocketClient::multi(&server, "Otto");
     let joined = other.ask(json!({"type": "join", "room": "cafe\u{301}"}));
     assert_eq!((&joined["room"], &joined["members"]), (&json!("caf\u{e9}"), &json!(["Otto", "Zo\u{eb}"])));
-    one.hears("Otto joined the room");
+    one.receives("Otto joined the room");
     other.ask(json!({"type": "private", "to": "Zoe\u{308}", "message": "hi"}));
-    one.hears("[private] Otto: hi");
+    one.receives("[private] Otto: hi");
     let answer = http::post(&server, "/api/v1/rooms/cafe%CC%81/messages", &json!({"message": "hi", "user": "Pia"}));
     assert_eq!(answer.json()["room"], "caf\u{e9}");
-    one.hears("Pia: hi");
+    one.receives("Pia: hi");
 }
 
 #[test]
@@ -108,15 +108,15 @@ fn a_name_can_be_taken_before_the_first_message_only() {
     line.wait_for("Lina joined the room");
     line.say("hi");
     line.say("/nick Lisa");
-    line.hears("Error: A name can be taken before the first message only");
-    witness.hears(&format!("{guest} joined the room"));
-    witness.hears(&format!("{guest} left the room"));
-    witness.hears("Lina joined the room");
-    witness.hears("Lina: hi");
+    line.receives("Error: A name can be taken before the first message only");
+    witness.receives(&format!("{guest} joined the room"));
+    witness.receives(&format!("{guest} left the room"));
+    witness.receives("Lina joined the room");
+    witness.receives("Lina: hi");
 }
 
 #[test]
-fn one_who_took_a_name_is_reached_under_it_and_no_longer_under_the_old() {
+fn a_user_who_took_a_name_is_reached_under_it_and_no_longer_under_the_old() {
     let server = TestServer::start();
     let mut line = LineClient::guest(&server);
     let guest = line.name.clone();
@@ -125,5 +125,5 @@ fn one_who_took_a_name_is_reached_under_it_and_no_longer_under_the_old() {
     let mut json = WebSocketClient::multi(&server, "Jo");
     assert_eq!(json.ask(json!({"type": "private", "to": guest, "message": "hi"}))["code"], "user_offline");
     json.ask(json!({"type": "private", "to": "Lina", "message": "hi"}));
-    line.hears("[private] Jo: hi");
+    line.receives("[private] Jo: hi");
 }

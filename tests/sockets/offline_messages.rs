@@ -1,4 +1,4 @@
-//! What is said to a registered user who is away: kept, and given to the next connection that comes.
+//! Offline messages: kept for a registered user who is away, and delivered to the next connection.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn tell(from: &mut WebSocketClient, to: &str, message: &str) -> Value {
     from.ask(json!({"type": "private", "to": to, "message": message}))
 }
 
-/// What waited for a connection that has just come, and was given to it before an answer.
+/// The messages that were delivered to a new connection before its first reply.
 fn given(client: &mut WebSocketClient) -> Vec<(u64, String)> {
     client.command(&json!({"type": "ping", "id": "given"}));
     let mut offline_messages = Vec::new();
@@ -32,7 +32,7 @@ fn given(client: &mut WebSocketClient) -> Vec<(u64, String)> {
     }
 }
 
-/// Waits until the author has heard that a socket of the other has taken everything up to this number.
+/// Waits until the author is told that the other user's socket has taken the messages up to this number.
 fn written(author: &mut WebSocketClient, user: &str, seq: u64) {
     loop {
         let receipt = author.wait_for_type("receipt");
@@ -47,7 +47,7 @@ fn numbered(seqs: impl Iterator<Item = u64>) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn what_is_said_to_a_user_who_is_away_is_given_at_the_next_connect_in_order_and_once() {
+fn messages_to_an_offline_user_are_delivered_at_the_next_connection_in_order_and_once() {
     let server = TestServer::start();
     let token = claim(&server, "Bob");
     let mut alice = WebSocketClient::multi(&server, "alice");
@@ -59,7 +59,7 @@ fn what_is_said_to_a_user_who_is_away_is_given_at_the_next_connect_in_order_and_
     let (mut bob, _) = welcomed(&server, &token);
     assert_eq!(given(&mut bob), numbered(1..=3));
     written(&mut alice, "Bob", 3);
-    // Both go on from there, and another device is owed nothing.
+    // Both continue from there, and another device is given no message.
     let (mut second, _) = welcomed(&server, &token);
     assert_eq!(given(&mut second), []);
     tell(&mut alice, "bOB", "4");
@@ -67,7 +67,7 @@ fn what_is_said_to_a_user_who_is_away_is_given_at_the_next_connect_in_order_and_
 }
 
 #[test]
-fn a_person_on_the_line_port_gets_letters_too() {
+fn a_line_client_gets_its_offline_messages_too() {
     let server = TestServer::start();
     let token = claim(&server, "Bob");
     let mut alice = LineClient::named(&server, "alice");
@@ -76,12 +76,12 @@ fn a_person_on_the_line_port_gets_letters_too() {
     alice.settle();
     let mut bob = LineClient::guest(&server);
     bob.say(&format!("/auth {token}"));
-    bob.hears("* You are now Bob");
-    bob.hears("[private] alice: are you there?");
-    bob.hears("[private] alice: no?");
+    bob.receives("* You are now Bob");
+    bob.receives("[private] alice: are you there?");
+    bob.receives("[private] alice: no?");
 }
 
-/// A directory that goes with the test.
+/// A directory that is removed with the test.
 struct Place(PathBuf);
 
 impl Place {
@@ -102,13 +102,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What a failed test leaves is for whoever looks into it.
+        // A failed test leaves its files for inspection.
         _ = fs::remove_dir_all(&self.0);
     }
 }
 
 #[test]
-fn names_tokens_and_letters_outlive_the_server() {
+fn names_tokens_and_offline_messages_survive_a_restart() {
     let place = Place::new("restart");
     let server = place.server(|_| ());
     let token = claim(&server, "Bob");
@@ -126,13 +126,13 @@ fn names_tokens_and_letters_outlive_the_server() {
     bob.leave();
     alice.leave();
     drop(server);
-    // What was given is not given again.
+    // What was delivered is not delivered again.
     let server = place.server(|_| ());
     assert_eq!(given(&mut welcomed(&server, &token).0), []);
 }
 
 #[test]
-fn more_than_memory_has_is_given_whole_while_more_is_said() {
+fn more_than_memory_holds_is_delivered_whole_while_more_is_sent() {
     let place = Place::new("many");
     let server = place.server(|settings| {
         (settings.limits.history, settings.limits.outbox_messages) = (4, 32);
@@ -156,7 +156,7 @@ fn more_than_memory_has_is_given_whole_while_more_is_said() {
 }
 
 #[test]
-fn what_is_said_while_its_user_connects_is_given_once() {
+fn a_message_that_is_sent_while_its_user_connects_is_delivered_once() {
     let server = TestServer::start();
     let token = claim(&server, "Bob");
     let mut alice = WebSocketClient::multi(&server, "alice");
@@ -179,7 +179,7 @@ fn what_is_said_while_its_user_connects_is_given_once() {
 }
 
 #[test]
-fn of_two_devices_that_come_at_once_none_gets_a_letter_twice() {
+fn of_two_devices_that_connect_at_once_none_gets_a_message_twice() {
     let server = TestServer::start();
     let token = claim(&server, "Bob");
     let mut alice = WebSocketClient::multi(&server, "alice");
@@ -197,7 +197,7 @@ fn of_two_devices_that_come_at_once_none_gets_a_letter_twice() {
         devices.map(|device| device.join().unwrap())
     });
     let offline_messages: Vec<_> = all.iter().map(|(_, offline_messages)| offline_messages.clone()).collect();
-    // Each gets all of it or, if the other had it first, nothing.
+    // Each gets all of it or, if the other had it first, none.
     assert!(
         offline_messages
             .iter()
@@ -208,7 +208,7 @@ fn of_two_devices_that_come_at_once_none_gets_a_letter_twice() {
 }
 
 #[test]
-fn what_waits_for_a_session_that_is_kept_waits_for_a_new_connection_as_well() {
+fn messages_for_a_detached_session_are_delivered_to_a_new_connection_as_well() {
     let server = TestServer::with(|settings| settings.limits.grace = Duration::from_secs(60));
     let token = claim(&server, "Bob");
     let mut alice = WebSocketClient::multi(&server, "alice");
@@ -246,7 +246,7 @@ fn a_conversation_has_a_history_for_its_two_users() {
     }
     assert_eq!(alice.ask(json!({"type": "edit", "room": room, "seq": 3, "message": "drei"}))["type"], "ok");
     assert_eq!(bob.wait_for_type("edit")["message"], "drei");
-    // It is nobody else's, and one that there is not cannot be made up.
+    // No other user may read it, and none can be made up.
     let mut mallory = WebSocketClient::multi(&server, "mallory");
     for command in ["history", "read", "received", "typing", "delete"] {
         let ask = |client: &mut WebSocketClient, room: &str| {
@@ -258,7 +258,7 @@ fn a_conversation_has_a_history_for_its_two_users() {
 }
 
 #[test]
-fn what_was_said_to_the_guest_before_is_not_the_owners() {
+fn messages_to_an_earlier_guest_are_not_delivered_to_the_owner_of_the_name() {
     let server = TestServer::start();
     let mut alice = WebSocketClient::multi(&server, "alice");
     let mut guest = WebSocketClient::multi(&server, "Bob");
@@ -267,7 +267,7 @@ fn what_was_said_to_the_guest_before_is_not_the_owners() {
     guest.leave();
     let bob = roomd::chat::UserName::parse("Bob").unwrap();
     until("the guest is gone", || !server.engine().directory.uses(&bob));
-    // Another guest of the name hears nothing of it either.
+    // Another guest of the name is not given it either.
     let mut other = WebSocketClient::multi(&server, "Bob");
     let history = |client: &mut WebSocketClient| {
         let history = client.ask(json!({"type": "history", "room": "dm:alice:Bob"}));
@@ -286,11 +286,11 @@ fn what_was_said_to_the_guest_before_is_not_the_owners() {
 }
 
 #[test]
-fn what_one_has_said_oneself_is_not_owed_to_one() {
+fn a_users_own_messages_are_not_delivered_to_them_as_offline() {
     let place = Place::new("own");
     let server = place.server(|settings| settings.limits.history = 4);
     let (alice, bob) = (claim(&server, "alice"), claim(&server, "Bob"));
-    // A line client is not sent its own messages, so no socket of hers takes them.
+    // A line client is not sent its own messages, so her socket takes none of them.
     let say = |count: usize| {
         let mut line = LineClient::guest(&server);
         line.say(&format!("/auth {alice}"));
@@ -304,5 +304,5 @@ fn what_one_has_said_oneself_is_not_owed_to_one() {
     let (mut bob, _) = welcomed(&server, &bob);
     assert_eq!(given(&mut bob).len(), 11);
     tell(&mut bob, "alice", "hello");
-    line.hears("[private] Bob: hello");
+    line.receives("[private] Bob: hello");
 }

@@ -1,4 +1,4 @@
-//! Pages of other origins: what they may do, and what their users' browsers are told.
+//! Pages of other origins: what they may do, and what browsers are told about them.
 
 use roomd::Settings;
 use serde_json::json;
@@ -52,13 +52,13 @@ fn a_page_on_the_list_may_use_the_api_and_read_the_answers() {
     let message = json!({"user": "Ann", "message": "hi"}).to_string();
     let answer = ask(&server, "POST /api/v1/rooms/den/messages", &fields, &message);
     assert_eq!((answer.status, shared(&answer)), (201, (Some(LISTED), Some("Origin"))));
-    // Errors too, or the page cannot tell what it did wrong.
+    // Errors as well, so that the page can read what is wrong.
     let answer = ask(&server, "POST /api/v1/rooms/den/messages", &fields, "{");
     assert_eq!((answer.status, shared(&answer)), (400, (Some(LISTED), Some("Origin"))));
 }
 
 #[test]
-fn any_other_page_reaches_nothing_of_the_api() {
+fn any_other_page_is_refused_by_the_api() {
     let server = server();
     for line in [
         "GET /api/v1/rooms",
@@ -71,7 +71,7 @@ fn any_other_page_reaches_nothing_of_the_api() {
         let answer = ask(&server, line, "Origin: https://evil.example\r\nContent-Type: application/json\r\n", "");
         assert_eq!((answer.status, shared(&answer)), (403, (None, None)), "{line}");
     }
-    // Scripts of the page are asked for with an origin, too; they are nobody's secret.
+    // Requests for the page's scripts have an origin as well; the scripts are public.
     assert_eq!(ask(&server, "GET /assets/app.js", "Origin: https://evil.example\r\n", "").status, 200);
     assert_eq!(http::get(&server, "/api/v1/rooms").status, 200);
 }

@@ -1,4 +1,4 @@
-//! Publishing over HTTP, without a socket.
+//! Publishing over HTTP.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 const MESSAGES: &str = "/api/v1/rooms/den/messages";
 
 #[test]
-fn a_message_that_is_posted_is_seen_through_every_door() {
+fn a_posted_message_is_seen_over_every_protocol() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
     let mut json = WebSocketClient::json(&server, "lobby", "Jo");
@@ -20,14 +20,14 @@ fn a_message_that_is_posted_is_seen_through_every_door() {
     assert_eq!(sent["duplicate"], false);
     text.wait_for("Bot: ding");
     assert_eq!(json.wait_for_type("message")["at"], sent["at"]);
-    line.hears("Bot: ding");
-    // Without a name it is a guest's.
+    line.receives("Bot: ding");
+    // Without a name the author is a guest.
     http::post(&server, "/api/v1/rooms/lobby/messages", &json!({"message": "dong"}));
-    assert!(line.handle().starts_with("guest-"));
+    assert!(line.receive().starts_with("guest-"));
 }
 
 #[test]
-fn a_post_to_a_room_where_nobody_is_leaves_no_room() {
+fn a_post_to_a_room_without_members_leaves_no_room() {
     let server = TestServer::start();
     for _ in 0..5 {
         assert_eq!(http::post(&server, MESSAGES, &json!({"message": "hi"})).status, 201);
@@ -47,10 +47,10 @@ fn an_idempotency_key_makes_a_repeat_harmless() {
     assert_eq!((&first.json()["mid"], &first.json()["duplicate"]), (&json!("k1"), &json!(false)));
     assert_eq!((&second.json()["seq"], &second.json()["duplicate"]), (&first.json()["seq"], &json!(true)));
     assert_eq!(other.json()["seq"], 2);
-    text.hears("Bot: once");
-    text.hears("Bot: once");
+    text.receives("Bot: once");
+    text.receives("Bot: once");
     text.say("done");
-    text.hears("Tess: done");
+    text.receives("Tess: done");
     let long = "k".repeat(65);
     assert_eq!([post("").status, post(&long).status], [400, 400]);
 }
@@ -143,7 +143,7 @@ fn another_origin_may_not_post() {
 }
 
 #[test]
-fn a_reply_and_a_reaction_say_which_message_they_are_about_at_every_door() {
+fn a_reply_and_a_reaction_name_their_message_over_every_protocol() {
     let server = TestServer::start();
     let mut json = WebSocketClient::json(&server, "den", "Jo");
     let mut text = WebSocketClient::text(&server, "den", "Tess");
@@ -151,7 +151,7 @@ fn a_reply_and_a_reaction_say_which_message_they_are_about_at_every_door() {
     json.ask(json!({"type": "message", "room": "den", "message": "dong", "reply_to": 1}));
     json.ask(json!({"type": "message", "room": "den", "message": "\u{1f44d}", "react_to": 2}));
     text.wait_for("Jo: dong");
-    text.hears("Jo: \u{1f44d}");
+    text.receives("Jo: \u{1f44d}");
     let posted = http::post(&server, MESSAGES, &json!({"user": "Bot", "message": "yes", "reply_to": 2}));
     assert_eq!(posted.status, 201);
     let history = http::get(&server, MESSAGES).json();

@@ -1,4 +1,4 @@
-//! Who has got a message, and what became of it since.
+//! Receipts, edits and deletions.
 
 use roomd::chat::RoomName;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn receipts(client: &mut WebSocketClient, user: &str, status: &str) -> Vec<(Valu
 }
 
 #[test]
-fn an_author_hears_whose_socket_took_a_message_who_received_it_and_who_read_it() {
+fn an_author_is_told_who_was_sent_received_and_read_a_message() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let mut tom = WebSocketClient::json(&server, "den", "Tom");
@@ -43,7 +43,7 @@ fn a_receipt_for_a_message_that_is_not_there_yet_is_refused() {
 
 #[test]
 #[cfg(feature = "sqlite")]
-fn the_ledger_of_a_message_tells_the_same_over_http() {
+fn the_receipts_of_a_message_are_the_same_over_http() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let mut tom = WebSocketClient::json(&server, "den", "Tom");
@@ -63,7 +63,7 @@ fn the_ledger_of_a_message_tells_the_same_over_http() {
 
 #[test]
 #[cfg(all(feature = "sqlite", feature = "jwt"))]
-fn the_ledger_of_a_private_conversation_is_for_the_two() {
+fn the_receipts_of_a_private_conversation_are_for_its_two_users() {
     use crate::harness::{Http, issuer};
 
     let server = TestServer::start();
@@ -92,7 +92,7 @@ fn the_ledger_of_a_private_conversation_is_for_the_two() {
 }
 
 #[test]
-fn in_a_large_room_nobody_is_told() {
+fn in_a_large_room_there_are_no_receipts() {
     let server = TestServer::with(|settings| settings.limits.receipts_members_max = 1);
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let mut tom = WebSocketClient::json(&server, "den", "Tom");
@@ -105,7 +105,7 @@ fn in_a_large_room_nobody_is_told() {
 }
 
 #[test]
-fn one_s_own_message_can_be_edited_and_deleted_and_everybody_hears_of_it() {
+fn an_author_can_edit_and_delete_a_message_and_every_member_is_told() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let mut tom = WebSocketClient::json(&server, "den", "Tom");

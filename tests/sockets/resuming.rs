@@ -1,4 +1,4 @@
-//! Sessions that are interrupted, and taken up again.
+//! Sessions that lose their connection and are resumed.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{LineClient, TestServer, WebSocketClient, until};
 
-/// A server that keeps the place of a client that is gone.
+/// A server that keeps a session for a while after its connection is lost.
 fn patient() -> TestServer {
     TestServer::with(|settings| settings.limits.grace = Duration::from_secs(60))
 }
 
-/// A client whose token is known, and how far it has seen in its room.
+/// A client whose token is known, and the last number it has seen in its room.
 struct Traveller {
     socket: WebSocketClient,
     token: Value,
@@ -34,7 +34,7 @@ impl Traveller {
         Self { socket, token, epoch: joined["epoch"].clone(), seq }
     }
 
-    /// Its connection breaks, without a word.
+    /// Its connection is lost without a close.
     fn vanish(self, server: &TestServer) -> (Value, Value) {
         let detached = server.engine().sessions.detached();
         drop(self.socket);
@@ -43,7 +43,7 @@ impl Traveller {
     }
 }
 
-/// A new connection that takes a session up; what it is answered.
+/// A new connection that resumes a session, and the reply.
 fn resume(server: &TestServer, token: &Value, rooms: &Value) -> (WebSocketClient, Value) {
     let mut socket = WebSocketClient::multi(server, "nobody");
     let answer = socket.ask(json!({"type": "resume", "resume": token, "rooms": rooms}));
@@ -56,7 +56,7 @@ fn messages(events: &[Value]) -> Vec<u64> {
 }
 
 #[test]
-fn receipts_wait_for_an_author_whose_connection_broke() {
+fn receipts_wait_for_an_author_whose_connection_was_lost() {
     let server = patient();
     let mut anna = Traveller::new(&server, "den", "Anna");
     let mut cleo = WebSocketClient::json(&server, "den", "Cleo");
@@ -101,7 +101,7 @@ fn an_interrupted_session_keeps_its_place_and_gets_exactly_what_it_missed() {
 }
 
 #[test]
-fn one_who_names_no_number_gets_everything_since_it_joined() {
+fn a_client_that_names_no_number_gets_what_was_sent_since_it_joined() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     anna.publish("den", "before");
@@ -116,7 +116,7 @@ fn one_who_names_no_number_gets_everything_since_it_joined() {
 }
 
 #[test]
-fn one_who_knows_another_history_is_told_so_and_given_nothing() {
+fn a_client_that_names_another_history_is_told_so_and_given_no_message() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     for (epoch, seq) in [(Some("e0"), 0), (None, 9)] {
@@ -134,7 +134,7 @@ fn one_who_knows_another_history_is_told_so_and_given_nothing() {
 }
 
 #[test]
-fn one_who_closes_in_good_order_has_left() {
+fn a_client_that_closes_its_websocket_has_left() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let tom = Traveller::new(&server, "den", "Tom");
@@ -163,7 +163,7 @@ fn after_the_grace_the_leave_is_shown_and_a_join_still_gets_what_was_missed() {
 }
 
 #[test]
-fn a_session_whose_connection_still_lives_is_taken_from_it_with_4409() {
+fn a_session_that_is_still_connected_is_taken_over_with_4409() {
     let server = patient();
     let mut tom = Traveller::new(&server, "den", "Tom");
     let seen = json!({"epoch": tom.epoch, "seq": tom.seq});
@@ -176,7 +176,7 @@ fn a_session_whose_connection_still_lives_is_taken_from_it_with_4409() {
 }
 
 #[test]
-fn of_two_devices_that_resume_at_once_one_stays_and_nothing_is_lost() {
+fn of_two_devices_that_resume_at_once_one_stays_and_no_message_is_lost() {
     let server = Arc::new(patient());
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let tom = Traveller::new(&server, "den", "Tom");
@@ -188,7 +188,7 @@ fn of_two_devices_that_resume_at_once_one_stays_and_nothing_is_lost() {
         thread::spawn(move || {
             let mut socket = WebSocketClient::multi(&server, "nobody");
             socket.command(&json!({"type": "resume", "resume": token, "rooms": {"den": seen}}));
-            // Behind it, so that the one who stays answers when it is done.
+            // Behind it, so that the client that stays answers when it is done.
             socket.command(&json!({"type": "ping"}));
             socket
         })
@@ -218,7 +218,7 @@ fn of_two_devices_that_resume_at_once_one_stays_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_private_message_waits_for_one_whose_connection_broke() {
+fn a_private_message_waits_for_a_user_whose_connection_was_lost() {
     let server = patient();
     let mut anna = WebSocketClient::multi(&server, "Anna");
     let tom = Traveller::new(&server, "den", "Tom");
@@ -229,7 +229,7 @@ fn a_private_message_waits_for_one_whose_connection_broke() {
     let (mut tom, resumed) = resume(&server, &token, &json!({"den": seen}));
     assert_eq!(resumed["rooms"]["dm:Anna:Tom"], json!({"recovered": true, "missed": 1}));
     assert_eq!(tom.wait_for_type("private")["message"], "hi");
-    // And the answer goes the other way, once.
+    // The reply is delivered once as well.
     tom.ask(json!({"type": "private", "to": "Anna", "message": "there"}));
     assert_eq!(anna.wait_for_type("private")["message"], "there");
 }
@@ -266,7 +266,7 @@ fn ten_thousand_messages_are_replayed_in_one_resume_while_others_go_on() {
 }
 
 #[test]
-fn edits_and_deletions_of_what_was_seen_are_told_at_the_return() {
+fn edits_and_deletions_of_seen_messages_are_replayed() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     for text in ["one", "two", "three"] {
@@ -291,7 +291,7 @@ fn edits_and_deletions_of_what_was_seen_are_told_at_the_return() {
 }
 
 #[test]
-fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
+fn a_room_without_a_stored_history_says_what_it_no_longer_has() {
     let mut server = TestServer::with(|settings| {
         settings.limits.grace = Duration::from_secs(60);
         settings.limits.history = 2;
@@ -316,7 +316,7 @@ fn a_room_that_keeps_nothing_says_what_it_no_longer_has() {
     }
 }
 
-/// A store that is asked for what it has kept, and has kept nothing of it, or cannot tell.
+/// A store that has kept none of what it is asked for, or cannot tell.
 struct MemoryAccounts(Result<Option<Page>, StoreFailed>);
 
 impl Store for MemoryAccounts {
@@ -343,7 +343,7 @@ impl Store for MemoryAccounts {
 }
 
 #[test]
-fn of_what_the_store_no_longer_has_nothing_follows_and_nothing_is_counted() {
+fn messages_that_the_store_no_longer_has_are_neither_replayed_nor_counted() {
     let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
     for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
         let store = Arc::new(MemoryAccounts(page));
@@ -363,25 +363,25 @@ fn of_what_the_store_no_longer_has_nothing_follows_and_nothing_is_counted() {
 }
 
 #[test]
-fn a_line_client_can_do_it_too() {
+fn a_line_client_can_resume_too() {
     let server = patient();
     let mut anna = WebSocketClient::json(&server, "lobby", "Anna");
     let mut line = LineClient::named(&server, "Lina");
     anna.publish("lobby", "one");
     line.wait_for("Anna: one");
     line.say("/session");
-    let told = line.handle();
+    let told = line.receive();
     let words: Vec<_> = told.strip_prefix("* If the connection breaks: ").unwrap().split(' ').collect();
     assert_eq!((words[0], words[2]), ("/resume", "1"));
     line.reset();
     until("its session waits", || server.engine().sessions.detached() == 1);
     anna.publish("lobby", "two");
     anna.settle("lobby");
-    let mut line = LineClient::knock(&server);
+    let mut line = LineClient::connect(&server);
     line.say(&words.join(" "));
     line.wait_for("* You are Lina again");
-    line.hears("* In lobby, 1 message was missed");
-    line.hears("Anna: two");
+    line.receives("* In lobby, 1 message was missed");
+    line.receives("Anna: two");
     line.say("back");
     assert_eq!(anna.wait_for_type("message")["message"], "back");
     line.say("/resume 0123 1");
@@ -389,7 +389,7 @@ fn a_line_client_can_do_it_too() {
 }
 
 #[test]
-fn nobody_waits_where_the_grace_is_zero() {
+fn no_session_is_kept_where_the_grace_is_zero() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
     let tom = Traveller::new(&server, "den", "Tom");
@@ -399,7 +399,7 @@ fn nobody_waits_where_the_grace_is_zero() {
 }
 
 #[test]
-fn a_stop_leaves_nothing_of_those_that_wait() {
+fn a_stop_ends_detached_sessions() {
     let server = patient();
     let tom = Traveller::new(&server, "den", "Tom");
     tom.vanish(&server);

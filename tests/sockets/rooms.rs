@@ -1,4 +1,4 @@
-//! Rooms come with the first that joins and go with the last that leaves.
+//! A room opens with its first member and closes with its last.
 
 use std::sync::Barrier;
 use std::thread;
@@ -37,7 +37,7 @@ fn two_joins_at_once_make_one_room() {
 }
 
 #[test]
-fn two_exits_at_once_are_as_good_as_one() {
+fn two_leaves_at_once_close_the_room() {
     let server = TestServer::start();
     for _ in 0..20 {
         let (one, other) =
@@ -52,46 +52,46 @@ fn two_exits_at_once_are_as_good_as_one() {
 }
 
 #[test]
-fn everybody_hears_who_comes_and_who_leaves() {
+fn members_are_told_who_joins_and_who_leaves() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mut json = WebSocketClient::json(&server, "den", "Jo");
-    text.hears("Jo joined the room");
+    text.receives("Jo joined the room");
     let guest = WebSocketClient::text(&server, "den", "Gus");
-    text.hears("Gus joined the room");
+    text.receives("Gus joined the room");
     let event = json.event_of("join");
     assert_eq!((&event["room"], &event["user"]), (&json!("den"), &json!("Gus")));
     guest.leave();
-    text.hears("Gus left the room");
+    text.receives("Gus left the room");
     assert_eq!(json.event_of("leave")["user"], "Gus");
 }
 
 #[test]
-fn a_user_with_two_connections_comes_and_leaves_once() {
+fn a_user_with_two_connections_joins_and_leaves_once() {
     let server = TestServer::start();
     let mut witness = WebSocketClient::text(&server, "den", "Wim");
     let one = WebSocketClient::text(&server, "den", "Anna");
     let two = WebSocketClient::text(&server, "den", "Anna");
     one.leave();
     two.leave();
-    witness.hears("Anna joined the room");
-    witness.hears("Anna left the room");
+    witness.receives("Anna joined the room");
+    witness.receives("Anna left the room");
     witness.say("quiet");
-    witness.hears("Wim: quiet");
+    witness.receives("Wim: quiet");
 }
 
 #[test]
-fn a_member_can_ask_who_is_here() {
+fn a_member_can_ask_for_the_members() {
     let server = TestServer::start();
     let mut json = WebSocketClient::json(&server, "den", "Jo");
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let _second = WebSocketClient::text(&server, "den", "Tess");
     text.say("/who");
-    text.hears("* In den: Jo, Tess");
+    text.receives("* In den: Jo, Tess");
     text.say("/away");
     text.wait_for("* Tess is away");
     text.say("/who");
-    text.hears("* In den: Jo, Tess (away)");
+    text.receives("* In den: Jo, Tess (away)");
     let members = json.ask(json!({"type": "members", "room": "den"}));
     assert_eq!((&members["type"], &members["count"]), (&json!("members"), &json!(2)));
     let status = |at: usize| (&members["members"][at]["user"], &members["members"][at]["status"]);
@@ -113,7 +113,7 @@ fn a_join_is_answered_with_the_members_of_the_room() {
 }
 
 #[test]
-fn the_list_of_rooms_is_the_same_at_every_door() {
+fn the_list_of_rooms_is_the_same_over_every_protocol() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "alpha", "Tess");
     let mut json = WebSocketClient::json(&server, "beta", "Jo");
@@ -123,12 +123,12 @@ fn the_list_of_rooms_is_the_same_at_every_door() {
     let expected = json!([
         {"room": "alpha", "members": 2}, {"room": "beta", "members": 1}, {"room": "lobby", "members": 1}
     ]);
-    // The numbers of members are told by the rooms a little later than the joins.
+    // Rooms report their number of members a little later than the joins.
     until("the numbers are told", || json.ask(json!({"type": "rooms"}))["rooms"] == expected);
     text.say("/rooms");
-    text.hears("* Rooms: alpha (2), beta (1), lobby (1)");
+    text.receives("* Rooms: alpha (2), beta (1), lobby (1)");
     line.say("/rooms");
-    line.hears("* Rooms: alpha (2), beta (1), lobby (1)");
+    line.receives("* Rooms: alpha (2), beta (1), lobby (1)");
     let answer = http::get(&server, "/api/v1/rooms");
     assert_eq!((answer.status, &answer.json()["rooms"]), (200, &expected));
 }
@@ -145,7 +145,7 @@ fn a_private_conversation_is_in_no_list() {
 }
 
 #[test]
-fn a_room_that_was_created_stays_when_nobody_is_in_it() {
+fn a_created_room_outlives_its_last_member() {
     let mut server = TestServer::start();
     server.created = 2;
     let mut json = WebSocketClient::multi(&server, "Jo");
@@ -164,7 +164,7 @@ fn a_room_that_was_created_stays_when_nobody_is_in_it() {
 }
 
 #[test]
-fn a_guest_makes_no_private_room() {
+fn a_guest_cannot_create_a_private_room() {
     let server = TestServer::start();
     let mut json = WebSocketClient::multi(&server, "Jo");
     let refusal = json.ask(json!({"type": "create", "room": "hall", "private": true}));

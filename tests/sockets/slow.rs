@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::http::frames;
 use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, connected};
 
-/// A socket that takes little when nobody reads from it.
+/// A socket with a small buffer.
 fn narrow(address: std::net::SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
@@ -27,7 +27,7 @@ fn small_outboxes(slow: Slow) -> impl Fn(&mut Settings) {
     }
 }
 
-/// As large as a message may be, and as telling as its number.
+/// A message of the largest size, which begins with its number.
 fn large(number: usize) -> String {
     format!("{number:06} {}", "x".repeat(60_000))
 }
@@ -36,8 +36,8 @@ fn number_of(event: &Value) -> usize {
     event["message"].as_str().unwrap()[..6].parse().unwrap()
 }
 
-/// Publishes large messages until `enough` says so of an event that the reader gets; each is read
-/// before the next, so only one who does not read at all is slow.
+/// Publishes large messages until `enough` holds for an event that the reader gets; each is read before
+/// the next, so only a client that does not read at all is slow.
 fn publish_until(publisher: &mut WebSocketClient, reader: &mut WebSocketClient, enough: impl Fn(&Value) -> bool) {
     for number in 0.. {
         publisher.say(&large(number));
@@ -56,12 +56,12 @@ fn publish_until(publisher: &mut WebSocketClient, reader: &mut WebSocketClient, 
 
 fn publisher(server: &TestServer, room: &str) -> WebSocketClient {
     let mut client = WebSocketClient::open(server, &format!("/ws?room={room}&user=Paul&echo=false"));
-    client.hears("Paul joined the room");
+    client.receives("Paul joined the room");
     client
 }
 
 #[test]
-fn a_client_that_never_reads_is_disconnected_with_4450_and_nobody_else_notices() {
+fn a_client_that_never_reads_is_disconnected_with_4450_and_no_other_is_affected() {
     let server = TestServer::with(small_outboxes(Slow::Disconnect));
     let mut reader = WebSocketClient::json(&server, "den", "Rita");
     let mut publisher = publisher(&server, "den");
@@ -72,7 +72,7 @@ fn a_client_that_never_reads_is_disconnected_with_4450_and_nobody_else_notices()
     reader.event_of("message");
     publisher.say(&large(0));
     assert_eq!(number_of(&reader.event_of("message")), 0);
-    // It gets what was written; the rest, and perhaps the last words too, it was too slow for.
+    // It gets what was written; the rest, and perhaps the goodbye, it was too slow for.
     let ending = sleeper.ending();
     assert!(matches!(ending.code, Some(4450) | None), "{:?}", ending.code);
     drop((reader, publisher, sleeper));
@@ -84,7 +84,7 @@ fn a_client_that_never_reads_is_disconnected_with_4450_and_nobody_else_notices()
 fn a_client_that_was_too_slow_and_reads_again_is_told_4450() {
     let server = TestServer::with(|settings| {
         small_outboxes(Slow::Disconnect)(settings);
-        // Long enough to wake up in.
+        // Long enough for the client to read again.
         settings.limits.write_timeout = DEADLINE;
     });
     let mut reader = WebSocketClient::json(&server, "den", "Rita");
@@ -99,7 +99,7 @@ fn a_client_that_was_too_slow_and_reads_again_is_told_4450() {
         (&goodbye["type"], &goodbye["code"], &goodbye["reconnect"]),
         (&json!("goodbye"), &json!(4450), &json!(true))
     );
-    let numbers: Vec<_> = ending.heard[..ending.heard.len() - 1]
+    let numbers: Vec<_> = ending.received[..ending.received.len() - 1]
         .iter()
         .map(|text| serde_json::from_str::<Value>(text).unwrap())
         .filter(|event| event["type"] == "message")
@@ -133,11 +133,11 @@ fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_mis
     let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json&history=0");
     assert_eq!(reader.wait_for_type("join")["user"], "Paul");
     assert_eq!(reader.wait_for_type("join")["user"], "Zoe");
-    // Far more than sockets hold.
+    // Far more than the sockets hold.
     let last = 400;
     publish_until(&mut publisher, &mut reader, |event| event["type"] == "message" && number_of(event) == last);
 
-    // It reads again: what waited for it, and how many messages it missed.
+    // It reads again: its backlog, and how many messages it missed.
     let (mut expected, mut missed) = (1, 0);
     while expected <= last as u64 + 1 {
         let event = sleeper.event();
@@ -163,7 +163,7 @@ fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_mis
 }
 
 #[test]
-fn a_topic_drops_for_slow_subscribers_whatever_the_server_does_elsewhere() {
+fn a_topic_drops_for_slow_subscribers_whatever_the_servers_policy() {
     let server = TestServer::with(|settings| {
         small_outboxes(Slow::Disconnect)(settings);
         settings.limits.write_timeout = DEADLINE;
@@ -183,7 +183,7 @@ fn a_topic_drops_for_slow_subscribers_whatever_the_server_does_elsewhere() {
 }
 
 #[test]
-fn beside_a_slow_reader_fifty_fast_ones_get_everything_in_order() {
+fn beside_a_slow_reader_fifty_fast_ones_get_every_message_in_order() {
     const FAST: usize = 50;
     let server = TestServer::with(small_outboxes(Slow::Disconnect));
     let mut fast: Vec<_> = (0..FAST).map(|i| WebSocketClient::text(&server, "den", &format!("fast-{i}"))).collect();
@@ -196,18 +196,18 @@ fn beside_a_slow_reader_fifty_fast_ones_get_everything_in_order() {
     let mut fallen = false;
     let mut numbers = 0..;
     while !fallen {
-        // A few at a time: what is under way fits into any socket, so nobody who reads is slow.
+        // A few at a time: they fit into any socket, so no client that reads is slow.
         let few: Vec<_> = numbers.by_ref().take(4).collect();
         few.iter().for_each(|number| publisher.say(&large(*number)));
         for client in &mut fast {
             let mut left = false;
             for number in &few {
-                let mut heard = client.handle();
-                if heard == "slow left the room" {
+                let mut received = client.receive();
+                if received == "slow left the room" {
                     left = true;
-                    heard = client.handle();
+                    received = client.receive();
                 }
-                assert_eq!(heard.split_once(" x").unwrap().0, format!("Paul: {number:06}"));
+                assert_eq!(received.split_once(" x").unwrap().0, format!("Paul: {number:06}"));
             }
             fallen |= left;
         }
@@ -216,7 +216,7 @@ fn beside_a_slow_reader_fifty_fast_ones_get_everything_in_order() {
 }
 
 #[test]
-fn a_peer_that_answers_no_ping_is_closed_with_4408() {
+fn a_client_that_answers_no_ping_is_closed_with_4408() {
     let server = TestServer::with(|settings| {
         settings.limits.ping = Duration::from_millis(100);
         settings.limits.pong_timeout = Duration::from_millis(300);
@@ -234,7 +234,7 @@ fn a_peer_that_answers_no_ping_is_closed_with_4408() {
 }
 
 #[test]
-fn a_peer_that_answers_pings_stays_however_quiet_it_is() {
+fn a_client_that_answers_pings_stays_connected_while_it_sends_nothing() {
     let server = TestServer::with(|settings| {
         settings.limits.ping = Duration::from_millis(250);
         settings.limits.pong_timeout = Duration::from_secs(2);
@@ -244,19 +244,19 @@ fn a_peer_that_answers_pings_stays_however_quiet_it_is() {
         quiet.ping();
     }
     quiet.say("still here");
-    quiet.hears("Zoe: still here");
+    quiet.receives("Zoe: still here");
 }
 
 #[test]
-fn a_line_client_has_no_pings_and_may_be_quiet() {
+fn a_line_client_gets_no_pings_and_may_be_silent() {
     let server = TestServer::with(|settings| {
         settings.limits.ping = Duration::from_millis(100);
         settings.limits.pong_timeout = Duration::from_millis(300);
     });
     let mut quiet = LineClient::named(&server, "Zoe");
-    // Long enough for another to be given up.
+    // Longer than a WebSocket client may be silent.
     let mut silent = Http::connect(&server).upgrade("/ws?room=den&user=Max", "").1;
     silent.rest();
     quiet.say("/who");
-    quiet.hears("* In lobby: Zoe");
+    quiet.receives("* In lobby: Zoe");
 }

@@ -1,11 +1,11 @@
-//! Requests that a proxy before us could read in another way than we do.
+//! Request smuggling: requests that a proxy in front could read in another way than the server.
 //!
-//! Each carries a second request where one of two readers would see a body. It must get one answer, an
-//! error, and the connection must end with it: whatever follows cannot be told from a body.
+//! Each carries a second request where one of two readers would see a body. It must get one response, an
+//! error, and the connection must end with it: what follows cannot be told from a body.
 
 use crate::harness::{Http, TestServer};
 
-/// Sends a head, and behind it what a smuggler would like to be a request; all that comes back.
+/// Sends a head, and behind it the smuggled request; returns what comes back.
 fn smuggle(server: &TestServer, head: &str) -> String {
     let mut http = Http::connect(server);
     let inside = "GET /api/v1/rooms HTTP/1.1\r\nHost: inside\r\n\r\n";
@@ -14,7 +14,7 @@ fn smuggle(server: &TestServer, head: &str) -> String {
 }
 
 #[test]
-fn what_has_two_readings_has_one_answer_and_an_end() {
+fn an_ambiguous_request_gets_one_response_and_ends_the_connection() {
     let server = TestServer::start();
     let post = "POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     for (fields, status) in [
@@ -47,7 +47,7 @@ fn what_has_two_readings_has_one_answer_and_an_end() {
 }
 
 #[test]
-fn what_follows_a_request_for_a_websocket_is_no_request() {
+fn bytes_behind_a_request_for_a_websocket_are_no_request() {
     let server = TestServer::start();
     let head = "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 777\r\n\
                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 4\r\n";
@@ -57,7 +57,7 @@ fn what_follows_a_request_for_a_websocket_is_no_request() {
 }
 
 #[test]
-fn a_target_is_a_path_whatever_a_proxy_made_of_it() {
+fn a_target_that_is_no_path_is_refused() {
     let server = TestServer::start();
     for line in [
         "GET http://inside/api/v1/rooms HTTP/1.1",
@@ -69,7 +69,7 @@ fn a_target_is_a_path_whatever_a_proxy_made_of_it() {
         "GET / HTTP/1.1 ",
     ] {
         let answers = smuggle(&server, &format!("{line}\r\nHost: a\r\n"));
-        // What stands after a second blank is a version, and not ours.
+        // What follows a second space is a version, and an unknown one.
         let refused = ["HTTP/1.1 400 ", "HTTP/1.1 505 "].iter().any(|status| answers.starts_with(status));
         assert!(refused && answers.matches("\r\nServer: ").count() == 1, "{line:?}: {answers}");
     }

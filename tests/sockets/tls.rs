@@ -1,4 +1,4 @@
-//! TLS at both ports: the same rooms, for clients that prove whom they speak to.
+//! TLS at both ports: the same rooms, for clients that verify the server.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, http, until};
 
-/// A certificate in a folder of its own, which goes with it.
+/// A certificate in a directory of its own, which is removed with it.
 struct Files(PathBuf);
 
 impl Files {
@@ -43,7 +43,7 @@ impl Files {
         self.0.join(name).to_str().unwrap().to_owned()
     }
 
-    /// A client that trusts what is in the file now.
+    /// A client that trusts the certificate that is in the file now.
     fn dialer(&self) -> Dialer {
         Dialer::new(&Trust::Only(self.0.join("cert.pem"))).unwrap()
     }
@@ -60,13 +60,13 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // It lies among what a build makes: nothing else looks at it.
+        // It is in the build directory, where a leftover does no harm.
         _ = fs::remove_dir_all(&self.0);
     }
 }
 
 #[test]
-fn all_doors_lead_to_the_same_room_through_tls() {
+fn every_protocol_leads_to_the_same_room_over_tls() {
     let files = Files::new();
     let server = files.server(|_| ());
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
@@ -74,16 +74,16 @@ fn all_doors_lead_to_the_same_room_through_tls() {
     text.wait_for("Lina joined the room");
     let sent = http::post(&server, "/api/v1/rooms/lobby/messages", &json!({"user": "cron", "message": "done"}));
     assert_eq!(sent.status, 201);
-    text.hears("cron: done");
-    line.hears("cron: done");
+    text.receives("cron: done");
+    line.receives("cron: done");
     line.say("hello");
-    text.hears("Lina: hello");
+    text.receives("Lina: hello");
     text.say("hi");
-    line.hears("Tess: hi");
+    line.receives("Tess: hi");
 }
 
 #[test]
-fn who_does_not_speak_tls_is_told_so_in_words_it_knows() {
+fn a_client_without_tls_is_told_so_in_its_own_protocol() {
     let files = Files::new();
     let server = files.server(|_| ());
     let mut http = Http::over(server.http_socket());
@@ -99,7 +99,7 @@ fn who_does_not_speak_tls_is_told_so_in_words_it_knows() {
 }
 
 #[test]
-fn browsers_are_told_to_come_through_tls_only_where_they_came_through_it() {
+fn browsers_are_told_to_use_tls_only_over_tls() {
     const HSTS: &str = "Strict-Transport-Security";
     let files = Files::new();
     let server = files.server(|_| ());
@@ -110,19 +110,19 @@ fn browsers_are_told_to_come_through_tls_only_where_they_came_through_it() {
 }
 
 #[test]
-fn through_tls_a_page_without_tls_is_foreign() {
+fn over_tls_a_page_without_tls_is_of_another_origin() {
     let files = Files::new();
     let server = files.server(|_| ());
     let status = |origin: &str| Http::connect(&server).upgrade("/ws", &format!("Origin: {origin}\r\n")).0.status;
     assert_eq!((status("https://roomd.test"), status("http://roomd.test")), (101, 403));
 }
 
-/// Why there is no handshake.
+/// The error of a handshake that fails.
 fn no_handshake(tunnel: &Tunnel, socket: &TcpStream) -> std::io::Error {
     tunnel.shake_hands(socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap_err()
 }
 
-/// Shakes hands with rustls itself: the version that the two agree on.
+/// Makes a handshake with rustls itself; the version that the two agree on.
 fn agree(server: &TestServer, files: &Files, versions: &[&'static SupportedProtocolVersion]) -> ProtocolVersion {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(files.path("cert.pem")).unwrap()).unwrap();
@@ -143,7 +143,7 @@ fn agree(server: &TestServer, files: &Files, versions: &[&'static SupportedProto
 }
 
 #[test]
-fn both_versions_of_tls_that_are_still_good_are_spoken() {
+fn tls_1_2_and_1_3_are_spoken() {
     let files = Files::new();
     let server = files.server(|_| ());
     assert_eq!(agree(&server, &files, &[&rustls::version::TLS12]), ProtocolVersion::TLSv1_2);
@@ -152,7 +152,7 @@ fn both_versions_of_tls_that_are_still_good_are_spoken() {
 }
 
 #[test]
-fn a_certificate_is_loaded_anew_and_nobody_who_is_connected_notices() {
+fn a_certificate_is_reloaded_without_affecting_connected_clients() {
     let files = Files::new();
     let mut server = files.server(|_| ());
     let mut early = WebSocketClient::text(&server, "den", "Ella");
@@ -166,7 +166,7 @@ fn a_certificate_is_loaded_anew_and_nobody_who_is_connected_notices() {
     let mut late = WebSocketClient::text(&server, "den", "Lena");
     early.wait_for("Lena joined the room");
     late.say("hi");
-    early.hears("Lena: hi");
+    early.receives("Lena: hi");
     fs::write(files.path("key.pem"), "no key").unwrap();
     let sentence = server.server().reload_certificate().unwrap_err();
     assert!(sentence.starts_with("cannot read the key "), "{sentence}");
@@ -176,7 +176,7 @@ fn a_certificate_is_loaded_anew_and_nobody_who_is_connected_notices() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_a_sentence() {
+fn an_unusable_certificate_is_an_error_in_a_sentence() {
     let files = Files::new();
     let start = |cert: &str, key: &str| {
         let settings =
@@ -195,7 +195,7 @@ fn a_certificate_that_cannot_be_used_is_a_sentence() {
 }
 
 #[test]
-fn a_browser_that_was_lured_to_the_line_port_gets_no_further_than_the_handshake() {
+fn a_browser_at_the_line_port_fails_in_the_handshake() {
     let files = Files::new();
     let server = files.server(|_| ());
     for (socket, application) in
@@ -207,7 +207,7 @@ fn a_browser_that_was_lured_to_the_line_port_gets_no_further_than_the_handshake(
     }
 }
 
-/// What a member hears while more is said than its socket holds, and how long it is behind.
+/// Has a member receive more than its socket holds, so that it falls behind.
 fn behind(server: &TestServer, read: impl FnOnce(&mut WebSocketClient)) {
     let mut reader = WebSocketClient::text(server, "den", "Rita");
     let mut publisher = WebSocketClient::open(server, "/ws?room=den&user=Paul&format=json&echo=false");
@@ -222,7 +222,7 @@ fn behind(server: &TestServer, read: impl FnOnce(&mut WebSocketClient)) {
 }
 
 #[test]
-fn what_does_not_fit_into_the_socket_follows_whole_and_in_order() {
+fn bytes_that_do_not_fit_into_the_socket_follow_whole_and_in_order() {
     let files = Files::new();
     let server = files.server(|settings| {
         settings.limits.outbox_bytes = 64 * 1024 * 1024;
@@ -230,15 +230,15 @@ fn what_does_not_fit_into_the_socket_follows_whole_and_in_order() {
     });
     behind(&server, |reader| {
         for number in 0..400 {
-            let heard = reader.handle();
+            let received = reader.receive();
             let expected = format!("Paul: {number} {}", "x".repeat(30_000 + 7 * number));
-            assert!(heard == expected, "{number}: {} bytes of {}", heard.len(), expected.len());
+            assert!(received == expected, "{number}: {} bytes of {}", received.len(), expected.len());
         }
     });
 }
 
 #[test]
-fn a_client_that_never_reads_is_too_slow_through_tls_as_well() {
+fn a_client_that_never_reads_is_too_slow_over_tls_as_well() {
     let files = Files::new();
     let server = files.server(|settings| {
         settings.limits.outbox_bytes = 256 * 1024;
@@ -251,7 +251,7 @@ fn a_client_that_never_reads_is_too_slow_through_tls_as_well() {
 }
 
 #[test]
-fn a_line_client_that_says_goodbye_leaves_and_one_that_is_cut_off_may_come_back() {
+fn a_line_client_that_closes_tls_leaves_and_one_that_is_cut_off_may_resume() {
     let files = Files::new();
     let server = files.server(|settings| settings.limits.grace = DEADLINE);
     let mut witness = WebSocketClient::text(&server, "lobby", "Wim");
@@ -259,7 +259,7 @@ fn a_line_client_that_says_goodbye_leaves_and_one_that_is_cut_off_may_come_back(
     let name = "Polly joined the room";
     witness.wait_for(name);
     polite.finish();
-    witness.hears("Polly left the room");
+    witness.receives("Polly left the room");
     polite.ending();
     assert_eq!(server.engine().sessions.detached(), 0);
     let cut = LineClient::named(&server, "Curt");
@@ -269,14 +269,14 @@ fn a_line_client_that_says_goodbye_leaves_and_one_that_is_cut_off_may_come_back(
 }
 
 #[test]
-fn the_end_of_the_server_is_a_goodbye_a_close_and_the_end_of_tls() {
+fn a_stop_is_a_goodbye_a_close_and_the_end_of_tls() {
     let files = Files::new();
     let server = files.server(|_| ());
     let mut socket = WebSocketClient::json(&server, "den", "Gil");
     let mut line = LineClient::guest(&server);
     let ended = std::thread::spawn(move || {
         let ending = socket.ending();
-        // Not a reset: the tunnel was closed in good order.
+        // Not a reset: the tunnel was closed cleanly.
         let rest = socket.stream().read(&mut [0]).unwrap();
         (ending, rest, line.ending())
     });
@@ -287,20 +287,20 @@ fn the_end_of_the_server_is_a_goodbye_a_close_and_the_end_of_tls() {
 }
 
 #[test]
-fn who_is_slow_with_the_handshake_loses_the_place_at_the_deadline() {
+fn a_client_that_is_slow_with_the_handshake_loses_its_place_at_the_deadline() {
     let files = Files::new();
     let server = files.server(|settings| {
         settings.limits.connections_max = 2;
         settings.limits.head_timeout = Duration::from_millis(200);
     });
-    // A record that is announced and does not come, and one who says nothing.
+    // A record that is announced and does not come, and a client that sends nothing.
     let mut half = server.http_socket();
     half.write_all(&[22, 3, 1, 2, 0, 1]).unwrap();
     let mute = server.lines_socket();
     until("both have a place", || server.server().connections() == 2);
     let mut client = WebSocketClient::text(&server, "den", "Hana");
     client.say("in");
-    client.hears("Hana: in");
+    client.receives("Hana: in");
     for mut socket in [half, mute] {
         match socket.read(&mut [0; 16]) {
             Ok(0) => {}
@@ -311,11 +311,11 @@ fn who_is_slow_with_the_handshake_loses_the_place_at_the_deadline() {
 }
 
 #[test]
-fn bytes_that_are_no_handshake_end_it_with_an_alert() {
+fn an_invalid_handshake_ends_with_an_alert() {
     let files = Files::new();
     let server = files.server(|_| ());
     for (bytes, alert) in [
-        // A record of a version that never was, one that is too long, and a handshake that is none.
+        // A record of an unknown version, one that is too long, and an invalid handshake.
         (&[22, 9, 9, 0, 5, 1, 0, 0, 1, 0][..], true),
         (&[22, 3, 1, 255, 255, 1], true),
         (&[22, 3, 1, 0, 4, 99, 0, 0, 0], true),
@@ -332,7 +332,7 @@ fn bytes_that_are_no_handshake_end_it_with_an_alert() {
 }
 
 #[test]
-fn who_is_turned_away_before_the_handshake_gets_an_alert() {
+fn a_client_that_is_turned_away_before_the_handshake_gets_an_alert() {
     let files = Files::new();
     let server = files.server(|settings| {
         settings.limits.connections_max = 1;
@@ -347,7 +347,7 @@ fn who_is_turned_away_before_the_handshake_gets_an_alert() {
 }
 
 #[test]
-fn keys_are_changed_in_the_middle_of_a_conversation() {
+fn keys_are_updated_during_a_conversation() {
     let files = Files::new();
     let server = files.server(|_| ());
     let mut roots = RootCertStore::empty();
@@ -357,19 +357,19 @@ fn keys_are_changed_in_the_middle_of_a_conversation() {
     let config = config.with_root_certificates(roots).with_no_client_auth();
     let client = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let mut stream = rustls::StreamOwned::new(client, server.lines_socket());
-    // Shakes hands first, and hears of its own coming.
+    // The handshake first, and the notice of its own join.
     assert!(stream.read(&mut [0; 256]).unwrap() > 0);
     let mut witness = WebSocketClient::text(&server, "lobby", "Wim");
     for number in 0..20 {
         stream.conn.refresh_traffic_keys().unwrap();
         stream.write_all(format!("message {number}\n").as_bytes()).unwrap();
-        let heard = witness.handle();
-        assert!(heard.ends_with(&format!(": message {number}")), "{heard}");
+        let received = witness.receive();
+        assert!(received.ends_with(&format!(": message {number}")), "{received}");
         witness.say(&format!("answer {number}"));
-        witness.hears(&format!("Wim: answer {number}"));
+        witness.receives(&format!("Wim: answer {number}"));
     }
     stream.write_all(b"/quit\n").unwrap();
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).unwrap();
-    assert!((0..20).all(|number| heard.contains(&format!("Wim: answer {number}\n"))), "{heard}");
+    let mut received = String::new();
+    stream.read_to_string(&mut received).unwrap();
+    assert!((0..20).all(|number| received.contains(&format!("Wim: answer {number}\n"))), "{received}");
 }

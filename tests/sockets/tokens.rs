@@ -1,4 +1,4 @@
-//! Tokens: every way of showing one, what they allow, and how they end on a live connection.
+//! Tokens: every way of sending one, what they allow, and how they expire on a live connection.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn refused_upgrade(server: &TestServer, path: &str, fields: &str) -> (u16, Strin
 }
 
 #[test]
-fn a_token_is_shown_in_every_way_of_the_protocol() {
+fn a_token_is_accepted_in_every_way_of_the_protocol() {
     let server = TestServer::start();
     let token = claim(&server, "Alice");
     let protocols = format!("Sec-WebSocket-Protocol: roomd.v1.json, bearer.{token}\r\n");
@@ -38,7 +38,7 @@ fn a_token_is_shown_in_every_way_of_the_protocol() {
 }
 
 #[test]
-fn a_first_frame_says_who_one_is() {
+fn a_first_frame_authenticates() {
     let server = TestServer::start();
     let token = claim(&server, "Alice");
     let mut client = WebSocketClient::open(&server, "/ws");
@@ -59,25 +59,25 @@ fn a_first_frame_says_who_one_is() {
 }
 
 #[test]
-fn a_line_says_who_one_is() {
+fn a_line_authenticates() {
     let server = TestServer::start();
     let token = claim(&server, "Alice");
     let mut guest = LineClient::guest(&server);
     guest.say("/auth x.y.z");
-    guest.hears("Error: The token is not understood");
+    guest.receives("Error: The token is not understood");
     guest.say(&format!("/auth {token}"));
-    guest.hears("* You are now Alice");
-    guest.hears("* You left lobby");
-    guest.hears("Alice joined the room");
+    guest.receives("* You are now Alice");
+    guest.receives("* You left lobby");
+    guest.receives("Alice joined the room");
     guest.say("/nick Bob");
-    guest.hears("Error: A token names you, and no other name can be taken");
+    guest.receives("Error: A token names you, and no other name can be taken");
     guest.say(&format!("/refresh {token}"));
     guest.say("/who");
-    guest.hears("* In lobby: Alice");
+    guest.receives("* In lobby: Alice");
 }
 
 #[test]
-fn a_bad_token_is_refused_before_anything_is_done() {
+fn an_invalid_token_is_refused_before_the_request_is_carried_out() {
     let server = issuer::server(|_| ());
     let expired = issuer::token(json!({"sub": "Alice", "exp": 1}));
     for bad in ["x.y.z", "", &expired, &"a".repeat(12 * 1024)] {
@@ -112,7 +112,7 @@ fn a_token_and_a_name_that_differ_are_refused() {
 }
 
 #[test]
-fn a_bearer_is_warned_and_then_the_connection_ends() {
+fn a_client_is_warned_before_its_token_expires_and_then_disconnected() {
     let server = issuer::server(|settings| settings.limits.grace = Duration::from_secs(60));
     let short = issuer::lasting("Alice", Duration::from_secs(2));
     let (mut json, welcome) = welcomed(&server, &short);
@@ -123,9 +123,9 @@ fn a_bearer_is_warned_and_then_the_connection_ends() {
     assert!(warning["expires_in_ms"].as_u64().unwrap() <= 2_000, "{warning}");
     let ending = json.ending();
     assert_eq!((ending.code, &*ending.reason), (Some(4401), "token_expired"));
-    let heard = text.ending();
-    assert_eq!(heard.code, Some(4401));
-    assert!(heard.heard.iter().any(|line| line.starts_with("* Your token ends in ")), "{heard:?}");
+    let received = text.ending();
+    assert_eq!(received.code, Some(4401));
+    assert!(received.received.iter().any(|line| line.starts_with("* Your token ends in ")), "{received:?}");
     assert_eq!(server.engine().sessions.detached(), 0, "a session whose token has expired is not kept");
 }
 
@@ -144,13 +144,13 @@ fn a_token_is_refreshed_on_the_same_connection() {
     ] {
         assert_eq!(client.ask(json!({"type": "refresh", "token": token}))["code"], code);
     }
-    // The other's time, which was as long, is over; this one goes on.
+    // The other token, which lasted as long, has expired; this connection goes on.
     assert_eq!(other.ending().code, Some(4401));
     assert_eq!(client.ask(json!({"type": "ping"}))["type"], "pong");
 }
 
 #[test]
-fn a_token_for_some_rooms_is_for_no_others() {
+fn a_token_for_some_rooms_opens_no_others() {
     let server = issuer::server(|_| ());
     let token =
         issuer::token(json!({"sub": "Alice", "exp": 4_000_000_000_u64, "rooms": ["den", "hall"], "name": "A."}));
@@ -190,7 +190,7 @@ fn closed() -> TestServer {
 }
 
 #[test]
-fn a_server_for_tokens_only_lets_nobody_else_in() {
+fn a_server_for_tokens_only_refuses_guests() {
     let server = closed();
     let unauthorized = (401, "unauthorized".to_owned());
     assert_eq!(refused_upgrade(&server, "/ws?room=den&user=Bob", ""), unauthorized);
@@ -201,7 +201,7 @@ fn a_server_for_tokens_only_lets_nobody_else_in() {
     let mut http = Http::connect(&server);
     http.request("POST /api/v1/rooms/den/messages", "Content-Type: application/json\r\n", "{\"message\":\"hi\"}");
     assert_eq!(http.answer().status, 401);
-    // Nor can a name be claimed there, unless that was said.
+    // Nor can a name be claimed there, unless a setting allows it.
     let mut http = Http::connect(&server);
     http.request("POST /api/v1/claims", "Content-Type: application/json\r\n", "{\"name\":\"Bob\"}");
     assert_eq!(http.answer().status, 403);
@@ -213,7 +213,7 @@ fn a_server_for_tokens_only_lets_nobody_else_in() {
 }
 
 #[test]
-fn a_stranger_may_do_nothing_but_say_who_it_is() {
+fn a_client_without_a_token_may_only_authenticate() {
     let server = closed();
     let mut client = WebSocketClient::open(&server, "/ws");
     assert_eq!(client.event_of("welcome")["guest"], true);
@@ -232,17 +232,17 @@ fn a_stranger_may_do_nothing_but_say_who_it_is() {
     assert_eq!(client.ask(json!({"type": "ping"}))["type"], "pong");
     assert_eq!(client.ask(json!({"type": "auth", "token": issuer::good("Alice")}))["user"], "Alice");
     assert_eq!(client.ask(json!({"type": "join", "room": "den"}))["type"], "joined");
-    let mut line = LineClient::knock(&server);
-    line.hears("Error: Say first who you are: /auth TOKEN");
+    let mut line = LineClient::connect(&server);
+    line.receives("Error: Say first who you are: /auth TOKEN");
     line.say("hello");
-    line.hears("Error: Say first who you are: show a token");
+    line.receives("Error: Say first who you are: show a token");
     line.say(&format!("/auth {}", issuer::good("Bob")));
-    line.hears("* You are now Bob");
-    line.hears("Bob joined the room");
+    line.receives("* You are now Bob");
+    line.receives("Bob joined the room");
 }
 
 #[test]
-fn a_stranger_who_says_nothing_is_sent_away() {
+fn a_client_that_does_not_authenticate_in_time_is_disconnected() {
     let server = issuer::server(|settings| {
         settings.guests = Some(false);
         settings.limits.head_timeout = Duration::from_millis(200);
@@ -252,6 +252,6 @@ fn a_stranger_who_says_nothing_is_sent_away() {
     let ending = client.ending();
     assert_eq!((ending.code, &*ending.reason), (Some(4401), "unauthorized"));
     assert_eq!(server.engine().sessions.detached(), 0);
-    let mut line = LineClient::knock(&server);
+    let mut line = LineClient::connect(&server);
     assert_eq!(line.ending().last().unwrap(), "* Only those with a token may come in");
 }

@@ -5,7 +5,7 @@ use crate::harness::{Answer, Http, TestServer, WebSocketClient, http};
 
 const CHAT: &str = "/ws?room=den&user=Jo";
 
-/// What a request for a WebSocket is answered, with these in place of the right header fields.
+/// The response to a request for a WebSocket, with these in place of the right header fields.
 fn answer_with(server: &TestServer, change: impl FnOnce(&str) -> String) -> Answer {
     let mut http = Http::connect(server);
     http.send(format!("GET {CHAT} HTTP/1.1\r\n{}\r\n", change(HANDSHAKE)));
@@ -13,7 +13,7 @@ fn answer_with(server: &TestServer, change: impl FnOnce(&str) -> String) -> Answ
 }
 
 #[test]
-fn the_handshake_is_answered_as_the_standard_says() {
+fn the_handshake_is_answered_as_the_standard_requires() {
     let server = TestServer::start();
     let answer = answer_with(&server, str::to_owned);
     assert_eq!(answer.status, 101);
@@ -26,7 +26,7 @@ fn the_handshake_is_answered_as_the_standard_says() {
 }
 
 #[test]
-fn a_request_that_is_no_handshake_is_426_and_told_the_version() {
+fn a_request_that_is_no_handshake_is_426_with_the_version() {
     let server = TestServer::start();
     for answer in [
         http::get(&server, CHAT),
@@ -41,7 +41,7 @@ fn a_request_that_is_no_handshake_is_426_and_told_the_version() {
 }
 
 #[test]
-fn a_handshake_without_a_right_key_is_400() {
+fn a_handshake_without_a_valid_key_is_400() {
     let server = TestServer::start();
     for key in ["", "short"] {
         let answer = answer_with(&server, |fields| fields.replace("dGhlIHNhbXBsZSBub25jZQ==", key));
@@ -96,11 +96,11 @@ fn an_origin_that_is_not_known_is_refused_before_the_upgrade() {
         assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()), "{origin:?}");
     }
     assert!(server.engine().hub.is_empty(), "a refused origin made a room");
-    // Its own, by the name under which it was called, and those on the list.
+    // Its own, by the host that was asked for, and those on the list.
     for origin in ["http://roomd.test", "https://roomd.test", "https://friend.test:8443", "https://FRIEND.test:8443"] {
         assert_eq!(status(origin).status, 101, "{origin:?}");
     }
-    // No origin is no browser.
+    // A client without an origin is no browser.
     assert_eq!(answer_with(&server, str::to_owned).status, 101);
 }
 
@@ -111,16 +111,16 @@ fn a_request_that_was_refused_leaves_the_connection_for_the_next() {
     assert_eq!(answer.status, 400);
     let (answer, http) = http.upgrade(CHAT, "");
     assert_eq!(answer.status, 101);
-    WebSocketClient::after(http).hears("Jo joined the room");
+    WebSocketClient::after(http).receives("Jo joined the room");
 }
 
 #[test]
-fn what_comes_right_behind_the_handshake_is_heard() {
+fn frames_right_behind_the_handshake_are_read() {
     let server = TestServer::start();
     let mut http = Http::connect(&server);
     let mut bytes = format!("GET {CHAT} HTTP/1.1\r\n{HANDSHAKE}\r\n").into_bytes();
     bytes.extend(masked(0x81, b"early"));
-    // A frame of which a part comes later.
+    // A frame whose second half comes later.
     let late = masked(0x81, b"late");
     bytes.extend(&late[..3]);
     http.send(bytes);
@@ -138,7 +138,7 @@ fn a_websocket_may_follow_other_requests_on_a_connection() {
     http.send(format!("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET {CHAT} HTTP/1.1\r\n{HANDSHAKE}\r\n"));
     assert_eq!(http.answer().status, 200);
     assert_eq!(http.answer().status, 101);
-    WebSocketClient::after(http).hears("Jo joined the room");
+    WebSocketClient::after(http).receives("Jo joined the room");
 }
 
 #[test]

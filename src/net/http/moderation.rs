@@ -55,7 +55,7 @@ struct MemberBody {
 /// Adds a user to the list, or gives them a role: `PUT /api/v1/rooms/R/members/U`. Blocks on the room.
 ///
 /// # Errors
-/// Why the list stays as it is.
+/// Why the list is not changed.
 pub fn invite(
     context: &ServerContext,
     request: &mut ApiRequest<'_>,
@@ -75,7 +75,7 @@ pub fn invite(
 /// Removes a user from the list and from the room: `DELETE /api/v1/rooms/R/members/U`. Blocks on the room.
 ///
 /// # Errors
-/// Why they stay.
+/// Why they are not removed.
 pub fn remove(
     context: &ServerContext,
     request: &mut ApiRequest<'_>,

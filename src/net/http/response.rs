@@ -13,7 +13,7 @@ use crate::wire::json;
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// When a client may try again that was refused for want of a resource, if nobody says.
+/// When a client may try again that was refused for want of a resource, unless the refusal says.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// An HTTP response.

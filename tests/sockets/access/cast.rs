@@ -1,6 +1,6 @@
-//! Who takes part: one of each rank, a room to try them on, and those whom motions are about.
+//! The cast: one user of each privilege, a room to try them on, and the users that requests are about.
 //!
-//! Everybody with a name of their own has a token of an issuer that the server accepts. A room is made
+//! Every user with a registered name has a token of an issuer that the server accepts. A room is created
 //! in process, and ended when its trial is over, so each trial begins with the same.
 
 use std::fs;
@@ -22,7 +22,7 @@ use crate::harness::{LineClient, TestServer, WebSocketClient};
 
 const SECRET: &str = "the secret with which these tests sign their tokens";
 
-/// A rank, and who has it.
+/// A privilege, and the user that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rank {
     Outsider,
@@ -33,11 +33,11 @@ pub enum Rank {
     Admin,
 }
 
-/// All of them, in the order of the table's columns.
+/// The privileges, in the order of the table's columns.
 pub const RANKS: [Rank; 6] = [Rank::Outsider, Rank::Guest, Rank::Member, Rank::Moderator, Rank::Owner, Rank::Admin];
 
 impl Rank {
-    /// Who has it.
+    /// The user that has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Outsider => "Stan",
@@ -49,7 +49,7 @@ impl Rank {
         }
     }
 
-    /// As a program in the server's process says it.
+    /// The identity, for a program in the server's process.
     pub fn identity(self) -> Identity {
         let auth_level = match self {
             Self::Guest => AuthLevel::Guest,
@@ -60,10 +60,10 @@ impl Rank {
     }
 }
 
-/// Names that motions are about: on the list and in the room, banned, muted, and invited.
+/// Users that requests are about: on the list and in the room, banned, muted, and invited.
 const OTHERS: [&str; 4] = ["Tim", "Ben", "Max", "Ivy"];
 
-/// A server that knows them all.
+/// A server that knows each of them.
 pub struct Cast {
     pub server: TestServer,
     trials: AtomicU64,
@@ -79,7 +79,7 @@ pub struct Trial<'a> {
 impl Cast {
     pub fn new() -> Self {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("access.secret");
-        // Whoever writes it writes the same, and whole.
+        // Each process writes the same file, and writes it whole.
         let draft = path.with_extension(format!("{:?}", std::thread::current().id()));
         fs::write(&draft, SECRET).unwrap();
         fs::rename(draft, &path).unwrap();
@@ -111,14 +111,14 @@ impl Cast {
         Trial { room, cast: self, _tim: (tim, events) }
     }
 
-    /// One of this rank, speaking JSON.
+    /// The user of this privilege, over JSON.
     pub fn json(&self, rank: Rank) -> WebSocketClient {
         let mut client = WebSocketClient::open(&self.server, &format!("/ws?format=json&{}", credentials(rank)));
         client.event_of("welcome");
         client
     }
 
-    /// One of this rank, speaking text over a WebSocket, in a room of their own.
+    /// The user of this privilege, over text in a WebSocket, in a room of their own.
     pub fn text(&self, rank: Rank) -> WebSocketClient {
         let name = rank.name();
         let mut client = WebSocketClient::open(&self.server, &format!("/ws?room=of-{name}&{}", credentials(rank)));
@@ -126,7 +126,7 @@ impl Cast {
         client
     }
 
-    /// One of this rank, speaking lines, in the lobby.
+    /// The user of this privilege, over lines, in the lobby.
     pub fn line(&self, rank: Rank) -> LineClient {
         let mut client = LineClient::guest(&self.server);
         client.say(&match rank {
@@ -148,7 +148,7 @@ impl Drop for Trial<'_> {
     }
 }
 
-/// The header field that shows who one is; nothing for a guest.
+/// The header field with the user's token; empty for a guest.
 pub fn bearer(rank: Rank) -> String {
     match rank {
         Rank::Guest => String::new(),

@@ -1,7 +1,7 @@
-//! Who may do what: each rank, each command, each door, each address, from one table.
+//! Authorization: each privilege, command, protocol and path, from one table.
 //!
-//! And for a stranger a private room is not there: what it answers is what a name that nobody has taken
-//! answers, to the byte.
+//! And to an outsider a private room does not exist: its responses are those of a name that is not taken,
+//! to the byte.
 
 mod cast;
 mod table;
@@ -22,7 +22,7 @@ use crate::harness::{Answer, LineClient, WebSocketClient, http};
 /// A client that speaks text.
 trait Talk {
     fn send(&mut self, line: &str);
-    fn heard(&mut self) -> String;
+    fn receive(&mut self) -> String;
 }
 
 impl Talk for WebSocketClient {
@@ -30,8 +30,8 @@ impl Talk for WebSocketClient {
         self.say(line);
     }
 
-    fn heard(&mut self) -> String {
-        self.handle()
+    fn receive(&mut self) -> String {
+        self.receive()
     }
 }
 
@@ -40,8 +40,8 @@ impl Talk for LineClient {
         self.say(line);
     }
 
-    fn heard(&mut self) -> String {
-        self.handle()
+    fn receive(&mut self) -> String {
+        self.receive()
     }
 }
 
@@ -52,7 +52,7 @@ fn parsed(sample: &str) -> Command {
     }
 }
 
-/// What the table says of a command; `None`: that it has nothing to do with a room.
+/// The table's result for a command; `None`: it does not concern a room.
 fn fate(command: &Command, private: bool, rank: usize) -> Option<&'static str> {
     let (in_private, in_public) = row(command).fates?;
     Some(if private { in_private[rank] } else { in_public[rank] })
@@ -91,7 +91,7 @@ fn each_rank_may_do_over_json_what_the_table_says() {
     }
 }
 
-/// What becomes of a command, whether or not it has an answer.
+/// The result of a command, whether or not it has a reply.
 fn outcome(client: &mut WebSocketClient, mut command: Value) -> String {
     command["id"] = json!("tried");
     client.command(&command);
@@ -103,7 +103,7 @@ fn outcome(client: &mut WebSocketClient, mut command: Value) -> String {
             outcome = event["code"].as_str().unwrap().to_owned();
         }
         if event["id"] == "fence" {
-            // What a room refuses may come after the fence: it is the room that answers.
+            // A room's refusal may come after the fence, since it comes from the room.
             let room = command["room"].as_str().or(command["topic"].as_str());
             let late = room.map(|room| client.settle(room)).unwrap_or_default();
             let refused = late.iter().find(|event| event["id"] == "tried" && event["type"] == "error");
@@ -118,25 +118,25 @@ fn over_text(cast: &Cast, client: &mut dyn Talk, column: usize) {
         let Some(expected) = fate(&parsed(sample), private, column) else { continue };
         let named = sample.ends_with(" R");
         let enters = !sample.starts_with("/join") && enters(private, column);
-        // What is about the current room is no question to one who cannot be in it.
+        // Commands about the current room are for users who can be in it.
         if !named && !enters {
             continue;
         }
         let trial = cast.trial(private);
         if enters {
             client.send(&format!("/join {}", trial.room));
-            while client.heard() != format!("{} joined the room", rank.name()) {}
+            while client.receive() != format!("{} joined the room", rank.name()) {}
         }
         client.send(&sample.replace(" R", &format!(" {}", trial.room)));
         client.send("/who");
         client.send("/rooms");
         let mut errors = Vec::new();
         loop {
-            let line = client.heard();
+            let line = client.receive();
             if line.starts_with("* Rooms:") || line == "* No rooms" {
                 break;
             }
-            // The question who is there has no answer for one who is nowhere.
+            // `/who` has no reply for a user in no room.
             errors.extend(
                 line.strip_prefix("Error: ").filter(|error| !error.starts_with("Join a room")).map(str::to_owned),
             );
@@ -211,18 +211,18 @@ fn request(cast: &Cast, rank: Rank, method: &str, address: &str, (room, user): (
     http::ask(&cast.server, &format!("{method} {path}"), &fields, &body.replace("\"R\"", &format!("{room:?}")))
 }
 
-/// A name that nobody has taken, as long as that of a trial.
+/// A name that is not taken, as long as that of a trial.
 const NOWHERE: &str = "nowhere-00";
 
 #[test]
-fn to_a_stranger_a_private_room_answers_over_http_as_one_that_is_not_there() {
+fn to_an_outsider_a_private_room_answers_over_http_like_a_room_that_does_not_exist() {
     let cast = Cast::new();
     let trial = cast.trial(true);
     for rank in [Rank::Outsider, Rank::Guest] {
         for (address, methods) in routes::addresses() {
             for method in methods.split(", ") {
                 let answers = table::answers(&address, method).unwrap();
-                // What would make a room of that name says that the name is taken.
+                // A request that would create a room of that name is told that the name is taken.
                 if answers.statuses.is_none() || method == "POST" {
                     continue;
                 }
@@ -247,14 +247,14 @@ fn to_a_stranger_a_private_room_answers_over_http_as_one_that_is_not_there() {
 }
 
 #[test]
-fn to_a_stranger_a_private_room_answers_over_sockets_as_one_that_is_not_there() {
+fn to_an_outsider_a_private_room_answers_over_sockets_like_a_room_that_does_not_exist() {
     let cast = Cast::new();
     let trial = cast.trial(true);
     for rank in [Rank::Outsider, Rank::Guest] {
         let mut client = cast.json(rank);
         for sample in JSON {
             let command = parsed(sample);
-            // What would make a room of that name says that the name is taken.
+            // A request that would create a room of that name is told that the name is taken.
             let makes = matches!(command, Command::Join { .. } | Command::Topic { .. } | Command::Create { .. });
             if makes || row(&command).fates.is_none() {
                 continue;
@@ -263,7 +263,7 @@ fn to_a_stranger_a_private_room_answers_over_sockets_as_one_that_is_not_there() 
                 let mut command: Value = serde_json::from_str(&sample.replace("\"R\"", &format!("{room:?}"))).unwrap();
                 command["id"] = json!(7);
                 client.command(&command);
-                client.handle().replace(room, "R")
+                client.receive().replace(room, "R")
             };
             assert_eq!(ask(&trial.room), ask(NOWHERE), "{rank:?} {sample}");
         }
@@ -271,11 +271,11 @@ fn to_a_stranger_a_private_room_answers_over_sockets_as_one_that_is_not_there() 
         for talk in [&mut cast.text(rank) as &mut dyn Talk, &mut cast.line(rank)] {
             let mut ask = |room: &str| {
                 talk.send(&format!("/end {room}"));
-                talk.heard().replace(room, "R")
+                talk.receive().replace(room, "R")
             };
             assert_eq!(ask(&trial.room), ask(NOWHERE), "{rank:?}");
             talk.send("/rooms");
-            assert!(!talk.heard().contains(&trial.room));
+            assert!(!talk.receive().contains(&trial.room));
         }
     }
     let listed = |rank| request(&cast, rank, "GET", "/api/v1/rooms", ("", ""), "").body.contains(&trial.room);

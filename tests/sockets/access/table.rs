@@ -1,20 +1,20 @@
-//! The access matrix: what each rank may do with each command and each address, of a room on trial.
+//! The access matrix: what each privilege may do with each command and path, of a room on trial.
 //!
 //! One table, from which the trials are made. A new command has no row and does not compile; a new
-//! address has none and fails. The columns are those of `cast::RANKS`: a stranger, a guest, a member, a
+//! path has none and fails. The columns are those of `cast::RANKS`: an outsider, a guest, a member, a
 //! moderator, the owner, an admin.
 
 use roomd::chat::policy::ModerationRequest;
 use roomd::chat::{Body, Command, RoomRequest, ServerQuery};
 
-/// What becomes of it, for each rank: `ok`, or the code of the refusal.
+/// The result for each privilege: `ok`, or the code of the refusal.
 pub type Fates = [&'static str; 6];
 
 /// A row.
 pub struct Row {
-    /// Its number: each has to be tried.
+    /// The number of the row: each has to be tried.
     pub number: usize,
-    /// In a private room, and in a public one. `None`: it has nothing to do with a room.
+    /// In a private room, and in a public one. `None`: it does not concern a room.
     pub fates: Option<(Fates, Fates)>,
 }
 
@@ -27,15 +27,15 @@ const NOT_IN: &str = "not_member";
 const NONE: &str = "not_found";
 const TAKEN: &str = "name_taken";
 
-/// Everybody may.
+/// Any user may.
 const ALL: Fates = [OK; 6];
-/// Those who may enter a private room.
+/// Users who may enter a private room.
 const ENTERS: Fates = [NO, NO, OK, OK, OK, OK];
-/// What those who are in may do.
+/// Members may.
 const IN: Fates = [NOT_IN, NOT_IN, OK, OK, OK, OK];
-/// What moderators may do, in a private room and in a public one.
+/// Moderators may, in a private room and in a public one.
 const MODERATES: (Fates, Fates) = ([NONE, NONE, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]);
-/// What the owner may do.
+/// The owner may.
 const OWNS: (Fates, Fates) = ([NONE, NONE, NO, NO, OK, OK], [NO, NO, NO, NO, OK, OK]);
 
 /// The row of a command. Tim is a member who is in the room and wrote its message 1.
@@ -80,7 +80,7 @@ pub fn row(command: &Command) -> Row {
             ModerationRequest::Role { .. } => (20, OWNS),
             ModerationRequest::End => (21, OWNS),
         },
-        // What has to do with users, and not with rooms.
+        // Commands that concern users, and not rooms.
         Command::Private { .. } => return elsewhere(22),
         Command::Presence { .. } => return elsewhere(23),
         Command::Rooms => return elsewhere(24),
@@ -138,8 +138,7 @@ pub const JSON: [&str; 33] = [
     r#"{"type":"ping"}"#,
 ];
 
-/// The same in text, as far as it has words for them. All but the first three are about the room that
-/// one is in.
+/// The same in text, as far as the dialect has them. All but the first three are about the current room.
 pub const TEXT: [&str; 24] = [
     "/join R",
     "/create R",
@@ -167,8 +166,8 @@ pub const TEXT: [&str; 24] = [
     "/msg Tim hi",
 ];
 
-/// What becomes of a request, for each rank, in a private room and in a public one. `None`: it has
-/// nothing to do with a room. `R` is the room.
+/// The result of a request, for each privilege, in a private room and in a public one. `None`: it does not
+/// concern a room. `R` is the room.
 pub struct Answers {
     /// Its body.
     pub body: &'static str,
@@ -176,7 +175,7 @@ pub struct Answers {
     pub statuses: Option<([u16; 6], [u16; 6])>,
 }
 
-/// The row of an address and a method; `None`: there is none, and there has to be.
+/// The row of a path and a method; `None`: there is none, and there has to be.
 pub fn answers(address: &str, method: &str) -> Option<Answers> {
     const READS: ([u16; 6], [u16; 6]) = ([404, 404, 200, 200, 200, 200], [200; 6]);
     const MODERATES: ([u16; 6], [u16; 6]) = ([404, 404, 403, 204, 204, 204], [403, 403, 403, 204, 204, 204]);

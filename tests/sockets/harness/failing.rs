@@ -1,7 +1,7 @@
-//! A store that fails at its n-th call, and is a store in memory otherwise.
+//! A store in memory that fails at its n-th call.
 //!
-//! Every call of the store and of its ledgers that can fail counts, in the order in which they come. A
-//! scenario is tried for every n until it ends before the n-th call: then each call has failed once.
+//! Each call of the store and of its room logs that can fail is counted, in order. A scenario is tried for
+//! every n until it ends before the n-th call: then each call has failed once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
-//! A client of the HTTP port that sends what it is told to, right or wrong.
+//! A client of the HTTP port that sends what a test gives it, valid or not.
 //!
 //! Also the beginning of every WebSocket client: the handshake is written by hand, so that a test
-//! sees what is answered to it.
+//! sees the response.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::{Stream, TestServer};
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The status code.
     pub status: u16,
     fields: Vec<(String, String)>,
-    /// Its body, as text.
+    /// The body, as text.
     pub body: String,
 }
 
@@ -36,7 +36,7 @@ impl Answer {
     }
 }
 
-/// A connection.
+/// A connection to the HTTP port.
 pub struct Http {
     stream: Stream,
     /// What was read and not yet used.
@@ -58,7 +58,7 @@ impl Http {
         Self { stream: stream.into(), buffer: Vec::new() }
     }
 
-    /// Asks for a WebSocket; the answer, and what stays of the connection.
+    /// Asks for a WebSocket; the response, and the connection behind it.
     pub fn upgrade(mut self, path: &str, fields: &str) -> (Answer, Self) {
         self.send(format!("GET {path} HTTP/1.1\r\n{HANDSHAKE}{fields}\r\n"));
         (self.answer(), self)
@@ -90,12 +90,12 @@ impl Http {
         self.read_answer(false)
     }
 
-    /// Says that nothing more will come.
+    /// Ends its side of the stream.
     pub fn finish(&mut self) {
         self.stream.finish();
     }
 
-    /// Everything up to the end of the connection.
+    /// Reads up to the end of the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         while self.fill() {}
         std::mem::take(&mut self.buffer)

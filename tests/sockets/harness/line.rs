@@ -4,27 +4,27 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use super::{Stream, TestServer};
 
-/// See the module.
+/// A client of the line port.
 pub struct LineClient {
     stream: BufReader<Stream>,
-    /// Who it is.
+    /// The name that it was given.
     pub name: String,
 }
 
 impl LineClient {
-    /// One who has come in, and has heard nothing yet.
-    pub fn knock(server: &TestServer) -> Self {
+    /// A client that is connected, and has received nothing yet.
+    pub fn connect(server: &TestServer) -> Self {
         Self { stream: BufReader::new(server.lines()), name: String::new() }
     }
 
     /// A guest in the lobby.
     pub fn guest(server: &TestServer) -> Self {
-        let mut client = Self::knock(server);
+        let mut client = Self::connect(server);
         client.enter();
         client
     }
 
-    /// One with a name in the lobby.
+    /// A client with this name, in the lobby.
     pub fn named(server: &TestServer, name: &str) -> Self {
         let mut client = Self::guest(server);
         client.say(&format!("/nick {name}"));
@@ -33,9 +33,9 @@ impl LineClient {
         client
     }
 
-    /// Is served: hears of its own coming, and so its name.
+    /// Waits to be served: the notice of its own join has its name.
     pub fn enter(&mut self) {
-        let line = self.handle();
+        let line = self.receive();
         let name = line.strip_suffix(" joined the room").unwrap_or_else(|| panic!("no greeting: {line}"));
         assert!(name.starts_with("guest-"), "no guest: {name}");
         self.name = name.to_owned();
@@ -51,24 +51,24 @@ impl LineClient {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    /// Says that nothing more will come.
+    /// Ends its side of the stream.
     pub fn finish(&mut self) {
         self.stream.get_mut().finish();
     }
 
-    /// What it reads from.
+    /// The stream that it reads from.
     pub fn stream(&self) -> &Stream {
         self.stream.get_ref()
     }
 
-    /// Its connection breaks.
+    /// Loses its connection.
     pub fn reset(self) {
         let now = Some(std::time::Duration::ZERO);
         rustix::net::sockopt::set_socket_linger(&**self.stream(), now).unwrap();
     }
 
     /// The next line.
-    pub fn handle(&mut self) -> String {
+    pub fn receive(&mut self) -> String {
         let mut line = String::new();
         let count = self.stream.read_line(&mut line).unwrap_or_else(|error| panic!("{} hears: {error}", self.name));
         assert!(count > 0, "the connection of {} has ended", self.name);
@@ -77,36 +77,36 @@ impl LineClient {
 
     /// The next line is this one.
     #[track_caller]
-    pub fn hears(&mut self, line: &str) {
-        assert_eq!(self.handle(), line);
+    pub fn receives(&mut self, line: &str) {
+        assert_eq!(self.receive(), line);
     }
 
     /// Reads up to a line; what came before it.
     pub fn wait_for(&mut self, line: &str) -> Vec<String> {
         let mut before = Vec::new();
         loop {
-            let heard = self.handle();
-            if heard == line {
+            let received = self.receive();
+            if received == line {
                 return before;
             }
-            before.push(heard);
+            before.push(received);
         }
     }
 
-    /// Everything that its room has for it up to now.
+    /// Reads what its room has sent to it up to now.
     pub fn settle(&mut self) -> Vec<String> {
         self.say("/who");
         let mut before = Vec::new();
         loop {
-            let heard = self.handle();
-            if heard.starts_with("* In ") {
+            let received = self.receive();
+            if received.starts_with("* In ") {
                 return before;
             }
-            before.push(heard);
+            before.push(received);
         }
     }
 
-    /// Everything up to the end of the connection.
+    /// Reads up to the end of the connection.
     pub fn ending(&mut self) -> Vec<String> {
         let mut rest = String::new();
         self.stream.read_to_string(&mut rest).unwrap();

@@ -1,7 +1,7 @@
 //! The server under test, and the clients that talk to it.
 //!
-//! A `TestServer` that drops waits until its clients' sessions are over, stops, and asserts what
-//! holds at the end of every server. Clients are declared after it, so they are gone first.
+//! A `TestServer` that is dropped waits until its clients' sessions are over, stops, and asserts what
+//! holds at the end of every server. Clients are declared after it, so they are dropped first.
 
 pub mod failing;
 pub mod http;
@@ -27,22 +27,22 @@ pub use line::LineClient;
 pub use stream::Stream;
 pub use websocket::WebSocketClient;
 
-/// How long anything that must happen may take.
+/// The deadline of every wait.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A server that is checked at its end.
+/// A server that is checked when it stops.
 pub struct TestServer {
     server: Option<Server>,
-    /// What its clients shake hands with, if it speaks TLS.
+    /// Makes the handshakes of its clients, if it speaks TLS.
     pub dialer: Option<Dialer>,
-    /// Rooms that stay when nobody is in them.
+    /// Rooms that were created, and outlive their members.
     pub created: usize,
-    /// Panics that the test itself brings about.
+    /// Panics that the test itself causes.
     pub panics: u64,
 }
 
 impl TestServer {
-    /// A server without a rate limit, which keeps no place for a client that is gone; all else as it comes.
+    /// A server without a rate limit, which keeps no session whose connection is lost; otherwise the default.
     pub fn start() -> Self {
         Self::with(|_| ())
     }
@@ -54,7 +54,7 @@ impl TestServer {
         Self::of(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap())
     }
 
-    /// One that keeps its messages in this store.
+    /// A server that keeps its messages in this store.
     pub fn on(store: Arc<dyn Store>) -> Self {
         Self::on_with(store, |_| ())
     }
@@ -75,7 +75,7 @@ impl TestServer {
         self.server.as_ref().unwrap()
     }
 
-    /// What its connections share.
+    /// The engine, which its connections share.
     pub fn engine(&self) -> &Arc<Engine> {
         self.server().engine()
     }
@@ -90,7 +90,7 @@ impl TestServer {
         self.stream(self.lines_socket(), Application::Lines)
     }
 
-    /// A connection to the HTTP port without TLS, whatever the server speaks.
+    /// A connection to the HTTP port without TLS, even if the server speaks it.
     pub fn http_socket(&self) -> TcpStream {
         connected(TcpStream::connect(self.server().http_address()).unwrap())
     }
@@ -117,12 +117,12 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         let Some(server) = self.server.take() else { return };
         if thread::panicking() {
-            // What the test says matters; its clients may still be there.
+            // The test's own failure matters; its clients may still be connected.
             _ = server.stop();
             return;
         }
         until("all sessions are over", || server.connections() == 0);
-        // A session that waits for its client keeps its rooms until the stop.
+        // A detached session keeps its rooms until the stop.
         let engine = server.engine();
         until("all rooms are gone", || engine.hub.len() == self.created || engine.sessions.detached() > 0);
         _ = end(server, self.panics);
@@ -137,12 +137,12 @@ fn settings() -> Settings {
     settings
 }
 
-/// An address with a port that nobody uses.
+/// An address with a free port.
 pub fn free() -> String {
     "127.0.0.1:0".to_owned()
 }
 
-/// Waits for what no message tells.
+/// Waits for a condition that no message announces.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !happened() {
@@ -151,7 +151,7 @@ pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// A socket on which nothing blocks for longer than the deadline.
+/// A socket on which no call blocks for longer than the deadline.
 pub fn connected(stream: TcpStream) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();

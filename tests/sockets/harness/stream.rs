@@ -1,6 +1,6 @@
-//! What a client reads from and writes to: a socket, with TLS over it where the server speaks it.
+//! The stream of a client: a socket, with TLS over it where the server speaks it.
 //!
-//! It is a socket to whoever asks for one, so a test can set options, or do what TLS does not expect.
+//! It dereferences to the socket, so a test can set options, or do what TLS does not expect.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -19,7 +19,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Shakes hands over a socket that is connected.
+    /// Makes a handshake over a socket that is connected.
     pub fn sealed(socket: TcpStream, dialer: &Dialer, application: Application) -> Self {
         let tunnel = dialer.dial("localhost", application).unwrap();
         tunnel.shake_hands(&socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap();
@@ -27,7 +27,7 @@ impl Stream {
         Self { socket, tunnel: Some(tunnel) }
     }
 
-    /// Says that nothing more will come.
+    /// Ends its side of the stream.
     pub fn finish(&self) {
         if let Some(tunnel) = &self.tunnel {
             tunnel.close(&self.socket);

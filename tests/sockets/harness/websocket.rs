@@ -1,4 +1,4 @@
-//! A client of the WebSocket door, in either dialect.
+//! A WebSocket client, in either dialect.
 
 use std::io::ErrorKind;
 
@@ -17,7 +17,7 @@ pub struct WebSocketClient {
 #[derive(Debug)]
 pub struct Ending {
     /// Texts that came before.
-    pub heard: Vec<String>,
+    pub received: Vec<String>,
     /// The code of the close frame; `None` when there was none.
     pub code: Option<u16>,
     /// Its reason.
@@ -27,12 +27,12 @@ pub struct Ending {
 impl Ending {
     /// The last event that came before, of a JSON client.
     pub fn goodbye(&self) -> Value {
-        serde_json::from_str(self.heard.last().unwrap()).unwrap()
+        serde_json::from_str(self.received.last().unwrap()).unwrap()
     }
 }
 
 impl WebSocketClient {
-    /// Connects to this address, and has heard nothing yet.
+    /// Connects to this path, and has received nothing yet.
     pub fn open(server: &TestServer, path: &str) -> Self {
         Self::over(server.http(), path)
     }
@@ -64,7 +64,7 @@ impl WebSocketClient {
         client
     }
 
-    /// A connection in no room, that speaks JSON.
+    /// A JSON client in no room.
     pub fn multi(server: &TestServer, user: &str) -> Self {
         let mut client = Self::open(server, &format!("/ws?user={user}&format=json"));
         client.wait_for_type("welcome");
@@ -86,7 +86,7 @@ impl WebSocketClient {
         self.command(&json!({"type": "message", "room": room, "message": message}));
     }
 
-    /// Sends a command with a mark, and waits for what carries it back.
+    /// Sends a command with an id, and waits for the reply to it.
     pub fn ask(&mut self, mut command: Value) -> Value {
         command["id"] = json!("asked");
         self.command(&command);
@@ -98,7 +98,7 @@ impl WebSocketClient {
         }
     }
 
-    /// Everything that its room has for it up to now, in JSON.
+    /// Reads what its room has sent to it up to now, in JSON.
     pub fn settle(&mut self, room: &str) -> Vec<Value> {
         self.command(&json!({"type": "members", "room": room, "id": "settle"}));
         let mut before = Vec::new();
@@ -112,7 +112,7 @@ impl WebSocketClient {
     }
 
     /// The next text.
-    pub fn handle(&mut self) -> String {
+    pub fn receive(&mut self) -> String {
         loop {
             match self.socket.read() {
                 Ok(Message::Text(text)) => return text.to_string(),
@@ -132,25 +132,25 @@ impl WebSocketClient {
 
     /// The next text is this one.
     #[track_caller]
-    pub fn hears(&mut self, text: &str) {
-        assert_eq!(self.handle(), text);
+    pub fn receives(&mut self, text: &str) {
+        assert_eq!(self.receive(), text);
     }
 
     /// Reads up to a text; what came before it.
     pub fn wait_for(&mut self, text: &str) -> Vec<String> {
         let mut before = Vec::new();
         loop {
-            let heard = self.handle();
-            if heard == text {
+            let received = self.receive();
+            if received == text {
                 return before;
             }
-            before.push(heard);
+            before.push(received);
         }
     }
 
     /// The next event.
     pub fn event(&mut self) -> Value {
-        let text = self.handle();
+        let text = self.receive();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
     }
 
@@ -180,18 +180,18 @@ impl WebSocketClient {
         event
     }
 
-    /// Closes in good order: the server's answer.
+    /// Closes the WebSocket, and waits for the server's answer.
     pub fn leave(mut self) {
         self.socket.close(None).unwrap();
         self.ending();
     }
 
-    /// Everything up to the end of the connection.
+    /// Reads up to the end of the connection.
     pub fn ending(&mut self) -> Ending {
-        let mut ending = Ending { heard: Vec::new(), code: None, reason: String::new() };
+        let mut ending = Ending { received: Vec::new(), code: None, reason: String::new() };
         loop {
             match self.socket.read() {
-                Ok(Message::Text(text)) => ending.heard.push(text.to_string()),
+                Ok(Message::Text(text)) => ending.received.push(text.to_string()),
                 Ok(Message::Close(Some(frame))) => {
                     (ending.code, ending.reason) = (Some(frame.code.into()), frame.reason.to_string());
                 }
@@ -203,7 +203,7 @@ impl WebSocketClient {
         }
     }
 
-    /// The socket, to send bytes that are no frame, or to read nothing.
+    /// The stream, to send invalid frames, or to read nothing.
     pub fn stream(&mut self) -> &mut Stream {
         self.socket.get_mut()
     }

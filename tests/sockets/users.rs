@@ -1,4 +1,4 @@
-//! What users show each other, and what they say to one alone.
+//! Typing, presence and private messages.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn typing_is_shown_to_others_only_and_stops_by_itself() {
     let mut second = WebSocketClient::json(&server, "den", "Anna");
     otto.settle("den");
     typing(&mut anna, true);
-    // Saying it again is no news.
+    // A repetition is not shown.
     typing(&mut anna, true);
     let shown = otto.event_of("typing");
     assert_eq!(shown, json!({"type": "typing", "room": "den", "username": "Anna", "typing": true}));
@@ -28,11 +28,11 @@ fn typing_is_shown_to_others_only_and_stops_by_itself() {
     }
     text.say("quiet");
     text.wait_for("Anna joined the room");
-    text.hears("Tess: quiet");
+    text.receives("Tess: quiet");
 }
 
 #[test]
-fn typing_ends_when_the_user_says_so_and_is_not_kept() {
+fn typing_ends_on_request_and_is_not_kept() {
     let server = TestServer::start();
     let mut otto = WebSocketClient::json(&server, "den", "Otto");
     let mut anna = WebSocketClient::json(&server, "den", "Anna");
@@ -58,23 +58,23 @@ fn presence_is_shown_in_every_room_of_the_user() {
         anna.ask(json!({"type": "join", "room": room}));
     }
     one.wait_for_type("join");
-    two.hears("Anna joined the room");
+    two.receives("Anna joined the room");
     anna.command(&json!({"type": "presence", "status": "away", "note": "lunch"}));
     let away = one.event_of("presence");
     assert_eq!((&away["user"], &away["status"], &away["note"]), (&json!("Anna"), &json!("away"), &json!("lunch")));
     assert!(away["lastSeen"].as_str().unwrap().ends_with('Z'));
-    two.hears("* Anna is away: lunch");
+    two.receives("* Anna is away: lunch");
     anna.command(&json!({"type": "presence", "status": "online"}));
     let back = one.event_of("presence");
     assert_eq!((&back["status"], &back["note"]), (&json!("online"), &Value::Null));
     assert!(back["lastSeen"].as_str() >= away["lastSeen"].as_str());
-    two.hears("* Anna is back");
+    two.receives("* Anna is back");
     drop(anna);
     assert_eq!(one.event_of("leave")["user"], "Anna");
     let gone = one.event_of("presence");
     assert_eq!((&gone["user"], &gone["status"]), (&json!("Anna"), &json!("offline")));
     assert!(gone["lastSeen"].as_str() >= back["lastSeen"].as_str());
-    two.hears("Anna left the room");
+    two.receives("Anna left the room");
 }
 
 #[test]
@@ -89,26 +89,26 @@ fn presence_is_online_or_away_and_a_note_is_short() {
     assert_eq!(refusal["code"], "bad_request");
     let mut line = LineClient::named(&server, "Lina");
     line.say(&format!("/away {note}"));
-    line.hears("Error: A note may have 200 bytes");
+    line.receives("Error: A note may have 200 bytes");
     line.say("/away");
-    line.hears("* Lina is away");
+    line.receives("* Lina is away");
     line.say("/back");
-    line.hears("* Lina is back");
+    line.receives("* Lina is back");
 }
 
 #[test]
-fn one_who_is_away_comes_into_a_room_as_away() {
+fn a_user_who_is_away_joins_a_room_as_away() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let mut anna = WebSocketClient::multi(&server, "Anna");
     anna.command(&json!({"type": "presence", "status": "away"}));
     anna.ask(json!({"type": "join", "room": "den"}));
-    text.hears("Anna joined the room");
-    text.hears("* Anna is away");
+    text.receives("Anna joined the room");
+    text.receives("* Anna is away");
 }
 
 #[test]
-fn a_private_message_is_seen_on_every_connection_of_both_users_and_by_nobody_else() {
+fn a_private_message_is_seen_on_the_connections_of_both_users_alone() {
     let server = TestServer::start();
     let mut anna = [WebSocketClient::json(&server, "den", "Anna"), WebSocketClient::multi(&server, "Anna")];
     let mut otto = [WebSocketClient::json(&server, "den", "Otto"), WebSocketClient::multi(&server, "Otto")];
@@ -126,10 +126,10 @@ fn a_private_message_is_seen_on_every_connection_of_both_users_and_by_nobody_els
         assert_eq!((&event["from"], &event["to"], &event["message"]), (&json!("Anna"), &json!("Otto"), &json!("psst")));
         assert_eq!((&event["room"], &event["seq"]), (&json!("dm:Anna:Otto"), &json!(1)));
     }
-    line.hears("[private] Anna: psst");
-    // And back: it is one conversation.
+    line.receives("[private] Anna: psst");
+    // The reply belongs to the same conversation.
     line.say("/msg Anna what?");
-    // The terminal has shown its own line already.
+    // A line client is not sent its own line.
     assert_eq!(line.settle(), [""; 0]);
     for client in anna.iter_mut().chain(&mut otto) {
         let event = client.event_of("private");
@@ -139,7 +139,7 @@ fn a_private_message_is_seen_on_every_connection_of_both_users_and_by_nobody_els
 }
 
 #[test]
-fn a_private_message_to_nobody_or_to_oneself_is_refused() {
+fn a_private_message_to_an_unknown_user_or_to_its_author_is_refused() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::multi(&server, "Anna");
     let refusal = anna.ask(json!({"type": "private", "to": "Nemo", "message": "hi"}));
@@ -148,7 +148,7 @@ fn a_private_message_to_nobody_or_to_oneself_is_refused() {
     assert_eq!(anna.ask(json!({"type": "private", "message": "hi"}))["code"], "bad_request");
     let mut line = LineClient::named(&server, "Lina");
     line.say("/msg Nemo hi");
-    line.hears("Error: Nemo is not online");
+    line.receives("Error: Nemo is not online");
     line.say("/msg Nemo");
-    line.hears("Error: Usage: /msg USER TEXT");
+    line.receives("Error: Usage: /msg USER TEXT");
 }

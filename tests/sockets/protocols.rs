@@ -1,10 +1,10 @@
-//! Every door leads to the same rooms.
+//! Every protocol leads to the same rooms.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Http, LineClient, TestServer, WebSocketClient};
 
-/// What a text client shows of messages, in order.
+/// The messages that a text client shows, in order.
 fn request(lines: impl IntoIterator<Item = String>) -> Vec<String> {
     lines.into_iter().filter(|line| line.contains(": ")).collect()
 }
@@ -19,7 +19,7 @@ fn published(events: &[Value], place: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_doors_meet_one_message_is_seen_through_each_once_in_the_same_order() {
+fn each_protocol_shows_each_message_once_and_in_the_same_order() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
     let mut json = WebSocketClient::json(&server, "lobby", "Jo");
@@ -32,7 +32,7 @@ fn the_doors_meet_one_message_is_seen_through_each_once_in_the_same_order() {
         json.publish("lobby", &format!("json {round}"));
         topic.command(&json!({"topic": "lobby", "message": format!("topic {round}")}));
     }
-    // Each settles behind what it said itself; the next word is behind what all have said.
+    // Each waits for its own message first; the next marker is behind every client's messages.
     let mut by_line = line.settle();
     let mut by_json = json.settle("lobby");
     let mut by_topic = topic.settle("lobby");
@@ -51,7 +51,7 @@ fn the_doors_meet_one_message_is_seen_through_each_once_in_the_same_order() {
 }
 
 #[test]
-fn a_message_typed_on_the_line_port_is_seen_through_every_other_door() {
+fn a_message_typed_on_the_line_port_is_seen_over_every_other_protocol() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "lobby", "Tess");
     let mut json = WebSocketClient::json(&server, "lobby", "Jo");
@@ -83,13 +83,13 @@ fn the_bare_form_joins_first_and_answers_only_what_carries_an_id() {
     let sent = bare.event_of("sent");
     assert_eq!((&sent["id"], &sent["seq"], &sent["topic"]), (&json!(7), &json!(2), &json!("news")));
     bare.event_of("message");
-    // A subscriber by the bare form comes quietly.
+    // The join of a subscriber by the bare form is not announced.
     assert_eq!(reader.event_of("message")["message"], "one");
     assert_eq!(reader.event_of("message")["message"], "two");
 }
 
 #[test]
-fn leaving_works_at_every_door_and_others_hear_of_it_once() {
+fn a_client_leaves_over_every_protocol_and_others_are_told_once() {
     let server = TestServer::start();
     let mut witness = WebSocketClient::json(&server, "lobby", "Wim");
     let mut line = LineClient::named(&server, "Lina");
@@ -101,11 +101,11 @@ fn leaving_works_at_every_door_and_others_hear_of_it_once() {
     line.say("/leave");
     line.wait_for("* You left lobby");
     line.say("anybody?");
-    line.hears("Error: Join a room first: /join ROOM");
+    line.receives("Error: Join a room first: /join ROOM");
     text.say("/leave");
     text.wait_for("* You left lobby");
     text.say("anybody?");
-    text.hears("Error: Join a room first: /join ROOM");
+    text.receives("Error: Join a room first: /join ROOM");
     let left = json.ask(json!({"type": "leave", "room": "lobby"}));
     assert_eq!((&left["type"], &left["room"]), (&json!("left"), &json!("lobby")));
     assert_eq!(json.ask(json!({"type": "message", "room": "lobby", "message": "?"}))["code"], "not_member");
@@ -113,24 +113,24 @@ fn leaving_works_at_every_door_and_others_hear_of_it_once() {
     assert_eq!((&left["type"], &left["topic"]), (&json!("left"), &json!("lobby")));
     assert_eq!(topic.ask(json!({"type": "unsubscribe", "topic": "lobby"}))["code"], "not_member");
 
-    let heard = witness.settle("lobby");
-    let gone: Vec<_> = heard.iter().filter(|event| event["type"] == "leave").collect();
+    let received = witness.settle("lobby");
+    let gone: Vec<_> = received.iter().filter(|event| event["type"] == "leave").collect();
     let named: Vec<_> =
         gone.iter().filter_map(|event| event["user"].as_str()).filter(|user| !user.starts_with("guest")).collect();
     assert_eq!(named, ["Lina", "Tess", "Jo", "Tom"]);
-    assert!(heard.iter().all(|event| event["type"] != "message" && event["type"] != "presence"));
+    assert!(received.iter().all(|event| event["type"] != "message" && event["type"] != "presence"));
 }
 
 #[test]
-fn what_a_client_said_before_it_left_is_seen_before_its_leave() {
+fn a_message_that_was_sent_before_a_leave_is_seen_before_it() {
     let server = TestServer::start();
     let mut witness = WebSocketClient::text(&server, "lobby", "Wim");
     let mut line = LineClient::named(&server, "Lina");
     line.send(b"last word\n/quit\n");
     line.ending();
     witness.wait_for("Lina joined the room");
-    witness.hears("Lina: last word");
-    witness.hears("Lina left the room");
+    witness.receives("Lina: last word");
+    witness.receives("Lina left the room");
 }
 
 #[test]
@@ -138,39 +138,39 @@ fn a_client_that_asks_for_no_echo_gets_all_but_its_own() {
     let server = TestServer::start();
     let mut other = WebSocketClient::text(&server, "den", "Olga");
     let mut mute = WebSocketClient::open(&server, "/ws?room=den&user=Max&echo=false");
-    mute.hears("Max joined the room");
+    mute.receives("Max joined the room");
     mute.say("one");
     other.wait_for("Max: one");
     other.say("two");
-    other.hears("Olga: two");
-    mute.hears("Olga: two");
+    other.receives("Olga: two");
+    mute.receives("Olga: two");
 }
 
 #[test]
-fn a_line_without_its_end_is_heard_when_the_client_stops_sending() {
+fn a_line_without_its_end_is_read_when_the_client_stops_sending() {
     let server = TestServer::start();
     let mut witness = WebSocketClient::text(&server, "lobby", "Wim");
     let mut line = LineClient::named(&server, "Lina");
     line.send(b"first\r\nsecond");
     line.finish();
     witness.wait_for("Lina: first");
-    witness.hears("Lina: second");
-    witness.hears("Lina left the room");
+    witness.receives("Lina: second");
+    witness.receives("Lina left the room");
 }
 
 #[test]
-fn two_slashes_say_one_and_an_empty_line_says_nothing() {
+fn two_slashes_are_one_and_an_empty_line_is_no_message() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     text.say("");
     text.say("//join me");
-    text.hears("Tess: /join me");
+    text.receives("Tess: /join me");
     text.say("/dance");
-    text.hears("Error: There is no such command: /help lists them");
+    text.receives("Error: There is no such command: /help lists them");
 }
 
 #[test]
-fn a_text_client_that_joins_another_room_changes_places() {
+fn a_text_client_that_joins_another_room_leaves_the_first() {
     let server = TestServer::start();
     let mut old = WebSocketClient::text(&server, "old", "Olga");
     let mut new = WebSocketClient::text(&server, "new", "Nora");
@@ -178,14 +178,14 @@ fn a_text_client_that_joins_another_room_changes_places() {
     text.say("/join new");
     text.wait_for("* You left old");
     text.say("here");
-    text.hears("Tess: here");
+    text.receives("Tess: here");
     new.wait_for("Tess: here");
     old.wait_for("Tess joined the room");
-    old.hears("Tess left the room");
+    old.receives("Tess left the room");
     old.say("still here");
-    old.hears("Olga: still here");
+    old.receives("Olga: still here");
     text.say("there");
-    text.hears("Tess: there");
+    text.receives("Tess: there");
 }
 
 #[test]
@@ -200,13 +200,13 @@ fn a_sub_protocol_chooses_the_dialect_and_the_answer_names_exactly_one() {
         let fields = format!("Sec-WebSocket-Protocol: {offered}\r\n");
         let (answer, http) = Http::connect(&server).upgrade("/ws?room=den&user=Pia", &fields);
         assert_eq!((answer.status, answer.field("Sec-WebSocket-Protocol")), (101, chosen), "{offered}");
-        let first = WebSocketClient::after(http).handle();
+        let first = WebSocketClient::after(http).receive();
         assert_eq!(first.starts_with('{'), chosen == Some("roomd.v1.json"), "{offered}: {first}");
     }
 }
 
 #[test]
-fn a_client_without_parameters_is_a_guest_who_speaks_json_and_is_told_the_limits() {
+fn a_client_without_parameters_is_a_json_guest_and_is_told_the_limits() {
     let server = TestServer::with(|settings| {
         settings.limits.rate_burst = 12;
         settings.limits.rate_per_s = 34;
@@ -224,7 +224,7 @@ fn a_client_without_parameters_is_a_guest_who_speaks_json_and_is_told_the_limits
 }
 
 #[test]
-fn what_is_no_command_is_answered_and_its_id_comes_back() {
+fn an_invalid_command_is_refused_under_its_id() {
     let server = TestServer::start();
     let mut client = WebSocketClient::multi(&server, "Pia");
     for (text, id, code) in [

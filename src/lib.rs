@@ -12,6 +12,7 @@ pub mod net;
 pub mod page;
 pub mod settings;
 pub mod store;
+pub mod sync;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};

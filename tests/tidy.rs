@@ -22,14 +22,15 @@ const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: i64 = 70;
 
 /// What a top-level module of the server, or another crate, may use of the others. One that is not here may use all.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("chat", &["roomd_protocol"]),
     ("wire", &["chat", "roomd_protocol"]),
-    ("store", &["chat", "roomd_protocol"]),
+    ("store", &["chat", "sync", "roomd_protocol"]),
     ("auth", &["chat", "store", "roomd_protocol"]),
-    ("engine", &["auth", "chat", "wire", "store", "roomd_protocol"]),
+    ("engine", &["auth", "chat", "wire", "store", "sync", "roomd_protocol"]),
     ("net", &["auth", "engine", "wire", "chat", "page", "settings", "roomd_protocol", "roomd_tls"]),
     ("page", &[]),
+    ("sync", &[]),
     ("settings", &["chat", "store"]),
     (
         "cli",

@@ -4,8 +4,8 @@
 //! inbox, `oneshot` an answer that is sent once, `worker` a thread for work that takes much stack.
 
 pub mod clock;
-pub mod oneshot;
 pub mod queue;
-pub mod sync;
 pub mod threads;
 pub mod worker;
+
+pub use crate::sync::{self, oneshot};

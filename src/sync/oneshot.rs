@@ -1,15 +1,14 @@
-//! One reply to one question: a channel for a single value.
+//! A channel for a single value: the reply to a request.
 //!
-//! Who receives sleeps at once. crossbeam's channels look some ten times before they do, and give their turn away
-//! between the looks, which is right where the other side is about to speak on another processor. Who waits for a
-//! room is one of thousands that share a few: each look was a switch between threads, and together they were a
-//! tenth of what a new connection cost.
+//! The receiver sleeps at once. crossbeam's channels spin some ten times first and yield the processor in between, which
+//! is right where the sender is about to answer on another core. Thousands of threads here share a few cores: each spin
+//! was a context switch, and together they were a tenth of what a new connection cost.
 
 use std::sync::Arc;
 
-use crate::engine::base::sync::{Condvar, Mutex};
+use super::{Condvar, Mutex};
 
-/// The two ends.
+/// A new channel.
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let slot = Arc::new(Slot { state: Mutex::new(State::Open), settled: Condvar::new() });
@@ -18,29 +17,29 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 struct Slot<T> {
     state: Mutex<State<T>>,
-    /// Told when the state is no longer `Open`.
+    /// Notified when the state is no longer `Open`.
     settled: Condvar,
 }
 
 enum State<T> {
     Open,
     Sent(T),
-    /// There is nobody any more who could send.
+    /// The sender is gone, or the value was taken.
     Dropped,
 }
 
-/// The end of the one who is asked. Dropping it is an answer too.
+/// Replies once. Dropped without a reply, it wakes the receiver with [`Unanswered`].
 pub struct Sender<T>(Arc<Slot<T>>);
 
-/// The end of the one who asks.
+/// Waits for the reply.
 pub struct Receiver<T>(Arc<Slot<T>>);
 
-/// Who was asked is gone, and gave no answer.
+/// The sender was dropped without a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unanswered;
 
 impl<T> Sender<T> {
-    /// Answers. Whether anybody still waits is not told: who asked may be gone. Never blocks.
+    /// Replies. Does not report whether the receiver is still there. Never blocks.
     pub fn send(self, value: T) {
         self.settle(State::Sent(value));
     }
@@ -62,7 +61,7 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Blocks until there is an answer.
+    /// Blocks until the reply is there.
     ///
     /// # Errors
     /// There will be none.
@@ -78,7 +77,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Whether [`Awaited::wait`] would return at once.
+    /// Whether [`Receiver::wait`] would return at once.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !matches!(*self.0.state.lock(), State::Open)
@@ -92,35 +91,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_gets_the_answer_or_learns_that_there_is_none() {
-        let (reply, awaited) = channel();
-        assert!(!awaited.is_settled());
-        let waiting = thread::spawn(move || awaited.wait());
+    fn the_receiver_gets_the_reply_or_learns_that_there_is_none() {
+        let (reply, answer) = channel();
+        assert!(!answer.is_settled());
+        let waiting = thread::spawn(move || answer.wait());
         reply.send("yes");
         assert_eq!(waiting.join().unwrap(), Ok("yes"));
 
-        let (reply, awaited) = channel::<&str>();
-        let waiting = thread::spawn(move || awaited.wait());
+        let (reply, answer) = channel::<&str>();
+        let waiting = thread::spawn(move || answer.wait());
         drop(reply);
         assert_eq!(waiting.join().unwrap(), Err(Unanswered));
 
-        let (reply, awaited) = channel();
+        let (reply, answer) = channel();
         reply.send("early");
-        assert!(awaited.is_settled());
-        assert_eq!(awaited.wait(), Ok("early"));
+        assert!(answer.is_settled());
+        assert_eq!(answer.wait(), Ok("early"));
     }
 
     #[test]
-    fn an_answer_that_nobody_hears_is_dropped() {
+    fn a_reply_without_a_receiver_is_dropped() {
         let item = Arc::new(());
-        let (reply, awaited) = channel();
-        drop(awaited);
+        let (reply, answer) = channel();
+        drop(answer);
         reply.send(Arc::clone(&item));
         assert_eq!(Arc::strong_count(&item), 1);
 
-        let (reply, awaited) = channel();
+        let (reply, answer) = channel();
         reply.send(Arc::clone(&item));
-        drop(awaited);
+        drop(answer);
         assert_eq!(Arc::strong_count(&item), 1);
     }
 }

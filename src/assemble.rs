@@ -1,4 +1,4 @@
-//! The server, put together: the only file that names concrete stores and transports.
+//! The server, put together: the only file that names concrete transports.
 //!
 //! `Server::start` gives back a server that runs; `stop` ends it. Closing is one way for all:
 //! nothing new is let in, every socket's reading side is shut, each reader ends its session, each
@@ -29,13 +29,8 @@ use crate::net::capacity::{self, Capacity};
 use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener};
 use crate::net::{accept, tcp};
-#[cfg(feature = "sqlite")]
-use crate::settings::NO_DATA;
 use crate::settings::Settings;
-use crate::store::accounts::MemoryAccounts;
-#[cfg(feature = "sqlite")]
-use crate::store::sqlite::{Sqlite, SqliteOptions};
-use crate::store::{AccountStore, Memory, OpenedRoom, PageQuery, Store};
+use crate::store::{self, AccountStore, Backend, BackendOptions, OpenedRoom, PageQuery, Store};
 use roomd_tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
@@ -122,12 +117,12 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _| Ok((store, Arc::new(MemoryAccounts::default()))), failed)
+        Self::build(settings, |_, _, _| Ok(Backend::of_rooms(store)), failed)
     }
 
     fn build(
         settings: Settings,
-        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Kept, StartError>,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Backend, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
@@ -142,9 +137,9 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let (store, accounts) = open_store(&settings, clock, &threads)?;
+        let Backend { rooms: store, accounts, .. } = open_store(&settings, clock, &threads)?;
         let ready = open_auth(&settings, accounts, clock).and_then(|auth| {
-            let unread = |StoreFailed| StartError::Store("the charters of the rooms cannot be read".into());
+            let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
             Ok((auth, store.policies().map_err(unread)?))
         });
         let (auth, policies) = ready.inspect_err(|_| {
@@ -301,9 +296,6 @@ fn bind(listener: &'static Listener, settings: &Settings) -> Result<Option<Bound
     bound.map(Some).map_err(|error| StartError::Listen(address.to_owned(), error))
 }
 
-/// Where messages are kept, and where names and keys are.
-type Kept = (Arc<dyn Store>, Arc<dyn AccountStore>);
-
 /// The certificate that the settings name.
 fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
     match (&settings.tls_cert, &settings.tls_key) {
@@ -314,28 +306,15 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
     }
 }
 
-/// The store that the settings name, which gets a thread of its own.
-#[cfg(feature = "sqlite")]
-fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Kept, StartError> {
-    if settings.data == NO_DATA {
-        return Ok((Arc::new(Memory), Arc::new(MemoryAccounts::default())));
-    }
-    let spawn = |body| threads.spawn("journal", body);
-    let plan = SqliteOptions {
-        data: settings.data.clone(),
+/// The backend that the settings name.
+fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Backend, StartError> {
+    let options = BackendOptions {
         durability: settings.durability,
         retention: settings.retain,
         now: Box::new(move || clock.now().at),
+        spawn: &mut |role, body| threads.spawn(role, body),
     };
-    let store = Arc::new(Sqlite::open(plan, spawn).map_err(|error| StartError::Store(Box::new(error)))?);
-    Ok((Arc::clone(&store) as _, store))
-}
-
-/// As above, where there is no database.
-#[cfg(not(feature = "sqlite"))]
-fn open_store(_: &Settings, _: Clock, _: &Arc<Threads>) -> Result<Kept, StartError> {
-    log::warn!("built without a database: what a room has kept goes with its last member");
-    Ok((Arc::new(Memory), Arc::new(MemoryAccounts::default())))
+    store::open(&settings.data, options).map_err(StartError::Store)
 }
 
 /// Who may come in, and with which tokens.
@@ -352,7 +331,7 @@ fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock)
     let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
     let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
     let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
-    let names = Names::new(Arc::clone(&accounts), accounts.names().map_err(failed)?);
+    let names = Names::new(Arc::clone(&accounts), accounts.accounts().map_err(failed)?);
     let tokens = Jwt::open(accounts, issuer, clock.now().at).map_err(failed)?;
     let guests = settings.guests.unwrap_or(true);
     let policy = SignInRules { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
@@ -385,12 +364,12 @@ fn open_history(
     name: &RoomName,
     kind: &RoomKind,
     limits: &Limits,
-    store: &dyn Store,
+    rooms: &dyn Store,
 ) -> Result<OpenedRoom, StoreFailed> {
     let nothing = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
     match kind {
-        RoomKind::Open { durable: false, .. } if store.page(name, nothing)?.is_none() => Memory.open(name, 0),
-        _ => store.open(name, limits.history),
+        RoomKind::Open { durable: false, .. } if rooms.page(name, nothing)?.is_none() => store::open_transient(name),
+        _ => rooms.open(name, limits.history),
     }
 }
 

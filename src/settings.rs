@@ -12,9 +12,6 @@ use std::time::Duration;
 use crate::chat::{IceServer, Limits};
 use crate::store::{Durability, Retention};
 
-/// The value of `data` with which rooms live in memory alone.
-pub const NO_DATA: &str = "off";
-
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when none is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {

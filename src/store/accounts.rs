@@ -1,8 +1,7 @@
-//! What a server knows of its users beside what they say: the names that belong to somebody, and the
-//! keys with which it signs their tokens.
+//! Accounts and keys: the names that belong to a user, and the keys with which the server signs tokens.
 //!
-//! Read whole at start, and written on the thread of whoever registers. `auth` keeps what it has read
-//! in memory; here is what outlives the process.
+//! `auth` reads all of it at start and keeps it in memory; what outlives the process is here. Written on the thread of the
+//! connection that registers a name, which waits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,25 +10,25 @@ use parking_lot::Mutex;
 
 use crate::chat::{FoldedName, StoreFailed, Time, UserName};
 
-/// A name that belongs to somebody.
+/// A registered name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// As its owner spells it.
     pub name: UserName,
-    /// Since when: what was said to the name before was said to somebody else.
+    /// Since when: earlier messages to the name were for somebody else.
     pub since: Time,
 }
 
 /// A key that signs tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerKey {
-    /// Its name in the tokens: hexadecimal digits.
+    /// The key's id in tokens: hexadecimal digits.
     pub kid: Arc<str>,
-    /// The key itself. Never shown.
+    /// The key itself, which is never shown.
     pub secret: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub made: Time,
-    /// When the last token ends that it has signed.
+    /// When the last token that it has signed expires.
     pub until: Time,
 }
 
@@ -51,21 +50,21 @@ impl ServerKey {
     }
 }
 
-/// Keeps names and keys. Each call may block on a disk.
+/// Keeps accounts and keys. Each call may block on a disk.
 pub trait AccountStore: Send + Sync {
-    /// Every name that belongs to somebody.
+    /// The accounts, in any order.
     ///
     /// # Errors
-    /// It cannot be read now.
-    fn names(&self) -> Result<Vec<Account>, StoreFailed>;
+    /// They cannot be read now.
+    fn accounts(&self) -> Result<Vec<Account>, StoreFailed>;
 
-    /// Keeps that the name belongs to somebody. `Some`: it did so already, in this or another spelling.
+    /// Registers a name. `Some`: it was registered already, in this or another spelling.
     ///
     /// # Errors
-    /// It is not kept.
+    /// It is not registered.
     fn register(&self, account: &Account) -> Result<Option<Account>, StoreFailed>;
 
-    /// The keys, the one that signs first.
+    /// The keys, the newest first: it is the one that signs.
     ///
     /// # Errors
     /// They cannot be read now.
@@ -74,17 +73,17 @@ pub trait AccountStore: Send + Sync {
     /// Adds a key, which signs from now on.
     ///
     /// # Errors
-    /// It is not kept.
+    /// It is not added.
     fn add_key(&self, key: &ServerKey) -> Result<(), StoreFailed>;
 
-    /// Notes that the key is about to sign a token that ends at `until`.
+    /// Notes that the key is about to sign a token that expires at `until`.
     ///
     /// # Errors
-    /// It is not noted; the token must not be given away.
-    fn signs(&self, kid: &str, until: Time) -> Result<(), StoreFailed>;
+    /// There is no such key, or it is not noted; the token must not be issued.
+    fn extend_key(&self, kid: &str, until: Time) -> Result<(), StoreFailed>;
 }
 
-/// A registry that lasts as long as the process.
+/// Accounts and keys that last as long as the process.
 #[derive(Default)]
 pub struct MemoryAccounts {
     state: Mutex<State>,
@@ -92,22 +91,22 @@ pub struct MemoryAccounts {
 
 #[derive(Default)]
 struct State {
-    names: Vec<(FoldedName, Account)>,
+    accounts: Vec<(FoldedName, Account)>,
     keys: Vec<ServerKey>,
 }
 
 impl AccountStore for MemoryAccounts {
-    fn names(&self) -> Result<Vec<Account>, StoreFailed> {
-        Ok(self.state.lock().names.iter().map(|(_, account)| account.clone()).collect())
+    fn accounts(&self) -> Result<Vec<Account>, StoreFailed> {
+        Ok(self.state.lock().accounts.iter().map(|(_, account)| account.clone()).collect())
     }
 
     fn register(&self, account: &Account) -> Result<Option<Account>, StoreFailed> {
         let folded = FoldedName::of(&account.name);
         let mut state = self.state.lock();
-        if let Some((_, known)) = state.names.iter().find(|(known, _)| *known == folded) {
+        if let Some((_, known)) = state.accounts.iter().find(|(known, _)| *known == folded) {
             return Ok(Some(known.clone()));
         }
-        state.names.push((folded, account.clone()));
+        state.accounts.push((folded, account.clone()));
         Ok(None)
     }
 
@@ -120,7 +119,7 @@ impl AccountStore for MemoryAccounts {
         Ok(())
     }
 
-    fn signs(&self, kid: &str, until: Time) -> Result<(), StoreFailed> {
+    fn extend_key(&self, kid: &str, until: Time) -> Result<(), StoreFailed> {
         let mut state = self.state.lock();
         let key = state.keys.iter_mut().find(|key| &*key.kid == kid).ok_or(StoreFailed)?;
         key.until = key.until.max(until);

@@ -6,109 +6,59 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use roomd::chat::{Body, Mid, Operation, Outcome, RoomName, Span};
-use roomd::store::{PageQuery, Store as _};
+use roomd::chat::{RoomName, Span};
+use roomd::store::PageQuery;
 
-use crate::claims::{delete, draft, edit, request, room, user};
-use crate::harness::{Keeper, Place, direct};
-use crate::kept::page;
+use crate::database::direct;
+use crate::drafts::{delete, message, message_at, page, room};
+use crate::harness::{TestDirectory, TestStore};
 
-/// What a command says on standard output; it succeeds.
-fn said_by(output: &Output) -> String {
+/// The standard output of a command, which succeeds.
+fn output_of(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What a command says when it fails.
+/// The standard error of a command, which fails.
 fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn run(place: &Place, arguments: &[&str]) -> Output {
-    place.roomd(arguments).output().unwrap()
+fn run(directory: &TestDirectory, arguments: &[&str]) -> Output {
+    directory.roomd(arguments).output().unwrap()
 }
 
-fn import(place: &Place, text: &str) -> Output {
-    let mut command = place.roomd(&["import"]);
+fn import(directory: &TestDirectory, text: &str) -> Output {
+    let mut command = directory.roomd(&["import"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It may refuse before it has read all.
+    // It may refuse before it has read everything.
     _ = child.stdin.take().unwrap().write_all(text.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-fn filled(place: &Place, count: u64) {
-    let keeper = Keeper::file(place);
-    let mut room_log = keeper.open(&room("den"), 0).unwrap().room_log;
+fn fill(directory: &TestDirectory, count: u64) {
+    let store = TestStore::file(directory);
+    let mut room_log = store.open(&room("den"), 0).unwrap().room_log;
     for number in 1..=count {
-        room_log
-            .append(&[draft(
-                "Anna",
-                number * 1_000,
-                Operation::Publish {
-                    to: None,
-                    body: Body::Text(format!("message {number}").into()),
-                    about: None,
-                    mid: Mid::parse(&format!("m{number}")).ok(),
-                },
-            )])
-            .unwrap();
+        let (text, mid) = (format!("message {number}"), format!("m{number}"));
+        room_log.append(&[message_at("Anna", number * 1_000, &text, &mid)]).unwrap();
     }
 }
 
-fn all(place: &Place, name: &RoomName) -> (String, Vec<roomd::chat::Message>) {
+fn all(directory: &TestDirectory, name: &RoomName) -> (String, Vec<roomd::chat::Message>) {
     let query = PageQuery { span: Span::After(0), count: 10_000, bytes: 1 << 30 };
-    let page = Keeper::file(place).page(name, query).unwrap().unwrap();
+    let page = TestStore::file(directory).page(name, query).unwrap().unwrap();
     (page.epoch.to_string(), page.messages)
 }
 
 #[test]
-fn what_is_exported_and_imported_is_the_same_history() {
-    let (place, other) = (Place::new(), Place::new());
-    filled(&place, 3);
-    let private = RoomName::private(&user("Anna"), &user("Otto"));
-    {
-        let keeper = Keeper::file(&place);
-        let cipher = Operation::Publish {
-            to: Some(user("Otto")),
-            body: Body::Cipher("{\"n\":[1, 2.50]}".into()),
-            about: None,
-            mid: None,
-        };
-        let mut room_log = keeper.open(&private, 0).unwrap().room_log;
-        room_log
-            .append(&[draft("Anna", 5, cipher), request("Otto", "line\nline \"x\" \u{1f600}", "m"), delete("Otto", 2)])
-            .unwrap();
-        keeper.open(&room("den"), 0).unwrap().room_log.append(&[edit("Anna", 2, "changed")]).unwrap();
-    }
-    for (name, count) in [(room("den"), 3), (private, 2)] {
-        let export = said_by(&run(&place, &["export", name.as_str()]));
-        assert_eq!(export.lines().count(), count + 1);
-        fs::write(other.file("export.jsonl"), &export).unwrap();
-        let imported = said_by(&run(&other, &["import", &other.file("export.jsonl")]));
-        assert_eq!(imported, format!("{name}: {count} messages imported, 0 there already\n"));
-        assert_eq!(all(&other, &name), all(&place, &name));
-        assert_eq!(said_by(&run(&other, &["export", name.as_str()])), export);
-    }
-    let keeper = Keeper::file(&other);
-    assert_eq!(keeper.search(&room("den"), "changed", u64::MAX, 9).unwrap().len(), 1);
-    let outcomes = keeper
-        .open(&room("den"), 0)
-        .unwrap()
-        .room_log
-        .append(&[request("Anna", "again", "m3"), request("Anna", "4", "")]);
-    assert!(matches!(outcomes.unwrap()[..], [Outcome::Repeat { seq: 3, .. }, Outcome::Stored { seq: 4 }]));
-    drop(keeper);
-    assert!(run(&other, &["check"]).status.success());
-}
-
-#[test]
 fn an_export_can_begin_later_and_another_continue_it() {
-    let (place, other) = (Place::new(), Place::new());
-    filled(&place, 9);
+    let (directory, other) = (TestDirectory::new(), TestDirectory::new());
+    fill(&directory, 9);
     let seqs = |since: &str| {
-        let export = said_by(&run(&place, &["export", "den", "--since", since]));
+        let export = output_of(&run(&directory, &["export", "den", "--since", since]));
         let lines = export.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         lines.map(|line| line["seq"].as_u64().unwrap()).collect::<Vec<_>>()
     };
@@ -118,30 +68,30 @@ fn an_export_can_begin_later_and_another_continue_it() {
     assert_eq!(seqs("1970-01-01").len(), 9);
     assert_eq!((seqs("9"), seqs("99"), seqs("2026-01-01"), seqs("1day")), (vec![], vec![], vec![], vec![]));
 
-    let whole = said_by(&run(&place, &["export", "den"]));
-    let late = said_by(&run(&place, &["export", "den", "--since", "4"]));
-    assert!(said_by(&import(&other, &late)).starts_with("den: 5 messages imported, 0 there"));
-    assert!(said_by(&import(&other, &late)).starts_with("den: 0 messages imported, 5 there"));
-    assert!(said_by(&import(&other, &whole)).starts_with("den: 0 messages imported, 9 there"));
-    filled_more(&place);
-    let more = said_by(&run(&place, &["export", "den", "--since", "6"]));
-    assert!(said_by(&import(&other, &more)).starts_with("den: 1 messages imported, 3 there"));
-    assert_eq!(all(&other, &room("den")).1[..], all(&place, &room("den")).1[4..]);
+    let whole = output_of(&run(&directory, &["export", "den"]));
+    let late = output_of(&run(&directory, &["export", "den", "--since", "4"]));
+    assert!(output_of(&import(&other, &late)).starts_with("den: 5 messages imported, 0 there"));
+    assert!(output_of(&import(&other, &late)).starts_with("den: 0 messages imported, 5 there"));
+    assert!(output_of(&import(&other, &whole)).starts_with("den: 0 messages imported, 9 there"));
+    fill_more(&directory);
+    let more = output_of(&run(&directory, &["export", "den", "--since", "6"]));
+    assert!(output_of(&import(&other, &more)).starts_with("den: 1 messages imported, 3 there"));
+    assert_eq!(all(&other, &room("den")).1[..], all(&directory, &room("den")).1[4..]);
     assert!(run(&other, &["check"]).status.success());
 }
 
-fn filled_more(place: &Place) {
-    Keeper::file(place).open(&room("den"), 0).unwrap().room_log.append(&[request("Anna", "ten", "")]).unwrap();
+fn fill_more(directory: &TestDirectory) {
+    TestStore::file(directory).open(&room("den"), 0).unwrap().room_log.append(&[message("Anna", "ten", "")]).unwrap();
 }
 
 #[test]
 fn an_import_that_is_refused_has_imported_nothing() {
-    let place = Place::new();
-    filled(&place, 5);
-    let export = said_by(&run(&place, &["export", "den"]));
+    let directory = TestDirectory::new();
+    fill(&directory, 5);
+    let export = output_of(&run(&directory, &["export", "den"]));
     let lines: Vec<_> = export.lines().collect();
-    let other = Place::new();
-    filled(&other, 1);
+    let other = TestDirectory::new();
+    fill(&other, 1);
     let before = all(&other, &room("den"));
     let hall = export.replace("\"room\":\"den\"", "\"room\":\"hall\"");
     let hall: Vec<_> = hall.lines().collect();
@@ -167,62 +117,62 @@ fn an_import_that_is_refused_has_imported_nothing() {
         let sentence = complaint(&import(&other, &text));
         assert!(sentence.starts_with(&format!("roomd: {complaint_of}")), "{sentence}");
         assert_eq!(all(&other, &room("den")), before);
-        assert!(Keeper::file(&other).open(&room("hall"), 9).unwrap().past.seq == 0);
+        assert!(TestStore::file(&other).open(&room("hall"), 9).unwrap().past.seq == 0);
     }
-    assert!(said_by(&import(&other, &hall.join("\n\n"))).starts_with("hall: 5 messages"));
+    assert!(output_of(&import(&other, &hall.join("\n\n"))).starts_with("hall: 5 messages"));
 }
 
 #[test]
-fn commands_say_what_is_missing() {
-    let place = Place::new();
-    for command in [&["export", "den"][..], &["check"], &["backup", &place.file("copy")], &["retain", "den"]] {
-        let sentence = complaint(&run(&place, command));
+fn commands_name_what_is_missing() {
+    let directory = TestDirectory::new();
+    for command in [&["export", "den"][..], &["check"], &["backup", &directory.file("copy")], &["retain", "den"]] {
+        let sentence = complaint(&run(&directory, command));
         assert!(sentence.contains("there is no file ") && sentence.ends_with(": name it with --data\n"), "{sentence}");
     }
-    assert!(fs::read_dir(place.file("")).unwrap().next().is_none(), "a command that only looks has made something");
-    filled(&place, 1);
-    assert_eq!(complaint(&run(&place, &["export", "hall"])), "roomd: there is no room hall in the history\n");
-    assert!(complaint(&run(&place, &["import", &place.file("none")])).contains("none: No such file"));
-    fs::write(place.file("copy"), b"mine").unwrap();
-    assert!(complaint(&run(&place, &["backup", &place.file("copy")])).contains("copy is there already"));
-    assert_eq!(fs::read(place.file("copy")).unwrap(), b"mine");
-    let keeper = Keeper::file(&place);
-    let export = said_by(&run(&place, &["export", "den"]));
-    assert!(complaint(&import(&place, &export)).contains("is in use by another roomd"));
-    drop(keeper);
+    assert!(fs::read_dir(directory.file("")).unwrap().next().is_none(), "a command that only reads has created a file");
+    fill(&directory, 1);
+    assert_eq!(complaint(&run(&directory, &["export", "hall"])), "roomd: there is no room hall in the history\n");
+    assert!(complaint(&run(&directory, &["import", &directory.file("none")])).contains("none: No such file"));
+    fs::write(directory.file("copy"), b"mine").unwrap();
+    assert!(complaint(&run(&directory, &["backup", &directory.file("copy")])).contains("copy is there already"));
+    assert_eq!(fs::read(directory.file("copy")).unwrap(), b"mine");
+    let store = TestStore::file(&directory);
+    let export = output_of(&run(&directory, &["export", "den"]));
+    assert!(complaint(&import(&directory, &export)).contains("is in use by another roomd"));
+    drop(store);
 }
 
 #[test]
-fn a_backup_and_a_check_while_somebody_writes_see_one_moment() {
-    let place = Place::new();
-    filled(&place, 1);
-    let keeper = Keeper::file(&place);
+fn a_backup_and_a_check_while_rooms_write_see_one_moment() {
+    let directory = TestDirectory::new();
+    fill(&directory, 1);
+    let store = TestStore::file(&directory);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         for number in 0..3 {
-            let (keeper, stop) = (&keeper, &stop);
+            let (store, stop) = (&store, &stop);
             scope.spawn(move || {
-                let mut room_log = keeper.open(&room(&format!("room-{number}")), 0).unwrap().room_log;
+                let mut room_log = store.open(&room(&format!("room-{number}")), 0).unwrap().room_log;
                 let mut count = 0_u64;
                 while !stop.load(Ordering::Relaxed) {
                     count += 1;
-                    let mut drafts = vec![request("Anna", &format!("message {count}"), &format!("m{count}"))];
+                    let mut drafts = vec![message("Anna", &format!("message {count}"), &format!("m{count}"))];
                     drafts.extend(count.is_multiple_of(3).then(|| delete("Anna", count - 1)));
                     room_log.append(&drafts).unwrap();
                 }
             });
         }
         for copy in 0..5 {
-            let copy = place.file(&format!("copy-{copy}.db"));
-            said_by(&run(&place, &["backup", &copy]));
-            said_by(&run(&place, &["check"]));
+            let copy = directory.file(&format!("copy-{copy}.db"));
+            output_of(&run(&directory, &["backup", &copy]));
+            output_of(&run(&directory, &["check"]));
             assert!(!fs::exists(format!("{copy}.partial")).unwrap());
-            let other = Place::new();
+            let other = TestDirectory::new();
             fs::rename(&copy, other.data()).unwrap();
-            said_by(&run(&other, &["check"]));
-            drop(Keeper::file(&other));
+            output_of(&run(&other, &["check"]));
+            drop(TestStore::file(&other));
         }
-        let export = said_by(&run(&place, &["export", "room-1"]));
+        let export = output_of(&run(&directory, &["export", "room-1"]));
         let lines = export.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         assert!(lines.zip(1_u64..).all(|(line, seq)| line["seq"] == seq));
         stop.store(true, Ordering::Relaxed);
@@ -230,10 +180,10 @@ fn a_backup_and_a_check_while_somebody_writes_see_one_moment() {
 }
 
 #[test]
-fn a_reader_of_an_export_that_goes_away_is_no_disaster() {
-    let place = Place::new();
-    filled(&place, 2_000);
-    let mut child = place.roomd(&["export", "den"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+fn an_export_whose_reader_is_gone_fails_with_a_sentence() {
+    let directory = TestDirectory::new();
+    fill(&directory, 2_000);
+    let mut child = directory.roomd(&["export", "den"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -242,10 +192,10 @@ fn a_reader_of_an_export_that_goes_away_is_no_disaster() {
 
 #[test]
 fn a_check_lists_the_rooms_and_finds_what_is_wrong() {
-    let place = Place::new();
-    filled(&place, 5);
-    said_by(&run(&place, &["retain", "den", "--messages", "10", "--age", "30days"]));
-    let fine = said_by(&run(&place, &["check"]));
+    let directory = TestDirectory::new();
+    fill(&directory, 5);
+    output_of(&run(&directory, &["retain", "den", "--messages", "10", "--age", "30days"]));
+    let fine = output_of(&run(&directory, &["check"]));
     assert_eq!(fine, "den: 1 to 5; at most 30days old, at most 10\n1 rooms, and nothing is wrong\n");
     for (sql, problem) in [
         ("DELETE FROM messages WHERE place = (1 << 40) + 3", "the room den has 4 messages, and its numbers are of 5"),
@@ -257,13 +207,13 @@ fn a_check_lists_the_rooms_and_finds_what_is_wrong() {
         ("INSERT INTO marks VALUES (1, 'Otto', 0, 77, 0)", "1 marks of a message that never was"),
         ("UPDATE messages SET kind = 2 WHERE place = (1 << 40) + 3", "1 deleted messages that still say something"),
     ] {
-        let copy = Place::new();
-        said_by(&run(&place, &["backup", &copy.data()]));
+        let copy = TestDirectory::new();
+        output_of(&run(&directory, &["backup", &copy.data()]));
         direct(&copy.data()).execute_batch(sql).unwrap();
         let output = run(&copy, &["check"]);
         let found = String::from_utf8(output.stderr).unwrap();
         assert!(found.contains(&format!("roomd: {problem}\n")) && output.status.code() == Some(1), "{sql}: {found}");
     }
-    let page = page(&*Keeper::file(&place), "den", Span::After(0));
+    let page = page(&*TestStore::file(&directory), "den", Span::After(0));
     assert_eq!(page.newest, 5);
 }

@@ -1,24 +1,25 @@
-//! A store with its journal's thread, on a file of its own or in memory; and places for files.
+//! An open backend with its threads, and directories for files.
 //!
-//! A `Keeper` that drops closes the store and joins the journal: when it is gone, so is its lock.
+//! A `TestStore` that drops closes the store and joins its threads: when it is gone, so is its lock. Room logs must be
+//! dropped before it.
 
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use roomd::chat::Time;
-use roomd::store::sqlite::{OpenError, Sqlite, SqliteOptions};
-use roomd::store::{Durability, Retention, Store};
+use roomd::store::{
+    self, AccountStore, Administration, Backend, BackendOptions, Durability, OpenError, Retention, Store,
+};
 
 /// How long anything that must happen may take.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Waits for what no message tells.
+/// Waits for a state that no message reports.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !happened() {
@@ -27,10 +28,10 @@ pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// A directory that goes with the test.
-pub struct Place(PathBuf);
+/// A directory that is removed with the test.
+pub struct TestDirectory(PathBuf);
 
-impl Place {
+impl TestDirectory {
     pub fn new() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -48,19 +49,9 @@ impl Place {
     pub fn data(&self) -> String {
         self.file("room.db")
     }
-
-    /// `roomd` with these arguments, on the history in it.
-    pub fn roomd(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
-            command.env_remove(name);
-        }
-        command.args(arguments).args(["--data", &self.data()]).env("RUST_LOG", "error");
-        command
-    }
 }
 
-impl Drop for Place {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         if !thread::panicking() {
             // What is left lies below target.
@@ -69,74 +60,72 @@ impl Drop for Place {
     }
 }
 
-/// See the module.
-pub struct Keeper {
-    store: Sqlite,
-    journal: Option<JoinHandle<()>>,
+/// The options of a test.
+pub struct TestOptions {
+    pub retention: Retention,
+    pub now: Box<dyn Fn() -> Time + Send>,
 }
 
-impl Keeper {
-    pub fn memory() -> Self {
-        Self::with(":memory:", |_| ()).unwrap()
-    }
+/// See the module.
+pub struct TestStore {
+    backend: Backend,
+    threads: Vec<JoinHandle<()>>,
+}
 
-    pub fn file(place: &Place) -> Self {
-        Self::with(&place.data(), |_| ()).unwrap()
-    }
-
-    /// With another plan.
-    pub fn with(data: &str, change: impl FnOnce(&mut SqliteOptions)) -> Result<Self, OpenError> {
-        let mut plan = SqliteOptions {
-            data: data.to_owned(),
+impl TestStore {
+    /// Opens what `url` names, with other options.
+    pub fn with(url: &str, change: impl FnOnce(&mut TestOptions)) -> Result<Self, OpenError> {
+        let mut options = TestOptions { retention: Retention::default(), now: Box::new(|| Time(0)) };
+        change(&mut options);
+        let TestOptions { retention, now } = options;
+        let mut threads = Vec::new();
+        let options = BackendOptions {
             durability: Durability::Os,
-            retention: Retention::default(),
-            now: Box::new(|| Time(0)),
+            retention,
+            now,
+            spawn: &mut |name, body| {
+                threads.push(thread::Builder::new().name(name.to_owned()).spawn(body)?);
+                Ok(())
+            },
         };
-        change(&mut plan);
-        let mut journal = None;
-        let store = Sqlite::open(plan, |body| {
-            journal = Some(thread::spawn(body));
-            Ok(())
-        })?;
-        Ok(Self { store, journal })
+        let backend = store::open(url, options)?;
+        Ok(Self { backend, threads })
     }
 
     /// With this retention, and a clock that shows what `now` holds.
-    pub fn retaining(place: &Place, retention: Retention, now: &Arc<AtomicU64>) -> Self {
+    pub fn retaining(url: &str, retention: Retention, now: &Arc<AtomicU64>) -> Self {
         let now = Arc::clone(now);
-        Self::with(&place.data(), |plan| {
-            plan.retention = retention;
-            plan.now = Box::new(move || Time(now.load(Ordering::Relaxed)));
+        Self::with(url, |options| {
+            options.retention = retention;
+            options.now = Box::new(move || Time(now.load(Ordering::Relaxed)));
         })
         .unwrap()
     }
-}
 
-impl Deref for Keeper {
-    type Target = Sqlite;
+    pub fn accounts(&self) -> &dyn AccountStore {
+        &*self.backend.accounts
+    }
 
-    fn deref(&self) -> &Sqlite {
-        &self.store
+    pub fn administration(&self) -> &dyn Administration {
+        &*self.backend.administration
     }
 }
 
-impl Drop for Keeper {
-    /// Every ledger must be gone before.
+impl Deref for TestStore {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.backend.rooms
+    }
+}
+
+impl Drop for TestStore {
     fn drop(&mut self) {
-        self.store.close();
-        let journal = self.journal.take().unwrap();
-        if !thread::panicking() {
-            journal.join().unwrap();
+        self.backend.rooms.close();
+        for thread in self.threads.drain(..) {
+            if !thread::panicking() {
+                thread.join().unwrap();
+            }
         }
     }
-}
-
-/// The file through another connection, as another process would have it.
-pub fn direct(data: &str) -> rusqlite::Connection {
-    rusqlite::Connection::open(data).unwrap()
-}
-
-/// The only number that a query gives.
-pub fn number(data: &str, sql: &str) -> i64 {
-    direct(data).query_row(sql, [], |row| row.get(0)).unwrap()
 }

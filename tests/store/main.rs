@@ -1,21 +1,21 @@
-//! The store by itself: what every store promises, and what a file goes through.
+//! The store by itself: the contract that every backend keeps, and what is SQLite's own.
 //!
-//! One binary. `contract` is one set of claims for all stores; the rest is about the file: how it is
-//! opened and refused, what is found in it, what goes and what stays, the commands that work on it,
-//! and what happens when the disk is full, the file locked, or the process killed. Each test has a
-//! directory of its own. Every wait is for a message or a state, under one deadline.
+//! One binary. `contract` is written over the traits and runs against a table of backends; the rest is about the file: how it
+//! is opened and refused, what is found in it and what is deleted, the commands that work on it, and a disk that is full, a
+//! file that is locked, a process that is killed. Each test has a directory of its own. Every wait is for a message or a
+//! state, under one deadline.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod claims;
 #[cfg(feature = "sqlite")]
 mod commands;
+mod contract;
 #[cfg(feature = "sqlite")]
-mod ends;
-#[cfg(feature = "sqlite")]
+mod database;
+mod drafts;
 mod harness;
 #[cfg(feature = "sqlite")]
-mod kept;
+mod kills;
 #[cfg(feature = "sqlite")]
 mod opening;
 #[cfg(feature = "sqlite")]

@@ -74,7 +74,7 @@ impl ServerKeys {
         let keys = self.accounts.keys()?;
         let key = keys.first().cloned().ok_or(StoreFailed)?;
         self.state.lock().keys = keys;
-        self.accounts.signs(&key.kid, claims.expires.after(std::time::Duration::from_millis(LEEWAY_MS)))?;
+        self.accounts.extend_key(&key.kid, claims.expires.after(std::time::Duration::from_millis(LEEWAY_MS)))?;
         sign(&key, claims, now).map_err(|error| {
             log::error!(error:%; "token not signed");
             StoreFailed

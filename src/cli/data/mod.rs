@@ -1,17 +1,12 @@
 //! The commands on the data file: `export`, `import`, `backup`, `check`, `retain`, `token`, `keys`.
 //!
-//! Parsed on the main thread with the rest of the command line; `archive.rs` carries them out, with
-//! `tokens.rs` for the last two. A build without a database, or without tokens, parses them too, and says
-//! why it cannot carry them out.
+//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `tokens.rs` for the last two. A
+//! build without a database, or without tokens, parses them too, and says why it cannot run them.
 
-#[cfg(feature = "sqlite")]
-mod archive;
-#[cfg(not(feature = "sqlite"))]
-#[path = "without_sqlite.rs"]
-mod archive;
-#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod execute;
+#[cfg(feature = "jwt")]
 mod tokens;
-#[cfg(all(not(feature = "jwt"), feature = "sqlite"))]
+#[cfg(not(feature = "jwt"))]
 #[path = "without_jwt.rs"]
 mod tokens;
 
@@ -21,11 +16,12 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Command, Subcommand, ValueEnum};
 
 use crate::chat::{RoomName, Time, UserName};
+use crate::store::administration::{BoundChange, ExportStart};
 use roomd_cli::parser::checked;
 use roomd_cli::value::{self, DAY};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
-pub use archive::run;
+pub use execute::run;
 
 /// A command on the data file. Help is made of the comments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -61,10 +57,10 @@ pub enum DataCommand {
         room: RoomName,
         /// How old a message may get, such as 30days; 0 is any age, server is the server's setting
         #[arg(long, value_name = "TIME|server", allow_negative_numbers = true, value_parser = checked(parse_age))]
-        age: Option<Override>,
+        age: Option<BoundChange>,
         /// How many messages are kept; 0 is all, server is the server's setting
         #[arg(long, value_name = "N|server", allow_negative_numbers = true, value_parser = checked(parse_messages))]
-        messages: Option<Override>,
+        messages: Option<BoundChange>,
     },
     /// Sign a token with the server's key, also while the server runs
     Token(TokenOptions),
@@ -101,24 +97,6 @@ pub struct TokenOptions {
 pub enum KeysAction {
     List,
     Rotate,
-}
-
-/// Where an export begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportStart {
-    /// After the message of this number.
-    Seq(u64),
-    /// With the first message that is not older.
-    Time(Time),
-}
-
-/// A room's own bound in the place of the server's setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Override {
-    /// There is none: the server's setting counts.
-    Clear,
-    /// Milliseconds, or messages; 0 is no bound.
-    Set(i64),
 }
 
 impl DataCommand {
@@ -176,7 +154,7 @@ fn parse_start(text: &str) -> Result<ExportStart, String> {
     Ok(ExportStart::Time(Time::from(time)))
 }
 
-fn parse_age(text: &str) -> Result<Override, String> {
+fn parse_age(text: &str) -> Result<BoundChange, String> {
     let age = if text == "0" { Some(Duration::ZERO) } else { humantime::parse_duration(text).ok() };
     parse_override(
         text,
@@ -185,14 +163,14 @@ fn parse_age(text: &str) -> Result<Override, String> {
     )
 }
 
-fn parse_messages(text: &str) -> Result<Override, String> {
+fn parse_messages(text: &str) -> Result<BoundChange, String> {
     parse_override(text, text.parse().ok().filter(|count| *count >= 0), "a whole number")
 }
 
-fn parse_override(text: &str, bound: Option<i64>, allowed: &str) -> Result<Override, String> {
+fn parse_override(text: &str, bound: Option<i64>, allowed: &str) -> Result<BoundChange, String> {
     match bound {
-        _ if text == "server" => Ok(Override::Clear),
-        Some(bound) => Ok(Override::Set(bound)),
+        _ if text == "server" => Ok(BoundChange::Clear),
+        Some(bound) => Ok(BoundChange::Set(bound)),
         None => Err(format!("must be {allowed}, or server, not {text:?}")),
     }
 }
@@ -273,7 +251,11 @@ mod tests {
         let room = RoomName::parse("den").unwrap();
         assert_eq!(
             asked(&["retain", "den", "--age", "30days", "--messages", "server"]).1,
-            DataCommand::Retain { room, age: Some(Override::Set(2_592_000_000)), messages: Some(Override::Clear) }
+            DataCommand::Retain {
+                room,
+                age: Some(BoundChange::Set(2_592_000_000)),
+                messages: Some(BoundChange::Clear)
+            }
         );
         for (arguments, sentence) in [
             (["--age", "30"], "--age must be a time with its unit, such as 30days, or server, not \"30\""),

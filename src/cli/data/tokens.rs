@@ -1,6 +1,6 @@
 //! `roomd token`, `roomd keys list` and `roomd keys rotate`: commands on the server's signing keys.
 //!
-//! Called by `archive.rs` on the main thread, whether or not a server runs on the data file. A token goes
+//! Called by `execute.rs` on the main thread, whether or not a server runs on the data file. A token goes
 //! to standard output, alone on its line; what a person should know of it goes to standard error.
 
 use std::io::{self, Write};
@@ -11,18 +11,18 @@ use crate::auth::Claims;
 use crate::auth::jwt::Jwt;
 use crate::chat::Time;
 use crate::store::accounts::ServerKey;
-use crate::store::sqlite::{DataFile, DataFileError};
+use crate::store::administration::{Administration, AdministrationError, PreparedToken};
 use roomd_cli::value::time_text;
 
 /// Signs a token and prints it.
-pub fn sign(archive: &DataFile, options: &TokenOptions) -> Result<(), DataFileError> {
+pub fn sign(history: &dyn Administration, options: &TokenOptions) -> Result<(), AdministrationError> {
     let TokenOptions { user, valid_for, admin, display, rooms } = options;
     let now = Time::from(SystemTime::now());
     let expires = now.after(*valid_for);
-    let (owner, key) = archive.prepare_token(user, now, expires)?;
+    let PreparedToken { owner, key } = history.prepare_token(user, now, expires)?;
     if owner.name != *user {
         let sentence = format!("the name is registered as {}: say --user {}", owner.name, owner.name);
-        return Err(DataFileError::Refused(sentence));
+        return Err(AdministrationError::Refused(sentence));
     }
     let claims = Claims {
         admin: *admin,
@@ -30,38 +30,38 @@ pub fn sign(archive: &DataFile, options: &TokenOptions) -> Result<(), DataFileEr
         rooms: Some(rooms.clone()).filter(|rooms| !rooms.is_empty()),
         ..Claims::of(user.clone(), expires)
     };
-    let token = Jwt::signed_by(&key, &claims, now).map_err(|error| DataFileError::Refused(error.to_string()))?;
+    let token = Jwt::signed_by(&key, &claims, now).map_err(|error| AdministrationError::Refused(error.to_string()))?;
     if owner.since < now {
         eprintln!("roomd: {user} is registered since {}; this token is for the same user", owner.since);
     }
-    say(&token)?;
+    print(&token)?;
     eprintln!("roomd: good for {}, until {expires}", time_text(*valid_for));
     Ok(())
 }
 
 /// Makes a new key, which signs from now on.
-pub fn rotate(archive: &DataFile) -> Result<(), DataFileError> {
+pub fn rotate(history: &dyn Administration) -> Result<(), AdministrationError> {
     let now = Time::from(SystemTime::now());
-    let key = ServerKey::draw(now).map_err(|error| DataFileError::Refused(error.to_string()))?;
-    let left = archive.rotate(&key)?;
-    say(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
+    let key = ServerKey::draw(now).map_err(|error| AdministrationError::Refused(error.to_string()))?;
+    let left = history.rotate_keys(&key)?;
+    print(&format!("{} signs from now on; old keys that are still good: {left}", key.kid))
 }
 
 /// Prints the keys, the one that signs first.
-pub fn list(archive: &DataFile) -> Result<(), DataFileError> {
-    let keys = archive.keys()?;
+pub fn list(history: &dyn Administration) -> Result<(), AdministrationError> {
+    let keys = history.keys()?;
     for (at, key) in keys.iter().enumerate() {
         let role = if at == 0 { "signs" } else { "is good" };
         let until = match key.until {
             Time(0) => "has signed nothing".to_owned(),
             until => format!("its last token ends {until}"),
         };
-        say(&format!("{} {role}; made {}, {until}", key.kid, key.made))?;
+        print(&format!("{} {role}; made {}, {until}", key.kid, key.made))?;
     }
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), DataFileError> {
+fn print(line: &str) -> Result<(), AdministrationError> {
     let written = writeln!(io::stdout(), "{line}");
-    written.map_err(|error| DataFileError::Io("cannot write to standard output".to_owned(), error))
+    written.map_err(|error| AdministrationError::Io("cannot write to standard output".to_owned(), error))
 }

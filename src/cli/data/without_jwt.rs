@@ -1,22 +1,22 @@
 //! `roomd token` and `roomd keys` in a build without tokens: each fails with a sentence.
 //!
-//! Called by `archive.rs` on the main thread, in the place of `tokens.rs`.
+//! Called by `execute.rs` on the main thread, in the place of `tokens.rs`.
 
 use super::TokenOptions;
-use crate::store::sqlite::{DataFile, DataFileError};
+use crate::store::administration::{Administration, AdministrationError};
 
-pub fn sign(_: &DataFile, _: &TokenOptions) -> Result<(), DataFileError> {
+pub fn sign(_: &dyn Administration, _: &TokenOptions) -> Result<(), AdministrationError> {
     refuse()
 }
 
-pub fn rotate(_: &DataFile) -> Result<(), DataFileError> {
+pub fn rotate(_: &dyn Administration) -> Result<(), AdministrationError> {
     refuse()
 }
 
-pub fn list(_: &DataFile) -> Result<(), DataFileError> {
+pub fn list(_: &dyn Administration) -> Result<(), AdministrationError> {
     refuse()
 }
 
-fn refuse() -> Result<(), DataFileError> {
-    Err(DataFileError::Refused("this roomd was built without tokens".to_owned()))
+fn refuse() -> Result<(), AdministrationError> {
+    Err(AdministrationError::Refused("this roomd was built without tokens".to_owned()))
 }

@@ -1,8 +1,7 @@
 //! `roomd backup`: a copy of the whole history as it was at one moment, while the server runs.
 //!
-//! SQLite's online backup in one step: the copy reads in one transaction, which the log lets it do
-//! beside the one who writes. In several steps each write in between would make it begin anew. The copy
-//! gets its name when it is whole.
+//! SQLite's online backup in one step: it reads in one transaction, which the write-ahead log allows beside the writer. In
+//! several steps each write in between would restart it. The copy gets its name once it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,46 +11,52 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::data_file::{DataFile, DataFileError};
 use super::file::beside;
+use crate::store::administration::AdministrationError;
 
-impl DataFile {
-    /// Copies the history to `to`, where nothing is yet; returns its size in bytes. Blocks on the disk.
-    ///
-    /// # Errors
-    /// There is no copy.
-    pub fn backup(&self, to: &Path) -> Result<u64, DataFileError> {
-        let failed = |error| DataFileError::Io(format!("{} could not be written", to.display()), error);
-        if to.exists() {
-            return Err(DataFileError::Refused(format!("{} is there already: name another file", to.display())));
-        }
-        let source = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let draft = beside(to, ".partial");
-        match fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
-        let copied = copy(&source, &draft);
-        if copied.is_err() {
-            // It is of no use, and the error that matters is the other.
-            _ = fs::remove_file(&draft);
-        }
-        copied?;
-        let size = fs::metadata(&draft).map_err(failed)?.len();
-        fs::rename(&draft, to).map_err(failed)?;
-        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-        Ok(size)
+/// Refuses a target that exists.
+///
+/// # Errors
+/// It exists.
+pub fn check_target(to: &Path) -> Result<(), AdministrationError> {
+    if to.exists() {
+        let sentence = format!("{} is there already: name another file", to.display());
+        return Err(AdministrationError::Refused(sentence));
     }
+    Ok(())
 }
 
-fn copy(source: &Connection, draft: &Path) -> Result<(), DataFileError> {
-    let mut copy =
-        Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+/// Copies the history to `to`; returns its size in bytes. Blocks on the disk.
+///
+/// # Errors
+/// There is no copy.
+pub fn backup(source: &Connection, to: &Path) -> Result<u64, AdministrationError> {
+    let failed = |error| AdministrationError::Io(format!("{} could not be written", to.display()), error);
+    let partial = beside(to, ".partial");
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(failed)?;
+    let copied = copy(source, &partial);
+    if copied.is_err() {
+        // It is of no use, and the error that matters is the other one.
+        _ = fs::remove_file(&partial);
+    }
+    copied?;
+    let size = fs::metadata(&partial).map_err(failed)?.len();
+    fs::rename(&partial, to).map_err(failed)?;
+    let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    Ok(size)
+}
+
+fn copy(source: &Connection, partial: &Path) -> Result<(), AdministrationError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(partial, flags)?;
     let backup = Backup::new(source, &mut copy)?;
     match backup.step(-1)? {
         StepResult::Done => Ok(()),
-        other => Err(DataFileError::Refused(format!("the history could not be read to its end: {other:?}"))),
+        other => Err(AdministrationError::Refused(format!("the history could not be read to its end: {other:?}"))),
     }
 }

@@ -1,45 +1,26 @@
-//! `roomd check`: whether the file is whole, and whether what is in it fits together.
+//! `roomd check`: whether the file is intact, and whether its rows agree with each other.
 //!
-//! SQLite checks its own pages and indexes, the index of words included; the rest is ours: numbers
-//! without a gap, nothing of a room that is not there. All of it is read in one transaction, also while
-//! a server runs.
+//! SQLite checks its own pages and indexes, the full-text index included; the rest is ours: numbers without a gap, no row of
+//! a room that does not exist. It is read in one transaction, also while a server runs.
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::data_file::{DataFile, DataFileError};
-use super::retention::RetentionOverride;
+use crate::store::administration::{Findings, RetentionOverride, RoomFinding};
 
-/// Problems that one check names, at most.
+/// Problems that one check reports, at most.
 const PROBLEMS_MAX: usize = 100;
 
-/// What a check has found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    /// The rooms, by name.
-    pub rooms: Vec<RoomFinding>,
-    /// What is wrong, each a sentence; none in good order.
-    pub problems: Vec<String>,
-}
-
-/// A room in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomFinding {
-    /// Its name.
-    pub name: String,
-    /// The numbers of its oldest and its newest message; `None` when it has none.
-    pub ends: Option<(i64, i64)>,
-    /// Its own word on retention.
-    pub word: RetentionOverride,
-}
-
-/// Counts of rows that should not be, and what they are.
+/// Queries that count rows which must not exist, each with what they are.
 const ORPHANS: [(&str, &str); 14] = [
     (
         "messages of a room that is not there",
         "SELECT count(*) FROM messages WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
     ),
     ("mids of a room that is not there", "SELECT count(*) FROM mids WHERE room NOT IN (SELECT room FROM rooms)"),
-    ("letters in a room that is not there", "SELECT count(*) FROM letters WHERE room NOT IN (SELECT room FROM rooms)"),
+    (
+        "undelivered messages in a room that is not there",
+        "SELECT count(*) FROM letters WHERE room NOT IN (SELECT room FROM rooms)",
+    ),
     ("marks of a room that is not there", "SELECT count(*) FROM marks WHERE room NOT IN (SELECT room FROM rooms)"),
     (
         "messages whose mid is not kept",
@@ -61,15 +42,12 @@ const ORPHANS: [(&str, &str); 14] = [
     ),
     ("deleted messages that still say something", "SELECT count(*) FROM messages WHERE kind = 2 AND body <> ''"),
     (
-        "charters of a room that is not there, or has ended",
+        "policies of a room that is not there, or has ended",
         "SELECT count(*) FROM charters WHERE room NOT IN (SELECT room FROM rooms WHERE ended = 0)",
     ),
+    ("members of a room without a policy", "SELECT count(*) FROM people WHERE room NOT IN (SELECT room FROM charters)"),
     (
-        "members of a room without a charter",
-        "SELECT count(*) FROM people WHERE room NOT IN (SELECT room FROM charters)",
-    ),
-    (
-        "bans and mutes of a room without a charter",
+        "bans and mutes of a room without a policy",
         "SELECT count(*) FROM sanctions WHERE room NOT IN (SELECT room FROM charters)",
     ),
     (
@@ -86,38 +64,35 @@ const ORPHANS: [(&str, &str); 14] = [
     ),
 ];
 
-impl DataFile {
-    /// Checks the file. Blocks on the disk, for as long as it takes to read all of it.
-    ///
-    /// # Errors
-    /// It cannot be opened or read at all.
-    pub fn check(&self) -> Result<Findings, DataFileError> {
-        let connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let transaction = connection.unchecked_transaction()?;
-        let mut findings = Findings::default();
-        let sql = format!("PRAGMA integrity_check({PROBLEMS_MAX})");
-        let mut statement = transaction.prepare(&sql)?;
-        for line in statement.query_map([], |row| row.get::<_, String>(0))? {
-            let line = line?;
-            if line != "ok" {
-                findings.problems.push(line);
-            }
+/// Checks the file. Blocks on the disk, for as long as it takes to read all of it.
+///
+/// # Errors
+/// It cannot be read at all.
+pub fn check(connection: &Connection) -> rusqlite::Result<Findings> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut findings = Findings::default();
+    let sql = format!("PRAGMA integrity_check({PROBLEMS_MAX})");
+    let mut statement = transaction.prepare(&sql)?;
+    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+        let line = line?;
+        if line != "ok" {
+            findings.problems.push(line);
         }
-        if findings.problems.is_empty() {
-            numbers(&transaction, &mut findings)?;
-            for (what, sql) in ORPHANS {
-                let count: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
-                if count > 0 {
-                    findings.problems.push(format!("{count} {what}"));
-                }
-            }
-        }
-        Ok(findings)
     }
+    if findings.problems.is_empty() {
+        check_numbers(&transaction, &mut findings)?;
+        for (what, sql) in ORPHANS {
+            let count: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+            if count > 0 {
+                findings.problems.push(format!("{count} {what}"));
+            }
+        }
+    }
+    Ok(findings)
 }
 
-/// The rooms, and the gaps in their numbers.
-fn numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+/// Lists the rooms, and the gaps in their numbers.
+fn check_numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
     let sql = "SELECT name, pruned, indexed, retain_ms, retain_count, count(place),
             min(place) & ((1 << 40) - 1), max(place) & ((1 << 40) - 1)
         FROM rooms LEFT JOIN messages ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1
@@ -132,14 +107,14 @@ fn numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result
         if let Some((oldest, newest)) = ends
             && (oldest != pruned + 1 || newest - oldest + 1 != count)
         {
-            let wanted = newest - pruned;
-            findings.problems.push(format!("the room {name} has {count} messages, and its numbers are of {wanted}"));
+            let expected = newest - pruned;
+            findings.problems.push(format!("the room {name} has {count} messages, and its numbers are of {expected}"));
         }
         if indexed > newest {
             findings.problems.push(format!("the room {name} has {newest} messages, and {indexed} in its index"));
         }
-        let word = RetentionOverride { age_ms: row.get(3)?, count: row.get(4)? };
-        findings.rooms.push(RoomFinding { name, ends, word });
+        let retention = RetentionOverride { age_ms: row.get(3)?, count: row.get(4)? };
+        findings.rooms.push(RoomFinding { name, ends, retention });
     }
     findings.problems.truncate(PROBLEMS_MAX);
     Ok(())

@@ -1,110 +1,107 @@
-//! A history's file in the hands of a command: beside the server that writes it, or without one.
+//! The administration of a history in SQLite: each command opens the file, does one thing and closes it.
 //!
-//! Each command opens the archive on the main thread, does one thing and ends. What the commands have
-//! in common is here; what each does is a file of its own: `export`, `import`, `backup`, `check`.
+//! Runs beside the server that writes the file, or without one; only an import needs the file to itself. What each command
+//! does is a file of its own: `export.rs`, `import.rs`, `backup.rs`, `check.rs`, `retention.rs`, `accounts.rs`.
 
-use std::io;
+use std::io::{BufRead, Write};
+use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::file::{IN_MEMORY, Location, OpenError};
-use super::retention::RetentionOverride;
-use crate::chat::RoomName;
+use super::file::Location;
+use super::import::ExportReader;
+use super::open_error::SqliteOpenError;
+use super::{accounts, backup, check, export, retention};
+use crate::chat::{RoomName, Time, UserName};
+use crate::store::accounts::ServerKey;
+use crate::store::administration::{
+    Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, RetentionChange,
+    RetentionOverride,
+};
+use crate::store::rooms::Durability;
 
 /// See the module.
 pub struct DataFile {
-    pub(super) site: Location,
+    location: Location,
 }
 
-/// Why a command did not do what it was to do.
-#[derive(Debug)]
-pub enum DataFileError {
-    /// The history cannot be opened.
-    Open(OpenError),
-    /// There is no such room in it.
-    NoRoom(RoomName),
-    /// The database failed.
-    Database(rusqlite::Error),
-    /// What is read from or written to, beside the database, failed.
-    Io(String, io::Error),
-    /// What was to be imported is not what it should be: the line, and what is wrong with it.
-    Line(u64, String),
-    /// The rest, as a sentence.
-    Refused(String),
-}
-
-impl std::fmt::Display for DataFileError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Open(error) => error.fmt(f),
-            Self::NoRoom(room) => write!(f, "there is no room {room} in the history"),
-            Self::Database(error) => write!(f, "the database failed: {error}"),
-            Self::Io(what, error) => write!(f, "{what}: {error}"),
-            Self::Line(line, what) => write!(f, "line {line} {what}; nothing was imported"),
-            Self::Refused(sentence) => f.write_str(sentence),
-        }
+impl From<SqliteOpenError> for AdministrationError {
+    fn from(error: SqliteOpenError) -> Self {
+        Self::Open(Box::new(error))
     }
 }
 
-impl std::error::Error for DataFileError {}
-
-impl From<OpenError> for DataFileError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<rusqlite::Error> for DataFileError {
+impl From<rusqlite::Error> for AdministrationError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
+        Self::Database(Box::new(error))
     }
 }
 
 impl DataFile {
-    /// The history that `data` names, the path of a file.
-    ///
-    /// # Errors
-    /// It names none that a command could reach.
-    pub fn named(data: &str) -> Result<Self, DataFileError> {
-        if data == IN_MEMORY {
-            let sentence =
-                format!("{IN_MEMORY} is a history that only its own server can reach: name a file with --data");
-            return Err(DataFileError::Refused(sentence));
-        }
-        Ok(Self { site: Location::named(data)? })
+    /// The administration of the history at `location`.
+    pub fn new(location: Location) -> Self {
+        Self { location }
     }
 
-    /// Sets what `change` makes of the room's word on its retention, and returns it. A room that is not
-    /// there yet is made, without messages. A server that runs follows it from its next sweep on.
-    ///
-    /// # Errors
-    /// It cannot be written now.
-    pub fn retain(
+    fn reader(&self) -> Result<Connection, SqliteOpenError> {
+        self.location.open_beside(OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    /// Does `work` in one transaction, beside the server's.
+    fn write<T>(
         &self,
-        room: &RoomName,
-        change: impl FnOnce(&mut RetentionOverride),
-    ) -> Result<RetentionOverride, DataFileError> {
-        let mut connection = self.site.visit(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let drawn = getrandom::u64().map_err(|error| DataFileError::Refused(error.to_string()))?;
-        let epoch = format!("e{drawn:016x}");
-        let before = word(&transaction, room)?;
-        let mut after = before.unwrap_or_default();
-        change(&mut after);
-        if after != before.unwrap_or_default() {
-            let sql = "INSERT INTO rooms (name, epoch, retain_ms, retain_count) VALUES (?1, ?2, ?3, ?4) \
-                       ON CONFLICT (name) DO UPDATE SET retain_ms = ?3, retain_count = ?4";
-            transaction.execute(sql, params![room.as_str(), epoch, after.age_ms, after.count])?;
-        }
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, AdministrationError>,
+    ) -> Result<T, AdministrationError> {
+        let mut connection = self.location.open_beside(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
         transaction.commit()?;
-        Ok(after)
+        Ok(done)
     }
 }
 
-fn word(connection: &Connection, room: &RoomName) -> rusqlite::Result<Option<RetentionOverride>> {
-    let sql = "SELECT retain_ms, retain_count FROM rooms WHERE name = ?1";
-    let mut statement = connection.prepare(sql)?;
-    let found = statement
-        .query_map([room.as_str()], |row| Ok(RetentionOverride { age_ms: row.get(0)?, count: row.get(1)? }))?;
-    found.last().transpose()
+impl Administration for DataFile {
+    fn export(&self, room: &RoomName, start: ExportStart, out: &mut dyn Write) -> Result<u64, AdministrationError> {
+        export::export(&self.reader()?, room, start, out)
+    }
+
+    fn import(&self, input: &mut dyn BufRead) -> Result<Imported, AdministrationError> {
+        let export = ExportReader::open(input)?;
+        if let Location::Memory(_) = self.location {
+            let sentence = "cannot import into a history in memory: its server has it open";
+            return Err(AdministrationError::Unsupported(sentence.to_owned()));
+        }
+        let _lock = self.location.lock()?;
+        let mut connection = self.location.open_writer(Durability::Fsync)?;
+        let transaction = connection.transaction()?;
+        let imported = export.import(&transaction)?;
+        transaction.commit()?;
+        Ok(imported)
+    }
+
+    fn backup(&self, to: &Path) -> Result<u64, AdministrationError> {
+        // Before the history is opened: the copy's name is the likelier mistake.
+        backup::check_target(to)?;
+        backup::backup(&self.reader()?, to)
+    }
+
+    fn check(&self) -> Result<Findings, AdministrationError> {
+        Ok(check::check(&self.reader()?)?)
+    }
+
+    fn retain(&self, room: &RoomName, change: RetentionChange) -> Result<RetentionOverride, AdministrationError> {
+        self.write(|transaction| retention::change_override(transaction, room, change))
+    }
+
+    fn keys(&self) -> Result<Vec<ServerKey>, AdministrationError> {
+        Ok(accounts::keys(&self.reader()?)?)
+    }
+
+    fn rotate_keys(&self, key: &ServerKey) -> Result<usize, AdministrationError> {
+        self.write(|transaction| Ok(accounts::rotate_keys(transaction, key)?))
+    }
+
+    fn prepare_token(&self, user: &UserName, now: Time, until: Time) -> Result<PreparedToken, AdministrationError> {
+        self.write(|transaction| accounts::prepare_token(transaction, user, now, until))
+    }
 }

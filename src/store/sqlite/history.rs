@@ -1,7 +1,7 @@
-//! The past, read: how far a room has got, its newest messages, any part of it, and who has seen it.
+//! Reading a room's history: where its numbering stands, its newest messages, any page of it, and who has read it.
 //!
-//! Each function reads through a connection that the pool has lent, inside one transaction. Order is
-//! that of the numbers, never that of the times: a clock may jump.
+//! Each function reads through a borrowed connection, inside one transaction. Order is that of the numbers, never that of
+//! the times: a clock may jump.
 
 use std::sync::Arc;
 
@@ -9,35 +9,36 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 
 use super::message_key::{RoomId, seq_of};
 use super::row::{self, COLUMNS};
-use super::sequence::{Sequence, number_of};
-use crate::chat::{Message, Receipt, ReceiptMark, RoomName, Span, UserName};
-use crate::store::{ChangesQuery, Page, PageQuery};
+use super::sequence::{Sequence, receipt_number};
+use crate::chat::{Message, RoomName, UserName};
+use crate::chat::{Receipt, ReceiptMark, Span};
+use crate::store::rooms::{ChangesQuery, Page, PageQuery};
 
-/// Where the room's numbering stands; `None` when nothing was ever said in it.
+/// Where the room's numbering stands; `None`: the room has no history.
 pub fn sequence(connection: &Connection, name: &RoomName) -> rusqlite::Result<Option<Sequence>> {
     let sql = "SELECT room, epoch, pruned FROM rooms WHERE name = ?1";
     let found = connection.prepare_cached(sql)?.query_row([name.as_str()], |row| {
         Ok((row.get::<_, RoomId>(0)?, Arc::<str>::from(row.get_ref(1)?.as_str()?), row.get::<_, i64>(2)?))
     });
     let Some((room, epoch, pruned)) = found.optional()? else { return Ok(None) };
-    let last = end(connection, room, "max")?;
+    let last = end_of(connection, room, "max")?;
     let newest = last.unwrap_or(u64::try_from(pruned).unwrap_or(0));
     Ok(Some(Sequence { room: Some(room), name: name.clone(), epoch, newest }))
 }
 
 /// The number of the room's oldest (`min`) or newest (`max`) message that is kept.
-fn end(connection: &Connection, room: RoomId, which: &str) -> rusqlite::Result<Option<u64>> {
-    let sql = format!("SELECT {which}(place) FROM messages WHERE place BETWEEN ?1 AND ?2");
+fn end_of(connection: &Connection, room: RoomId, aggregate: &str) -> rusqlite::Result<Option<u64>> {
+    let sql = format!("SELECT {aggregate}(place) FROM messages WHERE place BETWEEN ?1 AND ?2");
     let ends = params![room.key(0), room.key(u64::MAX)];
     let key: Option<i64> = connection.prepare_cached(&sql)?.query_row(ends, |row| row.get(0))?;
     Ok(key.map(seq_of))
 }
 
-/// The part of the room's history that is wished for.
+/// The requested page of the room's history.
 pub fn page(connection: &Connection, name: &RoomName, query: PageQuery) -> rusqlite::Result<Option<Page>> {
     let Some(sequence) = sequence(connection, name)? else { return Ok(None) };
     let Sequence { room: Some(room), epoch, newest, .. } = sequence else { return Ok(None) };
-    let oldest = end(connection, room, "min")?.unwrap_or(newest + 1);
+    let oldest = end_of(connection, room, "min")?.unwrap_or(newest + 1);
     let messages = match query.span {
         Span::Before(before) => self::before(connection, room, name, before, query)?,
         Span::After(after) => self::after(connection, room, name, after, query)?,
@@ -45,7 +46,7 @@ pub fn page(connection: &Connection, name: &RoomName, query: PageQuery) -> rusql
     Ok(Some(Page { epoch, newest, oldest, messages }))
 }
 
-/// The newest messages before the number `before`, oldest first.
+/// The newest messages before the number `before`, oldest first, within the bounds of `query`.
 pub fn before(
     connection: &Connection,
     room: RoomId,
@@ -55,12 +56,12 @@ pub fn before(
 ) -> rusqlite::Result<Vec<Message>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place DESC LIMIT ?1");
     let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
-    let mut messages = fitting(connection, &sql, [room.key(0), room.key(last)], name, (query.count, query.bytes))?;
+    let mut messages = read_bounded(connection, &sql, [room.key(0), room.key(last)], name, query.count, query.bytes)?;
     messages.reverse();
     Ok(messages)
 }
 
-/// The oldest messages after the number `after`.
+/// The oldest messages after the number `after`, within the bounds of `query`.
 pub fn after(
     connection: &Connection,
     room: RoomId,
@@ -70,10 +71,10 @@ pub fn after(
 ) -> rusqlite::Result<Vec<Message>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1");
     let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
-    fitting(connection, &sql, [room.key(first), room.key(u64::MAX)], name, (query.count, query.bytes))
+    read_bounded(connection, &sql, [room.key(first), room.key(u64::MAX)], name, query.count, query.bytes)
 }
 
-/// Messages after the number `after` that one who has seen some may not know the changes of.
+/// Messages after the number `after` whose changes a client may have missed.
 pub fn changes(
     connection: &Connection,
     name: &RoomName,
@@ -86,38 +87,39 @@ pub fn changes(
         "SELECT {COLUMNS} FROM messages INDEXED BY changes
          WHERE changed BETWEEN ?3 AND ?4 AND place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1"
     );
-    let places = [room.key(after.saturating_add(1)), room.key(query.seen), room.key(u64::MAX)];
-    fitting(connection, &sql, places, name, (query.count, query.bytes))
+    let keys = [room.key(after.saturating_add(1)), room.key(query.seen), room.key(u64::MAX)];
+    read_bounded(connection, &sql, keys, name, query.count, query.bytes)
 }
 
-/// As many as `count` and `bytes` allow; the first whatever its size. The statement's first parameter
-/// is the count, the others are `places`.
-fn fitting<const N: usize>(
+/// At most `count` messages with at most `bytes` of bodies; the first whatever its size. The statement's first parameter
+/// is the count, the others are `keys`.
+fn read_bounded<const N: usize>(
     connection: &Connection,
     sql: &str,
-    places: [i64; N],
+    keys: [i64; N],
     name: &RoomName,
-    (count, bytes): (usize, usize),
+    count: usize,
+    bytes: usize,
 ) -> rusqlite::Result<Vec<Message>> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params_from_iter([count].into_iter().chain(places)))?;
-    let (mut messages, mut room) = (Vec::new(), bytes);
+    let mut rows = statement.query(params_from_iter([count].into_iter().chain(keys)))?;
+    let (mut messages, mut left) = (Vec::new(), bytes);
     while let Some(found) = rows.next()? {
         let message = row::read(found, name)?;
         let bytes = message.body.len();
-        if bytes > room && !messages.is_empty() {
+        if bytes > left && !messages.is_empty() {
             break;
         }
-        room = room.saturating_sub(bytes);
+        left = left.saturating_sub(bytes);
         messages.push(message);
     }
     Ok(messages)
 }
 
 /// The newest mark of each user and receipt.
-pub fn marks(connection: &Connection, room: RoomId) -> rusqlite::Result<Vec<ReceiptMark>> {
-    reached(connection, room, "max", 0)
+pub fn newest_marks(connection: &Connection, room: RoomId) -> rusqlite::Result<Vec<ReceiptMark>> {
+    marks_from(connection, room, "max", 0)
 }
 
 /// For each user and receipt, the first mark that covers `seq`; `None` when there is no such message.
@@ -131,12 +133,12 @@ pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite:
     if !connection.prepare_cached(sql)?.exists([room.key(seq)])? {
         return Ok(None);
     }
-    reached(connection, room, "min", seq).map(Some)
+    marks_from(connection, room, "min", seq).map(Some)
 }
 
-/// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq`
-/// on. It goes from user to user through the index, past all the marks between.
-fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusqlite::Result<Vec<ReceiptMark>> {
+/// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq` on. It steps from user
+/// to user through the index, and skips the marks in between.
+fn marks_from(connection: &Connection, room: RoomId, aggregate: &str, seq: u64) -> rusqlite::Result<Vec<ReceiptMark>> {
     let sql = format!(
         "WITH RECURSIVE readers (user) AS (
              SELECT min(user) FROM marks WHERE room = ?1
@@ -148,7 +150,7 @@ fn reached(connection: &Connection, room: RoomId, which: &str, seq: u64) -> rusq
          FROM readers CROSS JOIN receipts CROSS JOIN marks
          WHERE readers.user IS NOT NULL
              AND marks.room = ?1 AND marks.user = readers.user AND marks.receipt = receipts.receipt
-             AND marks.seq = (SELECT {which}(seq) FROM marks
+             AND marks.seq = (SELECT {aggregate}(seq) FROM marks
                  WHERE room = ?1 AND user = readers.user AND receipt = receipts.receipt AND seq >= ?2)
          ORDER BY marks.user, marks.receipt"
     );
@@ -161,7 +163,7 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<ReceiptMark> {
     let number: i64 = row.get(1)?;
     let receipt = [Receipt::Written, Receipt::Received, Receipt::Read]
         .into_iter()
-        .find(|receipt| number_of(*receipt) == number)
+        .find(|receipt| receipt_number(*receipt) == number)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
     let seq = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
     Ok(ReceiptMark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: row::time(row.get(3)?) })

@@ -1,14 +1,13 @@
-//! `roomd import`: a room's history, read in.
+//! `roomd import`: a room's history, read from text.
 //!
-//! One transaction: all of it, or nothing. It needs the lock, so no server runs on the file. A room that
-//! is there goes on if it has the same epoch and the export continues it: what is there already is
-//! passed over, so an import can be repeated, and exports of one room can follow each other.
+//! One transaction: all of it, or nothing. It needs the lock, so no server has the file open. A room that exists continues
+//! if it has the same epoch and the export continues it: messages that are there already are skipped, so an import can be
+//! repeated, and exports of one room can follow each other.
 
 use std::io::{BufRead, Read as _};
 
 use rusqlite::{Connection, params};
 
-use super::data_file::{DataFile, DataFileError};
 use super::jsonl::{Header, message_of};
 use super::message_key::{RoomId, SEQ_MAX};
 use super::row::{about_columns, columns_of, ms};
@@ -16,47 +15,49 @@ use super::search_index;
 use super::sequence::Sequence;
 use super::{history, policy};
 use crate::chat::{Message, Mid, RoomName, UserName};
-use crate::store::Durability;
+use crate::store::administration::{AdministrationError, Imported};
 
 /// Bytes of one line, at most: a body of 16 MiB with all its escapes.
 const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// What was imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Imported {
-    /// Into which room.
-    pub room: RoomName,
-    /// How many messages.
-    pub added: u64,
-    /// How many of those in the export were there already.
-    pub known: u64,
+/// An export whose first line was read.
+pub struct ExportReader<'a> {
+    room: RoomName,
+    header: Header,
+    lines: Lines<'a>,
 }
 
-impl DataFile {
-    /// Reads a room's history, as `export` wrote it, from `input`. Blocks as `input` does.
+impl<'a> ExportReader<'a> {
+    /// Reads the first line of `input`. Blocks as `input` does.
     ///
     /// # Errors
-    /// Nothing was imported.
-    pub fn import(&self, input: &mut impl BufRead) -> Result<Imported, DataFileError> {
+    /// It is not an export.
+    pub fn open(input: &'a mut dyn BufRead) -> Result<Self, AdministrationError> {
         let mut lines = Lines { input, number: 0, bytes: Vec::new() };
         if !lines.next()? {
-            return Err(DataFileError::Refused("there is nothing to import".to_owned()));
+            return Err(AdministrationError::Refused("there is nothing to import".to_owned()));
         }
-        let header = Header::parse(&lines.bytes).map_err(|what| DataFileError::Line(1, what))?;
-        let name = RoomName::parse_known(&header.room);
-        let name = name.map_err(|error| DataFileError::Line(1, format!("names a room that {error}")))?;
-        let _lock = self.site.lock()?;
-        let mut connection = self.site.open(Durability::Fsync)?;
-        let transaction = connection.transaction()?;
-        let (room, mut newest) = sequence(&transaction, &name, &header)?;
+        let header = Header::parse(&lines.bytes).map_err(|what| AdministrationError::Line(1, what))?;
+        let room = RoomName::parse_known(&header.room);
+        let room = room.map_err(|error| AdministrationError::Line(1, format!("names a room that {error}")))?;
+        Ok(Self { room, header, lines })
+    }
+
+    /// Reads the rest into the history. Blocks as the input does.
+    ///
+    /// # Errors
+    /// The transaction must be rolled back.
+    pub fn import(self, connection: &Connection) -> Result<Imported, AdministrationError> {
+        let Self { room: name, header, mut lines } = self;
+        let (room, mut newest) = find_room(connection, &name, &header)?;
         if header.private {
-            // Nobody is on its list: an admin says who is, and what was private stays so.
-            policy::keep_private(&transaction, room)?;
+            // Its list is empty until an administrator adds members: what was private stays private.
+            policy::make_private(connection, room)?;
         }
         let mut imported = Imported { room: name, added: 0, known: 0 };
         while lines.next()? {
             let number = lines.number;
-            let refused = |what: String| DataFileError::Line(number, what);
+            let refused = |what: String| AdministrationError::Line(number, what);
             let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
             if message.seq <= newest && newest > 0 {
                 imported.known += 1;
@@ -64,40 +65,39 @@ impl DataFile {
             }
             if newest == 0 && message.seq > 1 {
                 newest = message.seq - 1;
-                begin_after(&transaction, room, newest)?;
+                begin_after(connection, room, newest)?;
             }
             if message.seq != newest + 1 || message.seq > SEQ_MAX {
                 return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
             }
             newest = message.seq;
-            add(&transaction, room, &message)?
+            insert(connection, room, &message)?
                 .then_some(())
                 .ok_or_else(|| refused("has a mid that an earlier message of its user has".to_owned()))?;
             imported.added += 1;
         }
         if newest == 0 {
-            begin_after(&transaction, room, header.newest)?;
+            begin_after(connection, room, header.newest)?;
         } else if newest < header.newest {
             let sentence = format!(
                 "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
                 header.newest
             );
-            return Err(DataFileError::Refused(sentence));
+            return Err(AdministrationError::Refused(sentence));
         }
-        while !search_index::index(&transaction, room, 10_000, usize::MAX)?.whole {}
-        transaction.commit()?;
+        while !search_index::index(connection, room, 10_000, usize::MAX)?.complete {}
         Ok(imported)
     }
 }
 
-/// The room's number, made if it has none, and that of its newest message.
-fn sequence(connection: &Connection, name: &RoomName, header: &Header) -> Result<(RoomId, u64), DataFileError> {
+/// The room's id, new if the room is new, and the number of its newest message.
+fn find_room(connection: &Connection, name: &RoomName, header: &Header) -> Result<(RoomId, u64), AdministrationError> {
     match history::sequence(connection, name)? {
         Some(Sequence { room: Some(room), epoch, newest, .. }) if *epoch == *header.epoch || newest == 0 => {
             connection.execute("UPDATE rooms SET epoch = ?2 WHERE room = ?1", params![room, header.epoch])?;
             Ok((room, newest))
         }
-        Some(Sequence { epoch, newest, .. }) => Err(DataFileError::Refused(format!(
+        Some(Sequence { epoch, newest, .. }) => Err(AdministrationError::Refused(format!(
             "the room {name} has another history (epoch {epoch}, {newest} messages): import into another file; \
              nothing was imported"
         ))),
@@ -109,14 +109,14 @@ fn sequence(connection: &Connection, name: &RoomName, header: &Header) -> Result
     }
 }
 
-/// The room's first message comes after this number.
+/// Has the numbers of the room begin after this one.
 fn begin_after(connection: &Connection, room: RoomId, seq: u64) -> rusqlite::Result<()> {
     let sql = "UPDATE rooms SET pruned = ?2, indexed = ?2 WHERE room = ?1";
     connection.execute(sql, params![room, seq.cast_signed()]).map(|_| ())
 }
 
-/// Adds a message; `false` when its `mid` is another's.
-fn add(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Result<bool> {
+/// Inserts a message; `false` when another message has its `mid`.
+fn insert(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Result<bool> {
     let (user, mid, seq) = (message.user.as_str(), message.mid.as_ref().map(Mid::as_str), message.seq.cast_signed());
     if let Some(mid) = mid {
         let sql = "INSERT INTO mids (room, user, mid, seq, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
@@ -127,33 +127,34 @@ fn add(connection: &Connection, room: RoomId, message: &Message) -> rusqlite::Re
     let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let (kind, body) = columns_of(&message.body);
-    let friend = message.to.as_ref().map(UserName::as_str);
+    let to = message.to.as_ref().map(UserName::as_str);
     let (reply, reaction) = about_columns(message.about);
     let (key, at, edited) = (room.key(message.seq), ms(message.at), message.edited.map(ms));
-    let values = params![key, kind, at, edited, user, friend, mid, body, reply, reaction];
+    let values = params![key, kind, at, edited, user, to, mid, body, reply, reaction];
     connection.prepare_cached(sql)?.execute(values).map(|_| true)
 }
 
 /// Lines of a bounded length, with their numbers.
-struct Lines<'a, R> {
-    input: &'a mut R,
+struct Lines<'a> {
+    input: &'a mut dyn BufRead,
     number: u64,
     bytes: Vec<u8>,
 }
 
-impl<R: BufRead> Lines<'_, R> {
-    /// Reads the next line into `bytes`; `false` at the end. Empty lines are passed over.
-    fn next(&mut self) -> Result<bool, DataFileError> {
+impl Lines<'_> {
+    /// Reads the next line into `bytes`; `false` at the end. Empty lines are skipped.
+    fn next(&mut self) -> Result<bool, AdministrationError> {
         loop {
             self.bytes.clear();
             self.number += 1;
-            let read = self.input.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.bytes);
-            let read = read.map_err(|error| DataFileError::Io("the import could not be read".to_owned(), error))?;
+            let read = (&mut *self.input).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.bytes);
+            let read =
+                read.map_err(|error| AdministrationError::Io("the import could not be read".to_owned(), error))?;
             if read == 0 {
                 return Ok(false);
             }
             if read as u64 == LINE_BYTES_MAX {
-                return Err(DataFileError::Line(self.number, "is longer than any message".to_owned()));
+                return Err(AdministrationError::Line(self.number, "is longer than any message".to_owned()));
             }
             if !self.bytes.trim_ascii().is_empty() {
                 return Ok(true);

@@ -1,16 +1,14 @@
-//! The one thread that writes: what waits for it while it commits is its next transaction.
+//! The one thread that writes: what arrives while it commits is its next transaction.
 //!
-//! Brokers send their drafts and wait for the answer; nothing else waits for this thread, and it
-//! waits for its inbox and the disk. It takes one request, drains what else is there, writes it all
-//! in one transaction, and then answers all: with their outcomes when the transaction was committed,
-//! else all with a failure. A failure leaves nothing behind in memory either, so the next transaction
-//! succeeds by itself when its cause is gone. Marks wait for the next transaction, and for nobody:
-//! in a quiet moment they get one of their own, and errands are done. The thread ends when nobody
-//! holds a sender.
+//! Brokers send drafts and wait for the answer; the thread itself waits for its inbox and the disk. It takes one request,
+//! drains the inbox, writes it all in one transaction, and then answers each request: with its outcomes when the
+//! transaction was committed, else with a failure. A failure leaves nothing in memory either, so the next transaction
+//! succeeds once the cause is gone. Marks wait for the next transaction, and no broker waits for them: while the inbox is
+//! empty they get one of their own, and maintenance runs. The thread ends when every sender is dropped.
 
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 
 use super::lock::Lock;
@@ -18,17 +16,18 @@ use super::maintenance::{Maintenance, PAUSE};
 use super::message_key::RoomId;
 use super::sequence::{self, Sequence};
 use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
+use crate::sync::oneshot;
 
-/// Requests that may wait; a broker that finds no place waits for one.
+/// Requests that may wait; a broker that finds the inbox full waits.
 pub const INBOX_MAX: usize = 1_024;
 /// Requests of one transaction, at most.
 const REQUESTS_MAX: usize = 1_024;
-/// Bytes of one transaction after which no further request is taken into it.
+/// Bytes of one transaction after which it takes no further request.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Marks that wait for a transaction, at most; the oldest are then forgotten.
+/// Marks that wait for a transaction, at most; beyond it the oldest are lost.
 const MARKS_MAX: usize = 100_000;
 
-/// What the journal is asked.
+/// A request to the journal.
 pub enum Request {
     /// Numbers the drafts and keeps them.
     Append(Append),
@@ -38,21 +37,21 @@ pub enum Request {
     Work(Work),
 }
 
-/// What is to be written. It gives back what is to be done once that is on the disk: to answer who waits
-/// for it, which sees the answer's other end go when the work has failed.
+/// Writes something, and returns what to do once it is committed: to answer the one who waits. When the work fails the
+/// answer's sender is dropped.
 pub type Work = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Box<dyn FnOnce() + Send>> + Send>;
 
 /// Drafts of one room.
 pub struct Append {
     /// Where the room's numbering stands.
     pub sequence: Sequence,
-    /// What is to be stored, in order.
+    /// What to store, in order.
     pub drafts: Vec<Draft>,
-    /// Where the answer goes. It has a place for it.
-    pub reply: Sender<Answer>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Answer>,
 }
 
-/// Where the numbering stands now, and what became of each draft.
+/// Where the numbering stands now, and the outcome of each draft.
 pub type Answer = Result<(Sequence, Vec<Outcome>), StoreFailed>;
 
 /// See the module.
@@ -62,19 +61,19 @@ pub struct Journal {
     /// The requests of this transaction.
     batch: Vec<Append>,
     marks: Vec<(RoomId, ReceiptMark)>,
-    /// When the oldest of the marks came.
+    /// When the oldest of the marks arrived.
     marked_at: Instant,
     maintenance: Maintenance,
-    /// Whether the last errand failed.
-    errand_failing: bool,
-    /// Whether the last transaction failed: said once, not at each.
+    /// Whether the last slice of maintenance failed: logged once, not at each.
+    maintenance_failing: bool,
+    /// Whether the last transaction failed: logged once, not at each.
     failing: bool,
-    /// Goes last.
+    /// Released last.
     _lock: Option<Lock>,
 }
 
 impl Journal {
-    /// The journal that writes through `connection`. `lock` is given up when it ends.
+    /// The journal that writes through `connection`. It releases `lock` when it ends.
     pub fn new(connection: Connection, inbox: Receiver<Request>, maintenance: Maintenance, lock: Option<Lock>) -> Self {
         Self {
             connection,
@@ -83,36 +82,36 @@ impl Journal {
             marks: Vec::new(),
             marked_at: Instant::now(),
             maintenance,
-            errand_failing: false,
+            maintenance_failing: false,
             failing: false,
             _lock: lock,
         }
     }
 
-    /// Runs until nobody can send any more. The body of the journal's thread.
+    /// The body of the journal's thread.
     pub fn run(mut self) {
         loop {
-            match self.next() {
-                Ok(request) => self.round(request),
-                Err(RecvTimeoutError::Timeout) => self.moment(),
+            match self.receive() {
+                Ok(request) => self.handle(request),
+                Err(RecvTimeoutError::Timeout) => self.idle(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.settle();
-        // Somebody may still read; then the log stays beside the file, and holds nothing.
-        self.maintenance.end(&self.connection);
+        self.commit();
+        // If somebody still reads, an empty log stays beside the file.
+        self.maintenance.finish(&self.connection);
         if let Err((_, error)) = self.connection.close() {
             log::warn!(error:%; "history not closed");
         }
     }
 
-    fn next(&self) -> Result<Request, RecvTimeoutError> {
+    fn receive(&self) -> Result<Request, RecvTimeoutError> {
         let marks = (!self.marks.is_empty()).then(|| self.marked_at + PAUSE);
         let maintenance = self.maintenance.due_at();
         self.inbox.recv_deadline(marks.map_or(maintenance, |marks| marks.min(maintenance)))
     }
 
-    fn round(&mut self, first: Request) {
+    fn handle(&mut self, first: Request) {
         let mut bytes = self.take(first);
         while self.batch.len() < REQUESTS_MAX && bytes < BYTES_MAX {
             let Ok(request) = self.inbox.try_recv() else { break };
@@ -120,38 +119,38 @@ impl Journal {
         }
         // Marks alone are in no hurry.
         if !self.batch.is_empty() {
-            self.settle();
+            self.commit();
         }
-        while self.maintenance.pressing() && self.errand() {}
+        while self.maintenance.is_urgent() && self.maintain() {}
     }
 
-    /// Nobody wants anything: what there is to do, until somebody does.
-    fn moment(&mut self) {
+    /// The inbox is empty: does what there is to do until a request arrives.
+    fn idle(&mut self) {
         if !self.marks.is_empty() {
-            self.settle();
+            self.commit();
         }
-        while self.maintenance.due_at() <= Instant::now() && self.errand() {
-            while self.inbox.is_empty() && self.errand() {}
+        while self.maintenance.due_at() <= Instant::now() && self.maintain() {
+            while self.inbox.is_empty() && self.maintain() {}
         }
     }
 
-    /// Does a slice of an errand; returns whether there is more to do.
-    fn errand(&mut self) -> bool {
-        match self.maintenance.slice(&mut self.connection) {
+    /// Does a slice of maintenance; returns whether there is more to do.
+    fn maintain(&mut self) -> bool {
+        match self.maintenance.run_slice(&mut self.connection) {
             Ok(more) => {
-                self.errand_failing = false;
+                self.maintenance_failing = false;
                 more
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.errand_failing, true) {
-                    log::error!(error:%; "history not tended");
+                if !std::mem::replace(&mut self.maintenance_failing, true) {
+                    log::error!(error:%; "maintenance of the history failed");
                 }
                 false
             }
         }
     }
 
-    /// Bytes that the request adds to the transaction.
+    /// Adds the request to the transaction; returns its bytes.
     fn take(&mut self, request: Request) -> usize {
         match request {
             Request::Append(append) => {
@@ -182,54 +181,50 @@ impl Journal {
         }
     }
 
-    /// Writes what there is in one transaction, and answers.
-    fn settle(&mut self) {
+    /// Writes the batch and the marks in one transaction, and answers.
+    fn commit(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        match self.write(batch.as_slice()) {
+        match self.transact(|journal| journal.write(&batch)) {
             Ok(answers) => {
                 self.marks.clear();
                 if std::mem::take(&mut self.failing) {
                     log::info!("messages are stored again");
                 }
                 for (append, (sequence, outcomes)) in batch.into_iter().zip(answers) {
-                    self.note(&append.drafts, &sequence, &outcomes);
-                    append.answer(Ok((sequence, outcomes)));
+                    self.schedule_maintenance(&append.drafts, &sequence, &outcomes);
+                    append.reply.send(Ok((sequence, outcomes)));
                 }
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
                     log::error!(error:%; "messages cannot be stored, and are refused");
                 }
-                // Marks wait for their next time.
+                // The marks wait for the next transaction.
                 self.marked_at = Instant::now();
                 for append in batch {
-                    append.answer(Err(StoreFailed));
+                    append.reply.send(Err(StoreFailed));
                 }
             }
         }
     }
 
-    /// What was stored or changed makes errands.
-    fn note(&mut self, drafts: &[Draft], sequence: &Sequence, outcomes: &[Outcome]) {
+    /// Tells maintenance what was stored, changed or ended.
+    fn schedule_maintenance(&mut self, drafts: &[Draft], sequence: &Sequence, outcomes: &[Outcome]) {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ended { .. })) {
-            self.maintenance.ended();
+            self.maintenance.room_ended();
         }
         let Some(room) = sequence.room else { return };
         let (mut messages, mut bytes) = (0, 0);
         for (draft, outcome) in drafts.iter().zip(outcomes) {
             match outcome {
                 Outcome::Stored { .. } => (messages, bytes) = (messages + 1, bytes + draft.bytes()),
-                Outcome::Changed => self.maintenance.erased(),
+                Outcome::Changed => self.maintenance.text_erased(),
                 Outcome::Repeat { .. } | Outcome::Ended { .. } | Outcome::Missing | Outcome::NotAuthor => {}
             }
         }
         if messages > 0 {
-            self.maintenance.stored(room, messages, bytes);
+            self.maintenance.messages_stored(room, messages, bytes);
         }
-    }
-
-    fn write(&mut self, batch: &[Append]) -> rusqlite::Result<Vec<(Sequence, Vec<Outcome>)>> {
-        self.transact(|journal| journal.rows(batch))
     }
 
     fn transact<T>(&self, write: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
@@ -245,23 +240,16 @@ impl Journal {
         written
     }
 
-    fn rows(&self, batch: &[Append]) -> rusqlite::Result<Vec<(Sequence, Vec<Outcome>)>> {
+    fn write(&self, batch: &[Append]) -> rusqlite::Result<Vec<(Sequence, Vec<Outcome>)>> {
         let mut answers = Vec::with_capacity(batch.len());
         for Append { sequence, drafts, .. } in batch {
             let mut sequence = sequence.clone();
-            let outcomes = sequence.enter(&self.connection, drafts)?;
+            let outcomes = sequence.append(&self.connection, drafts)?;
             answers.push((sequence, outcomes));
         }
         for (room, mark) in &self.marks {
             sequence::mark(&self.connection, *room, mark)?;
         }
         Ok(answers)
-    }
-}
-
-impl Append {
-    fn answer(self, answer: Answer) {
-        // An error means that the broker is gone, and nobody waits.
-        _ = self.reply.send(answer);
     }
 }

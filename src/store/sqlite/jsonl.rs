@@ -1,7 +1,7 @@
-//! A room's history as text, one JSON object a line: what `export` writes and `import` reads.
+//! A room's history as text, one JSON object per line: the format that `export` writes and `import` reads.
 //!
-//! The first line tells of the room, each further one is a message, in their order and without a gap.
-//! Pure; the names of the fields are the protocol's.
+//! The first line describes the room, each further line is a message, in ascending order and without a gap. Pure; the
+//! fields have the names of the protocol.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::message_key::SEQ_MAX;
 use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
-/// What the first line says it is.
+/// The value of `roomd` in the first line.
 const KIND: &str = "history";
-/// The version of the form.
+/// The version of the format.
 const VERSION: u32 = 1;
 
 /// The first line.
@@ -21,11 +21,11 @@ pub struct Header {
     version: u32,
     /// The room's name.
     pub room: String,
-    /// Its history's name.
+    /// The history's epoch.
     pub epoch: String,
     /// The number of its newest message.
     pub newest: u64,
-    /// Whether only those on its list may enter; the list itself is not exported.
+    /// Whether the room is private; its list of members is not exported.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
@@ -38,7 +38,7 @@ impl Header {
     }
 
     /// # Errors
-    /// What is wrong with the line, to be read on after its number.
+    /// What is wrong with the line: the rest of a sentence that begins with its number.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
         let header = serde_json::from_slice::<Self>(line).ok().filter(|header| header.roomd == KIND);
         let header = header.ok_or("is not the first of an export of roomd")?;
@@ -77,11 +77,11 @@ struct Line<'a> {
     cipher: Option<&'a RawValue>,
 }
 
-/// The line of a message, without its end.
+/// The line of a message, without the line feed.
 pub fn line_of(message: &Message) -> serde_json::Result<String> {
     let (mut text, mut cipher) = (None, None);
     match &message.body {
-        Body::Text(said) => text = Some(said.to_string()),
+        Body::Text(body) => text = Some(body.to_string()),
         Body::Cipher(json) => cipher = Some(serde_json::from_str(json)?),
         Body::Deleted => {}
     }
@@ -101,10 +101,10 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
     })
 }
 
-/// The message that a line tells of.
+/// The message in a line.
 ///
 /// # Errors
-/// What is wrong with the line, to be read on after its number.
+/// What is wrong with the line: the rest of a sentence that begins with its number.
 pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
     let line: Line = serde_json::from_slice(line).map_err(|error| format!("is no message: {error}"))?;
     let name = |text: &str| UserName::parse(text).map_err(|error| format!("names a user that {error}"));
@@ -131,11 +131,11 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
     })
 }
 
-/// The time that an RFC 3339 text in UTC says.
+/// Parses a time in UTC (RFC 3339).
 ///
 /// # Errors
-/// It says none; to be read on after the number of a line.
-pub fn time_of(text: &str) -> Result<Time, String> {
+/// As `message_of`.
+fn time_of(text: &str) -> Result<Time, String> {
     humantime::parse_rfc3339(text).map(Time::from).map_err(|error| format!("has a time {text:?} that is none: {error}"))
 }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_gives_the_message_back_that_it_was_made_of() {
+    fn a_message_survives_its_line() {
         for body in [Body::Text("a\n\"b\" \u{1f600}".into()), Body::Cipher("{\"n\": [1, 2.50]}".into()), Body::Deleted]
         {
             let message = message(body);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_says_why() {
+    fn an_invalid_line_is_refused_with_the_reason() {
         let room = RoomName::parse("den").unwrap();
         for (line, what) in [
             ("", "is no message: "),

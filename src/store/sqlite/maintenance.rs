@@ -1,9 +1,8 @@
-//! What the journal does when nobody waits for it: the index, the sweep, and the traces of what was
-//! taken away.
+//! What the journal does while no request waits: the full-text index, the retention sweep, and emptying the write-ahead
+//! log of deleted text.
 //!
-//! Done in slices, each one transaction and short, between those of the brokers: when nobody has
-//! wanted anything for a moment, and now and then also while everybody does. An errand that fails is
-//! tried again after a pause.
+//! Done in short slices, each a transaction of its own, between those of the brokers: after a pause without requests, and
+//! now and then also under load. A slice that fails is retried after a pause.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,17 +11,17 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::message_key::RoomId;
-use super::retention::{Slice, Sweep};
-use super::search_index;
+use super::retention::{Sweep, SweepSlice};
+use super::search_index::{self, IndexSlice};
 use super::watermark::Watermarks;
 use crate::chat::Time;
-use crate::store::Retention;
+use crate::store::rooms::Retention;
 
-/// How long nobody wants anything, or everybody does, before a slice of an errand is done.
+/// How long after the last request, or under load after the last slice, a slice is done.
 pub const PAUSE: Duration = Duration::from_millis(100);
-/// How often all rooms are swept.
+/// How often retention sweeps the rooms.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// Messages that may be missing from the index, in all rooms together; beyond it slices come first.
+/// Messages that may be missing from the index, in all rooms together; beyond it slices come before requests.
 const LAG_MAX: usize = 1_024;
 /// Bytes that may be missing from the index.
 const LAG_BYTES_MAX: usize = 1024 * 1024;
@@ -35,23 +34,36 @@ const SLICE_BYTES: usize = 512 * 1024;
 pub struct Maintenance {
     retention: Retention,
     now: Box<dyn Fn() -> Time + Send>,
-    /// Told of what the sweep has taken away.
+    /// Advanced by the sweep.
     watermarks: Arc<Watermarks>,
-    /// Messages that are not in the index, by room: at least so many, and their bytes.
-    unindexed: BTreeMap<i64, (usize, usize)>,
-    /// Sums of the above.
-    lag: (usize, usize),
+    /// Messages that are not in the index, by room: a lower bound.
+    unindexed: BTreeMap<i64, Lag>,
+    /// The sum of the above.
+    lag: Lag,
     sweep: Option<Sweep>,
     /// When the next sweep is due.
     sweeps_at: Instant,
-    /// Whether text was taken away that the log still holds.
-    traces: bool,
+    /// Whether the log still holds text that was deleted.
+    log_holds_deleted_text: bool,
     /// When the last slice was done.
     last: Instant,
 }
 
+/// What the index lacks.
+#[derive(Clone, Copy, Default)]
+struct Lag {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Lag {
+    fn plus(self, other: Self) -> Self {
+        Self { messages: self.messages + other.messages, bytes: self.bytes + other.bytes }
+    }
+}
+
 impl Maintenance {
-    /// Errands, beginning with what the last journal left.
+    /// Begins with what the last journal has left undone.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -66,10 +78,10 @@ impl Maintenance {
             now,
             watermarks,
             unindexed: BTreeMap::new(),
-            lag: (0, 0),
+            lag: Lag::default(),
             sweep: None,
             sweeps_at: Instant::now(),
-            traces: false,
+            log_holds_deleted_text: false,
             last: Instant::now(),
         };
         let sql = "SELECT room FROM rooms WHERE EXISTS (
@@ -77,57 +89,58 @@ impl Maintenance {
         let mut statement = connection.prepare(sql)?;
         let rooms = statement.query_map([], |row| row.get::<_, RoomId>(0))?;
         for room in rooms {
-            maintenance.stored(room?, 1, 0);
+            maintenance.messages_stored(room?, 1, 0);
         }
         Ok(maintenance)
     }
 
     /// Messages were stored that are not in the index.
-    pub fn stored(&mut self, room: RoomId, messages: usize, bytes: usize) {
+    pub fn messages_stored(&mut self, room: RoomId, messages: usize, bytes: usize) {
+        let more = Lag { messages, bytes };
         let lag = self.unindexed.entry(room.0).or_default();
-        *lag = (lag.0 + messages, lag.1 + bytes);
-        self.lag = (self.lag.0 + messages, self.lag.1 + bytes);
+        *lag = lag.plus(more);
+        self.lag = self.lag.plus(more);
     }
 
-    /// Text was taken away or replaced.
-    pub fn erased(&mut self) {
-        self.traces = true;
+    /// Text was deleted or replaced.
+    pub fn text_erased(&mut self) {
+        self.log_holds_deleted_text = true;
     }
 
-    /// A room was ended: what is in it goes with a sweep, which begins at once.
-    pub fn ended(&mut self) {
+    /// A room was ended: the sweep that deletes its rows begins at once.
+    pub fn room_ended(&mut self) {
         self.sweep = None;
         self.sweeps_at = Instant::now();
     }
 
-    /// When a slice is to be done although nobody waits; it may be past.
+    /// When a slice is to be done while no request waits; it may be past.
     pub fn due_at(&self) -> Instant {
-        if self.unindexed.is_empty() && self.sweep.is_none() && !self.traces {
+        if self.unindexed.is_empty() && self.sweep.is_none() && !self.log_holds_deleted_text {
             self.sweeps_at
         } else {
             self.sweeps_at.min(self.last + PAUSE)
         }
     }
 
-    /// Whether a slice is to be done although others wait.
-    pub fn pressing(&self) -> bool {
-        self.lag.0 >= LAG_MAX || self.lag.1 >= LAG_BYTES_MAX || self.due_at() <= Instant::now()
+    /// Whether a slice is to be done although requests wait.
+    pub fn is_urgent(&self) -> bool {
+        self.lag.messages >= LAG_MAX || self.lag.bytes >= LAG_BYTES_MAX || self.due_at() <= Instant::now()
     }
 
     /// Does a slice, in a transaction of its own. Returns whether there is more to do at once.
     ///
     /// # Errors
-    /// Nothing has happened.
-    pub fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+    /// Nothing has changed.
+    pub fn run_slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
         let more = self.do_slice(connection);
         self.last = Instant::now();
         more
     }
 
-    /// The last errand: the log is taken into the file.
-    pub fn end(&mut self, connection: &Connection) {
+    /// Takes the log into the file, as the last thing.
+    pub fn finish(&mut self, connection: &Connection) {
         // What cannot be taken over now is found in the log at the next start.
-        _ = emptied(connection);
+        _ = empty_log(connection);
     }
 
     fn do_slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
@@ -140,19 +153,19 @@ impl Maintenance {
         } else if let Some(sweep) = self.sweep {
             let transaction = begin(connection)?;
             let before = transaction.total_changes();
-            let Slice { rest, pruned } = sweep.slice(&transaction, self.retention, (self.now)())?;
-            self.traces |= transaction.total_changes() > before;
+            let SweepSlice { rest, pruned } = sweep.run_slice(&transaction, self.retention, (self.now)())?;
+            self.log_holds_deleted_text |= transaction.total_changes() > before;
             transaction.commit()?;
-            pruned.into_iter().for_each(|(room, seq)| self.watermarks.pruned(room, seq));
+            pruned.into_iter().for_each(|(room, seq)| self.watermarks.advance(room, seq));
             self.sweep = rest;
-        } else if self.traces {
-            self.traces = !emptied(connection)?;
+        } else if self.log_holds_deleted_text {
+            self.log_holds_deleted_text = !empty_log(connection)?;
             return Ok(false);
         }
-        Ok(!self.unindexed.is_empty() || self.sweep.is_some() || self.traces)
+        Ok(!self.unindexed.is_empty() || self.sweep.is_some() || self.log_holds_deleted_text)
     }
 
-    /// Adds a slice to the index, of as many rooms as it takes.
+    /// Adds a slice to the index, of as many rooms as fit.
     fn index(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = begin(connection)?;
         let (mut slices, mut count, mut bytes) = (Vec::new(), SLICE, SLICE_BYTES);
@@ -160,19 +173,20 @@ impl Maintenance {
             let slice = search_index::index(&transaction, RoomId(room), count, bytes)?;
             slices.push((room, slice));
             (count, bytes) = (count - slice.messages, bytes.saturating_sub(slice.bytes));
-            if !slice.whole || count == 0 || bytes == 0 {
+            if !slice.complete || count == 0 || bytes == 0 {
                 break;
             }
         }
         transaction.commit()?;
-        for (room, search_index::Slice { messages, bytes, whole }) in slices {
-            if whole {
+        for (room, IndexSlice { messages, bytes, complete }) in slices {
+            if complete {
                 self.unindexed.remove(&room);
             } else if let Some(lag) = self.unindexed.get_mut(&room) {
-                *lag = (lag.0.saturating_sub(messages).max(1), lag.1.saturating_sub(bytes));
+                let messages = lag.messages.saturating_sub(messages).max(1);
+                *lag = Lag { messages, bytes: lag.bytes.saturating_sub(bytes) };
             }
         }
-        self.lag = self.unindexed.values().fold((0, 0), |sum, lag| (sum.0 + lag.0, sum.1 + lag.1));
+        self.lag = self.unindexed.values().fold(Lag::default(), |sum, lag| sum.plus(*lag));
         Ok(())
     }
 }
@@ -181,9 +195,9 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Takes the whole log into the file and empties it, so that it holds no text that was taken away.
-/// Not while somebody reads what is in it: then later.
-fn emptied(connection: &Connection) -> rusqlite::Result<bool> {
+/// Takes the whole log into the file and empties it, so that it holds no deleted text. Returns whether it did: it cannot
+/// while somebody reads what is in it.
+fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     connection.busy_timeout(super::file::BUSY)?;

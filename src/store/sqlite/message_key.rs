@@ -1,13 +1,13 @@
-//! Where a message stands in the file: one integer, made of its room and its number in the room.
+//! The primary key of a message: one integer, made of its room and its number in the room.
 //!
-//! It is the key of the table of messages, so that a room's messages lie side by side in their order
-//! and no second index is needed. Pure; used by whatever reads or writes messages.
+//! It keeps the messages of a room side by side in their order, so no second index is needed. In the schema the column is
+//! called `place`. Pure; used by whatever reads or writes messages.
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-/// Bits of a place that are the message's number in its room; those above are the room's.
+/// Bits of a key that are the message's number in its room; those above are the room's.
 const SEQ_BITS: u32 = 40;
-/// The greatest number of a message: at a thousand a second, thirty-four years of one room.
+/// The greatest number that a message can have: at a thousand a second, thirty-four years of one room.
 pub const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 
 /// A room's number in the file, of 23 bits: the schema refuses a greater one.
@@ -15,8 +15,7 @@ pub const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 pub struct RoomId(pub i64);
 
 impl RoomId {
-    /// The place of the room's message `seq`. A number that no message can have has the place of the
-    /// first or the last that one can have.
+    /// The key of the room's message `seq`. A number that is too great has the key of the greatest.
     pub fn key(self, seq: u64) -> i64 {
         let seq = i64::try_from(seq.min(SEQ_MAX)).expect("40 bits fit in 63");
         self.0 << SEQ_BITS | seq
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_in_the_order_of_rooms_and_then_of_numbers() {
+    fn keys_are_ordered_by_room_and_then_by_number() {
         let (one, last) = (RoomId(1), RoomId(8_388_607));
         assert!(one.key(SEQ_MAX) < RoomId(2).key(0));
         assert_eq!(last.key(SEQ_MAX), i64::MAX);

@@ -1,31 +1,31 @@
-//! Private conversations in which something waits for a user to whom a name belongs.
+//! The offline inbox: private conversations with undelivered messages for a registered user.
 //!
-//! A row is made with each private message to such a user, whether they are there or not, and goes when
-//! a socket of theirs has taken the newest: the mark that says so is kept by the same journal, which does
-//! one after the other. So a row that is there too long costs a look, and none is missing. A mark that a
-//! crash took gives what it marked once more.
+//! Each private message to a registered user adds a row, whether or not the user is online. The row is deleted when a
+//! socket of the user has taken the newest message: the mark that says so goes through the same journal, one after the
+//! other. So a row that stays too long costs a look-up, and none is missing. Where a crash loses a mark, the messages it
+//! covered are delivered again.
 
 use rusqlite::{Connection, params};
 
 use super::message_key::RoomId;
 use crate::chat::{FoldedName, RoomName, UserName};
 
-/// Something is said to `user`.
+/// Notes a message to `user`.
 ///
 /// # Errors
-/// The transaction is to be given up.
-pub fn wait(connection: &Connection, room: RoomId, user: &UserName) -> rusqlite::Result<()> {
+/// The transaction must be rolled back.
+pub fn add(connection: &Connection, room: RoomId, user: &UserName) -> rusqlite::Result<()> {
     let sql = "INSERT INTO letters (user, room) SELECT ?1, ?2 \
                WHERE EXISTS (SELECT 1 FROM names WHERE likeness = ?3 AND name = ?1) ON CONFLICT DO NOTHING";
     let folded = FoldedName::of(user);
     connection.prepare_cached(sql)?.execute(params![user.as_str(), room, folded.as_str()]).map(|_| ())
 }
 
-/// A socket of `user` has taken all up to the number `seq`.
+/// Notes that a socket of `user` has taken the messages up to the number `seq`.
 ///
 /// # Errors
-/// The transaction is to be given up.
-pub fn written(connection: &Connection, room: RoomId, user: &UserName, seq: i64) -> rusqlite::Result<()> {
+/// The transaction must be rolled back.
+pub fn delivered(connection: &Connection, room: RoomId, user: &UserName, seq: i64) -> rusqlite::Result<()> {
     let sql = "DELETE FROM letters WHERE user = ?1 AND room = ?2 AND NOT EXISTS \
                (SELECT 1 FROM messages WHERE place BETWEEN ?3 AND ?4)";
     let after = room.key(u64::try_from(seq).unwrap_or(0) + 1);
@@ -33,22 +33,22 @@ pub fn written(connection: &Connection, room: RoomId, user: &UserName, seq: i64)
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
 }
 
-/// The name belongs to somebody from now on: what was said to it before was said to somebody else.
+/// Empties the inbox of a name that was just registered: earlier messages to it were for somebody else.
 ///
 /// # Errors
-/// The transaction is to be given up.
-pub fn begin(connection: &Connection, user: &UserName) -> rusqlite::Result<()> {
+/// The transaction must be rolled back.
+pub fn clear(connection: &Connection, user: &UserName) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM letters WHERE user = ?1")?.execute([user.as_str()]).map(|_| ())
 }
 
-/// The conversations in which something waits for `user`, the oldest first.
-pub fn waiting(connection: &Connection, user: &UserName) -> rusqlite::Result<Vec<RoomName>> {
+/// The conversations with undelivered messages for `user`, oldest conversation first.
+pub fn undelivered(connection: &Connection, user: &UserName) -> rusqlite::Result<Vec<RoomName>> {
     let sql = "SELECT rooms.name FROM letters JOIN rooms USING (room) WHERE user = ?1 ORDER BY room";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([user.as_str()])?;
     let mut rooms = Vec::new();
     while let Some(row) = rows.next()? {
-        // What is no name any more cannot be entered.
+        // A name that is no longer valid cannot be joined.
         rooms.extend(RoomName::parse_known(row.get_ref(0)?.as_str()?));
     }
     Ok(rooms)

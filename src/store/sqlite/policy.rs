@@ -1,8 +1,8 @@
-//! Charters and what was decided about them, as rows.
+//! Policies and the audit, as rows.
 //!
-//! The journal writes them, inside the transaction of the messages beside which they were decided;
-//! rooms read their own when they open, the server reads all when it starts, and whoever may asks for
-//! the audit. An entry of the audit is only ever added; all goes when the room ends.
+//! The journal writes them, inside the transaction of the messages that were published with them; a room reads its own when
+//! it opens, the server reads them all when it starts, and the audit is read on request. An entry of the audit is never
+//! changed; a room that ends takes its policy and its audit with it.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -11,15 +11,15 @@ use super::row::{ms, time};
 use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Role, RoomSettings};
 use crate::chat::{Note, RoomName, Time, UserName};
 
-/// `sanctions.kind`.
+/// The column `sanctions.kind`.
 const BAN: i64 = 0;
 /// See [`BAN`].
 const MUTE: i64 = 1;
 
-/// Keeps a change, and who made it.
+/// Applies a change, and records it in the audit.
 ///
 /// # Errors
-/// The transaction is to be given up.
+/// The transaction must be rolled back.
 pub fn moderate(
     connection: &Connection,
     room: RoomId,
@@ -31,10 +31,10 @@ pub fn moderate(
     record(connection, room, by, action, at)
 }
 
-/// Notes in the audit what changes nothing in the charter.
+/// Records a change in the audit alone.
 ///
 /// # Errors
-/// The transaction is to be given up.
+/// The transaction must be rolled back.
 pub fn record(
     connection: &Connection,
     room: RoomId,
@@ -54,38 +54,38 @@ fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: 
     let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
         connection.prepare_cached(sql)?.execute(values).map(|_| ())
     };
-    let person = |user: &UserName, role: Role| {
+    let set_role = |user: &UserName, role: Role| {
         let sql = "INSERT INTO people (room, user, role) VALUES (?1, ?2, ?3) \
                    ON CONFLICT (room, user) DO UPDATE SET role = ?3";
-        execute(sql, &[&room, &user.as_str(), &number_of(role)])
+        execute(sql, &[&room, &user.as_str(), &role_number(role)])
     };
-    let forget =
+    let remove =
         |user: &UserName| execute("DELETE FROM people WHERE room = ?1 AND user = ?2", &[&room, &user.as_str()]);
     let private = matches!(change, ModerationChange::Created { private: true, .. });
     execute("INSERT INTO charters (room, private) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &[&room, &private])?;
     match change {
         ModerationChange::Created { owner, members, .. } => {
-            members.iter().try_for_each(|user| person(user, Role::Member))?;
-            owner.iter().try_for_each(|user| person(user, Role::Owner))
+            members.iter().try_for_each(|user| set_role(user, Role::Member))?;
+            owner.iter().try_for_each(|user| set_role(user, Role::Owner))
         }
         ModerationChange::Invited { user } => execute(
             "INSERT INTO people (room, user, role) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING",
             &[&room, &user.as_str()],
         ),
-        ModerationChange::Removed { user } => forget(user),
+        ModerationChange::Removed { user } => remove(user),
         ModerationChange::Banned { user, until } => {
-            forget(user)?;
-            sanction(connection, room, BAN, (user, *until), at)
+            remove(user)?;
+            sanction(connection, room, BAN, user, *until, at)
         }
-        ModerationChange::Muted { user, until } => sanction(connection, room, MUTE, (user, *until), at),
+        ModerationChange::Muted { user, until } => sanction(connection, room, MUTE, user, *until, at),
         ModerationChange::Unbanned { user } => lift(connection, room, BAN, user),
         ModerationChange::Unmuted { user } => lift(connection, room, MUTE, user),
         ModerationChange::Role { user, role } => {
             if *role == Role::Owner {
                 let sql = "UPDATE people SET role = ?2 WHERE room = ?1 AND role = ?3";
-                execute(sql, &[&room, &number_of(Role::Moderator), &number_of(Role::Owner)])?;
+                execute(sql, &[&room, &role_number(Role::Moderator), &role_number(Role::Owner)])?;
             }
-            person(user, *role)
+            set_role(user, *role)
         }
         ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
             let sql = "UPDATE charters SET slow_mode_s = coalesce(?2, slow_mode_s), \
@@ -96,12 +96,13 @@ fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: 
     }
 }
 
-/// Adds a sanction, and takes away those that are over.
+/// Adds a ban or a mute, and deletes those that have expired.
 fn sanction(
     connection: &Connection,
     room: RoomId,
     kind: i64,
-    (user, until): (&UserName, Option<Time>),
+    user: &UserName,
+    until: Option<Time>,
     at: Time,
 ) -> rusqlite::Result<()> {
     let sql = "DELETE FROM sanctions WHERE room = ?1 AND kind = ?2 AND (user = ?3 OR until <= ?4)";
@@ -115,7 +116,7 @@ fn lift(connection: &Connection, room: RoomId, kind: i64, user: &UserName) -> ru
     connection.prepare_cached(sql)?.execute(params![room, kind, user.as_str()]).map(|_| ())
 }
 
-/// The room's charter; `None`: it has none.
+/// The room's policy; `None`: it has none.
 ///
 /// # Errors
 /// It cannot be read.
@@ -138,22 +139,22 @@ pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<
     Ok(Some(Policy::stored(private, settings, people, sanctions(BAN)?, sanctions(MUTE)?)))
 }
 
-/// All charters.
+/// The policies of all rooms that have one.
 ///
 /// # Errors
 /// They cannot be read.
-pub fn all(connection: &Connection) -> rusqlite::Result<Vec<(RoomName, Policy)>> {
+pub fn policies(connection: &Connection) -> rusqlite::Result<Vec<(RoomName, Policy)>> {
     let mut rooms = connection.prepare("SELECT room, name FROM rooms WHERE room IN (SELECT room FROM charters)")?;
     let rooms = rooms.query_map([], |row| Ok((row.get::<_, RoomId>(0)?, row.get::<_, String>(1)?)))?;
-    let mut all = Vec::new();
+    let mut policies = Vec::new();
     for found in rooms {
         let (room, name) = found?;
-        // A name that is none any more can be asked for by nobody.
+        // A name that is no longer valid cannot be joined.
         if let (Ok(name), Some(policy)) = (RoomName::parse(&name), policy(connection, room)?) {
-            all.push((name, policy));
+            policies.push((name, policy));
         }
     }
-    Ok(all)
+    Ok(policies)
 }
 
 /// The newest entries before the number `before`, oldest first; at most `count`.
@@ -172,27 +173,27 @@ pub fn audit(connection: &Connection, room: RoomId, before: u64, count: usize) -
     Ok(entries)
 }
 
-/// Makes the room private, if nothing was ever decided about it.
+/// Makes the room private, unless it has a policy.
 ///
 /// # Errors
-/// The transaction is to be given up.
-pub fn keep_private(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
+/// The transaction must be rolled back.
+pub fn make_private(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
     let sql = "INSERT INTO charters (room, private) VALUES (?1, 1) ON CONFLICT DO NOTHING";
     connection.prepare_cached(sql)?.execute([room]).map(|_| ())
 }
 
-/// Takes everything away that was decided about the room.
+/// Deletes the room's policy and audit.
 ///
 /// # Errors
-/// The transaction is to be given up.
-pub fn end(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
+/// The transaction must be rolled back.
+pub fn delete(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
     for table in ["charters", "people", "sanctions", "audit"] {
         connection.prepare_cached(&format!("DELETE FROM {table} WHERE room = ?1"))?.execute([room])?;
     }
     Ok(())
 }
 
-/// What a change says beside whom it is about and until when, as `change_of` reads it.
+/// The rest of a change, beside its user and its end, as `change_of` reads it.
 fn value_of(change: &ModerationChange) -> Option<String> {
     match change {
         ModerationChange::Created { private, members, .. } => {
@@ -211,12 +212,12 @@ fn value_of(change: &ModerationChange) -> Option<String> {
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
-    let strange = |what: &str| rusqlite::Error::InvalidColumnName(format!("an entry of the audit: {what}"));
+    let invalid = |what: &str| rusqlite::Error::InvalidColumnName(format!("an entry of the audit: {what}"));
     let what: String = row.get(3)?;
     let about = row.get_ref(4)?.as_str_or_null()?.map(UserName::stored);
     let until = row.get::<_, Option<i64>>(5)?.map(time);
     let value = row.get_ref(6)?.as_str_or_null()?.unwrap_or_default();
-    let change = change_of(&what, about, until, value).ok_or_else(|| strange(&what))?;
+    let change = change_of(&what, about, until, value).ok_or_else(|| invalid(&what))?;
     let note = row.get_ref(7)?.as_str_or_null()?.map(Note::stored);
     let number = row.get::<_, i64>(0)?.cast_unsigned();
     Ok(AuditEntry { number, at: time(row.get(1)?), by: user(row, 2)?, action: ModerationAction { change, note } })
@@ -252,8 +253,8 @@ fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<UserName> {
     Ok(UserName::stored(row.get_ref(column)?.as_str()?))
 }
 
-/// `people.role`.
-fn number_of(role: Role) -> i64 {
+/// The column `people.role`.
+fn role_number(role: Role) -> i64 {
     match role {
         Role::Member => 0,
         Role::Moderator => 1,
@@ -262,7 +263,7 @@ fn number_of(role: Role) -> i64 {
 }
 
 fn role_of(number: i64) -> rusqlite::Result<Role> {
-    let role = Role::ALL.into_iter().find(|role| number_of(*role) == number);
+    let role = Role::ALL.into_iter().find(|role| role_number(*role) == number);
     role.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
 }
 
@@ -271,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_of_a_change_gives_the_change_back() {
+    fn a_change_survives_its_row() {
         let user = || UserName::parse("Ann").unwrap();
         let settings =
             |slow_mode_s, announcement| ModerationChange::Settings(RoomSettings { slow_mode_s, announcement });

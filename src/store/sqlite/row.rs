@@ -1,7 +1,7 @@
-//! A message as a row, written and read.
+//! A message as a row: its columns, written and read.
 //!
-//! Shared by the journal, which writes, and by all who read. The columns stand here once, in the
-//! order in which `read` takes them.
+//! Shared by the journal, which writes, and by everything that reads. The columns are named here once, in the order in which
+//! `read` takes them.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use rusqlite::Row;
 use super::message_key::seq_of;
 use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
 
-/// What `read` takes, in its order.
+/// The columns that `read` takes, in its order.
 pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body, reply, reaction";
 
-/// `messages.kind`.
+/// The column `messages.kind`: a text.
 pub const TEXT: i64 = 0;
-/// See [`TEXT`].
+/// Ciphertext.
 pub const CIPHER: i64 = 1;
-/// See [`TEXT`].
+/// A message that was deleted.
 pub const DELETED: i64 = 2;
 
-/// A body as its two columns.
+/// The columns `kind` and `body`.
 pub fn columns_of(body: &Body) -> (i64, &str) {
     match body {
         Body::Text(text) => (TEXT, text),
@@ -29,26 +29,26 @@ pub fn columns_of(body: &Body) -> (i64, &str) {
     }
 }
 
-/// What a message is about as its two columns.
+/// The columns `reply` and `reaction`.
 pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
     let (reply, reaction) = About::fields(about);
     (reply.map(u64::cast_signed), reaction.map(u64::cast_signed))
 }
 
-/// Milliseconds since 1970 as a column.
+/// A time as a column: milliseconds since 1970.
 pub fn ms(at: Time) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
-/// The time that a column says.
+/// The time in a column.
 pub fn time(ms: i64) -> Time {
     Time(u64::try_from(ms).unwrap_or(0))
 }
 
-/// The message of `room` that a row of [`COLUMNS`] holds.
+/// The message of `room` in a row of [`COLUMNS`].
 ///
 /// # Errors
-/// The row holds something else: the file is damaged.
+/// The row is no message: the file is damaged.
 pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
     let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
     let optional = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);

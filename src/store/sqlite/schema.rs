@@ -1,25 +1,26 @@
-//! What is in the file, version by version.
+//! The schema of the file, version by version.
 //!
-//! Each step takes a file from one version to the next; a new file goes through all of them. `open`
-//! has them done at start, inside one transaction, so that a step that is interrupted has not
-//! happened. Steps are never changed once they are released: a later one mends an earlier.
+//! Each step takes a file from one version to the next; a new file goes through all of them. Opening a file for a server runs
+//! them inside one transaction, so that an interrupted step has not happened. A released step is never changed: a later one
+//! corrects it. The names of tables and columns are part of the file format.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-/// What marks a file as ours: `room` in ASCII.
+/// The application id of our files: `room` in ASCII.
 pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 /// The version that this program reads and writes.
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, CHARTERS, ABOUT];
+const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, POLICIES, ABOUT];
 
-/// `messages.key`: see `message_key.rs`; `kind`: see `row.rs`. Times are milliseconds since 1970.
+/// `messages.place` is the key (`message_key.rs`), `kind` is explained in `row.rs`, `friend` is the recipient of a private
+/// message. Times are milliseconds since 1970.
 ///
-/// `rooms.pruned` is the number of the newest message that retention took away, so that numbering
-/// goes on after the last one went. `changed` is the place of the room's newest message when this
-/// one was last edited or deleted. A `mid` stays when its message was pruned: what was published once
-/// is not published again. A mark's time is that of its advance, so every advance is a row.
+/// `rooms.pruned` is the number of the newest message that retention deleted, so that numbering continues when none is
+/// left. `changed` is the key of the room's newest message when this one was last edited or deleted. A `mid` stays when its
+/// message is pruned: a message that was published once is not published again. Each advance of a mark is a row, with its
+/// time.
 const HISTORY: &str = "
 CREATE TABLE rooms (
     room   INTEGER PRIMARY KEY CHECK (room BETWEEN 1 AND 8388607),
@@ -57,10 +58,9 @@ CREATE TABLE marks (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// `words` keeps no text of its own, but finds it through `sayings` when it checks itself; what is taken
-/// out of it is gone from its pages at once. It has all of a room up to the number `indexed`.
-/// `retain_ms` and `retain_count` are the room's own word on retention: null leaves it to the server,
-/// 0 is no bound.
+/// `words` is the full-text index. It keeps no text of its own, and reads it through `sayings` when it checks itself; what is
+/// removed from it is erased from its pages at once. It has the messages of a room up to the number `indexed`. `retain_ms`
+/// and `retain_count` are the room's own retention: null is the server's setting, 0 is no bound.
 const SEARCH_AND_RETENTION: &str = "
 CREATE VIEW sayings (place, body) AS SELECT place, body FROM messages WHERE kind = 0;
 CREATE VIRTUAL TABLE words USING fts5 (
@@ -71,9 +71,9 @@ ALTER TABLE rooms ADD COLUMN retain_ms INTEGER;
 ALTER TABLE rooms ADD COLUMN retain_count INTEGER;
 ";
 
-/// `names.folded` is what all spellings of a name have in common (`chat/folded.rs`). `keys.until` is when
-/// the last token ends that a key has signed; the newest key signs. `offline_messages` names the conversations in
-/// which something waits for a user: see `offline_inbox.rs`.
+/// `names` are the accounts; `likeness` is the folded name (`chat/folded_name.rs`). `keys.until` is when the last token that a
+/// key has signed expires; the newest key signs. `letters` are the conversations with undelivered messages for a user
+/// (`offline_inbox.rs`).
 const NAMES_AND_KEYS: &str = "
 CREATE TABLE names (
     likeness TEXT    PRIMARY KEY,
@@ -94,9 +94,9 @@ CREATE TABLE letters (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Who may do what, and what was decided: see `policy.rs`. A room that was ended gives its name up
-/// at once, for one that no room can have, and goes in slices.
-const CHARTERS: &str = "
+/// Policies and the audit (`policy.rs`): `charters` holds a policy's settings, `people` its members, `sanctions` its bans and
+/// mutes. A room that was ended is renamed at once to a name that no room can have, and deleted in slices.
+const POLICIES: &str = "
 CREATE TABLE charters (
     room         INTEGER PRIMARY KEY,
     private      INTEGER NOT NULL CHECK (private BETWEEN 0 AND 1),
@@ -131,28 +131,28 @@ CREATE TABLE audit (
 ALTER TABLE rooms ADD COLUMN ended INTEGER NOT NULL DEFAULT 0 CHECK (ended BETWEEN 0 AND 1);
 ";
 
-/// The number of the message that one replies to, or is a reaction to. It may have gone by retention.
+/// The number of the message that this one replies or reacts to. Retention may have deleted it.
 const ABOUT: &str = "
 ALTER TABLE messages ADD COLUMN reply INTEGER;
 ALTER TABLE messages ADD COLUMN reaction INTEGER;
 ";
 
-/// What a file is.
+/// Who wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// Nothing is in it.
+    /// Nobody: it is empty.
     Empty,
-    /// Ours, of this version.
+    /// We did, in this version.
     Ours(usize),
-    /// A database of another program.
+    /// Another program.
     Foreign,
 }
 
-/// Looks at what the file says of itself.
+/// Reads the application id and the version from the header.
 ///
 /// # Errors
-/// It is no database, or cannot be read.
-pub fn nature(connection: &Connection) -> rusqlite::Result<FileKind> {
+/// It is not a database, or cannot be read.
+pub fn identify(connection: &Connection) -> rusqlite::Result<FileKind> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
     if application == i64::from(APPLICATION_ID) {
@@ -162,10 +162,10 @@ pub fn nature(connection: &Connection) -> rusqlite::Result<FileKind> {
     Ok(if application == 0 && version == 0 && tables == 0 { FileKind::Empty } else { FileKind::Foreign })
 }
 
-/// Brings a file of version `from` to ours: all steps, or none.
+/// Migrates a file of version `from` to ours: all steps, or none.
 ///
 /// # Errors
-/// The file is as it was.
+/// The file is unchanged.
 pub fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
     if from == VERSION {
         return Ok(());

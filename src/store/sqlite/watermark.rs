@@ -1,7 +1,7 @@
-//! How far retention has gone in the rooms that are open: their rings must not show what is gone.
+//! How far retention has deleted messages of open rooms, so that a room's ring does not show them either.
 //!
-//! The journal writes it after each slice of a sweep, a room's ledger reads its own on the room's
-//! thread. The lock is held for a look-up; a ledger's horizon goes with it.
+//! The journal writes a watermark after each slice of a sweep, a room log reads its own on the room's thread. The lock is
+//! held for a look-up; a watermark is removed with its room log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use parking_lot::Mutex;
 
 use super::message_key::RoomId;
 
-/// Those of all open rooms.
+/// The watermarks of the open rooms.
 #[derive(Default)]
 pub struct Watermarks {
     open: Mutex<HashMap<i64, Arc<AtomicU64>>>,
 }
 
-/// That of one room, while its ledger is open.
+/// The watermark of one room, while its log is open.
 pub struct Watermark {
     watermarks: Arc<Watermarks>,
     room: RoomId,
@@ -25,15 +25,15 @@ pub struct Watermark {
 }
 
 impl Watermarks {
-    /// Follows a room from now on. At most one ledger of a room is open at a time.
+    /// Follows a room from now on. At most one log of a room is open at a time.
     pub fn follow(self: &Arc<Self>, room: RoomId) -> Watermark {
         let pruned = Arc::<AtomicU64>::default();
         self.open.lock().insert(room.0, Arc::clone(&pruned));
         Watermark { watermarks: Arc::clone(self), room, pruned }
     }
 
-    /// The messages up to this number are gone from the file.
-    pub fn pruned(&self, room: RoomId, seq: u64) {
+    /// Notes that the messages up to this number have been deleted.
+    pub fn advance(&self, room: RoomId, seq: u64) {
         if let Some(pruned) = self.open.lock().get(&room.0) {
             pruned.store(seq, Ordering::Release);
         }
@@ -41,7 +41,7 @@ impl Watermarks {
 }
 
 impl Watermark {
-    /// The number up to which messages were taken away since it is followed; 0: none was.
+    /// The number up to which messages have been deleted since the room is followed; 0: none.
     pub fn seq(&self) -> u64 {
         self.pruned.load(Ordering::Acquire)
     }

@@ -1,0 +1,107 @@
+//! Runs the commands on the history: `export`, `import`, `backup`, `check`, `retain`.
+//!
+//! Called by `main` on the main thread. Results go to standard output and problems to standard error; the exit code is 1 when
+//! a command failed or a check found a problem, and 2 when this build or backend cannot do it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::tokens;
+use super::{DataCommand, KeysAction};
+use crate::settings::Settings;
+use crate::store;
+use crate::store::administration::{AdministrationError, ExportStart, Findings, RetentionChange, RetentionOverride};
+use roomd_cli::value::time_text;
+
+/// Runs `command`.
+#[must_use]
+pub fn run(settings: &Settings, command: &DataCommand) -> ExitCode {
+    match execute(settings, command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("roomd: {error}");
+            match error {
+                AdministrationError::Unsupported(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, AdministrationError> {
+    let history = store::administration(&settings.data)?;
+    match command {
+        DataCommand::Export { room, since } => {
+            let start = since.unwrap_or(ExportStart::Seq(0));
+            history.export(room, start, &mut BufWriter::new(io::stdout().lock()))?;
+        }
+        DataCommand::Import { from } => {
+            let mut input: Box<dyn BufRead> = match from {
+                None => Box::new(io::stdin().lock()),
+                Some(path) => {
+                    let unread = |error| AdministrationError::Io(format!("cannot read {}", path.display()), error);
+                    Box::new(BufReader::new(File::open(path).map_err(unread)?))
+                }
+            };
+            let imported = history.import(&mut input)?;
+            print(&format!(
+                "{}: {} messages imported, {} there already",
+                imported.room, imported.added, imported.known
+            ));
+        }
+        DataCommand::Backup { to } => {
+            let bytes = history.backup(to)?;
+            print(&format!("{}: {bytes} bytes", to.display()));
+        }
+        DataCommand::Check => {
+            let findings = history.check()?;
+            report(&findings);
+            if !findings.problems.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        DataCommand::Token(options) => tokens::sign(&*history, options)?,
+        DataCommand::Keys { action: KeysAction::Rotate } => tokens::rotate(&*history)?,
+        DataCommand::Keys { action: KeysAction::List } => tokens::list(&*history)?,
+        DataCommand::Retain { room, age, messages } => {
+            let bounds = history.retain(room, RetentionChange { age_ms: *age, count: *messages })?;
+            print(&format!("{room}: {}", describe(bounds)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a line. A reader that has gone, as `head` does, is no failure of the command.
+fn print(line: &str) {
+    _ = writeln!(io::stdout(), "{line}");
+}
+
+fn report(findings: &Findings) {
+    for room in &findings.rooms {
+        let messages = room.ends.map_or("no messages".to_owned(), |(oldest, newest)| format!("{oldest} to {newest}"));
+        print(&format!("{}: {messages}; {}", room.name, describe(room.retention)));
+    }
+    for problem in &findings.problems {
+        eprintln!("roomd: {problem}");
+    }
+    match findings.problems.len() {
+        0 => print(&format!("{} rooms, and nothing is wrong", findings.rooms.len())),
+        count => eprintln!("roomd: {count} problems: put a backup in its place, or export what can be read"),
+    }
+}
+
+fn describe(bounds: RetentionOverride) -> String {
+    let age = match bounds.age_ms {
+        None => "any age the server keeps".to_owned(),
+        Some(0) => "any age".to_owned(),
+        Some(ms) => format!("at most {} old", time_text(Duration::from_millis(ms.unsigned_abs()))),
+    };
+    let count = match bounds.count {
+        None => "as many as the server keeps".to_owned(),
+        Some(0) => "all".to_owned(),
+        Some(count) => format!("at most {count}"),
+    };
+    format!("{age}, {count}")
+}

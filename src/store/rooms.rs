@@ -1,0 +1,181 @@
+//! Rooms and their messages: the traits that number and keep them, and what they are asked.
+//!
+//! A room's broker is the only one to append to its log; readers are the connections' own threads. No method has a default
+//! body: a backend that forgot one would silently show a private room or lose an audit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::chat::policy::{AuditEntry, Policy};
+use crate::chat::room::Snapshot;
+use crate::chat::{Draft, Event, Message, Outcome, ReceiptMark, RoomName, Span, StoreFailed, UserName};
+
+/// Numbers the messages of rooms and keeps them.
+pub trait Store: Send + Sync {
+    /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time. May block
+    /// on a disk.
+    ///
+    /// # Errors
+    /// The history is unavailable now; the room does not open.
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed>;
+
+    /// A page of a room's history. `None`: this store keeps none of this room. May block on a disk, never on a write.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed>;
+
+    /// Messages after the number `after`, up to `query.seen`, that were edited or deleted when `query.seen` or a later
+    /// one was the newest; as they are now, in ascending order, bounded by the query. May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed>;
+
+    /// The newest messages before the number `before` that contain each word of `text`, oldest first; at most `count`.
+    /// Neither ciphertext nor deleted messages match. May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed>;
+
+    /// For each user and receipt, the first mark that covers the message `seq`; ordered by user, then receipt. `seq` in
+    /// each mark is the mark's own, which may be later. `None`: there is no such message. May block on a disk.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed>;
+
+    /// The policies of the rooms that have one. May block on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed>;
+
+    /// The newest entries of a room's audit before the number `before`, oldest first; at most `count`. `None`: this store
+    /// keeps none of this room. May block on a disk, never on a write.
+    ///
+    /// # Errors
+    /// The audit cannot be read now.
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed>;
+
+    /// Whether it keeps messages to a registered user who is offline.
+    fn keeps_offline_messages(&self) -> bool;
+
+    /// The private conversations with undelivered messages for a registered user, oldest conversation first. May block
+    /// on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed>;
+
+    /// Opens no further history. A log that is open stays so until it is dropped; after the last of them the store's own
+    /// threads end. Does not block.
+    fn close(&self);
+}
+
+/// The open history of one room.
+pub trait RoomLog: Send {
+    /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. May block
+    /// on a disk.
+    ///
+    /// # Errors
+    /// Nothing was stored.
+    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed>;
+
+    /// The number up to which retention has deleted messages since the history was opened; 0: none. Does not block.
+    fn pruned(&self) -> u64;
+
+    /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing. Does not wait for a
+    /// disk: a crash may lose the newest marks, never a message.
+    fn mark(&mut self, marks: &[ReceiptMark]);
+}
+
+/// A room's history as it is found when the room opens.
+pub struct OpenedRoom {
+    /// Where the room continues, with at most as many recent messages as were asked for.
+    pub past: Snapshot,
+    /// The newest mark of each user and receipt.
+    pub marks: Vec<ReceiptMark>,
+    /// The room's policy, if it has one.
+    pub policy: Option<Policy>,
+    /// Where to append.
+    pub room_log: Box<dyn RoomLog>,
+}
+
+/// How much history is kept. The oldest messages beyond it are deleted in the background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// How old a message may get, by the wall clock. 0: any age.
+    pub age: Duration,
+    /// How many messages of each room are kept. 0: any number.
+    pub count: usize,
+}
+
+/// What has happened to a message when it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the disk: it survives a loss of power.
+    Fsync,
+    /// The operating system has it: it survives the end of the process, not that of the machine.
+    Os,
+    /// As `Os`, but a loss of power may also damage the whole file.
+    None,
+}
+
+/// Which page of a history to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageQuery {
+    /// From where, and in which direction.
+    pub span: Span,
+    /// Messages, at most.
+    pub count: usize,
+    /// Bytes of bodies, at most, but always one message if there is one.
+    pub bytes: usize,
+}
+
+/// Which changes to read: those that a client may have missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangesQuery {
+    /// The newest message that the client has seen.
+    pub seen: u64,
+    /// Messages, at most.
+    pub count: usize,
+    /// Bytes of bodies, at most, but always one message if there is one.
+    pub bytes: usize,
+}
+
+/// A page of a history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The history's epoch.
+    pub epoch: Arc<str>,
+    /// The number of the room's newest message.
+    pub newest: u64,
+    /// The number of the oldest message that is kept; `newest + 1` when none is.
+    pub oldest: u64,
+    /// The messages, oldest first, without a gap.
+    pub messages: Vec<Message>,
+}
+
+impl Page {
+    /// The reply to a request for `span` of this room.
+    #[must_use]
+    pub fn into_history(self, room: RoomName, span: Span) -> Event {
+        let complete = self.is_complete(span);
+        let messages = self.messages.into_iter().map(Arc::new).collect();
+        Event::History { room, epoch: self.epoch, messages, complete }
+    }
+
+    /// Whether nothing lies beyond it, in the direction of `span`.
+    #[must_use]
+    pub fn is_complete(&self, span: Span) -> bool {
+        match span {
+            Span::Before(_) => self.messages.first().is_none_or(|first| first.seq <= self.oldest),
+            Span::After(after) => {
+                let oldest_kept = self.oldest <= after.saturating_add(1);
+                oldest_kept && self.messages.last().map_or(after, |last| last.seq) >= self.newest
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The rows of the table for SQLite: on a file, and in memory.
+//!
+//! A history in memory is gone when it is closed, and only its own process can administer it.
+
+use super::Promise::{Administration, History, Reopening};
+use super::TestBackend;
+use crate::database::direct;
+
+pub static BACKENDS: &[TestBackend] = &[
+    TestBackend {
+        name: "SQLite on a file",
+        url: |directory| format!("sqlite:{}", directory.data()),
+        promises: &[History, Reopening, Administration],
+        fail_appends: Some(|directory| {
+            let sql = "CREATE TRIGGER fails BEFORE INSERT ON messages WHEN new.body = 'fail'
+                       BEGIN SELECT raise(ABORT, 'no'); END";
+            direct(&directory.data()).execute_batch(sql).unwrap();
+        }),
+    },
+    TestBackend { name: "SQLite in memory", url: |_| ":memory:".to_owned(), promises: &[History], fail_appends: None },
+];

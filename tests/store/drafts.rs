@@ -1,0 +1,87 @@
+//! Short forms of what the tests store and read: names, drafts, pages.
+//!
+//! Each draft has a time of its own kind: a message 1, an edit 2, a deletion 3, unless a test gives another.
+
+use roomd::chat::members::MemberId;
+use roomd::chat::policy::{ModerationAction, ModerationChange};
+use roomd::chat::room::Speaker;
+use roomd::chat::{
+    AuthLevel, Body, Draft, Message, Mid, Operation, Receipt, ReceiptMark, RoomName, Span, Time, UserName,
+};
+use roomd::store::{Page, PageQuery, RoomLog, Store};
+
+/// A room's name.
+pub fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+/// A user.
+pub fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+
+/// A draft; `at` is its time in milliseconds.
+pub fn draft(author: &str, at: u64, operation: Operation) -> Draft {
+    Draft {
+        speaker: Speaker { member: MemberId(1), user: user(author), auth_level: AuthLevel::Guest },
+        operation,
+        at: Time(at),
+        id: None,
+        quiet: false,
+    }
+}
+
+/// A message of this time; an empty `mid` is none.
+pub fn message_at(author: &str, at: u64, text: &str, mid: &str) -> Draft {
+    draft(author, at, Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid) })
+}
+
+/// A message; an empty `mid` is none.
+pub fn message(author: &str, text: &str, mid: &str) -> Draft {
+    message_at(author, 1, text, mid)
+}
+
+/// A message in a private conversation.
+pub fn private_message(author: &str, to: &str, text: &str) -> Draft {
+    let (to, body) = (Some(user(to)), Body::Text(text.into()));
+    draft(author, 1, Operation::Publish { to, body, about: None, mid: None })
+}
+
+/// A new body of a message.
+pub fn edit(author: &str, seq: u64, text: &str) -> Draft {
+    draft(author, 2, Operation::Edit { seq, body: Body::Text(text.into()), as_moderator: false })
+}
+
+/// The deletion of a message.
+pub fn delete(author: &str, seq: u64) -> Draft {
+    draft(author, 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: false })
+}
+
+/// A change of the room's policy, with a note.
+pub fn moderate(by: &str, at: u64, change: ModerationChange) -> Draft {
+    draft(by, at, Operation::Moderate(ModerationAction { change, note: Some("note".into()) }))
+}
+
+/// How far a user has got.
+pub fn mark(name: &str, receipt: Receipt, seq: u64, at: u64) -> ReceiptMark {
+    ReceiptMark { user: user(name), receipt, seq, at: Time(at) }
+}
+
+/// The open log of a room.
+pub fn room_log(store: &dyn Store, name: &str) -> Box<dyn RoomLog> {
+    store.open(&room(name), 0).unwrap().room_log
+}
+
+/// A page with all that fits.
+pub fn page(store: &dyn Store, name: &str, span: Span) -> Page {
+    store.page(&room(name), PageQuery { span, count: 1_000, bytes: 1 << 30 }).unwrap().expect("the room has a history")
+}
+
+/// The bodies of messages, with their numbers; `-` for a deleted one.
+pub fn texts(messages: &[Message]) -> Vec<(u64, String)> {
+    let text = |message: &Message| match &message.body {
+        Body::Text(text) | Body::Cipher(text) => text.to_string(),
+        Body::Deleted => "-".to_owned(),
+    };
+    messages.iter().map(|message| (message.seq, text(message))).collect()
+}

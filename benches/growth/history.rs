@@ -13,8 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use roomd::chat::members::MemberId;
 use roomd::chat::{AuthLevel, Body, Draft, Mid, Operation, RoomName, Span, Speaker, Time, UserName};
-use roomd::store::sqlite::{Sqlite, SqliteOptions};
-use roomd::store::{Durability, PageQuery, Retention, Store};
+use roomd::store::{self, BackendOptions, Durability, PageQuery, Retention, Store};
 use roomd::{Server, Settings};
 use serde_json::{Value, json};
 use tungstenite::Message;
@@ -70,7 +69,7 @@ struct Readings {
     times: [Duration; 6],
 }
 
-fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Error>> {
+fn read(store: &dyn Store, stored: u64, size: u64) -> Result<Readings, Box<dyn Error>> {
     let room = RoomName::parse(ROOM)?;
     let per_s = append(store, &room, stored, size)?;
     let page = |span| {
@@ -96,7 +95,7 @@ fn read(store: &Sqlite, stored: u64, size: u64) -> Result<Readings, Box<dyn Erro
 }
 
 /// Appends up to `size` messages; returns how many a second.
-fn append(store: &Sqlite, room: &RoomName, stored: u64, size: u64) -> Result<f64, Box<dyn Error>> {
+fn append(store: &dyn Store, room: &RoomName, stored: u64, size: u64) -> Result<f64, Box<dyn Error>> {
     let failed = |_| "the store failed";
     let mut room_log = store.open(room, 0).map_err(failed)?.room_log;
     let user = UserName::parse("anna")?;
@@ -137,18 +136,20 @@ fn median(mut read: impl FnMut(u64)) -> Duration {
 }
 
 /// Opens the store for `work`, and closes it.
-fn with_store<T>(file: &Path, work: impl FnOnce(&Sqlite) -> T) -> T {
+fn with_store<T>(file: &Path, work: impl FnOnce(&dyn Store) -> T) -> T {
     let mut journal: Option<JoinHandle<()>> = None;
-    let data = file.display().to_string();
-    let now = Box::new(|| SystemTime::now().into());
-    let plan = SqliteOptions { data, durability: Durability::None, retention: Retention::default(), now };
-    let store = Sqlite::open(plan, |body| {
-        journal = Some(thread::Builder::new().name("journal".to_owned()).spawn(body)?);
-        Ok(())
-    })
-    .expect("a fresh file can be opened");
-    let outcome = work(&store);
-    store.close();
+    let options = BackendOptions {
+        durability: Durability::None,
+        retention: Retention::default(),
+        now: Box::new(|| SystemTime::now().into()),
+        spawn: &mut |name, body| {
+            journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
+            Ok(())
+        },
+    };
+    let backend = store::open(&file.display().to_string(), options).expect("a fresh file can be opened");
+    let outcome = work(&*backend.rooms);
+    backend.rooms.close();
     if let Some(journal) = journal {
         journal.join().expect("the journal does not panic");
     }

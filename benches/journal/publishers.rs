@@ -11,8 +11,7 @@ use hdrhistogram::Histogram;
 use roomd::chat::draft::{Draft, Operation, Outcome as Stored};
 use roomd::chat::members::MemberId;
 use roomd::chat::{AuthLevel, Body, Mid, RoomName, Speaker, Time, UserName};
-use roomd::store::sqlite::{Sqlite, SqliteOptions};
-use roomd::store::{Durability, Retention, Store};
+use roomd::store::{self, BackendOptions, Durability, Retention, Store};
 
 use super::arguments::Arguments;
 use super::table::Outcome;
@@ -20,16 +19,21 @@ use super::{Trial, text};
 
 pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Arguments) -> Trial {
     let mut journal = None;
-    let (data, retention) = (data.to_owned(), Retention::default());
-    let plan = SqliteOptions { data, durability, retention, now: Box::new(|| SystemTime::now().into()) };
-    let store = Sqlite::open(plan, |body| {
-        journal = Some(thread::Builder::new().name("journal".to_owned()).spawn(body)?);
-        Ok(())
-    })?;
+    let options = BackendOptions {
+        durability,
+        retention: Retention::default(),
+        now: Box::new(|| SystemTime::now().into()),
+        spawn: &mut |name, body| {
+            journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
+            Ok(())
+        },
+    };
+    let backend = store::open(data, options).map_err(|error| error.to_string())?;
+    let store = &*backend.rooms;
     let start = Barrier::new(publishers);
     let latencies = thread::scope(|scope| {
         let publish = |number| {
-            let (store, start) = (&store, &start);
+            let start = &start;
             scope.spawn(move || publisher(number, store, start, arguments))
         };
         let threads: Vec<_> = (1..=publishers).map(publish).collect();
@@ -47,7 +51,7 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
 }
 
 /// The times of its acknowledgements, in nanoseconds.
-fn publisher(number: usize, store: &Sqlite, start: &Barrier, arguments: &Arguments) -> Histogram<u64> {
+fn publisher(number: usize, store: &dyn Store, start: &Barrier, arguments: &Arguments) -> Histogram<u64> {
     let name = RoomName::parse(&format!("room-{number}")).expect("it is a name");
     let user = UserName::parse(&format!("user-{number}")).expect("it is a name");
     let mut room_log = store.open(&name, 0).expect("it was opened").room_log;

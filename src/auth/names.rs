@@ -119,7 +119,7 @@ mod tests {
     struct Broken;
 
     impl AccountStore for Broken {
-        fn names(&self) -> Result<Vec<Account>, StoreFailed> {
+        fn accounts(&self) -> Result<Vec<Account>, StoreFailed> {
             Err(StoreFailed)
         }
         fn register(&self, _: &Account) -> Result<Option<Account>, StoreFailed> {
@@ -131,7 +131,7 @@ mod tests {
         fn add_key(&self, _: &ServerKey) -> Result<(), StoreFailed> {
             Err(StoreFailed)
         }
-        fn signs(&self, _: &str, _: Time) -> Result<(), StoreFailed> {
+        fn extend_key(&self, _: &str, _: Time) -> Result<(), StoreFailed> {
             Err(StoreFailed)
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use roomd::auth::Auth;
+use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::room::Room;
 use roomd::chat::{
     Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, Slow, StoreFailed, UserName,
@@ -171,6 +172,26 @@ impl Store for Shelf {
 
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         Memory.receipts(room, seq)
+    }
+
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        Memory.policies()
+    }
+
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        Memory.audit(room, before, count)
+    }
+
+    fn keeps_offline_messages(&self) -> bool {
+        Memory.keeps_offline_messages()
+    }
+
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.offline_messages(user)
+    }
+
+    fn close(&self) {
+        Memory.close();
     }
 }
 

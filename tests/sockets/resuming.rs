@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::room::Snapshot;
 use roomd::chat::{Message, ReceiptMark, RoomName, StoreFailed, UserName};
 use roomd::engine::rooms::moderation::NewRoom;
@@ -317,9 +318,9 @@ fn a_room_without_a_stored_history_says_what_it_no_longer_has() {
 }
 
 /// A store that has kept none of what it is asked for, or cannot tell.
-struct MemoryAccounts(Result<Option<Page>, StoreFailed>);
+struct FixedPage(Result<Option<Page>, StoreFailed>);
 
-impl Store for MemoryAccounts {
+impl Store for FixedPage {
     fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         let opened = Memory.open(room, recent_max)?;
         Ok(OpenedRoom { past: Snapshot { kept: true, ..opened.past }, ..opened })
@@ -340,13 +341,33 @@ impl Store for MemoryAccounts {
     fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
         Ok(None)
     }
+
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        Memory.policies()
+    }
+
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        Memory.audit(room, before, count)
+    }
+
+    fn keeps_offline_messages(&self) -> bool {
+        Memory.keeps_offline_messages()
+    }
+
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.offline_messages(user)
+    }
+
+    fn close(&self) {
+        Memory.close();
+    }
 }
 
 #[test]
 fn messages_that_the_store_no_longer_has_are_neither_replayed_nor_counted() {
     let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
     for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
-        let store = Arc::new(MemoryAccounts(page));
+        let store = Arc::new(FixedPage(page));
         let server = TestServer::on_with(store, |settings| settings.limits.grace = Duration::from_secs(60));
         let mut anna = WebSocketClient::json(&server, "den", "Anna");
         let (token, seen) = Traveller::new(&server, "den", "Tom").vanish(&server);

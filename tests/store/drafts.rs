@@ -4,9 +4,8 @@
 
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange};
-use roomd::chat::room::Speaker;
 use roomd::chat::{
-    AuthLevel, Body, Draft, Message, Mid, Operation, Receipt, ReceiptMark, RoomName, Span, Time, UserName,
+    AuthLevel, Body, Draft, Message, Mid, Operation, Receipt, ReceiptMark, RoomName, Span, Speaker, Time, UserName,
 };
 use roomd::store::{Page, PageQuery, RoomLog, Store};
 

@@ -119,7 +119,7 @@ fn a_damaged_file_is_refused_with_what_to_do() {
         assert!(sentence.contains(&format!("room.db is damaged ({what}")), "{name}: {sentence}");
         assert!(
             sentence.ends_with(
-                "put a backup in its directory, or start with an empty history by naming another file with \
+                "put a backup in its place, or start with an empty history by naming another file with \
                                     --data; nothing was changed"
             ),
             "{sentence}"

@@ -22,8 +22,11 @@ use crate::store::rooms::Durability;
 /// Names a history that lasts as long as the process.
 pub const IN_MEMORY: &str = ":memory:";
 
-/// How long a connection waits for a lock that another process holds.
-pub const BUSY: Duration = Duration::from_secs(2);
+/// How long a connection to a file waits for a lock that another process holds.
+const BUSY: Duration = Duration::from_secs(2);
+/// How long a connection to a history in memory waits for a lock. There readers and the journal exclude each other, and no
+/// other process can hold it: the wait is as long as a transaction.
+const BUSY_IN_MEMORY: Duration = Duration::from_secs(60);
 /// Bytes of a file up to which all of it is checked at start: a second or so on a slow disk.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Pages of the write-ahead log after which it is taken into the file.
@@ -157,7 +160,7 @@ impl Location {
                     | OpenFlags::SQLITE_OPEN_URI,
             ),
         };
-        opened.and_then(configured).map_err(|error| self.open_error(&error))
+        opened.and_then(|connection| self.configure(connection)).map_err(|error| self.open_error(&error))
     }
 
     /// Opens it for a command, beside a server or without one.
@@ -225,6 +228,17 @@ impl Location {
         schema::migrate(connection, version)
     }
 
+    /// Has the connection wait for a lock, and plan a statement once, whatever is bound to it.
+    fn configure(&self, connection: Connection) -> rusqlite::Result<Connection> {
+        let timeout = match self {
+            Self::File(_) => BUSY,
+            Self::Memory(_) => BUSY_IN_MEMORY,
+        };
+        connection.busy_timeout(timeout)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(connection)
+    }
+
     /// What an error of SQLite means for the history.
     pub fn open_error(&self, error: &rusqlite::Error) -> SqliteOpenError {
         let path = self.path().to_owned();
@@ -237,13 +251,6 @@ impl Location {
             _ => SqliteOpenError::Unusable(path, error.to_string()),
         }
     }
-}
-
-/// Has the connection wait for other processes, and plan a statement once, whatever is bound to it.
-fn configured(connection: Connection) -> rusqlite::Result<Connection> {
-    connection.busy_timeout(BUSY)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    Ok(connection)
 }
 
 /// The path of a file beside another: its name with a suffix.

@@ -198,8 +198,9 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
 /// Takes the whole log into the file and empties it, so that it holds no deleted text. Returns whether it did: it cannot
 /// while somebody reads what is in it.
 fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    let timeout = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i64>(0))?;
     connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    connection.busy_timeout(super::file::BUSY)?;
+    connection.busy_timeout(Duration::from_millis(timeout.unsigned_abs()))?;
     Ok(busy? == 0)
 }

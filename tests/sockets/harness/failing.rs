@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use roomd::chat::{Draft, Message, Outcome, ReceiptMark, RoomName, StoreFailed};
+use roomd::chat::policy::{AuditEntry, Policy};
+use roomd::chat::{Draft, Message, Outcome, ReceiptMark, RoomName, StoreFailed, UserName};
 use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 /// See the module.
@@ -64,6 +65,27 @@ impl Store for Failing {
         self.calls.next()?;
         Memory.receipts(room, seq)
     }
+
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        Memory.policies()
+    }
+
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        self.calls.next()?;
+        Memory.audit(room, before, count)
+    }
+
+    fn keeps_offline_messages(&self) -> bool {
+        Memory.keeps_offline_messages()
+    }
+
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.offline_messages(user)
+    }
+
+    fn close(&self) {
+        Memory.close();
+    }
 }
 
 struct FailingLedger {
@@ -75,6 +97,10 @@ impl RoomLog for FailingLedger {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
         self.calls.next()?;
         self.inner.append(drafts)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.inner.pruned()
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {

@@ -1,7 +1,7 @@
 //! Accounts and keys: the names that belong to a user, and the keys with which the server signs tokens.
 //!
-//! `auth` reads all of it at start and keeps it in memory; what outlives the process is here. Written on the thread of the
-//! connection that registers a name, which waits.
+//! `auth` reads all of it at start and keeps it in memory; what outlives the process is here. Written on the thread of
+//! the connection that registers a name, which waits.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What the operator's commands do to a history: export, import, backup, check, retention, keys and tokens.
 //!
-//! Each command calls one method on the main thread, whether or not a server has the history open. What a backend cannot
-//! do it refuses with [`AdministrationError::Unsupported`]; it never does less than it was asked.
+//! Each command calls one method on the main thread, whether or not a server has the history open. What a backend
+//! cannot do it refuses with [`AdministrationError::Unsupported`]; it never does less than it was asked.
 
 use std::error::Error;
 use std::fmt;
@@ -20,15 +20,15 @@ pub trait Administration: Send + Sync {
     /// Part of it may have been written.
     fn export(&self, room: &RoomName, start: ExportStart, out: &mut dyn Write) -> Result<u64, AdministrationError>;
 
-    /// Reads a room's history, as `export` wrote it, from `input`. No server may have the history open. Blocks as `input`
-    /// does.
+    /// Reads a room's history, as `export` wrote it, from `input`. No server may have the history open. Blocks as
+    /// `input` does.
     ///
     /// # Errors
     /// Nothing was imported.
     fn import(&self, input: &mut dyn BufRead) -> Result<Imported, AdministrationError>;
 
-    /// Copies the whole history, as it is at one moment, to `to`, which must not exist; returns the copy's size in bytes.
-    /// Blocks on the disk.
+    /// Copies the whole history, as it is at one moment, to `to`, which must not exist; returns the copy's size in
+    /// bytes. Blocks on the disk.
     ///
     /// # Errors
     /// There is no copy.

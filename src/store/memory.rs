@@ -1,7 +1,8 @@
 //! The backend that keeps nothing beyond the rooms that are open: it numbers messages, and the room keeps the newest.
 //!
-//! Each opening has an epoch of its own, so that a client that returns to a room of the same name learns that its numbers
-//! mean nothing any more. Bodies are in the room's ring; here are only the numbers, the authors and the newest `mid`s.
+//! Each opening has an epoch of its own, so that a client that returns to a room of the same name learns that its
+//! numbers mean nothing any more. Bodies are in the room's ring; here are only the numbers, the authors and the newest
+//! `mid`s.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Write};

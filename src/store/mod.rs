@@ -1,10 +1,10 @@
-//! Where messages get their numbers and are kept, behind three traits: rooms and messages ([`Store`]), accounts and keys
-//! ([`AccountStore`]), administration ([`Administration`]).
+//! Where messages get their numbers and are kept, behind three traits: rooms and messages ([`Store`]), accounts and
+//! keys ([`AccountStore`]), administration ([`Administration`]).
 //!
-//! `open.rs` decides which backend a URL means; nothing outside this folder names one. A broker opens its room's log and
-//! appends to it once a batch, on its own thread, and waits for the outcomes; what is not acknowledged with `Ok` is shown
-//! to nobody. Any thread may read history, and no read waits for a write. `tests/store/contract` is what each backend
-//! promises.
+//! `open.rs` decides which backend a URL means; nothing outside this folder names one. A broker opens its room's log
+//! and appends to it once a batch, on its own thread, and waits for the outcomes; what is not acknowledged with `Ok` is
+//! shown to nobody. Any thread may read history, and no read waits for a write. `tests/store/contract` is what each
+//! backend promises.
 
 pub mod accounts;
 pub mod administration;

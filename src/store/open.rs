@@ -1,8 +1,8 @@
 //! The choice of a backend: the only place that knows which kinds of URL there are.
 //!
-//! `off` keeps nothing beyond the rooms that are open, `:memory:` keeps everything until the server stops, `sqlite:PATH`
-//! or a plain path keeps it in a file. `open` is called once at start, on the main thread; `administration` by the
-//! commands, each in a process of its own.
+//! `off` keeps nothing beyond the rooms that are open, `:memory:` keeps everything until the server stops,
+//! `sqlite:PATH` or a plain path keeps it in a file. `open` is called once at start, on the main thread;
+//! `administration` by the commands, each in a process of its own.
 
 use std::error::Error;
 use std::io;

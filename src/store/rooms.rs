@@ -1,7 +1,7 @@
 //! Rooms and their messages: the traits that number and keep them, and what they are asked.
 //!
-//! A room's broker is the only one to append to its log; readers are the connections' own threads. No method has a default
-//! body: a backend that forgot one would silently show a private room or lose an audit.
+//! A room's broker is the only one to append to its log; readers are the connections' own threads. No method has a
+//! default body: a backend that forgot one would silently show a private room or lose an audit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::chat::{Draft, Event, Message, Outcome, ReceiptMark, RoomName, Span, S
 
 /// Numbers the messages of rooms and keeps them.
 pub trait Store: Send + Sync {
-    /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time. May block
-    /// on a disk.
+    /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time. May
+    /// block on a disk.
     ///
     /// # Errors
     /// The history is unavailable now; the room does not open.
@@ -52,8 +52,8 @@ pub trait Store: Send + Sync {
     /// They cannot be read now.
     fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed>;
 
-    /// The newest entries of a room's audit before the number `before`, oldest first; at most `count`. `None`: this store
-    /// keeps none of this room. May block on a disk, never on a write.
+    /// The newest entries of a room's audit before the number `before`, oldest first; at most `count`. `None`: this
+    /// store keeps none of this room. May block on a disk, never on a write.
     ///
     /// # Errors
     /// The audit cannot be read now.
@@ -69,15 +69,15 @@ pub trait Store: Send + Sync {
     /// They cannot be read now.
     fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed>;
 
-    /// Opens no further history. A log that is open stays so until it is dropped; after the last of them the store's own
-    /// threads end. Does not block.
+    /// Opens no further history. A log that is open stays so until it is dropped; after the last of them the store's
+    /// own threads end. Does not block.
     fn close(&self);
 }
 
 /// The open history of one room.
 pub trait RoomLog: Send {
-    /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. May block
-    /// on a disk.
+    /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. May
+    /// block on a disk.
     ///
     /// # Errors
     /// Nothing was stored.

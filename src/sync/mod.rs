@@ -1,8 +1,8 @@
 //! Every blocking primitive that the engine and the store's journal wait with, named in one place, and the oneshot
 //! channel made of them.
 //!
-//! Ordinarily parking_lot's mutex, crossbeam-channel and a condition variable of our own. Under `--cfg shuttle` the same
-//! names over shuttle's primitives, so that the real code runs under its scheduler. Deadlines never pass there: no
+//! Ordinarily parking_lot's mutex, crossbeam-channel and a condition variable of our own. Under `--cfg shuttle` the
+//! same names over shuttle's primitives, so that the real code runs under its scheduler. Deadlines never pass there: no
 //! invariant of the engine may rest on one.
 
 #[cfg(not(shuttle))]
@@ -11,7 +11,7 @@ pub mod oneshot;
 
 #[cfg(not(shuttle))]
 mod real {
-    pub use super::condvar::Condvar;
+    pub use crate::sync::condvar::Condvar;
     pub use crossbeam_channel as channel;
     pub use parking_lot::{Mutex, MutexGuard};
     pub use std::thread;

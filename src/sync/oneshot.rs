@@ -1,8 +1,8 @@
 //! A channel for a single value: the reply to a request.
 //!
-//! The receiver sleeps at once. crossbeam's channels spin some ten times first and yield the processor in between, which
-//! is right where the sender is about to answer on another core. Thousands of threads here share a few cores: each spin
-//! was a context switch, and together they were a tenth of what a new connection cost.
+//! The receiver sleeps at once. crossbeam's channels spin some ten times first and yield the processor in between,
+//! which is right where the sender is about to answer on another core. Thousands of threads here share a few cores:
+//! each spin was a context switch, and together they were a tenth of what a new connection cost.
 
 use std::sync::Arc;
 

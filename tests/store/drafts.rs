@@ -5,7 +5,8 @@
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange};
 use roomd::chat::{
-    AuthLevel, Body, Draft, Message, Mid, Operation, Receipt, ReceiptMark, RoomName, Span, Speaker, Time, UserName,
+    AuthLevel, Body, Draft, Message, Mid, Note, Operation, Receipt, ReceiptMark, RoomName, Span, Speaker, Time,
+    UserName,
 };
 use roomd::store::{Page, PageQuery, RoomLog, Store};
 
@@ -32,7 +33,11 @@ pub fn draft(author: &str, at: u64, operation: Operation) -> Draft {
 
 /// A message of this time; an empty `mid` is none.
 pub fn message_at(author: &str, at: u64, text: &str, mid: &str) -> Draft {
-    draft(author, at, Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid) })
+    draft(
+        author,
+        at,
+        Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid).ok() },
+    )
 }
 
 /// A message; an empty `mid` is none.
@@ -58,7 +63,7 @@ pub fn delete(author: &str, seq: u64) -> Draft {
 
 /// A change of the room's policy, with a note.
 pub fn moderate(by: &str, at: u64, change: ModerationChange) -> Draft {
-    draft(by, at, Operation::Moderate(ModerationAction { change, note: Some("note".into()) }))
+    draft(by, at, Operation::Moderate(ModerationAction { change, note: Some(Note::stored("note")) }))
 }
 
 /// How far a user has got.

@@ -1,5 +1,5 @@
-//! A disk that is full, and a file that another process has locked: what is refused then, and that the store recovers by
-//! itself.
+//! A disk that is full, and a file that another process has locked: what is refused then, and that the store recovers
+//! by itself.
 //!
 //! The full disk is a small file system in memory; where it cannot be mounted its tests are skipped.
 

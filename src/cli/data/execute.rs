@@ -1,7 +1,7 @@
 //! Runs the commands on the history: `export`, `import`, `backup`, `check`, `retain`.
 //!
-//! Called by `main` on the main thread. Results go to standard output and problems to standard error; the exit code is 1 when
-//! a command failed or a check found a problem, and 2 when this build or backend cannot do it.
+//! Called by `main` on the main thread. Results go to standard output and problems to standard error; the exit code is
+//! 1 when a command failed or a check found a problem, and 2 when this build or backend cannot do it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};

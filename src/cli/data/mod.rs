@@ -1,7 +1,7 @@
 //! The commands on the data file: `export`, `import`, `backup`, `check`, `retain`, `token`, `keys`.
 //!
-//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `tokens.rs` for the last two. A
-//! build without a database, or without tokens, parses them too, and says why it cannot run them.
+//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `tokens.rs` for the last
+//! two. A build without a database, or without tokens, parses them too, and says why it cannot run them.
 
 mod execute;
 #[cfg(feature = "jwt")]

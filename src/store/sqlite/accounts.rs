@@ -1,8 +1,8 @@
 //! Accounts and keys, in the same file as the messages.
 //!
-//! Read through the pool, written by the journal in transactions of their own. `roomd keys` and `roomd token` change them
-//! beside a running server, so the server does not take what it has in memory for all there is: registering a name returns
-//! what is in the file.
+//! Read through the pool, written by the journal in transactions of their own. `roomd keys` and `roomd token` change
+//! them beside a running server, so the server does not take what it has in memory for all there is: registering a name
+//! returns what is in the file.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 

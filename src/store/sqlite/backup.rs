@@ -1,7 +1,7 @@
 //! `roomd backup`: a copy of the whole history as it was at one moment, while the server runs.
 //!
-//! SQLite's online backup in one step: it reads in one transaction, which the write-ahead log allows beside the writer. In
-//! several steps each write in between would restart it. The copy gets its name once it is complete.
+//! SQLite's online backup in one step: it reads in one transaction, which the write-ahead log allows beside the writer.
+//! In several steps each write in between would restart it. The copy gets its name once it is complete.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;

@@ -1,7 +1,7 @@
 //! `roomd check`: whether the file is intact, and whether its rows agree with each other.
 //!
-//! SQLite checks its own pages and indexes, the full-text index included; the rest is ours: numbers without a gap, no row of
-//! a room that does not exist. It is read in one transaction, also while a server runs.
+//! SQLite checks its own pages and indexes, the full-text index included; the rest is ours: numbers without a gap, no
+//! row of a room that does not exist. It is read in one transaction, also while a server runs.
 
 use rusqlite::Connection;
 

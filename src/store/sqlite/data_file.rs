@@ -1,7 +1,7 @@
 //! The administration of a history in SQLite: each command opens the file, does one thing and closes it.
 //!
-//! Runs beside the server that writes the file, or without one; only an import needs the file to itself. What each command
-//! does is a file of its own: `export.rs`, `import.rs`, `backup.rs`, `check.rs`, `retention.rs`, `accounts.rs`.
+//! Runs beside the server that writes the file, or without one; only an import needs the file to itself. What each
+//! command does is a file of its own: `export.rs`, `import.rs`, `backup.rs`, `check.rs`, `retention.rs`, `accounts.rs`.
 
 use std::io::{BufRead, Write};
 use std::path::Path;

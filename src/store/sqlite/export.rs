@@ -1,7 +1,7 @@
 //! `roomd export`: a room's history, written as text.
 //!
-//! It reads a page at a time, each in a transaction of its own, so that a long export delays nobody. Messages that arrive
-//! while it runs are exported too, up to the end that it finds.
+//! It reads a page at a time, each in a transaction of its own, so that a long export delays nobody. Messages that
+//! arrive while it runs are exported too, up to the end that it finds.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,7 @@
 //! The file of a history: located, identified and opened, or refused with a sentence.
 //!
-//! Called at start, and by the commands that work on a file. It never replaces or repairs a file: one that is damaged, foreign
-//! or newer stays as it is, and the sentence says what to do.
+//! Called at start, and by the commands that work on a file. It never replaces or repairs a file: one that is damaged,
+//! foreign or newer stays as it is, and the sentence says what to do.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,8 +24,8 @@ pub const IN_MEMORY: &str = ":memory:";
 
 /// How long a connection to a file waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(2);
-/// How long a connection to a history in memory waits for a lock. There readers and the journal exclude each other, and no
-/// other process can hold it: the wait is as long as a transaction.
+/// How long a connection to a history in memory waits for a lock. There readers and the journal exclude each other, and
+/// no other process can hold it: the wait is as long as a transaction.
 const BUSY_IN_MEMORY: Duration = Duration::from_secs(60);
 /// Bytes of a file up to which all of it is checked at start: a second or so on a slow disk.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -117,8 +117,8 @@ impl Location {
         Ok(connection)
     }
 
-    /// Creates the file if it does not exist: complete under another name, and renamed then. So an empty file is one that
-    /// has lost its content, not a new one.
+    /// Creates the file if it does not exist: complete under another name, and renamed then. So an empty file is one
+    /// that has lost its content, not a new one.
     fn create(&self) -> Result<(), SqliteOpenError> {
         let Self::File(path) = self else { return Ok(()) };
         let unusable = |error: io::Error| SqliteOpenError::Unusable(path.clone(), error.to_string());
@@ -193,8 +193,8 @@ impl Location {
         }
     }
 
-    /// Checks all of a small file; of a large one its header, its length and its table of rooms. The rest of a large file
-    /// is for `roomd check`.
+    /// Checks all of a small file; of a large one its header, its length and its table of rooms. The rest of a large
+    /// file is for `roomd check`.
     fn check(&self, connection: &Connection) -> Result<(), SqliteOpenError> {
         let Self::File(path) = self else { return Ok(()) };
         let unusable = |what: String| SqliteOpenError::Unusable(path.clone(), what);

@@ -1,7 +1,7 @@
 //! Reading a room's history: where its numbering stands, its newest messages, any page of it, and who has read it.
 //!
-//! Each function reads through a borrowed connection, inside one transaction. Order is that of the numbers, never that of
-//! the times: a clock may jump.
+//! Each function reads through a borrowed connection, inside one transaction. Order is that of the numbers, never that
+//! of the times: a clock may jump.
 
 use std::sync::Arc;
 
@@ -91,8 +91,8 @@ pub fn changes(
     read_bounded(connection, &sql, keys, name, query.count, query.bytes)
 }
 
-/// At most `count` messages with at most `bytes` of bodies; the first whatever its size. The statement's first parameter
-/// is the count, the others are `keys`.
+/// At most `count` messages with at most `bytes` of bodies; the first whatever its size. The statement's first
+/// parameter is the count, the others are `keys`.
 fn read_bounded<const N: usize>(
     connection: &Connection,
     sql: &str,
@@ -136,8 +136,8 @@ pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite:
     marks_from(connection, room, "min", seq).map(Some)
 }
 
-/// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq` on. It steps from user
-/// to user through the index, and skips the marks in between.
+/// For each user and receipt, the mark with the least (`min`) or greatest (`max`) number from `seq` on. It steps from
+/// user to user through the index, and skips the marks in between.
 fn marks_from(connection: &Connection, room: RoomId, aggregate: &str, seq: u64) -> rusqlite::Result<Vec<ReceiptMark>> {
     let sql = format!(
         "WITH RECURSIVE readers (user) AS (

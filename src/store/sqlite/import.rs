@@ -1,8 +1,8 @@
 //! `roomd import`: a room's history, read from text.
 //!
-//! One transaction: all of it, or nothing. It needs the lock, so no server has the file open. A room that exists continues
-//! if it has the same epoch and the export continues it: messages that are there already are skipped, so an import can be
-//! repeated, and exports of one room can follow each other.
+//! One transaction: all of it, or nothing. It needs the lock, so no server has the file open. A room that exists
+//! continues if it has the same epoch and the export continues it: messages that are there already are skipped, so an
+//! import can be repeated, and exports of one room can follow each other.
 
 use std::io::{BufRead, Read as _};
 

@@ -1,6 +1,7 @@
 //! What SQLite's check of a file reports, told apart: damage, or a disk that cannot be read.
 //!
-//! Used at start. A file that cannot be read now must not be called damaged: the operator would put a backup in its place.
+//! Used at start. A file that cannot be read now must not be called damaged: the operator would put a backup in its
+//! place.
 
 use rusqlite::{ErrorCode, ffi};
 

@@ -1,10 +1,11 @@
 //! The one thread that writes: what arrives while it commits is its next transaction.
 //!
-//! Brokers send drafts and wait for the answer; the thread itself waits for its inbox and the disk. It takes one request,
-//! drains the inbox, writes it all in one transaction, and then answers each request: with its outcomes when the
-//! transaction was committed, else with a failure. A failure leaves nothing in memory either, so the next transaction
-//! succeeds once the cause is gone. Marks wait for the next transaction, and no broker waits for them: while the inbox is
-//! empty they get one of their own, and maintenance runs. The thread ends when every sender is dropped.
+//! Brokers send drafts and wait for the answer; the thread itself waits for its inbox and the disk. It takes one
+//! request, drains the inbox, writes it all in one transaction, and then answers each request: with its outcomes when
+//! the transaction was committed, else with a failure. A failure leaves nothing in memory either, so the next
+//! transaction succeeds once the cause is gone. Marks wait for the next transaction, and no broker waits for them:
+//! while the inbox is empty they get one of their own, and maintenance runs. The thread ends when every sender is
+//! dropped.
 
 use std::time::Instant;
 

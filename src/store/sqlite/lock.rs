@@ -1,8 +1,8 @@
 //! One server per file: a lock file beside the history, held for as long as the server has it open.
 //!
-//! It is an advisory lock of the whole of a small file `….lock`, not SQLite's own exclusive mode, so that commands can read
-//! the database while a server runs. The kernel releases it when the process ends, however it ends; the file stays, since
-//! removing it would race with the next server.
+//! It is an advisory lock of the whole of a small file `….lock`, not SQLite's own exclusive mode, so that commands can
+//! read the database while a server runs. The kernel releases it when the process ends, however it ends; the file
+//! stays, since removing it would race with the next server.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};

@@ -1,8 +1,8 @@
 //! What the journal does while no request waits: the full-text index, the retention sweep, and emptying the write-ahead
 //! log of deleted text.
 //!
-//! Done in short slices, each a transaction of its own, between those of the brokers: after a pause without requests, and
-//! now and then also under load. A slice that fails is retried after a pause.
+//! Done in short slices, each a transaction of its own, between those of the brokers: after a pause without requests,
+//! and now and then also under load. A slice that fails is retried after a pause.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -195,8 +195,8 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// Takes the whole log into the file and empties it, so that it holds no deleted text. Returns whether it did: it cannot
-/// while somebody reads what is in it.
+/// Takes the whole log into the file and empties it, so that it holds no deleted text. Returns whether it did: it
+/// cannot while somebody reads what is in it.
 fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
     let timeout = connection.query_row("PRAGMA busy_timeout", [], |row| row.get::<_, i64>(0))?;
     connection.busy_timeout(Duration::ZERO)?;

@@ -1,7 +1,7 @@
 //! The primary key of a message: one integer, made of its room and its number in the room.
 //!
-//! It keeps the messages of a room side by side in their order, so no second index is needed. In the schema the column is
-//! called `place`. Pure; used by whatever reads or writes messages.
+//! It keeps the messages of a room side by side in their order, so no second index is needed. In the schema the column
+//! is called `place`. Pure; used by whatever reads or writes messages.
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 

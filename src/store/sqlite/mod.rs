@@ -1,9 +1,9 @@
 //! The SQLite backend: a history in a file or in memory, written by one thread, read by a few connections.
 //!
-//! Brokers send drafts to `journal.rs` through their room logs and wait; readers borrow a connection from `read_pool.rs` on
-//! their own threads. The journal's thread is started at the opening, and ends when the store is closed and the last room
-//! log is dropped. Channels: the journal's inbox (bounded; a broker that finds it full waits) and a oneshot per request. No
-//! lock is held while waiting for either.
+//! Brokers send drafts to `journal.rs` through their room logs and wait; readers borrow a connection from
+//! `read_pool.rs` on their own threads. The journal's thread is started at the opening, and ends when the store is
+//! closed and the last room log is dropped. Channels: the journal's inbox (bounded; a broker that finds it full waits)
+//! and a oneshot per request. No lock is held while waiting for either.
 
 mod accounts;
 mod backup;

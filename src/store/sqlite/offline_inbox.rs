@@ -2,8 +2,8 @@
 //!
 //! Each private message to a registered user adds a row, whether or not the user is online. The row is deleted when a
 //! socket of the user has taken the newest message: the mark that says so goes through the same journal, one after the
-//! other. So a row that stays too long costs a look-up, and none is missing. Where a crash loses a mark, the messages it
-//! covered are delivered again.
+//! other. So a row that stays too long costs a look-up, and none is missing. Where a crash loses a mark, the messages
+//! it covered are delivered again.
 
 use rusqlite::{Connection, params};
 

@@ -1,7 +1,7 @@
 //! Why a history cannot be opened.
 //!
-//! Each variant prints as a sentence for the operator, which says what to do; at start `assemble` prints it, in a command
-//! `cli::data`.
+//! Each variant prints as a sentence for the operator, which says what to do; at start `assemble` prints it, in a
+//! command `cli::data`.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Policies and the audit, as rows.
 //!
-//! The journal writes them, inside the transaction of the messages that were published with them; a room reads its own when
-//! it opens, the server reads them all when it starts, and the audit is read on request. An entry of the audit is never
-//! changed; a room that ends takes its policy and its audit with it.
+//! The journal writes them, inside the transaction of the messages that were published with them; a room reads its own
+//! when it opens, the server reads them all when it starts, and the audit is read on request. An entry of the audit is
+//! never changed; a room that ends takes its policy and its audit with it.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 

@@ -1,8 +1,8 @@
 //! Connections that read: a few, lent to connections' threads.
 //!
 //! Each reader sees the file as it was when its transaction began, and delays no writer. A reader that finds every
-//! connection lent waits for one: a read ends by itself, so this is no wait for a client. A lent connection returns when it
-//! is dropped, also when the reader panics.
+//! connection lent waits for one: a read ends by itself, so this is no wait for a client. A lent connection returns
+//! when it is dropped, also when the reader panics.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::Connection;
@@ -38,8 +38,8 @@ impl ReadPool {
         Self { location, release, idle }
     }
 
-    /// Reads in one transaction: the query sees the history at one moment. Blocks on the disk, and while every connection
-    /// is in use.
+    /// Reads in one transaction: the query sees the history at one moment. Blocks on the disk, and while every
+    /// connection is in use.
     ///
     /// # Errors
     /// It cannot be read now.

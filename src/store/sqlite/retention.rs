@@ -1,8 +1,9 @@
 //! Retention: the sweep that deletes old messages, and a room's own bounds.
 //!
-//! The journal sweeps in slices between transactions, so that no broker waits long. A room is pruned from its oldest message
-//! on and without a gap, by count and by age: the first message that is young enough stays, and so do those after it,
-//! whatever their times, since a clock may jump and numbers do not. The newest number stays known, and so do `mid`s.
+//! The journal sweeps in slices between transactions, so that no broker waits long. A room is pruned from its oldest
+//! message on and without a gap, by count and by age: the first message that is young enough stays, and so do those
+//! after it, whatever their times, since a clock may jump and numbers do not. The newest number stays known, and so do
+//! `mid`s.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 

@@ -1,7 +1,7 @@
 //! A message as a row: its columns, written and read.
 //!
-//! Shared by the journal, which writes, and by everything that reads. The columns are named here once, in the order in which
-//! `read` takes them.
+//! Shared by the journal, which writes, and by everything that reads. The columns are named here once, in the order in
+//! which `read` takes them.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! The schema of the file, version by version.
 //!
-//! Each step takes a file from one version to the next; a new file goes through all of them. Opening a file for a server runs
-//! them inside one transaction, so that an interrupted step has not happened. A released step is never changed: a later one
-//! corrects it. The names of tables and columns are part of the file format.
+//! Each step takes a file from one version to the next; a new file goes through all of them. Opening a file for a
+//! server runs them inside one transaction, so that an interrupted step has not happened. A released step is never
+//! changed: a later one corrects it. The names of tables and columns are part of the file format.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -14,13 +14,13 @@ pub const VERSION: usize = STEPS.len();
 /// Step `n` makes version `n + 1`.
 const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, POLICIES, ABOUT];
 
-/// `messages.place` is the key (`message_key.rs`), `kind` is explained in `row.rs`, `friend` is the recipient of a private
-/// message. Times are milliseconds since 1970.
+/// `messages.place` is the key (`message_key.rs`), `kind` is explained in `row.rs`, `friend` is the recipient of a
+/// private message. Times are milliseconds since 1970.
 ///
 /// `rooms.pruned` is the number of the newest message that retention deleted, so that numbering continues when none is
-/// left. `changed` is the key of the room's newest message when this one was last edited or deleted. A `mid` stays when its
-/// message is pruned: a message that was published once is not published again. Each advance of a mark is a row, with its
-/// time.
+/// left. `changed` is the key of the room's newest message when this one was last edited or deleted. A `mid` stays when
+/// its message is pruned: a message that was published once is not published again. Each advance of a mark is a row,
+/// with its time.
 const HISTORY: &str = "
 CREATE TABLE rooms (
     room   INTEGER PRIMARY KEY CHECK (room BETWEEN 1 AND 8388607),
@@ -58,9 +58,9 @@ CREATE TABLE marks (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// `words` is the full-text index. It keeps no text of its own, and reads it through `sayings` when it checks itself; what is
-/// removed from it is erased from its pages at once. It has the messages of a room up to the number `indexed`. `retain_ms`
-/// and `retain_count` are the room's own retention: null is the server's setting, 0 is no bound.
+/// `words` is the full-text index. It keeps no text of its own, and reads it through `sayings` when it checks itself;
+/// what is removed from it is erased from its pages at once. It has the messages of a room up to the number `indexed`.
+/// `retain_ms` and `retain_count` are the room's own retention: null is the server's setting, 0 is no bound.
 const SEARCH_AND_RETENTION: &str = "
 CREATE VIEW sayings (place, body) AS SELECT place, body FROM messages WHERE kind = 0;
 CREATE VIRTUAL TABLE words USING fts5 (
@@ -71,9 +71,9 @@ ALTER TABLE rooms ADD COLUMN retain_ms INTEGER;
 ALTER TABLE rooms ADD COLUMN retain_count INTEGER;
 ";
 
-/// `names` are the accounts; `likeness` is the folded name (`chat/folded_name.rs`). `keys.until` is when the last token that a
-/// key has signed expires; the newest key signs. `letters` are the conversations with undelivered messages for a user
-/// (`offline_inbox.rs`).
+/// `names` are the accounts; `likeness` is the folded name (`chat/folded_name.rs`). `keys.until` is when the last token
+/// that a key has signed expires; the newest key signs. `letters` are the conversations with undelivered messages for a
+/// user (`offline_inbox.rs`).
 const NAMES_AND_KEYS: &str = "
 CREATE TABLE names (
     likeness TEXT    PRIMARY KEY,
@@ -94,8 +94,8 @@ CREATE TABLE letters (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Policies and the audit (`policy.rs`): `charters` holds a policy's settings, `people` its members, `sanctions` its bans and
-/// mutes. A room that was ended is renamed at once to a name that no room can have, and deleted in slices.
+/// Policies and the audit (`policy.rs`): `charters` holds a policy's settings, `people` its members, `sanctions` its
+/// bans and mutes. A room that was ended is renamed at once to a name that no room can have, and deleted in slices.
 const POLICIES: &str = "
 CREATE TABLE charters (
     room         INTEGER PRIMARY KEY,

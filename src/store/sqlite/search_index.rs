@@ -1,9 +1,9 @@
 //! The full-text index, and the search.
 //!
-//! The index lags: the journal adds to it in slices while no request waits. Measured with 64 rooms this costs 2 µs of CPU
-//! per message, where indexing in each transaction costs 18; with 8 rooms 8, and 26. A search indexes what is missing
-//! itself, in the memory of its own connection, so it finds what was stored before it began and never waits for the journal.
-//! An edited or deleted message leaves the index in the same transaction.
+//! The index lags: the journal adds to it in slices while no request waits. Measured with 64 rooms this costs 2 µs of
+//! CPU per message, where indexing in each transaction costs 18; with 8 rooms 8, and 26. A search indexes what is
+//! missing itself, in the memory of its own connection, so it finds what was stored before it began and never waits for
+//! the journal. An edited or deleted message leaves the index in the same transaction.
 
 use std::ops::RangeInclusive;
 
@@ -77,8 +77,8 @@ pub fn add(connection: &Connection, key: i64, body: &str) -> rusqlite::Result<()
     connection.prepare_cached(sql)?.execute(params![key, body]).map(|_| ())
 }
 
-/// The newest messages before the number `before` that contain each word of `text`, oldest first. The transaction must be
-/// rolled back: it holds the tail.
+/// The newest messages before the number `before` that contain each word of `text`, oldest first. The transaction must
+/// be rolled back: it holds the tail.
 pub fn search(
     connection: &Connection,
     room: RoomId,

@@ -1,7 +1,7 @@
 //! Rooms and messages in SQLite: the [`Store`] over the journal, which writes, and the pool, which reads.
 //!
-//! Called on brokers' and connections' threads. The journal's sender is the only thing behind the lock, which is held while
-//! it is cloned.
+//! Called on brokers' and connections' threads. The journal's sender is the only thing behind the lock, which is held
+//! while it is cloned.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! How far retention has deleted messages of open rooms, so that a room's ring does not show them either.
 //!
-//! The journal writes a watermark after each slice of a sweep, a room log reads its own on the room's thread. The lock is
-//! held for a look-up; a watermark is removed with its room log.
+//! The journal writes a watermark after each slice of a sweep, a room log reads its own on the room's thread. The lock
+//! is held for a look-up; a watermark is removed with its room log.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! What every backend promises, written over the traits of the store.
 //!
-//! `BACKENDS` is the table: a backend is a URL and what it promises. Each test names the promise that it is about, and runs
-//! against every backend that gives it, in a directory of its own. A new backend adds a row, and nothing else here.
+//! `BACKENDS` is the table: a backend is a URL and what it promises. Each test names the promise that it is about, and
+//! runs against every backend that gives it, in a directory of its own. A new backend adds a row, and nothing else
+//! here.
 
 mod accounts;
 mod administration;

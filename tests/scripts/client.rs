@@ -1,10 +1,10 @@
-//! A session with the words of the protocol for a script, and an engine that does what it is told.
+//! A session whose script is written in the protocol, and an engine that carries out its actions.
 //!
 //! A line is what a client sends, in its dialect. `+1s` moves the clock, `(begins in den)` is the
 //! room in the client's address, `(den is full)` makes every further join of that room fail, and
 //! `(den is gone)` is what the engine says of a room that put the client out. `(goes on as text)` and
 //! `(goes on as json)` are the same session through another connection, `(is unauthenticated)` is one that
-//! has yet to say who it is. As in the engine, an action that fails ends the list.
+//! has yet to authenticate. As in the engine, an action that fails ends the list.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The pure machines: played from scripts, and held against models that a reader believes at sight.
 //!
-//! A script is lines of what a machine is told, and under each what follows from it; the machine
+//! A script is lines of input for a machine, and under each what follows from it; the machine
 //! plays it again and both must say the same. No thread, no clock, no socket: a script means the
 //! same on every machine and in every run. What scripts cannot enumerate, `properties` draws.
 

@@ -123,7 +123,7 @@ pub fn mark(id: Option<&Id>) -> String {
     }
 }
 
-/// What is said in a room.
+/// A request to a room.
 pub fn request(request: &RoomRequest) -> String {
     match request {
         RoomRequest::Publish { body, about, mid, quiet } => {

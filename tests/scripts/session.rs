@@ -1,4 +1,4 @@
-//! A session, in the words of its client: what it may do next, and what it is refused.
+//! A session, scripted in its client's dialect: what it may do next, and what it is refused.
 
 mod json;
 mod rate;

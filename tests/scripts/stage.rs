@@ -39,7 +39,7 @@ impl Stage {
         Self::going_on(limits, false)
     }
 
-    /// The same with a store that can be asked for what was said.
+    /// The same with a store that keeps the history.
     pub fn kept(limits: &Limits) -> Self {
         Self::going_on(limits, true)
     }
@@ -237,7 +237,7 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
     guest
 }
 
-/// What one who comes back has seen.
+/// The part of a room that a resuming client has seen.
 fn since(words: &mut Words) -> Since {
     let since = match (words.option("after"), words.option("since")) {
         (Some(seq), _) => Since::Number(seq.parse().unwrap()),

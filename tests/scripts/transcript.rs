@@ -1,12 +1,12 @@
 //! The one way in which a script is checked.
 //!
-//! A line that begins with `> ` is told to the machine, as often as `> 5 times: …` says; the lines
+//! A line that begins with `> ` is input for the machine, as often as `> 5 times: …` says; the lines
 //! under it are what has to follow, in order; equal ones may be counted: `… (5 times)`. A line that
 //! begins with `#` is for the reader. Indentation and empty lines mean nothing.
 
 use std::fmt::Write as _;
 
-/// Plays a script: `take` is told each input, and says what follows.
+/// Plays a script: `take` gets each input, and returns what follows.
 #[track_caller]
 pub fn check(script: &str, mut take: impl FnMut(&str) -> Vec<String>) {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());

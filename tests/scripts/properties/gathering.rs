@@ -1,6 +1,6 @@
-//! How far users said that they have got, as a list: what of it is to be told, and when.
+//! Receipts as a list: which are to be announced, and when.
 //!
-//! Part of the model of a room, which knows who is to hear of it.
+//! Part of the model of a room, which knows the users to announce them to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use roomd::chat::{Moment, Receipt, ReceiptMark, UserName};
 pub struct Gathering {
     /// The furthest of each user in each sense.
     reached: BTreeMap<(Receipt, UserName), ReceiptMark>,
-    /// How far that was told.
+    /// How far that was announced.
     told: BTreeMap<(Receipt, UserName), u64>,
     due: Option<Duration>,
 }

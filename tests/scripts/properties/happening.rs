@@ -1,4 +1,4 @@
-//! What may happen to a room, drawn at random: a few connections of fewer users, and a visitor now and then.
+//! What may happen to a room, drawn at random: a few connections of fewer users, and a non-member now and then.
 
 use proptest::prelude::*;
 use roomd::chat::room::LeaveReason;
@@ -21,7 +21,7 @@ pub enum Happening {
     Pass { ms: u64 },
 }
 
-/// What one who comes back says that it has seen.
+/// The position that a resuming client sends.
 #[derive(Clone, Debug)]
 pub enum Claim {
     /// What it has.

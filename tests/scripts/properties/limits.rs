@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn who_waits_as_long_as_the_bucket_says_is_let_through(
+    fn a_client_that_waits_as_long_as_the_bucket_says_is_let_through(
         burst in 1..6_u32,
         per_s in 1..2_000_000_000_u32,
         waits in prop::collection::vec(0..300_u64, 1..40),

@@ -28,7 +28,7 @@ pub struct Model {
     pub kept_max: usize,
     /// Whether the store can be asked for all of them.
     pub keeps: bool,
-    /// Members beyond which nobody is told who has got a message.
+    /// Members beyond which receipts are not announced.
     pub receipts_members_max: usize,
     /// All messages since the beginning, as they read now.
     pub messages: Vec<Message>,
@@ -38,7 +38,7 @@ pub struct Model {
     /// What each user says of itself.
     pub presences: BTreeMap<UserName, Presence>,
     pub receipts: Gathering,
-    /// What was said and is not stored yet.
+    /// The drafts that are not stored yet.
     pub drafts: Vec<Draft>,
     pub heard: BTreeMap<MemberId, Vec<Heard>>,
 }
@@ -128,7 +128,7 @@ impl Model {
         self.tell_otherwise(&user, before);
     }
 
-    /// A member is back: it is told what it missed, and then hears again what all hear.
+    /// A member resumes: it gets what it missed, and from then on what all members get.
     pub fn resume(&mut self, id: MemberId, seen: &Since) {
         let entered = self.member(id).since;
         let (recovery, missed) = self.missed(match seen {
@@ -225,7 +225,7 @@ impl Model {
         self.tell(id, mark, session);
     }
 
-    /// The store's answer to what was said, which is told at once.
+    /// The store's outcomes, which are announced at once.
     pub fn settle(&mut self, works: bool) -> Result<Vec<Outcome>, StoreFailed> {
         let drafts = std::mem::take(&mut self.drafts);
         if works {
@@ -259,7 +259,7 @@ impl Model {
                 return Outcome::Stored { seq };
             }
             Operation::Edit { seq, body, .. } => (seq, body),
-            Operation::Moderate(_) => panic!("nobody rules here"),
+            Operation::Moderate(_) => panic!("nobody moderates here"),
         };
         let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);
         match found {
@@ -308,7 +308,7 @@ impl Model {
         }
     }
 
-    /// What of the messages up to `seen` one may not know who has seen so much.
+    /// The changes of messages up to `seen` that a client at this position may have missed.
     pub fn changes(&self, seen: u64) -> Vec<Event> {
         let is_unknown = |message: &&Message| self.changed.get(&message.seq).is_some_and(|newest| *newest >= seen);
         let before = self.past().iter().filter(|message| message.seq <= seen);
@@ -395,7 +395,7 @@ fn event(message: &Message) -> Event {
     Event::Message(Arc::new(message.clone()))
 }
 
-/// What one who comes back to one room is told.
+/// The events for a client that resumes one room.
 pub fn resumed_event(resumed: ResumedRoom) -> Event {
     let user = UserName::parse("Ann").unwrap();
     Event::Resumed { user, session: 0, resume: "".into(), rooms: vec![resumed] }

@@ -1,4 +1,4 @@
-//! What no row of requests does to a room: whoever asks, whatever they want, in whatever order.
+//! What no sequence of requests does to a room, whoever makes them.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time
 
 proptest! {
     #[test]
-    fn no_row_of_motions_breaks_the_rules(
+    fn no_sequence_of_requests_breaks_the_rules(
         private in any::<bool>(),
         owned in any::<bool>(),
         requests in prop::collection::vec((0..NAMES.len(), auth_level(), request()), 0..60),

@@ -1,8 +1,8 @@
-//! A room against its model, with everything that members and visitors may do in any order.
+//! A room against its model, with everything that members and non-members may do in any order.
 //!
 //! Besides what the model says it is seen to, for each member, that it sees every message once and in
 //! order, wherever its connection breaks and however it comes back, and believes of it what is so; and
-//! that what an author is told of somebody never goes back.
+//! that the receipts that an author gets of a user never go back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use super::model::{Heard, Model, resumed_event};
 
 /// Messages that the room keeps: few, so that they are forgotten.
 const KEPT_MAX: usize = 4;
-/// Members beyond which nobody is told of receipts: fewer than there may be.
+/// Members beyond which receipts are not announced: fewer than there may be.
 const RECEIPTS_MEMBERS_MAX: usize = 4;
 
-/// A room and its model, which are told the same.
+/// A room and its model, which get the same inputs.
 struct Pair {
     room: Room,
     model: Model,
@@ -47,7 +47,7 @@ struct Pair {
     seen: BTreeMap<MemberId, u64>,
     /// How far each that comes back says to have come.
     claimed: BTreeMap<MemberId, u64>,
-    /// How far each was told that others have got.
+    /// The newest receipts that each member got of the others.
     told: BTreeMap<(MemberId, Receipt, UserName), u64>,
     /// What each believes that the messages say that it has seen.
     believed: BTreeMap<MemberId, BTreeMap<u64, Body>>,
@@ -111,7 +111,7 @@ impl Pair {
                     status: if away { Status::Away } else { Status::Online },
                     options: JoinOptions { history, since, ..JoinOptions::default() },
                 };
-                // As a broker does it: what was said stands before anybody enters or leaves.
+                // As a broker does it: drafts are settled before a join or a leave.
                 self.settle(works);
                 self.seats[who] = Some(self.join(guest, id));
             }
@@ -198,7 +198,7 @@ impl Pair {
         };
         self.claimed.insert(member, number);
         if !is_true {
-            // Who does not say what it has seen is not told what of it was changed.
+            // A client that names no position is not sent the changes.
             self.believed.remove(&member);
         }
         self.model.resume(member, &seen);
@@ -232,7 +232,7 @@ impl Pair {
             RoomRequest::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             RoomRequest::Members => model.who(speaker.member, id.clone()),
             RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
-                panic!("nobody rules here")
+                panic!("nobody moderates here")
             }
             RoomRequest::Member(user) => model.whether(speaker.member, id.clone(), &user),
         }
@@ -282,7 +282,7 @@ impl Pair {
                 Effect::Replay(id, replay) => self.fetch(id, join, replay),
                 Effect::Resumed(id, resumed, replay) => {
                     self.absent.remove(&id);
-                    // What it has not seen it knows of: it was told that all of it follows, or nothing.
+                    // It knows what it missed: the answer says that all of it follows, or nothing.
                     let seen = if resumed.recovery == Recovery::Whole {
                         self.claimed[&id]
                     } else {
@@ -318,7 +318,7 @@ impl Pair {
                     }
                 }
                 Effect::Refused(..) | Effect::AlreadyJoined(..) => panic!("there is room for all"),
-                Effect::Evicted(_) | Effect::PolicyChanged(_) => panic!("nobody rules here"),
+                Effect::Evicted(_) | Effect::PolicyChanged(_) => panic!("nobody moderates here"),
             }
         }
     }
@@ -373,7 +373,7 @@ impl Pair {
         between.any(|message| !self.unechoed.contains(&id) || message.user != self.table[&id])
     }
 
-    /// What an author is told of somebody goes on from what it was told before, and not beyond what was said.
+    /// The receipts that an author gets of a user advance, and not beyond the newest message.
     fn learns(&mut self, id: MemberId, mark: &ReceiptMark) {
         let before = self.told.insert((id, mark.receipt, mark.user.clone()), mark.seq);
         assert!(before < Some(mark.seq) && mark.seq <= self.model.newest(), "{id:?} is told {mark:?} after {before:?}");
@@ -402,7 +402,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_member_hears_what_the_lists_say(
+    fn every_member_gets_what_the_lists_say(
         keeps in any::<bool>(),
         happenings in prop::collection::vec((happening(), prop::bool::weighted(0.8), any::<bool>()), 0..100),
     ) {

@@ -1,4 +1,4 @@
-//! What a room remembers, and what one who comes back is shown of it.
+//! The history that a room has in memory, and what of it a returning client is sent.
 
 use roomd::chat::Limits;
 
@@ -71,7 +71,7 @@ fn history_that_left_memory_is_never_called_complete() {
 }
 
 #[test]
-fn one_who_comes_back_gets_all_that_it_missed_or_is_told_why_not() {
+fn a_join_with_since_gets_all_missed_messages_or_the_reason_why_not() {
     Stage::with(&Limits { history: 3, ..Limits::default() }).among(&["Ann"]).check(
         "
             > 5 times: Ann says x quietly
@@ -137,7 +137,7 @@ fn one_who_comes_back_gets_all_that_it_missed_or_is_told_why_not() {
 }
 
 #[test]
-fn what_one_missed_in_a_room_without_memory_is_too_old() {
+fn missed_messages_of_a_room_without_memory_are_too_old() {
     Stage::with(&Limits { history: 0, ..Limits::default() }).among(&["Ann"]).check(
         "
             > Ann says x quietly
@@ -158,7 +158,7 @@ fn what_one_missed_in_a_room_without_memory_is_too_old() {
 }
 
 #[test]
-fn who_pages_through_a_history_gets_past_a_message_that_is_larger_than_an_answer() {
+fn paging_gets_past_a_message_that_is_larger_than_an_answer() {
     // Half of an outbox for an answer, and some of it for what stands round each message.
     Stage::with(&Limits { outbox_bytes: 600, ..Limits::default() }).among(&["Ann"]).check(
         "
@@ -193,7 +193,7 @@ fn who_pages_through_a_history_gets_past_a_message_that_is_larger_than_an_answer
 }
 
 #[test]
-fn who_resumes_gets_all_that_it_missed_or_is_told_that_it_does_not() {
+fn a_resumed_member_gets_all_missed_messages_or_the_reason_why_not() {
     // An answer holds one message, and the room's memory three.
     Stage::with(&Limits { outbox_bytes: 600, history: 3, ..Limits::default() }).among(&["Ann", "Bob"]).check(
         "

@@ -1,4 +1,4 @@
-//! What is said in a room: numbered before it is shown, shown to all, answered to one.
+//! The messages of a room: numbered before they are shown, shown to all members, acknowledged to the author.
 
 use roomd::chat::Limits;
 
@@ -25,7 +25,7 @@ fn nothing_is_shown_before_it_is_stored_and_then_in_order() {
 }
 
 #[test]
-fn what_is_not_stored_is_refused_to_who_said_it_and_the_room_goes_on() {
+fn a_message_that_is_not_stored_is_refused_to_its_author_and_the_room_goes_on() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one as m1 marked 1
@@ -45,7 +45,7 @@ fn what_is_not_stored_is_refused_to_who_said_it_and_the_room_goes_on() {
 }
 
 #[test]
-fn a_mid_that_was_there_is_answered_with_the_first_number_and_not_shown() {
+fn a_repeated_mid_is_answered_with_the_first_number_and_not_shown() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one as m1
@@ -68,7 +68,7 @@ fn a_mid_that_was_there_is_answered_with_the_first_number_and_not_shown() {
 }
 
 #[test]
-fn a_member_without_echo_is_told_the_number_and_not_the_message() {
+fn a_member_without_echo_gets_the_number_and_not_the_message() {
     Stage::new().check(
         "
             > Ann joins unechoed
@@ -190,7 +190,7 @@ fn a_message_that_left_memory_can_still_be_changed() {
 }
 
 #[test]
-fn a_visitor_is_answered_and_shown_and_is_no_member() {
+fn a_nonmember_that_publishes_is_answered_and_is_no_member() {
     Stage::new().among(&["Ann"]).check(
         "
             > @Vic says ding as m1 marked 1
@@ -214,7 +214,7 @@ fn a_visitor_is_answered_and_shown_and_is_no_member() {
 }
 
 #[test]
-fn a_reply_and_a_reaction_are_messages_about_one_that_was_there() {
+fn a_reply_and_a_reaction_need_the_message_that_they_are_about() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly

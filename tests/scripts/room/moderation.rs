@@ -1,4 +1,4 @@
-//! Who may enter a room and speak in it, who may change that, and who has to go because of it.
+//! Moderation of a room: who may join and speak, who may change that, and who is evicted.
 
 use crate::stage::Stage;
 
@@ -50,7 +50,7 @@ fn only_those_on_the_list_enter_a_private_room() {
 }
 
 #[test]
-fn for_a_stranger_a_private_room_is_not_there() {
+fn for_an_outsider_a_private_room_does_not_exist() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > @Cy wants 5 newest
@@ -73,7 +73,7 @@ fn for_a_stranger_a_private_room_is_not_there() {
 }
 
 #[test]
-fn in_a_room_that_is_not_there_there_is_nothing_to_rule() {
+fn a_room_that_does_not_exist_cannot_be_moderated() {
     Stage::new().check(
         "
             > @Ann kicks Bob admin
@@ -85,7 +85,7 @@ fn in_a_room_that_is_not_there_there_is_nothing_to_rule() {
 }
 
 #[test]
-fn one_who_is_removed_is_told_and_out_on_every_device_and_stays_out() {
+fn a_removed_user_is_told_and_evicted_on_every_device_and_cannot_rejoin() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > Bob/2 joins registered
@@ -107,7 +107,7 @@ fn one_who_is_removed_is_told_and_out_on_every_device_and_stays_out() {
 }
 
 #[test]
-fn one_who_is_kicked_may_come_back() {
+fn a_kicked_user_may_rejoin() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > Bob types
@@ -194,7 +194,7 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
 }
 
 #[test]
-fn one_who_is_muted_says_nothing_until_it_is_over() {
+fn a_muted_user_cannot_publish_until_the_mute_ends() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > Bob says before
@@ -294,7 +294,7 @@ fn in_an_announcement_room_only_moderators_speak() {
 }
 
 #[test]
-fn nobody_rules_over_one_who_stands_as_high() {
+fn nobody_moderates_a_user_of_the_same_privilege() {
     Stage::new().check(
         "
             > @Ann creates public Bob Cy Dan registered
@@ -367,7 +367,7 @@ fn an_owner_hands_the_room_over_and_only_then_resigns() {
 }
 
 #[test]
-fn a_moderator_takes_messages_of_others_away_and_the_audit_tells() {
+fn a_moderator_deletes_messages_of_others_and_the_audit_log_has_it() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > Bob says rude
@@ -399,7 +399,7 @@ fn a_moderator_takes_messages_of_others_away_and_the_audit_tells() {
 }
 
 #[test]
-fn a_room_that_ends_puts_all_out_and_begins_anew() {
+fn a_room_that_ends_evicts_all_and_begins_anew() {
     Stage::new().check(&format!(
         "{PRIVATE}
             > Bob says hi
@@ -446,7 +446,7 @@ fn a_change_that_is_not_stored_has_not_happened() {
 }
 
 #[test]
-fn a_name_that_is_taken_founds_no_room() {
+fn a_room_of_a_name_that_is_taken_is_not_created() {
     Stage::new().check(
         "
             > Gus joins

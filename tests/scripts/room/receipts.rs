@@ -1,4 +1,4 @@
-//! How far users have got: what was written to their sockets, received and read, and who hears of it.
+//! Receipts: which messages were written, received and read, and which authors are told.
 
 use roomd::chat::Limits;
 
@@ -9,7 +9,7 @@ fn at_most(receipts_members_max: usize) -> Limits {
 }
 
 #[test]
-fn advances_are_gathered_for_a_quarter_of_a_second_and_told_once() {
+fn advances_are_gathered_for_a_quarter_of_a_second_and_announced_once() {
     Stage::new().among(&["Ann", "Bob", "Cy"]).check(
         "
             > Ann says one quietly
@@ -58,7 +58,7 @@ fn what_was_read_was_received_and_nothing_goes_back() {
 }
 
 #[test]
-fn nobody_has_got_what_is_not_there_yet() {
+fn a_receipt_for_a_message_that_does_not_exist_yet_is_refused() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Bob takes it all
@@ -80,7 +80,7 @@ fn nobody_has_got_what_is_not_there_yet() {
 }
 
 #[test]
-fn the_authors_of_the_messages_concerned_hear_of_it_and_nobody_of_themselves() {
+fn receipts_go_to_the_authors_of_the_messages_and_nobody_gets_their_own() {
     Stage::new().among(&["Ann", "Bob", "Cy"]).check(
         "
             > Ann says one quietly
@@ -107,7 +107,7 @@ fn the_authors_of_the_messages_concerned_hear_of_it_and_nobody_of_themselves() {
 }
 
 #[test]
-fn an_author_hears_on_every_connection_but_not_on_one_that_only_subscribes() {
+fn an_author_gets_receipts_on_every_connection_but_a_quiet_subscriber() {
     Stage::new().among(&["Ann", "Ann/2", "Bob"]).check(
         "
             > Ann/3 joins quietly
@@ -126,7 +126,7 @@ fn an_author_hears_on_every_connection_but_not_on_one_that_only_subscribes() {
 }
 
 #[test]
-fn an_author_who_has_left_hears_nothing_and_it_is_kept() {
+fn receipts_for_an_author_who_has_left_are_stored_and_not_sent() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -144,7 +144,7 @@ fn an_author_who_has_left_hears_nothing_and_it_is_kept() {
 }
 
 #[test]
-fn with_more_members_than_the_limit_nobody_is_told_and_nothing_noted() {
+fn with_more_members_than_the_limit_receipts_are_neither_sent_nor_stored() {
     Stage::with(&at_most(2)).among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -176,7 +176,7 @@ fn with_more_members_than_the_limit_nobody_is_told_and_nothing_noted() {
 }
 
 #[test]
-fn who_is_away_counts_as_a_member_and_has_taken_nothing() {
+fn a_detached_member_counts_and_is_written_nothing() {
     Stage::with(&at_most(2)).among(&["Ann", "Bob", "Cy"]).check(
         "
             > Cy breaks off
@@ -198,7 +198,7 @@ fn who_is_away_counts_as_a_member_and_has_taken_nothing() {
 }
 
 #[test]
-fn of_a_private_conversation_it_is_noted_whatever_the_limit() {
+fn receipts_of_a_private_conversation_are_stored_whatever_the_limit() {
     for (limits, told) in [(at_most(2), "to Ann: Bob written 1 at 0s"), (at_most(1), "to nobody")] {
         Stage::private(&limits).check(&format!(
             "
@@ -218,7 +218,7 @@ fn of_a_private_conversation_it_is_noted_whatever_the_limit() {
 }
 
 #[test]
-fn of_a_message_that_left_memory_nobody_hears() {
+fn receipts_for_a_message_that_left_memory_are_not_sent() {
     Stage::with(&Limits { history: 2, ..Limits::default() }).among(&["Ann", "Bob", "Cy", "Dan"]).check(
         "
             > Ann says one quietly
@@ -240,7 +240,7 @@ fn of_a_message_that_left_memory_nobody_hears() {
 }
 
 #[test]
-fn what_nobody_has_heard_of_is_kept_when_the_room_closes() {
+fn receipts_that_were_not_announced_are_stored_when_the_room_closes() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -256,7 +256,7 @@ fn what_nobody_has_heard_of_is_kept_when_the_room_closes() {
 }
 
 #[test]
-fn of_a_room_that_ended_no_mark_goes_over_into_the_next() {
+fn no_receipt_of_a_room_that_ended_goes_over_into_the_next() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > 2 times: Ann says x quietly
@@ -293,7 +293,7 @@ fn of_a_room_that_ended_no_mark_goes_over_into_the_next() {
 }
 
 #[test]
-fn what_an_author_who_is_away_would_have_heard_waits_for_it() {
+fn receipts_for_a_detached_author_wait_until_it_resumes() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly

@@ -1,4 +1,4 @@
-//! A member whose connection broke: its place is kept, and it comes back to what it missed.
+//! Detached members: their memberships are kept, and they resume with what they missed.
 //!
 //! What memory has, the room shows; where the store keeps the past it names the part of it that the
 //! member's reader is to fetch. That none is missed and none shown twice whatever the order is in
@@ -9,7 +9,7 @@ use roomd::chat::Limits;
 use crate::stage::Stage;
 
 #[test]
-fn who_comes_back_is_given_the_past_and_what_is_said_since_comes_from_the_room() {
+fn a_resumed_member_gets_the_history_from_its_reader_and_new_messages_from_the_room() {
     Stage::kept(&Limits::default()).among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -33,7 +33,7 @@ fn who_comes_back_is_given_the_past_and_what_is_said_since_comes_from_the_room()
 }
 
 #[test]
-fn who_missed_nothing_is_given_what_was_changed() {
+fn a_resumed_member_that_missed_no_message_gets_the_changes() {
     Stage::kept(&Limits::default()).among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -54,7 +54,7 @@ fn who_missed_nothing_is_given_what_was_changed() {
 }
 
 #[test]
-fn where_nothing_is_kept_memory_tells_what_was_changed_of_what_one_has_seen() {
+fn without_a_store_memory_replays_the_changes_of_messages_already_seen() {
     Stage::with(&Limits { history: 3, ..Limits::default() }).among(&["Ann", "Bob"]).check(
         "
             > 3 times: Ann says x quietly
@@ -140,7 +140,7 @@ fn more_changes_than_an_answer_holds_are_too_old() {
 }
 
 #[test]
-fn who_names_no_number_has_seen_nothing_since_it_entered() {
+fn a_resume_without_a_number_replays_everything_since_the_join() {
     for (stage, shown) in [
         (Stage::kept(&Limits::default()), "missed 2, is given the past after 1 to 3"),
         (
@@ -178,7 +178,7 @@ fn who_names_no_number_has_seen_nothing_since_it_entered() {
 }
 
 #[test]
-fn who_knows_another_history_or_a_number_that_never_was_is_given_no_past() {
+fn a_position_in_another_history_or_beyond_the_newest_message_is_not_replayed() {
     for stage in [Stage::kept(&Limits::default()), Stage::new()] {
         stage.among(&["Ann", "Bob"]).check(
             "
@@ -206,7 +206,7 @@ fn who_knows_another_history_or_a_number_that_never_was_is_given_no_past() {
 }
 
 #[test]
-fn who_joins_with_a_position_is_answered_by_its_reader_before_it_is_given_the_past() {
+fn a_join_with_a_position_is_answered_by_the_reader_before_the_replay() {
     Stage::kept(&Limits::default()).among(&["Ann"]).check(
         "
             > 3 times: Ann says x quietly
@@ -239,7 +239,7 @@ fn who_joins_with_a_position_is_answered_by_its_reader_before_it_is_given_the_pa
 }
 
 #[test]
-fn who_was_put_out_meanwhile_does_not_come_back() {
+fn a_member_evicted_while_detached_does_not_resume() {
     Stage::kept(&Limits::default()).among(&["Ann", "Bob"]).check(
         "
             > Bob breaks off
@@ -259,7 +259,7 @@ fn who_was_put_out_meanwhile_does_not_come_back() {
 }
 
 #[test]
-fn who_is_away_when_the_room_ends_does_not_come_back_to_the_next() {
+fn a_member_detached_when_the_room_ends_does_not_resume_in_the_next() {
     Stage::kept(&Limits::default()).among(&["Ann", "Bob"]).check(
         "
             > Bob breaks off
@@ -277,7 +277,7 @@ fn who_is_away_when_the_room_ends_does_not_come_back_to_the_next() {
 }
 
 #[test]
-fn who_does_not_come_back_in_time_leaves() {
+fn a_detached_member_that_does_not_resume_in_time_leaves() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Bob breaks off
@@ -297,7 +297,7 @@ fn who_does_not_come_back_in_time_leaves() {
 }
 
 #[test]
-fn who_takes_its_place_back_while_it_is_there_is_told_so_and_nobody_else() {
+fn a_resume_of_a_member_that_is_attached_is_answered_and_not_announced() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -310,7 +310,7 @@ fn who_takes_its_place_back_while_it_is_there_is_told_so_and_nobody_else() {
 }
 
 #[test]
-fn who_was_away_and_is_back_is_away_still_if_it_said_so() {
+fn a_resumed_user_whose_status_was_away_is_still_away() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Bob is away: lunch
@@ -325,7 +325,7 @@ fn who_was_away_and_is_back_is_away_still_if_it_said_so() {
 }
 
 #[test]
-fn how_a_session_is_taken_up_again_is_asked_in_a_room() {
+fn how_a_session_is_resumed_is_asked_in_a_room() {
     Stage::new().among(&["Ann"]).check(
         "
             > Ann asks for the session marked 1
@@ -341,7 +341,7 @@ fn how_a_session_is_taken_up_again_is_asked_in_a_room() {
 }
 
 #[test]
-fn a_user_is_away_when_the_last_of_its_connections_broke() {
+fn a_user_is_away_when_the_last_of_its_connections_is_lost() {
     Stage::new().among(&["Ann", "Bob", "Bob/2"]).check(
         "
             > Bob breaks off
@@ -357,7 +357,7 @@ fn a_user_is_away_when_the_last_of_its_connections_broke() {
 }
 
 #[test]
-fn a_user_is_there_again_when_another_connection_of_it_comes_and_away_again_when_that_leaves() {
+fn a_user_is_online_again_when_another_connection_joins_and_away_again_when_that_leaves() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Bob breaks off
@@ -382,7 +382,7 @@ fn a_user_is_there_again_when_another_connection_of_it_comes_and_away_again_when
 }
 
 #[test]
-fn of_a_subscriber_that_nobody_has_heard_of_nobody_hears_that_it_broke_off() {
+fn a_quiet_subscriber_that_is_detached_is_not_announced() {
     Stage::new().among(&["Ann"]).check(
         "
             > Bob joins quietly
@@ -399,7 +399,7 @@ fn of_a_subscriber_that_nobody_has_heard_of_nobody_hears_that_it_broke_off() {
 }
 
 #[test]
-fn in_a_private_conversation_the_other_hears_that_one_broke_off() {
+fn in_a_private_conversation_the_other_user_is_told_of_a_lost_connection() {
     Stage::kept(&Limits::default()).between("Ann", "Bob").check(
         "
             > Ann joins

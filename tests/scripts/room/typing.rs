@@ -1,9 +1,9 @@
-//! Who is typing, who is away: what passes, and how it ends.
+//! Typing notices and presence: when they are sent, and how they end.
 
 use crate::stage::Stage;
 
 #[test]
-fn typing_is_told_in_passing_and_once() {
+fn a_typing_notice_is_best_effort_and_sent_once() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann types
@@ -38,7 +38,7 @@ fn typing_ends_after_six_seconds_unless_it_is_renewed() {
 }
 
 #[test]
-fn a_message_ends_typing_without_a_further_word() {
+fn a_message_ends_typing_without_a_further_notice() {
     Stage::new().among(&["Ann"]).check(
         "
             > Ann types
@@ -55,7 +55,7 @@ fn a_message_ends_typing_without_a_further_word() {
 }
 
 #[test]
-fn a_leave_ends_typing_without_a_further_word() {
+fn a_leave_ends_typing_without_a_further_notice() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann types
@@ -70,7 +70,7 @@ fn a_leave_ends_typing_without_a_further_word() {
 }
 
 #[test]
-fn a_leave_that_nobody_hears_of_ends_typing_with_a_word() {
+fn a_leave_that_is_not_announced_ends_typing_with_a_notice() {
     Stage::new().among(&["Ann"]).check(
         "
             > Bob joins quietly
@@ -108,7 +108,7 @@ fn a_message_that_is_not_shown_does_not_end_typing() {
 }
 
 #[test]
-fn who_types_on_after_a_message_of_the_same_moment_is_typing_until_it_is_shown() {
+fn a_user_who_types_on_after_a_message_of_the_same_moment_is_typing_until_it_is_shown() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -139,7 +139,7 @@ fn typing_of_a_user_outlives_one_of_two_connections() {
 }
 
 #[test]
-fn presence_is_told_when_it_changes_and_kept_for_who_asks() {
+fn presence_is_announced_when_it_changes_and_kept_for_the_list_of_members() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "
             > +1s
@@ -160,7 +160,7 @@ fn presence_is_told_when_it_changes_and_kept_for_who_asks() {
 }
 
 #[test]
-fn one_who_comes_in_away_is_told_of_as_away() {
+fn a_user_who_joins_while_away_is_announced_as_away() {
     Stage::new().check(
         "
             > Ann joins
@@ -179,7 +179,7 @@ fn one_who_comes_in_away_is_told_of_as_away() {
 }
 
 #[test]
-fn who_subscribes_quietly_while_away_is_not_told_of() {
+fn a_quiet_subscriber_that_is_away_is_not_announced() {
     Stage::new().among(&["Ann"]).check(
         "
             > Bob joins quietly away

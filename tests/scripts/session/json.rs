@@ -87,7 +87,7 @@ fn the_bare_form_subscribes_once_and_quietly() {
 }
 
 #[test]
-fn the_bare_form_says_nothing_where_it_cannot_subscribe() {
+fn the_bare_form_publishes_nothing_where_it_cannot_subscribe() {
     Client::json(limits()).check(
         r#"
             > (news is full)
@@ -118,7 +118,7 @@ fn a_topic_that_is_subscribed_by_name_is_announced_and_drops_for_the_slow() {
 }
 
 #[test]
-fn a_message_says_something_and_not_too_much() {
+fn a_message_is_neither_empty_nor_too_large() {
     Client::json(Limits { message_bytes: 5, ..limits() }).check(
         r#"
             > {"type":"join","room":"den"}
@@ -161,7 +161,7 @@ fn nobody_writes_to_themselves() {
 }
 
 #[test]
-fn presence_is_told_in_every_room_and_answered_in_none() {
+fn presence_goes_to_every_room_and_is_not_answered() {
     Client::json(limits()).check(
         r#"
             > {"type":"presence","status":"away","id":1}
@@ -180,7 +180,7 @@ fn presence_is_told_in_every_room_and_answered_in_none() {
 }
 
 #[test]
-fn every_command_has_its_act() {
+fn every_command_has_its_action() {
     Client::json(limits()).check(
         r#"
             > {"type":"join","room":"den"}
@@ -230,7 +230,7 @@ fn what_is_for_members_is_refused_to_others() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_answered_with_its_mark() {
+fn a_request_that_cannot_be_parsed_is_answered_with_its_id() {
     Client::json(limits()).check(
         r#"
             > hello

@@ -57,7 +57,7 @@ fn messages_to_rooms_topics_and_users_share_a_bucket_and_all_else_another() {
 }
 
 #[test]
-fn what_cannot_be_understood_costs_as_much_as_a_command() {
+fn a_request_that_cannot_be_parsed_costs_as_much_as_a_command() {
     Client::text(limits()).check(
         "
             > 31 times: /dance
@@ -68,7 +68,7 @@ fn what_cannot_be_understood_costs_as_much_as_a_command() {
 }
 
 #[test]
-fn what_was_refused_for_its_rate_is_not_done() {
+fn a_command_refused_for_its_rate_is_not_carried_out() {
     Client::text(limits()).check(
         "
             > (begins in den)
@@ -193,7 +193,7 @@ fn a_message_forgives_no_flood_of_other_commands() {
 }
 
 #[test]
-fn one_may_always_quit() {
+fn a_client_may_always_quit() {
     Client::text(limits()).check(
         "
             > 31 times: /who

@@ -29,7 +29,7 @@ fn a_json_client_says_what_it_has_seen_of_each_room() {
 }
 
 #[test]
-fn a_text_client_asks_in_its_room_and_says_one_number() {
+fn a_text_client_asks_in_its_room_and_names_one_number() {
     Client::text(limits()).check(
         "
             > /session
@@ -49,7 +49,7 @@ fn a_text_client_asks_in_its_room_and_says_one_number() {
 }
 
 #[test]
-fn a_stranger_may_take_its_session_up_and_not_ask_for_one() {
+fn an_unauthenticated_client_may_resume_its_session_and_not_ask_for_one() {
     Client::text(limits()).check(
         "
             > (is unauthenticated)
@@ -62,7 +62,7 @@ fn a_stranger_may_take_its_session_up_and_not_ask_for_one() {
 }
 
 #[test]
-fn taking_a_session_up_costs_as_much_as_any_command() {
+fn a_resume_costs_as_much_as_any_command() {
     Client::json(Limits { rate_burst: 1, rate_per_s: 1, ..limits() }).check(
         r#"
             > 9 times: {"type":"ping"}
@@ -76,7 +76,7 @@ fn taking_a_session_up_costs_as_much_as_any_command() {
 }
 
 #[test]
-fn a_session_that_goes_on_is_in_its_rooms_and_has_no_more_allowance_than_before() {
+fn a_resumed_session_is_in_its_rooms_and_has_no_more_allowance_than_before() {
     Client::json(Limits { rate_burst: 2, rate_per_s: 1, rooms_per_connection: 2, ..limits() }).check(
         r#"
             > {"type":"join","room":"den"}
@@ -99,7 +99,7 @@ fn a_session_that_goes_on_is_in_its_rooms_and_has_no_more_allowance_than_before(
 }
 
 #[test]
-fn a_room_that_did_not_come_back_is_none_of_the_session_s() {
+fn a_room_that_was_not_resumed_is_no_longer_the_session_s() {
     Client::json(limits()).check(
         r#"
             > {"type":"join","room":"den"}
@@ -115,7 +115,7 @@ fn a_room_that_did_not_come_back_is_none_of_the_session_s() {
 }
 
 #[test]
-fn who_goes_on_as_text_speaks_in_the_room_that_it_entered_last() {
+fn a_session_resumed_as_text_speaks_in_the_room_that_it_joined_last() {
     Client::json(limits()).check(
         r#"
             > {"type":"join","room":"den"}
@@ -133,7 +133,7 @@ fn who_goes_on_as_text_speaks_in_the_room_that_it_entered_last() {
 }
 
 #[test]
-fn how_far_one_has_got_is_said_in_one_s_rooms_and_conversations() {
+fn receipts_are_for_the_client_s_rooms_and_conversations() {
     Client::json(limits()).check(
         r#"
             > {"type":"received","room":"den","seq":1,"id":1}

@@ -10,7 +10,7 @@ fn limits() -> Limits {
 }
 
 #[test]
-fn a_line_is_said_in_the_room_where_the_client_is() {
+fn a_line_is_published_in_the_current_room() {
     Client::text(limits()).check(
         "
             > hello
@@ -32,7 +32,7 @@ fn a_line_is_said_in_the_room_where_the_client_is() {
 }
 
 #[test]
-fn who_changes_places_enters_the_new_before_it_leaves_the_old() {
+fn a_client_joins_the_new_room_before_it_leaves_the_old() {
     Client::text(limits()).check(
         "
             > (begins in den)
@@ -54,7 +54,7 @@ fn who_changes_places_enters_the_new_before_it_leaves_the_old() {
 }
 
 #[test]
-fn who_cannot_enter_the_new_room_stays_in_the_old() {
+fn a_client_that_cannot_join_the_new_room_stays_in_the_old() {
     Client::text(limits()).check(
         "
             > (begins in den)
@@ -70,7 +70,7 @@ fn who_cannot_enter_the_new_room_stays_in_the_old() {
 }
 
 #[test]
-fn a_text_client_may_always_change_places() {
+fn a_text_client_may_always_change_rooms() {
     Client::text(Limits { rooms_per_connection: 1, ..limits() }).check(
         "
             > (begins in den)
@@ -147,7 +147,7 @@ fn a_message_that_was_refused_does_not_settle_the_name() {
 }
 
 #[test]
-fn who_has_a_new_name_and_cannot_come_back_is_in_no_room() {
+fn a_renamed_client_that_cannot_rejoin_is_in_no_room() {
     Client::text(limits()).check(
         "
             > (begins in den)
@@ -166,7 +166,7 @@ fn who_has_a_new_name_and_cannot_come_back_is_in_no_room() {
 }
 
 #[test]
-fn every_command_has_its_act() {
+fn every_command_has_its_action() {
     Client::text(limits()).check(
         "
             > (begins in den)
@@ -218,7 +218,7 @@ fn what_needs_a_room_is_refused_in_none() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_answered() {
+fn a_line_that_cannot_be_parsed_is_answered() {
     Client::text(limits()).check(
         "
             > /dance

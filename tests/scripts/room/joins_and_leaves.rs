@@ -1,11 +1,11 @@
-//! Who comes to a room, who leaves it, and who hears of that.
+//! Joins and leaves, and which members are told.
 
 use roomd::chat::Limits;
 
 use crate::stage::Stage;
 
 #[test]
-fn a_join_is_answered_then_shows_the_history_and_then_others_hear_of_it() {
+fn a_join_is_answered_then_shows_the_history_and_then_is_announced() {
     Stage::new().check(
         "
             > Ann joins
@@ -60,7 +60,7 @@ fn a_user_with_two_connections_comes_once_and_leaves_once() {
 }
 
 #[test]
-fn how_a_member_parts_decides_what_others_hear() {
+fn the_reason_of_a_leave_decides_what_others_are_told() {
     Stage::new().among(&["Ann", "Bob", "Cy", "Dan"]).check(
         "
             > Ann leaves
@@ -81,7 +81,7 @@ fn how_a_member_parts_decides_what_others_hear() {
 }
 
 #[test]
-fn a_connection_that_breaks_beside_another_of_its_user_is_not_heard_of() {
+fn a_connection_lost_beside_another_of_its_user_is_not_announced() {
     Stage::new().among(&["Ann", "Ann/2"]).check(
         "
             > Ann is gone
@@ -91,7 +91,7 @@ fn a_connection_that_breaks_beside_another_of_its_user_is_not_heard_of() {
 }
 
 #[test]
-fn a_member_that_came_again_is_another_member() {
+fn a_member_that_joins_again_is_another_member() {
     Stage::new().check(
         "
             > Ann joins
@@ -117,7 +117,7 @@ fn a_member_that_came_again_is_another_member() {
 }
 
 #[test]
-fn nobody_hears_of_a_quiet_subscriber_and_it_hears_everything() {
+fn a_quiet_subscriber_is_not_announced_and_gets_everything() {
     Stage::new().among(&["Ann"]).check(
         "
             > Bob joins quietly history 5

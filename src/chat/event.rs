@@ -54,6 +54,8 @@ pub enum Event {
     Help,
     /// The server is there.
     Pong,
+    /// The time at the server.
+    Time { at: Time },
     /// The command was carried out.
     Done,
     /// The command was refused.

@@ -12,15 +12,18 @@ pub enum ServerQuery {
     Ping,
     /// Which commands the text dialect has.
     Help,
+    /// What the time is at the server.
+    Time,
 }
 
 impl ServerQuery {
     /// The answer at this moment.
     #[must_use]
-    pub fn answer(self, _now: Moment) -> Event {
+    pub fn answer(self, now: Moment) -> Event {
         match self {
             Self::Ping => Event::Pong,
             Self::Help => Event::Help,
+            Self::Time => Event::Time { at: now.at },
         }
     }
 }

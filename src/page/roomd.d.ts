@@ -246,6 +246,7 @@ export interface Replies {
   rooms: { type: "rooms"; id: number; rooms: Array<{ room: string; members: number; private?: true }> };
   create: { type: "created"; id: number; room: string };
   ping: { type: "pong"; id: number };
+  time: { type: "time"; id: number; time: string; epoch_ms: number };
   refresh: Done;
   edit: Done;
   delete: Done;

@@ -246,6 +246,10 @@ const ROWS: &[Row] = &[
         "end a room: all leave, and its messages are deleted",
         moderation::end,
     ),
+    row(Cost::Other)
+        .json(&["time"], |_| Ok(Command::Query(ServerQuery::Time)))
+        .text("/time", "show the server's time", |line| line.none(Command::Query(ServerQuery::Time)))
+        .before_auth(),
     row(Cost::Other).json(&["ping"], |_| Ok(Command::Query(ServerQuery::Ping))).before_auth(),
     row(Cost::Other).text("/help", "this list", |line| line.none(Command::Query(ServerQuery::Help))).before_auth(),
     row(Cost::Free).text("/quit", "leave the server", |line| line.none(Command::Quit)).before_auth(),

@@ -45,6 +45,7 @@ pub fn event(event: &Event) -> String {
         Event::Named { user } => format!("named {user}"),
         Event::Help => "help".to_owned(),
         Event::Pong => "pong".to_owned(),
+        Event::Time { at } => format!("time {}", time(*at)),
         Event::Done => "done".to_owned(),
         Event::Refused(refusal) => refused(refusal),
         Event::Message(shown) => format!("message {}", message(shown)),

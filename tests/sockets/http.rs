@@ -1,7 +1,9 @@
 //! Requests and their answers.
 
+use serde_json::json;
+
 use crate::harness::http::{ask, get};
-use crate::harness::{Answer, Http, TestServer};
+use crate::harness::{Answer, Http, LineClient, TestServer, WebSocketClient};
 
 /// The response to these bytes; the connection then ends.
 fn answer_to(server: &TestServer, bytes: impl AsRef<[u8]>) -> Answer {
@@ -19,6 +21,23 @@ fn the_server_reports_that_it_is_alive() {
     let answer = get(&server, "/healthz");
     assert_eq!((answer.status, &*answer.body), (200, "ok\n"));
     assert_eq!(answer.field("Content-Type"), Some("text/plain; charset=utf-8"));
+}
+
+#[test]
+fn the_time_is_the_same_clock_over_http_json_and_text() {
+    let server = TestServer::start();
+    let answer = get(&server, "/api/v1/time");
+    assert_eq!(answer.status, 200);
+    let ms = answer.json()["epoch_ms"].as_u64().unwrap();
+    assert_eq!(answer.json()["time"], roomd::chat::Time(ms).to_string());
+    let mut json = WebSocketClient::json(&server, "den", "Ann");
+    let later = json.ask(json!({"type": "time"}));
+    assert_eq!(later["type"], "time");
+    assert!(later["epoch_ms"].as_u64().unwrap() >= ms, "{later}");
+    let mut line = LineClient::guest(&server);
+    line.say("/time");
+    let told = line.receive();
+    assert!(told.starts_with("* The server's time is 2"), "{told}");
 }
 
 #[test]

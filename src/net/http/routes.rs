@@ -11,6 +11,7 @@ use super::{bearer, claims, moderation, rooms};
 use crate::chat::{AuthLevel, Code, Refusal};
 use crate::net::context::ServerContext;
 use crate::page;
+use crate::wire::json;
 
 /// What a path stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ enum Route<'a> {
     Claims,
     /// The client's own identity.
     Me,
+    /// The time at the server.
+    Time,
     /// A path for WebSockets, which this request is not.
     Socket,
 }
@@ -68,6 +71,7 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Route::Metrics => metrics(context, request).unwrap_or_else(refused),
         Route::Claims => claims::claim(context, request).unwrap_or_else(refused),
         Route::Me => claims::me(context, request).unwrap_or_else(refused),
+        Route::Time => Response::json(200, json::time_body(context.engine.clock.now().at)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
         _ => of_rooms(context, request, route).unwrap_or_else(refused),
     }
@@ -114,6 +118,7 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
         "/api/v1/rooms" => Route::Rooms,
         "/api/v1/claims" => Route::Claims,
         "/api/v1/me" => Route::Me,
+        "/api/v1/time" => Route::Time,
         "/ws" => Route::Socket,
         "/echo" if context.settings.echo_route => Route::Socket,
         _ => {
@@ -148,7 +153,7 @@ fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready | Route::Metrics => "GET, HEAD, OPTIONS",
         Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me => "GET, HEAD, OPTIONS",
+        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me | Route::Time => "GET, HEAD, OPTIONS",
         Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
         Route::Member(..) => "PUT, DELETE, OPTIONS",
         Route::Claims => "POST, OPTIONS",
@@ -176,6 +181,7 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Audit(room),
         Route::Claims,
         Route::Me,
+        Route::Time,
         Route::Socket,
     ];
     all.into_iter().map(|route| (address(route), allowed(route))).collect()
@@ -197,6 +203,7 @@ fn address(route: Route<'_>) -> String {
         Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
         Route::Claims => "/api/v1/claims".to_owned(),
         Route::Me => "/api/v1/me".to_owned(),
+        Route::Time => "/api/v1/time".to_owned(),
         Route::Socket => "/ws".to_owned(),
     }
 }

@@ -10,4 +10,4 @@ pub mod print;
 
 pub use moderation::{audit_body, members_body, room_body};
 pub use parse::parse;
-pub use print::{claimed_body, error_body, history_body, me_body, print, receipts_body};
+pub use print::{claimed_body, error_body, history_body, me_body, print, receipts_body, time_body};

@@ -10,7 +10,7 @@ use super::moderation;
 use super::object::Object;
 use crate::chat::{
     About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, ReceiptMark, Recovery, Refusal, ResumedRoom,
-    RoomName, Span, UserName, Welcome,
+    RoomName, Span, Time, UserName, Welcome,
 };
 
 /// Appends the object of `event` to `out`; false when the dialect has no form for it. `place` is
@@ -57,6 +57,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         }
         Event::Named { user } => object("named", out).field("user", user.as_str()),
         Event::Pong => object("pong", out),
+        Event::Time { at } => time_fields(object("time", out), *at),
         Event::Done => object("ok", out),
         Event::Refused(refusal) => refused(object("error", out), refusal),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
@@ -126,6 +127,18 @@ pub fn me_body(who: &Identity) -> Vec<u8> {
     let object = Object::bare(&mut out).field("user", who.user.as_str()).field("guest", &who.is_guest());
     identity_fields(object, who).end();
     out
+}
+
+/// The body of `GET /api/v1/time`.
+#[must_use]
+pub fn time_body(at: Time) -> Vec<u8> {
+    let mut out = Vec::new();
+    time_fields(Object::bare(&mut out), at).end();
+    out
+}
+
+fn time_fields(object: Object<'_>, at: Time) -> Object<'_> {
+    object.shown("time", at).field("epoch_ms", &at.0)
 }
 
 /// The body of the answer to a claim.

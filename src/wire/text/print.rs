@@ -39,6 +39,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::TokenExpiring { left, .. } => {
             line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
         }
+        Event::Time { at } => line(&format!("* The server's time is {at}")),
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => commands::help().for_each(|text| line(&text)),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),

@@ -207,6 +207,8 @@ fn every_command_has_its_action() {
                 hangup to Bob: {}
             > {"type":"ping","id":7}
                 told [7]: pong
+            > {"type":"time","id":8}
+                told [8]: time 0s
         "#,
     );
 }

@@ -189,6 +189,8 @@ fn every_command_has_its_action() {
                 in den: is online
             > /help
                 told: help
+            > /time
+                told: time 0s
             > /quit
                 ends: left
         ",

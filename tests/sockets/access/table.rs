@@ -19,7 +19,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 34;
+pub const ROWS: usize = 35;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -92,6 +92,7 @@ pub fn row(command: &Command) -> Row {
         Command::Session => return elsewhere(30),
         Command::Query(ServerQuery::Ping) => return elsewhere(31),
         Command::Query(ServerQuery::Help) => return elsewhere(32),
+        Command::Query(ServerQuery::Time) => return elsewhere(34),
         Command::Quit => return elsewhere(33),
     };
     Row { number, fates: Some(fates) }
@@ -102,7 +103,7 @@ fn elsewhere(number: usize) -> Row {
 }
 
 /// A command of each row, in JSON; `R` is the room.
-pub const JSON: [&str; 33] = [
+pub const JSON: [&str; 34] = [
     r#"{"type":"join","room":"R"}"#,
     r#"{"type":"leave","room":"R"}"#,
     r#"{"type":"message","room":"R","message":"hi"}"#,
@@ -136,6 +137,7 @@ pub const JSON: [&str; 33] = [
     r#"{"type":"refresh","token":"x"}"#,
     r#"{"type":"resume","resume":"x"}"#,
     r#"{"type":"ping"}"#,
+    r#"{"type":"time"}"#,
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
@@ -182,7 +184,10 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
     let answers = |body, statuses| Some(Answers { body, statuses: Some(statuses) });
     let elsewhere = Some(Answers { body: "", statuses: None });
     match (address, method) {
-        ("/" | "/assets/{file}" | "/healthz" | "/readyz" | "/ws" | "/api/v1/claims" | "/api/v1/me", _) => elsewhere,
+        (
+            "/" | "/assets/{file}" | "/healthz" | "/readyz" | "/ws" | "/api/v1/claims" | "/api/v1/me" | "/api/v1/time",
+            _,
+        ) => elsewhere,
         (_, "OPTIONS") => answers("", ([204; 6], [204; 6])),
         ("/metrics", "GET" | "HEAD") => answers("", ([403, 401, 403, 403, 403, 200], [403, 401, 403, 403, 403, 200])),
         ("/api/v1/rooms", "GET" | "HEAD") => answers("", ([200; 6], [200; 6])),

@@ -15,9 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::{JoinRequest, Room};
-use roomd::chat::{
-    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, RoomName, RoomRequest, Slow, Status, UserName,
-};
+use roomd::chat::{AuthLevel, Code, End, Event, Limits, RoomName, RoomRequest, Slow, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::queue::Receiver as Inbox;
@@ -97,15 +95,7 @@ fn engine() -> Arc<Engine> {
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> JoiningClient {
-    let entrant = JoinRequest {
-        user: user(&format!("user-{who}")),
-        auth_level: AuthLevel::Guest,
-        connection: who as u64,
-        echo: true,
-        announced: true,
-        status: Status::Online,
-        options: JoinOptions::default(),
-    };
+    let entrant = JoinRequest::new(user(&format!("user-{who}")), AuthLevel::Guest, who as u64);
     JoiningClient { recipient, form: Form::Events, entrant, id: None }
 }
 
@@ -115,7 +105,7 @@ fn member(who: usize) -> (JoiningClient, Receiver<Arc<Event>>) {
 }
 
 fn publish(text: &str) -> RoomRequest {
-    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
+    RoomRequest::message(text)
 }
 
 /// One client's part in a round.

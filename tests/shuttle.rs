@@ -18,9 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use roomd::auth::Auth;
 use roomd::chat::room::{JoinRequest, Room};
-use roomd::chat::{
-    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, Refusal, RoomName, RoomRequest, Slow, Status, UserName,
-};
+use roomd::chat::{AuthLevel, Code, End, Event, Limits, Refusal, RoomName, RoomRequest, Slow, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
@@ -91,16 +89,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
 }
 
 fn entrant(who: &str, connection: u64) -> JoinRequest {
-    let options = JoinOptions::default();
-    JoinRequest {
-        user: user(who),
-        auth_level: AuthLevel::Guest,
-        connection,
-        echo: true,
-        announced: true,
-        status: Status::Online,
-        options,
-    }
+    JoinRequest::new(user(who), AuthLevel::Guest, connection)
 }
 
 fn guest(who: &str, recipient: Arc<dyn Recipient>) -> JoiningClient {
@@ -130,7 +119,7 @@ fn all(clients: impl IntoIterator<Item = thread::JoinHandle<()>>) {
 }
 
 fn publish(text: &str) -> RoomRequest {
-    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
+    RoomRequest::message(text)
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn draft(seq: u64, user: &UserName) -> Draft {
         mid: Mid::parse(&format!("mid-{seq}")).ok(),
     };
     let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
-    Draft { speaker, operation, at: Time(seq), id: None, quiet: false }
+    Draft::new(speaker, operation, Time(seq))
 }
 
 fn median(mut read: impl FnMut(u64)) -> Duration {

@@ -66,7 +66,7 @@ fn publisher(number: usize, store: &dyn Store, start: &Barrier, arguments: &Argu
             mid: Mid::parse(&format!("mid-{seq}")).ok(),
         };
         let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
-        let draft = Draft { speaker, operation, at: Time(seq), id: None, quiet: false };
+        let draft = Draft::new(speaker, operation, Time(seq));
         let asked = Instant::now();
         let outcomes = room_log.append(&[draft]).expect("it was stored");
         assert_eq!(outcomes, [Stored::Stored { seq }]);

@@ -314,15 +314,7 @@ fn has_reply(command: &Command) -> bool {
 }
 
 fn entrant(user: UserName, connection: u64, options: JoinOptions) -> JoinRequest {
-    JoinRequest {
-        user,
-        auth_level: AuthLevel::Guest,
-        connection,
-        echo: true,
-        announced: true,
-        status: roomd::chat::Status::Online,
-        options,
-    }
+    JoinRequest { options, ..JoinRequest::new(user, AuthLevel::Guest, connection) }
 }
 
 fn name(text: &str) -> UserName {

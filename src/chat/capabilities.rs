@@ -6,8 +6,6 @@
 /// What the protocol of a client can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// A published message is acknowledged to its sender with its number: [`Event::Sent`](super::Event::Sent).
-    pub acknowledgements: bool,
     /// The client is in one room at a time: a join leaves the room before it. It may show a token in its
     /// first room, up to its first message; other clients only before they join a room.
     pub single_room: bool,

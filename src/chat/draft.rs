@@ -42,6 +42,12 @@ pub enum Operation {
 }
 
 impl Draft {
+    /// A draft that is acknowledged, without a request id.
+    #[must_use]
+    pub fn new(speaker: Speaker, operation: Operation, at: Time) -> Self {
+        Self { speaker, operation, at, id: None, quiet: false }
+    }
+
     /// Bytes of its content.
     #[must_use]
     pub fn bytes(&self) -> usize {

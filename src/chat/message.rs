@@ -164,3 +164,11 @@ pub struct Message {
     /// When it was last edited, or deleted.
     pub edited: Option<Time>,
 }
+
+impl Message {
+    /// A message of a room, without a `mid` or a relation, that was never edited.
+    #[must_use]
+    pub fn new(room: RoomName, user: UserName, body: Body, seq: u64, at: Time) -> Self {
+        Self { room, user, to: None, body, about: None, seq, mid: None, at, edited: None }
+    }
+}

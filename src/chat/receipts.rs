@@ -100,8 +100,7 @@ mod tests {
         let mut ring = Ring::new(10, 0, Vec::new());
         for (author, seq) in authors.iter().zip(1..) {
             let (room, body) = (RoomName::parse("r").unwrap(), Body::Text("x".into()));
-            let (to, about, mid, at, edited) = (None, None, None, Time(0), None);
-            ring.push(Arc::new(Message { room, user: user(author), to, body, about, seq, mid, at, edited }));
+            ring.push(Arc::new(Message::new(room, user(author), body, seq, Time(0))));
         }
         ring
     }

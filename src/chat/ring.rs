@@ -149,17 +149,9 @@ mod tests {
     fn ring(capacity: usize, count: u64) -> Ring {
         let mut ring = Ring::new(capacity, 0, Vec::new());
         for seq in 1..=count {
-            ring.push(Arc::new(Message {
-                room: RoomName::parse("r").unwrap(),
-                user: UserName::parse("u").unwrap(),
-                to: None,
-                body: Body::Text("x".repeat(100).into()),
-                about: None,
-                seq,
-                mid: None,
-                at: Time(0),
-                edited: None,
-            }));
+            let (room, user) = (RoomName::parse("r").unwrap(), UserName::parse("u").unwrap());
+            let body = Body::Text("x".repeat(100).into());
+            ring.push(Arc::new(Message::new(room, user, body, seq, Time(0))));
         }
         ring
     }

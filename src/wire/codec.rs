@@ -93,8 +93,8 @@ impl Encoding {
     #[must_use]
     pub fn capabilities(self) -> Capabilities {
         match self.codec().dialect {
-            Dialect::Text => Capabilities { acknowledgements: false, single_room: true, welcome: false },
-            Dialect::Json { .. } => Capabilities { acknowledgements: true, single_room: false, welcome: true },
+            Dialect::Text => Capabilities { single_room: true, welcome: false },
+            Dialect::Json { .. } => Capabilities { single_room: false, welcome: true },
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use roomd::chat::{Body, End, Event, RoomName, RoomRequest, UserName};
+use roomd::chat::{End, Event, RoomName, RoomRequest, UserName};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -66,7 +66,7 @@ pub fn play(house: &ServerContext, cast: Cast, wire: Arc<Wire>) -> usize {
 
 /// One without a connection says something: whether it was taken.
 fn visit(house: &ServerContext, room: &str) -> bool {
-    let request = RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let request = RoomRequest::message("ding");
     let answer = house.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), request);
     let taken = matches!(answer, Ok(Event::Sent { .. }));
     assert!(taken || matches!(answer, Ok(Event::Refused(_)) | Err(_)), "{answer:?}");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use roomd::chat::{Body, Code, Refusal, RoomName, RoomRequest, UserName};
+use roomd::chat::{Code, Refusal, RoomName, RoomRequest, UserName};
 use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::ChannelRecipient;
@@ -51,7 +51,7 @@ fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
 #[test]
 fn a_visitor_of_a_room_that_has_no_thread_is_refused_and_can_come_later() {
     let house = without_a_first_thread();
-    let request = || RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let request = || RoomRequest::message("ding");
     let user = || UserName::parse("Vic").unwrap();
     assert_eq!(house.engine.hub.ask(&den(), user().into(), request()).unwrap_err().code, Code::Unavailable);
     assert!(house.engine.hub.is_empty());

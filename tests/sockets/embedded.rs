@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, JoinOptions, RoomName, RoomRequest, Slow, Status, UserName};
+use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, JoinOptions, RoomName, RoomRequest, Slow, UserName};
 use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
@@ -23,13 +23,8 @@ fn room() -> RoomName {
 fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &RoomKind) -> RoomHandle {
     let engine = server.engine();
     let entrant = JoinRequest {
-        user: UserName::parse("Prog").unwrap(),
-        auth_level: AuthLevel::Guest,
-        connection: engine.number(),
-        echo: true,
-        announced: true,
-        status: Status::Online,
         options: JoinOptions { history: Some(0), ..JoinOptions::default() },
+        ..JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, engine.number())
     };
     let guest = JoiningClient { recipient, form, entrant, id: Some(Id::Number(1)) };
     engine.hub.join(&room(), kind, guest).unwrap()
@@ -42,7 +37,7 @@ fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHa
 }
 
 fn publish(text: &str) -> RoomRequest {
-    RoomRequest::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: true }
+    RoomRequest::message(text).quietly()
 }
 
 /// The text of the next message; other events before it are skipped.
@@ -315,7 +310,7 @@ fn a_program_that_asks_without_being_a_member_gets_its_answer() {
     let server = TestServer::start();
     let mut text = WebSocketClient::text(&server, "den", "Tess");
     let user = UserName::parse("Prog").unwrap();
-    let request = RoomRequest::Publish { body: Body::Text("ding".into()), about: None, mid: None, quiet: false };
+    let request = RoomRequest::message("ding");
     let sent = server.engine().hub.ask(&room(), user.into(), request).unwrap();
     assert!(matches!(sent, Event::Sent { seq: 1, duplicate: false, .. }));
     text.receives("Prog: ding");
@@ -326,15 +321,7 @@ fn a_program_is_refused_like_any_other() {
     let server = TestServer::with(|settings| settings.limits.room_members_max = 1);
     let _text = WebSocketClient::text(&server, "den", "Tess");
     let (sender, receiver) = bounded(1);
-    let entrant = JoinRequest {
-        user: UserName::parse("Prog").unwrap(),
-        auth_level: AuthLevel::Guest,
-        connection: server.engine().number(),
-        echo: true,
-        announced: true,
-        status: Status::Online,
-        options: JoinOptions::default(),
-    };
+    let entrant = JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, server.engine().number());
     let recipient = Arc::new(ChannelRecipient::new(sender));
     let guest = JoiningClient { recipient, form: Form::Events, entrant, id: None };
     let refusal = server.engine().hub.join(&room(), &RoomKind::USUAL, guest).map(|_| ()).unwrap_err();

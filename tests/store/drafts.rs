@@ -22,13 +22,8 @@ pub fn user(name: &str) -> UserName {
 
 /// A draft; `at` is its time in milliseconds.
 pub fn draft(author: &str, at: u64, operation: Operation) -> Draft {
-    Draft {
-        speaker: Speaker { member: MemberId(1), user: user(author), auth_level: AuthLevel::Guest },
-        operation,
-        at: Time(at),
-        id: None,
-        quiet: false,
-    }
+    let speaker = Speaker { member: MemberId(1), user: user(author), auth_level: AuthLevel::Guest };
+    Draft::new(speaker, operation, Time(at))
 }
 
 /// A message of this time; an empty `mid` is none.

@@ -60,6 +60,15 @@ pub struct JoinRequest {
     pub options: JoinOptions,
 }
 
+impl JoinRequest {
+    /// A join that is announced and echoes, of a user who is online, without options.
+    #[must_use]
+    pub fn new(user: UserName, auth_level: AuthLevel, connection: u64) -> Self {
+        let (status, options) = (Status::Online, JoinOptions::default());
+        Self { user, auth_level, connection, echo: true, announced: true, status, options }
+    }
+}
+
 /// Why a member leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveReason {

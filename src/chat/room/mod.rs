@@ -210,7 +210,7 @@ impl Room {
                 let (room, user) = (self.name.clone(), speaker.user);
                 // The message itself ends the typing notice, once it is shown.
                 self.members.set_typing(&user, None);
-                let message = Arc::new(Message { room, user, to, body, about, seq, mid, at, edited: None });
+                let message = Arc::new(Message { to, about, mid, ..Message::new(room, user, body, seq, at) });
                 self.ring.push(Arc::clone(&message));
                 self.mark_own_written(&message);
                 let echo = self.members.member(speaker.member).is_none_or(|member| member.echo);
@@ -419,12 +419,12 @@ impl Room {
             RoomRequest::Publish { body, about, mid, quiet } => {
                 let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
                 let operation = Operation::Publish { to, body, about, mid };
-                self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet });
+                self.drafts.push(Draft { id, quiet, ..Draft::new(speaker, operation, now.at) });
             }
             RoomRequest::Edit { seq, body } => {
                 let as_moderator = body == Body::Deleted && self.may_delete_others(&speaker);
                 let operation = Operation::Edit { seq, body, as_moderator };
-                self.drafts.push(Draft { speaker, operation, at: now.at, id, quiet: false });
+                self.drafts.push(Draft { id, ..Draft::new(speaker, operation, now.at) });
             }
             RoomRequest::Receipt { receipt, seq } => {
                 if let Err(refusal) = self.receipt(&speaker.user, (receipt, seq), now) {

@@ -110,7 +110,7 @@ impl Room {
         let change = ModerationChange::Created { private, owner, members };
         if stays {
             let operation = Operation::Moderate(ModerationAction { change, note: None });
-            self.drafts.push(Draft { speaker, operation, at: now.at, id: None, quiet: false });
+            self.drafts.push(Draft::new(speaker, operation, now.at));
         } else {
             self.moderated(speaker, ModerationAction { change, note: None }, now.at, None, effects);
         }
@@ -130,7 +130,7 @@ impl Room {
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
             Ok(Some(change)) => {
                 let operation = Operation::Moderate(ModerationAction { change, note });
-                self.drafts.push(Draft { speaker, operation, at: now.at, id: None, quiet: false });
+                self.drafts.push(Draft::new(speaker, operation, now.at));
             }
         }
     }

@@ -240,13 +240,15 @@ impl Connection {
         let topic = options.topic;
         let encoding = if topic { self.door.encoding.of_topic() } else { self.door.encoding };
         let entrant = JoinRequest {
-            user: self.session.state.user().clone(),
-            auth_level: self.session.state.identity().auth_level,
-            connection: self.session.number,
             echo: self.door.echo,
             announced,
             status: self.session.state.status(),
             options,
+            ..JoinRequest::new(
+                self.session.state.user().clone(),
+                self.session.state.identity().auth_level,
+                self.session.number,
+            )
         };
         // Only one who has missed something may have to be given the past.
         let gate = entrant.options.since.is_some().then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits));

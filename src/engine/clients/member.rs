@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
-use crate::chat::{AuthLevel, Identity, JoinOptions, Refusal, RoomName, RoomRequest, Status, UserName};
+use crate::chat::{AuthLevel, Identity, JoinOptions, Refusal, RoomName, RoomRequest, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
@@ -67,13 +67,8 @@ impl Member {
         let Identity { user, auth_level, .. } = who.clone();
         let peer = Peer::new(who, engine.number(), true, Arc::clone(&recipient), Form::Events);
         let entrant = JoinRequest {
-            user,
-            auth_level,
-            connection: peer.number,
-            echo: true,
-            announced: true,
-            status: Status::Online,
             options: JoinOptions { history: Some(history), ..JoinOptions::default() },
+            ..JoinRequest::new(user, auth_level, peer.number)
         };
         // In the directory first: a stop that comes between the two tells the recipient.
         let entry = engine.directory.register(peer);

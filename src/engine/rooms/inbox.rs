@@ -1,4 +1,4 @@
-//! What a room's broker is sent, and the handle through which it is sent.
+//! The commands of a room's broker, and the handle that sends them.
 //!
 //! A `RoomHandle` belongs to one member and sends its leave when it is dropped, so that leaving
 //! cannot be forgotten, not even by a panic. Sending blocks while the inbox is full; it is called
@@ -21,29 +21,29 @@ pub const INBOX_MAX: usize = 128;
 
 /// What a broker is asked to do.
 pub enum BrokerCommand {
-    /// Let a guest in.
+    /// A connection joins.
     Join(Box<PendingJoin>),
     /// Keep this seat of the server's own, until its leave: the room stays when nobody is in it.
     Keep(Seat),
-    /// Let a member go; `done` is told when everything before has been delivered.
+    /// A member leaves; `done` is sent when everything before has been delivered.
     Leave { member: MemberId, reason: LeaveReason, id: Option<Id>, done: Option<oneshot::Sender<()>> },
-    /// A member's connection broke: its place is kept without it.
+    /// A member's connection was lost: its membership is kept.
     Detach { member: MemberId },
-    /// It is back.
+    /// A detached member resumes.
     Resume(Box<PendingResume>),
-    /// A member says something.
+    /// A member makes a request.
     Request { member: MemberId, request: RoomRequest, id: Option<Id> },
-    /// One who is no member says or asks something, and waits for the answer.
+    /// A non-member makes a request, and waits for the answer.
     Ask(Box<NonMemberRequest>),
 }
 
-/// A guest at the door, with the seat that keeps the room.
+/// A join on its way to the broker, with the seat that keeps the room.
 pub struct PendingJoin {
-    /// Keeps the room while the guest waits, and then as long as it is a member.
+    /// Keeps the room while the join waits, and then as long as the connection is a member.
     pub seat: Seat,
-    /// The client.
+    /// Where the member's events go.
     pub recipient: Arc<dyn Recipient>,
-    /// In which form it takes events.
+    /// The form in which it takes events.
     pub form: Form,
     /// A connection's request to join.
     pub entrant: JoinRequest,
@@ -53,37 +53,37 @@ pub struct PendingJoin {
     pub reply: oneshot::Sender<Result<Admitted, Refusal>>,
 }
 
-/// The answer to one who is let in.
+/// The answer to a join that is admitted.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The member that the guest is.
+    /// The number of the new member.
     pub member: MemberId,
-    /// What of the past it is to be given first.
+    /// The part of the history that it is sent first.
     pub replay: Option<Box<ReplayRange>>,
 }
 
-/// A member on its way back.
+/// A resume on its way to the broker.
 pub struct PendingResume {
-    /// Which.
+    /// The detached member.
     pub member: MemberId,
-    /// Its client from now on.
+    /// Where its events go from now on.
     pub recipient: Arc<dyn Recipient>,
-    /// In which form it takes events.
+    /// The form in which it takes events.
     pub form: Form,
-    /// What it has seen.
+    /// The last message that it has seen.
     pub since: Since,
-    /// Where the answer goes: what the client is told, and what of the past it is to be given first.
+    /// Where the answer goes: the outcome for the client, and the part of the history that it is sent first.
     pub reply: oneshot::Sender<ResumeAnswer>,
 }
 
 /// See [`PendingResume::reply`].
 pub type ResumeAnswer = (ResumedRoom, Option<ReplayRange>);
 
-/// A visitor's word.
+/// A request of a non-member.
 pub struct NonMemberRequest {
-    /// Who asks; the number is that of the asker's own seat.
+    /// The author; its member number is that of a seat of its own.
     pub speaker: Speaker,
-    /// What.
+    /// The request.
     pub request: RoomRequest,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Event>,
@@ -106,11 +106,11 @@ pub struct RoomHandle {
     room: RoomName,
     member: MemberId,
     inbox: queue::Sender<BrokerCommand>,
-    /// Gone when the room has put the member out.
+    /// Gone when the room has evicted the member.
     badge: Weak<()>,
-    /// Whether there is nothing to leave (any more).
+    /// Whether there is nothing to leave, or no longer.
     left: bool,
-    /// What of the past the member is to be given first: rare and large.
+    /// The part of the history that the member is sent first: rare and large.
     replay: Option<Box<ReplayRange>>,
 }
 
@@ -125,22 +125,22 @@ impl RoomHandle {
         Self { room, member, inbox, badge, left: false, replay: None }
     }
 
-    /// Whether the room has put the member out, or has failed. Before it is told so, the member may
-    /// still speak, and is refused by the room.
+    /// Whether the room has evicted the member, or has failed. Until its client is told so, the member may
+    /// still make requests, which the room refuses.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
         self.badge.strong_count() == 0
     }
 
-    /// With what the room answered.
+    /// With the room's answer.
     pub(in crate::engine) fn admitted(mut self, Admitted { member, replay }: Admitted) -> Self {
-        // Another handle holds a membership that is not the one asked for.
+        // A membership that is not the one asked for is held by another handle.
         self.left = member != self.member;
         (self.member, self.replay) = (member, replay);
         self
     }
 
-    /// What of the past the member is to be given first: whoever takes it has to give it.
+    /// Takes the part of the history that the member is sent first: the caller has to send it.
     pub(in crate::engine) fn take_replay(&mut self) -> Option<ReplayRange> {
         self.replay.take().map(|replay| *replay)
     }
@@ -150,7 +150,7 @@ impl RoomHandle {
         self.left
     }
 
-    /// Which member it is.
+    /// The number of the member.
     #[must_use]
     pub fn member(&self) -> MemberId {
         self.member
@@ -162,7 +162,7 @@ impl RoomHandle {
         &self.room
     }
 
-    /// Says something in the room. Blocks while the room's inbox is full.
+    /// Makes a request to the room. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed.
@@ -170,7 +170,7 @@ impl RoomHandle {
         say(&self.inbox, self.member, request, id)
     }
 
-    /// Keeps the place without a connection. Blocks while the room's inbox is full.
+    /// Detaches the member. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed.
@@ -178,7 +178,7 @@ impl RoomHandle {
         self.speaker().detach()
     }
 
-    /// Comes back to the place through another client. Blocks on the room.
+    /// Resumes the membership for another client. Blocks on the room.
     ///
     /// # Errors
     /// The room failed.
@@ -194,14 +194,14 @@ impl RoomHandle {
         answer.wait().map_err(|_| RoomGone)
     }
 
-    /// Something to speak through while the handle itself is behind a lock. It does not keep the
-    /// membership: once the handle is dropped, what is said goes unheard.
+    /// A sender for requests while the handle itself is behind a lock. It does not keep the
+    /// membership: once the handle is dropped, its requests are ignored.
     pub(in crate::engine) fn speaker(&self) -> RoomSender {
         RoomSender { member: self.member, inbox: self.inbox.clone() }
     }
 
-    /// Leaves, and has the room tell the client so, before anything that another room tells it
-    /// later. Blocks on the room.
+    /// Leaves, and has the room tell the client so, before any later event of another
+    /// room. Blocks on the room.
     ///
     /// # Errors
     /// The room failed.
@@ -209,8 +209,8 @@ impl RoomHandle {
         self.depart_and_wait(LeaveReason::Left, id)
     }
 
-    /// Leaves because the server stops, and waits until the room has delivered all that was said
-    /// in it before. Blocks on the room.
+    /// Leaves because the server stops, and waits until the room has delivered all earlier
+    /// events. Blocks on the room.
     pub fn close(self) {
         // Of a room that failed there is nothing to wait for.
         _ = self.depart_and_wait(LeaveReason::Closing, None);

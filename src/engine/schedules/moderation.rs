@@ -6,7 +6,7 @@
 
 use super::world::Move::{Found, Learn};
 use super::world::{Rooms, name};
-use crate::chat::{AuthLevel, Body, Code, Event, Recovery, RoomRequest, Speaker, UserName};
+use crate::chat::{AuthLevel, Code, Event, Recovery, RoomRequest, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::hub::RoomKind;
@@ -93,7 +93,7 @@ impl Rooms {
     }
 
     pub(super) fn say(&mut self, at: usize) {
-        let request = RoomRequest::Publish { body: Body::Text("hi".into()), about: None, mid: None, quiet: false };
+        let request = RoomRequest::message("hi");
         let handle = self.clients[at].handle.as_ref().expect("it is a member");
         handle.say(request, None).expect("the room lives");
     }

@@ -12,9 +12,7 @@ use super::stepped_broker::SteppedBroker;
 use crate::auth::Auth;
 use crate::chat::policy::{ModerationRequest, RoomOptions};
 use crate::chat::room::{JoinRequest, LeaveReason};
-use crate::chat::{
-    AuthLevel, Code, End, Event, JoinOptions, Limits, Recovery, RoomName, RoomRequest, Status, UserName,
-};
+use crate::chat::{AuthLevel, Code, End, Event, Limits, Recovery, RoomName, RoomRequest, UserName};
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
@@ -273,15 +271,11 @@ impl Rooms {
     fn enter(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let (reply, answer) = oneshot::channel();
-        let entrant = JoinRequest {
-            user: UserName::parse(&client.name.to_string()).expect("a letter is a name"),
-            auth_level: AuthLevel::Guest,
-            connection: at as u64,
-            echo: true,
-            announced: true,
-            status: Status::Online,
-            options: JoinOptions::default(),
-        };
+        let entrant = JoinRequest::new(
+            UserName::parse(&client.name.to_string()).expect("a letter is a name"),
+            AuthLevel::Guest,
+            at as u64,
+        );
         let seat = client.seat.take().expect("it has a seat");
         let recipient = Arc::clone(&client.recorder) as _;
         let entry = PendingJoin { seat, recipient, form: Form::Events, entrant, id: None, reply };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::chat::room::{JoinRequest, ReplayRange};
 use crate::chat::{
     Code, End, Event, FoldedName, Id, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, Slow,
-    Status, UserName,
+    UserName,
 };
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::gate::Gate;
@@ -178,13 +178,10 @@ impl Peer {
 
     fn guest(&self, client: Endpoint) -> JoiningClient {
         let entrant = JoinRequest {
-            user: self.user().clone(),
-            auth_level: self.who.auth_level,
-            connection: self.number,
             echo: self.echo,
             announced: false,
-            status: Status::Online,
             options: JoinOptions { offline: self.owed(false), ..JoinOptions::default() },
+            ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
         };
         JoiningClient { recipient: client.recipient, form: client.form, entrant, id: None }
     }

@@ -185,17 +185,9 @@ mod tests {
     }
 
     fn message(text: &str, to: Option<&str>) -> Event {
-        Event::Message(Arc::new(Message {
-            room: RoomName::parse("r").unwrap(),
-            user: UserName::parse("Alice").unwrap(),
-            to: to.map(|to| UserName::parse(to).unwrap()),
-            body: Body::Text(text.into()),
-            about: None,
-            seq: 1,
-            mid: None,
-            at: Time(0),
-            edited: None,
-        }))
+        let (room, user) = (RoomName::parse("r").unwrap(), UserName::parse("Alice").unwrap());
+        let message = Message::new(room, user, Body::Text(text.into()), 1, Time(0));
+        Event::Message(Arc::new(Message { to: to.map(|to| UserName::parse(to).unwrap()), ..message }))
     }
 
     #[test]

@@ -39,17 +39,8 @@ impl Windows {
 }
 
 fn message(seq: u64, bytes: usize) -> Message {
-    Message {
-        room: RoomName::parse("den").unwrap(),
-        user: UserName::parse("Ann").unwrap(),
-        to: None,
-        body: Body::Text("x".repeat(bytes).into()),
-        about: None,
-        seq,
-        mid: None,
-        at: Time(seq),
-        edited: None,
-    }
+    let (room, user) = (RoomName::parse("den").unwrap(), UserName::parse("Ann").unwrap());
+    Message::new(room, user, Body::Text("x".repeat(bytes).into()), seq, Time(seq))
 }
 
 /// As many as fit, each with what it costs beside its body; the first always does.

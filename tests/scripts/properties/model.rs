@@ -252,7 +252,7 @@ impl Model {
                 if duplicate {
                     return Outcome::Repeat { seq, at: since };
                 }
-                let message = Message { room, user: speaker.user, to, body, about, seq, mid, at, edited: None };
+                let message = Message { to, about, mid, ..Message::new(room, speaker.user, body, seq, at) };
                 self.messages.push(message.clone());
                 let unechoed = self.members.iter().any(|member| member.id == speaker.member && !member.guest.echo);
                 self.tell_all(unechoed.then_some(speaker.member), &Event::Message(Arc::new(message)));

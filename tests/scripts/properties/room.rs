@@ -103,13 +103,11 @@ impl Pair {
                 let epoch = |same| if same { "e1".into() } else { "e0".into() };
                 let since = since.map(|(same, seq)| Position { epoch: epoch(same), seq });
                 let guest = JoinRequest {
-                    user: user(who / 2),
-                    auth_level: AuthLevel::Guest,
-                    connection: who as u64,
                     echo,
                     announced,
                     status: if away { Status::Away } else { Status::Online },
                     options: JoinOptions { history, since, ..JoinOptions::default() },
+                    ..JoinRequest::new(user(who / 2), AuthLevel::Guest, who as u64)
                 };
                 // As a broker does it: drafts are settled before a join or a leave.
                 self.settle(works);

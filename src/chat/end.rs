@@ -1,4 +1,4 @@
-//! Why a session ended, and what its client is told.
+//! Why a session ended, and what the goodbye tells its client.
 //!
 //! The first reason wins. Each has one close code (RFC 6455 §7.4 below 4000, ours above), so a
 //! client can decide from the number alone whether to reconnect.
@@ -67,7 +67,7 @@ impl End {
         })
     }
 
-    /// One word for logs and for `goodbye`.
+    /// Its name in logs and in `goodbye`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Who somebody is, and how much a name of theirs is worth.
+//! The identity of a user: the name, how it is authenticated, and the claims of its token.
 //!
-//! Made where somebody comes in (a guest, or whoever a token names), held by the session, and told
-//! to each room with whatever its user does. A name that is registered is only ever used by whom it
-//! belongs to: a room may take an [`Identity`] for granted.
+//! Made where a connection is opened (for a guest, or from a token), held by the session, and passed
+//! to each room with its user's requests. A registered name is used by its owner
+//! only, so a room may trust an [`Identity`].
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl Identity {
         self.claims.as_ref()?.display.as_ref()
     }
 
-    /// When the name became this user's: earlier private messages were for somebody else.
+    /// When the name became this user's: earlier private messages were for another user.
     #[must_use]
     pub fn since(&self) -> Option<Time> {
         self.claims.as_ref().map(|claims| claims.since)

@@ -22,7 +22,7 @@ pub struct JoinOptions {
 /// Which offline messages of a private conversation are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfflineDelivery {
-    /// When the name became its user's: earlier messages were for somebody else.
+    /// When the name became its user's: earlier messages were for another user.
     pub since: Time,
     /// Whether the connection's own reader joins, and can fetch what memory no longer has. A connection that
     /// another joins to the conversation is refused then.

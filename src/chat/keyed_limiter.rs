@@ -1,10 +1,10 @@
-//! How often something may be done by each of many: connections by an address, claims by a user.
+//! A rate limit for each of many keys: connections by address, claims by user.
 //!
-//! A value, like the bucket of a session, with time as an argument; whoever owns one keeps it under a
+//! A value, like the bucket of a session, with time as an argument; its owner keeps it under a
 //! lock of its own. For each key it keeps one moment: when all that the key took is earned again.
-//! A key without one is as good as new, so only those that did something lately take memory, and of
-//! these `keys_max` at most: beyond it the one that is closest to being forgiven is forgotten, and who
-//! owes most is remembered longest.
+//! A key without one has its full allowance, so only keys that were used lately take memory, and of
+//! these `keys_max` at most: beyond it the key that is closest to its full allowance is forgotten, and the key
+//! that owes most is remembered longest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ impl<K: Ord + Clone> Limiter<K> {
         Self { price, full: price * burst, keys_max, forgiven: BTreeMap::new(), order: BTreeSet::new() }
     }
 
-    /// Does it once at `now` (monotonic), or says how long until it may be done.
+    /// Takes one use at `now` (monotonic), or returns how long to wait.
     ///
     /// # Errors
     /// The time to wait. Nothing was taken: trying again and again makes it no longer.
@@ -50,7 +50,7 @@ impl<K: Ord + Clone> Limiter<K> {
         Ok(())
     }
 
-    /// Whether it may be done at `now`, for what only counts when it fails, as a login does.
+    /// Checks a use at `now` without taking it, for uses that count only when they fail, such as logins.
     ///
     /// # Errors
     /// The time to wait.
@@ -72,7 +72,7 @@ impl<K: Ord + Clone> Limiter<K> {
         self.forgiven.is_empty()
     }
 
-    /// Forgets who is forgiven, and if that is nobody, who is closest to it.
+    /// Forgets the keys with their full allowance, and if there are none, the key closest to it.
     fn make_room(&mut self, now: Duration) {
         while let Some((until, _)) = self.order.first()
             && (*until <= now || self.order.len() >= self.keys_max)

@@ -14,7 +14,7 @@ pub enum Slow {
     Drop,
 }
 
-/// The bounds in force. `Limits::default()` is what `roomd` runs with when nothing is said.
+/// The bounds in force. `Limits::default()` is what `roomd` runs with unless it is configured otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Connections served at once; further ones wait. The machine may allow fewer: see
@@ -22,7 +22,7 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections that may wait for a place; beyond it: `503`, or an error line.
     pub waiting_max: usize,
-    /// How long one may wait for a place; then `503`, or an error line.
+    /// How long a connection may wait for a place; then `503`, or an error line.
     pub waiting_timeout: Duration,
     /// Connections of one address at once; beyond it `429`, or an error line. An IPv6 address counts by
     /// its /64; so in all that follows.
@@ -30,10 +30,10 @@ pub struct Limits {
     /// New connections a second of one address in the long run, and ten seconds' worth at once; beyond
     /// it the same. 0: no limit.
     pub address_connects_per_s: u32,
-    /// Tokens that name nobody which one address may show in a minute; beyond it none of its tokens is
-    /// looked at, `rate_limited`. 0: no limit.
+    /// Invalid tokens that one address may send in a minute; beyond it none of its tokens is
+    /// checked, `rate_limited`. 0: no limit.
     pub address_logins_per_min: u32,
-    /// Rooms that stay which one address may make in an hour; beyond it `rate_limited`. 0: no limit.
+    /// Rooms that one address may create in an hour; beyond it `rate_limited`. 0: no limit.
     pub address_rooms_per_h: u32,
     /// Names that one address may claim in an hour; beyond it `rate_limited`. 0: no limit.
     pub address_claims_per_h: u32,
@@ -61,7 +61,7 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// What a room does with a slow member, unless the room was opened by the topic form.
     pub slow: Slow,
-    /// Members of a room beyond which nobody is told who has got a message; 0: never.
+    /// Members of a room beyond which receipts are not sent; 0: never.
     pub receipts_members_max: usize,
     /// Whether a room that the bare topic form opens first keeps no history beyond its ring.
     pub ephemeral_topics: bool,
@@ -73,9 +73,9 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a client has to send a request head whole; then `408`, and the connection ends.
     pub head_timeout: Duration,
-    /// How long the place of a client whose connection broke is kept; 0: not at all.
+    /// How long the session of a lost connection can be resumed; 0: not at all.
     pub grace: Duration,
-    /// How long before its end the bearer of a token is told of it.
+    /// How long before a token expires its connection is told.
     pub token_warning: Duration,
     /// How long a stop may take before connections that still live are cut.
     pub drain: Duration,

@@ -132,12 +132,12 @@ impl Members {
         });
         user.connections += 1;
         user.announced += usize::from(member.announced);
-        let news = member.announced && user.announced == 1;
+        let announce = member.announced && user.announced == 1;
         self.members.insert(id, member);
-        news
+        announce
     }
 
-    /// Removes a member. `Some((member, news, last))`: whether others are to be told, and whether it was the user's
+    /// Removes a member. `Some((member, announce, last))`: whether others are to be told, and whether it was the user's
     /// last connection here.
     pub fn leave(&mut self, id: MemberId) -> Option<(Member, bool, bool)> {
         let member = self.members.remove(&id)?;
@@ -145,12 +145,12 @@ impl Members {
         user.connections -= 1;
         user.announced -= usize::from(member.announced);
         user.detached -= usize::from(member.detached);
-        let news = member.announced && user.announced == 0;
+        let announce = member.announced && user.announced == 0;
         let last = user.connections == 0;
         if last {
             self.users.remove(&member.user);
         }
-        Some((member, news, last))
+        Some((member, announce, last))
     }
 
     /// Whether the user is in the room.

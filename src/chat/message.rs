@@ -1,7 +1,7 @@
 //! A message as a room keeps it.
 //!
-//! Made when the store has numbered it, and shared from then on by the ring and by all who are shown
-//! it. It never changes: an edit makes another one of the same number.
+//! Made when the store has numbered it, and shared from then on by the ring and by all recipients of
+//! its event. It never changes: an edit makes another one of the same number.
 
 use std::sync::Arc;
 

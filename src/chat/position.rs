@@ -1,4 +1,4 @@
-//! A place in a room's order of messages, and how much of a room a returning client has seen.
+//! A position in a room's order of messages, and how much of a room a returning client has seen.
 //!
 //! Sent by clients with `since` and `resume`; compared by the room, which alone knows its epoch.
 
@@ -11,11 +11,11 @@ pub enum Since {
     Entry,
     /// Everything up to this number, of whatever history the room has.
     Number(u64),
-    /// Everything up to this place.
+    /// Everything up to this position.
     Position(Position),
 }
 
-/// A place in a room's order. Numbers of different epochs do not compare.
+/// A position in a room's order. Numbers of different epochs do not compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The history that the number belongs to.

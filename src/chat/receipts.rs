@@ -20,7 +20,7 @@ pub const GATHERED_FOR: Duration = Duration::from_millis(250);
 pub struct Receipts {
     marks: BTreeMap<(Receipt, UserName), u64>,
     /// Advances that were not announced: from where, to where, and when.
-    fresh: BTreeMap<(Receipt, UserName), (u64, u64, Time)>,
+    pending: BTreeMap<(Receipt, UserName), (u64, u64, Time)>,
     /// When they are announced, on the monotonic clock.
     due: Option<Duration>,
 }
@@ -58,7 +58,7 @@ impl Receipts {
             return;
         }
         let old = std::mem::replace(mark, seq);
-        let (_, to, at) = self.fresh.entry((receipt, user.clone())).or_insert((old, seq, now.at));
+        let (_, to, at) = self.pending.entry((receipt, user.clone())).or_insert((old, seq, now.at));
         (*to, *at) = (seq, now.at);
         self.due.get_or_insert(now.since_start + GATHERED_FOR);
     }
@@ -73,13 +73,13 @@ impl Receipts {
     pub fn gather(&mut self, ring: &Ring, now: Duration) -> Option<Advances> {
         self.due.filter(|due| *due <= now)?;
         self.due = None;
-        let fresh = std::mem::take(&mut self.fresh);
-        let oldest = fresh.values().map(|(from, _, _)| *from).min()?;
-        let newest = fresh.values().map(|(_, to, _)| *to).max()?;
+        let pending = std::mem::take(&mut self.pending);
+        let oldest = pending.values().map(|(from, _, _)| *from).min()?;
+        let newest = pending.values().map(|(_, to, _)| *to).max()?;
         let concerned = ring.after(oldest, usize::MAX, usize::MAX).take_while(|message| message.seq <= newest);
         let authors = concerned.map(|message| message.user.clone()).collect();
         let marks =
-            fresh.into_iter().map(|((receipt, user), (_, seq, at))| ReceiptMark { user, receipt, seq, at }).collect();
+            pending.into_iter().map(|((receipt, user), (_, seq, at))| ReceiptMark { user, receipt, seq, at }).collect();
         Some(Advances { marks, authors })
     }
 }

@@ -67,7 +67,7 @@ impl Ring {
         self.changed = self.changed.split_off(&self.oldest());
     }
 
-    /// The message of this number says something else now. One that is no longer here changes elsewhere.
+    /// Replaces the content of the message of this number. A message that is no longer here changes elsewhere.
     pub fn change(&mut self, seq: u64, body: Body, at: Time) {
         if let Some(message) = self.index(seq).and_then(|index| self.messages.get_mut(index)) {
             *message = Arc::new(Message { body, edited: Some(at), ..Message::clone(message) });
@@ -76,13 +76,13 @@ impl Ring {
     }
 
     /// The messages up to the number `seen` that were changed when `seen`, or a later one, was the newest:
-    /// who has seen so much may not know of it.
+    /// a client at this position may have missed the change.
     pub fn changes(&self, seen: u64) -> impl Iterator<Item = &Arc<Message>> {
         let unknown = self.changed.range(..=seen).filter(move |(_, newest)| **newest >= seen);
         unknown.filter_map(move |(seq, _)| self.messages.get(self.index(*seq)?))
     }
 
-    /// Who wrote the message of this number, if it is here.
+    /// The author of the message of this number, if it is here.
     #[must_use]
     pub fn author(&self, seq: u64) -> Option<&UserName> {
         self.messages.get(self.index(seq)?).map(|message| &message.user)
@@ -117,7 +117,7 @@ impl Ring {
         self.messages.range(begin..).take(count).take_while(Self::fitting(bytes))
     }
 
-    /// Whether the next message still fits. The first does in any case: who pages through a history
+    /// Whether the next message still fits. The first does in any case: a client that pages through a history
     /// would never get past one that is larger than an answer.
     fn fitting(bytes: usize) -> impl FnMut(&&Arc<Message>) -> bool {
         let (mut room, mut first) = (bytes, true);

@@ -1,4 +1,4 @@
-//! A session as a value: what one connection may do next, and what follows from what it says.
+//! A session as a value: what one connection may do next, and what follows from its requests.
 //!
 //! Owned and used by the connection's reader. `handle` turns a request into actions, which the engine
 //! carries out in order; an act that fails ends the list. The session knows the names of its
@@ -426,7 +426,7 @@ impl SessionState {
         Err(Refusal::new(Code::TooManyRooms, format!("A connection may be in {max} rooms")))
     }
 
-    /// Takes a token from the bucket, or says how long until there is one.
+    /// Takes a token from the bucket, or returns how long to wait for one.
     fn pay(&mut self, cost: Cost, now: Moment) -> Result<(), Duration> {
         match cost {
             Cost::Message => self.messages.take(now.since_start),

@@ -43,7 +43,7 @@ impl From<SystemTime> for Time {
     }
 }
 
-/// When something happens: for people, and for rules.
+/// A moment, on both clocks: for people, and for deadlines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Wall clock.

@@ -27,7 +27,7 @@ impl Bucket {
         Self { full, price, credit: full, at: Duration::ZERO }
     }
 
-    /// Takes one token at `now` (monotonic), or says how long until there is one.
+    /// Takes one token at `now` (monotonic), or returns how long to wait for one.
     ///
     /// # Errors
     /// The time to wait. Nothing was taken.

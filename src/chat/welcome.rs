@@ -22,7 +22,7 @@ pub struct IceServer {
     pub credential: Option<String>,
 }
 
-/// What a JSON client is told first.
+/// What a JSON client is sent first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
     /// The identity of the client.

@@ -76,7 +76,7 @@ pub enum LeaveReason {
     Left,
     /// The connection ended.
     Disconnected,
-    /// The server stops: nobody needs to be announced_marks.
+    /// The server stops: nobody needs to be told.
     Closing,
 }
 

@@ -296,7 +296,7 @@ impl Room {
             deferred_receipts: BTreeMap::new(),
         };
         let before = self.members.status(&user);
-        let news = self.members.enter(id, member, now.at);
+        let announce = self.members.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
         match offline_messages {
             OfflineMessages::Messages(offline_messages) => {
@@ -322,7 +322,7 @@ impl Room {
         if announced {
             effects.push(Effect::One(id, None, Event::Entered { room: self.name.clone(), user: user.clone() }));
         }
-        if news {
+        if announce {
             let join = Event::Join { room: self.name.clone(), user: user.clone(), at: now.at };
             effects.push(Effect::Others(id, join));
         }
@@ -372,7 +372,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
-        let Some((member, news, last)) = self.members.leave(id) else { return };
+        let Some((member, announce, last)) = self.members.leave(id) else { return };
         let typed = last && self.members.set_typing(&member.user, None);
         if reason == LeaveReason::Left {
             effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));
@@ -381,7 +381,7 @@ impl Room {
         if reason == LeaveReason::Closing {
             return;
         }
-        if !news {
+        if !announce {
             effects.extend(self.presence_change(&member.user, before));
             // No leave is announced that would end the typing notice.
             effects.extend(typed.then(|| self.typing(member.user, false)));

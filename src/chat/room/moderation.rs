@@ -236,15 +236,15 @@ impl Room {
     fn evict(&mut self, user: &UserName, at: Time, effects: &mut Vec<Effect>) {
         let theirs = self.members.members().filter(|(_, member)| member.user == *user);
         let theirs: Vec<_> = theirs.map(|(id, _)| id).collect();
-        let mut news = false;
+        let mut announce = false;
         for id in theirs {
-            news |= self.members.leave(id).is_some_and(|(_, news, _)| news);
+            announce |= self.members.leave(id).is_some_and(|(_, announce, _)| announce);
             effects.push(Effect::Evicted(id));
         }
-        if self.members.set_typing(user, None) && !news {
+        if self.members.set_typing(user, None) && !announce {
             effects.push(self.typing(user.clone(), false));
         }
-        if news {
+        if announce {
             let (room, user) = (self.name.clone(), user.clone());
             effects.push(Effect::Everyone(Event::Leave { room, user, at }));
         }

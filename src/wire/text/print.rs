@@ -107,7 +107,7 @@ fn presence_line(presence: &Presence) -> Option<String> {
         (Status::Away, Some(note)) => Some(format!("* {user} is away: {}", clean(note))),
         (Status::Away, None) => Some(format!("* {user} is away")),
         (Status::Online, _) => Some(format!("* {user} is back")),
-        // The leave notice says it.
+        // The leave event covers it.
         (Status::Offline, _) => None,
     }
 }

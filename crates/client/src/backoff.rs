@@ -34,7 +34,7 @@ impl Backoff {
         requested.unwrap_or(half).saturating_add(spread)
     }
 
-    /// Begins anew with a short delay, after a steady connection.
+    /// Starts again with the shortest delay, after a steady connection.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }

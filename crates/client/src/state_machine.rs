@@ -23,7 +23,7 @@ use super::server_event::{self, Goodbye};
 use super::subscription::{JoinState, Subscription};
 use super::throttle::Throttle;
 
-/// After how long a connection counts as steady, and the delays begin anew.
+/// After how long a connection counts as steady, and the delays start again from the first.
 const STEADY: Duration = Duration::from_secs(10);
 /// How long a server may take to answer a close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

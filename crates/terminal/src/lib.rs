@@ -33,6 +33,7 @@ use input::editor_state::EditorState;
 use input::line::{InputLine, LINES_MAX};
 use input::stdin::StdinReader;
 use output::escape::escape;
+pub use output::protection::Protection;
 use output::screen::Screen;
 use output::text::{TextFormatter, prompt};
 

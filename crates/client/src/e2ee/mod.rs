@@ -149,7 +149,14 @@ impl Encryption {
         let own = id == self.key_store.device().id();
         let trust =
             if own { DeviceTrust::Verified } else { self.record_device(context.user, &id, signed.key, agreement) };
-        let rekey = body.rekey.map(|rekey| self.rekey(context, seq, (&kid, &held_kid), trust, &rekey));
+        let rekey = body.rekey.map(|rekey| {
+            // A new key counts if it follows the one of its message, from a device that is not new.
+            let Some(next) = Kid::parse(&rekey.kid).filter(|next| next.epoch == kid.epoch + 1) else { return false };
+            if trust != DeviceTrust::New {
+                self.adopt(context.room, &held_kid, &next, &rekey, seq);
+            }
+            self.key_store.keyring().room(context.room).is_some_and(|keys| keys.current == next)
+        });
         let late = until.is_some_and(|until| seq > until);
         Ok(Decrypted { text: body.text, trust, device: id, late, rekey })
     }
@@ -185,24 +192,11 @@ impl Encryption {
         Some(Ciphertext::encrypt(context, &held.kid, &key, signed))
     }
 
-    /// Adopts a new key if it follows the one that is written with here, and comes from a device that is not
-    /// new.
-    fn rekey(
-        &mut self,
-        context: MessageContext<'_>,
-        seq: u64,
-        (sealed, held): (&Kid, &Kid),
-        trust: DeviceTrust,
-        rekey: &device::Rekey,
-    ) -> bool {
-        let Some(next) = Kid::parse(&rekey.kid).filter(|next| next.epoch == sealed.epoch + 1) else { return false };
-        if trust != DeviceTrust::New {
-            let secret = self.key_store.device().unwrap_secret(context.room, rekey);
-            let change = |keyring: &mut Keyring| keyring.replace(context.room, held, &next, secret, seq);
-            // If it cannot be written, the key is adopted again with the next program.
-            _ = self.key_store.change(change);
-        }
-        self.key_store.keyring().room(context.room).is_some_and(|keys| keys.current == next)
+    /// Replaces the current key of a room, if it is still `from`, by the key that the message `seq` brings.
+    fn adopt(&mut self, room: &str, from: &Kid, next: &Kid, rekey: &device::Rekey, seq: u64) {
+        let secret = self.key_store.device().unwrap_secret(room, rekey);
+        // If it cannot be written, the key is adopted again with the next program.
+        _ = self.key_store.change(|keyring: &mut Keyring| keyring.replace(room, from, next, secret, seq));
     }
 
     fn record_device(&mut self, user: &str, id: &str, key: &[u8], agreement: Option<Vec<u8>>) -> DeviceTrust {

@@ -83,7 +83,7 @@ export class Client {
     this.#options = { WebSocket: globalThis.WebSocket, history: 20, ...options };
     if (!this.#options.WebSocket) throw new TypeError("this environment has no WebSocket: pass one in the options");
     this.#user = options.user;
-    globalThis.addEventListener?.("online", () => this.retry());
+    for (const type of ["offline", "online"]) globalThis.addEventListener?.(type, () => this.#onNetwork(type));
   }
 
   get state() {
@@ -426,6 +426,14 @@ export class Client {
     this.#send({ type: "ping" });
   }
 
+  // The browser lost its network, or has one again. A server on this machine is reached all the same: the
+  // attempts go on.
+  #onNetwork(type) {
+    const { phase } = this.#state;
+    if (type === "online") return phase === "waiting" || phase === "connecting" ? this.#connect() : undefined;
+    if (phase === "online" || phase === "connecting") this.#onLost(0, "this device is offline");
+  }
+
   async #onLost(code, problem) {
     const { phase } = this.#state;
     const goodbye = this.#goodbye;
@@ -433,7 +441,7 @@ export class Client {
     this.#drop();
     const connecting = phase === "connecting";
     const attempt = this.#attempt;
-    const verdict = connecting ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
+    const verdict = connecting && !problem ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
     if (attempt !== this.#attempt) return; // closed meanwhile
     const reason = problem ?? REASONS.get(code) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
     if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, verdict ? 0 : code);

@@ -1,0 +1,78 @@
+// roomd.js with a socket and a browser that only exist here.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { Client } from "../../../src/page/roomd.js";
+
+const browser = new EventTarget();
+globalThis.addEventListener = browser.addEventListener.bind(browser);
+const happen = (type) => browser.dispatchEvent(new Event(type));
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+let sockets;
+let clients;
+beforeEach(() => ([sockets, clients] = [[], []]));
+afterEach(() => clients.forEach((client) => client.close()));
+
+class Socket {
+  isClosed = false;
+  constructor() {
+    sockets.push(this);
+  }
+  send() {}
+  close() {
+    this.isClosed = true;
+  }
+  receive(event) {
+    this.onmessage({ data: JSON.stringify(event) });
+  }
+}
+
+function clientOf(options) {
+  const client = new Client("ws://127.0.0.1/ws", { WebSocket: Socket, user: "Ann", retryMs: 3_600_000, retryMsMax: 3_600_000, ...options });
+  clients.push(client);
+  client.open();
+  return client;
+}
+
+test("a browser without a network is offline at once, and reconnects when it has one", async () => {
+  const client = clientOf();
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann" });
+  assert.equal(client.state.phase, "online");
+  happen("offline");
+  const { phase, reason } = client.state;
+  assert.deepEqual([phase, reason, sockets[0].isClosed], ["waiting", "this device is offline", true]);
+  happen("online");
+  await settled();
+  assert.deepEqual([client.state.phase, sockets.length], ["connecting", 2]);
+  sockets[1].receive({ type: "welcome", user: "Ann" });
+  happen("online"); // changes nothing
+  await settled();
+  assert.deepEqual([client.state.phase, sockets.length], ["online", 2]);
+});
+
+test("an attempt to connect ends with the network, and its diagnosis does not delay the next", async () => {
+  let diagnoses = 0;
+  const client = clientOf({ diagnose: () => (diagnoses++, new Promise(() => {})) });
+  await settled();
+  happen("offline");
+  assert.deepEqual([client.state.phase, diagnoses], ["waiting", 0]);
+  happen("online");
+  await settled();
+  assert.equal(sockets.length, 2);
+  sockets[1].onclose({ code: 1006 }); // refused; the browser does not say why
+  assert.equal(diagnoses, 1);
+  happen("online");
+  await settled();
+  assert.deepEqual([client.state.phase, sockets.length], ["connecting", 3]);
+});
+
+test("a client that is closed stays closed, whatever happens to the network", async () => {
+  const client = clientOf();
+  await settled();
+  client.close();
+  for (const type of ["offline", "online"]) happen(type);
+  await settled();
+  assert.deepEqual([client.state.phase, sockets.length], ["closed", 1]);
+});

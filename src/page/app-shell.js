@@ -12,6 +12,7 @@ const DIALOGS = {
   call: lazy(() => import("./call-view.js"), "CallDialog"),
   delete: lazy(dialogs, "DeleteDialog"),
   forget: lazy(dialogs, "ForgetDialog"),
+  leave: lazy(dialogs, "LeaveDialog"),
   encryption: lazy(() => import("./encryption-dialog.js"), "EncryptionDialog"),
   settings: lazy(dialogs, "SettingsDialog"),
   receipts: lazy(dialogs, "ReceiptsDialog"),
@@ -45,11 +46,12 @@ export class AppShell extends Component {
     },
     back: () => this.setState({ view: "rooms" }),
     togglePanel: (panel) => this.setState({ panel: panel === this.state.panel ? undefined : panel }),
-    dialog: (name, props) => this.setState({ dialog: { name, ...props } }),
+    dialog: (name, props) => this.setState({ dialog: { name, room: this.props.chat.active, ...props } }), // it is about this room, whichever is active later
     showMessage: async (seq) => {
       const room = this.props.chat.active;
       const found = await this.props.chat.history.then((history) => history.loadUntil(room, seq)).catch(() => false);
-      if (!found || room !== this.props.chat.active) return this.props.chat.showProblem("That message is too far back to be shown.");
+      if (!found || room !== this.props.chat.active) return this.props.chat.showProblem("That message is too far back to be shown.", "show");
+      this.props.chat.dismiss("show");
       if (!WIDE.matches) this.setState({ panel: undefined });
       this.setState({ target: seq });
       this.list.current?.show(seq);
@@ -162,8 +164,8 @@ export class AppShell extends Component {
         aria-pressed=${chat.isEncrypted(room)} onClick=${() => this.ui.dialog("encryption")} />
       <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${panel === "search"} onClick=${() => this.ui.togglePanel("search")} />
       ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${panel === "members"} title="Members" onClick=${() => this.ui.togglePanel("members")}>
-        <${Icon} name="people" /><span>${room.count || ""}</span><span class="visually-hidden"> members</span></button>`}
-      <${IconButton} icon="leave" label=${`Leave ${room.name}`} onClick=${() => chat.leave(room)} />
+        <${Icon} name="people" /><span>${room.count || ""}</span><span class="visually-hidden"> ${room.count === 1 ? "member" : "members"}</span></button>`}
+      <${IconButton} icon="leave" label=${`Leave ${room.name}`} onClick=${() => this.ui.dialog("leave")} />
     </header>`;
   }
 
@@ -171,7 +173,7 @@ export class AppShell extends Component {
     const Dialog = DIALOGS[dialog?.name];
     // The browser reports a closed dialog late: another may be open by then.
     const onClose = () => this.setState(({ dialog: open }) => (open === dialog ? { dialog: undefined } : null));
-    return Dialog && html`<${Dialog} ...${dialog} chat=${chat} ui=${this.ui} room=${chat.active} onClose=${onClose} />`;
+    return Dialog && html`<${Dialog} ...${dialog} chat=${chat} ui=${this.ui} onClose=${onClose} />`;
   }
 
   #atEnd(atEnd) {
@@ -202,11 +204,7 @@ function connectionBanner({ client, connection: { phase, reason, retryAt, code }
 }
 
 function notJoinedBanner(room, chat) {
-  const join = () => {
-    chat.dismiss(); // the problem that named the room
-    chat.join(room);
-  };
-  return html`<div class="banner"><p>You are not in <${Name} of=${room.name} />.</p><button type="button" onClick=${join}>Join again</button></div>`;
+  return html`<div class="banner" role="alert"><p>${localizeTimes(room.refusal)}</p><button type="button" onClick=${() => chat.join(room)}>Join again</button></div>`;
 }
 
 function missingKeyBanner(ui) {

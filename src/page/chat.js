@@ -21,7 +21,7 @@ export class Chat {
   active;
   publicRooms = [];
   connection = { phase: "connecting" };
-  problem; // {text}
+  problem; // {text, topic?}
   pause; // {text, until}: the server accepts no messages for now
   away = false;
   calls; // the CallController, once it is loaded
@@ -222,14 +222,14 @@ export class Chat {
     this.changed();
   }
 
-  showProblem(text) {
-    this.problem = { text };
+  showProblem(text, topic) {
+    this.problem = { text, topic };
     this.changed();
   }
 
-  // Hides the problem.
-  dismiss() {
-    this.problem = undefined;
+  // Hides the problem; with a topic only one of that topic, which is solved.
+  dismiss(topic) {
+    if (topic === undefined || this.problem?.topic === topic) this.problem = undefined;
     this.changed();
   }
 
@@ -331,10 +331,15 @@ export class Chat {
 
   #refused(room, error) {
     if (error.code === "left" || error.code === "interrupted") return;
-    room.refuse();
     // A room that shows anything stays open, above all because of its unsent messages.
     if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
-    this.showProblem(`You cannot join ${room.name}: ${error.message}.`);
+    this.refuse(room, `You cannot join ${room.name}: ${error.message}.`);
+  }
+
+  // The user is not in the room, for the reason in this sentence. The room shows it while it is active.
+  refuse(room, refusal) {
+    room.refuse(refusal);
+    if (room !== this.active) this.showProblem(refusal);
   }
 }
 

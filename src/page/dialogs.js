@@ -122,6 +122,12 @@ export function DeleteDialog({ chat, room, entry, onClose }) {
     text="It will be deleted for everyone." />`;
 }
 
+export function LeaveDialog({ chat, room, onClose }) {
+  const text = room.kind === "room" ? "It closes in all tabs of this browser, and you will receive none of its messages." : "It closes in all tabs of this browser. Its messages are kept.";
+  return html`<${Confirm} title=${`Leave ${room.name}?`} action="Leave" onClose=${onClose} onConfirm=${() => chat.leave(room)}
+    text=${room.unsent.length > 0 ? `${text} What is not sent yet will be lost.` : text} />`;
+}
+
 export function ForgetDialog({ ui, onClose }) {
   return html`<${Confirm} title="Forget this name?" action="Forget" onClose=${onClose} onConfirm=${() => ui.signOut(true)}
     text="This browser will delete the name, its rooms and their keys. You cannot get the name back without a token from the administrator of this server." />`;

@@ -27,11 +27,19 @@ export function partsOf(text) {
   return parts;
 }
 
-// The beginning of a text that is too long to show in full; undefined if it is not.
-export function previewOf(text, charsMax = 2_000, linesMax = 24) {
-  const lines = text.split("\n", linesMax).join("\n");
-  const cut = lines.slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "");
-  return cut.length < text.length ? cut : undefined;
+// The first parts of a text that is too long to show in full; undefined if it is not. Code that is cut stays
+// code; a link that is cut would lead elsewhere, and becomes text.
+export function previewOf(parts, charsMax = 2_000, linesMax = 24) {
+  const shown = [];
+  for (const { kind, text, ...more } of parts) {
+    const lines = text.split("\n", linesMax);
+    const cut = lines.join("\n").slice(0, charsMax).replace(/[\uD800-\uDBFF]$/, "");
+    if (cut.length < text.length) return [...shown, { kind: kind === "link" ? "text" : kind, text: cut }];
+    shown.push({ kind, text, ...more });
+    charsMax -= text.length;
+    linesMax -= lines.length - 1;
+  }
+  return undefined;
 }
 
 // The beginning of a text on a single line, for lists.

@@ -21,6 +21,12 @@ const GROUP_MS = 5 * 60_000; // messages of one user that are closer together th
 export class MessageRow extends Component {
   state = { expanded: false };
 
+  // Text that is folded again leaves its beginning in view.
+  #toggle = ({ target }) => {
+    const row = target.closest("[data-id]");
+    this.setState(({ expanded }) => ({ expanded: !expanded }), () => this.state.expanded || row.scrollIntoView({ block: "nearest" }));
+  };
+
   shouldComponentUpdate(next, state) {
     return state !== this.state || COMPARED.some((key) => next[key] !== this.props[key]);
   }
@@ -33,7 +39,7 @@ export class MessageRow extends Component {
     return html`<div class=${classes.filter(Boolean).join(" ")} role="listitem" tabindex="-1" data-id=${entry.id} data-seq=${entry.seq} data-state=${entry.state}>
       ${newDay && html`<p class="day"><span>${formatDay(entry.at)}</span></p>`}
       ${isFirstUnread && html`<p class="divider"><span>New</span></p>`}
-      ${entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped, state.expanded, () => this.setState({ expanded: true }))}
+      ${entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped, state.expanded, this.#toggle)}
     </div>`;
   }
 }
@@ -47,7 +53,7 @@ function isSameGroup(entry, before) {
   return before.user === entry.user && isMessage(entry) && isMessage(before) && Date.parse(entry.at) - Date.parse(before.at) < GROUP_MS;
 }
 
-function message(props, grouped, isExpanded, expand) {
+function message(props, grouped, isExpanded, toggle) {
   const { entry, me, receipts, active, actions } = props;
   const { user, at, state, edited, deleted } = entry;
   return html`
@@ -55,7 +61,7 @@ function message(props, grouped, isExpanded, expand) {
     <div class="message-body" data-own=${user === me || undefined}>
       <p class=${grouped ? "visually-hidden" : "head"}><${Name} of=${user} /> <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>
       ${entry.replyTo !== undefined && !deleted && quote(props)}
-      ${deleted ? html`<p class="text placeholder">Message deleted</p>` : body(entry, isExpanded, expand)}
+      ${deleted ? html`<p class="text placeholder">Message deleted</p>` : body(entry, isExpanded, toggle)}
       ${!deleted && reactions(props)}
       ${state === "failed" && failed(props)}
     </div>
@@ -68,12 +74,14 @@ function message(props, grouped, isExpanded, expand) {
     ${active && entry.seq !== undefined && !deleted && html`<${MessageToolbar} ...${props} />`}`;
 }
 
-function body({ text, cipher, opened }, isExpanded, expand) {
+function body({ text, cipher, opened }, isExpanded, toggle) {
   if (cipher && !opened && !text) return html`<p class="text placeholder">Decrypting…</p>`;
   if (opened?.state === "unreadable") return html`<p class="text placeholder"><${Icon} name="lock" /> ${UNREADABLE[opened.reason]}</p>`;
-  const preview = isExpanded ? undefined : previewOf(text);
-  return html`<div class="text" dir="auto">${parts(preview ?? text)}${preview !== undefined && "…"}</div>
-    ${preview !== undefined && html`<button type="button" class="quiet" onClick=${expand}>Show all ${text.length.toLocaleString()} characters</button>`}`;
+  const all = partsOf(text);
+  const preview = previewOf(all);
+  const isCut = preview && !isExpanded;
+  return html`<div class="text" dir="auto">${shown(isCut ? preview : all)}${isCut && "…"}</div>
+    ${preview && html`<button type="button" class="quiet" onClick=${toggle}>${isCut ? `Show all ${text.length.toLocaleString()} characters` : "Show less"}</button>`}`;
 }
 
 // How the message was encrypted, and by whom.
@@ -89,8 +97,8 @@ function encryptionMark({ opened, seq, cipher }, encrypted) {
   return html`<span class="encryption-mark" data-level=${level} role="img" aria-label=${label} title=${label}>${level === "plain" ? "not encrypted" : html`<${Icon} name="lock" />`}</span>`;
 }
 
-function parts(text) {
-  return partsOf(text).map(({ kind, text, href }) => {
+function shown(parts) {
+  return parts.map(({ kind, text, href }) => {
     if (kind === "link") return html`<a href=${href} target="_blank" rel="noopener noreferrer nofollow">${text}</a>`;
     if (kind === "code") return html`<code>${text}</code>`;
     if (kind === "block") return html`<pre><code>${text}</code></pre>`;

@@ -39,14 +39,15 @@ export class MessageSender {
   // Returns whether the text was accepted; if not, it stays in the composer.
   send(room, text, more = {}) {
     if (room.unsent.length >= UNSENT_MAX) {
-      this.#chat.showProblem(`${UNSENT_MAX} messages are already waiting to be sent.`);
+      this.#chat.showProblem(`${UNSENT_MAX} messages are already waiting to be sent.`, "send");
       return false;
     }
     const excess = new TextEncoder().encode(text).length - this.#chat.client.limits.message_bytes;
     if (excess > 0) {
-      this.#chat.showProblem(`The message is ${excess.toLocaleString()} bytes too long.`);
+      this.#chat.showProblem(`The message is ${excess === 1 ? "1 byte" : `${excess.toLocaleString()} bytes`} too long.`, "send");
       return false;
     }
+    this.#chat.dismiss("send");
     room.draft = "";
     room.divider = undefined;
     this.#typingSentAt = 0;
@@ -126,9 +127,10 @@ export class MessageSender {
   async #change(command) {
     try {
       await this.#chat.client.request(await command());
+      this.#chat.dismiss("change");
       return true;
     } catch ({ message }) {
-      this.#chat.showProblem(`The change was not made: ${message}.`);
+      this.#chat.showProblem(`The change was not made: ${message}.`, "change");
       return false;
     }
   }

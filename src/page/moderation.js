@@ -22,9 +22,8 @@ const handlers = {
       room.removeMember(user);
       return room.addNotice(`${by} ${reason ?? "removed"} ${user}`, validTime(at));
     }
-    room.refuse();
     room.removeMember(chat.me);
-    chat.showProblem(`You are no longer in ${room.name}: ${message}.`);
+    chat.refuse(room, `You are no longer in ${room.name}: ${message}.`);
   },
   invited(chat, { room: name, user, by, at }, room) {
     if (user !== chat.me) return room?.addNotice(`${by} invited ${user}`, validTime(at));

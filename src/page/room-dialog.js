@@ -65,7 +65,10 @@ export class RoomDialog extends Component {
     const link = `${location.origin}/chat/${encodeURIComponent(room.name)}`;
     const privilege = PRIVILEGE[info?.role] ?? 0;
     const roles = new Map(people.map(({ user, role }) => [user, role]));
-    const all = new Set([...roles.keys(), ...room.members.keys()]);
+    const shown = [...new Set([...roles.keys(), ...room.members.keys()])].slice(0, 200);
+    const mutes = new Map(muted.map(({ user, until }) => [user, until]));
+    const canModerate = (user) => privilege >= PRIVILEGE.moderator && user !== chat.me && (PRIVILEGE[roles.get(user)] ?? 0) < privilege;
+    const isPlain = ({ user }) => !shown.includes(user) || !canModerate(user); // its row has no actions
     return html`<${Dialog} title=${room.name} onClose=${onClose}>
       <p class="hint">${info && (info.private ? "Private room: only its members can see and join it." : "Public room: anyone can join.")}
         ${info?.owner && html` Owner: <${Name} of=${info.owner} />.`}</p>
@@ -74,11 +77,11 @@ export class RoomDialog extends Component {
       ${privilege >= PRIVILEGE.moderator && html`<form class="row" onSubmit=${this.#invite}>
         <input ref=${this.field} aria-label="User to invite" placeholder="User to invite" autocomplete="off" /><button class="primary">Invite</button></form>`}
       <ul class="room-members" aria-label="Members">
-        ${[...all].slice(0, 200).map((user) => html`<li key=${user}><${Name} of=${user} /><small>${roles.get(user) ?? ""}${room.members.has(user) ? "" : " (not in the room)"}</small>
-          ${privilege >= PRIVILEGE.moderator && user !== chat.me && (PRIVILEGE[roles.get(user)] ?? 0) < privilege && this.#actions(user, roles.get(user), privilege, duration)}</li>`)}
-        ${muted.map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>muted${until ? ` until ${formatDateTime(until)}` : ""}</small>
+        ${shown.map((user) => html`<li key=${user}><${Name} of=${user} /><small>${roles.get(user) ?? ""}${room.members.has(user) ? "" : " (not in the room)"}${canModerate(user) && mutes.has(user) ? ` ${untilText("muted", mutes.get(user))}` : ""}</small>
+          ${canModerate(user) && this.#actions(user, roles.get(user), privilege, duration, mutes.has(user))}</li>`)}
+        ${muted.filter(isPlain).map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>${untilText("muted", until)}</small>
           <button type="button" class="quiet" onClick=${() => this.#send("unmute", { user })}>Unmute</button></li>`)}
-        ${banned.map(({ user, until }) => html`<li key=${`banned ${user}`}><${Name} of=${user} /><small>banned${until ? ` until ${formatDateTime(until)}` : ""}</small>
+        ${banned.map(({ user, until }) => html`<li key=${`banned ${user}`}><${Name} of=${user} /><small>${untilText("banned", until)}</small>
           <button type="button" class="quiet" onClick=${() => this.#send("unban", { user })}>Unban</button></li>`)}
       </ul>
       ${privilege >= PRIVILEGE.moderator && html`<label class="row">Mute or ban for <select onChange=${({ target }) => this.setState({ duration: DURATIONS[target.value][0] })}>
@@ -96,10 +99,12 @@ export class RoomDialog extends Component {
     </${Dialog}>`;
   }
 
-  #actions(user, role, privilege, for_s) {
+  #actions(user, role, privilege, for_s, isMuted) {
     const button = (label, type, more) => html`<button type="button" class="quiet" onClick=${() => this.#send(type, { user, ...more })}>${label}</button>`;
     return html`<span class="actions">
       ${privilege >= PRIVILEGE.owner && (role === "moderator" ? button("Make a member", "role", { role: "member" }) : button("Make a moderator", "role", { role: "moderator" }))}
-      ${button("Mute", "mute", { for_s })} ${button("Kick", "kick")} ${role && button("Remove", "remove")} ${button("Ban", "ban", { for_s })}</span>`;
+      ${isMuted ? button("Unmute", "unmute") : button("Mute", "mute", { for_s })} ${this.props.room.members.has(user) && button("Kick", "kick")} ${role && button("Remove", "remove")} ${button("Ban", "ban", { for_s })}</span>`;
   }
 }
+
+const untilText = (state, until) => `${state}${until ? ` until ${formatDateTime(until)}` : ""}`;

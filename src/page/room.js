@@ -45,7 +45,8 @@ export class Room {
   }
 
   get last() {
-    return this.unsent.at(-1) ?? this.entries.findLast((entry) => entry.seq !== undefined && !entry.deleted && !isKeyMessage(entry));
+    const waiting = this.unsent.findLast(({ state, reactTo }) => state === "waiting" && reactTo === undefined);
+    return waiting ?? this.entries.findLast((entry) => entry.seq !== undefined && !entry.deleted && !isKeyMessage(entry));
   }
 
   // Takes over the `joined` event. In another epoch, seqs and read positions start over.
@@ -65,9 +66,10 @@ export class Room {
     this.unread = seq - this.read;
   }
 
-  // The room was refused: it is not joined again automatically.
-  refuse() {
+  // The room was refused, for the reason in this sentence: it is not joined again automatically.
+  refuse(refusal) {
     this.joinState = "refused";
+    this.refusal = refusal;
     this.wanted = false;
   }
 

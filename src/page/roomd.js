@@ -198,7 +198,7 @@ export class Client {
       if (this.#subscriptions.get(message.command.room)?.state === "joining") return; // it would be refused before the join
       const excess = this.#excessBytes(message);
       if (excess > 0) {
-        this.#settle(message, { type: "error", code: "too_large", message: `The message is ${excess} bytes too long` });
+        this.#settle(message, { type: "error", code: "too_large", message: `The message is ${excess} ${excess === 1 ? "byte" : "bytes"} too long` });
         return this.#pump();
       }
       message.sent = true;

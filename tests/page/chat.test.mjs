@@ -27,6 +27,7 @@ test("two users chat, and see typing notices, joins, leaves and receipts", async
   await ann.page.getByRole("dialog").getByText("read").waitFor();
   await ann.page.keyboard.press("Escape");
   await bob.page.getByRole("button", { name: "Leave general" }).click();
+  await bob.page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
   await ann.page.locator(".notice", { hasText: /Bob left/ }).waitFor();
   faultless();
 });
@@ -304,6 +305,9 @@ test("an invalid name is rejected in the sign-in form", async () => {
   await ann.enter(http, "Ann");
   await ann.page.getByRole("heading", { name: "lobby" }).waitFor();
   await ann.page.getByRole("button", { name: "Leave lobby" }).click();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await ann.page.getByRole("button", { name: "Leave lobby" }).click();
+  await ann.page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
   await ann.page.getByText("No conversation is open.").waitFor();
   faultless();
 });

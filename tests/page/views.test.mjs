@@ -185,8 +185,12 @@ for (const { name, ...device } of SIZES) {
       await page.keyboard.press("Escape");
       await bob.page.getByRole("button", { name: "Join again" }).waitFor();
       await shootBob("outside");
-      await page.getByRole("button", { name: "Leave garden" }).click();
-      await page.getByRole("button", { name: "Leave lobby" }).click();
+      for (const room of ["garden", "lobby"]) {
+        await page.getByRole("button", { name: `Leave ${room}` }).click();
+        await page.getByRole("dialog").getByText(`Leave ${room}?`).waitFor();
+        if (room === "lobby") await shoot("leave");
+        await page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
+      }
       await page.getByRole("button", { name: "Open a room" }).waitFor();
       await shoot("empty");
       faultless();

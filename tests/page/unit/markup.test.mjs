@@ -44,10 +44,20 @@ test("a hostile text is parsed fast", () => {
 });
 
 test("the preview of a long text splits no character", () => {
-  assert.equal(previewOf("short"), undefined);
-  assert.equal(previewOf("x".repeat(1_999) + "\u{1f600}").length, 1_999);
-  assert.equal(previewOf("\n".repeat(100)).length, 23);
+  const lengthOf = (text) => previewOf(partsOf(text))?.reduce((sum, part) => sum + part.text.length, 0);
+  assert.equal(lengthOf("short"), undefined);
+  assert.equal(lengthOf("x".repeat(1_999) + "\u{1f600}"), 1_999);
+  assert.equal(lengthOf("\n".repeat(100)), 23);
+  assert.equal(lengthOf(`${"x".repeat(1_000)} https://a.example ${"x".repeat(1_000)}`), 2_000);
+  assert.equal(lengthOf("`a`\n".repeat(24)), 24 * 2 - 1);
   assert.equal(singleLine("  a\n\n b "), "a b");
+});
+
+test("code that is cut stays code, and a link that is cut leads nowhere", () => {
+  const kinds = (text) => previewOf(partsOf(text)).map(({ kind, href }) => (href ? `${kind} ${href}` : kind));
+  assert.deepEqual(kinds(`see\n\`\`\`js\n${"let x;\n".repeat(100)}\`\`\`\nand`), ["text", "block"]);
+  assert.deepEqual(kinds(`\`${"x".repeat(3_000)}\` and`), ["code"]);
+  assert.deepEqual(kinds(`https://a.example/ ${"x".repeat(1_960)} https://b.example/very/long/path`), ["link https://a.example/", "text", "text"]);
 });
 
 test("names are valid where the server accepts them", () => {

@@ -1,0 +1,125 @@
+// What the views show of a state, without a browser.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { detached, find, textOf, treeOf } from "../harness/tree.mjs";
+
+globalThis.matchMedia = () => ({ matches: false, addEventListener() {} });
+globalThis.location = new URL("http://127.0.0.1:8000/");
+globalThis.WebSocket ??= class {};
+const { html } = await import("../../../src/page/html.js");
+const { AppShell } = await import("../../../src/page/app-shell.js");
+const { Chat } = await import("../../../src/page/chat.js");
+const { CopyLink } = await import("../../../src/page/copy-link.js");
+const { LeaveDialog } = await import("../../../src/page/dialogs.js");
+const { MessageRow } = await import("../../../src/page/message-row.js");
+const { Moderation } = await import("../../../src/page/moderation.js");
+const { RoomDialog } = await import("../../../src/page/room-dialog.js");
+
+// A chat without a connection, in these rooms; the first is active.
+function chatIn(...rooms) {
+  const settings = { rooms: [], read: {}, secret: {} };
+  const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {}, watch() {} };
+  const chat = new Chat(storage, { name: "Ann" }, "ws://127.0.0.1/ws", { changed() {} });
+  for (const name of rooms) chat.open("room", name).enter({ epoch: "e", seq: 0, members: ["Ann"], count: 1 });
+  chat.active = chat.roomOf(rooms[0]);
+  return chat;
+}
+
+const message = (seq, more) => ({ seq, user: "Bob", text: `t${seq}`, at: "2026-01-01T00:00:00Z", ...more });
+const page = (chat, state) => {
+  const shell = detached(new AppShell({ chat }), { chat, now: Date.now(), select: () => {} });
+  Object.assign(shell.state, state);
+  return shell;
+};
+const banners = (chat) => find(page(chat).tree(), { tag: "div" }).filter(({ props }) => props.class?.startsWith("banner")).map(({ children }) => textOf(children));
+const labels = (tree) => find(tree, { tag: "button" }).map(({ props, children }) => props["aria-label"] ?? textOf(children).trim());
+
+test("a long message can be folded again", () => {
+  const props = { entry: message(1, { text: "x\n".repeat(99) }), room: {}, actions: {} };
+  const row = detached(new MessageRow(props), props);
+  assert.deepEqual(labels(row.tree()), ["Show all 198 characters"]);
+  const target = { closest: () => ({ scrollIntoView() {} }) };
+  find(row.tree(), { class: "quiet" })[0].props.onClick({ target });
+  assert.deepEqual(labels(row.tree()), ["Show less"]);
+  find(row.tree(), { class: "quiet" })[0].props.onClick({ target });
+  assert.deepEqual(labels(row.tree()), ["Show all 198 characters"]);
+});
+
+test("the list of rooms shows what was said last, not what failed or a reaction that waits", () => {
+  const chat = chatIn("r");
+  chat.active.receive(message(1), "Ann");
+  for (const [mid, more] of [["a", {}], ["b", { reactTo: 1 }], ["c", {}]]) chat.active.addUnsent({ user: "Ann", text: mid, mid, at: "2026-01-01T00:00:00Z", ...more });
+  assert.equal(chat.active.last.text, "c");
+  chat.active.fail("c", "no");
+  assert.equal(chat.active.last.text, "a");
+  chat.active.fail("a", "no");
+  assert.equal(chat.active.last.text, "t1");
+});
+
+test("a problem that is solved is no longer shown, and no other is hidden", () => {
+  const chat = chatIn("r");
+  assert.equal(chat.sender.send(chat.active, "x".repeat(65_537)), false);
+  assert.equal(chat.problem.text, "The message is 1 byte too long.");
+  assert.equal(chat.sender.send(chat.active, "x"), true);
+  assert.equal(chat.problem, undefined);
+  chat.showProblem("Bob invited you to den.");
+  chat.sender.send(chat.active, "y");
+  assert.equal(chat.problem.text, "Bob invited you to den.");
+});
+
+test("a user who was removed sees one banner, with the reason", () => {
+  const removed = { type: "removed", code: "kicked", reason: "kicked", user: "Ann", by: "Bob", message: "Bob kicked you" };
+  const chat = chatIn("r", "s");
+  for (const room of chat.rooms.values()) room.receive(message(1), "Ann");
+  new Moderation(chat).handle({ ...removed, room: "r" });
+  assert.deepEqual(banners(chat), ["You are no longer in r: Bob kicked you.Join again"]);
+  new Moderation(chat).handle({ ...removed, room: "s" }); // which is not in view
+  assert.equal(chat.problem.text, "You are no longer in s: Bob kicked you.");
+});
+
+test("one member is not members", () => {
+  const chat = chatIn("r");
+  const label = () => labels(page(chat).tree()).find((label) => /member/.test(label));
+  assert.equal(label(), "1 member");
+  chat.active.addMember("Bob");
+  assert.equal(label(), "2 members");
+});
+
+test("the button that copies a link has a name, whatever it has to say", async () => {
+  const props = { link: "x" };
+  const button = detached(new CopyLink(props), props);
+  const name = () => textOf(find(button.tree(), { tag: "button" })[0].children.filter(({ props }) => !props?.role));
+  assert.equal(name(), "Copy link");
+  await find(button.tree(), { tag: "button" })[0].props.onClick();
+  assert.equal(name(), "Select the link and copy it"); // Node has no clipboard
+  assert.equal(textOf(find(button.tree(), { role: "status" })), "Select the link and copy it");
+});
+
+test("a muted member can be unmuted, and only who is in the room can be kicked", () => {
+  const chat = chatIn("r");
+  for (const user of ["Bob", "Cleo"]) chat.active.addMember(user);
+  const props = { chat, room: chat.active };
+  const dialog = detached(new RoomDialog(props), props);
+  dialog.setState({ info: { role: "owner" }, people: [{ user: "Ann", role: "owner" }, { user: "Dora", role: "member" }], muted: [{ user: "Bob" }, { user: "Emil" }] });
+  const rows = find(dialog.tree(), { class: "room-members" })[0].children.map(({ children }) => textOf(children).replace(/\s+/g, " ").trim());
+  const options = (user) => rows.filter((row) => row.startsWith(user)).map((row) => row.match(/Unmute|Mute|Kick|muted/g)?.join(" "));
+  assert.deepEqual(options("Bob"), ["muted Unmute Kick"]);
+  assert.deepEqual(options("Cleo"), ["Mute Kick"]);
+  assert.deepEqual(options("Dora"), ["Mute"]);
+  assert.deepEqual(options("Emil"), ["muted Unmute"]);
+});
+
+test("leaving a room is asked about, and a dialog stays with its room", () => {
+  const chat = chatIn("r", "s");
+  const shell = page(chat);
+  find(shell.tree(), { "aria-label": "Leave r" })[0].props.onClick();
+  assert.ok(chat.roomOf("r"), "it was left without a question");
+  const [{ name, room }, { dialog }] = [shell.state.dialog, shell.state];
+  assert.deepEqual([name, room.name], ["leave", "r"]);
+  chat.select(chat.roomOf("s"));
+  assert.equal(dialog.room.name, "r");
+  const tree = treeOf(html`<${LeaveDialog} chat=${chat} ...${dialog} onClose=${() => {}} />`);
+  find(tree, { class: "primary danger" })[0].props.onClick();
+  assert.deepEqual([chat.roomOf("r"), chat.roomOf("s")?.name], [undefined, "s"]);
+});

@@ -30,7 +30,7 @@ use roomd::store::Memory;
 /// Heads up to this length are cut at every byte.
 const CUT_BYTES_MAX: usize = 256;
 
-static HOUSE: LazyLock<ServerContext> = LazyLock::new(|| {
+static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
     let settings = Settings { echo_route: true, ..Settings::default() };
     let limits = Limits::default();
     let threads = Threads::new();
@@ -124,17 +124,17 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 }
 
 fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
-    let origin = Origin::of(&HOUSE, request, false);
-    let address = proxies::forwarded(request, &HOUSE.settings.trusted_proxies).map(Address::from);
-    match upgrade::upgrade(&HOUSE, request, origin, address) {
+    let origin = Origin::of(&CONTEXT, request, false);
+    let address = proxies::forwarded(request, &CONTEXT.settings.trusted_proxies).map(Address::from);
+    match upgrade::upgrade(&CONTEXT, request, origin, address) {
         Some(Ok(_)) => return,
         Some(Err(response)) => return well_formed(&response),
         None => {}
     }
     let mut rate = Bucket::new(1, 0);
-    let mut visit = ApiRequest { head: request, body, rate: &mut rate, origin, address, who: None };
-    well_formed(&routes::answer(&HOUSE, &mut visit));
-    assert!(HOUSE.engine.hub.is_empty(), "a room that does not open is no room");
+    let mut visit = ApiRequest { head: request, body, rate: &mut rate, origin, address, authenticated: None };
+    well_formed(&routes::answer(&CONTEXT, &mut visit));
+    assert!(CONTEXT.engine.hub.is_empty(), "a room that does not open is no room");
 }
 
 fn well_formed(response: &Response) {

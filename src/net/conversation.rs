@@ -63,7 +63,7 @@ pub struct Link<'a> {
     pub context: &'a Arc<ServerContext>,
     /// The socket, past every handshake below the protocol.
     pub socket: &'a Arc<Tcp>,
-    /// How long a client may be silent; `None`: forever.
+    /// How long a client may be silent; `None` where the kernel's keep-alive finds out that it is gone.
     pub read_timeout: Option<Duration>,
     /// What is sent first; may be empty.
     pub greeting: Vec<u8>,
@@ -88,22 +88,26 @@ where
     R: Reader<Item = Result<Request, Unparsed>>,
 {
     let context = link.context;
-    let ConversationStart { options, identity, room } = start;
-    let ping = options.encoding.keep_alive().map(Bytes::from);
+    let ping = start.options.encoding.keep_alive().map(Bytes::from);
     let outbox = Outbox::new(Arc::clone(link.socket) as Arc<dyn Transport>, &context.settings.limits, ping);
-    let open = |outbox: &Arc<Outbox>| {
-        let needs_auth = identity.is_none();
-        let who = identity.unwrap_or_else(|| Identity::guest(context.engine.guest()));
-        let mut connection = Connection::open(&context.engine, Arc::clone(outbox), options, who);
-        if needs_auth {
-            connection.require_auth();
-        }
-        let room = room.filter(|_| connection.ended().is_none());
-        let begin = room.and_then(|room| connection.begin(room, JoinOptions::default()));
-        let end = connection.ended().or(begin);
-        Opened { handler: connection, end }
-    };
-    serve(link, outbox, open, reader);
+    serve(link, outbox, |outbox| open(context, outbox, start), reader);
+}
+
+/// Opens the session and enters its first room. In a frame of its own, which is gone when the first request
+/// is read.
+#[inline(never)]
+fn open(context: &ServerContext, outbox: &Arc<Outbox>, start: ConversationStart) -> Opened<Connection> {
+    let ConversationStart { options, identity, room } = start;
+    let needs_auth = identity.is_none();
+    let identity = identity.unwrap_or_else(|| Identity::guest(context.engine.guest()));
+    let mut connection = Connection::open(&context.engine, Arc::clone(outbox), options, identity);
+    if needs_auth {
+        connection.require_auth();
+    }
+    let room = room.filter(|_| connection.ended().is_none());
+    let begun = room.and_then(|room| connection.begin(room, JoinOptions::default()));
+    let end = connection.ended().or(begun);
+    Opened { handler: connection, end }
 }
 
 /// A handler, and the end of its conversation if that ended as it began.

@@ -32,16 +32,16 @@ fn a_free_name_is_registered_to_the_first_client_that_claims_it() {
     let answer = ask(&server, "Alice", "");
     assert_eq!((answer.status, &answer.json()["user"]), (201, &json!("Alice")));
     let token = answer.json()["token"].as_str().unwrap().to_owned();
-    let who = me(&server, &bearer(&token));
+    let owner = me(&server, &bearer(&token));
     assert_eq!(
-        (who.status, who.json()["user"].clone(), who.json()["guest"].clone()),
+        (owner.status, owner.json()["user"].clone(), owner.json()["guest"].clone()),
         (200, json!("Alice"), json!(false))
     );
     for name in ["Alice", "aLICE", "Ａｌｉｃｅ"] {
         assert_eq!((ask(&server, name, "").status, &*ask(&server, name, "").error()), (409, "name_taken"), "{name}");
     }
-    let nobody = me(&server, "");
-    assert_eq!((nobody.status, nobody.field("WWW-Authenticate")), (401, Some("Bearer")));
+    let anonymous = me(&server, "");
+    assert_eq!((anonymous.status, anonymous.field("WWW-Authenticate")), (401, Some("Bearer")));
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn of_many_clients_that_claim_a_name_at_once_one_gets_it() {
         let start = Barrier::new(4);
         let mut statuses = thread::scope(|scope| {
             let claims: Vec<_> = (0..4)
-                .map(|who| {
+                .map(|number| {
                     let (server, start) = (&server, &start);
-                    let name = if who % 2 == 0 { format!("Anna{round}") } else { format!("ANNA{round}") };
+                    let name = if number % 2 == 0 { format!("Anna{round}") } else { format!("ANNA{round}") };
                     scope.spawn(move || {
                         start.wait();
                         ask(server, &name, "").status
@@ -142,10 +142,10 @@ fn a_registered_name_is_refused_to_guests_over_every_protocol() {
         let body = json!({"message": "hi", "user": name}).to_string();
         http.request("POST /api/v1/rooms/den/messages", JSON, &body);
         assert_eq!(http.answer().error(), "name_taken");
-        let join = |who: Identity| {
+        let join = |identity: Identity| {
             let (sender, _) = crossbeam_channel::bounded(16);
             let room = RoomName::parse("den").unwrap();
-            Member::join(server.engine(), &room, who, Arc::new(ChannelRecipient::new(sender)), 0).map(drop)
+            Member::join(server.engine(), &room, identity, Arc::new(ChannelRecipient::new(sender)), 0).map(drop)
         };
         let user = UserName::parse(name).unwrap();
         assert_eq!(join(user.clone().into()).unwrap_err().code, Code::NameTaken);

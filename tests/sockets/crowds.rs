@@ -37,7 +37,7 @@ fn read_all(mut client: WebSocketClient) -> Vec<(String, String)> {
 }
 
 /// Joins and leaves until the others are done; while it is in the room it misses no message.
-fn visit(mut client: WebSocketClient, done: &AtomicBool) {
+fn come_and_go(mut client: WebSocketClient, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         let joined = client.ask(json!({"type": "join", "room": "hall", "history": 0}));
         let mut seq = joined["seq"].as_u64().unwrap();
@@ -48,7 +48,7 @@ fn visit(mut client: WebSocketClient, done: &AtomicBool) {
                 "left" => break,
                 "message" => {
                     seq += 1;
-                    assert_eq!(event["seq"], seq, "a visitor misses a message");
+                    assert_eq!(event["seq"], seq, "a member misses a message");
                 }
                 _ => {}
             }
@@ -62,11 +62,11 @@ fn fifty_publishers_and_fifty_readers_agree_on_one_order_while_others_come_and_g
     let readers: Vec<_> = (0..READERS).map(|i| WebSocketClient::json(&server, "hall", &format!("r{i}"))).collect();
     let publisher = |i| WebSocketClient::open(&server, &format!("/ws?room=hall&user=p{i}&echo=false"));
     let publishers: Vec<_> = (0..PUBLISHERS).map(publisher).collect();
-    let visitors: Vec<_> = (0..VISITORS).map(|i| WebSocketClient::multi(&server, &format!("v{i}"))).collect();
+    let guests: Vec<_> = (0..VISITORS).map(|i| WebSocketClient::multi(&server, &format!("v{i}"))).collect();
     let (start, done) = (Barrier::new(PUBLISHERS), AtomicBool::new(false));
     let orders: Vec<_> = thread::scope(|scope| {
-        for visitor in visitors {
-            scope.spawn(|| visit(visitor, &done));
+        for guest in guests {
+            scope.spawn(|| come_and_go(guest, &done));
         }
         let reading: Vec<_> = readers.into_iter().map(|client| scope.spawn(|| read_all(client))).collect();
         let publishing: Vec<_> = publishers

@@ -119,7 +119,7 @@ fn a_stopped_server_accepts_no_connection() {
     _ = server.stop();
     for address in [http, lines] {
         let refused = TcpStream::connect(address).and_then(|mut stream| stream.read(&mut [0]));
-        assert!(matches!(refused, Ok(0) | Err(_)), "somebody answers");
+        assert!(matches!(refused, Ok(0) | Err(_)), "a stopped server answers");
     }
 }
 

@@ -99,7 +99,7 @@ fn a_head_that_comes_byte_by_byte_has_one_deadline() {
     let mut ticks = 0;
     while slow.try_send(b"x") {
         ticks += 1;
-        assert!(ticks < 200, "a head goes on for ever");
+        assert!(ticks < 200, "a head has no deadline");
         assert!(Http::connect(&clock).rest().is_empty());
     }
     let rest = String::from_utf8(slow.rest()).unwrap();

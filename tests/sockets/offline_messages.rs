@@ -86,7 +86,7 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("roomd-letters-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("roomd-offline-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -148,8 +148,8 @@ fn more_than_memory_holds_is_delivered_whole_while_more_is_sent() {
         welcomed(&server, &token)
     });
     for seq in 1..=600 {
-        let letter = bob.event_of("private");
-        assert_eq!((&letter["seq"], &letter["message"]), (&json!(seq), &json!(seq.to_string())));
+        let message = bob.event_of("private");
+        assert_eq!((&message["seq"], &message["message"]), (&json!(seq), &json!(seq.to_string())));
     }
     written(&mut alice, "Bob", 600);
     assert_eq!(given(&mut welcomed(&server, &token).0), []);
@@ -234,7 +234,7 @@ fn a_conversation_has_a_history_for_its_two_users() {
     given(&mut bob);
     let room = "dm:alice:Bob";
     let history = bob.ask(json!({"type": "history", "room": room, "limit": 2}));
-    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|letter| &letter["message"]).collect();
+    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|message| &message["message"]).collect();
     assert_eq!((texts, &history["complete"]), (vec![&json!("2"), &json!("3")], &json!(false)));
     bob.command(&json!({"type": "read", "room": room, "seq": 3}));
     loop {

@@ -51,12 +51,12 @@ fn the_receipts_of_a_message_are_the_same_over_http() {
     tom.wait_for_type("message");
     tom.command(&json!({"type": "read", "room": "den", "seq": 1}));
     receipts(&mut anna, "Tom", "read");
-    let room_log = || http::get(&server, "/api/v1/rooms/den/messages/1/receipts").json()["receipts"].clone();
+    let receipts_of = || http::get(&server, "/api/v1/rooms/den/messages/1/receipts").json()["receipts"].clone();
     let of_tom = |receipts: Value| {
         let all = receipts.as_array().unwrap().iter().filter(|receipt| receipt["user"] == "Tom");
         all.map(|receipt| receipt["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    crate::harness::until("the marks are kept", || of_tom(room_log()) == ["written", "received", "read"]);
+    crate::harness::until("the marks are kept", || of_tom(receipts_of()) == ["written", "received", "read"]);
     let missing = http::get(&server, "/api/v1/rooms/den/messages/2/receipts");
     assert_eq!((missing.status, missing.error()), (404, "not_found".to_owned()));
 }
@@ -68,26 +68,26 @@ fn the_receipts_of_a_private_conversation_are_for_its_two_users() {
 
     let server = TestServer::start();
     let tokens = ["Anna", "Tom", "Eve"].map(|name| issuer::claim(&server, name));
-    let room_log = |who: Option<&str>, seq: u64| {
-        let fields = who.map(issuer::bearer).unwrap_or_default();
+    let receipts_of = |token: Option<&str>, seq: u64| {
+        let fields = token.map(issuer::bearer).unwrap_or_default();
         let mut http = Http::connect(&server);
         http.request(&format!("GET /api/v1/rooms/dm%3AAnna%3ATom/messages/{seq}/receipts"), &fields, "");
         http.answer()
     };
-    let [mut anna, mut tom] = [0, 1].map(|who| issuer::welcomed(&server, &tokens[who]).0);
-    assert_eq!(room_log(Some(&tokens[0]), 1).status, 404, "nothing is said yet");
+    let [mut anna, mut tom] = [0, 1].map(|user| issuer::welcomed(&server, &tokens[user]).0);
+    assert_eq!(receipts_of(Some(&tokens[0]), 1).status, 404, "nothing is said yet");
     anna.ask(json!({"type": "private", "to": "Tom", "message": "hi"}));
     tom.wait_for_type("private");
     tom.command(&json!({"type": "read", "room": "dm:Anna:Tom", "seq": 1}));
-    let read = |who: &str| {
-        let answer = room_log(Some(who), 1).json()["receipts"].clone();
+    let read = |token: &str| {
+        let answer = receipts_of(Some(token), 1).json()["receipts"].clone();
         let all = answer.as_array().cloned().unwrap_or_default();
         all.iter().any(|receipt| receipt["user"] == "Tom" && receipt["status"] == "read")
     };
     crate::harness::until("both are told", || read(&tokens[0]) && read(&tokens[1]));
-    for (who, seq) in [(Some(&*tokens[2]), 1), (None, 1), (Some(&*tokens[0]), 2)] {
-        let answer = room_log(who, seq);
-        assert_eq!((answer.status, answer.error()), (404, "not_found".to_owned()), "{who:?} {seq}");
+    for (token, seq) in [(Some(&*tokens[2]), 1), (None, 1), (Some(&*tokens[0]), 2)] {
+        let answer = receipts_of(token, seq);
+        assert_eq!((answer.status, answer.error()), (404, "not_found".to_owned()), "{token:?} {seq}");
     }
 }
 

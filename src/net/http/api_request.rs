@@ -27,13 +27,13 @@ pub struct ApiRequest<'a> {
     /// The client's address, for limits; `None` is exempt.
     pub address: Option<Address>,
     /// The user that the token names, once it is read; `None` for a guest.
-    pub who: Option<Identity>,
+    pub authenticated: Option<Identity>,
 }
 
 impl ApiRequest<'_> {
     /// The user that the token names, or a guest.
     pub(super) fn identity(&self, context: &ServerContext) -> Identity {
-        self.who.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
+        self.authenticated.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
     }
 
     /// Checks that the token, if there is one, is for this room.
@@ -41,7 +41,7 @@ impl ApiRequest<'_> {
     /// # Errors
     /// `forbidden`.
     pub(super) fn allows(&self, room: &RoomName) -> Result<(), Refusal> {
-        self.who.as_ref().map_or(Ok(()), |who| who.allows(room))
+        self.authenticated.as_ref().map_or(Ok(()), |identity| identity.allows(room))
     }
 
     /// The room that a part of the path names, if the token is for it.

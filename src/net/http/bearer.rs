@@ -47,13 +47,13 @@ pub fn identify(
     from: Option<Address>,
 ) -> Result<Option<Identity>, Refusal> {
     let engine = &context.engine;
-    let who = match (token, user) {
+    let identity = match (token, user) {
         (Some(token), user) => {
-            let who = engine.identify(&token, from)?;
-            if user.is_some_and(|user| user != who.user) {
-                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", who.user)));
+            let identity = engine.identify(&token, from)?;
+            if user.is_some_and(|user| user != identity.user) {
+                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", identity.user)));
             }
-            who
+            identity
         }
         (None, user) if !engine.auth.admits_guests() => {
             if user.is_none() && room.is_none() {
@@ -64,8 +64,8 @@ pub fn identify(
         (None, Some(user)) if engine.registered(&user) => return Err(taken(&user)),
         (None, user) => Identity::guest(user.unwrap_or_else(|| engine.guest())),
     };
-    room.map_or(Ok(()), |room| who.allows(room))?;
-    Ok(Some(who))
+    room.map_or(Ok(()), |room| identity.allows(room))?;
+    Ok(Some(identity))
 }
 
 /// The token of a request, if it has one.
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_shown_in_one_of_three_ways() {
+    fn a_token_is_sent_in_one_of_three_ways() {
         let a = Ok(Some("a.b.c".to_owned()));
         assert_eq!(token_of("/", ""), Ok(None));
         assert_eq!(token_of("/", "Authorization: Bearer a.b.c\r\n"), a);

@@ -49,14 +49,14 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
 /// `unauthorized` without a token and without the name of a guest; otherwise as for a WebSocket.
 pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
     let name = query::value(request.head.query, "user")?;
-    let who = match name.map(|name| UserName::parse(&name)) {
+    let identity = match name.map(|name| UserName::parse(&name)) {
         Some(name) => {
             let name = name.map_err(|error| bad(format!("user {error}")))?;
             bearer::identify(context, bearer::token(request.head)?, Some(name), None, request.address)?
         }
         None => bearer::authenticate(context, request.head, request.address)?,
     };
-    let who =
-        who.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
-    Ok(Response::json(200, json::me_body(&who)))
+    let identity =
+        identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
+    Ok(Response::json(200, json::me_body(&identity)))
 }

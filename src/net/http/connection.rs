@@ -159,7 +159,8 @@ fn answer(
     }
     expect(socket, request, rest.len() < length)?;
     let body = head::read_body(socket, rest, length, context.settings.limits.head_timeout)?;
-    let response = routes::answer(context, &mut ApiRequest { head: request, body, rate, origin, address, who: None });
+    let mut request = ApiRequest { head: request, body, rate, origin, address, authenticated: None };
+    let response = routes::answer(context, &mut request);
     let response = origin.share(response);
     Ok(Next::Answer { response, close, head_only })
 }

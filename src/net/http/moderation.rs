@@ -36,9 +36,9 @@ pub fn end(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) ->
 /// # Errors
 /// There is no such room.
 pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
-    let (who, room) = (request.identity(context), request.room(room)?);
-    let info = context.engine.look(&who, &room)?;
-    let (members, count) = match context.engine.members(&who, &info)? {
+    let (identity, room) = (request.identity(context), request.room(room)?);
+    let info = context.engine.look(&identity, &room)?;
+    let (members, count) = match context.engine.members(&identity, &info)? {
         Event::Members { members, count, .. } => (members, count),
         _ => (Vec::new(), 0),
     };

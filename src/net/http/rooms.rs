@@ -57,14 +57,14 @@ pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str
     let room = request.room(room)?;
     let wanted: NewMessage = request.json()?;
     let name = wanted.user.as_deref().map(UserName::parse).transpose();
-    let who = author(context, request, name.map_err(|error| bad(format!("user {error}")))?)?;
+    let identity = author(context, request, name.map_err(|error| bad(format!("user {error}")))?)?;
     let key = request.head.value("Idempotency-Key");
     let mid = wanted.mid.as_deref().or(key).map(Mid::parse).transpose()?;
     let about = About::parse(wanted.reply_to, wanted.react_to)?;
     let message = RoomRequest::Publish { body: Body::Text(wanted.message.into()), about, mid, quiet: false };
     message.check(context.settings.limits.message_bytes)?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
-    match context.engine.hub.ask(&room, who, message)? {
+    match context.engine.hub.ask(&room, identity, message)? {
         Event::Refused(refusal) => Err(refusal),
         sent => Ok(Response::event(201, &sent)),
     }
@@ -72,11 +72,11 @@ pub fn publish(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str
 
 /// The author of a message: the user of the token, or a guest with a free name.
 fn author(context: &ServerContext, request: &ApiRequest<'_>, name: Option<UserName>) -> Result<Identity, Refusal> {
-    match (&request.who, name) {
-        (Some(who), Some(name)) if who.user != name => {
-            Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)))
+    match (&request.authenticated, name) {
+        (Some(identity), Some(name)) if identity.user != name => {
+            Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", identity.user)))
         }
-        (Some(who), _) => Ok(who.clone()),
+        (Some(identity), _) => Ok(identity.clone()),
         (None, Some(name)) if context.engine.registered(&name) => Err(taken(&name)),
         (None, name) => Ok(Identity::guest(name.unwrap_or_else(|| context.engine.guest()))),
     }

@@ -93,7 +93,7 @@ fn figures(context: &ServerContext) -> Response {
 
 /// Answers a request about rooms, which needs a token where guests are not let in.
 fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
-    request.who = bearer::authenticate(context, request.head, request.address)?;
+    request.authenticated = bearer::authenticate(context, request.head, request.address)?;
     match (route, request.head.method) {
         (Route::Rooms, "POST") => rooms::create(context, request),
         (Route::Messages(room), "POST") => rooms::publish(context, request, room),

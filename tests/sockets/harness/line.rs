@@ -70,7 +70,8 @@ impl LineClient {
     /// The next line.
     pub fn receive(&mut self) -> String {
         let mut line = String::new();
-        let count = self.stream.read_line(&mut line).unwrap_or_else(|error| panic!("{} hears: {error}", self.name));
+        let count =
+            self.stream.read_line(&mut line).unwrap_or_else(|error| panic!("{} cannot read: {error}", self.name));
         assert!(count > 0, "the connection of {} has ended", self.name);
         line.trim_end_matches('\n').to_owned()
     }

@@ -113,6 +113,7 @@ export class ChatEncryption {
     if (result !== "taken" && result !== "same") return result;
     this.#chat.updateSettings(({ secret }) => (secret[room.key] = true));
     await this.recheck(room);
+    room.encryptedFrom ??= room.newest + 1; // nothing that is known is encrypted
     if (result === "same") return result;
     const encrypted = room.entries.filter(({ cipher }) => cipher);
     const decryptsNothing = encrypted.length > 0 && encrypted.every(({ opened }) => opened?.reason === "no-key");

@@ -213,11 +213,14 @@ export class MessageList extends Component {
     const top = this.#top();
     const [first, last] = (this.#rendered = this.#range(top));
     const isNew = (each) => room.divider !== undefined && (each?.seq ?? each?.after) > room.divider;
+    const from = chat.isEncrypted(room) ? (room.encryptedFrom ?? 0) : Infinity;
+    const isSince = (each) => (each?.seq ?? each?.after) >= from;
+    const hasPlain = room.entries.find(({ seq }) => seq !== undefined)?.seq < from;
     const rows = this.#entries.slice(first, last).map((entry, i) => {
       const before = this.#entries[first + i - 1];
       const isFirstUnread = entry.seq !== undefined && isNew(entry) && !isNew(before);
-      return html`<${MessageRow} key=${entry.id} ...${{ room, entry, before, isFirstUnread, actions, target: target !== undefined && entry.seq === target, me: chat.me, canModerate: room.canModerate }}
-        encrypted=${chat.isEncrypted(room)} reactions=${room.reactions.get(entry.seq)} repliedTo=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
+      return html`<${MessageRow} key=${entry.id} ...${{ room, entry, before, isFirstUnread, isFirstEncrypted: hasPlain && isSince(entry) && !isSince(before), actions, target: target !== undefined && entry.seq === target, me: chat.me, canModerate: room.canModerate }}
+        encrypted=${isSince(entry)} reactions=${room.reactions.get(entry.seq)} repliedTo=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
         active=${entry.id === active} receipts=${receiptsText(room, entry, chat.me)} />`;
     });
     const padding = { paddingTop: `${this.#offsets[first] ?? 0}px`, paddingBottom: `${this.#offsets.at(-1) - (this.#offsets[last] ?? 0)}px` };

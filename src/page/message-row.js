@@ -1,5 +1,5 @@
 // A row of the message list: a message or a notice, below the date if it is the first of a day, and below a
-// divider if it is the first unread one. Rows whose props are unchanged are not rendered again.
+// divider if it is the first unread or the first encrypted one. Rows whose props are unchanged are not rendered again.
 
 import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
 import { lazy } from "./lazy.js";
@@ -32,12 +32,13 @@ export class MessageRow extends Component {
   }
 
   render(props, state) {
-    const { entry, before, isFirstUnread, active, target } = props;
+    const { entry, before, isFirstUnread, isFirstEncrypted, active, target } = props;
     const newDay = !before || !isSameDay(before.at, entry.at);
-    const grouped = !newDay && !isFirstUnread && isSameGroup(entry, before);
+    const grouped = !newDay && !isFirstUnread && !isFirstEncrypted && isSameGroup(entry, before);
     const classes = ["message-row", entry.notice || isKeyMessage(entry) ? "notice" : "message", grouped && "grouped", active && "active", target && "target"];
     return html`<div class=${classes.filter(Boolean).join(" ")} role="listitem" tabindex="-1" data-id=${entry.id} data-seq=${entry.seq} data-state=${entry.state}>
       ${newDay && html`<p class="day"><span>${formatDay(entry.at)}</span></p>`}
+      ${isFirstEncrypted && html`<p class="day"><span>Messages before this are not encrypted</span></p>`}
       ${isFirstUnread && html`<p class="divider"><span>New</span></p>`}
       ${entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped, state.expanded, this.#toggle)}
     </div>`;
@@ -46,7 +47,7 @@ export class MessageRow extends Component {
 
 const REACTIONS_SHOWN = 12;
 
-const COMPARED = ["reactions", "repliedTo", "entry", "before", "encrypted", "isFirstUnread", "active", "target", "receipts", "me", "room", "canModerate"];
+const COMPARED = ["reactions", "repliedTo", "entry", "before", "encrypted", "isFirstUnread", "isFirstEncrypted", "active", "target", "receipts", "me", "room", "canModerate"];
 
 function isSameGroup(entry, before) {
   const isMessage = (each) => !each.notice && !isKeyMessage(each);

@@ -33,6 +33,7 @@ export class Room {
     this.wanted = false; // the client joins it, now and after each reconnect
     this.pause = undefined; // {text, until}: slow mode
     this.canModerate = false; // the user may delete messages of others
+    this.encryptedFrom = undefined; // the first seq that is known to be encrypted
     this.missingKey = false; // some message here is encrypted with a key that this device does not have
     this.draft = "";
     this.nextId = 0;
@@ -78,6 +79,7 @@ export class Room {
     this.entries = [];
     this.reactions.clear();
     this.loadedTo = undefined;
+    this.encryptedFrom = undefined;
     this.complete = false;
     this.divider = undefined;
   }
@@ -85,6 +87,7 @@ export class Room {
   // Adds a message in its place, or updates it. Returns whether it was added.
   receive(message, me) {
     this.typists.delete(message.user);
+    this.#learnEncryption(message);
     if (message.reactTo !== undefined) return this.#receiveReaction(message, me);
     const own = this.unsent.findIndex(({ mid, user }) => mid !== undefined && mid === message.mid && user === message.user);
     const sent = own >= 0 ? this.unsent.splice(own, 1)[0] : undefined;
@@ -117,12 +120,18 @@ export class Room {
   // Adds older messages, oldest first, before the others.
   prepend(messages, complete) {
     const oldest = this.oldest ?? Infinity;
+    for (const message of messages) this.#learnEncryption(message);
     for (const message of messages) if (message.reactTo !== undefined) this.#addReaction(message);
     const older = messages.filter(({ seq, reactTo }) => seq < oldest && reactTo === undefined).map((message) => this.#withId(message));
     this.loadedTo = Math.min(this.loadedTo ?? Infinity, messages[0]?.seq ?? Infinity);
     const end = older.at(-1)?.seq ?? 0;
     this.entries = [...older, ...this.entries.map((entry) => (entry.after < end ? { ...entry, after: end } : entry))];
     this.complete = complete;
+  }
+
+  // An edit says nothing about the time of its message.
+  #learnEncryption({ seq, cipher, edited }) {
+    if (cipher && !edited && !(seq >= this.encryptedFrom)) this.encryptedFrom = seq;
   }
 
   edit({ seq, ...change }) {

@@ -1,6 +1,6 @@
 // The application shell: lays out the page, and turns the user's actions into calls of the chat.
 
-import { Component, createRef, html, Icon, IconButton, Name, names } from "./html.js";
+import { Component, createRef, html, Icon, IconButton, Name, names, RoomSign } from "./html.js";
 import { Composer } from "./composer.js";
 import { lazy } from "./lazy.js";
 import { MessageList } from "./message-list.js";
@@ -157,7 +157,7 @@ export class AppShell extends Component {
     return html`<header>
       <${IconButton} icon="back" class="back" label="Conversations" data-unread=${elsewhere || undefined} onClick=${this.ui.back} />
       <div class="title"><h2>${room.kind === "room"
-        ? html`<button type="button" aria-label=${`${room.name}: about this room`} onClick=${() => this.ui.dialog("room")}><span class="hash" aria-hidden="true">#</span><${Name} of=${room.name} /></button>`
+        ? html`<button type="button" aria-label=${`${room.name}, ${room.isPrivate ? "private" : "public"}: about this room`} onClick=${() => this.ui.dialog("room")}><${RoomSign} isPrivate=${room.isPrivate} /><${Name} of=${room.name} /></button>`
         : html`<${Name} of=${room.name} />`}</h2></div>
       ${chat.calls && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
       <${IconButton} icon="lock" label=${chat.isEncrypted(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}

@@ -261,6 +261,7 @@ export class Chat {
   loadRooms() {
     this.client.request({ type: "rooms" }).then(({ rooms }) => {
       this.publicRooms = rooms;
+      for (const { room, private: isPrivate } of rooms) Object.assign(this.rooms.get(keyOf("room", room)) ?? {}, { isPrivate });
       this.changed();
     }, () => {});
   }

@@ -1,7 +1,7 @@
 // The smaller dialogs: opening a room, the settings, the receipts of a message, and confirmations.
 
 import { Dialog } from "./dialog.js";
-import { Avatar, Component, createRef, html, Name } from "./html.js";
+import { Avatar, Component, createRef, html, Name, RoomSign } from "./html.js";
 import { roomName } from "./names.js";
 import { formatFull, formatShort } from "./time-format.js";
 
@@ -60,8 +60,8 @@ export class RoomsDialog extends Component {
       <p id="room-problem" class="problem" role="alert">${problem}</p>
       <p class="hint">A room that you create is permanent, and you own it if your name is registered. Link: <code>${location.origin}/chat/${encodeURIComponent(filter || "name")}</code></p>
       <ul class="room-list" aria-label="Rooms">${shown.map(({ room, members, private: isPrivate }) => html`<li key=${room}>
-        <button type="button" onClick=${() => this.#open(room)}><span class="hash" aria-hidden="true">#</span><${Name} of=${room} />
-          <small>${isPrivate && "private, "}${members === 1 ? "1 person" : `${members} people`}</small></button></li>`)}</ul>
+        <button type="button" onClick=${() => this.#open(room)}><${RoomSign} isPrivate=${isPrivate} /><${Name} of=${room} />
+          <small>${members === 1 ? "1 person" : `${members} people`}</small></button></li>`)}</ul>
     </${Dialog}>`;
   }
 }

@@ -17,6 +17,7 @@ const ICONS = {
   copy: "M9 9h10v11H9zM5 15V4h10",
   down: "M12 5v14M6 13l6 6 6-6",
   edit: "M5 19l1-4L16 5l3 3L9 18zM14 7l3 3",
+  hidden: "M3 12q9-12 18 0-9 12-18 0zM5 4l14 16",
   leave: "M10 5H5v14h5M14 8l4 4-4 4M18 12H9",
   lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM3.5 19a5.5 5.5 0 0 1 11 0M16 5.3a3 3 0 0 1 0 5.4M17 14a5.5 5.5 0 0 1 3.5 5",
@@ -42,6 +43,12 @@ export function IconButton({ icon, label, class: classes = "", ...rest }) {
 
 export function Name({ of }) {
   return html`<bdi class="name">${of}</bdi>`;
+}
+
+// Tells public rooms from private ones. That a room is encrypted is another matter, with a sign of its own.
+export function RoomSign({ isPrivate }) {
+  const label = isPrivate ? "Private room" : "Public room";
+  return html`<span class="hash" role="img" aria-label=${label} title=${label}>${isPrivate ? html`<${Icon} name="hidden" />` : "#"}</span>`;
 }
 
 export function Avatar({ of, status }) {

@@ -24,11 +24,11 @@ export function privateRoom(one, other) {
   return `dm:${first}:${second}`;
 }
 
-// The colour of a name: a hue from 0 to 359, always the same for the same name.
+// The colour of a name, always the same for the same name: one of twelve hues, which can be told apart.
 export function hueOf(name) {
   let hash = 2_166_136_261; // FNV-1a
   for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0), 16_777_619);
-  return (hash >>> 0) % 360;
+  return ((hash ^ (hash >>> 15)) >>> 0) % 12 * 30;
 }
 
 function checked(input, max, reserved) {

@@ -10,6 +10,16 @@
  *     const { seq } = await client.publish("lobby", "hello");
  *     client.close();
  *
+ * Guarantees, as far as the server keeps its own (docs/protocol.md):
+ *
+ * - After a lost connection the client reconnects with exponential backoff and jitter, and when the browser is
+ *   online again at once. It resumes the session, or if that has expired joins each room again from the last
+ *   message seen.
+ * - A published message gets its `mid` once and is sent until it is acknowledged, over as many connections as
+ *   that takes: it is published once. Messages are sent in the order of `publish`, also when one is refused by
+ *   a rate limit.
+ * - The messages of a room are delivered once each and in order. A `gap` event reports what cannot be replayed.
+ *
  * Node has a WebSocket from version 22 on; before that, pass one in the options, such as that of the
  * package `ws`. The fields of events and replies are those of docs/protocol.md, section 3; times are
  * RFC 3339 in UTC. A listener is called with one event at a time, in the order in which they happened,

@@ -1,14 +1,5 @@
 // roomd.js: a client for roomd servers that reconnects automatically, for web pages and Node. It imports
-// roomd-subscription.js and nothing else; roomd.d.ts documents the API.
-//
-// Guarantees, as far as the server keeps its own (docs/protocol.md):
-//
-// * After a lost connection the client reconnects with exponential backoff and jitter. It resumes the session,
-//   or if that has expired joins each room again from the last message seen.
-// * A published message gets its `mid` once and is sent until it is acknowledged, over as many connections as
-//   that takes: it is published once. Messages are sent in the order of `publish`, also when one is refused by
-//   a rate limit.
-// * The messages of a room are delivered once each and in order. A `gap` event reports what cannot be replayed.
+// roomd-subscription.js and nothing else; roomd.d.ts documents the API and its guarantees.
 //
 // No method blocks, and no listener is called from inside a method.
 

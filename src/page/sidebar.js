@@ -1,6 +1,6 @@
 // The sidebar: the open rooms and private conversations, each with its last message and unread count.
 
-import { Avatar, html, Icon, IconButton, Name } from "./html.js";
+import { Avatar, html, Icon, IconButton, Name, RoomSign } from "./html.js";
 import { singleLine } from "./markup.js";
 import { formatShort } from "./time-format.js";
 
@@ -40,9 +40,9 @@ function item(room, chat, ui) {
   const preview = room.draft && room !== chat.active ? ["Draft: ", singleLine(room.draft)] : last ? previewOfLast(last, room, chat.me) : [];
   return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
     <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.select(room)}>
-      ${room.kind === "room" ? html`<span class="hash" aria-hidden="true">${chat.isEncrypted(room) ? html`<${Icon} name="lock" />` : "#"}</span>` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
+      ${room.kind === "room" ? html`<${RoomSign} isPrivate=${room.isPrivate} />` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
       <span class="summary">
-        <span class="top"><${Name} of=${room.name} /> ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>
+        <span class="top"><${Name} of=${room.name} /> ${chat.isEncrypted(room) && html`<span class="encryption-mark" role="img" aria-label="Encrypted"><${Icon} name="lock" /></span>`} ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>
         <span class="bottom"><span class="last">${preview}</span>
           ${unread > 0 && html`<span class="count">${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="visually-hidden"> unread</span></span>`}</span>
       </span>

@@ -14,6 +14,8 @@ const { CopyLink } = await import("../../../src/page/copy-link.js");
 const { LeaveDialog } = await import("../../../src/page/dialogs.js");
 const { MessageRow } = await import("../../../src/page/message-row.js");
 const { Moderation } = await import("../../../src/page/moderation.js");
+const { hueOf } = await import("../../../src/page/names.js");
+const { Room } = await import("../../../src/page/room.js");
 const { RoomDialog } = await import("../../../src/page/room-dialog.js");
 
 // A chat without a connection, in these rooms; the first is active.
@@ -108,6 +110,54 @@ test("a muted member can be unmuted, and only who is in the room can be kicked",
   assert.deepEqual(options("Cleo"), ["Mute Kick"]);
   assert.deepEqual(options("Dora"), ["Mute"]);
   assert.deepEqual(options("Emil"), ["muted Unmute"]);
+});
+
+test("public, private and encrypted are three signs, each with its text", () => {
+  const chat = chatIn("open", "den");
+  chat.roomOf("den").isPrivate = true;
+  const signs = () => find(page(chat).tree(), { tag: "li" }).map(({ children }) => find(children, { role: "img" }).map(({ props }) => props["aria-label"]));
+  assert.deepEqual(signs(), [["Public room"], ["Private room"]]);
+  chat.open("private", "Bob");
+  for (const key of chat.rooms.keys()) chat.settings.secret[key] = true;
+  assert.deepEqual(signs(), [["Public room", "Encrypted"], ["Private room", "Encrypted"], ["Encrypted"]]);
+});
+
+test("the names in a room have colours that can be told apart", () => {
+  const counts = new Map();
+  for (let i = 0; i < 1_200; i++) counts.set(hueOf(`user ${i}`), (counts.get(hueOf(`user ${i}`)) ?? 0) + 1);
+  const hues = [...counts.keys()].sort((a, b) => a - b);
+  assert.ok(hues.length >= 10 && hues.every((hue, i) => i === 0 || hue - hues[i - 1] >= 30) && hues.at(-1) <= 330, hues.join());
+  assert.ok(Math.max(...counts.values()) < 150, "they are about equally frequent");
+});
+
+test("messages from before the encryption are above one divider, and later ones are marked", () => {
+  const chat = chatIn("r");
+  const room = chat.active;
+  for (let seq = 1; seq <= 3; seq++) room.receive(message(seq), "Ann");
+  room.addMembershipNotice("Cleo", "join", "2026-01-01T00:00:00Z");
+  chat.settings.secret[room.key] = true;
+  for (const seq of [4, 5]) room.receive(message(seq, { cipher: {}, text: `t${seq}` }), "Ann");
+  room.receive(message(6), "Ann");
+  const rows = () => find(page(chat).tree(), { role: "listitem" });
+  const divided = () => rows().filter(({ children }) => /Messages before this are not encrypted/.test(textOf(children))).map(({ props }) => props["data-seq"]);
+  const marked = () => rows().filter(({ children }) => find(children, { "data-level": "plain" }).length > 0).map(({ props }) => props["data-seq"]);
+  assert.deepEqual([divided(), marked()], [[4], [6]]);
+  room.edit({ seq: 2, cipher: {}, text: "t2", edited: "2026-01-01T00:00:00Z" });
+  assert.deepEqual([divided(), marked()], [[4], [6]]);
+  // What is loaded later may be encrypted earlier.
+  const older = new Room("room", "r");
+  older.enter({ epoch: "e", seq: 9, members: [] });
+  older.prepend([message(8), message(9, { cipher: {} })], false);
+  assert.equal(older.encryptedFrom, 9);
+  older.prepend([message(6), message(7, { cipher: {} })], true);
+  assert.equal(older.encryptedFrom, 7);
+});
+
+test("without any encrypted message, each that is not is marked", () => {
+  const chat = chatIn("r");
+  chat.settings.secret[chat.active.key] = true;
+  chat.active.receive(message(1), "Ann");
+  assert.equal(find(page(chat).tree(), { "data-level": "plain" }).length, 1);
 });
 
 test("leaving a room is asked about, and a dialog stays with its room", () => {

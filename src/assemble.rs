@@ -27,7 +27,7 @@ use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
 use crate::engine::rooms::inbox::BrokerCommand;
 use crate::net::capacity::{self, Capacity};
 use crate::net::context::ServerContext;
-use crate::net::listeners::{self, LISTENERS, Listener};
+use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
 use crate::net::{accept, tcp};
 use crate::settings::Settings;
 use crate::store::{self, AccountStore, Backend, BackendOptions, OpenedRoom, PageQuery, Store};
@@ -128,7 +128,8 @@ impl Server {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
         let bound = LISTENERS.into_iter().filter_map(|listener| bind(listener, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
-        let mut addresses = bound.iter().map(|bound| bound.address);
+        let pooled = bound.iter().filter(|bound| bound.listener.served_by == ServedBy::Pool);
+        let mut addresses = pooled.map(|bound| bound.address);
         if let Some(open) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
             && settings.guests.is_none()
         {
@@ -225,6 +226,12 @@ impl Server {
     #[must_use]
     pub fn lines_address(&self) -> Option<SocketAddr> {
         self.address(&listeners::LINES)
+    }
+
+    /// The address of the figures, if they are served on a port of their own.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.address(&listeners::METRICS)
     }
 
     /// Which clients it lets in, in words, where that was decided.

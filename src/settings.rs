@@ -20,6 +20,9 @@ pub struct Settings {
     pub listen: String,
     /// Where plain lines are served, in the same form; `None` opens no line port.
     pub lines: Option<String>,
+    /// Where the figures are served to a Prometheus, in the same form, to whoever can connect; `None` opens
+    /// no such port.
+    pub metrics: Option<String>,
     /// The server's certificate with its chain, a PEM file: then both ports speak TLS. `None` is no TLS.
     pub tls_cert: Option<String>,
     /// The key of that certificate, a PEM file. A server with one of the two does not start.
@@ -70,6 +73,7 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:8000".to_owned(),
             lines: Some("127.0.0.1:8001".to_owned()),
+            metrics: None,
             tls_cert: None,
             tls_key: None,
             origins: Vec::new(),

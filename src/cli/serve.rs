@@ -106,6 +106,9 @@ fn announce(server: &Server) {
     if let Some(lines) = server.lines_address() {
         line.push_str(&format!(", lines{secured} on {lines}"));
     }
+    if let Some(metrics) = server.metrics_address() {
+        line.push_str(&format!(", figures on {scheme}://{metrics}/metrics"));
+    }
     if let Some(openness) = server.openness() {
         line.push_str(&format!(", {openness}"));
     }

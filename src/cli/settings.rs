@@ -37,6 +37,10 @@ settings! {
         "listen", listen, address();
         /// Where plain lines are served. Port 0 takes a free one.
         "lines", lines, or_off(address());
+        /// Where the server's figures are served as /metrics, for a Prometheus: without a token, to
+        /// whoever can connect. Port 0 takes a free one.
+        "metrics", metrics, or_off(address());
+
         /// The server's certificate with its chain, a PEM file: then both ports speak TLS, and
         /// nothing else. It is read again on SIGHUP, with its key.
         "tls-cert", tls_cert, or_off(path("path"));

@@ -6,7 +6,7 @@
 //! dropped + pending in whatever moment somebody asks. No figure has a room or a user as its label: there
 //! is no bound on their names.
 //!
-//! A new figure is a field here, a line in `render`, and the place that counts.
+//! A new figure is a field here with its line in `of_clients` or `of_server`, and the place that counts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -149,7 +149,15 @@ impl Metrics {
     /// Never: names and labels are constants, and memory takes every byte.
     #[must_use]
     pub fn render(&self, engine: &Engine) -> Vec<u8> {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let families = [self.of_clients(), self.of_server(engine)].concat();
+        // A family with labels has no sample before the first of its kind.
+        let families: Vec<_> = families.into_iter().filter(|family| !family.get_metric().is_empty()).collect();
+        let mut out = Vec::new();
+        TextEncoder::new().encode(&families, &mut out).expect("memory takes every byte");
+        out
+    }
+
+    fn of_clients(&self) -> Vec<MetricFamily> {
         let DeliveryCounts { enqueued, written, dropped, pending } = self.deliveries();
         // The closed ones first: what ends between the two reads is then open, never less than nothing.
         let closed = self.closed.read();
@@ -158,76 +166,47 @@ impl Metrics {
             let gone: u64 = closed.iter().filter(|([at, _], _)| at == door).map(|(_, count)| count).sum();
             ([*door], count.saturating_sub(gone))
         });
-        let families = [
-            gauge("roomd_build_info", "The version that runs; always 1.", ["version"], [(VERSION, 1)]),
-            gauge("roomd_connections", "Conversations that are open, by door.", ["door"], open.collect::<Vec<_>>()),
-            counter("roomd_connections_opened_total", "Conversations that were opened, by door.", ["door"], opened),
-            counter(
+        let open: Vec<_> = open.collect();
+        [
+            gauges("roomd_connections", "Conversations that are open, by door.", ["door"], open),
+            counters("roomd_connections_opened_total", "Conversations that were opened, by door.", ["door"], opened),
+            counters(
                 "roomd_connections_closed_total",
                 "Conversations that ended, by door and reason.",
                 ["door", "reason"],
                 closed,
             ),
-            counter("roomd_http_responses_total", "HTTP responses, by status.", ["status"], self.responses.read()),
-            counter("roomd_refusals_total", "Requests that were refused, by code.", ["code"], self.refusals.read()),
-            counter(
-                "roomd_messages_total",
-                "Messages that rooms gave to their members.",
-                [],
-                [([], load(&self.messages))],
-            ),
-            counter(
-                "roomd_deliveries_enqueued_total",
-                "Events that were meant for clients: the sum of the written, the dropped and the pending ones.",
-                [],
-                [([], enqueued)],
-            ),
-            counter(
-                "roomd_deliveries_written_total",
-                "Events that went to a client's socket whole.",
-                [],
-                [([], written)],
-            ),
-            counter("roomd_deliveries_dropped_total", "Events that a client will never get.", [], [([], dropped)]),
-            gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", [], [([], pending)]),
-            gauge(
-                "roomd_rooms",
-                "Rooms that are open, private conversations included.",
-                [],
-                [([], engine.hub.len() as u64)],
-            ),
-            counter("roomd_rooms_opened_total", "Rooms that were opened.", [], [([], load(&self.rooms))]),
-            gauge(
-                "roomd_sessions_detached",
-                "Sessions that wait for their client to come back.",
-                [],
-                [([], engine.sessions.detached() as u64)],
-            ),
-            gauge("roomd_threads", "Threads of the server that live.", [], [([], engine.threads.live() as u64)]),
-            counter("roomd_panics_total", "Panics that were caught.", [], [([], engine.threads.panics())]),
+            counters("roomd_http_responses_total", "HTTP responses, by status.", ["status"], self.responses.read()),
+            counters("roomd_refusals_total", "Requests that were refused, by code.", ["code"], self.refusals.read()),
+            counter("roomd_deliveries_enqueued_total", "Events for clients: written, dropped or pending.", enqueued),
+            counter("roomd_deliveries_written_total", "Events that went to a client's socket whole.", written),
+            counter("roomd_deliveries_dropped_total", "Events that a client will never get.", dropped),
+            gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", pending),
+        ]
+        .concat()
+    }
+
+    fn of_server(&self, engine: &Engine) -> Vec<MetricFamily> {
+        let Engine { hub, sessions, threads, .. } = engine;
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (rooms, detached, live) = (hub.len() as u64, sessions.detached() as u64, threads.live() as u64);
+        let drafts = "Drafts that the journal has written: messages, edits and moderation.";
+        let version = [([env!("CARGO_PKG_VERSION")], 1)];
+        [
+            gauges("roomd_build_info", "The version that runs; always 1.", ["version"], version),
+            counter("roomd_messages_total", "Messages that rooms gave to their members.", load(&self.messages)),
+            gauge("roomd_rooms", "Rooms that are open, private conversations included.", rooms),
+            counter("roomd_rooms_opened_total", "Rooms that were opened.", load(&self.rooms)),
+            gauge("roomd_sessions_detached", "Sessions that wait for their client to come back.", detached),
+            gauge("roomd_threads", "Threads of the server that live.", live),
+            counter("roomd_panics_total", "Panics that were caught.", threads.panics()),
             self.journal_transactions.collect(),
-            counter(
-                "roomd_journal_drafts_total",
-                "Drafts that the journal has written: messages, edits and moderation.",
-                [],
-                [([], load(&self.journal_drafts))],
-            ),
-            counter(
-                "roomd_journal_failures_total",
-                "Transactions of the journal that failed.",
-                [],
-                [([], load(&self.journal_failures))],
-            ),
-        ];
-        // A family with labels has no sample before the first of its kind.
-        let families: Vec<_> = families.concat().into_iter().filter(|family| !family.get_metric().is_empty()).collect();
-        let mut out = Vec::new();
-        TextEncoder::new().encode(&families, &mut out).expect("memory takes every byte");
-        out
+            counter("roomd_journal_drafts_total", drafts, load(&self.journal_drafts)),
+            counter("roomd_journal_failures_total", "Journal transactions that failed.", load(&self.journal_failures)),
+        ]
+        .concat()
     }
 }
-
-const VERSION: [&str; 1] = [env!("CARGO_PKG_VERSION")];
 
 impl<const N: usize> Labelled<N> {
     fn new() -> Self {
@@ -243,7 +222,15 @@ impl<const N: usize> Labelled<N> {
     }
 }
 
-fn counter<const N: usize>(
+fn counter(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    counters(name, help, [], [([], value)])
+}
+
+fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    gauges(name, help, [], [([], value)])
+}
+
+fn counters<const N: usize>(
     name: &str,
     help: &str,
     labels: [&str; N],
@@ -254,7 +241,7 @@ fn counter<const N: usize>(
     family.collect()
 }
 
-fn gauge<const N: usize>(
+fn gauges<const N: usize>(
     name: &str,
     help: &str,
     labels: [&str; N],

@@ -7,13 +7,13 @@ use std::fs::File;
 use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use super::context::ServerContext;
 use super::incoming::IncomingConnection;
-use super::listeners::Listener;
+use super::listeners::{INLINE_MAX, Listener, ServedBy};
 use crate::engine::guards::admission::{Incoming, full};
 
 /// Accepts until the server closes; the body of an accept thread.
@@ -56,7 +56,7 @@ pub fn run(listener: &'static Listener, socket: &TcpListener, context: &Arc<Serv
     }
 }
 
-/// Hands a connection to admission, which serves it, lets it wait, or turns it away.
+/// Serves a connection here, or hands it to admission, which serves it, lets it wait, or turns it away.
 fn hand_over(
     listener: &'static Listener,
     context: &Arc<ServerContext>,
@@ -64,6 +64,10 @@ fn hand_over(
     ip: IpAddr,
 ) -> io::Result<()> {
     let mut connection = IncomingConnection::new(listener, context, stream, ip)?;
+    if listener.served_by == ServedBy::AcceptThread {
+        connection.serve_by(Instant::now() + INLINE_MAX);
+        return Ok(());
+    }
     match connection.count() {
         Ok(()) => context.admission.admit(connection),
         Err(refusal) => context.admission.turn_away(connection, &refusal),

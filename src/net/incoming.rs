@@ -56,6 +56,14 @@ impl IncomingConnection {
         self.remote.count_client(&self.context)
     }
 
+    /// Serves it to its end; what it sends first is due at the deadline. Blocks.
+    pub fn serve_by(mut self: Box<Self>, deadline: Instant) {
+        if self.prepare(deadline) {
+            let Self { listener, context, socket, remote } = *self;
+            (listener.serve)(&context, &socket, remote, deadline);
+        }
+    }
+
     /// Reads what precedes the protocol. False: there is no client to serve. In a frame of its own: the stack
     /// that a handshake takes is not under that of the conversation.
     #[inline(never)]
@@ -116,11 +124,8 @@ impl Incoming for IncomingConnection {
         Arc::clone(&self.socket) as _
     }
 
-    fn serve(mut self: Box<Self>) {
+    fn serve(self: Box<Self>) {
         let deadline = Instant::now() + self.context.settings.limits.head_timeout;
-        if self.prepare(deadline) {
-            let Self { listener, context, socket, remote } = *self;
-            (listener.serve)(&context, &socket, remote, deadline);
-        }
+        self.serve_by(deadline);
     }
 }

@@ -5,7 +5,7 @@
 //! of the pool.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::context::ServerContext;
 use super::http;
@@ -23,6 +23,8 @@ pub struct Listener {
     pub thread: &'static str,
     /// Where it listens, `HOST:PORT`; `None` when the settings do not open it.
     pub address: fn(&Settings) -> Option<&str>,
+    /// Who serves its connections.
+    pub served_by: ServedBy,
     /// The protocol inside TLS.
     pub application: Application,
     /// Whether the kernel probes idle connections: for protocols in which the server cannot ask for a reply.
@@ -38,10 +40,24 @@ pub struct Listener {
     pub serve: fn(&Arc<ServerContext>, &Arc<Tcp>, RemoteAddress, Instant),
 }
 
+/// Who serves the connections of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServedBy {
+    /// A thread of the pool, once admission has a place. Its clients are users, for whom `--guests` decides.
+    Pool,
+    /// The accept thread, one after the other, each for at most [`INLINE_MAX`]: so it answers also when no
+    /// place is free.
+    AcceptThread,
+}
+
+/// How long one connection may occupy an accept thread.
+pub const INLINE_MAX: Duration = Duration::from_secs(2);
+
 /// HTTP and WebSocket.
 pub static HTTP: Listener = Listener {
     thread: "accept-http",
     address: |settings| Some(settings.listen.as_str()),
+    served_by: ServedBy::Pool,
     application: Application::Http,
     tcp_keep_alive: false,
     refusal: http::response::last_refusal,
@@ -54,6 +70,7 @@ pub static HTTP: Listener = Listener {
 pub static LINES: Listener = Listener {
     thread: "accept-lines",
     address: |settings| settings.lines.as_deref(),
+    served_by: ServedBy::Pool,
     application: Application::Lines,
     tcp_keep_alive: true,
     refusal: lines::refusal,
@@ -62,5 +79,18 @@ pub static LINES: Listener = Listener {
     serve: |context, socket, remote, _| lines::serve(context, socket, remote, Encoding::TextLines, "lobby"),
 };
 
+/// The figures of the server.
+pub static METRICS: Listener = Listener {
+    thread: "metrics",
+    address: |settings| settings.metrics.as_deref(),
+    served_by: ServedBy::AcceptThread,
+    application: Application::Http,
+    tcp_keep_alive: false,
+    refusal: http::response::last_refusal,
+    not_tls: http::response::not_tls,
+    waiting: None,
+    serve: |context, socket, _, deadline| http::metrics::serve(context, socket, deadline),
+};
+
 /// Every listener there is.
-pub static LISTENERS: [&Listener; 2] = [&HTTP, &LINES];
+pub static LISTENERS: [&Listener; 3] = [&HTTP, &LINES, &METRICS];

@@ -7,7 +7,7 @@ use roomd::chat::Slow;
 use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 use serde_json::json;
 
-use crate::harness::{LineClient, TestServer, WebSocketClient, connected};
+use crate::harness::{Http, LineClient, TestServer, WebSocketClient, connected};
 
 /// The samples of a server, by name and labels as they are printed.
 fn figures(server: &TestServer) -> BTreeMap<String, f64> {
@@ -92,4 +92,28 @@ fn each_figure_has_a_type_a_help_and_a_name_in_the_manner_of_prometheus() {
         }
     }
     assert!(kinds.len() > 8, "{kinds:?}");
+}
+
+#[test]
+fn a_port_of_its_own_serves_the_figures_when_every_place_is_taken() {
+    let server = TestServer::with(|settings| {
+        settings.metrics = Some("127.0.0.1:0".to_owned());
+        settings.limits.connections_max = 1;
+        settings.limits.waiting_max = 0;
+    });
+    let _only = WebSocketClient::multi(&server, "Ann");
+    let ask = |line: &str| {
+        let address = server.server().metrics_address().unwrap();
+        let mut http = Http::over(connected(TcpStream::connect(address).unwrap()));
+        http.request(line, "", "");
+        http.answer()
+    };
+    // A probe of the port that sends nothing holds up nobody for long.
+    let _silent = TcpStream::connect(server.server().metrics_address().unwrap()).unwrap();
+    let answer = ask("GET /metrics");
+    assert_eq!((answer.status, answer.field("Content-Type")), (200, Some("text/plain; version=0.0.4; charset=utf-8")));
+    assert!(answer.body.contains("roomd_connections{door=\"websocket-json\"} 1\n"));
+    assert_eq!(ask("GET /").status, 404);
+    assert_eq!(ask("POST /metrics").status, 405);
+    assert_eq!(crate::harness::http::get(&server, "/healthz").status, 503, "no place for a client");
 }

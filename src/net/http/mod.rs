@@ -8,6 +8,7 @@ pub mod bearer;
 pub mod claims;
 pub mod connection;
 pub mod head;
+pub mod metrics;
 pub mod moderation;
 pub mod origin;
 pub mod query;

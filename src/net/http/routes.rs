@@ -80,15 +80,10 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
 /// The figures of the server, for an admin.
 fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
     match bearer::authenticate(context, request.head, request.address)? {
-        Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(figures(context)),
+        Some(identity) if identity.auth_level == AuthLevel::Admin => Ok(super::metrics::figures(context)),
         Some(_) => Err(Refusal::new(Code::Forbidden, "Only an admin may read the figures of the server")),
         None => Err(Refusal::new(Code::Unauthorized, "The figures of the server are for an admin: show a token")),
     }
-}
-
-/// The figures of the server as a response: Prometheus' text format 0.0.4.
-fn figures(context: &ServerContext) -> Response {
-    Response::new(200, "text/plain; version=0.0.4; charset=utf-8", context.engine.metrics.render(&context.engine))
 }
 
 /// Answers a request about rooms, which needs a token where guests are not let in.

@@ -20,10 +20,10 @@ use roomd::net::context::ServerContext;
 use roomd::net::http::api_request::ApiRequest;
 use roomd::net::http::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, RequestHead};
 use roomd::net::http::origin::Origin;
-use roomd::net::proxies;
 use roomd::net::http::response::Response;
 use roomd::net::http::routes;
 use roomd::net::http::upgrade;
+use roomd::net::proxies;
 use roomd::settings::Settings;
 use roomd::store::Memory;
 

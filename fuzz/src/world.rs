@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomd::chat::capabilities::Capabilities;
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::ModerationRequest;
 use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
@@ -36,7 +35,6 @@ const VISITOR: MemberId = MemberId(3);
 /// See the module.
 pub struct World {
     session: SessionState,
-    capabilities: Capabilities,
     rooms: BTreeMap<RoomName, Place>,
     limits: Arc<Limits>,
     now: Moment,
@@ -75,8 +73,7 @@ impl World {
             ice_servers: Arc::default(),
         });
         let encoder = Encoder::default();
-        let mut world =
-            Self { session, capabilities, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
+        let mut world = Self { session, rooms: BTreeMap::new(), limits, now, encoder, asked: (None, 0), end: None };
         world.tell(None, &welcome);
         if capabilities.single_room {
             let mut acts = Vec::new();
@@ -175,7 +172,7 @@ impl World {
         if !self.rooms.contains_key(&room) {
             self.open(&room, None).map_err(|(_, refusal)| (id.clone(), refusal))?;
         }
-        let guest = JoinRequest {
+        let request = JoinRequest {
             announced,
             status: self.session.status(),
             ..entrant(self.session.user().clone(), 1, options)

@@ -41,8 +41,8 @@ pub struct Settings {
     pub address_exempt: Vec<IpNet>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
-    /// The file that messages are kept in, or `:memory:`. A relative path begins in the working
-    /// directory. Means nothing in a build without a database.
+    /// The file that messages are kept in, also as `sqlite:PATH`, or `:memory:`, or `off`: see `store::open`. A relative
+    /// path begins in the working directory. Without effect in a build without a database.
     pub data: String,
     /// What an acknowledged message survives.
     pub durability: Durability,

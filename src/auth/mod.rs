@@ -1,8 +1,7 @@
-//! Who somebody is: guests, the names that belong to somebody, and the tokens that prove it.
+//! Authentication: guests, registered names, and the tokens that prove them.
 //!
-//! Made once at start and shared by all connections; asked on their readers' threads, but for reading
-//! a token, which the engine's clerk does. Registering a name waits for the store. A build without
-//! tokens has guests only.
+//! Created once at start and shared by the connections; called on their readers' threads, but for reading a token,
+//! which the engine's worker does. Registering a name waits for the store. A build without tokens has guests only.
 
 #[cfg(feature = "jwt")]
 pub mod jwt;
@@ -19,7 +18,7 @@ use crate::chat::identity::TokenClaims;
 use crate::chat::{AuthLevel, Code, Identity, Refusal, Time, UserName};
 use crate::store::accounts::{Account, MemoryAccounts};
 
-/// What a guest's own name begins with: nobody can register it.
+/// The beginning of a guest's own name; no name that begins so can be registered.
 const GUEST: &str = "guest-";
 
 /// See the module.
@@ -32,27 +31,27 @@ pub struct Auth {
     claim_for: Duration,
 }
 
-/// What is decided about who may come in.
+/// Who may sign in, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct SignInRules {
-    /// Whether one without a token may come in.
+    /// Whether a user without a token may connect.
     pub guests: bool,
-    /// Whether a free name may be registered by whoever asks first.
+    /// Whether the first user who asks for a free name may register it.
     pub claims: bool,
-    /// How long the token of a name that was claimed is good for.
+    /// How long the token of a claimed name is valid.
     pub claim_for: Duration,
 }
 
 /// A name that was just registered, or whose token was renewed.
 pub struct Claimed {
-    /// Who that is.
+    /// The user.
     pub identity: Identity,
-    /// What proves it.
+    /// The token that proves it.
     pub token: String,
 }
 
 impl Auth {
-    /// Everybody is a guest.
+    /// Authentication without tokens: everybody is a guest.
     #[must_use]
     pub fn guests_only() -> Arc<Self> {
         Arc::new(Self {
@@ -64,14 +63,14 @@ impl Auth {
         })
     }
 
-    /// Names that belong to somebody, and tokens that prove it.
+    /// Registered names, and tokens that prove them.
     #[must_use]
-    pub fn new(names: Names, tokens: Box<dyn Tokens>, policy: SignInRules) -> Arc<Self> {
-        let SignInRules { guests, claims, claim_for } = policy;
+    pub fn new(names: Names, tokens: Box<dyn Tokens>, rules: SignInRules) -> Arc<Self> {
+        let SignInRules { guests, claims, claim_for } = rules;
         Arc::new(Self { names, tokens: Some(tokens), guests, claims, claim_for })
     }
 
-    /// Whether one without a token may come in.
+    /// Whether a user without a token may connect.
     #[must_use]
     pub fn admits_guests(&self) -> bool {
         self.guests
@@ -83,29 +82,29 @@ impl Auth {
         self.tokens.is_some()
     }
 
-    /// The names that belong to somebody.
+    /// The registered names.
     #[must_use]
     pub fn names(&self) -> &Names {
         &self.names
     }
 
-    /// What a token says, if it is good.
+    /// The claims of a token, if it is valid.
     ///
     /// # Errors
-    /// `unauthorized`, in words that say nothing of the token.
+    /// `unauthorized`, in words that reveal nothing of the token.
     pub fn read(&self, token: &str, now: Time) -> Result<Claims, Refusal> {
         let read = self.tokens.as_ref().map_or(Err(Invalid::NotUnderstood), |tokens| tokens.read(token, now));
         read.map_err(|invalid| Refusal::new(Code::Unauthorized, invalid.sentence()))
     }
 
-    /// Whom that names, and whether it is the first that is heard of the name. It is then registered,
-    /// so that no guest uses it: waits for the store.
+    /// The identity that the claims name, and whether the name is new. A new name is registered, so that no guest uses
+    /// it: waits for the store.
     ///
     /// # Errors
     /// `unauthorized` for another spelling of the name, or `unavailable`.
     pub fn admit(&self, claims: Claims, now: Time) -> Result<(Identity, bool), Refusal> {
         let account = Account { name: claims.user.clone(), since: now };
-        let (owner, news) = match self.names.owner(&claims.user) {
+        let (owner, is_new) = match self.names.owner(&claims.user) {
             Some(owner) => (owner, false),
             None => (self.names.register(&account)?.unwrap_or(account), true),
         };
@@ -113,7 +112,7 @@ impl Auth {
             let message = format!("The name is registered as {}", owner.name);
             return Err(Refusal::new(Code::Unauthorized, message));
         }
-        Ok((identity(claims, owner.since), news))
+        Ok((identity(claims, owner.since), is_new))
     }
 
     /// Registers a free name; `in_use` says whether somebody is connected under the name, in any
@@ -133,10 +132,10 @@ impl Auth {
         sign(&**tokens, self.claim_of(user, now), now, now)
     }
 
-    /// A token that is good for longer, for the one who claimed the name.
+    /// A token that is valid for longer, for the user who claimed the name.
     ///
     /// # Errors
-    /// `forbidden` for a token that no claim has given, or `unavailable`.
+    /// `forbidden` for a token that was not issued for a claim, or `unavailable`.
     pub fn renew(&self, identity: &Identity, now: Time) -> Result<Claimed, Refusal> {
         let claims = identity.claims.as_ref().filter(|claims| claims.renewable);
         let (Some(tokens), Some(claims)) = (&self.tokens, claims) else {
@@ -146,7 +145,7 @@ impl Auth {
     }
 
     fn claim_of(&self, user: &UserName, now: Time) -> Claims {
-        // A token ends with a whole second.
+        // A token expires with a whole second.
         let expires = Time(now.after(self.claim_for).0 / 1_000 * 1_000);
         Claims { renewable: true, ..Claims::of(user.clone(), expires) }
     }

@@ -1,8 +1,8 @@
-//! The names that belong to somebody, under any spelling.
+//! The registered names, under any spelling.
 //!
-//! One mutex over a map, a leaf; nobody waits for the store under it. A claim takes the name first, looks
-//! then whether somebody uses it, and has it stored last. A guest comes in first and looks then whether
-//! the name is taken. So of a claim and a guest at the same moment, at least one sees the other.
+//! One mutex over a map, a leaf; it is not held while waiting for the store. A claim reserves the name first, checks
+//! then whether it is in use, and stores it last. A guest connects first and checks then whether the name is
+//! registered. So of a claim and a guest at the same moment, at least one sees the other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::chat::{Code, FoldedName, Refusal, StoreFailed, UserName};
 use crate::store::accounts::{Account, AccountStore};
 
-/// Names that belong to somebody, at most: some hundred bytes each. Beyond it none is registered.
+/// Registered names, at most: some hundred bytes each. Beyond it none is registered.
 const NAMES_MAX: usize = 1_000_000;
 
 /// See the module.
@@ -22,49 +22,48 @@ pub struct Names {
 }
 
 impl Names {
-    /// These names; further ones are kept in `accounts`.
+    /// These names; further ones are stored in `accounts`.
     #[must_use]
     pub fn new(accounts: Arc<dyn AccountStore>, known: Vec<Account>) -> Self {
         let owners = known.into_iter().map(|account| (FoldedName::of(&account.name), account));
         Self { accounts, owners: Mutex::new(owners.collect()) }
     }
 
-    /// Whose name it is, as its owner spells it; `None` when it belongs to nobody. Does not block.
+    /// The account with this name, as its owner spells it; `None`: it is not registered. Does not block.
     #[must_use]
     pub fn owner(&self, name: &UserName) -> Option<Account> {
         self.owners.lock().get(&FoldedName::of(name)).cloned()
     }
 
-    /// Registers a name. `Some`: it belongs to somebody already, perhaps in another spelling. Waits for
-    /// the store.
+    /// Registers a name. `Some`: it was registered already, perhaps in another spelling. Waits for the store.
     ///
     /// # Errors
     /// `unavailable`.
     pub fn register(&self, account: &Account) -> Result<Option<Account>, Refusal> {
-        if let Some(known) = self.take(account)? {
+        if let Some(known) = self.reserve(account)? {
             return Ok(Some(known));
         }
         self.store(account)
     }
 
-    /// Registers a name that nobody has and nobody uses, as `in_use` says. Waits for the store.
+    /// Registers a name that is free and, as `in_use` says, not in use. Waits for the store.
     ///
     /// # Errors
     /// `name_taken`, or `unavailable`.
     pub fn claim(&self, account: &Account, in_use: impl FnOnce() -> bool) -> Result<(), Refusal> {
         let taken = || taken(&account.name);
-        if self.take(account)?.is_some() {
+        if self.reserve(account)?.is_some() {
             return Err(taken());
         }
         if in_use() {
-            self.give_back(account);
+            self.release(account);
             return Err(taken());
         }
         if self.store(account)?.is_some() { Err(taken()) } else { Ok(()) }
     }
 
-    /// Takes the name, in memory alone. `Some`: it is taken.
-    fn take(&self, account: &Account) -> Result<Option<Account>, Refusal> {
+    /// Reserves the name, in memory alone. `Some`: it is registered.
+    fn reserve(&self, account: &Account) -> Result<Option<Account>, Refusal> {
         let folded = FoldedName::of(&account.name);
         let mut owners = self.owners.lock();
         if let Some(known) = owners.get(&folded) {
@@ -78,7 +77,7 @@ impl Names {
         Ok(None)
     }
 
-    /// Keeps a name that was taken. Another program may have registered it in the file meanwhile.
+    /// Stores a reserved name. Another program may have registered it in the file meanwhile.
     fn store(&self, account: &Account) -> Result<Option<Account>, Refusal> {
         match self.accounts.register(account) {
             Ok(known) => {
@@ -88,18 +87,18 @@ impl Names {
                 Ok(known)
             }
             Err(failed) => {
-                self.give_back(account);
+                self.release(account);
                 Err(unavailable(failed))
             }
         }
     }
 
-    fn give_back(&self, account: &Account) {
+    fn release(&self, account: &Account) {
         self.owners.lock().remove(&FoldedName::of(&account.name));
     }
 }
 
-/// The name belongs to, or is used by, somebody else.
+/// The refusal of a name that somebody else has registered or uses.
 #[must_use]
 pub fn taken(name: &UserName) -> Refusal {
     Refusal::new(Code::NameTaken, format!("The name {name} is taken"))
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_uses_stays_free() {
+    fn a_name_in_use_stays_free() {
         let names = names();
         assert_eq!(code(names.claim(&account("Bob"), || true)), Some(Code::NameTaken));
         assert_eq!(names.owner(&account("Bob").name), None);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_being_claimed_is_taken_for_those_who_look() {
+    fn a_name_that_is_being_claimed_counts_as_registered() {
         let names = names();
         let seen = names.claim(&account("Bob"), || names.owner(&account("bob").name).is_none());
         assert_eq!(code(seen), None);
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_another_program_has_stored_is_learnt() {
+    fn a_name_that_another_program_has_registered_is_learnt() {
         let accounts = Arc::new(MemoryAccounts::default());
         let names = Names::new(Arc::clone(&accounts) as _, Vec::new());
         accounts.register(&account("Bob")).unwrap();

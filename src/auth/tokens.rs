@@ -1,7 +1,7 @@
-//! What a token says, and whoever can read and sign one.
+//! The claims of a token, and the trait that reads and signs tokens.
 //!
-//! A token is read on the thread of the connection that shows it. Why one is refused is told in few
-//! words, which hold nothing of the token.
+//! Called on the engine's worker and on connections' threads. The reason of a refusal is a fixed sentence: it contains
+//! nothing of the token.
 
 use std::sync::Arc;
 
@@ -9,61 +9,61 @@ use crate::chat::{RoomName, StoreFailed, Time, UserName};
 
 /// Reads and signs tokens.
 pub trait Tokens: Send + Sync {
-    /// What a token says that is good at `now`. May ask the store for a key that is new.
+    /// The claims of a token that is valid at `now`. May ask the store for a new key.
     ///
     /// # Errors
-    /// Why it is not good.
+    /// Why it is not valid.
     fn read(&self, token: &str, now: Time) -> Result<Claims, Invalid>;
 
-    /// A token that says this. Waits for the store.
+    /// A token with these claims. Waits for the store.
     ///
     /// # Errors
-    /// The key cannot be had, or its use cannot be noted.
+    /// The key cannot be read, or its use cannot be noted.
     fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed>;
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Whom it names.
+    /// The user that it names.
     pub user: UserName,
-    /// When it ends.
+    /// When it expires.
     pub expires: Time,
-    /// Whether that is an administrator.
+    /// Whether the user is an administrator.
     pub admin: bool,
-    /// What the user wants to be called, for people to read.
+    /// The user's display name.
     pub display: Option<Arc<str>>,
-    /// The rooms that may be entered; `None` is all.
+    /// The rooms that the user may join; `None`: all.
     pub rooms: Option<Vec<RoomName>>,
-    /// Whether it was given for a claim, and another may follow it.
+    /// Whether it was issued for a claim, and may be renewed.
     pub renewable: bool,
 }
 
 impl Claims {
-    /// A name, and nothing else.
+    /// A user and an expiry, and nothing else.
     #[must_use]
     pub fn of(user: UserName, expires: Time) -> Self {
         Self { user, expires, admin: false, display: None, rooms: None, renewable: false }
     }
 }
 
-/// Why a token is not good.
+/// Why a token is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// Too long to be one of ours, not a token, or a token that says what makes no sense.
+    /// Too long, not a token, or with claims that make no sense.
     NotUnderstood,
-    /// No key of ours has signed it, or not in the way that the key is for.
+    /// No known key has signed it, or not with the key's own algorithm.
     NotOurs,
-    /// It is for somebody else: another audience, another issuer.
+    /// It has another audience or another issuer.
     NotForUs,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYet,
 }
 
 impl Invalid {
-    /// For people.
+    /// The reason, for people.
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {

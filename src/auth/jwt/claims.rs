@@ -1,6 +1,6 @@
-//! What stands in a token, as JSON, and what it means.
+//! The claims of a token, as JSON.
 //!
-//! The names of RFC 7519 §4.1, `name` of OpenID Connect, and ours: `admin`, `rooms`, `claim`.
+//! The names are those of RFC 7519 §4.1, `name` of OpenID Connect, and our own: `admin`, `rooms`, `claim`.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -14,11 +14,11 @@ use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 pub struct JwtClaims {
     sub: String,
     /// Seconds since 1970, perhaps with a fraction (RFC 7519 §2).
-    #[serde(serialize_with = "whole")]
+    #[serde(serialize_with = "whole_seconds")]
     exp: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nbf: Option<f64>,
-    /// When we have signed it; when others have does not matter.
+    /// When we have signed it; of others' tokens it is ignored.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     iat: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,13 +31,13 @@ pub struct JwtClaims {
     admin: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rooms: Option<Vec<String>>,
-    /// Whether the name was claimed: then another token may follow.
+    /// Whether the token was issued for a claim, and may be renewed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     claim: bool,
 }
 
 impl JwtClaims {
-    /// What a token of ours says.
+    /// The claims of a token of our own.
     pub fn ours(claims: &Claims, issuer: &str, now: Time) -> Self {
         let Claims { user, expires, admin, display, rooms, renewable } = claims;
         Self {
@@ -54,8 +54,11 @@ impl JwtClaims {
         }
     }
 
-    /// Whether its time has come and is not over.
-    pub fn in_time(&self, now: Time) -> Result<(), Invalid> {
+    /// Checks that the token is valid already, and has not expired.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_time(&self, now: Time) -> Result<(), Invalid> {
         if time(self.exp)?.0.saturating_add(LEEWAY_MS) <= now.0 {
             return Err(Invalid::Expired);
         }
@@ -65,7 +68,10 @@ impl JwtClaims {
         }
     }
 
-    /// What it means.
+    /// The claims, parsed.
+    ///
+    /// # Errors
+    /// A name is invalid, or something is too long.
     pub fn claims(self) -> Result<Claims, Invalid> {
         let user = UserName::parse(&self.sub).map_err(|_| Invalid::NotUnderstood)?;
         let too_long = |name: &String| name.len() > DISPLAY_BYTES_MAX || name.chars().any(char::is_control);
@@ -80,12 +86,12 @@ impl JwtClaims {
     }
 }
 
-/// As others write it: without a fraction.
-fn whole<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+/// As other libraries write it: without a fraction.
+fn whole_seconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(*seconds as u64)
 }
 
-/// Whole seconds, downwards: nothing lives longer than it was given.
+/// Whole seconds, rounded down: a token is not valid for longer than it was to be.
 fn seconds(at: Time) -> f64 {
     // Exact up to 2^53 seconds.
     (at.0 / 1_000) as f64

@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgo
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 
 use super::super::{Claims, Invalid};
-use super::check;
+use super::{Verifier, verify};
 use crate::chat::Time;
 
 /// Bytes of a secret, at least: what HS256 needs (RFC 7518 §3.2).
@@ -25,7 +25,7 @@ pub struct Issuer {
 }
 
 struct Key {
-    /// Its name; a token that names none is tried with every key.
+    /// The key's id; a token that names none is tried with each key.
     kid: Option<String>,
     algorithm: Algorithm,
     key: DecodingKey,
@@ -44,7 +44,7 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 impl Issuer {
-    /// One that shares a secret with us: the bytes of a file, without the end of its line.
+    /// An issuer that shares a secret with us: the bytes of a file, without the end of its line.
     ///
     /// # Errors
     /// It is too short.
@@ -59,7 +59,7 @@ impl Issuer {
         Ok(Self { keys: vec![key], name: None, audience: None })
     }
 
-    /// One whose public keys are in a file: one key in PEM, or a set of them in JSON (RFC 7517).
+    /// An issuer whose public keys are in a file: one key in PEM, or a set of them in JSON (RFC 7517).
     ///
     /// # Errors
     /// No key in it can be used.
@@ -74,31 +74,32 @@ impl Issuer {
         Ok(Self { keys, name: None, audience: None })
     }
 
-    /// One that signs with any of the keys of both.
+    /// An issuer with the keys of both.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.keys.extend(other.keys);
         self
     }
 
-    /// With the name that its tokens must have in `iss`, and the one for us in `aud`. Without an
-    /// audience a token that has one is for somebody else.
+    /// With the name that its tokens must have in `iss`, and our name in `aud`. Without an audience a token that has
+    /// one is refused.
     #[must_use]
     pub fn named(self, name: Option<String>, audience: Option<String>) -> Self {
         Self { name, audience, ..self }
     }
 
-    /// What a token of the issuer says.
+    /// The claims of a token of the issuer.
     pub(super) fn read(&self, token: &str, header: &Header, now: Time) -> Result<Claims, Invalid> {
-        let names = (self.name.as_deref(), self.audience.as_deref());
         let mut why = Invalid::NotOurs;
         for Key { kid, algorithm, key } in &self.keys {
             let other = |kid: &String| header.kid.as_ref().is_some_and(|named| named != kid);
             if kid.as_ref().is_some_and(other) {
                 continue;
             }
-            match check(token, header, (key, *algorithm), names, now).and_then(super::claims::JwtClaims::claims) {
-                // Only what we have signed for a claim follows from a claim.
+            let (issuer, audience) = (self.name.as_deref(), self.audience.as_deref());
+            let verifier = Verifier { key, algorithm: *algorithm, issuer, audience };
+            match verify(token, header, &verifier, now).and_then(super::claims::JwtClaims::claims) {
+                // Only a token of our own can be renewed.
                 Ok(claims) => return Ok(Claims { renewable: false, ..claims }),
                 Err(Invalid::NotOurs) => {}
                 Err(invalid) => why = invalid,
@@ -131,7 +132,7 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<Key>, KeyError> {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
         }
-        // A secret in a set of public keys is a mistake of somebody's.
+        // A secret in a set of public keys is a mistake.
         AlgorithmParameters::OctetKey(_) => {
             return Err(KeyError("holds a secret: name it with --jwt-secret-file".to_owned()));
         }

@@ -1,8 +1,8 @@
-//! Tokens that are JSON Web Tokens (RFC 7519), signed by the server's own keys or by an issuer's.
+//! JSON Web Tokens (RFC 7519), signed by the server's own keys or by an issuer's.
 //!
-//! A key has one algorithm, and a token that names another is refused: what a token says of itself
-//! never decides how it is checked (RFC 8725 §3.1). Time is an argument. Keys are read from the store
-//! once, and again when a token names one that is not known, so that a rotation needs no restart.
+//! A key has one algorithm, and a token that names another is refused: a token's header never decides how it is
+//! verified (RFC 8725 §3.1). Time is an argument. Keys are read from the store once, and again when a token names an
+//! unknown one, so that a rotation needs no restart.
 
 mod claims;
 mod issuer;
@@ -23,7 +23,7 @@ use crate::store::accounts::ServerKey;
 
 /// Bytes of a token, at most: half of what the head of a request may have.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// How far another's clock may be from ours, in milliseconds.
+/// How far the clock of an issuer may be from ours, in milliseconds.
 pub const LEEWAY_MS: u64 = 5_000;
 
 /// See the module.
@@ -33,10 +33,10 @@ pub struct Jwt {
 }
 
 impl Jwt {
-    /// Tokens of the server's own keys, the first of which is made if there is none, and of an issuer.
+    /// Tokens of the server's own keys, the first of which is created if there is none, and of an issuer.
     ///
     /// # Errors
-    /// The keys cannot be had.
+    /// The keys cannot be read, or the first cannot be stored.
     pub fn open(accounts: Arc<dyn AccountStore>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
         Ok(Self { own: ServerKeys::open(accounts, now)?, issuer })
     }
@@ -44,7 +44,7 @@ impl Jwt {
     /// A token that this key signs.
     ///
     /// # Errors
-    /// The claims cannot be written down: a defect.
+    /// The claims cannot be serialized: a defect.
     pub fn signed_by(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonwebtoken::errors::Error> {
         server_keys::sign(key, claims, now)
     }
@@ -57,7 +57,7 @@ impl Tokens for Jwt {
             return Err(Invalid::NotUnderstood);
         }
         let header = decode_header(token).map_err(|_| Invalid::NotUnderstood)?;
-        // RFC 7515 §4.1.11: what must be understood, and is not, makes it no token.
+        // RFC 7515 §4.1.11: a critical extension that is not understood makes the token invalid.
         if header.crit.is_some() {
             return Err(Invalid::NotUnderstood);
         }
@@ -72,19 +72,24 @@ impl Tokens for Jwt {
     }
 }
 
-/// Checks a token with one key, and takes what it says.
-fn check(
-    token: &str,
-    header: &Header,
-    (key, algorithm): (&DecodingKey, Algorithm),
-    (issuer, audience): (Option<&str>, Option<&str>),
-    now: Time,
-) -> Result<JwtClaims, Invalid> {
+/// What a token is verified against.
+struct Verifier<'a> {
+    key: &'a DecodingKey,
+    algorithm: Algorithm,
+    /// The issuer that the token must name, if any.
+    issuer: Option<&'a str>,
+    /// The audience that the token must name; `None`: it must name none.
+    audience: Option<&'a str>,
+}
+
+/// Verifies a token with one key, and returns its claims.
+fn verify(token: &str, header: &Header, verifier: &Verifier<'_>, now: Time) -> Result<JwtClaims, Invalid> {
+    let Verifier { key, algorithm, issuer, audience } = *verifier;
     if header.alg != algorithm {
         return Err(Invalid::NotOurs);
     }
     let mut validation = Validation::new(algorithm);
-    // Time is checked below, by our own clock.
+    // Time is checked below, by the argument.
     (validation.validate_exp, validation.validate_nbf) = (false, false);
     let mut required = vec!["exp", "sub"];
     if let Some(issuer) = issuer {
@@ -96,9 +101,9 @@ fn check(
         required.push("aud");
     }
     validation.set_required_spec_claims(&required);
-    let says = decode::<JwtClaims>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
-    says.in_time(now)?;
-    Ok(says)
+    let claims = decode::<JwtClaims>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
+    claims.check_time(now)?;
+    Ok(claims)
 }
 
 fn invalid(error: &jsonwebtoken::errors::Error) -> Invalid {

@@ -1,8 +1,8 @@
 //! The server's own keys: HMAC with SHA-256 (RFC 7518 §3.2) and 256 random bits each.
 //!
-//! Nobody else has to check what the server signs, so nothing is gained by a pair of keys. The newest
-//! signs; older ones are good until their last token has ended. One mutex over the keys, a leaf: the
-//! store is asked outside it, and for keys that are not known at most once a second.
+//! Nobody else verifies what the server signs, so a key pair would gain nothing. The newest key signs; older ones are
+//! valid until their last token has expired. One mutex over the keys, a leaf: it is not held while the store is asked,
+//! which for unknown keys happens at most once a second.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use parking_lot::Mutex;
 
 use super::super::{Claims, Invalid};
 use super::claims::JwtClaims;
-use super::{LEEWAY_MS, check};
+use super::{LEEWAY_MS, Verifier, verify};
 use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
 use crate::store::accounts::ServerKey;
 
 /// The issuer of our own tokens, and their audience.
 const ISSUER: &str = "roomd";
-/// What the names of our keys begin with in tokens, so that no issuer's is taken for one of ours.
+/// The prefix of our key ids in tokens, so that no issuer's key is taken for one of ours.
 const KID: &str = "roomd-";
-/// Milliseconds between two times that the store is asked for a key that is not known.
+/// How often the store is asked for an unknown key, at most, in milliseconds.
 const ASK_EVERY_MS: u64 = 1_000;
 
 /// See the module.
@@ -36,7 +36,7 @@ struct State {
 }
 
 impl ServerKeys {
-    /// The keys of the store, the first of which is made if there is none.
+    /// The keys of the store, the first of which is created if there is none.
     pub fn open(accounts: Arc<dyn AccountStore>, now: Time) -> Result<Self, StoreFailed> {
         let mut keys = accounts.keys()?;
         if keys.is_empty() {
@@ -47,7 +47,7 @@ impl ServerKeys {
         Ok(Self { accounts, state: Mutex::new(State { keys, asked: Time::default() }) })
     }
 
-    /// The key that a token names, if that is one of ours.
+    /// The key that a token names, if it is one of ours.
     pub fn key(&self, header: &Header, now: Time) -> Option<ServerKey> {
         let kid = header.kid.as_deref()?.strip_prefix(KID)?;
         let find = |keys: &[ServerKey]| keys.iter().find(|key| *key.kid == *kid).cloned();
@@ -61,7 +61,7 @@ impl ServerKeys {
             }
             state.asked = now;
         }
-        // One that cannot be read now is not known; the next who shows it may have better luck.
+        // A key that cannot be read now is unknown; the next token with it asks again.
         let keys = self.accounts.keys().ok()?;
         let found = find(&keys);
         self.state.lock().keys = keys;
@@ -88,8 +88,9 @@ pub fn sign(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonw
     encode(&header, &JwtClaims::ours(claims, ISSUER, now), &EncodingKey::from_secret(&key.secret))
 }
 
-/// What a token says that names this key.
+/// The claims of a token that names this key.
 pub fn read(token: &str, header: &Header, key: &ServerKey, now: Time) -> Result<Claims, Invalid> {
-    let key = (&DecodingKey::from_secret(&key.secret), Algorithm::HS256);
-    check(token, header, key, (Some(ISSUER), Some(ISSUER)), now)?.claims()
+    let key = &DecodingKey::from_secret(&key.secret);
+    let verifier = Verifier { key, algorithm: Algorithm::HS256, issuer: Some(ISSUER), audience: Some(ISSUER) };
+    verify(token, header, &verifier, now)?.claims()
 }

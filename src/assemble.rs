@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::auth::Auth;
@@ -22,6 +22,7 @@ use crate::engine::base::queue::Receiver;
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::guards::admission::Admission;
+use crate::engine::metrics::Metrics;
 use crate::engine::rooms::broker::{self, Broker};
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
 use crate::engine::rooms::inbox::BrokerCommand;
@@ -117,12 +118,12 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _| Ok(Backend::of_rooms(store)), failed)
+        Self::build(settings, |_, _, _, _| Ok(Backend::of_rooms(store)), failed)
     }
 
     fn build(
         settings: Settings,
-        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>) -> Result<Backend, StartError>,
+        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>, Arc<OnceLock<Arc<Metrics>>>) -> Result<Backend, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
@@ -138,7 +139,9 @@ impl Server {
         let capacity = capacity::of_this_machine(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        let Backend { rooms: store, accounts, .. } = open_store(&settings, clock, &threads)?;
+        // The engine, which has the metrics, needs the store first.
+        let metrics = Arc::<OnceLock<_>>::default();
+        let Backend { rooms: store, accounts, .. } = open_store(&settings, clock, &threads, Arc::clone(&metrics))?;
         let ready = open_auth(&settings, accounts, clock).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
             Ok((auth, store.policies().map_err(unread)?))
@@ -153,6 +156,7 @@ impl Server {
             Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
                 .with_ice_servers(&settings.ice_servers);
         engine.policies.fill(policies);
+        metrics.get_or_init(|| Arc::clone(&engine.metrics));
         let sessions = Arc::clone(&engine);
         let ready = threads.spawn("grace", move || sessions.sessions.watch());
         let watching = Arc::clone(&engine);
@@ -314,11 +318,21 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
 }
 
 /// The backend that the settings name.
-fn open_store(settings: &Settings, clock: Clock, threads: &Arc<Threads>) -> Result<Backend, StartError> {
+fn open_store(
+    settings: &Settings,
+    clock: Clock,
+    threads: &Arc<Threads>,
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
+) -> Result<Backend, StartError> {
     let options = BackendOptions {
         durability: settings.durability,
         retention: settings.retain,
         now: Box::new(move || clock.now().at),
+        on_commit: Box::new(move |commit| {
+            if let Some(metrics) = metrics.get() {
+                metrics.journal_wrote(commit.drafts, commit.took, commit.stored);
+            }
+        }),
         spawn: &mut |role, body| threads.spawn(role, body),
     };
     store::open(&settings.data, options).map_err(StartError::Store)

@@ -142,6 +142,7 @@ fn with_store<T>(file: &Path, work: impl FnOnce(&dyn Store) -> T) -> T {
         durability: Durability::None,
         retention: Retention::default(),
         now: Box::new(|| SystemTime::now().into()),
+        on_commit: Box::new(|_| ()),
         spawn: &mut |name, body| {
             journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
             Ok(())

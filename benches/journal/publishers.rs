@@ -23,6 +23,7 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
         durability,
         retention: Retention::default(),
         now: Box::new(|| SystemTime::now().into()),
+        on_commit: Box::new(|_| ()),
         spawn: &mut |name, body| {
             journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
             Ok(())

@@ -20,5 +20,5 @@ pub mod sqlite;
 pub use accounts::{Account, AccountStore, ServerKey};
 pub use administration::{Administration, AdministrationError};
 pub use memory::Memory;
-pub use open::{Backend, BackendOptions, OpenError, ThreadBody, administration, open, open_transient};
+pub use open::{Backend, BackendOptions, CommitReport, OpenError, ThreadBody, administration, open, open_transient};
 pub use rooms::{ChangesQuery, Durability, OpenedRoom, Page, PageQuery, Retention, RoomLog, Store};

@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::accounts::{AccountStore, MemoryAccounts};
 use super::administration::{Administration, AdministrationError};
@@ -41,8 +42,21 @@ pub struct BackendOptions<'a> {
     pub retention: Retention,
     /// The wall clock, by which messages age.
     pub now: Box<dyn Fn() -> Time + Send>,
+    /// Called after each attempt to store drafts, on the thread that stores them. It must not block.
+    pub on_commit: Box<dyn Fn(CommitReport) + Send>,
     /// Starts a thread of this name. It ends after [`Store::close`], when the last room log is gone.
     pub spawn: &'a mut dyn FnMut(&'static str, ThreadBody) -> io::Result<()>,
+}
+
+/// An attempt to store drafts in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitReport {
+    /// Drafts, of all rooms together.
+    pub drafts: usize,
+    /// How long it took, the disk included.
+    pub took: Duration,
+    /// Whether they are stored; otherwise none of them is.
+    pub stored: bool,
 }
 
 impl Backend {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use roomd::chat::Time;
 use roomd::store::{
-    self, AccountStore, Administration, Backend, BackendOptions, Durability, OpenError, Retention, Store,
+    self, AccountStore, Administration, Backend, BackendOptions, CommitReport, Durability, OpenError, Retention, Store,
 };
 
 /// How long anything that must happen may take.
@@ -64,6 +64,7 @@ impl Drop for TestDirectory {
 pub struct TestOptions {
     pub retention: Retention,
     pub now: Box<dyn Fn() -> Time + Send>,
+    pub on_commit: Box<dyn Fn(CommitReport) + Send>,
 }
 
 /// See the module.
@@ -75,14 +76,16 @@ pub struct TestStore {
 impl TestStore {
     /// Opens what `url` names, with other options.
     pub fn with(url: &str, change: impl FnOnce(&mut TestOptions)) -> Result<Self, OpenError> {
-        let mut options = TestOptions { retention: Retention::default(), now: Box::new(|| Time(0)) };
+        let mut options =
+            TestOptions { retention: Retention::default(), now: Box::new(|| Time(0)), on_commit: Box::new(|_| ()) };
         change(&mut options);
-        let TestOptions { retention, now } = options;
+        let TestOptions { retention, now, on_commit } = options;
         let mut threads = Vec::new();
         let options = BackendOptions {
             durability: Durability::Os,
             retention,
             now,
+            on_commit,
             spawn: &mut |name, body| {
                 threads.push(thread::Builder::new().name(name.to_owned()).spawn(body)?);
                 Ok(())

@@ -17,6 +17,7 @@ use super::maintenance::{Maintenance, PAUSE};
 use super::message_key::RoomId;
 use super::sequence::{self, Sequence};
 use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
+use crate::store::open::CommitReport;
 use crate::sync::oneshot;
 
 /// Requests that may wait; a broker that finds the inbox full waits.
@@ -65,6 +66,7 @@ pub struct Journal {
     /// When the oldest of the marks arrived.
     marked_at: Instant,
     maintenance: Maintenance,
+    on_commit: Box<dyn Fn(CommitReport) + Send>,
     /// Whether the last slice of maintenance failed: logged once, not at each.
     maintenance_failing: bool,
     /// Whether the last transaction failed: logged once, not at each.
@@ -75,7 +77,13 @@ pub struct Journal {
 
 impl Journal {
     /// The journal that writes through `connection`. It releases `lock` when it ends.
-    pub fn new(connection: Connection, inbox: Receiver<Request>, maintenance: Maintenance, lock: Option<Lock>) -> Self {
+    pub fn new(
+        connection: Connection,
+        inbox: Receiver<Request>,
+        maintenance: Maintenance,
+        on_commit: Box<dyn Fn(CommitReport) + Send>,
+        lock: Option<Lock>,
+    ) -> Self {
         Self {
             connection,
             inbox,
@@ -83,6 +91,7 @@ impl Journal {
             marks: Vec::new(),
             marked_at: Instant::now(),
             maintenance,
+            on_commit,
             maintenance_failing: false,
             failing: false,
             _lock: lock,
@@ -185,7 +194,13 @@ impl Journal {
     /// Writes the batch and the marks in one transaction, and answers.
     fn commit(&mut self) {
         let batch = std::mem::take(&mut self.batch);
-        match self.transact(|journal| journal.write(&batch)) {
+        let began = Instant::now();
+        let written = self.transact(|journal| journal.write(&batch));
+        if !batch.is_empty() {
+            let drafts = batch.iter().map(|append| append.drafts.len()).sum();
+            (self.on_commit)(CommitReport { drafts, took: began.elapsed(), stored: written.is_ok() });
+        }
+        match written {
             Ok(answers) => {
                 self.marks.clear();
                 if std::mem::take(&mut self.failing) {

@@ -42,14 +42,14 @@ impl SqliteStore {
     /// # Errors
     /// The file is unchanged.
     pub fn open(location: Location, options: BackendOptions<'_>) -> Result<Self, SqliteOpenError> {
-        let BackendOptions { durability, retention, now, spawn } = options;
+        let BackendOptions { durability, retention, now, on_commit, spawn } = options;
         let lock = location.lock()?;
         let connection = location.open_writer(durability)?;
         let watermarks = Arc::new(Watermarks::default());
         let maintenance = Maintenance::new(&connection, retention, now, Arc::clone(&watermarks))
             .map_err(|error| location.open_error(&error))?;
         let (journal, inbox) = bounded(INBOX_MAX);
-        let body = Journal::new(connection, inbox, maintenance, lock);
+        let body = Journal::new(connection, inbox, maintenance, on_commit, lock);
         let spawned = spawn("journal", Box::new(move || body.run()));
         spawned.map_err(|error| SqliteOpenError::Unusable(location.path().to_owned(), error.to_string()))?;
         Ok(Self { journal: Mutex::new(Some(journal)), watermarks, pool: ReadPool::new(location) })

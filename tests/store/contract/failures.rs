@@ -7,6 +7,7 @@ use roomd::chat::{Outcome, Span, StoreFailed};
 use super::Promise::Failures;
 use super::each;
 use crate::drafts::{edit, message, page, room_log, texts};
+use crate::harness::TestStore;
 
 #[test]
 fn an_append_that_fails_stores_nothing_and_uses_no_number_and_no_mid() {
@@ -38,5 +39,21 @@ fn a_first_append_that_fails_leaves_no_room() {
         assert_eq!(room_log.append(&[message("Anna", "fail", "")]), Err(StoreFailed));
         assert_eq!(store.receipts(&crate::drafts::room("den"), 1), Ok(None));
         assert_eq!(room_log.append(&[message("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
+    });
+}
+
+#[test]
+fn each_attempt_to_store_drafts_is_reported_with_its_result() {
+    each(Failures, |fixture| {
+        let (report, reports) = crossbeam_channel::unbounded();
+        let store = TestStore::with(&fixture.url(), |options| {
+            options.on_commit = Box::new(move |commit| report.send((commit.drafts, commit.stored)).unwrap());
+        });
+        let store = store.unwrap();
+        let mut room_log = room_log(&*store, "den");
+        room_log.append(&[message("Anna", "one", ""), message("Anna", "two", "")]).unwrap();
+        fixture.fail_appends();
+        room_log.append(&[message("Anna", "fail", "")]).unwrap_err();
+        assert_eq!(reports.try_iter().collect::<Vec<_>>(), [(2, true), (1, false)]);
     });
 }

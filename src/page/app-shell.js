@@ -5,7 +5,7 @@ import { Composer } from "./composer.js";
 import { lazy } from "./lazy.js";
 import { MessageList } from "./message-list.js";
 import { Sidebar } from "./sidebar.js";
-import { formatCountdown, localizeTimes } from "./time-format.js";
+import { formatCountdown } from "./time-format.js";
 
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
@@ -19,6 +19,7 @@ const DIALOGS = {
   room: lazy(() => import("./room-dialog.js"), "RoomDialog"),
   rooms: lazy(dialogs, "RoomsDialog"),
 };
+const Banners = lazy(() => import("./banners.js"), "Banners", { whenIdle: true });
 const CallPanel = lazy(() => import("./call-view.js"), "CallPanel");
 const MembersPanel = lazy(() => import("./members-panel.js"), "MembersPanel", { whenIdle: true });
 const SearchPanel = lazy(() => import("./search-panel.js"), "SearchPanel");
@@ -125,7 +126,6 @@ export class AppShell extends Component {
 
   render({ chat, now }, { view, panel: chosen, dialog, editing, replying, target }) {
     const room = chat.active;
-    const paused = chat.pause ?? room?.pause;
     const panel = room && (chosen === "search" || room.kind === "room") ? chosen : undefined; // a private conversation has no list of members
     return html`<div class="app" data-view=${view} data-panel=${panel}>
       <${Sidebar} chat=${chat} ui=${this.ui} />
@@ -137,10 +137,7 @@ export class AppShell extends Component {
           onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
-        ${paused && pauseBanner(paused, now)}
-        ${chat.problem && problemBanner(chat)}
-        ${room?.joinState === "refused" && notJoinedBanner(room, chat)}
-        ${room?.missingKey && !chat.isEncrypted(room) && missingKeyBanner(this.ui)}
+        <${Banners} chat=${chat} room=${room} now=${now} ui=${this.ui} />
         ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${panel === "members" && html`<${MembersPanel} chat=${chat} room=${room} ui=${this.ui} />`}
@@ -201,24 +198,6 @@ function connectionBanner({ client, connection: { phase, reason, retryAt, code }
     <p>${capitalize(reason)}.<span aria-hidden="true">${phase === "waiting" ? ` Trying again ${formatCountdown(retryAt - now)}.` : ""}</span></p>
     <button type="button" onClick=${action}>${label}</button>
   </div>`;
-}
-
-function notJoinedBanner(room, chat) {
-  return html`<div class="banner" role="alert"><p>${localizeTimes(room.refusal)}</p><button type="button" onClick=${() => chat.join(room)}>Join again</button></div>`;
-}
-
-function missingKeyBanner(ui) {
-  return html`<div class="banner"><p>Messages here are encrypted, but this device has no key. Messages that you send now are not encrypted.</p>
-    <button type="button" onClick=${() => ui.dialog("encryption")}>Enter the key</button></div>`;
-}
-
-function pauseBanner({ text, until }, now) {
-  return html`<div class="banner" role="status"><p>${text}<span aria-hidden="true"> You can continue ${formatCountdown(until - now)}.</span></p></div>`;
-}
-
-function problemBanner(chat) {
-  return html`<div class="banner problem" role="alert"><p>${localizeTimes(chat.problem.text)}</p>
-    <${IconButton} icon="close" label="Dismiss" onClick=${() => chat.dismiss()} /></div>`;
 }
 
 function typing(room) {

@@ -6,17 +6,20 @@ import { detached, find, textOf, treeOf } from "../harness/tree.mjs";
 
 globalThis.matchMedia = () => ({ matches: false, addEventListener() {} });
 globalThis.location = new URL("http://127.0.0.1:8000/");
+globalThis.document = { createElement: () => ({}), head: { append: (link) => link.onload() } };
 globalThis.WebSocket ??= class {};
 const { html } = await import("../../../src/page/html.js");
 const { AppShell } = await import("../../../src/page/app-shell.js");
 const { Chat } = await import("../../../src/page/chat.js");
 const { CopyLink } = await import("../../../src/page/copy-link.js");
 const { LeaveDialog } = await import("../../../src/page/dialogs.js");
+const { loadAll } = await import("../../../src/page/lazy.js");
 const { MessageRow } = await import("../../../src/page/message-row.js");
 const { Moderation } = await import("../../../src/page/moderation.js");
 const { hueOf } = await import("../../../src/page/names.js");
 const { Room } = await import("../../../src/page/room.js");
 const { RoomDialog } = await import("../../../src/page/room-dialog.js");
+await loadAll();
 
 // A chat without a connection, in these rooms; the first is active.
 function chatIn(...rooms) {

@@ -104,7 +104,7 @@ pub struct SessionState {
 }
 
 impl SessionState {
-    /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
+    /// A session of `identity`, in no room. `join_history`: see [`roomd_protocol::JOIN_HISTORY_DEFAULT`].
     #[must_use]
     pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {

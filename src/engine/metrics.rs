@@ -17,10 +17,8 @@ use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
 
-use super::Engine;
 use super::base::sync::Mutex;
-use super::clients::delivery_counts::DeliveryCounts;
-use super::clients::outbox::Outbox;
+use super::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
 
 /// Upper bounds of the buckets of journal transactions, in seconds: from a disk with a cache that
 /// survives a loss of power to one that stalls.
@@ -49,10 +47,23 @@ pub struct Metrics {
     journal_failures: AtomicU64,
 }
 
+/// What others count, at the moment that somebody asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Rooms that are open.
+    pub rooms: usize,
+    /// Sessions without a connection.
+    pub detached: usize,
+    /// Threads that live.
+    pub threads: usize,
+    /// Panics that were caught.
+    pub panics: u64,
+}
+
 /// The outboxes of live connections by the number of their connection, and the sum of those that ended.
 #[derive(Default)]
 struct Outboxes {
-    live: BTreeMap<u64, Arc<Outbox>>,
+    live: BTreeMap<u64, Arc<dyn CountsDeliveries>>,
     ended: DeliveryCounts,
 }
 
@@ -84,9 +95,9 @@ impl Default for Metrics {
 impl Metrics {
     /// A connection opened at a door. Its deliveries count from now on, until
     /// [`Metrics::connection_closed`].
-    pub fn connection_opened(&self, number: u64, door: &'static str, outbox: &Arc<Outbox>) {
+    pub fn connection_opened(&self, number: u64, door: &'static str, outbox: Arc<dyn CountsDeliveries>) {
         self.opened.add([door]);
-        self.outboxes.lock().live.insert(number, Arc::clone(outbox));
+        self.outboxes.lock().live.insert(number, outbox);
     }
 
     /// A connection ended, and its writer with it.
@@ -142,14 +153,14 @@ impl Metrics {
         self.outboxes.lock().ended += deliveries;
     }
 
-    /// All figures of `engine`, as Prometheus reads them (text format 0.0.4). Takes each outbox's lock for
+    /// All figures, as Prometheus reads them (text format 0.0.4). Takes each outbox's lock for
     /// a moment, one after the other; blocks on nothing else.
     ///
     /// # Panics
     /// Never: names and labels are constants, and memory takes every byte.
     #[must_use]
-    pub fn render(&self, engine: &Engine) -> Vec<u8> {
-        let families = [self.of_clients(), self.of_server(engine)].concat();
+    pub fn render(&self, now: Now) -> Vec<u8> {
+        let families = [self.of_clients(), self.of_server(now)].concat();
         // A family with labels has no sample before the first of its kind.
         let families: Vec<_> = families.into_iter().filter(|family| !family.get_metric().is_empty()).collect();
         let mut out = Vec::new();
@@ -186,20 +197,19 @@ impl Metrics {
         .concat()
     }
 
-    fn of_server(&self, engine: &Engine) -> Vec<MetricFamily> {
-        let Engine { hub, sessions, threads, .. } = engine;
+    fn of_server(&self, now: Now) -> Vec<MetricFamily> {
+        let Now { rooms, detached, threads, panics } = now;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (rooms, detached, live) = (hub.len() as u64, sessions.detached() as u64, threads.live() as u64);
         let drafts = "Drafts that the journal has written: messages, edits and moderation.";
         let version = [([env!("CARGO_PKG_VERSION")], 1)];
         [
             gauges("roomd_build_info", "The version that runs; always 1.", ["version"], version),
             counter("roomd_messages_total", "Messages that rooms gave to their members.", load(&self.messages)),
-            gauge("roomd_rooms", "Rooms that are open, private conversations included.", rooms),
+            gauge("roomd_rooms", "Rooms that are open, private conversations included.", rooms as u64),
             counter("roomd_rooms_opened_total", "Rooms that were opened.", load(&self.rooms)),
-            gauge("roomd_sessions_detached", "Sessions that wait for their client to come back.", detached),
-            gauge("roomd_threads", "Threads of the server that live.", live),
-            counter("roomd_panics_total", "Panics that were caught.", threads.panics()),
+            gauge("roomd_sessions_detached", "Sessions that wait for their client to come back.", detached as u64),
+            gauge("roomd_threads", "Threads of the server that live.", threads as u64),
+            counter("roomd_panics_total", "Panics that were caught.", panics),
             self.journal_transactions.collect(),
             counter("roomd_journal_drafts_total", drafts, load(&self.journal_drafts)),
             counter("roomd_journal_failures_total", "Journal transactions that failed.", load(&self.journal_failures)),

@@ -27,7 +27,7 @@ use clients::session_table::SessionTable;
 use guards::address::Address;
 use guards::address_limits::AddressLimits;
 use guards::expiry::Expiry;
-use metrics::Metrics;
+use metrics::{Metrics, Now};
 use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
@@ -205,6 +205,14 @@ impl Engine {
     #[must_use]
     pub fn reason(&self, end: End) -> End {
         if matches!(end, End::Left | End::Gone) && self.hub.is_closing() { End::Closing } else { end }
+    }
+
+    /// The figures of the server in Prometheus' text format: see [`Metrics::render`].
+    #[must_use]
+    pub fn figures(&self) -> Vec<u8> {
+        let Self { hub, sessions, threads, .. } = self;
+        let (rooms, detached) = (hub.len(), sessions.detached());
+        self.metrics.render(Now { rooms, detached, threads: threads.live(), panics: threads.panics() })
     }
 
     /// The events of all connections, those that ended and those that live.

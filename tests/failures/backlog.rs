@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use roomd::chat::{End, Limits, Slow};
+use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::outbox::Outbox;
 use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
 use roomd::engine::clients::writer;

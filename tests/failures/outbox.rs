@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use roomd::chat::{Limits, Slow};
 use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::delivery_counts::DeliveryCounts;
 use roomd::engine::clients::outbox::Outbox;
 use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};

@@ -11,7 +11,7 @@ use crate::harness::{Http, LineClient, TestServer, WebSocketClient, connected};
 
 /// The samples of a server, by name and labels as they are printed.
 fn figures(server: &TestServer) -> BTreeMap<String, f64> {
-    let text = String::from_utf8(server.engine().metrics.render(server.engine())).unwrap();
+    let text = String::from_utf8(server.engine().figures()).unwrap();
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples
         .map(|line| line.rsplit_once(' ').unwrap())
@@ -76,7 +76,7 @@ fn connections_are_counted_by_door_and_by_how_they_ended() {
 #[test]
 fn each_figure_has_a_type_a_help_and_a_name_in_the_manner_of_prometheus() {
     let server = TestServer::start();
-    let text = String::from_utf8(server.engine().metrics.render(server.engine())).unwrap();
+    let text = String::from_utf8(server.engine().figures()).unwrap();
     let mut kinds = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<_> = line.splitn(4, ' ').collect();

@@ -19,6 +19,12 @@ pub struct DeliveryCounts {
     pub pending: u64,
 }
 
+/// What counts the events for one client: an outbox.
+pub trait CountsDeliveries: Send + Sync {
+    /// The counts as they stand. Takes a lock for a moment.
+    fn deliveries(&self) -> DeliveryCounts;
+}
+
 impl DeliveryCounts {
     /// Whether every event is accounted for.
     #[must_use]

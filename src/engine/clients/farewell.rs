@@ -26,7 +26,7 @@ impl Farewell {
     /// The farewell of a connection that opens now; from now on its deliveries are in the figures.
     #[must_use]
     pub fn new(metrics: &Arc<Metrics>, outbox: Arc<Outbox>, encoding: Encoding, number: u64) -> Self {
-        metrics.connection_opened(number, encoding.name(), &outbox);
+        metrics.connection_opened(number, encoding.name(), Arc::clone(&outbox) as _);
         Self { metrics: Arc::clone(metrics), outbox, encoding, number, said: false }
     }
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::{Condvar, Mutex, MutexGuard};
 use crate::engine::clients::backlog::Backlog;
-use crate::engine::clients::delivery_counts::DeliveryCounts;
+use crate::engine::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
 use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
 
 /// A socket, as an outbox and its writer use it. Bytes that a write reports as not written come first in
@@ -168,12 +168,6 @@ impl Outbox {
     #[must_use]
     pub fn ended(&self) -> Option<End> {
         self.state.lock().end
-    }
-
-    /// The books as they stand.
-    #[must_use]
-    pub fn deliveries(&self) -> DeliveryCounts {
-        self.state.lock().deliveries
     }
 
     /// What the writer writes next: waits for a backlog, or for the time of a ping. `None` is the end.
@@ -334,6 +328,12 @@ impl Outbox {
         state.drop_all();
         self.transport.shutdown(Shutdown::Both);
         self.changed.notify_all();
+    }
+}
+
+impl CountsDeliveries for Outbox {
+    fn deliveries(&self) -> DeliveryCounts {
+        self.state.lock().deliveries
     }
 }
 

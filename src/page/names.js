@@ -28,7 +28,7 @@ export function privateRoom(one, other) {
 export function hueOf(name) {
   let hash = 2_166_136_261; // FNV-1a
   for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0), 16_777_619);
-  return ((hash ^ (hash >>> 15)) >>> 0) % 12 * 30;
+  return ((hash ^ (hash >>> 16)) >>> 0) % 12 * 30;
 }
 
 function checked(input, max, reserved) {

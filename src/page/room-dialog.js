@@ -68,6 +68,7 @@ export class RoomDialog extends Component {
     const shown = [...new Set([...roles.keys(), ...room.members.keys()])].slice(0, 200);
     const mutes = new Map(muted.map(({ user, until }) => [user, until]));
     const canModerate = (user) => privilege >= PRIVILEGE.moderator && user !== chat.me && (PRIVILEGE[roles.get(user)] ?? 0) < privilege;
+    const stateOf = (user) => [roles.get(user), !room.members.has(user) && "not in the room", canModerate(user) && mutes.has(user) && untilText("muted", mutes.get(user))].filter(Boolean).join(", ");
     const isPlain = ({ user }) => !shown.includes(user) || !canModerate(user); // its row has no actions
     return html`<${Dialog} title=${room.name} onClose=${onClose}>
       <p class="hint">${info && (info.private ? "Private room: only its members can see and join it." : "Public room: anyone can join.")}
@@ -77,7 +78,7 @@ export class RoomDialog extends Component {
       ${privilege >= PRIVILEGE.moderator && html`<form class="row" onSubmit=${this.#invite}>
         <input ref=${this.field} aria-label="User to invite" placeholder="User to invite" autocomplete="off" /><button class="primary">Invite</button></form>`}
       <ul class="room-members" aria-label="Members">
-        ${shown.map((user) => html`<li key=${user}><${Name} of=${user} /><small>${roles.get(user) ?? ""}${room.members.has(user) ? "" : " (not in the room)"}${canModerate(user) && mutes.has(user) ? ` ${untilText("muted", mutes.get(user))}` : ""}</small>
+        ${shown.map((user) => html`<li key=${user}><${Name} of=${user} /><small>${stateOf(user)}</small>
           ${canModerate(user) && this.#actions(user, roles.get(user), privilege, duration, mutes.has(user))}</li>`)}
         ${muted.filter(isPlain).map(({ user, until }) => html`<li key=${`muted ${user}`}><${Name} of=${user} /><small>${untilText("muted", until)}</small>
           <button type="button" class="quiet" onClick=${() => this.#send("unmute", { user })}>Unmute</button></li>`)}

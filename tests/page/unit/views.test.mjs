@@ -108,6 +108,7 @@ test("a muted member can be unmuted, and only who is in the room can be kicked",
   const dialog = detached(new RoomDialog(props), props);
   dialog.setState({ info: { role: "owner" }, people: [{ user: "Ann", role: "owner" }, { user: "Dora", role: "member" }], muted: [{ user: "Bob" }, { user: "Emil" }] });
   const rows = find(dialog.tree(), { class: "room-members" })[0].children.map(({ children }) => textOf(children).replace(/\s+/g, " ").trim());
+  assert.match(rows.find((row) => row.startsWith("Dora")), /^Doramember, not in the room/);
   const options = (user) => rows.filter((row) => row.startsWith(user)).map((row) => row.match(/Unmute|Mute|Kick|muted/g)?.join(" "));
   assert.deepEqual(options("Bob"), ["muted Unmute Kick"]);
   assert.deepEqual(options("Cleo"), ["Mute Kick"]);

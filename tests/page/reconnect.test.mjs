@@ -22,7 +22,7 @@ test("messages that are written without a connection wait, are marked, and are s
   assert.equal(await ann.page.locator('[data-state="waiting"]').count(), 2);
   await bob.client.publish("general", "missed");
   wire.restore();
-  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await ann.tryNow();
   await ann.row("missed").waitFor();
   await bob.heard("meanwhile 2");
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["before", "missed", "meanwhile 1", "meanwhile 2"]));
@@ -140,7 +140,7 @@ test("changes in a private conversation during a disconnection are shown after i
   await host.stop("SIGKILL");
   await host.restart();
   wire.restore();
-  await ann.page.getByRole("button", { name: "Try now" }).click();
+  await ann.tryNow();
   await eventually(() => ann.texts(), (texts) => assert.deepEqual(texts, ["Message deleted", "a mistake", "a third"]));
   await ann.row("a third").locator(".reactions", { hasText: "🎉 1" }).waitFor();
   faultless();

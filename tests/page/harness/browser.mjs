@@ -89,6 +89,11 @@ export class Person {
     return this;
   }
 
+  // Ends the wait for the next connection, unless the page has reconnected by itself meanwhile.
+  async tryNow() {
+    await this.page.evaluate(() => [...document.querySelectorAll(".banner button")].find(({ textContent }) => textContent === "Try now")?.click());
+  }
+
   async say(text) {
     const field = this.page.locator(".composer textarea");
     await field.fill(text);

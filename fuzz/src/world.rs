@@ -121,7 +121,7 @@ impl World {
             Action::Reply(id, event) => self.tell(id, &event),
             Action::Join(join) => self.join(join)?,
             Action::Leave { room, id } => {
-                self.session.left(&room);
+                _ = self.session.rooms_mut().remove(&room);
                 self.step(&room, Input::Leave { member: SELF, reason: LeaveReason::Left, id });
             }
             Action::Tell { room, request, id } => self.say(&room, request, id),
@@ -187,7 +187,7 @@ impl World {
             // One who was banned.
             Some(refusal) => Err((id, refusal)),
             None => {
-                self.session.entered(&room);
+                self.session.rooms_mut().insert(room.clone(), ());
                 Ok(())
             }
         }
@@ -208,7 +208,7 @@ impl World {
         let effects =
             self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note }, id: None });
         if effects.contains(&Effect::Evicted(SELF)) {
-            self.session.left(room);
+            _ = self.session.rooms_mut().remove(room);
         }
         let answer = effects.iter().find_map(|effect| match effect {
             Effect::One(VISITOR, _, Event::Refused(refusal)) => Some(Event::Refused(refusal.clone())),

@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod identity;
 pub mod join_options;
+pub mod joined_rooms;
 pub mod keyed_limiter;
 pub mod limits;
 pub mod members;

@@ -1,8 +1,8 @@
 //! A session as a value: what one connection may do next, and what follows from its requests.
 //!
 //! Owned and used by the connection's reader. `handle` turns a request into actions, which the engine
-//! carries out in order; an act that fails ends the list. The session knows the names of its
-//! rooms, the engine holds the handles.
+//! carries out in order; an act that fails ends the list. What the engine needs for a room, such as its
+//! handle, is kept with the room's name and never looked at here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::event::Event;
 use super::id::Id;
 use super::identity::Identity;
 use super::join_options::JoinOptions;
+use super::joined_rooms::JoinedRooms;
 use super::limits::{Limits, Slow};
 use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
@@ -80,15 +81,12 @@ pub struct Join {
     pub id: Option<Id>,
 }
 
-/// One connection's state.
+/// One connection's state. `H` is what the engine keeps for each room.
 #[derive(Debug)]
-pub struct SessionState {
+pub struct SessionState<H = ()> {
     identity: Identity,
     capabilities: Capabilities,
-    /// The rooms it is in, in the order of its joins: few, so they are searched one by one.
-    rooms: Vec<RoomName>,
-    /// The current room of a text client.
-    current: Option<RoomName>,
+    rooms: JoinedRooms<H>,
     /// Whether it has published a message: its name is final.
     has_published: bool,
     /// While it has yet to authenticate, which precedes anything else: the join that waits for it.
@@ -103,15 +101,14 @@ pub struct SessionState {
     limits: Arc<Limits>,
 }
 
-impl SessionState {
-    /// A session of `identity`, in no room. `join_history`: see [`roomd_protocol::JOIN_HISTORY_DEFAULT`].
+impl<H> SessionState<H> {
+    /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
     #[must_use]
     pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {
             identity,
             capabilities,
-            rooms: Vec::new(),
-            current: None,
+            rooms: JoinedRooms::default(),
             has_published: false,
             awaiting_auth: None,
             status: Status::Online,
@@ -162,24 +159,21 @@ impl SessionState {
         (self.capabilities, self.join_history) = (capabilities, join_history);
     }
 
-    /// The current room of a text client.
+    /// The rooms that it is in.
     #[must_use]
-    pub fn current(&self) -> Option<&RoomName> {
-        self.current.as_ref()
+    pub fn rooms(&self) -> &JoinedRooms<H> {
+        &self.rooms
     }
 
-    /// The engine has joined a room for it.
-    pub fn entered(&mut self, room: &RoomName) {
-        self.rooms.push(room.clone());
-        self.current = Some(room.clone());
+    /// The rooms, for the engine, which joins and leaves them.
+    pub fn rooms_mut(&mut self) -> &mut JoinedRooms<H> {
+        &mut self.rooms
     }
 
-    /// The engine has left a room for it, or the room has ended.
-    pub fn left(&mut self, room: &RoomName) {
-        self.rooms.retain(|other| other != room);
-        if self.current.as_ref() == Some(room) {
-            self.current = None;
-        }
+    /// Ends the session; its rooms, to be left.
+    #[must_use]
+    pub fn into_rooms(self) -> JoinedRooms<H> {
+        self.rooms
     }
 
     /// The join in the address of a client's WebSocket.
@@ -308,7 +302,7 @@ impl SessionState {
     fn set_status(&mut self, status: Status, note: Option<Note>, actions: &mut Vec<Action>) {
         self.status = status;
         let request = RoomRequest::Presence { status, note };
-        actions.extend(self.rooms.iter().map(|room| Action::Tell {
+        actions.extend(self.rooms.iter().map(|(room, _)| Action::Tell {
             room: room.clone(),
             request: request.clone(),
             id: None,
@@ -322,14 +316,14 @@ impl SessionState {
             return;
         }
         // A client of a single room changes rooms.
-        let place = usize::from(self.capabilities.single_room && self.current.is_some());
+        let place = usize::from(self.capabilities.single_room && self.rooms.current().is_some());
         if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
             actions.push(Action::Reply(id, Event::Refused(refusal)));
             return;
         }
         options.history.get_or_insert(self.join_history);
         let slow = options.topic.then_some(Slow::Drop);
-        let old = self.current.clone().filter(|_| self.capabilities.single_room);
+        let old = self.rooms.current().cloned().filter(|_| self.capabilities.single_room);
         actions.push(Action::Join(Join { room, options, announced: true, slow, durable: true, id }));
         actions.extend(old.map(|room| Action::Leave { room, id: None }));
     }
@@ -379,15 +373,16 @@ impl SessionState {
     }
 
     fn leave_current(&self, actions: &mut Vec<Action>) {
-        actions.extend(self.current.clone().map(|room| Action::Leave { room, id: None }));
+        actions.extend(self.rooms.current().cloned().map(|room| Action::Leave { room, id: None }));
     }
 
     /// Joins the current room again, which was left.
     fn rejoin_current(&self, actions: &mut Vec<Action>) {
         let options = JoinOptions { history: Some(0), ..JoinOptions::default() };
         actions.extend(
-            self.current
-                .clone()
+            self.rooms
+                .current()
+                .cloned()
                 .map(|room| Action::Join(Join { room, options, announced: true, slow: None, durable: true, id: None })),
         );
     }
@@ -405,7 +400,7 @@ impl SessionState {
         match room {
             Some(room) if self.rooms.contains(&room) => Ok(room),
             Some(room) => Err(Refusal::not_member(&room)),
-            None => self.current.clone().ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
+            None => self.rooms.current().cloned().ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
         }
     }
 

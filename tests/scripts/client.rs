@@ -59,7 +59,7 @@ impl Client {
             match *aside.split(' ').collect::<Vec<_>>() {
                 ["begins", "in", room] => self.session.begin(name(room), JoinOptions::default(), &mut actions),
                 [room, "is", "full"] => drop(self.full.insert(name(room))),
-                [room, "is", "gone"] => self.session.left(&name(room)),
+                [room, "is", "gone"] => _ = self.session.rooms_mut().remove(&name(room)),
                 ["is", "unauthenticated"] => self.session.require_auth(),
                 ["goes", "on", "as", "text"] => self.resume(Encoding::TextLines),
                 ["goes", "on", "as", "json"] => self.resume(Encoding::Json),
@@ -98,9 +98,9 @@ impl Client {
                 if self.full.contains(&room) {
                     return false;
                 }
-                self.session.entered(&room);
+                self.session.rooms_mut().insert(room.clone(), ());
             }
-            Action::Leave { room, .. } => self.session.left(&room),
+            Action::Leave { room, .. } => _ = self.session.rooms_mut().remove(&room),
             Action::Rename { user } => self.session.identified(user.into()),
             // Each token names the user whose name it is.
             Action::Identify { token, .. } | Action::Refresh { token, .. } => {

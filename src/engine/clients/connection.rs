@@ -80,8 +80,7 @@ impl Connection {
         let token = engine.sessions.register(&outbox);
         let resume = token.as_ref().map(Token::text);
         let began = engine.clock.now().at;
-        let session =
-            Session { number, began, token, state, entry: engine.directory.register(peer), rooms: Vec::new() };
+        let session = Session { number, began, token, state, entry: engine.directory.register(peer) };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(&engine.metrics, Arc::clone(&outbox), door.encoding, number),
@@ -109,9 +108,7 @@ impl Connection {
     /// Blocks on the rooms concerned.
     pub fn handle(&mut self, request: Result<Request, Unparsed>) -> Option<End> {
         let now = self.engine.clock.now();
-        if self.session.rooms.iter().any(|membership| membership.handle.is_revoked()) {
-            self.session.forget_revoked();
-        }
+        self.session.forget_revoked();
         let mut acts = std::mem::take(&mut self.acts);
         match request {
             Ok(request) => self.session.state.handle(request, now, &mut acts),
@@ -260,7 +257,7 @@ impl Connection {
         let joined = self.engine.hub.join(&room, &RoomKind::Open { slow, durable }, guest);
         let mut handle = joined.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let replay = handle.take_replay();
-        self.session.entered(Membership { handle, topic });
+        self.session.state.rooms_mut().insert(room.clone(), Membership { handle, topic });
         if let Some(replay) = replay {
             self.past(encoding).give(&room, replay, id.as_ref()).map_err(ActionError::End)?;
         }
@@ -274,10 +271,8 @@ impl Connection {
 
     #[inline(never)]
     fn leave(&mut self, room: &RoomName, id: Option<Id>) -> Result<(), ActionError> {
-        self.session.state.left(room);
-        let rooms = &mut self.session.rooms;
-        match rooms.iter().position(|membership| membership.handle.room() == room) {
-            Some(at) => rooms.swap_remove(at).handle.leave(id.clone()).map_err(|_| self.room_failed(room, id)),
+        match self.session.state.rooms_mut().remove(room) {
+            Some(Membership { handle, .. }) => handle.leave(id.clone()).map_err(|_| self.room_failed(room, id)),
             None => Err(ActionError::Refused(id, Refusal::not_member(room))),
         }
     }
@@ -309,7 +304,7 @@ impl Connection {
     fn meets(&self, other: &UserName) -> bool {
         let Engine { hub, .. } = &*self.engine;
         let who = self.session.state.identity();
-        self.session.rooms.iter().any(|Membership { handle, .. }| {
+        self.session.handles().any(|handle| {
             let answer = hub.ask(handle.room(), who.clone(), RoomRequest::Member(other.clone()));
             matches!(answer, Ok(Event::Members { count: 1, .. }))
         })

@@ -24,12 +24,10 @@ pub struct Session {
     pub began: Time,
     /// What takes it up again; `None` when nothing does.
     pub token: Option<Token>,
-    /// What the user may do next.
-    pub state: SessionState,
+    /// What the user may do next, and the rooms that it is in.
+    pub state: SessionState<Membership>,
     /// Its entry in the directory, with its private conversations.
     pub entry: DirectoryEntry,
-    /// Its memberships: few, so they are looked through.
-    pub rooms: Vec<Membership>,
 }
 
 /// A room that it is in.
@@ -53,47 +51,35 @@ pub struct ResumingRoom {
 }
 
 impl Session {
-    /// The place in a room.
+    /// The handle of a room that it is in.
     #[must_use]
     pub fn room(&self, room: &RoomName) -> Option<&RoomHandle> {
-        self.rooms.iter().map(|membership| &membership.handle).find(|handle| handle.room() == room)
+        self.state.rooms().get(room).map(|membership| &membership.handle)
     }
 
-    /// It is in a room.
-    pub fn entered(&mut self, membership: Membership) {
-        self.state.entered(membership.handle.room());
-        if self.rooms.is_empty() {
-            // Most are in one, and a vector would begin with a place for four.
-            self.rooms.reserve_exact(1);
-        }
-        self.rooms.push(membership);
+    /// The handles of the rooms that it is in, without private conversations.
+    pub fn handles(&self) -> impl Iterator<Item = &RoomHandle> {
+        self.state.rooms().iter().map(|(_, membership)| &membership.handle)
     }
 
     /// Gives up the rooms that have put the user out.
     pub fn forget_revoked(&mut self) {
-        let Self { state, rooms, .. } = self;
-        rooms.retain(|Membership { handle, .. }| {
-            let stays = !handle.is_revoked();
-            if !stays {
-                state.left(handle.room());
-            }
-            stays
-        });
+        self.state.rooms_mut().retain(|membership| !membership.handle.is_revoked());
     }
 
     /// Has each room keep its place without a connection.
     pub fn detach(&self) {
-        let rooms = self.rooms.iter().map(|membership| &membership.handle);
-        // Of a room that failed there is no place to keep.
-        rooms.for_each(|handle| _ = handle.detach());
+        // A room that failed has no membership to keep.
+        self.handles().for_each(|handle| _ = handle.detach());
         self.entry.peer().detach();
     }
 
     /// Leaves everything because of `end`.
     pub fn leave(self, end: End) {
-        let Self { entry, rooms, .. } = self;
+        let Self { entry, state, .. } = self;
         let conversations = entry.peer().retire();
-        let rooms = rooms.into_iter().map(|membership| membership.handle).chain(conversations);
+        let handles = state.into_rooms().into_handles().map(|membership| membership.handle);
+        let rooms = handles.chain(conversations);
         if end == End::Closing {
             // What the rooms have taken reaches the client before the goodbye.
             rooms.for_each(RoomHandle::close);
@@ -111,9 +97,8 @@ impl Session {
         seen: &Seen,
         limits: &Limits,
     ) -> Vec<ResumingRoom> {
-        let current = self.state.current().cloned();
+        let current = self.state.rooms().current().cloned();
         let mut all = Vec::new();
-        let state = &mut self.state;
         let mut resume = |handle: &RoomHandle, topic: bool| {
             let encoding = if topic { encoding.of_topic() } else { encoding };
             let gate = Gate::closed(Arc::clone(outbox), limits);
@@ -126,13 +111,10 @@ impl Session {
                 }
             };
             let stays = !matches!(resumed.recovery, Recovery::RoomFailed | Recovery::Removed);
-            if !stays {
-                state.left(handle.room());
-            }
             all.push(ResumingRoom { resumed, replay, encoding, gate });
             stays
         };
-        self.rooms.retain(|Membership { handle, topic }| resume(handle, *topic));
+        self.state.rooms_mut().retain(|Membership { handle, topic }| resume(handle, *topic));
         let peer = self.entry.peer();
         let conversations = peer.attach(Arc::clone(outbox) as _, Form::Bytes(encoding));
         peer.keep(conversations.into_iter().filter(|handle| resume(handle, false)).collect());

@@ -90,11 +90,8 @@ impl Connection {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
         let who = self.engine.identify(token, self.door.address).map_err(refused)?;
         let old = self.session.state.identity();
-        let rooms = self.session.rooms.iter().map(|membership| membership.handle.room());
-        if who.user != old.user
-            || who.auth_level != old.auth_level
-            || !rooms.into_iter().all(|room| who.may_enter(room))
-        {
+        let may_stay = self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
+        if who.user != old.user || who.auth_level != old.auth_level || !may_stay {
             let message = "The token is for another user, standing or room: connect anew with it";
             return Err(refused(Refusal::new(Code::Forbidden, message)));
         }

@@ -14,11 +14,9 @@ use crate::auth::Auth;
 use crate::auth::jwt::{Issuer, Jwt, KeyError};
 #[cfg(feature = "jwt")]
 use crate::auth::{Names, SignInRules};
-use crate::chat::room::Room;
-use crate::chat::{Code, Limits, Refusal, RoomName, Slow, Span, StoreFailed};
+use crate::chat::StoreFailed;
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
-use crate::engine::base::queue::Receiver;
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::guards::admission::Admission;
@@ -31,7 +29,7 @@ use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
 use crate::net::{accept, tcp};
 use crate::settings::Settings;
-use crate::store::{self, AccountStore, Backend, BackendOptions, OpenedRoom, PageQuery, Store};
+use crate::store::{self, AccountStore, Backend, BackendOptions, Store};
 use roomd_tls::Certificate;
 
 /// How long threads may take to end after their sockets were cut.
@@ -151,7 +149,8 @@ impl Server {
             // Of the journal, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
-        let opener = opener(&settings, clock, Arc::clone(&threads), Arc::clone(&store));
+        let limits = Arc::new(settings.limits.clone());
+        let opener = broker::thread_per_room(Arc::clone(&threads), clock, limits, Arc::clone(&store));
         let engine =
             Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
                 .with_ice_servers(&settings.ice_servers);
@@ -171,13 +170,13 @@ impl Server {
         let admission = ready.map_err(|error| {
             engine.close();
             store.close();
-            // Of the journal and the grace thread, which have nothing to do.
+            // Those of the journal and the engine, which have nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
             StartError::Threads(error)
         })?;
         let context = Arc::new(ServerContext { engine, admission, settings, certificate });
         let server = Self { context, store, listeners: bound, capacity };
-        if let Err(error) = server.shake_hands().and_then(|()| server.accept(failed)) {
+        if let Err(error) = server.start_handshakes().and_then(|()| server.accept(failed)) {
             // What was started is stopped again; its report has nothing to add to the error.
             _ = server.stop();
             return Err(StartError::Threads(error));
@@ -186,10 +185,14 @@ impl Server {
     }
 
     /// Starts the threads that compute handshakes, where there is TLS.
-    fn shake_hands(&self) -> io::Result<()> {
-        for _ in 0..self.context.certificate.as_ref().map_or(0, Certificate::hands) {
+    fn start_handshakes(&self) -> io::Result<()> {
+        for _ in 0..self.context.certificate.as_ref().map_or(0, Certificate::handshake_threads) {
             let context = Arc::clone(&self.context);
-            let body = move || context.certificate.iter().for_each(Certificate::work);
+            let body = move || {
+                let ServerContext { engine, certificate, .. } = &*context;
+                let panicked = || engine.threads.record_panic("handshake");
+                certificate.iter().for_each(|certificate| certificate.work(panicked));
+            };
             self.context.engine.threads.spawn("handshake", body)?;
         }
         Ok(())
@@ -369,45 +372,4 @@ fn open_auth(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<
     }
     log::warn!("built without tokens: whoever comes is a guest");
     Ok(Auth::guests_only())
-}
-
-/// Opens rooms: each gets a thread of its own.
-fn opener(settings: &Settings, clock: Clock, threads: Arc<Threads>, store: Arc<dyn Store>) -> Opener {
-    let limits = Arc::new(settings.limits.clone());
-    Box::new(move |opening, inbox| {
-        let (limits, store) = (Arc::clone(&limits), Arc::clone(&store));
-        threads.spawn("room", move || room(opening, &inbox, clock, &limits, &*store))
-    })
-}
-
-/// A room that is to keep no history still goes on with the one that it has.
-fn open_history(
-    name: &RoomName,
-    kind: &RoomKind,
-    limits: &Limits,
-    rooms: &dyn Store,
-) -> Result<OpenedRoom, StoreFailed> {
-    let nothing = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
-    match kind {
-        RoomKind::Open { durable: false, .. } if rooms.page(name, nothing)?.is_none() => store::open_transient(name),
-        _ => rooms.open(name, limits.history),
-    }
-}
-
-/// The body of a room's thread.
-fn room(opening: Opening, inbox: &Receiver<BrokerCommand>, clock: Clock, limits: &Limits, store: &dyn Store) {
-    let Opening { room: name, kind, face } = opening;
-    let Ok(OpenedRoom { past, marks, policy, room_log }) = open_history(&name, &kind, limits, store) else {
-        log::error!(room = name.as_str(); "history not opened");
-        let refusal = Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"));
-        return broker::refuse_all(inbox, &refusal);
-    };
-    // What is not stored, a room that failed has left in the register.
-    let policy = policy.map(Arc::new).or_else(|| face.policy(&name));
-    let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
-    let (room, slow) = match kind {
-        RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
-        RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
-    };
-    Broker::new(room, room_log, clock, slow, limits.linger, face).run(inbox);
 }

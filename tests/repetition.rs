@@ -14,19 +14,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
-use roomd::chat::room::{JoinRequest, Room};
-use roomd::chat::{AuthLevel, Code, End, Event, Limits, RoomName, RoomRequest, Slow, UserName};
+use roomd::chat::room::JoinRequest;
+use roomd::chat::{AuthLevel, Body, Code, End, Event, JoinOptions, Limits, RoomName, RoomRequest, Status, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
-use roomd::engine::base::queue::Receiver as Inbox;
 use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
-use roomd::engine::rooms::broker::Broker;
-use roomd::engine::rooms::hub::{JoiningClient, Opening, RoomKind};
+use roomd::engine::rooms::broker;
+use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::directory::Peer;
-use roomd::store::{Memory, Store};
+use roomd::store::Memory;
 
 const ROUNDS: usize = 1_000;
 /// No round takes a thousandth of it.
@@ -77,21 +76,10 @@ fn engine() -> Arc<Engine> {
     let threads = Threads::new();
     let clock = Clock::start();
     let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
-    let (hands, of_rooms) = (Arc::clone(&threads), limits.clone());
-    let opener = move |opening: Opening, inbox: Inbox<_>| {
-        let limits = of_rooms.clone();
-        hands.spawn("room", move || {
-            let opened = Memory.open(&opening.room, 0).unwrap();
-            let room = Room::new(opening.room, opened.past, &limits);
-            let room = match opening.kind {
-                RoomKind::Private(one, other) => room.private(one, other),
-                RoomKind::Open { .. } => room,
-            };
-            let (room_log, linger) = (opened.room_log, limits.linger);
-            Broker::new(room, room_log, clock, Slow::Disconnect, linger, opening.face).run(&inbox);
-        })
-    };
-    Engine::new(limits, threads, clock, Arc::new(Memory), Auth::guests_only(), Box::new(opener))
+    let store = Arc::new(Memory);
+    let opener =
+        broker::thread_per_room(Arc::clone(&threads), clock, Arc::new(limits.clone()), Arc::clone(&store) as _);
+    Engine::new(limits, threads, clock, store, Auth::guests_only(), opener)
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> JoiningClient {

@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use roomd::auth::Auth;
-use roomd::chat::room::{JoinRequest, Room};
-use roomd::chat::{AuthLevel, Code, End, Event, Limits, Refusal, RoomName, RoomRequest, Slow, UserName};
+use roomd::chat::room::JoinRequest;
+use roomd::chat::{
+    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, Refusal, RoomName, RoomRequest, Slow, Status, UserName,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
@@ -28,12 +30,12 @@ use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
 use roomd::engine::clients::writer;
 use roomd::engine::guards::admission::{Admission, Incoming};
-use roomd::engine::rooms::broker::Broker;
+use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::directory::Peer;
-use roomd::store::{Memory, Store};
+use roomd::store::Memory;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
@@ -67,23 +69,15 @@ fn user(text: &str) -> UserName {
 fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
     let threads = Threads::new();
     let clock = Clock::start();
-    let (hands, count) = (Arc::clone(&threads), AtomicUsize::new(0));
+    let open = broker::thread_per_room(Arc::clone(&threads), clock, Arc::new(limits()), Arc::new(Memory));
+    let count = AtomicUsize::new(0);
     let opener: Opener = Box::new(move |opening, inbox| {
         if fail(count.fetch_add(1, Ordering::Relaxed)) {
             // As when the system has no thread to give: the inbox goes with the body.
             thread::yield_now();
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        hands.spawn("room", move || {
-            let opened = Memory.open(&opening.room, 0).unwrap();
-            let room = Room::new(opening.room, opened.past, &limits());
-            let room = match opening.kind {
-                RoomKind::Private(one, other) => room.private(one, other),
-                RoomKind::Open { .. } => room,
-            };
-            let room_log = opened.room_log;
-            Broker::new(room, room_log, clock, Slow::Disconnect, Duration::ZERO, opening.face).run(&inbox);
-        })
+        open(opening, inbox)
     });
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
 }

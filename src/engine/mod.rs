@@ -90,7 +90,7 @@ impl Engine {
             hub,
             directory: Arc::default(),
             sessions: SessionTable::new(limits.grace, limits.connections_max),
-            worker: Worker::default(),
+            worker: Worker::new(Arc::clone(&threads)),
             expiry: Expiry::new(limits.token_warning),
             address_limits: AddressLimits::new(&limits),
             threads,
@@ -102,6 +102,22 @@ impl Engine {
             connections: AtomicU64::new(0),
             created: Mutex::new(Some(BTreeMap::new())),
         })
+    }
+
+    /// Starts the threads that serve all connections: `sessions`, and, where there are tokens, `worker` and
+    /// `expiry`. They end with [`Engine::close`].
+    ///
+    /// # Errors
+    /// The machine gives no further thread; call [`Engine::close`].
+    pub fn start_threads(self: &Arc<Self>) -> std::io::Result<()> {
+        let engine = Arc::clone(self);
+        self.threads.spawn("sessions", move || engine.sessions.watch(&engine.threads))?;
+        if !self.auth.knows_tokens() {
+            return Ok(());
+        }
+        self.worker.start()?;
+        let engine = Arc::clone(self);
+        self.threads.spawn("expiry", move || engine.expiry.run(engine.clock, &engine.threads))
     }
 
     /// With servers for calls.
@@ -163,7 +179,7 @@ impl Engine {
     pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
         let now = self.clock.now();
         let (auth, token) = (Arc::clone(&self.auth), token.clone());
-        let read = || self.worker.ask(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
+        let read = || self.worker.run(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
         let claims = self.address_limits.log_in(from, now.since_start, read)?;
         let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
@@ -177,7 +193,7 @@ impl Engine {
     #[must_use]
     pub fn offline_messages(&self, user: &UserName) -> Vec<RoomName> {
         let (store, user) = (Arc::clone(&self.store), user.clone());
-        self.worker.ask(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
+        self.worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.

@@ -8,16 +8,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use roomd::auth::Auth;
 use roomd::chat::policy::{AuditEntry, Policy};
-use roomd::chat::room::Room;
-use roomd::chat::{
-    Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, Slow, StoreFailed, UserName,
-};
+use roomd::chat::{Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, StoreFailed, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
-use roomd::engine::base::queue::Receiver;
 use roomd::engine::base::threads::{Threads, start};
-use roomd::engine::rooms::broker::Broker;
-use roomd::engine::rooms::hub::{Opening, RoomKind};
+use roomd::engine::rooms::broker;
 use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
 
 use crate::client::Client;
@@ -71,22 +66,9 @@ impl ServerContext {
         let pruned = Arc::<AtomicU64>::default();
         let shelf = Shelf { faults: faults.clone(), stored: Arc::clone(&stored), pruned: Arc::clone(&pruned) };
         let shelf = Arc::new(shelf);
-        let (hands, of_rooms, store) = (Arc::clone(&threads), limits.clone(), Arc::clone(&shelf));
-        let opener = move |opening: Opening, inbox: Receiver<_>| {
-            let (limits, shelf) = (of_rooms.clone(), Arc::clone(&shelf));
-            hands.spawn("room", move || {
-                // As the server does it: a room whose history cannot be had does not run.
-                let Ok(OpenedRoom { past, room_log, .. }) = shelf.open(&opening.room, limits.history) else { return };
-                let room = Room::new(opening.room, past, &limits);
-                let room = match opening.kind {
-                    RoomKind::Private(one, other) => room.private(one, other),
-                    RoomKind::Open { .. } => room,
-                };
-                let (linger, face) = (limits.linger, opening.face);
-                Broker::new(room, room_log, clock, Slow::Disconnect, linger, face).run(&inbox);
-            })
-        };
-        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Box::new(opener));
+        let of_rooms = Arc::new(limits.clone());
+        let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, Arc::clone(&shelf) as _);
+        let engine = Engine::new(limits, threads, clock, shelf, Auth::guests_only(), opener);
         Self { engine, stored, pruned }
     }
 

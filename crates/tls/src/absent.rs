@@ -49,12 +49,12 @@ impl Certificate {
 
     /// Is never called.
     #[must_use]
-    pub fn hands(&self) -> usize {
+    pub fn handshake_threads(&self) -> usize {
         match self.0 {}
     }
 
     /// Is never called.
-    pub fn work(&self) {
+    pub fn work(&self, _: impl Fn()) {
         match self.0 {}
     }
 

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, ServerConnection};
 
-use super::forge::Forge;
+use super::handshake_pool::HandshakePool;
 use super::tunnel::Tunnel;
 use super::{Application, NoTunnel};
 
@@ -28,7 +28,7 @@ pub struct Certificate {
     key: String,
     tickets: Arc<dyn ProducesTickets>,
     in_force: Mutex<Configs>,
-    forge: Forge,
+    handshakes: HandshakePool,
 }
 
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Certificate {
         let tickets = aws_lc_rs::Ticketer::new().map_err(|error| format!("no keys for TLS tickets: {error}"))?;
         let configs = configs(certificate, key, &tickets)?;
         let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), forge: Forge::new() })
+        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), handshakes: HandshakePool::new() })
     }
 
     /// Reads the two files again: who connects from now on sees what is in them.
@@ -80,30 +80,31 @@ impl Certificate {
             Arc::clone(if application == Application::Http { &in_force.http } else { &in_force.lines })
         };
         let failed = |error: rustls::Error| NoTunnel::Failed(io::Error::other(error));
-        let tunnel = self.forge.reckon(deadline, || Ok(Tunnel::new(ServerConnection::new(config)?.into())));
+        let tunnel = self.handshakes.run(deadline, || Ok(Tunnel::new(ServerConnection::new(config)?.into())));
         let tunnel = tunnel.map_err(NoTunnel::Failed)?.map_err(failed)?;
-        let reckon = || {
+        let compute = || {
             let tunnel = Arc::clone(&tunnel);
-            self.forge.reckon(deadline, move || tunnel.reckon())?
+            self.handshakes.run(deadline, move || tunnel.reckon())?
         };
-        tunnel.shake_hands(socket, deadline, reckon).map_err(NoTunnel::Failed)?;
+        tunnel.shake_hands(socket, deadline, compute).map_err(NoTunnel::Failed)?;
         Ok(tunnel)
     }
 
-    /// How many threads should [`Certificate::work`].
+    /// How many threads should run [`Certificate::work`].
     #[must_use]
-    pub fn hands(&self) -> usize {
-        Forge::hands()
+    pub fn handshake_threads(&self) -> usize {
+        HandshakePool::threads()
     }
 
-    /// Reckons handshakes, until the certificate is closed: the body of a thread.
-    pub fn work(&self) {
-        self.forge.work();
+    /// Computes handshakes until the certificate is closed: the body of a thread. `panicked` is called after each
+    /// computation that panicked; its client alone loses its connection.
+    pub fn work(&self, panicked: impl Fn()) {
+        self.handshakes.work(panicked);
     }
 
-    /// No further handshake is made; the threads that work here end.
+    /// Makes no further handshake; the threads end.
     pub fn close(&self) {
-        self.forge.close();
+        self.handshakes.close();
     }
 }
 

@@ -11,7 +11,7 @@ mod certificate;
 #[cfg(feature = "tls")]
 mod dialer;
 #[cfg(feature = "tls")]
-mod forge;
+mod handshake_pool;
 #[cfg(not(feature = "tls"))]
 #[path = "absent.rs"]
 mod kinds;

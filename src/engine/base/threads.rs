@@ -117,6 +117,16 @@ impl Threads {
         running
     }
 
+    /// Runs one job of a thread that goes on afterwards. A panic ends that job alone: it is recorded, and
+    /// the result is `None`.
+    pub fn run_job<T>(&self, role: &'static str, job: impl FnOnce() -> T) -> Option<T> {
+        let result = catch_unwind(AssertUnwindSafe(job));
+        if result.is_err() {
+            self.record_panic(role);
+        }
+        result.ok()
+    }
+
     /// Records a panic that was caught in a thread.
     pub fn record_panic(&self, thread: &str) {
         self.panics.fetch_add(1, Ordering::Relaxed);

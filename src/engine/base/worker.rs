@@ -1,79 +1,117 @@
-//! What readers have done elsewhere: work that takes more stack than a client may keep.
+//! The `worker` thread: runs jobs that need more stack than a connection may keep.
 //!
-//! A thread that has touched a page of its stack keeps it, and a reader's thread lives as long as its
-//! client. Reading a token takes 16 KiB, asking the database as much. So one thread, `clerk`, does it for
-//! all, one job after the other, and the reader waits for the answer. Nothing that it does waits for a
-//! client or for a write. It ends when the desk is closed. Where there is no such thread (in a program
-//! that has only the engine) everybody does their work themselves.
+//! A thread keeps each page of its stack that it has touched, and a reader's thread lives as long as its
+//! client. Verifying a token takes 16 KiB, querying the database as much. So one thread runs these jobs for
+//! all connections, one after the other, and the reader waits for the result. No job waits for a client or
+//! for a write. A job that panics ends alone: the reader gets no result, and the next job runs. The thread
+//! ends when the worker is closed. Without the thread (in a program that has only the engine) each caller
+//! runs its own jobs.
+
+use std::sync::Arc;
 
 use super::oneshot;
+use super::threads::Threads;
 use crate::engine::base::sync::Mutex;
 use crate::engine::base::sync::channel::{Receiver, Sender, bounded};
 
-/// Jobs that wait; who comes then waits to be in the queue.
-const WAITING_MAX: usize = 64;
+/// The role of the thread.
+const ROLE: &str = "worker";
+/// Queued jobs, at most; beyond it the caller waits to enqueue.
+const QUEUED_MAX: usize = 64;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// See the module.
-#[derive(Default)]
+/// The handle through which jobs are run.
 pub struct Worker {
-    /// `None` when nobody works.
+    /// Where panics are recorded.
+    threads: Arc<Threads>,
+    /// `None` while there is no thread.
     jobs: Mutex<Option<Sender<Job>>>,
 }
 
 impl Worker {
-    /// Opens the desk; the body of the thread.
-    pub fn open(&self) -> impl FnOnce() + Send + 'static {
-        let (jobs, inbox): (_, Receiver<Job>) = bounded(WAITING_MAX);
-        *self.jobs.lock() = Some(jobs);
-        move || {
-            while let Ok(job) = inbox.recv() {
-                job();
-            }
-        }
+    /// A worker without a thread.
+    #[must_use]
+    pub fn new(threads: Arc<Threads>) -> Self {
+        Self { threads, jobs: Mutex::default() }
     }
 
-    /// Takes nothing more; the thread ends.
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The machine gives no further thread.
+    pub fn start(&self) -> std::io::Result<()> {
+        let (jobs, inbox): (_, Receiver<Job>) = bounded(QUEUED_MAX);
+        *self.jobs.lock() = Some(jobs);
+        let threads = Arc::clone(&self.threads);
+        self.threads.spawn(ROLE, move || {
+            while let Ok(job) = inbox.recv() {
+                threads.run_job(ROLE, job);
+            }
+        })
+    }
+
+    /// Takes no further job; the thread ends when the queued ones are done.
     pub fn close(&self) {
         let jobs = self.jobs.lock().take();
         drop(jobs);
     }
 
-    /// Has something done, and waits for it. `None`: the thread has failed, and does nothing any more.
-    pub fn ask<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let Some(jobs) = self.jobs.lock().clone() else { return Some(work()) };
-        let (reply, answer) = oneshot::channel();
-        // Who asked waits for it.
-        let job: Job = Box::new(move || reply.send(work()));
+    /// Runs `job` and waits for its result. `None`: the job panicked, or there is no thread to run it.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let Some(jobs) = self.jobs.lock().clone() else { return self.threads.run_job(ROLE, job) };
+        let (reply, result) = oneshot::channel();
+        let job: Job = Box::new(move || reply.send(job()));
         jobs.send(job).ok()?;
-        answer.wait().ok()
+        result.wait().ok()
     }
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::panic::resume_unwind;
     use std::thread;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
-    #[test]
-    fn work_is_done_on_the_clerks_thread_while_there_is_one() {
-        let (clerk, here) = (Worker::default(), thread::current().id());
-        let ask = |clerk: &Worker| clerk.ask(|| thread::current().id());
-        assert_eq!(ask(&clerk), Some(here));
-        let body = clerk.open();
-        let there = thread::spawn(body);
-        assert_eq!(ask(&clerk), Some(there.thread().id()));
-        clerk.close();
-        there.join().unwrap();
-        assert_eq!(ask(&clerk), Some(here));
+    fn close(threads: &Threads, worker: &Worker) {
+        worker.close();
+        assert_eq!(threads.join_all(Instant::now() + Duration::from_secs(10)), [""; 0]);
     }
 
     #[test]
-    fn who_asks_a_clerk_that_has_failed_is_told_so() {
-        let clerk = Worker::default();
-        drop(clerk.open());
-        assert_eq!(clerk.ask(|| 1), None);
+    fn a_job_runs_on_the_workers_thread_while_there_is_one() {
+        let threads = Threads::new();
+        let (worker, here) = (Worker::new(Arc::clone(&threads)), thread::current().id());
+        let run = || worker.run(|| thread::current().id());
+        assert_eq!(run(), Some(here));
+        worker.start().unwrap();
+        assert!(run().is_some_and(|there| there != here));
+        close(&threads, &worker);
+        assert_eq!(run(), Some(here));
+    }
+
+    #[test]
+    fn a_job_that_panics_ends_alone_and_the_next_one_runs() {
+        let threads = Threads::new();
+        let worker = Worker::new(Arc::clone(&threads));
+        let panicking = || worker.run(|| resume_unwind(Box::new("this job fails")));
+        let without_a_thread: Option<()> = panicking();
+        assert_eq!((without_a_thread, threads.panics()), (None, 1));
+        worker.start().unwrap();
+        for panics in 2..5 {
+            let result: Option<()> = panicking();
+            assert_eq!((result, worker.run(|| 7), threads.panics()), (None, Some(7), panics));
+        }
+        close(&threads, &worker);
+    }
+
+    #[test]
+    fn a_job_for_which_there_is_no_thread_has_no_result() {
+        let threads = Threads::started_by(Box::new(|_, _| Err(std::io::ErrorKind::WouldBlock.into())));
+        let worker = Worker::new(threads);
+        assert!(worker.start().is_err());
+        assert_eq!(worker.run(|| 1), None);
     }
 }

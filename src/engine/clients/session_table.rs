@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 use crate::chat::{Code, End, Refusal};
 use crate::engine::base::sync::{Condvar, Mutex};
+use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::clients::session::Session;
 
+/// The role of the thread that leaves expired sessions.
+const ROLE: &str = "sessions";
 /// How long a connection that is to be replaced may take to park.
 const REPLACING: Duration = Duration::from_secs(10);
 
@@ -158,7 +161,7 @@ impl SessionTable {
     }
 
     /// The body of the grace thread: leaves the stays whose time is over.
-    pub fn watch(&self) {
+    pub fn watch(&self, threads: &Threads) {
         loop {
             let session = {
                 let mut state = self.state.lock();
@@ -179,7 +182,8 @@ impl SessionTable {
             };
             if let Some(session) = session {
                 log::info!(session = session.number, user = session.state.user().as_str(); "session expired");
-                session.leave(End::Gone);
+                // A session that cannot be left must not keep the others for ever.
+                _ = threads.run_job(ROLE, || session.leave(End::Gone));
             }
         }
     }

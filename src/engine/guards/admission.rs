@@ -191,10 +191,7 @@ impl Admission {
             match self.work.recv_timeout(IDLE) {
                 Ok(Job { caller, ticket }) => {
                     // A panic while one caller is served must not cost the pool a thread.
-                    let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| caller.serve()));
-                    if served.is_err() {
-                        self.threads.record_panic("reader");
-                    }
+                    _ = self.threads.run_job("reader", || caller.serve());
                     drop(ticket);
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -256,7 +253,10 @@ impl Admission {
             if state.waiting.front().is_some_and(|waiting| waiting.until <= now) {
                 let waiting = state.waiting.pop_front();
                 drop(state);
-                waiting.into_iter().for_each(|waiting| self.turn_away(waiting.caller, &self.full()));
+                if let Some(waiting) = waiting {
+                    // A caller that cannot be turned away must not keep the others waiting for ever.
+                    _ = self.threads.run_job("waiting", || self.turn_away(waiting.caller, &self.full()));
+                }
                 state = self.state.lock();
             } else if state.farewells.front().is_some_and(|(until, _)| *until <= now) {
                 let farewell = state.farewells.pop_front();

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 use crate::chat::{End, Event, Slow, Time};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::sync::{Condvar, Mutex};
+use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
 use crate::wire::{Encoder, Encoding};
 
+/// The role of the thread.
+const ROLE: &str = "expiry";
 /// How long the thread sleeps, at most, while somebody is watched.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
@@ -66,7 +69,7 @@ impl Expiry {
     }
 
     /// The body of the thread.
-    pub fn run(&self, clock: Clock) {
+    pub fn run(&self, clock: Clock, threads: &Threads) {
         loop {
             let due = {
                 let mut state = self.state.lock();
@@ -90,7 +93,10 @@ impl Expiry {
                 }
             };
             let now = clock.now().at;
-            due.iter().for_each(|(watched, notice)| watched.tell(*notice, now));
+            for (watched, notice) in due {
+                // A connection that cannot be notified must not keep the others from their end.
+                _ = threads.run_job(ROLE, || watched.notify(notice, now));
+            }
         }
     }
 
@@ -107,7 +113,7 @@ impl Expiry {
 }
 
 impl Watched {
-    fn tell(&self, notice: Notice, now: Time) {
+    fn notify(&self, notice: Notice, now: Time) {
         match notice {
             Notice::Over => self.outbox.end(self.why),
             Notice::Soon => {

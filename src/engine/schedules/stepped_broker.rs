@@ -5,18 +5,19 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::chat::Limits;
-use crate::chat::room::Room;
+use crate::chat::{Code, Limits, Refusal};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::queue::{Receiver, TryRecvError};
-use crate::engine::rooms::broker::Broker;
+use crate::engine::rooms::broker::{self, Broker};
 use crate::engine::rooms::hub::Opening;
 use crate::engine::rooms::inbox::BrokerCommand;
-use crate::store::{Memory, Store};
+use crate::store::Memory;
 
 enum Life {
     Opening(Opening),
     Live(Broker),
+    /// It found no history, and refuses everybody.
+    Refusing,
     /// It has panicked.
     Broken(Option<Broker>),
     Ended,
@@ -25,7 +26,7 @@ enum Life {
 /// See the module.
 pub struct SteppedBroker {
     opening: Opening,
-    /// Whether it finds no history, so that it never runs.
+    /// Whether it finds no history, so that it never runs and refuses everybody.
     stillborn: bool,
     life: Life,
     inbox: Option<Receiver<BrokerCommand>>,
@@ -55,11 +56,9 @@ impl SteppedBroker {
     /// Takes its next step.
     pub fn step(&mut self) {
         self.life = match std::mem::replace(&mut self.life, Life::Ended) {
-            Life::Opening(_) if self.stillborn => {
-                self.discard();
-                Life::Ended
-            }
+            Life::Opening(_) if self.stillborn => Life::Refusing,
             Life::Opening(opening) => Life::Live(broker(opening)),
+            Life::Refusing => self.refuse(),
             Life::Live(broker) => self.run(broker),
             Life::Broken(Some(broker)) => {
                 drop(broker);
@@ -75,7 +74,7 @@ impl SteppedBroker {
 
     pub fn is_able(&self) -> bool {
         match self.life {
-            Life::Live(_) => self.inbox.as_ref().is_some_and(is_ready),
+            Life::Live(_) | Life::Refusing => self.inbox.as_ref().is_some_and(is_ready),
             Life::Opening(_) | Life::Broken(_) => true,
             Life::Ended => false,
         }
@@ -97,16 +96,29 @@ impl SteppedBroker {
         }
     }
 
+    /// The next command; `None` when nobody can send any more.
+    fn receive(&mut self) -> Option<BrokerCommand> {
+        let command = self.inbox.as_ref().expect("it lives").try_recv().ok()?;
+        self.queued -= usize::from(matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)));
+        Some(command)
+    }
+
+    fn refuse(&mut self) -> Life {
+        let Some(command) = self.receive() else {
+            self.discard();
+            return Life::Ended;
+        };
+        broker::refuse(command, &Refusal::new(Code::Unavailable, "no history"));
+        Life::Refusing
+    }
+
     fn run(&mut self, mut broker: Broker) -> Life {
-        match self.inbox.as_ref().expect("it lives").try_recv() {
-            Ok(command) => {
-                self.queued -= usize::from(matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)));
-                match catch_unwind(AssertUnwindSafe(|| broker.step(command))) {
-                    Ok(()) => Life::Live(broker),
-                    Err(_) => Life::Broken(Some(broker)),
-                }
-            }
-            Err(_) => {
+        match self.receive() {
+            Some(command) => match catch_unwind(AssertUnwindSafe(|| broker.step(command))) {
+                Ok(()) => Life::Live(broker),
+                Err(_) => Life::Broken(Some(broker)),
+            },
+            None => {
                 assert_eq!(broker.members(), 0, "a broker ends when nobody can send");
                 drop(broker);
                 self.discard();
@@ -128,9 +140,5 @@ fn is_ready<T>(receiver: &Receiver<T>) -> bool {
 }
 
 fn broker(opening: Opening) -> Broker {
-    let limits = Limits::default();
-    let opened = Memory.open(&opening.room, 0).expect("memory is always there");
-    let policy = opening.face.policy(&opening.room);
-    let room = Room::new(opening.room, opened.past, &limits).with_policy(policy);
-    Broker::new(room, opened.room_log, Clock::start(), limits.slow, limits.linger, opening.face)
+    broker::open(opening, Clock::start(), &Limits::default(), &Memory).expect("memory is always there")
 }

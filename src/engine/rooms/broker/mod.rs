@@ -8,6 +8,7 @@
 pub mod delivery;
 mod evicted;
 pub mod linger;
+mod opening;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use evicted::Evicted;
 use linger::{Round, linger_until};
+pub use opening::{open, refuse, thread_per_room};
 
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
@@ -56,18 +58,18 @@ pub struct Broker {
     own: Vec<MemberId>,
     /// Typing notices of this round, with the user that is not told.
     best_effort: Vec<(UserName, Event)>,
-    /// The one who is being let in, between its command and the room's word on it.
-    entering: Option<PendingJoin>,
-    /// Those who were let in, to be told so when they have been given what comes with it.
+    /// Joins that the room has not answered yet.
+    joining: HashMap<MemberId, Box<PendingJoin>>,
+    /// Joins that were answered, to be sent when the member has been given what comes with it.
     admitted: Vec<(oneshot::Sender<Result<Admitted, Refusal>>, Admitted)>,
-    /// The room's word on the one who is coming back.
-    answer: Option<ResumeAnswer>,
-    /// Those who are back, likewise.
+    /// Members whose resume the room has not answered yet.
+    resuming: HashMap<MemberId, oneshot::Sender<ResumeAnswer>>,
+    /// Resumes that were answered, likewise.
     resumed: Vec<(oneshot::Sender<ResumeAnswer>, ResumeAnswer)>,
+    /// Requests of non-members that the room has not answered yet.
+    asking: HashMap<MemberId, oneshot::Sender<Event>>,
     /// The server's own seats.
-    kept: Vec<Seat>,
-    /// Who asked without being a member, until the answer.
-    visitors: HashMap<MemberId, oneshot::Sender<Event>>,
+    server_seats: Vec<Seat>,
     /// Bytes of this round's messages that are not stored yet.
     draft_bytes: usize,
     effects: Vec<Effect>,
@@ -78,17 +80,6 @@ pub struct Broker {
     /// Receipts of this round, and who is told.
     receipts: (Vec<MemberId>, Vec<Event>),
     previous: Option<Round>,
-}
-
-/// Refuses all who come to a room that cannot be opened, until nobody is left who could.
-pub fn refuse_all(inbox: &Receiver<BrokerCommand>, refusal: &Refusal) {
-    while let Ok(command) = inbox.recv() {
-        match command {
-            BrokerCommand::Join(entry) => entry.reply.send(Err(refusal.clone())),
-            BrokerCommand::Ask(question) => question.reply.send(Event::Refused(refusal.clone())),
-            _ => {}
-        }
-    }
 }
 
 impl Broker {
@@ -114,12 +105,12 @@ impl Broker {
             batch: Batch::default(),
             own: Vec::new(),
             best_effort: Vec::new(),
-            entering: None,
+            joining: HashMap::new(),
             admitted: Vec::new(),
-            answer: None,
+            resuming: HashMap::new(),
             resumed: Vec::new(),
-            kept: Vec::new(),
-            visitors: HashMap::new(),
+            asking: HashMap::new(),
+            server_seats: Vec::new(),
             draft_bytes: 0,
             effects: Vec::new(),
             lagging: false,
@@ -158,7 +149,7 @@ impl Broker {
     /// Seats that it holds: those of its members, of those that were put out, and of the server itself.
     #[must_use]
     pub fn seats(&self) -> usize {
-        self.table.count() + self.evicted.count() + self.kept.len()
+        self.table.count() + self.evicted.count() + self.server_seats.len()
     }
 
     fn next(&self, inbox: &Receiver<BrokerCommand>) -> Result<BrokerCommand, RecvTimeoutError> {
@@ -197,8 +188,9 @@ impl Broker {
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
             self.step_room(Input::Tick);
         }
-        // Who said what a room does not answer waits for nothing.
-        self.visitors.clear();
+        // What the room has not answered by now it never will.
+        self.asking.clear();
+        self.resuming.clear();
         // Before anybody hears of who came: they may look at the list at once.
         self.face.show(self.table.count());
         let messages = self.batch.messages();
@@ -220,16 +212,16 @@ impl Broker {
 
     fn apply(&mut self, command: BrokerCommand) {
         match command {
-            BrokerCommand::Join(entry) => {
+            BrokerCommand::Join(join) => {
                 self.settle_for_the_past();
-                let input =
-                    Input::Join { member: entry.seat.number(), request: entry.entrant.clone(), id: entry.id.clone() };
-                self.entering = Some(*entry);
+                let member = join.seat.number();
+                let input = Input::Join { member, request: join.entrant.clone(), id: join.id.clone() };
+                self.joining.insert(member, join);
                 self.step_room(input);
             }
-            BrokerCommand::Keep(seat) => self.kept.push(seat),
+            BrokerCommand::Keep(seat) => self.server_seats.push(seat),
             BrokerCommand::Leave { member, reason, id, done } => {
-                self.kept.retain(|seat| seat.number() != member);
+                self.server_seats.retain(|seat| seat.number() != member);
                 self.settle();
                 self.evicted.leave(member, reason, id.as_ref(), self.room.name());
                 self.step_room(Input::Leave { member, reason, id });
@@ -259,7 +251,7 @@ impl Broker {
             BrokerCommand::Ask(question) => {
                 let NonMemberRequest { speaker, request, reply } = *question;
                 self.settle_before(&request);
-                self.visitors.insert(speaker.member, reply);
+                self.asking.insert(speaker.member, reply);
                 let ruling = matches!(request, RoomRequest::Create(_) | RoomRequest::Moderate { .. });
                 self.step_room(Input::Request { speaker, request, id: None });
                 if ruling {
@@ -312,11 +304,11 @@ impl Broker {
     fn carry_out(&mut self, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Admitted(_) => self.admit(),
-                Effect::AlreadyJoined(_, member) => self.turn_away(Ok(Admitted { member, replay: None })),
-                Effect::Refused(_, refusal) => self.turn_away(Err(refusal)),
-                Effect::Replay(_, replay) => self.replay(replay),
-                Effect::Resumed(_, resumed, replay) => self.answer = Some((resumed, replay)),
+                Effect::Admitted(id) => self.admit(id),
+                Effect::AlreadyJoined(id, member) => self.answer_join(id, Ok(Admitted { member, replay: None })),
+                Effect::Refused(id, refusal) => self.answer_join(id, Err(refusal)),
+                Effect::Replay(id, replay) => self.replay(id, replay),
+                Effect::Resumed(id, resumed, replay) => self.answer_resume(id, (resumed, replay)),
                 Effect::Left(id) => drop(self.remove_member(id)),
                 Effect::Evicted(id) => {
                     // Before its client hears of it: what it says after that, its reader knows to refuse.
@@ -339,13 +331,15 @@ impl Broker {
         }
     }
 
-    fn admit(&mut self) {
-        let entry = self.entering.take().expect("the room admits the one who is entering");
-        let PendingJoin { seat, recipient, form, entrant, reply, .. } = entry;
+    fn take_join(&mut self, id: MemberId) -> PendingJoin {
+        *self.joining.remove(&id).expect("the room answers each join once")
+    }
+
+    fn admit(&mut self, id: MemberId) {
+        let PendingJoin { seat, recipient, form, entrant, reply, .. } = self.take_join(id);
         let mark = self.batch.enter(form);
-        let member = seat.number();
         self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
-        self.admitted.push((reply, Admitted { member, replay: None }));
+        self.admitted.push((reply, Admitted { member: id, replay: None }));
     }
 
     /// Gives a member another client. What the last one was still to get, the past has too.
@@ -363,20 +357,24 @@ impl Broker {
         }
         let mark = self.batch.enter(form);
         member.resume(recipient, form, mark);
+        self.resuming.insert(id, reply);
         self.step_room(Input::Resume { member: id, seen: since });
-        if let Some(answer) = self.answer.take() {
-            self.resumed.push((reply, answer));
-        }
     }
 
-    fn replay(&mut self, replay: ReplayRange) {
-        let (_, admission) = self.admitted.last_mut().expect("only one who was just let in is given the past");
-        admission.replay = Some(Box::new(replay));
+    fn answer_resume(&mut self, id: MemberId, answer: ResumeAnswer) {
+        let reply = self.resuming.remove(&id).expect("the room answers each resume once");
+        self.resumed.push((reply, answer));
     }
 
-    fn turn_away(&mut self, answer: Result<Admitted, Refusal>) {
-        let PendingJoin { seat, reply, .. } = self.entering.take().expect("the room answers the one who is entering");
-        // As in `finish`.
+    fn replay(&mut self, id: MemberId, replay: ReplayRange) {
+        let admitted = self.admitted.iter_mut().find(|(_, admitted)| admitted.member == id);
+        let (_, admitted) = admitted.expect("only a member that was just admitted is given a part of the history");
+        admitted.replay = Some(Box::new(replay));
+    }
+
+    /// Answers a join that makes no new member.
+    fn answer_join(&mut self, id: MemberId, answer: Result<Admitted, Refusal>) {
+        let PendingJoin { seat, reply, .. } = self.take_join(id);
         reply.send(answer);
         drop(seat);
     }
@@ -435,7 +433,7 @@ impl Broker {
                 }
                 Form::Events => member.hand(&Arc::new(event), self.slow),
             }
-        } else if let Some(reply) = self.visitors.remove(&id) {
+        } else if let Some(reply) = self.asking.remove(&id) {
             reply.send(event);
         }
     }

@@ -1,0 +1,80 @@
+//! The opening of a room: from what the hub asks for to a broker that runs.
+//!
+//! Runs on the room's own thread, since it reads the store. A room whose history cannot be read never runs: the
+//! joins and questions in its inbox are refused, and the next join opens the room again. The server, the schedules,
+//! the checker and the tests with faults all open their rooms here.
+
+use std::sync::Arc;
+
+use super::Broker;
+use crate::chat::room::Room;
+use crate::chat::{Code, Event, Limits, Refusal, RoomName, Slow, Span, StoreFailed};
+use crate::engine::base::clock::Clock;
+use crate::engine::base::queue::Receiver;
+use crate::engine::base::threads::Threads;
+use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
+use crate::engine::rooms::inbox::BrokerCommand;
+use crate::store::{self, OpenedRoom, PageQuery, Store};
+
+/// An opener that gives each room a thread of its own.
+#[must_use]
+pub fn thread_per_room(threads: Arc<Threads>, clock: Clock, limits: Arc<Limits>, store: Arc<dyn Store>) -> Opener {
+    Box::new(move |opening, inbox| {
+        let (limits, store) = (Arc::clone(&limits), Arc::clone(&store));
+        threads.spawn("room", move || match open(opening, clock, &limits, &*store) {
+            Ok(broker) => broker.run(&inbox),
+            Err(refusal) => refuse_all(&inbox, &refusal),
+        })
+    })
+}
+
+/// Opens a room: reads its history, and goes on from there. Blocks on the store.
+///
+/// # Errors
+/// The history cannot be read; the refusal is for everybody who is waiting for the room.
+pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) -> Result<Broker, Refusal> {
+    let Opening { room: name, kind, face } = opening;
+    let opened = open_history(&name, &kind, limits, store).map_err(|StoreFailed| {
+        log::error!(room = name.as_str(); "history not opened");
+        Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"))
+    })?;
+    let OpenedRoom { past, marks, policy, room_log } = opened;
+    // The policy of a room that is not stored outlives a broker that failed in the index.
+    let policy = policy.map(Arc::new).or_else(|| face.policy(&name));
+    let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
+    let (room, slow) = match kind {
+        RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
+        RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
+    };
+    Ok(Broker::new(room, room_log, clock, slow, limits.linger, face))
+}
+
+/// A room that is to keep no history still continues the one that it has.
+fn open_history(
+    name: &RoomName,
+    kind: &RoomKind,
+    limits: &Limits,
+    rooms: &dyn Store,
+) -> Result<OpenedRoom, StoreFailed> {
+    let nothing = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
+    match kind {
+        RoomKind::Open { durable: false, .. } if rooms.page(name, nothing)?.is_none() => store::open_transient(name),
+        _ => rooms.open(name, limits.history),
+    }
+}
+
+/// Refuses everybody who is waiting for a room that cannot be opened, until nobody can send any more.
+fn refuse_all(inbox: &Receiver<BrokerCommand>, refusal: &Refusal) {
+    while let Ok(command) = inbox.recv() {
+        refuse(command, refusal);
+    }
+}
+
+/// Refuses one command that is meant for a room that cannot be opened.
+pub fn refuse(command: BrokerCommand, refusal: &Refusal) {
+    match command {
+        BrokerCommand::Join(join) => join.reply.send(Err(refusal.clone())),
+        BrokerCommand::Ask(question) => question.reply.send(Event::Refused(refusal.clone())),
+        _ => {}
+    }
+}

@@ -21,9 +21,7 @@ use crate::engine::base::threads::Threads;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::guards::admission::Admission;
 use crate::engine::metrics::Metrics;
-use crate::engine::rooms::broker::{self, Broker};
-use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
-use crate::engine::rooms::inbox::BrokerCommand;
+use crate::engine::rooms::broker;
 use crate::net::capacity::{self, Capacity};
 use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
@@ -156,16 +154,7 @@ impl Server {
                 .with_ice_servers(&settings.ice_servers);
         engine.policies.fill(policies);
         metrics.get_or_init(|| Arc::clone(&engine.metrics));
-        let sessions = Arc::clone(&engine);
-        let ready = threads.spawn("grace", move || sessions.sessions.watch());
-        let watching = Arc::clone(&engine);
-        let ready = ready.and_then(|()| {
-            if !watching.auth.knows_tokens() {
-                return Ok(());
-            }
-            threads.spawn("worker", watching.worker.open())?;
-            threads.spawn("expiry", move || watching.expiry.run(clock))
-        });
+        let ready = engine.start_threads();
         let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
         let admission = ready.map_err(|error| {
             engine.close();
@@ -290,12 +279,12 @@ impl Server {
             // On Linux this wakes a thread that blocks in `accept`. A listener that failed needs no waking.
             _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
         }
-        admission.hang_up(Shutdown::Read);
+        admission.shutdown_connections(Shutdown::Read);
         certificate.iter().for_each(Certificate::close);
         self.store.close();
         let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
         if !running.is_empty() {
-            admission.hang_up(Shutdown::Both);
+            admission.shutdown_connections(Shutdown::Both);
             running = engine.threads.join_all(Instant::now() + CUT);
         }
         Report { running, panics: engine.threads.panics(), deliveries: engine.deliveries() }

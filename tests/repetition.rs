@@ -1,4 +1,4 @@
-//! The races of rooms again and again, with real threads and the real opener.
+//! The races of rooms again and again, with real threads and the server's opener.
 //!
 //! Each round has a server without sockets, and clients that begin at once and dawdle by a random
 //! number; the seed is printed, and `ROOMD_SEED` sets it. The machine decides the order, so a round
@@ -15,16 +15,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Body, Code, End, Event, JoinOptions, Limits, RoomName, RoomRequest, Status, UserName};
+use roomd::chat::{AuthLevel, Code, End, Event, Limits, RoomName, RoomRequest, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
-use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
 use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
-use roomd::engine::users::directory::Peer;
+use roomd::engine::users::directory::UserConnection;
 use roomd::store::Memory;
 
 const ROUNDS: usize = 1_000;
@@ -83,8 +83,8 @@ fn engine() -> Arc<Engine> {
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> JoiningClient {
-    let entrant = JoinRequest::new(user(&format!("user-{who}")), AuthLevel::Guest, who as u64);
-    JoiningClient { recipient, form: Form::Events, entrant, id: None }
+    let request = JoinRequest::new(user(&format!("user-{who}")), AuthLevel::Guest, who as u64);
+    JoiningClient { recipient, form: Form::Events, request, id: None }
 }
 
 fn member(who: usize) -> (JoiningClient, Receiver<Arc<Event>>) {
@@ -120,7 +120,7 @@ fn rounds(clients: usize, panics: u64, part: &Arc<Part>) {
         drop(done);
         for _ in 0..clients {
             let left = ended.recv_timeout(DEADLINE);
-            assert_eq!(left, Ok(()), "round {round}: a client failed or waits for ever");
+            assert_eq!(left, Ok(()), "round {round}: a client failed or waits forever");
         }
         engine.close();
         let running = engine.threads.join_all(Instant::now() + DEADLINE);
@@ -146,15 +146,15 @@ fn joins_and_leaves_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, dice| {
         for _ in 0..3 {
             let (guest, events) = member(who);
-            let handle = join(engine, guest).expect("nobody is refused");
+            let handle = join(engine, guest).expect("no join is refused");
             dice.dawdle();
             let speaks = dice.below(2) == 0;
             if speaks {
-                handle.say(publish("hi"), None).expect("the room lives");
+                handle.send(publish("hi"), None).expect("the room lives");
             }
             part_with(handle, dice);
             let mut seqs = Vec::new();
-            // The room gives the member up, and with it the channel.
+            // The channel is disconnected when the room removes the member.
             while let Ok(event) = events.recv_timeout(DEADLINE) {
                 match &*event {
                     Event::Message(message) => seqs.push(message.seq),
@@ -186,7 +186,7 @@ fn creations_and_joins_and_closes_a_thousand_times() {
 struct Fatal;
 
 impl Recipient for Fatal {
-    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, _: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         resume_unwind(Box::new("this client breaks brokers"));
     }
 
@@ -207,22 +207,28 @@ fn a_broker_that_panics_beside_joins_a_thousand_times() {
 }
 
 #[test]
-fn two_who_write_to_each_other_at_once_a_thousand_times() {
+fn two_users_that_write_to_each_other_at_once_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, _| {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
         let recipient = Arc::new(ChannelRecipient::new(events));
-        let arrival = engine.directory.register(Peer::new(peer(who).into(), who as u64, true, recipient, Form::Events));
-        while engine.directory.peers(&peer(1 - who)).is_empty() {
+        let arrival =
+            engine.directory.register(UserConnection::new(peer(who).into(), who as u64, true, recipient, Form::Events));
+        while engine.directory.connections(&peer(1 - who)).is_empty() {
             std::thread::yield_now();
         }
-        let request =
-            engine.directory.converse(&engine.hub, arrival.peer(), (&peer(1 - who), false), publish("hi"), None);
+        let request = engine.directory.send_private(
+            &engine.hub,
+            arrival.connection(),
+            (&peer(1 - who), false),
+            publish("hi"),
+            None,
+        );
         assert_eq!(request, Ok(()));
         let is_message = |event: &Arc<Event>| event.is_message();
         let messages = std::iter::from_fn(|| inbox.recv_timeout(DEADLINE).ok()).filter(is_message).take(2);
         assert_eq!(messages.count(), 2, "both messages reach both");
-        arrival.peer().retire().into_iter().for_each(drop);
+        arrival.connection().retire().into_iter().for_each(drop);
     });
     rounds(2, 0, &part);
 }

@@ -18,23 +18,23 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{
-    AuthLevel, Body, Code, End, Event, JoinOptions, Limits, Refusal, RoomName, RoomRequest, Slow, Status, UserName,
-};
+use roomd::chat::{AuthLevel, Code, End, Event, Limits, Refusal, RoomName, RoomRequest, Slow, UserName};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
 use roomd::engine::base::sync::{Mutex, thread};
 use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::outbox::{Outbox, Transport};
-use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::recipient::{
+    ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered,
+};
 use roomd::engine::clients::writer;
 use roomd::engine::guards::admission::{Admission, Incoming};
 use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
-use roomd::engine::users::directory::Peer;
+use roomd::engine::users::directory::UserConnection;
 use roomd::store::Memory;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
@@ -82,12 +82,12 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
     Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
 }
 
-fn entrant(who: &str, connection: u64) -> JoinRequest {
+fn join_request(who: &str, connection: u64) -> JoinRequest {
     JoinRequest::new(user(who), AuthLevel::Guest, connection)
 }
 
 fn guest(who: &str, recipient: Arc<dyn Recipient>) -> JoiningClient {
-    JoiningClient { recipient, form: Form::Events, entrant: entrant(who, who.as_bytes()[0].into()), id: None }
+    JoiningClient { recipient, form: Form::Events, request: join_request(who, who.as_bytes()[0].into()), id: None }
 }
 
 fn member(who: &str) -> (JoiningClient, Receiver<Arc<Event>>) {
@@ -95,7 +95,7 @@ fn member(who: &str) -> (JoiningClient, Receiver<Arc<Event>>) {
     (guest(who, Arc::new(ChannelRecipient::new(events))), inbox)
 }
 
-/// Nothing is left: no thread, no room, and as many panics as expected.
+/// Checks that no thread and no room is left, and that there were as many panics as expected.
 fn wind_up(engine: &Engine, panics: u64) {
     engine.close();
     assert_eq!(engine.threads.join_all(Instant::now()), Vec::<String>::new());
@@ -117,14 +117,14 @@ fn publish(text: &str) -> RoomRequest {
 }
 
 #[test]
-fn clients_that_come_speak_and_go_are_all_let_in_and_leave_nothing() {
+fn clients_that_join_send_and_leave_are_all_let_in_and_leave_nothing() {
     check(|| {
         let engine = engine(|_| false);
         let clients = ["A", "B", "C"].map(|who| {
             spawn(&engine, move |engine| {
                 let (guest, events) = member(who);
                 let handle = engine.hub.join(&name("r"), &RoomKind::USUAL, guest).expect("it is let in");
-                handle.say(publish(who), None).expect("the room lives");
+                handle.send(publish(who), None).expect("the room lives");
                 if who == "A" {
                     drop(handle)
                 } else {
@@ -166,7 +166,7 @@ fn creating_and_joining_and_closing_at_once_leaves_nothing() {
 }
 
 #[test]
-fn a_question_is_answered_while_the_last_member_leaves() {
+fn a_request_of_a_non_member_is_answered_while_the_last_member_leaves() {
     check(|| {
         let engine = engine(|_| false);
         let visitor = spawn(&engine, |engine| {
@@ -186,7 +186,7 @@ fn a_question_is_answered_while_the_last_member_leaves() {
 struct Fatal;
 
 impl Recipient for Fatal {
-    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, _: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         resume_unwind(Box::new("this client breaks brokers"));
     }
 
@@ -206,7 +206,7 @@ fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
             })
         });
         all([fatal].into_iter().chain(others));
-        // The clients know before the thread has unwound: wait for it, as nothing else does.
+        // The clients get their answers before the thread has unwound, so wait for it.
         assert_eq!(engine.threads.join_all(Instant::now()), Vec::<String>::new());
         drop(join(&engine, member("Z").0).expect("a fresh room lets it in"));
         wind_up(&engine, 1);
@@ -214,7 +214,7 @@ fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
 }
 
 #[test]
-fn a_room_that_cannot_be_opened_refuses_all_who_wait_for_it() {
+fn a_room_that_cannot_be_opened_refuses_all_joins_that_wait_for_it() {
     check(|| {
         let engine = engine(|opening| opening == 0);
         let clients = ["A", "B", "C"].map(|who| {
@@ -229,27 +229,27 @@ fn a_room_that_cannot_be_opened_refuses_all_who_wait_for_it() {
 }
 
 #[test]
-fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
+fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
     check(|| {
         let engine = engine(|_| false);
         let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
             let (events, inbox) = bounded(64);
             let recipient = Arc::new(ChannelRecipient::new(events));
-            let peer = Peer::new(user(from).into(), from.as_bytes()[0].into(), true, recipient, Form::Events);
+            let peer = UserConnection::new(user(from).into(), from.as_bytes()[0].into(), true, recipient, Form::Events);
             (engine.directory.register(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {
             let engine = Arc::clone(&engine);
             thread::spawn(move || {
-                let from = arrival.peer();
-                let request = engine.directory.converse(&engine.hub, from, (&user(to), false), publish("hi"), None);
+                let from = arrival.connection();
+                let request = engine.directory.send_private(&engine.hub, from, (&user(to), false), publish("hi"), None);
                 (arrival, inbox, request)
             })
         });
         let results = clients.map(|client| client.join().unwrap());
         for (arrival, _, request) in &results {
             assert_eq!(*request, Ok(()));
-            arrival.peer().retire().into_iter().for_each(RoomHandle::close);
+            arrival.connection().retire().into_iter().for_each(RoomHandle::close);
         }
         for (_, inbox, _) in results {
             let mut seqs = Vec::new();
@@ -264,7 +264,7 @@ fn two_who_write_to_each_other_at_once_are_in_one_conversation() {
     });
 }
 
-/// A socket that takes what it likes, and is broken from the call of this number on.
+/// A socket that takes a random part of each write, and is broken from the call of this number on.
 struct Socket {
     taken: Mutex<Vec<u8>>,
     calls: AtomicUsize,
@@ -303,10 +303,10 @@ impl Transport for Socket {
     fn shutdown(&self, _: Shutdown) {}
 }
 
-/// A piece of one event in three bytes: who made it, its number, and an end.
-fn piece(source: u8, number: u8, reply: bool) -> Piece {
+/// A segment of one event in three bytes: who made it, its number, and an end.
+fn segment(source: u8, number: u8, reply: bool) -> Segment {
     let buffer = Bytes::copy_from_slice(&[source, number, b'.']);
-    Piece { part: 0..3, buffer, events: 1, messages: 1, reply }
+    Segment { part: 0..3, buffer, events: 1, messages: 1, reply }
 }
 
 /// What two brokers, a pinging client and its reader do to one outbox.
@@ -321,8 +321,8 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
         let outbox = Arc::clone(&outbox);
         thread::spawn(move || {
             for number in (0..EACH).step_by(2) {
-                let pieces = [piece(source, number, false), piece(source, number + 1, false)];
-                if outbox.take(Parcel::Pieces(&pieces), Care::Policy(slow)) == Err(Undelivered::Slow) {
+                let segments = [segment(source, number, false), segment(source, number + 1, false)];
+                if outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(slow)) == Err(Undelivered::Slow) {
                     outbox.end(End::Slow);
                 }
                 assert!(outbox.deliveries().balance(), "{}", outbox.deliveries());
@@ -354,8 +354,8 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
         assert!(numbers.is_sorted_by(|a, b| a < b), "source {source} is out of order, or twice: {numbers:?}");
     }
     let events = frames.iter().filter(|frame| frame[0] != 3).count() as u64;
-    assert_eq!(events, last.written, "what was written is what is in the books: {taken:?} {last}");
-    // A writer that is done already takes no last words.
+    assert_eq!(events, last.written, "what was written is what was counted: {taken:?} {last}");
+    // A writer that is done already takes no farewell.
     let meant = 2 * u64::from(EACH);
     assert!((meant..=meant + 1).contains(&last.enqueued), "{last}");
 }
@@ -366,7 +366,7 @@ fn an_outbox_sends_everything_in_order_once() {
 }
 
 #[test]
-fn a_small_outbox_drops_or_ends_and_its_books_balance() {
+fn a_small_outbox_drops_or_ends_and_its_counts_balance() {
     let small = Limits { outbox_messages: 3, ..limits() };
     for slow in [Slow::Drop, Slow::Disconnect] {
         let small = small.clone();
@@ -375,11 +375,11 @@ fn a_small_outbox_drops_or_ends_and_its_books_balance() {
 }
 
 #[test]
-fn a_socket_that_breaks_at_any_call_hangs_nobody_and_the_books_balance() {
+fn a_socket_that_breaks_at_any_call_hangs_no_thread_and_the_counts_balance() {
     check(|| outbox(&limits(), Slow::Disconnect, thread_rng().gen_range(0..8)));
 }
 
-/// What happened to the callers of one test.
+/// What happened to the connections of one test.
 #[derive(Default)]
 struct Log {
     served: AtomicUsize,
@@ -390,18 +390,18 @@ struct Log {
     places: Mutex<VecDeque<usize>>,
 }
 
-struct RemoteAddress {
+struct TestIncoming {
     log: Arc<Log>,
     panics: bool,
     most: usize,
 }
 
-impl Incoming for RemoteAddress {
-    fn tell_place(&self, ahead: usize) {
+impl Incoming for TestIncoming {
+    fn notify_position(&self, ahead: usize) {
         self.log.places.lock().push_back(ahead);
     }
 
-    fn turn_away(&self, _: &Refusal) {
+    fn reject(&self, _: &Refusal) {
         self.log.away.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -417,18 +417,18 @@ impl Incoming for RemoteAddress {
         self.log.serving.fetch_sub(1, Ordering::SeqCst);
         if self.panics {
             self.log.panicked.fetch_add(1, Ordering::SeqCst);
-            resume_unwind(Box::new("this caller breaks its reader"));
+            resume_unwind(Box::new("this connection breaks its reader"));
         }
     }
 }
 
-impl Drop for RemoteAddress {
+impl Drop for TestIncoming {
     fn drop(&mut self) {
         self.log.dropped.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// Two listeners admit two callers each, and the server stops in the midst of it, or after.
+/// Two listeners admit two connections each, and the server stops meanwhile or afterwards.
 fn admission(most: usize, waiting_max: usize, panics: bool, close_early: bool) {
     let threads = Threads::new();
     let limits = Limits { waiting_max, ..limits() };
@@ -438,13 +438,13 @@ fn admission(most: usize, waiting_max: usize, panics: bool, close_early: bool) {
         let (admission, log) = (Arc::clone(&admission), Arc::clone(&log));
         thread::spawn(move || {
             for _ in 0..2 {
-                admission.admit(Box::new(RemoteAddress { log: Arc::clone(&log), panics: panics && door == 0, most }));
+                admission.admit(Box::new(TestIncoming { log: Arc::clone(&log), panics: panics && door == 0, most }));
             }
         })
     });
     if close_early {
         admission.close();
-        admission.hang_up(Shutdown::Read);
+        admission.shutdown_connections(Shutdown::Read);
         all(doors);
     } else {
         all(doors);
@@ -457,20 +457,20 @@ fn admission(most: usize, waiting_max: usize, panics: bool, close_early: bool) {
     assert_eq!(threads.panics(), log.panicked.load(Ordering::SeqCst));
     assert_eq!((admission.served(), admission.waiting()), (0, 0));
     let (served, away) = (log.served.load(Ordering::SeqCst), log.away.load(Ordering::SeqCst));
-    assert!(close_early || served + away == 4, "{served} served, {away} turned away");
+    assert!(close_early || served + away == 4, "{served} served, {away} rejected");
     assert!(log.places.lock().iter().all(|ahead| *ahead < waiting_max));
     drop(admission);
-    assert_eq!(log.dropped.load(Ordering::SeqCst), 4, "every caller is let go");
+    assert_eq!(log.dropped.load(Ordering::SeqCst), 4, "every connection is dropped");
 }
 
 #[test]
-fn callers_are_served_in_their_number_and_those_that_wait_come_next() {
+fn connections_are_served_up_to_the_limit_and_those_that_wait_come_next() {
     check(|| admission(1, 4, false, false));
     check(|| admission(2, 1, false, false));
 }
 
 #[test]
-fn a_caller_that_breaks_its_reader_costs_nobody_a_place() {
+fn a_connection_that_breaks_its_reader_costs_no_other_its_turn() {
     check(|| admission(1, 4, true, false));
 }
 

@@ -102,7 +102,7 @@ pub struct SessionState<H = ()> {
 }
 
 impl<H> SessionState<H> {
-    /// A session of `identity`, in no room. `join_history`: see [`super::command::JOIN_HISTORY_DEFAULT`].
+    /// A session of `identity`, in no room. `join_history`: see [`roomd_protocol::JOIN_HISTORY_DEFAULT`].
     #[must_use]
     pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
         Self {
@@ -400,7 +400,11 @@ impl<H> SessionState<H> {
         match room {
             Some(room) if self.rooms.contains(&room) => Ok(room),
             Some(room) => Err(Refusal::not_member(&room)),
-            None => self.rooms.current().cloned().ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
+            None => self
+                .rooms
+                .current()
+                .cloned()
+                .ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
         }
     }
 

@@ -1,8 +1,8 @@
-//! The threads, and everything that passes between them.
+//! The threads of the server, and everything that passes between them.
 //!
-//! `reader → room → store`, and `writer → socket`: who waits for whom, and there is no cycle. A
-//! room never waits for a client. Every blocking primitive comes from `sync`, so that a checker can
-//! stand in for the operating system.
+//! A reader waits for a room, a room for the store, a writer for its socket: there is no cycle, and a room never waits
+//! for a client. Every blocking primitive comes from `base::sync`, so that a checker can replace the operating
+//! system.
 
 pub mod base;
 pub mod clients;
@@ -39,36 +39,36 @@ use crate::store::Store;
 
 /// What all connections of a server share.
 pub struct Engine {
-    /// Which rooms there are.
+    /// The live rooms.
     pub hub: Arc<Hub>,
-    /// Who may do what in which room.
+    /// The policies of the rooms.
     pub policies: Arc<PolicyIndex>,
-    /// Which users are connected.
+    /// The connected users.
     pub directory: Arc<Directory>,
-    /// Sessions that could be taken up again.
+    /// The sessions that can be resumed.
     pub sessions: SessionTable,
-    /// Who does what would take too much of a reader's stack.
+    /// Runs what would take too much of a reader's stack.
     pub worker: Worker,
-    /// Connections whose time will be over.
+    /// Connections that end at a given time.
     pub expiry: Expiry,
-    /// What each address may have.
+    /// The limits by address.
     pub address_limits: Arc<AddressLimits>,
-    /// All threads.
+    /// The threads of the server.
     pub threads: Arc<Threads>,
-    /// The clocks.
+    /// The server's clocks.
     pub clock: Clock,
-    /// What was said, for those who ask.
+    /// The store of the messages.
     pub store: Arc<dyn Store>,
-    /// Who somebody is.
+    /// Registered names and tokens.
     pub auth: Arc<Auth>,
-    /// Every bound.
+    /// The limits on everything.
     pub limits: Arc<Limits>,
-    /// Servers for calls, told to every client.
+    /// Servers for calls, which each client is told.
     pub ice_servers: Arc<[IceServer]>,
     /// The figures of this server.
     pub metrics: Arc<Metrics>,
     connections: AtomicU64,
-    /// Rooms that stay when nobody is in them: the server holds a seat. `None` after the close.
+    /// Rooms that stay open without members: the server holds a seat in each. `None` after the close.
     created: Mutex<Option<BTreeMap<RoomName, RoomHandle>>>,
 }
 
@@ -130,8 +130,8 @@ impl Engine {
         self
     }
 
-    /// What a client is told first. One that has yet to say who it is, on a server without guests, is
-    /// told of no servers for calls: their credentials are for those who are let in.
+    /// The first event of a client. On a server without guests, a client that has not authenticated yet gets no
+    /// servers for calls, since their credentials are for those who may come in.
     #[must_use]
     pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
@@ -139,12 +139,12 @@ impl Engine {
         Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
     }
 
-    /// A number for a connection, unique in the server's life.
+    /// The number of a new connection, unique in the server's life.
     pub fn number(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// A guest's name that nobody uses now.
+    /// A guest's name that no connection uses now.
     ///
     /// # Panics
     /// When the system has no randomness to give.
@@ -152,27 +152,26 @@ impl Engine {
     pub fn guest(&self) -> UserName {
         loop {
             let name = UserName::guest(getrandom::u32().expect("the system gives randomness"));
-            if self.directory.peers(&name).is_empty() {
+            if self.directory.connections(&name).is_empty() {
                 return name;
             }
         }
     }
 
-    /// Whether the name belongs to somebody, in this or another spelling: nobody else uses it. Does not
-    /// block.
+    /// Whether the name is registered, in this or another spelling: only its owner may use it. Does not block.
     #[must_use]
     pub fn registered(&self, user: &UserName) -> bool {
         self.auth.names().owner(user).is_some()
     }
 
-    /// The name as its owner spells it; one that belongs to nobody as it is. Does not block.
+    /// The name in its owner's spelling; unchanged if it is not registered. Does not block.
     #[must_use]
-    pub fn spelled(&self, user: &UserName) -> UserName {
+    pub fn canonical_name(&self, user: &UserName) -> UserName {
         self.auth.names().owner(user).map_or_else(|| user.clone(), |owned| owned.name)
     }
 
-    /// Whom a token names that is shown from this address. When that is the first that is heard of the
-    /// name, guests who use it have to go. May wait for the store.
+    /// The identity that a token names, shown from this address. If that registers the name, guests who use it are
+    /// disconnected. May wait for the store.
     ///
     /// # Errors
     /// `unauthorized`, `rate_limited`, or `unavailable`.
@@ -188,23 +187,23 @@ impl Engine {
         Ok(who)
     }
 
-    /// The conversations in which something waits for a user. What cannot be read now waits for the next
-    /// connection; the store has said why.
+    /// The conversations in which messages wait for a user. What cannot be read now waits for the user's next
+    /// connection; the store has logged why.
     #[must_use]
     pub fn offline_messages(&self, user: &UserName) -> Vec<RoomName> {
         let (store, user) = (Arc::clone(&self.store), user.clone());
         self.worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Registers a name that is free and that nobody uses, to whoever asks. Waits for the store.
+    /// Registers a name that is free and not in use. Waits for the store.
     ///
     /// # Errors
     /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
     pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
-        self.auth.claim(user, self.clock.now().at, || self.directory.uses(user))
+        self.auth.claim(user, self.clock.now().at, || self.directory.is_used(user))
     }
 
-    /// Gives no further seat, and gives up those of the server.
+    /// Opens and joins no further room, and releases the server's own seats and detached sessions.
     pub fn close(&self) {
         self.hub.close();
         let created = self.created.lock().take();
@@ -212,12 +211,12 @@ impl Engine {
         self.sessions.close();
         self.expiry.close();
         self.worker.close();
-        // Members in this process have no socket to be shut down.
+        // Members in this process have no socket that could be shut down.
         self.directory.end_members(End::Closing);
     }
 
-    /// Why a session ends whose reader saw `end`. A server that stops shuts the reading side of each
-    /// socket: to the reader that looks as if the client had gone.
+    /// Why a connection ends whose reader saw `end`. A server that stops shuts down the reading side of each socket,
+    /// which to the reader looks as if the client had gone.
     #[must_use]
     pub fn reason(&self, end: End) -> End {
         if matches!(end, End::Left | End::Gone) && self.hub.is_closing() { End::Closing } else { end }

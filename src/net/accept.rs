@@ -70,7 +70,7 @@ fn hand_over(
     }
     match connection.count() {
         Ok(()) => context.admission.admit(connection),
-        Err(refusal) => context.admission.turn_away(connection, &refusal),
+        Err(refusal) => context.admission.reject(connection, &refusal),
     }
     Ok(())
 }
@@ -81,6 +81,6 @@ fn refuse_one(listener: &'static Listener, socket: &TcpListener, context: &Arc<S
     if let Ok((stream, peer)) = socket.accept()
         && let Ok(connection) = IncomingConnection::new(listener, context, stream, peer.ip())
     {
-        connection.turn_away(&full(Duration::from_secs(1)));
+        connection.reject(&full(Duration::from_secs(1)));
     }
 }

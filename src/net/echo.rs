@@ -11,7 +11,7 @@ use super::reader::{Received, WebSocketReader};
 use crate::chat::{End, Limits, Slow};
 use crate::engine::Engine;
 use crate::engine::clients::outbox::{Outbox, Transport};
-use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment};
 use crate::wire::Encoding;
 use crate::wire::frame::{self, Opcode};
 
@@ -57,8 +57,11 @@ impl Handler for Echo {
             Received::Text(text) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
             Received::Binary(bytes) => frame::append(Opcode::Binary, &bytes, &mut buffer),
         }
-        let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
-        self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect)).err().map(|_| End::Slow)
+        let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
+        self.outbox
+            .deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
+            .err()
+            .map(|_| End::Slow)
     }
 
     fn close(self: Box<Self>, end: End) {

@@ -72,7 +72,7 @@ impl IncomingConnection {
         match remote.read_proxy_header(context, socket, deadline) {
             Ok(Ok(())) => {}
             Ok(Err(refusal)) => {
-                self.turn_away(&refusal);
+                self.reject(&refusal);
                 self.socket.drain(FAREWELL);
                 return false;
             }
@@ -98,7 +98,7 @@ impl IncomingConnection {
 }
 
 impl Incoming for IncomingConnection {
-    fn tell_place(&self, ahead: usize) {
+    fn notify_position(&self, ahead: usize) {
         // With TLS nothing can be sent before the handshake.
         if let (Some(waiting), None) = (self.listener.waiting, &self.context.certificate) {
             // A client that cannot be written to is noticed when its turn comes.
@@ -107,7 +107,7 @@ impl Incoming for IncomingConnection {
     }
 
     /// Before the handshake: with TLS the client gets an alert.
-    fn turn_away(&self, refusal: &Refusal) {
+    fn reject(&self, refusal: &Refusal) {
         let sentence;
         let last_bytes = if self.context.certificate.is_some() {
             &TURNED_AWAY[..]

@@ -14,13 +14,13 @@ use super::proxies;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
 use crate::engine::guards::address::Address;
-use crate::engine::guards::address_limits::Pass;
+use crate::engine::guards::address_limits::AddressPermit;
 
 /// The address of a client.
 pub struct RemoteAddress {
     ip: IpAddr,
     /// Its place among the connections of its address; `None` while it is not counted.
-    pass: Option<Pass>,
+    pass: Option<AddressPermit>,
 }
 
 impl RemoteAddress {

@@ -32,8 +32,7 @@ impl<T> Mutex<T> {
         Self(sync::Mutex::new(value))
     }
 
-    /// As parking_lot's. A failing schedule unwinds through locks, and its own panic is the news:
-    /// poison is passed over.
+    /// As parking_lot's. A failing schedule unwinds through locks, and its own panic is reported: poison is ignored.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }

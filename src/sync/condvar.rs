@@ -1,7 +1,7 @@
-//! A condition to wait for, of which ten thousand threads may each have one of their own.
+//! A condition variable for processes in which ten thousand threads wait, each on its own.
 //!
-//! Used in place of parking_lot's, with its mutex. Since Linux 6.16 a process keeps all that wait in
-//! its own table, by default one of four lists for each CPU: with two CPUs and a writer asleep for
+//! Used in place of parking_lot's, with its mutex. Since Linux 6.16 a process keeps its waiting threads in a table of
+//! its own, by default one of four lists for each CPU: with two CPUs and a writer asleep for
 //! each of ten thousand clients, every wake-up of any thread walked past six hundred sleepers, and
 //! that was half of what a new connection cost. Here the sleepers wait in the kernel's common table
 //! (`futex(2)` without `FUTEX_PRIVATE_FLAG`), which is large, and the process's own stays short.
@@ -20,9 +20,9 @@ use rustix::thread::futex::{self, Flags, Timespec};
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Condvar {
-    /// Moves with each notice.
+    /// Incremented by each notification.
     turn: AtomicU32,
-    /// Threads that wait, or are about to.
+    /// Threads that wait, or are about to wait.
     waiters: AtomicU32,
 }
 
@@ -33,20 +33,20 @@ impl Condvar {
         Self::default()
     }
 
-    /// As parking_lot's: gives the mutex up and waits for a notice; may also return without one.
+    /// As parking_lot's: releases the mutex and waits for a notification; may also return without one.
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         self.sleep(guard, None);
     }
 
-    /// As parking_lot's, for a time that may be over.
+    /// As parking_lot's: waits until a deadline, which may have passed.
     pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> Waited {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A time that no clock of the kernel holds is no bound.
+        // A duration that the kernel cannot represent is no bound.
         let over = !left.is_zero() && self.sleep(guard, Timespec::try_from(left).ok().as_ref());
         Waited { timed_out: over || left.is_zero() }
     }
 
-    /// Wakes all who wait. A system call only when there are any.
+    /// Wakes all waiting threads. A system call only when there are any.
     pub fn notify_all(&self) {
         if self.waiters.load(SeqCst) > 0 {
             self.turn.fetch_add(1, SeqCst);
@@ -55,18 +55,18 @@ impl Condvar {
         }
     }
 
-    /// Returns whether the time was over.
+    /// Returns whether the time ran out.
     fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, left: Option<&Timespec>) -> bool {
         self.waiters.fetch_add(1, SeqCst);
         let turn = self.turn.load(SeqCst);
         let slept = MutexGuard::unlocked(guard, || futex::wait(&self.turn, Flags::empty(), turn, left));
         self.waiters.fetch_sub(1, SeqCst);
-        // Any other error is a turn that has moved, or a signal: the caller looks for itself.
+        // Any other error means that the turn has moved, or a signal: the caller checks its condition.
         slept == Err(Errno::TIMEDOUT)
     }
 }
 
-/// What came of a wait with a deadline.
+/// The result of a wait with a deadline.
 #[derive(Clone, Copy, Debug)]
 pub struct Waited {
     timed_out: bool,

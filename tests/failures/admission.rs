@@ -1,5 +1,5 @@
-//! The way in, when the machine has no thread for it: over real sockets, but without listeners, so that
-//! everything that asks for a thread does so here.
+//! Admission when a thread fails to start: over real sockets, but without listeners, so that the test decides when
+//! each thread is started.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -17,32 +17,32 @@ use roomd::net::incoming::IncomingConnection;
 use roomd::net::listeners::{self, Listener};
 
 use crate::fault::{Fault, at_every_use};
-use crate::house::{DEADLINE, Faults, ServerContext, nothing_is_left, until};
+use crate::server::{DEADLINE, Faults, TestServer, nothing_is_left, until};
 use crate::wire::Wire;
 
-/// A server that is called by hand.
+/// A server whose connections are accepted by hand.
 struct Doors {
-    house: ServerContext,
+    server: TestServer,
     served: Arc<context::ServerContext>,
     /// What was answered with a refusal.
     refused: usize,
 }
 
 impl Doors {
-    /// `None` when there is no thread for the queue.
+    /// `None` when the thread of the queue fails to start.
     fn open(fault: &Arc<Fault>) -> Option<Self> {
-        let house = ServerContext::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
-        let engine = Arc::clone(&house.engine);
+        let server = TestServer::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
+        let engine = Arc::clone(&server.engine);
         match Admission::open(&engine.threads, &engine.limits, 8) {
             Ok(admission) => {
                 let served =
                     context::ServerContext { engine, admission, settings: Settings::default(), certificate: None };
                 let served = Arc::new(served);
-                Some(Self { house, served, refused: 0 })
+                Some(Self { server, served, refused: 0 })
             }
             Err(_) => {
                 drop(engine);
-                house.close(&[]);
+                server.close(&[]);
                 None
             }
         }
@@ -60,7 +60,7 @@ impl Doors {
         stream
     }
 
-    /// Sends a request until it is not refused for want of a thread; the first line of its answer.
+    /// Sends a request until it is not refused for lack of a thread; the first line of the response.
     fn http(&mut self, request: &str) -> (String, TcpStream) {
         loop {
             let mut stream = self.connect(&listeners::HTTP);
@@ -74,7 +74,7 @@ impl Doors {
         }
     }
 
-    /// Comes in by lines until it is in the lobby.
+    /// Connects by the line protocol until it is in the lobby.
     fn line(&mut self) -> TcpStream {
         loop {
             let mut stream = self.connect(&listeners::LINES);
@@ -88,7 +88,7 @@ impl Doors {
                 return stream;
             }
             assert!(line.starts_with("Error: The server "), "{line}");
-            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "who is refused is sent away");
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0, "a refused connection is closed");
             self.refused += 1;
         }
     }
@@ -97,11 +97,11 @@ impl Doors {
     fn close(self) -> usize {
         self.served.engine.close();
         self.served.admission.close();
-        self.served.admission.hang_up(Shutdown::Read);
+        self.served.admission.shutdown_connections(Shutdown::Read);
         nothing_is_left(&self.served.engine.threads);
         assert_eq!((self.served.admission.served(), self.served.admission.waiting()), (0, 0));
         drop(self.served);
-        self.house.close(&[]);
+        self.server.close(&[]);
         self.refused
     }
 }
@@ -140,7 +140,7 @@ fn publish(room: &str) -> String {
 }
 
 #[test]
-fn a_caller_for_whom_there_is_no_thread_is_told_so_and_can_call_again() {
+fn a_connection_without_a_thread_is_refused_and_its_client_can_try_again() {
     at_every_use(|fault| {
         let Some(mut doors) = Doors::open(fault) else { return };
         let _lobby = doors.line();
@@ -163,7 +163,7 @@ fn a_caller_for_whom_there_is_no_thread_is_told_so_and_can_call_again() {
     });
 }
 
-/// A caller that notes what becomes of it.
+/// A connection that records what happens to it.
 struct Note {
     name: usize,
     notes: Arc<Mutex<Vec<String>>>,
@@ -176,12 +176,12 @@ impl Note {
 }
 
 impl Incoming for Note {
-    fn tell_place(&self, ahead: usize) {
+    fn notify_position(&self, ahead: usize) {
         self.note(&format!("waits behind {ahead}"));
     }
 
-    fn turn_away(&self, _: &Refusal) {
-        self.note("is turned away");
+    fn reject(&self, _: &Refusal) {
+        self.note("is rejected");
     }
 
     fn transport(&self) -> Arc<dyn Transport> {
@@ -193,8 +193,8 @@ impl Incoming for Note {
     }
 }
 
-/// Lets callers in by one place, of which the first finds no thread when the others have come, and so do
-/// as many more as `missing` says. What became of them all.
+/// Admits connections, of which one is served at a time. When all have come, the threads of the first `missing` fail to
+/// start. What happened to each.
 fn call_without_threads(callers: usize, missing: usize) -> Vec<String> {
     let notes = Arc::new(Mutex::new(Vec::new()));
     let note = |name| Box::new(Note { name, notes: Arc::clone(&notes) }) as Box<dyn Incoming>;
@@ -224,26 +224,26 @@ fn call_without_threads(callers: usize, missing: usize) -> Vec<String> {
 }
 
 #[test]
-fn who_waits_gets_the_place_of_one_for_whom_there_was_no_thread() {
+fn a_waiting_connection_takes_the_turn_of_one_without_a_thread() {
     let notes = call_without_threads(3, 1);
     let fates: Vec<_> = notes.iter().filter(|note| !note.contains("waits")).collect();
-    assert_eq!(fates, ["1 is turned away", "2 is served", "3 is served"]);
+    assert_eq!(fates, ["1 is rejected", "2 is served", "3 is served"]);
 }
 
 #[test]
-fn without_any_thread_all_who_wait_are_turned_away_and_the_next_is_served() {
+fn without_any_thread_all_waiting_connections_are_rejected_and_the_next_is_served() {
     let notes = call_without_threads(4, 3);
     let fates: Vec<_> = notes.iter().filter(|note| !note.contains("waits")).collect();
-    assert_eq!(fates, ["1 is turned away", "2 is turned away", "3 is turned away", "4 is served"]);
+    assert_eq!(fates, ["1 is rejected", "2 is rejected", "3 is rejected", "4 is served"]);
 }
 
 #[test]
-fn a_full_queue_that_is_turned_away_at_once_fits_on_the_stack_of_a_thread() {
+fn a_full_queue_that_is_rejected_at_once_fits_on_the_stack_of_a_thread() {
     let callers = Limits::default().waiting_max;
     let (done, notes) = crossbeam_channel::bounded(1);
     let threads = Threads::new();
     threads.spawn("accept", move || done.send(call_without_threads(callers, callers)).unwrap()).unwrap();
     let notes = notes.recv_timeout(DEADLINE).unwrap();
-    assert_eq!(notes.iter().filter(|note| note.ends_with("is turned away")).count(), callers);
+    assert_eq!(notes.iter().filter(|note| note.ends_with("is rejected")).count(), callers);
     nothing_is_left(&threads);
 }

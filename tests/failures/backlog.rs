@@ -1,7 +1,7 @@
-//! A socket that takes so many bytes and then no more: what waits, what is dropped, who is parted with.
+//! A socket that takes some bytes and then no more: what is queued, what is dropped, and when the connection ends.
 //!
-//! Without a writer nothing leaves the backlog, so all is decided on one thread; the writer comes at the
-//! end, and what it writes says what waited.
+//! Without a writer nothing leaves the backlog, so a test runs on one thread; the writer runs at the end, and writes
+//! what was queued.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use roomd::chat::{End, Limits, Slow};
 use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::outbox::Outbox;
-use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 use roomd::engine::clients::writer;
 
 use crate::fault::Fault;
@@ -18,56 +18,56 @@ use crate::wire::{Trouble, Wire};
 /// Events and bytes that may wait.
 const LIMITS: (usize, usize) = (6, 120);
 
-/// A parcel: its pieces, each an answer or a message, and how much it matters.
+/// A delivery: its segments, each an answer or a message, and how much it matters.
 #[derive(Clone, Debug)]
 struct Given {
-    /// Whether each piece is an answer, and how long it is.
-    pieces: Vec<(bool, usize)>,
-    care: Care,
+    /// Whether each segment is an answer, and how long it is.
+    segments: Vec<(bool, usize)>,
+    mode: DeliveryMode,
 }
 
 fn given() -> impl Strategy<Value = Given> {
-    let care = prop_oneof![
-        4 => Just(Care::Policy(Slow::Drop)),
-        1 => Just(Care::Policy(Slow::Disconnect)),
-        1 => Just(Care::BestEffort),
+    let mode = prop_oneof![
+        4 => Just(DeliveryMode::Policy(Slow::Drop)),
+        1 => Just(DeliveryMode::Policy(Slow::Disconnect)),
+        1 => Just(DeliveryMode::BestEffort),
     ];
-    let pieces = prop::collection::vec((prop::bool::weighted(0.3), 4..40_usize), 1..4);
-    (pieces, care).prop_map(|(pieces, care)| Given { pieces, care })
+    let segments = prop::collection::vec((prop::bool::weighted(0.3), 4..40_usize), 1..4);
+    (segments, mode).prop_map(|(segments, mode)| Given { segments, mode })
 }
 
-/// A piece that says its number.
-fn piece(number: usize, reply: bool, length: usize) -> Piece {
+/// A segment that says its number.
+fn segment(number: usize, reply: bool, length: usize) -> Segment {
     let buffer = format!("{number:-<length$}\n").into_bytes();
-    Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: u32::from(!reply), reply }
+    Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: u32::from(!reply), reply }
 }
 
 proptest! {
     #[test]
-    fn what_waits_is_bounded_and_no_answer_is_lost_without_the_end(
-        parcels in prop::collection::vec(given(), 1..20),
+    fn the_backlog_is_bounded_and_a_reply_is_lost_only_with_the_connection(
+        deliveries_given in prop::collection::vec(given(), 1..20),
         first_full in 1..6_usize,
     ) {
         let wire = Wire::new(Trouble::Full, &Fault::at(first_full), usize::MAX);
         let limits = Limits { outbox_messages: LIMITS.0, outbox_bytes: LIMITS.1, ..Limits::default() };
         let outbox = Outbox::new(Arc::clone(&wire) as _, &limits, None);
         let (mut number, mut wanted, mut refused) = (0, Vec::new(), Vec::new());
-        for Given { pieces, care } in parcels {
+        for Given { segments, mode } in deliveries_given {
             let (ended, before) = (outbox.ended().is_some(), outbox.deliveries().pending);
-            let pieces: Vec<_> = (number..).zip(&pieces).map(|(i, (reply, length))| piece(i, *reply, *length)).collect();
-            let numbered: Vec<_> = (number..).zip(&pieces).collect();
-            number += pieces.len();
-            let taken = outbox.take(Parcel::Pieces(&pieces), care);
+            let segments: Vec<_> = (number..).zip(&segments).map(|(i, (reply, length))| segment(i, *reply, *length)).collect();
+            let numbered: Vec<_> = (number..).zip(&segments).collect();
+            number += segments.len();
+            let taken = outbox.deliver(Delivery::Segments(&segments), mode);
             let deliveries = outbox.deliveries();
             prop_assert!(deliveries.balance() && deliveries.enqueued == number as u64, "{}", deliveries);
             prop_assert_eq!(ended, taken == Err(Undelivered::Closed));
             match taken {
                 Ok(()) => {
                     wanted.extend(numbered.iter().map(|(i, _)| *i));
-                    prop_assert!(before == 0 || (deliveries.pending as usize <= LIMITS.0 && care != Care::BestEffort));
+                    prop_assert!(before == 0 || (deliveries.pending as usize <= LIMITS.0 && mode != DeliveryMode::BestEffort));
                 }
-                Err(Undelivered::Dropped { messages: told }) if care == Care::Policy(Slow::Drop) => {
-                    let (answers, messages): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, piece)| piece.reply);
+                Err(Undelivered::Dropped { messages: told }) if mode == DeliveryMode::Policy(Slow::Drop) => {
+                    let (answers, messages): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, segment)| segment.reply);
                     prop_assert_eq!(told as usize, messages.len(), "each message that is missed is counted");
                     refused.extend(messages.iter().map(|(i, _)| *i));
                     if outbox.ended().is_none() {

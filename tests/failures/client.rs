@@ -1,4 +1,4 @@
-//! A client without a socket: the connection is real, what it sends goes into a wire.
+//! A client without a socket: the connection is real, and its events go into a wire.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,12 +20,12 @@ pub struct Client {
     pub wire: Arc<Wire>,
     /// `None` when it is over.
     connection: Option<Box<Connection>>,
-    /// Commands that want an answer, by their marks.
+    /// Commands that want an answer, by their ids.
     pub asked: BTreeMap<String, Value>,
 }
 
 impl Client {
-    /// One who comes in, and is in no room.
+    /// A client that connects, and is in no room.
     pub fn enter(engine: &Arc<Engine>, name: &'static str, wire: Arc<Wire>) -> io::Result<Self> {
         let outbox = Outbox::new(Arc::clone(&wire) as _, &engine.limits, None);
         let writing = Arc::clone(&outbox);
@@ -35,7 +35,7 @@ impl Client {
         Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })
     }
 
-    /// Sends a command, unless its connection is over: then it does what its reader would do, and leaves.
+    /// Sends a command, and closes the connection when it has to end, as its reader would.
     pub fn send(&mut self, command: &Value) {
         let Some(connection) = &mut self.connection else { return };
         let end = connection.handle(json::parse(&command.to_string())).or_else(|| connection.ended());
@@ -44,7 +44,7 @@ impl Client {
         }
     }
 
-    /// Sends a command with a mark of its own.
+    /// Sends a command with an id of its own.
     pub fn ask(&mut self, mut command: Value) -> String {
         let id = format!("{}-{}", self.name, self.asked.len());
         command["id"] = json!(id);
@@ -61,12 +61,12 @@ impl Client {
         }
     }
 
-    /// What came back with this mark.
+    /// The answers with this id.
     pub fn answers(&self, id: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["id"] == id).collect()
     }
 
-    /// All that it was told.
+    /// Its events.
     pub fn events(&self) -> Vec<Value> {
         self.wire.events()
     }

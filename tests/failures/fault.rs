@@ -53,5 +53,5 @@ pub fn at_every_use(mut scenario: impl FnMut(&Arc<Fault>)) {
             return;
         }
     }
-    panic!("it is used for ever");
+    panic!("it is used forever");
 }

@@ -1,4 +1,4 @@
-//! An outbox and its writer over a transport in trouble: every byte in its place, every event booked.
+//! An outbox and its writer over a transport that fails: every byte in its place, every event counted.
 
 use std::sync::Arc;
 
@@ -7,33 +7,33 @@ use roomd::engine::base::threads::Threads;
 use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::delivery_counts::DeliveryCounts;
 use roomd::engine::clients::outbox::Outbox;
-use roomd::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use roomd::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 use roomd::engine::clients::writer;
 
 use crate::fault::{Fault, at_every_use};
-use crate::house::nothing_is_left;
+use crate::server::nothing_is_left;
 use crate::wire::{Trouble, Wire};
 
-const CARE: Care = Care::Policy(Slow::Disconnect);
+const MODE: DeliveryMode = DeliveryMode::Policy(Slow::Disconnect);
 
-/// What is given to the outbox: pieces that go together, each of an event; the last words are one more.
-fn parcels() -> Vec<(Vec<String>, Care)> {
-    let piece = |number: usize| format!("<{}{number}>", "-".repeat(number % 5));
-    let parcel = |numbers: std::ops::Range<usize>| numbers.map(piece).collect();
+/// The deliveries to the outbox: segments that belong together, each of one event; the farewell is one more.
+fn deliveries() -> Vec<(Vec<String>, DeliveryMode)> {
+    let segment = |number: usize| format!("<{}{number}>", "-".repeat(number % 5));
+    let delivery = |numbers: std::ops::Range<usize>| numbers.map(segment).collect();
     vec![
-        (parcel(0..1), CARE),
-        (parcel(1..4), CARE),
-        (parcel(4..5), Care::BestEffort),
+        (delivery(0..1), MODE),
+        (delivery(1..4), MODE),
+        (delivery(4..5), DeliveryMode::BestEffort),
         // More than go into one system call.
-        (parcel(5..25), CARE),
-        (parcel(25..26), Care::BestEffort),
-        (parcel(26..27), CARE),
+        (delivery(5..25), MODE),
+        (delivery(25..26), DeliveryMode::BestEffort),
+        (delivery(26..27), MODE),
     ]
 }
 
-const LAST_WORDS: &str = "<bye>";
+const FAREWELL: &str = "<bye>";
 
-/// What became of a run.
+/// The outcome of a run.
 struct Outcome {
     /// The end of each event in the stream of all that was not refused.
     ends: Vec<usize>,
@@ -49,21 +49,21 @@ fn play(wire: &Arc<Wire>) -> Outcome {
     let writing = Arc::clone(&outbox);
     threads.spawn("writer", move || writer::run(writing)).unwrap();
     let (mut stream, mut ends, mut offered) = (String::new(), Vec::new(), 0);
-    for (texts, care) in parcels() {
+    for (texts, mode) in deliveries() {
         offered += texts.len() as u64;
-        let pieces: Vec<_> = texts.iter().map(|text| piece(text)).collect();
-        let taken = outbox.take(Parcel::Pieces(&pieces), care);
+        let segments: Vec<_> = texts.iter().map(|text| segment(text)).collect();
+        let taken = outbox.deliver(Delivery::Segments(&segments), mode);
         let deliveries = outbox.deliveries();
         assert!(deliveries.balance() && deliveries.enqueued == offered, "{deliveries}");
         if matches!(taken, Err(Undelivered::Dropped { .. })) {
-            assert_eq!(care, Care::BestEffort);
+            assert_eq!(mode, DeliveryMode::BestEffort);
             continue;
         }
         assert!(taken.is_ok() || wire.is_broken(), "{taken:?}");
         texts.iter().for_each(|text| put(text, &mut stream, &mut ends));
     }
-    outbox.finish(LAST_WORDS.into(), 1);
-    put(LAST_WORDS, &mut stream, &mut ends);
+    outbox.finish(FAREWELL.into(), 1);
+    put(FAREWELL, &mut stream, &mut ends);
     let deliveries = outbox.wait_done();
     nothing_is_left(&threads);
     Outcome { ends, stream, offered: offered + 1, deliveries }
@@ -74,9 +74,9 @@ fn put(text: &str, stream: &mut String, ends: &mut Vec<usize>) {
     ends.push(stream.len());
 }
 
-fn piece(text: &str) -> Piece {
+fn segment(text: &str) -> Segment {
     let buffer = text.to_owned().into_bytes();
-    Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 1, reply: false }
+    Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 1, reply: false }
 }
 
 /// What went is the beginning of what was given, and what went whole was written.
@@ -88,10 +88,7 @@ fn check(wire: &Arc<Wire>) {
     assert!(deliveries.balance() && deliveries.pending == 0, "{deliveries}");
     assert_eq!(deliveries.written, whole, "{deliveries}");
     if wire.is_broken() {
-        assert!(
-            (offered - 1..=offered).contains(&deliveries.enqueued),
-            "the last words may come too late: {deliveries}"
-        );
+        assert!((offered - 1..=offered).contains(&deliveries.enqueued), "the farewell may come too late: {deliveries}");
     } else {
         assert_eq!((sent, deliveries.enqueued), (stream, offered));
     }
@@ -121,14 +118,14 @@ fn a_socket_that_takes_nothing_at_any_moment_loses_nothing_or_ends() {
 }
 
 #[test]
-fn a_connection_that_breaks_at_any_moment_keeps_its_books() {
+fn the_counts_of_a_connection_that_breaks_at_any_moment_balance() {
     for at_once in [1, 7, usize::MAX] {
         at_every_use(|fault| check(&Wire::new(Trouble::Breaks, fault, at_once)));
     }
 }
 
 #[test]
-fn without_last_words_nothing_is_written_at_the_end() {
+fn without_a_farewell_nothing_is_written_at_the_end() {
     let (wire, threads) = (Wire::good(), Threads::new());
     let outbox = Outbox::new(Arc::clone(&wire) as _, &Limits::default(), None);
     let writing = Arc::clone(&outbox);

@@ -1,4 +1,4 @@
-//! A history that retention shortens while its room lives.
+//! A history that retention shortens while its room is live.
 
 use std::sync::atomic::Ordering;
 
@@ -6,31 +6,31 @@ use roomd::chat::End;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::house::{Faults, ServerContext};
+use crate::server::{Faults, TestServer};
 use crate::wire::Wire;
 
 #[test]
-fn what_retention_has_taken_away_is_not_shown_to_those_who_come_later() {
-    let house = ServerContext::new(&Faults::none());
+fn what_retention_has_removed_is_not_shown_to_those_who_join_later() {
+    let server = TestServer::new(&Faults::none());
     let seqs = |client: &Client| -> Vec<u64> {
         let events = client.events();
         events.iter().filter(|event| event["type"] == "message").filter_map(|event| event["seq"].as_u64()).collect()
     };
-    let mut ann = house.enter("Ann", Wire::good());
+    let mut ann = server.enter("Ann", Wire::good());
     ann.join(&json!({"type": "join", "room": "den"}));
     for text in ["one", "two", "three"] {
         ann.ask(json!({"type": "message", "room": "den", "message": text}));
     }
-    let mut bob = house.enter("Bob", Wire::good());
+    let mut bob = server.enter("Bob", Wire::good());
     bob.join(&json!({"type": "join", "room": "den", "history": 10}));
     assert_eq!(seqs(&bob), [1, 2, 3]);
-    house.pruned.store(2, Ordering::Relaxed);
-    let mut cy = house.enter("Cy", Wire::good());
+    server.pruned.store(2, Ordering::Relaxed);
+    let mut cy = server.enter("Cy", Wire::good());
     cy.join(&json!({"type": "join", "room": "den", "history": 10}));
     assert_eq!(seqs(&cy), [3]);
     let asked = cy.ask(json!({"type": "history", "room": "den"}));
     [&mut ann, &mut bob, &mut cy].into_iter().for_each(|client| client.close(End::Closing));
     let answers = cy.answers(&asked);
     assert_eq!((answers.len(), answers[0]["messages"].as_array().unwrap().len()), (1, 1));
-    house.close(&["Ann", "Bob", "Cy"]);
+    server.close(&["Ann", "Bob", "Cy"]);
 }

@@ -1,7 +1,7 @@
-//! Three people in a room, and what must hold of them whatever fails.
+//! A scenario of three users in a room, and what must hold whatever fails.
 //!
-//! Ann and Cy have good connections. Bob's may be in trouble. One who has no connection at all
-//! publishes as well. Everything is sent from one thread, so a room hears it in this order.
+//! Ann and Cy have good connections; Bob's may fail. A user without a connection publishes as well. All requests are
+//! sent from one thread, so a room receives them in this order.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::fault::{Fault, at_every_use};
-use crate::house::{Faults, ServerContext};
+use crate::server::{Faults, TestServer};
 use crate::wire::{Trouble, Wire};
 
-/// Who plays: one cast for each time, so that nothing of the last is in the next.
+/// The room and users of one run, so that nothing of one run is in the next.
 #[derive(Clone, Copy)]
 pub struct Cast {
     pub room: &'static str,
@@ -24,11 +24,11 @@ pub const FIRST: Cast = Cast { room: "den", names: ["Ann", "Bob", "Cy"] };
 pub const SECOND: Cast = Cast { room: "pub", names: ["Dan", "Eve", "Flo"] };
 pub const USERS: [&str; 6] = ["Ann", "Bob", "Cy", "Dan", "Eve", "Flo"];
 
-/// Plays it, the second over this wire. What was refused, to whomever.
-pub fn play(house: &ServerContext, cast: Cast, wire: Arc<Wire>) -> usize {
+/// Runs the scenario, the second user over this wire; how many requests were refused.
+pub fn play(server: &TestServer, cast: Cast, wire: Arc<Wire>) -> usize {
     let Cast { room, names: [ann, bob, cy] } = cast;
     let [mut ann, mut bob, mut cy] =
-        [(ann, Wire::good()), (bob, wire), (cy, Wire::good())].map(|(name, wire)| house.enter(name, wire));
+        [(ann, Wire::good()), (bob, wire), (cy, Wire::good())].map(|(name, wire)| server.enter(name, wire));
     let say = |client: &mut Client, text: &str, mid: &str| {
         client.ask(json!({"type": "message", "room": room, "message": text, "mid": mid}));
     };
@@ -43,7 +43,7 @@ pub fn play(house: &ServerContext, cast: Cast, wire: Arc<Wire>) -> usize {
     say(&mut ann, "one again", "1");
     let since = json!({"epoch": epoch(&cy), "seq": shown(&cy, room).len()});
     cy.join(&json!({"type": "join", "room": room, "since": since}));
-    let visited = visit(house, room);
+    let published = publish_as_non_member(server, room);
     say(&mut cy, "four", "1");
     cy.ask(json!({"type": "private", "to": ann.name, "message": "psst"}));
     ann.ask(json!({"type": "private", "to": cy.name, "message": "what"}));
@@ -58,19 +58,21 @@ pub fn play(house: &ServerContext, cast: Cast, wire: Arc<Wire>) -> usize {
     for (client, room, whole) in
         [(&ann, room, true), (&bob, room, whole), (&cy, room, true), (&ann, &private, true), (&cy, &private, true)]
     {
-        check_shown(house, room, client, whole);
+        check_shown(server, room, client, whole);
     }
-    let answers = [(&ann, true), (&bob, whole), (&cy, true)].map(|(client, whole)| check_answers(house, client, whole));
-    answers.iter().sum::<usize>() + usize::from(!visited)
+    let answers =
+        [(&ann, true), (&bob, whole), (&cy, true)].map(|(client, whole)| check_answers(server, client, whole));
+    answers.iter().sum::<usize>() + usize::from(!published)
 }
 
-/// One without a connection says something: whether it was taken.
-fn visit(house: &ServerContext, room: &str) -> bool {
+/// A user without a connection publishes a message; whether it was accepted.
+fn publish_as_non_member(server: &TestServer, room: &str) -> bool {
     let request = RoomRequest::message("ding");
-    let answer = house.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), request);
+    let answer =
+        server.engine.hub.ask(&RoomName::parse(room).unwrap(), UserName::parse("Vic").unwrap().into(), request);
     let taken = matches!(answer, Ok(Event::Sent { .. }));
     assert!(taken || matches!(answer, Ok(Event::Refused(_)) | Err(_)), "{answer:?}");
-    assert_eq!(house.stored(room).iter().any(|(_, text)| text == "ding"), taken);
+    assert_eq!(server.stored(room).iter().any(|(_, text)| text == "ding"), taken);
     taken
 }
 
@@ -92,17 +94,19 @@ fn shown(client: &Client, room: &str) -> Vec<(u64, String)> {
     messages.map(|event| (event["seq"].as_u64().unwrap(), event["message"].as_str().unwrap().to_owned())).collect()
 }
 
-/// What was stored was shown, once and in order, and nothing else; to one whose connection broke, up to then.
-fn check_shown(house: &ServerContext, room: &str, client: &Client, whole: bool) {
-    let stored = house.stored(room);
+/// Checks that the stored messages were shown, once and in order, and nothing else; to a client whose connection broke,
+/// up to then.
+fn check_shown(server: &TestServer, room: &str, client: &Client, whole: bool) {
+    let stored = server.stored(room);
     assert!((1..).zip(&stored).all(|(number, (seq, _))| number == *seq), "numbers have gaps: {stored:?}");
     let shown = shown(client, room);
     assert!(stored.starts_with(&shown), "{} was shown {shown:?} of {stored:?}", client.name);
     assert!(!whole || shown.len() == stored.len(), "{} was shown only {shown:?} of {stored:?}", client.name);
 }
 
-/// Each command was answered once, to who sent it; what was acknowledged is stored, what was refused is not.
-fn check_answers(house: &ServerContext, client: &Client, whole: bool) -> usize {
+/// Checks that each command was answered once, to its sender, and that what was acknowledged is stored and what was
+/// refused is not.
+fn check_answers(server: &TestServer, client: &Client, whole: bool) -> usize {
     for event in client.events() {
         let ours = event["id"].as_str().is_none_or(|id| client.asked.contains_key(id));
         assert!(ours && (event["type"] != "error" || event["id"].is_string()), "not asked by {}: {event}", client.name);
@@ -117,7 +121,7 @@ fn check_answers(house: &ServerContext, client: &Client, whole: bool) -> usize {
         let room = command["to"]
             .as_str()
             .map_or_else(|| command["room"].as_str().unwrap().to_owned(), |to| private(client.name, to));
-        let stored = house.stored(&room);
+        let stored = server.stored(&room);
         let found = stored.iter().find(|(_, other)| other == text).map(|(seq, _)| *seq);
         match answer["type"].as_str().unwrap() {
             "sent" if answer["duplicate"] == true => assert_eq!(found, None, "a repeat is not stored"),
@@ -129,13 +133,13 @@ fn check_answers(house: &ServerContext, client: &Client, whole: bool) -> usize {
     refused
 }
 
-/// Plays it with a fault, and once more, when nothing fails any more. What was refused the first time.
+/// Runs the scenario with a fault, and once more without; how many requests were refused the first time.
 pub fn play_twice(faults: &Faults, wire: Arc<Wire>) -> usize {
-    let house = ServerContext::new(faults);
-    let refused = play(&house, FIRST, wire);
+    let server = TestServer::new(faults);
+    let refused = play(&server, FIRST, wire);
     faults.end();
-    assert_eq!(play(&house, SECOND, Wire::good()), 0, "a fault that is over is felt");
-    house.close(&USERS);
+    assert_eq!(play(&server, SECOND, Wire::good()), 0, "a fault that is over is felt");
+    server.close(&USERS);
     refused
 }
 
@@ -145,7 +149,7 @@ fn without_a_fault_nothing_is_refused() {
 }
 
 #[test]
-fn a_connection_that_breaks_at_any_moment_is_its_own_affair() {
+fn a_connection_that_breaks_at_any_moment_affects_no_other() {
     at_every_use(|fault| {
         assert_eq!(play_twice(&Faults::none(), Wire::new(Trouble::Breaks, fault, usize::MAX)), 0);
     });
@@ -167,7 +171,7 @@ fn a_connection_that_takes_little_at_once_misses_nothing() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_refused_to_who_said_it_and_shown_to_nobody() {
+fn a_message_that_cannot_be_stored_is_refused_to_its_author_and_shown_to_nobody() {
     at_every_use(|fault| {
         let refused = play_twice(&Faults { append: Arc::clone(fault), ..Faults::none() }, Wire::good());
         assert_eq!(refused > 0, fault.has_struck(), "a failure is told, and only a failure");
@@ -175,7 +179,7 @@ fn what_cannot_be_stored_is_refused_to_who_said_it_and_shown_to_nobody() {
 }
 
 #[test]
-fn a_room_whose_history_cannot_be_had_does_not_open_and_the_next_attempt_does() {
+fn a_room_whose_history_cannot_be_read_does_not_open_and_the_next_attempt_does() {
     at_every_use(|fault| {
         let refused = play_twice(&Faults { open: Arc::clone(fault), ..Faults::none() }, Wire::good());
         assert!(refused <= 1, "one opening failed, and {refused} commands were refused");

@@ -1,4 +1,4 @@
-//! The machine has no thread to give, at every moment at which one is asked for.
+//! Threads that fail to start, at every moment at which one is started.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,26 +12,26 @@ use roomd::engine::clients::recipient::ChannelRecipient;
 use roomd::engine::rooms::moderation::NewRoom;
 
 use crate::fault::{Fault, at_every_use};
-use crate::house::{DEADLINE, Faults, ServerContext, threads};
 use crate::scenario::{USERS, play_twice};
+use crate::server::{DEADLINE, Faults, TestServer, threads};
 use crate::wire::Wire;
 
 fn den() -> RoomName {
     RoomName::parse("den").unwrap()
 }
 
-/// A server whose first thread cannot be had.
-fn without_a_first_thread() -> ServerContext {
-    ServerContext::new(&Faults { thread: Fault::at(1), ..Faults::none() })
+/// A server whose first thread fails to start.
+fn without_a_first_thread() -> TestServer {
+    TestServer::new(&Faults { thread: Fault::at(1), ..Faults::none() })
 }
 
-/// Somebody creates the room, without being in it.
-fn create(house: &ServerContext) -> Result<(), Refusal> {
-    house.engine.create(&UserName::parse("Vic").unwrap().into(), NewRoom::public(den(), true))
+/// A user creates the room without joining it.
+fn create(server: &TestServer) -> Result<(), Refusal> {
+    server.engine.create(&UserName::parse("Vic").unwrap().into(), NewRoom::public(den(), true))
 }
 
 #[test]
-fn a_thread_that_cannot_be_had_costs_one_command_and_nobody_else_notices() {
+fn a_thread_that_fails_to_start_costs_one_command_and_affects_no_other() {
     at_every_use(|fault| {
         let refused = play_twice(&Faults { thread: Arc::clone(fault), ..Faults::none() }, Wire::good());
         assert!(refused <= 1, "one thread was missing, and {refused} commands were refused");
@@ -39,63 +39,63 @@ fn a_thread_that_cannot_be_had_costs_one_command_and_nobody_else_notices() {
 }
 
 #[test]
-fn a_room_that_is_to_stay_and_has_no_thread_is_refused_and_can_be_made_later() {
-    let house = without_a_first_thread();
-    assert_eq!(create(&house).unwrap_err().code, Code::Unavailable);
-    assert!(!house.engine.hub.has(&den()));
-    assert_eq!(create(&house), Ok(()));
-    assert!(house.engine.hub.has(&den()));
-    house.close(&USERS);
+fn a_room_that_is_created_without_a_thread_is_refused_and_can_be_created_later() {
+    let server = without_a_first_thread();
+    assert_eq!(create(&server).unwrap_err().code, Code::Unavailable);
+    assert!(!server.engine.hub.has(&den()));
+    assert_eq!(create(&server), Ok(()));
+    assert!(server.engine.hub.has(&den()));
+    server.close(&USERS);
 }
 
 #[test]
-fn a_visitor_of_a_room_that_has_no_thread_is_refused_and_can_come_later() {
-    let house = without_a_first_thread();
+fn a_non_member_of_a_room_without_a_thread_is_refused_and_can_try_again() {
+    let server = without_a_first_thread();
     let request = || RoomRequest::message("ding");
     let user = || UserName::parse("Vic").unwrap();
-    assert_eq!(house.engine.hub.ask(&den(), user().into(), request()).unwrap_err().code, Code::Unavailable);
-    assert!(house.engine.hub.is_empty());
-    assert!(house.engine.hub.ask(&den(), user().into(), request()).is_ok());
-    assert_eq!(house.stored("den"), [(1, "ding".to_owned())]);
-    house.close(&USERS);
+    assert_eq!(server.engine.hub.ask(&den(), user().into(), request()).unwrap_err().code, Code::Unavailable);
+    assert!(server.engine.hub.is_empty());
+    assert!(server.engine.hub.ask(&den(), user().into(), request()).is_ok());
+    assert_eq!(server.stored("den"), [(1, "ding".to_owned())]);
+    server.close(&USERS);
 }
 
 #[test]
 fn a_program_that_cannot_enter_leaves_nothing_of_itself() {
-    let house = without_a_first_thread();
+    let server = without_a_first_thread();
     let join = || -> Result<Member, Refusal> {
         let (events, _) = bounded(8);
         let recipient = Arc::new(ChannelRecipient::new(events));
-        Member::join(&house.engine, &den(), UserName::parse("Ann").unwrap(), recipient, 0)
+        Member::join(&server.engine, &den(), UserName::parse("Ann").unwrap(), recipient, 0)
     };
     assert_eq!(join().map(drop).unwrap_err().code, Code::Unavailable);
-    assert!(house.engine.directory.peers(&UserName::parse("Ann").unwrap()).is_empty());
+    assert!(server.engine.directory.connections(&UserName::parse("Ann").unwrap()).is_empty());
     drop(join().unwrap());
-    house.close(&USERS);
+    server.close(&USERS);
 }
 
 #[test]
-fn a_room_that_is_to_stay_and_has_no_history_is_refused() {
-    let house = ServerContext::new(&Faults { open: Fault::at(1), ..Faults::none() });
-    assert!(create(&house).is_err());
-    assert_eq!(create(&house), Ok(()));
-    house.close(&USERS);
+fn a_room_that_is_created_without_a_history_is_refused() {
+    let server = TestServer::new(&Faults { open: Fault::at(1), ..Faults::none() });
+    assert!(create(&server).is_err());
+    assert_eq!(create(&server), Ok(()));
+    server.close(&USERS);
 }
 
 #[test]
-fn a_visitor_who_says_what_needs_no_answer_does_not_wait_for_one() {
-    let house = ServerContext::new(&Faults::none());
-    let (engine, (done, answered)) = (Arc::clone(&house.engine), bounded(1));
-    let visitor = thread::spawn(move || {
+fn a_non_member_that_sends_what_needs_no_answer_does_not_wait_for_one() {
+    let server = TestServer::new(&Faults::none());
+    let (engine, (done, answered)) = (Arc::clone(&server.engine), bounded(1));
+    let non_member = thread::spawn(move || {
         done.send(engine.hub.ask(&den(), UserName::parse("Vic").unwrap().into(), RoomRequest::Typing(true)).is_ok())
     });
     answered.recv_timeout(DEADLINE).unwrap();
-    visitor.join().unwrap().unwrap();
-    house.close(&USERS);
+    non_member.join().unwrap().unwrap();
+    server.close(&USERS);
 }
 
 #[test]
-fn who_waits_for_threads_to_end_does_not_wait_for_one_that_never_was() {
+fn joining_all_threads_does_not_wait_for_one_that_failed_to_start() {
     for _ in 0..200 {
         let (asked, is_asked) = bounded(1);
         let (resume, may_go_on) = bounded::<()>(1);
@@ -123,5 +123,5 @@ fn a_fault_of_threads_strikes_once() {
     let threads = threads(&Fault::at(2));
     let spawned = [(); 3].map(|()| threads.spawn("one", || ()).is_ok());
     assert_eq!(spawned, [true, false, true]);
-    crate::house::nothing_is_left(&threads);
+    crate::server::nothing_is_left(&threads);
 }

@@ -1,4 +1,4 @@
-//! A transport that keeps what it is given, and has one kind of trouble.
+//! A transport that records what is written, and has one kind of fault.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;

@@ -98,7 +98,7 @@ fn a_name_that_is_in_use_is_not_free() {
     let guest = WebSocketClient::text(&server, "den", "Otto");
     assert_eq!(ask(&server, "OTTO", "").error(), "name_taken");
     guest.leave();
-    until("the guest is gone", || !server.engine().directory.uses(&UserName::parse("otto").unwrap()));
+    until("the guest is gone", || !server.engine().directory.is_used(&UserName::parse("otto").unwrap()));
     assert_eq!(ask(&server, "OTTO", "").status, 201);
 }
 

@@ -8,7 +8,7 @@ use roomd::chat::room::JoinRequest;
 use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, JoinOptions, RoomName, RoomRequest, Slow, UserName};
 use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
 use roomd::engine::clients::member::Member;
-use roomd::engine::clients::recipient::{Care, ChannelRecipient, Form, Parcel, Recipient, Undelivered};
+use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
 use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::wire::Encoding;
@@ -22,12 +22,12 @@ fn room() -> RoomName {
 
 fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &RoomKind) -> RoomHandle {
     let engine = server.engine();
-    let entrant = JoinRequest {
+    let request = JoinRequest {
         options: JoinOptions { history: Some(0), ..JoinOptions::default() },
         ..JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, engine.number())
     };
-    let guest = JoiningClient { recipient, form, entrant, id: Some(Id::Number(1)) };
-    engine.hub.join(&room(), kind, guest).unwrap()
+    let client = JoiningClient { recipient, form, request, id: Some(Id::Number(1)) };
+    engine.hub.join(&room(), kind, client).unwrap()
 }
 
 fn with_channel(server: &TestServer, size: usize, slow: Option<Slow>) -> (RoomHandle, Receiver<Arc<Event>>) {
@@ -60,7 +60,7 @@ fn a_program_that_joins_with_its_own_channel_is_a_member_like_any_other() {
     assert_eq!(members.len(), 2);
     text.say("one");
     text.receives("Tess: one");
-    handle.say(publish("two"), None).unwrap();
+    handle.send(publish("two"), None).unwrap();
     text.receives("Prog: two");
     assert_eq!(next_message(&events), "1 Tess: one");
     assert_eq!(next_message(&events), "2 Prog: two");
@@ -139,7 +139,7 @@ fn a_member_in_process_gets_the_history_it_asks_for_and_its_own_messages() {
     assert_eq!((member.room(), member.user().as_str()), (&room(), "Prog"));
     text.receives("Prog joined the room");
     assert_eq!(next_message(&events), "2 Tess: two");
-    member.say("three").unwrap();
+    member.send("three").unwrap();
     text.receives("Prog: three");
     assert_eq!(next_message(&events), "3 Prog: three");
     drop(member);
@@ -183,12 +183,12 @@ struct Mock {
 }
 
 impl Recipient for Mock {
-    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, delivery: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         if let Some(refusal) = *self.answer.lock().unwrap() {
             return Err(refusal);
         }
-        let Parcel::Pieces(pieces) = parcel else { panic!("it asked for bytes") };
-        pieces.iter().for_each(|piece| self.bytes.lock().unwrap().extend_from_slice(piece.bytes()));
+        let Delivery::Segments(segments) = delivery else { panic!("it asked for bytes") };
+        segments.iter().for_each(|segment| self.bytes.lock().unwrap().extend_from_slice(segment.bytes()));
         Ok(())
     }
 
@@ -207,7 +207,7 @@ fn a_custom_recipient_gets_the_bytes_that_a_socket_would_get() {
     text.receives("Prog joined the room");
     text.say("hello");
     text.receives("Tess: hello");
-    handle.say(publish("hi"), None).unwrap();
+    handle.send(publish("hi"), None).unwrap();
     text.receives("Prog: hi");
     // No event follows its leave, and every event has come before it.
     handle.leave(None).unwrap();
@@ -245,9 +245,9 @@ struct Rogue {
 }
 
 impl Recipient for Rogue {
-    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
-        let Parcel::Pieces(pieces) = parcel else { return Ok(()) };
-        if pieces.iter().any(|piece| piece.bytes().windows(self.trigger.len()).any(|part| part == self.trigger)) {
+    fn deliver(&self, delivery: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
+        let Delivery::Segments(segments) = delivery else { return Ok(()) };
+        if segments.iter().any(|segment| segment.bytes().windows(self.trigger.len()).any(|part| part == self.trigger)) {
             let (reached, resume) = self.wait.as_ref().expect("told to panic");
             reached.send(()).unwrap();
             resume.recv_timeout(DEADLINE).unwrap();
@@ -272,7 +272,7 @@ fn a_room_whose_thread_panics_ends_its_members_and_affects_no_other_room() {
     let ending = json.ending();
     assert_eq!((ending.code, &ending.goodbye()["reconnect"]), (Some(1011), &json!(true)));
     assert_eq!(text.ending().code, Some(1011));
-    assert!(handle.say(publish("anybody?"), None).is_err());
+    assert!(handle.send(publish("anybody?"), None).is_err());
     drop(handle);
     other.say("unharmed");
     other.receives("Otto: unharmed");
@@ -321,10 +321,10 @@ fn a_program_is_refused_like_any_other() {
     let server = TestServer::with(|settings| settings.limits.room_members_max = 1);
     let _text = WebSocketClient::text(&server, "den", "Tess");
     let (sender, receiver) = bounded(1);
-    let entrant = JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, server.engine().number());
+    let request = JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, server.engine().number());
     let recipient = Arc::new(ChannelRecipient::new(sender));
-    let guest = JoiningClient { recipient, form: Form::Events, entrant, id: None };
-    let refusal = server.engine().hub.join(&room(), &RoomKind::USUAL, guest).map(|_| ()).unwrap_err();
+    let client = JoiningClient { recipient, form: Form::Events, request, id: None };
+    let refusal = server.engine().hub.join(&room(), &RoomKind::USUAL, client).map(|_| ()).unwrap_err();
     assert_eq!(refusal.code, Code::RoomFull);
     assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
 }

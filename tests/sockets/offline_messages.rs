@@ -174,7 +174,7 @@ fn a_message_that_is_sent_while_its_user_connects_is_delivered_once() {
         written(&mut alice, "Bob", round);
         assert_eq!(given(&mut bob), []);
         bob.leave();
-        until("Bob is gone", || !server.engine().directory.uses(&roomd::chat::UserName::parse("Bob").unwrap()));
+        until("Bob is gone", || !server.engine().directory.is_used(&roomd::chat::UserName::parse("Bob").unwrap()));
     }
 }
 
@@ -266,7 +266,7 @@ fn messages_to_an_earlier_guest_are_not_delivered_to_the_owner_of_the_name() {
     guest.wait_for_type("private");
     guest.leave();
     let bob = roomd::chat::UserName::parse("Bob").unwrap();
-    until("the guest is gone", || !server.engine().directory.uses(&bob));
+    until("the guest is gone", || !server.engine().directory.is_used(&bob));
     // Another guest of the name is not given it either.
     let mut other = WebSocketClient::multi(&server, "Bob");
     let history = |client: &mut WebSocketClient| {
@@ -275,7 +275,7 @@ fn messages_to_an_earlier_guest_are_not_delivered_to_the_owner_of_the_name() {
     };
     assert_eq!(history(&mut other), 0);
     other.leave();
-    until("the guest is gone", || !server.engine().directory.uses(&bob));
+    until("the guest is gone", || !server.engine().directory.is_used(&bob));
     let token = claim(&server, "Bob");
     let (mut owner, _) = welcomed(&server, &token);
     assert_eq!((given(&mut owner), history(&mut owner)), (vec![], 0));

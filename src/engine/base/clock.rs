@@ -1,32 +1,32 @@
-//! The only place that reads the clocks.
+//! The clocks, which are read here alone.
 //!
-//! Everything that decides by time gets it as an argument, from here: order and deadlines rest on
-//! the clock that never goes back, the other is only shown to people.
+//! Whatever decides by time gets it as an argument, from here: order and deadlines rest on the monotonic clock; the
+//! wall clock is shown to people, and dates the expiry of tokens.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::chat::{Moment, Time};
 
-/// When the server started; cheap to copy, one in every thread that needs time.
+/// Reads both clocks. A small value, copied into each thread that needs time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// A clock whose monotonic time begins now.
     #[must_use]
     pub fn start() -> Self {
         Self { started: Instant::now() }
     }
 
-    /// Now, on both clocks.
+    /// The time on both clocks.
     #[must_use]
     pub fn now(&self) -> Moment {
         Moment { at: Time::from(SystemTime::now()), since_start: self.started.elapsed() }
     }
 
-    /// The instant at which so much time has passed since the start.
+    /// The instant of a time since the start.
     #[must_use]
     pub fn instant(&self, since_start: Duration) -> Instant {
         self.started + since_start

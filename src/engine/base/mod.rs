@@ -1,7 +1,7 @@
-//! The base of the engine: threads, locks, queues and clocks, which know nothing of chat.
+//! The base of the engine: threads, locks, queues and clocks, independent of chat.
 //!
 //! `sync` names every blocking primitive, so that a checker can replace them. `queue` is a room's
-//! inbox, `oneshot` an answer that is sent once, `worker` a thread for work that takes much stack.
+//! inbox, `oneshot` a single reply, `worker` a thread for jobs that need much stack.
 
 pub mod clock;
 pub mod queue;

@@ -1,10 +1,10 @@
-//! A bounded channel whose queue goes with its receiver: what a room's inbox is made of.
+//! A bounded channel whose queue is dropped with its receiver: a room's inbox.
 //!
-//! crossbeam's keeps what is queued until the last sender has gone. In the inbox of a room that
-//! failed that would be for ever: a join in the queue holds the seat that keeps the room, and its
-//! sender waits for an answer that only the dropping of the join can give. So the receiver sets
-//! `over` and empties the queue, and who sends after that sees `over` and empties it too. Each
-//! side writes one thing and then reads the other, all in one order, so one of the two finds the item.
+//! crossbeam's channels keep queued items until the last sender is dropped. In the inbox of a room that failed that
+//! would be forever: a join in the queue holds the seat that keeps the room open, and its sender waits for an answer
+//! that only dropping the join can give. So the receiver sets `closed` and empties the queue, and a sender that sees
+//! `closed` after it has sent empties it too. Each side writes one variable and then reads the other, in one total
+//! order, so one of the two finds the item.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,30 +17,30 @@ pub use crate::engine::base::sync::channel::{RecvError, RecvTimeoutError, TryRec
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let (items, queue) = channel::bounded(capacity);
-    let fate = Arc::new(Fate { over: AtomicBool::new(false), queue });
-    (Sender { items, fate: Arc::clone(&fate) }, Receiver { fate })
+    let shared = Arc::new(Shared { closed: AtomicBool::new(false), queue });
+    (Sender { items, shared: Arc::clone(&shared) }, Receiver { shared })
 }
 
-struct Fate<T> {
-    /// There is no receiver any more.
-    over: AtomicBool,
+struct Shared<T> {
+    /// The receiver was dropped.
+    closed: AtomicBool,
     queue: channel::Receiver<T>,
 }
 
-impl<T> Fate<T> {
+impl<T> Shared<T> {
     fn discard(&self) {
         // Each item drops before the next is taken; dropping one may send elsewhere, never here.
         while self.queue.try_recv().is_ok() {}
     }
 }
 
-/// The end that many hold.
+/// A sending end.
 pub struct Sender<T> {
     items: channel::Sender<T>,
-    fate: Arc<Fate<T>>,
+    shared: Arc<Shared<T>>,
 }
 
-/// The receiver is gone, and the item with it.
+/// The receiver was dropped, and the item with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disconnected;
 
@@ -48,70 +48,70 @@ impl<T> Sender<T> {
     /// Sends an item. Blocks while the queue is full.
     ///
     /// # Errors
-    /// There is no receiver; the item is dropped.
+    /// The receiver was dropped; the item is dropped too.
     pub fn send(&self, item: T) -> Result<(), Disconnected> {
-        let sent = !self.fate.over.load(Ordering::SeqCst) && self.items.send(item).is_ok();
-        if sent && !self.fate.over.load(Ordering::SeqCst) {
+        let sent = !self.shared.closed.load(Ordering::SeqCst) && self.items.send(item).is_ok();
+        if sent && !self.shared.closed.load(Ordering::SeqCst) {
             return Ok(());
         }
-        self.fate.discard();
+        self.shared.discard();
         Err(Disconnected)
     }
 
     /// Whether both send to the same receiver.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.fate, &other.fate)
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        Self { items: self.items.clone(), fate: Arc::clone(&self.fate) }
+        Self { items: self.items.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
-/// The end that one holds.
+/// The receiving end.
 pub struct Receiver<T> {
-    fate: Arc<Fate<T>>,
+    shared: Arc<Shared<T>>,
 }
 
 impl<T> Receiver<T> {
     /// Receives an item. Blocks while the queue is empty.
     ///
     /// # Errors
-    /// There is no sender any more.
+    /// No sender is left.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.fate.queue.recv()
+        self.shared.queue.recv()
     }
 
     /// Receives an item. Blocks while the queue is empty, until `deadline`.
     ///
     /// # Errors
-    /// There is no sender any more, or it is too late.
+    /// No sender is left, or the deadline has passed.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.fate.queue.recv_deadline(deadline)
+        self.shared.queue.recv_deadline(deadline)
     }
 
     /// Receives an item if there is one.
     ///
     /// # Errors
-    /// There is none now, or no sender any more.
+    /// The queue is empty, or no sender is left.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.fate.queue.try_recv()
+        self.shared.queue.try_recv()
     }
 
-    /// Whether nothing is queued.
+    /// Whether the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fate.queue.is_empty()
+        self.shared.queue.is_empty()
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.fate.over.store(true, Ordering::SeqCst);
-        self.fate.discard();
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.discard();
     }
 }
 

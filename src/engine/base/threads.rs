@@ -1,8 +1,8 @@
-//! The birth and death of threads.
+//! Spawning and joining threads.
 //!
-//! Every thread is spawned here, has a name of a role and a number, and is joined: by its owner, or
-//! by `join_all`. A panic is caught at the outermost frame, recorded and survived. A thread that
-//! the machine will not give is an error that the caller hands to the one client concerned.
+//! Every thread of the server is spawned here, has a role and a number as its name, and is joined by `join_all`. A
+//! panic is caught at the outermost frame and recorded; a thread that runs jobs for many clients catches it in each
+//! job. That the machine gives no further thread is an error, which the caller reports to the client concerned.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,43 +16,43 @@ use crate::engine::base::sync::{Condvar, Mutex, thread};
 /// Virtual bytes of a stack. Only what is touched is resident: some 8–12 KiB.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// What a thread does.
+/// The body of a thread.
 pub type Body = Box<dyn FnOnce() + Send>;
 
-/// Starts a thread of this name, or drops its body and says why there is none: in production
-/// [`start`], in a test one that at times has none to give, which a machine cannot be asked for.
+/// Starts a thread of this name, or drops its body and returns an error: in production [`start`], in a test one that
+/// fails at a given call.
 pub type Starter = Box<dyn Fn(String, Body) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
 
-/// All threads of a server.
+/// The threads of a server.
 pub struct Threads {
     starter: Starter,
-    nursery: Mutex<Nursery>,
-    /// Told when a thread ends.
+    registry: Mutex<Registry>,
+    /// Notified when a thread ends.
     ended: Condvar,
     panics: AtomicU64,
 }
 
 #[derive(Default)]
-struct Nursery {
+struct Registry {
     /// The number of the next thread.
     next: u64,
-    /// Their roles.
+    /// The roles of the running threads.
     live: BTreeMap<u64, &'static str>,
     handles: Vec<(u64, thread::JoinHandle<()>)>,
 }
 
 impl Threads {
-    /// No threads yet; the machine gives them.
+    /// No threads yet; the machine will start them.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Self::started_by(Box::new(start))
     }
 
-    /// No threads yet; `starter` gives them.
+    /// No threads yet; `starter` will start them.
     #[must_use]
     pub fn started_by(starter: Starter) -> Arc<Self> {
-        let (nursery, ended) = (Mutex::default(), Condvar::new());
-        Arc::new(Self { starter, nursery, ended, panics: AtomicU64::new(0) })
+        let (registry, ended) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { starter, registry, ended, panics: AtomicU64::new(0) })
     }
 
     /// Starts a thread called `role-number`.
@@ -61,10 +61,10 @@ impl Threads {
     /// The machine gives no further thread. `body` was dropped.
     pub fn spawn(self: &Arc<Self>, role: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let number = {
-            let mut nursery = self.nursery.lock();
-            nursery.next += 1;
-            let number = nursery.next;
-            nursery.live.insert(number, role);
+            let mut registry = self.registry.lock();
+            registry.next += 1;
+            let number = registry.next;
+            registry.live.insert(number, role);
             number
         };
         let threads = Arc::clone(self);
@@ -77,14 +77,14 @@ impl Threads {
         let spawned = (self.starter)(name(role, number), Box::new(body));
         let mut finished = Vec::new();
         let result = {
-            let mut nursery = self.nursery.lock();
-            let result = spawned.map(|handle| nursery.handles.push((number, handle)));
+            let mut registry = self.registry.lock();
+            let result = spawned.map(|handle| registry.handles.push((number, handle)));
             if result.is_err() {
-                nursery.live.remove(&number);
+                registry.live.remove(&number);
                 self.ended.notify_all();
             }
-            if nursery.handles.len() > 2 * nursery.live.len() + 8 {
-                finished = nursery.take_finished();
+            if registry.handles.len() > 2 * registry.live.len() + 8 {
+                finished = registry.take_finished();
             }
             result
         };
@@ -93,25 +93,25 @@ impl Threads {
     }
 
     fn end(&self, number: u64) {
-        let mut nursery = self.nursery.lock();
-        nursery.live.remove(&number);
-        drop(nursery);
+        let mut registry = self.registry.lock();
+        registry.live.remove(&number);
+        drop(registry);
         self.ended.notify_all();
     }
 
-    /// Waits until every thread has ended, or the deadline has passed; joins those that have, and
-    /// names those that have not.
+    /// Waits until every thread has ended, or the deadline has passed; joins those that have ended, and returns the
+    /// names of the others.
     #[must_use]
     pub fn join_all(&self, deadline: Instant) -> Vec<String> {
         let (finished, running) = {
-            let mut nursery = self.nursery.lock();
-            while !nursery.live.is_empty() {
-                if self.ended.wait_until(&mut nursery, deadline).timed_out() {
+            let mut registry = self.registry.lock();
+            while !registry.live.is_empty() {
+                if self.ended.wait_until(&mut registry, deadline).timed_out() {
                     break;
                 }
             }
-            let running = nursery.live.iter().map(|(number, role)| name(role, *number)).collect();
-            (nursery.take_finished(), running)
+            let running = registry.live.iter().map(|(number, role)| name(role, *number)).collect();
+            (registry.take_finished(), running)
         };
         join(finished);
         running
@@ -133,20 +133,20 @@ impl Threads {
         log::error!(thread; "panicked");
     }
 
-    /// Threads that live.
+    /// How many threads are running.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.nursery.lock().live.len()
+        self.registry.lock().live.len()
     }
 
-    /// Panics that were survived.
+    /// How many panics were caught.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
     }
 }
 
-impl Nursery {
+impl Registry {
     fn take_finished(&mut self) -> Vec<(u64, thread::JoinHandle<()>)> {
         let all = std::mem::take(&mut self.handles);
         let (running, finished) = all.into_iter().partition(|(number, _)| self.live.contains_key(number));

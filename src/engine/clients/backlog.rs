@@ -1,7 +1,7 @@
-//! What waits for a client whose socket is full: bytes in order, with the events that they complete.
+//! The backlog of a client whose socket is full: bytes in order, with the events that they complete.
 //!
-//! Owned by an outbox, under its lock. Most clients never have one, so while nothing waits it is
-//! one empty word; a client that was slow once does not keep the room that it needed then.
+//! Owned by an outbox, under its lock. Most clients never have one, so while it is empty it is one machine word; a
+//! client that was slow once does not keep the memory that it needed then.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 /// See the module.
 #[derive(Default)]
 pub struct Backlog {
-    /// `None` while nothing waits.
+    /// `None` while it is empty.
     queue: Option<Box<Queue>>,
 }
 
@@ -20,26 +20,26 @@ struct Queue {
     bytes: usize,
 }
 
-/// Bytes that wait, and the events that are written when the last of them is.
+/// Bytes, and how many events are written when the last of them is.
 struct Chunk {
     bytes: Bytes,
     events: u32,
 }
 
 impl Backlog {
-    /// Whether nothing waits.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_none()
     }
 
-    /// Bytes that wait.
+    /// How many bytes it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    /// Adds bytes, with the events that are written when the last of them is.
+    /// Adds bytes, and how many events are written when the last of them is.
     pub fn push(&mut self, bytes: Bytes, events: u32) {
         let queue = self.queue.get_or_insert_default();
         queue.bytes += bytes.len();
@@ -71,7 +71,7 @@ impl Backlog {
         completed
     }
 
-    /// Forgets all.
+    /// Empties it.
     pub fn clear(&mut self) {
         self.queue = None;
     }

@@ -1,4 +1,4 @@
-//! What became of the events for one client: enqueued = written + dropped + pending, always.
+//! Counts of the events for one client: enqueued = written + dropped + pending, always.
 //!
 //! Kept by an outbox under its lock; added up over all connections when they end.
 
@@ -13,9 +13,9 @@ pub struct DeliveryCounts {
     pub enqueued: u64,
     /// Events that went to its socket whole.
     pub written: u64,
-    /// Events that it will never get.
+    /// Events that the client will never get.
     pub dropped: u64,
-    /// Events that wait.
+    /// Events in its backlog.
     pub pending: u64,
 }
 

@@ -1,7 +1,7 @@
-//! The last words of a connection: a goodbye where one is due, and the close frame.
+//! The farewell of a connection: a goodbye where one is due, and the close frame.
 //!
-//! Held by the connection on its reader's thread. Said once; when the reader panics they are said
-//! all the same, so that the writer ends.
+//! Held by the connection, on its reader's thread. Sent once; when the reader panics, it is sent all the same, so
+//! that the writer ends.
 
 use std::sync::Arc;
 

@@ -1,18 +1,18 @@
-//! Holds back what a room says to a client that is still being given the past.
+//! A gate before an outbox: holds back what a room sends to a client during a replay.
 //!
-//! A client that missed something joins at once, so nothing is lost, and its reader then fetches
-//! what came before from the store. What the room says meanwhile waits here, within the bounds of
-//! an outbox, and follows when the reader opens the gate: no gap, and nothing twice. The gate's
-//! lock is held across the outbox's non-blocking `take`, never the other way round.
+//! A client that missed something joins at once, so no message is lost, and its reader then reads the earlier ones
+//! from the store. What the room sends meanwhile waits here, within the bounds of an outbox, and follows when the
+//! reader opens the gate: no gap, and no message twice. The gate's lock is held across the outbox's non-blocking
+//! `deliver`, never the other way round.
 
 use std::sync::Arc;
 
 use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::outbox::Outbox;
-use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 
-/// A client of one room, with a gate before its outbox.
+/// The recipient of one room whose client gets a replay first.
 pub struct Gate {
     outbox: Arc<Outbox>,
     /// `None`: the gate is open.
@@ -23,7 +23,7 @@ pub struct Gate {
 
 #[derive(Default)]
 struct Held {
-    pieces: Vec<Piece>,
+    segments: Vec<Segment>,
     events: usize,
     bytes: usize,
 }
@@ -36,40 +36,40 @@ impl Gate {
         Arc::new(Self { outbox, held, events_max: limits.outbox_messages, bytes_max: limits.outbox_bytes })
     }
 
-    /// Lets out what was held, and from then on everything.
+    /// Delivers what was held; later deliveries pass directly.
     pub fn open(&self) {
         let mut held = self.held.lock();
-        let Some(Held { pieces, .. }) = held.take() else { return };
-        if !pieces.is_empty() {
-            // An outbox that cannot take it has ended the connection, which the reader is about to see.
-            _ = self.outbox.take(Parcel::Pieces(&pieces), Care::Policy(Slow::Disconnect));
+        let Some(Held { segments, .. }) = held.take() else { return };
+        if !segments.is_empty() {
+            // An outbox that cannot take it has ended the connection, which the reader is about to notice.
+            _ = self.outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(Slow::Disconnect));
         }
     }
 
-    fn hold(&self, held: &mut Held, pieces: &[Piece], care: Care) -> Result<(), Undelivered> {
-        let events: usize = pieces.iter().map(|piece| piece.events as usize).sum();
-        let bytes: usize = pieces.iter().map(|piece| piece.part.len()).sum();
-        // As with an outbox, what comes first is always taken: the room has measured it.
+    fn hold(&self, held: &mut Held, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
+        let events: usize = segments.iter().map(|segment| segment.events as usize).sum();
+        let bytes: usize = segments.iter().map(|segment| segment.part.len()).sum();
+        // As with an outbox, the first delivery is always taken: the room has bounded its size.
         let fits = held.events + events <= self.events_max && held.bytes + bytes <= self.bytes_max;
-        if fits || held.pieces.is_empty() {
-            held.pieces.extend_from_slice(pieces);
+        if fits || held.segments.is_empty() {
+            held.segments.extend_from_slice(segments);
             (held.events, held.bytes) = (held.events + events, held.bytes + bytes);
             return Ok(());
         }
-        if care == Care::Policy(Slow::Disconnect) || pieces.iter().any(|piece| piece.reply) {
+        if mode == DeliveryMode::Policy(Slow::Disconnect) || segments.iter().any(|segment| segment.reply) {
             self.outbox.end(End::Slow);
             return Err(Undelivered::Slow);
         }
-        Err(Undelivered::Dropped { messages: pieces.iter().map(|piece| piece.messages).sum() })
+        Err(Undelivered::Dropped { messages: segments.iter().map(|segment| segment.messages).sum() })
     }
 }
 
 impl Recipient for Gate {
-    fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
         let mut held = self.held.lock();
-        match (held.as_mut(), parcel) {
-            (Some(held), Parcel::Pieces(pieces)) => self.hold(held, pieces, care),
-            (_, parcel) => self.outbox.take(parcel, care),
+        match (held.as_mut(), delivery) {
+            (Some(held), Delivery::Segments(segments)) => self.hold(held, segments, mode),
+            (_, delivery) => self.outbox.deliver(delivery, mode),
         }
     }
 

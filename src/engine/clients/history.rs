@@ -1,7 +1,7 @@
-//! Reading what was said, for those who ask: over sockets, over HTTP, in process.
+//! Queries of messages: history, search and receipts, over sockets, over HTTP, in process.
 //!
-//! Called on the asker's own thread. What the store keeps is read from the store, so no room is
-//! delayed by a long question; of a room whose history is only in its ring, the room is asked.
+//! Called on the asker's own thread. Stored messages are read from the store, so a long query delays no room; a room
+//! whose history is only in its ring is asked.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ impl Engine {
         Ok(page.map(|page| page.into_history(room.clone(), span)))
     }
 
-    /// The same, of any room, for whoever asks. Blocks on the room if only it knows.
+    /// The same of any room, as far as `who` may see it. Blocks on the room if it is not stored.
     ///
     /// # Errors
     /// `unavailable`, or `not_found`.
     pub fn history(&self, who: &Identity, room: &RoomName, span: Span, limit: usize) -> Result<Event, Refusal> {
-        let sought = self.sought(who, room);
-        if let Some(history) = self.stored_history(&sought, span, limit)? {
+        let visible = self.visible_name(who, room);
+        if let Some(history) = self.stored_history(&visible, span, limit)? {
             return Ok(history);
         }
-        if self.hub.population(&sought) == 0 && self.policies.policy(&sought).is_none() {
+        if self.hub.population(&visible) == 0 && self.policies.policy(&visible).is_none() {
             return Err(Refusal::no_room(room));
         }
-        match self.hub.ask(&sought, who.clone(), RoomRequest::History { span, limit })? {
+        match self.hub.ask(&visible, who.clone(), RoomRequest::History { span, limit })? {
             Event::Refused(refusal) => Err(refusal),
             history => Ok(history),
         }
@@ -52,18 +52,18 @@ impl Engine {
         before: u64,
         limit: usize,
     ) -> Result<Event, Refusal> {
-        let sought = self.sought(who, room);
+        let visible = self.visible_name(who, room);
         let options = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
-        let Some(page) = self.store.page(&sought, options).map_err(unavailable)? else {
+        let Some(page) = self.store.page(&visible, options).map_err(unavailable)? else {
             return Err(Refusal::no_room(room));
         };
-        let found = self.store.search(&sought, text, before, limit).map_err(unavailable)?;
+        let found = self.store.search(&visible, text, before, limit).map_err(unavailable)?;
         let complete = found.len() < limit;
         let messages = found.into_iter().map(Arc::new).collect();
-        Ok(Event::History { room: sought, epoch: page.epoch, messages, complete })
+        Ok(Event::History { room: visible, epoch: page.epoch, messages, complete })
     }
 
-    /// Who has got a message, and when: see [`crate::store::Store::receipts`].
+    /// Who has received or read a message, and when: see [`crate::store::Store::receipts`].
     ///
     /// # Errors
     /// `unavailable`, or `not_found` for a message that the store does not know, or of a private
@@ -73,11 +73,12 @@ impl Engine {
             Some((one, other)) => [one, other].contains(&who.user) && self.was_said_to(who, room, seq)?,
             None => true,
         };
-        let marks = if known { self.store.receipts(&self.sought(who, room), seq).map_err(unavailable)? } else { None };
+        let marks =
+            if known { self.store.receipts(&self.visible_name(who, room), seq).map_err(unavailable)? } else { None };
         marks.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no message {seq} in {room}")))
     }
 
-    /// Whether a message is of a time when the asker's name was theirs already.
+    /// Whether the asker's name belonged to the asker already when a message was sent.
     fn was_said_to(&self, who: &Identity, room: &RoomName, seq: u64) -> Result<bool, Refusal> {
         let Some(since) = who.since() else { return Ok(false) };
         let options = PageQuery { span: Span::After(seq.saturating_sub(1)), count: 1, bytes: 0 };
@@ -86,7 +87,7 @@ impl Engine {
     }
 }
 
-/// The history cannot be read.
+/// The refusal when the history cannot be read.
 pub(in crate::engine) fn unavailable(StoreFailed: StoreFailed) -> Refusal {
     Refusal::new(Code::Unavailable, "The history cannot be read now; try again")
 }

@@ -1,6 +1,6 @@
-//! The library's own door: a program is a member of a room without a socket.
+//! The membership of a program that embeds the server: a member of a room without a socket.
 //!
-//! It brings the recipient of its events itself: a channel of the size it chose
+//! The program supplies the recipient of its events: a channel of the size that it chose
 //! ([`crate::engine::clients::recipient::ChannelRecipient`]), or anything else that implements the trait. Its calls
 //! run on the program's own thread and block as a reader's do: on the room, never on a client.
 
@@ -13,12 +13,12 @@ use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomGone, RoomHandle};
-use crate::engine::users::directory::{DirectoryEntry, Peer};
+use crate::engine::users::directory::{DirectoryEntry, UserConnection};
 
 /// A membership of a program. Dropping it leaves the room.
 ///
-/// When the server stops, the recipient is told with [`Recipient::end`]; the room, and with it the
-/// stop, waits until the membership is dropped.
+/// When the server stops, it calls the recipient's [`Recipient::end`]; the room, and with it the stop, waits until
+/// the membership is dropped.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::engine::users::directory::{DirectoryEntry, Peer};
 /// let room = RoomName::parse("lobby")?;
 /// let bot = UserName::parse("bot")?;
 /// let member = Member::join(server.engine(), &room, bot, Arc::new(ChannelRecipient::new(sender)), 0)?;
-/// member.say("hello")?;
+/// member.send("hello")?;
 /// let text = events.iter().find_map(|event| match &*event {
 ///     Event::Message(message) => Some(message.body.clone()),
 ///     _ => None,
@@ -50,12 +50,12 @@ pub struct Member {
 }
 
 impl Member {
-    /// Enters a room, which is opened if it is not there, under a name of the program's choice.
-    /// The newest `history` messages come first. Blocks until the room has answered.
+    /// Joins a room, which is opened if it does not exist, under a name of the program's choice. The newest `history`
+    /// messages come first. Blocks until the room has answered.
     ///
     /// # Errors
-    /// The room does not let it in, the name is somebody else's (the program may say that it is
-    /// whoever it likes: see [`Identity`]), there can be no further room, or the server stops.
+    /// The room refuses it, the name belongs to another user (the program may claim any identity: see
+    /// [`Identity`]), there can be no further room, or the server stops.
     pub fn join(
         engine: &Arc<Engine>,
         room: &RoomName,
@@ -65,48 +65,48 @@ impl Member {
     ) -> Result<Self, Refusal> {
         let who = who.into();
         let Identity { user, auth_level, .. } = who.clone();
-        let peer = Peer::new(who, engine.number(), true, Arc::clone(&recipient), Form::Events);
-        let entrant = JoinRequest {
+        let peer = UserConnection::new(who, engine.number(), true, Arc::clone(&recipient), Form::Events);
+        let request = JoinRequest {
             options: JoinOptions { history: Some(history), ..JoinOptions::default() },
             ..JoinRequest::new(user, auth_level, peer.number)
         };
-        // In the directory first: a stop that comes between the two tells the recipient.
+        // In the directory first: then a stop between the two ends the recipient.
         let entry = engine.directory.register(peer);
-        let name = entry.peer().user();
+        let name = entry.connection().user();
         if auth_level == AuthLevel::Guest && engine.registered(name) {
             return Err(taken(name));
         }
-        let guest = JoiningClient { recipient, form: Form::Events, entrant, id: None };
-        let room = engine.hub.join(room, &RoomKind::USUAL, guest)?;
+        let client = JoiningClient { recipient, form: Form::Events, request, id: None };
+        let room = engine.hub.join(room, &RoomKind::USUAL, client)?;
         Ok(Self { room, entry })
     }
 
-    /// The room.
+    /// The room that it is in.
     #[must_use]
     pub fn room(&self) -> &RoomName {
         self.room.room()
     }
 
-    /// Whose membership it is.
+    /// The user as whom the program joined.
     #[must_use]
     pub fn user(&self) -> &UserName {
-        self.entry.peer().user()
+        self.entry.connection().user()
     }
 
-    /// Says something, UTF-8 text of at least one byte; the limits on size and rate are for clients
-    /// from outside and do not hold here. It comes back through the recipient with its number, after
+    /// Sends a message, UTF-8 text of at least one byte; the limits on size and rate are for clients from outside
+    /// and do not apply here. It comes back through the recipient with its number, after
     /// an [`crate::chat::Event::Sent`]. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed; join again.
-    pub fn say(&self, text: &str) -> Result<(), RoomGone> {
-        self.room.say(RoomRequest::message(text), None)
+    pub fn send(&self, text: &str) -> Result<(), RoomGone> {
+        self.room.send(RoomRequest::message(text), None)
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        // Leaving sends, so outside the lock of the conversations.
-        self.entry.peer().retire().into_iter().for_each(drop);
+        // Leaving may block, so outside the lock of the conversations.
+        self.entry.connection().retire().into_iter().for_each(drop);
     }
 }

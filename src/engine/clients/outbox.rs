@@ -1,11 +1,11 @@
-//! What goes out to one client, and the only place that writes to its socket.
+//! The outbox of one client: the only place that writes to its socket.
 //!
-//! Brokers, and the client's own reader, call `take`: while nothing waits, the bytes go straight
-//! to the socket without blocking; what does not fit waits in the backlog, and the client's writer
-//! thread owns the socket until the backlog is empty. The lock is held across a non-blocking send,
-//! never across a blocking one. The first reason for an end wins.
+//! Brokers, and the client's own reader, call `deliver`: while the backlog is empty, the bytes go straight to the
+//! socket without blocking; what does not fit goes to the backlog, and the client's writer thread owns the socket
+//! until the backlog is empty. The lock is held across a non-blocking send, never across a blocking one. The first
+//! reason for an end wins.
 //!
-//! The books balance at every moment that the lock is free.
+//! The delivery counts balance whenever the lock is free.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -18,10 +18,10 @@ use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::{Condvar, Mutex, MutexGuard};
 use crate::engine::clients::backlog::Backlog;
 use crate::engine::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
-use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient, Undelivered};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 
-/// A socket, as an outbox and its writer use it. Bytes that a write reports as not written come first in
-/// the next: a transport that had to encrypt them already relies on it.
+/// A socket, as an outbox and its writer use it. Bytes that a write reports as not written come first in the next
+/// write: a transport that has encrypted them already relies on it.
 pub trait Transport: Send + Sync {
     /// Sends what fits now. Must not block.
     ///
@@ -35,63 +35,63 @@ pub trait Transport: Send + Sync {
     /// `WouldBlock` or `TimedOut` when nothing went in time; every error is the end of the connection.
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Ends one direction, or both: who blocks in it returns. Must not block.
+    /// Shuts down one direction or both: a thread that blocks in it returns. Must not block.
     fn shutdown(&self, how: Shutdown);
 
-    /// A send is near: brings what it touches into the cache. Does nothing else.
+    /// Brings what the next write touches into the cache. Does nothing else.
     fn prefetch(&self) {}
 }
 
-/// The parts that go into one system call.
+/// Buffers of one system call, at most.
 const PARTS_MAX: usize = 16;
 
 /// See the module.
 ///
-/// A round of a broker touches thousands of these, each cold: what a delivery needs lies first, in
-/// one line of the cache.
+/// A round of a broker touches thousands of outboxes, each cold: what a delivery needs comes first, in one line of
+/// the cache.
 #[repr(C, align(64))]
 pub struct Outbox {
     transport: Arc<dyn Transport>,
     state: Mutex<State>,
-    /// Told when the writer has something to do, and when it is done.
+    /// Notified when the writer has something to do, and when it is done.
     changed: Condvar,
     events_max: u64,
     bytes_max: usize,
     /// How often a ping goes out, and its frame; `None` where the protocol has none.
     ping: Option<(Duration, Bytes)>,
-    /// How long the last words may take.
-    last_words: Duration,
+    /// How long the farewell may take.
+    farewell_timeout: Duration,
 }
 
 #[repr(C)]
 struct State {
     phase: Phase,
-    /// The writer has parts of the backlog in its hands.
+    /// The writer is writing a part of the backlog.
     writing: bool,
-    /// Somebody waits for the backlog to be empty.
+    /// A reader waits for the backlog to be empty.
     awaited: bool,
     backlog: Backlog,
     deliveries: DeliveryCounts,
     end: Option<End>,
-    /// Until when the last words have time, once they are in the backlog.
+    /// When the farewell has to be written, once it is in the backlog.
     deadline: Option<Instant>,
     next_ping: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Takes events.
+    /// Takes deliveries.
     Open,
-    /// Takes no more; the last words are still to come.
+    /// Takes no more deliveries; the farewell is still to come.
     Ending,
-    /// The last words are in the backlog.
+    /// The farewell is in the backlog.
     Finishing,
     /// The writer is done.
     Done,
 }
 
 impl Outbox {
-    /// The outbox of a connection. `ping` is the frame that asks for life.
+    /// The outbox of a connection. `ping` is the frame of a ping, if the protocol has one.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, limits: &Limits, ping: Option<Bytes>) -> Arc<Self> {
         let ping = ping.map(|frame| (limits.ping, frame));
@@ -112,36 +112,36 @@ impl Outbox {
             events_max: limits.outbox_messages as u64,
             bytes_max: limits.outbox_bytes,
             ping,
-            last_words: limits.write_timeout,
+            farewell_timeout: limits.write_timeout,
         })
     }
 
-    /// Sends bytes that are no event: a pong, the echo of a close.
+    /// Sends bytes that are no event: a pong, the reply to a close frame.
     ///
     /// # Errors
-    /// As [`Recipient::take`].
+    /// As [`Recipient::deliver`].
     pub fn control(&self, bytes: Bytes) -> Result<(), Undelivered> {
         let part = 0..bytes.len();
-        let piece = Piece { buffer: bytes, part, events: 0, messages: 0, reply: true };
-        self.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect))
+        let segment = Segment { buffer: bytes, part, events: 0, messages: 0, reply: true };
+        self.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
     }
 
-    /// Adds the last words and lets the writer end. Called once, by the connection's reader.
-    pub fn finish(&self, last_words: Vec<u8>, events: u32) {
+    /// Adds the farewell and lets the writer end. Called once, by the connection's reader.
+    pub fn finish(&self, farewell: Vec<u8>, events: u32) {
         let mut state = self.state.lock();
         if state.phase != Phase::Done {
             state.phase = Phase::Finishing;
-            state.deadline = Some(Instant::now() + self.last_words);
+            state.deadline = Some(Instant::now() + self.farewell_timeout);
             state.deliveries.enqueued += u64::from(events);
-            if !last_words.is_empty() {
-                state.push(last_words.into(), events);
+            if !farewell.is_empty() {
+                state.push(farewell.into(), events);
             }
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Waits until the writer is done: at most the time that last words have. The final books.
+    /// Waits until the writer is done, at most as long as the farewell may take; the final counts.
     pub fn wait_done(&self) -> DeliveryCounts {
         let mut state = self.state.lock();
         while state.phase != Phase::Done {
@@ -150,8 +150,8 @@ impl Outbox {
         state.deliveries
     }
 
-    /// Waits until nothing waits for the client: for one who has much to say and wants to keep within
-    /// its bounds. At most for the time that a write may make no progress.
+    /// Waits until the backlog is empty: for a reader that has much to send and must stay within the bounds. At
+    /// most for the time that a write may make no progress.
     ///
     /// # Errors
     /// Why the connection has to end.
@@ -164,13 +164,13 @@ impl Outbox {
         if state.phase == Phase::Open { Ok(()) } else { Err(state.end.unwrap_or(End::Gone)) }
     }
 
-    /// Why the connection has to end, if anybody said so.
+    /// Why the connection has to end, if it does.
     #[must_use]
     pub fn ended(&self) -> Option<End> {
         self.state.lock().end
     }
 
-    /// What the writer writes next: waits for a backlog, or for the time of a ping. `None` is the end.
+    /// What the writer writes next: waits for a backlog, or until a ping is due. `None`: the writer has to end.
     pub(in crate::engine) fn next_parts(&self) -> Option<Vec<Bytes>> {
         let mut state = self.state.lock();
         loop {
@@ -191,7 +191,7 @@ impl Outbox {
         }
     }
 
-    /// What came of writing that. False when the connection is broken.
+    /// Takes the result of that write. False when the connection is broken.
     pub(in crate::engine) fn wrote(&self, result: io::Result<usize>) -> bool {
         let mut state = self.state.lock();
         state.writing = false;
@@ -210,7 +210,7 @@ impl Outbox {
         }
     }
 
-    /// The writer is done; what still waits is dropped.
+    /// The writer is done; the rest of the backlog is dropped.
     pub(in crate::engine) fn done(&self) {
         let mut state = self.state.lock();
         state.phase = Phase::Done;
@@ -227,7 +227,7 @@ impl Outbox {
 
     fn wait(&self, state: &mut MutexGuard<'_, State>) {
         match state.next_ping {
-            // Whether the time is up, the loop that calls this sees for itself.
+            // The loop that calls this checks the time itself.
             Some(at) if state.phase == Phase::Open => _ = self.changed.wait_until(state, at),
             _ => self.changed.wait(state),
         }
@@ -242,16 +242,16 @@ impl Outbox {
         }
     }
 
-    /// Sends now what fits, and keeps the rest.
-    fn send(&self, state: &mut State, pieces: &[Piece]) -> Result<(), Undelivered> {
-        let mut unsent = pieces;
+    /// Sends what the socket takes now, and keeps the rest in the backlog.
+    fn send(&self, state: &mut State, segments: &[Segment]) -> Result<(), Undelivered> {
+        let mut unsent = segments;
         while !unsent.is_empty() {
             let count = unsent.len().min(PARTS_MAX);
             let sent = match try_write(&*self.transport, &unsent[..count]) {
                 Ok(sent) => sent,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
                 Err(_) => {
-                    let events: u64 = unsent.iter().map(|piece| u64::from(piece.events)).sum();
+                    let events: u64 = unsent.iter().map(|segment| u64::from(segment.events)).sum();
                     state.deliveries.dropped += events;
                     self.broken(state);
                     return Err(Undelivered::Closed);
@@ -260,9 +260,9 @@ impl Outbox {
             let (whole, rest) = state.account(&unsent[..count], sent);
             unsent = &unsent[whole..];
             if rest > 0 || whole < count {
-                for (i, piece) in unsent.iter().enumerate() {
+                for (i, segment) in unsent.iter().enumerate() {
                     let skip = if i == 0 { rest } else { 0 };
-                    state.push_piece(piece, skip);
+                    state.push_segment(segment, skip);
                 }
                 self.changed.notify_all();
                 return Ok(());
@@ -271,39 +271,39 @@ impl Outbox {
         Ok(())
     }
 
-    /// Keeps what the limits and the policy allow.
-    fn keep(&self, state: &mut State, pieces: &[Piece], care: Care) -> Result<(), Undelivered> {
-        let bytes: usize = pieces.iter().map(|piece| piece.part.len()).sum();
-        let events: u64 = pieces.iter().map(|piece| u64::from(piece.events)).sum();
+    /// Adds to the backlog what the limits and the mode allow.
+    fn keep(&self, state: &mut State, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
+        let bytes: usize = segments.iter().map(|segment| segment.part.len()).sum();
+        let events: u64 = segments.iter().map(|segment| u64::from(segment.events)).sum();
         let fits = |state: &State, factor, bytes, events| {
             state.backlog.bytes() + bytes <= self.bytes_max * factor
                 && state.deliveries.pending + events <= self.events_max * factor as u64
         };
-        match care {
-            Care::Policy(_) if fits(state, 1, bytes, events) => {
-                pieces.iter().for_each(|piece| state.push_piece(piece, 0));
+        match mode {
+            DeliveryMode::Policy(_) if fits(state, 1, bytes, events) => {
+                segments.iter().for_each(|segment| state.push_segment(segment, 0));
                 Ok(())
             }
-            Care::BestEffort => {
+            DeliveryMode::BestEffort => {
                 state.deliveries.dropped += events;
                 Err(Undelivered::Dropped { messages: 0 })
             }
-            Care::Policy(Slow::Disconnect) => {
+            DeliveryMode::Policy(Slow::Disconnect) => {
                 state.deliveries.dropped += events;
                 self.end_with(state, End::Slow);
                 Err(Undelivered::Slow)
             }
-            Care::Policy(Slow::Drop) => {
+            DeliveryMode::Policy(Slow::Drop) => {
                 let mut messages = 0;
-                for piece in pieces {
-                    if piece.reply && fits(state, 2, piece.part.len(), u64::from(piece.events)) {
-                        state.push_piece(piece, 0);
+                for segment in segments {
+                    if segment.reply && fits(state, 2, segment.part.len(), u64::from(segment.events)) {
+                        state.push_segment(segment, 0);
                         continue;
                     }
-                    state.deliveries.dropped += u64::from(piece.events);
-                    messages += piece.messages;
-                    if piece.reply {
-                        // An answer that is lost without a word would be a lie; the end says it.
+                    state.deliveries.dropped += u64::from(segment.events);
+                    messages += segment.messages;
+                    if segment.reply {
+                        // A reply must not be lost silently: the connection ends.
                         self.end_with(state, End::Slow);
                     }
                 }
@@ -316,7 +316,7 @@ impl Outbox {
         state.end.get_or_insert(end);
         if state.phase == Phase::Open {
             state.phase = Phase::Ending;
-            // Wakes the reader, which ends the session: the one way in which sessions end.
+            // Wakes the reader, which ends the connection: the only way in which connections end.
             self.transport.shutdown(Shutdown::Read);
             self.changed.notify_all();
         }
@@ -338,9 +338,9 @@ impl CountsDeliveries for Outbox {
 }
 
 impl Recipient for Outbox {
-    fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered> {
-        let Parcel::Pieces(pieces) = parcel else { return Err(Undelivered::Closed) };
-        let events: u64 = pieces.iter().map(|piece| u64::from(piece.events)).sum();
+    fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
+        let Delivery::Segments(segments) = delivery else { return Err(Undelivered::Closed) };
+        let events: u64 = segments.iter().map(|segment| u64::from(segment.events)).sum();
         let mut state = self.state.lock();
         state.deliveries.enqueued += events;
         if state.phase != Phase::Open {
@@ -348,9 +348,9 @@ impl Recipient for Outbox {
             return Err(Undelivered::Closed);
         }
         if state.backlog.is_empty() && !state.writing {
-            self.send(&mut state, pieces)
+            self.send(&mut state, segments)
         } else {
-            self.keep(&mut state, pieces, care)
+            self.keep(&mut state, segments, mode)
         }
     }
 
@@ -368,13 +368,13 @@ impl Recipient for Outbox {
     }
 }
 
-/// One system call for all the pieces, without an allocation.
-fn try_write(transport: &dyn Transport, pieces: &[Piece]) -> io::Result<usize> {
+/// Writes all segments in one system call, without an allocation.
+fn try_write(transport: &dyn Transport, segments: &[Segment]) -> io::Result<usize> {
     let mut parts = [IoSlice::new(&[]); PARTS_MAX];
-    for (part, piece) in parts.iter_mut().zip(pieces) {
-        *part = IoSlice::new(piece.bytes());
+    for (part, segment) in parts.iter_mut().zip(segments) {
+        *part = IoSlice::new(segment.bytes());
     }
-    transport.try_write(&parts[..pieces.len()])
+    transport.try_write(&parts[..segments.len()])
 }
 
 impl State {
@@ -383,10 +383,10 @@ impl State {
         self.backlog.push(bytes, events);
     }
 
-    /// Adds a piece without its first `skip` bytes, which are written.
-    fn push_piece(&mut self, piece: &Piece, skip: usize) {
-        let part = piece.part.start + skip..piece.part.end;
-        self.push(piece.buffer.slice(part), piece.events);
+    /// Adds a segment without its first `skip` bytes, which are written.
+    fn push_segment(&mut self, segment: &Segment, skip: usize) {
+        let part = segment.part.start + skip..segment.part.end;
+        self.push(segment.buffer.slice(part), segment.events);
     }
 
     /// Takes the first `count` bytes off the backlog, which are written.
@@ -396,16 +396,17 @@ impl State {
         self.deliveries.pending -= events;
     }
 
-    /// Books the pieces that `sent` bytes complete: how many, and how many bytes of the next went.
-    fn account(&mut self, pieces: &[Piece], mut sent: usize) -> (usize, usize) {
-        for (i, piece) in pieces.iter().enumerate() {
-            if piece.part.len() > sent {
+    /// Counts the segments that `sent` bytes complete as written; how many they are, and how many bytes of the next
+    /// were sent.
+    fn account(&mut self, segments: &[Segment], mut sent: usize) -> (usize, usize) {
+        for (i, segment) in segments.iter().enumerate() {
+            if segment.part.len() > sent {
                 return (i, sent);
             }
-            sent -= piece.part.len();
-            self.deliveries.written += u64::from(piece.events);
+            sent -= segment.part.len();
+            self.deliveries.written += u64::from(segment.events);
         }
-        (pieces.len(), 0)
+        (segments.len(), 0)
     }
 
     fn drop_all(&mut self) {

@@ -1,8 +1,8 @@
-//! What a room sees of a client.
+//! The recipient of a room's events: what a broker knows of a client.
 //!
-//! A broker calls these on its own thread, in the order of its room; none of them may block. The
-//! server's own clients are outboxes over sockets; a program that embeds the crate may give a
-//! channel of its own, and a test whatever it likes.
+//! A broker calls these methods on its own thread, in the order of its room; none of them may block. The server's
+//! clients are outboxes over sockets; a program that embeds the crate may supply a channel of its own, and a test
+//! whatever it likes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,72 +22,72 @@ pub enum Form {
     Events,
 }
 
-/// Some encoded events that stand together: a part of a buffer that many clients share.
+/// Consecutive encoded events: a part of a buffer that many clients share.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    /// The buffer.
+pub struct Segment {
+    /// The shared buffer.
     pub buffer: Bytes,
-    /// The part of it.
+    /// The bytes of the buffer that belong to the segment.
     pub part: Range<usize>,
-    /// Events in the part.
+    /// How many events that is.
     pub events: u32,
-    /// Those of them that are messages: what `lagged` counts.
+    /// How many of them are messages: what `lagged` counts.
     pub messages: u32,
-    /// Answers this client's own command: never dropped while the client is connected.
+    /// Whether it replies to this client's own request: never dropped while the client is connected.
     pub reply: bool,
 }
 
-impl Piece {
-    /// Its bytes.
+impl Segment {
+    /// The encoded events.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.part.clone()]
     }
 }
 
-/// What a client is given at once.
+/// What a recipient is given at once.
 #[derive(Clone, Copy, Debug)]
-pub enum Parcel<'a> {
+pub enum Delivery<'a> {
     /// Encoded events, in order.
-    Pieces(&'a [Piece]),
+    Segments(&'a [Segment]),
     /// One event.
     Event(&'a Arc<Event>),
 }
 
-/// How much a parcel matters.
+/// What happens to a delivery that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Care {
-    /// When there is no room: as the policy of the room says.
+pub enum DeliveryMode {
+    /// What the room's policy for slow members says.
     Policy(Slow),
-    /// When it cannot be sent at once it is not worth sending.
+    /// It is dropped: if it cannot be sent at once, it is not worth sending.
     BestEffort,
 }
 
-/// A client as a room sees it.
+/// A client, as its rooms know it.
 pub trait Recipient: Send + Sync {
-    /// Takes a parcel, in the form that the client joined with. Must not block.
+    /// Takes a delivery, in the form with which the client joined. Must not block.
     ///
     /// # Errors
     /// [`Undelivered`] says why, and what the room has to do.
-    fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered>;
+    fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered>;
 
-    /// Whether everything that it took has reached the client's socket. Must not block.
+    /// Whether every delivery that it took has been written to the client's socket. Must not block.
     fn is_drained(&self) -> bool {
         true
     }
 
-    /// A `take` is near: brings what it touches into the cache. Does nothing else.
+    /// Brings what the next `deliver` touches into the cache. Does nothing else.
     fn prefetch(&self) {}
 
-    /// The room gives the client up: its connection ends for this reason. Must not block.
+    /// Ends the client's connection, for this reason. Must not block.
     fn end(&self, end: End);
 }
 
-/// Nobody: what a member has whose connection broke while its place is kept.
+/// The recipient of a member whose connection was lost and whose membership is kept.
 pub struct Absent;
 
 impl Recipient for Absent {
-    fn take(&self, _: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, _: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         Err(Undelivered::Closed)
     }
 
@@ -98,26 +98,25 @@ impl Recipient for Absent {
     fn end(&self, _: End) {}
 }
 
-/// Why a parcel, or a part of it, was not taken.
+/// Why a delivery, or a part of it, was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {
-    /// There was no room; so many messages were dropped, as the policy allows. The client stays.
+    /// It did not fit: so many messages were dropped, as the mode allows. The client stays.
     Dropped { messages: u32 },
-    /// There was no room, and the policy says to part.
+    /// It did not fit, and the policy is to end the connection.
     Slow,
-    /// The client is going away already.
+    /// The client's connection is ending already.
     Closed,
 }
 
-/// A member in the same process: its channel, made by the program, of the size that it chose.
-/// It must not be a rendezvous channel (size 0): a room never waits, so it would get nothing.
+/// The recipient of a member in the same process: a channel that the program made, of the size that it chose. It must
+/// not be a rendezvous channel (size 0): a room never waits, so it would get nothing.
 pub struct ChannelRecipient {
     channel: crate::engine::base::sync::Mutex<Option<Sender<Arc<Event>>>>,
 }
 
 impl ChannelRecipient {
-    /// A member whose events go into `channel`. When the room gives the member up, the channel is
-    /// disconnected.
+    /// A recipient whose events go into `channel`. When the room removes the member, the channel is disconnected.
     #[must_use]
     pub fn new(channel: Sender<Arc<Event>>) -> Self {
         Self { channel: crate::engine::base::sync::Mutex::new(Some(channel)) }
@@ -125,8 +124,8 @@ impl ChannelRecipient {
 }
 
 impl Recipient for ChannelRecipient {
-    fn take(&self, parcel: Parcel<'_>, care: Care) -> Result<(), Undelivered> {
-        let Parcel::Event(event) = parcel else { return Err(Undelivered::Closed) };
+    fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
+        let Delivery::Event(event) = delivery else { return Err(Undelivered::Closed) };
         let mut slot = self.channel.lock();
         let channel = slot.as_ref().ok_or(Undelivered::Closed)?;
         match channel.try_send(Arc::clone(event)) {
@@ -135,9 +134,9 @@ impl Recipient for ChannelRecipient {
                 *slot = None;
                 Err(Undelivered::Closed)
             }
-            Err(TrySendError::Full(_)) => match care {
-                Care::Policy(Slow::Disconnect) => Err(Undelivered::Slow),
-                Care::Policy(Slow::Drop) | Care::BestEffort => {
+            Err(TrySendError::Full(_)) => match mode {
+                DeliveryMode::Policy(Slow::Disconnect) => Err(Undelivered::Slow),
+                DeliveryMode::Policy(Slow::Drop) | DeliveryMode::BestEffort => {
                     Err(Undelivered::Dropped { messages: u32::from(event.is_message()) })
                 }
             },

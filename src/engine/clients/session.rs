@@ -1,7 +1,7 @@
-//! What outlives a connection: a user's session, its place in the directory and in its rooms.
+//! A session: a user's state and memberships, which outlive a lost connection.
 //!
-//! Owned by the connection on its reader's thread; when the connection breaks it is parked, and
-//! another connection may take it up. Everything here blocks on the rooms, one after the other.
+//! Owned by the connection, on its reader's thread. When the connection is lost, the session is detached, and another
+//! connection may resume it. Its methods block on the rooms, one after the other.
 
 use std::sync::Arc;
 
@@ -22,31 +22,31 @@ pub struct Session {
     pub number: u64,
     /// When it began.
     pub began: Time,
-    /// What takes it up again; `None` when nothing does.
+    /// The token that resumes it; `None`: it cannot be resumed.
     pub token: Option<Token>,
-    /// What the user may do next, and the rooms that it is in.
+    /// The state of its protocol, and the rooms that it is in.
     pub state: SessionState<Membership>,
-    /// Its entry in the directory, with its private conversations.
+    /// Its entry in the directory, which holds its private conversations.
     pub entry: DirectoryEntry,
 }
 
-/// A room that it is in.
+/// The membership of a session in a room.
 pub struct Membership {
-    /// The place in the room.
+    /// The handle of the room.
     pub handle: RoomHandle,
     /// Whether the client calls the room a topic.
     pub topic: bool,
 }
 
-/// A room on the way back: its client has to be given the past, and then what the room has said since.
+/// A room that is being resumed: its client gets a replay, and then what the room has sent since.
 pub struct ResumingRoom {
-    /// What the client is told.
+    /// What the client is told of the room.
     pub resumed: ResumedRoom,
-    /// What of the past it is to be given.
+    /// What is replayed.
     pub replay: Option<ReplayRange>,
-    /// In which encoding.
+    /// The encoding of the room's events.
     pub encoding: Encoding,
-    /// What holds back the rest.
+    /// Holds back what the room sends during the replay.
     pub gate: Arc<Gate>,
 }
 
@@ -62,34 +62,34 @@ impl Session {
         self.state.rooms().iter().map(|(_, membership)| &membership.handle)
     }
 
-    /// Gives up the rooms that have put the user out.
+    /// Drops the rooms that have removed the user.
     pub fn forget_revoked(&mut self) {
         self.state.rooms_mut().retain(|membership| !membership.handle.is_revoked());
     }
 
-    /// Has each room keep its place without a connection.
+    /// Detaches it from its connection: each room keeps the membership.
     pub fn detach(&self) {
         // A room that failed has no membership to keep.
         self.handles().for_each(|handle| _ = handle.detach());
-        self.entry.peer().detach();
+        self.entry.connection().detach();
     }
 
-    /// Leaves everything because of `end`.
+    /// Ends it: leaves all rooms and conversations.
     pub fn leave(self, end: End) {
         let Self { entry, state, .. } = self;
-        let conversations = entry.peer().retire();
+        let conversations = entry.connection().retire();
         let handles = state.into_rooms().into_handles().map(|membership| membership.handle);
         let rooms = handles.chain(conversations);
         if end == End::Closing {
-            // What the rooms have taken reaches the client before the goodbye.
+            // What the rooms have accepted reaches the client before the goodbye.
             rooms.for_each(RoomHandle::close);
         } else {
             rooms.for_each(drop);
         }
     }
 
-    /// Goes on through another outbox, in every room. What the rooms say waits until the gates are
-    /// opened. A room that has failed is left.
+    /// Attaches it to another outbox, in every room. What the rooms send waits until the gates are opened. A room
+    /// that has failed is left.
     pub fn resume(
         &mut self,
         outbox: &Arc<Outbox>,
@@ -115,14 +115,14 @@ impl Session {
             stays
         };
         self.state.rooms_mut().retain(|Membership { handle, topic }| resume(handle, *topic));
-        let peer = self.entry.peer();
-        let conversations = peer.attach(Arc::clone(outbox) as _, Form::Bytes(encoding));
+        let peer = self.entry.connection();
+        let conversations = peer.resume(Arc::clone(outbox) as _, Form::Bytes(encoding));
         peer.keep(conversations.into_iter().filter(|handle| resume(handle, false)).collect());
         all
     }
 }
 
-/// What a client that comes back has seen of one room.
+/// The last message of a room that a resuming client has seen.
 fn since(seen: &Seen, room: &RoomName, current: Option<&RoomName>) -> Since {
     match seen {
         Seen::Rooms(rooms) => {

@@ -1,9 +1,9 @@
-//! Sessions that could be taken up again: those of live connections, and those that wait.
+//! The table of sessions that can be resumed: those of live connections, and the detached ones.
 //!
-//! Each session has a token. When its connection breaks, its stay is parked here for the grace
-//! period; who knows the token takes it. All wait equally long, so one queue and one thread serve
-//! them. A reader that wants a session whose connection still lives ends that connection and waits
-//! here until it has parked. The lock is a leaf: stays are left and outboxes told outside it.
+//! Each session has a token. When its connection is lost, the session is detached and kept here for the grace period;
+//! a connection that knows the token resumes it. The grace period is the same for all, so one queue and one thread,
+//! `sessions`, serve them. A reader that resumes a session whose connection is still live ends that connection and
+//! waits here until the session is detached. The lock is a leaf: sessions are left and outboxes ended outside it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -19,10 +19,10 @@ use crate::engine::clients::session::Session;
 
 /// The role of the thread that leaves expired sessions.
 const ROLE: &str = "sessions";
-/// How long a connection that is to be replaced may take to park.
-const REPLACING: Duration = Duration::from_secs(10);
+/// How long a replaced connection may take to detach its session.
+const REPLACE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What takes a session up again: 128 random bits, in hexadecimal. Never logged.
+/// The token that resumes a session: 128 random bits, in hexadecimal. Never logged.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Token(Arc<str>);
 
@@ -34,7 +34,7 @@ impl Token {
         Self(format!("{number:032x}").into())
     }
 
-    /// As the client is told it.
+    /// The token as the client gets it.
     #[must_use]
     pub fn text(&self) -> Arc<str> {
         Arc::clone(&self.0)
@@ -50,7 +50,7 @@ impl fmt::Debug for Token {
 /// See the module.
 pub struct SessionTable {
     state: Mutex<State>,
-    /// Told when a stay is parked or taken, and at the close.
+    /// Notified when a session is detached or resumed, and at the close.
     changed: Condvar,
     grace: Duration,
     sessions_max: usize,
@@ -59,7 +59,7 @@ pub struct SessionTable {
 #[derive(Default)]
 struct State {
     slots: HashMap<Arc<str>, Slot>,
-    /// The parked stays, in the order in which their time is over. One that was taken is still here.
+    /// The detached sessions in the order in which they expire. A resumed one stays queued.
     queue: VecDeque<(Instant, Arc<str>)>,
     detached: usize,
     closing: bool,
@@ -67,17 +67,17 @@ struct State {
 
 enum Slot {
     Live(Arc<Outbox>),
-    Parked { until: Instant, session: Box<Session> },
+    Detached { until: Instant, session: Box<Session> },
 }
 
 impl SessionTable {
-    /// A place where at most `stays_max` sessions wait, each for `grace`; zero keeps none.
+    /// A table of at most `sessions_max` detached sessions, each kept for `grace`; zero keeps none.
     #[must_use]
     pub fn new(grace: Duration, sessions_max: usize) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), grace, sessions_max }
     }
 
-    /// Notes a session of a live connection.
+    /// Adds the session of a live connection; the token that resumes it.
     pub fn register(&self, outbox: &Arc<Outbox>) -> Option<Token> {
         if self.grace.is_zero() {
             return None;
@@ -87,17 +87,17 @@ impl SessionTable {
         Some(token)
     }
 
-    /// The session is over.
+    /// Removes a session that has ended.
     pub fn forget(&self, token: &Token) {
         let gone = self.state.lock().slots.remove(&token.0);
         self.changed.notify_all();
         drop(gone);
     }
 
-    /// Keeps a stay whose connection broke. Gives it back if it cannot be kept: the server stops.
+    /// Keeps a session whose connection was lost.
     ///
     /// # Errors
-    /// The stay, to be left.
+    /// The server stops: the session, to be left.
     pub fn detach(&self, token: &Token, session: Box<Session>) -> Result<(), Box<Session>> {
         let surplus = {
             let mut state = self.state.lock();
@@ -105,54 +105,54 @@ impl SessionTable {
                 return Err(session);
             }
             let until = Instant::now() + self.grace;
-            state.slots.insert(token.text(), Slot::Parked { until, session });
+            state.slots.insert(token.text(), Slot::Detached { until, session });
             state.queue.push_back((until, token.text()));
             state.detached += 1;
             if state.detached > self.sessions_max { state.pop_oldest(None) } else { None }
         };
         self.changed.notify_all();
-        // Leaving sends: not under the lock.
+        // Leaving may block: not under the lock.
         surplus.into_iter().for_each(|session| session.leave(End::Gone));
         Ok(())
     }
 
-    /// Takes a session up, for the connection of `outbox`. If the session's own connection still
-    /// lives it is ended; blocks until it has parked.
+    /// Takes a session for the connection of `outbox`, which resumes it. If the session's own connection is still
+    /// live, it is ended; blocks until the session is detached.
     ///
     /// # Errors
-    /// There is no such session (any more), or the caller's own connection has to end.
+    /// The session does not exist or has expired, or the caller's own connection has to end.
     pub fn take(&self, token: &str, outbox: &Arc<Outbox>) -> Result<Session, Refusal> {
         let expired = || Refusal::new(Code::SessionExpired, "There is no such session any more");
-        let deadline = Instant::now() + REPLACING;
+        let deadline = Instant::now() + REPLACE_TIMEOUT;
         let mut replaced: Option<Arc<Outbox>> = None;
         let mut state = self.state.lock();
         loop {
             if state.closing {
                 return Err(Refusal::new(Code::Draining, "The server is shutting down"));
             }
-            let rival = match state.slots.get_mut(token) {
+            let current = match state.slots.get_mut(token) {
                 None => return Err(expired()),
-                Some(slot @ Slot::Parked { .. }) => {
-                    let Slot::Parked { session, .. } = std::mem::replace(slot, Slot::Live(Arc::clone(outbox))) else {
+                Some(slot @ Slot::Detached { .. }) => {
+                    let Slot::Detached { session, .. } = std::mem::replace(slot, Slot::Live(Arc::clone(outbox))) else {
                         unreachable!("it has just been looked at");
                     };
                     state.detached -= 1;
                     return Ok(*session);
                 }
-                Some(Slot::Live(rival)) => Arc::clone(rival),
+                Some(Slot::Live(current)) => Arc::clone(current),
             };
-            if Arc::ptr_eq(&rival, outbox) {
+            if Arc::ptr_eq(&current, outbox) {
                 return Err(Refusal::new(Code::BadRequest, "This is the session's own connection"));
             }
             if outbox.ended().is_some() {
                 return Err(expired());
             }
-            if replaced.as_ref().is_none_or(|replaced| !Arc::ptr_eq(replaced, &rival)) {
+            if replaced.as_ref().is_none_or(|replaced| !Arc::ptr_eq(replaced, &current)) {
                 drop(state);
-                rival.end(End::Replaced);
-                // Who waits here for another session may be the one that is to end.
+                current.end(End::Replaced);
+                // The ended connection may itself be waiting here for another session.
                 self.changed.notify_all();
-                replaced = Some(rival);
+                replaced = Some(current);
                 state = self.state.lock();
             } else if self.changed.wait_until(&mut state, deadline).timed_out() {
                 return Err(Refusal::new(Code::Unavailable, "The session's connection does not end; try again"));
@@ -160,7 +160,7 @@ impl SessionTable {
         }
     }
 
-    /// The body of the grace thread: leaves the stays whose time is over.
+    /// The body of the `sessions` thread: leaves the sessions that have expired.
     pub fn watch(&self, threads: &Threads) {
         loop {
             let session = {
@@ -173,7 +173,7 @@ impl SessionTable {
                         None => self.changed.wait(&mut state),
                         Some((until, _)) if *until > Instant::now() => {
                             let until = *until;
-                            // Whether the time is up, the loop sees for itself.
+                            // The loop checks the time itself.
                             _ = self.changed.wait_until(&mut state, until);
                         }
                         Some(_) => break state.pop_oldest(Some(Instant::now())),
@@ -182,13 +182,13 @@ impl SessionTable {
             };
             if let Some(session) = session {
                 log::info!(session = session.number, user = session.state.user().as_str(); "session expired");
-                // A session that cannot be left must not keep the others for ever.
+                // A session that cannot be left must not keep the others forever.
                 _ = threads.run_job(ROLE, || session.leave(End::Gone));
             }
         }
     }
 
-    /// From now on nothing is kept, and what is kept is left.
+    /// Leaves the detached sessions, and keeps no further one.
     pub fn close(&self) {
         let slots = {
             let mut state = self.state.lock();
@@ -198,13 +198,13 @@ impl SessionTable {
         };
         self.changed.notify_all();
         for slot in slots.into_values() {
-            if let Slot::Parked { session, .. } = slot {
+            if let Slot::Detached { session, .. } = slot {
                 session.leave(End::Gone);
             }
         }
     }
 
-    /// Sessions that wait.
+    /// How many sessions are detached.
     #[must_use]
     pub fn detached(&self) -> usize {
         self.state.lock().detached
@@ -212,16 +212,16 @@ impl SessionTable {
 }
 
 impl State {
-    /// Takes the stay out that has waited longest: only if its time is over, when `now` says.
+    /// Removes the session that expires first; with `now`, only if it has expired by then.
     fn pop_oldest(&mut self, now: Option<Instant>) -> Option<Session> {
         let is_over = |until: Instant| now.is_none_or(|now| until <= now);
         while self.queue.front().is_some_and(|(until, _)| is_over(*until)) {
             let Some((until, token)) = self.queue.pop_front() else { break };
-            // It may have been taken, and even parked again, since.
+            // It may have been resumed, and even detached again, since.
             let waits =
-                |slot: &Slot| matches!(slot, Slot::Parked { until: room_or_current, .. } if *room_or_current == until);
+                |slot: &Slot| matches!(slot, Slot::Detached { until: detached_until, .. } if *detached_until == until);
             if self.slots.get(&token).is_some_and(waits)
-                && let Some(Slot::Parked { session, .. }) = self.slots.remove(&token)
+                && let Some(Slot::Detached { session, .. }) = self.slots.remove(&token)
             {
                 self.detached -= 1;
                 return Some(*session);

@@ -1,17 +1,16 @@
 //! The writer thread of a client: writes what did not fit into the socket, and pings.
 //!
-//! It waits in one place, for its outbox, and writes while there is a backlog. Nearly always it
-//! sleeps: brokers write by themselves while the socket takes everything.
+//! It blocks on its outbox, and writes while there is a backlog. Nearly always it sleeps: brokers write to the socket
+//! themselves while it takes everything.
 
 use std::io::IoSlice;
 use std::sync::Arc;
 
 use crate::engine::clients::outbox::Outbox;
 
-/// Runs until the last words are written, the connection breaks or they take too long.
-/// The body of a writer's thread.
+/// The body of a writer's thread: ends when the farewell is written or takes too long, or the connection breaks.
 pub fn run(outbox: Arc<Outbox>) {
-    // Whatever happens here, the reader that waits for the end gets to know it.
+    // Also after a panic the reader that waits for the end is notified.
     let done = Done(outbox);
     let outbox = &*done.0;
     while let Some(parts) = outbox.next_parts() {

@@ -1,7 +1,7 @@
-//! Whom a limit by address is for: one machine, as far as its address tells.
+//! The key of a limit by address: one machine, as far as its address tells.
 //!
-//! An IPv4 address; or the first half of an IPv6 address, since whoever has one of a /64 has all of
-//! them. An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5.2) is the IPv4 address.
+//! An IPv4 address; or the first half of an IPv6 address, since a machine with one address of a /64 has them all. An
+//! IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) is the IPv4 address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

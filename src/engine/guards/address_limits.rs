@@ -1,9 +1,8 @@
-//! How much one address may have of what all share: connections, and what is dear.
+//! The limits by address: on connections, and on expensive requests.
 //!
-//! Asked by accept threads and by the threads that serve, under one lock for a few lines. Who has no
-//! address, because it is in this process, or is exempt from these limits by a setting, is not asked
-//! for one. A [`Pass`] is a connection's place among those of its address, and gives it back when it
-//! drops.
+//! Called by accept threads and by readers, under one lock for a few lines. A client without an address, because it is
+//! in this process or exempt from these limits by a setting, is not limited. An [`AddressPermit`] counts as one
+//! connection of its address until it is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +13,13 @@ use crate::chat::{Code, Limits, Refusal};
 use crate::engine::base::sync::Mutex;
 use crate::engine::guards::address::Address;
 
-/// Addresses that a limit in time remembers, at most.
+/// Addresses that a limit on rate remembers, at most.
 const ADDRESSES_MAX: usize = 50_000;
-/// What dear things are counted by.
+/// The period in which expensive requests are counted.
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Seconds of new connections that may come at once: all of an office come back after a restart.
+/// How many seconds' worth of new connections may come at once: a whole office reconnects after a restart.
 const CONNECTS_AT_ONCE_S: u32 = 10;
-/// When to try again if there are too many connections: nobody knows when one of them ends.
+/// When to try again if there are too many connections: when one of them ends is unknown.
 const LATER: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -30,29 +29,29 @@ pub struct AddressLimits {
 }
 
 struct State {
-    /// How many connections each address has; those with none are not in it.
-    present: BTreeMap<Address, usize>,
-    arrivals: Limiter<Address>,
+    /// How many connections each address has; addresses without one are not in it.
+    connections: BTreeMap<Address, usize>,
+    connects: Limiter<Address>,
     rooms: Limiter<Address>,
     claims: Limiter<Address>,
     failed_logins: Limiter<Address>,
 }
 
-/// A place among the connections of an address.
-pub struct Pass {
+/// One of the connections that an address may have.
+pub struct AddressPermit {
     address_limits: Arc<AddressLimits>,
     address: Address,
 }
 
 impl AddressLimits {
-    /// One who has seen nobody.
+    /// No connection is counted yet.
     #[must_use]
     pub fn new(limits: &Limits) -> Arc<Self> {
         let connects = limits.address_connects_per_s.saturating_mul(CONNECTS_AT_ONCE_S);
         let hourly = |max| Limiter::new(max, HOUR, ADDRESSES_MAX);
         let state = State {
-            present: BTreeMap::new(),
-            arrivals: Limiter::new(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()), ADDRESSES_MAX),
+            connections: BTreeMap::new(),
+            connects: Limiter::new(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()), ADDRESSES_MAX),
             rooms: hourly(limits.address_rooms_per_h),
             claims: hourly(limits.address_claims_per_h),
             failed_logins: Limiter::new(limits.address_logins_per_min, Duration::from_secs(60), ADDRESSES_MAX),
@@ -60,32 +59,32 @@ impl AddressLimits {
         Arc::new(Self { connections_max: limits.address_connections_max, state: Mutex::new(state) })
     }
 
-    /// Lets a connection in, at `now` since the start.
+    /// Admits a connection, at `now` since the start.
     ///
     /// # Errors
     /// `rate_limited`: the address has too many, or they come too fast.
-    pub fn enter(self: &Arc<Self>, address: Address, now: Duration) -> Result<Pass, Refusal> {
+    pub fn enter(self: &Arc<Self>, address: Address, now: Duration) -> Result<AddressPermit, Refusal> {
         let mut state = self.state.lock();
-        if state.present.get(&address).is_some_and(|count| *count >= self.connections_max) {
+        if state.connections.get(&address).is_some_and(|count| *count >= self.connections_max) {
             return Err(refusal("Too many connections from this address", LATER));
         }
-        let taken = state.arrivals.take(&address, now);
+        let taken = state.connects.take(&address, now);
         taken.map_err(|wait| refusal("Too many new connections from this address", wait))?;
-        *state.present.entry(address).or_default() += 1;
-        Ok(Pass { address_limits: Arc::clone(self), address })
+        *state.connections.entry(address).or_default() += 1;
+        Ok(AddressPermit { address_limits: Arc::clone(self), address })
     }
 
-    /// Lets an address make a room that stays, at `now` since the start.
+    /// Permits an address to create a room, at `now` since the start.
     ///
     /// # Errors
-    /// `rate_limited`: it has made too many in the last hour.
+    /// `rate_limited`: it has created too many in the last hour.
     pub fn create_room(&self, address: Option<Address>, now: Duration) -> Result<(), Refusal> {
         let Some(address) = address else { return Ok(()) };
         let taken = self.state.lock().rooms.take(&address, now);
         taken.map_err(|wait| refusal("Too many rooms were created from this address", wait))
     }
 
-    /// Lets an address claim a name, at `now` since the start.
+    /// Permits an address to claim a name, at `now` since the start.
     ///
     /// # Errors
     /// `rate_limited`: it has claimed too many in the last hour.
@@ -95,42 +94,42 @@ impl AddressLimits {
         taken.map_err(|wait| refusal("Too many names were claimed from this address", wait))
     }
 
-    /// Has `ask` say whom a token names, at `now` since the start, unless the address has shown too many
-    /// that name nobody. `ask` may block.
+    /// Has `verify` check a token, at `now` since the start, unless the address has shown too many invalid ones.
+    /// `verify` may block.
     ///
     /// # Errors
-    /// `rate_limited`, without asking; otherwise what `ask` says.
+    /// `rate_limited`, without a check; otherwise those of `verify`.
     pub fn log_in<T>(
         &self,
         address: Option<Address>,
         now: Duration,
-        ask: impl FnOnce() -> Result<T, Refusal>,
+        verify: impl FnOnce() -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let Some(address) = address else { return ask() };
+        let Some(address) = address else { return verify() };
         let looked = self.state.lock().failed_logins.look(&address, now);
         looked.map_err(|wait| refusal("Too many logins from this address have failed", wait))?;
-        ask().inspect_err(|refused| {
+        verify().inspect_err(|refused| {
             if refused.code == Code::Unauthorized {
-                // Who fails in the same moment as others may take one more than there was.
+                // Concurrent failures may exceed the limit by one each.
                 _ = self.state.lock().failed_logins.take(&address, now);
             }
         })
     }
 
-    /// Addresses that have a connection.
+    /// How many addresses have a connection.
     #[must_use]
     pub fn addresses(&self) -> usize {
-        self.state.lock().present.len()
+        self.state.lock().connections.len()
     }
 }
 
-impl Drop for Pass {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
-        let present = &mut self.address_limits.state.lock().present;
-        if let Some(count) = present.get_mut(&self.address) {
+        let connections = &mut self.address_limits.state.lock().connections;
+        if let Some(count) = connections.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                present.remove(&self.address);
+                connections.remove(&self.address);
             }
         }
     }

@@ -1,9 +1,9 @@
-//! The way in: a bounded pool of threads that serve, and a bounded queue before it.
+//! The admission of connections: a bounded pool of threads that serve them, and a bounded queue before it.
 //!
-//! Accept threads call `admit`, which never blocks. While fewer than `connections_max` are served,
-//! a caller goes to the pool, which grows on demand and shrinks when idle; further ones wait, first
-//! in first out, and are told their place; beyond `waiting_max`, or after `waiting_timeout`, they
-//! are turned away. A `Ticket` is a place: when it drops, the next caller gets it.
+//! Accept threads call `admit`, which never blocks. While fewer than `connections_max` connections are served, a new
+//! one goes to the pool, which grows on demand and shrinks when idle; further ones wait, first in, first out, and are
+//! told their position; beyond `waiting_max`, or after `waiting_timeout`, they are rejected. A `ConnectionPermit` is
+//! the right to be served: when it is dropped, the next connection gets one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Shutdown;
@@ -16,33 +16,33 @@ use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Transport;
 
-/// How long a pool thread without work stays.
+/// How long an idle thread of the pool stays.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long a caller that was turned away may take to read why, before its socket is closed.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// Callers that may be reading why they were turned away; beyond it the oldest is closed.
-const FAREWELLS_MAX: usize = 256;
+/// How long a rejected connection stays open, so that its client can read why.
+const REJECTED_CLOSE: Duration = Duration::from_secs(1);
+/// Rejected connections that stay open, at most; beyond it the oldest is closed.
+const REJECTED_MAX: usize = 256;
 
-/// One who has come in through a listener.
+/// A connection that a listener has accepted.
 pub trait Incoming: Send {
-    /// Tells it how many wait before it. Must not block.
-    fn tell_place(&self, ahead: usize);
+    /// Tells the client how many connections wait before it. Must not block.
+    fn notify_position(&self, ahead: usize);
 
-    /// Tells it that it is not served, why, and when to try again; it is dropped some time after. Must not
-    /// block.
-    fn turn_away(&self, refusal: &Refusal);
+    /// Tells the client that it is not served, why, and when to try again; the connection is dropped some time
+    /// after. Must not block.
+    fn reject(&self, refusal: &Refusal);
 
     /// Its socket, to be shut down when the server stops.
     fn transport(&self) -> Arc<dyn Transport>;
 
-    /// Serves it to its end, on a thread of the pool.
+    /// Serves the connection to its end, on a thread of the pool.
     fn serve(self: Box<Self>);
 }
 
 /// See the module.
 pub struct Admission {
     state: Mutex<State>,
-    /// Told when somebody begins to wait, or is turned away, or the server stops.
+    /// Notified when a connection is queued or rejected, and at the close.
     changed: Condvar,
     threads: Arc<Threads>,
     work: Receiver<Job>,
@@ -52,72 +52,72 @@ pub struct Admission {
 }
 
 struct State {
-    /// Those that are served, by the number of their ticket.
+    /// The served connections, by the number of their permit.
     served: BTreeMap<u64, Arc<dyn Transport>>,
-    tickets: u64,
-    /// Threads of the pool.
+    permits: u64,
+    /// How many threads the pool has.
     workers: usize,
     waiting: VecDeque<Waiting>,
-    farewells: VecDeque<(Instant, Box<dyn Incoming>)>,
-    /// To the pool; as large as the pool, so sending never blocks. `None` when the server stops.
+    rejected: VecDeque<(Instant, Box<dyn Incoming>)>,
+    /// Has room for a job of each thread, so sending never blocks. `None` when the server stops.
     jobs: Option<Sender<Job>>,
 }
 
 struct Waiting {
     until: Instant,
-    caller: Box<dyn Incoming>,
+    incoming: Box<dyn Incoming>,
 }
 
 struct Job {
-    caller: Box<dyn Incoming>,
-    ticket: Ticket,
+    incoming: Box<dyn Incoming>,
+    permit: ConnectionPermit,
 }
 
-/// A place among those that are served.
-struct Ticket {
+/// The right of a connection to be served.
+struct ConnectionPermit {
     admission: Arc<Admission>,
     number: u64,
 }
 
-impl Drop for Ticket {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        if let Some(place) = self.admission.next(self.number) {
-            self.admission.let_in(place);
+        if let Some(dispatch) = self.admission.next(self.number) {
+            self.admission.dispatch(dispatch);
         }
     }
 }
 
-/// A place that a caller has got, and what is to be done for it outside the lock.
-struct Place {
-    /// The number of its ticket.
+/// A connection that has got a permit and has to be passed to the pool, outside the lock.
+struct Dispatch {
+    /// The number of its permit.
     number: u64,
     jobs: Sender<Job>,
     /// Whether the pool needs one more thread.
     spawn: bool,
-    caller: Box<dyn Incoming>,
+    incoming: Box<dyn Incoming>,
 }
 
-/// What is to be done for a caller, outside the lock.
-enum Way {
-    In(Place),
-    Wait { ahead: usize },
-    Away(Box<dyn Incoming>),
+/// What happens to a connection, outside the lock.
+enum Decision {
+    Serve(Dispatch),
+    Queue { ahead: usize },
+    Reject(Box<dyn Incoming>),
     Closed(Box<dyn Incoming>),
 }
 
 impl Admission {
-    /// A way in for at most `served_max` callers at once, with its queue's thread.
+    /// Starts the admission of at most `served_max` connections at once, with the thread of its queue.
     ///
     /// # Errors
-    /// The machine does not give the thread.
+    /// The machine gives no further thread.
     pub fn open(threads: &Arc<Threads>, limits: &Limits, served_max: usize) -> std::io::Result<Arc<Self>> {
         let (jobs, work) = bounded(served_max);
         let state = State {
             served: BTreeMap::new(),
-            tickets: 0,
+            permits: 0,
             workers: 0,
             waiting: VecDeque::new(),
-            farewells: VecDeque::new(),
+            rejected: VecDeque::new(),
             jobs: Some(jobs),
         };
         let admission = Arc::new(Self {
@@ -134,49 +134,49 @@ impl Admission {
         Ok(admission)
     }
 
-    /// Takes a caller in, lets it wait, or turns it away. Does not block.
-    pub fn admit(self: &Arc<Self>, caller: Box<dyn Incoming>) {
-        match self.way(caller) {
-            Way::In(place) => self.let_in(place),
-            Way::Wait { ahead } => {
+    /// Serves, queues or rejects a connection. Does not block.
+    pub fn admit(self: &Arc<Self>, incoming: Box<dyn Incoming>) {
+        match self.decide(incoming) {
+            Decision::Serve(dispatch) => self.dispatch(dispatch),
+            Decision::Queue { ahead } => {
                 log::debug!(ahead; "connection waits");
                 self.changed.notify_all();
             }
-            Way::Away(caller) => self.turn_away(caller, &self.full()),
-            Way::Closed(caller) => drop(caller),
+            Decision::Reject(incoming) => self.reject(incoming, &self.full()),
+            Decision::Closed(incoming) => drop(incoming),
         }
     }
 
-    fn way(&self, caller: Box<dyn Incoming>) -> Way {
+    fn decide(&self, incoming: Box<dyn Incoming>) -> Decision {
         let mut state = self.state.lock();
-        let Some(jobs) = state.jobs.clone() else { return Way::Closed(caller) };
+        let Some(jobs) = state.jobs.clone() else { return Decision::Closed(incoming) };
         if state.served.len() < self.served_max && state.waiting.is_empty() {
-            let (number, spawn) = state.take_place(caller.transport());
-            return Way::In(Place { number, jobs, spawn, caller });
+            let (number, spawn) = state.take_permit(incoming.transport());
+            return Decision::Serve(Dispatch { number, jobs, spawn, incoming });
         }
         if state.waiting.len() < self.waiting_max {
             let ahead = state.waiting.len();
-            caller.tell_place(ahead);
-            state.waiting.push_back(Waiting { until: Instant::now() + self.waiting_timeout, caller });
-            return Way::Wait { ahead };
+            incoming.notify_position(ahead);
+            state.waiting.push_back(Waiting { until: Instant::now() + self.waiting_timeout, incoming });
+            return Decision::Queue { ahead };
         }
-        Way::Away(caller)
+        Decision::Reject(incoming)
     }
 
-    fn let_in(self: &Arc<Self>, place: Place) {
-        let mut next = Some(place);
-        while let Some(Place { number, jobs, spawn, caller }) = next.take() {
-            let ticket = Ticket { admission: Arc::clone(self), number };
+    fn dispatch(self: &Arc<Self>, dispatch: Dispatch) {
+        let mut next = Some(dispatch);
+        while let Some(Dispatch { number, jobs, spawn, incoming }) = next.take() {
+            let permit = ConnectionPermit { admission: Arc::clone(self), number };
             if spawn && let Err(error) = self.spawn_worker() {
                 log::warn!(error:% = error; "no thread for a connection");
-                self.turn_away(caller, &self.full());
+                self.reject(incoming, &self.full());
                 self.state.lock().workers -= 1;
-                // Here and not when the ticket drops: all who wait may meet the same fate, and the
-                // stack has no room for one call inside the other.
+                // Here and not when the permit is dropped: the same may happen to all waiting connections, and
+                // the stack has no space for calls nested so deep.
                 next = self.next(number);
                 continue;
             }
-            jobs.send(Job { caller, ticket }).expect("this struct keeps a receiver");
+            jobs.send(Job { incoming, permit }).expect("this struct keeps a receiver");
         }
     }
 
@@ -189,14 +189,14 @@ impl Admission {
     fn work(self: Arc<Self>) {
         loop {
             match self.work.recv_timeout(IDLE) {
-                Ok(Job { caller, ticket }) => {
-                    // A panic while one caller is served must not cost the pool a thread.
-                    _ = self.threads.run_job("reader", || caller.serve());
-                    drop(ticket);
+                Ok(Job { incoming, permit }) => {
+                    // A panic while one connection is served must not cost the pool a thread.
+                    _ = self.threads.run_job("reader", || incoming.serve());
+                    drop(permit);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let mut state = self.state.lock();
-                    // There are at least as many threads as callers: with one to spare this may go.
+                    // There are at least as many threads as connections: a spare one may end.
                     if state.workers > state.served.len() {
                         state.workers -= 1;
                         return;
@@ -207,16 +207,16 @@ impl Admission {
         }
     }
 
-    /// Frees a place, unless that was done: the next caller gets it, the others move up.
-    fn next(&self, number: u64) -> Option<Place> {
+    /// Releases a permit, unless that was done: the next waiting connection gets one, the others move up.
+    fn next(&self, number: u64) -> Option<Dispatch> {
         let (gone, next) = {
             let mut state = self.state.lock();
             let gone = state.served.remove(&number)?;
             let next = match state.jobs.clone() {
                 Some(jobs) => state.waiting.pop_front().map(|waiting| {
-                    let (number, spawn) = state.take_place(waiting.caller.transport());
-                    state.waiting.iter().enumerate().for_each(|(ahead, other)| other.caller.tell_place(ahead));
-                    Place { number, jobs, spawn, caller: waiting.caller }
+                    let (number, spawn) = state.take_permit(waiting.incoming.transport());
+                    state.waiting.iter().enumerate().for_each(|(ahead, other)| other.incoming.notify_position(ahead));
+                    Dispatch { number, jobs, spawn, incoming: waiting.incoming }
                 }),
                 None => None,
             };
@@ -230,22 +230,21 @@ impl Admission {
         full(self.waiting_timeout.max(Duration::from_secs(1)))
     }
 
-    /// Sends a caller away. Does not block.
-    pub fn turn_away(&self, caller: Box<dyn Incoming>, refusal: &Refusal) {
-        caller.turn_away(refusal);
+    /// Rejects a connection. Does not block.
+    pub fn reject(&self, incoming: Box<dyn Incoming>, refusal: &Refusal) {
+        incoming.reject(refusal);
         let closed = {
             let mut state = self.state.lock();
-            let full = state.farewells.len() >= FAREWELLS_MAX;
-            let oldest = if full { state.farewells.pop_front() } else { None };
-            state.farewells.push_back((Instant::now() + FAREWELL, caller));
+            let full = state.rejected.len() >= REJECTED_MAX;
+            let oldest = if full { state.rejected.pop_front() } else { None };
+            state.rejected.push_back((Instant::now() + REJECTED_CLOSE, incoming));
             oldest
         };
         drop(closed);
         self.changed.notify_all();
     }
 
-    /// The body of the queue's thread: turns away who has waited too long, and closes the sockets
-    /// of those that were turned away.
+    /// The body of the queue's thread: rejects connections that have waited too long, and closes rejected ones.
     fn watch(&self) {
         let mut state = self.state.lock();
         while state.jobs.is_some() {
@@ -254,20 +253,20 @@ impl Admission {
                 let waiting = state.waiting.pop_front();
                 drop(state);
                 if let Some(waiting) = waiting {
-                    // A caller that cannot be turned away must not keep the others waiting for ever.
-                    _ = self.threads.run_job("waiting", || self.turn_away(waiting.caller, &self.full()));
+                    // A connection that cannot be rejected must not keep the others waiting forever.
+                    _ = self.threads.run_job("waiting", || self.reject(waiting.incoming, &self.full()));
                 }
                 state = self.state.lock();
-            } else if state.farewells.front().is_some_and(|(until, _)| *until <= now) {
-                let farewell = state.farewells.pop_front();
+            } else if state.rejected.front().is_some_and(|(until, _)| *until <= now) {
+                let rejected = state.rejected.pop_front();
                 drop(state);
-                drop(farewell);
+                drop(rejected);
                 state = self.state.lock();
             } else {
                 let waiting = state.waiting.front().map(|waiting| waiting.until);
-                let farewell = state.farewells.front().map(|(until, _)| *until);
-                match waiting.into_iter().chain(farewell).min() {
-                    // Whether the time is up is looked at anew either way.
+                let rejected = state.rejected.front().map(|(until, _)| *until);
+                match waiting.into_iter().chain(rejected).min() {
+                    // The loop checks the time itself.
                     Some(until) => _ = self.changed.wait_until(&mut state, until),
                     None => self.changed.wait(&mut state),
                 }
@@ -275,59 +274,59 @@ impl Admission {
         }
     }
 
-    /// Lets nobody in any more: those that wait are turned away, the pool ends with its work.
+    /// Admits no further connection: the waiting ones are rejected, and the pool ends with its last job.
     pub fn close(&self) {
         let (jobs, waiting) = {
             let mut state = self.state.lock();
             (state.jobs.take(), std::mem::take(&mut state.waiting))
         };
         for waiting in &waiting {
-            waiting.caller.turn_away(&full(Duration::from_secs(1)));
+            waiting.incoming.reject(&full(Duration::from_secs(1)));
         }
         drop((jobs, waiting));
         self.changed.notify_all();
     }
 
-    /// Shuts down the sockets of all that are served.
-    pub fn hang_up(&self, how: Shutdown) {
+    /// Shuts down the sockets of the served connections.
+    pub fn shutdown_connections(&self, how: Shutdown) {
         let served: Vec<_> = self.state.lock().served.values().cloned().collect();
         for transport in served {
             transport.shutdown(how);
         }
     }
 
-    /// How many are served.
+    /// How many connections are served.
     #[must_use]
     pub fn served(&self) -> usize {
         self.state.lock().served.len()
     }
 
-    /// How many wait.
+    /// How many connections wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.state.lock().waiting.len()
     }
 
-    /// Whether one more would be served at once.
+    /// Whether one more connection would be served at once.
     #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub fn has_capacity(&self) -> bool {
         let state = self.state.lock();
         state.jobs.is_some() && state.served.len() < self.served_max
     }
 }
 
-/// What one is told for whom there is no place.
+/// The refusal of a connection when the server is full.
 pub fn full(retry_after: Duration) -> Refusal {
     Refusal { retry_after: Some(retry_after), ..Refusal::new(Code::Unavailable, "The server is full") }
 }
 
 impl State {
-    /// Gives a place to a caller; whether the pool needs one more thread for it.
-    fn take_place(&mut self, transport: Arc<dyn Transport>) -> (u64, bool) {
-        self.tickets += 1;
-        self.served.insert(self.tickets, transport);
+    /// Gives a connection a permit; its number, and whether the pool needs one more thread.
+    fn take_permit(&mut self, transport: Arc<dyn Transport>) -> (u64, bool) {
+        self.permits += 1;
+        self.served.insert(self.permits, transport);
         let spawn = self.workers < self.served.len();
         self.workers += usize::from(spawn);
-        (self.tickets, spawn)
+        (self.permits, spawn)
     }
 }

@@ -1,9 +1,9 @@
-//! Ends connections whose time is over: a token that has expired, a stranger who never said who it is.
+//! The expiry of connections: their token expires, or they did not authenticate in time.
 //!
-//! One thread for all, `expiry`, which sleeps until the first of them is due; it warns the bearer of a
-//! token in time, and records the end in the outbox, so that the connection's own reader ends the session
-//! as ever. Tokens go by the clock on the wall, which may jump: so the thread looks at it once a minute at
-//! least. The lock is a leaf: outboxes are told outside it.
+//! One thread for all, `expiry`, sleeps until the first of them is due; it warns the client before its token expires,
+//! and records the end in the outbox, so that the connection's own reader ends the connection. Tokens expire by the
+//! wall clock, which may jump: so the thread reads it at least once a minute. The lock is a leaf: outboxes are written
+//! to outside it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::engine::base::clock::Clock;
 use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Outbox;
-use crate::engine::clients::recipient::{Care, Parcel, Piece, Recipient};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment};
 use crate::wire::{Encoder, Encoding};
 
 /// The role of the thread.
 const ROLE: &str = "expiry";
-/// How long the thread sleeps, at most, while somebody is watched.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// How long the thread sleeps, at most, while a connection is watched.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 /// See the module.
 pub struct Expiry {
     state: Mutex<State>,
-    /// Told when there is somebody new, and at the close.
+    /// Notified when a connection is added, and at the close.
     changed: Condvar,
 }
 
@@ -37,32 +37,32 @@ struct State {
 
 /// A connection that is watched.
 #[derive(Clone)]
-pub struct Watched {
-    /// Where it is told.
+pub struct WatchedConnection {
+    /// Its outbox.
     pub outbox: Arc<Outbox>,
-    /// How.
+    /// The encoding of its events.
     pub encoding: Encoding,
-    /// When its time is over.
+    /// When it ends.
     pub until: Time,
-    /// Why it ends then. One whose token expires is warned before.
+    /// Why it ends then. A client whose token expires is warned before.
     pub why: End,
 }
 
 impl Expiry {
-    /// Watches nobody; the bearer of a token is warned so long before its end.
+    /// Watches no connection yet; clients are warned `warning` before their token expires.
     #[must_use]
     pub fn new(warning: Duration) -> Self {
         let schedule = Schedule { warning, ..Schedule::default() };
         Self { state: Mutex::new(State { schedule, closing: false }), changed: Condvar::new() }
     }
 
-    /// Watches a connection from now on, by its number, in place of what was watched under it.
-    pub fn watch(&self, number: u64, watched: Watched) {
+    /// Watches the connection of this number, with this deadline instead of an earlier one.
+    pub fn watch(&self, number: u64, watched: WatchedConnection) {
         self.state.lock().schedule.put(number, watched);
         self.changed.notify_all();
     }
 
-    /// Watches it no longer.
+    /// Stops watching a connection.
     pub fn forget(&self, number: u64) {
         let gone = self.state.lock().schedule.take(number);
         drop(gone);
@@ -85,8 +85,8 @@ impl Expiry {
                     match state.schedule.next() {
                         None => self.changed.wait(&mut state),
                         Some(next) => {
-                            let until = Instant::now() + now.until(next).min(LOOK_AGAIN);
-                            // Whether somebody is due, the loop sees for itself.
+                            let until = Instant::now() + now.until(next).min(CHECK_EVERY);
+                            // The loop checks the time itself.
                             _ = self.changed.wait_until(&mut state, until);
                         }
                     }
@@ -94,13 +94,13 @@ impl Expiry {
             };
             let now = clock.now().at;
             for (watched, notice) in due {
-                // A connection that cannot be notified must not keep the others from their end.
+                // A connection that cannot be notified must not keep the others alive.
                 _ = threads.run_job(ROLE, || watched.notify(notice, now));
             }
         }
     }
 
-    /// The thread ends.
+    /// Ends the thread.
     pub fn close(&self) {
         let gone = {
             let mut state = self.state.lock();
@@ -112,55 +112,55 @@ impl Expiry {
     }
 }
 
-impl Watched {
+impl WatchedConnection {
     fn notify(&self, notice: Notice, now: Time) {
         match notice {
-            Notice::Over => self.outbox.end(self.why),
-            Notice::Soon => {
+            Notice::End => self.outbox.end(self.why),
+            Notice::Warning => {
                 let event = Event::TokenExpiring { expires: self.until, left: now.until(self.until) };
                 let mut buffer = Vec::new();
                 if Encoder::default().encode(&event, None, self.encoding, &mut buffer) {
                     let part = 0..buffer.len();
-                    let piece = Piece { part, buffer: buffer.into(), events: 1, messages: 0, reply: true };
+                    let segment = Segment { part, buffer: buffer.into(), events: 1, messages: 0, reply: true };
                     // An outbox that cannot take it has ended the connection.
-                    _ = self.outbox.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Disconnect));
+                    _ = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
                 }
             }
         }
     }
 }
 
-/// What a connection is told.
+/// What is due for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Notice {
-    /// Its time is over soon.
-    Soon,
-    /// Its time is over.
-    Over,
+    /// The warning.
+    Warning,
+    /// The end.
+    End,
 }
 
-/// Who is told what, and when. A value: time is an argument.
+/// What is due for which connection, and when. A value: time is an argument.
 #[derive(Default)]
 struct Schedule {
     warning: Duration,
-    watched: HashMap<u64, Watched>,
+    watched: HashMap<u64, WatchedConnection>,
     order: BTreeSet<(Time, u64, Notice)>,
 }
 
 impl Schedule {
-    fn put(&mut self, number: u64, watched: Watched) {
+    fn put(&mut self, number: u64, watched: WatchedConnection) {
         drop(self.take(number));
         if watched.why == End::Expired {
-            self.order.insert((before(watched.until, self.warning), number, Notice::Soon));
+            self.order.insert((before(watched.until, self.warning), number, Notice::Warning));
         }
-        self.order.insert((watched.until, number, Notice::Over));
+        self.order.insert((watched.until, number, Notice::End));
         self.watched.insert(number, watched);
     }
 
-    fn take(&mut self, number: u64) -> Option<Watched> {
+    fn take(&mut self, number: u64) -> Option<WatchedConnection> {
         let watched = self.watched.remove(&number)?;
-        self.order.remove(&(watched.until, number, Notice::Over));
-        self.order.remove(&(before(watched.until, self.warning), number, Notice::Soon));
+        self.order.remove(&(watched.until, number, Notice::End));
+        self.order.remove(&(before(watched.until, self.warning), number, Notice::Warning));
         Some(watched)
     }
 
@@ -168,14 +168,14 @@ impl Schedule {
         self.order.first().map(|(at, ..)| *at)
     }
 
-    /// Takes those out that are due, the first first.
-    fn due(&mut self, now: Time) -> Vec<(Watched, Notice)> {
+    /// Removes what is due, the earliest first.
+    fn due(&mut self, now: Time) -> Vec<(WatchedConnection, Notice)> {
         let mut due = Vec::new();
         while self.next().is_some_and(|at| at <= now) {
             let Some((_, number, notice)) = self.order.pop_first() else { break };
             let watched = match notice {
-                Notice::Soon => self.watched.get(&number).cloned(),
-                Notice::Over => self.watched.remove(&number),
+                Notice::Warning => self.watched.get(&number).cloned(),
+                Notice::End => self.watched.remove(&number),
             };
             due.extend(watched.map(|watched| (watched, notice)));
         }
@@ -209,9 +209,9 @@ mod tests {
         fn shutdown(&self, _: Shutdown) {}
     }
 
-    fn watched(until: u64, why: End) -> Watched {
+    fn watched(until: u64, why: End) -> WatchedConnection {
         let outbox = Outbox::new(Arc::new(Nowhere), &Limits::default(), None);
-        Watched { outbox, encoding: Encoding::Json, until: Time(until), why }
+        WatchedConnection { outbox, encoding: Encoding::Json, until: Time(until), why }
     }
 
     fn due(schedule: &mut Schedule, now: u64) -> Vec<(u64, Notice)> {
@@ -229,8 +229,8 @@ mod tests {
         schedule.put(2, watched(95, End::Unidentified));
         assert_eq!(schedule.next(), Some(Time(90)));
         assert_eq!(due(&mut schedule, 89), []);
-        assert_eq!(due(&mut schedule, 90), [(100, Notice::Soon)]);
-        assert_eq!(due(&mut schedule, 200), [(95, Notice::Over), (100, Notice::Over)]);
+        assert_eq!(due(&mut schedule, 90), [(100, Notice::Warning)]);
+        assert_eq!(due(&mut schedule, 200), [(95, Notice::End), (100, Notice::End)]);
         assert_eq!((schedule.next(), schedule.watched.len()), (None, 0));
     }
 
@@ -238,17 +238,17 @@ mod tests {
     fn a_token_that_ends_sooner_than_the_warning_is_told_at_once() {
         let mut schedule = schedule();
         schedule.put(1, watched(5, End::Expired));
-        assert_eq!(due(&mut schedule, 1), [(5, Notice::Soon)]);
+        assert_eq!(due(&mut schedule, 1), [(5, Notice::Warning)]);
     }
 
     #[test]
     fn a_newer_token_takes_the_place_of_the_older() {
         let mut schedule = schedule();
         schedule.put(1, watched(100, End::Expired));
-        assert_eq!(due(&mut schedule, 95), [(100, Notice::Soon)]);
+        assert_eq!(due(&mut schedule, 95), [(100, Notice::Warning)]);
         schedule.put(1, watched(300, End::Expired));
         assert_eq!(due(&mut schedule, 200), []);
-        assert_eq!(due(&mut schedule, 290), [(300, Notice::Soon)]);
+        assert_eq!(due(&mut schedule, 290), [(300, Notice::Warning)]);
         drop(schedule.take(1));
         assert_eq!((due(&mut schedule, 999), schedule.next()), (vec![], None));
     }

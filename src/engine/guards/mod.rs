@@ -1,4 +1,4 @@
-//! Guards: who is let in, how much one address may take, and when a token ends.
+//! Guards: which connections are admitted, the limits by address, and the expiry of tokens.
 //!
 //! `admission` decides which connections are served and runs the thread pool, `address_limits` counts
 //! by address, `expiry` ends connections whose token has expired.

@@ -1,19 +1,19 @@
-//! One round of a broker: what is encoded once and read by many.
+//! The events of one round of a broker, encoded once for all members.
 //!
-//! Each encoding that a member of the room uses has a buffer; each event for everybody is appended
-//! to each buffer once. A member has a mark in its buffer and gets the bytes from there in one
-//! write. What is for one member, or for all but one, is done by cutting that member's part: it
-//! collects pieces of the buffer and of its own, and its mark moves on.
+//! Each encoding that a member of the room uses has a buffer; each event for everybody is appended to each buffer
+//! once. A member has an offset in its buffer and gets the bytes from there in one write. An event for one member, or
+//! for all but one, cuts that member's part: it collects segments of the buffer and segments of its own, and its
+//! offset moves on.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::chat::{Event, Id};
-use crate::engine::clients::recipient::{Form, Piece};
+use crate::engine::clients::recipient::{Form, Segment};
 use crate::wire::{Encoder, Encoding};
 
-/// A place in a buffer: bytes, events and messages before it.
+/// A position in a buffer: the bytes, events and messages before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offset {
     at: usize,
@@ -21,18 +21,18 @@ pub struct Offset {
     messages: u32,
 }
 
-/// What a member gets: parts of the shared buffer, and pieces of its own.
+/// A part of what a member gets in a round.
 #[derive(Debug)]
 pub enum Cut {
-    /// A part of its encoding's buffer.
+    /// A range of its encoding's buffer.
     Shared(Range<Offset>),
-    /// Encoded for it alone.
-    Own(Piece),
+    /// Events that are encoded for it alone.
+    Own(Segment),
 }
 
 #[derive(Default)]
 struct Stream {
-    /// Members that read it.
+    /// Members that use the encoding.
     readers: usize,
     buffer: Vec<u8>,
     end: Offset,
@@ -46,20 +46,20 @@ pub struct Batch {
     messages: u32,
 }
 
-/// The buffers of a round that is over, to be read from.
+/// The buffers of a finished round.
 pub struct Sealed {
-    /// For each encoding, all that everybody gets.
-    whole: [Option<Piece>; Encoding::COUNT],
+    /// By encoding, everything that is for all members.
+    whole: [Option<Segment>; Encoding::COUNT],
 }
 
 impl Batch {
-    /// A member that reads this encoding has come, or gone.
+    /// Counts a member that uses this encoding in or out.
     pub fn readers(&mut self, encoding: Encoding, change: isize) {
         let stream = &mut self.streams[encoding.index()];
         stream.readers = stream.readers.checked_add_signed(change).expect("readers are counted in pairs");
     }
 
-    /// One more takes events in this form; where it begins.
+    /// Counts a new member in; the offset from which it gets events.
     pub fn enter(&mut self, form: Form) -> Offset {
         match form {
             Form::Bytes(encoding) => {
@@ -70,7 +70,7 @@ impl Batch {
         }
     }
 
-    /// Where the buffer of an encoding ends now.
+    /// The current end of an encoding's buffer.
     #[must_use]
     pub fn end(&self, encoding: Encoding) -> Offset {
         self.streams[encoding.index()].end
@@ -102,19 +102,19 @@ impl Batch {
         }
     }
 
-    /// Encodes an event for one member; `None` when its encoding has no words for it.
-    pub fn own(&mut self, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Piece> {
+    /// Encodes an event for one member; `None` when its encoding cannot express the event.
+    pub fn own(&mut self, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Segment> {
         let mut buffer = Vec::new();
-        let request = self.encoder.encode(event, id, encoding, &mut buffer);
+        let is_encoded = self.encoder.encode(event, id, encoding, &mut buffer);
         let messages = u32::from(event.is_message());
-        request.then(|| Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages, reply: true })
+        is_encoded.then(|| Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages, reply: true })
     }
 
-    /// A copy of a part of a buffer, for one who cannot wait for the round's end.
+    /// A copy of a part of a buffer, for a member that leaves before the round ends.
     #[must_use]
-    pub fn copy(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Piece> {
+    pub fn copy(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Segment> {
         let bytes = &self.streams[encoding.index()].buffer[part.start.at..part.end.at];
-        piece(Bytes::copy_from_slice(bytes), 0, part)
+        segment(Bytes::copy_from_slice(bytes), 0, part)
     }
 
     /// Ends the round: the buffers are empty again.
@@ -124,45 +124,45 @@ impl Batch {
             let end = std::mem::take(&mut stream.end);
             // The next round is likely to be of the same size.
             let next = Vec::with_capacity(stream.buffer.len());
-            piece(std::mem::replace(&mut stream.buffer, next).into(), 0, &(Offset::default()..end))
+            segment(std::mem::replace(&mut stream.buffer, next).into(), 0, &(Offset::default()..end))
         });
         Sealed { whole }
     }
 }
 
 impl Sealed {
-    /// Whether nobody gets anything but what is its own.
+    /// Whether there is no event for all members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.whole.iter().all(Option::is_none)
     }
 
-    /// All that everybody with this encoding gets; `None` for nothing.
+    /// Everything in this encoding; `None`: there is no event.
     #[must_use]
-    pub fn whole(&self, encoding: Encoding) -> Option<&Piece> {
+    pub fn whole(&self, encoding: Encoding) -> Option<&Segment> {
         self.whole[encoding.index()].as_ref()
     }
 
-    /// A part of it.
+    /// A part of the buffer.
     #[must_use]
-    pub fn part(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Piece> {
+    pub fn part(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Segment> {
         let whole = self.whole(encoding)?;
-        piece(whole.buffer.clone(), part.start.at, part)
+        segment(whole.buffer.clone(), part.start.at, part)
     }
 
-    /// From a mark to the end.
+    /// The buffer from an offset to its end.
     #[must_use]
-    pub fn rest(&self, encoding: Encoding, from: Offset) -> Option<Piece> {
+    pub fn rest(&self, encoding: Encoding, from: Offset) -> Option<Segment> {
         let whole = self.whole(encoding)?;
         let end = Offset { at: whole.buffer.len(), events: whole.events, messages: whole.messages };
         self.part(encoding, &(from..end))
     }
 }
 
-fn piece(buffer: Bytes, begin: usize, part: &Range<Offset>) -> Option<Piece> {
+fn segment(buffer: Bytes, begin: usize, part: &Range<Offset>) -> Option<Segment> {
     let (start, end) = (part.start, part.end);
     let bytes = begin..begin + (end.at - start.at);
-    (!bytes.is_empty()).then(|| Piece {
+    (!bytes.is_empty()).then(|| Segment {
         buffer,
         part: bytes,
         events: end.events - start.events,

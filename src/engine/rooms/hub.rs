@@ -1,9 +1,8 @@
-//! Which rooms there are: one mutex over a plain map.
+//! The live rooms: one mutex over a plain map.
 //!
-//! **A room exists exactly as long as somebody holds a seat in it.** That is what makes joins, last
-//! leaves and failures of rooms safe beside each other; the whole argument stands at [`Hub`].
-//! Readers call `join` and `ask`, and wait for the room; nothing here waits for the lock's owner to
-//! do more than a few lines.
+//! **A room exists exactly as long as somebody holds a seat in it.** That makes concurrent joins, last leaves and
+//! failures of rooms safe; the whole argument is at [`Hub`]. Readers call `join` and `ask` and wait for the room; the
+//! lock is held for a few lines.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,34 +19,34 @@ use crate::engine::metrics::Metrics;
 use crate::engine::rooms::inbox::{Admitted, BrokerCommand, INBOX_MAX, NonMemberRequest, PendingJoin, RoomHandle};
 use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
 
-/// A room that is to be opened.
+/// What is needed to open a room.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// Its name.
     pub room: RoomName,
-    /// What makes it.
+    /// Its kind.
     pub kind: RoomKind,
-    /// What others see of it.
-    pub face: RoomView,
+    /// What others see of it without asking it.
+    pub view: RoomView,
 }
 
-/// What a room is like, decided by what opens it.
+/// The kind of a room, decided by the join that opens it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoomKind {
-    /// A room. `slow`: `None` leaves the policy for slow members to the server's settings. `durable`:
-    /// whether it keeps its history; a room that has one goes on with it in any case.
+    /// A room that anybody can find. `slow`: `None` leaves the policy for slow members to the server's settings.
+    /// `durable`: whether its history is stored; a room with a stored history continues it in any case.
     Open { slow: Option<Slow>, durable: bool },
     /// The private conversation of two users.
     Private(UserName, UserName),
 }
 
 impl RoomKind {
-    /// A room like most.
+    /// The kind of a room unless a client asks for another.
     pub const USUAL: Self = Self::Open { slow: None, durable: true };
 }
 
-/// Makes a broker for a room: in production a thread, in a schedule a value to step by hand.
-/// Called outside the hub's lock.
+/// Starts the broker of a room: in production a thread, in a schedule a value that is stepped by hand. Called outside
+/// the hub's lock.
 pub type Opener = Box<dyn Fn(Opening, Receiver<BrokerCommand>) -> io::Result<()> + Send + Sync>;
 
 /// The map of rooms.
@@ -56,7 +55,7 @@ pub type Opener = Box<dyn Fn(Opening, Receiver<BrokerCommand>) -> io::Result<()>
 /// entry and adds a seat, in one critical section; `Seat::drop` takes one away and removes the
 /// entry with the last, in one critical section. A seat is not `Clone`: it rides inside the join to
 /// the broker and lives in the broker's table of members, which gives it up as the last effect of a
-/// leave or a refusal. The broker ends when nobody holds a sender: the map's and all handles'.
+/// leave or a refusal. The broker ends when no sender is left, neither the map's nor a handle's.
 ///
 /// *Pin*: an entry exists if and only if a seat of its broker exists. *No lost join*: the joiner
 /// holds a sender, so the broker's loop cannot have ended; the inbox is first in, first out, and
@@ -68,13 +67,13 @@ pub type Opener = Box<dyn Fn(Opening, Receiver<BrokerCommand>) -> io::Result<()>
 /// receiver is dropped under it.
 ///
 /// What was rejected: "empty, therefore remove and exit" loses a join; a `Weak` in the map splits
-/// the room in two; retrying the look-up spins for ever after a panic; a counter of pending joins
+/// the room in two; retrying the lookup spins forever after a panic; a counter of pending joins
 /// leaks after a panic.
 pub struct Hub {
     state: Mutex<State>,
     opener: Opener,
     rooms_max: usize,
-    /// The charters of all rooms, whether they live or not.
+    /// The policies of all rooms, whether they are live or not.
     pub policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
@@ -88,51 +87,55 @@ struct State {
     closing: bool,
 }
 
-/// A guest at the door. Not inlined, to keep the stack of whoever joins short.
+/// Not inlined, to keep the stack of the joining reader short.
 #[inline(never)]
-fn entry(seat: Seat, guest: JoiningClient, reply: oneshot::Sender<Result<Admitted, Refusal>>) -> Box<PendingJoin> {
-    let JoiningClient { recipient, form, entrant, id } = guest;
-    Box::new(PendingJoin { seat, recipient, form, entrant, id, reply })
+fn pending_join(
+    seat: Seat,
+    client: JoiningClient,
+    reply: oneshot::Sender<Result<Admitted, Refusal>>,
+) -> Box<PendingJoin> {
+    let JoiningClient { recipient, form, request, id } = client;
+    Box::new(PendingJoin { seat, recipient, form, request, id, reply })
 }
 
-/// A room that is to be opened, and its inbox.
+/// A room that has to be opened, and its inbox.
 type Opened = (Opening, Receiver<BrokerCommand>);
 
 struct Slot {
     inbox: Sender<BrokerCommand>,
     seats: usize,
     listed: bool,
-    face: RoomView,
+    view: RoomView,
 }
 
-/// What keeps a room.
+/// Keeps a room open as long as it exists.
 pub struct Seat {
     hub: Arc<Hub>,
     room: RoomName,
     number: MemberId,
-    /// `None`: its member was put out, and has not noticed yet.
-    badge: Option<Badge>,
+    /// `None`: its member was removed, and has not noticed yet.
+    token: Option<MembershipToken>,
 }
 
-/// What a member has as long as it is one; its handle sees it, and does not keep it.
-pub type Badge = Arc<()>;
+/// Exists as long as a membership; its handle observes it through a weak reference.
+pub type MembershipToken = Arc<()>;
 
 impl Seat {
-    /// The number of the member that it will be.
+    /// The number of the member that holds it, or will.
     #[must_use]
     pub fn number(&self) -> MemberId {
         self.number
     }
 
-    /// Its member is one no longer, and may not know it.
+    /// Ends the membership, which the member's handle can see.
     pub fn revoke(&mut self) {
-        self.badge = None;
+        self.token = None;
     }
 
-    /// A handle for its member.
+    /// The handle of its member.
     pub(in crate::engine) fn handle(&self, inbox: &Sender<BrokerCommand>) -> RoomHandle {
-        let badge = self.badge.as_ref().map(Arc::downgrade).unwrap_or_default();
-        RoomHandle::new(self.room.clone(), self.number, inbox.clone(), badge)
+        let token = self.token.as_ref().map(Arc::downgrade).unwrap_or_default();
+        RoomHandle::new(self.room.clone(), self.number, inbox.clone(), token)
     }
 }
 
@@ -142,15 +145,15 @@ impl Drop for Seat {
     }
 }
 
-/// A client at the door of a room.
+/// A client that joins a room.
 pub struct JoiningClient {
-    /// The client.
+    /// Takes its events.
     pub recipient: Arc<dyn Recipient>,
-    /// In which form it takes events.
+    /// The form of its events.
     pub form: Form,
-    /// Who enters, and how.
-    pub entrant: JoinRequest,
-    /// The mark of the command.
+    /// Its user, and the options of the join.
+    pub request: JoinRequest,
+    /// The id of the client's request.
     pub id: Option<Id>,
 }
 
@@ -167,26 +170,26 @@ impl Hub {
         })
     }
 
-    /// Enters a room, which is opened if it is not there. Blocks until the room has answered.
+    /// Joins a room, which is opened if it does not exist. Blocks until the room has answered.
     ///
     /// # Errors
-    /// The room does not let the guest in, or there can be no further room.
+    /// The room refuses the client, or there can be no further room.
     pub fn join(
         self: &Arc<Self>,
         room: &RoomName,
         kind: &RoomKind,
-        guest: JoiningClient,
+        client: JoiningClient,
     ) -> Result<RoomHandle, Refusal> {
         let (seat, inbox) = self.reserve(room, kind)?;
         let handle = seat.handle(&inbox);
         let (reply, answer) = oneshot::channel();
         let failed = || Refusal::room_failed(room);
-        inbox.send(BrokerCommand::Join(entry(seat, guest, reply))).map_err(|_| failed())?;
+        inbox.send(BrokerCommand::Join(pending_join(seat, client, reply))).map_err(|_| failed())?;
         let admission = answer.wait().map_err(|_| failed())??;
         Ok(handle.admitted(admission))
     }
 
-    /// Takes a seat for the server itself, which keeps the room until the handle is dropped.
+    /// Takes a seat for the server itself, which keeps the room open until the handle is dropped.
     ///
     /// # Errors
     /// There can be no further room.
@@ -197,12 +200,12 @@ impl Hub {
         Ok(handle)
     }
 
-    /// Says or asks something in a room without being a member. Blocks until the room has answered.
+    /// Sends a request to a room without being a member. Blocks until the room has answered.
     ///
     /// # Errors
-    /// There can be no further room, it failed, or it was something that a room does not answer.
+    /// There can be no further room, it failed, or it does not answer such a request.
     pub fn ask(self: &Arc<Self>, room: &RoomName, who: Identity, request: RoomRequest) -> Result<Event, Refusal> {
-        // The seat keeps the room until the answer is there.
+        // The seat keeps the room open until it has answered.
         let (seat, inbox) = self.reserve(room, &RoomKind::USUAL)?;
         let Identity { user, auth_level, .. } = who;
         let speaker = Speaker { member: seat.number(), user, auth_level };
@@ -213,7 +216,7 @@ impl Hub {
         answer.wait().map_err(|_| failed())
     }
 
-    /// Takes a seat in a room, which is opened if it is not there, and a sender to its inbox.
+    /// Takes a seat in a room, which is opened if it does not exist, and a sender to its inbox.
     ///
     /// # Errors
     /// There can be no further room.
@@ -230,27 +233,27 @@ impl Hub {
             state.seats += 1;
             let number = MemberId(state.seats);
             match state.rooms.get_mut(room) {
-                Some(place) => {
-                    place.seats += 1;
-                    (number, place.inbox.clone(), None)
+                Some(slot) => {
+                    slot.seats += 1;
+                    (number, slot.inbox.clone(), None)
                 }
                 None => {
-                    let (inbox, opened) = self.place(&mut state, room, kind)?;
+                    let (inbox, opened) = self.insert(&mut state, room, kind)?;
                     (number, inbox, Some(opened))
                 }
             }
         };
-        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number, badge: Some(Badge::default()) };
+        let seat = Seat { hub: Arc::clone(self), room: room.clone(), number, token: Some(MembershipToken::default()) };
         if let Some(opened) = opened {
             self.open(*opened)?;
         }
         Ok((seat, inbox))
     }
 
-    /// Makes the entry of a room, with one seat. Not inlined, like `open`: most find a room that is
-    /// there, and need no stack for this.
+    /// Adds a room with one seat to the map. Not inlined, like `open`: most joins find an open room, and need no
+    /// stack for this.
     #[inline(never)]
-    fn place(
+    fn insert(
         &self,
         state: &mut State,
         room: &RoomName,
@@ -261,11 +264,11 @@ impl Hub {
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let face = RoomView::new(&self.policies, &self.metrics);
-        let opening = Opening { room: room.clone(), kind: kind.clone(), face: face.clone() };
+        let view = RoomView::new(&self.policies, &self.metrics);
+        let opening = Opening { room: room.clone(), kind: kind.clone(), view: view.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
-        let place = Slot { inbox: inbox.clone(), seats: 1, listed, face };
-        state.rooms.insert(room.clone(), place);
+        let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view };
+        state.rooms.insert(room.clone(), slot);
         Ok((inbox, Box::new((opening, commands))))
     }
 
@@ -273,7 +276,7 @@ impl Hub {
     fn open(&self, (opening, commands): Opened) -> Result<(), Refusal> {
         let room = opening.room.clone();
         self.metrics.room_opened();
-        // Others who hold a seat by now find the inbox closed if this fails, and give theirs up too.
+        // If this fails, others who hold a seat by now find the inbox closed, and release theirs too.
         (self.opener)(opening, commands).map_err(|error| {
             log::warn!(room = room.as_str(), error:% = error; "room not opened");
             Refusal::new(Code::Unavailable, "The server cannot open a further room now")
@@ -283,15 +286,15 @@ impl Hub {
     fn release(&self, room: &RoomName) {
         let last = {
             let mut state = self.state.lock();
-            let place = state.rooms.get_mut(room).expect("a seat's room is in the map");
-            place.seats -= 1;
-            if place.seats == 0 { state.rooms.remove(room) } else { None }
+            let slot = state.rooms.get_mut(room).expect("a seat's room is in the map");
+            slot.seats -= 1;
+            if slot.seats == 0 { state.rooms.remove(room) } else { None }
         };
-        // The sender goes outside the lock: it may be what ends the broker.
+        // The sender is dropped outside the lock: that may end the broker.
         drop(last);
     }
 
-    /// From now on no seat is given.
+    /// Gives no further seat.
     pub fn close(&self) {
         self.state.lock().closing = true;
     }
@@ -302,41 +305,41 @@ impl Hub {
         self.state.lock().closing
     }
 
-    /// Whether there is a room of this name.
+    /// Whether a room of this name is live.
     #[must_use]
     pub fn has(&self, room: &RoomName) -> bool {
         self.state.lock().rooms.contains_key(room)
     }
 
-    /// How many rooms there are, private conversations included.
+    /// How many rooms are live, including private conversations.
     #[must_use]
     pub fn len(&self) -> usize {
         self.state.lock().rooms.len()
     }
 
-    /// Whether there is no room.
+    /// Whether no room is live.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Connections in a room, as its broker last told; none in one that does not live.
+    /// The connections in a room, as its broker last reported; 0 if it is not live.
     #[must_use]
     pub fn population(&self, room: &RoomName) -> usize {
-        self.state.lock().rooms.get(room).map_or(0, |place| place.face.population())
+        self.state.lock().rooms.get(room).map_or(0, |slot| slot.view.population())
     }
 
-    /// The rooms that live, without private conversations, by name.
+    /// The live rooms by name, without private conversations.
     #[must_use]
     pub fn list(&self) -> Vec<RoomSummary> {
-        let summary = |(room, place): (&RoomName, &Slot)| RoomSummary {
+        let summary = |(room, slot): (&RoomName, &Slot)| RoomSummary {
             room: room.clone(),
-            members: place.face.population(),
+            members: slot.view.population(),
             private: false,
         };
         let mut rooms: Vec<_> = {
             let state = self.state.lock();
-            state.rooms.iter().filter(|(_, place)| place.listed).map(summary).collect()
+            state.rooms.iter().filter(|(_, slot)| slot.listed).map(summary).collect()
         };
         rooms.sort_by(|a, b| a.room.cmp(&b.room));
         rooms

@@ -1,8 +1,7 @@
-//! The commands of a room's broker, and the handle that sends them.
+//! The commands to a room's broker, and the handle through which they are sent.
 //!
-//! A `RoomHandle` belongs to one member and sends its leave when it is dropped, so that leaving
-//! cannot be forgotten, not even by a panic. Sending blocks while the inbox is full; it is called
-//! by readers, never by a broker.
+//! A `RoomHandle` belongs to one member and sends the member's leave when it is dropped, so a leave cannot be
+//! forgotten, not even after a panic. Sending blocks while the inbox is full; readers send, a broker never does.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -15,77 +14,77 @@ use crate::engine::base::queue;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::Seat;
 
-/// Commands that an inbox holds; a sender waits while it is full. A slot is some hundred bytes, and
-/// a room has them all from its first day.
+/// Commands in an inbox, at most; a sender waits while it is full. A slot is some hundred bytes, and all are allocated
+/// when the room opens.
 pub const INBOX_MAX: usize = 128;
 
-/// What a broker is asked to do.
+/// A command to a broker.
 pub enum BrokerCommand {
-    /// A connection joins.
+    /// A client joins.
     Join(Box<PendingJoin>),
-    /// Keep this seat of the server's own, until its leave: the room stays when nobody is in it.
+    /// The server keeps the room open with a seat of its own, until that seat's leave.
     Keep(Seat),
-    /// A member leaves; `done` is sent when everything before has been delivered.
+    /// A member leaves; `done` is notified when everything before has been delivered.
     Leave { member: MemberId, reason: LeaveReason, id: Option<Id>, done: Option<oneshot::Sender<()>> },
-    /// A member's connection was lost: its membership is kept.
+    /// A member's connection was lost: the membership is kept.
     Detach { member: MemberId },
-    /// A detached member resumes.
+    /// A detached member has a connection again.
     Resume(Box<PendingResume>),
-    /// A member makes a request.
+    /// A member sends a request.
     Request { member: MemberId, request: RoomRequest, id: Option<Id> },
-    /// A non-member makes a request, and waits for the answer.
+    /// A non-member sends a request, and waits for the reply.
     Ask(Box<NonMemberRequest>),
 }
 
-/// A join on its way to the broker, with the seat that keeps the room.
+/// A join that waits for the room's answer, with the seat that keeps the room open.
 pub struct PendingJoin {
-    /// Keeps the room while the join waits, and then as long as the connection is a member.
+    /// Keeps the room open while the client waits, and then as long as it is a member.
     pub seat: Seat,
-    /// Where the member's events go.
+    /// Takes its events.
     pub recipient: Arc<dyn Recipient>,
-    /// The form in which it takes events.
+    /// The form of its events.
     pub form: Form,
-    /// A connection's request to join.
-    pub entrant: JoinRequest,
-    /// The request id of the command.
+    /// Its user, and the options of the join.
+    pub request: JoinRequest,
+    /// The id of the client's request.
     pub id: Option<Id>,
-    /// Where the answer goes.
+    /// Takes the answer.
     pub reply: oneshot::Sender<Result<Admitted, Refusal>>,
 }
 
-/// The answer to a join that is admitted.
+/// The answer to a join that was accepted.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The number of the new member.
+    /// The number of the member.
     pub member: MemberId,
-    /// The part of the history that it is sent first.
+    /// What the member's reader has to replay first.
     pub replay: Option<Box<ReplayRange>>,
 }
 
-/// A resume on its way to the broker.
+/// A resume that waits for the room's answer.
 pub struct PendingResume {
     /// The detached member.
     pub member: MemberId,
-    /// Where its events go from now on.
+    /// Takes its events from now on.
     pub recipient: Arc<dyn Recipient>,
-    /// The form in which it takes events.
+    /// The form of its events.
     pub form: Form,
-    /// The last message that it has seen.
+    /// The last message that the client has seen.
     pub since: Since,
-    /// Where the answer goes: the outcome for the client, and the part of the history that it is sent first.
+    /// Takes the answer: what the client is told, and what has to be replayed first.
     pub reply: oneshot::Sender<ResumeAnswer>,
 }
 
 /// See [`PendingResume::reply`].
 pub type ResumeAnswer = (ResumedRoom, Option<ReplayRange>);
 
-/// A request of a non-member.
+/// A request of a client that is not a member.
 pub struct NonMemberRequest {
-    /// The author; its member number is that of a seat of its own.
+    /// Who sends it; the number is that of the sender's own seat.
     pub speaker: Speaker,
     /// The request.
     pub request: RoomRequest,
-    /// Where the answer goes.
+    /// Takes the answer.
     pub reply: oneshot::Sender<Event>,
 }
 
@@ -101,84 +100,84 @@ impl fmt::Display for RoomGone {
 
 impl std::error::Error for RoomGone {}
 
-/// A membership.
+/// A membership; dropping it leaves the room.
 pub struct RoomHandle {
     room: RoomName,
     member: MemberId,
     inbox: queue::Sender<BrokerCommand>,
-    /// Gone when the room has evicted the member.
-    badge: Weak<()>,
-    /// Whether there is nothing to leave, or no longer.
+    /// Dead when the room has removed the member, or failed.
+    token: Weak<()>,
+    /// Whether no leave is due when it is dropped.
     left: bool,
-    /// The part of the history that the member is sent first: rare and large.
+    /// What has to be replayed first: rare and large.
     replay: Option<Box<ReplayRange>>,
 }
 
 impl RoomHandle {
-    /// The membership of this number. `hub` makes it when it reserves the seat.
+    /// The handle of the member of this number, made when the seat is reserved.
     pub(in crate::engine) fn new(
         room: RoomName,
         member: MemberId,
         inbox: queue::Sender<BrokerCommand>,
-        badge: Weak<()>,
+        token: Weak<()>,
     ) -> Self {
-        Self { room, member, inbox, badge, left: false, replay: None }
+        Self { room, member, inbox, token, left: false, replay: None }
     }
 
-    /// Whether the room has evicted the member, or has failed. Until its client is told so, the member may
-    /// still make requests, which the room refuses.
+    /// Whether the room has removed the member, or has failed. What the member sends before it is told so, the room
+    /// refuses.
     #[must_use]
     pub fn is_revoked(&self) -> bool {
-        self.badge.strong_count() == 0
+        self.token.strong_count() == 0
     }
 
-    /// With the room's answer.
+    /// Takes the room's answer to the join.
     pub(in crate::engine) fn admitted(mut self, Admitted { member, replay }: Admitted) -> Self {
-        // A membership that is not the one asked for is held by another handle.
+        // The answer names another member: that member's handle sends its leave.
         self.left = member != self.member;
         (self.member, self.replay) = (member, replay);
         self
     }
 
-    /// Takes the part of the history that the member is sent first: the caller has to send it.
+    /// Takes what has to be replayed first; the caller has to replay it.
     pub(in crate::engine) fn take_replay(&mut self) -> Option<ReplayRange> {
         self.replay.take().map(|replay| *replay)
     }
 
-    /// Whether another handle holds the membership.
-    pub(in crate::engine) fn is_lent(&self) -> bool {
+    /// Whether another handle of the same connection holds the membership.
+    pub(in crate::engine) fn is_duplicate(&self) -> bool {
         self.left
     }
 
-    /// The number of the member.
+    /// The member's number.
     #[must_use]
     pub fn member(&self) -> MemberId {
         self.member
     }
 
-    /// The room.
+    /// The room's name.
     #[must_use]
     pub fn room(&self) -> &RoomName {
         &self.room
     }
 
-    /// Makes a request to the room. Blocks while the room's inbox is full.
+    /// Sends a request to the room. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed.
-    pub fn say(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
-        say(&self.inbox, self.member, request, id)
+    pub fn send(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
+        send_request(&self.inbox, self.member, request, id)
     }
 
-    /// Detaches the member. Blocks while the room's inbox is full.
+    /// Keeps the membership without a connection. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed.
     pub(in crate::engine) fn detach(&self) -> Result<(), RoomGone> {
-        self.speaker().detach()
+        self.sender().detach()
     }
 
-    /// Resumes the membership for another client. Blocks on the room.
+    /// Attaches the membership to another recipient. Blocks on the room.
     ///
     /// # Errors
     /// The room failed.
@@ -194,36 +193,36 @@ impl RoomHandle {
         answer.wait().map_err(|_| RoomGone)
     }
 
-    /// A sender for requests while the handle itself is behind a lock. It does not keep the
-    /// membership: once the handle is dropped, its requests are ignored.
-    pub(in crate::engine) fn speaker(&self) -> RoomSender {
+    /// A sender that can be used while the handle is behind a lock. It does not keep the membership: once the handle
+    /// is dropped, requests through it are ignored.
+    pub(in crate::engine) fn sender(&self) -> RoomSender {
         RoomSender { member: self.member, inbox: self.inbox.clone() }
     }
 
-    /// Leaves, and has the room tell the client so, before any later event of another
-    /// room. Blocks on the room.
+    /// Leaves, and returns when the room has told the client so: before any later event of another room. Blocks on
+    /// the room.
     ///
     /// # Errors
     /// The room failed.
     pub fn leave(self, id: Option<Id>) -> Result<(), RoomGone> {
-        self.depart_and_wait(LeaveReason::Left, id)
+        self.leave_and_wait(LeaveReason::Left, id)
     }
 
-    /// Leaves because the server stops, and waits until the room has delivered all earlier
-    /// events. Blocks on the room.
+    /// Leaves because the server stops, and waits until the room has delivered what it accepted before. Blocks on the
+    /// room.
     pub fn close(self) {
-        // Of a room that failed there is nothing to wait for.
-        _ = self.depart_and_wait(LeaveReason::Closing, None);
+        // A room that failed delivers nothing more.
+        _ = self.leave_and_wait(LeaveReason::Closing, None);
     }
 
-    fn depart_and_wait(mut self, reason: LeaveReason, id: Option<Id>) -> Result<(), RoomGone> {
+    fn leave_and_wait(mut self, reason: LeaveReason, id: Option<Id>) -> Result<(), RoomGone> {
         let (done, delivered) = oneshot::channel();
-        self.depart(reason, id, Some(done))?;
+        self.send_leave(reason, id, Some(done))?;
         delivered.wait().map_err(|_| RoomGone)
     }
 
-    /// Sends its leave, and waits for nothing but room in the inbox.
-    pub(in crate::engine) fn depart(
+    /// Sends the leave. Blocks while the room's inbox is full.
+    pub(in crate::engine) fn send_leave(
         &mut self,
         reason: LeaveReason,
         id: Option<Id>,
@@ -234,7 +233,7 @@ impl RoomHandle {
     }
 }
 
-/// See [`RoomHandle::speaker`].
+/// See [`RoomHandle::sender`].
 pub(in crate::engine) struct RoomSender {
     member: MemberId,
     inbox: queue::Sender<BrokerCommand>,
@@ -246,13 +245,13 @@ impl RoomSender {
         self.inbox.send(BrokerCommand::Detach { member: self.member }).map_err(|_| RoomGone)
     }
 
-    /// As [`RoomHandle::say`].
-    pub(in crate::engine) fn say(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
-        say(&self.inbox, self.member, request, id)
+    /// As [`RoomHandle::send`].
+    pub(in crate::engine) fn send(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
+        send_request(&self.inbox, self.member, request, id)
     }
 }
 
-fn say(
+fn send_request(
     inbox: &queue::Sender<BrokerCommand>,
     member: MemberId,
     request: RoomRequest,
@@ -264,8 +263,8 @@ fn say(
 impl Drop for RoomHandle {
     fn drop(&mut self) {
         if !self.left {
-            // Of a room that failed there is nothing to leave.
-            _ = self.depart(LeaveReason::Disconnected, None, None);
+            // A room that failed has no members.
+            _ = self.send_leave(LeaveReason::Disconnected, None, None);
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Rooms that outlive their members, and ruling over rooms: over sockets, over HTTP, in process.
+//! Creating, listing and moderating rooms: over sockets, over HTTP, in process.
 //!
-//! Called on the asker's own thread; blocks on the room where one is asked. What a stranger asks of a
-//! private room is asked of no room at all: the same steps, and the same answer, as for a name that
-//! nobody has taken.
+//! Called on the asker's own thread; blocks on the room where one is asked. A query about a private room by a user who
+//! may not see it is made of a name that no room has: the same steps, and the same reply, as for a free name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,19 +15,19 @@ use crate::engine::Engine;
 use crate::engine::rooms::hub::RoomKind;
 use crate::engine::rooms::inbox::RoomHandle;
 
-/// Rooms with a charter, at most, as a multiple of the rooms that may live at once.
+/// Rooms with a policy, at most, as a multiple of the rooms that may be live at once.
 const POLICIES_PER_ROOM: usize = 10;
 /// Rooms that one user may own.
 const OWNED_MAX: usize = 100;
 
-/// A room that is to be made.
+/// A request to create a room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewRoom {
     /// Its name.
     pub room: RoomName,
-    /// Whether it keeps its history.
+    /// Whether its history is stored.
     pub durable: bool,
-    /// How it begins.
+    /// Its privacy and its first members.
     pub options: RoomOptions,
 }
 
@@ -40,28 +39,28 @@ impl NewRoom {
     }
 }
 
-/// What somebody sees of a room.
+/// A room as one user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomInfo {
     /// Its name.
     pub room: RoomName,
-    /// Connections in it.
+    /// The connections in it.
     pub members: usize,
-    /// Who may do what in it.
+    /// Its policy.
     pub policy: Arc<Policy>,
-    /// What the asker is in it.
+    /// The asker's privilege in it.
     pub privilege: Privilege,
 }
 
 impl Engine {
-    /// Makes a room that stays when nobody is in it. It belongs to whoever makes it, if their name
-    /// does; a guest may make a public one, which stays until the server stops. Half of all rooms may be
-    /// such, so that there is always room for those that come with their members. Blocks on the room.
+    /// Creates a room that stays open without members. It belongs to its creator, if that is a registered user; a
+    /// guest may create a public one, which stays until the server stops. Created rooms may be half of all rooms, so
+    /// that clients can always open others. Blocks on the room.
     ///
     /// # Errors
     /// The name is taken, there can be no further room, or this one cannot be opened.
-    pub fn create(&self, who: &Identity, plan: NewRoom) -> Result<(), Refusal> {
-        let NewRoom { room, durable, mut options } = plan;
+    pub fn create(&self, who: &Identity, room: NewRoom) -> Result<(), Refusal> {
+        let NewRoom { room, durable, mut options } = room;
         if options.private && who.is_guest() {
             let message = "A private room belongs to a registered user: register your name first";
             return Err(Refusal::new(Code::Unauthorized, message));
@@ -88,31 +87,31 @@ impl Engine {
             let message = format!("The server holds {most} rooms that were created, which is its limit");
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
-        // The seat keeps the room between its founding and the holding of it.
+        // The seat keeps the room open between its creation and `keep_open`.
         let handle = self.hub.keep(&room, &RoomKind::Open { slow: None, durable })?;
         match self.hub.ask(&room, who.clone(), RoomRequest::Create(options))? {
             Event::Refused(refusal) => Err(refusal),
             Event::Created { pinned: true, .. } => {
-                self.hold(handle);
+                self.keep_open(handle);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// Holds a room until the server stops, or the room ends.
-    pub(in crate::engine) fn hold(&self, handle: RoomHandle) {
+    /// Keeps a room open until the server stops, or the room is ended.
+    pub(in crate::engine) fn keep_open(&self, handle: RoomHandle) {
         let room = handle.room().clone();
         let unwanted = match self.created.lock().as_mut() {
-            // That of a room that failed is replaced.
+            // The handle of a room that failed is replaced.
             Some(created) => created.insert(room, handle),
             None => Some(handle),
         };
-        // Leaving sends, which may block: not under the lock.
+        // Leaving may block: not under the lock.
         drop(unwanted);
     }
 
-    /// Changes something in a room. True when it was not so already. Blocks on the room.
+    /// Moderates a room; false when nothing had to be changed. Blocks on the room.
     ///
     /// # Errors
     /// Why nothing was changed.
@@ -123,29 +122,29 @@ impl Engine {
         mut request: ModerationRequest,
         note: Option<Note>,
     ) -> Result<bool, Refusal> {
-        self.look(who, room)?;
+        self.room_info(who, room)?;
         if let ModerationRequest::Invite { user } | ModerationRequest::Role { user, .. } = &mut request {
             *user = self.registered_as(user)?;
         }
         match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note })? {
             Event::Refused(refusal) => Err(refusal),
             Event::Moderated { room, by, action, at } => {
-                self.follow(Event::Moderated { room, by, action, at });
+                self.apply_outside(Event::Moderated { room, by, action, at });
                 Ok(true)
             }
             _ => Ok(false),
         }
     }
 
-    /// Carries out what a room cannot do by itself.
-    fn follow(&self, event: Event) {
+    /// Carries out the consequences of a change outside the room.
+    fn apply_outside(&self, event: Event) {
         let Event::Moderated { room, action: ModerationAction { change, .. }, .. } = &event else { return };
         match change {
             ModerationChange::Invited { user } => {
                 let event = Arc::new(event.clone());
-                for peer in self.directory.peers(user) {
+                for connection in self.directory.connections(user) {
                     // One that cannot take it now is ended by its own outbox, or is gone.
-                    _ = peer.client().tell(None, &event, self.limits.slow);
+                    _ = connection.endpoint().send(None, &event, self.limits.slow);
                 }
             }
             ModerationChange::Ended => {
@@ -157,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// The rooms that somebody may see, by name: those that live, and those that stay.
+    /// The rooms that a user may see, by name: the live ones and the created ones.
     #[must_use]
     pub fn rooms(&self, who: &Identity) -> Vec<RoomSummary> {
         let mut rooms = self.hub.list();
@@ -172,48 +171,47 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        // A room that nobody is in is there if it was made; not because somebody is at its door, or on
-        // the way out.
+        // A room without members is listed if it was created, but not because somebody is about to join or leave.
         let made = |room: &RoomName| policies.binary_search_by(|(name, _)| name.cmp(room)).is_ok();
         rooms.retain(|summary| who.may_enter(&summary.room) && (summary.members > 0 || made(&summary.room)));
         rooms
     }
 
-    /// What somebody sees of a room.
+    /// A room as one user sees it.
     ///
     /// # Errors
     /// `not_found`; or the store cannot be read.
-    pub fn look(&self, who: &Identity, room: &RoomName) -> Result<RoomInfo, Refusal> {
-        let sought = if room.is_conversation() { RoomName::nowhere() } else { self.sought(who, room) };
-        let policy = self.policies.policy(&sought);
-        let members = self.hub.population(&sought);
-        let request = self.stored_history(&sought, Span::Before(1), 0)?;
+    pub fn room_info(&self, who: &Identity, room: &RoomName) -> Result<RoomInfo, Refusal> {
+        let visible = if room.is_conversation() { RoomName::nowhere() } else { self.visible_name(who, room) };
+        let policy = self.policies.policy(&visible);
+        let members = self.hub.population(&visible);
+        let request = self.stored_history(&visible, Span::Before(1), 0)?;
         if policy.is_none() && members == 0 && request.is_none() {
             return Err(Refusal::no_room(room));
         }
         let policy = policy.unwrap_or_default();
         let privilege = policy.privilege(who.into());
-        Ok(RoomInfo { room: sought, members, policy, privilege })
+        Ok(RoomInfo { room: visible, members, policy, privilege })
     }
 
-    /// Who is in a room, an [`Event::Members`]. Blocks on the room, if it lives.
+    /// The members of a room, an [`Event::Members`]. Blocks on the room, if it is live.
     ///
     /// # Errors
-    /// As [`Engine::look`].
-    pub fn members(&self, who: &Identity, sight: &RoomInfo) -> Result<Event, Refusal> {
-        if sight.members == 0 {
-            return Ok(Event::Members { room: sight.room.clone(), members: Vec::new(), count: 0 });
+    /// As [`Engine::room_info`].
+    pub fn members(&self, who: &Identity, info: &RoomInfo) -> Result<Event, Refusal> {
+        if info.members == 0 {
+            return Ok(Event::Members { room: info.room.clone(), members: Vec::new(), count: 0 });
         }
-        match self.hub.ask(&sight.room, who.clone(), RoomRequest::Members)? {
+        match self.hub.ask(&info.room, who.clone(), RoomRequest::Members)? {
             Event::Refused(refusal) => Err(refusal),
             members => Ok(members),
         }
     }
 
-    /// What was decided in a room before the entry of this number, oldest first; at most `count`.
+    /// The entries of a room's audit log before this number, oldest first; at most `count`.
     ///
     /// # Errors
-    /// It is not for the asker to know, or cannot be read now.
+    /// The asker may not see it, or it cannot be read now.
     pub fn audit(
         &self,
         who: &Identity,
@@ -221,8 +219,8 @@ impl Engine {
         before: u64,
         count: usize,
     ) -> Result<Vec<AuditEntry>, Refusal> {
-        let sight = self.look(who, room)?;
-        sight.policy.may_audit(room, who.into())?;
+        let info = self.room_info(who, room)?;
+        info.policy.may_audit(room, who.into())?;
         let stored = self.store.audit(room, before, count);
         if let Some(entries) = stored.map_err(crate::engine::clients::history::unavailable)? {
             return Ok(entries);
@@ -234,17 +232,17 @@ impl Engine {
         }
     }
 
-    /// Whether somebody may know of a room, if it is there.
+    /// Whether a user may know of a room, if it exists.
     pub(in crate::engine) fn may_read(&self, who: &Identity, room: &RoomName) -> bool {
         self.policies.policy(room).is_none_or(|policy| policy.is_seen_by(who.into()))
     }
 
-    /// Under which name to look for a room: that of no room for one who may not know of it.
-    pub(in crate::engine) fn sought(&self, who: &Identity, room: &RoomName) -> RoomName {
+    /// The name under which to look for a room: one that no room has, for a user who may not know of it.
+    pub(in crate::engine) fn visible_name(&self, who: &Identity, room: &RoomName) -> RoomName {
         if self.may_read(who, room) { room.clone() } else { RoomName::nowhere() }
     }
 
-    /// A registered user's name, as they spell it.
+    /// The name of a registered user, in the owner's spelling.
     fn registered_as(&self, user: &UserName) -> Result<UserName, Refusal> {
         let owner = self.auth.names().owner(user).map(|owned| owned.name);
         owner.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no registered user {user}")))

@@ -1,9 +1,8 @@
-//! What rooms let others see of themselves without being asked: their charters.
+//! The policies of all rooms, for readers that must not wake the rooms.
 //!
-//! One mutex over a map, a leaf like the hub's. A room's broker enters each charter as soon as it is
-//! in force, before anybody hears of it; readers look here before they read what a room has kept, so
-//! a question about a room never has to open it, and one who was put out reads nothing more. It is
-//! filled from the store when the server starts.
+//! One mutex over a map, a leaf like the hub's. A room's broker enters each policy as soon as it is in force, before
+//! any client is told of it; readers look here before they read a room's history, so a query never has to open the
+//! room, and a user who was removed reads nothing more. It is filled from the store when the server starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,19 +20,19 @@ pub struct PolicyIndex {
 }
 
 impl PolicyIndex {
-    /// Adds what the store knows.
+    /// Adds the stored policies.
     pub fn fill(&self, policies: Vec<(RoomName, Policy)>) {
         let policies = policies.into_iter().map(|(room, policy)| (room, Arc::new(policy)));
         self.by_room.lock().extend(policies);
     }
 
-    /// The charter of a room; `None`: it has none.
+    /// The policy of a room, if it has one.
     #[must_use]
     pub fn policy(&self, room: &RoomName) -> Option<Arc<Policy>> {
         self.by_room.lock().get(room).cloned()
     }
 
-    /// From now on this is the room's charter.
+    /// Replaces the policy of a room.
     pub fn enter(&self, room: &RoomName, policy: Option<Arc<Policy>>) {
         let mut policies = self.by_room.lock();
         let old = match policy {
@@ -41,17 +40,17 @@ impl PolicyIndex {
             None => policies.remove(room),
         };
         drop(policies);
-        // It may be large, and the last of its kind.
+        // It may be large, and this the last reference: not under the lock.
         drop(old);
     }
 
-    /// All rooms that have a charter, by name.
+    /// The rooms that have a policy, by name.
     #[must_use]
     pub fn all(&self) -> Vec<(RoomName, Arc<Policy>)> {
         self.by_room.lock().iter().map(|(room, policy)| (room.clone(), Arc::clone(policy))).collect()
     }
 
-    /// How many rooms have a charter, and how many of them are this user's.
+    /// How many rooms have a policy, and how many of them belong to this user.
     #[must_use]
     pub fn count(&self, owner: &UserName) -> (usize, usize) {
         let policies = self.by_room.lock();
@@ -59,7 +58,7 @@ impl PolicyIndex {
     }
 }
 
-/// What others see of one room while it lives.
+/// What others see of a live room without asking it.
 #[derive(Clone, Default)]
 pub struct RoomView {
     population: Arc<AtomicUsize>,
@@ -75,13 +74,13 @@ impl RoomView {
         Self { population: Arc::default(), policies: Arc::clone(policies), metrics: Arc::clone(metrics) }
     }
 
-    /// Connections in the room, as its broker last told.
+    /// The connections in the room, as its broker last reported.
     #[must_use]
     pub fn population(&self) -> usize {
         self.population.load(Ordering::Relaxed)
     }
 
-    /// So many connections are in the room.
+    /// Reports the number of connections in the room.
     pub fn show(&self, population: usize) {
         self.population.store(population, Ordering::Relaxed);
     }

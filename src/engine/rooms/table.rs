@@ -1,65 +1,64 @@
-//! A broker's members: where each stands in the round, and what it misses.
+//! The table of a broker's members: the offset of each in the round, and what it missed.
 //!
-//! Owned by one broker. The members stand close together, because every round walks over all of
-//! them; an index finds one by its number. A member keeps its seat, so the room lives while it does.
+//! Owned by one broker. The members are adjacent in memory, because every round walks over all of them; an index finds
+//! one by its number. A member holds its seat, so the room stays open as long as it has members.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
-use crate::chat::{Event, RoomName, Slow, UserName};
-use crate::engine::clients::recipient::{Care, Form, Parcel, Piece, Recipient};
+use crate::chat::{End, Event, RoomName, Slow, UserName};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::engine::rooms::batch::{Cut, Offset, Sealed};
-use crate::engine::rooms::broker::delivery::missed;
 use crate::engine::rooms::hub::Seat;
 use crate::engine::users::directory::Endpoint;
 use crate::wire::{Encoder, Encoding};
 
-/// Members whose outboxes are fetched from memory together: enough to hide how long one takes, few
-/// enough to be in the cache still when their turn comes.
+/// Members whose outboxes are prefetched together: enough to hide the latency of one, few enough to be in the cache
+/// still when their turn comes.
 const ROW: usize = 32;
 
-/// A member as its broker sees it.
+/// A member as its broker knows it.
 pub struct Member {
     seat: Seat,
-    /// Whose connection it is.
+    /// The user of the connection.
     pub user: UserName,
-    /// The client.
+    /// Takes its events.
     pub recipient: Arc<dyn Recipient>,
-    /// In which form it takes events.
+    /// The form of its events.
     pub form: Form,
-    /// How much of its encoding's buffer it has, or has had cut for it.
+    /// Up to where its encoding's buffer was cut for it.
     pub offset: Offset,
-    /// What it gets before the buffer from its mark on. Most have none; those that do, few.
+    /// What it gets before the buffer from its offset on. Most members have none, the others few.
     cuts: Vec<Cut>,
-    /// Messages that were dropped for it and not yet announced.
+    /// Messages that were dropped for it and not yet reported as `lagged`.
     missed: u64,
-    /// Whether it was given messages that are not known to have reached its socket.
+    /// Whether it was given messages that are not known to be written to its socket.
     unwritten: bool,
 }
 
 impl Member {
-    /// A member that gets what comes after `offset`.
+    /// A member that gets the events after `offset`.
     #[must_use]
     pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) -> Self {
         Self { seat, user, recipient, form, offset, cuts: Vec::new(), missed: 0, unwritten: false }
     }
 
-    /// Gives it another client, which gets what comes after `offset`.
+    /// Attaches it to another recipient, which gets the events after `offset`.
     pub fn resume(&mut self, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) {
         (self.recipient, self.form, self.offset) = (recipient, form, offset);
         (self.cuts, self.missed) = (Vec::new(), 0);
     }
 
-    /// It is a member no longer, and its handle can see so.
+    /// Ends the membership, which its handle can see.
     pub fn revoke(&mut self) {
         self.seat.revoke();
     }
 
-    /// What is left of it when it was put out.
+    /// Its seat and endpoint, after it was removed.
     #[must_use]
-    pub fn ghost(self) -> (Seat, Endpoint) {
+    pub fn into_evicted(self) -> (Seat, Endpoint) {
         let Self { seat, recipient, form, .. } = self;
         (seat, Endpoint { recipient, form })
     }
@@ -70,25 +69,25 @@ impl Member {
         self.seat.number()
     }
 
-    /// Whether it gets the whole buffer and nothing else.
+    /// Whether it gets the whole buffer and no other event.
     #[must_use]
     fn is_plain(&self) -> bool {
         self.cuts.is_empty() && self.offset == Offset::default() && self.missed == 0
     }
 
-    /// Whether it has missed something that it was not told of.
+    /// Whether it has missed messages that were not reported to it yet.
     #[must_use]
     pub fn is_lagging(&self) -> bool {
         self.missed > 0
     }
 
-    /// Whether what it was given has not all reached its socket yet, as far as is known.
+    /// Whether messages for it are not yet written to its socket, as far as is known.
     #[must_use]
     pub fn is_unwritten(&self) -> bool {
         self.unwritten
     }
 
-    /// Looks whether what it was given has all reached its socket since.
+    /// Checks whether all its messages have been written to its socket since.
     pub fn is_written_now(&mut self) -> bool {
         let written = self.unwritten && self.missed == 0 && self.recipient.is_drained();
         self.unwritten &= !written;
@@ -103,24 +102,24 @@ impl Member {
         }
     }
 
-    /// Adds something of its own.
-    pub fn own(&mut self, piece: Piece) {
-        self.cuts.push(Cut::Own(piece));
+    /// Adds events of its own.
+    pub fn own(&mut self, segment: Segment) {
+        self.cuts.push(Cut::Own(segment));
     }
 
-    /// What was cut for it, as pieces; its mark is at the beginning of the next round.
-    pub fn take_cuts(&mut self, shared: impl Fn(&Range<Offset>) -> Option<Piece>) -> Vec<Piece> {
+    /// Takes what was cut for it, as segments; its offset is that of the next round's start.
+    pub fn take_cuts(&mut self, shared: impl Fn(&Range<Offset>) -> Option<Segment>) -> Vec<Segment> {
         self.offset = Offset::default();
         let cuts = std::mem::take(&mut self.cuts);
         cuts.into_iter()
             .filter_map(|cut| match cut {
                 Cut::Shared(part) => shared(&part),
-                Cut::Own(piece) => Some(piece),
+                Cut::Own(segment) => Some(segment),
             })
             .collect()
     }
 
-    /// Gives it what a round has for it.
+    /// Delivers what a round has for it.
     pub fn deliver(&mut self, sealed: &Sealed, slow: Slow, room: &RoomName) {
         let Form::Bytes(encoding) = self.form else { return };
         if self.is_plain() {
@@ -128,34 +127,34 @@ impl Member {
             return self.give(whole.unwrap_or_default(), slow, room);
         }
         let rest = sealed.rest(encoding, self.offset);
-        let mut pieces = self.take_cuts(|part| sealed.part(encoding, part));
-        pieces.extend(rest);
-        self.give(&pieces, slow, room);
+        let mut segments = self.take_cuts(|part| sealed.part(encoding, part));
+        segments.extend(rest);
+        self.give(&segments, slow, room);
     }
 
-    /// Gives it pieces, after the news of what it missed, if there is room for that again.
-    pub fn give(&mut self, pieces: &[Piece], slow: Slow, room: &RoomName) {
+    /// Delivers segments, after a report of what it missed, if that fits again.
+    pub fn give(&mut self, segments: &[Segment], slow: Slow, room: &RoomName) {
         if let (true, Form::Bytes(encoding)) = (self.missed > 0, self.form) {
             self.announce_missed(encoding, room);
         }
-        if !pieces.is_empty() {
-            let given = self.recipient.take(Parcel::Pieces(pieces), Care::Policy(slow));
-            self.unwritten |= given.is_ok() && pieces.iter().any(|piece| piece.messages > 0);
+        if !segments.is_empty() {
+            let given = self.recipient.deliver(Delivery::Segments(segments), DeliveryMode::Policy(slow));
+            self.unwritten |= given.is_ok() && segments.iter().any(|segment| segment.messages > 0);
             self.missed += missed(given, self);
         }
     }
 
-    /// Hands it one event as a value.
+    /// Delivers one event as a value.
     pub fn hand(&mut self, event: &Arc<Event>, slow: Slow) {
         if self.missed > 0
             && let Event::Message(message) = &**event
         {
             let lagged = Arc::new(Event::Lagged { room: message.room.clone(), missed: self.missed });
-            if self.recipient.take(Parcel::Event(&lagged), Care::Policy(Slow::Drop)).is_ok() {
+            if self.recipient.deliver(Delivery::Event(&lagged), DeliveryMode::Policy(Slow::Drop)).is_ok() {
                 self.missed = 0;
             }
         }
-        let given = self.recipient.take(Parcel::Event(event), Care::Policy(slow));
+        let given = self.recipient.deliver(Delivery::Event(event), DeliveryMode::Policy(slow));
         self.unwritten |= given.is_ok() && event.is_message();
         self.missed += missed(given, self);
     }
@@ -164,9 +163,9 @@ impl Member {
         let lagged = Event::Lagged { room: room.clone(), missed: self.missed };
         let mut buffer = Vec::new();
         Encoder::default().encode(&lagged, None, encoding, &mut buffer);
-        // Not an event of the books: it is tried until there is room for it.
-        let piece = Piece { part: 0..buffer.len(), buffer: buffer.into(), events: 0, messages: 0, reply: false };
-        if self.recipient.take(Parcel::Pieces(&[piece]), Care::Policy(Slow::Drop)).is_ok() {
+        // Not counted as an event: it is tried until it fits.
+        let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 0, messages: 0, reply: false };
+        if self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Drop)).is_ok() {
             self.missed = 0;
         }
     }
@@ -182,20 +181,20 @@ pub struct Table {
 }
 
 impl Table {
-    /// How many there are.
+    /// How many members there are.
     #[must_use]
     pub fn count(&self) -> usize {
         self.members.len()
     }
 
-    /// Adds one.
+    /// Adds a member.
     pub fn insert(&mut self, member: Member) {
         self.taking_events += usize::from(member.form == Form::Events);
         self.index.insert(member.id(), self.members.len());
         self.members.push(member);
     }
 
-    /// Takes one out.
+    /// Removes a member.
     pub fn remove(&mut self, id: MemberId) -> Option<Member> {
         let at = self.index.remove(&id)?;
         let member = self.members.swap_remove(at);
@@ -206,24 +205,36 @@ impl Table {
         Some(member)
     }
 
-    /// The one of this number.
+    /// The member of this number.
     pub fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
         self.index.get(&id).map(|at| &mut self.members[*at])
     }
 
-    /// All of them.
+    /// The members.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.members.iter_mut()
     }
 
-    /// All of them, a row at a time.
+    /// The members, a row at a time.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [Member]> {
         self.members.chunks_mut(ROW)
     }
 
-    /// Those that take events as values; costs nothing when there are none.
+    /// The members that take events as values; costs nothing when there are none.
     pub fn taking_events(&mut self) -> impl Iterator<Item = &mut Member> {
         let any = self.taking_events > 0;
         self.members.iter_mut().filter(move |_| any).filter(|member| member.form == Form::Events)
+    }
+}
+
+/// The messages that a member missed in a delivery; ends the connection of a member that is too slow.
+fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
+    match given {
+        Ok(()) | Err(Undelivered::Closed) => 0,
+        Err(Undelivered::Dropped { messages }) => u64::from(messages),
+        Err(Undelivered::Slow) => {
+            member.recipient.end(End::Slow);
+            0
+        }
     }
 }

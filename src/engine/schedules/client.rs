@@ -1,6 +1,6 @@
-//! A client of the world between its steps, and what it was shown.
+//! A client of the world between its steps, and the events that it got.
 //!
-//! Stepped by the world, on the test's thread; what a room gives it is recorded as it comes.
+//! Stepped by the world, on the test's thread; its recipient records each event.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::chat::{End, Event, Refusal};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::Sender;
 use crate::engine::base::sync::Mutex;
-use crate::engine::clients::recipient::{Care, Parcel, Recipient, Undelivered};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Undelivered};
 use crate::engine::rooms::hub::Seat;
 use crate::engine::rooms::inbox::{self, Admitted, BrokerCommand, RoomHandle};
 
-/// A client that records what it gets.
+/// A recipient that records its events.
 pub struct Recorder {
     pub fatal: bool,
     pub events: Mutex<Vec<Arc<Event>>>,
@@ -23,11 +23,11 @@ pub struct Recorder {
 }
 
 impl Recipient for Recorder {
-    fn take(&self, parcel: Parcel<'_>, _: Care) -> Result<(), Undelivered> {
+    fn deliver(&self, delivery: Delivery<'_>, _: DeliveryMode) -> Result<(), Undelivered> {
         if self.fatal {
             resume_unwind(Box::new("this client breaks brokers"));
         }
-        let Parcel::Event(event) = parcel else { return Err(Undelivered::Closed) };
+        let Delivery::Event(event) = delivery else { return Err(Undelivered::Closed) };
         self.events.lock().push(Arc::clone(event));
         Ok(())
     }
@@ -47,11 +47,11 @@ pub struct Client {
     pub inbox: Option<Sender<BrokerCommand>>,
     pub handle: Option<RoomHandle>,
     pub reply: Option<oneshot::Receiver<Result<Admitted, Refusal>>>,
-    /// What becomes of what it asked for without being a member.
+    /// The answer to a request that it sent without being a member.
     pub asked: Option<oneshot::Receiver<Event>>,
-    /// Whether it is back.
+    /// The answer to its resume.
     pub back: Option<oneshot::Receiver<inbox::ResumeAnswer>>,
-    /// The room in which it has, or asks for, its place.
+    /// The room that it is in, or wants to join.
     pub room: usize,
 }
 

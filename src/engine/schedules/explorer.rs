@@ -18,7 +18,7 @@ pub trait World {
     /// What is wrong in the world now.
     fn step(&mut self, actor: char) -> Result<(), String>;
 
-    /// Nobody can take a step any more.
+    /// No actor can take a step any more.
     ///
     /// # Errors
     /// What should be otherwise.

@@ -1,10 +1,9 @@
-//! What clients do in a schedule beside joining and leaving: create the room, ban from it, speak in
-//! it, break off and come back.
+//! The steps of clients beside joining and leaving: create the room, ban a user, send messages, detach and resume.
 //!
-//! The rest of the world's clients. One who asks without being a member takes a seat and sends the
-//! question in one step, and gives the seat up when it hears the answer, as `Hub::ask` does.
+//! A client that sends a request without being a member takes a seat and sends the request in one step, and drops the
+//! seat when it receives the answer, as `Hub::ask` does.
 
-use super::world::Move::{Found, Learn};
+use super::world::Move::{AskToCreate, HearOutcome};
 use super::world::{Rooms, name};
 use crate::chat::{AuthLevel, Code, Event, Recovery, RoomRequest, Speaker, UserName};
 use crate::engine::base::oneshot;
@@ -13,8 +12,8 @@ use crate::engine::rooms::hub::RoomKind;
 use crate::engine::rooms::inbox::{BrokerCommand, NonMemberRequest, PendingResume, RoomHandle};
 
 impl Rooms {
-    /// What a client heard of its own messages: `true` for each that was taken, `false` for each that
-    /// was refused; and what it was shown after it heard that it is out.
+    /// The answers to a client's messages: `true` for each that was accepted, `false` for each that was refused; and
+    /// how much it was shown after it was told that it is banned.
     pub fn said_by(&self, who: char) -> (Vec<bool>, usize) {
         let client = self.clients.iter().find(|client| client.name == who).expect("a client's name");
         let (mut answers, mut out, mut later) = (Vec::new(), false, 0);
@@ -29,7 +28,7 @@ impl Rooms {
         (answers, later)
     }
 
-    /// What a client was shown, in one letter each: a message, `m`; who was put out, `x`; a leave, `l`.
+    /// What a client was shown, in one letter each: a message, `m`; a ban, `x`; a leave, `l`.
     pub fn shown_to(&self, who: char) -> String {
         let client = self.clients.iter().find(|client| client.name == who).expect("a client's name");
         let letter = |event: &Event| match event {
@@ -48,7 +47,7 @@ impl Rooms {
                 self.clients[at].handle = Some(handle);
             }
             Err(refusal) => {
-                self.clients[at].moves.retain(|next| !matches!(next, Found | Learn));
+                self.clients[at].moves.retain(|next| !matches!(next, AskToCreate | HearOutcome));
                 self.creations.push(Err(refusal.code));
             }
         }
@@ -81,11 +80,11 @@ impl Rooms {
             Err(_) => Err(Code::Internal),
         };
         match client.handle.take() {
-            None => self.rulings.push(outcome),
+            None => self.moderations.push(outcome),
             Some(handle) => {
                 self.creations.push(outcome);
                 if outcome.is_ok() {
-                    self.engine.hold(handle);
+                    self.engine.keep_open(handle);
                 }
             }
         }
@@ -95,7 +94,7 @@ impl Rooms {
     pub(super) fn say(&mut self, at: usize) {
         let request = RoomRequest::message("hi");
         let handle = self.clients[at].handle.as_ref().expect("it is a member");
-        handle.say(request, None).expect("the room lives");
+        handle.send(request, None).expect("the room lives");
     }
 
     pub(super) fn detach(&mut self, at: usize) {
@@ -124,9 +123,9 @@ impl Rooms {
         let answer = client.back.take().expect("it waits").wait();
         let recovery = answer.ok().map(|(resumed, _)| resumed.recovery);
         if recovery == Some(Recovery::Removed) {
-            // As a session does that is no longer in the room.
+            // As a session does when it is no longer in the room.
             drop::<Option<RoomHandle>>(client.handle.take());
         }
-        self.returns.push(recovery);
+        self.resumes.push(recovery);
     }
 }

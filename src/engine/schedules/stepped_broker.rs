@@ -50,7 +50,7 @@ impl SteppedBroker {
 
     /// The members that the list of rooms is told.
     pub fn population(&self) -> usize {
-        self.opening.face.population()
+        self.opening.view.population()
     }
 
     /// Takes its next step.

@@ -1,8 +1,8 @@
-//! The real hub and real brokers on one thread, with clients that do one thing at a time.
+//! The real hub and real brokers on one thread, with clients that take one step at a time.
 //!
-//! Used by the schedules. The opener stores what a broker is made of, so that opening, each command,
-//! each panic and each end of a broker is a step of its own, beside those of the clients: to take a
-//! seat, to send the join, to hear the answer, to leave, to let go of the inbox.
+//! Used by the schedules. The opener stores what a broker is made of, so that opening, each command, each panic and each
+//! end of a broker is a step of its own, beside those of the clients: taking a seat, sending the join, receiving the
+//! answer, leaving, dropping the sender to the inbox.
 
 use std::sync::Arc;
 
@@ -31,59 +31,60 @@ pub enum Move {
     Reserve,
     /// Sends its join.
     Enter,
-    /// Hears the answer.
+    /// Receives the answer.
     Hear,
-    /// Sends a leave that nobody asked for.
+    /// Sends a second leave.
     StrayLeave,
     /// Sends its leave.
     Leave,
-    /// Is gone: its handle drops.
-    Vanish,
+    /// Drops its handle.
+    DropHandle,
     /// Drops its last sender.
-    LetGo,
+    ReleaseInbox,
     /// Takes a seat for the server, to create the room.
     Create,
-    /// Asks the room to begin.
-    Found,
+    /// Asks the room to be created.
+    AskToCreate,
     /// As an admin, asks the room to ban B.
     Ban,
-    /// Hears what became of either.
-    Learn,
-    /// Says something.
+    /// Receives the answer to either.
+    HearOutcome,
+    /// Sends a message.
     Say,
-    /// Its connection breaks, and its place is kept.
-    Park,
-    /// It comes back to its place.
-    Return,
-    /// Hears whether it is there.
-    Arrive,
+    /// Loses its connection; its membership is kept.
+    Detach,
+    /// Resumes its membership.
+    Resume,
+    /// Receives the answer to the resume.
+    HearResumed,
     /// Stops the server.
     Close,
 }
 
 use Move::{
-    Arrive, Ban, Close, Create, Enter, Found, Hear, Learn, Leave, LetGo, Park, Reserve, Return, Say, StrayLeave, Vanish,
+    AskToCreate, Ban, Close, Create, Detach, DropHandle, Enter, Hear, HearOutcome, HearResumed, Leave, ReleaseInbox,
+    Reserve, Resume, Say, StrayLeave,
 };
 
-/// What a client does that joins and stays.
+/// The steps of a client that joins and stays.
 pub const JOIN: [Move; 3] = [Reserve, Enter, Hear];
 
-/// What a client does that creates the room.
-pub const CREATE: [Move; 3] = [Create, Found, Learn];
+/// The steps of a client that creates the room.
+pub const CREATE: [Move; 3] = [Create, AskToCreate, HearOutcome];
 
-/// What an admin does that bans B.
-pub const BAN: [Move; 2] = [Ban, Learn];
+/// The steps of an admin who bans B.
+pub const BAN: [Move; 2] = [Ban, HearOutcome];
 
-/// What became of a join.
+/// The outcome of a join.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ResumeAnswer {
+pub enum JoinOutcome {
     Joined,
     Refused(Code),
     /// The room failed.
     Failed,
 }
 
-/// Who takes part, and what goes wrong.
+/// The clients of a schedule, and what fails in it.
 #[derive(Clone, Default)]
 pub struct Scenario {
     clients: Vec<(char, Vec<Move>)>,
@@ -91,7 +92,7 @@ pub struct Scenario {
     before: &'static str,
     /// This client breaks the broker that gives it anything.
     fatal: Option<char>,
-    /// This room finds no history, so its broker never runs.
+    /// This room finds no history, so it refuses everybody.
     stillborn: Option<usize>,
 }
 
@@ -130,17 +131,17 @@ type Opened = Arc<Mutex<Vec<(Opening, Inbox<BrokerCommand>)>>>;
 pub struct Rooms {
     pub engine: Arc<Engine>,
     opened: Opened,
-    desks: Vec<SteppedBroker>,
+    brokers: Vec<SteppedBroker>,
     pub clients: Vec<Client>,
     stillborn: Option<usize>,
-    /// The server has just sent a seat of its own.
+    /// Whether the server has just sent a seat of its own.
     pub kept: bool,
-    pub answers: Vec<(char, ResumeAnswer)>,
+    pub answers: Vec<(char, JoinOutcome)>,
     pub creations: Vec<Result<(), Code>>,
-    /// What became of motions.
-    pub rulings: Vec<Result<(), Code>>,
-    /// What became of those who came back.
-    pub returns: Vec<Option<Recovery>>,
+    /// The outcomes of moderation requests.
+    pub moderations: Vec<Result<(), Code>>,
+    /// The outcomes of resumes.
+    pub resumes: Vec<Option<Recovery>>,
 }
 
 pub fn name() -> RoomName {
@@ -165,25 +166,25 @@ impl Rooms {
                 opener,
             ),
             opened,
-            desks: Vec::new(),
+            brokers: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
             stillborn: scenario.stillborn,
             kept: false,
             answers: Vec::new(),
             creations: Vec::new(),
-            rulings: Vec::new(),
-            returns: Vec::new(),
+            moderations: Vec::new(),
+            resumes: Vec::new(),
         }
     }
 
     /// The number of the newest room, which may not have been opened yet.
     pub(super) fn newest(&self) -> usize {
-        (self.desks.len() + self.opened.lock().len()).saturating_sub(1)
+        (self.brokers.len() + self.opened.lock().len()).saturating_sub(1)
     }
 
     /// How many rooms were opened in all.
     pub fn openings(&self) -> usize {
-        self.desks.len()
+        self.brokers.len()
     }
 
     /// Whether the hub knows the room.
@@ -192,7 +193,7 @@ impl Rooms {
     }
 
     /// The answers to a client's joins.
-    pub fn answers_to(&self, name: char) -> Vec<ResumeAnswer> {
+    pub fn answers_to(&self, name: char) -> Vec<JoinOutcome> {
         self.answers.iter().filter(|(to, _)| *to == name).map(|(_, answer)| *answer).collect()
     }
 
@@ -202,7 +203,7 @@ impl Rooms {
         *client.recorder.end.lock()
     }
 
-    /// How often somebody's leave was shown to a client.
+    /// How many leaves were shown to a client.
     pub fn leaves_seen_by(&self, name: char) -> usize {
         let client = self.clients.iter().find(|client| client.name == name);
         let is_leave = |event: &&Arc<Event>| matches!(***event, Event::Leave { .. });
@@ -221,30 +222,30 @@ impl Rooms {
                 client.inbox.as_ref().expect("it holds a sender").send(stray).expect("the broker lives");
             }
             Leave => {
-                // An error means that the room failed: there is nothing to leave.
-                _ = client.handle.take().expect("it is a member").depart(LeaveReason::Left, None, None);
+                // An error means that the room failed, and has no members.
+                _ = client.handle.take().expect("it is a member").send_leave(LeaveReason::Left, None, None);
             }
-            Vanish => drop(client.handle.take()),
-            LetGo => drop(client.inbox.take()),
+            DropHandle => drop(client.handle.take()),
+            ReleaseInbox => drop(client.inbox.take()),
             Create => self.create(at),
-            Found => self.ask(at, AuthLevel::Guest, RoomRequest::Create(RoomOptions::default())),
+            AskToCreate => self.ask(at, AuthLevel::Guest, RoomRequest::Create(RoomOptions::default())),
             Ban => {
                 let user = UserName::parse("B").expect("a letter is a name");
                 let request = ModerationRequest::Ban { user, lasts: None };
                 self.ask(at, AuthLevel::Admin, RoomRequest::Moderate { request, note: None });
             }
-            Learn => self.learn(at),
+            HearOutcome => self.learn(at),
             Say => self.say(at),
-            Park => self.detach(at),
-            Return => self.resume(at),
-            Arrive => self.register(at),
+            Detach => self.detach(at),
+            Resume => self.resume(at),
+            HearResumed => self.register(at),
             Close => {
                 self.engine.close();
             }
         }
         let client = &mut self.clients[at];
-        // One who was not let in has nothing to leave.
-        let alone = |next: &mut Move| matches!(next, Create | Found | Ban | Learn | Close);
+        // A client that was refused has nothing to leave.
+        let alone = |next: &mut Move| matches!(next, Create | AskToCreate | Ban | HearOutcome | Close);
         let parting = |next: &mut Move| !alone(next) && !matches!(next, Reserve | Enter | Hear);
         while client.inbox.is_none() && client.moves.pop_if(parting).is_some() {}
     }
@@ -263,7 +264,7 @@ impl Rooms {
             }
             Err(refusal) => {
                 client.moves.retain(|next| !matches!(next, Enter | Hear));
-                self.answers.push((client.name, ResumeAnswer::Refused(refusal.code)));
+                self.answers.push((client.name, JoinOutcome::Refused(refusal.code)));
             }
         }
     }
@@ -271,29 +272,26 @@ impl Rooms {
     fn enter(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let (reply, answer) = oneshot::channel();
-        let entrant = JoinRequest::new(
-            UserName::parse(&client.name.to_string()).expect("a letter is a name"),
-            AuthLevel::Guest,
-            at as u64,
-        );
+        let user = UserName::parse(&client.name.to_string()).expect("a letter is a name");
+        let request = JoinRequest::new(user, AuthLevel::Guest, at as u64);
         let seat = client.seat.take().expect("it has a seat");
         let recipient = Arc::clone(&client.recorder) as _;
-        let entry = PendingJoin { seat, recipient, form: Form::Events, entrant, id: None, reply };
+        let entry = PendingJoin { seat, recipient, form: Form::Events, request, id: None, reply };
         client.reply = Some(answer);
         if client.inbox.as_ref().expect("it holds a sender").send(BrokerCommand::Join(Box::new(entry))).is_ok() {
-            self.desks[client.room].queued += 1;
+            self.brokers[client.room].queued += 1;
         }
     }
 
     fn handle(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let answer = match client.reply.take().expect("it waits").wait() {
-            Ok(Ok(_)) => ResumeAnswer::Joined,
-            Ok(Err(refusal)) => ResumeAnswer::Refused(refusal.code),
-            Err(_) => ResumeAnswer::Failed,
+            Ok(Ok(_)) => JoinOutcome::Joined,
+            Ok(Err(refusal)) => JoinOutcome::Refused(refusal.code),
+            Err(_) => JoinOutcome::Failed,
         };
         self.answers.push((client.name, answer));
-        if answer != ResumeAnswer::Joined {
+        if answer != JoinOutcome::Joined {
             drop(client.handle.take());
             drop(client.inbox.take());
         }
@@ -302,11 +300,11 @@ impl Rooms {
     /// The seats of a room, wherever they are.
     fn seats(&self, at: usize) -> usize {
         let held = self.clients.iter().filter(|client| client.seat.is_some() && client.room == at).count();
-        held + self.desks[at].queued + self.desks[at].seats()
+        held + self.brokers[at].queued + self.brokers[at].seats()
     }
 
     fn check(&self) -> Result<(), String> {
-        let seats: Vec<_> = (0..self.desks.len()).map(|at| self.seats(at)).collect();
+        let seats: Vec<_> = (0..self.brokers.len()).map(|at| self.seats(at)).collect();
         if seats.iter().filter(|seats| **seats > 0).count() > 1 {
             return Err(format!("two rooms of one name have seats: {seats:?}"));
         }
@@ -319,17 +317,17 @@ impl Rooms {
 
     fn check_end(&self) -> Result<(), String> {
         if let Some(client) = self.clients.iter().find(|client| !client.moves.is_empty()) {
-            return Err(format!("{} waits for ever", client.name));
+            return Err(format!("{} waits forever", client.name));
         }
-        for (at, desk) in self.desks.iter().enumerate() {
-            let lives = desk.lives();
+        for (at, broker) in self.brokers.iter().enumerate() {
+            let lives = broker.lives();
             let is_in = |client: &Client| client.handle.as_ref().is_some_and(|handle| !handle.is_revoked());
             let stays = |client: &&Client| is_in(client) && client.room == at;
             let members = self.clients.iter().filter(stays).count();
-            if lives && desk.members() != members {
-                return Err(format!("room {} has {} members, not {members}", at + 1, desk.members()));
+            if lives && broker.members() != members {
+                return Err(format!("room {} has {} members, not {members}", at + 1, broker.members()));
             }
-            let told = desk.population();
+            let told = broker.population();
             if lives && told != members {
                 return Err(format!("room {} says that it has {told} members, not {members}", at + 1));
             }
@@ -338,7 +336,7 @@ impl Rooms {
             let events = client.recorder.events.lock();
             let welcome = events.first().is_none_or(|first| matches!(**first, Event::Joined { .. }));
             let told = events.iter().filter(|event| matches!(***event, Event::Joined { .. })).count();
-            let joined = self.answers_to(client.name).iter().filter(|answer| **answer == ResumeAnswer::Joined).count();
+            let joined = self.answers_to(client.name).iter().filter(|answer| **answer == JoinOutcome::Joined).count();
             if !welcome || (told != joined && !client.recorder.fatal) {
                 return Err(format!("{} joined {joined} times and was told so {told} times", client.name));
             }
@@ -353,13 +351,13 @@ impl Rooms {
         Ok(())
     }
 
-    /// However it went, the next join succeeds. All leave, the server stops: nothing may be left.
+    /// Checks that the next join succeeds; then all clients leave and the server stops, and nothing may be left.
     fn wind_up(mut self) -> Result<(), String> {
         if !self.engine.hub.is_closing() {
             self.clients.push(Client::new('Z', &JOIN, None));
             self.settle()?;
-            if self.answers_to('Z') != [ResumeAnswer::Joined] {
-                return Err(format!("one who comes later is answered {:?}", self.answers_to('Z')));
+            if self.answers_to('Z') != [JoinOutcome::Joined] {
+                return Err(format!("a client that joins later is answered {:?}", self.answers_to('Z')));
             }
         }
         for client in &mut self.clients {
@@ -367,10 +365,10 @@ impl Rooms {
         }
         self.engine.close();
         self.settle()?;
-        let left = self.desks.iter().filter(|desk| !desk.has_ended()).count();
+        let left = self.brokers.iter().filter(|broker| !broker.has_ended()).count();
         match (left, self.engine.hub.len()) {
             (0, 0) => Ok(()),
-            (left, rooms) => Err(format!("{left} brokers and {rooms} rooms are left when all have gone")),
+            (left, rooms) => Err(format!("{left} brokers and {rooms} rooms are left when all have left")),
         }
     }
 }
@@ -379,17 +377,17 @@ impl World for Rooms {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
             Some(Hear) => client.reply.as_ref().is_some_and(oneshot::Receiver::is_settled),
-            Some(Learn) => client.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
-            Some(Arrive) => client.back.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(HearOutcome) => client.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(HearResumed) => client.back.as_ref().is_some_and(oneshot::Receiver::is_settled),
             next => next.is_some(),
         });
-        let desks = self.desks.iter().zip('1'..).filter(|(desk, _)| desk.is_able());
-        clients.map(|client| client.name).chain(desks.map(|(_, number)| number)).collect()
+        let brokers = self.brokers.iter().zip('1'..).filter(|(broker, _)| broker.is_able());
+        clients.map(|client| client.name).chain(brokers.map(|(_, number)| number)).collect()
     }
 
     fn step(&mut self, actor: char) -> Result<(), String> {
         match actor.to_digit(10) {
-            Some(number) => self.desks[number as usize - 1].step(),
+            Some(number) => self.brokers[number as usize - 1].step(),
             None => {
                 let at = self.clients.iter().position(|client| client.name == actor).expect("a client's name");
                 self.step_client(at);
@@ -397,11 +395,11 @@ impl World for Rooms {
         }
         let opened = std::mem::take(&mut *self.opened.lock());
         for (opening, inbox) in opened {
-            let stillborn = self.stillborn == Some(self.desks.len() + 1);
-            self.desks.push(SteppedBroker::new(opening, inbox, stillborn));
+            let stillborn = self.stillborn == Some(self.brokers.len() + 1);
+            self.brokers.push(SteppedBroker::new(opening, inbox, stillborn));
         }
         if std::mem::take(&mut self.kept) {
-            self.desks.last_mut().expect("it opened a room").queued += 1;
+            self.brokers.last_mut().expect("it opened a room").queued += 1;
         }
         self.check()
     }
@@ -412,7 +410,7 @@ impl World for Rooms {
     }
 }
 
-/// Rooms, with what a scenario wants to see at the end.
+/// Rooms, with what a scenario expects at the end.
 pub struct Expecting<F> {
     rooms: Rooms,
     expect: F,

@@ -1,20 +1,20 @@
-//! Protocols that are wrong, to show that the explorer finds what is wrong with them.
+//! Faulty protocols, to show that the explorer finds their mistakes.
 //!
-//! A registry in miniature: clients look a room up and then send it their join, rooms go when they
-//! are empty. Used by one test each; nothing of the engine is in it.
+//! A registry in miniature: clients look up a room and then send it their join, rooms end when they are empty. Used by
+//! one test, and independent of the engine.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::explorer::World;
 
-/// A mistake that people make.
+/// A common mistake.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mistake {
-    /// The room that finds itself empty removes its entry and ends, whatever is in its inbox.
+    /// An empty room removes its entry and ends, whatever is in its inbox.
     RemoveAndExit,
-    /// The same, but the room looks into its inbox once more before it goes.
+    /// The same, but the room checks its inbox once more before it ends.
     LookOnceMore,
-    /// A room that finds itself empty is replaced at once, and lives on for those who looked it up.
+    /// An empty room is replaced at once, and lives on for the clients that looked it up.
     ReplaceWhenEmpty,
 }
 
@@ -37,14 +37,14 @@ enum Next {
 }
 
 /// Clients that join a room and leave it.
-pub struct AccountStore {
+pub struct FaultyRegistry {
     mistake: Mistake,
     current: Option<usize>,
     rooms: Vec<Room>,
     clients: BTreeMap<char, Next>,
 }
 
-impl AccountStore {
+impl FaultyRegistry {
     pub fn new(mistake: Mistake, clients: &str) -> Self {
         let clients = clients.chars().map(|name| (name, Next::LookUp)).collect();
         Self { mistake, current: None, rooms: Vec::new(), clients }
@@ -88,7 +88,7 @@ impl AccountStore {
     }
 }
 
-impl World for AccountStore {
+impl World for FaultyRegistry {
     fn able(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|(name, next)| match next {
             Next::Wait(room) => self.rooms[*room].members.contains(name),
@@ -126,7 +126,7 @@ impl World for AccountStore {
 
     fn finish(self) -> Result<(), String> {
         match self.clients.iter().find(|(_, next)| **next != Next::Done) {
-            Some((name, _)) => Err(format!("{name} waits for ever")),
+            Some((name, _)) => Err(format!("{name} waits forever")),
             None => Ok(()),
         }
     }

@@ -18,7 +18,7 @@ use crate::wire::json;
 /// There is no such room.
 pub fn room(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let room = request.room(room)?;
-    let info = context.engine.look(&request.identity(context), &room)?;
+    let info = context.engine.room_info(&request.identity(context), &room)?;
     let body = json::room_body(&info.room, info.members, &info.policy, info.privilege);
     Ok(Response::json(200, body))
 }
@@ -37,7 +37,7 @@ pub fn end(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) ->
 /// There is no such room.
 pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let (identity, room) = (request.identity(context), request.room(room)?);
-    let info = context.engine.look(&identity, &room)?;
+    let info = context.engine.room_info(&identity, &room)?;
     let (members, count) = match context.engine.members(&identity, &info)? {
         Event::Members { members, count, .. } => (members, count),
         _ => (Vec::new(), 0),

@@ -66,7 +66,7 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Route::Page => page_file(request.head, "index.html"),
         Route::Asset(name) => page_file(request.head, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
-        Route::Ready if context.admission.has_room() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
+        Route::Ready if context.admission.has_capacity() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
         Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
         Route::Metrics => metrics(context, request).unwrap_or_else(refused),
         Route::Claims => claims::claim(context, request).unwrap_or_else(refused),

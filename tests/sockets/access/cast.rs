@@ -106,7 +106,7 @@ impl Cast {
         let (sender, events) = bounded(1_000);
         let tim = Identity { auth_level: AuthLevel::Registered, ..Identity::guest(user("Tim")) };
         let tim = Member::join(engine, &name, tim, Arc::new(ChannelRecipient::new(sender)), 0).unwrap();
-        tim.say("hello").unwrap();
+        tim.send("hello").unwrap();
         assert!(events.iter().any(|event| matches!(*event, Event::Sent { seq: 1, .. })));
         Trial { room, cast: self, _tim: (tim, events) }
     }

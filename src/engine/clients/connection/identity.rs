@@ -1,8 +1,9 @@
-//! Who a connection is: the part of it that names and tokens concern.
+//! The identity of a connection: logging in, renaming, tokens.
 //!
-//! A name is taken first and looked at then, in this order: whoever registers it looks for its users
-//! after it has taken it, so one of the two sees the other (`auth/names.rs`). None of it is inlined: it is
-//! rare, and a page of stack that is touched once stays with its client.
+//! A connection first enters the directory under its name and then checks whether the name is registered; a
+//! registration first takes the name and then looks for its users, so one of the two sees the other
+//! (`auth/names.rs`). These functions are rare and not inlined: a page of stack that is touched once stays resident
+//! as long as the client.
 
 use std::sync::Arc;
 
@@ -13,22 +14,22 @@ use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::clients::session::Session;
 use crate::engine::clients::session_table::Token;
-use crate::engine::guards::expiry::Watched;
-use crate::engine::users::directory::{DirectoryEntry, Peer};
+use crate::engine::guards::expiry::WatchedConnection;
+use crate::engine::users::directory::{DirectoryEntry, UserConnection};
 
 impl Connection {
-    /// It is one who has to say first who it is, and has as long for it as for the head of a request.
+    /// Requires the client to authenticate first, within the time that the head of a request may take.
     pub fn require_auth(&mut self) {
         let until = self.now().after(self.engine.limits.head_timeout);
         self.session.state.require_auth();
         self.watch_until(until, End::Unidentified);
-        if !self.door.capabilities().welcome {
+        if !self.options.capabilities().welcome {
             let how = Refusal::new(Code::Unauthorized, "Say first who you are: /auth TOKEN");
             self.reply(None, &Event::Refused(how));
         }
     }
 
-    /// A guest whose name was registered in the moment in which it came has to go.
+    /// Ends the connection of a guest whose name was registered while it connected.
     #[inline(never)]
     pub(super) fn settle_name(&mut self) {
         let who = self.session.state.identity();
@@ -37,7 +38,7 @@ impl Connection {
         }
     }
 
-    /// Has the connection end when its token does.
+    /// Has the connection end when its token expires.
     pub(super) fn watch(&self) {
         if let Some(expires) = self.session.state.identity().expires() {
             self.watch_until(expires, End::Expired);
@@ -45,27 +46,27 @@ impl Connection {
     }
 
     fn watch_until(&self, until: Time, why: End) {
-        let (outbox, encoding) = (Arc::clone(&self.outbox), self.door.encoding);
-        self.engine.expiry.watch(self.session.number, Watched { outbox, encoding, until, why });
+        let (outbox, encoding) = (Arc::clone(&self.outbox), self.options.encoding);
+        self.engine.expiry.watch(self.session.number, WatchedConnection { outbox, encoding, until, why });
     }
 
-    /// Takes another name, as a guest.
+    /// Renames a guest.
     #[inline(never)]
     pub(super) fn rename(&mut self, user: UserName) -> Result<(), ActionError> {
         self.become_user(Identity::guest(user)).map_err(|refusal| ActionError::Refused(None, refusal))
     }
 
-    /// Is whom the token names, from now on.
+    /// Authenticates the client with a token, and takes on the identity that it names.
     #[inline(never)]
     pub(super) fn identify(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
+        let who = self.engine.identify(token, self.options.address).map_err(refused)?;
         self.become_user(who.clone()).map_err(refused)?;
         self.engine.expiry.forget(self.session.number);
         self.watch();
         let user = who.user.clone();
         log::info!(session = self.session.number, user = user.as_str(); "session identified");
-        if self.door.capabilities().welcome {
+        if self.options.capabilities().welcome {
             let resume = self.session.token.as_ref().map(Token::text);
             let welcome = self.engine.welcome(who, self.session.number, resume);
             self.reply(id, &welcome);
@@ -77,18 +78,18 @@ impl Connection {
     }
 
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
-        let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.door)?;
+        let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.options)?;
         let old = std::mem::replace(&mut self.session.entry, new);
         self.session.state.identified(who);
-        old.peer().retire().into_iter().for_each(drop);
+        old.connection().retire().into_iter().for_each(drop);
         Ok(())
     }
 
-    /// Takes another token of the same user, which says at least as much as the one before.
+    /// Replaces the token by another of the same user, which permits at least the same.
     #[inline(never)]
     pub(super) fn refresh(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token, self.door.address).map_err(refused)?;
+        let who = self.engine.identify(token, self.options.address).map_err(refused)?;
         let old = self.session.state.identity();
         let may_stay = self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
         if who.user != old.user || who.auth_level != old.auth_level || !may_stay {
@@ -101,10 +102,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Looks whether a session that was interrupted is still its user's. If so, and this connection has
-    /// shown a token of the same user, that one counts from now on.
+    /// Checks that a detached session still belongs to its user. A newer token of the same user that this
+    /// connection has shown replaces the session's.
     #[inline(never)]
-    pub(super) fn recognise(&self, mut session: Session) -> Result<Session, Refusal> {
+    pub(super) fn check_resumed(&self, mut session: Session) -> Result<Session, Refusal> {
         let (ours, theirs) = (self.session.state.identity(), session.state.identity());
         if !ours.is_guest() && (&ours.user, ours.auth_level) == (&theirs.user, theirs.auth_level) {
             session.state.identified(ours.clone());
@@ -126,16 +127,16 @@ impl Connection {
     }
 }
 
-/// Enters a user into the directory, if the name is theirs to use.
+/// Registers a connection in the directory, if its user may use the name.
 fn register(
     engine: &Arc<Engine>,
     outbox: &Arc<super::Outbox>,
     number: u64,
     who: Identity,
-    door: &ConnectionOptions,
+    options: &ConnectionOptions,
 ) -> Result<DirectoryEntry, Refusal> {
     let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
-    let peer = Peer::new(who.clone(), number, door.echo, recipient, Form::Bytes(door.encoding));
+    let peer = UserConnection::new(who.clone(), number, options.echo, recipient, Form::Bytes(options.encoding));
     let entry = engine.directory.register(peer);
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));

@@ -1,23 +1,22 @@
-//! The end of a broker's round: each member is given what is new for it.
+//! The delivery at the end of a broker's round: each member is given what is new for it.
 //!
-//! One walk over the table and one write a member; then, for few, who has got what and who is
-//! typing. Nothing here waits for a client.
+//! One walk over the table and one write a member; then receipts and typing notices, for a few members. On the
+//! broker's thread, and it never waits for a client.
 
 use std::sync::Arc;
 
 use super::Broker;
 use crate::chat::End;
 use crate::chat::room::Input;
-use crate::engine::clients::recipient::{Care, Form, Parcel, Undelivered};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form};
 use crate::engine::rooms::batch::Sealed;
-use crate::engine::rooms::table::Member;
 
 impl Broker {
     pub(super) fn deliver(&mut self) {
         let sealed = self.batch.seal();
         let own = std::mem::take(&mut self.own);
         if sealed.is_empty() && !self.lagging {
-            // A large room in which one asks something, or enters unseen, has to do with that one alone.
+            // In a large room, the reply to one member costs no walk over the others.
             for id in own {
                 if let Some(member) = self.table.get_mut(id) {
                     member.deliver(&sealed, self.slow, self.room.name());
@@ -35,7 +34,7 @@ impl Broker {
     fn deliver_to_all(&mut self, sealed: &Sealed) {
         let mut lagging = false;
         for row in self.table.rows_mut() {
-            // Each is cold: fetched together they cost a third of what they do one after the other.
+            // Each is cold: prefetched together they cost a third of what they cost one after the other.
             row.iter().for_each(|member| member.recipient.prefetch());
             for member in row {
                 member.deliver(sealed, self.slow, self.room.name());
@@ -45,7 +44,7 @@ impl Broker {
         self.lagging = lagging;
     }
 
-    /// Tells the room whose sockets have taken what they were given.
+    /// Tells the room which members' messages have been written to their sockets.
     fn note_written(&mut self) {
         self.unwritten = false;
         if !self.room.wants_receipts() {
@@ -61,7 +60,7 @@ impl Broker {
         written.into_iter().for_each(|member| self.step_room(Input::Written { member }));
     }
 
-    /// Tells the authors who has got what: encoded once for all of them.
+    /// Delivers receipts to the authors: encoded once for all of them.
     fn deliver_receipts(&mut self) {
         let (to, events) = std::mem::take(&mut self.receipts);
         if to.is_empty() || events.is_empty() {
@@ -82,7 +81,7 @@ impl Broker {
         }
     }
 
-    /// Typing notices go after everything else, to those who keep up.
+    /// Delivers typing notices after everything else, to the members that keep up.
     fn deliver_best_effort(&mut self) {
         for (user, event) in std::mem::take(&mut self.best_effort) {
             self.batch.append(&event);
@@ -90,12 +89,14 @@ impl Broker {
             let event = Arc::new(event);
             for member in self.table.iter_mut().filter(|member| member.user != user) {
                 let given = match member.form {
-                    Form::Events => member.recipient.take(Parcel::Event(&event), Care::BestEffort),
-                    Form::Bytes(encoding) => sealed.whole(encoding).map_or(Ok(()), |piece| {
-                        member.recipient.take(Parcel::Pieces(std::slice::from_ref(piece)), Care::BestEffort)
+                    Form::Events => member.recipient.deliver(Delivery::Event(&event), DeliveryMode::BestEffort),
+                    Form::Bytes(encoding) => sealed.whole(encoding).map_or(Ok(()), |segment| {
+                        member
+                            .recipient
+                            .deliver(Delivery::Segments(std::slice::from_ref(segment)), DeliveryMode::BestEffort)
                     }),
                 };
-                // It was worth one try.
+                // It is tried once.
                 _ = given;
             }
         }
@@ -103,23 +104,11 @@ impl Broker {
 }
 
 impl Drop for Broker {
-    /// When the broker panics its members' connections end, so that their clients come back to a
-    /// new room; in good order there is nobody left.
+    /// When the broker panics, it ends the connections of its members, so that their clients come back to a new room;
+    /// a broker that ends regularly has no members left.
     fn drop(&mut self) {
         for member in self.table.iter_mut() {
             member.recipient.end(End::Internal);
-        }
-    }
-}
-
-/// What a member's trouble means to its room.
-pub fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
-    match given {
-        Ok(()) | Err(Undelivered::Closed) => 0,
-        Err(Undelivered::Dropped { messages }) => u64::from(messages),
-        Err(Undelivered::Slow) => {
-            member.recipient.end(End::Slow);
-            0
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Those who were put out of a room and do not know it yet.
+//! Evicted members: removed from a room, whose readers have not noticed yet.
 //!
-//! A reader sees that its membership is over before it hears its client's next command; what it sent
-//! before that is in the room's inbox, and is refused here, so that every command is answered. A ghost
-//! keeps its seat until its handle leaves, so the bound on rooms holds for it too; to everybody else it
-//! is gone.
+//! A reader checks its memberships before it handles its endpoint's next request; the requests that it sent before are
+//! in the room's inbox and are refused here, so that every request is answered. An evicted member holds its seat until
+//! its handle leaves, so it counts towards the bound on rooms; to the other members it is gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,51 +22,51 @@ pub struct Evicted {
 }
 
 impl Evicted {
-    /// How many there are.
+    /// How many evicted members there are.
     #[must_use]
     pub fn count(&self) -> usize {
         self.evicted.len()
     }
 
-    /// One was put out.
-    pub fn add(&mut self, ghost: Option<(Seat, Endpoint)>) {
-        self.evicted.extend(ghost.map(|(seat, client)| (seat.number(), (seat, client))));
+    /// Adds a member that was removed.
+    pub fn add(&mut self, member: Option<(Seat, Endpoint)>) {
+        self.evicted.extend(member.map(|(seat, endpoint)| (seat.number(), (seat, endpoint))));
     }
 
-    /// Refuses what it says. To one who was never in, or has left, nothing is owed.
+    /// Refuses a request of an evicted member. Others, who never joined or have left, get no reply.
     pub fn refuse(&self, id: MemberId, request: &RoomRequest, mark: Option<&Id>, room: &RoomName) {
-        // A status is told to every room, and answered by none.
+        // A change of presence goes to every room, and none replies to it.
         if !matches!(request, RoomRequest::Presence { .. }) {
-            self.tell(id, mark, Event::Refused(Refusal::not_member(room)));
+            self.send(id, mark, Event::Refused(Refusal::not_member(room)));
         }
     }
 
-    /// Its handle leaves.
+    /// Removes an evicted member whose handle leaves.
     pub fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<&Id>, room: &RoomName) {
         if reason == LeaveReason::Left {
-            self.tell(id, mark, Event::Left { room: room.clone() });
+            self.send(id, mark, Event::Left { room: room.clone() });
         }
         self.evicted.remove(&id);
     }
 
-    /// Its connection broke.
+    /// Detaches an evicted member from its lost connection.
     pub fn detach(&mut self, id: MemberId) {
-        if let Some((_, client)) = self.evicted.get_mut(&id) {
-            *client = Endpoint { recipient: Arc::new(Absent), form: Form::Events };
+        if let Some((_, endpoint)) = self.evicted.get_mut(&id) {
+            *endpoint = Endpoint { recipient: Arc::new(Absent), form: Form::Events };
         }
     }
 
-    /// What is answered to it when it wants to come back.
+    /// The answer to the resume of an evicted member.
     #[must_use]
     pub fn answer(&self, id: MemberId, room: &RoomName) -> Option<ResumeAnswer> {
         let resumed = ResumedRoom { room: room.clone(), recovery: Recovery::Removed, missed: 0 };
         self.evicted.contains_key(&id).then_some((resumed, None))
     }
 
-    fn tell(&self, id: MemberId, mark: Option<&Id>, event: Event) {
-        if let Some((_, client)) = self.evicted.get(&id) {
-            // One that cannot take it is ended by its own outbox, or is gone.
-            _ = client.tell(mark, &Arc::new(event), Slow::Disconnect);
+    fn send(&self, id: MemberId, mark: Option<&Id>, event: Event) {
+        if let Some((_, endpoint)) = self.evicted.get(&id) {
+            // An outbox that cannot take it ends its connection, or the connection is gone.
+            _ = endpoint.send(mark, &Arc::new(event), Slow::Disconnect);
         }
     }
 }

@@ -1,29 +1,29 @@
-//! When a broker waits for more before it writes.
+//! How long a broker waits for more commands before it begins a round.
 //!
-//! Pure: decided from what the last round was like. Waiting makes rounds larger and writes fewer,
-//! where several messages are under way; where one is, it would only be slower.
+//! Pure: decided from the last round. Waiting makes rounds larger and writes fewer while several messages are in
+//! flight; with a single one it would only add latency.
 
 use std::time::{Duration, Instant};
 
-/// What the last round was like: the ground for the linger.
+/// The last round, from which the linger is computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Round {
-    /// Messages that it gave to everybody.
+    /// Messages that it delivered to all members.
     pub messages: u32,
-    /// How long the giving took.
+    /// How long the delivery took.
     pub took: Duration,
-    /// When it was over.
+    /// When it ended.
     pub ended: Instant,
 }
 
-/// The part of the time that a round took which is waited for. Measured with 100 to 10 000 members and
+/// The wait is the duration of the last delivery divided by this. Measured with 100 to 10 000 members and
 /// sixteen messages in flight: half makes rounds as large as the whole does, and a third more of them
 /// go out; of a quarter's smaller ones still more do, and some wait longer.
 const PART: u32 = 2;
 
-/// Until when a broker waits before it takes what is there. A round of one message shows that
-/// nobody is in a hurry to say more: no wait. After a larger one, waiting a part of the time that the
-/// giving took, and at most `max`, makes the next round larger and costs less time than it saves.
+/// Until when a broker waits before it drains its inbox. After a round of one message it does not wait. After a larger
+/// one, waiting a part of the time that the delivery took, and at most `max`, makes the next round larger and costs
+/// less time than it saves.
 #[must_use]
 pub fn linger_until(previous: Option<Round>, max: Duration) -> Option<Instant> {
     let round = previous.filter(|round| round.messages >= 2)?;

@@ -1,11 +1,10 @@
-//! The thread of a room: takes commands from its inbox, steps the room, writes to its members.
+//! The broker of a room, on the room's thread: takes commands from its inbox, steps the room, writes to its members.
 //!
-//! It receives one command, drains what else is there, applies it all, has the store number what
-//! was published in **one** call, and then gives each member what is new for it in **one** write.
-//! It waits for its inbox and for the store, and for nothing else: never for a client.
-//! It ends when nobody holds a sender to its inbox.
+//! In a round it receives one command, drains the rest of the inbox, applies them all, has the store number the new
+//! messages in **one** call, and then gives each member what is new for it in **one** write. It blocks on its inbox
+//! and on the store, never on a client, and ends when no sender to its inbox is left.
 
-pub mod delivery;
+mod delivery;
 mod evicted;
 pub mod linger;
 mod opening;
@@ -40,7 +39,7 @@ use crate::store::RoomLog;
 const ROUND_COMMANDS_MAX: usize = 256;
 /// Bytes of one round after which no further command is taken into it.
 const ROUND_BYTES_MAX: usize = 128 * 1024;
-/// How often a member that lagged is tried again when the room is quiet.
+/// How often a lagging member is tried again while the room is idle.
 const LAGGED_RETRY: Duration = Duration::from_secs(1);
 
 /// A room with its members.
@@ -50,13 +49,13 @@ pub struct Broker {
     clock: Clock,
     slow: Slow,
     linger_max: Duration,
-    face: RoomView,
+    view: RoomView,
     table: Table,
     evicted: Evicted,
     batch: Batch,
-    /// Members that were given something of their own in this round.
+    /// Members that have events of their own in this round.
     own: Vec<MemberId>,
-    /// Typing notices of this round, with the user that is not told.
+    /// Typing notices of this round, with the user who types and gets none.
     best_effort: Vec<(UserName, Event)>,
     /// Joins that the room has not answered yet.
     joining: HashMap<MemberId, Box<PendingJoin>>,
@@ -73,11 +72,11 @@ pub struct Broker {
     /// Bytes of this round's messages that are not stored yet.
     draft_bytes: usize,
     effects: Vec<Effect>,
-    /// Whether a member has missed something that it was not told of.
+    /// Whether a member has missed messages that were not reported to it yet.
     lagging: bool,
-    /// Whether a member was given messages that have not reached its socket yet.
+    /// Whether a member's messages are not all written to its socket yet.
     unwritten: bool,
-    /// Receipts of this round, and who is told.
+    /// Receipts of this round, and the members that get them.
     receipts: (Vec<MemberId>, Vec<Event>),
     previous: Option<Round>,
 }
@@ -91,7 +90,7 @@ impl Broker {
         clock: Clock,
         slow: Slow,
         linger_max: Duration,
-        face: RoomView,
+        view: RoomView,
     ) -> Self {
         Self {
             room,
@@ -99,7 +98,7 @@ impl Broker {
             clock,
             slow,
             linger_max,
-            face,
+            view,
             table: Table::default(),
             evicted: Evicted::default(),
             batch: Batch::default(),
@@ -120,7 +119,7 @@ impl Broker {
         }
     }
 
-    /// Runs until nobody can send any more. The body of a room's thread.
+    /// Runs until no sender to its inbox is left.
     pub fn run(mut self, inbox: &Receiver<BrokerCommand>) {
         loop {
             match self.next(inbox) {
@@ -140,13 +139,13 @@ impl Broker {
         self.finish();
     }
 
-    /// Connections in the room.
+    /// The connections in the room.
     #[must_use]
     pub fn members(&self) -> usize {
         self.table.count()
     }
 
-    /// Seats that it holds: those of its members, of those that were put out, and of the server itself.
+    /// The seats that it holds: those of its members, of evicted members, and of the server itself.
     #[must_use]
     pub fn seats(&self) -> usize {
         self.table.count() + self.evicted.count() + self.server_seats.len()
@@ -184,24 +183,24 @@ impl Broker {
 
     fn finish(&mut self) {
         self.settle();
-        // A room in which somebody always speaks has its times too.
+        // A room that is never idle has deadlines too.
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
             self.step_room(Input::Tick);
         }
         // What the room has not answered by now it never will.
         self.asking.clear();
         self.resuming.clear();
-        // Before anybody hears of who came: they may look at the list at once.
-        self.face.show(self.table.count());
+        // Before a member is told of a join: it may query the list of rooms at once.
+        self.view.show(self.table.count());
         let messages = self.batch.messages();
         if messages > 0 {
-            self.face.metrics.delivered(messages);
+            self.view.metrics.delivered(messages);
         }
         let began = Instant::now();
         self.deliver();
         let ended = Instant::now();
         for (reply, admission) in self.admitted.drain(..) {
-            // If the guest's thread is gone, its handle has sent the leave already.
+            // If the client's reader is gone, its handle has sent the leave already.
             reply.send(Ok(admission));
         }
         for (reply, answer) in self.resumed.drain(..) {
@@ -213,9 +212,9 @@ impl Broker {
     fn apply(&mut self, command: BrokerCommand) {
         match command {
             BrokerCommand::Join(join) => {
-                self.settle_for_the_past();
+                self.settle_history();
                 let member = join.seat.number();
-                let input = Input::Join { member, request: join.entrant.clone(), id: join.id.clone() };
+                let input = Input::Join { member, request: join.request.clone(), id: join.id.clone() };
                 self.joining.insert(member, join);
                 self.step_room(input);
             }
@@ -237,9 +236,9 @@ impl Broker {
                 self.evicted.detach(member);
                 self.step_room(Input::Detach { member });
             }
-            BrokerCommand::Resume(back) => {
-                self.settle_for_the_past();
-                self.resume(*back);
+            BrokerCommand::Resume(resume) => {
+                self.settle_history();
+                self.resume(*resume);
             }
             BrokerCommand::Request { member, request, id } => {
                 self.settle_before(&request);
@@ -252,10 +251,10 @@ impl Broker {
                 let NonMemberRequest { speaker, request, reply } = *question;
                 self.settle_before(&request);
                 self.asking.insert(speaker.member, reply);
-                let ruling = matches!(request, RoomRequest::Create(_) | RoomRequest::Moderate { .. });
+                let moderates = matches!(request, RoomRequest::Create(_) | RoomRequest::Moderate { .. });
                 self.step_room(Input::Request { speaker, request, id: None });
-                if ruling {
-                    // What is said from now on is judged by what was decided.
+                if moderates {
+                    // The changed policy applies to every later request.
                     self.settle();
                 }
             }
@@ -271,24 +270,22 @@ impl Broker {
         self.effects = effects;
     }
 
-    /// A question is answered, and a change decided, after everything that was said before it.
+    /// A query or a change of the policy comes after every message that was sent before it.
     fn settle_before(&mut self, request: &RoomRequest) {
         match request {
-            RoomRequest::History { .. } | RoomRequest::Members | RoomRequest::Session { .. } => {
-                self.settle_for_the_past()
-            }
+            RoomRequest::History { .. } | RoomRequest::Members | RoomRequest::Session { .. } => self.settle_history(),
             RoomRequest::Audit { .. } | RoomRequest::Create(_) | RoomRequest::Moderate { .. } => self.settle(),
             _ => {}
         }
     }
 
-    /// Before the past is shown: what was said is in it, and what retention has taken away is not.
-    fn settle_for_the_past(&mut self) {
+    /// Brings the history up to date before it is shown: with the new messages, without those that retention removed.
+    fn settle_history(&mut self) {
         self.settle();
         self.room.forget(self.room_log.pruned());
     }
 
-    /// Has the store number what was published, and takes its answer into the room.
+    /// Has the store number the drafts, and lets the room show them.
     fn settle(&mut self) {
         if self.room.drafts().is_empty() {
             return;
@@ -311,14 +308,14 @@ impl Broker {
                 Effect::Resumed(id, resumed, replay) => self.answer_resume(id, (resumed, replay)),
                 Effect::Left(id) => drop(self.remove_member(id)),
                 Effect::Evicted(id) => {
-                    // Before its client hears of it: what it says after that, its reader knows to refuse.
+                    // Before its client is told, so that its reader refuses whatever the client sends after that.
                     if let Some(member) = self.table.get_mut(id) {
                         member.revoke();
                     }
-                    let ghost = self.remove_member(id).map(Member::ghost);
-                    self.evicted.add(ghost);
+                    let member = self.remove_member(id).map(Member::into_evicted);
+                    self.evicted.add(member);
                 }
-                Effect::PolicyChanged(policy) => self.face.enter(self.room.name(), policy),
+                Effect::PolicyChanged(policy) => self.view.enter(self.room.name(), policy),
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
@@ -336,18 +333,17 @@ impl Broker {
     }
 
     fn admit(&mut self, id: MemberId) {
-        let PendingJoin { seat, recipient, form, entrant, reply, .. } = self.take_join(id);
-        let mark = self.batch.enter(form);
-        self.table.insert(Member::new(seat, entrant.user, recipient, form, mark));
+        let PendingJoin { seat, recipient, form, request, reply, .. } = self.take_join(id);
+        let offset = self.batch.enter(form);
+        self.table.insert(Member::new(seat, request.user, recipient, form, offset));
         self.admitted.push((reply, Admitted { member: id, replay: None }));
     }
 
-    /// Gives a member another client. What the last one was still to get, the past has too.
-    fn resume(&mut self, back: PendingResume) {
-        let PendingResume { member: id, recipient, form, since, reply } = back;
+    /// Attaches a member to another recipient. What the last one has not got is in the history too.
+    fn resume(&mut self, resume: PendingResume) {
+        let PendingResume { member: id, recipient, form, since, reply } = resume;
         let Some(member) = self.table.get_mut(id) else {
             if let Some(answer) = self.evicted.answer(id, self.room.name()) {
-                // An error means that the one who comes back is gone again.
                 reply.send(answer);
             }
             return;
@@ -355,8 +351,8 @@ impl Broker {
         if let Form::Bytes(encoding) = member.form {
             self.batch.readers(encoding, -1);
         }
-        let mark = self.batch.enter(form);
-        member.resume(recipient, form, mark);
+        let offset = self.batch.enter(form);
+        member.resume(recipient, form, offset);
         self.resuming.insert(id, reply);
         self.step_room(Input::Resume { member: id, seen: since });
     }
@@ -379,21 +375,21 @@ impl Broker {
         drop(seat);
     }
 
-    /// Takes a member out, and gives it what it has coming. Its seat goes with what is returned.
+    /// Removes a member, after delivering what this round has for it. Its seat is dropped with what is returned.
     fn remove_member(&mut self, id: MemberId) -> Option<Member> {
         let mut member = self.table.remove(id)?;
         if let Form::Bytes(encoding) = member.form {
             member.cut(self.batch.end(encoding));
-            let pieces = member.take_cuts(|part| self.batch.copy(encoding, part));
+            let segments = member.take_cuts(|part| self.batch.copy(encoding, part));
             self.batch.readers(encoding, -1);
-            member.give(&pieces, self.slow, self.room.name());
+            member.give(&segments, self.slow, self.room.name());
         }
         Some(member)
     }
 
     fn everyone(&mut self, event: Event, but: Option<MemberId>) {
         if let Event::Message(message) = &event {
-            // A message says that its author has stopped typing; a notice after it would be wrong.
+            // A message implies that its author has stopped typing; a notice after it would be wrong.
             self.best_effort.retain(|(user, _)| *user != message.user);
         }
         let event = Arc::new(event);
@@ -421,13 +417,13 @@ impl Broker {
     fn one(&mut self, id: MemberId, mark: Option<&Id>, event: Event) {
         if let Some(member) = self.table.get_mut(id) {
             if let Event::Refused(refusal) = &event {
-                self.face.metrics.refused(refusal.code.as_str());
+                self.view.metrics.refused(refusal.code.as_str());
             }
             match member.form {
                 Form::Bytes(encoding) => {
-                    if let Some(piece) = self.batch.own(&event, mark, encoding) {
+                    if let Some(segment) = self.batch.own(&event, mark, encoding) {
                         member.cut(self.batch.end(encoding));
-                        member.own(piece);
+                        member.own(segment);
                         self.own.push(id);
                     }
                 }

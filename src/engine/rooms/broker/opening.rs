@@ -13,7 +13,7 @@ use crate::engine::base::clock::Clock;
 use crate::engine::base::queue::Receiver;
 use crate::engine::base::threads::Threads;
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
-use crate::engine::rooms::inbox::BrokerCommand;
+use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
 use crate::store::{self, OpenedRoom, PageQuery, Store};
 
 /// An opener that gives each room a thread of its own.
@@ -33,20 +33,20 @@ pub fn thread_per_room(threads: Arc<Threads>, clock: Clock, limits: Arc<Limits>,
 /// # Errors
 /// The history cannot be read; the refusal is for everybody who is waiting for the room.
 pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) -> Result<Broker, Refusal> {
-    let Opening { room: name, kind, face } = opening;
+    let Opening { room: name, kind, view } = opening;
     let opened = open_history(&name, &kind, limits, store).map_err(|StoreFailed| {
         log::error!(room = name.as_str(); "history not opened");
         Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"))
     })?;
     let OpenedRoom { past, marks, policy, room_log } = opened;
     // The policy of a room that is not stored outlives a broker that failed in the index.
-    let policy = policy.map(Arc::new).or_else(|| face.policy(&name));
+    let policy = policy.map(Arc::new).or_else(|| view.policy(&name));
     let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
     let (room, slow) = match kind {
         RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),
     };
-    Ok(Broker::new(room, room_log, clock, slow, limits.linger, face))
+    Ok(Broker::new(room, room_log, clock, slow, limits.linger, view))
 }
 
 /// A room that is to keep no history still continues the one that it has.
@@ -73,7 +73,12 @@ fn refuse_all(inbox: &Receiver<BrokerCommand>, refusal: &Refusal) {
 /// Refuses one command that is meant for a room that cannot be opened.
 pub fn refuse(command: BrokerCommand, refusal: &Refusal) {
     match command {
-        BrokerCommand::Join(join) => join.reply.send(Err(refusal.clone())),
+        BrokerCommand::Join(join) => {
+            let PendingJoin { seat, reply, .. } = *join;
+            // Before the answer: a client that tries again at once must not find this room.
+            drop(seat);
+            reply.send(Err(refusal.clone()));
+        }
         BrokerCommand::Ask(question) => question.reply.send(Event::Refused(refusal.clone())),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! A server without sockets: an engine, a store that remembers what it took, and threads that may fail.
+//! A server without sockets: an engine, a store that records what it stored, and threads that may fail.
 
 use std::io;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub struct Faults {
     /// The opening of a history.
     pub open: Arc<Fault>,
-    /// The storing of what was said.
+    /// The storing of drafts.
     pub append: Arc<Fault>,
     /// The starting of a thread.
     pub thread: Arc<Fault>,
@@ -46,17 +46,17 @@ impl Faults {
 }
 
 /// See the module.
-pub struct ServerContext {
+pub struct TestServer {
     pub engine: Arc<Engine>,
-    /// Every message that was stored, in the order of each room: its room, its number, its text.
+    /// The stored messages, in the order of each room: room, number, text.
     stored: Log,
-    /// The number up to which every room's history was taken away.
+    /// The number up to which retention has removed every room's history.
     pub pruned: Arc<AtomicU64>,
 }
 
 type Log = Arc<Mutex<Vec<(RoomName, u64, String)>>>;
 
-impl ServerContext {
+impl TestServer {
     /// A server that has these faults.
     pub fn new(faults: &Faults) -> Self {
         let threads = threads(&faults.thread);
@@ -64,41 +64,41 @@ impl ServerContext {
         let clock = Clock::start();
         let stored = Log::default();
         let pruned = Arc::<AtomicU64>::default();
-        let shelf = Shelf { faults: faults.clone(), stored: Arc::clone(&stored), pruned: Arc::clone(&pruned) };
-        let shelf = Arc::new(shelf);
+        let store = FaultyStore { faults: faults.clone(), stored: Arc::clone(&stored), pruned: Arc::clone(&pruned) };
+        let store = Arc::new(store);
         let of_rooms = Arc::new(limits.clone());
-        let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, Arc::clone(&shelf) as _);
-        let engine = Engine::new(limits, threads, clock, shelf, Auth::guests_only(), opener);
+        let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, Arc::clone(&store) as _);
+        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), opener);
         Self { engine, stored, pruned }
     }
 
-    /// A client; the machine may have no thread for it, and is asked once more.
+    /// A client; if there is no thread for it, it connects once more.
     pub fn enter(&self, name: &'static str, wire: Arc<Wire>) -> Client {
         let again = Arc::clone(&wire);
         Client::enter(&self.engine, name, wire).or_else(|_| Client::enter(&self.engine, name, again)).unwrap()
     }
 
-    /// What was stored in a room, by number.
+    /// The stored messages of a room, by number.
     pub fn stored(&self, room: &str) -> Vec<(u64, String)> {
         let stored = self.stored.lock();
         let ours = stored.iter().filter(|(other, ..)| other.as_str() == room);
         ours.map(|(_, seq, text)| (*seq, text.clone())).collect()
     }
 
-    /// Ends the server, whose clients have left; nothing is left of it.
+    /// Stops the server, whose clients have left, and checks that nothing is left of it.
     pub fn close(self, users: &[&str]) {
         self.engine.close();
         nothing_is_left(&self.engine.threads);
         assert!(self.engine.hub.is_empty(), "rooms are left");
         for user in users {
-            assert!(self.engine.directory.peers(&UserName::parse(user).unwrap()).is_empty(), "{user} is left");
+            assert!(self.engine.directory.connections(&UserName::parse(user).unwrap()).is_empty(), "{user} is left");
         }
         let deliveries = self.engine.deliveries();
-        assert!(deliveries.balance() && deliveries.pending == 0, "books do not balance: {deliveries}");
+        assert!(deliveries.balance() && deliveries.pending == 0, "counts do not balance: {deliveries}");
     }
 }
 
-/// Waits for what no message tells.
+/// Waits for a state that no event reports.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !happened() {
@@ -113,7 +113,7 @@ pub fn nothing_is_left(threads: &Arc<Threads>) {
     assert_eq!((threads.live(), threads.panics()), (0, 0));
 }
 
-/// Threads of which one cannot be had.
+/// Threads of which one fails to start.
 pub fn threads(fault: &Arc<Fault>) -> Arc<Threads> {
     let fault = Arc::clone(fault);
     Threads::started_by(Box::new(move |name, body| {
@@ -121,14 +121,14 @@ pub fn threads(fault: &Arc<Fault>) -> Arc<Threads> {
     }))
 }
 
-/// The store in memory, with faults and a log.
-struct Shelf {
+/// The store in memory, with faults and a record.
+struct FaultyStore {
     faults: Faults,
     stored: Log,
     pruned: Arc<AtomicU64>,
 }
 
-impl Store for Shelf {
+impl Store for FaultyStore {
     fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
         if self.faults.open.strikes() {
             return Err(StoreFailed);
@@ -136,8 +136,8 @@ impl Store for Shelf {
         let opened = Memory.open(room, recent_max)?;
         let (fault, stored) = (Arc::clone(&self.faults.append), Arc::clone(&self.stored));
         let pruned = Arc::clone(&self.pruned);
-        let volume = Volume { room: room.clone(), inner: opened.room_log, fault, stored, pruned };
-        Ok(OpenedRoom { room_log: Box::new(volume), ..opened })
+        let log = FaultyLog { room: room.clone(), inner: opened.room_log, fault, stored, pruned };
+        Ok(OpenedRoom { room_log: Box::new(log), ..opened })
     }
 
     fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
@@ -177,8 +177,8 @@ impl Store for Shelf {
     }
 }
 
-/// The history of one room.
-struct Volume {
+/// The log of one room.
+struct FaultyLog {
     room: RoomName,
     inner: Box<dyn RoomLog>,
     fault: Arc<Fault>,
@@ -186,7 +186,7 @@ struct Volume {
     pruned: Arc<AtomicU64>,
 }
 
-impl RoomLog for Volume {
+impl RoomLog for FaultyLog {
     fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
         if self.fault.strikes() {
             return Err(StoreFailed);

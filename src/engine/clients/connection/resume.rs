@@ -1,0 +1,78 @@
+//! Resuming a session on this connection, and detaching it when the connection is lost.
+//!
+//! On the reader's thread; blocks on the rooms, and, during a replay, on the store and on the client.
+
+use super::{ActionError, Connection};
+use crate::chat::{End, Event, Id, Recovery, Seen};
+use crate::engine::clients::session::{ResumingRoom, Session};
+use crate::engine::clients::session_table::{SessionTable, Token};
+
+impl Connection {
+    /// Resumes a detached session in place of this connection's own.
+    #[inline(never)]
+    pub(super) fn resume(&mut self, token: &str, seen: &Seen, id: Option<Id>) -> Result<(), ActionError> {
+        let taken = self.engine.sessions.take(token, &self.outbox);
+        let session = taken.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        session.state.resume(self.options.capabilities(), self.options.join_history);
+        let resuming = session.resume(&self.outbox, self.options.encoding, seen, &self.engine.limits);
+        let old = std::mem::replace(&mut self.session, session);
+        if let Some(token) = &old.token {
+            self.engine.sessions.forget(token);
+        }
+        self.engine.expiry.forget(old.number);
+        old.leave(End::Left);
+        self.watch();
+        self.send_resumed(resuming, id)
+    }
+
+    /// Reports the rooms of the resumed session, and replays what the client missed in them.
+    #[inline(never)]
+    pub(super) fn send_resumed(&mut self, mut resuming: Vec<ResumingRoom>, id: Option<Id>) -> Result<(), ActionError> {
+        for room in &mut resuming {
+            let Some(replay) = &room.replay else { continue };
+            let recovery = self.replay(room.encoding).recovery(&room.resumed.room, replay.after, replay.until);
+            if recovery != Recovery::Whole {
+                // Nothing is replayed.
+                (room.resumed.recovery, room.resumed.missed) = (recovery, 0);
+            }
+        }
+        let resumed = Event::Resumed {
+            user: self.session.state.user().clone(),
+            session: self.session.number,
+            resume: self.session.token.as_ref().map(Token::text).unwrap_or_default(),
+            rooms: resuming.iter().map(|room| room.resumed.clone()).collect(),
+        };
+        self.reply(id, &resumed);
+        for ResumingRoom { resumed, replay, encoding, gate } in resuming {
+            if let (Some(replay), Recovery::Whole) = (replay, resumed.recovery) {
+                let past = self.replay(encoding);
+                past.replay(&resumed.room, replay.after, replay.until).map_err(ActionError::End)?;
+            }
+            gate.open();
+        }
+        Ok(())
+    }
+}
+
+/// Detaches a session whose connection was lost, or leaves its rooms; whether it is detached.
+pub(super) fn detach_or_leave(sessions: &SessionTable, session: Session, end: End) -> bool {
+    let Some(token) = session.token.clone() else {
+        session.leave(end);
+        return false;
+    };
+    // A client that has not authenticated has nothing to resume.
+    let refused = if end.detaches() && !session.state.needs_auth() {
+        // The rooms first, so that whoever resumes the session finds them ready.
+        session.detach();
+        match sessions.detach(&token, Box::new(session)) {
+            Ok(()) => return true,
+            Err(session) => *session,
+        }
+    } else {
+        session
+    };
+    sessions.forget(&token);
+    refused.leave(end);
+    false
+}

@@ -24,6 +24,7 @@ use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
 use roomd::engine::base::sync::{Mutex, thread};
 use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::engine::clients::recipient::{
     ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered,

@@ -26,7 +26,7 @@ pub const LISTED_MAX: usize = 1_000;
 
 /// A connection that is in the room.
 #[derive(Clone, Debug)]
-pub struct Member {
+pub struct RoomMember {
     /// The user of the connection.
     pub user: UserName,
     /// How the user is authenticated.
@@ -60,7 +60,7 @@ struct User {
 /// The members and users of one room.
 #[derive(Debug, Default)]
 pub struct Members {
-    members: BTreeMap<MemberId, Member>,
+    members: BTreeMap<MemberId, RoomMember>,
     users: BTreeMap<UserName, User>,
     /// The users who are typing, and until when on the monotonic clock. Few, whatever the room's size.
     typing: BTreeMap<UserName, Duration>,
@@ -81,7 +81,7 @@ impl Members {
 
     /// The member of this number.
     #[must_use]
-    pub fn member(&self, id: MemberId) -> Option<&Member> {
+    pub fn member(&self, id: MemberId) -> Option<&RoomMember> {
         self.members.get(&id)
     }
 
@@ -92,7 +92,7 @@ impl Members {
     }
 
     /// All members, in the order of their numbers.
-    pub fn members(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, &RoomMember)> {
         self.members.iter().map(|(id, member)| (*id, member))
     }
 
@@ -121,7 +121,7 @@ impl Members {
     }
 
     /// Adds a member; true when others are to be told.
-    pub fn enter(&mut self, id: MemberId, member: Member, now: Time) -> bool {
+    pub fn enter(&mut self, id: MemberId, member: RoomMember, now: Time) -> bool {
         let user = self.users.entry(member.user.clone()).or_insert(User {
             connections: 0,
             announced: 0,
@@ -139,7 +139,7 @@ impl Members {
 
     /// Removes a member. `Some((member, announce, last))`: whether others are to be told, and whether it was the user's
     /// last connection here.
-    pub fn leave(&mut self, id: MemberId) -> Option<(Member, bool, bool)> {
+    pub fn leave(&mut self, id: MemberId) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
         let user = self.users.get_mut(&member.user).expect("each member has its user");
         user.connections -= 1;

@@ -119,7 +119,7 @@ fn over_tls_a_page_without_tls_is_of_another_origin() {
 
 /// The error of a handshake that fails.
 fn no_handshake(tunnel: &Tunnel, socket: &TcpStream) -> std::io::Error {
-    tunnel.shake_hands(socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap_err()
+    tunnel.shake_hands(socket, Instant::now() + DEADLINE, || tunnel.compute()).unwrap_err()
 }
 
 /// Makes a handshake with rustls itself; the version that the two agree on.

@@ -34,7 +34,7 @@ impl Source {
         paths(&self.code)
     }
 
-    /// The paths in its code, without those that it only re-exports or declares as modules.
+    /// The paths in its code, without those that it only re-exports, declares as modules or is visible in.
     pub fn imports(&self) -> Vec<Vec<String>> {
         let is_module = |line: &&str| line.ends_with(';') && line.split(' ').rev().nth(1) == Some("mod");
         let mut code = self.code.lines().filter(|line| !is_module(line)).collect::<Vec<_>>().join("\n");
@@ -42,7 +42,7 @@ impl Source {
             let length = code[at..].find(';').map_or(code.len() - at, |end| end + 1);
             code.replace_range(at..at + length, "");
         }
-        paths(&code).into_iter().map(|(_, path)| path).collect()
+        paths(&code.replace("pub(in crate::", "pub(in ::")).into_iter().map(|(_, path)| path).collect()
     }
 
     /// The paths that its `use` declarations bring into scope.

@@ -158,7 +158,7 @@ pub fn connect(options: &ConnectOptions) -> Result<SocketStream, String> {
 fn handshake(dialer: &Dialer, tcp: &TcpStream, host: &str, timeout: Duration) -> Result<Arc<Tunnel>, String> {
     let tunnel = dialer.dial(host, Application::Http)?;
     let deadline = Instant::now() + timeout.min(TLS_TIMEOUT_MAX);
-    let done = tunnel.shake_hands(tcp, deadline, || tunnel.reckon());
+    let done = tunnel.shake_hands(tcp, deadline, || tunnel.compute());
     done.map(|()| tunnel).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => "the server does not answer".to_owned(),
         io::ErrorKind::ConnectionReset => "the server ended the connection".to_owned(),

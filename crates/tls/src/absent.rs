@@ -95,7 +95,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// None.
-    pub fn reckon(&self) -> io::Result<()> {
+    pub fn compute(&self) -> io::Result<()> {
         match self.0 {}
     }
 

@@ -84,7 +84,7 @@ impl Certificate {
         let tunnel = tunnel.map_err(NoTunnel::Failed)?.map_err(failed)?;
         let compute = || {
             let tunnel = Arc::clone(&tunnel);
-            self.handshakes.run(deadline, move || tunnel.reckon())?
+            self.handshakes.run(deadline, move || tunnel.compute())?
         };
         tunnel.shake_hands(socket, deadline, compute).map_err(NoTunnel::Failed)?;
         Ok(tunnel)

@@ -26,7 +26,7 @@ impl Stream {
         let tunnel = tunnel.map_err(io::Error::other)?;
         if let Some(tunnel) = &tunnel {
             let timeout = socket.read_timeout()?;
-            tunnel.shake_hands(&socket, deadline, || tunnel.reckon())?;
+            tunnel.shake_hands(&socket, deadline, || tunnel.compute())?;
             socket.set_read_timeout(timeout)?;
         }
         Ok(Self { socket, tunnel })

@@ -42,7 +42,7 @@ impl Tunnel {
     }
 
     /// Carries the handshake through. Blocks until the deadline at most; sets the read timeout of the
-    /// socket. `reckon` has [`Tunnel::reckon`] called, on whichever thread.
+    /// socket. `compute` has [`Tunnel::compute`] called, on whichever thread.
     ///
     /// # Errors
     /// `TimedOut`; `InvalidData` when the two do not agree, which the peer has been told; otherwise
@@ -51,7 +51,7 @@ impl Tunnel {
         &self,
         socket: &TcpStream,
         deadline: Instant,
-        reckon: impl Fn() -> io::Result<()>,
+        compute: impl Fn() -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -78,12 +78,12 @@ impl Tunnel {
             if self.state.lock().take_in(socket)? == Some(0) {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
-            let reckoned = reckon();
-            if reckoned.is_err() {
+            let computed = compute();
+            if computed.is_err() {
                 // The alert; a peer that takes nothing learns nothing.
                 _ = self.state.lock().flush(socket);
             }
-            reckoned?;
+            computed?;
         }
     }
 
@@ -91,8 +91,8 @@ impl Tunnel {
     ///
     /// # Errors
     /// `InvalidData` for what is no TLS, and for what the two do not agree upon.
-    pub fn reckon(&self) -> io::Result<()> {
-        self.state.lock().reckon()
+    pub fn compute(&self) -> io::Result<()> {
+        self.state.lock().compute()
     }
 
     /// Reads what is there; blocks until something is, or the socket's read timeout. 0 when the peer
@@ -113,10 +113,10 @@ impl Tunnel {
             wait_for_bytes(socket)?;
             let mut state = self.state.lock();
             if state.take_in(socket)?.is_some() {
-                let reckoned = state.reckon();
+                let computed = state.compute();
                 // What answers it; what does not fit goes with the next write.
                 _ = state.flush(socket);
-                reckoned?;
+                computed?;
             }
         }
     }
@@ -206,7 +206,7 @@ impl State {
         }
     }
 
-    fn reckon(&mut self) -> io::Result<()> {
+    fn compute(&mut self) -> io::Result<()> {
         let strange = self.connection.is_handshaking();
         let Err(error) = self.connection.process_new_packets() else { return Ok(()) };
         Err(match error {

@@ -24,7 +24,7 @@ use super::event::Event;
 use super::id::Id;
 use super::join_options::JoinOptions;
 use super::limits::Limits;
-use super::members::{Member, MemberId, Members, TYPING_FOR};
+use super::members::{MemberId, Members, RoomMember, TYPING_FOR};
 use super::message::{Body, Message, Mid};
 use super::note::Note;
 use super::policy::Actor;
@@ -285,7 +285,7 @@ impl Room {
         }
         let announced = announced && self.private.is_none();
         let since = self.ring.newest();
-        let member = Member {
+        let member = RoomMember {
             user: user.clone(),
             auth_level,
             connection,

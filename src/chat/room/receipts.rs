@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Effect, Room};
 use crate::chat::UserName;
 use crate::chat::event::Event;
-use crate::chat::members::{Member, MemberId};
+use crate::chat::members::{MemberId, RoomMember};
 use crate::chat::receipt::{Receipt, ReceiptMark};
 use crate::chat::receipts::Advances;
 use crate::chat::refusal::{Code, Refusal};
@@ -22,7 +22,7 @@ impl Room {
         // Users are not told of their own receipts.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let announced_marks: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
-        let listens = |member: &Member| self.private.is_some() || member.announced;
+        let listens = |member: &RoomMember| self.private.is_some() || member.announced;
         let members = self.members.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
         let members = members.filter(|_| self.tells_receipts()).map(|(id, member)| (id, member.detached));
         let (away, here): (Vec<_>, Vec<_>) = members.partition(|(_, detached)| *detached);

@@ -15,10 +15,10 @@ pub use crate::engine::base::sync::channel::{RecvError, RecvTimeoutError, TryRec
 
 /// A channel that holds `capacity` items, at least one.
 #[must_use]
-pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+pub fn bounded<T>(capacity: usize) -> (InboxSender<T>, InboxReceiver<T>) {
     let (items, queue) = channel::bounded(capacity);
     let shared = Arc::new(Shared { closed: AtomicBool::new(false), queue });
-    (Sender { items, shared: Arc::clone(&shared) }, Receiver { shared })
+    (InboxSender { items, shared: Arc::clone(&shared) }, InboxReceiver { shared })
 }
 
 struct Shared<T> {
@@ -35,7 +35,7 @@ impl<T> Shared<T> {
 }
 
 /// A sending end.
-pub struct Sender<T> {
+pub struct InboxSender<T> {
     items: channel::Sender<T>,
     shared: Arc<Shared<T>>,
 }
@@ -44,7 +44,7 @@ pub struct Sender<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disconnected;
 
-impl<T> Sender<T> {
+impl<T> InboxSender<T> {
     /// Sends an item. Blocks while the queue is full.
     ///
     /// # Errors
@@ -65,18 +65,18 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Clone for Sender<T> {
+impl<T> Clone for InboxSender<T> {
     fn clone(&self) -> Self {
         Self { items: self.items.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 /// The receiving end.
-pub struct Receiver<T> {
+pub struct InboxReceiver<T> {
     shared: Arc<Shared<T>>,
 }
 
-impl<T> Receiver<T> {
+impl<T> InboxReceiver<T> {
     /// Receives an item. Blocks while the queue is empty.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl<T> Receiver<T> {
     }
 }
 
-impl<T> Drop for Receiver<T> {
+impl<T> Drop for InboxReceiver<T> {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.discard();

@@ -17,11 +17,11 @@ use crate::engine::base::sync::{Condvar, Mutex, thread};
 const STACK_BYTES: usize = 256 * 1024;
 
 /// The body of a thread.
-pub type Body = Box<dyn FnOnce() + Send>;
+pub type ThreadMain = Box<dyn FnOnce() + Send>;
 
 /// Starts a thread of this name, or drops its body and returns an error: in production [`start`], in a test one that
 /// fails at a given call.
-pub type Starter = Box<dyn Fn(String, Body) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
+pub type Starter = Box<dyn Fn(String, ThreadMain) -> io::Result<thread::JoinHandle<()>> + Send + Sync>;
 
 /// The threads of a server.
 pub struct Threads {
@@ -171,7 +171,7 @@ fn join(finished: Vec<(u64, thread::JoinHandle<()>)>) {
 /// # Errors
 /// The machine gives no further thread. `body` was dropped.
 #[cfg(not(shuttle))]
-pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
+pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body)
 }
 
@@ -180,7 +180,7 @@ pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
 /// # Errors
 /// None: the checker has threads enough.
 #[cfg(shuttle)]
-pub fn start(name: String, body: Body) -> io::Result<thread::JoinHandle<()>> {
+pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()>> {
     let _ = STACK_BYTES;
     Ok(thread::Builder::new().name(name).spawn(body).expect("the checker has threads enough"))
 }

@@ -12,7 +12,7 @@ use crate::chat::members::MemberId;
 use crate::chat::room::JoinRequest;
 use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, UserName};
 use crate::engine::base::oneshot;
-use crate::engine::base::queue::{self, Receiver, Sender};
+use crate::engine::base::queue::{self, InboxReceiver, InboxSender};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::metrics::Metrics;
@@ -47,7 +47,7 @@ impl RoomKind {
 
 /// Starts the broker of a room: in production a thread, in a schedule a value that is stepped by hand. Called outside
 /// the hub's lock.
-pub type Opener = Box<dyn Fn(Opening, Receiver<BrokerCommand>) -> io::Result<()> + Send + Sync>;
+pub type Opener = Box<dyn Fn(Opening, InboxReceiver<BrokerCommand>) -> io::Result<()> + Send + Sync>;
 
 /// The map of rooms.
 ///
@@ -99,10 +99,10 @@ fn pending_join(
 }
 
 /// A room that has to be opened, and its inbox.
-type Opened = (Opening, Receiver<BrokerCommand>);
+type Opened = (Opening, InboxReceiver<BrokerCommand>);
 
 struct Slot {
-    inbox: Sender<BrokerCommand>,
+    inbox: InboxSender<BrokerCommand>,
     seats: usize,
     listed: bool,
     view: RoomView,
@@ -133,7 +133,7 @@ impl Seat {
     }
 
     /// The handle of its member.
-    pub(in crate::engine) fn handle(&self, inbox: &Sender<BrokerCommand>) -> RoomHandle {
+    pub(in crate::engine) fn handle(&self, inbox: &InboxSender<BrokerCommand>) -> RoomHandle {
         let token = self.token.as_ref().map(Arc::downgrade).unwrap_or_default();
         RoomHandle::new(self.room.clone(), self.number, inbox.clone(), token)
     }
@@ -224,7 +224,7 @@ impl Hub {
         self: &Arc<Self>,
         room: &RoomName,
         kind: &RoomKind,
-    ) -> Result<(Seat, Sender<BrokerCommand>), Refusal> {
+    ) -> Result<(Seat, InboxSender<BrokerCommand>), Refusal> {
         let (number, inbox, opened) = {
             let mut state = self.state.lock();
             if state.closing {
@@ -258,7 +258,7 @@ impl Hub {
         state: &mut State,
         room: &RoomName,
         kind: &RoomKind,
-    ) -> Result<(Sender<BrokerCommand>, Box<Opened>), Refusal> {
+    ) -> Result<(InboxSender<BrokerCommand>, Box<Opened>), Refusal> {
         if state.rooms.len() >= self.rooms_max {
             let message = format!("The server has {} rooms, which is its limit", self.rooms_max);
             return Err(Refusal::new(Code::TooManyRooms, message));

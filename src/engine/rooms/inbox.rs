@@ -104,7 +104,7 @@ impl std::error::Error for RoomGone {}
 pub struct RoomHandle {
     room: RoomName,
     member: MemberId,
-    inbox: queue::Sender<BrokerCommand>,
+    inbox: queue::InboxSender<BrokerCommand>,
     /// Dead when the room has removed the member, or failed.
     token: Weak<()>,
     /// Whether no leave is due when it is dropped.
@@ -118,7 +118,7 @@ impl RoomHandle {
     pub(in crate::engine) fn new(
         room: RoomName,
         member: MemberId,
-        inbox: queue::Sender<BrokerCommand>,
+        inbox: queue::InboxSender<BrokerCommand>,
         token: Weak<()>,
     ) -> Self {
         Self { room, member, inbox, token, left: false, replay: None }
@@ -236,7 +236,7 @@ impl RoomHandle {
 /// See [`RoomHandle::sender`].
 pub(in crate::engine) struct RoomSender {
     member: MemberId,
-    inbox: queue::Sender<BrokerCommand>,
+    inbox: queue::InboxSender<BrokerCommand>,
 }
 
 impl RoomSender {
@@ -252,7 +252,7 @@ impl RoomSender {
 }
 
 fn send_request(
-    inbox: &queue::Sender<BrokerCommand>,
+    inbox: &queue::InboxSender<BrokerCommand>,
     member: MemberId,
     request: RoomRequest,
     id: Option<Id>,

@@ -20,7 +20,7 @@ use crate::wire::{Encoder, Encoding};
 const ROW: usize = 32;
 
 /// A member as its broker knows it.
-pub struct Member {
+pub struct Subscriber {
     seat: Seat,
     /// The user of the connection.
     pub user: UserName,
@@ -38,7 +38,7 @@ pub struct Member {
     unwritten: bool,
 }
 
-impl Member {
+impl Subscriber {
     /// A member that gets the events after `offset`.
     #[must_use]
     pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) -> Self {
@@ -174,7 +174,7 @@ impl Member {
 /// The members of a room.
 #[derive(Default)]
 pub struct Table {
-    members: Vec<Member>,
+    members: Vec<Subscriber>,
     index: HashMap<MemberId, usize>,
     /// Members that take events as values.
     taking_events: usize,
@@ -188,14 +188,14 @@ impl Table {
     }
 
     /// Adds a member.
-    pub fn insert(&mut self, member: Member) {
+    pub fn insert(&mut self, member: Subscriber) {
         self.taking_events += usize::from(member.form == Form::Events);
         self.index.insert(member.id(), self.members.len());
         self.members.push(member);
     }
 
     /// Removes a member.
-    pub fn remove(&mut self, id: MemberId) -> Option<Member> {
+    pub fn remove(&mut self, id: MemberId) -> Option<Subscriber> {
         let at = self.index.remove(&id)?;
         let member = self.members.swap_remove(at);
         if let Some(moved) = self.members.get(at) {
@@ -206,29 +206,29 @@ impl Table {
     }
 
     /// The member of this number.
-    pub fn get_mut(&mut self, id: MemberId) -> Option<&mut Member> {
+    pub fn get_mut(&mut self, id: MemberId) -> Option<&mut Subscriber> {
         self.index.get(&id).map(|at| &mut self.members[*at])
     }
 
     /// The members.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Subscriber> {
         self.members.iter_mut()
     }
 
     /// The members, a row at a time.
-    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [Member]> {
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [Subscriber]> {
         self.members.chunks_mut(ROW)
     }
 
     /// The members that take events as values; costs nothing when there are none.
-    pub fn taking_events(&mut self) -> impl Iterator<Item = &mut Member> {
+    pub fn taking_events(&mut self) -> impl Iterator<Item = &mut Subscriber> {
         let any = self.taking_events > 0;
         self.members.iter_mut().filter(move |_| any).filter(|member| member.form == Form::Events)
     }
 }
 
 /// The messages that a member missed in a delivery; ends the connection of a member that is too slow.
-fn missed(given: Result<(), Undelivered>, member: &Member) -> u64 {
+fn missed(given: Result<(), Undelivered>, member: &Subscriber) -> u64 {
     match given {
         Ok(()) | Err(Undelivered::Closed) => 0,
         Err(Undelivered::Dropped { messages }) => u64::from(messages),

@@ -9,7 +9,7 @@ use super::world::Move;
 use crate::chat::members::MemberId;
 use crate::chat::{End, Event, Refusal};
 use crate::engine::base::oneshot;
-use crate::engine::base::queue::Sender;
+use crate::engine::base::queue::InboxSender;
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Undelivered};
 use crate::engine::rooms::hub::Seat;
@@ -44,7 +44,7 @@ pub struct Client {
     pub recorder: Arc<Recorder>,
     pub seat: Option<Seat>,
     pub member: Option<MemberId>,
-    pub inbox: Option<Sender<BrokerCommand>>,
+    pub inbox: Option<InboxSender<BrokerCommand>>,
     pub handle: Option<RoomHandle>,
     pub reply: Option<oneshot::Receiver<Result<Admitted, Refusal>>>,
     /// The answer to a request that it sent without being a member.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::chat::{Code, Limits, Refusal};
 use crate::engine::base::clock::Clock;
-use crate::engine::base::queue::{Receiver, TryRecvError};
+use crate::engine::base::queue::{InboxReceiver, TryRecvError};
 use crate::engine::rooms::broker::{self, Broker};
 use crate::engine::rooms::hub::Opening;
 use crate::engine::rooms::inbox::BrokerCommand;
@@ -29,14 +29,14 @@ pub struct SteppedBroker {
     /// Whether it finds no history, so that it never runs and refuses everybody.
     stillborn: bool,
     life: Life,
-    inbox: Option<Receiver<BrokerCommand>>,
+    inbox: Option<InboxReceiver<BrokerCommand>>,
     /// Seats in its inbox.
     pub queued: usize,
 }
 
 impl SteppedBroker {
     /// What the hub's opener was given.
-    pub fn new(opening: Opening, inbox: Receiver<BrokerCommand>, stillborn: bool) -> Self {
+    pub fn new(opening: Opening, inbox: InboxReceiver<BrokerCommand>, stillborn: bool) -> Self {
         Self { life: Life::Opening(opening.clone()), opening, stillborn, inbox: Some(inbox), queued: 0 }
     }
 
@@ -135,7 +135,7 @@ impl SteppedBroker {
 }
 
 /// Whether a receive would not block. Takes nothing.
-fn is_ready<T>(receiver: &Receiver<T>) -> bool {
+fn is_ready<T>(receiver: &InboxReceiver<T>) -> bool {
     !receiver.is_empty() || matches!(receiver.try_recv(), Err(TryRecvError::Disconnected))
 }
 

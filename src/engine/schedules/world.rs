@@ -16,7 +16,7 @@ use crate::chat::{AuthLevel, Code, End, Event, Limits, Recovery, RoomName, RoomR
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
-use crate::engine::base::queue::Receiver as Inbox;
+use crate::engine::base::queue::InboxReceiver as Inbox;
 use crate::engine::base::sync::Mutex;
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::recipient::Form;

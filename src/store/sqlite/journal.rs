@@ -30,7 +30,7 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 const MARKS_MAX: usize = 100_000;
 
 /// A request to the journal.
-pub enum Request {
+pub enum JournalRequest {
     /// Numbers the drafts and keeps them.
     Append(Append),
     /// Keeps how far users have got.
@@ -59,7 +59,7 @@ pub type Answer = Result<(Sequence, Vec<Outcome>), StoreFailed>;
 /// See the module.
 pub struct Journal {
     connection: Connection,
-    inbox: Receiver<Request>,
+    inbox: Receiver<JournalRequest>,
     /// The requests of this transaction.
     batch: Vec<Append>,
     marks: Vec<(RoomId, ReceiptMark)>,
@@ -79,7 +79,7 @@ impl Journal {
     /// The journal that writes through `connection`. It releases `lock` when it ends.
     pub fn new(
         connection: Connection,
-        inbox: Receiver<Request>,
+        inbox: Receiver<JournalRequest>,
         maintenance: Maintenance,
         on_commit: Box<dyn Fn(CommitReport) + Send>,
         lock: Option<Lock>,
@@ -115,13 +115,13 @@ impl Journal {
         }
     }
 
-    fn receive(&self) -> Result<Request, RecvTimeoutError> {
+    fn receive(&self) -> Result<JournalRequest, RecvTimeoutError> {
         let marks = (!self.marks.is_empty()).then(|| self.marked_at + PAUSE);
         let maintenance = self.maintenance.due_at();
         self.inbox.recv_deadline(marks.map_or(maintenance, |marks| marks.min(maintenance)))
     }
 
-    fn handle(&mut self, first: Request) {
+    fn handle(&mut self, first: JournalRequest) {
         let mut bytes = self.take(first);
         while self.batch.len() < REQUESTS_MAX && bytes < BYTES_MAX {
             let Ok(request) = self.inbox.try_recv() else { break };
@@ -161,14 +161,14 @@ impl Journal {
     }
 
     /// Adds the request to the transaction; returns its bytes.
-    fn take(&mut self, request: Request) -> usize {
+    fn take(&mut self, request: JournalRequest) -> usize {
         match request {
-            Request::Append(append) => {
+            JournalRequest::Append(append) => {
                 let bytes = append.drafts.iter().map(Draft::bytes).sum();
                 self.batch.push(append);
                 bytes
             }
-            Request::Mark(room, marks) => {
+            JournalRequest::Mark(room, marks) => {
                 if self.marks.is_empty() {
                     self.marked_at = Instant::now();
                 }
@@ -177,7 +177,7 @@ impl Journal {
                 self.marks.drain(..surplus);
                 0
             }
-            Request::Work(work) => {
+            JournalRequest::Work(work) => {
                 self.work(work);
                 0
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::journal::{Append, Request};
+use super::journal::{Append, JournalRequest};
 use super::sequence::Sequence;
 use super::watermark::{Watermark, Watermarks};
 use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
@@ -21,7 +21,7 @@ const MARKS_MAX: usize = 1_024;
 /// See the module.
 pub struct SqliteLog {
     sequence: Sequence,
-    journal: Sender<Request>,
+    journal: Sender<JournalRequest>,
     /// Marks that the journal's inbox had no space for.
     marks: Vec<ReceiptMark>,
     watermarks: Arc<Watermarks>,
@@ -31,16 +31,16 @@ pub struct SqliteLog {
 
 impl SqliteLog {
     /// The log of the room that `sequence` numbers.
-    pub fn new(sequence: Sequence, journal: Sender<Request>, watermarks: Arc<Watermarks>) -> Self {
+    pub fn new(sequence: Sequence, journal: Sender<JournalRequest>, watermarks: Arc<Watermarks>) -> Self {
         let watermark = sequence.room.map(|room| watermarks.follow(room));
         Self { sequence, journal, marks: Vec::new(), watermarks, watermark }
     }
 
     fn flush_marks(&mut self) {
         let Some(room) = self.sequence.room.filter(|_| !self.marks.is_empty()) else { return };
-        let request = Request::Mark(room, std::mem::take(&mut self.marks));
+        let request = JournalRequest::Mark(room, std::mem::take(&mut self.marks));
         if let Err(refused) = self.journal.try_send(request)
-            && let Request::Mark(_, marks) = refused.into_inner()
+            && let JournalRequest::Mark(_, marks) = refused.into_inner()
         {
             self.marks = marks;
         }
@@ -52,7 +52,7 @@ impl RoomLog for SqliteLog {
         self.flush_marks();
         let (reply, answer) = oneshot::channel();
         let append = Append { sequence: self.sequence.clone(), drafts: drafts.to_vec(), reply };
-        self.journal.send(Request::Append(append)).map_err(|_| StoreFailed)?;
+        self.journal.send(JournalRequest::Append(append)).map_err(|_| StoreFailed)?;
         // No answer: the journal is gone.
         let (sequence, outcomes) = answer.wait().map_err(|_| StoreFailed)??;
         if sequence.epoch != self.sequence.epoch {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::file::Location;
-use super::journal::{INBOX_MAX, Journal, Request, Work};
+use super::journal::{INBOX_MAX, Journal, JournalRequest, Work};
 use super::maintenance::Maintenance;
 use super::open_error::SqliteOpenError;
 use super::read_pool::ReadPool;
@@ -31,7 +31,7 @@ const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// See the module.
 pub struct SqliteStore {
     /// `None` once closed.
-    journal: Mutex<Option<Sender<Request>>>,
+    journal: Mutex<Option<Sender<JournalRequest>>>,
     watermarks: Arc<Watermarks>,
     pool: ReadPool,
 }
@@ -77,7 +77,7 @@ impl SqliteStore {
             let done = work(connection)?;
             Ok(Box::new(move || reply.send(done)))
         });
-        journal.send(Request::Work(work)).map_err(|_| StoreFailed)?;
+        journal.send(JournalRequest::Work(work)).map_err(|_| StoreFailed)?;
         // No answer: the work failed, or the journal is gone.
         answer.wait().map_err(|_| StoreFailed)
     }

@@ -22,7 +22,7 @@ impl Stream {
     /// Makes a handshake over a socket that is connected.
     pub fn sealed(socket: TcpStream, dialer: &Dialer, application: Application) -> Self {
         let tunnel = dialer.dial("localhost", application).unwrap();
-        tunnel.shake_hands(&socket, Instant::now() + DEADLINE, || tunnel.reckon()).unwrap();
+        tunnel.shake_hands(&socket, Instant::now() + DEADLINE, || tunnel.compute()).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         Self { socket, tunnel: Some(tunnel) }
     }

@@ -23,7 +23,7 @@ use crate::chat::room::{Effect, Input, ReplayRange, Room};
 use crate::chat::{Draft, Event, Id, Refusal, RoomRequest, Slow, UserName};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
-use crate::engine::base::queue::{Receiver, RecvTimeoutError};
+use crate::engine::base::queue::{InboxReceiver, RecvTimeoutError};
 use crate::engine::base::sync::thread;
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::batch::Batch;
@@ -32,7 +32,7 @@ use crate::engine::rooms::inbox::{
     Admitted, BrokerCommand, NonMemberRequest, PendingJoin, PendingResume, ResumeAnswer,
 };
 use crate::engine::rooms::policy_index::RoomView;
-use crate::engine::rooms::table::{Member, Table};
+use crate::engine::rooms::table::{Subscriber, Table};
 use crate::store::RoomLog;
 
 /// Commands of one round, at most.
@@ -120,7 +120,7 @@ impl Broker {
     }
 
     /// Runs until no sender to its inbox is left.
-    pub fn run(mut self, inbox: &Receiver<BrokerCommand>) {
+    pub fn run(mut self, inbox: &InboxReceiver<BrokerCommand>) {
         loop {
             match self.next(inbox) {
                 Ok(command) => {
@@ -151,7 +151,7 @@ impl Broker {
         self.table.count() + self.evicted.count() + self.server_seats.len()
     }
 
-    fn next(&self, inbox: &Receiver<BrokerCommand>) -> Result<BrokerCommand, RecvTimeoutError> {
+    fn next(&self, inbox: &InboxReceiver<BrokerCommand>) -> Result<BrokerCommand, RecvTimeoutError> {
         let due = self.room.wakes_at().map(|at| self.clock.instant(at));
         let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
         let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
@@ -169,7 +169,7 @@ impl Broker {
         }
     }
 
-    fn round(&mut self, first: BrokerCommand, inbox: &Receiver<BrokerCommand>) {
+    fn round(&mut self, first: BrokerCommand, inbox: &InboxReceiver<BrokerCommand>) {
         self.apply(first);
         for _ in 1..ROUND_COMMANDS_MAX {
             if self.batch.bytes() + self.draft_bytes > ROUND_BYTES_MAX {
@@ -312,7 +312,7 @@ impl Broker {
                     if let Some(member) = self.table.get_mut(id) {
                         member.revoke();
                     }
-                    let member = self.remove_member(id).map(Member::into_evicted);
+                    let member = self.remove_member(id).map(Subscriber::into_evicted);
                     self.evicted.add(member);
                 }
                 Effect::PolicyChanged(policy) => self.view.enter(self.room.name(), policy),
@@ -335,7 +335,7 @@ impl Broker {
     fn admit(&mut self, id: MemberId) {
         let PendingJoin { seat, recipient, form, request, reply, .. } = self.take_join(id);
         let offset = self.batch.enter(form);
-        self.table.insert(Member::new(seat, request.user, recipient, form, offset));
+        self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset));
         self.admitted.push((reply, Admitted { member: id, replay: None }));
     }
 
@@ -376,7 +376,7 @@ impl Broker {
     }
 
     /// Removes a member, after delivering what this round has for it. Its seat is dropped with what is returned.
-    fn remove_member(&mut self, id: MemberId) -> Option<Member> {
+    fn remove_member(&mut self, id: MemberId) -> Option<Subscriber> {
         let mut member = self.table.remove(id)?;
         if let Form::Bytes(encoding) = member.form {
             member.cut(self.batch.end(encoding));

@@ -10,7 +10,7 @@ use super::Broker;
 use crate::chat::room::Room;
 use crate::chat::{Code, Event, Limits, Refusal, RoomName, Slow, Span, StoreFailed};
 use crate::engine::base::clock::Clock;
-use crate::engine::base::queue::Receiver;
+use crate::engine::base::queue::InboxReceiver;
 use crate::engine::base::threads::Threads;
 use crate::engine::rooms::hub::{Opener, Opening, RoomKind};
 use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
@@ -64,7 +64,7 @@ fn open_history(
 }
 
 /// Refuses everybody who is waiting for a room that cannot be opened, until nobody can send any more.
-fn refuse_all(inbox: &Receiver<BrokerCommand>, refusal: &Refusal) {
+fn refuse_all(inbox: &InboxReceiver<BrokerCommand>, refusal: &Refusal) {
     while let Ok(command) = inbox.recv() {
         refuse(command, refusal);
     }

@@ -77,10 +77,10 @@ fn end_of(lines: &[&str], from: usize) -> usize {
     }
     let closes =
         |line: &&str| line.len() - line.trim_start().len() == indent && line.trim_start().starts_with(['}', ')', ']']);
-    let mut end = from + 1 + lines[from + 1..].iter().position(|line| closes(line)).unwrap_or(0);
+    let mut end = from + 1 + lines[from + 1..].iter().position(closes).unwrap_or(0);
     // A list of parameters may close before the block does.
     if lines[end].trim_end().ends_with('{') {
-        end += 1 + lines[end + 1..].iter().position(|line| closes(line)).unwrap_or(0);
+        end += 1 + lines[end + 1..].iter().position(closes).unwrap_or(0);
     }
     end
 }

@@ -57,9 +57,9 @@ impl IncomingConnection {
     }
 
     /// Serves it to its end; what it sends first is due at the deadline. Blocks.
-    pub fn serve_by(mut self: Box<Self>, deadline: Instant) {
+    pub fn serve_by(mut self, deadline: Instant) {
         if self.prepare(deadline) {
-            let Self { listener, context, socket, remote } = *self;
+            let Self { listener, context, socket, remote } = self;
             (listener.serve)(&context, &socket, remote, deadline);
         }
     }
@@ -126,6 +126,6 @@ impl Incoming for IncomingConnection {
 
     fn serve(self: Box<Self>) {
         let deadline = Instant::now() + self.context.settings.limits.head_timeout;
-        self.serve_by(deadline);
+        (*self).serve_by(deadline);
     }
 }

@@ -46,6 +46,7 @@ impl TestDirectory {
     }
 
     /// The path of the history in it.
+    #[cfg(feature = "sqlite")]
     pub fn data(&self) -> String {
         self.file("room.db")
     }

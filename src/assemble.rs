@@ -1,8 +1,8 @@
-//! The server, put together: the only file that names concrete transports.
+//! Assembles the server: the only file that names concrete transports.
 //!
-//! `Server::start` gives back a server that runs; `stop` ends it. Closing is one way for all:
-//! nothing new is let in, every socket's reading side is shut, each reader ends its session, each
-//! room runs out of senders, each thread ends.
+//! `Server::start` returns a running server; `stop` ends it. There is one way to end: no further connection is
+//! accepted, the reading side of each socket is shut, each reader ends its session, each room runs out of
+//! senders, each thread ends.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
@@ -33,7 +33,7 @@ use roomd_tls::Certificate;
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     context: Arc<ServerContext>,
     store: Arc<dyn Store>,
@@ -41,7 +41,7 @@ pub struct Server {
     capacity: Capacity,
 }
 
-/// A listener of the table that listens.
+/// A listener of the table, with its socket.
 struct BoundListener {
     listener: &'static Listener,
     address: SocketAddr,
@@ -53,9 +53,9 @@ struct BoundListener {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(String, io::Error),
-    /// Others than this machine can reach this address, and nobody has said whom to let in.
+    /// Other machines can reach this address, and the settings do not say whether guests may connect.
     Undecided(SocketAddr),
-    /// What the settings say of tokens cannot be done; a sentence.
+    /// The settings about tokens cannot be applied; a sentence.
     Tokens(String),
     /// The history cannot be opened; a sentence that says what to do.
     Store(Box<dyn std::error::Error + Send + Sync>),
@@ -87,11 +87,11 @@ impl std::error::Error for StartError {}
 /// How a server ended.
 #[derive(Debug)]
 pub struct Report {
-    /// Threads that were still running at the end of the drain; none in good order.
+    /// Threads that were still running at the end of the drain; normally none.
     pub running: Vec<String>,
-    /// Panics that were survived.
+    /// Panics that were caught.
     pub panics: u64,
-    /// The books of all connections.
+    /// What became of the events of all connections.
     pub deliveries: DeliveryCounts,
 }
 
@@ -144,7 +144,7 @@ impl Server {
         });
         let (auth, policies) = ready.inspect_err(|_| {
             store.close();
-            // Of the journal, which has nothing to do.
+            // The journal's thread, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
         let limits = Arc::new(settings.limits.clone());
@@ -230,7 +230,7 @@ impl Server {
         self.address(&listeners::METRICS)
     }
 
-    /// Which clients it lets in, in words, where that was decided.
+    /// Whether guests may connect, in words, where the settings decide it.
     #[must_use]
     pub fn openness(&self) -> Option<&'static str> {
         self.context.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
@@ -242,8 +242,8 @@ impl Server {
         self.context.certificate.is_some()
     }
 
-    /// Reads the certificate and its key again: who connects from now on sees what is in the files.
-    /// Nobody who is connected notices. Without TLS it does nothing.
+    /// Reads the certificate and its key again, for connections that begin from now on. Without TLS it does
+    /// nothing.
     ///
     /// # Errors
     /// A sentence; the certificate stays as it was.
@@ -330,7 +330,7 @@ fn open_store(
     store::open(&settings.data, options).map_err(StartError::Store)
 }
 
-/// Who may come in, and with which tokens.
+/// Who may sign in, and with which tokens.
 #[cfg(feature = "jwt")]
 fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock) -> Result<Arc<Auth>, StartError> {
     let read =
@@ -351,7 +351,7 @@ fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock)
     Ok(Auth::new(names, Box::new(tokens), policy))
 }
 
-/// As above, where there are no tokens: everybody is a guest.
+/// As above, in a build without tokens: every user is a guest.
 #[cfg(not(feature = "jwt"))]
 fn open_auth(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<Arc<Auth>, StartError> {
     let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;

@@ -7,7 +7,7 @@ use roomd_protocol::RoomName;
 /// A line of the list of rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomSummary {
-    /// Its name.
+    /// The room's name.
     pub room: RoomName,
     /// Connections that are in it.
     pub members: usize,

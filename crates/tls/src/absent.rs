@@ -1,6 +1,7 @@
-//! A build without TLS: the same names, and nothing of their kinds.
+//! The names of this crate in a build without TLS.
 //!
-//! Asking for one is answered with a sentence; what nobody can have, nobody needs to implement.
+//! A request for TLS is answered with an error. The types have no values, so their other methods need no
+//! implementation.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -12,18 +13,18 @@ use super::{Application, NoTunnel, Pair, Trust};
 
 const ABSENT: &str = "this roomd was built without TLS";
 
-/// There is none.
+/// Has no values in this build.
 pub struct Tunnel(Infallible);
 
-/// There is none.
+/// Has no values in this build.
 pub struct Certificate(Infallible);
 
-/// There is none.
+/// Has no values in this build.
 #[derive(Clone, Debug)]
 pub struct Dialer(Infallible);
 
 impl Certificate {
-    /// Cannot be loaded.
+    /// Fails: this build has no TLS.
     ///
     /// # Errors
     /// A sentence.
@@ -31,7 +32,7 @@ impl Certificate {
         Err(ABSENT.to_owned())
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -39,7 +40,7 @@ impl Certificate {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -47,25 +48,25 @@ impl Certificate {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     #[must_use]
     pub fn handshake_threads(&self) -> usize {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     pub fn work(&self, _: impl Fn()) {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     pub fn close(&self) {
         match self.0 {}
     }
 }
 
 impl Dialer {
-    /// Cannot be made.
+    /// Fails: this build has no TLS.
     ///
     /// # Errors
     /// A sentence.
@@ -73,7 +74,7 @@ impl Dialer {
         Err(ABSENT.to_owned())
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -83,7 +84,7 @@ impl Dialer {
 }
 
 impl Tunnel {
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -91,7 +92,7 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -99,7 +100,7 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -107,7 +108,7 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -115,7 +116,7 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -123,7 +124,7 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     ///
     /// # Errors
     /// None.
@@ -131,19 +132,19 @@ impl Tunnel {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     pub fn close(&self, _: &TcpStream) {
         match self.0 {}
     }
 
-    /// Is never called.
+    /// Cannot be called: there is no value.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         match self.0 {}
     }
 }
 
-/// Cannot be made.
+/// Fails: this build has no TLS.
 ///
 /// # Errors
 /// A sentence.

@@ -1,8 +1,8 @@
-//! The server's certificate: read from two files at start, and again when the operator says so.
+//! The server's certificate: read from two files at start, and again on the operator's request.
 //!
-//! Who shakes hands takes the configuration that is in force at that moment; connections that are
-//! under way keep theirs. Resumption tickets are sealed with keys in memory only, which stay the same
-//! when a certificate is loaded anew.
+//! A handshake takes the configuration that is in force when it begins; established connections keep theirs.
+//! Session tickets are encrypted with keys that exist in memory only, and that stay the same when the
+//! certificate is reloaded.
 
 use std::io;
 use std::net::TcpStream;
@@ -49,20 +49,20 @@ impl Certificate {
         Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), handshakes: HandshakePool::new() })
     }
 
-    /// Reads the two files again: who connects from now on sees what is in them.
+    /// Reads the two files again, for connections that begin from now on.
     ///
     /// # Errors
-    /// A sentence. What was in force stays in force.
+    /// A sentence; the configuration in force stays in force.
     pub fn reload(&self) -> Result<(), String> {
         let configs = configs(&self.certificate, &self.key, &self.tickets)?;
         *self.in_force.lock() = configs;
         Ok(())
     }
 
-    /// Shakes hands with a client. Blocks until the deadline at most; sets the socket's read timeout.
+    /// Completes the handshake with a client. Blocks until the deadline at most; sets the socket's read timeout.
     ///
     /// # Errors
-    /// There is no tunnel; the client has been told why, if it speaks TLS.
+    /// There is no tunnel; a client that speaks TLS has received an alert.
     pub fn accept(
         &self,
         socket: &TcpStream,
@@ -102,7 +102,7 @@ impl Certificate {
         self.handshakes.work(panicked);
     }
 
-    /// Makes no further handshake; the threads end.
+    /// Accepts no further handshake; the threads end.
     pub fn close(&self) {
         self.handshakes.close();
     }

@@ -1,6 +1,6 @@
-//! A client's side: whose certificates it believes, and the tunnels that it begins.
+//! The client's side: the certificates that it trusts, and the tunnels that it opens.
 //!
-//! Made once for a client or a load, before its first connection; used on whatever thread connects.
+//! Created once for a client or a load, before its first connection; used on the thread that connects.
 
 use std::fmt;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// One that believes whom it is told to. Reads the files that hold their certificates.
+    /// A dialer that trusts the certificates that `trust` names; reads their files.
     ///
     /// # Errors
     /// A sentence.
@@ -80,7 +80,7 @@ fn in_file(path: &Path) -> Result<RootCertStore, String> {
     if roots.is_empty() { Err(format!("there is no certificate in {name}")) } else { Ok(roots) }
 }
 
-/// Believes every certificate; that its owner speaks is still proved.
+/// Accepts every certificate; the peer still has to prove that it has the key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

@@ -1,7 +1,6 @@
-//! The names of this folder in a build with TLS.
+//! The names of this crate in a build with TLS.
 //!
-//! `absent.rs` stands in this file's place in a build without it: so that nobody else has to ask which
-//! build it is.
+//! `absent.rs` replaces this file in a build without it, so that no other file depends on the feature.
 
 pub use super::certificate::Certificate;
 pub use super::dialer::Dialer;

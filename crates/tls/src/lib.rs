@@ -1,10 +1,9 @@
-//! TLS: what the server and the clients put between a socket and what is said over it.
+//! TLS between a socket and the protocol over it, for the server and for clients.
 //!
-//! A [`Tunnel`] is one connection of TLS over a socket that somebody else owns; it never blocks while
-//! it holds its lock, so a broker can write through it as through the bare socket. A [`Certificate`]
-//! makes tunnels for the server and can be loaded anew while it runs; a [`Dialer`] makes them for
-//! clients. Everything about rustls stands in this folder; in a build without the feature `tls` the
-//! same names exist (`absent.rs`), and there is nothing of their kinds.
+//! A [`Tunnel`] is one TLS connection over a socket that its caller owns; it never blocks while it holds its
+//! lock, so a broker can write through it as through a plain socket. A [`Certificate`] makes tunnels for the
+//! server and can be reloaded while it runs; a [`Dialer`] makes them for clients. No other crate uses rustls. In a
+//! build without the feature `tls` the same names exist (`absent.rs`), and types without values stand behind them.
 
 #[cfg(feature = "tls")]
 mod certificate;
@@ -29,12 +28,12 @@ use std::path::PathBuf;
 pub use kinds::{Certificate, Dialer, Tunnel, self_signed};
 pub use stream::Stream;
 
-/// What can be said to a client of TLS before its handshake: that the server cannot serve it, as the
-/// fatal alert `internal_error` (RFC 8446 §6.2).
+/// What a client can be sent before its handshake when the server cannot serve it: the fatal alert
+/// `internal_error` (RFC 8446 §6.2).
 pub const TURNED_AWAY: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
-/// What is spoken inside of a tunnel. A client that says what it wants to speak (ALPN, RFC 7301) gets
-/// no other: a browser that was lured to the line port ends in the handshake.
+/// The protocol inside a tunnel. A client that names its protocol (ALPN, RFC 7301) gets no other, so a browser
+/// that was lured to the line port fails in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Application {
     /// HTTP/1.1 and WebSocket.
@@ -48,27 +47,27 @@ pub enum Application {
 pub enum NoTunnel {
     /// The peer does not speak TLS.
     Plain,
-    /// It went away, took too long, or they could not agree.
+    /// The handshake failed: the peer went away, took too long, or did not agree on parameters.
     Failed(io::Error),
 }
 
-/// Whose certificates a client believes.
+/// The certificates that a client trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// Those that the system trusts.
     #[default]
     System,
-    /// Those in this file (PEM), and no others.
+    /// Only those in this file (PEM).
     Only(PathBuf),
-    /// Anybody's: whoever is between the client and the server can read and change everything.
+    /// Any certificate: whoever is between the client and the server can read and change everything.
     Anybody,
 }
 
 /// A certificate and its key, as PEM.
 #[derive(Debug)]
 pub struct Pair {
-    /// What everybody may see.
+    /// The certificate, which is public.
     pub certificate: String,
-    /// What nobody may.
+    /// The private key.
     pub key: String,
 }

@@ -1,6 +1,6 @@
-//! A certificate that nobody has vouched for: for a trial, or for clients that are given it.
+//! A certificate that no authority has signed: for a trial, or for clients that are given it.
 //!
-//! Made on the main thread for `roomd tls self-signed`. ECDSA on P-256, which every client knows.
+//! Created on the main thread for `roomd tls self-signed`. ECDSA on P-256, which every client knows.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use super::Pair;
 
 /// Browsers take no certificate that is valid for much more than a year.
 const VALID: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// Clocks of clients may be behind by so much.
+/// How far a client's clock may be behind.
 const EARLIER: Duration = Duration::from_secs(60 * 60);
 
 /// A new key and a certificate for these hosts, names or IP addresses, valid for a year.

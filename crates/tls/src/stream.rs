@@ -1,6 +1,6 @@
-//! A socket that blocks, with a tunnel over it or without: for what reads and writes in one place.
+//! A blocking socket, with a tunnel over it or without.
 //!
-//! Used by what wants `Read` and `Write`, on the thread that has it.
+//! For code that needs `Read` and `Write` and reads and writes on one thread.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -16,11 +16,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Shakes hands with the server of this name, over a socket that is connected; blocks until the
+    /// Completes the handshake with the server of this name, over a connected socket; blocks until the
     /// deadline at most. Without a dialer the socket stays as it is.
     ///
     /// # Errors
-    /// They do not agree, or not in time.
+    /// The handshake failed, or did not finish in time.
     pub fn begin(socket: TcpStream, dialer: Option<&Dialer>, host: &str, deadline: Instant) -> io::Result<Self> {
         let tunnel = dialer.map(|dialer| dialer.dial(host, Application::Http)).transpose();
         let tunnel = tunnel.map_err(io::Error::other)?;

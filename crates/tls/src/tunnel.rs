@@ -1,12 +1,12 @@
-//! One connection of TLS, shared by a reader, a writer and brokers.
+//! One TLS connection, shared by a reader, a writer and brokers.
 //!
-//! One mutex round rustls, held for encrypting, decrypting and system calls that do not block; who has
-//! to wait for the socket waits without it. What is encrypted is in the order in which it is sent,
-//! because both happen under the lock.
+//! One mutex around rustls, held for encryption, decryption and system calls that do not block; a thread that
+//! waits for the socket waits without it. Records are encrypted in the order in which they are sent, because
+//! both happen under the lock.
 //!
 //! Bytes count as written when the kernel has taken all of the record that holds them. What did not fit
-//! stays encrypted in here, is reported as not written, and its length is held: whoever writes next
-//! brings the same bytes again, as an outbox does, and they are not encrypted twice.
+//! stays encrypted here, is reported as not written, and its length is remembered: the next write brings the
+//! same bytes again, as an outbox does, and they are not encrypted twice.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
@@ -41,7 +41,7 @@ impl Tunnel {
         Arc::new(Self { state: Mutex::new(State { connection, held: 0 }) })
     }
 
-    /// Carries the handshake through. Blocks until the deadline at most; sets the read timeout of the
+    /// Completes the handshake. Blocks until the deadline at most; sets the read timeout of the
     /// socket. `compute` has [`Tunnel::compute`] called, on whichever thread.
     ///
     /// # Errors
@@ -87,20 +87,20 @@ impl Tunnel {
         }
     }
 
-    /// Makes of what was taken in what it means: a step of the handshake, or what is to be read.
+    /// Processes what was received: a step of the handshake, or data to read.
     ///
     /// # Errors
-    /// `InvalidData` for what is no TLS, and for what the two do not agree upon.
+    /// `InvalidData` for what is not TLS, and where the two sides do not agree.
     pub fn compute(&self) -> io::Result<()> {
         self.state.lock().compute()
     }
 
-    /// Reads what is there; blocks until something is, or the socket's read timeout. 0 when the peer
-    /// has said that nothing more will come.
+    /// Reads what has arrived; blocks until something has, or until the socket's read timeout. 0 after the peer's
+    /// close_notify.
     ///
     /// # Errors
-    /// `WouldBlock` after the timeout; `ConnectionReset` when the stream ends without that word, so that
-    /// who cuts it cannot pass for the peer; `InvalidData` for what is no TLS.
+    /// `WouldBlock` after the timeout; `ConnectionReset` when the stream ends without close_notify, so that an
+    /// attacker who cuts it cannot pass for the peer; `InvalidData` for what is not TLS.
     pub fn read(&self, socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.state.lock().connection.reader().read(buffer) {
@@ -114,15 +114,15 @@ impl Tunnel {
             let mut state = self.state.lock();
             if state.take_in(socket)?.is_some() {
                 let computed = state.compute();
-                // What answers it; what does not fit goes with the next write.
+                // The response to it; what does not fit goes out with the next write.
                 _ = state.flush(socket);
                 computed?;
             }
         }
     }
 
-    /// Encrypts and sends what fits now, does not block. What it reports as not written, the next call
-    /// has to bring again.
+    /// Encrypts and sends what fits now; does not block. The next call has to bring again what it reports as
+    /// not written.
     ///
     /// # Errors
     /// `WouldBlock` when nothing fits; anything else is the end of the connection.
@@ -169,15 +169,15 @@ impl Tunnel {
         Ok(())
     }
 
-    /// Says that nothing more will be said, as far as the socket takes it now.
+    /// Sends close_notify, as far as the socket takes it now.
     pub fn close(&self, socket: &TcpStream) {
         let mut state = self.state.lock();
         state.connection.send_close_notify();
-        // To a peer that takes nothing, or is gone, it cannot be said.
+        // A peer that takes nothing, or is gone, does not get it.
         _ = state.flush(socket);
     }
 
-    /// Whether something waits to be sent that no further write may follow.
+    /// Whether encrypted bytes wait that no further write will send.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.state.lock().connection.wants_write()
@@ -185,7 +185,7 @@ impl Tunnel {
 }
 
 impl State {
-    /// Sends what is encrypted. Whether all went.
+    /// Sends what is encrypted; returns whether the socket took all of it.
     fn flush(&mut self, socket: &TcpStream) -> io::Result<bool> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut NoWait(socket)) {
@@ -197,8 +197,8 @@ impl State {
         Ok(true)
     }
 
-    /// Takes in what the socket has: how many bytes. `Some(0)` at the end of the stream, `None` when
-    /// nothing was there.
+    /// Receives what the socket has; the number of bytes. `Some(0)` at the end of the stream, `None` when there
+    /// was nothing.
     fn take_in(&mut self, socket: &TcpStream) -> io::Result<Option<usize>> {
         match self.connection.read_tls(&mut NoWait(socket)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -253,7 +253,7 @@ fn wait_for_bytes(socket: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Blocks until the socket takes something; `None` is for ever.
+/// Blocks until the socket takes something; `None` is without a limit.
 fn wait_for_room(socket: &TcpStream, patience: Option<Duration>) -> io::Result<()> {
     let patience = patience.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
     let mut waiting = [PollFd::new(socket, PollFlags::OUT)];

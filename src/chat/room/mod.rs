@@ -111,7 +111,7 @@ impl Room {
         self.members.len() <= self.receipts_members_max
     }
 
-    /// Its name.
+    /// The room's name.
     #[must_use]
     pub fn name(&self) -> &RoomName {
         &self.name

@@ -22,7 +22,7 @@ use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
 /// What is needed to open a room.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// Its name.
+    /// The room's name.
     pub room: RoomName,
     /// Its kind.
     pub kind: RoomKind,

@@ -23,7 +23,7 @@ const OWNED_MAX: usize = 100;
 /// A request to create a room.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewRoom {
-    /// Its name.
+    /// The room's name.
     pub room: RoomName,
     /// Whether its history is stored.
     pub durable: bool,
@@ -42,7 +42,7 @@ impl NewRoom {
 /// A room as one user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomInfo {
-    /// Its name.
+    /// The room's name.
     pub room: RoomName,
     /// The connections in it.
     pub members: usize,

@@ -1,7 +1,7 @@
 //! Authentication: guests, registered names, and the tokens that prove them.
 //!
 //! Created once at start and shared by the connections; called on their readers' threads, but for reading a token,
-//! which the engine's worker does. Registering a name waits for the store. A build without tokens has guests only.
+//! which the engine's login worker does. Registering a name waits for the store. A build without tokens has guests only.
 
 #[cfg(feature = "jwt")]
 pub mod jwt;

@@ -1,6 +1,6 @@
 //! The claims of a token, and the trait that reads and signs tokens.
 //!
-//! Called on the engine's worker and on connections' threads. The reason of a refusal is a fixed sentence: it contains
+//! Called on the engine's login worker and on connections' threads. The reason of a refusal is a fixed sentence: it contains
 //! nothing of the token.
 
 use std::sync::Arc;

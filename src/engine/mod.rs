@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::clock::Clock;
 use base::sync::Mutex;
 use base::threads::Threads;
-use base::worker::Worker;
 use clients::delivery_counts::DeliveryCounts;
 use clients::session_table::SessionTable;
 use guards::address::Address;
@@ -32,6 +31,7 @@ use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
 use users::directory::Directory;
+use users::login_worker::LoginWorker;
 
 use crate::auth::{Auth, Claimed};
 use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome};
@@ -48,7 +48,7 @@ pub struct Engine {
     /// The sessions that can be resumed.
     pub sessions: SessionTable,
     /// Runs what would take too much of a reader's stack.
-    pub worker: Worker,
+    pub login_worker: LoginWorker,
     /// Connections that end at a given time.
     pub expiry: Expiry,
     /// The limits by address.
@@ -90,7 +90,7 @@ impl Engine {
             hub,
             directory: Arc::default(),
             sessions: SessionTable::new(limits.grace, limits.connections_max),
-            worker: Worker::new(Arc::clone(&threads)),
+            login_worker: LoginWorker::new(Arc::clone(&threads)),
             expiry: Expiry::new(limits.token_warning),
             address_limits: AddressLimits::new(&limits),
             threads,
@@ -104,7 +104,7 @@ impl Engine {
         })
     }
 
-    /// Starts the threads that serve all connections: `sessions`, and, where there are tokens, `worker` and
+    /// Starts the threads that serve all connections: `sessions`, and, where there are tokens, `login-worker` and
     /// `expiry`. They end with [`Engine::close`].
     ///
     /// # Errors
@@ -115,7 +115,7 @@ impl Engine {
         if !self.auth.knows_tokens() {
             return Ok(());
         }
-        self.worker.start()?;
+        self.login_worker.start()?;
         let engine = Arc::clone(self);
         self.threads.spawn("expiry", move || engine.expiry.run(engine.clock, &engine.threads))
     }
@@ -178,7 +178,7 @@ impl Engine {
     pub fn identify(&self, token: &Secret, from: Option<Address>) -> Result<Identity, Refusal> {
         let now = self.clock.now();
         let (auth, token) = (Arc::clone(&self.auth), token.clone());
-        let read = || self.worker.run(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
+        let read = || self.login_worker.run(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
         let claims = self.address_limits.log_in(from, now.since_start, read)?;
         let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
@@ -192,7 +192,7 @@ impl Engine {
     #[must_use]
     pub fn offline_messages(&self, user: &UserName) -> Vec<RoomName> {
         let (store, user) = (Arc::clone(&self.store), user.clone());
-        self.worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
+        self.login_worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Registers a name that is free and not in use. Waits for the store.
@@ -210,7 +210,7 @@ impl Engine {
         drop(created);
         self.sessions.close();
         self.expiry.close();
-        self.worker.close();
+        self.login_worker.close();
         // Members in this process have no socket that could be shut down.
         self.directory.end_members(End::Closing);
     }

@@ -1,11 +1,10 @@
 //! The base of the engine: threads, locks, queues and clocks, independent of chat.
 //!
 //! `sync` names every blocking primitive, so that a checker can replace them. `queue` is a room's
-//! inbox, `oneshot` a single reply, `worker` a thread for jobs that need much stack.
+//! inbox, `oneshot` a single reply.
 
 pub mod clock;
 pub mod queue;
 pub mod threads;
-pub mod worker;
 
 pub use crate::sync::{self, oneshot};

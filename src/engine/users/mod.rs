@@ -3,3 +3,4 @@
 //! Called by readers, on their own threads.
 
 pub mod directory;
+pub mod login_worker;

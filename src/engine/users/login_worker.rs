@@ -1,4 +1,4 @@
-//! The `worker` thread: runs jobs that need more stack than a connection may keep.
+//! The `login-worker` thread: verifies tokens, and looks up what waits for a user who signs in.
 //!
 //! A thread keeps each page of its stack that it has touched, and a reader's thread lives as long as its
 //! client. Verifying a token takes 16 KiB, querying the database as much. So one thread runs these jobs for
@@ -9,27 +9,27 @@
 
 use std::sync::Arc;
 
-use super::oneshot;
-use super::threads::Threads;
+use crate::engine::base::oneshot;
 use crate::engine::base::sync::Mutex;
 use crate::engine::base::sync::channel::{Receiver, Sender, bounded};
+use crate::engine::base::threads::Threads;
 
 /// The role of the thread.
-const ROLE: &str = "worker";
+const ROLE: &str = "login-worker";
 /// Queued jobs, at most; beyond it the caller waits to enqueue.
 const QUEUED_MAX: usize = 64;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The handle through which jobs are run.
-pub struct Worker {
+pub struct LoginWorker {
     /// Where panics are recorded.
     threads: Arc<Threads>,
     /// `None` while there is no thread.
     jobs: Mutex<Option<Sender<Job>>>,
 }
 
-impl Worker {
+impl LoginWorker {
     /// A worker without a thread.
     #[must_use]
     pub fn new(threads: Arc<Threads>) -> Self {
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn close(threads: &Threads, worker: &Worker) {
+    fn close(threads: &Threads, worker: &LoginWorker) {
         worker.close();
         assert_eq!(threads.join_all(Instant::now() + Duration::from_secs(10)), [""; 0]);
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_job_runs_on_the_workers_thread_while_there_is_one() {
         let threads = Threads::new();
-        let (worker, here) = (Worker::new(Arc::clone(&threads)), thread::current().id());
+        let (worker, here) = (LoginWorker::new(Arc::clone(&threads)), thread::current().id());
         let run = || worker.run(|| thread::current().id());
         assert_eq!(run(), Some(here));
         worker.start().unwrap();
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_job_that_panics_ends_alone_and_the_next_one_runs() {
         let threads = Threads::new();
-        let worker = Worker::new(Arc::clone(&threads));
+        let worker = LoginWorker::new(Arc::clone(&threads));
         let panicking = || worker.run(|| resume_unwind(Box::new("this job fails")));
         let without_a_thread: Option<()> = panicking();
         assert_eq!((without_a_thread, threads.panics()), (None, 1));
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_job_for_which_there_is_no_thread_has_no_result() {
         let threads = Threads::started_by(Box::new(|_, _| Err(std::io::ErrorKind::WouldBlock.into())));
-        let worker = Worker::new(threads);
+        let worker = LoginWorker::new(threads);
         assert!(worker.start().is_err());
         assert_eq!(worker.run(|| 1), None);
     }

@@ -317,6 +317,21 @@ mod tests {
     }
 
     #[test]
+    fn the_help_of_a_command_begins_with_what_it_does() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            let about = command.get_about().unwrap_or_else(|| panic!("{name} says nothing")).to_string();
+            assert!(shown(&[name, "--help"]).starts_with(&about), "{name}");
+            let verb = about.split(' ').next().unwrap();
+            let verbs = [
+                "Run", "Print", "Copy", "Read", "Talk", "Load", "Make", "Sign", "Check", "Write", "Keep", "List",
+                "Add", "Verify", "Set", "Show", "Export", "Import",
+            ];
+            assert!(verbs.contains(&verb), "{name}: {about}");
+        }
+    }
+
+    #[test]
     fn a_mistake_in_the_flags_is_one_sentence() {
         for (arguments, sentence) in [
             (&["--pnig", "5s"][..], "unexpected argument '--pnig' found (a similar argument exists: '--ping')"),

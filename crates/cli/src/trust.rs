@@ -15,7 +15,7 @@ pub struct TrustArguments {
     /// [default: those that the system trusts]
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     ca: Option<PathBuf>,
-    /// Through TLS, accept any certificate: anybody in between can then read and change everything
+    /// Through TLS, accept any certificate: anybody in between can then read and change all
     #[arg(long, conflicts_with = "ca")]
     insecure: bool,
 }

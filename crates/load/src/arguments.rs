@@ -27,8 +27,10 @@ const SLOW_BYTES_MAX: usize = 64 * MIB;
 /// The subcommand, with its flags.
 #[must_use]
 pub fn command() -> Command {
-    let command = Command::new("load").about("Load a server, and prove what it promises").next_line_help(true);
-    LoadArguments::augment_args(command)
+    // After the flags, or the document of a group of them would be the command's.
+    LoadArguments::augment_args(Command::new("load"))
+        .about("Load a server, and prove what it promises")
+        .next_line_help(true)
 }
 
 /// What the arguments ask for.

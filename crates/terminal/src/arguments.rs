@@ -90,7 +90,8 @@ everything was sent, or something that a script typed was refused; 2 bad argumen
 #[must_use]
 pub fn command() -> Command {
     let about = "Talk in a room of a server, from a terminal or from a script";
-    Flags::augment_args(Command::new("chat").about(about).after_help(AFTER_HELP).next_line_help(true))
+    // After the flags, or the document of a group of them would be the command's.
+    Flags::augment_args(Command::new("chat")).about(about).after_help(AFTER_HELP).next_line_help(true)
 }
 
 #[derive(clap::Args)]

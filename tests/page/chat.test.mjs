@@ -408,7 +408,12 @@ test("a token is renewed before it expires, over the same connection, and the pa
 test("a user whose token has expired is told so, and unsent messages are sent with the next token", async () => {
   const host = await server();
   const token = async (time) => (await host.command("token", "--user", "Ann", "--for", time)).trim();
-  const ann = await (await person()).enter(`${host.http}/chat/general`, await token("2s"));
+  const ann = await person();
+  let connection;
+  await ann.page.routeWebSocket(/\/ws/, (page) => (connection = page.connectToServer()));
+  await ann.enter(`${host.http}/chat/general`, await token("1h"));
+  // However long the page took to connect: from now on the session has a token that expires soon.
+  connection.send(JSON.stringify({ type: "refresh", token: await token("5s") }));
   await ann.page.getByText("The token has expired.").waitFor();
   await ann.say("typed meanwhile");
   await ann.page.getByRole("button", { name: "Choose a name" }).click();

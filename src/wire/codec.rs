@@ -1,7 +1,7 @@
 //! The encodings: each is a dialect, which parses commands and prints events, in a framing, which delimits them.
 //!
 //! What depends on a client's protocol is decided here, and nowhere outside `wire`. A new protocol is a row
-//! of [`Encoding::codec`], with a dialect or a framing of its own where those at hand do not serve.
+//! of `Encoding::codec`, with a dialect or a framing of its own where those at hand do not serve.
 
 use super::frame::{self, Opcode};
 use super::{Unparsed, json, text};

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches as _};
+use clap::Args;
 
 use roomd_tls::Trust;
 
@@ -37,18 +37,4 @@ impl TrustArguments {
         }
         Err(format!("{given} is for TLS, and {url:?} is without: wss://…"))
     }
-}
-
-/// The two flags, for a command that is put together by hand.
-#[must_use]
-pub fn flags() -> Vec<Arg> {
-    TrustArguments::augment_args(Command::new("trust")).get_arguments().cloned().collect()
-}
-
-/// Which certificates to trust at this address.
-///
-/// # Errors
-/// As [`TrustArguments::trust`].
-pub fn read(matches: &ArgMatches, url: &str) -> Result<Trust, String> {
-    TrustArguments::from_arg_matches(matches).map_err(|error| error.to_string())?.trust(url)
 }

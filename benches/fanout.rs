@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use support::arguments::Arguments;
-use support::scenario::Scenario;
+use support::scenario::{Load, Scenario};
 use support::server::Kind;
 use support::trial::{self, Conditions, Outcome};
 use support::{baseline, environment, limits, table};
@@ -90,7 +90,7 @@ fn compare(servers: &[Kind], scenario: &Scenario, conditions: &Conditions, reps:
 
 /// Runs everything once, on a small scale.
 fn rehearse() -> io::Result<()> {
-    let scenario = Scenario { rooms: 2, clients_per_room: 10, window: 4, goal: None, usual: true };
+    let scenario = Scenario { rooms: 2, clients_per_room: 10, window: 4, load: Load::FanOut, goal: None, usual: true };
     let moment = Duration::from_millis(100);
     let conditions = Conditions { warm_up: moment, measuring: moment, pinning: None, sleep: true, more: Vec::new() };
     for kind in [Kind::Baseline, Kind::Roomd] {

@@ -5,30 +5,38 @@
 //! senders, each thread ends.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::sync::{Arc, OnceLock};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::auth::Auth;
 #[cfg(feature = "jwt")]
 use crate::auth::jwt::{Issuer, Jwt, KeyError};
 #[cfg(feature = "jwt")]
-use crate::auth::{Names, SignInRules};
+use crate::auth::{Devices, DisplayNames, Names, SignInRules};
 use crate::chat::StoreFailed;
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
+use crate::engine::base::memory;
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::guards::admission::Admission;
+use crate::engine::guards::memory_watch::{self, MemoryWatch};
 use crate::engine::metrics::Metrics;
 use crate::engine::rooms::broker;
-use crate::net::capacity::{self, Capacity};
+use crate::engine::webhooks::Webhooks;
+use crate::engine::webhooks::dispatcher::Dispatcher;
+use crate::net::accept;
+use crate::net::capacity::{self, Capacity, TooSmall};
 use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
-use crate::net::{accept, tcp};
+pub use crate::net::listening_socket::ListenAddress;
+use crate::net::listening_socket::ListeningSocket;
+use crate::net::passed::{self, PassedSockets};
+use crate::net::webhooks::HttpSender;
 use crate::settings::Settings;
 use crate::store::{self, AccountStore, Backend, BackendOptions, Store};
-use roomd_tls::Certificate;
+use roomd_tls::{Certificate, Validity};
 
 /// How long threads may take to end after their sockets were cut.
 const CUT: Duration = Duration::from_secs(2);
@@ -39,28 +47,46 @@ pub struct Server {
     store: Arc<dyn Store>,
     listeners: Vec<BoundListener>,
     capacity: Capacity,
+    memory_watch: Arc<MemoryWatch>,
 }
 
 /// A listener of the table, with its socket.
 struct BoundListener {
     listener: &'static Listener,
-    address: SocketAddr,
-    socket: Arc<TcpListener>,
+    address: ListenAddress,
+    socket: Arc<ListeningSocket>,
+}
+
+/// Where a server listens; `None` where the settings do not open a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Listens<'a> {
+    /// HTTP and WebSocket: always there.
+    pub http: Option<&'a ListenAddress>,
+    /// Plain lines.
+    pub lines: Option<&'a ListenAddress>,
+    /// The figures, on a port of their own.
+    pub metrics: Option<&'a ListenAddress>,
+    /// IRC.
+    pub irc: Option<&'a ListenAddress>,
 }
 
 /// Why a server does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// This address cannot be listened on.
+    /// This address cannot be listened on; the error names its setting.
     Listen(String, io::Error),
+    /// The sockets that a service manager passed cannot be used.
+    Passed(io::Error),
     /// Other machines can reach this address, and the settings do not say whether guests may connect.
-    Undecided(SocketAddr),
+    Undecided(ListenAddress),
     /// The settings about tokens cannot be applied; a sentence.
     Tokens(String),
     /// The history cannot be opened; a sentence that says what to do.
     Store(Box<dyn std::error::Error + Send + Sync>),
     /// The machine does not give the few threads that every server needs.
     Threads(io::Error),
+    /// The machine allows too little for any server.
+    TooSmall(TooSmall),
     /// The certificate cannot be used; a sentence.
     Certificate(String),
 }
@@ -69,6 +95,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Passed(error) => write!(f, "cannot use the sockets in LISTEN_FDS: {error}"),
             Self::Undecided(address) => write!(
                 f,
                 "others than this machine can reach {address}: say --guests on, and whoever comes is let in, \
@@ -77,6 +104,7 @@ impl std::fmt::Display for StartError {
             Self::Tokens(sentence) => f.write_str(sentence),
             Self::Store(error) => error.fmt(f),
             Self::Threads(error) => write!(f, "cannot start a thread: {error}"),
+            Self::TooSmall(error) => error.fmt(f),
             Self::Certificate(sentence) => f.write_str(sentence),
         }
     }
@@ -102,7 +130,20 @@ impl Server {
     /// # Errors
     /// Nothing is left running.
     pub fn start(settings: Settings, failed: impl Fn(io::Error) + Send + Sync + 'static) -> Result<Self, StartError> {
-        Self::build(settings, open_store, failed)
+        Self::build(settings, PassedSockets::default(), open_store, failed)
+    }
+
+    /// As `start`, for the only server of a process: it listens on the sockets that a service manager has passed to
+    /// the process (`LISTEN_FDS`, sd_listen_fds(3)), if there are any.
+    ///
+    /// # Errors
+    /// As `start`, or such a socket cannot be used.
+    pub fn start_activated(
+        settings: Settings,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let passed = passed::take().map_err(StartError::Passed)?;
+        Self::build(settings, passed, open_store, failed)
     }
 
     /// As `start`, with a store of the program's own, which is closed when the server stops.
@@ -114,30 +155,40 @@ impl Server {
         store: Arc<dyn Store>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        Self::build(settings, |_, _, _, _| Ok(Backend::of_rooms(store)), failed)
+        Self::build(settings, PassedSockets::default(), |_, _, _, _, _| Ok(Backend::of_rooms(store)), failed)
     }
 
     fn build(
         settings: Settings,
-        open_store: impl FnOnce(&Settings, Clock, &Arc<Threads>, Arc<OnceLock<Arc<Metrics>>>) -> Result<Backend, StartError>,
+        passed: PassedSockets,
+        open_store: impl FnOnce(
+            &Settings,
+            Clock,
+            &Arc<Threads>,
+            &Arc<Dispatcher>,
+            Arc<Metrics>,
+        ) -> Result<Backend, StartError>,
         failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let certificate = certificate(&settings).map_err(StartError::Certificate)?;
-        let bound = LISTENERS.into_iter().filter_map(|listener| bind(listener, &settings).transpose());
+        let listeners = LISTENERS.into_iter().zip(passed.0);
+        let bound = listeners.filter_map(|(listener, passed)| bind(listener, passed, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
-        let pooled = bound.iter().filter(|bound| bound.listener.served_by == ServedBy::Pool);
-        let mut addresses = pooled.map(|bound| bound.address);
-        if let Some(open) = addresses.find(|address| !address.ip().to_canonical().is_loopback())
+        let mut pooled = bound.iter().filter(|bound| bound.listener.served_by == ServedBy::Pool);
+        if let Some(open) = pooled.find(|bound| bound.address.is_public())
             && settings.guests.is_none()
         {
-            return Err(StartError::Undecided(open));
+            return Err(StartError::Undecided(open.address.clone()));
         }
-        let capacity = capacity::of_this_machine(&settings.limits);
+        let capacity = capacity::of_this_machine(&settings.limits).map_err(StartError::TooSmall)?;
+        let fitted = capacity.fit(&settings.limits);
         let threads = Threads::new();
         let clock = Clock::start();
-        // The engine, which has the metrics, needs the store first.
-        let metrics = Arc::<OnceLock<_>>::default();
-        let Backend { rooms: store, accounts, .. } = open_store(&settings, clock, &threads, Arc::clone(&metrics))?;
+        let metrics = Arc::<Metrics>::default();
+        let dispatcher = Arc::<Dispatcher>::default();
+        let Backend { rooms: store, accounts, hooks, webhooks, .. } =
+            open_store(&settings, clock, &threads, &dispatcher, Arc::clone(&metrics))?;
+        let sender = Arc::new(HttpSender::new(settings.webhook_allow.clone()));
         let ready = open_auth(&settings, accounts, clock).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
             Ok((auth, store.policies().map_err(unread)?))
@@ -150,12 +201,14 @@ impl Server {
         let limits = Arc::new(settings.limits.clone());
         let opener = broker::thread_per_room(Arc::clone(&threads), clock, limits, Arc::clone(&store));
         let engine =
-            Engine::new(settings.limits.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, opener)
-                .with_ice_servers(&settings.ice_servers);
+            Engine::new(fitted.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
+                .with_ice_servers(&settings.ice_servers)
+                .with_hooks(hooks)
+                .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
         engine.policies.fill(policies);
-        metrics.get_or_init(|| Arc::clone(&engine.metrics));
+        engine.writers.set_threads_max(capacity.writers);
         let ready = engine.start_threads();
-        let ready = ready.and_then(|()| Admission::open(&threads, &settings.limits, capacity.connections));
+        let ready = ready.and_then(|()| Admission::open(&threads, &fitted, fitted.connections_max));
         let admission = ready.map_err(|error| {
             engine.close();
             store.close();
@@ -164,8 +217,9 @@ impl Server {
             StartError::Threads(error)
         })?;
         let context = Arc::new(ServerContext { engine, admission, settings, certificate });
-        let server = Self { context, store, listeners: bound, capacity };
-        if let Err(error) = server.start_handshakes().and_then(|()| server.accept(failed)) {
+        let server = Self { context, store, listeners: bound, capacity, memory_watch: Arc::default() };
+        let started = server.start_handshakes().and_then(|()| server.watch_memory());
+        if let Err(error) = started.and_then(|()| server.accept(failed)) {
             // What was started is stopped again; its report has nothing to add to the error.
             _ = server.stop();
             return Err(StartError::Threads(error));
@@ -187,6 +241,21 @@ impl Server {
         Ok(())
     }
 
+    /// Starts the watch over memory, where this process has a limit of it.
+    fn watch_memory(&self) -> io::Result<()> {
+        if memory::nearest_bound().is_none() {
+            return Ok(());
+        }
+        let (context, watch) = (Arc::clone(&self.context), Arc::clone(&self.memory_watch));
+        self.context.engine.threads.spawn(memory_watch::ROLE, move || {
+            let metrics = &context.engine.metrics;
+            watch.run(&metrics.outbox_total, memory::nearest_bound, |is_short| {
+                metrics.memory_is_short(is_short);
+                context.admission.memory_is_short(is_short);
+            });
+        })
+    }
+
     /// Starts the accept thread of each listener.
     fn accept(&self, failed: impl Fn(io::Error) + Send + Sync + 'static) -> io::Result<()> {
         let failed = Arc::new(failed);
@@ -203,31 +272,45 @@ impl Server {
         Ok(())
     }
 
-    /// The address of a listener; `None` where the settings do not open it.
+    /// Where the server listens.
     #[must_use]
-    pub fn address(&self, listener: &'static Listener) -> Option<SocketAddr> {
-        self.listeners.iter().find(|bound| std::ptr::eq(bound.listener, listener)).map(|bound| bound.address)
+    pub fn listens(&self) -> Listens<'_> {
+        let at = |listener: &'static Listener| {
+            self.listeners.iter().find(|bound| std::ptr::eq(bound.listener, listener)).map(|bound| &bound.address)
+        };
+        Listens {
+            http: at(&listeners::HTTP),
+            lines: at(&listeners::LINES),
+            metrics: at(&listeners::METRICS),
+            irc: at(&listeners::IRC),
+        }
     }
 
     /// The address of HTTP and WebSocket.
     ///
     /// # Panics
-    /// Never: no setting leaves this listener out.
+    /// When they are served on a unix socket.
     #[must_use]
     pub fn http_address(&self) -> SocketAddr {
-        self.address(&listeners::HTTP).expect("HTTP is always served")
+        self.listens().http.and_then(ListenAddress::tcp).expect("HTTP is served at a TCP address")
     }
 
     /// The address of plain lines, if they are served.
     #[must_use]
     pub fn lines_address(&self) -> Option<SocketAddr> {
-        self.address(&listeners::LINES)
+        self.listens().lines.and_then(ListenAddress::tcp)
+    }
+
+    /// The address of IRC, if it is served.
+    #[must_use]
+    pub fn irc_address(&self) -> Option<SocketAddr> {
+        self.listens().irc.and_then(ListenAddress::tcp)
     }
 
     /// The address of the figures, if they are served on a port of their own.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.address(&listeners::METRICS)
+        self.listens().metrics.and_then(ListenAddress::tcp)
     }
 
     /// Whether guests may connect, in words, where the settings decide it.
@@ -240,6 +323,18 @@ impl Server {
     #[must_use]
     pub fn has_certificate(&self) -> bool {
         self.context.certificate.is_some()
+    }
+
+    /// Whether the IRC port speaks TLS.
+    #[must_use]
+    pub fn has_irc_tls(&self) -> bool {
+        self.has_certificate() && (listeners::IRC.tls)(&self.context.settings)
+    }
+
+    /// When the certificate is valid; `None` without TLS.
+    #[must_use]
+    pub fn certificate_validity(&self) -> Option<Validity> {
+        self.context.certificate.as_ref()?.validity()
     }
 
     /// Reads the certificate and its key again, for connections that begin from now on. Without TLS it does
@@ -274,10 +369,10 @@ impl Server {
     pub fn stop(self) -> Report {
         let ServerContext { engine, admission, settings, certificate } = &*self.context;
         engine.close();
+        self.memory_watch.close();
         admission.close();
         for BoundListener { socket, .. } in &self.listeners {
-            // On Linux this wakes a thread that blocks in `accept`. A listener that failed needs no waking.
-            _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+            socket.shut_down();
         }
         admission.shutdown_connections(Shutdown::Read);
         certificate.iter().for_each(Certificate::close);
@@ -291,12 +386,33 @@ impl Server {
     }
 }
 
-/// Opens a listener, if the settings have an address for it.
-fn bind(listener: &'static Listener, settings: &Settings) -> Result<Option<BoundListener>, StartError> {
+/// Opens a listener on the socket that was passed for it, or else at its address, if the settings have one.
+fn bind(
+    listener: &'static Listener,
+    passed: Option<ListeningSocket>,
+    settings: &Settings,
+) -> Result<Option<BoundListener>, StartError> {
+    let bound =
+        |socket: ListeningSocket| Ok(BoundListener { listener, address: socket.address()?, socket: Arc::new(socket) });
+    if let Some(socket) = passed {
+        return bound(socket).map(Some).map_err(StartError::Passed);
+    }
     let Some(address) = (listener.address)(settings) else { return Ok(None) };
-    let bound = tcp::listen(address)
-        .and_then(|socket| Ok(BoundListener { listener, address: socket.local_addr()?, socket: Arc::new(socket) }));
-    bound.map(Some).map_err(|error| StartError::Listen(address.to_owned(), error))
+    let socket = ListeningSocket::bind(address, settings.unix_mode).and_then(bound);
+    socket.map(Some).map_err(|error| StartError::Listen(address.to_owned(), with_advice(listener.setting, &error)))
+}
+
+/// The error of a socket that cannot listen, with what to do about it.
+fn with_advice(setting: &str, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "another program listens there, perhaps another roomd; stop it, or choose another address with --{setting}"
+            )
+        }
+        _ => format!("{error}; --{setting} chooses another address"),
+    };
+    io::Error::new(error.kind(), advice)
 }
 
 /// The certificate that the settings name.
@@ -314,17 +430,20 @@ fn open_store(
     settings: &Settings,
     clock: Clock,
     threads: &Arc<Threads>,
-    metrics: Arc<OnceLock<Arc<Metrics>>>,
+    dispatcher: &Arc<Dispatcher>,
+    metrics: Arc<Metrics>,
 ) -> Result<Backend, StartError> {
+    let dispatcher = Arc::clone(dispatcher);
     let options = BackendOptions {
         durability: settings.durability,
         retention: settings.retain,
         now: Box::new(move || clock.now().at),
-        on_commit: Box::new(move |commit| {
-            if let Some(metrics) = metrics.get() {
-                metrics.journal_wrote(commit.drafts, commit.took, commit.stored);
-            }
-        }),
+        on_commit: Box::new(move |commit| metrics.journal_wrote(commit.drafts, commit.took, commit.stored)),
+        on_delivery: Box::new(move || dispatcher.wake()),
+        on_panic: {
+            let threads = Arc::clone(threads);
+            Box::new(move || threads.record_panic("journal"))
+        },
         spawn: &mut |role, body| threads.spawn(role, body),
     };
     store::open(&settings.data, options).map_err(StartError::Store)
@@ -343,12 +462,17 @@ fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock)
     let keys = keys.map(|path| Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
     let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
     let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
+    let issuer = issuer.map(|issuer| issuer.naming_by(settings.jwt_name_claim.clone()));
     let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
     let names = Names::new(Arc::clone(&accounts), accounts.accounts().map_err(failed)?);
+    let names = names.with_subjects(accounts.subjects().map_err(failed)?);
+    let names = names.with_uses(accounts.uses().map_err(failed)?);
+    let devices = Devices::new(Arc::clone(&accounts), accounts.devices().map_err(failed)?);
+    let display_names = DisplayNames::new(Arc::clone(&accounts), accounts.display_names().map_err(failed)?);
     let tokens = Jwt::open(accounts, issuer, clock.now().at).map_err(failed)?;
     let guests = settings.guests.unwrap_or(true);
     let policy = SignInRules { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
-    Ok(Auth::new(names, Box::new(tokens), policy))
+    Ok(Auth::new(names, (devices, display_names), Box::new(tokens), policy))
 }
 
 /// As above, in a build without tokens: every user is a guest.

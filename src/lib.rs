@@ -1,18 +1,27 @@
 //! roomd: a chat and publish/subscribe server on plain threads.
 //!
 //! The binary is a thin shell over this library. A program that embeds it starts a [`Server`] with
-//! [`Settings`], and may be a [`Member`] of its rooms without a socket.
+//! [`Settings`], and may be a [`Member`] of its rooms without a socket. [`chat`] has the values of both, and [`store`]
+//! the traits of a store of the program's own. The other modules are the server's inside: `ARCHITECTURE.md` is their map,
+//! and they may change without notice.
 
 pub mod assemble;
+#[doc(hidden)]
 pub mod auth;
 pub mod chat;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod engine;
+#[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
 pub mod page;
 pub mod settings;
 pub mod store;
+#[doc(hidden)]
 pub mod sync;
+#[doc(hidden)]
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};

@@ -12,14 +12,38 @@ use std::time::Duration;
 use crate::chat::{IceServer, Limits};
 use crate::store::{Durability, Retention};
 
+/// What webhooks may reach though it is not public.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookTarget {
+    /// A network, or an address alone.
+    Network(IpNet),
+    /// What a host's name resolves to.
+    Host(String),
+}
+
 /// All settings of a server. `Settings::default()` is what `roomd` runs with when none is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// The server's name, which the page shows; `None` is `roomd`.
+    pub name: Option<String>,
+    /// What who comes in is told, by the page before a name is chosen and on the line port; `None` is nothing.
+    pub welcome: Option<String>,
     /// Where HTTP and WebSocket are served: `HOST:PORT`, an IPv6 address in brackets, a host name
-    /// resolved when the listener is opened. Port 0 takes a free one.
+    /// resolved when the listener is opened. Port 0 takes a free one. `unix:PATH` is a socket for programs on this
+    /// machine; its clients count as 127.0.0.1.
     pub listen: String,
+    /// The permissions of the file of a unix socket.
+    pub unix_mode: u32,
+    /// The path below which a proxy serves the server to its clients, such as `/chat`; empty for `/`. Requests are
+    /// answered with it and without it.
+    pub base_path: String,
     /// Where plain lines are served, in the same form; `None` opens no line port.
     pub lines: Option<String>,
+    /// Where IRC is served, in the same form; `None` opens no such port.
+    pub irc: Option<String>,
+    /// Whether the IRC port speaks TLS. `None` is where there is a certificate; a server that is to and has none does
+    /// not start.
+    pub irc_tls: Option<bool>,
     /// Where the figures are served to a Prometheus, in the same form, to whoever can connect; `None` opens
     /// no such port.
     pub metrics: Option<String>,
@@ -35,10 +59,12 @@ pub struct Settings {
     /// Networks of proxies whose word on a client's address counts, in `X-Forwarded-For` and as below;
     /// from other peers it is ignored.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether those proxies begin each connection with a PROXY header, version 2.
+    /// Whether those proxies begin each connection with a PROXY header, version 1 or 2.
     pub proxy_protocol: bool,
     /// Networks without a limit by address.
     pub address_exempt: Vec<IpNet>,
+    /// Addresses of this machine and of private networks that webhooks may reach.
+    pub webhook_allow: Vec<WebhookTarget>,
     /// Whether the WebSocket route `/echo` exists.
     pub echo_route: bool,
     /// The file that messages are kept in, also as `sqlite:PATH`, or `:memory:`, or `off`: see `store::open`. A relative
@@ -64,15 +90,35 @@ pub struct Settings {
     pub jwt_issuer: Option<String>,
     /// What the issuer's tokens must say in `aud`; `None` refuses a token that has one.
     pub jwt_audience: Option<String>,
+    /// The claim of the issuer's tokens that names the user; `sub` is the identity behind the name then. `None` is
+    /// `sub` itself.
+    pub jwt_name_claim: Option<String>,
     /// The limits that can be set.
     pub limits: Limits,
+}
+
+impl Settings {
+    /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
+    /// memory alone, and without a limit of rate.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        let (listen, data) = ("127.0.0.1:0".to_owned(), ":memory:".to_owned());
+        let limits = Limits { rate_per_s: 0, ..Limits::default() };
+        Self { listen, lines: None, data, limits, ..Self::default() }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            name: None,
+            welcome: None,
             listen: "127.0.0.1:8000".to_owned(),
+            unix_mode: 0o660,
+            base_path: String::new(),
             lines: Some("127.0.0.1:8001".to_owned()),
+            irc: None,
+            irc_tls: None,
             metrics: None,
             tls_cert: None,
             tls_key: None,
@@ -81,6 +127,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             address_exempt: loopback(),
+            webhook_allow: Vec::new(),
             echo_route: false,
             data: "roomd.db".to_owned(),
             durability: Durability::Fsync,
@@ -92,8 +139,31 @@ impl Default for Settings {
             jwt_key: None,
             jwt_issuer: None,
             jwt_audience: None,
+            jwt_name_claim: None,
             limits: Limits::default(),
         }
+    }
+}
+
+/// Characters of a base path, at most.
+const BASE_PATH_MAX: usize = 256;
+
+/// A base path as the settings hold it, from what an operator or a proxy writes: `/chat/` is `/chat`, `/` is empty.
+///
+/// # Errors
+/// A problem that reads on after the name of the setting.
+pub fn base_path(text: &str) -> Result<String, String> {
+    let path = text.strip_suffix('/').unwrap_or(text);
+    // It stands in the page and in `Location`, where nothing of it may have another meaning.
+    let is_segment = |segment: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~%@:+=".contains(c);
+        !matches!(segment, "" | "." | "..") && segment.chars().all(is_plain)
+    };
+    let is_path = path.is_empty() || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_segment));
+    if is_path && path.len() <= BASE_PATH_MAX {
+        Ok(path.to_owned())
+    } else {
+        Err(format!("must be a path such as /chat, not {text:?}"))
     }
 }
 

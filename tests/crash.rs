@@ -1,22 +1,26 @@
-//! The books over a crash: the server is killed in the middle of its work, again and again.
+//! The books over a crash: servers are killed in the middle of their work, again and again.
 //!
 //! Publishers talk to a real server process that is killed (SIGKILL) at random moments and started
-//! again on the same file; each comes back, says again what was not acknowledged, and asks for what
+//! again on the same file, or to several on one PostgreSQL (`tests/cluster/run` starts it) of which one is; each comes
+//! back, to another server if there is one, says again what was not acknowledged, and asks for what
 //! it missed. At the end the history must hold every acknowledged message once, everything that
-//! anybody saw, and no number twice. `ROOMD_SEED` and `ROOMD_CRASHES` choose another run.
+//! anybody saw, and no number twice. `ROOMD_SEED` and `ROOMD_CRASHES` choose another run. What a webhook is to be told
+//! survives the same.
 #![cfg(all(not(shuttle), feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
@@ -36,10 +40,10 @@ struct Record {
     repeats: usize,
 }
 
-/// Where the server is now.
+/// Where the servers are now.
 #[derive(Default)]
 struct Place {
-    address: Mutex<Option<SocketAddr>>,
+    addresses: Mutex<Vec<Option<SocketAddr>>>,
     moved: Condvar,
     /// Publishers say nothing new any more.
     closing: AtomicBool,
@@ -47,26 +51,33 @@ struct Place {
 }
 
 impl Place {
-    fn put(&self, address: Option<SocketAddr>) {
-        *self.address.lock().unwrap() = address;
+    fn put(&self, server: usize, address: Option<SocketAddr>) {
+        let mut addresses = self.addresses.lock().unwrap();
+        let count = addresses.len().max(server + 1);
+        addresses.resize(count, None);
+        addresses[server] = address;
         self.moved.notify_all();
     }
 
-    fn find(&self) -> SocketAddr {
-        let address = self.moved.wait_while(self.address.lock().unwrap(), |address| address.is_none()).unwrap();
-        address.unwrap()
+    /// A server that is there, another one at each try.
+    fn find(&self, attempt: usize) -> SocketAddr {
+        let addresses = self.addresses.lock().unwrap();
+        let addresses = self.moved.wait_while(addresses, |all| all.iter().all(Option::is_none)).unwrap();
+        let there: Vec<_> = addresses.iter().flatten().collect();
+        *there[attempt % there.len()]
     }
 }
 
 struct Process(Child);
 
 impl Process {
-    /// Starts the server on this file; its address.
-    fn start(data: &Path) -> (Self, SocketAddr) {
+    /// Starts a server on this history; its address.
+    fn start(data: &OsStr) -> (Self, SocketAddr) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_roomd"))
-            .args(["--listen=127.0.0.1:0", "--lines=off", "--rate-per-s=0", "--data"])
+            .args(["--listen=127.0.0.1:0", "--lines=off", "--rate-per-s=0", "--webhook-allow=127.0.0.1", "--data"])
             .arg(data)
             .env("RUST_LOG", "error")
+            .env_remove("ROOMD_TEST_POSTGRES")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -87,6 +98,7 @@ impl Drop for Process {
 }
 
 struct Publisher {
+    number: usize,
     user: String,
     place: Arc<Place>,
     record: Record,
@@ -100,7 +112,7 @@ struct Publisher {
 impl Publisher {
     fn run(mut self) -> Record {
         // An error is a connection that broke: it comes back.
-        while self.converse(self.place.find()).is_err() {
+        while self.converse(self.place.find(self.number + self.record.reconnections)).is_err() {
             self.record.reconnections += 1;
         }
         self.record
@@ -218,24 +230,45 @@ impl Drop for Folder {
 
 #[test]
 fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() {
-    let seed = number("ROOMD_SEED").unwrap_or_else(|| getrandom::u64().unwrap()).max(1);
-    let crashes = number("ROOMD_CRASHES").unwrap_or(50);
-    println!("ROOMD_SEED={seed} ROOMD_CRASHES={crashes}");
-    let folder = Folder(std::env::temp_dir().join(format!("roomd-crash-{seed:x}")));
+    let folder = Folder(std::env::temp_dir().join(format!("roomd-crash-{:x}", getrandom::u64().unwrap())));
     std::fs::create_dir(&folder.0).unwrap();
-    let data = folder.0.join("roomd.db");
+    crash(folder.0.join("roomd.db").as_os_str(), 1, 50);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn nothing_acknowledged_or_seen_is_lost_when_servers_on_one_database_are_killed() {
+    let Ok(server) = std::env::var("ROOMD_TEST_POSTGRES") else {
+        return println!("skipped: there is no PostgreSQL; tests/cluster/run starts one");
+    };
+    let name = format!("k{:016x}", getrandom::u64().unwrap());
+    let sql = format!("CREATE DATABASE {name}");
+    let made = Command::new("psql").args(["-q", "-c", &sql, &format!("{server}postgres")]).status();
+    assert!(made.unwrap().success());
+    crash(OsStr::new(&format!("{server}{name}")), 3, 15);
+}
+
+/// Runs this many servers on the history, and kills one so many times.
+fn crash(data: &OsStr, servers: usize, crashes: u64) {
+    let seed = number("ROOMD_SEED").unwrap_or_else(|| getrandom::u64().unwrap()).max(1);
+    let crashes = number("ROOMD_CRASHES").unwrap_or(crashes);
+    println!("ROOMD_SEED={seed} ROOMD_CRASHES={crashes}");
     let mut dice = Dice(seed);
     let place = Arc::new(Place::default());
+    let mut processes = Vec::new();
+    for server in 0..servers {
+        let (process, address) = Process::start(data);
+        processes.push(Some(process));
+        place.put(server, Some(address));
+    }
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|number| {
             let (user, place) = (format!("user-{number}"), Arc::clone(&place));
             let (record, unacknowledged) = (Record::default(), VecDeque::new());
-            let publisher = Publisher { user, place, record, unacknowledged, request: 0, position: None };
+            let publisher = Publisher { number, user, place, record, unacknowledged, request: 0, position: None };
             thread::spawn(move || publisher.run())
         })
         .collect();
-    let (mut process, address) = Process::start(&data);
-    place.put(Some(address));
     for _ in 0..crashes {
         // A crash comes after some more acknowledgements, and not at a time on a clock.
         let target = place.acknowledged.load(Ordering::Relaxed) + dice.below(400) as usize;
@@ -243,21 +276,26 @@ fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() 
             assert!(publishers.iter().all(|publisher| !publisher.is_finished()), "a publisher has failed");
             thread::yield_now();
         }
-        place.put(None);
-        drop(process);
-        let (restarted, address) = Process::start(&data);
-        process = restarted;
-        place.put(Some(address));
+        let server = dice.below(servers as u64) as usize;
+        place.put(server, None);
+        processes[server] = None;
+        let (restarted, address) = Process::start(data);
+        processes[server] = Some(restarted);
+        place.put(server, Some(address));
     }
     place.closing.store(true, Ordering::Relaxed);
     let records: Vec<_> = publishers.into_iter().map(|publisher| publisher.join().unwrap()).collect();
-    let history = history(place.find());
-    drop(process);
+    let history = history(place.find(0));
+    drop(processes);
+    check(&history, &records, crashes);
+}
 
+/// What the publishers were told is what is in the history.
+fn check(history: &BTreeMap<u64, String>, records: &[Record], crashes: u64) {
     let numbers: Vec<_> = history.keys().copied().collect();
     assert_eq!(numbers, (1..=history.len() as u64).collect::<Vec<_>>(), "the numbers are dense");
     let (mut acknowledged, mut seen, mut reconnections, mut repeats) = (0, 0, 0, 0);
-    for record in &records {
+    for record in records {
         for (mid, seq) in &record.acknowledged {
             assert_eq!(history.get(seq), Some(mid), "acknowledged, and not in the history");
         }
@@ -278,4 +316,109 @@ fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() 
         "{crashes} crashes, {reconnections} connections broken, {acknowledged} messages acknowledged, {repeats} of \
          them as repeats, {seen} sightings: nothing lost, nothing twice"
     );
+}
+
+/// A receiver of webhooks. Its address is taken from the beginning; until it listens it is down.
+struct Bot {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bot {
+    fn down() -> Self {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let socket = TcpListener::from(socket);
+        let address = socket.local_addr().unwrap();
+        Self { socket, address }
+    }
+
+    /// Listens from now on; what it takes, as the `webhook-id` and the text of each.
+    fn up(self) -> mpsc::Receiver<(String, String)> {
+        rustix::net::listen(&self.socket, 16).unwrap();
+        let (sender, log) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in self.socket.incoming() {
+                let Some(told) = take(&mut BufReader::new(stream.unwrap())) else { continue };
+                if sender.send(told).is_err() {
+                    return;
+                }
+            }
+        });
+        log
+    }
+}
+
+/// Takes one delivery; `None`: the server was killed before it was there.
+fn take(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
+    let (mut id, mut length, mut line) = (String::new(), 0, String::new());
+    while line != "\r\n" {
+        line.clear();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.to_ascii_lowercase().trim_end().split_once(": ") {
+            Some(("webhook-id", value)) => value.clone_into(&mut id),
+            Some(("content-length", value)) => length = value.parse().unwrap(),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    // The server may be gone before it hears that.
+    _ = stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    Some((id, body["data"]["message"].as_str().unwrap().to_owned()))
+}
+
+/// Publishes over HTTP, and waits for the acknowledgement.
+fn publish_over_http(address: SocketAddr, text: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = text.len();
+    let fields = format!("Host: {address}\r\nContent-Length: {length}\r\nConnection: close");
+    write!(stream, "POST /api/v1/rooms/den/messages?user=Ann HTTP/1.1\r\n{fields}\r\n\r\n{text}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+}
+
+#[test]
+fn a_webhook_is_told_each_message_in_order_though_receiver_and_server_were_down() {
+    let folder = Folder(std::env::temp_dir().join(format!("roomd-webhook-{:x}", getrandom::u64().unwrap())));
+    std::fs::create_dir(&folder.0).unwrap();
+    let data = folder.0.join("roomd.db");
+    let bot = Bot::down();
+    let (process, address) = Process::start(data.as_os_str());
+    let added = Command::new(env!("CARGO_BIN_EXE_roomd"))
+        .args(["webhook", "add", &format!("http://{}/", bot.address), "--room=den", "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(added.status.success() && added.stdout.starts_with(b"whsec_"), "{added:?}");
+    let texts: Vec<_> = (0..60).map(|number| format!("message {number}")).collect();
+    texts[..20].iter().for_each(|text| publish_over_http(address, text));
+    drop(process);
+    let (process, address) = Process::start(data.as_os_str());
+    texts[20..40].iter().for_each(|text| publish_over_http(address, text));
+    drop(process);
+    let told = bot.up();
+    let (mut process, address) = Process::start(data.as_os_str());
+    texts[40..].iter().for_each(|text| publish_over_http(address, text));
+    let mut log: Vec<(String, String)> = Vec::new();
+    let mut kills = 0;
+    while log.iter().all(|(_, text)| *text != texts[59]) {
+        log.push(told.recv_timeout(DEADLINE).expect("a delivery in time"));
+        if log.len().is_multiple_of(9) && kills < 5 {
+            drop(process);
+            kills += 1;
+            process = Process::start(data.as_os_str()).0;
+        }
+    }
+    assert_eq!(kills, 5);
+    // A delivery that was under way comes again, under the same id.
+    let mut ids = BTreeSet::new();
+    let repeats = log.len();
+    log.retain(|(id, _)| ids.insert(id.clone()));
+    assert_eq!(log.iter().map(|(_, text)| text).collect::<Vec<_>>(), texts.iter().collect::<Vec<_>>());
+    println!("{} deliveries, {} of them repeats, over 7 kills", repeats, repeats - log.len());
 }

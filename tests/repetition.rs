@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Code, End, Event, Limits, RoomName, RoomRequest, UserName};
+use roomd::chat::{AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, UserName, Visibility};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
@@ -24,7 +24,8 @@ use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
-use roomd::engine::users::directory::UserConnection;
+use roomd::engine::users::endpoint::Endpoint;
+use roomd::engine::users::user_connection::UserConnection;
 use roomd::store::Memory;
 
 const ROUNDS: usize = 1_000;
@@ -79,12 +80,12 @@ fn engine() -> Arc<Engine> {
     let store = Arc::new(Memory);
     let opener =
         broker::thread_per_room(Arc::clone(&threads), clock, Arc::new(limits.clone()), Arc::clone(&store) as _);
-    Engine::new(limits, threads, clock, store, Auth::guests_only(), opener)
+    Engine::new(limits, threads, clock, store, Auth::guests_only(), Arc::default(), opener)
 }
 
 fn guest(who: usize, recipient: Arc<dyn Recipient>) -> JoiningClient {
     let request = JoinRequest::new(user(&format!("user-{who}")), AuthLevel::Guest, who as u64);
-    JoiningClient { recipient, form: Form::Events, request, id: None }
+    JoiningClient { recipient, form: Form::Events, request, id: None, address: None }
 }
 
 fn member(who: usize) -> (JoiningClient, Receiver<Arc<Event>>) {
@@ -137,7 +138,7 @@ fn part_with(handle: RoomHandle, dice: &mut Dice) {
     match dice.below(3) {
         0 => drop(handle),
         1 => handle.close(),
-        _ => handle.leave(None).expect("the room lives"),
+        _ => handle.leave(LeaveReason::Left(None), None).expect("the room lives"),
     }
 }
 
@@ -199,7 +200,7 @@ fn a_broker_that_panics_beside_joins_a_thousand_times() {
         0 => _ = join(engine, guest(who, Arc::new(Fatal))),
         _ => match join(engine, member(who).0) {
             // The room may have failed since.
-            Ok(handle) => _ = handle.leave(None),
+            Ok(handle) => _ = handle.leave(LeaveReason::Left(None), None),
             Err(code) => assert_eq!(code, Code::Internal),
         },
     });
@@ -211,9 +212,15 @@ fn two_users_that_write_to_each_other_at_once_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, _| {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
-        let recipient = Arc::new(ChannelRecipient::new(events));
-        let arrival =
-            engine.directory.register(UserConnection::new(peer(who).into(), who as u64, true, recipient, Form::Events));
+        let endpoint = Endpoint { recipient: Arc::new(ChannelRecipient::new(events)), form: Form::Events };
+        let arrival = engine.directory.register(UserConnection::new(
+            peer(who).into(),
+            who as u64,
+            None,
+            true,
+            Visibility::Announced,
+            endpoint,
+        ));
         while engine.directory.connections(&peer(1 - who)).is_empty() {
             std::thread::yield_now();
         }

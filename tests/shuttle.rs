@@ -7,37 +7,38 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![cfg(shuttle)]
 
+#[path = "shuttle/outbox.rs"]
+mod outbox;
+
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::Shutdown;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Code, End, Event, Limits, Refusal, RoomName, RoomRequest, Slow, UserName};
+use roomd::chat::{
+    AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, UserName, Visibility,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::sync::channel::{Receiver, bounded};
 use roomd::engine::base::sync::{Mutex, thread};
 use roomd::engine::base::threads::Threads;
-use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
-use roomd::engine::clients::outbox::{Outbox, Transport};
-use roomd::engine::clients::recipient::{
-    ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered,
-};
-use roomd::engine::clients::writer;
+use roomd::engine::clients::outbox::Transport;
+use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
 use roomd::engine::guards::admission::{Admission, Incoming};
 use roomd::engine::rooms::broker;
 use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
-use roomd::engine::users::directory::UserConnection;
+use roomd::engine::users::endpoint::Endpoint;
+use roomd::engine::users::user_connection::UserConnection;
 use roomd::store::Memory;
-use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
 /// Runs a scenario under many schedules.
@@ -80,7 +81,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
         }
         open(opening, inbox)
     });
-    Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), opener)
+    Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), Arc::default(), opener)
 }
 
 fn join_request(who: &str, connection: u64) -> JoinRequest {
@@ -88,7 +89,13 @@ fn join_request(who: &str, connection: u64) -> JoinRequest {
 }
 
 fn guest(who: &str, recipient: Arc<dyn Recipient>) -> JoiningClient {
-    JoiningClient { recipient, form: Form::Events, request: join_request(who, who.as_bytes()[0].into()), id: None }
+    JoiningClient {
+        recipient,
+        form: Form::Events,
+        request: join_request(who, who.as_bytes()[0].into()),
+        id: None,
+        address: None,
+    }
 }
 
 fn member(who: &str) -> (JoiningClient, Receiver<Arc<Event>>) {
@@ -129,7 +136,7 @@ fn clients_that_join_send_and_leave_are_all_let_in_and_leave_nothing() {
                 if who == "A" {
                     drop(handle)
                 } else {
-                    handle.leave(None).expect("the room lives")
+                    handle.leave(LeaveReason::Left(None), None).expect("the room lives")
                 }
                 let mut seqs = Vec::new();
                 // The channel is disconnected when the room gives the member up.
@@ -176,7 +183,12 @@ fn a_request_of_a_non_member_is_answered_while_the_last_member_leaves() {
         });
         let member = spawn(&engine, |engine| {
             let (guest, _events) = member("A");
-            engine.hub.join(&name("r"), &RoomKind::USUAL, guest).expect("it is let in").leave(None).unwrap();
+            engine
+                .hub
+                .join(&name("r"), &RoomKind::USUAL, guest)
+                .expect("it is let in")
+                .leave(LeaveReason::Left(None), None)
+                .unwrap();
         });
         all([visitor, member]);
         wind_up(&engine, 0);
@@ -191,6 +203,10 @@ impl Recipient for Fatal {
         resume_unwind(Box::new("this client breaks brokers"));
     }
 
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
     fn end(&self, _: End) {}
 }
 
@@ -202,7 +218,7 @@ fn a_broker_that_panics_loses_no_seat_and_the_next_join_opens_a_fresh_room() {
         let fatal = spawn(&engine, move |engine| _ = join(engine, guest("F", Arc::new(Fatal))));
         let others = ["A", "B"].map(|who| {
             spawn(&engine, move |engine| match join(engine, member(who).0) {
-                Ok(handle) => _ = handle.leave(None),
+                Ok(handle) => _ = handle.leave(LeaveReason::Left(None), None),
                 Err(refusal) => assert_eq!(refusal.code, Code::Internal),
             })
         });
@@ -235,8 +251,9 @@ fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
         let engine = engine(|_| false);
         let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
             let (events, inbox) = bounded(64);
-            let recipient = Arc::new(ChannelRecipient::new(events));
-            let peer = UserConnection::new(user(from).into(), from.as_bytes()[0].into(), true, recipient, Form::Events);
+            let endpoint = Endpoint { recipient: Arc::new(ChannelRecipient::new(events)), form: Form::Events };
+            let (who, number) = (user(from).into(), from.as_bytes()[0].into());
+            let peer = UserConnection::new(who, number, None, true, Visibility::Announced, endpoint);
             (engine.directory.register(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {
@@ -263,121 +280,6 @@ fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
         }
         wind_up(&engine, 0);
     });
-}
-
-/// A socket that takes a random part of each write, and is broken from the call of this number on.
-struct Socket {
-    taken: Mutex<Vec<u8>>,
-    calls: AtomicUsize,
-    fails_at: usize,
-}
-
-impl Socket {
-    fn new(fails_at: usize) -> Arc<Self> {
-        Arc::new(Self { taken: Mutex::default(), calls: AtomicUsize::new(0), fails_at })
-    }
-
-    fn take(&self, parts: &[IoSlice<'_>], least: usize) -> io::Result<usize> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) >= self.fails_at {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        let count = thread_rng().gen_range(least..=bytes.len());
-        self.taken.lock().extend(&bytes[..count]);
-        Ok(count)
-    }
-}
-
-impl Transport for Socket {
-    fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        if thread_rng().gen_bool(0.3) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.take(parts, 0)
-    }
-
-    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        thread::yield_now();
-        self.take(parts, 1)
-    }
-
-    fn shutdown(&self, _: Shutdown) {}
-}
-
-/// A segment of one event in three bytes: who made it, its number, and an end.
-fn segment(source: u8, number: u8, reply: bool) -> Segment {
-    let buffer = Bytes::copy_from_slice(&[source, number, b'.']);
-    Segment { part: 0..3, buffer, events: 1, messages: 1, reply }
-}
-
-/// What two brokers, a pinging client and its reader do to one outbox.
-fn outbox(limits: &Limits, slow: Slow, fails_at: usize) {
-    const EACH: u8 = 4;
-    let threads = Threads::new();
-    let socket = Socket::new(fails_at);
-    let outbox = Outbox::new(Arc::clone(&socket) as _, limits, None);
-    let writing = Arc::clone(&outbox);
-    threads.spawn("writer", move || writer::run(writing)).unwrap();
-    let brokers = [1, 2].map(|source| {
-        let outbox = Arc::clone(&outbox);
-        thread::spawn(move || {
-            for number in (0..EACH).step_by(2) {
-                let segments = [segment(source, number, false), segment(source, number + 1, false)];
-                if outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(slow)) == Err(Undelivered::Slow) {
-                    outbox.end(End::Slow);
-                }
-                assert!(outbox.deliveries().balance(), "{}", outbox.deliveries());
-            }
-        })
-    });
-    let ponging = Arc::clone(&outbox);
-    let pongs = thread::spawn(move || {
-        for number in 0..2 {
-            _ = ponging.control(Bytes::copy_from_slice(&[3, number, b'.']));
-        }
-    });
-    pongs.join().unwrap();
-    outbox.finish(vec![4, 0, b'.'], 1);
-    let deliveries = outbox.wait_done();
-    all(brokers);
-    assert_eq!(threads.join_all(Instant::now()), Vec::<String>::new());
-    assert_eq!(threads.panics(), 0);
-
-    let last = outbox.deliveries();
-    assert!(deliveries.balance() && last.balance() && last.pending == 0, "{deliveries} {last}");
-    let taken = socket.taken.lock().clone();
-    let (frames, rest) = taken.as_chunks::<3>();
-    let broke = socket.calls.load(Ordering::Relaxed) > fails_at;
-    assert!(broke || rest.is_empty(), "a frame was torn: {taken:?}");
-    assert!(frames.iter().all(|frame| frame[2] == b'.'), "frames are mixed: {taken:?}");
-    for source in 1..=4 {
-        let numbers: Vec<_> = frames.iter().filter(|frame| frame[0] == source).map(|frame| frame[1]).collect();
-        assert!(numbers.is_sorted_by(|a, b| a < b), "source {source} is out of order, or twice: {numbers:?}");
-    }
-    let events = frames.iter().filter(|frame| frame[0] != 3).count() as u64;
-    assert_eq!(events, last.written, "what was written is what was counted: {taken:?} {last}");
-    // A writer that is done already takes no farewell.
-    let meant = 2 * u64::from(EACH);
-    assert!((meant..=meant + 1).contains(&last.enqueued), "{last}");
-}
-
-#[test]
-fn an_outbox_sends_everything_in_order_once() {
-    check(|| outbox(&limits(), Slow::Disconnect, usize::MAX));
-}
-
-#[test]
-fn a_small_outbox_drops_or_ends_and_its_counts_balance() {
-    let small = Limits { outbox_messages: 3, ..limits() };
-    for slow in [Slow::Drop, Slow::Disconnect] {
-        let small = small.clone();
-        check(move || outbox(&small, slow, usize::MAX));
-    }
-}
-
-#[test]
-fn a_socket_that_breaks_at_any_call_hangs_no_thread_and_the_counts_balance() {
-    check(|| outbox(&limits(), Slow::Disconnect, thread_rng().gen_range(0..8)));
 }
 
 /// What happened to the connections of one test.

@@ -208,6 +208,25 @@ fn chat_and_wire_are_pure() {
 }
 
 #[test]
+fn nothing_is_async_outside_the_link_to_postgresql() {
+    const LINK: &str = "src/store/postgres/link.rs";
+    let mut broken = Vec::new();
+    for source in sources().iter().filter(|source| !source.is_test && source.path != LINK) {
+        let runtime = source.paths().into_iter().filter(|(_, path)| path[0] == "tokio").map(|(line, _)| line);
+        let is_async = |text: &str| {
+            let awaits = text.split(".await").skip(1);
+            awaits.into_iter().any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+                || text.split_whitespace().any(|word| word == "async")
+        };
+        let words = source.code_lines().filter(|(_, text)| is_async(text)).map(|(line, _)| line);
+        for line in runtime.chain(words) {
+            broken.push(format!("{}:{line}: threads wait here; what is async has its place in {LINK}", source.path));
+        }
+    }
+    report(&broken);
+}
+
+#[test]
 fn nothing_is_unwrapped_outside_tests() {
     let mut broken = Vec::new();
     for source in sources().iter().filter(|source| !source.is_test) {

@@ -14,7 +14,8 @@ use crate::support::scenario::Scenario;
 use crate::support::server::Kind;
 use crate::support::trial::Conditions;
 
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 18] = [
+    "2/W1",
     "10/W1",
     "10/W16",
     "100/W1",
@@ -24,9 +25,29 @@ const SCENARIOS: [&str; 10] = [
     "10000/W1",
     "10000/W16",
     "100x100/W4",
+    "1000x1/W1",
+    "5000x1/W1",
+    "1000x2/W1",
     "100x100/idle",
+    "10x10/churn",
+    "64x1/fsync",
+    "64x1/os",
+    "1x1/fsync",
 ];
-const QUICK: [&str; 4] = ["10/W1", "100/W16", "1000/W16", "10x100/idle"];
+const QUICK: [&str; 10] = [
+    "2/W1",
+    "10/W1",
+    "10/W16",
+    "1000/W16",
+    "100x100/W4",
+    "5000x1/W1",
+    "100x100/idle",
+    "10x10/churn",
+    "64x1/fsync",
+    "64x1/os",
+];
+/// What a run with `--quick` compares with, unless it is told.
+const QUICK_SERVERS: [Kind; 5] = [Kind::Baseline, Kind::Roomd, Kind::Go, Kind::Tungstenite, Kind::FastWebSockets];
 
 pub struct Arguments {
     /// This process is to be the bare loop; the other fields are meaningless then.
@@ -62,7 +83,11 @@ impl Arguments {
         Ok(Self {
             serve_bare: found.get_flag("serve-bare"),
             scenarios,
-            servers: found.get_many("servers").map_or(Kind::ALL.to_vec(), |named| named.copied().collect()),
+            servers: found
+                .get_many("servers")
+                .map_or(if quick { QUICK_SERVERS.to_vec() } else { Kind::ALL.to_vec() }, |named| {
+                    named.copied().collect()
+                }),
             conditions: Conditions {
                 warm_up: time("warm-up", 0.2, 0.5),
                 measuring: time("secs", 0.5, 2.0),
@@ -89,8 +114,8 @@ fn command() -> Command {
         .about("roomd beside other servers, under the same load, in one run.")
         .after_help(
             "A run that was interrupted goes on where it was: its trials are in target/compare. Scenarios are written \
-             ROOMSxCLIENTS/WINDOW or ROOMSxCLIENTS/idle; servers are bare, roomd, go, axum, tungstenite, node-ws, socketio \
-             and nats.",
+             ROOMSxCLIENTS/WINDOW, or with idle, churn, fsync or os in the place of WINDOW; servers are bare, roomd, go, \
+             axum, tungstenite, fastwebsockets, node-ws, socketio and nats.",
         )
         .arg(scenario().help("What to measure [default: all]"))
         .arg(
@@ -100,7 +125,7 @@ fn command() -> Command {
                 .value_parser(str::parse::<Kind>)
                 .help("Measure these servers [default: all]"),
         )
-        .arg(switch("quick").help("One short trial of each, and no scenario of 10 000 clients: a look, not a measurement"))
+        .arg(switch("quick").help("One short trial of the fastest servers in some scenarios: a look, not a measurement"))
         .arg(seconds("secs").help("Measured time of each trial [default: 2]"))
         .arg(seconds("warm-up").help("Time under load before it [default: 0.5]"))
         .arg(

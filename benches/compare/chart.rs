@@ -19,7 +19,8 @@ const GAP: f64 = 12.0;
 const LEAST: f64 = 0.25;
 const MOST: f64 = 64.0;
 const MARKS: [f64; 9] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
-const COLOURS: [&str; 8] = ["#888888", "#d62728", "#1f77b4", "#9467bd", "#2ca02c", "#8c564b", "#e377c2", "#ff7f0e"];
+const COLOURS: [&str; 9] =
+    ["#888888", "#d62728", "#1f77b4", "#9467bd", "#2ca02c", "#17becf", "#8c564b", "#e377c2", "#ff7f0e"];
 
 /// The complete SVG file.
 pub fn render(records: &Records) -> String {

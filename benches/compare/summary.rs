@@ -23,6 +23,9 @@ pub const MACHINE: Figure = |record| Some(record.machine_kib);
 pub const SERVER: Figure = |record| Some(record.server_cpus * 100.0);
 pub const GENERATOR: Figure = |record| Some(record.generator_busy * 100.0);
 
+/// Other work beside a trial, in CPUs, beyond which it is repeated.
+pub const DISTURBANCE_MAX: f64 = 0.10;
+
 /// The trials of one scenario, by server.
 pub struct Summary<'a> {
     pub scenario: String,

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use roomd::chat::members::MemberId;
-use roomd::chat::{AuthLevel, Body, Draft, Mid, Operation, RoomName, Span, Speaker, Time, UserName};
+use roomd::chat::{AuthLevel, Draft, Mid, Operation, Publication, RoomName, Span, Speaker, Time, UserName};
 use roomd::store::{self, BackendOptions, Durability, PageQuery, Retention, Store};
 use roomd::{Server, Settings};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn read(store: &dyn Store, stored: u64, size: u64) -> Result<Readings, Box<dyn E
     // A page that begins at another message each time, if there are enough.
     let between = |turn: u64| size.saturating_sub(PAGE_MESSAGES as u64) * (turn + 1) / (REPETITIONS + 1);
     let search = |word: &str, least: u64| {
-        let found = store.search(&room, word, u64::MAX, FOUND_MESSAGES).map_or(0, |found| found.len());
+        let found = store.search(&room, word, u64::MAX, FOUND_MESSAGES).map_or(0, |found| found.messages.len());
         assert!(found as u64 >= least.min(FOUND_MESSAGES as u64), "{found} messages hold {word}");
     };
     let times = [
@@ -113,12 +113,8 @@ fn append(store: &dyn Store, room: &RoomName, stored: u64, size: u64) -> Result<
 fn draft(seq: u64, user: &UserName) -> Draft {
     let word = if seq.is_multiple_of(RARE_EVERY) { "rare" } else { "usual" };
     let text = format!("message {seq} has a common word, a {word} one, and some more to be as long as people write");
-    let operation = Operation::Publish {
-        to: None,
-        body: Body::Text(text.into()),
-        about: None,
-        mid: Mid::parse(&format!("mid-{seq}")).ok(),
-    };
+    let mid = Mid::parse(&format!("mid-{seq}")).ok();
+    let operation = Operation::Publish { to: None, publication: Publication { mid, ..Publication::text(&text) } };
     let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
     Draft::new(speaker, operation, Time(seq))
 }
@@ -143,6 +139,8 @@ fn with_store<T>(file: &Path, work: impl FnOnce(&dyn Store) -> T) -> T {
         retention: Retention::default(),
         now: Box::new(|| SystemTime::now().into()),
         on_commit: Box::new(|_| ()),
+        on_delivery: Box::new(|| ()),
+        on_panic: Box::new(|| ()),
         spawn: &mut |name, body| {
             journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
             Ok(())

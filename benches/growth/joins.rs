@@ -8,7 +8,7 @@ use std::io;
 use crate::support::clients::{Clients, WaitStrategy};
 use crate::support::pinning::Pinning;
 use crate::support::protocol::Protocol;
-use crate::support::scenario::Scenario;
+use crate::support::scenario::{Load, Scenario};
 use crate::support::server::{Kind, Server};
 use crate::support::usage::Usage;
 use crate::table::Table;
@@ -26,8 +26,15 @@ pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> 
     ]);
     for (protocol, name) in [(Protocol::OwnText, "text"), (Protocol::OwnJson, "json")] {
         for &clients in sizes {
-            let scenario = Scenario { rooms: 1, clients_per_room: clients, window: 0, goal: None, usual: false };
-            let server = Server::start(Kind::Roomd, clients, &[], pinning)?;
+            let scenario = Scenario {
+                rooms: 1,
+                clients_per_room: clients,
+                window: 0,
+                load: Load::FanOut,
+                goal: None,
+                usual: false,
+            };
+            let server = Server::start(Kind::Roomd, &scenario, &[], pinning)?;
             let before = Usage::now(server.pid())?;
             let (connected, join_times) =
                 Clients::connect_all(protocol, server.address, &scenario, WaitStrategy::of(pinning))?;

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::support::pinning::Pinning;
-use crate::support::scenario::Scenario;
+use crate::support::scenario::{Load, Scenario};
 use crate::support::server::Kind;
 use crate::support::trial::{self, Conditions};
 use crate::table::Table;
@@ -25,7 +25,7 @@ pub fn measure(sizes: &[usize], pinning: Option<Pinning>) -> io::Result<String> 
     let moment = Duration::from_secs(1);
     let conditions = Conditions { warm_up: moment, measuring: 2 * moment, pinning, sleep: false, more: Vec::new() };
     for &rooms in sizes {
-        let scenario = Scenario { rooms, clients_per_room: 1, window: 1, goal: None, usual: false };
+        let scenario = Scenario { rooms, clients_per_room: 1, window: 1, load: Load::FanOut, goal: None, usual: false };
         let outcome = trial::run(Kind::Roomd, &scenario, &conditions)?;
         if let Some(faults) = outcome.faults.description() {
             return Err(io::Error::other(format!("{rooms} rooms: {faults}")));

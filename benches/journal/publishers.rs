@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use hdrhistogram::Histogram;
 use roomd::chat::draft::{Draft, Operation, Outcome as Stored};
 use roomd::chat::members::MemberId;
-use roomd::chat::{AuthLevel, Body, Mid, RoomName, Speaker, Time, UserName};
+use roomd::chat::{AuthLevel, Mid, Publication, RoomName, Speaker, Time, UserName};
 use roomd::store::{self, BackendOptions, Durability, Retention, Store};
 
 use super::arguments::Arguments;
@@ -24,6 +24,8 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
         retention: Retention::default(),
         now: Box::new(|| SystemTime::now().into()),
         on_commit: Box::new(|_| ()),
+        on_delivery: Box::new(|| ()),
+        on_panic: Box::new(|| ()),
         spawn: &mut |name, body| {
             journal = Some(thread::Builder::new().name(name.to_owned()).spawn(body)?);
             Ok(())
@@ -60,17 +62,14 @@ fn publisher(number: usize, store: &dyn Store, start: &Barrier, arguments: &Argu
     start.wait();
     let began = Instant::now();
     for seq in 1.. {
-        let operation = Operation::Publish {
-            to: None,
-            body: Body::Text(text(seq).into()),
-            about: None,
-            mid: Mid::parse(&format!("mid-{seq}")).ok(),
-        };
+        let mid = Mid::parse(&format!("mid-{seq}")).ok();
+        let publication = Publication { mid, ..Publication::text(&text(seq)) };
+        let operation = Operation::Publish { to: None, publication };
         let speaker = Speaker { member: MemberId(1), user: user.clone(), auth_level: AuthLevel::Guest };
         let draft = Draft::new(speaker, operation, Time(seq));
         let asked = Instant::now();
-        let outcomes = room_log.append(&[draft]).expect("it was stored");
-        assert_eq!(outcomes, [Stored::Stored { seq }]);
+        let appended = room_log.append(&[draft]).expect("it was stored");
+        assert_eq!(appended.outcomes, [Stored::Stored { seq }]);
         let passed = began.elapsed();
         if passed > arguments.warm_up + arguments.measuring {
             break;

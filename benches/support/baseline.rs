@@ -20,7 +20,10 @@ use roomd_load::socket::Socket;
 const LISTENER: u64 = u64::MAX;
 const BACKLOG: i32 = 4096;
 const EVENTS_AT_ONCE: usize = 1024;
-const BUFFER_BYTES: usize = 64 << 10;
+/// More than the largest message, of 64 KiB, with its header.
+const BUFFER_BYTES: usize = 256 << 10;
+/// The reply to a close frame: 1000.
+const CLOSED: [u8; 4] = [0x88, 2, 0x03, 0xE8];
 /// The response to the key of RFC 6455 §1.3, which is the one that the load generator sends.
 const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -108,7 +111,7 @@ impl BaselineServer {
         if (flags - EventFlags::OUT).is_empty() {
             return Ok(());
         }
-        let mut joined = None;
+        let (mut joined, mut closed) = (None, false);
         let room = &mut member.room;
         member.socket.receive(false, buffer, |bytes| {
             let mut used = 0;
@@ -126,12 +129,16 @@ impl BaselineServer {
             if rooms.len() <= index {
                 rooms.resize_with(index + 1, Room::default);
             }
-            used += rooms[index].gather(&bytes[used..], index, dirty);
+            used += rooms[index].gather(&bytes[used..], index, dirty, &mut closed);
             Ok(used)
         })?;
         if let Some(index) = joined {
             rooms[index].members.push(number);
             member.socket.send(&greeting())?;
+        }
+        if closed {
+            member.socket.send(&CLOSED)?;
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(())
     }
@@ -174,10 +181,12 @@ impl BaselineServer {
 
 impl Room {
     /// Adds the whole frames in `bytes`, each with its author in front as in the text dialect.
-    fn gather(&mut self, bytes: &[u8], index: usize, dirty: &mut Vec<usize>) -> usize {
+    /// `closed` is set by a close frame.
+    fn gather(&mut self, bytes: &[u8], index: usize, dirty: &mut Vec<usize>, closed: &mut bool) -> usize {
         let mut used = 0;
         while let Some(frame) = frames::first(&bytes[used..]) {
             used += frame.size;
+            *closed |= frame.opcode == frames::CLOSE;
             let (frames::TEXT, Some(key)) = (frame.opcode, frame.key) else {
                 continue;
             };

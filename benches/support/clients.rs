@@ -140,13 +140,7 @@ impl Clients {
     }
 
     fn connect(&mut self, address: SocketAddrV4, room: usize) -> io::Result<()> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-        rustix::net::sockopt::set_tcp_nodelay(&fd, true)?;
-        match rustix::net::connect(&fd, &address) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let fd = connect(address)?;
         let data = EventData::new_u64(self.clients.len() as u64);
         epoll::add(&self.epoll, &fd, data, EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET)?;
         self.clients.push(Client::new(Socket::new(fd), room));
@@ -308,8 +302,19 @@ fn number(event: Event) -> usize {
     usize::try_from(event.data.u64()).expect("numbers are indices of `clients`")
 }
 
+/// A socket that is about to be connected.
+pub fn connect(address: SocketAddrV4) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    rustix::net::sockopt::set_tcp_nodelay(&fd, true)?;
+    match rustix::net::connect(&fd, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(fd),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The key is the example of RFC 6455 §1.3.
-fn request(path: &str) -> Vec<u8> {
+pub fn request(path: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -318,7 +323,7 @@ fn request(path: &str) -> Vec<u8> {
 }
 
 /// The size of the response once it is there; any status but 101 is an error.
-fn upgrade(bytes: &[u8]) -> io::Result<usize> {
+pub fn upgrade(bytes: &[u8]) -> io::Result<usize> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(0);
     };

@@ -11,12 +11,13 @@ use super::scenario::Scenario;
 
 /// Files that server and generator open besides one for each client.
 const SPARE_FILES: u64 = 100;
-/// A client costs roomd two threads, and a thread four memory mappings: stack and signal stack, each with a guard.
-const THREADS_PER_CLIENT: u64 = 2;
+/// A client costs roomd a thread, as does a room, and a thread four memory mappings: stack and signal stack, each with a
+/// guard.
 const MAPPINGS_PER_THREAD: u64 = 4;
 /// Mappings of the program and of the allocator's arenas.
 const SPARE_MAPPINGS: u64 = 500;
-const SPARE_THREADS: u64 = 500;
+/// Threads of the server itself, those that it keeps for slow clients, and some to spare.
+const SPARE_THREADS: u64 = 600;
 
 /// Raises the limit of open files as far as it may be; the servers inherit it.
 pub fn raise_open_files() -> io::Result<()> {
@@ -33,11 +34,11 @@ pub fn can_hold(scenario: &Scenario, threads: bool) -> Result<(), String> {
     if !threads {
         return Ok(());
     }
-    let threads = clients * THREADS_PER_CLIENT;
+    let threads = clients + scenario.rooms as u64 + SPARE_THREADS;
     for (name, needed) in [
         ("vm.max_map_count", threads * MAPPINGS_PER_THREAD + SPARE_MAPPINGS),
-        ("kernel.threads-max", threads + SPARE_THREADS),
-        ("kernel.pid_max", threads + SPARE_THREADS),
+        ("kernel.threads-max", threads),
+        ("kernel.pid_max", threads),
     ] {
         let file = format!("/proc/sys/{}", name.replace('.', "/"));
         let limit = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());

@@ -14,12 +14,20 @@ pub struct MessageTag {
 }
 
 impl MessageTag {
+    /// Bytes of the tag, with which a payload begins.
+    pub const BYTES: usize = 14;
+
     /// The text of a message: the mark, slot and seq in hexadecimal, and dots up to its size.
     pub fn write(self, payload: &mut [u8; PAYLOAD_BYTES]) {
         payload.fill(b'.');
         payload[..2].copy_from_slice(MARK);
         hexadecimal(u32::from(self.slot), &mut payload[2..6]);
         hexadecimal(self.seq, &mut payload[6..14]);
+    }
+
+    /// Whether both are the same.
+    pub fn is(self, other: Self) -> bool {
+        (self.slot, self.seq) == (other.slot, other.seq)
     }
 
     /// `None` for what is no message of a load.

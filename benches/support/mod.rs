@@ -7,6 +7,7 @@
 
 pub mod arguments;
 pub mod baseline;
+pub mod churn;
 pub mod clients;
 pub mod environment;
 pub mod generator;

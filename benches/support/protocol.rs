@@ -6,7 +6,8 @@
 
 use std::io;
 
-use super::scenario::{AUTHOR, WELCOME};
+use super::message_tag::MessageTag;
+use super::scenario::{AUTHOR, PAYLOAD_BYTES, WELCOME};
 use roomd_load::frames;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Protocol {
     /// roomd's text and JSON dialects, where each client is a user of its own, whose join is announced to all members.
     OwnText,
     OwnJson,
+    /// roomd's JSON dialect, where each client hears of its own messages what the store says: the acknowledgement.
+    Stored,
     /// A text frame is relayed as it is; some servers put several messages into one, with newlines between.
     Relayed,
     /// Socket.IO 4 over Engine.IO 4: text frames with an event and its arguments as JSON.
@@ -40,6 +43,8 @@ const CAME: &[u8] = b" joined the room";
 const CAME_JSON: &[u8] = br#"{"type":"join","#;
 const WELCOME_JSON: &[u8] = br#"{"type":"welcome","#;
 const JOINED_JSON: &[u8] = br#"{"type":"joined","#;
+const SENT_JSON: &[u8] = br#"{"type":"sent","#;
+const MID: &[u8] = br#""mid":""#;
 const EVENT: &[u8] = b"42[\"chat message\",\"";
 const EVENT_END: &[u8] = b"\"]";
 const LINE_END: &[u8] = b"\r\n";
@@ -52,6 +57,7 @@ impl Protocol {
         match self {
             Self::OwnText => format!("/ws?room=r{room}&user=load-{client}&history=0"),
             Self::OwnJson => format!("/ws?room=r{room}&user=load-{client}&history=0&format=json"),
+            Self::Stored => format!("/ws?room=r{room}&user=load-{client}&history=0&format=json&echo=false"),
             Self::Named | Self::Relayed => format!("/ws?room=r{room}&user=load&history=0"),
             Self::SocketIo => "/socket.io/?EIO=4&transport=websocket".to_owned(),
             Self::Nats => "/".to_owned(),
@@ -67,6 +73,12 @@ impl Protocol {
         let mut head = Vec::new();
         let tail: &[u8] = match self {
             Self::Named | Self::OwnText | Self::OwnJson => b"",
+            Self::Stored => {
+                head = format!(r#"{{"type":"message","room":"r{room}","mid":""#).into_bytes();
+                head.extend_from_slice(&payload[..MessageTag::BYTES]);
+                head.extend_from_slice(br#"","message":""#);
+                br#""}"#
+            }
             Self::Relayed => {
                 head.extend_from_slice(AUTHOR);
                 b""
@@ -107,8 +119,11 @@ impl Protocol {
             Self::OwnText if payload.ends_with(CAME) => handle(ServerEvent::MemberJoined),
             Self::OwnJson if payload.starts_with(CAME_JSON) => handle(ServerEvent::MemberJoined),
             Self::OwnJson if payload.starts_with(JOINED_JSON) => handle(ServerEvent::Joined),
-            Self::OwnJson if payload.starts_with(WELCOME_JSON) => {}
-            Self::OwnText | Self::OwnJson => return Err(unexpected(payload)),
+            Self::Stored if payload.starts_with(SENT_JSON) => handle(ServerEvent::Message(&sent(payload)?)),
+            Self::Stored if payload.starts_with(CAME_JSON) => {}
+            Self::Stored if payload.starts_with(JOINED_JSON) => handle(ServerEvent::Joined),
+            Self::OwnJson | Self::Stored if payload.starts_with(WELCOME_JSON) => {}
+            Self::OwnText | Self::OwnJson | Self::Stored => return Err(unexpected(payload)),
             Self::Relayed => payload.split(|byte| *byte == b'\n').for_each(|line| match line.strip_prefix(AUTHOR) {
                 Some(message) => handle(ServerEvent::Message(message)),
                 None if line == WELCOME => handle(ServerEvent::Joined),
@@ -193,6 +208,15 @@ fn nats(
         }
         used += size;
     }
+}
+
+/// The payload whose acknowledgement this is: its `mid` is the tag.
+fn sent(event: &[u8]) -> io::Result<[u8; PAYLOAD_BYTES]> {
+    let at = event.windows(MID.len()).position(|window| window == MID).map(|at| at + MID.len());
+    let tag = at.and_then(|at| event.get(at..at + MessageTag::BYTES)).ok_or_else(|| unexpected(event))?;
+    let mut payload = [b'.'; PAYLOAD_BYTES];
+    payload[..tag.len()].copy_from_slice(tag);
+    Ok(payload)
 }
 
 fn unexpected(bytes: &[u8]) -> io::Error {

@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::pinning::Pinning;
 use super::protocol::Protocol;
+use super::scenario::{Load, Scenario};
 
 /// The hidden argument that makes this program the bare loop.
 pub const BARE_ARGUMENT: &str = "--serve-bare";
@@ -31,6 +32,7 @@ pub enum Kind {
     Go,
     Axum,
     Tungstenite,
+    FastWebSockets,
     NodeWs,
     SocketIo,
     Nats,
@@ -46,12 +48,13 @@ pub struct Server {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Baseline,
         Self::Roomd,
         Self::Go,
         Self::Axum,
         Self::Tungstenite,
+        Self::FastWebSockets,
         Self::NodeWs,
         Self::SocketIo,
         Self::Nats,
@@ -64,23 +67,37 @@ impl Kind {
             Self::Go => "go",
             Self::Axum => "axum",
             Self::Tungstenite => "tungstenite",
+            Self::FastWebSockets => "fastwebsockets",
             Self::NodeWs => "node-ws",
             Self::SocketIo => "socketio",
             Self::Nats => "nats",
         }
     }
 
+    /// Whether it does what the scenario is about. The bare loop stores nothing; see `compare/stored.rs`.
+    pub fn takes_part(self, scenario: &Scenario) -> bool {
+        !matches!(scenario.load, Load::Stored(_)) || self == Self::Roomd
+    }
+
+    /// How clients speak to it in a scenario.
+    pub fn protocol_in(self, scenario: &Scenario) -> Protocol {
+        match scenario.load {
+            Load::Stored(_) => Protocol::Stored,
+            Load::FanOut | Load::Churn => self.protocol(),
+        }
+    }
+
     pub fn protocol(self) -> Protocol {
         match self {
             Self::Baseline | Self::Roomd => Protocol::Named,
-            Self::Go | Self::Axum | Self::Tungstenite | Self::NodeWs => Protocol::Relayed,
+            Self::Go | Self::Axum | Self::Tungstenite | Self::FastWebSockets | Self::NodeWs => Protocol::Relayed,
             Self::SocketIo => Protocol::SocketIo,
             Self::Nats => Protocol::Nats,
         }
     }
 
     /// The command that starts it; `more` is added for roomd.
-    fn command(self, clients: usize, more: &[String]) -> io::Result<Command> {
+    fn command(self, scenario: &Scenario, more: &[String]) -> io::Result<Command> {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let peer = |path: &str| package.join(PEERS).join(path);
         let mut command = match self {
@@ -89,28 +106,31 @@ impl Kind {
             Self::Go => Command::new(peer("go-peer")),
             Self::Axum => Command::new(peer("rust/release/axum-peer")),
             Self::Tungstenite => Command::new(peer("rust/release/tungstenite-peer")),
+            Self::FastWebSockets => Command::new(peer("rust/release/fastwebsockets-peer")),
             Self::NodeWs | Self::SocketIo => Command::new("node"),
             Self::Nats => Command::new("sh"),
         };
         match self {
             Self::Baseline => _ = command.arg(BARE_ARGUMENT),
-            Self::Roomd => as_roomd(&mut command, clients, more),
+            Self::Roomd => as_roomd(&mut command, scenario, more),
             Self::NodeWs => _ = command.arg(peer("node-ws/server.js")),
             Self::SocketIo => _ = command.arg(peer("socketio/server.js")),
             // It prints its address on standard error.
             Self::Nats => {
                 command.args(["-c", "exec nats-server -c \"$1\" 2>&1", "sh"]).arg(package.join(NATS_CONFIGURATION));
             }
-            Self::Go | Self::Axum | Self::Tungstenite => {}
+            Self::Go | Self::Axum | Self::Tungstenite | Self::FastWebSockets => {}
         }
         Ok(command)
     }
 }
 
-fn as_roomd(command: &mut Command, clients: usize, more: &[String]) {
-    let connections = (clients + SPARE_CONNECTIONS).to_string();
+fn as_roomd(command: &mut Command, scenario: &Scenario, more: &[String]) {
+    let connections = (scenario.clients() + SPARE_CONNECTIONS).to_string();
+    // Not more than are needed, since the server keeps a thread for each; of which it keeps a quarter for rooms of another kind.
+    let rooms = (scenario.rooms + scenario.rooms / 3 + 2 * SPARE_CONNECTIONS).to_string();
     command.args(["serve", "--listen", "127.0.0.1:0", "--lines", "off", "--rate-per-s", "0", "--history", "0"]);
-    command.args(["--connections-max", &connections, "--rooms-max", &connections]).args(more);
+    command.args(["--connections-max", &connections, "--rooms-max", &rooms]).args(more);
     if !more.iter().any(|argument| argument == "--data") {
         command.args(["--data", "off"]);
     }
@@ -133,8 +153,8 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be started, or does not print an address.
-    pub fn start(kind: Kind, clients: usize, more: &[String], pinning: Option<Pinning>) -> io::Result<Self> {
-        let mut command = kind.command(clients, more)?;
+    pub fn start(kind: Kind, scenario: &Scenario, more: &[String], pinning: Option<Pinning>) -> io::Result<Self> {
+        let mut command = kind.command(scenario, more)?;
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = match pinning {
             Some(pinning) => pinning.spawn(&mut command)?,

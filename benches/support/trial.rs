@@ -2,13 +2,16 @@
 //!
 //! Called on the bench's only thread, for the servers in turn, so that other work on the machine affects all alike.
 
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::churn::Churn;
 use super::clients::{Clients, WaitStrategy};
 use super::generator::{Faults, Generator};
 use super::pinning::{self, Pinning};
-use super::scenario::Scenario;
+use super::scenario::{Durability, Load, Scenario};
 use super::server::{Kind, Server};
 use super::usage::{Memory, Usage};
 
@@ -75,12 +78,18 @@ pub struct Outcome {
 /// # Errors
 /// If the server does not start, or not all clients can join.
 pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Result<Outcome> {
+    if scenario.load == Load::Churn {
+        return churn(kind, scenario, conditions);
+    }
     let clients = scenario.clients();
-    let server = Server::start(kind, clients, &conditions.more, conditions.pinning)?;
+    let mut more = conditions.more.clone();
+    let data = if let Load::Stored(durability) = scenario.load { Some(TrialFile::new(durability)?) } else { None };
+    data.iter().for_each(|data| more.extend(data.arguments()));
+    let server = Server::start(kind, scenario, &more, conditions.pinning)?;
     let empty = Memory::now(server.pid())?;
     let alone = Usage::now(server.pid())?;
     let (connected, join_times) =
-        Clients::connect_all(kind.protocol(), server.address, scenario, conditions.wait_strategy())?;
+        Clients::connect_all(kind.protocol_in(scenario), server.address, scenario, conditions.wait_strategy())?;
     let connecting = (Usage::now(server.pid())? - alone).server();
     let full = Memory::now(server.pid())?;
 
@@ -111,4 +120,68 @@ pub fn run(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Resu
         faults,
         title: server.title.clone(),
     })
+}
+
+/// A trial in which clients come and go. A delivery is a cycle there, a latency the time of one.
+fn churn(kind: Kind, scenario: &Scenario, conditions: &Conditions) -> io::Result<Outcome> {
+    let server = Server::start(kind, scenario, &conditions.more, conditions.pinning)?;
+    let mut churn = Churn::new(kind.protocol(), server.address, scenario, conditions.wait_strategy())?;
+    churn.run(conditions.warm_up)?;
+    let (before, idle, began) = (Usage::now(server.pid())?, churn.idle, Instant::now());
+    let latency = churn.run(conditions.measuring)?;
+    let took = began.elapsed().as_secs_f64();
+    let used = Usage::now(server.pid())? - before;
+    let cycles = latency.len() as f64;
+    Ok(Outcome {
+        cpu_s_per_million: used.server() / cycles * 1e6,
+        user_share: used.server_user / used.server(),
+        deliveries_per_s: cycles / took,
+        p50_ms: latency.value_at_quantile(0.50) as f64 / 1e6,
+        p99_ms: latency.value_at_quantile(0.99) as f64 / 1e6,
+        connections_per_s: cycles / took,
+        joins_per_s: cycles / took,
+        connection_cpu_ms: used.server() / cycles * 1e3,
+        memory: Memory { resident: 0.0, kernel: 0.0, machine: 0.0 },
+        server_cpus: used.server() / took,
+        generator_busy: 1.0 - (churn.idle - idle).as_secs_f64() / took,
+        other_cpus: used.others() / took,
+        faults: Faults::default(),
+        title: server.title.clone(),
+    })
+}
+
+/// The file of a trial in which messages are stored; deleted with it.
+pub struct TrialFile {
+    directory: PathBuf,
+    durability: Durability,
+}
+
+impl TrialFile {
+    /// A file of its own, on the disk that holds the build.
+    ///
+    /// # Errors
+    /// If its directory cannot be made.
+    pub fn new(durability: Durability) -> io::Result<Self> {
+        let name = format!("target/compare/trial-{}", std::process::id());
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        fs::create_dir_all(&directory)?;
+        Ok(Self { directory, durability })
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.directory.join("room.db")
+    }
+
+    /// The arguments with which roomd stores there.
+    fn arguments(&self) -> [String; 4] {
+        let data = self.path().display().to_string();
+        ["--data".to_owned(), data, "--durability".to_owned(), self.durability.name().to_owned()]
+    }
+}
+
+impl Drop for TrialFile {
+    fn drop(&mut self) {
+        // Some megabytes below target may be left.
+        _ = fs::remove_dir_all(&self.directory);
+    }
 }

@@ -1,6 +1,6 @@
 //! The HTTP port: the head of a request, its body's length, and what is answered.
 //!
-//! Exercises `net::http::head::parse` and `body_length`, and then `net::http::upgrade` and `net::http::routes` (their
+//! Exercises `net::http::head::parse`, `BodyLength::of` and `body::read_from`, and then `net::http::upgrade` and `net::http::routes` (their
 //! addresses, queries and JSON bodies) on a server without sockets that opens no room. What is
 //! accepted is read a second time by simple code of this file: two readers must not see two requests
 //! in the same bytes.
@@ -18,10 +18,11 @@ use roomd::engine::guards::address::Address;
 use roomd::engine::guards::admission::Admission;
 use roomd::net::context::ServerContext;
 use roomd::net::http::api_request::ApiRequest;
+use roomd::net::http::body::{self, BodyLength};
 use roomd::net::http::head::{self, FIELDS_MAX, HEAD_BYTES_MAX, HeadError, RequestHead};
 use roomd::net::http::origin::Origin;
-use roomd::net::http::response::Response;
-use roomd::net::http::routes;
+use roomd::net::http::response::{Persistence, Response};
+use roomd::net::http::routes::{self, Place};
 use roomd::net::http::upgrade;
 use roomd::net::proxies;
 use roomd::settings::Settings;
@@ -29,6 +30,8 @@ use roomd::store::Memory;
 
 /// Heads up to this length are cut at every byte.
 const CUT_BYTES_MAX: usize = 256;
+/// Bytes of a body, at most.
+const BODY_BYTES_MAX: usize = 1024;
 
 static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
     let settings = Settings { echo_route: true, ..Settings::default() };
@@ -41,6 +44,7 @@ static CONTEXT: LazyLock<ServerContext> = LazyLock::new(|| {
         Clock::start(),
         Arc::new(Memory),
         Auth::guests_only(),
+        Arc::default(),
         opener,
     );
     let admission = Admission::open(&threads, &limits, 1).expect("the machine gives a thread");
@@ -66,17 +70,46 @@ pub fn run(input: &[u8]) {
         let same = fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         assert!(request.values(name).eq(same.map(|(_, value)| *value)), "{name} in {request:?}");
     }
-    let body = match head::body_length(&request) {
-        Ok(body) => body,
+    let length = match BodyLength::of(&request) {
+        Ok(length) => length,
         Err(HeadError::Status(400 | 501, _)) => return,
         Err(other) => panic!("{other:?} for a length"),
     };
     for (name, value) in &fields {
-        assert!(!name.eq_ignore_ascii_case("transfer-encoding"));
-        let length = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-        assert!(!name.eq_ignore_ascii_case("content-length") || length() == Some(body), "{request:?} with {body}");
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        let bytes = || std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).map(BodyLength::Bytes);
+        assert!(!is("transfer-encoding") || length == BodyLength::Chunked, "{request:?} with {length:?}");
+        assert!(!is("content-length") || bytes() == Some(length), "{request:?} with {length:?}");
     }
-    answer(&request, rest[..body.min(rest.len())].to_vec());
+    if let Some(body) = body(length, rest) {
+        answer(&request, body);
+    }
+}
+
+/// The body in these bytes, or their beginning if they are only a part of it; it is the same however it arrives.
+fn body(length: BodyLength, bytes: &[u8]) -> Option<Vec<u8>> {
+    let read = |at_once: usize| {
+        let (mut buffer, mut rest) = (Vec::new(), bytes);
+        let body = body::read_from(&mut buffer, length, BODY_BYTES_MAX, &mut |buffer, most| {
+            let (part, after) = rest.split_at(at_once.min(most).min(rest.len()));
+            rest = after;
+            buffer.extend_from_slice(part);
+            if part.is_empty() { Err(HeadError::Gone) } else { Ok(()) }
+        });
+        body.map(|body| {
+            assert!(body.len() <= BODY_BYTES_MAX, "a body has a greatest length");
+            buffer.extend_from_slice(rest);
+            (body, buffer)
+        })
+    };
+    let whole = read(bytes.len().max(1));
+    assert_eq!(whole, read(1), "a body does not depend on how it arrives");
+    match whole {
+        Ok((body, _)) => Some(body),
+        Err(HeadError::Gone) if length != BodyLength::Chunked => Some(bytes.to_vec()),
+        Err(HeadError::Gone | HeadError::Status(400 | 413 | 431, _)) => None,
+        Err(other) => panic!("{other:?} for a body"),
+    }
 }
 
 /// The same head is accepted alone, and waited for while it is not whole.
@@ -124,21 +157,35 @@ fn line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 }
 
 fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
-    let origin = Origin::of(&CONTEXT, request, false);
+    let request = &match routes::place(&CONTEXT, request, "/chat") {
+        Place::Here(request) => request,
+        Place::Moved(response) => return well_formed(&response),
+    };
+    let origin = Origin::of(&CONTEXT, request, &[request.host], false);
     let address = proxies::forwarded(request, &CONTEXT.settings.trusted_proxies).map(Address::from);
-    match upgrade::upgrade(&CONTEXT, request, origin, address) {
-        Some(Ok(_)) => return,
-        Some(Err(response)) => return well_formed(&response),
-        None => {}
+    if request.method == "GET" && upgrade::is_path(&CONTEXT, request.path) {
+        return match upgrade::grant(&CONTEXT, request, origin, address) {
+            Ok(_) => {}
+            Err(response) => well_formed(&response),
+        };
     }
-    let mut rate = Bucket::new(1, 0);
-    let mut visit = ApiRequest { head: request, body, rate: &mut rate, origin, address, authenticated: None };
+    let (mut rate, mut questions) = (Bucket::new(1, 0), Bucket::new(1, 0));
+    let mut visit = ApiRequest {
+        head: request,
+        body,
+        rate: &mut rate,
+        questions: &mut questions,
+        origin,
+        address,
+        base_path: "",
+        authenticated: None,
+    };
     well_formed(&routes::answer(&CONTEXT, &mut visit));
     assert!(CONTEXT.engine.hub.is_empty(), "a room that does not open is no room");
 }
 
 fn well_formed(response: &Response) {
-    let bytes = response.bytes(false, false);
+    let bytes = response.bytes(Persistence::Persist, false);
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut fields);
     let length = match head.parse(&bytes) {

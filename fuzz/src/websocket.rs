@@ -73,7 +73,7 @@ pub fn run(input: &[u8]) {
 
 fn read(socket: Arc<Tcp>, tail: Vec<u8>, read_bytes: usize) -> Heard {
     let memory = Arc::new(InMemory::default());
-    let outbox = Outbox::new(Arc::clone(&memory) as Arc<dyn Transport>, &Limits::default(), None);
+    let outbox = Outbox::new(&Arc::default(), Arc::clone(&memory) as Arc<dyn Transport>, &Limits::default(), None);
     let mut reader = WebSocketReader::new(socket, Arc::clone(&outbox), tail, read_bytes, BYTES_MAX);
     let mut received = Vec::new();
     let end = loop {
@@ -107,7 +107,7 @@ fn pair() -> (Arc<Tcp>, TcpStream) {
     let address = LISTENER.local_addr().expect("a listener has an address");
     let theirs = TcpStream::connect(address).expect("loopback connects");
     let (ours, _) = LISTENER.accept().expect("loopback connects");
-    let ours = Tcp::new(ours, TIMEOUT).expect("a socket that is connected");
+    let ours = Tcp::new(ours, TIMEOUT, TIMEOUT).expect("a socket that is connected");
     ours.set_read_timeout(TIMEOUT).expect("a socket that is connected");
     (Arc::new(ours), theirs)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::ModerationRequest;
-use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
+use roomd::chat::room::{Effect, Input, JoinRequest, Room, Snapshot};
 use roomd::chat::session_state::{Action, Join, SessionState};
 use roomd::chat::{
     AuthLevel, Code, Command, End, Event, Id, JoinOptions, Limits, Moment, Note, Refusal, Request, RoomName,
@@ -120,9 +120,9 @@ impl World {
         match act {
             Action::Reply(id, event) => self.tell(id, &event),
             Action::Join(join) => self.join(join)?,
-            Action::Leave { room, id } => {
+            Action::Leave { room, reason, id } => {
                 _ = self.session.rooms_mut().remove(&room);
-                self.step(&room, Input::Leave { member: SELF, reason: LeaveReason::Left, id });
+                self.step(&room, Input::Leave { member: SELF, reason, id });
             }
             Action::Tell { room, request, id } => self.say(&room, request, id),
             Action::Private { to, request, id } => {
@@ -148,6 +148,13 @@ impl World {
                 let rooms = self.rooms.iter().map(summary).collect();
                 self.tell(id, &Event::Rooms { rooms });
             }
+            Action::TellConversations(_) => {}
+            Action::Search { id, .. } => {
+                return Err((id, Refusal::new(Code::Unavailable, "The world keeps no index")));
+            }
+            Action::Bookmarks { id, .. } => {
+                return Err((id, Refusal::new(Code::Unauthorized, "The world keeps no bookmarks")));
+            }
             Action::History { room, span, limit, id } => self.say(&room, RoomRequest::History { span, limit }, id),
             Action::Session { room, id } => self.say(&room, RoomRequest::Session { resume: None }, id),
             Action::Resume { id, .. } => {
@@ -156,7 +163,13 @@ impl World {
             Action::Create { room, id, .. } => self.tell(id, &Event::Created { room, pinned: false }),
             Action::Moderate { room, request, note, id } => self.moderate(&room, request, note, id)?,
             Action::Rename { user } => self.session.identified(user.into()),
-            Action::Identify { id, .. } | Action::Refresh { id, .. } => {
+            Action::Identify { id, .. }
+            | Action::Refresh { id, .. }
+            | Action::Unclaim { id }
+            | Action::Devices { id, .. }
+            | Action::Memberships { id }
+            | Action::DisplayNames { id, .. }
+            | Action::Invitations { id, .. } => {
                 return Err((id, Refusal::new(Code::Unauthorized, "The world knows no token")));
             }
             Action::End(end) => {
@@ -168,13 +181,13 @@ impl World {
     }
 
     fn join(&mut self, join: Join) -> Result<(), (Option<Id>, Refusal)> {
-        let Join { room, options, announced, id, .. } = join;
+        let Join { room, options, visibility, id, .. } = join;
         if !self.rooms.contains_key(&room) {
             self.open(&room, None).map_err(|(_, refusal)| (id.clone(), refusal))?;
         }
         let request = JoinRequest {
-            announced,
-            status: self.session.status(),
+            visibility,
+            availability: self.session.availability().clone(),
             ..entrant(self.session.user().clone(), 1, options)
         };
         let effects = self.stepped(&room, Input::Join { member: SELF, request, id: id.clone() });
@@ -256,8 +269,8 @@ impl World {
         let mut effects = Vec::new();
         place.room.step(input, self.now, &mut effects);
         if !place.room.drafts().is_empty() {
-            let outcomes = place.room_log.append(place.room.drafts());
-            place.room.settle(outcomes, &mut effects);
+            let appended = place.room_log.append(place.room.drafts());
+            place.room.settle(appended, &mut effects);
         }
         effects
     }

@@ -3,6 +3,9 @@
 //! Created once at start and shared by the connections; called on their readers' threads, but for reading a token,
 //! which the engine's login worker does. Registering a name waits for the store. A build without tokens has guests only.
 
+pub mod devices;
+pub mod display_names;
+pub mod hooks;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 pub mod names;
@@ -11,12 +14,16 @@ pub mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use devices::{DeviceCode, Devices};
+pub use display_names::DisplayNames;
 pub use names::Names;
 pub use tokens::{Claims, Invalid, Tokens};
 
+use crate::chat::device::{DeviceId, DeviceLabel};
 use crate::chat::identity::TokenClaims;
-use crate::chat::{AuthLevel, Code, Identity, Refusal, Time, UserName};
-use crate::store::accounts::{Account, MemoryAccounts};
+use crate::chat::{AuthLevel, Code, DisplayName, Identity, Refusal, RoomName, Secret, Time, UserName};
+use crate::store::accounts::{Account, AccountStore, MemoryAccounts};
+use crate::store::change_feed::AccountState;
 
 /// The beginning of a guest's own name; no name that begins so can be registered.
 const GUEST: &str = "guest-";
@@ -24,6 +31,8 @@ const GUEST: &str = "guest-";
 /// See the module.
 pub struct Auth {
     names: Names,
+    devices: Devices,
+    display_names: DisplayNames,
     /// `None`: there are no tokens, and everybody is a guest.
     tokens: Option<Box<dyn Tokens>>,
     guests: bool,
@@ -54,8 +63,11 @@ impl Auth {
     /// Authentication without tokens: everybody is a guest.
     #[must_use]
     pub fn guests_only() -> Arc<Self> {
+        let accounts = Arc::new(MemoryAccounts::default());
         Arc::new(Self {
-            names: Names::new(Arc::new(MemoryAccounts::default()), Vec::new()),
+            names: Names::new(Arc::clone(&accounts) as _, Vec::new()),
+            devices: Devices::new(Arc::clone(&accounts) as _, Vec::new()),
+            display_names: DisplayNames::new(accounts, Vec::new()),
             tokens: None,
             guests: true,
             claims: false,
@@ -63,17 +75,28 @@ impl Auth {
         })
     }
 
-    /// Registered names, and tokens that prove them.
+    /// Registered names with their devices and display names, and tokens that prove them.
     #[must_use]
-    pub fn new(names: Names, tokens: Box<dyn Tokens>, rules: SignInRules) -> Arc<Self> {
+    pub fn new(
+        names: Names,
+        (devices, display_names): (Devices, DisplayNames),
+        tokens: Box<dyn Tokens>,
+        rules: SignInRules,
+    ) -> Arc<Self> {
         let SignInRules { guests, claims, claim_for } = rules;
-        Arc::new(Self { names, tokens: Some(tokens), guests, claims, claim_for })
+        Arc::new(Self { names, devices, display_names, tokens: Some(tokens), guests, claims, claim_for })
     }
 
     /// Whether a user without a token may connect.
     #[must_use]
     pub fn admits_guests(&self) -> bool {
         self.guests
+    }
+
+    /// Whether a free name is registered to the first user who asks.
+    #[must_use]
+    pub fn registers_names(&self) -> bool {
+        self.claims && self.tokens.is_some()
     }
 
     /// Whether there are tokens at all.
@@ -88,6 +111,63 @@ impl Auth {
         &self.names
     }
 
+    /// What registered users want to be called.
+    #[must_use]
+    pub fn display_names(&self) -> &DisplayNames {
+        &self.display_names
+    }
+
+    /// Sets the display name of a registered user, or removes it. Waits for the store.
+    ///
+    /// # Errors
+    /// `name_taken`: it is the registered name of another user; `unauthorized`: the user is not registered;
+    /// `unavailable`.
+    pub fn set_display_name(&self, user: &UserName, name: Option<DisplayName>) -> Result<(), Refusal> {
+        let another = name.as_ref().and_then(|name| UserName::parse(name.as_str()).ok());
+        let owner = another.and_then(|another| self.names.owner(&another));
+        if let Some(owner) = owner.filter(|owner| owner.name != *user) {
+            return Err(names::taken(&owner.name));
+        }
+        if self.display_names.set(user, name).map_err(names::unavailable)? {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Unauthorized, "The name is no longer registered"))
+    }
+
+    /// Takes over the display name in a user's token, unless the user has one. May wait for the store; one that cannot
+    /// be stored, or is none, is taken over the next time.
+    fn suggest_display_name(&self, user: &UserName, suggested: Option<&Arc<str>>) {
+        let Some(name) = suggested.and_then(|name| DisplayName::parse(name).ok()) else { return };
+        if self.display_names.of(user).is_none() {
+            _ = self.set_display_name(user, Some(name));
+        }
+    }
+
+    /// The devices of the claimed names.
+    #[must_use]
+    pub fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// Takes over what another server has made of a registered name; the account that was known before. Does not block.
+    pub fn take_over(&self, state: &AccountState) -> Option<Account> {
+        let AccountState { name, account, devices, display_name } = state;
+        let before = self.names.take_over(name, account.clone());
+        if account.is_none() {
+            self.devices.forget(name);
+        }
+        // Those that are missing end by themselves: one of them may have been added meanwhile.
+        devices.iter().for_each(|device| self.devices.stored(name, device.clone()));
+        self.display_names.stored(name, display_name.clone());
+        before
+    }
+
+    /// What is kept for registered users.
+    #[must_use]
+    pub fn accounts(&self) -> &dyn AccountStore {
+        self.names.accounts()
+    }
+
     /// The claims of a token, if it is valid.
     ///
     /// # Errors
@@ -98,29 +178,57 @@ impl Auth {
     }
 
     /// The identity that the claims name, and whether the name is new. A new name is registered, so that no guest uses
-    /// it: waits for the store.
+    /// it: waits for the store. The token of a claim is good for the registration and the device that it was issued for
+    /// alone: a name that was given up does not come back with it, and does not go back to its former owner.
     ///
     /// # Errors
-    /// `unauthorized` for another spelling of the name, or `unavailable`.
+    /// `unauthorized` for another spelling, registration or subject of the name, or a device that was ended;
+    /// `unavailable`.
     pub fn admit(&self, claims: Claims, now: Time) -> Result<(Identity, bool), Refusal> {
         let account = Account { name: claims.user.clone(), since: now };
+        let given_up = || Refusal::new(Code::Unauthorized, "The name that the token is for was given up");
         let (owner, is_new) = match self.names.owner(&claims.user) {
             Some(owner) => (owner, false),
+            None if claims.device.is_some() => return Err(given_up()),
             None => (self.names.register(&account)?.unwrap_or(account), true),
         };
         if owner.name != claims.user {
             let message = format!("The name is registered as {}", owner.name);
+            log::info!("token refused: its user is registered in another spelling");
             return Err(Refusal::new(Code::Unauthorized, message));
         }
+        if let Some(subject) = &claims.subject
+            && !self.names.bind(&owner.name, subject)?
+        {
+            log::info!(user = owner.name.as_str(); "token refused: another subject of the issuer has had this name before");
+            return Err(Refusal::new(Code::Unauthorized, format!("The name {} is another user's", owner.name)));
+        }
+        if let Some(device) = claims.device {
+            if claims.registered.is_some_and(|registered| registered != owner.since) {
+                return Err(given_up());
+            }
+            if !self.devices.has(&owner.name, device) {
+                return Err(Refusal::new(Code::Unauthorized, "The device that the token is for was signed out"));
+            }
+            self.devices.note_use(&owner.name, device, now);
+        }
+        self.names.note_use(&owner.name, now);
+        self.suggest_display_name(&owner.name, claims.display.as_ref());
         Ok((identity(claims, owner.since), is_new))
     }
 
-    /// Registers a free name; `in_use` says whether somebody is connected under the name, in any
-    /// spelling. Waits for the store.
+    /// Registers a free name to its first device, of this label; `in_use` says whether somebody is connected under the
+    /// name, in any spelling. Waits for the store.
     ///
     /// # Errors
     /// `forbidden` where names cannot be claimed, `name_taken`, or `unavailable`.
-    pub fn claim(&self, user: &UserName, now: Time, in_use: impl FnOnce() -> bool) -> Result<Claimed, Refusal> {
+    pub fn claim(
+        &self,
+        user: &UserName,
+        label: Option<DeviceLabel>,
+        now: Time,
+        in_use: impl FnOnce() -> bool,
+    ) -> Result<Claimed, Refusal> {
         let Some(tokens) = self.tokens.as_ref().filter(|_| self.claims) else {
             return Err(Refusal::new(Code::Forbidden, "Names cannot be claimed on this server"));
         };
@@ -128,8 +236,11 @@ impl Auth {
             return Err(Refusal::new(Code::BadRequest, format!("A name that begins with {GUEST} cannot be claimed")));
         }
         let account = Account { name: user.clone(), since: now };
-        self.names.claim(&account, in_use)?;
-        sign(&**tokens, self.claim_of(user, now), now, now)
+        let device = Devices::draw(label, now)?;
+        self.names.claim(&account, &device, in_use)?;
+        let id = device.id;
+        self.devices.stored(user, device);
+        sign(&**tokens, self.claim_of(user, id, None, now, now), now, now)
     }
 
     /// A token that is valid for longer, for the user who claimed the name.
@@ -137,24 +248,61 @@ impl Auth {
     /// # Errors
     /// `forbidden` for a token that was not issued for a claim, or `unavailable`.
     pub fn renew(&self, identity: &Identity, now: Time) -> Result<Claimed, Refusal> {
-        let claims = identity.claims.as_ref().filter(|claims| claims.renewable);
-        let (Some(tokens), Some(claims)) = (&self.tokens, claims) else {
+        let (Some(tokens), Some(claims), Some(device)) = (&self.tokens, &identity.claims, identity.device()) else {
             return Err(Refusal::new(Code::Forbidden, "This token is renewed by whoever gave it"));
         };
-        sign(&**tokens, self.claim_of(&identity.user, now), claims.since, now)
+        let renewed = self.claim_of(&identity.user, device, claims.rooms.clone(), claims.since, now);
+        sign(&**tokens, renewed, claims.since, now)
     }
 
-    fn claim_of(&self, user: &UserName, now: Time) -> Claims {
+    /// A code that signs in another device of the user who claimed the name; an earlier one is void.
+    ///
+    /// # Errors
+    /// `forbidden` for a token that was not issued for a claim, or when the name has too many devices; `unavailable`.
+    pub fn add_device(&self, identity: &Identity, now: Time) -> Result<DeviceCode, Refusal> {
+        let claims = identity.claims.as_ref().filter(|claims| claims.device.is_some() && claims.rooms.is_none());
+        let claims = claims.ok_or_else(|| {
+            Refusal::new(Code::Forbidden, "This token signs in no other device: ask whoever gave it for another one")
+        })?;
+        self.devices.add(&identity.user, claims.since, now)
+    }
+
+    /// Signs in the device that a code is for, under this label; the code is void from now on. Waits for the store.
+    ///
+    /// # Errors
+    /// `unauthorized` for a code that is not valid, `forbidden` when the name has too many devices, `unavailable`.
+    pub fn redeem(&self, code: &Secret, label: Option<DeviceLabel>, now: Time) -> Result<Claimed, Refusal> {
+        let Some(tokens) = &self.tokens else {
+            return Err(Refusal::new(Code::Forbidden, "There are no tokens on this server"));
+        };
+        let (user, registered, device) = self.devices.redeem(code, label, now)?;
+        sign(&**tokens, self.claim_of(&user, device.id, None, registered, now), registered, now)
+    }
+
+    /// Whether the device that an identity's token was issued to is still signed in. Does not block.
+    #[must_use]
+    pub fn is_signed_in(&self, who: &Identity) -> bool {
+        who.device().is_none_or(|device| self.devices.has(&who.user, device))
+    }
+
+    fn claim_of(
+        &self,
+        user: &UserName,
+        device: DeviceId,
+        rooms: Option<Vec<RoomName>>,
+        registered: Time,
+        now: Time,
+    ) -> Claims {
         // A token expires with a whole second.
         let expires = Time(now.after(self.claim_for).0 / 1_000 * 1_000);
-        Claims { renewable: true, ..Claims::of(user.clone(), expires) }
+        Claims { device: Some(device), registered: Some(registered), rooms, ..Claims::of(user.clone(), expires) }
     }
 }
 
 fn identity(claims: Claims, since: Time) -> Identity {
-    let Claims { user, expires, admin, display, rooms, renewable } = claims;
+    let Claims { user, expires, admin, display, rooms, device, .. } = claims;
     let auth_level = if admin { AuthLevel::Admin } else { AuthLevel::Registered };
-    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, renewable })) }
+    Identity { user, auth_level, claims: Some(Arc::new(TokenClaims { since, expires, display, rooms, device })) }
 }
 
 fn sign(tokens: &dyn Tokens, claims: Claims, since: Time, now: Time) -> Result<Claimed, Refusal> {

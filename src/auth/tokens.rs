@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::chat::device::DeviceId;
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
 
 /// Reads and signs tokens.
@@ -35,15 +36,20 @@ pub struct Claims {
     pub display: Option<Arc<str>>,
     /// The rooms that the user may join; `None`: all.
     pub rooms: Option<Vec<RoomName>>,
-    /// Whether it was issued for a claim, and may be renewed.
-    pub renewable: bool,
+    /// The device that it was issued to, of a name that was claimed; only such a token can be renewed.
+    pub device: Option<DeviceId>,
+    /// The issuer's own, lasting name for the user, where another claim names the user here; it stays when that
+    /// claim changes hands.
+    pub subject: Option<Arc<str>>,
+    /// For which registration of the name it was issued, if it was for a claim: when that was.
+    pub registered: Option<Time>,
 }
 
 impl Claims {
     /// A user and an expiry, and nothing else.
     #[must_use]
     pub fn of(user: UserName, expires: Time) -> Self {
-        Self { user, expires, admin: false, display: None, rooms: None, renewable: false }
+        Self { user, expires, admin: false, display: None, rooms: None, device: None, subject: None, registered: None }
     }
 }
 

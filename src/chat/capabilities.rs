@@ -12,4 +12,9 @@ pub struct Capabilities {
     /// [`Event::Welcome`](super::Event::Welcome) tells the client who it is, again when it has shown a
     /// token. Other clients are told a new name alone, and are asked for a token where one is needed.
     pub welcome: bool,
+    /// A person types its commands, and is asked before one destroys something. A program asks by itself.
+    pub asks: bool,
+    /// The client can resume its session on another connection, and is told how. The session of one that cannot ends
+    /// with its connection: it asks for what it missed when it connects again.
+    pub resumes: bool,
 }

@@ -4,13 +4,17 @@
 
 use std::sync::Arc;
 
+use super::bookmark::BookmarkRequest;
+use super::device::DeviceRequest;
+use super::display_names::DisplayNameRequest;
 use super::id::Id;
 use super::join_options::JoinOptions;
 use super::note::Note;
-use super::policy::{ModerationRequest, RoomOptions};
+use super::policy::{InvitationOptions, ModerationRequest, RoomOptions};
 use super::position::Position;
 use super::presence::Status;
 use super::room_request::RoomRequest;
+use super::search::SearchScope;
 use super::server_query::ServerQuery;
 use super::signal::Signal;
 use super::span::Span;
@@ -49,13 +53,22 @@ pub enum Seen {
     Current(u64),
 }
 
+/// What a moderator asks of a room's invitations. One is revoked by a [`ModerationRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvitationRequest {
+    /// Make one.
+    Create { options: InvitationOptions, note: Option<Note> },
+    /// List them.
+    List,
+}
+
 /// A command. `room: None` is the text dialect's current room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Join a room, which is opened if it is not there.
     Join { room: RoomName, options: JoinOptions },
-    /// Leave a room.
-    Leave { room: Option<RoomName> },
+    /// Leave a room, perhaps with a last word.
+    Leave { room: Option<RoomName>, note: Option<Note> },
     /// Ask something of a room that the client is in, or of a private conversation of its user's.
     ToRoom { room: Option<RoomName>, request: RoomRequest },
     /// The bare form: subscribe if needed, then publish.
@@ -66,12 +79,24 @@ pub enum Command {
     Presence { status: Status, note: Option<Note> },
     /// Read a part of a room's history.
     History { room: Option<RoomName>, span: Span, limit: usize },
+    /// Search for messages with these words.
+    Search { text: Box<str>, scope: SearchScope, limit: usize },
     /// List the rooms.
     Rooms,
+    /// Read or change the user's bookmarks.
+    Bookmarks(BookmarkRequest),
+    /// List, add or end the devices on which the user is signed in.
+    Devices(DeviceRequest),
+    /// Set one's own display name, or ask for those of others.
+    DisplayNames(DisplayNameRequest),
     /// Create a room that stays when nobody is in it; a `durable` one keeps its history.
     Create { room: RoomName, durable: bool, options: RoomOptions },
     /// Moderate a room, which the client need not be in.
     Moderate { room: Option<RoomName>, request: ModerationRequest, note: Option<Note> },
+    /// Make invitations to a room, or list them.
+    Invitations { room: Option<RoomName>, request: InvitationRequest },
+    /// List the user's rooms and private conversations, and how far the user has read.
+    Memberships,
     /// Call signalling; `payload` is JSON.
     Signal { kind: Signal, to: UserName, payload: Arc<str> },
     /// Take another name, before the first message.
@@ -80,6 +105,8 @@ pub enum Command {
     Auth { token: Secret },
     /// Show a token that is good for longer.
     Refresh { token: Secret },
+    /// Give one's registered name up, which is named so that nobody does it by mistake.
+    Unclaim { name: UserName },
     /// Resume an interrupted session.
     Resume { token: Box<str>, seen: Seen },
     /// Tell how this session can be resumed.

@@ -38,6 +38,8 @@ pub enum End {
     Expired,
     /// The client did not authenticate in time, and guests are not admitted.
     Unidentified,
+    /// The device of the token was signed out.
+    SignedOut,
     /// The guest's name was registered by another user.
     Displaced,
     /// A write failed, or made no progress in time.
@@ -57,7 +59,7 @@ impl End {
             Self::BadUtf8 => 1007,
             Self::TooLarge => 1009,
             Self::Internal => 1011,
-            Self::Expired | Self::Unidentified => 4401,
+            Self::Expired | Self::Unidentified | Self::SignedOut => 4401,
             Self::Displaced => 4403,
             Self::Silent => 4408,
             Self::Replaced => 4409,
@@ -86,6 +88,7 @@ impl End {
             Self::Replaced => "replaced",
             Self::Expired => "token_expired",
             Self::Unidentified => "unauthorized",
+            Self::SignedOut => "signed_out",
             Self::Displaced => "name_taken",
             Self::WriteFailed => "write_failed",
         }
@@ -108,6 +111,7 @@ impl End {
             Self::Slow => "Too slow: messages could not be delivered in time",
             Self::Replaced => "Another connection took this session up",
             Self::Expired => "The token has expired",
+            Self::SignedOut => "This device was signed out",
             Self::Unidentified => "Only those with a token may come in",
             Self::Displaced => "The name belongs to somebody now",
         }
@@ -126,6 +130,23 @@ impl End {
     #[must_use]
     pub fn detaches(self) -> bool {
         matches!(self, Self::Gone | Self::Silent | Self::WriteFailed | Self::Slow | Self::Replaced)
+    }
+
+    /// Whether the client is still there to read: then the rooms deliver what they owe it before the goodbye. The other
+    /// ends are either none that anybody reads, or come from an outbox that takes nothing more.
+    #[must_use]
+    pub fn awaits_rooms(self) -> bool {
+        matches!(
+            self,
+            Self::Left
+                | Self::Closed
+                | Self::Closing
+                | Self::Protocol
+                | Self::Binary
+                | Self::BadUtf8
+                | Self::TooLarge
+                | Self::TooFast
+        )
     }
 
     /// How long a client should wait before it reconnects. `spread` (any number, one a client)

@@ -5,27 +5,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bookmark::Bookmark;
+use super::device::ListedDevice;
 use super::end::End;
+use super::leave_reason::LeaveReason;
+use super::listed_room::Memberships;
 use super::message::{Body, Message, Mid};
-use super::policy::{AuditEntry, ModerationAction};
+use super::policy::{AuditEntry, Invitation, ModerationAction, RoomSubject};
 use super::presence::Presence;
 use super::receipt::ReceiptMark;
 use super::recovery::{Recovery, ResumedRoom};
 use super::refusal::Refusal;
 use super::room_summary::RoomSummary;
+use super::search::SearchPosition;
 use super::signal::Signal;
 use super::time::Time;
 use super::welcome::Welcome;
-use roomd_protocol::{RoomName, UserName};
+use roomd_protocol::{DisplayName, RoomName, Secret, UserName};
 
 /// An event. The first group answers a command and may carry its `id`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The connection is open.
     Welcome(Welcome),
-    /// You are in the room, with `count` users, of whom the first thousand are named. The newest
-    /// messages follow.
-    Joined { room: RoomName, epoch: Arc<str>, seq: u64, members: Vec<UserName>, count: usize, recovery: Recovery },
+    /// You are in the room, with `count` users, of whom the first thousand are named. You have read up to the
+    /// message `read`, on whichever connection. The messages after the number `after` follow.
+    Joined {
+        room: RoomName,
+        epoch: Arc<str>,
+        seq: u64,
+        after: u64,
+        read: u64,
+        members: Vec<UserName>,
+        count: usize,
+        recovery: Recovery,
+    },
     /// The session is resumed. The missed events follow, room by room.
     Resumed { user: UserName, session: u64, resume: Arc<str>, rooms: Vec<ResumedRoom> },
     /// How the session can be resumed: its token, and the last message of the room.
@@ -35,17 +49,39 @@ pub enum Event {
     /// You have left the room.
     Left { room: RoomName },
     /// Your message has its number.
-    Sent { room: RoomName, seq: u64, mid: Option<Mid>, at: Time, duplicate: bool },
+    Sent { room: RoomName, epoch: Arc<str>, seq: u64, mid: Option<Mid>, at: Time, duplicate: bool },
     /// A part of a room's history, oldest first; `complete` when nothing lies beyond it.
     History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
+    /// What a search in several rooms has found, newest first; `next` is where to go on.
+    Found { messages: Vec<Message>, complete: bool, next: Option<SearchPosition> },
     /// The members of a room: `count` users, of whom the first thousand are named.
     Members { room: RoomName, members: Vec<Presence>, count: usize },
+    /// What a room is about: the answer to the question, and told to who joins a room that is about something.
+    About { room: RoomName, subject: RoomSubject },
     /// The rooms that the client may know of.
     Rooms { rooms: Vec<RoomSummary> },
+    /// The user's bookmarks.
+    Bookmarks { bookmarks: Vec<Bookmark> },
+    /// The devices on which the user is signed in.
+    Devices { devices: Vec<ListedDevice> },
+    /// A code that signs in a further device, once.
+    DeviceCode { code: Secret, expires: Time },
+    /// The user's rooms and private conversations.
+    Memberships(Memberships),
+    /// The invitation is made.
+    Invitation { room: RoomName, invitation: Invitation },
+    /// The invitations to a room that are in force.
+    Invitations { room: RoomName, invitations: Vec<Invitation> },
+    /// The display names of those users, of whom was asked, that have one.
+    DisplayNames { names: Vec<(UserName, DisplayName)> },
     /// The room is created. `pinned`: it stays only as long as the server holds a seat in it.
     Created { room: RoomName, pinned: bool },
     /// The audit log of a room, oldest first.
     Audit { room: RoomName, entries: Vec<AuditEntry> },
+    /// You are connected under this name, and enter the room with your first line.
+    Greeting { room: RoomName, user: UserName },
+    /// The room ends, with all that was said in it, if its end is requested again soon.
+    EndAsked { room: RoomName },
     /// You have another name.
     Named { user: UserName },
     /// Your token expires then: send another.
@@ -65,18 +101,32 @@ pub enum Event {
     Message(Arc<Message>),
     /// A message was edited; with `Body::Deleted`, deleted.
     Edit { room: RoomName, seq: u64, user: UserName, body: Body, at: Time },
-    /// A user joined.
-    Join { room: RoomName, user: UserName, at: Time },
-    /// A user left.
-    Leave { room: RoomName, user: UserName, at: Time },
+    /// A user joined, who owns the name or is a guest under it; with `was`, who has had another name until a moment ago.
+    Join { room: RoomName, user: UserName, registered: bool, was: Option<UserName>, at: Time },
+    /// A user left. The reason is for protocols that tell one from the other; JSON has the presence that follows.
+    Leave { room: RoomName, user: UserName, reason: LeaveReason, at: Time },
     /// A moderator changed something in the room; to the moderator it is the answer, too.
-    Moderated { room: RoomName, by: UserName, action: ModerationAction, at: Time },
+    /// `evicted`: the user whom it concerns was in the room, and is put out.
+    Moderated { room: RoomName, by: UserName, action: ModerationAction, evicted: bool, at: Time },
+    /// You were invited to a room, which you need not be in.
+    InvitedTo { room: RoomName, by: UserName, action: ModerationAction, at: Time },
     /// A user has received, or read, everything up to a message.
     Receipt { room: RoomName, mark: ReceiptMark },
     /// A user is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// A user is online, away or offline.
     Presence(Presence),
+    /// A user is called by this name from now on, or with `None` by none.
+    DisplayName { user: UserName, name: Option<DisplayName> },
+    /// Another connection of the user's has added a bookmark, or changed it.
+    Bookmarked(Bookmark),
+    /// Another connection of the user's has removed a bookmark.
+    Unbookmarked { room: RoomName },
+    /// The user has read everything up to a message, which was said then, on another connection; `other` is with whom the
+    /// user speaks in a private conversation. For protocols whose read marks are times.
+    ReadTo { room: RoomName, other: Option<UserName>, at: Time },
+    /// A user whom the client watches is connected now, or no longer.
+    Watched { user: UserName, is_online: bool },
     /// So many messages of the room were dropped, because you read too slowly.
     Lagged { room: RoomName, missed: u64 },
     /// Call signalling for you; `payload` is JSON.

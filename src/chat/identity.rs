@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::device::DeviceId;
 use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName};
@@ -56,8 +57,9 @@ pub struct TokenClaims {
     pub display: Option<Arc<str>>,
     /// The rooms that the token allows; `None` is all.
     pub rooms: Option<Vec<RoomName>>,
-    /// Whether the owner of a claimed name can get another token before this one expires.
-    pub renewable: bool,
+    /// The device that the token was issued to, of a name that was claimed: it can get another one before this one
+    /// expires.
+    pub device: Option<DeviceId>,
 }
 
 impl Identity {
@@ -79,6 +81,12 @@ impl Identity {
         self.claims.as_ref().map(|claims| claims.expires)
     }
 
+    /// The device that the token was issued to.
+    #[must_use]
+    pub fn device(&self) -> Option<DeviceId> {
+        self.claims.as_ref()?.device
+    }
+
     /// What the user wants to be called.
     #[must_use]
     pub fn display(&self) -> Option<&Arc<str>> {
@@ -96,6 +104,12 @@ impl Identity {
     pub fn may_enter(&self, room: &RoomName) -> bool {
         let rooms = self.claims.as_ref().and_then(|claims| claims.rooms.as_ref());
         rooms.is_none_or(|rooms| rooms.contains(room))
+    }
+
+    /// Whether the token is for every room.
+    #[must_use]
+    pub fn may_enter_all(&self) -> bool {
+        self.claims.as_ref().is_none_or(|claims| claims.rooms.is_none())
     }
 
     /// The same as a refusal.

@@ -5,6 +5,7 @@
 
 use super::position::Position;
 use super::time::Time;
+use roomd_protocol::{Secret, UserName};
 
 /// The options of a join.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,8 +14,14 @@ pub struct JoinOptions {
     pub history: Option<usize>,
     /// The last message it has seen.
     pub since: Option<Position>,
+    /// It wants the newest message of each key, in place of the newest messages.
+    pub latest: bool,
     /// The room was named in the field `topic`: so do its events, and a new room drops messages for slow members.
     pub topic: bool,
+    /// The code of an invitation that admits the user.
+    pub invitation: Option<Secret>,
+    /// The name under which the connection was in the room until a moment ago.
+    pub renamed_from: Option<UserName>,
     /// In a private conversation: the messages that its user missed while offline are to be delivered.
     pub offline: Option<OfflineDelivery>,
 }

@@ -14,6 +14,15 @@ pub enum Slow {
     Drop,
 }
 
+/// When the writer thread of a client starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriterStart {
+    /// With the connection, for which it stays.
+    Eager,
+    /// With the first byte that the client's socket does not take; it ends when nothing has waited for a while.
+    Lazy,
+}
+
 /// The bounds in force. `Limits::default()` is what `roomd` runs with unless it is configured otherwise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
@@ -33,8 +42,15 @@ pub struct Limits {
     /// Invalid tokens that one address may send in a minute; beyond it none of its tokens is
     /// checked, `rate_limited`. 0: no limit.
     pub address_logins_per_min: u32,
-    /// Rooms that one address may create in an hour; beyond it `rate_limited`. 0: no limit.
+    /// Rooms that one address may create in an hour, or open for the first time by joining; beyond it
+    /// `rate_limited`. 0: no limit.
     pub address_rooms_per_h: u32,
+    /// How long a registered name stays its owner's who does not use it; after that it is free for whoever
+    /// claims it. 0: forever.
+    pub retain_names: Duration,
+    /// Live rooms that one address may have opened, private conversations included; beyond it a join
+    /// that would open a room is refused with `too_many_rooms`. 0: no limit.
+    pub address_rooms_max: usize,
     /// Names that one address may claim in an hour; beyond it `rate_limited`. 0: no limit.
     pub address_claims_per_h: u32,
     /// Rooms that live at once; beyond it a join is refused with `too_many_rooms`.
@@ -59,15 +75,21 @@ pub struct Limits {
     pub outbox_messages: usize,
     /// Bytes that may wait for a client whose socket is full; beyond it `slow` decides.
     pub outbox_bytes: usize,
+    /// Bytes that may wait for all clients together, what they share counted once; beyond it the
+    /// clients that have the most are cut.
+    pub outbox_total: usize,
     /// What a room does with a slow member, unless the room was opened by the topic form.
     pub slow: Slow,
+    /// When the thread starts that writes what waits for a client.
+    pub writers: WriterStart,
     /// Members of a room beyond which receipts are not sent; 0: never.
     pub receipts_members_max: usize,
     /// Whether a room that the bare topic form opens first keeps no history beyond its ring.
     pub ephemeral_topics: bool,
     /// How often an idle WebSocket client is pinged.
     pub ping: Duration,
-    /// How long a WebSocket client may be silent (no pong either); then close 4408.
+    /// How long a WebSocket client may be silent (no pong either), then close 4408; and how long any client may
+    /// acknowledge nothing of what was sent to it, then its connection is cut.
     pub pong_timeout: Duration,
     /// How long a write to a client may make no progress; then the connection is cut.
     pub write_timeout: Duration,
@@ -83,6 +105,8 @@ pub struct Limits {
     pub linger: Duration,
     /// Messages that a room keeps in memory for `history` and for joins.
     pub history: usize,
+    /// Keys that the messages of a room may have, tombstones not counted; beyond it `room_full`.
+    pub keys_max: usize,
 }
 
 impl Default for Limits {
@@ -95,6 +119,8 @@ impl Default for Limits {
             address_connects_per_s: 20,
             address_logins_per_min: 60,
             address_rooms_per_h: 100,
+            address_rooms_max: 250,
+            retain_names: Duration::from_secs(365 * 24 * 60 * 60),
             address_claims_per_h: 60,
             rooms_max: 1_000,
             room_members_max: 20_000,
@@ -106,7 +132,9 @@ impl Default for Limits {
             line_bytes: 4 * 1024,
             outbox_messages: 256,
             outbox_bytes: 1024 * 1024,
+            outbox_total: 128 * 1024 * 1024,
             slow: Slow::Disconnect,
+            writers: WriterStart::Lazy,
             ping: Duration::from_secs(54),
             pong_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(10),
@@ -118,6 +146,7 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
             linger: Duration::from_millis(2),
             history: 200,
+            keys_max: 1_000,
         }
     }
 }

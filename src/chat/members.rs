@@ -11,6 +11,7 @@ use super::note::Note;
 use super::presence::{Presence, Status};
 use super::receipt::{Receipt, ReceiptMark};
 use super::time::Time;
+use super::visibility::Visibility;
 use roomd_protocol::UserName;
 
 /// A member's number, unique while the server runs.
@@ -35,8 +36,8 @@ pub struct RoomMember {
     pub connection: u64,
     /// Whether it is sent its own messages.
     pub echo: bool,
-    /// Whether others are told of its join and its leave.
-    pub announced: bool,
+    /// What others see of it.
+    pub visibility: Visibility,
     /// The room's newest message when it joined.
     pub since: u64,
     /// Whether its connection was lost, and its membership is kept.
@@ -57,7 +58,7 @@ struct User {
     last_seen: Time,
 }
 
-/// The members and users of one room.
+/// The members of one room, and the users of those that are listed.
 #[derive(Debug, Default)]
 pub struct Members {
     members: BTreeMap<MemberId, RoomMember>,
@@ -122,6 +123,10 @@ impl Members {
 
     /// Adds a member; true when others are to be told.
     pub fn enter(&mut self, id: MemberId, member: RoomMember, now: Time) -> bool {
+        if !member.visibility.is_listed() {
+            self.members.insert(id, member);
+            return false;
+        }
         let user = self.users.entry(member.user.clone()).or_insert(User {
             connections: 0,
             announced: 0,
@@ -131,8 +136,8 @@ impl Members {
             last_seen: now,
         });
         user.connections += 1;
-        user.announced += usize::from(member.announced);
-        let announce = member.announced && user.announced == 1;
+        user.announced += usize::from(member.visibility.is_announced());
+        let announce = member.visibility.is_announced() && user.announced == 1;
         self.members.insert(id, member);
         announce
     }
@@ -141,11 +146,14 @@ impl Members {
     /// last connection here.
     pub fn leave(&mut self, id: MemberId) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
-        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        if !member.visibility.is_listed() {
+            return Some((member, false, false));
+        }
+        let user = self.users.get_mut(&member.user).expect("each listed member has its user");
         user.connections -= 1;
-        user.announced -= usize::from(member.announced);
+        user.announced -= usize::from(member.visibility.is_announced());
         user.detached -= usize::from(member.detached);
-        let announce = member.announced && user.announced == 0;
+        let announce = member.visibility.is_announced() && user.announced == 0;
         let last = user.connections == 0;
         if last {
             self.users.remove(&member.user);
@@ -157,6 +165,12 @@ impl Members {
     #[must_use]
     pub fn has(&self, name: &UserName) -> bool {
         self.users.contains_key(name)
+    }
+
+    /// How many connections of the user are in the room.
+    #[must_use]
+    pub fn connections(&self, name: &UserName) -> usize {
+        self.users.get(name).map_or(0, |user| user.connections)
     }
 
     /// Whether others were told that the user is here.
@@ -176,7 +190,10 @@ impl Members {
     pub fn detach(&mut self, id: MemberId, detached: bool) {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.detached != detached) else { return };
         member.detached = detached;
-        let user = self.users.get_mut(&member.user).expect("each member has its user");
+        if !member.visibility.is_listed() {
+            return;
+        }
+        let user = self.users.get_mut(&member.user).expect("each listed member has its user");
         user.detached = if detached { user.detached + 1 } else { user.detached - 1 };
     }
 

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use super::key::Key;
 use super::refusal::{Code, Refusal};
 use super::time::Time;
-use roomd_protocol::{RoomName, UserName};
+use roomd_protocol::{RoomName, UserName, shows_something};
 
 /// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +40,16 @@ impl Body {
     /// Whether it may be published, or put in place of another.
     ///
     /// # Errors
-    /// `bad_request`: it is empty; `too_large`: it has more than `bytes_max` bytes.
+    /// `bad_request`: it is empty, or shows nothing; `too_large`: it has more than `bytes_max` bytes.
     pub fn check(&self, bytes_max: usize) -> Result<(), Refusal> {
         if self.is_empty() {
             return Err(Refusal::bad_request("A message must say something"));
         }
         if self.len() > bytes_max {
             return Err(Refusal::message_too_large(bytes_max));
+        }
+        if matches!(self, Self::Text(text) if !shows_something(text)) {
+            return Err(Refusal::bad_request("A message must show something"));
         }
         Ok(())
     }
@@ -159,6 +163,8 @@ pub struct Message {
     pub seq: u64,
     /// The id that its author gave it.
     pub mid: Option<Mid>,
+    /// What it is the newest value of; deleted, it is a tombstone: the key has no value.
+    pub key: Option<Key>,
     /// When the room accepted it.
     pub at: Time,
     /// When it was last edited, or deleted.
@@ -166,9 +172,9 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message of a room, without a `mid` or a relation, that was never edited.
+    /// A message of a room, without a `mid`, a key or a relation, that was never edited.
     #[must_use]
     pub fn new(room: RoomName, user: UserName, body: Body, seq: u64, at: Time) -> Self {
-        Self { room, user, to: None, body, about: None, seq, mid: None, at, edited: None }
+        Self { room, user, to: None, body, about: None, seq, mid: None, key: None, at, edited: None }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
+use roomd_protocol::shows_something;
 
 /// UTF-8 text of at most [`Note::BYTES_MAX`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,11 @@ impl Note {
     /// Checks a note from outside.
     ///
     /// # Errors
-    /// `bad_request`: it is too long.
+    /// `bad_request`: it is too long, or shows nothing.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        if !shows_something(text) {
+            return Err(Refusal::bad_request("A note must show something"));
+        }
         if text.len() > Self::BYTES_MAX {
             return Err(Refusal::bad_request(format!("A note may have {} bytes", Self::BYTES_MAX)));
         }

@@ -15,6 +15,17 @@ pub enum Since {
     Position(Position),
 }
 
+impl Since {
+    /// The number of the last message seen, if it names one.
+    #[must_use]
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Entry => None,
+            Self::Number(seq) | Self::Position(Position { seq, .. }) => Some(*seq),
+        }
+    }
+}
+
 /// A position in a room's order. Numbers of different epochs do not compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {

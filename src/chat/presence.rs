@@ -20,6 +20,21 @@ pub enum Status {
     Offline,
 }
 
+/// What a client says of its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    /// Whether the user is online or away.
+    pub status: Status,
+    /// The note that comes with it.
+    pub note: Option<Note>,
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        Self { status: Status::Online, note: None }
+    }
+}
+
 /// A user's presence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {

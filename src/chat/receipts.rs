@@ -2,11 +2,13 @@
 //!
 //! Part of a room. Marks are cumulative and only advance. Advances are gathered for a moment before
 //! they are announced, so that a round of messages costs a room of n members n receipts and not
-//! n for each message. They go to the authors of the messages concerned.
+//! n for each message. They go to the authors of the messages concerned; how far a user has read goes to the
+//! user's other connections too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::members::MemberId;
 use super::receipt::{Receipt, ReceiptMark};
 use super::ring::Ring;
 use super::time::{Moment, Time};
@@ -14,6 +16,8 @@ use roomd_protocol::UserName;
 
 /// How long advances are gathered.
 pub const GATHERED_FOR: Duration = Duration::from_millis(250);
+/// How long in a room that is too large for receipts: each mark is a row in the store, and there are many users.
+pub const GATHERED_FOR_LARGE: Duration = Duration::from_secs(2);
 
 /// The marks of one room.
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub struct Receipts {
     marks: BTreeMap<(Receipt, UserName), u64>,
     /// Advances that were not announced: from where, to where, and when.
     pending: BTreeMap<(Receipt, UserName), (u64, u64, Time)>,
+    /// The users among them who have read something, each with the connection that said so last.
+    readers: BTreeMap<UserName, MemberId>,
     /// When they are announced, on the monotonic clock.
     due: Option<Duration>,
 }
@@ -32,6 +38,8 @@ pub struct Advances {
     pub marks: Vec<ReceiptMark>,
     /// The users to whom they are announced.
     pub authors: BTreeSet<UserName>,
+    /// The users who have read something, each with the connection that knows already.
+    pub readers: BTreeMap<UserName, MemberId>,
 }
 
 impl Receipts {
@@ -53,14 +61,41 @@ impl Receipts {
         if receipt == Receipt::Read {
             self.advance(user, Receipt::Received, seq, now);
         }
+        self.advance_one(user, receipt, seq, (now, GATHERED_FOR));
+    }
+
+    /// A user has read so far, on this connection of theirs.
+    pub fn read(&mut self, user: &UserName, seq: u64, by: MemberId, now: Moment) {
+        self.advance(user, Receipt::Received, seq, now);
+        if self.advance_one(user, Receipt::Read, seq, (now, GATHERED_FOR)) {
+            self.readers.insert(user.clone(), by);
+        }
+    }
+
+    /// The same in a room that is too large for receipts: only the user's own connections are told.
+    pub fn read_in_large_room(&mut self, user: &UserName, seq: u64, by: MemberId, now: Moment) {
+        if self.advance_one(user, Receipt::Read, seq, (now, GATHERED_FOR_LARGE)) {
+            self.readers.insert(user.clone(), by);
+        }
+    }
+
+    /// Whether that is news.
+    fn advance_one(
+        &mut self,
+        user: &UserName,
+        receipt: Receipt,
+        seq: u64,
+        (now, gathered_for): (Moment, Duration),
+    ) -> bool {
         let mark = self.marks.entry((receipt, user.clone())).or_insert(0);
         if *mark >= seq {
-            return;
+            return false;
         }
         let old = std::mem::replace(mark, seq);
         let (_, to, at) = self.pending.entry((receipt, user.clone())).or_insert((old, seq, now.at));
         (*to, *at) = (seq, now.at);
-        self.due.get_or_insert(now.since_start + GATHERED_FOR);
+        self.due.get_or_insert(now.since_start + gathered_for);
+        true
     }
 
     /// When [`Receipts::gather`] has something, on the monotonic clock.
@@ -73,14 +108,14 @@ impl Receipts {
     pub fn gather(&mut self, ring: &Ring, now: Duration) -> Option<Advances> {
         self.due.filter(|due| *due <= now)?;
         self.due = None;
-        let pending = std::mem::take(&mut self.pending);
+        let (pending, readers) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.readers));
         let oldest = pending.values().map(|(from, _, _)| *from).min()?;
         let newest = pending.values().map(|(_, to, _)| *to).max()?;
         let concerned = ring.after(oldest, usize::MAX, usize::MAX).take_while(|message| message.seq <= newest);
         let authors = concerned.map(|message| message.user.clone()).collect();
         let marks =
             pending.into_iter().map(|((receipt, user), (_, seq, at))| ReceiptMark { user, receipt, seq, at }).collect();
-        Some(Advances { marks, authors })
+        Some(Advances { marks, authors, readers })
     }
 }
 
@@ -97,7 +132,7 @@ mod tests {
     }
 
     fn ring(authors: &[&str]) -> Ring {
-        let mut ring = Ring::new(10, 0, Vec::new());
+        let mut ring = Ring::new(10, usize::MAX, 0, Vec::new());
         for (author, seq) in authors.iter().zip(1..) {
             let (room, body) = (RoomName::parse("r").unwrap(), Body::Text("x".into()));
             ring.push(Arc::new(Message::new(room, user(author), body, seq, Time(0))));
@@ -110,7 +145,7 @@ mod tests {
     }
 
     fn shown(advances: Option<Advances>) -> Option<(Vec<String>, Vec<String>)> {
-        let Advances { marks, authors } = advances?;
+        let Advances { marks, authors, .. } = advances?;
         let mark =
             |mark: &ReceiptMark| format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0);
         Some((marks.iter().map(mark).collect(), authors.iter().map(ToString::to_string).collect()))

@@ -3,6 +3,7 @@
 //! Decided by the room, or by the reader that replays from the store. A replay is whole or absent, with
 //! the reason, and never partial.
 
+use super::position::Position;
 use roomd_protocol::RoomName;
 
 /// The outcome of a `since`.
@@ -46,4 +47,16 @@ pub struct ResumedRoom {
     pub recovery: Recovery,
     /// How many messages were missed.
     pub missed: u64,
+    /// Its history and its newest message; `None` when the session is in it no longer.
+    pub position: Option<Position>,
+    /// Up to which message the user has read, on whichever connection; 0: none.
+    pub read: u64,
+}
+
+impl ResumedRoom {
+    /// A room that the session is in no longer, for this reason.
+    #[must_use]
+    pub fn lost(room: RoomName, recovery: Recovery) -> Self {
+        Self { room, recovery, missed: 0, position: None, read: 0 }
+    }
 }

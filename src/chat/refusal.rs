@@ -34,6 +34,8 @@ pub enum Code {
     RoomFull,
     /// The connection or the server has as many rooms as it may have.
     TooManyRooms,
+    /// The condition of a message does not hold.
+    Conflict,
     /// Too fast.
     RateLimited,
     /// Muted in this room.
@@ -64,6 +66,7 @@ impl Code {
             Self::NameTaken => "name_taken",
             Self::RoomFull => "room_full",
             Self::TooManyRooms => "too_many_rooms",
+            Self::Conflict => "conflict",
             Self::RateLimited => "rate_limited",
             Self::Muted => "muted",
             Self::UserOffline => "user_offline",
@@ -85,12 +88,14 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// The room whose limit was reached; `None` when it is the connection's.
     pub room: Option<RoomName>,
+    /// Of a condition that does not hold: the number of the newest message, 0 for none.
+    pub seq: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal that no waiting will change.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None, room: None }
+        Self { code, message: message.into(), retry_after: None, room: None, seq: None }
     }
 
     /// A request that is wrong in itself.
@@ -122,10 +127,42 @@ impl Refusal {
         Self { retry_after: Some(retry_after), ..Self::new(Code::RateLimited, message) }.about(room)
     }
 
+    /// A message that was to be stored only behind another one than `newest`.
+    #[must_use]
+    pub fn conflict(room: &RoomName, newest: u64) -> Self {
+        let message = match newest {
+            0 => format!("The room {room} has no message yet"),
+            newest => format!("The newest message of {room} is {newest}"),
+        };
+        Self { seq: Some(newest), ..Self::new(Code::Conflict, message) }.about(room)
+    }
+
+    /// A message that was to be stored only behind another one of its key than `newest`.
+    #[must_use]
+    pub fn key_conflict(room: &RoomName, newest: u64) -> Self {
+        let message = match newest {
+            0 => format!("The key has no value in {room}"),
+            newest => format!("The newest message of the key is {newest}"),
+        };
+        Self { message: message.into(), ..Self::conflict(room, newest) }
+    }
+
+    /// A message with a further key than the room may have.
+    #[must_use]
+    pub fn too_many_keys(room: &RoomName) -> Self {
+        Self::new(Code::RoomFull, format!("The room {room} has as many keys as it may have")).about(room)
+    }
+
     /// With the room, which alone is refused.
     #[must_use]
     pub fn about(self, room: &RoomName) -> Self {
         Self { room: Some(room.clone()), ..self }
+    }
+
+    /// An invitation that admits nobody, or is for another room.
+    #[must_use]
+    pub fn void_invitation() -> Self {
+        Self::new(Code::Unauthorized, "The invitation is not valid: it has ended, was used up, or was revoked")
     }
 
     /// For a room that does not exist, or that the client may not know of.

@@ -9,13 +9,17 @@ use super::message::{Body, Message};
 use super::time::Time;
 use roomd_protocol::UserName;
 
-/// At most `capacity` messages, oldest first.
+/// At most `capacity` messages of at most `bytes_max` bytes, but always one if there is any, oldest first. Large
+/// messages of many rooms would take the server's memory; older ones are in the store, if the room has one.
 #[derive(Debug)]
 pub struct Ring {
     messages: VecDeque<Arc<Message>>,
     /// Those of them that were changed, and the number of the newest message when that last happened.
     changed: BTreeMap<u64, u64>,
     capacity: usize,
+    bytes_max: usize,
+    /// What its messages count: see [`Ring::size`].
+    bytes: usize,
     /// The number of the newest message ever taken in; 0 before the first.
     newest: u64,
 }
@@ -24,10 +28,12 @@ impl Ring {
     /// The ring of a room whose newest message has the number `newest`; `recent` are the newest
     /// messages, without a gap.
     #[must_use]
-    pub fn new(capacity: usize, newest: u64, recent: Vec<Message>) -> Self {
-        let surplus = recent.len().saturating_sub(capacity);
-        let messages = recent.into_iter().skip(surplus).map(Arc::new).collect();
-        Self { messages, changed: BTreeMap::new(), capacity, newest }
+    pub fn new(capacity: usize, bytes_max: usize, newest: u64, recent: Vec<Message>) -> Self {
+        let bytes = recent.iter().map(Self::size).sum();
+        let messages = recent.into_iter().map(Arc::new).collect();
+        let mut ring = Self { messages, changed: BTreeMap::new(), capacity, bytes_max, bytes, newest };
+        ring.trim();
+        ring
     }
 
     /// The number of the newest message; 0 before the first.
@@ -49,13 +55,17 @@ impl Ring {
     pub fn push(&mut self, message: Arc<Message>) {
         assert_eq!(message.seq, self.newest + 1, "a room's numbers are dense");
         self.newest = message.seq;
-        if self.messages.len() >= self.capacity
-            && let Some(gone) = self.messages.pop_front()
-        {
+        self.bytes += Self::size(&message);
+        self.messages.push_back(message);
+        self.trim();
+    }
+
+    /// Drops the oldest messages until the ring is within its bounds.
+    fn trim(&mut self) {
+        while self.messages.len() > self.capacity || (self.bytes > self.bytes_max && self.messages.len() > 1) {
+            let Some(gone) = self.messages.pop_front() else { return };
+            self.bytes -= Self::size(&gone);
             self.changed.remove(&gone.seq);
-        }
-        if self.capacity > 0 {
-            self.messages.push_back(message);
         }
     }
 
@@ -63,15 +73,18 @@ impl Ring {
     pub fn forget(&mut self, seq: u64) {
         let gone = seq.saturating_add(1).saturating_sub(self.oldest());
         let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(self.messages.len());
-        self.messages.drain(..gone);
+        self.bytes -= self.messages.drain(..gone).map(|message| Self::size(&message)).sum::<usize>();
         self.changed = self.changed.split_off(&self.oldest());
     }
 
     /// Replaces the content of the message of this number. A message that is no longer here changes elsewhere.
     pub fn change(&mut self, seq: u64, body: Body, at: Time) {
         if let Some(message) = self.index(seq).and_then(|index| self.messages.get_mut(index)) {
+            self.bytes -= Self::size(message);
             *message = Arc::new(Message { body, edited: Some(at), ..Message::clone(message) });
+            self.bytes += Self::size(message);
             self.changed.insert(seq, self.newest);
+            self.trim();
         }
     }
 
@@ -97,6 +110,7 @@ impl Ring {
     pub fn clear(&mut self) {
         self.messages.clear();
         self.changed.clear();
+        self.bytes = 0;
         self.newest = 0;
     }
 
@@ -147,7 +161,7 @@ mod tests {
     use crate::chat::{RoomName, UserName};
 
     fn ring(capacity: usize, count: u64) -> Ring {
-        let mut ring = Ring::new(capacity, 0, Vec::new());
+        let mut ring = Ring::new(capacity, usize::MAX, 0, Vec::new());
         for seq in 1..=count {
             let (room, user) = (RoomName::parse("r").unwrap(), UserName::parse("u").unwrap());
             let body = Body::Text("x".repeat(100).into());
@@ -188,6 +202,27 @@ mod tests {
         assert_eq!(seqs(ring.after(0, 10, usize::MAX)), [3, 4, 5]);
         ring.forget(u64::MAX);
         assert_eq!((ring.oldest(), ring.newest()), (6, 5));
+    }
+
+    #[test]
+    fn large_messages_are_fewer() {
+        const BYTES_MAX: usize = 1024 * 1024;
+        let large = |seq| {
+            let (room, user) = (RoomName::parse("r").unwrap(), UserName::parse("u").unwrap());
+            Message::new(room, user, Body::Text("x".repeat(BYTES_MAX / 4).into()), seq, Time(0))
+        };
+        let mut ring = Ring::new(10, BYTES_MAX, 0, Vec::new());
+        (1..=9).for_each(|seq| ring.push(Arc::new(large(seq))));
+        assert_eq!((ring.oldest(), ring.newest()), (7, 9));
+        assert_eq!(Ring::new(10, BYTES_MAX, 9, (1..=9).map(large).collect()).oldest(), 7);
+        // One that is larger than all that may be kept is kept alone; a smaller one makes room again.
+        ring.change(9, Body::Text("x".repeat(2 * BYTES_MAX).into()), Time(1));
+        assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [9]);
+        ring.change(9, Body::Deleted, Time(2));
+        ring.push(Arc::new(large(10)));
+        assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [9, 10]);
+        ring.forget(10);
+        assert_eq!(ring.bytes, 0);
     }
 
     #[test]

@@ -4,20 +4,21 @@
 
 use std::sync::Arc;
 
-use super::message::{About, Body, Mid};
+use super::message::{About, Body};
 use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
 use super::presence::Status;
+use super::publication::Publication;
 use super::receipt::Receipt;
 use super::refusal::Refusal;
 use super::span::Span;
-use roomd_protocol::UserName;
+use roomd_protocol::{DisplayName, UserName};
 
 /// A request to a room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoomRequest {
     /// Publish a message; a `quiet` one is not acknowledged.
-    Publish { body: Body, about: Option<About>, mid: Option<Mid>, quiet: bool },
+    Publish { publication: Publication, quiet: bool },
     /// Edit a message, or delete it: `Body::Deleted`.
     Edit { seq: u64, body: Body },
     /// Mark everything up to a message as received, or read.
@@ -26,8 +27,12 @@ pub enum RoomRequest {
     Typing(bool),
     /// Change the user's status.
     Presence { status: Status, note: Option<Note> },
+    /// Tell the members what the user is called from now on.
+    DisplayName(Option<DisplayName>),
     /// Read a part of the history.
     History { span: Span, limit: usize },
+    /// Tell what the room is about.
+    About,
     /// List the members.
     Members,
     /// Create the room: it stays when nobody is in it.
@@ -38,6 +43,8 @@ pub enum RoomRequest {
     Audit { before: u64, count: usize },
     /// Look for one member. Answered as [`RoomRequest::Members`], with this user or nobody.
     Member(UserName),
+    /// Tell how far the user has read: an [`Event::Receipt`](super::Event::Receipt), of the message 0 for nothing.
+    ReadUpTo,
     /// Tell how the session can be resumed.
     Session { resume: Option<Arc<str>> },
 }
@@ -46,7 +53,7 @@ impl RoomRequest {
     /// Publishes a text, which is acknowledged.
     #[must_use]
     pub fn message(text: &str) -> Self {
-        Self::Publish { body: Body::Text(text.into()), about: None, mid: None, quiet: false }
+        Publication::text(text).into()
     }
 
     /// A message without its acknowledgement.
@@ -64,18 +71,33 @@ impl RoomRequest {
         matches!(self, Self::Publish { .. })
     }
 
+    /// The number of the message that it is about, if it is about one that is there.
+    #[must_use]
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Publish { publication, .. } => publication.about.map(About::seq),
+            Self::Edit { seq, .. } | Self::Receipt { seq, .. } => Some(*seq),
+            Self::Moderate { request: ModerationRequest::Pin { seq }, .. } => Some(*seq),
+            _ => None,
+        }
+    }
+
     /// Whether its parts keep to their limits; `message_bytes` is that of a message.
     ///
     /// # Errors
     /// `bad_request` or `too_large`.
     pub fn check(&self, message_bytes: usize) -> Result<(), Refusal> {
         match self {
-            Self::Publish { body, about, .. } => {
-                body.check(message_bytes)?;
-                About::check(*about, body)
-            }
+            Self::Publish { publication, .. } => publication.check(message_bytes),
             Self::Edit { body, .. } if *body != Body::Deleted => body.check(message_bytes),
             _ => Ok(()),
         }
+    }
+}
+
+impl From<Publication> for RoomRequest {
+    /// Publishes it, and is acknowledged.
+    fn from(publication: Publication) -> Self {
+        Self::Publish { publication, quiet: false }
     }
 }

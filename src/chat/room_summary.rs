@@ -1,6 +1,6 @@
 //! One line of the list of rooms.
 //!
-//! Made by the engine from its live rooms and its policies, for `rooms` and `GET /api/v1/rooms`.
+//! Made by the engine from its live rooms, its policies and the store, for `rooms` and `GET /api/v1/rooms`.
 
 use roomd_protocol::RoomName;
 
@@ -9,7 +9,7 @@ use roomd_protocol::RoomName;
 pub struct RoomSummary {
     /// The room's name.
     pub room: RoomName,
-    /// Connections that are in it.
+    /// Users that are in it.
     pub members: usize,
     /// Whether only those on its list may enter.
     pub private: bool,

@@ -1,31 +1,42 @@
 //! A session as a value: what one connection may do next, and what follows from its requests.
 //!
 //! Owned and used by the connection's reader. `handle` turns a request into actions, which the engine
-//! carries out in order; an act that fails ends the list. What the engine needs for a room, such as its
+//! carries out in order; an action that fails ends the list. What the engine needs for a room, such as its
 //! handle, is kept with the room's name and never looked at here.
+
+mod entering;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bookmark::BookmarkRequest;
 use super::capabilities::Capabilities;
-use super::command::{Command, Cost, Request, Seen};
+use super::command::{Command, Cost, InvitationRequest, Request, Seen};
+use super::device::DeviceRequest;
+use super::display_names::DisplayNameRequest;
 use super::end::End;
 use super::event::Event;
 use super::id::Id;
 use super::identity::Identity;
 use super::join_options::JoinOptions;
 use super::joined_rooms::JoinedRooms;
+use super::leave_reason::LeaveReason;
 use super::limits::{Limits, Slow};
 use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
-use super::presence::Status;
+use super::presence::Availability;
 use super::refusal::{Code, Refusal};
 use super::room_request::RoomRequest;
+use super::search::SearchScope;
 use super::signal::Signal;
 use super::span::Span;
 use super::time::Moment;
 use super::token_bucket::Bucket;
+use super::visibility::Visibility;
 use roomd_protocol::{RoomName, Secret, UserName};
+
+/// How soon what destroys something has to be repeated.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Something that the engine has to do for a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,17 +46,31 @@ pub enum Action {
     /// Join a room.
     Join(Join),
     /// Leave a room, and tell the client.
-    Leave { room: RoomName, id: Option<Id> },
+    Leave { room: RoomName, reason: LeaveReason, id: Option<Id> },
     /// Pass a request to a room.
     Tell { room: RoomName, request: RoomRequest, id: Option<Id> },
     /// Read a part of the history of a room that it is in.
     History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Publish to the conversation with one user.
     Private { to: UserName, request: RoomRequest, id: Option<Id> },
+    /// Tell the private conversations what the client says of its user.
+    TellConversations(Availability),
     /// Forward call signalling.
     Signal { kind: Signal, to: UserName, payload: Arc<str>, id: Option<Id> },
+    /// Search for messages with these words.
+    Search { text: Box<str>, scope: SearchScope, limit: usize, id: Option<Id> },
     /// List the rooms.
     Rooms { id: Option<Id> },
+    /// Read or change the user's bookmarks.
+    Bookmarks { request: BookmarkRequest, id: Option<Id> },
+    /// List, add or end the user's devices.
+    Devices { request: DeviceRequest, id: Option<Id> },
+    /// Make invitations to a room, or list them.
+    Invitations { room: RoomName, request: InvitationRequest, id: Option<Id> },
+    /// List the user's rooms and conversations.
+    Memberships { id: Option<Id> },
+    /// Set the user's display name, or tell those of others.
+    DisplayNames { request: DisplayNameRequest, id: Option<Id> },
     /// Create a room that stays.
     Create { room: RoomName, durable: bool, options: RoomOptions, id: Option<Id> },
     /// Moderate a room.
@@ -60,6 +85,8 @@ pub enum Action {
     Identify { token: Secret, id: Option<Id> },
     /// Replace the token by another of the same user.
     Refresh { token: Secret, id: Option<Id> },
+    /// Give the user's registered name up.
+    Unclaim { id: Option<Id> },
     /// End the session.
     End(End),
 }
@@ -71,8 +98,8 @@ pub struct Join {
     pub room: RoomName,
     /// Its options: which messages it wants first.
     pub options: JoinOptions,
-    /// Whether it is answered and others are told.
-    pub announced: bool,
+    /// What others see of it.
+    pub visibility: Visibility,
     /// What the room does with slow members, if this join opens it; `None` is the server's setting.
     pub slow: Option<Slow>,
     /// Whether the room keeps its history, likewise.
@@ -91,7 +118,11 @@ pub struct SessionState<H = ()> {
     has_published: bool,
     /// While it has yet to authenticate, which precedes anything else: the join that waits for it.
     awaiting_auth: Option<Box<Option<(RoomName, JoinOptions)>>>,
-    status: Status,
+    /// Until it has said something that makes sense: the room that it enters then.
+    first_room: Option<RoomName>,
+    /// The room that the client was asked about whether to end it, and until when a repetition confirms it.
+    end_asked: Option<Box<(RoomName, Duration)>>,
+    availability: Availability,
     /// Messages of a join when the client names no number.
     join_history: usize,
     messages: Bucket,
@@ -111,7 +142,9 @@ impl<H> SessionState<H> {
             rooms: JoinedRooms::default(),
             has_published: false,
             awaiting_auth: None,
-            status: Status::Online,
+            first_room: None,
+            end_asked: None,
+            availability: Availability::default(),
             join_history,
             messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
             others: Bucket::new(limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10)),
@@ -148,10 +181,10 @@ impl<H> SessionState<H> {
         &self.identity
     }
 
-    /// The user's status.
+    /// What the client says of its user.
     #[must_use]
-    pub fn status(&self) -> Status {
-        self.status
+    pub fn availability(&self) -> &Availability {
+        &self.availability
     }
 
     /// It is resumed through another connection.
@@ -170,18 +203,22 @@ impl<H> SessionState<H> {
         &mut self.rooms
     }
 
+    /// The engine has joined a room.
+    pub fn joined(&mut self, room: RoomName, handle: H) {
+        self.first_room = None;
+        self.rooms.insert(room, handle);
+    }
+
+    /// Whether the client has said nothing yet that makes sense: nobody was told of it, and there is nothing to keep.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        self.needs_auth() || self.first_room.is_some()
+    }
+
     /// Ends the session; its rooms, to be left.
     #[must_use]
     pub fn into_rooms(self) -> JoinedRooms<H> {
         self.rooms
-    }
-
-    /// The join in the address of a client's WebSocket.
-    pub fn begin(&mut self, room: RoomName, options: JoinOptions, actions: &mut Vec<Action>) {
-        match &mut self.awaiting_auth {
-            Some(waiting) => **waiting = Some((room, options)),
-            None => self.join(room, options, None, actions),
-        }
     }
 
     /// Takes a request; appends the actions that follow to `actions`.
@@ -191,7 +228,12 @@ impl<H> SessionState<H> {
         if let Err(wait) = self.pay(cost, now) {
             return self.offend(id, wait, actions);
         }
-        let done = self.check_auth(before_auth).and_then(|()| self.execute(command, id.clone(), now, actions));
+        let done = self.check_auth(before_auth).and_then(|()| {
+            if !entering::chooses_room_or_name(&command) {
+                self.enter_first_room(actions);
+            }
+            self.execute(command, id.clone(), now, actions)
+        });
         if let Err(refusal) = done {
             actions.push(Action::Reply(id, Event::Refused(refusal)));
         }
@@ -204,6 +246,15 @@ impl<H> SessionState<H> {
             Ok(()) => actions.push(Action::Reply(id, Event::Refused(refusal))),
             Err(wait) => self.offend(id, wait, actions),
         }
+    }
+
+    /// Pays for what the client's door does by itself.
+    ///
+    /// # Errors
+    /// The refusal; and the end of the session, if it was the last of a row.
+    pub fn charge(&mut self, cost: Cost, now: Moment) -> Result<(), (Refusal, Option<End>)> {
+        self.forgive(now);
+        self.pay(cost, now).map_err(|wait| (Refusal::rate_limited(wait), self.offended()))
     }
 
     /// A pause that fills both buckets ends a row of offences. One alone may be full in the middle of
@@ -234,7 +285,10 @@ impl<H> SessionState<H> {
     ) -> Result<(), Refusal> {
         match command {
             Command::Join { room, options } => self.join(room, options, id, actions),
-            Command::Leave { room } => actions.push(Action::Leave { room: self.room_or_current(room)?, id }),
+            Command::Leave { room, note } => {
+                let room = self.room_or_current(room)?;
+                actions.push(Action::Leave { room, reason: LeaveReason::Left(note), id });
+            }
             Command::ToRoom { room, request } => {
                 request.check(self.limits.message_bytes)?;
                 let room = self.room_or_conversation(room)?;
@@ -250,21 +304,32 @@ impl<H> SessionState<H> {
                 self.has_published = true;
                 actions.push(Action::Private { to, request, id });
             }
-            Command::Presence { status, note } => self.set_status(status, note, actions),
+            Command::Presence { status, note } => self.set_availability(Availability { status, note }, actions),
             Command::History { room, span, limit } => {
                 let room = self.room_or_conversation(room)?;
                 actions.push(Action::History { room, span, limit, id });
             }
+            Command::Search { text, scope, limit } => {
+                if let SearchScope::Room(room, _) = &scope {
+                    self.identity.allows(room)?;
+                }
+                actions.push(Action::Search { text, scope, limit, id });
+            }
             Command::Rooms => actions.push(Action::Rooms { id }),
+            Command::Bookmarks(request) => actions.push(Action::Bookmarks { request, id }),
+            Command::Devices(request) => actions.push(Action::Devices { request, id }),
+            Command::Invitations { room, request } => {
+                let room = room.map_or_else(|| self.room_or_current(None), Ok)?;
+                self.identity.allows(&room)?;
+                actions.push(Action::Invitations { room, request, id });
+            }
+            Command::Memberships => actions.push(Action::Memberships { id }),
+            Command::DisplayNames(request) => actions.push(Action::DisplayNames { request, id }),
             Command::Create { room, durable, options } => {
                 self.identity.allows(&room)?;
                 actions.push(Action::Create { room, durable, options, id });
             }
-            Command::Moderate { room, request, note } => {
-                let room = room.map_or_else(|| self.room_or_current(None), Ok)?;
-                self.identity.allows(&room)?;
-                actions.push(Action::Moderate { room, request, note, id });
-            }
+            Command::Moderate { room, request, note } => self.moderate(room, request, note, id, now, actions)?,
             Command::Signal { kind, to, payload } => {
                 if payload.len() > self.limits.message_bytes {
                     return Err(Refusal::message_too_large(self.limits.message_bytes));
@@ -273,11 +338,37 @@ impl<H> SessionState<H> {
             }
             Command::Nick { name } => self.rename(name, actions)?,
             Command::Auth { token } => self.identify(token, id, actions)?,
+            Command::Unclaim { name } => {
+                if self.identity.is_guest() || name != self.identity.user {
+                    return Err(Refusal::new(Code::Forbidden, "A registered name is given up by its owner"));
+                }
+                actions.push(Action::Unclaim { id });
+            }
             Command::Refresh { token } => actions.push(Action::Refresh { token, id }),
             Command::Resume { token, seen } => actions.push(Action::Resume { token, seen, id }),
             Command::Session => actions.push(Action::Session { room: self.room_or_current(None)?, id }),
             Command::Query(query) => actions.push(Action::Reply(id, query.answer(now))),
             Command::Quit => actions.push(Action::End(End::Left)),
+        }
+        Ok(())
+    }
+
+    /// Moderates a room; before one is ended, a client that asks its user is asked.
+    fn moderate(
+        &mut self,
+        room: Option<RoomName>,
+        request: ModerationRequest,
+        note: Option<Note>,
+        id: Option<Id>,
+        now: Moment,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        let room = room.map_or_else(|| self.room_or_current(None), Ok)?;
+        self.identity.allows(&room)?;
+        if request == ModerationRequest::End && self.capabilities.asks && !self.is_end_confirmed(&room, now) {
+            actions.push(Action::Reply(id, Event::EndAsked { room }));
+        } else {
+            actions.push(Action::Moderate { room, request, note, id });
         }
         Ok(())
     }
@@ -299,14 +390,26 @@ impl<H> SessionState<H> {
         Ok(())
     }
 
-    fn set_status(&mut self, status: Status, note: Option<Note>, actions: &mut Vec<Action>) {
-        self.status = status;
+    /// Whether the client was asked a moment ago if it wants to end this room; otherwise it is asked from now on.
+    fn is_end_confirmed(&mut self, room: &RoomName, now: Moment) -> bool {
+        let asked = self.end_asked.take();
+        if asked.is_some_and(|asked| asked.0 == *room && now.since_start <= asked.1) {
+            return true;
+        }
+        self.end_asked = Some(Box::new((room.clone(), now.since_start + CONFIRMED_WITHIN)));
+        false
+    }
+
+    fn set_availability(&mut self, availability: Availability, actions: &mut Vec<Action>) {
+        let Availability { status, note } = availability.clone();
+        self.availability = availability.clone();
         let request = RoomRequest::Presence { status, note };
         actions.extend(self.rooms.iter().map(|(room, _)| Action::Tell {
             room: room.clone(),
             request: request.clone(),
             id: None,
         }));
+        actions.push(Action::TellConversations(availability));
     }
 
     fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
@@ -324,8 +427,8 @@ impl<H> SessionState<H> {
         options.history.get_or_insert(self.join_history);
         let slow = options.topic.then_some(Slow::Drop);
         let old = self.rooms.current().cloned().filter(|_| self.capabilities.single_room);
-        actions.push(Action::Join(Join { room, options, announced: true, slow, durable: true, id }));
-        actions.extend(old.map(|room| Action::Leave { room, id: None }));
+        actions.push(Action::Join(Join { room, options, visibility: Visibility::Announced, slow, durable: true, id }));
+        actions.extend(old.map(|room| Action::Leave { room, reason: LeaveReason::Left(None), id: None }));
     }
 
     fn subscribe(&self, room: &RoomName, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
@@ -335,63 +438,12 @@ impl<H> SessionState<H> {
         let join = Join {
             room: room.clone(),
             options,
-            announced: false,
+            visibility: Visibility::Silent,
             slow: Some(Slow::Drop),
             durable: !self.limits.ephemeral_topics,
             id,
         };
         actions.push(Action::Join(join));
-        Ok(())
-    }
-
-    fn rename(&mut self, name: UserName, actions: &mut Vec<Action>) -> Result<(), Refusal> {
-        if !self.identity.is_guest() {
-            return Err(Refusal::new(Code::Forbidden, "A token names you, and no other name can be taken"));
-        }
-        if self.has_published {
-            return Err(Refusal::new(Code::Forbidden, "A name can be taken before the first message only"));
-        }
-        actions.push(Action::Rename { user: name.clone() });
-        self.leave_current(actions);
-        actions.push(Action::Reply(None, Event::Named { user: name }));
-        self.rejoin_current(actions);
-        Ok(())
-    }
-
-    fn identify(&mut self, token: Secret, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
-        let settled = self.has_published || (!self.capabilities.single_room && !self.rooms.is_empty());
-        if settled || !self.identity.is_guest() {
-            return Err(Refusal::new(Code::Forbidden, "Who you are is said before the first room and message, once"));
-        }
-        actions.push(Action::Identify { token, id });
-        self.leave_current(actions);
-        self.rejoin_current(actions);
-        if let Some((room, options)) = self.awaiting_auth.as_mut().and_then(|join| join.take()) {
-            self.join(room, options, None, actions);
-        }
-        Ok(())
-    }
-
-    fn leave_current(&self, actions: &mut Vec<Action>) {
-        actions.extend(self.rooms.current().cloned().map(|room| Action::Leave { room, id: None }));
-    }
-
-    /// Joins the current room again, which was left.
-    fn rejoin_current(&self, actions: &mut Vec<Action>) {
-        let options = JoinOptions { history: Some(0), ..JoinOptions::default() };
-        actions.extend(
-            self.rooms
-                .current()
-                .cloned()
-                .map(|room| Action::Join(Join { room, options, announced: true, slow: None, durable: true, id: None })),
-        );
-    }
-
-    /// Refuses what has to wait until the client has authenticated.
-    fn check_auth(&self, before_auth: bool) -> Result<(), Refusal> {
-        if self.needs_auth() && !before_auth {
-            return Err(Refusal::new(Code::Unauthorized, "Say first who you are: show a token"));
-        }
         Ok(())
     }
 
@@ -403,6 +455,7 @@ impl<H> SessionState<H> {
             None => self
                 .rooms
                 .current()
+                .or(self.first_room.as_ref())
                 .cloned()
                 .ok_or_else(|| Refusal::new(Code::NotMember, "Join a room first: /join ROOM")),
         }

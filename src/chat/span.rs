@@ -13,18 +13,22 @@ pub enum Span {
     Before(u64),
     /// The oldest after this number.
     After(u64),
+    /// Of the newest message of each key, the oldest after this number.
+    Latest(u64),
 }
 
 impl Span {
     /// The newest of all.
     pub const NEWEST: Self = Self::Before(u64::MAX);
 
-    /// From the two fields of a request; neither of them means the newest.
+    /// From the fields of a request; none of them means the newest.
     ///
     /// # Errors
-    /// `bad_request`: both are given.
-    pub fn parse(before: Option<u64>, after: Option<u64>) -> Result<Self, Refusal> {
+    /// `bad_request`: both numbers are given, or the newest of each key before one.
+    pub fn parse(before: Option<u64>, after: Option<u64>, latest: bool) -> Result<Self, Refusal> {
         match (before, after) {
+            (Some(_), None) if latest => Err(Refusal::bad_request("latest goes after a number, not before")),
+            (None, after) if latest => Ok(Self::Latest(after.unwrap_or(0))),
             (Some(_), Some(_)) => Err(Refusal::bad_request("history goes before or after a number, not both")),
             (None, Some(after)) => Ok(Self::After(after)),
             (before, None) => Ok(before.map_or(Self::NEWEST, Self::Before)),

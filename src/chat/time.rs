@@ -19,6 +19,13 @@ impl Time {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// The time of an RFC 3339 text in UTC; `None` for another text, or one before 1970.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = humantime::parse_rfc3339(text).ok()?;
+        at.duration_since(UNIX_EPOCH).ok().map(|_| Self::from(at))
+    }
+
     /// How long it is until `later`; zero when that is past.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {

@@ -32,14 +32,23 @@ impl Bucket {
     /// # Errors
     /// The time to wait. Nothing was taken.
     pub fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        self.take_several(now, 1)
+    }
+
+    /// Takes several tokens at `now`, or as many as it holds if that is less; or returns how long to wait for them.
+    ///
+    /// # Errors
+    /// The time to wait. Nothing was taken.
+    pub fn take_several(&mut self, now: Duration, count: u32) -> Result<(), Duration> {
         self.credit = (self.credit + now.saturating_sub(self.at)).min(self.full);
         self.at = self.at.max(now);
-        match self.credit.checked_sub(self.price) {
+        let price = (self.price * count).min(self.full);
+        match self.credit.checked_sub(price) {
             Some(rest) => {
                 self.credit = rest;
                 Ok(())
             }
-            None => Err(self.price - self.credit),
+            None => Err(price - self.credit),
         }
     }
 
@@ -66,6 +75,17 @@ mod tests {
         assert_eq!(bucket.take(51 * MS), Err(50 * MS));
         assert_eq!(bucket.take(101 * MS), Ok(()));
         assert_eq!(bucket.take(101 * MS), Err(100 * MS));
+    }
+
+    #[test]
+    fn several_tokens_are_taken_together_or_not_at_all() {
+        let mut bucket = Bucket::new(10, 10);
+        assert_eq!(bucket.take_several(MS, 7), Ok(()));
+        assert_eq!(bucket.take_several(MS, 7), Err(400 * MS));
+        assert_eq!(bucket.take_several(MS, 3), Ok(()));
+        // A full bucket is enough for whatever costs more than it holds.
+        assert_eq!(bucket.take_several(1001 * MS, 99), Ok(()));
+        assert_eq!(bucket.take(1001 * MS), Err(100 * MS));
     }
 
     #[test]

@@ -55,10 +55,12 @@ mod tests {
             (_, Some((least, most))) => &[least, most],
             ("BOOL", _) => &["true", "false"],
             ("ADDR" | "ADDR|off", _) => &["[::1]:0"],
+            ("PREFIX", _) => &["/chat"],
             ("PATH" | "PATH|off" | "TEXT", _) => &["/srv/a \"b\""],
             ("ORIGIN", _) => &["https://a.org,http://b:8080"],
             ("SERVER", _) => &["stun:a.org,turn:u%2C:c%3A@b.org:3478?transport=tcp"],
             ("NETWORK", _) => &["10.0.0.0/8,2001:db8::1"],
+            ("TARGET", _) => &["10.0.0.0/8,bot.internal"],
             (words, _) if words.contains('|') => return words.split('|').map(str::to_owned).collect(),
             other => panic!("no values for {other:?}"),
         };

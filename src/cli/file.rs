@@ -88,8 +88,8 @@ mod tests {
                 "ping = 07:32:00",
                 "ping in roomd.toml must be a string or an integer (time, 1ms to 1day), not a datetime",
             ),
-            ("lines = false", "lines in roomd.toml must be a string (HOST:PORT or off), not a boolean"),
-            ("data = 5", "data in roomd.toml must be a string (path, :memory: or off), not an integer"),
+            ("lines = false", "lines in roomd.toml must be a string (HOST:PORT or unix:PATH or off), not a boolean"),
+            ("data = 5", "data in roomd.toml must be a string (path, :memory:, off or postgres://...), not an integer"),
             ("slow = [\"drop\"]", "slow in roomd.toml must be a string (disconnect or drop), not an array"),
             ("echo_route = \"true\"", "echo_route in roomd.toml must be a boolean (true or false), not a string"),
             (

@@ -15,7 +15,8 @@ use toml::Value;
 
 use crate::chat::IceServer;
 use crate::cli::{ice, origin};
-use roomd_cli::address::host_port;
+use crate::settings::{self, WebhookTarget};
+use roomd_cli::address::listen_address;
 use roomd_cli::value;
 
 /// Makes a value of a text. The error is the second half of a sentence.
@@ -106,9 +107,25 @@ pub fn switch() -> Format<bool> {
 /// The placeholder of a switch.
 pub const SWITCH: &str = "BOOL";
 
-/// `HOST:PORT`.
+/// `HOST:PORT`, or `unix:PATH`.
 pub fn address() -> Format<String> {
-    Format::new("ADDR", "HOST:PORT", host_port, |address| Value::String(address.clone()))
+    Format::new("ADDR", "HOST:PORT or unix:PATH", listen_address, |address| Value::String(address.clone()))
+}
+
+/// The permissions of a file, in octal as chmod(1) takes them.
+pub fn mode() -> Format<u32> {
+    let parse = |text: &str| {
+        let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let mode = if is_octal { u32::from_str_radix(text, 8).ok() } else { None };
+        let problem = || format!("must be permissions in octal such as 0660, at most 0777, not {text:?}");
+        mode.filter(|mode| *mode <= 0o777).ok_or_else(problem)
+    };
+    Format::new("MODE", "permissions, 0000 to 0777", parse, |mode| Value::String(format!("{mode:04o}")))
+}
+
+/// A path of the server's own in its addresses.
+pub fn base_path() -> Format<String> {
+    Format::new("PREFIX", "path such as /chat", settings::base_path, |path| Value::String(path.clone()))
 }
 
 /// The path of a file, or a word in its place.
@@ -152,16 +169,41 @@ pub fn ice_servers() -> Format<Vec<IceServer>> {
 /// Networks, or addresses alone, which are printed without a length.
 pub fn networks() -> Format<Vec<IpNet>> {
     let parse = |text: &str| {
-        let network: Option<IpNet> =
-            text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.to_canonical().into()));
         let problem = || format!("must be a network or an address such as 10.0.0.0/8 or 192.0.2.7, not {text:?}");
-        network.map(|network| network.trunc()).ok_or_else(problem)
+        network(text).ok_or_else(problem)
     };
-    let print = |network: &IpNet| match network.prefix_len() == network.max_prefix_len() {
+    list("NETWORK", "network or address", usize::MAX, parse, network_text)
+}
+
+/// What webhooks may reach: networks, addresses and names of hosts.
+pub fn webhook_targets() -> Format<Vec<WebhookTarget>> {
+    let parse = |text: &str| {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        match network(text) {
+            Some(network) => Ok(WebhookTarget::Network(network)),
+            None if !text.is_empty() && text.chars().all(is_name) => Ok(WebhookTarget::Host(text.to_owned())),
+            None => {
+                Err(format!("must be a network, an address or a host such as 10.0.0.0/8 or bot.internal, not {text:?}"))
+            }
+        }
+    };
+    let print = |target: &WebhookTarget| match target {
+        WebhookTarget::Network(network) => network_text(network),
+        WebhookTarget::Host(name) => name.clone(),
+    };
+    list("TARGET", "network, address or host", usize::MAX, parse, print)
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    let network: Option<IpNet> = text.parse().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.to_canonical().into()));
+    network.map(|network| network.trunc())
+}
+
+fn network_text(network: &IpNet) -> String {
+    match network.prefix_len() == network.max_prefix_len() {
         true => network.addr().to_string(),
         false => network.to_string(),
-    };
-    list("NETWORK", "network or address", usize::MAX, parse, print)
+    }
 }
 
 /// At most `max` values with commas between them, each kept once. An empty text is an empty list, so that a flag can

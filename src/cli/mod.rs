@@ -8,13 +8,18 @@
 //! that is a file. Parsing starts no thread, opens no socket and changes no environment; it reads one
 //! file at most. What it reads from outside the process is its argument, so tests supply it.
 
+mod announcement;
+mod certificate_check;
 pub mod config;
 pub mod data;
 mod file;
 mod format;
 mod ice;
+#[cfg(feature = "chat")]
+mod invite;
 pub mod log_output;
 mod origin;
+mod qr;
 pub mod serve;
 mod settings;
 mod sources;
@@ -45,6 +50,9 @@ pub enum Invocation {
     /// Chat in a room of a server.
     #[cfg(feature = "chat")]
     Chat(roomd_terminal::Arguments),
+    /// Make a link that admits to a room.
+    #[cfg(feature = "chat")]
+    Invite(roomd_terminal::invite::Invite),
     /// Load a server.
     #[cfg(feature = "load")]
     Load(roomd_load::LoadCommand),
@@ -67,6 +75,8 @@ impl Invocation {
             Self::Tls(command) => tls::run(&command),
             #[cfg(feature = "chat")]
             Self::Chat(arguments) => roomd_terminal::run(arguments),
+            #[cfg(feature = "chat")]
+            Self::Invite(invite) => invite::run(&invite),
             #[cfg(feature = "load")]
             Self::Load(command) => command.run(),
         }
@@ -132,6 +142,10 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
         let arguments = roomd_terminal::arguments::read(flags, &environment.variables).map_err(CliError::Mistake)?;
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
+    #[cfg(feature = "chat")]
+    if name == "invite" {
+        return Ok((Invocation::Invite(roomd_terminal::invite::read(flags).map_err(CliError::Mistake)?), Vec::new()));
+    }
     if name == "tls" {
         return Ok((Invocation::Tls(TlsArguments::from_arg_matches(flags).map_err(refuse)?.command), Vec::new()));
     }
@@ -166,7 +180,7 @@ fn command() -> Command {
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
     let root = root.subcommands(DataCommand::commands().into_iter().map(with_data)).subcommand(TlsArguments::command());
     #[cfg(feature = "chat")]
-    let root = root.subcommand(roomd_terminal::arguments::command());
+    let root = root.subcommand(roomd_terminal::arguments::command()).subcommand(roomd_terminal::invite::command());
     #[cfg(feature = "load")]
     let root = root.subcommand(roomd_load::arguments::command());
     root
@@ -325,7 +339,7 @@ mod tests {
             let verb = about.split(' ').next().unwrap();
             let verbs = [
                 "Run", "Print", "Copy", "Read", "Talk", "Load", "Make", "Sign", "Check", "Write", "Keep", "List",
-                "Add", "Verify", "Set", "Show", "Export", "Import",
+                "Add", "Verify", "Set", "Show", "Export", "Import", "Restore",
             ];
             assert!(verbs.contains(&verb), "{name}: {about}");
         }
@@ -335,7 +349,7 @@ mod tests {
     fn a_mistake_in_the_flags_is_one_sentence() {
         for (arguments, sentence) in [
             (&["--pnig", "5s"][..], "unexpected argument '--pnig' found (a similar argument exists: '--ping')"),
-            (&["sevre"], "unrecognized subcommand 'sevre' (a similar subcommand exists: 'serve')"),
+            (&["sevre"], "unrecognized subcommand 'sevre' (some similar subcommands exist: 'restore', 'serve')"),
             (
                 &["--ping"],
                 "a value is required for '--ping <TIME>' but none was supplied \

@@ -2,15 +2,18 @@
 //!
 //! The main thread waits in one place, for a message from the thread of signals or of a listener.
 //! `SIGINT` and `SIGTERM` end the server; a second one ends the process at once, on the signals' own
-//! thread. `SIGHUP` never ends it: the main thread reads the certificate again, where there is one.
+//! thread. `SIGHUP` never ends it: the main thread reads the certificate again, where there is one. Once a day it looks
+//! whether the certificate is about to expire.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
+use super::announcement::announce;
+use super::certificate_check::complaint;
 use crate::assemble::Server;
-use crate::engine::base::sync::channel::{Receiver, bounded};
+use crate::engine::base::sync::channel::{Receiver, RecvTimeoutError, bounded};
 use crate::settings::Settings;
 use roomd_cli::signals::{self, Signal};
 
@@ -26,6 +29,8 @@ enum Message {
 
 /// Messages that wait, at most: one stop, one failure of each port, one reload and one in progress.
 const MESSAGES_MAX: usize = 8;
+/// How often the certificate is looked at.
+const CHECK_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs the server. Blocks until it has ended.
 #[must_use]
@@ -47,15 +52,19 @@ pub fn run(settings: Settings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let base_path = settings.base_path.clone();
     // As above.
-    let server = match Server::start(settings, move |_| _ = sender.try_send(Message::ListenerFailed)) {
+    let server = match Server::start_activated(settings, move |_| _ = sender.try_send(Message::ListenerFailed)) {
         Ok(server) => server,
         Err(error) => {
             eprintln!("roomd: {error}");
             return ExitCode::from(2);
         }
     };
-    announce(&server);
+    announce(&server, &base_path);
+    if let Some(sentence) = check_certificate(&server) {
+        eprintln!("roomd: warning: {sentence}");
+    }
     let by_signal = wait(&inbox, &server, &reloading);
     log::info!("stopping");
     let report = server.stop();
@@ -73,13 +82,14 @@ pub fn run(settings: Settings) -> ExitCode {
 /// Waits until the server is to end, and reloads whenever it is asked to. Returns whether a signal ends it.
 fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> bool {
     loop {
-        match inbox.recv() {
+        match inbox.recv_timeout(CHECK_INTERVAL) {
+            Err(RecvTimeoutError::Timeout) => _ = check_certificate(server),
             Ok(Message::Reload) => {
                 reloading.store(false, Ordering::Relaxed);
                 reload(server);
             }
             Ok(Message::Stop) => return true,
-            Ok(Message::ListenerFailed) | Err(_) => return false,
+            Ok(Message::ListenerFailed) | Err(RecvTimeoutError::Disconnected) => return false,
         }
     }
 }
@@ -90,28 +100,17 @@ fn reload(server: &Server) {
         return;
     }
     match server.reload_certificate() {
-        Ok(()) => log::info!("certificate loaded anew"),
+        Ok(()) => {
+            log::info!("certificate loaded anew");
+            _ = check_certificate(server);
+        }
         Err(sentence) => log::error!("the certificate stays as it was: {sentence}"),
     }
 }
 
-fn announce(server: &Server) {
-    let capacity = server.capacity();
-    if let Some(bound) = &capacity.bound {
-        eprintln!("roomd: this machine holds {} connections: {bound}", capacity.connections);
-    }
-    let version = env!("CARGO_PKG_VERSION");
-    let (scheme, secured) = if server.has_certificate() { ("https", " with TLS") } else { ("http", "") };
-    let mut line = format!("roomd {version} listening on {scheme}://{}", server.http_address());
-    if let Some(lines) = server.lines_address() {
-        line.push_str(&format!(", lines{secured} on {lines}"));
-    }
-    if let Some(metrics) = server.metrics_address() {
-        line.push_str(&format!(", figures on {scheme}://{metrics}/metrics"));
-    }
-    if let Some(openness) = server.openness() {
-        line.push_str(&format!(", {openness}"));
-    }
-    // The server is ready also when standard output is closed.
-    _ = writeln!(std::io::stdout(), "{line}");
+/// Logs what is wrong with the certificate, and returns it.
+fn check_certificate(server: &Server) -> Option<String> {
+    let sentence = complaint(server.certificate_validity()?, SystemTime::now())?;
+    log::warn!("{sentence}");
+    Some(sentence)
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use toml::Value;
 
-use crate::chat::Slow;
+use crate::chat::{Slow, WriterStart};
 use crate::cli::format::{
-    self, Format, Print, address, bytes, choice, count, ice_servers, networks, optional_text, or_off, origins, path,
-    switch, time,
+    self, Format, Print, address, base_path, bytes, choice, count, ice_servers, mode, networks, optional_text, or_off,
+    origins, path, switch, time, webhook_targets,
 };
 use crate::settings::Settings;
 use crate::store::Durability;
@@ -32,11 +32,29 @@ macro_rules! settings {
 }
 
 settings! {
+    "Presentation" {
+        /// The server's name, which the page shows. Without it, roomd.
+        "name", name, optional_text("text");
+        /// What who comes in is told: on the page before they choose a name, and on the line port.
+        "welcome", welcome, optional_text("text");
+    }
+
     "Listeners" {
-        /// Where HTTP and WebSocket are served. Port 0 takes a free one.
+        /// Where HTTP and WebSocket are served. Port 0 takes a free one; unix:PATH is a socket for
+        /// programs on this machine, which count as 127.0.0.1. A service manager's sockets
+        /// (LISTEN_FDS) go before it.
         "listen", listen, address();
+        /// The permissions of the file of a unix socket. Connecting needs the right to write.
+        "unix-mode", unix_mode, mode();
+        /// The path below which a proxy serves all of this to its clients, such as /chat. What a
+        /// trusted proxy says in X-Forwarded-Prefix goes before it.
+        "base-path", base_path, base_path();
         /// Where plain lines are served. Port 0 takes a free one.
         "lines", lines, or_off(address());
+        /// Where IRC is served. Port 0 takes a free one; 6697 is usual with TLS, 6667 without.
+        "irc", irc, or_off(address());
+        /// Whether the IRC port speaks TLS. auto is with a certificate.
+        "irc-tls", irc_tls, choice([("on", Some(true)), ("off", Some(false)), ("auto", None)]);
         /// Where the server's figures are served as /metrics, for a Prometheus: without a token, to
         /// whoever can connect. Port 0 takes a free one.
         "metrics", metrics, or_off(address());
@@ -54,8 +72,11 @@ settings! {
         "ice-server", ice_servers, ice_servers();
         /// Proxies that say in X-Forwarded-For who their client is; nobody else is believed.
         "trusted-proxy", trusted_proxies, networks();
-        /// Whether those proxies begin each connection with a PROXY header, version 2.
+        /// Whether those proxies begin each connection with a PROXY header, version 1 or 2.
         "proxy-protocol", proxy_protocol, switch();
+        /// Networks and hosts that webhooks may reach although they are of this machine or private,
+        /// such as 127.0.0.1, 10.0.0.0/8 or bot.internal.
+        "webhook-allow", webhook_allow, webhook_targets();
         /// Serve /echo, which returns each WebSocket message: for conformance suites.
         "echo-route", echo_route, switch();
     }
@@ -69,6 +90,9 @@ settings! {
         "claims", claims, choice([("open", Some(true)), ("closed", Some(false)), ("auto", None)]);
         /// How long the token of a claimed name is valid; its bearer may renew it before that.
         "claim-for", claim_for, time(HOUR..=100 * 366 * DAY);
+        /// How long a registered name stays with its owner although nobody shows a token for it. Then
+        /// it is free for whoever claims it, unless it owns rooms. 0 is forever.
+        "retain-names", limits.retain_names, time(Duration::ZERO..=100 * 366 * DAY);
         /// Names that one address may claim in an hour, an IPv6 address being its /64. 0 is no
         /// limit. Beyond it a claim is refused with rate_limited.
         "address-claims-per-h", limits.address_claims_per_h, count("names an hour", 0..=MANY);
@@ -81,6 +105,9 @@ settings! {
         "jwt-issuer", jwt_issuer, optional_text("text");
         /// What the issuer's tokens must say in aud. Without it, a token that has one is refused.
         "jwt-audience", jwt_audience, optional_text("text");
+        /// The claim of the issuer's tokens that names the user, such as preferred_username. A name
+        /// belongs then to the first sub that comes with it. Without it, sub is the name.
+        "jwt-name-claim", jwt_name_claim, optional_text("text");
         /// How long before a token expires its bearer is told.
         "token-warning", limits.token_warning, time(Duration::ZERO..=DAY);
     }
@@ -104,8 +131,12 @@ settings! {
         /// Invalid tokens that one address may present. Beyond it its tokens are refused unread,
         /// with rate_limited. 0 is no limit.
         "address-logins-per-min", limits.address_logins_per_min, count("failed logins a minute", 0..=MANY);
-        /// Rooms that one address may create. Beyond it: rate_limited. 0 is no limit.
+        /// Rooms that one address may create, or open for the first time by joining. Beyond it:
+        /// rate_limited. 0 is no limit.
         "address-rooms-per-h", limits.address_rooms_per_h, count("rooms an hour", 0..=MANY);
+        /// Open rooms that one address may have opened, private conversations included. Beyond it a
+        /// join that would open another is refused with too_many_rooms. 0 is no limit.
+        "address-rooms-max", limits.address_rooms_max, count("rooms", 0..=MANY);
         /// Addresses without any of these limits. A proxy on this machine needs --trusted-proxy.
         "address-exempt", address_exempt, networks();
     }
@@ -117,16 +148,20 @@ settings! {
         "room-members-max", limits.room_members_max, count("members", 1..=MANY);
         /// Rooms one connection may be in. Beyond it a join is refused with too_many_rooms.
         "rooms-per-connection", limits.rooms_per_connection, count("rooms", 1..=10_000);
-        /// Messages that a room keeps in memory for joins and for history.
+        /// Messages that a room keeps in memory for joins and for history: at most 1MiB of them, or
+        /// outbox-bytes if that is more.
         "history", limits.history, count("messages", 0..=10_000);
+        /// Keys that the messages of one room may have. Beyond it: room_full.
+        "keys-max", limits.keys_max, count("keys", 1..=MANY);
         /// The longest that a busy room waits for more messages to send at once. 0 is no wait.
         "linger", limits.linger, time(Duration::ZERO..=100 * MILLISECOND);
     }
 
     "Storage" {
         /// The file that messages are kept in; :memory: keeps them until the server stops, off
-        /// only the newest of each room, while somebody is in it.
-        "data", data, path("path, :memory: or off");
+        /// only the newest of each room, while somebody is in it. Or the postgres:// URL of a
+        /// database, in a build with that feature.
+        "data", data, path("path, :memory:, off or postgres://...");
         /// What an acknowledged message survives: a loss of power, the end of the process, or
         /// the same while a loss of power may also damage the file.
         "durability", durability,
@@ -159,9 +194,15 @@ settings! {
         "outbox-messages", limits.outbox_messages, count("messages", 1..=MANY);
         /// Bytes that may wait for a client whose socket is full. Beyond it: --slow.
         "outbox-bytes", limits.outbox_bytes, bytes(2 * KIB..=GIB);
+        /// Bytes that may wait for all clients together; what many wait for counts once. Beyond it
+        /// the clients that have the most are cut, and may resume.
+        "outbox-total", limits.outbox_total, bytes(64 * KIB..=1024 * GIB);
         /// What a room does with a client whose outbox is full: close it with 4450, or
         /// drop the newest messages for it and tell it how many.
         "slow", limits.slow, choice([("disconnect", Slow::Disconnect), ("drop", Slow::Drop)]);
+        /// When the thread starts that writes what waits for a client: with the first byte that its
+        /// socket does not take (lazy), or with the connection, for which it then stays (eager).
+        "writers", limits.writers, choice([("eager", WriterStart::Eager), ("lazy", WriterStart::Lazy)]);
         /// Members of a room beyond which it sends no receipts. 0 is no receipts at all.
         "receipts-members-max", limits.receipts_members_max, count("members", 0..=100_000);
         /// Whether a room that the bare topic form opens keeps its messages in memory only.
@@ -175,7 +216,7 @@ settings! {
         "head-timeout", limits.head_timeout, time(MILLISECOND..=DAY);
         /// How often an idle WebSocket client is pinged. Less than --pong-timeout.
         "ping", limits.ping, time(MILLISECOND..=DAY);
-        /// How long a WebSocket client may send nothing, not even a pong. Then 4408.
+        /// How long a client may answer nothing: no pong (then 4408), no acknowledgement of TCP.
         "pong-timeout", limits.pong_timeout, time(MILLISECOND..=DAY);
         /// How long a client whose connection is lost may resume its session. 0 is not at all.
         "grace", limits.grace, time(Duration::ZERO..=DAY);

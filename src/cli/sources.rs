@@ -105,7 +105,7 @@ impl Draft {
 
     /// The rules between two settings.
     fn check(&self) -> Result<(), String> {
-        let Settings { limits, listen, lines, .. } = &self.settings;
+        let Settings { limits, listen, lines, irc, irc_tls, tls_cert, .. } = &self.settings;
         if limits.ping >= limits.pong_timeout {
             return Err(format!(
                 "{} must be less than {} ({} is not less than {})",
@@ -117,9 +117,16 @@ impl Draft {
         }
         self.fits("message-bytes", limits.message_bytes)?;
         self.fits("line-bytes", limits.line_bytes)?;
-        if lines.as_ref() == Some(listen) && !listen.ends_with(":0") {
-            let (listen_source, lines_source) = (self.source("listen"), self.source("lines"));
-            return Err(format!("{listen_source} and {lines_source} must differ (both are {listen})"));
+        let addresses = [("listen", Some(listen)), ("lines", lines.as_ref()), ("irc", irc.as_ref())];
+        for (at, (name, address)) in addresses.into_iter().enumerate() {
+            let Some(address) = address.filter(|address| !address.ends_with(":0")) else { continue };
+            if let Some((first, _)) = addresses[..at].iter().find(|(_, other)| *other == Some(address)) {
+                let (first, second) = (self.source(first), self.source(name));
+                return Err(format!("{first} and {second} must differ (both are {address})"));
+            }
+        }
+        if *irc_tls == Some(true) && tls_cert.is_none() {
+            return Err(format!("{} needs --tls-cert and --tls-key", self.source("irc-tls")));
         }
         Ok(())
     }
@@ -151,7 +158,8 @@ impl Draft {
                 self.source("trusted-proxy"),
             ),
             ("jwt-issuer", settings.jwt_issuer.is_some() && no_issuer, keys.clone()),
-            ("jwt-audience", settings.jwt_audience.is_some() && no_issuer, keys),
+            ("jwt-audience", settings.jwt_audience.is_some() && no_issuer, keys.clone()),
+            ("jwt-name-claim", settings.jwt_name_claim.is_some() && no_issuer, keys),
         ];
         let idle = rows.iter().filter(|(_, idle, _)| *idle);
         idle.map(|(name, _, needed)| format!("{} has no effect without {needed}", self.source(name))).collect()
@@ -297,8 +305,11 @@ mod tests {
             ("--linger=101ms", "--linger must be a time from 0 to 100ms, not \"101ms\""),
             ("--slow=maybe", "--slow must be disconnect or drop, not \"maybe\""),
             ("--echo-route=1", "--echo-route must be true or false, not \"1\""),
-            ("--listen=8000", "--listen must be HOST:PORT, not \"8000\""),
-            ("--lines=no", "--lines must be HOST:PORT or off, not \"no\""),
+            ("--listen=8000", "--listen must be HOST:PORT or unix:PATH, not \"8000\""),
+            ("--listen=unix:", "--listen must be HOST:PORT or unix:PATH, not \"unix:\" (the path is empty)"),
+            ("--unix-mode=888", "--unix-mode must be permissions in octal such as 0660, at most 0777, not \"888\""),
+            ("--base-path=chat", "--base-path must be a path such as /chat, not \"chat\""),
+            ("--lines=no", "--lines must be HOST:PORT or unix:PATH or off, not \"no\""),
             ("--origin=a.org", "--origin must be scheme://host[:port], not \"a.org\""),
             (
                 "--trusted-proxy=10.0.0.0/33",

@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,15 +64,23 @@ fn make(SelfSignedOptions { hosts, certificate, key }: &SelfSignedOptions) -> Re
         return Err(sentence);
     }
     let (certificate, key) = (certificate.display(), key.display());
+    // Without an address the server listens on this machine alone, whoever the certificate is for.
+    let others = hosts.iter().any(|host| !is_of_this_machine(host));
+    let listen = if others { "--listen 0.0.0.0:8000 --guests on " } else { "" };
     let said = writeln!(
         io::stdout(),
         "{certificate} and {key} are for {}, for a year. Next:\n\n    \
-         roomd serve --tls-cert {certificate} --tls-key {key}\n    \
+         roomd serve {listen}--tls-cert {certificate} --tls-key {key}\n    \
          roomd chat wss://{}:8000 --room lobby --ca {certificate}",
         hosts.join(", "),
         if hosts[0].contains(':') { format!("[{}]", hosts[0]) } else { hosts[0].clone() },
     );
     said.map_err(|error| format!("cannot write to standard output: {error}"))
+}
+
+/// Whether only this machine is reached by this name or address.
+fn is_of_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
@@ -91,6 +100,15 @@ mod tests {
         let parsed = TlsArguments::try_parse_from([&["tls", "self-signed"], arguments].concat()).unwrap();
         let TlsCommand::SelfSigned(options) = parsed.command;
         options
+    }
+
+    #[test]
+    fn names_of_this_machine_need_no_public_address() {
+        for (host, is_own) in
+            [("localhost", true), ("127.0.0.1", true), ("::1", true), ("10.0.0.7", false), ("a.org", false)]
+        {
+            assert_eq!(is_of_this_machine(host), is_own, "{host}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -19,6 +19,7 @@ use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge
 
 use super::base::sync::Mutex;
 use super::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
+use super::clients::outbox_total::OutboxTotal;
 
 /// Upper bounds of the buckets of journal transactions, in seconds: from a disk with a cache that
 /// survives a loss of power to one that stalls.
@@ -39,12 +40,20 @@ pub struct Metrics {
     /// Rooms that were opened.
     rooms: AtomicU64,
     outboxes: Mutex<Outboxes>,
+    /// Whether memory is short.
+    is_memory_short: AtomicBool,
+    /// The bytes that wait for all clients.
+    pub outbox_total: Arc<OutboxTotal>,
     /// Transactions of the journal that wrote drafts, and how long each took.
     journal_transactions: Histogram,
     /// Drafts in those transactions.
     journal_drafts: AtomicU64,
     /// Transactions that failed.
     journal_failures: AtomicU64,
+    /// Attempts to deliver to webhooks, by outcome.
+    webhook_attempts: Labelled<1>,
+    /// Deliveries that wait for webhooks, and webhooks that are off, as they were last looked at.
+    webhooks: (AtomicU64, AtomicU64),
 }
 
 /// What others count, at the moment that somebody asks.
@@ -84,10 +93,14 @@ impl Default for Metrics {
             messages: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
             outboxes: Mutex::default(),
+            is_memory_short: AtomicBool::new(false),
+            outbox_total: Arc::default(),
             journal_transactions: Histogram::with_opts(journal.buckets(JOURNAL_BUCKETS_S.to_vec()))
                 .expect("the name and the buckets are valid"),
             journal_drafts: AtomicU64::new(0),
             journal_failures: AtomicU64::new(0),
+            webhook_attempts: Labelled::new(),
+            webhooks: Default::default(),
         }
     }
 }
@@ -129,6 +142,11 @@ impl Metrics {
         self.rooms.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Memory has become short, or is enough again.
+    pub fn memory_is_short(&self, is_short: bool) {
+        self.is_memory_short.store(is_short, Ordering::Relaxed);
+    }
+
     /// The journal has written a transaction of so many drafts, or has failed to.
     pub fn journal_wrote(&self, drafts: usize, took: Duration, stored: bool) {
         if stored {
@@ -151,6 +169,17 @@ impl Metrics {
     /// Adds the events of a connection that was never opened here: an echo.
     pub fn add_deliveries(&self, deliveries: DeliveryCounts) {
         self.outboxes.lock().ended += deliveries;
+    }
+
+    /// Counts an attempt to deliver to a webhook.
+    pub fn webhook_tried(&self, outcome: &'static str) {
+        self.webhook_attempts.add([outcome]);
+    }
+
+    /// Notes how many deliveries wait, and how many webhooks are off.
+    pub fn webhooks(&self, waiting: u64, off: u64) {
+        self.webhooks.0.store(waiting, Ordering::Relaxed);
+        self.webhooks.1.store(off, Ordering::Relaxed);
     }
 
     /// All figures, as Prometheus reads them (text format 0.0.4). Takes each outbox's lock for
@@ -193,6 +222,7 @@ impl Metrics {
             counter("roomd_deliveries_written_total", "Events that went to a client's socket whole.", written),
             counter("roomd_deliveries_dropped_total", "Events that a client will never get.", dropped),
             gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", pending),
+            gauge("roomd_outbox_bytes", "Bytes that wait for clients, all together.", self.outbox_total.bytes() as u64),
         ]
         .concat()
     }
@@ -208,11 +238,24 @@ impl Metrics {
             gauge("roomd_rooms", "Rooms that are open, private conversations included.", rooms as u64),
             counter("roomd_rooms_opened_total", "Rooms that were opened.", load(&self.rooms)),
             gauge("roomd_sessions_detached", "Sessions that wait for their client to come back.", detached as u64),
+            gauge(
+                "roomd_memory_short",
+                "1 while little memory is left of what the process may have, 0 otherwise.",
+                self.is_memory_short.load(Ordering::Relaxed).into(),
+            ),
             gauge("roomd_threads", "Threads of the server that live.", threads as u64),
             counter("roomd_panics_total", "Panics that were caught.", panics),
             self.journal_transactions.collect(),
             counter("roomd_journal_drafts_total", drafts, load(&self.journal_drafts)),
             counter("roomd_journal_failures_total", "Journal transactions that failed.", load(&self.journal_failures)),
+            counters(
+                "roomd_webhook_attempts_total",
+                "Attempts to deliver to webhooks, by outcome.",
+                ["outcome"],
+                self.webhook_attempts.read(),
+            ),
+            gauge("roomd_webhook_backlog", "Deliveries that wait for webhooks.", load(&self.webhooks.0)),
+            gauge("roomd_webhooks_off", "Webhooks that are off, because they fail.", load(&self.webhooks.1)),
         ]
         .concat()
     }

@@ -10,6 +10,7 @@ pub mod guards;
 pub mod metrics;
 pub mod rooms;
 pub mod users;
+pub mod webhooks;
 
 #[cfg(all(test, not(shuttle)))]
 mod schedules;
@@ -23,19 +24,27 @@ use base::sync::Mutex;
 use base::threads::Threads;
 use clients::delivery_counts::DeliveryCounts;
 use clients::session_table::SessionTable;
+use clients::writers::{self, Writers};
 use guards::address::Address;
 use guards::address_limits::AddressLimits;
 use guards::expiry::Expiry;
+use guards::tickets::Tickets;
 use metrics::{Metrics, Now};
+use rooms::hooks::HookRates;
 use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
 use rooms::policy_index::PolicyIndex;
 use users::directory::Directory;
 use users::login_worker::LoginWorker;
+use webhooks::Webhooks;
 
 use crate::auth::{Auth, Claimed};
-use crate::chat::{Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, Secret, UserName, Welcome};
-use crate::store::Store;
+use crate::chat::device::DeviceLabel;
+use crate::chat::{
+    Code, End, Event, IceServer, Identity, Limits, Refusal, RoomName, RoomRequest, Secret, UserName, Welcome,
+};
+use crate::store::hooks::MemoryHooks;
+use crate::store::{HookStore, Store};
 
 /// What all connections of a server share.
 pub struct Engine {
@@ -47,10 +56,14 @@ pub struct Engine {
     pub directory: Arc<Directory>,
     /// The sessions that can be resumed.
     pub sessions: SessionTable,
+    /// Starts the writers of clients, and pings.
+    pub writers: Arc<Writers>,
     /// Runs what would take too much of a reader's stack.
     pub login_worker: LoginWorker,
     /// Connections that end at a given time.
     pub expiry: Expiry,
+    /// The tickets that stand for tokens.
+    pub tickets: Tickets,
     /// The limits by address.
     pub address_limits: Arc<AddressLimits>,
     /// The threads of the server.
@@ -61,6 +74,12 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     /// Registered names and tokens.
     pub auth: Arc<Auth>,
+    /// The hooks of rooms.
+    pub hooks: Arc<dyn HookStore>,
+    /// What each hook may still say.
+    pub hook_rates: HookRates,
+    /// The webhooks of rooms and of the server.
+    pub webhooks: Webhooks,
     /// The limits on everything.
     pub limits: Arc<Limits>,
     /// Servers for calls, which each client is told.
@@ -81,22 +100,28 @@ impl Engine {
         clock: Clock,
         store: Arc<dyn Store>,
         auth: Arc<Auth>,
+        metrics: Arc<Metrics>,
         opener: Opener,
     ) -> Arc<Self> {
-        let hub = Hub::new(limits.rooms_max, opener);
+        let hub = Hub::new(limits.rooms_max, limits.address_rooms_max, Arc::clone(&metrics), opener);
         Arc::new(Self {
             policies: Arc::clone(&hub.policies),
-            metrics: Arc::clone(&hub.metrics),
+            metrics,
             hub,
             directory: Arc::default(),
-            sessions: SessionTable::new(limits.grace, limits.connections_max),
+            sessions: SessionTable::new(limits.grace, limits.connections_max, limits.address_connections_max),
+            writers: Writers::new(&threads, &limits),
             login_worker: LoginWorker::new(Arc::clone(&threads)),
             expiry: Expiry::new(limits.token_warning),
+            tickets: Tickets::default(),
             address_limits: AddressLimits::new(&limits),
             threads,
             clock,
             store,
             auth,
+            hooks: Arc::new(MemoryHooks::default()),
+            hook_rates: HookRates::default(),
+            webhooks: Webhooks::default(),
             limits: Arc::new(limits),
             ice_servers: Arc::default(),
             connections: AtomicU64::new(0),
@@ -104,14 +129,19 @@ impl Engine {
         })
     }
 
-    /// Starts the threads that serve all connections: `sessions`, and, where there are tokens, `login-worker` and
-    /// `expiry`. They end with [`Engine::close`].
+    /// Starts the threads that serve all connections: `sessions` and `writers`; where a history is kept, `webhooks`; where other
+    /// servers share the store, `subscriber`; where there are tokens, `login-worker` and `expiry`. They end with
+    /// [`Engine::close`], `subscriber` with [`Store::close`].
     ///
     /// # Errors
     /// The machine gives no further thread; call [`Engine::close`].
     pub fn start_threads(self: &Arc<Self>) -> std::io::Result<()> {
         let engine = Arc::clone(self);
         self.threads.spawn("sessions", move || engine.sessions.watch(&engine.threads))?;
+        let writers = Arc::clone(&self.writers);
+        self.threads.spawn(writers::ROLE, move || writers.run())?;
+        self.start_subscriber()?;
+        self.start_webhooks()?;
         if !self.auth.knows_tokens() {
             return Ok(());
         }
@@ -130,12 +160,33 @@ impl Engine {
         self
     }
 
+    /// With hooks that are kept here, and not as long as the process.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_hooks(mut self: Arc<Self>, hooks: Arc<dyn HookStore>) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").hooks = hooks;
+        self
+    }
+
+    /// With webhooks.
+    ///
+    /// # Panics
+    /// When others have the engine already.
+    #[must_use]
+    pub fn with_webhooks(mut self: Arc<Self>, webhooks: Webhooks) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").webhooks = webhooks;
+        self
+    }
+
     /// The first event of a client. On a server without guests, a client that has not authenticated yet gets no
     /// servers for calls, since their credentials are for those who may come in.
     #[must_use]
     pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
         let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        let who = self.with_display_name(who);
         Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
     }
 
@@ -180,6 +231,9 @@ impl Engine {
         let (auth, token) = (Arc::clone(&self.auth), token.clone());
         let read = || self.login_worker.run(move || auth.read(token.reveal(), now.at)).ok_or_else(unavailable)?;
         let claims = self.address_limits.log_in(from, now.since_start, read)?;
+        if self.auth.names().owner(&claims.user).is_none() {
+            self.clear_the_way(&claims.user);
+        }
         let (who, news) = self.auth.admit(claims, now.at)?;
         if news {
             self.directory.displace(&who.user);
@@ -195,12 +249,33 @@ impl Engine {
         self.login_worker.run(move || store.offline_messages(&user)).and_then(Result::ok).unwrap_or_default()
     }
 
-    /// Registers a name that is free and not in use. Waits for the store.
+    /// Sends a request of a user without a connection to the conversation with another, for a client of this address;
+    /// the answer of its room, on which it blocks.
+    ///
+    /// # Errors
+    /// `bad_request` for a message to oneself, `user_offline`, or there can be no further room.
+    pub fn send_private(
+        &self,
+        who: &Identity,
+        to: &UserName,
+        request: RoomRequest,
+        address: Option<Address>,
+    ) -> Result<Event, Refusal> {
+        let to = self.canonical_name(to);
+        if to == who.user {
+            return Err(Refusal::new(Code::BadRequest, "A private message needs another user"));
+        }
+        let kept = self.registered(&to) && self.store.keeps_offline_messages();
+        self.directory.ask_privately(&self.hub, who, (&to, kept), request, address)
+    }
+
+    /// Registers a name that is free and not in use, to its first device, of this label. Waits for the store.
     ///
     /// # Errors
     /// `name_taken`, `forbidden` where names cannot be claimed, `unavailable`.
-    pub fn claim(&self, user: &UserName) -> Result<Claimed, Refusal> {
-        self.auth.claim(user, self.clock.now().at, || self.directory.is_used(user))
+    pub fn claim(&self, user: &UserName, label: Option<DeviceLabel>) -> Result<Claimed, Refusal> {
+        self.clear_the_way(user);
+        self.auth.claim(user, label, self.clock.now().at, || self.directory.is_used(user))
     }
 
     /// Opens and joins no further room, and releases the server's own seats and detached sessions.
@@ -209,7 +284,9 @@ impl Engine {
         let created = self.created.lock().take();
         drop(created);
         self.sessions.close();
+        self.writers.close();
         self.expiry.close();
+        self.close_webhooks();
         self.login_worker.close();
         // Members in this process have no socket that could be shut down.
         self.directory.end_members(End::Closing);

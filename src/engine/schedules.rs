@@ -8,12 +8,16 @@
 mod client;
 mod explorer;
 mod moderation;
+mod servers;
+mod shared_store;
 mod stepped_broker;
 mod world;
 mod wrong;
 
 use explorer::{replay, search};
-use world::Move::{Close, Detach, DropHandle, HearResumed, Leave, ReleaseInbox, Resume, Say, StrayLeave};
+use world::Move::{
+    Close, Detach, DropHandle, EndInput, HearResumed, Leave, ReleaseInbox, Resume, Say, SayGoodbye, StrayLeave,
+};
 use world::{BAN, CREATE, JOIN, JoinOutcome, Move, Rooms, Scenario};
 use wrong::{FaultyRegistry, Mistake};
 
@@ -22,10 +26,20 @@ use crate::chat::{Code, End, Recovery};
 /// Orders of one scenario, at most.
 const ORDERS_MAX: usize = 200_000;
 
-/// Tries every order of a scenario; `expect` checks the end of each.
+/// Tries every order of a scenario, with the rounds on the rooms' threads and with those of a free broker on the
+/// senders' threads; `expect` checks the end of each.
 fn check(scenario: &Scenario, expect: impl Fn(&Rooms) -> Result<(), String>) {
+    check_queued(scenario, &expect);
+    match search(|| scenario.shared().world(&expect), ORDERS_MAX) {
+        Ok(orders) => println!("{orders} orders, rounds on the senders' threads"),
+        Err(found) => panic!("{}, with rounds on the senders' threads: replay(.., {:?})", found.why, found.order),
+    }
+}
+
+/// Tries every order of a scenario in which commands wait in the inbox.
+fn check_queued(scenario: &Scenario, expect: impl Fn(&Rooms) -> Result<(), String>) {
     match search(|| scenario.world(&expect), ORDERS_MAX) {
-        Ok(orders) => println!("{orders} orders"),
+        Ok(orders) => println!("{orders} orders, rounds on the rooms' threads"),
         Err(found) => panic!("{}: replay(.., {:?})", found.why, found.order),
     }
 }
@@ -81,7 +95,7 @@ fn two_clients_that_join_and_leave_keep_no_room_open_in_any_order() {
 fn a_join_queued_behind_the_last_leave_finds_the_room_open() {
     let scenario =
         Scenario::default().client('A', &both(&JOIN, &[Leave, ReleaseInbox])).client('B', &JOIN).before("AA11AABB");
-    check(&scenario, |rooms| {
+    check_queued(&scenario, |rooms| {
         require(rooms.answers_to('B') == [JoinOutcome::Joined], "the join was refused")?;
         require(rooms.openings() == 1, "the room was opened again")
     });
@@ -249,6 +263,40 @@ fn a_ban_during_the_last_leave_holds_for_the_next_join() {
             "a strange answer to the ban",
         )
     });
+}
+
+/// A client that says two things and ends its input in this way, while another says something.
+fn parting(end: &[Move]) -> Scenario {
+    Scenario::default()
+        .client('A', &[&JOIN[..], &[Say, Say], end].concat())
+        .client('B', &both(&JOIN, &[Say]))
+        .before("AA11ABB1B")
+}
+
+#[test]
+fn the_end_of_the_input_waits_for_what_the_room_owes() {
+    let scenario = parting(&[EndInput, SayGoodbye, ReleaseInbox]);
+    check(&scenario, |rooms| {
+        let answered = rooms.answered_before_goodbye('A');
+        require(answered == (2, 2), &format!("{answered:?} answers came before the goodbye, and in all"))
+    });
+    let banned = Scenario::default()
+        .client('B', &[&JOIN[..], &[Say, EndInput, SayGoodbye, ReleaseInbox]].concat())
+        .client('M', &BAN)
+        .before("BB11B");
+    check(&banned, |rooms| {
+        let answered = rooms.answered_before_goodbye('B');
+        require(answered == (1, 1), &format!("{answered:?} answers came before the goodbye, and in all"))
+    });
+}
+
+#[test]
+fn a_goodbye_that_waits_for_nothing_overtakes_the_answer() {
+    let scenario = parting(&[DropHandle, SayGoodbye, ReleaseInbox]);
+    let answered =
+        |rooms: &Rooms| require(rooms.answered_before_goodbye('A').0 == 2, "an answer is missing before the goodbye");
+    let found = search(|| scenario.world(answered), ORDERS_MAX).expect_err("the end overtakes the answer");
+    assert_eq!(found.why, "an answer is missing before the goodbye");
 }
 
 #[test]

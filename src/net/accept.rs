@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,30 +14,35 @@ use rustix::io::Errno;
 use super::context::ServerContext;
 use super::incoming::IncomingConnection;
 use super::listeners::{INLINE_MAX, Listener, ServedBy};
+use super::listening_socket::ListeningSocket;
 use crate::engine::guards::admission::{Incoming, full};
 
 /// Accepts until the server closes; the body of an accept thread.
 ///
 /// # Errors
 /// The listener has failed.
-pub fn run(listener: &'static Listener, socket: &TcpListener, context: &Arc<ServerContext>) -> io::Result<()> {
+pub fn run(listener: &'static Listener, socket: &ListeningSocket, context: &Arc<ServerContext>) -> io::Result<()> {
     // A descriptor to give up when there is no other, so that a client can be refused.
     let mut spare = File::open("/dev/null").ok();
     let is_closing = || context.engine.hub.is_closing();
     loop {
         match socket.accept() {
             Ok((stream, _)) if is_closing() => drop(stream),
-            Ok((stream, peer)) => {
-                if let Err(error) = hand_over(listener, context, stream, peer.ip()) {
+            Ok((stream, ip)) => {
+                // A defect that one client reaches ends the service of that client alone.
+                let handed = || hand_over(listener, context, stream, ip);
+                if let Some(Err(error)) = context.engine.threads.run_job(listener.thread, handed) {
                     // The client went away before anything was sent.
-                    log::debug!(peer:% = peer, error:% = error; "client lost");
+                    log::debug!(peer:% = ip, error:% = error; "client lost");
                 }
             }
             Err(_) if is_closing() => return Ok(()),
             Err(error) => match Errno::from_io_error(&error) {
                 // accept(2): errors of the network that are already pending on the new socket.
                 Some(
-                    Errno::CONNABORTED
+                    // A passed socket, on which nobody has connected for a while.
+                    Errno::AGAIN
+                    | Errno::CONNABORTED
                     | Errno::INTR
                     | Errno::PROTO
                     | Errno::PERM
@@ -76,10 +81,10 @@ fn hand_over(
 }
 
 /// No descriptor is left but the spare one: accepts a connection with it, and turns it away.
-fn refuse_one(listener: &'static Listener, socket: &TcpListener, context: &Arc<ServerContext>) {
+fn refuse_one(listener: &'static Listener, socket: &ListeningSocket, context: &Arc<ServerContext>) {
     log::warn!("no file descriptor for a connection");
-    if let Ok((stream, peer)) = socket.accept()
-        && let Ok(connection) = IncomingConnection::new(listener, context, stream, peer.ip())
+    if let Ok((stream, ip)) = socket.accept()
+        && let Ok(connection) = IncomingConnection::new(listener, context, stream, ip)
     {
         connection.reject(&full(Duration::from_secs(1)));
     }

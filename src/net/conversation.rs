@@ -1,6 +1,6 @@
 //! A conversation over any transport, on a thread of the pool: the client's reader.
 //!
-//! It starts the writer, sends the greeting, handles one item of input after the other, and ends the session
+//! It attaches the outbox, sends the greeting, handles one item of input after the other, and ends the session
 //! in the one way in which sessions end; then it waits a moment for the client's last bytes. A protocol
 //! brings a [`Reader`] of its own, and has its encoding in `wire`.
 
@@ -32,6 +32,11 @@ pub trait Reader {
     /// # Errors
     /// Why there is no further item.
     fn receive(&mut self) -> Result<Self::Item, End>;
+
+    /// What the client's own end is answered with, behind everything else; may be empty.
+    fn reply_to_end(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 impl<R: Reader> Reader for Box<R> {
@@ -39,6 +44,10 @@ impl<R: Reader> Reader for Box<R> {
 
     fn receive(&mut self) -> Result<R::Item, End> {
         (**self).receive()
+    }
+
+    fn reply_to_end(&mut self) -> Vec<u8> {
+        (**self).reply_to_end()
     }
 }
 
@@ -53,8 +62,8 @@ pub trait Handler {
     /// Handles one item. `Some` is the end of the conversation.
     fn handle(&mut self, item: Self::Item) -> Option<End>;
 
-    /// Ends the conversation, and waits for the writer.
-    fn close(self: Box<Self>, end: End);
+    /// Ends the conversation, and waits for the writer. `reply` is sent last, unless something else has to be.
+    fn close(self: Box<Self>, end: End, reply: Vec<u8>);
 }
 
 /// A client's socket, and what its protocol asks of it.
@@ -78,8 +87,17 @@ pub struct ConversationStart {
     pub options: ConnectionOptions,
     /// Who the client is; `None` for one that has yet to show a token.
     pub identity: Option<Identity>,
-    /// The room to enter at once.
-    pub room: Option<RoomName>,
+    /// The room to enter.
+    pub room: Option<FirstRoom>,
+}
+
+/// The room in which a conversation begins.
+#[derive(Debug)]
+pub enum FirstRoom {
+    /// Entered at once: the client has asked for it.
+    Now(RoomName),
+    /// Entered with the first request that makes sense: the client has only connected.
+    WithFirstRequest(RoomName),
 }
 
 /// Serves a client of the rooms to its end, over whatever `reader` reads from.
@@ -89,7 +107,8 @@ where
 {
     let context = link.context;
     let ping = start.options.encoding.keep_alive().map(Bytes::from);
-    let outbox = Outbox::new(Arc::clone(link.socket) as Arc<dyn Transport>, &context.settings.limits, ping);
+    let (total, transport) = (&context.engine.metrics.outbox_total, Arc::clone(link.socket) as Arc<dyn Transport>);
+    let outbox = Outbox::new(total, transport, &context.settings.limits, ping);
     serve(link, outbox, |outbox| open(context, outbox, start), reader);
 }
 
@@ -104,8 +123,14 @@ fn open(context: &ServerContext, outbox: &Arc<Outbox>, start: ConversationStart)
     if needs_auth {
         connection.require_auth();
     }
-    let room = room.filter(|_| connection.ended().is_none());
-    let begun = room.and_then(|room| connection.begin(room, JoinOptions::default()));
+    let begun = match room.filter(|_| connection.ended().is_none()) {
+        Some(FirstRoom::Now(room)) => connection.begin(room, JoinOptions::default()),
+        Some(FirstRoom::WithFirstRequest(room)) => {
+            connection.begin_unheard(room);
+            None
+        }
+        None => None,
+    };
     let end = connection.ended().or(begun);
     Opened { handler: connection, end }
 }
@@ -136,17 +161,22 @@ pub fn serve<H, R>(
     let mut reader = reader(&outbox);
     drop(outbox);
     let end = end.unwrap_or_else(|| converse(&mut *handler, &mut reader));
+    let reply = reader.reply_to_end();
     drop(reader);
-    handler.close(context.engine.reason(end));
-    socket.drain(FAREWELL);
+    handler.close(context.engine.reason(end), reply);
+    if end == End::Closed {
+        // Behind its own close frame a client sends nothing that could reset the connection.
+        socket.discard();
+    } else {
+        socket.drain(FAREWELL);
+    }
 }
 
-/// Starts the writer and sends the greeting. False: the client is gone, or there is no thread for it.
+/// Gives the outbox its writer, now or when it needs one, and sends the greeting. False: the client is gone, or there is no thread for it.
 #[inline(never)]
 fn begin(link: Link<'_>, outbox: &Arc<Outbox>) -> bool {
     let Link { context, socket, read_timeout, greeting, refusal } = link;
-    let writing = Arc::clone(outbox);
-    if let Err(error) = context.engine.threads.spawn("writer", move || writer::run(writing)) {
+    if let Err(error) = context.engine.writers.attach(outbox) {
         log::warn!(error:% = error; "no thread for a connection");
         let full = Refusal::new(Code::Unavailable, "The server cannot serve a further connection now");
         // A client that is gone need not be told.
@@ -155,8 +185,7 @@ fn begin(link: Link<'_>, outbox: &Arc<Outbox>) -> bool {
     }
     let ready = socket.set_read_timeout(read_timeout).and_then(|()| socket.write_all(&greeting));
     if ready.is_err() {
-        outbox.finish(Vec::new(), 0);
-        outbox.wait_done();
+        writer::finish(outbox, Vec::new(), 0);
     }
     ready.is_ok()
 }
@@ -185,7 +214,7 @@ impl Handler for Connection {
         Self::handle(self, request)
     }
 
-    fn close(self: Box<Self>, end: End) {
-        Self::close(self, end);
+    fn close(self: Box<Self>, end: End, reply: Vec<u8>) {
+        Self::close_with(self, end, reply);
     }
 }

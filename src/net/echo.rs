@@ -12,6 +12,7 @@ use crate::chat::{End, Limits, Slow};
 use crate::engine::Engine;
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment};
+use crate::engine::clients::writer;
 use crate::wire::Encoding;
 use crate::wire::frame::{self, Opcode};
 
@@ -31,9 +32,14 @@ struct Echo {
 pub fn serve(link: Link<'_>, tail: Vec<u8>) {
     let ServerContext { engine, settings, .. } = &**link.context;
     // A suite sends faster than it reads: the outbox holds some of its largest messages.
-    let limits = Limits { outbox_bytes: 8 * MESSAGE_BYTES_MAX, outbox_messages: 1_000_000, ..settings.limits.clone() };
+    let limits = Limits {
+        outbox_bytes: 8 * MESSAGE_BYTES_MAX,
+        outbox_total: usize::MAX,
+        outbox_messages: 1_000_000,
+        ..settings.limits.clone()
+    };
     let socket = link.socket;
-    let outbox = Outbox::new(Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
+    let outbox = Outbox::new(&Arc::default(), Arc::clone(socket) as Arc<dyn Transport>, &limits, None);
     let open = |outbox: &Arc<Outbox>| Opened {
         handler: Box::new(Echo { engine: Arc::clone(engine), outbox: Arc::clone(outbox) }),
         end: None,
@@ -64,9 +70,10 @@ impl Handler for Echo {
             .map(|_| End::Slow)
     }
 
-    fn close(self: Box<Self>, end: End) {
+    fn close(self: Box<Self>, end: End, reply: Vec<u8>) {
         let end = self.outbox.ended().unwrap_or(end);
-        self.outbox.finish(Encoding::TextFrames.close(end), 0);
-        self.engine.metrics.add_deliveries(self.outbox.wait_done());
+        let close = Encoding::TextFrames.close(end);
+        let deliveries = writer::finish(&self.outbox, if close.is_empty() { reply } else { close }, 0);
+        self.engine.metrics.add_deliveries(deliveries);
     }
 }

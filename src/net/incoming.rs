@@ -41,9 +41,12 @@ impl IncomingConnection {
         ip: IpAddr,
     ) -> io::Result<Box<Self>> {
         let limits = &context.settings.limits;
-        let socket = Arc::new(Tcp::new(stream, limits.write_timeout)?);
+        let socket = Arc::new(Tcp::new(stream, limits.write_timeout, limits.pong_timeout)?);
         if listener.tcp_keep_alive {
             socket.set_keepalive(limits.ping)?;
+        }
+        if listener.telnet {
+            socket.read_urgent_inline()?;
         }
         Ok(Box::new(Self { listener, context: Arc::clone(context), socket, remote: RemoteAddress::new(ip) }))
     }
@@ -54,6 +57,10 @@ impl IncomingConnection {
     /// Its address has too many.
     pub fn count(&mut self) -> Result<(), Refusal> {
         self.remote.count_client(&self.context)
+    }
+
+    fn speaks_tls(&self) -> bool {
+        self.context.certificate.is_some() && (self.listener.tls)(&self.context.settings)
     }
 
     /// Serves it to its end; what it sends first is due at the deadline. Blocks.
@@ -84,7 +91,8 @@ impl IncomingConnection {
                 return false;
             }
         }
-        let Some(certificate) = &context.certificate else { return true };
+        let certificate = context.certificate.as_ref().filter(|_| (listener.tls)(&context.settings));
+        let Some(certificate) = certificate else { return true };
         match socket.seal(certificate, listener.application, deadline) {
             Ok(()) => return true,
             // A client that is gone need not be told.
@@ -100,7 +108,7 @@ impl IncomingConnection {
 impl Incoming for IncomingConnection {
     fn notify_position(&self, ahead: usize) {
         // With TLS nothing can be sent before the handshake.
-        if let (Some(waiting), None) = (self.listener.waiting, &self.context.certificate) {
+        if let (Some(waiting), false) = (self.listener.waiting, self.speaks_tls()) {
             // A client that cannot be written to is noticed when its turn comes.
             _ = self.socket.try_write(&[IoSlice::new(waiting(ahead).as_bytes())]);
         }
@@ -109,7 +117,7 @@ impl Incoming for IncomingConnection {
     /// Before the handshake: with TLS the client gets an alert.
     fn reject(&self, refusal: &Refusal) {
         let sentence;
-        let last_bytes = if self.context.certificate.is_some() {
+        let last_bytes = if self.speaks_tls() {
             &TURNED_AWAY[..]
         } else {
             sentence = (self.listener.refusal)(refusal);

@@ -1,25 +1,33 @@
 //! A conversation in plain lines over TCP: its requests are its lines.
 //!
 //! A line ends with LF or CR LF. One that is too long, or not UTF-8, is answered with an error, and
-//! the connection goes on with the next. On a thread of the pool.
+//! the connection goes on with the next. What only connects is announced to nobody: the client enters its room
+//! with the first line that makes sense. On a thread of the pool.
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::context::ServerContext;
-use super::conversation::{ConversationStart, Link, Reader, serve_conversation};
+use super::conversation::{ConversationStart, FirstRoom, Link, Reader, serve_conversation};
 use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
-use crate::chat::{Code, End, Identity, Refusal, Request, RoomName};
+use super::telnet::Telnet;
+use crate::chat::{Code, End, Identity, Refusal, Request, RoomName, Visibility};
 use crate::engine::clients::connection::ConnectionOptions;
+use crate::engine::clients::outbox::Outbox;
+use crate::settings::Settings;
 use crate::wire::{Encoding, Unparsed};
 use roomd_protocol::JOIN_HISTORY_DEFAULT;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 4096;
+/// How a client begins that speaks TLS: a handshake record (RFC 8446 §5.1).
+const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
 
-/// Serves a client of a protocol of lines to its end; it starts in the room `first_room`.
+/// Serves a client of a protocol of lines to its end; its first line enters the room `first_room`.
 ///
 /// # Panics
 /// When `first_room` is not the name of a room.
@@ -31,23 +39,34 @@ pub fn serve(
     first_room: &str,
 ) {
     let address = remote.address(context);
-    let options = ConnectionOptions { encoding, echo: false, join_history: JOIN_HISTORY_DEFAULT, address };
+    let visibility = Visibility::Announced;
+    let options = ConnectionOptions { encoding, echo: false, visibility, join_history: JOIN_HISTORY_DEFAULT, address };
     let engine = &context.engine;
     let identity = engine.auth.admits_guests().then(|| Identity::guest(engine.guest()));
-    let room = Some(RoomName::parse(first_room).expect("the first room has the name of a room"));
-    let link = Link { context, socket, read_timeout: None, greeting: Vec::new(), refusal };
+    let room = RoomName::parse(first_room).expect("the first room has the name of a room");
+    let room = Some(FirstRoom::WithFirstRequest(room));
+    let link = Link { context, socket, read_timeout: None, greeting: greeting(&context.settings), refusal };
     let lines = Lines::new(context.settings.limits.line_bytes);
-    serve_conversation(link, ConversationStart { options, identity, room }, |_| LineReader {
+    serve_conversation(link, ConversationStart { options, identity, room }, |outbox| LineReader {
         socket: Arc::clone(socket),
+        outbox: Arc::clone(outbox),
         encoding,
+        telnet: Telnet::default(),
         lines,
-        buffer: vec![0; READ_BYTES],
+        buffer: vec![0; READ_BYTES + Telnet::SPARE],
         unread: 0..0,
         is_first: true,
         end: None,
     });
     // It counts among the connections of its address until it has ended.
     drop(remote);
+}
+
+/// The lines that say which server this is, if it has a name or a welcome.
+fn greeting(settings: &Settings) -> Vec<u8> {
+    let lines = settings.name.iter().chain(settings.welcome.iter()).flat_map(|text| text.lines());
+    let clean = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
+    lines.map(|line| format!("* {}\n", clean(line))).collect::<String>().into_bytes()
 }
 
 /// The last line for a client that is refused.
@@ -60,7 +79,10 @@ pub fn refusal(refusal: &Refusal) -> Vec<u8> {
 /// Parses the lines of a socket.
 struct LineReader {
     socket: Arc<Tcp>,
+    /// Takes the answers to telnet's commands.
+    outbox: Arc<Outbox>,
     encoding: Encoding,
+    telnet: Telnet,
     lines: Lines,
     buffer: Vec<u8>,
     /// The part of the buffer that is yet to be cut into lines.
@@ -81,15 +103,16 @@ impl Reader for LineReader {
             }
             while let Some(line) = self.next_line() {
                 if std::mem::take(&mut self.is_first) && line.as_ref().is_ok_and(|line| is_http(line)) {
-                    self.end = Some(End::Protocol);
-                    let refusal = Refusal::new(Code::BadRequest, "This port speaks lines, not HTTP");
-                    return Ok(Err(Unparsed { id: None, refusal }));
+                    return Ok(self.refuse("This port speaks lines, not HTTP"));
                 }
                 if let Some(request) = self.parse(line) {
                     return Ok(request);
                 }
             }
-            match self.socket.read(&mut self.buffer) {
+            match self.socket.read(&mut self.buffer[..READ_BYTES]) {
+                Ok(count) if self.is_first && self.buffer[..count].starts_with(TLS_HANDSHAKE) => {
+                    return Ok(self.refuse("This port speaks lines, not TLS"));
+                }
                 Ok(0) => {
                     self.end = Some(End::Left);
                     let rest = self.lines.rest();
@@ -97,7 +120,7 @@ impl Reader for LineReader {
                         return Ok(request);
                     }
                 }
-                Ok(count) => self.unread = 0..count,
+                Ok(count) => self.read_bytes(count),
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(End::Silent),
                 Err(_) => return Err(End::Gone),
             }
@@ -106,6 +129,22 @@ impl Reader for LineReader {
 }
 
 impl LineReader {
+    /// Takes over the first bytes of the buffer, which were read.
+    fn read_bytes(&mut self, count: usize) {
+        let mut answers = Vec::new();
+        self.unread = 0..self.telnet.take_out(&mut self.buffer, count, &mut answers);
+        if !answers.is_empty() {
+            // An outbox that cannot take them has ended the connection, which the next read notices.
+            _ = self.outbox.control(Bytes::from(answers));
+        }
+    }
+
+    /// Ends the connection of a client that speaks another protocol, and tells it so.
+    fn refuse(&mut self, why: &'static str) -> Result<Request, Unparsed> {
+        self.end = Some(End::Protocol);
+        Err(Unparsed { id: None, refusal: Refusal::new(Code::BadRequest, why) })
+    }
+
     /// The next line that the buffer completes.
     fn next_line(&mut self) -> Option<Result<String, Refusal>> {
         let mut bytes = &self.buffer[self.unread.clone()];

@@ -9,26 +9,34 @@ use std::time::{Duration, Instant};
 
 use super::context::ServerContext;
 use super::http;
+use super::irc;
 use super::lines;
 use super::remote_address::RemoteAddress;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
 use crate::settings::Settings;
 use crate::wire::{Encoding, text};
+use roomd_protocol::FIRST_ROOM;
 use roomd_tls::Application;
 
 /// A kind of port.
 pub struct Listener {
     /// The name of its accept thread.
     pub thread: &'static str,
-    /// Where it listens, `HOST:PORT`; `None` when the settings do not open it.
+    /// The setting that says where it listens.
+    pub setting: &'static str,
+    /// Where it listens, `HOST:PORT` or `unix:PATH`; `None` when the settings do not open it.
     pub address: fn(&Settings) -> Option<&str>,
     /// Who serves its connections.
     pub served_by: ServedBy,
     /// The protocol inside TLS.
     pub application: Application,
+    /// Whether it speaks TLS where there is a certificate.
+    pub tls: fn(&Settings) -> bool,
     /// Whether the kernel probes idle connections: for protocols in which the server cannot ask for a reply.
     pub tcp_keep_alive: bool,
+    /// Whether clients may speak telnet.
+    pub telnet: bool,
     /// The last bytes for a client that is refused.
     pub refusal: fn(&Refusal) -> Vec<u8>,
     /// The last bytes for a client that does not speak TLS where the server does.
@@ -56,10 +64,13 @@ pub const INLINE_MAX: Duration = Duration::from_secs(2);
 /// HTTP and WebSocket.
 pub static HTTP: Listener = Listener {
     thread: "accept-http",
+    setting: "listen",
     address: |settings| Some(settings.listen.as_str()),
     served_by: ServedBy::Pool,
     application: Application::Http,
+    tls: |_| true,
     tcp_keep_alive: false,
+    telnet: false,
     refusal: http::response::last_refusal,
     not_tls: http::response::not_tls,
     waiting: None,
@@ -69,23 +80,45 @@ pub static HTTP: Listener = Listener {
 /// The text dialect in plain lines.
 pub static LINES: Listener = Listener {
     thread: "accept-lines",
+    setting: "lines",
     address: |settings| settings.lines.as_deref(),
     served_by: ServedBy::Pool,
     application: Application::Lines,
+    tls: |_| true,
     tcp_keep_alive: true,
+    telnet: true,
     refusal: lines::refusal,
     not_tls: || b"Error: This port speaks TLS\n".to_vec(),
     waiting: Some(text::waiting),
-    serve: |context, socket, remote, _| lines::serve(context, socket, remote, Encoding::TextLines, "lobby"),
+    serve: |context, socket, remote, _| lines::serve(context, socket, remote, Encoding::TextLines, FIRST_ROOM),
+};
+
+/// IRC.
+pub static IRC: Listener = Listener {
+    thread: "accept-irc",
+    setting: "irc",
+    address: |settings| settings.irc.as_deref(),
+    served_by: ServedBy::Pool,
+    application: Application::Irc,
+    tls: |settings| settings.irc_tls != Some(false),
+    tcp_keep_alive: false,
+    telnet: false,
+    refusal: irc::refusal,
+    not_tls: irc::not_tls,
+    waiting: Some(irc::waiting),
+    serve: irc::serve,
 };
 
 /// The figures of the server.
 pub static METRICS: Listener = Listener {
     thread: "metrics",
+    setting: "metrics",
     address: |settings| settings.metrics.as_deref(),
     served_by: ServedBy::AcceptThread,
     application: Application::Http,
+    tls: |_| true,
     tcp_keep_alive: false,
+    telnet: false,
     refusal: http::response::last_refusal,
     not_tls: http::response::not_tls,
     waiting: None,
@@ -93,4 +126,4 @@ pub static METRICS: Listener = Listener {
 };
 
 /// Every listener there is.
-pub static LISTENERS: [&Listener; 3] = [&HTTP, &LINES, &METRICS];
+pub static LISTENERS: [&Listener; 4] = [&HTTP, &LINES, &METRICS, &IRC];

@@ -2,7 +2,7 @@
 //!
 //! A proxy is trusted if its address is in `--trusted-proxy`; `X-Forwarded-For` from any other client is
 //! ignored. From the right, the first address in that field which is not a trusted proxy's is the client's:
-//! the client may have made up what stands left of it. Of a PROXY header (version 2) not one byte too many is
+//! the client may have made up what stands left of it. Of a PROXY header (version 1 or 2) not one byte too many is
 //! read, since TLS may begin behind it.
 
 use std::io;
@@ -14,8 +14,15 @@ use proxy_header::{ParseConfig, ProxyHeader};
 
 use super::http::head::RequestHead;
 use super::tcp::Tcp;
+use crate::settings::base_path;
 
-/// Bytes of the part of a header that ends with the length of the rest.
+/// The beginning of a header of version 1, a line of text.
+const TEXT_BEGIN: &[u8] = b"PROXY ";
+/// Bytes of such a line with its end, at most (§2.1 of the PROXY protocol).
+const TEXT_BYTES_MAX: usize = 107;
+/// Bytes that tell the version: fewer than the shortest header of either has.
+const BEGIN_BYTES: usize = 12;
+/// Bytes of the part of a header of version 2 that ends with the length of the rest.
 const FIXED_BYTES: usize = 16;
 /// Bytes that may follow: addresses take 36, further fields of the proxy the rest.
 const REST_BYTES_MAX: usize = 4096;
@@ -43,6 +50,15 @@ pub fn forwarded(request: &RequestHead<'_>, trusted: &[IpNet]) -> Option<IpAddr>
     client
 }
 
+/// The path below which the client sees the server, as a trusted proxy says; `None` when it says none, or one that
+/// cannot be a path. Several proxies each add what they have taken away.
+#[must_use]
+pub fn prefix(request: &RequestHead<'_>) -> Option<String> {
+    let parts: Vec<_> = request.list("X-Forwarded-Prefix").filter(|part| !part.is_empty()).collect();
+    let whole: String = parts.iter().map(|part| part.trim_end_matches('/')).collect();
+    if parts.is_empty() { None } else { base_path(&whole).ok() }
+}
+
 /// An address as proxies write it: with or without a port, IPv6 with or without brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
@@ -56,19 +72,35 @@ fn address(text: &str) -> Option<IpAddr> {
 /// # Errors
 /// `InvalidData` for anything but such a header; `WouldBlock` or `TimedOut` at the deadline.
 pub fn read_header(socket: &Tcp, deadline: Instant) -> io::Result<Option<IpAddr>> {
-    let mut header = vec![0; FIXED_BYTES];
-    fill(socket, &mut header, deadline)?;
-    let rest = usize::from(u16::from_be_bytes([header[14], header[15]]));
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    let config = ParseConfig { allow_v1: false, include_tlvs: false, ..ParseConfig::default() };
-    match ProxyHeader::parse(&header, config) {
-        Ok(_) | Err(proxy_header::Error::BufferTooShort) if rest <= REST_BYTES_MAX => {}
-        Ok(_) | Err(proxy_header::Error::BufferTooShort) => return Err(invalid("a PROXY header that is too long")),
-        Err(_) => return Err(invalid("no PROXY header of version 2")),
+    let config = ParseConfig { include_tlvs: false, ..ParseConfig::default() };
+    let mut header = vec![0; BEGIN_BYTES];
+    fill(socket, &mut header, deadline)?;
+    if header.starts_with(TEXT_BEGIN) {
+        while !header.ends_with(b"\n") {
+            if header.len() == TEXT_BYTES_MAX {
+                return Err(invalid("a PROXY header that is too long"));
+            }
+            let mut next = [0];
+            fill(socket, &mut next, deadline)?;
+            header.extend(next);
+        }
+    } else {
+        header.resize(FIXED_BYTES, 0);
+        fill(socket, &mut header[BEGIN_BYTES..], deadline)?;
+        let rest = usize::from(u16::from_be_bytes([header[14], header[15]]));
+        match ProxyHeader::parse(&header, ParseConfig { allow_v1: false, ..config }) {
+            Ok(_) | Err(proxy_header::Error::BufferTooShort) if rest <= REST_BYTES_MAX => {}
+            Ok(_) | Err(proxy_header::Error::BufferTooShort) => return Err(invalid("a PROXY header that is too long")),
+            Err(_) => return Err(invalid("no PROXY header")),
+        }
+        header.resize(FIXED_BYTES + rest, 0);
+        fill(socket, &mut header[FIXED_BYTES..], deadline)?;
     }
-    header.resize(FIXED_BYTES + rest, 0);
-    fill(socket, &mut header[FIXED_BYTES..], deadline)?;
-    let (parsed, _) = ProxyHeader::parse(&header, config).map_err(|_| invalid("a PROXY header that is wrong"))?;
+    let (parsed, length) = ProxyHeader::parse(&header, config).map_err(|_| invalid("a PROXY header that is wrong"))?;
+    if length != header.len() {
+        return Err(invalid("a PROXY header that is wrong"));
+    }
     Ok(parsed.proxied_address().map(|addresses| addresses.source.ip().to_canonical()))
 }
 
@@ -98,6 +130,34 @@ mod tests {
         let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
         let (request, _) = parse(head.as_bytes(), &mut fields).unwrap().unwrap();
         forwarded(&request, &trusted).map(|ip| ip.to_string())
+    }
+
+    #[test]
+    fn a_prefix_is_a_path_of_this_server_or_none() {
+        let prefix_in = |fields: &str| {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
+            let (request, _) = parse(head.as_bytes(), &mut fields).unwrap().unwrap();
+            prefix(&request)
+        };
+        for (value, expected) in [
+            ("/chat", Some("/chat")),
+            ("/chat/", Some("/chat")),
+            ("/a/b", Some("/a/b")),
+            ("/a, /b/", Some("/a/b")),
+            ("/", Some("")),
+            ("", None),
+            ("chat", None),
+            ("//evil.example", None),
+            ("/a//b", None),
+            ("/a/../b", None),
+            ("/\"><script>", None),
+            ("/a?b", None),
+            ("/\\evil.example", None),
+        ] {
+            assert_eq!(prefix_in(&format!("X-Forwarded-Prefix: {value}\r\n")).as_deref(), expected, "{value}");
+        }
+        assert_eq!(prefix_in(""), None);
     }
 
     #[test]

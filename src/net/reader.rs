@@ -1,7 +1,8 @@
 //! The reading half of a WebSocket: it reads from the socket and "writes" into the outbox.
 //!
-//! tungstenite answers pings and closes by writing whole frames from inside `read`; they go into the
-//! outbox with everything else that is for this client, so that one place writes to the socket.
+//! tungstenite answers pings and closes by writing whole frames from inside `read`; pongs go into the
+//! outbox with everything else that is for this client, so that one place writes to the socket. The answer to a close
+//! frame is kept until the rooms have delivered what they still owe: after it nothing may follow (RFC 6455 §5.5.1).
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 use super::conversation::Reader;
 use super::tcp::Tcp;
+use super::utf8_watch::Utf8Watch;
 use crate::chat::End;
 use crate::engine::clients::outbox::Outbox;
-use crate::engine::clients::recipient::Recipient;
 use crate::wire::frame;
 
 /// A message of a client.
@@ -36,6 +37,11 @@ pub struct WebSocketReader {
 struct Stream {
     socket: Arc<Tcp>,
     outbox: Arc<Outbox>,
+    /// The answer to the client's close frame.
+    close_reply: Vec<u8>,
+    /// Sees what tungstenite is yet to get, and has found it wrong.
+    utf8: Utf8Watch,
+    is_not_utf8: bool,
 }
 
 impl WebSocketReader {
@@ -50,7 +56,9 @@ impl WebSocketReader {
             .max_write_buffer_size(1024)
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max));
-        let stream = Stream { socket, outbox };
+        let mut utf8 = Utf8Watch::new(bytes_max);
+        let is_not_utf8 = utf8.see(&tail).is_err();
+        let stream = Stream { socket, outbox, close_reply: Vec::new(), utf8, is_not_utf8 };
         Box::new(Self { socket: WebSocket::from_partially_read(stream, tail, Role::Server, Some(config)) })
     }
 }
@@ -70,6 +78,10 @@ impl Reader for WebSocketReader {
             }
         }
     }
+
+    fn reply_to_end(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.socket.get_mut().close_reply)
+    }
 }
 
 /// Why a connection ends after this error.
@@ -77,6 +89,7 @@ fn end_of(error: &Error) -> End {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => End::Closed,
         Error::Io(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => End::Silent,
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => End::BadUtf8,
         Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
         Error::Capacity(CapacityError::MessageTooLong { .. }) => End::TooLarge,
         Error::Utf8(_) => End::BadUtf8,
@@ -86,17 +99,23 @@ fn end_of(error: &Error) -> End {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buffer)
+        if self.is_not_utf8 {
+            // The messages before it are read; of this one nothing more needs to arrive.
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let count = self.socket.read(buffer)?;
+        self.is_not_utf8 = self.utf8.see(&buffer[..count]).is_err();
+        Ok(count)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
-        let sent = self.outbox.control(Bytes::copy_from_slice(frames));
         if frame::is_close(frames) {
-            // After a close frame nothing may follow, RFC 6455 §5.5.1.
-            self.outbox.end(End::Closed);
+            self.close_reply = frames.to_vec();
+            return Ok(frames.len());
         }
+        let sent = self.outbox.control(Bytes::copy_from_slice(frames));
         // An outbox that takes no more is the end of the connection.
         sent.map(|()| frames.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }

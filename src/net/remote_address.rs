@@ -77,11 +77,25 @@ impl RemoteAddress {
         Ok(Some(client))
     }
 
-    /// Whether a trusted proxy says that its client uses TLS.
+    /// Whether a trusted proxy says that its client uses TLS. The first proxy of several has met the client.
     #[must_use]
     pub fn is_tls_at_proxy(&self, context: &ServerContext, request: &RequestHead<'_>) -> bool {
-        self.is_proxy(context)
-            && request.value("X-Forwarded-Proto").is_some_and(|text| text.eq_ignore_ascii_case("https"))
+        let is_secure = |scheme: &str| ["https", "wss"].iter().any(|secure| scheme.eq_ignore_ascii_case(secure));
+        self.is_proxy(context) && request.list("X-Forwarded-Proto").next().is_some_and(is_secure)
+    }
+
+    /// The hosts that the request is for: the one that it names, and that which a trusted proxy says was asked for.
+    #[must_use]
+    pub fn hosts<'a>(&self, context: &ServerContext, request: &RequestHead<'a>) -> Vec<&'a str> {
+        let forwarded = self.is_proxy(context).then(|| request.list("X-Forwarded-Host").next()).flatten();
+        std::iter::once(request.host).chain(forwarded).collect()
+    }
+
+    /// The path below which the client sees the server, as a trusted proxy says or else the settings; empty for `/`.
+    #[must_use]
+    pub fn base_path(&self, context: &ServerContext, request: &RequestHead<'_>) -> String {
+        let forwarded = self.is_proxy(context).then(|| proxies::prefix(request)).flatten();
+        forwarded.unwrap_or_else(|| context.settings.base_path.clone())
     }
 
     /// The address that limits are counted for; `None` for one that is exempt from them.

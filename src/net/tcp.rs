@@ -1,28 +1,27 @@
-//! A TCP socket as the engine's transport, and the listener.
+//! A socket as the engine's transport: of TCP, or a unix socket, which has no options of TCP.
 //!
 //! One socket is shared by a reader, a writer and brokers through one descriptor. A send from a
 //! broker never blocks (`MSG_DONTWAIT`); the writer's does, for at most the write timeout. Once a
 //! socket is sealed, it is read and written through its tunnel.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, sockopt};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, sockopt};
 
 use crate::engine::clients::outbox::Transport;
 use roomd_tls::{Application, Certificate, NoTunnel, Tunnel};
-
-/// Connections that the kernel holds before they are accepted. std's 128 makes a burst of ten
-/// thousand take most of a minute, because the kernel drops what is beyond it and clients retry.
-const BACKLOG: i32 = 4_096;
 
 /// How long a drain lasts at most once the reading side is shut.
 const SHUT_DRAIN_MAX: Duration = Duration::from_millis(300);
 /// How often such a drain polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Reads of a discard, of 1 KiB each, at most.
+const DISCARDS_MAX: usize = 64;
 
 /// A connected socket.
 pub struct Tcp {
@@ -34,13 +33,18 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// Takes a socket over: small writes go out at once, and a blocked write fails in time.
+    /// Takes a socket over: small writes go out at once, a blocked write fails in time, and so does every call when the
+    /// client has acknowledged nothing of what was sent for `unacknowledged_max` (RFC 5482, `TCP_USER_TIMEOUT`): while
+    /// data is on its way the kernel's keep-alive is silent, and would find out after a quarter of an hour.
     ///
     /// # Errors
     /// The socket is not connected any more.
-    pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
+    pub fn new(stream: TcpStream, write_timeout: Duration, unacknowledged_max: Duration) -> io::Result<Self> {
+        where_tcp(sockopt::set_tcp_nodelay(&stream, true))?;
         stream.set_write_timeout(Some(write_timeout))?;
+        // The system takes zero for its own default.
+        let unacknowledged_max = u32::try_from(unacknowledged_max.as_millis().max(1)).unwrap_or(u32::MAX);
+        where_tcp(sockopt::set_tcp_user_timeout(&stream, unacknowledged_max))?;
         Ok(Self { stream, tunnel: OnceLock::new(), is_read_shut: AtomicBool::new(false) })
     }
 
@@ -75,10 +79,18 @@ impl Tcp {
     /// The socket is not connected any more.
     pub fn set_keepalive(&self, idle: Duration) -> io::Result<()> {
         sockopt::set_socket_keepalive(&self.stream, true)?;
-        sockopt::set_tcp_keepidle(&self.stream, idle.max(Duration::from_secs(1)))?;
-        sockopt::set_tcp_keepintvl(&self.stream, Duration::from_secs(5))?;
-        sockopt::set_tcp_keepcnt(&self.stream, 3)?;
+        where_tcp(sockopt::set_tcp_keepidle(&self.stream, idle.max(Duration::from_secs(1))))?;
+        where_tcp(sockopt::set_tcp_keepintvl(&self.stream, Duration::from_secs(5)))?;
+        where_tcp(sockopt::set_tcp_keepcnt(&self.stream, 3))?;
         Ok(())
+    }
+
+    /// Has urgent bytes read in their order among the others: telnet marks with one how far an interrupt reaches.
+    ///
+    /// # Errors
+    /// The socket is not connected any more.
+    pub fn read_urgent_inline(&self) -> io::Result<()> {
+        Ok(where_tcp(sockopt::set_socket_oobinline(&self.stream, true))?)
     }
 
     /// Reads what is there; blocks until something is, or the timeout.
@@ -113,22 +125,44 @@ impl Tcp {
     }
 
     /// Reads and discards what the client still sends, until it closes or `timeout` is over: closing a
-    /// socket with unread bytes would reset it, and the client could lose the last bytes sent to it.
-    pub fn drain(&self, timeout: Duration) {
+    /// socket with unread bytes would reset it, and the client could lose the last bytes sent to it. Returns whether
+    /// the client has closed.
+    pub fn drain(&self, timeout: Duration) -> bool {
         let is_read_shut = self.is_read_shut.load(Ordering::Relaxed);
         let until = Instant::now() + if is_read_shut { timeout.min(SHUT_DRAIN_MAX) } else { timeout };
         let mut buffer = [0; 1024];
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if self.set_read_timeout(left).is_err() {
-                return;
+            if !is_read_shut && self.set_read_timeout(left).is_err() {
+                return true;
             }
             match self.read_socket(&mut buffer) {
                 Ok(1..) => {}
-                // A read on a side that is shut does not block, so arriving bytes have to be polled for.
-                Ok(0) if is_read_shut => std::thread::sleep(POLL_INTERVAL.min(left)),
+                // A read on a side that is shut does not block, so arriving bytes have to be polled for; it does not
+                // tell either whether the client has closed its side too.
+                Ok(0) if is_read_shut && self.is_connected() => std::thread::sleep(POLL_INTERVAL.min(left)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// Discards what has arrived, and does not wait: after the client's own close frame nothing may follow.
+    pub fn discard(&self) {
+        let mut buffer = [0; 1024];
+        // Bounded, for a client that goes on sending: its connection may be reset.
+        for _ in 0..DISCARDS_MAX {
+            match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT) {
+                Ok((1.., _)) => {}
                 _ => return,
             }
         }
+    }
+
+    /// Whether one of the two sides may still send: once both have closed, the kernel knows no peer any more. A unix
+    /// socket refuses what is sent to a side that is shut, so nothing arrives there.
+    fn is_connected(&self) -> bool {
+        self.stream.peer_addr().is_ok()
     }
 }
 
@@ -148,7 +182,14 @@ impl Transport for Tcp {
         if let Some(tunnel) = self.tunnel.get() {
             return tunnel.write(&self.stream, parts);
         }
-        (&self.stream).write_vectored(parts)
+        match (&self.stream).write_vectored(parts) {
+            // The kernel wakes a writer when a third of its buffer, which may have megabytes, is free. A client that
+            // reads slowly has freed less in this time, and that is progress: it is seen by a write that fits.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                self.try_write(parts)
+            }
+            written => written,
+        }
     }
 
     fn prefetch(&self) {
@@ -168,14 +209,73 @@ impl Transport for Tcp {
     }
 }
 
-/// Listens on `address` (`HOST:PORT`).
-///
-/// # Errors
-/// The name does not resolve, or none of its addresses can be bound.
-pub fn listen(address: &str) -> io::Result<TcpListener> {
-    let addresses: Vec<_> = address.to_socket_addrs()?.collect();
-    let listener = TcpListener::bind(&*addresses)?;
-    // On a socket that listens already this only sets the backlog.
-    rustix::net::listen(&listener, BACKLOG)?;
-    Ok(listener)
+/// The result of setting an option of TCP; a unix socket has none.
+fn where_tcp(set: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    match set {
+        Err(Errno::OPNOTSUPP) => Ok(()),
+        set => set,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_whose_cable_is_cut_is_given_up_in_time() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let socket = Tcp::new(stream, Duration::from_secs(10), Duration::from_secs(60)).unwrap();
+        assert_eq!(sockopt::tcp_user_timeout(&socket.stream).unwrap(), 60_000);
+        socket.set_keepalive(Duration::from_secs(54)).unwrap();
+        assert_eq!(sockopt::tcp_user_timeout(&socket.stream).unwrap(), 60_000);
+        assert_eq!(sockopt::tcp_keepidle(&socket.stream).unwrap(), Duration::from_secs(54));
+    }
+
+    /// Both ends of a connection.
+    fn pair() -> (Tcp, TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Tcp::new(listener.accept().unwrap().0, Duration::from_secs(10), Duration::from_secs(60)).unwrap(), client)
+    }
+
+    #[test]
+    fn a_drain_ends_with_the_client_also_when_the_reading_side_is_shut() {
+        for is_read_shut in [false, true] {
+            let (server, mut client) = pair();
+            if is_read_shut {
+                server.shutdown(Shutdown::Read);
+            }
+            server.shutdown(Shutdown::Write);
+            client.write_all(b"what nobody reads any more").unwrap();
+            drop(client);
+            assert!(server.drain(Duration::from_secs(20)), "read side shut: {is_read_shut}");
+        }
+    }
+
+    #[test]
+    fn a_drain_does_not_wait_forever_for_a_client_that_stays() {
+        for is_read_shut in [false, true] {
+            let (server, _client) = pair();
+            if is_read_shut {
+                server.shutdown(Shutdown::Read);
+            }
+            server.shutdown(Shutdown::Write);
+            assert!(!server.drain(Duration::from_millis(1)), "read side shut: {is_read_shut}");
+        }
+    }
+
+    #[test]
+    fn a_discard_takes_what_has_arrived_and_waits_for_nothing() {
+        let (server, mut client) = pair();
+        client.write_all(&[b'x'; 5_000]).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        // The end of the stream comes after the bytes.
+        while server.stream.peek(&mut [0; 5_000]).unwrap() < 5_000 {}
+        server.discard();
+        assert_eq!(server.read(&mut [0; 1]).unwrap(), 0);
+        let (server, _client) = pair();
+        server.discard();
+    }
 }

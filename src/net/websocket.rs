@@ -46,4 +46,7 @@ impl Reader for RequestReader {
             }
         }
     }
+    fn reply_to_end(&mut self) -> Vec<u8> {
+        self.messages.reply_to_end()
+    }
 }

@@ -1,6 +1,6 @@
 // The application shell: lays out the page, and turns the user's actions into calls of the chat.
 
-import { Component, createRef, html, Icon, IconButton, Name, names, RoomSign } from "./html.js";
+import { Component, createRef, html, Icon, IconButton, Name, names, RoomSign, User } from "./html.js";
 import { Composer } from "./composer.js";
 import { lazy } from "./lazy.js";
 import { MessageList } from "./message-list.js";
@@ -10,17 +10,31 @@ import { formatCountdown } from "./time-format.js";
 const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
   call: lazy(() => import("./call-view.js"), "CallDialog"),
+  conversation: lazy(dialogs, "ConversationDialog"),
   delete: lazy(dialogs, "DeleteDialog"),
-  forget: lazy(dialogs, "ForgetDialog"),
+  devices: lazy(() => import("./devices-dialog.js"), "DevicesDialog"),
+  invite: lazy(() => import("./invite-dialog.js"), "InviteDialog"),
   leave: lazy(dialogs, "LeaveDialog"),
+  member: lazy(() => import("./member-dialog.js"), "MemberDialog"),
   encryption: lazy(() => import("./encryption-dialog.js"), "EncryptionDialog"),
   settings: lazy(dialogs, "SettingsDialog"),
+  signOut: lazy(dialogs, "SignOutDialog"),
+  pinned: lazy(() => import("./pinned-dialog.js"), "PinnedDialog"),
   receipts: lazy(dialogs, "ReceiptsDialog"),
   room: lazy(() => import("./room-dialog.js"), "RoomDialog"),
   rooms: lazy(dialogs, "RoomsDialog"),
+  shortcuts: lazy(() => import("./shortcuts-dialog.js"), "ShortcutsDialog"),
+};
+// The sign of a conversation's encryption, by what `secret` of the settings has of it.
+const ENCRYPTION = {
+  undefined: { icon: "unlocked", label: "Not encrypted: encrypt this conversation" },
+  true: { icon: "lock", "aria-pressed": true, label: "Encrypted: keys and safety numbers" },
+  false: { icon: "lock", class: "unavailable", label: "Encrypted, but this device does not have the key" },
+  plain: { icon: "unlocked", label: "Others encrypt here, this device does not" },
 };
 const Banners = lazy(() => import("./banners.js"), "Banners", { whenIdle: true });
 const CallPanel = lazy(() => import("./call-view.js"), "CallPanel");
+const EmptyRoom = lazy(() => import("./empty-room.js"), "EmptyRoom", { whenIdle: true });
 const MembersPanel = lazy(() => import("./members-panel.js"), "MembersPanel", { whenIdle: true });
 const SearchPanel = lazy(() => import("./search-panel.js"), "SearchPanel");
 
@@ -28,7 +42,7 @@ const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: a panel cover
 const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one column
 
 export class AppShell extends Component {
-  state = { view: "chat", panel: WIDE.matches ? "members" : undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
+  state = { view: "chat", panel: WIDE.matches ? "members" : undefined, behind: undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
   list = createRef();
   composer = createRef();
 
@@ -38,24 +52,36 @@ export class AppShell extends Component {
     if (!NARROW.matches) this.composer.current?.focus();
   }
 
+  componentDidUpdate() {
+    const { wanted, active } = this.props.chat;
+    if (!wanted || wanted.room !== active || active.joinState !== "in" || (active.entries.length === 0 && !active.complete)) return;
+    this.props.chat.wanted = undefined;
+    this.ui.showMessage(wanted.seq);
+  }
+
   // What components can do with the page.
   ui = {
-    select: (room) => {
+    select: (room, seq) => {
       this.setState({ view: "chat", editing: undefined, replying: undefined, target: undefined, ...(WIDE.matches ? {} : { panel: undefined }) });
       this.props.select(room);
-      if (!NARROW.matches) setTimeout(() => this.composer.current?.focus());
+      if (seq) this.props.chat.wanted = { room, seq };
+      if (!seq && !NARROW.matches) setTimeout(() => this.composer.current?.focus());
     },
     back: () => this.setState({ view: "rooms" }),
-    togglePanel: (panel) => this.setState({ panel: panel === this.state.panel ? undefined : panel }),
+    left: () => NARROW.matches && this.ui.back(),
+    // A search that is closed gives its place back to the members.
+    togglePanel: (panel = this.state.panel) => this.setState(({ panel: open, behind }) => (panel === open ? { panel: behind, behind: undefined } : { panel, behind: WIDE.matches && panel === "search" ? open : undefined })),
     dialog: (name, props) => this.setState({ dialog: { name, room: this.props.chat.active, ...props } }), // it is about this room, whichever is active later
     showMessage: async (seq) => {
       const room = this.props.chat.active;
-      const found = await this.props.chat.history.then((history) => history.loadUntil(room, seq)).catch(() => false);
-      if (!found || room !== this.props.chat.active) return this.props.chat.showProblem("That message is too far back to be shown.", "show");
+      const found = await this.props.chat.history.then((history) => history.loadUntil(room, seq)).catch(() => undefined);
+      if (room !== this.props.chat.active) return;
+      if (!found) return this.props.chat.showProblem("That message is too far back to be shown.", "show");
       this.props.chat.dismiss("show");
       if (!WIDE.matches) this.setState({ panel: undefined });
-      this.setState({ target: seq });
-      this.list.current?.show(seq);
+      this.setState({ target: found });
+      this.list.current?.show(found);
+      this.props.locate?.(room, found);
     },
     setNotifications: async (enabled) => {
       await this.props.chat.notifications.then((notifications) => notifications.setEnabled(enabled)).catch(({ message }) => this.props.chat.showProblem(`${message}.`));
@@ -76,7 +102,7 @@ export class AppShell extends Component {
       }
       this.actions.cancel();
       const room = chat.active;
-      if (text !== editing.text) chat.sender.edit(room, editing, text).then((done) => {
+      if (text !== editing.text) this.#change((changes) => changes.edit(room, editing, text)).then((done) => {
         if (!done && room === chat.active) this.setState({ editing: { ...editing, draft: text } }); // keep what was typed
       });
       return true;
@@ -84,15 +110,14 @@ export class AppShell extends Component {
     setDraft: (text) => this.props.chat.sender.setDraft(this.props.chat.active, text),
     cancel: () => this.setState({ editing: undefined, replying: undefined }),
     reply: (entry) => this.setState({ replying: entry, editing: undefined }, () => this.composer.current.focus()),
-    react: (entry, emoji) => this.props.chat.sender.react(this.props.chat.active, entry, emoji),
+    react: (entry, emoji) => this.#change((changes) => changes.react(this.props.chat.active, entry, emoji)),
     show: (seq) => this.ui.showMessage(seq),
+    call: (call) => this.props.chat.calls?.callBack(this.props.chat.active, call),
+    resized: () => this.props.chat.changed(), // so that the list measures its rows again
     retry: (entry) => this.props.chat.sender.retry(this.props.chat.active, entry),
     discard: (entry) => this.props.chat.sender.discard(this.props.chat.active, entry),
     receipts: (entry) => this.ui.dialog("receipts", { entry }),
-    copy: (entry) => {
-      const copied = navigator.clipboard?.writeText(entry.text) ?? Promise.reject(); // there is no clipboard over plain HTTP
-      copied.catch(() => this.props.chat.showProblem("This browser does not let the page copy text."));
-    },
+    locate: (room, seq) => this.props.locate(room, seq),
     edit: (entry) => this.setState({ editing: entry, replying: undefined }),
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
@@ -103,24 +128,34 @@ export class AppShell extends Component {
     },
   };
 
+  #change(how) {
+    return this.props.chat.changes.then(how).catch(({ message }) => this.props.chat.showProblem(`${message}.`)); // without a connection
+  }
+
   #onKey = (key) => {
     const { chat } = this.props;
     if (document.querySelector("dialog[open]")) return;
     const command = key.ctrlKey || key.metaKey;
     if (key.key === "Escape") {
-      if (this.state.panel && !WIDE.matches) this.ui.togglePanel();
+      if (this.state.panel && (!WIDE.matches || key.target.closest(".panel"))) this.ui.togglePanel();
       else this.composer.current?.focus();
     } else if (command && key.key.toLowerCase() === "k") {
       key.preventDefault();
       this.ui.dialog("rooms");
+    } else if (command && key.key === "/") {
+      key.preventDefault();
+      this.ui.dialog("shortcuts");
     } else if (command && key.shiftKey && key.key.toLowerCase() === "f") {
       key.preventDefault();
-      this.setState({ panel: "search" });
+      if (this.state.panel === "search") document.querySelector(".panel input")?.focus();
+      else this.ui.togglePanel("search");
     } else if (key.altKey && (key.key === "ArrowUp" || key.key === "ArrowDown")) {
       const rooms = [...chat.rooms.values()];
       const at = rooms.indexOf(chat.active) + (key.key === "ArrowUp" ? -1 : 1);
       key.preventDefault();
-      if (rooms[at]) this.ui.select(rooms[at]);
+      if (!rooms[at]) return chat.announce("No more conversations.");
+      this.ui.select(rooms[at]);
+      chat.announce(`${rooms[at].name}${rooms[at].unread ? `, ${rooms[at].unread} unread` : ""}`);
     }
   };
 
@@ -132,18 +167,20 @@ export class AppShell extends Component {
       <main class="chat">
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
         ${connectionBanner(chat, now, this.ui)}
+        ${room?.about.pinned.length > 0 && html`<button type="button" class="pinned" onClick=${() => this.ui.dialog("pinned")}><${Icon} name="pin" /> ${room.about.pinned.length === 1 ? "1 pinned message" : `${room.about.pinned.length} pinned messages`}</button>`}
         ${chat.calls?.state && html`<${CallPanel} calls=${chat.calls} me=${chat.me} />`}
         ${room ? html`<${MessageList} key=${room.key} ref=${this.list} room=${room} chat=${chat} target=${target} actions=${this.actions}
           onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
         : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
+        ${room?.kind === "room" && room.complete && room.joinState === "in" && !room.last && html`<${EmptyRoom} room=${room} onInvite=${() => this.ui.dialog("invite")} />`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
         <${Banners} chat=${chat} room=${room} now=${now} ui=${this.ui} />
-        ${room && html`<${Composer} ref=${this.composer} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
+        ${room && html`<${Composer} ref=${this.composer} chat=${chat} room=${room} editing=${editing} replying=${replying} actions=${this.actions} />`}
       </main>
       ${panel === "members" && html`<${MembersPanel} chat=${chat} room=${room} ui=${this.ui} />`}
       ${panel === "search" && html`<${SearchPanel} chat=${chat} room=${room} ui=${this.ui} />`}
       ${this.#dialog(dialog, chat)}
-      <div class="visually-hidden" role="log" aria-live="polite" aria-label="New messages">${chat.liveText && html`<p key=${chat.liveText}>${chat.liveText}</p>`}</div>
+      <div class="visually-hidden announcer" role="log" aria-live="polite" aria-label="Announcements"></div>
     </div>`;
   }
 
@@ -155,14 +192,15 @@ export class AppShell extends Component {
       <${IconButton} icon="back" class="back" label="Conversations" data-unread=${elsewhere || undefined} onClick=${this.ui.back} />
       <div class="title"><h2>${room.kind === "room"
         ? html`<button type="button" aria-label=${`${room.name}, ${room.isPrivate ? "private" : "public"}: about this room`} onClick=${() => this.ui.dialog("room")}><${RoomSign} isPrivate=${room.isPrivate} /><${Name} of=${room.name} /></button>`
-        : html`<${Name} of=${room.name} />`}</h2></div>
+        : html`<button type="button" aria-label=${`${room.name}: about this conversation`} onClick=${() => this.ui.dialog("conversation")}><${User} of=${room.name} /></button>`}</h2>
+        ${room.about.subject && html`<p class="subject" title=${room.about.subject}>${room.about.subject}</p>`}</div>
       ${chat.calls && html`<${IconButton} icon="phone" label="Call" onClick=${() => this.ui.dialog("call")} />`}
-      <${IconButton} icon="lock" label=${chat.isEncrypted(room) ? "Encrypted: keys and safety numbers" : "Not encrypted: encrypt this conversation"}
-        aria-pressed=${chat.isEncrypted(room)} onClick=${() => this.ui.dialog("encryption")} />
-      <${IconButton} icon="search" label="Search in this conversation" aria-pressed=${panel === "search"} onClick=${() => this.ui.togglePanel("search")} />
+      ${chat.noCalls && html`<${IconButton} icon="phone" class="unavailable" label=${chat.noCalls} onClick=${() => chat.showProblem(`${chat.noCalls}.`)} />`}
+      <${IconButton} ...${ENCRYPTION[chat.settings.secret[room.key]]} onClick=${() => this.ui.dialog("encryption")} />
+      <${IconButton} icon="search" label="Search messages" aria-pressed=${panel === "search"} onClick=${() => this.ui.togglePanel("search")} />
       ${room.kind === "room" && html`<button type="button" class="icon-button with-count" aria-pressed=${panel === "members"} title="Members" onClick=${() => this.ui.togglePanel("members")}>
         <${Icon} name="people" /><span>${room.count || ""}</span><span class="visually-hidden"> ${room.count === 1 ? "member" : "members"}</span></button>`}
-      <${IconButton} icon="leave" label=${`Leave ${room.name}`} onClick=${() => this.ui.dialog("leave")} />
+      <${IconButton} icon="leave" class="leave" label=${`Leave ${room.name}`} onClick=${() => this.ui.dialog("leave")} />
     </header>`;
   }
 

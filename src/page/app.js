@@ -3,7 +3,7 @@
 import { BrowserStorage } from "./browser-storage.js";
 import { html } from "./html.js";
 import { loadAll } from "./lazy.js";
-import { roomName, userName } from "./names.js";
+import { addressOf, addressOfRoom, basePath, roomName, userName } from "./names.js";
 import { render } from "./vendor/preact.js";
 
 // The modules of the chat, requested together. On a first visit they load while the user chooses a name.
@@ -11,6 +11,7 @@ const CHAT = [
   "app-shell.js",
   "chat.js",
   "composer.js",
+  "loading.js",
   "markup.js",
   "message-list.js",
   "message-row.js",
@@ -23,6 +24,7 @@ const CHAT = [
 ];
 
 const FIRST_ROOM = "lobby";
+const LINK = /^#(device|invite)=(\w+)(?:&(key=.+))?$/; // a code that signs in, or admits to the room of the address; and its key
 const HIDDEN_MS = 250; // a hidden page gets no animation frames, but its title still shows the unread count
 const FRAME_MS = 30; // at least, between two renders during a burst of events
 const TICK_MS = 1_000;
@@ -30,19 +32,22 @@ const LAZY_MS = 300; // after the first render
 
 const root = document.getElementById("app");
 const storage = new BrowserStorage();
+storage.applyAppearance();
 let chat;
 let AppShell;
 let renderDue = false;
 let renderedAt = 0;
 
-async function start(me) {
+// `notAdmitted` says why an invitation did not admit the user.
+async function start(me, notAdmitted) {
   storage.me = me;
   fetchChat();
   const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./app-shell.js")]);
   ({ AppShell } = shell);
-  const url = new URL("/ws", location.href);
+  const url = new URL(addressOf("/ws"));
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   chat = new Chat(storage, me, url, { changed, select, diagnose: () => diagnose(me) });
+  chat.notAdmitted = notAdmitted;
   chat.start();
   followAddress();
   addEventListener("popstate", followAddress);
@@ -57,18 +62,23 @@ async function start(me) {
 
 function fetchChat() {
   for (const name of CHAT.splice(0)) {
-    document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: `/assets/${name}` }));
+    document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href: addressOf(`/assets/${name}`) }));
   }
 }
 
 // Loads what the first render does without.
 async function loadLazy() {
   try {
-    const modules = [import("./call-controller.js"), import("./token-renewal.js")];
-    const [{ CallController }, { renewToken }] = await Promise.all([...modules, chat.history, chat.encryption, chat.notifications, chat.moderation, loadAll()]);
+    const modules = [import("./call-controller.js"), import("./token-renewal.js"), import("./page-updates.js"), import("./saved-messages.js"), import("./display-names.js"), import("./focus.js")];
+    const [{ CallController }, { renewToken }, { watchForUpdates }, { SavedMessages }, { followDisplayNames }, { keepFocus }] = await Promise.all([...modules, chat.history, chat.encryption, chat.notifications, chat.moderation, chat.changes, loadAll()]);
     renewToken(chat, (me) => (storage.me = me));
+    followDisplayNames(chat);
+    keepFocus();
+    // A browser may keep both from a page: it then opens with the server alone.
+    for (const started of [watchForUpdates(chat), SavedMessages.start(chat)]) started.catch(() => {});
     // Over plain HTTP, browsers give a page neither the microphone nor the camera.
     if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.calls = new CallController(chat);
+    else chat.noCalls = isSecureContext ? "This browser cannot make calls" : "Calls need HTTPS: over plain HTTP, browsers give a page neither the microphone nor the camera";
     changed();
   } catch {
     // The connection was lost: try again with the next one.
@@ -87,34 +97,44 @@ async function diagnose(me) {
 
 // --- The address ------------------------------------------------------------------------------
 
-function select(room) {
-  const path = room.kind === "room" ? `/chat/${encodeURIComponent(room.name)}` : `/?with=${encodeURIComponent(room.name)}`;
-  if (path !== location.pathname + location.search) history.pushState(null, "", path);
+// With `replaces` instead of the one before, which was left: back does not lead there either.
+function select(room, replaces) {
+  const address = room ? addressOfRoom(room) : addressOf("/");
+  if (replaces) history.replaceState(null, "", address);
+  else if (address !== location.origin + location.pathname + location.search) history.pushState(null, "", address);
   chat.select(room);
 }
 
+// Puts a message into the address, which is then its link.
+function locate(room, seq) {
+  history.replaceState(null, "", addressOfRoom(room, seq));
+}
+
 function followAddress() {
-  const { kind, name } = roomInAddress() ?? {};
+  if (LINK.test(location.hash)) return; // the page is loaded again
+  const { kind, name, seq } = roomInAddress() ?? {};
   const room = name ? chat.open(kind, name) : chat.open("room", FIRST_ROOM);
   chat.select(room);
-  if (!name) chat.showProblem("This address is not a valid room address.");
-  if (location.hash.startsWith("#key=")) importKey(room);
+  chat.wanted = seq > 0 ? { room, seq } : undefined;
+  if (!name) chat.showProblem("This is no valid room address.");
+  if (location.hash.startsWith("#key=")) room.importing = importKey(room).then(() => (room.importing = undefined));
 }
 
 // Removes the key from the address, where other people may see it.
 async function importKey(room) {
   const { hash } = location;
   history.replaceState(null, "", location.pathname + location.search);
-  await chat.encryption.then((encryption) => encryption.importKeyFromAddress(room, hash)).catch(({ message }) => chat.showProblem(`The key in this link was not accepted: ${message}.`));
+  await chat.encryption.then((encryption) => encryption.importKeyFromAddress(room, hash)).catch(({ message }) => chat.showProblem(`The link has a wrong key: ${message}.`));
 }
 
 function roomInAddress() {
-  const other = new URLSearchParams(location.search).get("with");
-  if (other !== null) return { kind: "private", name: userName(other) };
-  const [, path] = location.pathname.match(/^\/chat\/(.+)$/) ?? [];
+  const query = new URLSearchParams(location.search);
+  const other = query.get("with");
+  if (other !== null) return { kind: "private", name: userName(other), seq: Number(query.get("message")) };
+  const [, path, seq] = location.pathname.slice(basePath.length).match(/^chat\/([^/]+)(?:\/(\d+))?$/) ?? [];
   if (!path) return { kind: "room", name: FIRST_ROOM };
   try {
-    return { kind: "room", name: roomName(decodeURIComponent(path)) };
+    return { kind: "room", name: roomName(decodeURIComponent(path)), seq: Number(seq) };
   } catch {
     return undefined; // not percent-encoded UTF-8
   }
@@ -135,11 +155,11 @@ function changed() {
 function renderPage() {
   renderDue = false;
   renderedAt = performance.now();
-  const unread = [...chat.rooms.values()].reduce((sum, room) => sum + room.unread, 0);
+  const unread = [...chat.rooms.values()].reduce((sum, room) => sum + { all: room.unread, mentions: room.mentioned, nothing: 0 }[chat.levelOf(room)], 0);
   // First-strong isolates: a name's direction marks must not reverse the rest of the title.
-  const title = `${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;
+  const title = `${chat.calls?.state?.phase === "ringing" && !chat.calls.isSilent ? "📞 " : ""}${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;
   if (document.title !== title) document.title = title;
-  render(html`<${AppShell} chat=${chat} now=${Date.now()} select=${select} signOut=${signOut} />`, root);
+  render(html`<${AppShell} chat=${chat} now=${Date.now()} select=${select} locate=${locate} signOut=${signOut} />`, root);
 }
 
 // Updates the countdowns, and drops what has expired.
@@ -151,17 +171,27 @@ function tick() {
   if (isDue) changed();
 }
 
-function signOut(forget) {
+async function signOut(forget) {
   storage.me = undefined;
   chat.client.close();
+  await storage.forgetMessages(chat.identity.name);
   if (forget === true) storage.forget(chat.identity.name);
   location.assign(location.pathname);
 }
 
 const me = storage.me;
-if (me && userName(me.name)) start(me);
+const [, link, code, key] = LINK.exec(location.hash) ?? [];
+if (link) history.replaceState(null, "", location.pathname + location.search + (key ? `#${key}` : "")); // nobody reads the code off the screen
+const room = roomInAddress()?.name ?? FIRST_ROOM;
+const enter = link ? async (me) => (await import("./link-entry.js")).enterByInvitation(room, code, me, start) : start;
+addEventListener("hashchange", () => LINK.test(location.hash) && location.reload()); // a link that is opened in this tab
+if (link === "device") {
+  const { DeviceEntry } = await import("./link-entry.js");
+  render(html`<${DeviceEntry} code=${code} me=${me} onSignIn=${start} />`, root);
+} else if (me && userName(me.name)) enter(me);
 else {
   const { SignIn } = await import("./sign-in.js");
-  render(html`<${SignIn} room=${roomInAddress()?.name ?? FIRST_ROOM} tokenOf=${(name) => storage.tokenOf(name)} onSignIn=${start} />`, root);
+  const about = room !== FIRST_ROOM && (async () => (await import("./link-entry.js")).roomToEnter(room, code));
+  render(html`<${SignIn} room=${room} about=${about} tokenOf=${(name) => storage.tokenOf(name)} onSignIn=${enter} />`, root);
   fetchChat();
 }

@@ -1,24 +1,63 @@
 // The banners above the composer: a pause, a problem, and why messages do not reach the room as usual. The one of
 // the connection is in app-shell.js, since without a connection this file cannot be loaded.
 
-import { html, IconButton } from "./html.js";
-import { formatCountdown, localizeTimes } from "./time-format.js";
+import { html, IconButton, Name, User } from "./html.js";
+import { formatCountdown, formatDateTime, localizeTimes } from "./time-format.js";
 
 export function Banners({ chat, room, now, ui }) {
   const pause = chat.pause ?? room?.pause;
   return html`${pause && pauseBanner(pause, now)}
     ${chat.problem && problemBanner(chat)}
+    ${[...chat.invitations].map(([name, by]) => invitationBanner(chat, ui, name, by))}
+    ${chat.isOutdated && outdatedBanner()}
+    ${room?.savedAt && room.joinState !== "in" && savedBanner(room)}
     ${room?.joinState === "refused" && notJoinedBanner(room, chat)}
-    ${room?.missingKey && !chat.isEncrypted(room) && missingKeyBanner(ui)}`;
+    ${room?.silence && html`<div class="banner" role="status" key="silence"><p>${silenceText(room)}</p></div>`}
+    ${room && chat.lacksKey(room) && missingKeyBanner(room, ui)}`;
+}
+
+function silenceText({ silence, mute }) {
+  if (silence === "announcement") return "Only moderators can write here. You can read.";
+  return `You are muted in this room${mute.until < Infinity ? ` until ${formatDateTime(mute.until)}` : ""}. You can read, but not write.`;
 }
 
 function notJoinedBanner(room, chat) {
   return html`<div class="banner" role="alert"><p>${localizeTimes(room.refusal)}</p><button type="button" onClick=${() => chat.join(room)}>Join again</button></div>`;
 }
 
-function missingKeyBanner(ui) {
-  return html`<div class="banner"><p>Messages here are encrypted, but this device has no key. Messages that you send now are not encrypted.</p>
-    <button type="button" onClick=${() => ui.dialog("encryption")}>Enter the key</button></div>`;
+function invitationBanner(chat, ui, name, by) {
+  const answer = (act) => () => {
+    chat.invitations.delete(name);
+    act();
+    chat.changed();
+  };
+  const known = chat.roomOf(name);
+  if (known?.joinState === "in") return undefined; // entered meanwhile, perhaps because another device did
+  const open = () => {
+    if (known) chat.forget(known); // it was refused before
+    ui.select(chat.open("room", name));
+  };
+  const decline = () => chat.client.request({ type: "remove", room: name, user: chat.me }).catch(({ message }) => chat.showProblem(`${message}.`));
+  return html`<div class="banner invited" role="status" key=${`invited ${name}`}><p><${User} of=${by} /> invited you to <${Name} of=${name} />.</p>
+    <button type="button" onClick=${answer(open)}>Open</button><button type="button" class="quiet" onClick=${answer(decline)}>Decline</button></div>`;
+}
+
+function savedBanner({ savedAt }) {
+  return html`<div class="banner" role="status"><p>You are offline. What you see was saved on this device at <time datetime=${savedAt}>${formatDateTime(savedAt)}</time>; there may be newer messages.</p></div>`;
+}
+
+function outdatedBanner() {
+  return html`<div class="banner" role="status"><p>The server has a newer version of this page.</p><button type="button" onClick=${() => location.reload()}>Reload</button></div>`;
+}
+
+// What was typed is still in the composer, which the second button submits.
+function missingKeyBanner(room, ui) {
+  const text = room.held
+    ? "Nothing was sent: the messages here are encrypted, and this device does not have the key."
+    : "Messages here are encrypted, and this device does not have the key: it can neither read nor write them.";
+  return html`<div class="banner missing-key" id="missing-key" key=${`missing key ${room.held}`} role=${room.held ? "alert" : "status"}><p>${text}</p>
+    <button type="button" onClick=${() => ui.dialog("encryption")}>Enter the key</button>
+    ${room.held && html`<button form="composer" class="quiet" onClick=${() => (room.mayBePlain = true)}>Send this unencrypted</button>`}</div>`;
 }
 
 function pauseBanner({ text, until }, now) {

@@ -1,7 +1,14 @@
 // What this browser stores: the user, their rooms and read positions; and for this tab, unsent messages
 // and drafts. Where storage is blocked, the values last as long as the page.
 
-const ME = "roomd.me";
+import { storagePrefix } from "./names.js";
+
+const ME = `${storagePrefix}.me`;
+
+const FORGET_MS = 2_000;
+
+// The name of the database with a user's saved messages.
+export const savedMessagesOf = (name) => `${storagePrefix}.messages.${name}`;
 
 export class BrowserStorage {
   #local;
@@ -20,47 +27,72 @@ export class BrowserStorage {
 
   // The token of each name is kept too, so that a user who switches names can switch back.
   set me(me) {
-    if (me) for (const key of [ME, `roomd.was.${me.name}`]) this.#write(this.#local, key, me);
+    if (me) for (const key of [ME, `${storagePrefix}.was.${me.name}`]) this.#write(this.#local, key, me);
     else this.#local.removeItem(ME);
   }
 
+  // "light" or "dark", or undefined: as the system has it.
+  get appearance() {
+    return this.#read(this.#local, `${storagePrefix}.appearance`)?.scheme;
+  }
+
+  set appearance(scheme) {
+    this.#write(this.#local, `${storagePrefix}.appearance`, { scheme });
+    this.applyAppearance();
+  }
+
+  applyAppearance() {
+    if (globalThis.document) document.documentElement.style.colorScheme = this.appearance ?? "";
+  }
+
   tokenOf(name) {
-    return this.#read(this.#local, `roomd.was.${name}`)?.token;
+    return this.#read(this.#local, `${storagePrefix}.was.${name}`)?.token;
   }
 
   // Deletes everything about this name, and stores nothing more.
   forget(name) {
-    for (const key of [ME, `roomd.was.${name}`, `roomd.of.${name}`]) this.#local.removeItem(key);
-    this.#session.removeItem(`roomd.tab.${name}`);
-    globalThis.indexedDB?.deleteDatabase(`roomd.keys.${name}`); // takes effect when no page has it open
+    for (const key of [ME, `${storagePrefix}.was.${name}`, `${storagePrefix}.of.${name}`]) this.#local.removeItem(key);
+    this.#session.removeItem(`${storagePrefix}.tab.${name}`);
+    globalThis.indexedDB?.deleteDatabase(`${storagePrefix}.keys.${name}`); // takes effect when no page has it open
     this.#forgotten = true;
   }
 
-  // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true}, notify}
+  // Deletes the messages that are saved for when there is no network. Resolves when they are gone, or soon: a tab that
+  // the browser has put to sleep delays it.
+  forgetMessages(name) {
+    return new Promise((resolve) => {
+      const request = globalThis.indexedDB?.deleteDatabase(savedMessagesOf(name));
+      if (!request) resolve();
+      else request.onsuccess = request.onerror = resolve;
+      setTimeout(resolve, FORGET_MS);
+    });
+  }
+
+  // {rooms: [{kind, name}], read: {key: {epoch, seq}}, secret: {key: true with a key, false without one, or "plain" by choice}, levels: {key: level}, calls: {key: [call]}, bookmarked: {key: true}, notify}
   settings(name) {
-    return { rooms: [], read: {}, secret: {}, notify: false, ...this.#read(this.#local, `roomd.of.${name}`) };
+    return { rooms: [], read: {}, secret: {}, levels: {}, bookmarked: {}, calls: {}, notify: false, ...this.#read(this.#local, `${storagePrefix}.of.${name}`) };
   }
 
   // Updates the current settings, which another tab may have changed. Returns the new ones.
   update(name, change) {
     const settings = this.settings(name);
     change(settings);
-    this.#write(this.#local, `roomd.of.${name}`, settings);
+    this.#write(this.#local, `${storagePrefix}.of.${name}`, settings);
     return settings;
   }
 
   // Calls the listener when another tab has changed the settings.
   watch(name, listener) {
-    globalThis.addEventListener?.("storage", ({ key }) => key === `roomd.of.${name}` && listener());
+    globalThis.addEventListener?.("storage", ({ key }) => key === `${storagePrefix}.of.${name}` && listener());
   }
 
   // {unsent: [{kind, name, text, mid, at}], drafts: {key: text}}
   tab(name) {
-    return { unsent: [], drafts: {}, ...this.#read(this.#session, `roomd.tab.${name}`) };
+    return { unsent: [], drafts: {}, ...this.#read(this.#session, `${storagePrefix}.tab.${name}`) };
   }
 
   saveTab(name, tab) {
-    this.#write(this.#session, `roomd.tab.${name}`, tab);
+    this.#write(this.#session, `${storagePrefix}.tab.${name}`, tab);
   }
 
   #read(storage, key) {

@@ -17,7 +17,8 @@ const JOIN_MS = 30_000; // how long a member who is in the call may take to conn
  * @property {"ringing"|"connecting"|"connected"|"reconnecting"|"declined"|"busy"|"no-answer"|"unreachable"|"left"|"lost"} status
  * @property {MediaStream} [stream]
  * @property {boolean} muted
- * @property {boolean} camera
+ * @property {boolean} camera whether there is a picture
+ * @property {boolean} screen whether it is that of a screen
  *
  * @typedef {object} State of the call, for the view
  * @property {"calling"|"ringing"|"in-call"} phase
@@ -26,6 +27,7 @@ const JOIN_MS = 30_000; // how long a member who is in the call may take to conn
  * @property {boolean} video whether it started with video
  * @property {boolean} muted
  * @property {boolean} camera
+ * @property {boolean} screen
  * @property {MediaStream} [stream] what this device sends
  * @property {Member[]} members
  *
@@ -49,6 +51,7 @@ export class Calls {
    * @param {(room: string, user: string) => boolean} [options.mayRing] whether both users are in the room
    * @param {() => RTCIceServer[]} [options.iceServers] `ice_servers` of the welcome
    * @param {import("./calls/media.js").Open} [options.media]
+   * @param {import("./calls/media.js").Open} [options.screen]
    * @param {(configuration: RTCConfiguration) => RTCPeerConnection} [options.connect]
    */
   constructor({
@@ -59,6 +62,7 @@ export class Calls {
     mayRing = () => true,
     iceServers = () => [],
     media = (constraints) => navigator.mediaDevices.getUserMedia(constraints),
+    screen = (constraints) => navigator.mediaDevices.getDisplayMedia(constraints),
     connect = (configuration) => new RTCPeerConnection(configuration),
   }) {
     this.#on = { change, ended, mayRing };
@@ -67,6 +71,7 @@ export class Calls {
       user,
       device,
       open: media,
+      openScreen: screen,
       send: (type, to, payload) => send(type, to, { ...payload, device }),
       connect: () => connect({ iceServers: iceServers() }),
       change: (call) => call === this.#call && change(call.state()),
@@ -130,6 +135,11 @@ export class Calls {
   /** Turns the camera on or off. Rejects as `getUserMedia` does. @param {boolean} on */
   async camera(on) {
     await this.#call?.camera(on);
+  }
+
+  /** Shares a screen in place of the camera, or no longer. Rejects as `getDisplayMedia` does. @param {boolean} on */
+  async screen(on) {
+    await this.#call?.screen(on);
   }
 
   // --- Events of the server -------------------------------------------------------------------

@@ -5,8 +5,8 @@
 // change that a view may show.
 
 import { Client } from "./roomd.js";
-import { singleLine } from "./markup.js";
-import { privateRoom } from "./names.js";
+import { addressOf, privateRoom } from "./names.js";
+import { loaded } from "./loading.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
 import { MessageSender } from "./message-sender.js";
 
@@ -24,12 +24,18 @@ export class Chat {
   problem; // {text, topic?}
   pause; // {text, until}: the server accepts no messages for now
   away = false;
+  askDisplayNames; // learns those of more users, once that is loaded
   calls; // the CallController, once it is loaded
+  noCalls; // why there is none
+  notAdmitted; // a sentence: why an invitation did not admit the user to the room of the address
+  invitations = new Map(); // room → who invited the user, who has not answered
+  wanted; // {room, seq}: a message to be shown as soon as its room is there
   atEnd = true; // the newest message of the active room is in view
-  liveText = ""; // what a screen reader should announce next
+  called = 0; // grows when a user is called otherwise
   #storage;
   #select;
   #lazy = {}; // name → promise
+  #again = "";
   #receipts = new Map(); // key → {received, read} that are not sent yet
   #receiptTimer = 0;
   #saveTimer = 0;
@@ -57,33 +63,72 @@ export class Chat {
 
   // Parts that are loaded lazily. Each is a promise, which rejects if the part cannot be loaded.
   get history() {
-    return this.#load("history", async () => new (await import("./message-history.js")).MessageHistory(this));
+    return this.#load("message-history", "MessageHistory");
   }
 
   get encryption() {
-    return this.#load("encryption", async () => new (await import("./chat-encryption.js")).ChatEncryption(this));
+    return this.#load("chat-encryption", "ChatEncryption");
+  }
+
+  get changes() {
+    return this.#load("message-changes", "MessageChanges");
   }
 
   get moderation() {
-    return this.#load("moderation", async () => new (await import("./moderation.js")).Moderation(this));
+    return this.#load("moderation", "Moderation");
+  }
+
+  get bookmarks() {
+    return this.#load("bookmarks", "Bookmarks");
   }
 
   get notifications() {
-    return this.#load("notifications", async () => new (await import("./notifications.js")).Notifications(this, this.#select));
+    return this.#load("notifications", "Notifications", this.#select);
   }
 
-  #load(name, load) {
-    this.#lazy[name] ??= load().catch(() => {
+  #load(name, part, more) {
+    this.#lazy[name] ??= loaded(import(`./${name}.js${this.#again}`)).then((module) => new module[part](this, more)).catch((error) => {
       delete this.#lazy[name];
-      throw new Error("The server cannot be reached");
+      this.#again = `?${Date.now()}`; // a browser may remember that an address could not be loaded
+      throw error;
     });
     return this.#lazy[name];
+  }
+
+  // Of which messages in this room the user is notified: "all", "mentions" or "nothing".
+  levelOf({ key }) {
+    return this.settings.levels[key] ?? "all";
+  }
+
+  // "light" or "dark", or undefined: as the system has it.
+  get appearance() {
+    return this.#storage.appearance;
+  }
+
+  set appearance(scheme) {
+    this.#storage.appearance = scheme;
+    this.changed();
+  }
+
+  // The user is known to the server.
+  welcomed() {
+    if (this.identity.token) this.bookmarks.then((bookmarks) => bookmarks.openMemberships()).catch(() => {}); // the connection is lost: with the next one
+  }
+
+  // What the user's other devices list is listed here, and the other way around.
+  #syncBookmarks() {
+    if (this.identity.token && this.connection.phase === "online") this.bookmarks.then((bookmarks) => bookmarks.sync()).catch(() => {}); // the connection is lost: with the next one
   }
 
   // Whether messages to this room are encrypted. Known without the keys, so that nothing is sent in the
   // clear while they are loaded.
   isEncrypted({ key }) {
     return this.settings.secret[key] === true;
+  }
+
+  // Whether others encrypt here, while this device neither has the key nor was told to write without it.
+  lacksKey({ key, encryptedFrom, importing }) {
+    return !importing && (this.settings.secret[key] ?? encryptedFrom === undefined) === false;
   }
 
   // Opens the rooms of the last visit, and the connection.
@@ -106,12 +151,16 @@ export class Chat {
     const known = this.rooms.get(key);
     if (known) return known;
     const room = new Room(kind, name, kind === "room" ? name : privateRoom(this.me, name));
+    room.me = this.me;
     const read = this.settings.read[key];
     if (read) [room.epoch, room.read] = [read.epoch, read.seq];
     room.draft = this.sender.draftOf(key);
     if (this.isEncrypted(room)) this.decryptAll(room);
     this.rooms.set(key, room);
-    if (!isAmong(this.settings.rooms, room)) this.updateSettings(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
+    if (!isAmong(this.settings.rooms, room)) {
+      this.updateSettings(({ rooms }) => isAmong(rooms, room) || rooms.push({ kind, name }));
+      this.#syncBookmarks();
+    }
     return room;
   }
 
@@ -181,7 +230,9 @@ export class Chat {
     if (room.kind === "room" && room.joinState !== "refused") {
       this.client.leave(room.name).then(() => this.loadRooms(), () => {}); // it was left already
     }
+    const isActive = this.active === room;
     this.forget(room);
+    if (isActive) this.#select?.(this.active, true); // the address leads to the room no more
   }
 
   forget(room) {
@@ -189,16 +240,26 @@ export class Chat {
     this.sender.forget(room);
     if (this.active === room) this.select([...this.rooms.values()].at(-1));
     this.updateSettings((settings) => (settings.rooms = settings.rooms.filter(({ kind, name }) => keyOf(kind, name) !== room.key)));
+    this.#syncBookmarks();
     this.changed();
   }
 
   // Fetches a resource of the HTTP API. Rejects with an error whose message is for the user.
-  async get(path, signal) {
+  get(path, signal) {
+    return this.#fetch(path, {}, signal);
+  }
+
+  // The same with a body.
+  post(path, body) {
+    return this.#fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+  }
+
+  async #fetch(path, request, signal) {
     const { token } = this.identity;
-    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const headers = { ...request.headers, ...(token && { authorization: `Bearer ${token}` }) };
     const timeout = AbortSignal.timeout(GET_MS);
     try {
-      const response = await fetch(path, { headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+      const response = await fetch(addressOf(path), { ...request, headers, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
       const body = await response.json();
       if (response.ok) return body;
       throw new Error(body.error?.message ?? response.statusText);
@@ -210,8 +271,11 @@ export class Chat {
   // Marks the active room as read if its end is in view.
   markRead() {
     const room = this.active;
-    if (!room || !this.atEnd || document.hidden || !room.markRead()) return;
-    this.sendReceipt(room, "read", room.read);
+    if (!room || !this.atEnd || document.hidden) return;
+    const isNews = room.markRead();
+    const { legible } = room;
+    if (legible > room.readSent) this.sendReceipt(room, "read", (room.readSent = legible));
+    if (!isNews) return;
     this.saveRead();
     this.changed();
   }
@@ -238,7 +302,8 @@ export class Chat {
     if (this.settings.notify && document.hidden) this.notifications.then((notifications) => notifications.show(room, user, text)).catch(() => {}); // the connection is lost
   }
 
-  // Loads older messages, or with "catchUp" what a private conversation has missed without a connection.
+  // Loads older messages, with "loadUnread" those that are unread, or with "catchUp" what a private conversation has
+  // missed without a connection.
   load(room, what = "loadOlder") {
     if (this.connection.phase !== "online") return; // requested when it is, and not before the first render
     this.history.then((history) => history[what](room)).catch(() => {}); // the connection is lost: requested with the next one
@@ -251,8 +316,13 @@ export class Chat {
       this.away = room.members.get(this.me)?.status === "away"; // set in another window
       this.changed();
     }, () => {}); // requested again when the room is joined again
+    this.client.request({ type: "about", room: room.name }).then(({ subject, description, pinned }) => {
+      room.about = { subject, description, pinned };
+      this.changed();
+    }, () => {}); // likewise
     if (!this.identity.token) return;
-    this.get(`/api/v1/rooms/${encodeURIComponent(room.name)}`).then(({ role }) => {
+    this.get(`/api/v1/rooms/${encodeURIComponent(room.name)}`).then(({ role, announcement }) => {
+      room.announcement = announcement;
       room.canModerate = role !== undefined && role !== "member";
       this.changed();
     }, () => {}); // likewise
@@ -298,16 +368,19 @@ export class Chat {
 
   receive(room, event) {
     const entry = entryOf(event);
+    const { read } = room;
     const isNew = room.receive(entry, this.me);
+    if (room.read !== read) this.saveRead();
     if (room !== this.active || this.atEnd) room.trim(); // else the user may be looking at the oldest
     const opened = entry.cipher && this.decrypt(room, entry);
     if (!isNew || event.user === this.me) return;
     this.sendReceipt(room, "received", event.seq);
+    if (event.replayed && event.seq === room.newest && room.unreadUnknown > 0) this.load(room, "loadUnread");
     if (event.replayed || event.deleted) return; // a message that was delivered late may be deleted by now
     if (room === this.active && this.atEnd) this.markRead();
     if (entry.reactTo !== undefined) return this.saveRead(); // a reaction alone makes nothing unread
-    if (opened) opened.then(({ text }) => text !== undefined && this.#announce(room, event.user, text));
-    else this.#announce(room, event.user, event.message);
+    if (opened) opened.then(({ text }) => text !== undefined && this.#heard(room, entry, text));
+    else this.#heard(room, entry, event.message);
   }
 
   // Decrypts an entry of the room. Resolves with the result, or {} without a connection.
@@ -324,17 +397,21 @@ export class Chat {
     this.encryption.then((encryption) => encryption.recheck(room)).catch(() => {}); // tried again with the next connection
   }
 
-  #announce(room, user, text) {
-    if (room === this.active) this.liveText = `${user}: ${singleLine(text, 500)}`;
-    this.notify(room, user, text);
-    this.changed();
+  #heard(room, entry, text) {
+    this.notifications.then((notifications) => notifications.heard(room, entry, text)).catch(() => {}); // the connection is lost
+  }
+
+  // Has a screen reader say what happened.
+  announce(text) {
+    this.notifications.then((notifications) => notifications.announce(text)).catch(() => {}); // likewise
   }
 
   #refused(room, error) {
     if (error.code === "left" || error.code === "interrupted") return;
     // A room that shows anything stays open, above all because of its unsent messages.
     if (room.entries.length === 0 && room.unsent.length === 0) this.forget(room);
-    this.refuse(room, `You cannot join ${room.name}: ${error.message}.`);
+    this.refuse(room, this.notAdmitted ?? `You cannot join ${room.name}: ${error.message}.`);
+    this.notAdmitted = undefined;
   }
 
   // The user is not in the room, for the reason in this sentence. The room shows it while it is active.
@@ -345,7 +422,7 @@ export class Chat {
 }
 
 // Handled by a lazy part.
-const MODERATION_EVENTS = ["removed", "invited", "role", "muted", "unmuted", "settings"];
+const MODERATION_EVENTS = ["removed", "invited", "admitted", "role", "muted", "unmuted", "settings", "about", "described", "pinned", "unpinned"];
 
 function isAmong(rooms, room) {
   return rooms.some(({ kind, name }) => keyOf(kind, name) === room.key);
@@ -361,11 +438,13 @@ const handlers = {
     chat.guest = event.guest;
     chat.iceServers = event.ice_servers;
     for (const room of chat.rooms.values()) {
+      room.me = chat.me;
       chat.subscribe(room);
       if (room.undecrypted.length > 0) chat.decryptAll(room); // the connection may have been lost before they were decrypted
     }
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
+    chat.welcomed();
   },
   joined(chat, event, room) {
     if (!room) return;
@@ -402,15 +481,16 @@ const handlers = {
   },
   receipt(chat, event, room) {
     if (event.user !== chat.me) room?.addReceipt(event);
+    else if (event.status === "read" && room?.markRead(event.seq)) chat.saveRead(); // on another device
   },
   join(chat, { user, at }, room) {
     room?.addMember(user);
-    if (user !== chat.me) room?.addMembershipNotice(user, "join", validTime(at));
+    if (user !== chat.me) room?.addJoin(user, validTime(at));
   },
   leave(chat, { user, at }, room) {
     if (user === chat.me) return;
     room?.removeMember(user);
-    room?.addMembershipNotice(user, "leave", validTime(at));
+    room?.addLeave(user, validTime(at), Date.now());
   },
   typing(chat, { username, typing }, room) {
     if (username !== chat.me) room?.typing(username, typing, Date.now());
@@ -424,8 +504,9 @@ const handlers = {
   paused(chat, { message, until }, room) {
     (room ?? chat).pause = { text: `${message}.`, until };
   },
-  // A refused typing notice or receipt is not worth a message to the user.
-  refused(chat, { id, code, message }) {
+  // A refused typing notice or receipt is not worth a message to the user; but they may learn by it that they are muted.
+  refused(chat, { id, code, message, retry_after_ms: ms = Infinity }) {
+    if (code === "muted" && chat.active) chat.active.mute = { until: Date.now() + ms };
     if (!chat.calls?.refused(id) && !["muted", "not_member", "rate_limited"].includes(code)) chat.showProblem(`${message}.`);
   },
 };

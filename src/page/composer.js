@@ -1,10 +1,16 @@
 // The composer: the field for a new message, a reply or an edit.
 
-import { Component, createRef, html, Icon, IconButton, Name } from "./html.js";
+import { Component, createRef, html, Icon, IconButton, User } from "./html.js";
+import { lazy } from "./lazy.js";
 import { singleLine } from "./markup.js";
 
+const MentionList = lazy(() => import("./mention-list.js"), "MentionList");
+const MENTION = /(?:^|[^\p{L}\p{M}\p{N}.@/-])@([^\s@]{0,32})$/u; // that ends at the caret
+
 export class Composer extends Component {
+  state = { word: undefined }; // behind an `@` before the caret
   field = createRef();
+  mentionList = createRef();
 
   componentDidUpdate(before) {
     const { room, editing } = this.props;
@@ -26,34 +32,57 @@ export class Composer extends Component {
   #submit = (event) => {
     event.preventDefault();
     const { value } = this.field.current;
-    if (value.trim() === "" || !this.props.actions.send(value.replace(/\s+$/, ""))) return;
+    if (value.trim() === "" || this.props.room.silence || !this.props.actions.send(value.replace(/\s+$/, ""))) return;
     this.field.current.value = this.props.editing ? this.props.room.draft : "";
+    this.#closeMentions();
     this.focus();
   };
 
   #onKey = (key) => {
     const { editing, replying, actions } = this.props;
-    if (key.isComposing) return;
+    if (key.isComposing || this.mentionList.current?.key(key)) return;
     if (key.key === "Enter" && !key.shiftKey) {
       key.preventDefault();
       key.target.form.requestSubmit();
     } else if (key.key === "Escape" && (editing || replying)) {
       key.stopPropagation();
       actions.cancel();
-    } else if (key.key === "ArrowUp" && key.target.value === "" && !editing) {
+    } else if (key.key === "ArrowUp" && !key.altKey && key.target.value === "" && !editing) {
       if (actions.editLast()) key.preventDefault();
     }
   };
 
-  render({ room, editing, replying, actions }) {
+  #input = ({ target }) => {
+    if (!this.props.editing) this.props.actions.setDraft(target.value);
+    this.#lookForMention();
+  };
+
+  #lookForMention = () => {
+    const { value, selectionStart } = this.field.current;
+    const [, word] = MENTION.exec(value.slice(Math.max(0, selectionStart - 64), selectionStart)) ?? [];
+    if (word !== this.state.word) this.setState({ word });
+  };
+
+  #mention = (name) => {
+    const field = this.field.current;
+    const end = field.selectionStart;
+    field.setRangeText(`@${name} `, end - this.state.word.length - 1, end, "end");
+    this.#input({ target: field });
+  };
+
+  #closeMentions = () => this.setState({ word: undefined });
+
+  render({ chat, room, editing, replying, actions }, { word }) {
     const label = room.kind === "room" ? `Message to ${room.name}` : `Private message to ${room.name}`;
-    return html`<form class="composer" onSubmit=${this.#submit}>
-      ${replying && html`<p class="composer-context"><span>Replying to <${Name} of=${replying.user} />: ${singleLine(replying.text, 80)}</span> <${IconButton} icon="close" label="Cancel reply" onClick=${actions.cancel} /></p>`}
+    return html`<form class="composer" id="composer" onSubmit=${this.#submit}>
+      ${replying && html`<p class="composer-context"><span id="replying">Replying to <${User} of=${replying.user} />: ${singleLine(replying.text, 80)}</span> <${IconButton} icon="close" label="Cancel reply" onClick=${actions.cancel} /></p>`}
       ${editing && html`<p class="composer-context">Editing your message <${IconButton} icon="close" label="Cancel edit" onClick=${actions.cancel} /></p>`}
       <div class="field">
+        ${word !== undefined && html`<${MentionList} list=${this.mentionList} field=${this.field.current} chat=${chat} room=${room} word=${word} onChoose=${this.#mention} onClose=${this.#closeMentions} />`}
         <textarea ref=${this.field} rows="1" aria-label=${editing ? "Edit your message" : label} placeholder=${`Message ${room.name}`}
-          autocomplete="off" enterkeyhint="send" disabled=${room.joinState === "refused"}
-          onKeyDown=${this.#onKey} onInput=${({ target }) => editing || actions.setDraft(target.value)}></textarea>
+          autocomplete="off" enterkeyhint="send" disabled=${room.joinState === "refused"} readonly=${Boolean(room.silence)}
+          aria-describedby=${[replying && "replying", chat.lacksKey(room) && "missing-key"].filter(Boolean).join(" ") || undefined} aria-autocomplete="list" aria-controls=${word === undefined ? undefined : "mention-list"}
+          onKeyDown=${this.#onKey} onInput=${this.#input} onClick=${this.#lookForMention} onBlur=${this.#closeMentions}></textarea>
         <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"}><${Icon} name="send" /></button>
       </div>
     </form>`;

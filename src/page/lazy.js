@@ -2,15 +2,18 @@
 // them is shown.
 
 import { Component, html } from "./html.js";
+import { addressOf } from "./names.js";
+
+const AGAIN_MS = 2_000;
 
 const loads = [];
 let startLoading;
 const idle = new Promise((resolve) => (startLoading = resolve)); // resolves after the first render
 let style;
 
-// A component that stands for one that a module exports, and renders it once the module is loaded. With
-// `whenIdle` that is not before the other lazy components are loaded too, even if it is shown earlier.
-export function lazy(load, name, { whenIdle = false } = {}) {
+// A component that stands for one that a module exports, and renders it once the module is loaded; until then
+// `meanwhile`. With `whenIdle` that is not before the other lazy components are loaded too, even if it is shown earlier.
+export function lazy(load, name, { whenIdle = false, meanwhile } = {}) {
   let component;
   const loading = async () => {
     const [module] = await Promise.all([load(), (style ??= loadStyle())]);
@@ -19,18 +22,37 @@ export function lazy(load, name, { whenIdle = false } = {}) {
   loads.push(loading);
   return class Lazy extends Component {
     componentDidMount() {
-      if (!component) (whenIdle ? idle.then(loading) : loading()).then(() => this.forceUpdate(), () => this.props.onClose?.()); // the connection is lost
+      if (!component) this.load();
+    }
+
+    componentWillUnmount() {
+      clearTimeout(this.timer);
+    }
+
+    // Without a connection a dialog closes, and what is part of a view is loaded later.
+    load() {
+      (whenIdle ? idle.then(loading) : loading()).then(
+        () => this.forceUpdate(this.props.onResize),
+        () => (this.props.onClose ? this.props.onClose() : (this.timer = setTimeout(() => this.load(), AGAIN_MS))),
+      );
     }
 
     render(props) {
-      return component && html`<${component} ...${props} />`;
+      return component ? html`<${component} ...${props} />` : meanwhile?.(props);
     }
   };
 }
 
 function loadStyle() {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/assets/lazy.css" });
-  const loaded = new Promise((resolve) => (link.onload = link.onerror = resolve));
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: addressOf("/assets/lazy.css") });
+  const loaded = new Promise((resolve, reject) => {
+    link.onload = resolve;
+    link.onerror = () => {
+      link.remove();
+      style = undefined;
+      reject(new Error("the style sheet cannot be loaded"));
+    };
+  });
   document.head.append(link);
   return loaded;
 }

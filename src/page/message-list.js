@@ -6,6 +6,7 @@
 
 import { Component, createRef, html, IconButton } from "./html.js";
 import { MessageRow } from "./message-row.js";
+import { titleOf } from "./names.js";
 
 const ESTIMATED_PX = 44; // the height of a row that was not rendered yet
 const HEAD_PX = 56; // above the first row, for a note on what comes before it
@@ -54,7 +55,7 @@ export class MessageList extends Component {
     const entry = this.props.room.bySeq(seq);
     if (!entry) return;
     this.#anchorAt(entry.id);
-    this.setState({ active: entry.id }, () => this.#row(entry.id)?.focus({ preventScroll: true }));
+    this.setState({ active: HOVERLESS.matches ? undefined : entry.id }, () => this.#row(entry.id)?.focus({ preventScroll: true }));
   }
 
   scrollToEnd() {
@@ -123,10 +124,8 @@ export class MessageList extends Component {
     }
     if (measured) this.#measureOffsets();
     const top = this.#top();
-    if (Math.abs(scroller.scrollTop - top) > 1) {
-      scroller.scrollTop = top;
-      this.#scrollTop = scroller.scrollTop;
-    }
+    if (Math.abs(scroller.scrollTop - top) > 1) scroller.scrollTop = top;
+    this.#scrollTop = scroller.scrollTop; // rows that are lower than estimated move it as well, and that is no scrolling of the user's
     if (top >= this.#offsets.at(-1) - scroller.clientHeight - END_PX) this.#anchor = undefined;
     const [first, last] = this.#range(top);
     if (measured && (first < this.#rendered[0] || last > this.#rendered[1])) this.forceUpdate();
@@ -186,14 +185,25 @@ export class MessageList extends Component {
     return row.getBoundingClientRect().top < this.scroller.current.getBoundingClientRect().bottom;
   }
 
-  #activate = ({ target }) => {
-    const id = target.closest?.("[data-id]")?.dataset.id;
+  // A finger does so when it taps: it also comes to scroll.
+  #activate = ({ type, target, pointerType }) => {
+    if (pointerType === "touch" || (type === "focusin" && !target.matches(":focus-visible"))) return;
+    const id = target.closest("[data-id]")?.dataset.id;
     if (id !== this.state.active) this.setState({ active: id });
   };
 
-  // On touch screens, hides the toolbar once one of its buttons was pressed.
-  #hideToolbar = ({ target }) => {
-    if (HOVERLESS.matches && target.closest(".toolbar")) this.setState({ active: undefined });
+  // A tap shows the toolbar of a message, and hides it again, also by one of its buttons.
+  #tap = ({ target, pointerType }) => {
+    if (pointerType !== "touch") return;
+    const isControl = target.closest("button, a, summary");
+    if (isControl && !target.closest(".toolbar")) return;
+    const id = target.closest("[data-id]")?.dataset.id;
+    this.setState(({ active }) => ({ active: isControl || id === active ? undefined : id }));
+  };
+
+  // Tab from outside comes to the list, and not to the actions of the message that was the last one.
+  #leave = ({ relatedTarget }) => {
+    if (relatedTarget && !this.list.current.contains(relatedTarget)) this.setState({ active: undefined });
   };
 
   // The row that has the focus keeps its toolbar.
@@ -204,7 +214,7 @@ export class MessageList extends Component {
 
   render({ room, chat, actions, target }, { active }) {
     this.#readScroll();
-    const waiting = room.unsent.filter(({ reactTo, state }) => reactTo === undefined || state === "failed");
+    const waiting = room.unsent.filter(({ reactTo }) => reactTo === undefined);
     this.#entries = waiting.length > 0 ? [...room.entries, ...waiting] : room.entries;
     const newest = waiting.at(-1)?.id;
     if (newest !== undefined && newest !== this.#newestUnsent) this.#anchor = undefined; // the user's own message scrolls into view
@@ -213,13 +223,13 @@ export class MessageList extends Component {
     const top = this.#top();
     const [first, last] = (this.#rendered = this.#range(top));
     const isNew = (each) => room.divider !== undefined && (each?.seq ?? each?.after) > room.divider;
-    const from = chat.isEncrypted(room) ? (room.encryptedFrom ?? 0) : Infinity;
+    const from = room.encryptedFrom ?? (chat.isEncrypted(room) ? 0 : Infinity);
     const isSince = (each) => (each?.seq ?? each?.after) >= from;
     const hasPlain = room.entries.find(({ seq }) => seq !== undefined)?.seq < from;
     const rows = this.#entries.slice(first, last).map((entry, i) => {
       const before = this.#entries[first + i - 1];
       const isFirstUnread = entry.seq !== undefined && isNew(entry) && !isNew(before);
-      return html`<${MessageRow} key=${entry.id} ...${{ room, entry, before, isFirstUnread, isFirstEncrypted: hasPlain && isSince(entry) && !isSince(before), actions, target: target !== undefined && entry.seq === target, me: chat.me, canModerate: room.canModerate }}
+      return html`<${MessageRow} key=${entry.id} ...${{ room, entry, before, isFirstUnread, isFirstEncrypted: hasPlain && isSince(entry) && !isSince(before), chat, actions, target: target !== undefined && entry.seq === target, me: chat.me, called: chat.called, canModerate: room.canModerate }}
         encrypted=${isSince(entry)} reactions=${room.reactions.get(entry.seq)} repliedTo=${entry.replyTo === undefined ? undefined : room.bySeq(entry.replyTo)}
         active=${entry.id === active} receipts=${receiptsText(room, entry, chat.me)} />`;
     });
@@ -227,7 +237,7 @@ export class MessageList extends Component {
     return html`<div class="message-list-frame">
       <div class="message-list" ref=${this.scroller} tabindex="0" role="region" aria-label=${`Messages in ${room.name}`}
            onScroll=${this.#scrolled} onKeyDown=${this.#key}
-           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#deactivate} onPointerDown=${this.#activate} onClick=${this.#hideToolbar}>
+           onFocusIn=${this.#activate} onPointerOver=${this.#activate} onPointerLeave=${this.#deactivate} onPointerDown=${this.#activate} onFocusOut=${this.#leave} onClick=${this.#tap}>
         ${room.complete ? html`<p class="beginning">This is the beginning of ${room.kind === "private" && "your conversation with "}<bdi>${room.name}</bdi>.</p>` : room.loading && html`<p class="beginning">Loading…</p>`}
         <div class="message-rows" role="list" ref=${this.list} style=${padding}>${rows}</div>
       </div>
@@ -241,8 +251,10 @@ export class MessageList extends Component {
 function receiptsText(room, { seq, user, deleted }, me) {
   if (seq === undefined || user !== me || deleted) return undefined;
   const { read, received, written } = room.receiptsOf(seq);
-  const part = (label, users) => users.length > 0 && `${label} ${users.slice(0, 3).join(", ")}${users.length > 3 ? ` and ${users.length - 3} more` : ""}`;
+  const part = (label, users) => users.length > 0 && `${label} ${users.slice(0, 3).map(titleOf).join(", ")}${users.length > 3 ? ` and ${users.length - 3} more` : ""}`;
   const parts = [part("read by", read), part("received by", received), part("delivered to", written)].filter(Boolean);
-  const level = read.length > 0 ? "read" : received.length > 0 || written.length > 0 ? "received" : "sent";
-  return `${level}|${parts.length > 0 ? parts.join("; ") : "sent"}`;
+  // Whether all who are here have read it, or how many.
+  const isByAll = read.length > 0 && [...room.members.keys()].every((member) => member === me || read.includes(member));
+  const level = isByAll ? "read" : read.length > 0 ? `some ${read.length}` : received.length > 0 || written.length > 0 ? "received" : "sent";
+  return `${level}|${isByAll && read.length > 1 ? "read by all: " : ""}${parts.length > 0 ? parts.join("; ") : "sent"}`;
 }

@@ -1,13 +1,21 @@
 // A row of the message list: a message or a notice, below the date if it is the first of a day, and below a
 // divider if it is the first unread or the first encrypted one. Rows whose props are unchanged are not rendered again.
 
-import { Avatar, Component, html, Icon, IconButton, Name, names } from "./html.js";
+import { Avatar, Component, html, Icon, IconButton, names, User } from "./html.js";
 import { lazy } from "./lazy.js";
-import { partsOf, previewOf, singleLine } from "./markup.js";
+import { mentions, singleLine } from "./markup.js";
+import { titleOf } from "./names.js";
 import { isKeyMessage } from "./room.js";
 import { formatDay, formatFull, formatTime, isSameDay, localizeTimes } from "./time-format.js";
 
+const MessageText = lazy(() => import("./message-text.js"), "MessageText", {
+  meanwhile: ({ text }) => html`<div class="text" dir="auto">${text.slice(0, MEANWHILE_CHARS)}</div>`,
+});
 const MessageToolbar = lazy(() => import("./message-toolbar.js"), "MessageToolbar");
+
+const CallRow = lazy(() => import("./call-row.js"), "CallRow");
+
+const MEANWHILE_CHARS = 2_000; // shown of a text before its formatting is known
 
 const UNREADABLE = {
   "no-key": "This device does not have the key to this message",
@@ -19,50 +27,44 @@ const UNREADABLE = {
 const GROUP_MS = 5 * 60_000; // messages of one user that are closer together than this are grouped
 
 export class MessageRow extends Component {
-  state = { expanded: false };
-
-  // Text that is folded again leaves its beginning in view.
-  #toggle = ({ target }) => {
-    const row = target.closest("[data-id]");
-    this.setState(({ expanded }) => ({ expanded: !expanded }), () => this.state.expanded || row.scrollIntoView({ block: "nearest" }));
-  };
-
-  shouldComponentUpdate(next, state) {
-    return state !== this.state || COMPARED.some((key) => next[key] !== this.props[key]);
+  shouldComponentUpdate(next) {
+    return COMPARED.some((key) => next[key] !== this.props[key]);
   }
 
-  render(props, state) {
+  render(props) {
     const { entry, before, isFirstUnread, isFirstEncrypted, active, target } = props;
     const newDay = !before || !isSameDay(before.at, entry.at);
     const grouped = !newDay && !isFirstUnread && !isFirstEncrypted && isSameGroup(entry, before);
-    const classes = ["message-row", entry.notice || isKeyMessage(entry) ? "notice" : "message", grouped && "grouped", active && "active", target && "target"];
+    const classes = ["message-row", entry.notice || isKeyMessage(entry) ? "notice" : "message", grouped && "grouped", active && "active", isMention(props) && "mentioned", target && "target"];
     return html`<div class=${classes.filter(Boolean).join(" ")} role="listitem" tabindex="-1" data-id=${entry.id} data-seq=${entry.seq} data-state=${entry.state}>
       ${newDay && html`<p class="day"><span>${formatDay(entry.at)}</span></p>`}
       ${isFirstEncrypted && html`<p class="day"><span>Messages before this are not encrypted</span></p>`}
       ${isFirstUnread && html`<p class="divider"><span>New</span></p>`}
-      ${entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped, state.expanded, this.#toggle)}
+      ${entry.notice === "call" ? html`<${CallRow} entry=${entry} me=${props.me} actions=${props.actions} />` : entry.notice ? notice(entry) : isKeyMessage(entry) ? keyMessage(entry) : message(props, grouped)}
     </div>`;
   }
 }
 
+const isMention = ({ entry, me }) => entry.user !== me && !entry.deleted && entry.text && mentions(entry.text, me);
+
 const REACTIONS_SHOWN = 12;
 
-const COMPARED = ["reactions", "repliedTo", "entry", "before", "encrypted", "isFirstUnread", "isFirstEncrypted", "active", "target", "receipts", "me", "room", "canModerate"];
+const COMPARED = ["called", "reactions", "repliedTo", "entry", "before", "encrypted", "isFirstUnread", "isFirstEncrypted", "active", "target", "receipts", "me", "room", "canModerate"];
 
 function isSameGroup(entry, before) {
   const isMessage = (each) => !each.notice && !isKeyMessage(each);
   return before.user === entry.user && isMessage(entry) && isMessage(before) && Date.parse(entry.at) - Date.parse(before.at) < GROUP_MS;
 }
 
-function message(props, grouped, isExpanded, toggle) {
+function message(props, grouped) {
   const { entry, me, receipts, active, actions } = props;
   const { user, at, state, edited, deleted } = entry;
   return html`
-    ${grouped ? html`<span class="grouped-time"><time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></span>` : html`<${Avatar} of=${user} />`}
+    ${grouped ? html`<span class="grouped-time" aria-hidden="true"><time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></span>` : html`<${Avatar} of=${user} />`}
     <div class="message-body" data-own=${user === me || undefined}>
-      <p class=${grouped ? "visually-hidden" : "head"}><${Name} of=${user} /> <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>
+      <p class=${grouped ? "visually-hidden" : "head"}><${User} of=${user} /> <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>
       ${entry.replyTo !== undefined && !deleted && quote(props)}
-      ${deleted ? html`<p class="text placeholder">Message deleted</p>` : body(entry, isExpanded, toggle)}
+      ${deleted ? html`<p class="text placeholder">Message deleted</p>` : body(props)}
       ${!deleted && reactions(props)}
       ${state === "failed" && failed(props)}
     </div>
@@ -75,14 +77,10 @@ function message(props, grouped, isExpanded, toggle) {
     ${active && entry.seq !== undefined && !deleted && html`<${MessageToolbar} ...${props} />`}`;
 }
 
-function body({ text, cipher, opened }, isExpanded, toggle) {
+function body({ entry: { text, cipher, opened }, me, actions }) {
   if (cipher && !opened && !text) return html`<p class="text placeholder">Decrypting…</p>`;
   if (opened?.state === "unreadable") return html`<p class="text placeholder"><${Icon} name="lock" /> ${UNREADABLE[opened.reason]}</p>`;
-  const all = partsOf(text);
-  const preview = previewOf(all);
-  const isCut = preview && !isExpanded;
-  return html`<div class="text" dir="auto">${shown(isCut ? preview : all)}${isCut && "…"}</div>
-    ${preview && html`<button type="button" class="quiet" onClick=${toggle}>${isCut ? `Show all ${text.length.toLocaleString()} characters` : "Show less"}</button>`}`;
+  return html`<${MessageText} text=${text} me=${me} onResize=${actions.resized} />`;
 }
 
 // How the message was encrypted, and by whom.
@@ -98,15 +96,6 @@ function encryptionMark({ opened, seq, cipher }, encrypted) {
   return html`<span class="encryption-mark" data-level=${level} role="img" aria-label=${label} title=${label}>${level === "plain" ? "not encrypted" : html`<${Icon} name="lock" />`}</span>`;
 }
 
-function shown(parts) {
-  return parts.map(({ kind, text, href }) => {
-    if (kind === "link") return html`<a href=${href} target="_blank" rel="noopener noreferrer nofollow">${text}</a>`;
-    if (kind === "code") return html`<code>${text}</code>`;
-    if (kind === "block") return html`<pre><code>${text}</code></pre>`;
-    return text;
-  });
-}
-
 function failed({ entry, actions }) {
   return html`<p class="failed">Not sent: ${localizeTimes(entry.reason)}.
     <button type="button" class="quiet" onClick=${() => actions.retry(entry)}>Try again</button>
@@ -114,16 +103,17 @@ function failed({ entry, actions }) {
 }
 
 function tick(receipts, onClick, active) {
-  const [level, text] = receipts.split("|");
+  const [state, text] = receipts.split("|");
+  const [level, count] = state.split(" "); // of those who have read it, if not all have
   const label = text.charAt(0).toUpperCase() + text.slice(1);
   return html`<button type="button" class="tick" data-level=${level} aria-label=${label} title=${label} tabindex=${active ? 0 : -1} onClick=${onClick}>
-    <${Icon} name=${level === "sent" ? "tick" : "ticks"} /></button>`;
+    ${count}<${Icon} name=${level === "sent" ? "tick" : "ticks"} /></button>`;
 }
 
 // The message that this one replies to; a click scrolls to it.
 function quote({ entry: { replyTo }, repliedTo, actions }) {
   return html`<button type="button" class="quote" onClick=${() => actions.show(replyTo)}>
-    ${repliedTo ? html`<${Name} of=${repliedTo.user} /> <span dir="auto">${repliedTo.deleted ? "Message deleted" : singleLine(repliedTo.text, 160)}</span>` : "An earlier message"}</button>`;
+    ${repliedTo ? html`<${User} of=${repliedTo.user} /> <span dir="auto">${repliedTo.deleted ? "Message deleted" : singleLine(repliedTo.text, 160)}</span>` : "An earlier message"}</button>`;
 }
 
 // The reactions: each emoji once, with the users.
@@ -132,7 +122,7 @@ function reactions({ entry, reactions, me, actions }) {
   const byEmoji = new Map();
   for (const { user, text } of reactions.values()) if (text) byEmoji.set(text, [...(byEmoji.get(text) ?? []), user]);
   return html`<p class="reactions">${[...byEmoji].slice(0, REACTIONS_SHOWN).map(([emoji, users]) => {
-    const label = `${emoji} ${users.length}, by ${users.slice(0, 5).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
+    const label = `${emoji} ${users.length}, by ${users.slice(0, 5).map(titleOf).join(", ")}${users.length > 5 ? ` and ${users.length - 5} more` : ""}`;
     return html`<button type="button" key=${emoji} aria-pressed=${users.includes(me)} aria-label=${label} title=${label} onClick=${() => actions.react(entry, emoji)}>
       <bdi>${singleLine(emoji, 16)}</bdi> ${users.length}</button>`;
   })}</p>`;
@@ -140,16 +130,18 @@ function reactions({ entry, reactions, me, actions }) {
 
 function keyMessage({ user, at, opened }) {
   const what = !opened.rekey ? " can now read encrypted messages here" : opened.rekey.adopted ? " changed the key" : " changed the key, but this device did not receive the new one";
-  return html`<p class="notice-text"><${Name} of=${user} />${what} <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>`;
+  return html`<p class="notice-text"><${User} of=${user} />${what} ${noticeTime(at)}</p>`;
 }
 
 function notice(entry) {
-  if (entry.notice === "text") return html`<p class="notice-text">${entry.text}.</p>`;
+  if (entry.notice === "text") return html`<p class="notice-text">${entry.text}. ${noticeTime(entry.at)}</p>`;
   const groups = new Map();
   for (const [user, { first, last }] of entry.changes) {
     const what = first === last ? { join: "joined", leave: "left" }[last] : { join: "left and came back", leave: "joined and left" }[last];
     groups.set(what, [...(groups.get(what) ?? []), user]);
   }
   const sentences = [...groups].flatMap(([what, users], i) => [i > 0 ? "; " : "", ...names(users), ` ${what}`]);
-  return html`<p class="notice-text">${sentences} <time datetime=${entry.at} title=${formatFull(entry.at)}>${formatTime(entry.at)}</time></p>`;
+  return html`<p class="notice-text">${sentences} ${noticeTime(entry.at)}</p>`;
 }
+
+const noticeTime = (at) => html`<time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time>`;

@@ -15,19 +15,21 @@ pub struct File {
     pub gzip: &'static [u8],
     /// Changes with the content: 16 hexadecimal digits.
     pub checksum: &'static str,
+    /// When its source was last changed, in seconds since 1970.
+    pub modified_s: u64,
 }
 
-type Row = (&'static str, &'static [u8], &'static [u8], &'static str);
+type Row = (&'static str, &'static [u8], &'static [u8], &'static str, u64);
 
-/// The files, sorted by name: name, content, gzip, checksum.
+/// The files, sorted by name: name, content, gzip, checksum, date.
 const FILES: &[Row] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 /// Returns the file with this name, such as `vendor/preact.js`.
 #[must_use]
 pub fn file(name: &str) -> Option<File> {
     let at = FILES.binary_search_by_key(&name, |(name, ..)| name).ok()?;
-    let (name, bytes, gzip, checksum) = FILES[at];
-    Some(File { media_type: media_type(name), bytes, gzip, checksum })
+    let (name, bytes, gzip, checksum, modified_s) = FILES[at];
+    Some(File { media_type: media_type(name), bytes, gzip, checksum, modified_s })
 }
 
 fn media_type(name: &str) -> &'static str {
@@ -36,6 +38,8 @@ fn media_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
         _ => "text/plain; charset=utf-8",
     }
 }

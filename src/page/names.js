@@ -1,4 +1,5 @@
-// Validates user and room names as the server does: docs/protocol.md, section 1.
+// Validates user and room names as the server does (docs/protocol.md, section 1), and makes the addresses of things on
+// this server.
 
 const ROOM_MAX = 64;
 const USER_MAX = 32;
@@ -18,6 +19,26 @@ export function roomName(input) {
   return checked(input, ROOM_MAX, /^dm:|^\.\.?$/);
 }
 
+// The server's own address, which ends with a slash: below a path if a proxy serves it there. This file is in its assets.
+const SERVER = new URL("../", import.meta.url);
+
+// The path at which the server is, "/" or such as "/chat/".
+export const basePath = SERVER.pathname;
+
+// Begins the name of what the browser stores for this server: servers below other paths have the same origin.
+export const storagePrefix = basePath === "/" ? "roomd" : `roomd${basePath}`;
+
+// The address of something on this server, such as of "/ws".
+export function addressOf(path) {
+  return new URL(`.${path}`, SERVER).href;
+}
+
+// The address of a room or a private conversation in the page, or of a message in it.
+export function addressOfRoom({ kind, name }, seq) {
+  const place = encodeURIComponent(name);
+  return addressOf(kind === "room" ? `/chat/${place}${seq ? `/${seq}` : ""}` : `/?with=${place}${seq ? `&message=${seq}` : ""}`);
+}
+
 // The room of a private conversation between two users, in the byte order of their names.
 export function privateRoom(one, other) {
   const [first, second] = bytesBefore(one, other) ? [one, other] : [other, one];
@@ -29,6 +50,16 @@ export function hueOf(name) {
   let hash = 2_166_136_261; // FNV-1a
   for (const char of name) hash = Math.imul(hash ^ char.codePointAt(0), 16_777_619);
   return ((hash ^ (hash >>> 16)) >>> 0) % 12 * 30;
+}
+
+// What registered users want to be called, by their names, as far as it is known. Others may be called the same, so both
+// are shown.
+export const displayNames = new Map();
+
+// A user, where only a text can stand.
+export function titleOf(user) {
+  const called = displayNames.get(user);
+  return called && called !== user ? `${called} (${user})` : user;
 }
 
 function checked(input, max, reserved) {

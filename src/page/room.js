@@ -4,39 +4,57 @@
 // the message it came after; the user's own unsent messages come last. An entry that changes is replaced by
 // a new object, so that views can compare by identity.
 
+import { mentions } from "./markup.js";
+
 const ENTRIES_MAX = 12_000;
 const TYPING_MS = 6_000;
+const LEAVE_MS = 5_000; // a reload takes less
 const RECEIPT_LOG_MAX = 300;
 export const RECEIPTS = ["written", "received", "read"]; // each includes the ones before it
 
 export class Room {
+  #counts; // {unread, mentioned}; undefined: to be counted
+
   constructor(kind, name, address = name) {
     this.kind = kind; // "room" or "private"; then `name` is the other user
     this.name = name;
     this.address = address; // its name on the server
     this.key = keyOf(kind, name);
+    this.me = undefined; // the user's name
     this.entries = []; // messages {id, seq, user, text, mid, at, …} and notices {id, notice, after, at, …}
     this.reactions = new Map(); // seq of a message → Map of seq → {user, text, mid}
     this.unsent = []; // the user's own {id, user, text, mid, at, state: "waiting" or "failed", reason?}
     this.members = new Map(); // name → {status, lastSeen, note?}
     this.count = 0; // of members; `members` names at most the first thousand
+    this.leaving = new Map(); // name → {at, until}: who left, and may be back by then
     this.typists = new Map(); // name → when the typing notice expires, in ms
     this.receipts = new Map(); // name → {written, received, read}: the last seq of each
     this.receiptLog = []; // the receipts of a private conversation with their times, oldest first
     this.epoch = undefined;
     this.newest = 0; // the last known seq
     this.read = undefined; // the last seq that the user has read; undefined before the room was first joined
-    this.unread = 0;
+    this.readSent = 0; // the last one that the server was told
+    this.received = 0; // the newest seq of a message that is here, or was
     this.divider = undefined; // the last seq that had been read when the room was opened
     this.complete = false; // there are no messages before the first entry
     this.joinState = "out"; // "out", "in", or "refused"
     this.wanted = false; // the client joins it, now and after each reconnect
     this.pause = undefined; // {text, until}: slow mode
+    this.mute = undefined; // {until}, in ms: the user may read, but not write
+    this.announcement = false; // only moderators write
+    this.policy = undefined; // {info, roles, bans, mutes}, once a view has asked for it
+    this.about = { pinned: [] }; // {subject?, description?, pinned: [seq]}
     this.canModerate = false; // the user may delete messages of others
     this.encryptedFrom = undefined; // the first seq that is known to be encrypted
-    this.missingKey = false; // some message here is encrypted with a key that this device does not have
+    this.held = false; // a text was not sent, since it would not have been encrypted: the user is asked
+    this.mayBePlain = false; // and has said that the next one need not be
     this.draft = "";
     this.nextId = 0;
+  }
+
+  // Why the user cannot write here.
+  get silence() {
+    return this.mute ? "muted" : this.announcement && !this.canModerate ? "announcement" : undefined;
   }
 
   // The first seq that was loaded. It may be that of a reaction, which is not an entry.
@@ -50,21 +68,67 @@ export class Room {
     return waiting ?? this.entries.findLast((entry) => entry.seq !== undefined && !entry.deleted && !isKeyMessage(entry));
   }
 
-  // Takes over the `joined` event. In another epoch, seqs and read positions start over.
-  enter({ epoch = this.epoch, seq, members, count }) {
+  // The last seq that the user can have read: not what is not here, nor what is at the end and cannot be decrypted.
+  get legible() {
+    let seq = Math.min(this.read, this.received);
+    for (let i = this.entries.length - 1; i >= 0; i--) {
+      const entry = this.entries[i];
+      if (entry.seq > seq || entry.seq === undefined) continue;
+      if (!entry.cipher || entry.deleted || entry.text || entry.user === this.me || (entry.opened && entry.opened.reason !== "no-key")) break;
+      seq = entry.seq - 1;
+    }
+    return seq;
+  }
+
+  // How many messages the user has not read: those of others that were not deleted. A reaction is none, nor is
+  // what an encrypting device tells others.
+  get unread() {
+    return (this.#counts ??= this.#count()).unread;
+  }
+
+  // How many of them mention the user, as far as they are loaded.
+  get mentioned() {
+    return (this.#counts ??= this.#count()).mentioned;
+  }
+
+  #count() {
+    if (this.read === undefined) return { unread: 0, mentioned: 0 };
+    let unread = this.unreadUnknown + Math.max(0, this.newest - Math.max(this.received, this.read));
+    let mentioned = 0;
+    for (let i = this.entries.length - 1; i >= 0 && orderOf(this.entries[i]) > this.read; i--) {
+      const entry = this.entries[i];
+      if (entry.seq === undefined || entry.deleted || isKeyMessage(entry)) continue;
+      unread += 1;
+      if (this.me !== undefined && mentions(entry.text, this.me)) mentioned += 1;
+    }
+    return { unread, mentioned };
+  }
+
+  // Of how many unread messages only the numbers are known, since they are before the first that was loaded.
+  get unreadUnknown() {
+    const { oldest } = this;
+    if (this.read === undefined || oldest === undefined || this.complete) return 0;
+    return Math.max(0, oldest - 1 - this.read);
+  }
+
+  // Takes over the `joined` event. In another epoch, seqs and read positions start over. `read` is what the user
+  // has read on any device.
+  enter({ epoch = this.epoch, seq, members, count, read = 0 }) {
+    this.#counts = undefined;
     if (this.epoch !== undefined && this.epoch !== epoch) {
       this.clear();
       this.receipts.clear();
       this.read = undefined;
+      this.readSent = 0;
     }
     this.epoch = epoch;
     this.joinState = "in";
     this.typists.clear();
     if (members) this.setMembers(members.map((user) => this.members.get(user) ?? { user, status: "online" }), count);
-    if (seq === undefined) return;
+    if (seq === undefined) return void this.markRead(read);
     this.newest = seq;
-    this.read = Math.min(this.read ?? seq, seq);
-    this.unread = seq - this.read;
+    this.readSent = Math.max(this.readSent, read);
+    this.read = Math.min(Math.max(this.read ?? (read || seq), read), seq);
   }
 
   // The room was refused, for the reason in this sentence: it is not joined again automatically.
@@ -76,6 +140,8 @@ export class Room {
 
   // Drops the messages: there is a gap between them and what follows.
   clear() {
+    this.#counts = undefined;
+    this.received = 0;
     this.entries = [];
     this.reactions.clear();
     this.loadedTo = undefined;
@@ -86,6 +152,8 @@ export class Room {
 
   // Adds a message in its place, or updates it. Returns whether it was added.
   receive(message, me) {
+    this.#counts = undefined;
+    this.received = Math.max(this.received, message.seq);
     this.typists.delete(message.user);
     this.#learnEncryption(message);
     if (message.reactTo !== undefined) return this.#receiveReaction(message, me);
@@ -101,24 +169,27 @@ export class Room {
       return false;
     }
     this.entries.splice(at, 0, this.#withId(message));
-    if (message.seq > this.newest) {
-      this.newest = message.seq;
-      if (message.user === me) this.markRead(message.seq);
-      else if (message.seq > (this.read ?? 0)) this.unread += 1;
-    }
+    this.newest = Math.max(this.newest, message.seq);
+    this.read ??= message.seq - 1; // the first message of a private conversation
+    if (message.user === me) this.markRead(message.seq);
     return true;
   }
 
   // Drops the oldest entries beyond `max`; they can be loaded again.
   trim(max = ENTRIES_MAX) {
     if (this.entries.length <= max + max / 10) return;
+    this.#counts = undefined;
     this.entries.splice(0, this.entries.length - max);
     this.loadedTo = undefined;
     this.complete = false;
   }
 
-  // Adds older messages, oldest first, before the others.
-  prepend(messages, complete) {
+  // Adds older messages, oldest first, before the others. Where the user has said something, they had read what
+  // came before it.
+  prepend(messages, complete, me) {
+    this.#counts = undefined;
+    this.received = Math.max(this.received, messages.at(-1)?.seq ?? 0);
+    this.markRead(messages.findLast(({ user }) => user === me)?.seq ?? 0);
     const oldest = this.oldest ?? Infinity;
     for (const message of messages) this.#learnEncryption(message);
     for (const message of messages) if (message.reactTo !== undefined) this.#addReaction(message);
@@ -135,6 +206,7 @@ export class Room {
   }
 
   edit({ seq, ...change }) {
+    this.#counts = undefined;
     const at = this.indexOf(seq);
     if (at < 0) return this.#editReaction(seq, change);
     this.entries[at] = { ...this.entries[at], ...change };
@@ -175,7 +247,6 @@ export class Room {
 
   // Sets the result of decrypting `cipher`, unless the message was edited meanwhile.
   setDecrypted(seq, cipher, opened) {
-    if (opened.reason === "no-key") this.missingKey = true;
     const entry = this.bySeq(seq);
     if (!entry) this.#editReaction(seq, { text: opened.text ?? "", opened });
     else if (entry.cipher === cipher) this.edit({ seq, text: opened.text ?? "", opened });
@@ -199,6 +270,15 @@ export class Room {
 
   bySeq(seq) {
     return this.entries[this.indexOf(seq)];
+  }
+
+  // A user left. Others are told of it if they are not back at once, as after a reload.
+  addLeave(user, at, now) {
+    this.leaving.set(user, { at, until: now + LEAVE_MS });
+  }
+
+  addJoin(user, at) {
+    if (!this.leaving.delete(user)) this.addMembershipNotice(user, "join", at);
   }
 
   // A user joined or left. Adjacent notices are merged into one, with the first and last change of each user.
@@ -248,9 +328,9 @@ export class Room {
 
   // Marks everything up to `seq` as read. Returns whether that changed anything.
   markRead(seq = this.newest) {
-    if (seq === 0 || (seq <= (this.read ?? 0) && this.unread === 0)) return false; // 0: not joined yet
-    this.read = Math.max(this.read ?? 0, seq);
-    this.unread = Math.max(0, Math.min(this.unread, this.newest - this.read));
+    if (seq <= (this.read ?? 0)) return false; // 0: not joined yet
+    this.read = seq;
+    this.#counts = undefined;
     return true;
   }
 
@@ -292,13 +372,19 @@ export class Room {
     else this.typists.delete(user);
   }
 
-  // Drops expired typing notices and slow-mode pauses. Returns whether the view changes.
+  // Drops expired typing notices, pauses and mutes, and tells who left. Returns whether the view changes.
   expire(now) {
     const expired = [...this.typists].filter(([, until]) => until <= now);
     for (const [user] of expired) this.typists.delete(user);
-    const isPaused = this.pause !== undefined;
+    const left = [...this.leaving].filter(([, { until }]) => until <= now);
+    for (const [user, { at }] of left) {
+      this.leaving.delete(user);
+      this.addMembershipNotice(user, "leave", at);
+    }
+    const isPaused = this.pause !== undefined || this.mute !== undefined;
     if (this.pause?.until <= now) this.pause = undefined;
-    return isPaused || expired.length > 0;
+    if (this.mute?.until <= now) this.mute = undefined;
+    return isPaused || expired.length + left.length > 0;
   }
 
   #withId(entry) {

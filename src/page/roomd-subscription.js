@@ -14,9 +14,11 @@ export class Subscription {
   #base = 0; // messages up to this seq need not be recovered
   #replayEnd = 0; // messages up to this seq existed when the room was joined
   #history;
+  #latest;
 
-  constructor(history) {
+  constructor(history, latest) {
     this.#history = history;
+    this.#latest = latest && { latest };
   }
 
   get since() {
@@ -24,7 +26,8 @@ export class Subscription {
   }
 
   request() {
-    return this.since ? { since: this.since, history: HISTORY_MAX } : { history: this.#history };
+    const since = this.since;
+    return { ...(since ? { since, history: HISTORY_MAX } : { history: this.#history }), ...this.#latest };
   }
 
   // Both take over the position that the server says, and return the reason if messages were lost.
@@ -38,7 +41,7 @@ export class Subscription {
     this.#replayEnd = seq;
     if (recoveredAll) return undefined;
     if (known !== epoch) this.#seen = this.#base = 0;
-    this.#base = Math.max(this.#base, seq - (known === undefined ? this.#history : HISTORY_MAX));
+    this.#base = Math.max(this.#base, this.#latest ? 0 : seq - (known === undefined ? this.#history : HISTORY_MAX));
     return known === undefined ? undefined : (reason ?? "epoch_changed");
   }
 

@@ -76,6 +76,8 @@ export interface MessageContent {
   cipher?: object;
   seq: number;
   mid?: string;
+  /** What it is the newest value of. Deleted, it removes the key. */
+  key?: string;
   /** The `seq` of the message that this one answers. */
   reply_to?: number;
   /** The `seq` of the message that this one is a reaction to. */
@@ -96,6 +98,8 @@ export interface Message extends MessageContent {
 
 export interface PrivateMessage extends MessageContent {
   type: "private";
+  /** Who wrote it, as of any message; `from` is the same. */
+  user: string;
   from: string;
   to: string;
 }
@@ -130,6 +134,8 @@ export interface Welcome {
   expires?: string;
   name?: string;
   admin?: true;
+  /** The device of a token that was issued for a claim. */
+  device?: string;
   allowed_rooms?: string[];
 }
 
@@ -146,6 +152,8 @@ export interface ModerationEvent<T extends string> {
 
 export interface Signal<T extends string> {
   type: T;
+  /** Who sent it; `from` is the same. */
+  user: string;
   from: string;
   payload: any;
 }
@@ -159,7 +167,7 @@ export interface Events {
    * `resumed` the session went on, and the event has no `epoch`, `seq`, `members` and `count`. */
   joined:
     | (Joined & { again: boolean; resumed?: undefined })
-    | { type: "joined"; room: string; again: true; resumed: true; recovered: boolean; missed?: number };
+    | { type: "joined"; room: string; again: true; resumed: true; recovered: boolean; missed?: number; read?: number };
   /** Messages were missed that are not replayed: `epoch_changed`, `too_old`, `unavailable`, or `lagged` with
    * their number. What follows is complete again. */
   gap: { type: "gap"; room: string; reason: string; missed?: number };
@@ -199,18 +207,53 @@ export interface Events {
   receipt: { type: "receipt"; room: string; user: string; status: "written" | "received" | "read"; seq: number; at: string };
   join: { type: "join"; room: string; user: string; at: string };
   leave: { type: "leave"; room: string; user: string; at: string };
-  typing: { type: "typing"; room: string; username: string; typing: boolean };
+  /** `username` is the same. */
+  typing: { type: "typing"; room: string; user: string; username: string; typing: boolean };
   presence: { type: "presence" } & Presence;
+  /** Another connection of the user's has added or changed a bookmark. */
+  bookmark: { type: "bookmark" } & Bookmark;
+  unbookmark: { type: "unbookmark"; room: string };
+  /** A user wants to be called so from now on; without a `name` by the user's name alone. */
+  display_name: { type: "display_name"; user: string; name?: string };
+  /** To the user who is invited also with each connection, until they have entered the room. */
   invited: ModerationEvent<"invited"> & { user: string };
+  /** Others are not told the `code`. */
+  invitation: ModerationEvent<"invitation"> & { invitation: number; uses: number; until: string };
+  revoked: ModerationEvent<"revoked"> & { invitation: number };
+  /** A user was put on the list by an invitation. */
+  admitted: ModerationEvent<"admitted"> & { user: string; invitation: number };
   unbanned: ModerationEvent<"unbanned"> & { user: string };
   muted: ModerationEvent<"muted"> & { user: string; until?: string };
   unmuted: ModerationEvent<"unmuted"> & { user: string };
   role: ModerationEvent<"role"> & { user: string; role: Role };
   settings: ModerationEvent<"settings"> & { slow_mode_s?: number; announcement?: boolean };
+  /** After the reply to a join, if there is anything to tell. */
+  about: { type: "about" } & About;
+  /** What is absent stays as it was; what is empty was removed. */
+  described: ModerationEvent<"described"> & { subject?: string; description?: string };
+  pinned: ModerationEvent<"pinned"> & { seq: number };
+  unpinned: ModerationEvent<"unpinned"> & { seq: number };
   offer: Signal<"offer">;
   answer: Signal<"answer">;
   "ice-candidate": Signal<"ice-candidate">;
   hangup: Signal<"hangup">;
+}
+
+/** What a room is about. */
+export interface About {
+  room: string;
+  subject?: string;
+  description?: string;
+  /** The numbers of the pinned messages. */
+  pinned: number[];
+}
+
+/** A room or a private conversation that a registered user's clients list, on every device. */
+export interface Bookmark {
+  room: string;
+  notify: "all" | "mentions" | "nothing";
+  /** In a reply: up to which message the user has read, on any device. */
+  read?: number;
 }
 
 /** Another user was removed from a room. */
@@ -226,6 +269,7 @@ export interface Sent {
   type: "sent";
   id: number;
   room: string;
+  epoch: string;
   seq: number;
   mid?: string;
   at: string;
@@ -239,6 +283,8 @@ export interface Joined {
   room: string;
   epoch: string;
   seq: number;
+  /** Up to which message the user has read, on any device; 0 for none. */
+  read: number;
   /** The first thousand. */
   members: string[];
   count: number;
@@ -251,13 +297,32 @@ export interface Joined {
 export interface Replies {
   auth: Welcome;
   leave: { type: "left"; id: number; room: string };
-  history: { type: "history"; id: number; room: string; epoch: string; messages: HistoryMessage[]; complete: boolean };
+  history: History;
+  search: History | Found;
   members: { type: "members"; id: number; room: string; members: Presence[]; count: number };
   rooms: { type: "rooms"; id: number; rooms: Array<{ room: string; members: number; private?: true }> };
+  bookmarks: { type: "bookmarks"; id: number; bookmarks: Bookmark[] };
+  bookmark: Done;
+  unbookmark: Done;
+  display_name: Done;
+  /** Those of the users, of whom was asked, that have one. */
+  display_names: { type: "display_names"; id: number; names: Array<{ user: string; name: string }> };
+  devices: { type: "devices"; id: number; devices: Device[] };
+  memberships: { type: "memberships"; id: number; rooms: ListedRoom[]; conversations: ListedConversation[] };
+  invitation: { type: "invitation"; id: number; room: string } & Invitation;
+  invitations: { type: "invitations"; id: number; room: string; invitations: Invitation[] };
+  revoke: Done;
+  add_device: { type: "device_code"; id: number; code: string; expires: string };
+  end_device: Done;
+  about: { type: "about"; id: number } & About;
+  describe: Done;
+  pin: Done;
+  unpin: Done;
   create: { type: "created"; id: number; room: string };
   ping: { type: "pong"; id: number };
   time: { type: "time"; id: number; time: string; epoch_ms: number };
   refresh: Done;
+  unclaim: Done;
   edit: Done;
   delete: Done;
   invite: Done;
@@ -272,14 +337,78 @@ export interface Replies {
   end: Done;
 }
 
+/** A code that admits whoever shows it. */
+export interface Invitation {
+  invitation: number;
+  code: string;
+  by: string;
+  /** How many users it admits. */
+  uses: number;
+  used: number;
+  until: string;
+  at: string;
+}
+
+/** A room on whose list the user is, or that the user has bookmarked. */
+export interface ListedRoom {
+  room: string;
+  role?: Role;
+  private?: true;
+  /** Who invited the user, who has not entered yet. */
+  invited_by?: string;
+  invited_at?: string;
+  /** The newest message, and up to which the user has read; absent where nothing is stored. */
+  seq?: number;
+  read?: number;
+}
+
+export interface ListedConversation {
+  room: string;
+  /** The other user. */
+  user: string;
+  seq: number;
+  read: number;
+}
+
+/** Where the user is signed in. */
+export interface Device {
+  device: string;
+  label?: string;
+  created: string;
+  /** To an hour. */
+  seen?: string;
+  connections: number;
+  /** The device that asks. */
+  current?: true;
+}
+
 export interface Done {
   type: "ok";
   id: number;
 }
 
-/** In a room it has `user`, in a private conversation `from` and `to`. */
+/** A part of a room's history, oldest first. */
+export interface History {
+  type: "history";
+  id: number;
+  room: string;
+  epoch: string;
+  messages: HistoryMessage[];
+  complete: boolean;
+}
+
+/** Messages of all rooms, newest first; `next` asks for the page after this one. */
+export interface Found {
+  type: "found";
+  id: number;
+  messages: HistoryMessage[];
+  next?: string;
+  complete: boolean;
+}
+
+/** In a private conversation it has also `from`, the same as `user`, and `to`. */
 export interface HistoryMessage extends MessageContent {
-  user?: string;
+  user: string;
   from?: string;
   to?: string;
 }
@@ -293,6 +422,13 @@ export interface PublishOptions {
   reply_to?: number;
   /** The `seq` of the message that this one is a reaction to. */
   react_to?: number;
+  /** The message is stored only if the room's newest has this `seq`, 0 for none; otherwise it is refused as `conflict`,
+   * with the newest as `details.seq`. */
+  if_seq?: number;
+  /** What the message is the newest value of, 1–64 bytes. With `deleted: true`, and no body, it removes the key. */
+  key?: string;
+  /** The same as `if_seq` of the newest message of `key`. */
+  if_key_seq?: number;
   [field: string]: unknown;
 }
 
@@ -317,6 +453,7 @@ export class Client {
     cipher?: object;
     reply_to?: number;
     react_to?: number;
+    if_seq?: number;
     [field: string]: unknown;
   }>;
 
@@ -334,16 +471,17 @@ export class Client {
   close(reason?: string): void;
 
   /** Joins a room, and joins it again after each reconnect until it is left. `history` overrides that of the
-   * options. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
+   * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. Resolves
+   * with the server's reply, or in a room that the client is in already with the earlier one;
    * rejects with the server's refusal. */
-  join(room: string, options?: { history?: number }): Promise<Joined>;
+  join(room: string, options?: { history?: number; latest?: boolean }): Promise<Joined>;
   /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
    * connection it resolves with undefined. */
   leave(room: string): Promise<Replies["leave"] | undefined>;
 
   /** Publishes in a room that was joined. Resolves when the server has stored the message, over as many
-   * connections as that takes; rejects when the server refuses it for good. */
-  publish(room: string, body: Body, options?: PublishOptions): Promise<Sent>;
+   * connections as that takes; rejects when the server refuses it for good. Only what is `deleted` has no body. */
+  publish(room: string, body: Body | undefined, options?: PublishOptions): Promise<Sent>;
   /** Sends a private message to a user, likewise. */
   whisper(to: string, body: Body, options?: PublishOptions): Promise<Sent>;
   /** Retracts a message that was never sent: its promise rejects with `retracted`. Returns false if it is too

@@ -114,9 +114,9 @@ export class Client {
     this.#end(reason);
   }
 
-  join(room, { history = this.#options.history } = {}) {
+  join(room, { history = this.#options.history, latest } = {}) {
     return new Promise((resolve, reject) => {
-      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX));
+      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX), latest);
       if (subscription.state === "joined") return resolve(subscription.reply);
       subscription.waiters.push({ resolve, reject });
       this.#subscriptions.set(room, subscription);
@@ -211,7 +211,7 @@ export class Client {
   #excessBytes({ command, mid }) {
     const bytes = (text) => new TextEncoder().encode(text).length;
     const max = this.#limits.message_bytes;
-    const body = command.message ?? JSON.stringify(command.cipher);
+    const body = command.message ?? JSON.stringify(command.cipher ?? "");
     return Math.max(bytes(body) - max, bytes(JSON.stringify({ ...command, mid })) - 2 * max - ENVELOPE_BYTES);
   }
 
@@ -328,7 +328,7 @@ export class Client {
         continue;
       }
       const gap = subscription.resumed(reply);
-      events.push({ type: "joined", room, again: true, resumed: true, recovered: !gap, missed: reply.missed });
+      events.push({ type: "joined", room, again: true, resumed: true, recovered: !gap, missed: reply.missed, read: reply.read });
       if (gap) events.push({ type: "gap", room, reason: gap });
     }
     for (const room of left) this.#sendCommand({ type: "leave", room }, {});
@@ -434,7 +434,7 @@ export class Client {
     const attempt = this.#attempt;
     const verdict = connecting && !problem ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
     if (attempt !== this.#attempt) return; // closed meanwhile
-    const reason = problem ?? REASONS.get(code) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
+    const reason = problem ?? (goodbye?.reason === "signed_out" ? "this device was signed out" : REASONS.get(code)) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
     if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, verdict ? 0 : code);
     if (steady) this.#retries = 0;
     const { retryMs = RETRY_MS, retryMsMax = RETRY_MS_MAX, random = Math.random } = this.#options;
@@ -492,7 +492,7 @@ function removalMessage({ type, reason, by }) {
 
 // The server does not accept unpaired surrogates.
 function bodyOf(body) {
-  return typeof body === "string" ? { message: body.toWellFormed?.() ?? body } : { cipher: body.cipher };
+  return typeof body === "string" ? { message: body.toWellFormed?.() ?? body } : { cipher: body?.cipher };
 }
 
 // `crypto.randomUUID` exists only in secure contexts, and a page in a local network may come over plain HTTP.

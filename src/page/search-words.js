@@ -12,10 +12,18 @@ function sourcesOf(words) {
   return words.split(/\s+/).filter(Boolean).map((word) => word.match(RUNS)?.join(OTHER) ?? word.replace(SYNTAX, "\\$&"));
 }
 
-// A pattern with one group, which matches any of the words; without words it matches nothing.
+// A pattern with one group, which matches any of the words, with the signs around it where they are in the text too;
+// without words it matches nothing.
 export function patternOf(words) {
-  return new RegExp(`(${sourcesOf(words).join("|") || "(?!)"})`, "giu");
+  const sources = words.split(/\s+/).filter(Boolean).map((word) => {
+    const [, before, after] = /^([^\p{L}\p{M}\p{N}]*).*?([^\p{L}\p{M}\p{N}]*)$/su.exec(word);
+    const [source] = sourcesOf(word);
+    return word === before ? source : `${optional(before)}${source}${optional(after)}`;
+  });
+  return new RegExp(`(${sources.join("|") || "(?!)"})`, "giu");
 }
+
+const optional = (signs) => signs && `(?:${signs.replace(SYNTAX, "\\$&")})?`;
 
 // A function that tells whether a text has all of the words.
 export function matcherOf(words) {

@@ -1,7 +1,8 @@
 // The sidebar: the open rooms and private conversations, each with its last message and unread count.
 
-import { Avatar, html, Icon, IconButton, Name, RoomSign } from "./html.js";
+import { Avatar, html, Icon, IconButton, Name, RoomSign, User } from "./html.js";
 import { singleLine } from "./markup.js";
+import { displayNames } from "./names.js";
 import { formatShort } from "./time-format.js";
 
 const UNREAD_SHOWN = 99;
@@ -20,7 +21,7 @@ export function Sidebar({ chat, ui }) {
     <footer>
       <button type="button" class="me" onClick=${() => ui.dialog("settings")}>
         <${Avatar} of=${chat.me} status=${chat.connection.phase !== "online" ? "offline" : chat.away ? "away" : "online"} />
-        <span><${Name} of=${chat.me} /><small>${chat.away && chat.connection.phase === "online" ? "Away" : PHASES[chat.connection.phase]}</small></span>
+        <span><${User} of=${chat.me} /><small>${chat.away && chat.connection.phase === "online" ? "Away" : PHASES[chat.connection.phase]}</small></span>
         <span class="visually-hidden">: your settings</span>
       </button>
     </footer>
@@ -36,15 +37,18 @@ function list(title, rooms, chat, ui) {
 }
 
 function item(room, chat, ui) {
-  const { last, unread } = room;
+  const { last, unread, mentioned } = room;
+  const level = chat.levelOf(room);
+  const isQuiet = level !== "all";
   const preview = room.draft && room !== chat.active ? ["Draft: ", singleLine(room.draft)] : last ? previewOfLast(last, room, chat.me) : [];
   return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
     <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.select(room)}>
       ${room.kind === "room" ? html`<${RoomSign} isPrivate=${room.isPrivate} />` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
       <span class="summary">
-        <span class="top"><${Name} of=${room.name} /> ${chat.isEncrypted(room) && html`<span class="encryption-mark" role="img" aria-label="Encrypted"><${Icon} name="lock" /></span>`} ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>
+        <span class="top">${room.kind === "room" ? html`<${Name} of=${room.name} />` : html`<${User} of=${room.name} />`} ${chat.isEncrypted(room) && html`<span class="encryption-mark" role="img" aria-label="Encrypted"><${Icon} name="lock" /></span>`} ${level === "nothing" && html`<span class="encryption-mark" role="img" aria-label="Notifies you of nothing" title="Notifies you of nothing"><${Icon} name="bell" /></span>`} ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>
         <span class="bottom"><span class="last">${preview}</span>
-          ${unread > 0 && html`<span class="count">${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="visually-hidden"> unread</span></span>`}</span>
+          ${mentioned > 0 && html`<span class=${level === "nothing" ? "count quiet-count" : "count"}><span aria-hidden="true">@</span>${mentioned}<span class="visually-hidden"> ${mentioned === 1 ? "mention" : "mentions"}</span></span>`}
+          ${unread > 0 && html`<span class=${isQuiet || mentioned > 0 ? "count quiet-count" : "count"}>${unread > UNREAD_SHOWN ? `${UNREAD_SHOWN}+` : unread}<span class="visually-hidden"> unread</span></span>`}</span>
       </span>
     </button>
   </li>`;
@@ -53,5 +57,5 @@ function item(room, chat, ui) {
 function previewOfLast(last, room, me) {
   const text = last.cipher && !last.text ? "Encrypted message" : singleLine(last.text);
   if (last.user === me) return ["You: ", text];
-  return room.kind === "room" ? [html`<${Name} of=${last.user} />`, ": ", text] : [text];
+  return room.kind === "room" ? [html`<${Name} of=${displayNames.get(last.user) ?? last.user} />`, ": ", text] : [text];
 }

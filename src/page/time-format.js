@@ -48,6 +48,20 @@ export function formatCountdown(ms) {
   return seconds > 0 ? `in ${seconds} s` : "now";
 }
 
+// How long something has lasted: 0:07, 12:07, 1:02:07
+export function formatDuration(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const [h, min, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`;
+}
+
+// 30 s; 5 min; 1 h
+export function durationOf(seconds) {
+  const [unit, s] = [["h", 3_600], ["min", 60], ["s", 1]].find(([, s]) => seconds % s === 0);
+  return `${seconds / s} ${unit}`;
+}
+
 // Days in local time, whose offset changes with daylight saving time.
 function dayNumber(at) {
   const date = new Date(at);

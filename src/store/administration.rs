@@ -1,4 +1,4 @@
-//! What the operator's commands do to a history: export, import, backup, check, retention, keys and tokens.
+//! What the operator's commands do to a history: export, import, backup, restore, check, retention, keys and tokens.
 //!
 //! Each command calls one method on the main thread, whether or not a server has the history open. What a backend
 //! cannot do it refuses with [`AdministrationError::Unsupported`]; it never does less than it was asked.
@@ -6,10 +6,15 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::accounts::{Account, ServerKey};
+use super::webhooks::WebhookStore;
+use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
+
+/// The webhooks of a history, as a command has them.
+pub type WebhookAdministration<'a> = Box<dyn WebhookStore<Error = AdministrationError> + 'a>;
 
 /// See the module.
 pub trait Administration: Send + Sync {
@@ -33,6 +38,13 @@ pub trait Administration: Send + Sync {
     /// # Errors
     /// There is no copy.
     fn backup(&self, to: &Path) -> Result<u64, AdministrationError>;
+
+    /// Puts the backup `from` in the place of the history, and keeps what was there under another name. No server may
+    /// have the history open. Blocks on the disk, for as long as it takes to read and write all of it.
+    ///
+    /// # Errors
+    /// The history is as it was.
+    fn restore(&self, from: &Path) -> Result<Restored, AdministrationError>;
 
     /// Checks that the history is intact. Blocks for as long as it takes to read all of it.
     ///
@@ -59,6 +71,30 @@ pub trait Administration: Send + Sync {
     /// # Errors
     /// Nothing has changed.
     fn rotate_keys(&self, key: &ServerKey) -> Result<usize, AdministrationError>;
+
+    /// Adds a hook whose token has this digest; its number. `None`: the room has as many as it may have.
+    ///
+    /// # Errors
+    /// It is not added.
+    fn add_hook(&self, hook: &NewHook, digest: &HookDigest) -> Result<Option<u64>, AdministrationError>;
+
+    /// The hooks of a room, those that were revoked too, in the order in which they were made.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn hooks(&self, room: &RoomName) -> Result<Vec<Hook>, AdministrationError>;
+
+    /// Revokes a hook of a room; false: it has none of this number in force.
+    ///
+    /// # Errors
+    /// Nothing has changed.
+    fn revoke_hook(&self, room: &RoomName, number: u64, at: Time) -> Result<bool, AdministrationError>;
+
+    /// The webhooks, and what is to be delivered to them.
+    ///
+    /// # Errors
+    /// Nothing is kept here.
+    fn webhooks(&self) -> Result<WebhookAdministration<'_>, AdministrationError>;
 
     /// Prepares a token of `user` that expires at `until`: registers the name if it is free, creates a key if there is
     /// none, and notes how long the key's tokens are valid.
@@ -120,6 +156,23 @@ pub struct Imported {
     pub added: u64,
     /// Messages of the export that were there already.
     pub known: u64,
+}
+
+/// What was restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The history that is in place now.
+    pub path: PathBuf,
+    /// Its rooms, which begin new epochs at the next start.
+    pub rooms: u64,
+    /// Its messages.
+    pub messages: u64,
+    /// When the newest of them was sent; `None` when there is none.
+    pub newest: Option<Time>,
+    /// Where the history is that was there before; `None` when there was none, or when it is the same file.
+    pub kept: Option<PathBuf>,
+    /// Where the log is that did not belong to the file; `None` when there was none.
+    pub kept_log: Option<PathBuf>,
 }
 
 /// What a check has found.

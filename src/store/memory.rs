@@ -10,14 +10,19 @@ use std::path::Path;
 
 use super::accounts::ServerKey;
 use super::administration::{
-    Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, RetentionChange,
-    RetentionOverride,
+    Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
+    RetentionOverride, WebhookAdministration,
 };
-use super::rooms::{ChangesQuery, OpenedRoom, Page, PageQuery, RoomLog, Store};
+use super::change_feed::ChangeFeed;
+use super::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store};
+use crate::chat::hook::{Hook, HookDigest, NewHook};
+use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, ModerationChange, Policy};
 use crate::chat::room::Snapshot;
+use crate::chat::webhook::Movement;
 use crate::chat::{
-    Body, Draft, Epoch, Message, Mid, Operation, Outcome, ReceiptMark, RoomName, StoreFailed, Time, UserName,
+    Appended, Body, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark, RemoteEvent,
+    RoomName, SearchPosition, StoreFailed, Time, UserName,
 };
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client repeats after an
@@ -34,6 +39,8 @@ struct MemoryLog {
     /// The newest messages, oldest first.
     messages: VecDeque<Numbered>,
     mids: HashMap<(UserName, Mid), (u64, Time)>,
+    /// The newest message of each key.
+    keys: HashMap<Key, u64>,
 }
 
 struct Numbered {
@@ -57,8 +64,18 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
-    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Vec<Message>, StoreFailed> {
-        Ok(Vec::new())
+    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Found, StoreFailed> {
+        Ok(Found { messages: Vec::new(), complete: true })
+    }
+
+    fn search_rooms(
+        &self,
+        _: &str,
+        _: Option<SearchPosition>,
+        _: usize,
+        _: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed> {
+        Ok(FoundInRooms { complete: true, ..FoundInRooms::default() })
     }
 
     fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
@@ -82,13 +99,43 @@ impl Store for Memory {
         Ok(Vec::new())
     }
 
+    fn conversations(&self, _: &UserName, _: Time, _: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn read_positions(&self, _: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed> {
+        Ok(vec![None; rooms.len()])
+    }
+
+    /// None: a history lasts as long as its room is open.
+    fn rooms(&self, _: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Ok(Vec::new())
+    }
+
+    fn is_writable(&self) -> bool {
+        true
+    }
+
     /// Nothing: there is no file, and no thread.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
     fn close(&self) {}
 }
 
 impl RoomLog for MemoryLog {
-    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
-        drafts.iter().map(|draft| self.apply(draft)).collect()
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
+        drafts.iter().map(|draft| self.apply(draft)).collect::<Result<Vec<_>, _>>().map(Appended::from)
+    }
+
+    /// Nothing: nobody else has this room.
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        Ok(Vec::new())
     }
 
     fn pruned(&self) -> u64 {
@@ -96,14 +143,21 @@ impl RoomLog for MemoryLog {
     }
 
     /// Nothing: the members of the room have seen them, and nobody else can ask.
+    fn policy_version(&self) -> PolicyVersion {
+        PolicyVersion::default()
+    }
+
     fn mark(&mut self, _: &[ReceiptMark]) {}
+
+    /// Nothing: where nothing is kept there are no webhooks.
+    fn moved(&mut self, _: Movement) {}
 }
 
 impl MemoryLog {
     fn apply(&mut self, draft: &Draft) -> Result<Outcome, StoreFailed> {
         let user = &draft.speaker.user;
         Ok(match &draft.operation {
-            Operation::Publish { mid, .. } => self.publish(user, mid.as_ref(), draft.at),
+            Operation::Publish { publication, .. } => self.publish(user, publication, draft),
             Operation::Edit { seq, body, as_moderator } => self.edit(*seq, user, *body == Body::Deleted, *as_moderator),
             Operation::Moderate(action) if action.change == ModerationChange::Ended => {
                 let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
@@ -115,10 +169,22 @@ impl MemoryLog {
         })
     }
 
-    fn publish(&mut self, user: &UserName, mid: Option<&Mid>, at: Time) -> Outcome {
-        let key = mid.map(|mid| (user.clone(), mid.clone()));
-        if let Some(&(seq, at)) = key.as_ref().and_then(|key| self.mids.get(key)) {
+    fn publish(&mut self, user: &UserName, publication: &Publication, draft: &Draft) -> Outcome {
+        let mid = publication.mid.as_ref();
+        let id = mid.map(|mid| (user.clone(), mid.clone()));
+        if let Some(&(seq, at)) = id.as_ref().and_then(|id| self.mids.get(id)) {
             return Outcome::Repeat { seq, at };
+        }
+        if publication.if_seq.is_some_and(|seq| seq != self.seq) {
+            return Outcome::Conflict { newest: self.seq };
+        }
+        let newest = publication.key.as_ref().and_then(|key| self.keys.get(key)).copied();
+        if publication.if_key_seq.is_some_and(|seq| seq != newest.unwrap_or(0)) {
+            return Outcome::KeyConflict { newest: newest.unwrap_or(0) };
+        }
+        let is_tombstone = publication.body == Body::Deleted;
+        if publication.key.is_some() && !is_tombstone && newest.is_none() && self.keys.len() >= draft.keys_max {
+            return Outcome::TooManyKeys;
         }
         if self.messages.len() >= REMEMBERED_MAX
             && let Some(Numbered { user, mid: Some(mid), .. }) = self.messages.pop_front()
@@ -126,8 +192,15 @@ impl MemoryLog {
             self.mids.remove(&(user, mid));
         }
         self.seq += 1;
-        self.messages.push_back(Numbered { user: user.clone(), mid: mid.cloned(), deleted: false });
-        self.mids.extend(key.map(|key| (key, (self.seq, at))));
+        if let Some(key) = &publication.key {
+            if is_tombstone {
+                self.keys.remove(key);
+            } else {
+                self.keys.insert(key.clone(), self.seq);
+            }
+        }
+        self.messages.push_back(Numbered { user: user.clone(), mid: mid.cloned(), deleted: is_tombstone });
+        self.mids.extend(id.map(|id| (id, (self.seq, draft.at))));
         Outcome::Stored { seq: self.seq }
     }
 
@@ -140,6 +213,9 @@ impl MemoryLog {
             Some(message) if message.user != *user && !as_moderator => Outcome::NotAuthor,
             Some(message) => {
                 message.deleted = delete;
+                if delete {
+                    self.keys.retain(|_, newest| *newest != seq);
+                }
                 Outcome::Changed
             }
         }
@@ -168,6 +244,10 @@ impl Administration for NoAdministration {
         unsupported("make a backup")
     }
 
+    fn restore(&self, _: &Path) -> Result<Restored, AdministrationError> {
+        unsupported("restore a backup")
+    }
+
     fn check(&self) -> Result<Findings, AdministrationError> {
         unsupported("check")
     }
@@ -182,6 +262,22 @@ impl Administration for NoAdministration {
 
     fn rotate_keys(&self, _: &ServerKey) -> Result<usize, AdministrationError> {
         unsupported("rotate keys")
+    }
+
+    fn add_hook(&self, _: &NewHook, _: &HookDigest) -> Result<Option<u64>, AdministrationError> {
+        unsupported("add a hook")
+    }
+
+    fn hooks(&self, _: &RoomName) -> Result<Vec<Hook>, AdministrationError> {
+        unsupported("list hooks")
+    }
+
+    fn revoke_hook(&self, _: &RoomName, _: u64, _: Time) -> Result<bool, AdministrationError> {
+        unsupported("revoke a hook")
+    }
+
+    fn webhooks(&self) -> Result<WebhookAdministration<'_>, AdministrationError> {
+        unsupported("keep what a webhook is told")
     }
 
     fn prepare_token(&self, _: &UserName, _: Time, _: Time) -> Result<PreparedToken, AdministrationError> {

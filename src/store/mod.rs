@@ -1,5 +1,5 @@
-//! Where messages get their numbers and are kept, behind three traits: rooms and messages ([`Store`]), accounts and
-//! keys ([`AccountStore`]), administration ([`Administration`]).
+//! Where messages get their numbers and are kept, behind five traits: rooms and messages ([`Store`]), accounts and
+//! keys ([`AccountStore`]), hooks ([`HookStore`]), webhooks ([`WebhookStore`]), administration ([`Administration`]).
 //!
 //! `open.rs` decides which backend a URL means; nothing outside this folder names one. A broker opens its room's log
 //! and appends to it once a batch, on its own thread, and waits for the outcomes; what is not acknowledged with `Ok` is
@@ -8,17 +8,39 @@
 
 pub mod accounts;
 pub mod administration;
+#[cfg(feature = "sqlite")]
+mod audit_value;
+pub mod change_feed;
+#[cfg(feature = "sqlite")]
+mod export_reader;
+pub mod hooks;
+#[cfg(feature = "sqlite")]
+mod jsonl;
 pub mod memory;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(not(feature = "postgres"))]
+#[path = "without_postgres.rs"]
+mod postgres;
 pub mod rooms;
+#[cfg(feature = "sqlite")]
+mod search_terms;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(not(feature = "sqlite"))]
 #[path = "without_sqlite.rs"]
 pub mod sqlite;
+pub mod webhooks;
 
 pub use accounts::{Account, AccountStore, ServerKey};
 pub use administration::{Administration, AdministrationError};
+pub use change_feed::{ChangeFeed, StoreChange};
+pub use hooks::HookStore;
 pub use memory::Memory;
 pub use open::{Backend, BackendOptions, CommitReport, OpenError, ThreadBody, administration, open, open_transient};
-pub use rooms::{ChangesQuery, Durability, OpenedRoom, Page, PageQuery, Retention, RoomLog, Store};
+pub use rooms::{
+    ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, PolicyVersion, Retention, RoomLog,
+    Store,
+};
+pub use webhooks::WebhookStore;

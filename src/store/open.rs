@@ -1,7 +1,7 @@
 //! The choice of a backend: the only place that knows which kinds of URL there are.
 //!
 //! `off` keeps nothing beyond the rooms that are open, `:memory:` keeps everything until the server stops,
-//! `sqlite:PATH` or a plain path keeps it in a file. `open` is called once at start, on the main thread;
+//! `sqlite:PATH` or a plain path keeps it in a file, `postgres://…` in a database. `open` is called once at start, on the main thread;
 //! `administration` by the commands, each in a process of its own.
 
 use std::error::Error;
@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use super::accounts::{AccountStore, MemoryAccounts};
 use super::administration::{Administration, AdministrationError};
+use super::hooks::{HookStore, MemoryHooks};
 use super::memory::{Memory, NoAdministration};
 use super::rooms::{Durability, OpenedRoom, Retention, Store};
-use super::sqlite;
+use super::webhooks::WebhookStore;
+use super::{postgres, sqlite};
 use crate::chat::StoreFailed;
 use crate::chat::{RoomName, Time};
 
@@ -23,13 +25,17 @@ pub type OpenError = Box<dyn Error + Send + Sync>;
 /// The body of a thread that a backend needs.
 pub type ThreadBody = Box<dyn FnOnce() + Send>;
 
-/// An open backend: one value, three traits.
+/// An open backend: one value, five traits.
 #[derive(Clone)]
 pub struct Backend {
     /// Rooms and their messages.
     pub rooms: Arc<dyn Store>,
     /// Registered names, and the keys that sign tokens.
     pub accounts: Arc<dyn AccountStore>,
+    /// The hooks of rooms.
+    pub hooks: Arc<dyn HookStore>,
+    /// Webhooks; `None` where nothing is kept that could be delivered later.
+    pub webhooks: Option<Arc<dyn WebhookStore<Error = StoreFailed>>>,
     /// Export, backup and the like, while it is open.
     pub administration: Arc<dyn Administration>,
 }
@@ -44,6 +50,10 @@ pub struct BackendOptions<'a> {
     pub now: Box<dyn Fn() -> Time + Send>,
     /// Called after each attempt to store drafts, on the thread that stores them. It must not block.
     pub on_commit: Box<dyn Fn(CommitReport) + Send>,
+    /// Called when something waits for a webhook, on the thread that has stored it. It must not block.
+    pub on_delivery: Box<dyn Fn() + Send>,
+    /// Called when a panic was caught, on the thread that goes on.
+    pub on_panic: Box<dyn Fn() + Send>,
     /// Starts a thread of this name. It ends after [`Store::close`], when the last room log is gone.
     pub spawn: &'a mut dyn FnMut(&'static str, ThreadBody) -> io::Result<()>,
 }
@@ -69,7 +79,13 @@ impl Backend {
     /// A store of the program's own, with accounts that last as long as the process.
     #[must_use]
     pub fn of_rooms(rooms: Arc<dyn Store>) -> Self {
-        Self { rooms, accounts: Arc::new(MemoryAccounts::default()), administration: Arc::new(NoAdministration) }
+        Self {
+            rooms,
+            accounts: Arc::new(MemoryAccounts::default()),
+            hooks: Arc::new(MemoryHooks::default()),
+            webhooks: None,
+            administration: Arc::new(NoAdministration),
+        }
     }
 }
 
@@ -79,6 +95,8 @@ enum Url<'a> {
     Off,
     /// A path, or `:memory:`.
     Sqlite(&'a str),
+    /// The whole URL.
+    Postgres(&'a str),
 }
 
 impl<'a> Url<'a> {
@@ -93,6 +111,7 @@ impl<'a> Url<'a> {
             };
         }
         match url.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url)),
             Some((scheme, _)) if !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
                 Err(format!("{scheme}:// is no database that roomd knows: name a file with --data, or off"))
             }
@@ -110,6 +129,7 @@ pub fn open(url: &str, options: BackendOptions<'_>) -> Result<Backend, OpenError
     match Url::parse(url)? {
         Url::Off => Ok(Backend::transient()),
         Url::Sqlite(path) => sqlite::open(path, options),
+        Url::Postgres(url) => postgres::open(url, options),
     }
 }
 
@@ -122,6 +142,7 @@ pub fn administration(url: &str) -> Result<Box<dyn Administration>, Administrati
     match Url::parse(url).map_err(AdministrationError::Refused)? {
         Url::Off => Err(AdministrationError::Refused("off keeps no history: name a file with --data".to_owned())),
         Url::Sqlite(path) => sqlite::administration(path),
+        Url::Postgres(url) => postgres::administration(url),
     }
 }
 
@@ -148,10 +169,12 @@ mod tests {
             ("sqlite:off", Url::Sqlite("off")),
             ("sqlite:/x/a:b.db", Url::Sqlite("/x/a:b.db")),
             ("a dir://x", Url::Sqlite("a dir://x")),
+            ("postgres://host/db", Url::Postgres("postgres://host/db")),
+            ("postgresql://host/db", Url::Postgres("postgresql://host/db")),
         ] {
             assert_eq!(Url::parse(url), Ok(meant), "{url}");
         }
-        for (url, complaint) in [("postgres://host/db", "postgres:// is no database"), ("sqlite:", "sqlite: needs")] {
+        for (url, complaint) in [("mysql://host/db", "mysql:// is no database"), ("sqlite:", "sqlite: needs")] {
             assert!(Url::parse(url).is_err_and(|error| error.starts_with(complaint)), "{url}");
         }
     }

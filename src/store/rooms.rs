@@ -1,18 +1,26 @@
 //! Rooms and their messages: the traits that number and keep them, and what they are asked.
 //!
-//! A room's broker is the only one to append to its log; readers are the connections' own threads. No method has a
+//! A room's broker is the only one to append to its log, and a server has one log of a room; another server may have
+//! another, of the same history. Readers are the connections' own threads. No method has a
 //! default body: a backend that forgot one would silently show a private room or lose an audit.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::change_feed::ChangeFeed;
+use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
-use crate::chat::{Draft, Event, Message, Outcome, ReceiptMark, RoomName, Span, StoreFailed, UserName};
+use crate::chat::webhook::Movement;
+use crate::chat::{
+    Appended, Draft, Event, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, Span, StoreFailed, Time,
+    UserName,
+};
 
 /// Numbers the messages of rooms and keeps them.
 pub trait Store: Send + Sync {
-    /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time. May
+    /// Opens a room's history, which is created if there is none. At most one log of a room is open at a time in a
+    /// server. May
     /// block on a disk.
     ///
     /// # Errors
@@ -33,11 +41,26 @@ pub trait Store: Send + Sync {
     fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed>;
 
     /// The newest messages before the number `before` that contain each word of `text`, oldest first; at most `count`.
-    /// Neither ciphertext nor deleted messages match. May block on a disk.
+    /// A word of three letters or more may be the beginning of a longer one, unless many messages of the room have it as
+    /// it is. In scripts without spaces between words any part of a text is a word. Neither ciphertext nor deleted
+    /// messages match. May block on a disk, and ends within a few seconds.
     ///
     /// # Errors
     /// The history cannot be read now.
-    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed>;
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Found, StoreFailed>;
+
+    /// The same in all rooms for which `readable` tells from when on their messages may be read; the newest first.
+    /// `readable` does not block.
+    ///
+    /// # Errors
+    /// The history cannot be read now.
+    fn search_rooms(
+        &self,
+        text: &str,
+        before: Option<SearchPosition>,
+        count: usize,
+        readable: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed>;
 
     /// For each user and receipt, the first mark that covers the message `seq`; ordered by user, then receipt. `seq` in
     /// each mark is the mark's own, which may be later. `None`: there is no such message. May block on a disk.
@@ -69,26 +92,84 @@ pub trait Store: Send + Sync {
     /// They cannot be read now.
     fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed>;
 
-    /// Opens no further history. A log that is open stays so until it is dropped; after the last of them the store's
+    /// The private conversations of a user in which messages newer than `since` are kept, the newest conversation first;
+    /// at most `count`. May block on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn conversations(&self, user: &UserName, since: Time, count: usize) -> Result<Vec<RoomName>, StoreFailed>;
+
+    /// How far a user has read in each of these rooms, in their order; `None`: this store keeps nothing of the room. May
+    /// block on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn read_positions(&self, user: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed>;
+
+    /// The rooms that have a history, without private conversations, by name; of more than `count`, those that were
+    /// opened last. May block on a disk.
+    ///
+    /// # Errors
+    /// They cannot be read now.
+    fn rooms(&self, count: usize) -> Result<Vec<RoomName>, StoreFailed>;
+
+    /// Whether messages can be stored now, as far as can be told within a second. May write, and block on a disk, once
+    /// in a few seconds.
+    fn is_writable(&self) -> bool;
+
+    /// Whether other servers may have the same history: then each room is stored, since none could number it alone.
+    fn is_shared(&self) -> bool;
+
+    /// What other servers do in a history that is shared, for the first who asks; `None` where none is.
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>>;
+
+    /// Opens no further history, and ends the feed. A log that is open stays so until it is dropped; after the last of them the store's
     /// own threads end. Does not block.
     fn close(&self);
 }
 
 /// The open history of one room.
 pub trait RoomLog: Send {
-    /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. May
-    /// block on a disk.
+    /// Numbers the drafts and keeps them: all, or none. One outcome per draft, in order; new numbers are dense. With
+    /// them comes what others did before, up to the drafts' own numbers, that this log has not told yet; where others
+    /// have changed the policy since, nothing is stored, and the outcomes are [`Outcome::Stale`](crate::chat::Outcome).
+    /// May block on a disk.
     ///
     /// # Errors
-    /// Nothing was stored.
-    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed>;
+    /// Nothing was stored. Where others append too: or it is not known, and if it was, the log tells it later as it
+    /// tells what others did.
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed>;
+
+    /// What others have done since, in the room's order, a part at a time; nothing when there is no more, and nothing
+    /// ever where a room has one log. May block on a database.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed>;
 
     /// The number up to which retention has deleted messages since the history was opened; 0: none. Does not block.
     fn pruned(&self) -> u64;
 
+    /// The version of the policy that the log has told. Does not block.
+    fn policy_version(&self) -> PolicyVersion;
+
     /// Keeps how far users have got; a mark that does not go beyond an earlier one changes nothing. Does not wait for a
     /// disk: a crash may lose the newest marks, never a message.
     fn mark(&mut self, marks: &[ReceiptMark]);
+
+    /// Has the webhooks that want to know told who entered or left the room. Does not wait for a disk: a crash may lose
+    /// the newest movements, never a message.
+    fn moved(&mut self, movement: Movement);
+}
+
+/// Which of the policies of a room's name it is, in a history that several servers have: later ones are greater. In one that
+/// a server has to itself all are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PolicyVersion {
+    /// The room: another one that has the name later is greater.
+    pub room: u64,
+    /// The change that made it.
+    pub change: u64,
 }
 
 /// A room's history as it is found when the room opens.
@@ -145,16 +226,36 @@ pub struct ChangesQuery {
     pub bytes: usize,
 }
 
+/// What a search in one room has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+    /// Whether there was time for all of it: otherwise older messages may match as well.
+    pub complete: bool,
+}
+
+/// What a search in several rooms has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FoundInRooms {
+    /// The messages, newest first.
+    pub messages: Vec<Message>,
+    /// Whether that is all.
+    pub complete: bool,
+    /// Where to go on; `None` when that is all, or when there was no time to find anything.
+    pub next: Option<SearchPosition>,
+}
+
 /// A page of a history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// The history's epoch.
     pub epoch: Arc<str>,
-    /// The number of the room's newest message.
+    /// The number of the room's newest message; of the newest of each key, the newest of those.
     pub newest: u64,
     /// The number of the oldest message that is kept; `newest + 1` when none is.
     pub oldest: u64,
-    /// The messages, oldest first, without a gap.
+    /// The messages, oldest first, without a gap but between the newest of each key.
     pub messages: Vec<Message>,
 }
 
@@ -171,6 +272,7 @@ impl Page {
     #[must_use]
     pub fn is_complete(&self, span: Span) -> bool {
         match span {
+            Span::Latest(after) => self.messages.last().map_or(after, |last| last.seq) >= self.newest,
             Span::Before(_) => self.messages.first().is_none_or(|first| first.seq <= self.oldest),
             Span::After(after) => {
                 let oldest_kept = self.oldest <= after.saturating_add(1);

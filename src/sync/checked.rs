@@ -4,9 +4,10 @@
 //! shuttle. A deadline never passes.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use shuttle::sync;
+pub use shuttle::sync::atomic;
 pub use shuttle::thread;
 
 #[path = "checked_channel.rs"]
@@ -35,6 +36,15 @@ impl<T> Mutex<T> {
     /// As parking_lot's. A failing schedule unwinds through locks, and its own panic is reported: poison is ignored.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// As parking_lot's.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(MutexGuard(Some(guard))),
+            Err(TryLockError::Poisoned(poisoned)) => Some(MutexGuard(Some(poisoned.into_inner()))),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

@@ -55,6 +55,15 @@ impl Condvar {
         }
     }
 
+    /// Wakes one waiting thread. A system call only when there is any.
+    pub fn notify_one(&self) {
+        if self.waiters.load(SeqCst) > 0 {
+            self.turn.fetch_add(1, SeqCst);
+            // It fails for no address that is mapped.
+            _ = futex::wake(&self.turn, Flags::empty(), 1);
+        }
+    }
+
     /// Returns whether the time ran out.
     fn sleep<T>(&self, guard: &mut MutexGuard<'_, T>, left: Option<&Timespec>) -> bool {
         self.waiters.fetch_add(1, SeqCst);
@@ -109,6 +118,29 @@ mod tests {
             });
             assert_eq!(changed.waiters.load(SeqCst), 0, "round {round}");
         }
+    }
+
+    #[test]
+    fn each_of_many_waiting_threads_gets_the_item_for_which_one_was_woken() {
+        let (items, added) = (Mutex::new(0), Condvar::new());
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let mut items = items.lock();
+                        while *items == 0 {
+                            added.wait(&mut items);
+                        }
+                        *items -= 1;
+                    }
+                });
+            }
+            for _ in 0..8 * 500 {
+                *items.lock() += 1;
+                added.notify_one();
+            }
+        });
+        assert_eq!((*items.lock(), added.waiters.load(SeqCst)), (0, 0));
     }
 
     #[test]

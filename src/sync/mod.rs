@@ -14,6 +14,7 @@ mod real {
     pub use crate::sync::condvar::Condvar;
     pub use crossbeam_channel as channel;
     pub use parking_lot::{Mutex, MutexGuard};
+    pub use std::sync::atomic;
     pub use std::thread;
 }
 #[cfg(not(shuttle))]

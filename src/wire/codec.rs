@@ -4,9 +4,10 @@
 //! of `Encoding::codec`, with a dialect or a framing of its own where those at hand do not serve.
 
 use super::frame::{self, Opcode};
-use super::{Unparsed, json, text};
+use super::irc::{self, Traits};
+use super::{Unparsed, event_stream, json, text};
 use crate::chat::capabilities::Capabilities;
-use crate::chat::{End, Request};
+use crate::chat::{End, Refusal, Request};
 
 /// A dialect in a framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub enum Encoding {
     Json,
     /// The same, with `topic` in place of `room`.
     JsonTopic,
+    /// The events of the JSON dialect as Server-Sent Events (WHATWG HTML §9.2), whose `id` is a position.
+    EventStream,
+    /// The same, one object a line that ends with LF.
+    JsonLines,
+    /// IRC, lines that end with CR LF; the traits are what the client has negotiated.
+    Irc(Traits),
 }
 
 /// The two halves of an encoding.
@@ -35,6 +42,8 @@ pub(super) enum Dialect {
     Text,
     /// Objects for programs; `room_field` is the field that names a room.
     Json { room_field: &'static str },
+    /// Lines for IRC clients.
+    Irc(Traits),
 }
 
 /// How one unit of a stream is told from the next.
@@ -44,12 +53,13 @@ pub(super) enum Framing {
     Frames,
     /// Lines that end with LF.
     Lines,
+    /// Server-Sent Events.
+    Events,
+    /// Lines that end with CR LF.
+    IrcLines,
 }
 
 impl Encoding {
-    /// How many there are.
-    pub const COUNT: usize = 4;
-
     /// Its name in logs and figures.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -57,17 +67,23 @@ impl Encoding {
             Self::TextFrames => "websocket-text",
             Self::TextLines => "lines",
             Self::Json | Self::JsonTopic => "websocket-json",
+            Self::EventStream => "sse",
+            Self::JsonLines => "ndjson",
+            Self::Irc(_) => "irc",
         }
     }
 
-    /// The encodings, in the order of their numbers.
-    pub const ALL: [Self; Self::COUNT] = [Self::TextFrames, Self::TextLines, Self::Json, Self::JsonTopic];
-
-    /// Its number, less than [`Encoding::COUNT`].
-    #[must_use]
-    pub fn index(self) -> usize {
-        self as usize
-    }
+    /// One of each kind, and IRC with nothing and with everything negotiated.
+    pub const SAMPLES: [Self; 8] = [
+        Self::TextFrames,
+        Self::TextLines,
+        Self::Json,
+        Self::JsonTopic,
+        Self::EventStream,
+        Self::JsonLines,
+        Self::Irc(Traits::NONE),
+        Self::Irc(Traits::ALL),
+    ];
 
     /// Its row in the table of encodings.
     pub(super) fn codec(self) -> Codec {
@@ -76,6 +92,9 @@ impl Encoding {
             Self::TextLines => (Dialect::Text, Framing::Lines),
             Self::Json => (Dialect::Json { room_field: "room" }, Framing::Frames),
             Self::JsonTopic => (Dialect::Json { room_field: "topic" }, Framing::Frames),
+            Self::EventStream => (Dialect::Json { room_field: "room" }, Framing::Events),
+            Self::JsonLines => (Dialect::Json { room_field: "room" }, Framing::Lines),
+            Self::Irc(traits) => (Dialect::Irc(traits), Framing::IrcLines),
         };
         Codec { dialect, framing }
     }
@@ -89,38 +108,69 @@ impl Encoding {
         }
     }
 
+    /// Whether the client's read marks are times, which it has asked for.
+    #[must_use]
+    pub fn has_timed_marks(self) -> bool {
+        matches!(self, Self::Irc(traits) if traits.has(Traits::READ))
+    }
+
+    /// Whether the client knows real names, which are set without being stored, and has asked for them.
+    #[must_use]
+    pub fn has_real_names(self) -> bool {
+        matches!(self, Self::Irc(traits) if traits.has(Traits::NAMES))
+    }
+
     /// What a client of this encoding can do.
     #[must_use]
     pub fn capabilities(self) -> Capabilities {
-        match self.codec().dialect {
-            Dialect::Text => Capabilities { single_room: true, welcome: false },
-            Dialect::Json { .. } => Capabilities { single_room: false, welcome: true },
+        match self {
+            Self::TextFrames | Self::TextLines => {
+                Capabilities { single_room: true, welcome: false, asks: true, resumes: true }
+            }
+            Self::Json | Self::JsonTopic => {
+                Capabilities { single_room: false, welcome: true, asks: false, resumes: true }
+            }
+            Self::EventStream | Self::JsonLines => {
+                Capabilities { single_room: false, welcome: false, asks: false, resumes: false }
+            }
+            Self::Irc(_) => Capabilities { single_room: false, welcome: true, asks: false, resumes: false },
         }
     }
 
     /// Parses one unit of input: a line without its end, or the text of a frame. `None` when it is empty
-    /// and asks for nothing.
+    /// and asks for nothing. A byte order mark before it belongs to the file that it comes from, and the end of a
+    /// line behind the text of a frame to the program that sends lines in frames.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn parse(self, text: &str) -> Result<Option<Request>, Unparsed> {
-        match self.codec().dialect {
-            Dialect::Text => text::parse(text),
-            Dialect::Json { .. } => json::parse(text).map(Some),
+        let Codec { dialect, framing } = self.codec();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match (dialect, framing) {
+            (Dialect::Text, Framing::Frames) => text::parse(without_line_end(text)),
+            (Dialect::Text, Framing::Lines | Framing::Events | Framing::IrcLines) => text::parse(text),
+            (Dialect::Json { .. }, _) => json::parse(text).map(Some),
+            // What a line of IRC asks for depends on the lines before it: `net/irc` knows.
+            (Dialect::Irc(_), _) => {
+                Err(Unparsed { id: None, refusal: Refusal::bad_request("IRC is spoken on a port of its own") })
+            }
         }
     }
 
-    /// What keeps an idle connection alive and has its client answer; `None` where the protocol has nothing
-    /// of the kind.
+    /// What keeps an idle connection alive, and has its client answer where the protocol has answers; `None` where it
+    /// has nothing of the kind.
     #[must_use]
     pub fn keep_alive(self) -> Option<Vec<u8>> {
-        match self.codec().framing {
-            Framing::Frames => {
+        match self.codec() {
+            Codec { framing: Framing::Frames, .. } => {
                 let mut ping = Vec::new();
                 frame::append(Opcode::Ping, b"", &mut ping);
                 Some(ping)
             }
-            Framing::Lines => None,
+            Codec { framing: Framing::Events, .. } => Some(event_stream::COMMENT.to_vec()),
+            Codec { framing: Framing::Lines, dialect: Dialect::Json { .. } } => Some(b"{\"type\":\"ping\"}\n".to_vec()),
+            Codec { framing: Framing::Lines, .. } => None,
+            Codec { framing: Framing::IrcLines, .. } => Some(irc::ping()),
         }
     }
 
@@ -130,9 +180,15 @@ impl Encoding {
     pub fn close(self, end: End) -> Vec<u8> {
         match (self.codec().framing, end.close_code()) {
             (Framing::Frames, Some(code)) => frame::close(code, end.word()),
-            (Framing::Frames, None) | (Framing::Lines, _) => Vec::new(),
+            (Framing::Frames, None) | (Framing::Lines | Framing::Events | Framing::IrcLines, _) => Vec::new(),
         }
     }
+}
+
+/// The text without one LF or CR LF behind it.
+fn without_line_end(text: &str) -> &str {
+    let Some(line) = text.strip_suffix('\n') else { return text };
+    line.strip_suffix('\r').unwrap_or(line)
 }
 
 impl Framing {
@@ -140,9 +196,14 @@ impl Framing {
     pub(super) fn append(self, unit: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Frames => frame::append(Opcode::Text, unit, out),
+            Self::Events => event_stream::append(unit, out),
             Self::Lines => {
                 out.extend_from_slice(unit);
                 out.push(b'\n');
+            }
+            Self::IrcLines => {
+                out.extend_from_slice(unit);
+                out.extend_from_slice(b"\r\n");
             }
         }
     }
@@ -151,12 +212,35 @@ impl Framing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::{Command, RoomRequest};
+
+    fn said(encoding: Encoding, text: &str) -> Option<Command> {
+        encoding.parse(text).unwrap().map(|request| request.command)
+    }
 
     #[test]
-    fn an_encoding_stands_at_its_number() {
-        for (number, encoding) in Encoding::ALL.into_iter().enumerate() {
-            assert_eq!(encoding.index(), number);
+    fn one_end_of_a_line_behind_a_frame_is_not_of_its_text() {
+        for (frame, line) in [("/help\n", "/help"), ("/help\r\n", "/help"), ("hi\n", "hi"), ("hi\r\n", "hi")] {
+            assert_eq!(said(Encoding::TextFrames, frame), said(Encoding::TextFrames, line), "{frame:?}");
         }
+        let says = |text: &str| Command::ToRoom { room: None, request: RoomRequest::message(text).quietly() };
+        assert_eq!(said(Encoding::TextFrames, "one\ntwo\n\n"), Some(says("one\ntwo\n")));
+        assert_eq!(said(Encoding::TextFrames, "\nhi"), Some(says("\nhi")));
+        assert_eq!(said(Encoding::TextFrames, "\n"), None);
+        let time = r#"{"type":"time"}"#;
+        assert_eq!(said(Encoding::Json, &format!("{time}\r\n")), said(Encoding::Json, time));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_dropped() {
+        let says = |text: &str| Command::ToRoom { room: None, request: RoomRequest::message(text).quietly() };
+        for encoding in [Encoding::TextLines, Encoding::TextFrames] {
+            assert_eq!(said(encoding, "\u{feff}/help"), said(encoding, "/help"));
+            assert_eq!(said(encoding, "\u{feff}hi"), Some(says("hi")));
+            assert_eq!(said(encoding, "\u{feff}"), None);
+            assert_eq!(said(encoding, "a\u{feff}b"), Some(says("a\u{feff}b")));
+        }
+        assert_eq!(said(Encoding::Json, "\u{feff}{\"type\":\"time\"}"), said(Encoding::Json, r#"{"type":"time"}"#));
     }
 
     #[test]

@@ -7,10 +7,12 @@
 use super::json::fields::Fields;
 use super::text::arguments::Arguments;
 use super::text::moderation;
+use crate::chat::bookmark::BookmarkRequest;
+use crate::chat::command::InvitationRequest;
+use crate::chat::device::DeviceRequest;
+use crate::chat::display_names::DisplayNameRequest;
 use crate::chat::policy::ModerationRequest;
-use crate::chat::{
-    Body, Command, Cost, Id, JoinOptions, Receipt, Refusal, Request, RoomRequest, ServerQuery, Signal, Span, Status,
-};
+use crate::chat::{Body, Command, Cost, Id, Receipt, Refusal, Request, RoomRequest, ServerQuery, Signal, Span, Status};
 
 /// A command, or the forms in which a kind of command is written.
 pub(super) struct Row {
@@ -74,6 +76,11 @@ impl Row {
     }
 }
 
+/// The values of `type` that mean a command in the JSON dialect: a list for each command, which begins with its own name.
+pub fn types() -> impl Iterator<Item = &'static [&'static str]> {
+    ROWS.iter().filter_map(|row| row.json.map(|(types, _)| types))
+}
+
 /// The row of this `type` in the JSON dialect.
 pub(super) fn of_type(name: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.json.is_some_and(|(types, _)| types.contains(&name)))
@@ -93,15 +100,14 @@ pub(super) fn help() -> impl Iterator<Item = String> {
 
 /// A message: in text, a line that is no command.
 pub(super) const MESSAGE: Row = row(Cost::Message).json(&["message", "publish"], |fields| {
-    let (body, about, mid) = (fields.body()?, fields.about()?, fields.mid()?);
-    let request = RoomRequest::Publish { body, about, mid, quiet: false };
+    let request = RoomRequest::from(fields.publication()?);
     Ok(Command::ToRoom { room: Some(fields.room()?), request })
 });
 
 /// A topic and a message without a type.
 pub(super) const TOPIC: Row = row(Cost::Message).json(&[], |fields| {
-    let (room, body) = (fields.room()?, fields.body()?);
-    Ok(Command::Topic { room, request: RoomRequest::Publish { body, about: None, mid: None, quiet: true } })
+    let (room, publication) = (fields.room()?, fields.topic_publication()?);
+    Ok(Command::Topic { room, request: RoomRequest::from(publication).quietly() })
 });
 
 /// In the order in which `/help` lists them.
@@ -111,27 +117,43 @@ const ROWS: &[Row] = &[
         .json(&["join", "subscribe"], |fields| {
             Ok(Command::Join { room: fields.room()?, options: fields.join_options()? })
         })
-        .text("/join ROOM", "go to a room, which is made if it is not there", |line| {
-            Ok(Command::Join { room: line.room(line.all()?)?, options: JoinOptions::default() })
-        }),
-    row(Cost::Other).json(&["leave", "unsubscribe"], |fields| Ok(Command::Leave { room: Some(fields.room()?) })).text(
-        "/leave",
-        "leave the room",
-        |line| line.none(Command::Leave { room: None }),
-    ),
+        .text("/join ROOM [INVITATION]", "go to a room, which is made if it is not there", |line| line.join()),
+    row(Cost::Other)
+        .json(&["leave", "unsubscribe"], |fields| Ok(Command::Leave { room: Some(fields.room()?), note: None }))
+        .text("/leave", "leave the room", |line| line.none(Command::Leave { room: None, note: None })),
     row(Cost::Other)
         .json(&["rooms"], |_| Ok(Command::Rooms))
         .text("/rooms", "list the rooms", |line| line.none(Command::Rooms)),
+    row(Cost::Other).json(&["memberships"], |_| Ok(Command::Memberships)).text(
+        "/unread",
+        "list what you have not read, and where you are invited",
+        |line| line.none(Command::Memberships),
+    ),
+    row(Cost::Other).json(&["bookmarks"], |_| Ok(Command::Bookmarks(BookmarkRequest::List))),
+    row(Cost::Other).json(&["bookmark"], |fields| fields.bookmark()),
+    row(Cost::Other)
+        .json(&["unbookmark"], |fields| Ok(Command::Bookmarks(BookmarkRequest::Remove { room: fields.any_room()? }))),
+    // It waits for the disk, as a message does.
+    row(Cost::Message).json(&["display_name"], |fields| fields.display_name()).text(
+        "/display TEXT|-",
+        "say what you want to be called; - for nothing",
+        |line| {
+            let name = line.display_name()?;
+            Ok(Command::DisplayNames(DisplayNameRequest::Set(name)))
+        },
+    ),
+    row(Cost::Other)
+        .json(&["display_names"], |fields| Ok(Command::DisplayNames(DisplayNameRequest::Of(fields.users()?))))
+        .text("/whois USER", "show what a user wants to be called", |line| {
+            Ok(Command::DisplayNames(DisplayNameRequest::Of(vec![line.user(line.all()?)?])))
+        }),
     row(Cost::Other)
         .json(&["members"], |fields| Ok(Command::ToRoom { room: Some(fields.room()?), request: RoomRequest::Members }))
         .text("/who", "list who is in the room", |line| {
             line.none(Command::ToRoom { room: None, request: RoomRequest::Members })
         }),
     row(Cost::Message)
-        .json(&["private"], |fields| {
-            let (to, body, about, mid) = (fields.to()?, fields.body()?, fields.about()?, fields.mid()?);
-            Ok(Command::Private { to, request: RoomRequest::Publish { body, about, mid, quiet: false } })
-        })
+        .json(&["private"], |fields| Ok(Command::Private { to: fields.to()?, request: fields.publication()?.into() }))
         .text("/msg USER TEXT", "send a message to one user", |line| {
             let (to, text) = line.pair()?;
             Ok(Command::Private { to: line.user(to)?, request: RoomRequest::message(text).quietly() })
@@ -144,6 +166,11 @@ const ROWS: &[Row] = &[
         .text("/history [N]", "show the last messages", |line| {
             Ok(Command::History { room: None, span: Span::NEWEST, limit: line.history_limit()? })
         }),
+    // It takes more of the disk and of the processor than any other question.
+    row(Cost::Message).json(&["search"], |fields| {
+        let (text, scope, limit) = fields.search()?;
+        Ok(Command::Search { text, scope, limit })
+    }),
     row(Cost::Other)
         .json(&["presence"], |fields| Ok(Command::Presence { status: fields.status()?, note: fields.note()? }))
         .text("/away [TEXT]", "say that you are away", |line| {
@@ -184,6 +211,15 @@ const ROWS: &[Row] = &[
         "show a token that is good for longer",
         |line| Ok(Command::Refresh { token: line.all()?.into() }),
     ),
+    row(Cost::Other).json(&["unclaim"], |fields| Ok(Command::Unclaim { name: fields.user()? })),
+    row(Cost::Other).json(&["devices"], |_| Ok(Command::Devices(DeviceRequest::List))).text(
+        "/devices",
+        "list the devices on which you are signed in",
+        |line| line.none(Command::Devices(DeviceRequest::List)),
+    ),
+    row(Cost::Other).json(&["add_device"], |_| Ok(Command::Devices(DeviceRequest::Add))),
+    row(Cost::Other).json(&["end_device"], |fields| Ok(Command::Devices(DeviceRequest::End(fields.device()?)))),
+    row(Cost::Other).text("/device add|end ID", "sign in another device, or sign one out", |line| line.device()),
     row(Cost::Other).text("/session", "show how to resume this session", |line| line.none(Command::Session)),
     row(Cost::Other)
         .json(&["resume"], |fields| fields.resume())
@@ -198,6 +234,25 @@ const ROWS: &[Row] = &[
         .json(&["invite"], |fields| fields.moderate(ModerationRequest::Invite { user: fields.user()? }))
         .text("/invite USER", "put a user on the list of the room", |line| {
             moderation::of_user(line, |user| ModerationRequest::Invite { user })
+        }),
+    row(Cost::Other).json(&["invitation"], |fields| fields.invitation()).text(
+        "/invitation [TIME] [USES]",
+        "make a code that admits whoever shows it to the room",
+        moderation::invitation,
+    ),
+    row(Cost::Other)
+        .json(&["invitations"], |fields| {
+            Ok(Command::Invitations { room: Some(fields.room()?), request: InvitationRequest::List })
+        })
+        .text("/invitations", "list the codes that admit to the room", |line| {
+            line.none(Command::Invitations { room: None, request: InvitationRequest::List })
+        }),
+    row(Cost::Other)
+        .json(&["revoke"], |fields| {
+            fields.moderate(ModerationRequest::RevokeInvitation { number: fields.invitation_number()? })
+        })
+        .text("/revoke NUMBER", "revoke the code of this number", |line| {
+            moderation::of_message(line, |number| ModerationRequest::RevokeInvitation { number })
         }),
     row(Cost::Other)
         .json(&["remove"], |fields| fields.moderate(ModerationRequest::Remove { user: fields.user()? }))
@@ -241,6 +296,24 @@ const ROWS: &[Row] = &[
     row(Cost::Other).json(&["settings"], |fields| fields.moderate(ModerationRequest::Settings(fields.settings()?))),
     row(Cost::Other).text("/slow SECONDS|off", "one message of each user in so many seconds", moderation::slow),
     row(Cost::Other).text("/announce on|off", "only moderators speak", moderation::announce),
+    row(Cost::Other)
+        .json(&["about"], |fields| Ok(Command::ToRoom { room: Some(fields.room()?), request: RoomRequest::About }))
+        .text("/topic [TEXT|-]", "show what the room is about, or set it; - for nothing", moderation::topic),
+    row(Cost::Other).json(&["describe"], |fields| fields.moderate(fields.describe()?)).text(
+        "/describe TEXT|-",
+        "say more about the room; - for nothing",
+        moderation::describe,
+    ),
+    row(Cost::Other).json(&["pin"], |fields| fields.moderate(ModerationRequest::Pin { seq: fields.seq()? })).text(
+        "/pin NUMBER",
+        "pin the message of this number",
+        |line| moderation::of_message(line, |seq| ModerationRequest::Pin { seq }),
+    ),
+    row(Cost::Other).json(&["unpin"], |fields| fields.moderate(ModerationRequest::Unpin { seq: fields.seq()? })).text(
+        "/unpin NUMBER",
+        "pin it no longer",
+        |line| moderation::of_message(line, |seq| ModerationRequest::Unpin { seq }),
+    ),
     row(Cost::Other).json(&["end"], |fields| fields.moderate(ModerationRequest::End)).text(
         "/end ROOM",
         "end a room: all leave, and its messages are deleted",
@@ -278,7 +351,7 @@ mod tests {
             let of_word = |line: &&String| line.trim_start_matches("* /").split(' ').next() == Some(word);
             assert_eq!(lines.iter().filter(of_word).count(), 1, "{word}");
         }
-        assert_eq!(lines[0], "* /join ROOM      go to a room, which is made if it is not there");
+        assert_eq!(lines[0], "* /join ROOM [INVITATION]  go to a room, which is made if it is not there");
         assert_eq!(lines.last().map(String::as_str), Some("* //text          send \"/text\""));
     }
 }

@@ -1,5 +1,5 @@
-//! Between bytes and values: two dialects (JSON for programs, text for people) in two framings
-//! (WebSocket frames, lines).
+//! Between bytes and values: two dialects (JSON for programs, text for people) in three framings
+//! (WebSocket frames, lines, Server-Sent Events).
 //!
 //! Pure, like `chat`, which is all it depends on. Parsing is total: whatever the bytes, the answer
 //! is a request or a refusal. An event is printed once an encoding, whatever the number of readers.
@@ -7,11 +7,15 @@
 pub mod codec;
 mod commands;
 pub mod encoder;
+pub mod event_stream;
 pub mod frame;
+pub mod hook;
+pub mod irc;
 pub mod json;
 pub mod text;
 
 pub use codec::Encoding;
+pub use commands::types as command_types;
 pub use encoder::Encoder;
 
 use crate::chat::{Id, Refusal};

@@ -177,3 +177,36 @@ fn people_see_how_a_message_is_protected_and_compare_numbers() {
     bobs.press("/safety Nobody\r");
     bobs.wait_for("* No device of Nobody has written in an encrypted room here");
 }
+
+#[test]
+fn replies_and_edits_are_encrypted_too() {
+    let server = TestServer::start();
+    let url = server.url();
+    let [ann, bob] = ["Ann", "Bob"].map(|name| Person::new("edits", name, PASSPHRASE));
+    let mut eve = in_room(&url, "Eve", "r");
+    let (mut anns, mut bobs) = (ann.terminal(&url), bob.terminal(&url));
+    anns.wait_for("* Bob joined");
+    anns.press("at six\r");
+    bobs.wait_for("Ann (encrypted): at six");
+    bobs.press("/reply fine by me\r");
+    anns.wait_for("Bob (encrypted): fine by me");
+    anns.press("/edit at seven\r");
+    bobs.wait_for("* Ann edited a message (encrypted): at seven");
+    anns.wait_for("* Ann edited a message (verified): at seven");
+    // An edit of a message that was said before this conversation: its id is known from the history.
+    anns.press("/quit\r");
+    anns.ended();
+    let mut anns = ann.terminal(&url);
+    anns.wait_for("Ann (verified): at seven");
+    anns.press("/edit at eight\r");
+    bobs.wait_for("* Ann edited a message (encrypted): at eight");
+    // The server knows which message is answered, and not what is said.
+    let reply = loop {
+        let message = next_message(&mut eve);
+        if message.reply_to.is_some() {
+            break message;
+        }
+    };
+    assert!(reply.text.is_none() && reply.cipher.is_some());
+    assert!(!format!("{reply:?}").contains("fine"));
+}

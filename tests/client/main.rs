@@ -8,10 +8,16 @@
 
 mod harness;
 
+#[cfg(all(feature = "chat", feature = "jwt"))]
+mod devices;
+#[cfg(all(feature = "chat", feature = "jwt"))]
+mod display_names;
 #[cfg(feature = "e2ee")]
 mod encrypted;
+mod examples;
 mod reconnect;
 mod rename;
+mod reporting;
 mod requests;
 mod restart;
 mod resume;

@@ -42,7 +42,7 @@ fn what_can_be_no_name_changes_nothing() {
 fn a_name_that_is_somebody_elses_is_refused_and_the_one_before_stays() {
     let server = TestServer::start();
     let engine = server.engine();
-    engine.auth.claim(&roomd::chat::UserName::parse("Cleo").unwrap(), engine.clock.now().at, || false).unwrap();
+    engine.auth.claim(&roomd::chat::UserName::parse("Cleo").unwrap(), None, engine.clock.now().at, || false).unwrap();
     let mut ann = in_room(&server.url(), "Ann", "r");
     ann.rename("Cleo", None).unwrap();
     let refusal = wait_for(&mut ann, |event| match event {

@@ -34,6 +34,47 @@ fn a_message_is_acknowledged_and_everybody_is_shown_it() {
 }
 
 #[test]
+fn a_message_on_a_condition_is_published_or_refused_with_the_newest() {
+    let server = TestServer::start();
+    let mut ann = in_room(&server.url(), "Ann", "board");
+    let mut bob = in_room(&server.url(), "Bob", "board");
+    let first = ann.publish_if("board", 0, "x takes the middle").unwrap();
+    let Error::Refused(refusal) = bob.publish_if("board", 0, "o takes the middle").unwrap_err() else { panic!() };
+    let conflict = (&*refusal.code, refusal.room.as_deref(), refusal.seq);
+    assert_eq!(conflict, ("conflict", Some("board"), Some(first.seq)));
+    assert_eq!(bob.publish_if("board", first.seq, "o takes a corner").unwrap().seq, 2);
+}
+
+#[test]
+fn a_latecomer_is_given_the_newest_value_of_each_key() {
+    let server = TestServer::start();
+    let mut ann = in_room(&server.url(), "Ann", "prices");
+    ann.publish_value("prices", "acme", "11").unwrap();
+    ann.publish_value("prices", "dull", "7").unwrap();
+    ann.remove_value("prices", "dull").unwrap();
+    let key = || "acme".to_owned();
+    let command = |seq| Command::PublishValue {
+        room: "prices".to_owned(),
+        key: key(),
+        text: Some("12".to_owned()),
+        if_key_seq: Some(seq),
+    };
+    ann.send(command(1)).unwrap();
+    ann.send(command(1)).unwrap();
+    let refused = wait_for(&mut ann, |event| match event {
+        Event::Response(_, Err(refusal)) => Some(refusal.clone()),
+        _ => None,
+    });
+    assert_eq!((&*refused.code, refused.seq), ("conflict", Some(4)));
+    let mut bob = Client::connect(&server.url(), quick("Bob")).unwrap();
+    assert_eq!(bob.join_latest("prices").unwrap().seq, 4);
+    let message = next_message(&mut bob);
+    assert_eq!((message.key, message.text.as_deref(), message.replayed), (Some(key()), Some("12"), true));
+    ann.publish_value("prices", "acme", "13").unwrap();
+    assert_eq!(next_message(&mut bob).text.as_deref(), Some("13"));
+}
+
+#[test]
 fn a_private_message_reaches_both_users_and_nobody_else() {
     let server = TestServer::start();
     let mut ann = in_room(&server.url(), "Ann", "r");

@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Proxy, TestServer, in_room, next_message, roomd};
+use crate::harness::{Proxy, TestServer, in_room, next_message, roomd, wait_for};
+use roomd_client::Event;
 
 /// A script's end of the pipes.
 pub struct Script {
@@ -93,6 +94,45 @@ fn each_line_is_a_message_as_it_is_and_the_end_comes_when_all_are_sent() {
     let texts: Vec<_> = objects(&output, "message").iter().map(|message| message["message"].clone()).collect();
     assert_eq!(texts, ["one", "/who", "{\"x\":1}", "last"], "also the last one's own message");
     assert_eq!(objects(&output, "joined")[0]["members"], serde_json::json!(["Ann", "Bob"]));
+}
+
+#[test]
+fn a_line_that_is_an_object_with_a_type_is_a_command_and_its_response_has_its_id() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let seq = bob.publish("r", "a question").unwrap().seq;
+    let input = [
+        json!({"type": "message", "message": "an answer", "reply_to": seq, "id": "a"}),
+        json!({"type": "edit", "seq": seq + 1, "message": "the answer", "id": 2}),
+        json!({"type": "members", "id": 3}),
+        json!({"type": "history", "limit": 1, "id": 4}),
+        json!({"type": "time", "id": 5}),
+        json!({"type": "read", "seq": seq}),
+        json!({"type": "delete", "seq": 99, "id": 6}),
+        json!({"type": "no such command", "id": 7}),
+        json!({"type": "auth", "token": "x"}),
+        json!({"a": "message, since it has no type"}),
+    ];
+    let input: Vec<u8> = input.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
+    let output = run(&server.url(), &["--user", "Ann", "--json"], &input);
+    assert_eq!(output.status.code(), Some(1), "some were refused: {output:?}");
+    let one = |kind: &str| objects(&output, kind).into_iter().find(|value| value.get("id").is_some()).unwrap();
+    assert_eq!((&one("sent")["id"], &one("sent")["seq"]), (&json!("a"), &json!(seq + 1)));
+    assert_eq!(one("ok")["id"], 2);
+    assert_eq!((&one("members")["id"], &one("members")["count"]), (&json!(3), &json!(2)));
+    assert_eq!((&one("history")["id"], &one("history")["messages"][0]["room"]), (&json!(4), &json!("r")));
+    assert_eq!(one("time")["id"], 5);
+    let errors: Vec<_> = objects(&output, "error").iter().map(|e| (e["id"].clone(), e["code"].clone())).collect();
+    for error in
+        [(json!(6), json!("not_found")), (json!(7), json!("unknown_type")), (Value::Null, json!("bad_request"))]
+    {
+        assert!(errors.contains(&error), "{errors:?}");
+    }
+    let read = wait_for(&mut bob, |event| match event {
+        Event::Other(value) if value["type"] == "receipt" && value["status"] == "read" => value["seq"].as_u64(),
+        _ => None,
+    });
+    assert_eq!(read, seq);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `roomd chat` for a person: keys, a screen, a connection that breaks.
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
 
 use crate::harness::home::Home;
 use crate::harness::terminal::Terminal;
@@ -144,7 +144,7 @@ fn each_command_does_what_it_says() {
 fn a_room_is_ruled_from_the_terminal_and_what_is_changed_is_told() {
     let (server, home) = (TestServer::start(), Home::new("ruling"));
     let engine = server.engine();
-    let claimed = engine.auth.claim(&UserName::parse("Ann").unwrap(), engine.clock.now().at, || false).unwrap();
+    let claimed = engine.auth.claim(&UserName::parse("Ann").unwrap(), None, engine.clock.now().at, || false).unwrap();
     let token = home.file("token", &claimed.token);
     let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann", "--token-file", &token], 80);
     ann.wait_for("* You are in r with: ");
@@ -189,6 +189,106 @@ fn ctrl_c_leaves_and_gives_the_terminal_back() {
     ann.press(CTRL_C);
     assert!(ann.ended().success());
     wait_for(&mut bob, |event| matches!(event, Event::Leave { user, .. } if user == "Ann").then_some(()));
+}
+
+#[test]
+fn messages_are_answered_changed_and_deleted_by_the_one_that_is_meant() {
+    let server = TestServer::start();
+    let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann", "--times"], 80);
+    ann.wait_for("* You are in r with: ");
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    bob.publish("r", "who is there?").unwrap();
+    ann.wait_until("a message with its time and number", |screen| screen.contains(" #1 Bob: who is there?"));
+    ann.press("/reply me\r");
+    let reply_to = wait_for(&mut bob, |event| match event {
+        Event::Message(message) if message.user == "Ann" => Some(message.reply_to),
+        _ => None,
+    });
+    assert_eq!(reply_to, Some(1));
+    // Whoever sees this has heard that the reply was stored.
+    bob.publish("r", "and who is it?").unwrap();
+    ann.wait_until("what follows the reply", |screen| screen.contains(" #3 Bob: and who is it?"));
+    ann.press("/edit it is me\r");
+    ann.wait_for("* Ann edited a message: it is me");
+    ann.press("/edit #1 not mine\r");
+    ann.wait_for("Error: ");
+    ann.press("/delete\r");
+    ann.wait_for("* Ann deleted a message");
+    let shown: Vec<_> = bob.history("r", 9).unwrap().messages.into_iter().map(|message| message.text).collect();
+    assert_eq!(shown, [Some("who is there?".to_owned()), None, Some("and who is it?".to_owned())]);
+}
+
+#[test]
+fn a_room_can_be_left_for_none_and_the_session_told() {
+    let server = TestServer::with(|settings| settings.limits.grace = std::time::Duration::from_secs(30));
+    let mut ann = ann(&server);
+    ann.press("/session\r");
+    ann.wait_for("* To resume this session: /resume ");
+    ann.press("/leave\r");
+    ann.wait_for("* You left r");
+    for line in ["hello?\r", "/who\r", "/reply x\r", "/leave\r"] {
+        ann.press(line);
+    }
+    ann.wait_until("each is refused", |screen| screen.matches("You are in no room").count() == 4);
+    ann.press("/join den\r");
+    ann.wait_for("* You are in den with: Ann");
+    ann.press("now\r/who\r");
+    ann.wait_for("* In den: Ann");
+}
+
+#[test]
+fn a_long_line_is_folded_between_words() {
+    let server = TestServer::start();
+    let mut ann = Terminal::chat(&server.url(), &["--room", "r", "--user", "Ann"], 40);
+    ann.wait_for("* You are in r with: ");
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    bob.publish("r", "a word that is too long to stand here must go on the next line").unwrap();
+    ann.wait_for("Bob: a word that is too long to stand");
+    ann.wait_for("    here must go on the next line");
+}
+
+#[test]
+fn the_day_and_the_time_stand_before_the_first_message() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    for text in ["one", "two"] {
+        bob.publish("r", text).unwrap();
+    }
+    ann.wait_for("Bob: two");
+    let screen = ann.shown();
+    let lines: Vec<_> = screen.lines().collect();
+    let first = lines.iter().position(|line| line.starts_with("Bob: one")).unwrap();
+    assert!(lines[first - 1].starts_with("* ") && lines[first - 1].contains(':'), "{screen}");
+    assert!(lines[first + 1].starts_with("Bob: two"), "{screen}");
+}
+
+#[test]
+fn a_program_that_was_stopped_and_continues_edits_lines_again() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    ann.press("half a li");
+    ann.wait_for("Ann: half a li");
+    for turn in 1..=3 {
+        kill_process(ann.process(), Signal::STOP).unwrap();
+        waitpid(Some(ann.process()), WaitOptions::UNTRACED).unwrap();
+        // The shell has the terminal meanwhile.
+        ann.take_back();
+        kill_process(ann.process(), Signal::CONT).unwrap();
+        ann.wait_until("the line is shown again", |screen| {
+            screen.matches("* Continued").count() == turn && screen.trim_end().ends_with("Ann: half a li")
+        });
+        assert!(!ann.has_first_mode(), "keys are not read one by one");
+    }
+    ann.press("nx\x7fe\r");
+    let said = wait_for(&mut bob, |event| match event {
+        Event::Message(message) if message.user == "Ann" => message.text,
+        _ => None,
+    });
+    assert_eq!(said, "half a line");
+    ann.press(CTRL_D);
+    assert!(ann.ended().success());
 }
 
 #[test]
@@ -350,4 +450,16 @@ fn another_name_is_taken_and_stands_before_the_next_line() {
     assert_eq!((&*said.user, said.text.as_deref()), ("Cleo", Some("hi")));
     ann.press("again");
     ann.wait_for("Cleo: again");
+}
+
+#[test]
+fn what_is_typed_ahead_of_another_name_has_the_old_one_and_what_follows_the_new_one() {
+    let server = TestServer::start();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut ann = ann(&server);
+    ann.press("one\rtwo\r/nick Cleo\rthree\r/nick Dora\rfour\r");
+    for (user, text) in [("Ann", "one"), ("Ann", "two"), ("Cleo", "three"), ("Dora", "four")] {
+        let said = next_message(&mut bob);
+        assert_eq!((&*said.user, said.text.as_deref()), (user, Some(text)));
+    }
 }

@@ -79,6 +79,10 @@ impl Doors {
         loop {
             let mut stream = self.connect(&listeners::LINES);
             let mut line = line(&mut stream);
+            if line.starts_with("* You are ") {
+                stream.write_all(b"/join lobby\n").unwrap();
+                line = self::line(&mut stream);
+            }
             if line.starts_with("Error: The server cannot open a further room") {
                 self.refused += 1;
                 stream.write_all(b"/join lobby\n").unwrap();

@@ -50,7 +50,7 @@ proptest! {
     ) {
         let wire = Wire::new(Trouble::Full, &Fault::at(first_full), usize::MAX);
         let limits = Limits { outbox_messages: LIMITS.0, outbox_bytes: LIMITS.1, ..Limits::default() };
-        let outbox = Outbox::new(Arc::clone(&wire) as _, &limits, None);
+        let outbox = Outbox::new(&Arc::default(), Arc::clone(&wire) as _, &limits, None);
         let (mut number, mut wanted, mut refused) = (0, Vec::new(), Vec::new());
         for Given { segments, mode } in deliveries_given {
             let (ended, before) = (outbox.ended().is_some(), outbox.deliveries().pending);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use roomd::chat::{End, UserName};
+use roomd::chat::{End, UserName, Visibility};
 use roomd::engine::Engine;
 use roomd::engine::clients::connection::{Connection, ConnectionOptions};
 use roomd::engine::clients::outbox::Outbox;
@@ -27,10 +27,16 @@ pub struct Client {
 impl Client {
     /// A client that connects, and is in no room.
     pub fn enter(engine: &Arc<Engine>, name: &'static str, wire: Arc<Wire>) -> io::Result<Self> {
-        let outbox = Outbox::new(Arc::clone(&wire) as _, &engine.limits, None);
+        let outbox = Outbox::new(&engine.metrics.outbox_total, Arc::clone(&wire) as _, &engine.limits, None);
         let writing = Arc::clone(&outbox);
         engine.threads.spawn("writer", move || writer::run(writing))?;
-        let door = ConnectionOptions { encoding: Encoding::Json, echo: true, join_history: 0, address: None };
+        let door = ConnectionOptions {
+            encoding: Encoding::Json,
+            echo: true,
+            visibility: Visibility::Announced,
+            join_history: 0,
+            address: None,
+        };
         let connection = Connection::open(engine, outbox, door, UserName::parse(name).unwrap().into());
         Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })
     }

@@ -1,6 +1,7 @@
 //! An outbox and its writer over a transport that fails: every byte in its place, every event counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomd::chat::{Limits, Slow};
 use roomd::engine::base::threads::Threads;
@@ -9,6 +10,7 @@ use roomd::engine::clients::delivery_counts::DeliveryCounts;
 use roomd::engine::clients::outbox::Outbox;
 use roomd::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 use roomd::engine::clients::writer;
+use roomd::engine::clients::writers::{self, Writers};
 
 use crate::fault::{Fault, at_every_use};
 use crate::server::nothing_is_left;
@@ -42,12 +44,33 @@ struct Outcome {
     deliveries: DeliveryCounts,
 }
 
+/// Who writes what has to wait.
+#[derive(Clone, Copy, Debug)]
+enum WrittenBy {
+    /// A writer that runs from the beginning.
+    OneWriter,
+    /// A writer that starts when something has to wait, and retires at once when nothing does.
+    WritersOnDemand,
+    /// The thread of all clients, and at the end the reader: there is no thread for a writer.
+    NoThread,
+}
+
+const ALL: [WrittenBy; 3] = [WrittenBy::OneWriter, WrittenBy::WritersOnDemand, WrittenBy::NoThread];
+
 /// Gives everything to an outbox over this wire, and lets it end.
-fn play(wire: &Arc<Wire>) -> Outcome {
+fn play(wire: &Arc<Wire>, by: WrittenBy) -> Outcome {
     let threads = Threads::new();
-    let outbox = Outbox::new(Arc::clone(wire) as _, &Limits::default(), None);
-    let writing = Arc::clone(&outbox);
-    threads.spawn("writer", move || writer::run(writing)).unwrap();
+    let outbox = Outbox::new(&Arc::default(), Arc::clone(wire) as _, &Limits::default(), None);
+    let writers = Writers::new(&threads, &Limits::default()).idle_for(Duration::ZERO);
+    let (serving, writing) = (Arc::clone(&writers), Arc::clone(&outbox));
+    match by {
+        WrittenBy::OneWriter => threads.spawn("writer", move || writer::run(writing)).unwrap(),
+        WrittenBy::WritersOnDemand | WrittenBy::NoThread => {
+            writers.set_threads_max(usize::from(matches!(by, WrittenBy::WritersOnDemand)));
+            threads.spawn(writers::ROLE, move || serving.run()).unwrap();
+            writers.attach(&outbox).unwrap();
+        }
+    }
     let (mut stream, mut ends, mut offered) = (String::new(), Vec::new(), 0);
     for (texts, mode) in deliveries() {
         offered += texts.len() as u64;
@@ -62,9 +85,9 @@ fn play(wire: &Arc<Wire>) -> Outcome {
         assert!(taken.is_ok() || wire.is_broken(), "{taken:?}");
         texts.iter().for_each(|text| put(text, &mut stream, &mut ends));
     }
-    outbox.finish(FAREWELL.into(), 1);
     put(FAREWELL, &mut stream, &mut ends);
-    let deliveries = outbox.wait_done();
+    let deliveries = writer::finish(&outbox, FAREWELL.into(), 1);
+    writers.close();
     nothing_is_left(&threads);
     Outcome { ends, stream, offered: offered + 1, deliveries }
 }
@@ -80,8 +103,12 @@ fn segment(text: &str) -> Segment {
 }
 
 /// What went is the beginning of what was given, and what went whole was written.
-fn check(wire: &Arc<Wire>) {
-    let Outcome { ends, stream, offered, deliveries } = play(wire);
+fn check(wire: impl Fn() -> Arc<Wire>) {
+    ALL.into_iter().for_each(|by| check_by(&wire(), by));
+}
+
+fn check_by(wire: &Arc<Wire>, by: WrittenBy) {
+    let Outcome { ends, stream, offered, deliveries } = play(wire, by);
     let sent = String::from_utf8(wire.bytes()).unwrap();
     assert!(stream.starts_with(&sent), "{sent} does not begin {stream}");
     let whole = ends.iter().filter(|end| **end <= sent.len()).count() as u64;
@@ -96,38 +123,38 @@ fn check(wire: &Arc<Wire>) {
 
 #[test]
 fn writes_of_every_length_make_the_same_stream() {
-    let all = play(&Wire::good()).stream.len();
+    let all = play(&Wire::good(), WrittenBy::OneWriter).stream.len();
     for at_once in 1..=all {
         println!("{at_once} bytes at once");
-        check(&Wire::new(Trouble::Breaks, &Fault::never(), at_once));
+        check(|| Wire::new(Trouble::Breaks, &Fault::never(), at_once));
     }
 }
 
 #[test]
 fn a_socket_that_is_full_at_any_moment_makes_the_same_stream() {
     for at_once in [7, usize::MAX] {
-        at_every_use(|fault| check(&Wire::new(Trouble::Full, fault, at_once)));
+        ALL.into_iter().for_each(|by| at_every_use(|fault| check_by(&Wire::new(Trouble::Full, fault, at_once), by)));
     }
 }
 
 #[test]
 fn a_socket_that_takes_nothing_at_any_moment_loses_nothing_or_ends() {
     for at_once in [7, usize::MAX] {
-        at_every_use(|fault| check(&Wire::new(Trouble::Nothing, fault, at_once)));
+        ALL.into_iter().for_each(|by| at_every_use(|fault| check_by(&Wire::new(Trouble::Nothing, fault, at_once), by)));
     }
 }
 
 #[test]
 fn the_counts_of_a_connection_that_breaks_at_any_moment_balance() {
     for at_once in [1, 7, usize::MAX] {
-        at_every_use(|fault| check(&Wire::new(Trouble::Breaks, fault, at_once)));
+        ALL.into_iter().for_each(|by| at_every_use(|fault| check_by(&Wire::new(Trouble::Breaks, fault, at_once), by)));
     }
 }
 
 #[test]
 fn without_a_farewell_nothing_is_written_at_the_end() {
     let (wire, threads) = (Wire::good(), Threads::new());
-    let outbox = Outbox::new(Arc::clone(&wire) as _, &Limits::default(), None);
+    let outbox = Outbox::new(&Arc::default(), Arc::clone(&wire) as _, &Limits::default(), None);
     let writing = Arc::clone(&outbox);
     threads.spawn("writer", move || writer::run(writing)).unwrap();
     outbox.finish(Vec::new(), 0);

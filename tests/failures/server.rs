@@ -7,13 +7,20 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use roomd::auth::Auth;
+use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
-use roomd::chat::{Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RoomName, StoreFailed, UserName};
+use roomd::chat::webhook::Movement;
+use roomd::chat::{
+    Appended, Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName, SearchPosition,
+    StoreFailed, Time, UserName,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::{Threads, start};
 use roomd::engine::rooms::broker;
-use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
+use roomd::store::{
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+};
 
 use crate::client::Client;
 use crate::fault::Fault;
@@ -68,7 +75,7 @@ impl TestServer {
         let store = Arc::new(store);
         let of_rooms = Arc::new(limits.clone());
         let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, Arc::clone(&store) as _);
-        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), opener);
+        let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Arc::default(), opener);
         Self { engine, stored, pruned }
     }
 
@@ -148,8 +155,18 @@ impl Store for FaultyStore {
         Memory.changes(room, after, query)
     }
 
-    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Found, StoreFailed> {
         Memory.search(room, text, before, count)
+    }
+
+    fn search_rooms(
+        &self,
+        text: &str,
+        before: Option<SearchPosition>,
+        count: usize,
+        readable: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed> {
+        Memory.search_rooms(text, before, count, readable)
     }
 
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
@@ -172,6 +189,30 @@ impl Store for FaultyStore {
         Memory.offline_messages(user)
     }
 
+    fn conversations(&self, user: &UserName, since: Time, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.conversations(user, since, count)
+    }
+
+    fn read_positions(&self, user: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed> {
+        Memory.read_positions(user, rooms)
+    }
+
+    fn rooms(&self, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.rooms(count)
+    }
+
+    fn is_writable(&self) -> bool {
+        Memory.is_writable()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
     fn close(&self) {
         Memory.close();
     }
@@ -187,26 +228,38 @@ struct FaultyLog {
 }
 
 impl RoomLog for FaultyLog {
-    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
         if self.fault.strikes() {
             return Err(StoreFailed);
         }
-        let outcomes = self.inner.append(drafts)?;
-        for (draft, outcome) in drafts.iter().zip(&outcomes) {
-            if let (Operation::Publish { body: Body::Text(text), .. }, Outcome::Stored { seq }) =
-                (&draft.operation, outcome)
+        let appended = self.inner.append(drafts)?;
+        for (draft, outcome) in drafts.iter().zip(&appended.outcomes) {
+            if let (Operation::Publish { publication, .. }, Outcome::Stored { seq }) = (&draft.operation, outcome)
+                && let Body::Text(text) = &publication.body
             {
                 self.stored.lock().push((self.room.clone(), *seq, text.to_string()));
             }
         }
-        Ok(outcomes)
+        Ok(appended)
+    }
+
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        self.inner.catch_up()
     }
 
     fn pruned(&self) -> u64 {
         self.pruned.load(Ordering::Relaxed)
     }
 
+    fn policy_version(&self) -> PolicyVersion {
+        self.inner.policy_version()
+    }
+
     fn mark(&mut self, marks: &[ReceiptMark]) {
         self.inner.mark(marks);
+    }
+
+    fn moved(&mut self, movement: Movement) {
+        self.inner.moved(movement);
     }
 }

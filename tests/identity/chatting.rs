@@ -28,7 +28,7 @@ fn a_name_is_claimed_by_itself_and_kept_for_its_owners_eyes() {
     let place = Place::new();
     let server = place.serve(&[]);
     for _ in 0..2 {
-        let output = chat(&place, &server, &["--user", "Ann"]);
+        let output = chat(&place, &server, &["--user", "Ann", "--claim"]);
         assert!(output.status.success(), "{output:?}");
     }
     let kept = files(&place.0.join("state"));
@@ -47,6 +47,17 @@ fn a_name_is_claimed_by_itself_and_kept_for_its_owners_eyes() {
     // With the token it is no matter where.
     fs::copy(&kept[0], elsewhere.0.join("token")).unwrap();
     assert!(chat(&elsewhere, &server, &["--token-file", "token"]).status.success());
+    server.stop();
+}
+
+#[test]
+fn a_script_claims_no_name_unless_it_is_told_to() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    assert!(chat(&place, &server, &["--user", "Ann"]).status.success());
+    assert_eq!(files(&place.0.join("state")), Vec::<PathBuf>::new());
+    let claimed = server.ask("POST", "/api/v1/claims", "", "{\"name\":\"Ann\"}");
+    assert_eq!(claimed.0, 201, "the name is free: {claimed:?}");
     server.stop();
 }
 

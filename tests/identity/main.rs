@@ -7,6 +7,7 @@
 
 mod chatting;
 mod harness;
+mod issuer;
 mod keys;
 mod openness;
 mod silence;

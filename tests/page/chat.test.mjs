@@ -122,6 +122,7 @@ test("a private conversation is visible only to its two users", async () => {
   const bob = await (await person()).enter(`${http}/chat/general`, "Bob");
   const eve = await (await person()).enter(`${http}/chat/general`, "Eve");
   await ann.page.locator(".members").getByRole("button", { name: /Bob/ }).click();
+  await ann.page.getByRole("dialog", { name: "Bob" }).getByRole("button", { name: "Message privately" }).click();
   await ann.page.getByRole("heading", { name: "Bob" }).waitFor();
   await ann.say("for your eyes");
   await bob.conversation("Ann").click();
@@ -131,7 +132,7 @@ test("a private conversation is visible only to its two users", async () => {
   assert.equal(await eve.page.getByText("eyes").count(), 0);
   await ann.page.goto(`${http}/?with=Nobody`);
   await ann.say("anyone?");
-  await ann.page.getByText(/^Not sent:/).waitFor();
+  await ann.page.locator(".failed", { hasText: /^Not sent:/ }).waitFor();
   await ann.page.getByRole("button", { name: "Remove" }).click();
   await ann.row("anyone?").waitFor({ state: "detached" });
   faultless();
@@ -164,7 +165,7 @@ test("a private conversation has the features of a room, and a reload keeps it",
   await ann.page.getByRole("button", { name: "Delete", exact: true }).click();
   await ann.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await bob.row("Message deleted").waitFor();
-  await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
+  await ann.page.getByRole("button", { name: "Search messages" }).click();
   await ann.page.getByRole("searchbox").fill("MEAN");
   await ann.page.getByText("1 message").waitFor();
   // Another conversation is open, so what arrives now is unread.
@@ -215,7 +216,7 @@ test("a search finds an old message and scrolls to it", async () => {
   await bob.heard("hay 400");
   const ann = await (await person()).enter(`${host.http}/chat/long`, "Ann");
   await ann.row("hay 400").waitFor();
-  await ann.page.getByRole("button", { name: "Search in this conversation" }).click();
+  await ann.page.getByRole("button", { name: "Search messages" }).click();
   await ann.page.getByRole("searchbox").fill("needle");
   await ann.page.getByText("1 message").waitFor();
   assert.equal(await ann.page.locator(".search-results mark").innerText(), "needle");
@@ -281,7 +282,7 @@ test("a dialog that opens while another closes stays open", async () => {
   const { http } = await server();
   const { page } = await (await person()).enter(http, "Ann");
   await page.getByRole("button", { name: "Open or create a room" }).click();
-  await page.getByRole("dialog", { name: "Rooms" }).waitFor();
+  await page.getByRole("dialog", { name: "Rooms and people" }).waitFor();
   // A click may come before the `close` event of the first one.
   const open = await page.evaluate(async () => {
     document.querySelector("dialog").close();
@@ -318,15 +319,19 @@ test("a user can switch back to an earlier name until it is forgotten", async ()
   const { page } = ann;
   const leave = async (how) => {
     await page.getByRole("button", { name: /your settings/ }).click();
-    await page.getByRole("button", { name: how }).click();
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("dialog", { name: "Sign out?" }).getByRole("button", { name: how, exact: true }).click();
   };
-  await leave("Use another name");
+  const signOut = async () => {
+    await leave("Sign out");
+    await page.getByLabel("Your name").waitFor();
+  };
+  await signOut();
   await ann.enter(http, "Anne");
-  await leave("Use another name");
+  await signOut();
   await ann.enter(http, "Ann");
   await page.getByRole("button", { name: /Ann.*your settings/ }).waitFor();
   await leave("Forget this name");
-  await page.getByRole("dialog").getByRole("button", { name: "Forget", exact: true }).click();
   await page.getByLabel("Your name").waitFor();
   const left = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
   assert.ok(!/"roomd\.\w+\.Ann"/.test(left) && left.includes("roomd.was.Anne"), left);
@@ -417,6 +422,7 @@ test("a user whose token has expired is told so, and unsent messages are sent wi
   await ann.page.getByText("The token has expired.").waitFor();
   await ann.say("typed meanwhile");
   await ann.page.getByRole("button", { name: "Choose a name" }).click();
+  await ann.page.getByLabel("Your name").waitFor();
   await ann.enter(`${host.http}/chat/general`, await token("1h"));
   await ann.sent("typed meanwhile");
   assert.deepEqual(await ann.texts(), ["typed meanwhile"]);

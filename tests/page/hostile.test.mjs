@@ -45,7 +45,7 @@ test("a message of 64 KiB is shortened until the user expands it", async () => {
   await eve.client.publish("general", "W".repeat(65_536));
   await eve.client.publish("general", "\n".repeat(60_000) + "end");
   await ann.row("WWWW").waitFor();
-  assert.equal((await ann.page.locator(".text").first().innerText()).length, 2_001);
+  await eventually(() => ann.page.locator(".text").first().innerText(), (text) => assert.equal(text.length, 2_001));
   await ann.page.getByRole("button", { name: "Show all 65,536 characters" }).click();
   await eventually(() => ann.page.locator(".text").first().innerText(), (text) => assert.equal(text.length, 65_536));
   const overflow = await ann.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);

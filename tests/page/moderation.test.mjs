@@ -16,6 +16,14 @@ async function makeRoom({ page }, name, { isPrivate = false } = {}) {
 
 const about = ({ page }) => page.getByRole("button", { name: "about this room" }).click();
 
+async function invite({ page }, name) {
+  await page.getByRole("button", { name: "Invite people…" }).click();
+  await page.getByLabel("Or invite by name").fill(name);
+  await page.keyboard.press("Enter");
+  await page.getByRole("status").getByText(`${name} is invited`).waitFor();
+  await page.keyboard.press("Escape");
+}
+
 test("a private room does not exist for others until they are invited", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(http, "Ann");
@@ -32,11 +40,8 @@ test("a private room does not exist for others until they are invited", async ()
   assert.equal(await bob.page.getByText("secret").count(), 0);
   const status = await bob.page.evaluate(async () => (await fetch("/api/v1/rooms/plans/messages")).status);
   assert.equal(status, 404);
-  await about(ann);
-  await ann.page.getByLabel("User to invite").fill("Bob");
-  await ann.page.keyboard.press("Enter");
-  await bob.page.getByText("Ann invited you to plans.").waitFor();
-  await bob.conversation("plans").click();
+  await invite(ann, "Bob");
+  await bob.page.locator(".banner", { hasText: "Ann invited you to plans." }).getByRole("button", { name: "Open" }).click();
   await bob.row("the secret is blue").waitFor();
   faultless();
 });
@@ -49,7 +54,7 @@ test("slow mode shows a countdown in its room, and does not affect others", asyn
   await about(ann);
   await ann.page.getByLabel("Slow mode").selectOption("5");
   await ann.page.keyboard.press("Escape");
-  await bob.page.getByText(/one message every 5 s/).waitFor();
+  await bob.page.locator(".notice", { hasText: /one message every 5 s/ }).waitFor();
   await bob.say("one");
   await bob.say("two");
   await bob.page.getByText(/This room takes one message of each user in 5 s\. You can continue in \d s\./).waitFor();
@@ -82,6 +87,7 @@ test("the creator of a public room can delete the messages of others, and kick t
   assert.equal(await bob.page.getByText("buy my tea").count(), 0);
   await ann.row("Message deleted").waitFor();
   await about(ann);
+  await page.getByLabel("Menu for Bob").click();
   await page.getByRole("dialog").locator(".room-members li", { hasText: "Bob" }).getByRole("button", { name: "Kick" }).click();
   await bob.page.getByText(/You are no longer in agora: Ann kicked you/).waitFor();
   await page.getByRole("button", { name: "Show audit log" }).click();
@@ -97,19 +103,18 @@ test("an owner appoints moderators, mutes and removes members, and deletes the r
   const ann = await (await person()).enter(http, "Ann");
   const bob = await (await person()).enter(http, "Bob");
   await makeRoom(ann, "den", { isPrivate: true });
+  await invite(ann, "Bob");
   await about(ann);
-  await ann.page.getByLabel("User to invite").fill("Bob");
-  await ann.page.keyboard.press("Enter");
-  await bob.conversation("den").click();
+  await bob.page.locator(".banner", { hasText: "Ann invited you to den." }).getByRole("button", { name: "Open" }).click();
   await bob.say("thank you");
   await ann.row("thank you").waitFor();
   const row = ann.page.getByRole("dialog").locator(".room-members li", { hasText: "Bob" });
+  await ann.page.getByLabel("Menu for Bob").click();
   await row.getByRole("button", { name: "Make a moderator" }).click();
   await bob.row("Ann made Bob a moderator").waitFor();
   await row.getByRole("button", { name: "Mute" }).click();
   await bob.row("Ann muted Bob").waitFor();
-  await bob.say("can you hear me?");
-  await bob.page.getByText(/^Not sent:/).waitFor();
+  await bob.page.locator(".banner", { hasText: "You are muted in this room until" }).waitFor();
   await ann.page.getByRole("dialog").getByRole("button", { name: "Unmute" }).click();
   await bob.row("Ann unmuted Bob").waitFor();
   await row.getByRole("button", { name: "Remove" }).click();
@@ -118,5 +123,57 @@ test("an owner appoints moderators, mutes and removes members, and deletes the r
   await ann.page.getByRole("button", { name: "Delete this room" }).click();
   await ann.page.getByRole("button", { name: "Yes, delete it" }).click();
   await ann.page.getByText(/You are no longer in den: Ann deleted the room/).waitFor();
+  faultless();
+});
+
+test("a member in the panel leads to what one may do with them, and a muted member sees it at the field", async () => {
+  const { http } = await server();
+  const ann = await (await person()).enter(http, "Ann");
+  const { page } = ann;
+  await makeRoom(ann, "agora");
+  const bob = await (await person()).enter(`${http}/chat/agora`, "Bob");
+  await bob.say("buy my tea");
+  await ann.row("buy my tea").waitFor();
+  const member = page.locator(".members").getByRole("button", { name: /Bob/ });
+  await page.locator(".members li", { hasText: "Ann" }).getByText("owner").waitFor();
+  await bob.page.locator(".members li", { hasText: "Ann" }).getByText("owner").waitFor();
+  await member.click();
+  const dialog = page.getByRole("dialog", { name: "Bob" });
+  await dialog.getByText("can read, but not write").waitFor();
+  await dialog.getByLabel("Mute or ban for").selectOption("an hour");
+  await dialog.getByRole("button", { name: "Mute", exact: true }).click();
+  await dialog.getByText(/muted until \d/).first().waitFor();
+  await page.keyboard.press("Escape");
+  await member.getByText(/muted until/).waitFor();
+  await bob.page.locator(".banner", { hasText: /You are muted in this room until \d.*You can read, but not write\./ }).waitFor();
+  await eventually(() => bob.page.locator(".composer textarea").getAttribute("readonly"), (readonly) => assert.notEqual(readonly, null));
+  await bob.page.locator(".announcer p", { hasText: "Ann muted Bob." }).waitFor({ state: "attached" });
+  // A reaction is refused, and is no message.
+  await bob.row("buy my tea").hover();
+  await bob.page.getByRole("button", { name: "React with 😢" }).click();
+  await bob.page.locator(".banner", { hasText: "The reaction was refused: You are muted" }).waitFor();
+  assert.equal(await bob.page.locator(".message-row.message").count(), 1);
+  // After a reload it is known as soon as something is typed.
+  await bob.page.reload();
+  await bob.row("buy my tea").waitFor();
+  await bob.page.locator(".composer textarea").pressSequentially("may");
+  await bob.page.locator(".banner", { hasText: "You are muted in this room until" }).waitFor();
+  await member.click();
+  await dialog.getByRole("button", { name: "Unmute" }).click();
+  await bob.page.locator(".banner", { hasText: "You are muted" }).waitFor({ state: "detached" });
+  await bob.say("be quiet?");
+  await ann.row("be quiet?").waitFor();
+  // What only moderators may do is said before somebody tries.
+  await page.keyboard.press("Escape");
+  await about(ann);
+  await page.getByLabel("Only moderators can post").click();
+  await bob.page.locator(".banner", { hasText: "Only moderators can write here." }).waitFor();
+  await page.getByLabel("Menu for Bob").click();
+  await page.getByLabel("Menu for Bob").press("Escape");
+  await page.getByRole("button", { name: "Kick" }).waitFor({ state: "hidden" });
+  await page.getByRole("dialog", { name: "agora" }).waitFor();
+  await page.getByRole("button", { name: "Delete this room" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Yes, delete it" }).waitFor({ state: "detached" });
   faultless();
 });

@@ -174,10 +174,10 @@ async function tried(prepare, claim) {
     await prepare(people);
     await play(host, people, random, done);
     await claim(host, people);
-  } catch (error) {
-    for (const { name, page } of people) error.message += `\n${name}: ${await page.locator(".banner").allInnerTexts()}`;
-    error.message = `SEED=${seed}\n${done.join("\n")}\n${error.message}`;
-    throw error;
+  } catch (cause) {
+    const shown = (page) => page.locator(".banner, [data-state]:not([data-state=sent])").allInnerTexts();
+    for (const { name, page } of people) done.push(`${name}: ${JSON.stringify(await shown(page))}`);
+    throw new Error(`SEED=${seed}\n${done.join("\n")}`, { cause });
   }
   faultless();
 }

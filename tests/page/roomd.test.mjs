@@ -136,7 +136,7 @@ test("a lost connection is restored, and nobody sees the user leave", async () =
   await ann.heard("10");
   assert.deepEqual(ann.texts("broken"), numbers(1, 10));
   const again = ann.events.find(({ type, again }) => type === "joined" && again);
-  assert.deepEqual({ ...again }, { type: "joined", room: "broken", again: true, resumed: true, recovered: true, missed: 8 });
+  assert.deepEqual({ ...again }, { type: "joined", room: "broken", again: true, resumed: true, recovered: true, missed: 8, read: 0 });
   await bob.heard("10");
   assert.ok(!bob.events.some(({ type }) => type === "leave"));
 });
@@ -258,7 +258,38 @@ test("a refusal rejects with the server's code", async () => {
   await assert.rejects(ann.client.whisper("Nobody", "x"), refused("user_offline"));
   await ann.client.join("size");
   await assert.rejects(ann.client.publish("size", "x".repeat(65_537)), refused("too_large"));
-  assert.equal((await ann.client.publish("size", "\u{1}".repeat(20_000))).seq, 1);
+  assert.equal((await ann.client.publish("size", `${"\u{1}".repeat(20_000)}.`)).seq, 1);
+});
+
+test("a message on a condition is published once, or refused with the newest", async () => {
+  const ann = come(near(), { user: "Ann" });
+  await ann.client.join("board");
+  await ann.client.publish("board", "x", { if_seq: 0 });
+  await assert.rejects(ann.client.publish("board", "o", { if_seq: 0 }), (error) => {
+    assert.deepEqual([error.code, error.details.seq], ["conflict", 1]);
+    return error instanceof RoomdError;
+  });
+  assert.equal((await ann.client.publish("board", "o", { if_seq: 1 })).seq, 2);
+});
+
+test("a latecomer is given the newest message of each key, also over a lost connection", async () => {
+  const ann = come(near(), { user: "Ann" });
+  await ann.client.join("prices");
+  const say = (key, text, more) => ann.client.publish("prices", text, { key, ...more });
+  await say("acme", "11");
+  await say("dull", "7");
+  await say("acme", "12", { if_key_seq: 1 });
+  await say("dull", undefined, { deleted: true });
+  const bob = come(line.ws, { user: "Bob" });
+  const joined = await bob.client.join("prices", { latest: true });
+  assert.deepEqual([joined.seq, joined.recovered], [4, true]);
+  await bob.heard("12");
+  line.cut();
+  await say("acme", "13");
+  line.restore();
+  await bob.heard("13");
+  // The tombstone came only if the line was cut before the values had settled.
+  assert.deepEqual(bob.texts("prices").filter((text) => text), ["12", "13"]);
 });
 
 test("a message that was never sent can be retracted, and a closed client rejects requests", async () => {

@@ -44,7 +44,7 @@ const check = (event, i) => `const event${i}: Event<${JSON.stringify(event.type)
 
 // The examples of events in the protocol; "and TYPE" after one is another event with its fields.
 function examples() {
-  const section = /### Events\n\n((?: {4}.*\n)+)/.exec(PROTOCOL)[1].replaceAll("{…}", "{}");
+  const section = /### Events\n\n((?: {4}.*\n)+)/.exec(PROTOCOL)[1].replaceAll("{…}", "{}").replaceAll("[…]", "[]");
   const lines = section.replace(/,\n\s+/g, ",").split("\n").flatMap((line) => line.trim().split(/ {2,}(?=\{"type")/)).filter(Boolean);
   return lines.flatMap((line) => {
     const end = line.lastIndexOf("}") + 1;

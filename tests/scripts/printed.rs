@@ -5,17 +5,19 @@
 use std::time::Duration;
 
 use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
-use roomd::chat::room::ReplayRange;
+use roomd::chat::room::{Latest, ReplayRange};
 use roomd::chat::{
-    About, Body, Event, Id, Message, Mid, Position, Presence, ReceiptMark, Recovery, Refusal, RoomName, RoomRequest,
-    Seen, Span, Status, Time, UserName,
+    About, Body, Event, Id, Key, Message, Mid, Position, Presence, Publication, ReceiptMark, Recovery, Refusal,
+    RoomName, RoomRequest, Seen, Span, Status, Time, UserName,
 };
 
 /// An event.
 pub fn event(event: &Event) -> String {
     match event {
-        Event::Joined { epoch, seq, members, count, recovery, .. } => {
-            format!("joined {epoch}/{seq} with {}{}{}", names(members), more(*count, members.len()), why(*recovery))
+        Event::Joined { epoch, seq, read, members, count, recovery, .. } => {
+            let read = if *read == 0 { String::new() } else { format!(", {read} read") };
+            let members = format!("{}{}", names(members), more(*count, members.len()));
+            format!("joined {epoch}/{seq} with {members}{}{read}", why(*recovery))
         }
         Event::Entered { user, .. } => format!("entered {user}"),
         Event::Left { .. } => "left".to_owned(),
@@ -37,7 +39,8 @@ pub fn event(event: &Event) -> String {
             let entry = |entry: &AuditEntry| format!("{} {}", entry.number, moderated(&entry.by, &entry.action));
             format!("audit: {}", entries.iter().map(entry).collect::<Vec<_>>().join(" | "))
         }
-        Event::Moderated { by, action, .. } => moderated(by, action),
+        Event::Moderated { by, action, .. } | Event::InvitedTo { by, action, .. } => moderated(by, action),
+        Event::EndAsked { room } => format!("asked whether {room} is to end"),
         Event::Session { resume, seq, .. } => {
             format!("session {} at {seq}", resume.as_deref().unwrap_or("without a token"))
         }
@@ -70,6 +73,11 @@ pub fn moderated(by: &UserName, action: &ModerationAction) -> String {
         ModerationChange::Role { user, role } => format!("{user} {}", role.as_str()),
         ModerationChange::Settings(settings) => settings_of(*settings),
         ModerationChange::Deleted { user, seq } => format!("{seq} of {user}"),
+        ModerationChange::Described(description) => format!("{description:?}"),
+        ModerationChange::Pinned { seq } | ModerationChange::Unpinned { seq } => seq.to_string(),
+        ModerationChange::InvitationCreated { number, uses, .. } => format!("{number} for {uses}"),
+        ModerationChange::InvitationRevoked { number } => number.to_string(),
+        ModerationChange::Admitted { user, invitation } => format!("{user} by {invitation}"),
         other => other.user().map(ToString::to_string).unwrap_or_default(),
     };
     let until = change.until().map(|until| format!(" until {}", time(until))).unwrap_or_default();
@@ -110,6 +118,13 @@ pub fn moderation(request: &ModerationRequest, note: Option<&str>) -> String {
         ModerationRequest::Unmute { user } => format!("unmutes {user}"),
         ModerationRequest::Role { user, role } => format!("makes {user} {}", role.as_str()),
         ModerationRequest::Settings(settings) => format!("sets {}", settings_of(*settings)),
+        ModerationRequest::Describe(description) => format!("describes {description:?}"),
+        ModerationRequest::Pin { seq } => format!("pins {seq}"),
+        ModerationRequest::Unpin { seq } => format!("unpins {seq}"),
+        ModerationRequest::CreateInvitation { options, .. } => format!("creates an invitation for {}", options.uses),
+        ModerationRequest::RevokeInvitation { number } => format!("revokes invitation {number}"),
+        ModerationRequest::Admit { code } => format!("shows {}", code.reveal()),
+        ModerationRequest::Accept => "accepts".to_owned(),
         ModerationRequest::End => "ends".to_owned(),
     };
     format!("{text}{}", noted(note))
@@ -127,18 +142,25 @@ pub fn mark(id: Option<&Id>) -> String {
 /// A request to a room.
 pub fn request(request: &RoomRequest) -> String {
     match request {
-        RoomRequest::Publish { body, about, mid, quiet } => {
+        RoomRequest::Publish { publication: Publication { body, about, mid, if_seq, key, if_key_seq }, quiet } => {
             let quietly = if *quiet { " quietly" } else { "" };
-            format!("says {}{}{}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
+            let behind = if_seq.map(|seq| format!(" behind {seq}")).unwrap_or_default();
+            let behind_key = if_key_seq.map(|seq| format!(" behind {seq} of its key")).unwrap_or_default();
+            let behind = format!("{}{behind}{behind_key}", keyed(key.as_ref()));
+            format!("says {}{}{}{behind}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
         RoomRequest::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
         RoomRequest::Typing(true) => "types".to_owned(),
         RoomRequest::Typing(false) => "stops typing".to_owned(),
         RoomRequest::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),
+        RoomRequest::DisplayName(Some(name)) => format!("wants to be called {name}"),
+        RoomRequest::DisplayName(None) => "wants to be called nothing else".to_owned(),
         RoomRequest::History { span, limit } => format!("wants {limit} {}", part(*span)),
         RoomRequest::Receipt { receipt, seq } => format!("has {} {seq}", receipt.as_str()),
         RoomRequest::Session { .. } => "asks for the session".to_owned(),
         RoomRequest::Members => "asks who".to_owned(),
+        RoomRequest::ReadUpTo => "asks how far it has read".to_owned(),
+        RoomRequest::About => "asks what it is about".to_owned(),
         RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
             panic!("no session says {request:?}")
         }
@@ -157,10 +179,14 @@ fn receipt(mark: &ReceiptMark) -> String {
 
 /// A part of the past, which a reader fetches.
 pub fn replay(replay: &ReplayRange) -> String {
-    let ReplayRange { answer, after, until, history, offline } = replay;
+    let ReplayRange { answer, after, until, history, latest, offline } = replay;
     let newest = if *history == 0 { String::new() } else { format!(", or else the newest {history}") };
     let offline = offline.as_ref().map(|(user, since)| format!(", what was said to {user} since {}", time(*since)));
     let answer = answer.as_ref().map(|answer| format!(", with {}", event(answer)));
+    if *latest == Latest::Only {
+        return format!("the newest of each key up to {until}{}", answer.unwrap_or_default());
+    }
+    let newest = if *latest == Latest::Fallback { ", or else the newest of each key".to_owned() } else { newest };
     format!("the past after {after} to {until}{newest}{}{}", offline.unwrap_or_default(), answer.unwrap_or_default())
 }
 
@@ -182,15 +208,22 @@ pub fn part(span: Span) -> String {
         Span::Before(u64::MAX) => "newest".to_owned(),
         Span::Before(seq) => format!("before {seq}"),
         Span::After(seq) => format!("after {seq}"),
+        Span::Latest(seq) => format!("latest after {seq}"),
     }
 }
 
 /// A refusal: its code, the room that it is about, its words, and when to try again.
 pub fn refused(refusal: &Refusal) -> String {
-    let Refusal { code, message, retry_after, room } = refusal;
+    let Refusal { code, message, retry_after, room, seq } = refusal;
     let room = room.as_ref().map(|room| format!(" in {room}"));
     let again = retry_after.map(|wait| format!(", again in {}", span(wait)));
-    format!("{}{}: {message}{}", code.as_str(), room.unwrap_or_default(), again.unwrap_or_default())
+    let newest = seq.map(|seq| format!(", newest {seq}")).unwrap_or_default();
+    format!("{}{}: {message}{}{newest}", code.as_str(), room.unwrap_or_default(), again.unwrap_or_default())
+}
+
+/// What a message is the newest value of.
+pub fn keyed(key: Option<&Key>) -> String {
+    key.map(|key| format!(" of {}", key.as_str())).unwrap_or_default()
 }
 
 /// Which message another one is about.
@@ -211,10 +244,11 @@ pub fn text(body: &Body) -> &str {
 }
 
 fn message(message: &Message) -> String {
-    let Message { user, to, body, about, seq, mid, edited, .. } = message;
+    let Message { user, to, body, about, seq, mid, key, edited, .. } = message;
     let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
     let edited = edited.map(|at| format!(", edited at {}", time(at))).unwrap_or_default();
-    format!("{seq} {user}{to}: {}{}{}{edited}", text(body), self::about(*about), by_name(mid.as_ref()))
+    let (about, by_name, keyed) = (self::about(*about), by_name(mid.as_ref()), keyed(key.as_ref()));
+    format!("{seq} {user}{to}: {}{about}{by_name}{keyed}{edited}", text(body))
 }
 
 fn presence(presence: &Presence) -> String {

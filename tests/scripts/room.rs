@@ -2,8 +2,10 @@
 
 mod history;
 mod joins_and_leaves;
+mod keys;
 mod messages;
 mod moderation;
 mod receipts;
+mod remote;
 mod resuming;
 mod typing;

@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 
+use roomd::chat::LeaveReason;
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
-use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, Room, Snapshot};
+use roomd::chat::room::{Effect, Input, JoinRequest, Room, Snapshot};
 use roomd::chat::{
-    About, AuthLevel, Body, Draft, Epoch, Id, JoinOptions, Limits, Mid, Moment, Note, OfflineDelivery, Operation,
-    Outcome, Position, Receipt, ResumedRoom, RoomName, RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time,
-    UserName,
+    About, Appended, AuthLevel, Availability, Body, Draft, Epoch, Id, JoinOptions, Key, Limits, Message, Mid, Moment,
+    Note, OfflineDelivery, Operation, Outcome, Position, Publication, Receipt, RemoteEvent, ResumedRoom, RoomName,
+    RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName, Visibility,
 };
 
 use crate::{printed, transcript};
@@ -23,6 +24,10 @@ pub struct Stage {
     room: Room,
     /// Every message that was stored: its author, its `mid`, when, and whether it was deleted.
     stored: Vec<(UserName, Option<Mid>, Time, bool)>,
+    /// The newest message of each key.
+    keys: BTreeMap<Key, u64>,
+    /// What another server did that the room has not been told.
+    elsewhere: Vec<RemoteEvent>,
     now: Moment,
     ids: BTreeMap<String, MemberId>,
     names: BTreeMap<MemberId, String>,
@@ -49,6 +54,8 @@ impl Stage {
         Self {
             room: Room::new(RoomName::parse("den").unwrap(), past, limits),
             stored: Vec::new(),
+            keys: BTreeMap::new(),
+            elsewhere: Vec::new(),
             now: Moment::default(),
             ids: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -84,8 +91,18 @@ impl Stage {
         if let Some(time) = input.strip_prefix('+') {
             self.pass(time, &mut effects);
         } else if input == "stored" {
-            let outcomes = self.room.drafts().to_vec().iter().map(|draft| self.store(draft)).collect();
-            self.room.settle(Ok(outcomes), &mut effects);
+            let before = std::mem::take(&mut self.elsewhere);
+            let outcomes = match before.iter().any(|event| matches!(event, RemoteEvent::Moderated { .. })) {
+                true => vec![Outcome::Stale; self.room.drafts().len()],
+                false => self.room.drafts().to_vec().iter().map(|draft| self.store(draft)).collect(),
+            };
+            self.room.settle(Ok(Appended { before, outcomes }), &mut effects);
+        } else if input == "the room catches up" {
+            for event in std::mem::take(&mut self.elsewhere) {
+                self.room.step(Input::Remote(event), self.now, &mut effects);
+            }
+        } else if let Some(input) = input.strip_prefix("elsewhere ") {
+            self.elsewhere(input);
         } else if input == "store fails" {
             self.room.settle(Err(StoreFailed), &mut effects);
         } else if input == "the room closes" {
@@ -111,16 +128,76 @@ impl Stage {
         assert!(!late, "a room that was woken does not want to be woken in the past");
     }
 
+    /// Another server stores something of somebody's.
+    fn elsewhere(&mut self, input: &str) {
+        let (who, does) = input.split_once(' ').expect("somebody does something");
+        let (by, at) = (user(who), self.now.at);
+        let moderated = |change| {
+            let action = ModerationAction { change, note: None };
+            RemoteEvent::Moderated { by: user(who), action, at }
+        };
+        let number = |text: &str| text.parse().unwrap();
+        let parts: Vec<_> = does.split(' ').collect();
+        self.elsewhere.push(match parts[..] {
+            ["says", ..] => {
+                self.stored.push((by.clone(), None, at, false));
+                let body = Body::Text(parts[1..].join(" ").into());
+                let room = self.room.name().clone();
+                RemoteEvent::Message(Message::new(room, by, body, self.stored.len() as u64, at))
+            }
+            ["edits", seq, "to", ..] => {
+                RemoteEvent::Edited { seq: number(seq), body: Body::Text(parts[3..].join(" ").into()), by, at }
+            }
+            ["deletes", seq] => RemoteEvent::Edited { seq: number(seq), body: Body::Deleted, by, at },
+            ["bans", name] => moderated(ModerationChange::Banned { user: user(name), until: None }),
+            ["kicks", name] => moderated(ModerationChange::Kicked { user: user(name) }),
+            ["mutes", name] => moderated(ModerationChange::Muted { user: user(name), until: None }),
+            ["slows", "to", seconds] => {
+                let slow_mode_s = Some(seconds.parse().unwrap());
+                moderated(ModerationChange::Settings(RoomSettings { slow_mode_s, announcement: None }))
+            }
+            ["creates", "private", ..] => {
+                let members = parts[2..].iter().map(|name| user(name)).collect();
+                moderated(ModerationChange::Created { private: true, owner: Some(by), members })
+            }
+            ["ends"] => {
+                self.stored.clear();
+                let action = ModerationAction { change: ModerationChange::Ended, note: None };
+                RemoteEvent::Ended { by, action, at, epoch: Epoch(2) }
+            }
+            _ => panic!("nobody can do this: {does}"),
+        });
+    }
+
     fn store(&mut self, draft: &Draft) -> Outcome {
         let author = &draft.speaker.user;
         let (seq, delete, as_moderator) = match &draft.operation {
-            Operation::Publish { mid, .. } => {
+            Operation::Publish { publication, .. } => {
+                let Publication { body, mid, if_seq, key, if_key_seq, .. } = publication;
                 let same = |(user, other, ..): &(UserName, Option<Mid>, Time, bool)| user == author && other == mid;
                 if let (Some(_), Some(at)) = (mid, self.stored.iter().position(same)) {
                     return Outcome::Repeat { seq: at as u64 + 1, at: self.stored[at].2 };
                 }
-                self.stored.push((author.clone(), mid.clone(), draft.at, false));
-                return Outcome::Stored { seq: self.stored.len() as u64 };
+                let newest = self.stored.len() as u64;
+                if if_seq.is_some_and(|seq| seq != newest) {
+                    return Outcome::Conflict { newest };
+                }
+                let newest = key.as_ref().and_then(|key| self.keys.get(key)).copied();
+                if if_key_seq.is_some_and(|seq| seq != newest.unwrap_or(0)) {
+                    return Outcome::KeyConflict { newest: newest.unwrap_or(0) };
+                }
+                let deleted = *body == Body::Deleted;
+                if key.is_some() && newest.is_none() && !deleted && self.keys.len() >= draft.keys_max {
+                    return Outcome::TooManyKeys;
+                }
+                self.stored.push((author.clone(), mid.clone(), draft.at, deleted));
+                let seq = self.stored.len() as u64;
+                match key {
+                    Some(key) if deleted => _ = self.keys.remove(key),
+                    Some(key) => _ = self.keys.insert(key.clone(), seq),
+                    None => {}
+                }
+                return Outcome::Stored { seq };
             }
             Operation::Edit { seq, body, as_moderator } => (*seq, *body == Body::Deleted, *as_moderator),
             Operation::Moderate(ModerationAction { change: ModerationChange::Ended, .. }) => {
@@ -144,7 +221,7 @@ impl Stage {
         let mut words = Words::new(does);
         let id = words.option("marked").map(|number| Id::Number(number.parse().unwrap()));
         let reason = match words.text().as_str() {
-            "leaves" => Some(LeaveReason::Left),
+            "leaves" => Some(LeaveReason::Left(None)),
             "is gone" => Some(LeaveReason::Disconnected),
             "is closed" => Some(LeaveReason::Closing),
             _ => None,
@@ -195,10 +272,12 @@ impl Stage {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
             }
             Effect::Replay(id, replay) => format!("{} is given {}", name(id), printed::replay(replay)),
-            Effect::Resumed(id, ResumedRoom { recovery, missed, .. }, replay) => {
+            Effect::Resumed(id, ResumedRoom { recovery, missed, read, .. }, replay) => {
                 let recovery = recovery.reason().unwrap_or("whole");
+                let read = if *read == 0 { String::new() } else { format!(", {read} read") };
                 let given = replay.as_ref().map(|replay| format!(", is given {}", printed::replay(replay)));
-                format!("{} is back, {recovery}, missed {missed}{}", name(id), given.unwrap_or_default())
+                let given = given.unwrap_or_default();
+                format!("{} is back, {recovery}, missed {missed}{read}{given}", name(id))
             }
             Effect::Advanced { marks, to, .. } if to.is_empty() => {
                 format!("kept: {}; to nobody", printed::marks(marks))
@@ -228,10 +307,17 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
         user: user(name),
         connection: letters * 10 + device.parse::<u64>().unwrap(),
         echo: !words.flag("unechoed"),
-        announced: !words.flag("quietly"),
+        visibility: match (words.flag("quietly"), words.flag("hidden")) {
+            (false, false) => Visibility::Announced,
+            (true, _) => Visibility::Silent,
+            (false, true) => Visibility::Hidden,
+        },
         auth_level: auth_level(words),
-        status: if words.flag("away") { Status::Away } else { Status::Online },
-        options: JoinOptions { history, since, offline, ..JoinOptions::default() },
+        availability: Availability {
+            note: words.option("because").map(|note| Note::parse(&note).unwrap()),
+            status: if words.flag("away") { Status::Away } else { Status::Online },
+        },
+        options: JoinOptions { history, since, offline, latest: words.flag("latest"), ..JoinOptions::default() },
     };
     assert_eq!(words.text(), "joins");
     guest
@@ -294,11 +380,19 @@ fn request(words: &mut Words) -> RoomRequest {
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
     let number = |word: Option<String>| word.map(|word| word.parse().unwrap());
     let about = About::parse(number(words.option("re")), number(words.option("upon"))).unwrap();
+    let if_seq = number(words.option("behind"));
+    let key = words.option("keyed").map(|key| Key::parse(&key).unwrap());
+    let if_key_seq = number(words.option("behind-its"));
     let text = words.text();
     let parts: Vec<_> = text.split(' ').collect();
     let number = |at: usize| parts[at].parse().unwrap();
     match parts[..] {
-        ["says", ..] => RoomRequest::Publish { body: Body::Text(parts[1..].join(" ").into()), about, mid, quiet },
+        ["says", ..] => {
+            let text = parts[1..].join(" ");
+            let body = if text == "nothing" { Body::Deleted } else { Body::Text(text.into()) };
+            let publication = Publication { body, about, mid, if_seq, key, if_key_seq };
+            RoomRequest::Publish { publication, quiet }
+        }
         ["edits", _, "to", ..] => RoomRequest::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
         ["deletes", _] => RoomRequest::Edit { seq: number(1), body: Body::Deleted },
         ["has", receipt, _] => {
@@ -315,6 +409,7 @@ fn request(words: &mut Words) -> RoomRequest {
             RoomRequest::Presence { status: Status::Away, note: Some(Note::parse(&parts[2..].join(" ")).unwrap()) }
         }
         ["wants", _, "newest"] => RoomRequest::History { span: Span::Before(u64::MAX), limit: number(1) as usize },
+        ["wants", _, "latest", _] => RoomRequest::History { span: Span::Latest(number(3)), limit: number(1) as usize },
         ["wants", _, "before", _] => RoomRequest::History { span: Span::Before(number(3)), limit: number(1) as usize },
         ["wants", _, "after", _] => RoomRequest::History { span: Span::After(number(3)), limit: number(1) as usize },
         ["asks", "who"] => RoomRequest::Members,

@@ -4,23 +4,15 @@
 //! clients; for clients behind a proxy, the test plays the proxy.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use proxy_header::{ProxiedAddress, ProxyHeader};
 use roomd::Settings;
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use serde_json::json;
 
-use crate::harness::{Http, LineClient, Stream, TestServer, WebSocketClient, connected, http, until};
-
-/// A server that exempts no address from limits.
-fn strict(change: impl FnOnce(&mut Settings)) -> TestServer {
-    TestServer::with(|settings| {
-        settings.address_exempt = Vec::new();
-        change(settings);
-    })
-}
+use crate::harness::address::{from, strict};
+use crate::harness::{Http, LineClient, Stream, TestServer, WebSocketClient, http, until};
 
 /// The same, which trusts the proxy at 127.0.0.9.
 fn proxied(change: impl FnOnce(&mut Settings)) -> TestServer {
@@ -28,14 +20,6 @@ fn proxied(change: impl FnOnce(&mut Settings)) -> TestServer {
         settings.trusted_proxies = vec!["127.0.0.9/32".parse().unwrap()];
         change(settings);
     })
-}
-
-/// A connection from 127.0.0.`host`.
-fn from(host: u8, address: SocketAddr) -> TcpStream {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0))).unwrap();
-    connect(&socket, &address).unwrap();
-    connected(TcpStream::from(socket))
 }
 
 fn http_from(host: u8, server: &TestServer) -> Http {
@@ -154,6 +138,18 @@ fn a_trusted_proxy_reports_whether_its_client_uses_tls() {
         http_from(host, &server).upgrade("/ws", &fields).0.status
     };
     assert_eq!((status(9, "https"), status(9, "http"), status(2, "https")), (403, 101, 101));
+    assert_eq!((status(9, "wss"), status(9, "https, http"), status(9, "http, https")), (403, 403, 101));
+}
+
+#[test]
+fn a_trusted_proxy_reports_which_host_its_client_asked_for() {
+    let server = proxied(|_| ());
+    let status = |host, forwarded: &str| {
+        let fields = format!("Origin: https://chat.test\r\nX-Forwarded-Host: {forwarded}\r\n");
+        http_from(host, &server).upgrade("/ws", &fields).0.status
+    };
+    assert_eq!((status(9, "chat.test"), status(9, "chat.test:443, inner"), status(2, "chat.test")), (101, 101, 403));
+    assert_eq!(status(9, "evil.test, chat.test"), 403);
 }
 
 #[test]
@@ -191,14 +187,14 @@ fn a_line_client_behind_a_proxy_may_be_silent_longer_than_its_header_may_take() 
     let mut lines = BufReader::new(line);
     let mut text = String::new();
     lines.read_line(&mut text).unwrap();
-    assert!(text.ends_with(" joined the room\n"), "{text}");
+    assert!(text.starts_with("* You are guest-"), "{text}");
     // A client that sends no header is given up at the deadline, which is later than that of the client above.
     let mut silent = from(9, server.server().lines_address().unwrap());
     assert_eq!(silent.read(&mut [0]).unwrap(), 0);
     lines.get_mut().write_all(b"/who\n").unwrap();
     text.clear();
     lines.read_line(&mut text).unwrap();
-    assert!(text.starts_with("* In lobby: guest-"), "{text}");
+    assert!(text.ends_with(" joined the room\n"), "{text}");
 }
 
 #[test]
@@ -220,6 +216,35 @@ fn a_proxy_may_connect_for_itself_and_send_further_fields() {
 }
 
 #[test]
+fn a_proxy_header_of_version_1_names_the_client_at_both_ports() {
+    let server = proxied(|settings| {
+        settings.proxy_protocol = true;
+        settings.limits.address_connections_max = 1;
+    });
+    let connect = |address: SocketAddr, header: &str| {
+        let mut socket = from(9, address);
+        socket.write_all(header.as_bytes()).unwrap();
+        socket
+    };
+    let (http, lines) = (server.server().http_address(), server.server().lines_address().unwrap());
+    let ann = "PROXY TCP4 192.0.2.1 192.0.2.99 1000 443\r\n";
+    let _ann = WebSocketClient::over(connect(http, ann), "/ws?room=den&user=Ann");
+    let answer = Http::over(connect(http, "PROXY TCP4 192.0.2.1 192.0.2.99 2000 443\r\n")).answer();
+    assert_eq!((answer.status, answer.error()), (429, "rate_limited".to_owned()));
+    let mut line = connect(lines, "PROXY TCP6 2001:db8::1 2001:db8::99 1000 443\r\n");
+    assert!(line.read(&mut [0; 64]).unwrap() > 0);
+    let mut refused = String::new();
+    connect(lines, ann).read_to_string(&mut refused).unwrap();
+    assert_eq!(refused, "Error: Too many connections from this address, try again in 10 s\n");
+    // A client of an unknown protocol, and the proxy itself.
+    for header in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"] {
+        let mut http = Http::over(connect(http, header));
+        http.request("GET /healthz", "", "");
+        assert_eq!(http.answer().status, 200, "{header}");
+    }
+}
+
+#[test]
 fn a_trusted_proxy_without_a_valid_header_is_not_served() {
     let server = proxied(|settings| {
         settings.proxy_protocol = true;
@@ -231,7 +256,13 @@ fn a_trusted_proxy_without_a_valid_header_is_not_served() {
     too_short[14..16].copy_from_slice(&3_u16.to_be_bytes());
     for bytes in [
         b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n".to_vec(),
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n".to_vec(),
+        b"PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n".to_vec(),
+        b"PROXY TCP5 192.0.2.1 192.0.2.2 1 2\r\n".to_vec(),
+        b"PROXY\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+        format!("PROXY UNKNOWN {}\r\n", "x".repeat(107)).into_bytes(),
+        b"PROXY TCP4 192.0.2.1 ".to_vec(),
         too_long,
         too_short,
         header("192.0.2.1:1000")[..20].to_vec(),

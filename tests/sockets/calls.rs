@@ -19,7 +19,7 @@ fn signalling_reaches_the_named_user_and_nobody_else() {
         anna.command(&json!({"type": kind, "to": "Otto", "payload": payload, "id": 1}));
         for client in &mut otto {
             let event = client.wait_for_type(kind);
-            assert_eq!(event, json!({"type": kind, "from": "Anna", "payload": payload}));
+            assert_eq!(event, json!({"type": kind, "user": "Anna", "from": "Anna", "payload": payload}));
         }
     }
     for client in [&mut anna, &mut carl] {
@@ -39,7 +39,7 @@ fn a_hangup_needs_no_payload_and_the_others_do() {
         assert_eq!(anna.ask(json!({"type": kind, "to": "Otto"}))["code"], "bad_request", "{kind}");
     }
     anna.command(&json!({"type": "hangup", "to": "Otto"}));
-    assert_eq!(otto.wait_for_type("hangup"), json!({"type": "hangup", "from": "Anna", "payload": {}}));
+    assert_eq!(otto.wait_for_type("hangup"), json!({"type": "hangup", "user": "Anna", "from": "Anna", "payload": {}}));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_client_that_has_yet_to_authenticate_is_told_of_no_servers_for_calls() {
     });
     let engine = server.engine();
     let anna = roomd::chat::UserName::parse("Anna").unwrap();
-    let claimed = engine.auth.claim(&anna, engine.clock.now().at, || false).unwrap();
+    let claimed = engine.auth.claim(&anna, None, engine.clock.now().at, || false).unwrap();
     let mut client = WebSocketClient::open(&server, "/ws");
     assert_eq!(client.event_of("welcome")["ice_servers"], Value::Null);
     client.command(&json!({"type": "auth", "token": claimed.token}));

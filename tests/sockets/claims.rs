@@ -234,3 +234,106 @@ fn a_guest_whose_name_is_registered_meanwhile_is_disconnected() {
     assert_eq!((answer.status, &*answer.error()), (401, "unauthorized"));
     assert_eq!(owner.ask(json!({"type": "ping"}))["type"], "pong");
 }
+
+fn give_up(server: &TestServer, name: &str, token: &str) -> Answer {
+    let mut http = Http::connect(server);
+    let fields = if token.is_empty() { String::new() } else { bearer(token) };
+    http.request(&format!("DELETE /api/v1/claims/{name}"), &fields, "");
+    http.answer()
+}
+
+fn token_of(answer: &Answer) -> String {
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.json()["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_name_that_its_owner_gives_up_is_free_and_nothing_of_the_owner_stays_with_it() {
+    let server = TestServer::start();
+    let token = token_of(&ask(&server, "Alice", ""));
+    let (mut alice, _) = welcomed(&server, &token);
+    assert_eq!(give_up(&server, "Alice", "").status, 401);
+    let other = token_of(&ask(&server, "Bob", ""));
+    assert_eq!((give_up(&server, "Alice", &other).status, give_up(&server, "Nobody", &other).status), (403, 403));
+    assert_eq!(give_up(&server, "Alice", &token).status, 204);
+    let ending = alice.ending();
+    assert_eq!((ending.code, &*ending.reason), (Some(4401), "unauthorized"));
+    // The token is void, and does not bring the name back by being shown.
+    assert_eq!(me(&server, &bearer(&token)).status, 401);
+    let guest = WebSocketClient::multi(&server, "Alice");
+    assert_eq!(ask(&server, "Alice", "").status, 409, "somebody uses it");
+    guest.leave();
+    until("nobody uses it", || server.server().connections() == 0);
+    let new = token_of(&ask(&server, "alice", ""));
+    assert_eq!((me(&server, &bearer(&token)).status, me(&server, &bearer(&new)).status), (401, 200));
+    assert_eq!(give_up(&server, "alice", &token).status, 401);
+}
+
+#[test]
+fn a_name_can_be_given_up_over_a_websocket_and_taken_back() {
+    let server = TestServer::start();
+    let token = token_of(&ask(&server, "Alice", ""));
+    let (mut alice, _) = welcomed(&server, &token);
+    let (mut second, _) = welcomed(&server, &token);
+    assert_eq!(alice.ask(json!({"type": "unclaim", "user": "Bob"}))["code"], "forbidden");
+    assert_eq!(alice.ask(json!({"type": "unclaim"}))["code"], "bad_request");
+    assert_eq!(alice.ask(json!({"type": "unclaim", "user": "Alice"}))["type"], "ok");
+    for ended in [&mut alice, &mut second] {
+        assert_eq!(ended.ending().code, Some(4401));
+    }
+    let mut guest = WebSocketClient::multi(&server, "Gus");
+    assert_eq!(guest.ask(json!({"type": "unclaim", "user": "Gus"}))["code"], "forbidden");
+    until("nobody uses it", || server.server().connections() == 1);
+    // Whoever gave it up may still show the old token, and gets a new one as anybody would.
+    let back = token_of(&ask(&server, "Alice", &bearer(&token)));
+    assert_eq!((me(&server, &bearer(&token)).status, me(&server, &bearer(&back)).status), (401, 200));
+}
+
+#[test]
+fn a_session_of_a_name_that_was_given_up_is_not_resumed() {
+    let server = TestServer::with(|settings| settings.limits.grace = Duration::from_secs(60));
+    let token = token_of(&ask(&server, "Alice", ""));
+    let (alice, welcome) = welcomed(&server, &token);
+    drop(alice);
+    until("its session waits", || server.engine().sessions.detached() == 1);
+    assert_eq!(give_up(&server, "Alice", &token).status, 204);
+    assert_eq!(ask(&server, "Alice", "").status, 409, "the session still uses it");
+    let mut thief = WebSocketClient::multi(&server, "nobody");
+    let answer = thief.ask(json!({"type": "resume", "resume": welcome["resume"]}));
+    assert_eq!(answer["code"], "session_expired");
+    assert_eq!(ask(&server, "Alice", "").status, 201);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_name_that_owns_rooms_stays_and_one_on_a_list_leaves_it() {
+    let server = TestServer::start();
+    let [ann, bob] = ["Ann", "Bob"].map(|name| token_of(&ask(&server, name, "")));
+    let (mut owner, _) = welcomed(&server, &ann);
+    let plans = json!({"type": "create", "room": "plans", "private": true, "members": ["Bob"]});
+    assert_eq!(owner.ask(plans)["type"], "created");
+    let refused = give_up(&server, "Ann", &ann);
+    assert_eq!((refused.status, refused.error()), (403, "forbidden".to_owned()));
+    let (mut member, _) = welcomed(&server, &bob);
+    assert_eq!(member.ask(json!({"type": "join", "room": "plans"}))["type"], "joined");
+    assert_eq!(give_up(&server, "Bob", &bob).status, 204);
+    member.ending();
+    until("nobody uses it", || server.server().connections() == 1);
+    let (mut stranger, _) = welcomed(&server, &token_of(&ask(&server, "Bob", "")));
+    assert_eq!(stranger.ask(json!({"type": "join", "room": "plans"}))["code"], "forbidden");
+    // Once the room has ended, its owner is free to go.
+    assert_eq!(owner.ask(json!({"type": "end", "room": "plans"}))["type"], "ok");
+    assert_eq!(owner.ask(json!({"type": "unclaim", "user": "Ann"}))["type"], "ok");
+}
+
+#[test]
+fn a_name_that_nobody_uses_can_be_claimed_when_it_has_lapsed() {
+    let server = TestServer::with(|settings| settings.limits.retain_names = Duration::from_millis(1));
+    let first = token_of(&ask(&server, "Alice", ""));
+    let (alice, _) = welcomed(&server, &first);
+    assert_eq!(ask(&server, "Alice", "").status, 409, "its owner is here");
+    alice.leave();
+    until("its owner has left", || server.server().connections() == 0);
+    let second = token_of(&ask(&server, "alice", ""));
+    assert_eq!((me(&server, &bearer(&first)).status, me(&server, &bearer(&second)).status), (401, 200));
+}

@@ -1,9 +1,9 @@
 //! What ends a WebSocket, and with which code.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::http::{frames, masked};
-use crate::harness::{Http, TestServer, WebSocketClient};
+use crate::harness::{Http, LineClient, TestServer, WebSocketClient};
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -91,6 +91,21 @@ fn a_text_that_is_not_utf_8_closes_with_1007() {
 }
 
 #[test]
+fn a_text_that_is_not_utf_8_closes_before_the_rest_of_its_frame_arrives() {
+    let whole = masked(TEXT, &[b"ok \xf4\x90\x80\x80".to_vec(), vec![b'x'; 500]].concat());
+    closes_with(1007, &whole[..40]);
+    let parts = [masked(0x01, b"ok \xf4"), masked(0x00, &[b"\x90".to_vec(), vec![b'x'; 500]].concat())].concat();
+    closes_with(1007, &parts[..30]);
+    // A message before it is handled.
+    let server = TestServer::start();
+    let (_, mut http) = Http::connect(&server).upgrade("/ws?room=den&user=Cy", "");
+    assert_eq!(http.frame(), (1, b"Cy joined the room".to_vec()));
+    http.send([masked(TEXT, b"hi"), whole[..40].to_vec()].concat());
+    assert_eq!(http.frame(), (1, b"Cy: hi".to_vec()));
+    assert_eq!(http.frame().1[..2], 1007_u16.to_be_bytes());
+}
+
+#[test]
 fn a_frame_that_is_too_large_closes_with_1009_before_it_has_arrived() {
     closes_with(1009, &[&[TEXT, 0xff][..], &(1_u64 << 40).to_be_bytes(), &[0; 4]].concat());
 }
@@ -167,4 +182,56 @@ fn half_a_handshake_and_half_a_frame_affect_no_other_client() {
     witness.receives("Half left the room");
     witness.say("all is well");
     witness.receives("Wim: all is well");
+}
+
+#[test]
+fn what_was_asked_before_the_end_of_the_input_is_answered() {
+    let server = TestServer::start();
+    for round in 0..50 {
+        for (room, request, answer) in [
+            ("lobby", "/who\n", "* In lobby: "),
+            ("lobby", "/who\n/quit\n", "* In lobby: "),
+            ("den", "/join den\n/who\n", "* In den: "),
+            ("lobby", "/history", " joined the room"),
+        ] {
+            let mut line = LineClient::connect(&server);
+            line.send(request.as_bytes());
+            line.finish();
+            let all = line.ending();
+            let entered = all.iter().any(|line| line.ends_with(" joined the room"));
+            let is_answered = all.iter().any(|line| line.contains(answer));
+            assert!(entered && is_answered, "{request:?} in {room} in round {round}: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_before_a_close_frame_is_answered_before_its_reply() {
+    let server = TestServer::start();
+    for round in 0..100 {
+        let (_, mut http) = Http::connect(&server).upgrade("/ws?user=Cy&format=json", "");
+        let asked = [json!({"type": "join", "room": "den"}), json!({"type": "members", "room": "den"})];
+        let asked = asked.map(|command| masked(TEXT, command.to_string().as_bytes()));
+        http.send([asked.concat(), masked(CLOSE, b"\x03\xe8")].concat());
+        let received = frames(&http.rest());
+        let types: Vec<_> = received[..received.len() - 1].iter().map(|(_, text)| type_of(text)).collect();
+        assert_eq!(types, ["welcome", "joined", "members"], "in round {round}");
+        assert_eq!(received.last().map(|(opcode, payload)| (*opcode, &payload[..])), Some((8, &b"\x03\xe8"[..])));
+    }
+}
+
+#[test]
+fn what_was_asked_before_a_binary_frame_is_answered_before_the_close() {
+    let server = TestServer::start();
+    let (_, mut http) = Http::connect(&server).upgrade("/ws?room=den&user=Cy", "");
+    http.send([masked(TEXT, b"/who"), masked(BINARY, b"?")].concat());
+    let received = frames(&http.rest());
+    let texts: Vec<_> = received.iter().map(|(opcode, text)| (*opcode, String::from_utf8_lossy(text))).collect();
+    assert_eq!(texts[..2], [(1, "Cy joined the room".into()), (1, "* In den: Cy".into())], "{texts:?}");
+    assert_eq!((texts[2].0, &received[2].1[..2]), (8, &1003_u16.to_be_bytes()[..]));
+}
+
+fn type_of(event: &[u8]) -> String {
+    let event: Value = serde_json::from_slice(event).unwrap();
+    event["type"].as_str().unwrap().to_owned()
 }

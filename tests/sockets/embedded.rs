@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Body, Code, End, Event, Id, JoinOptions, RoomName, RoomRequest, Slow, UserName};
+use roomd::chat::{
+    AuthLevel, Body, Code, End, Event, Id, JoinOptions, LeaveReason, Publication, RoomName, RoomRequest, Slow, UserName,
+};
 use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
@@ -26,7 +28,7 @@ fn join(server: &TestServer, recipient: Arc<dyn Recipient>, form: Form, kind: &R
         options: JoinOptions { history: Some(0), ..JoinOptions::default() },
         ..JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, engine.number())
     };
-    let client = JoiningClient { recipient, form, request, id: Some(Id::Number(1)) };
+    let client = JoiningClient { recipient, form, request, id: Some(Id::Number(1)), address: None };
     engine.hub.join(&room(), kind, client).unwrap()
 }
 
@@ -64,10 +66,24 @@ fn a_program_that_joins_with_its_own_channel_is_a_member_like_any_other() {
     text.receives("Prog: two");
     assert_eq!(next_message(&events), "1 Tess: one");
     assert_eq!(next_message(&events), "2 Prog: two");
-    handle.leave(None).unwrap();
+    handle.leave(LeaveReason::Left(None), None).unwrap();
     text.receives("Prog left the room");
     assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Left { .. }));
     assert!(events.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));
+}
+
+#[test]
+fn a_program_publishes_on_a_condition_and_is_told_of_the_conflict() {
+    let server = TestServer::start();
+    let (sender, events) = bounded(100);
+    let (user, recipient) = (UserName::parse("Prog").unwrap(), Arc::new(ChannelRecipient::new(sender)));
+    let member = Member::join(server.engine(), &room(), user, recipient, 0).unwrap();
+    let first = || Publication { if_seq: Some(0), ..Publication::text("mine") };
+    member.publish(first()).unwrap();
+    member.publish(first()).unwrap();
+    assert_eq!(next_message(&events), "1 Prog: mine");
+    let Event::Refused(refusal) = &*events.recv_timeout(DEADLINE).unwrap() else { panic!("not refused") };
+    assert_eq!((refusal.code, refusal.seq), (Code::Conflict, Some(1)));
 }
 
 #[test]
@@ -210,7 +226,7 @@ fn a_custom_recipient_gets_the_bytes_that_a_socket_would_get() {
     handle.send(publish("hi"), None).unwrap();
     text.receives("Prog: hi");
     // No event follows its leave, and every event has come before it.
-    handle.leave(None).unwrap();
+    handle.leave(LeaveReason::Left(None), None).unwrap();
     text.receives("Prog left the room");
     text.say("alone");
     text.receives("Tess: alone");
@@ -323,7 +339,7 @@ fn a_program_is_refused_like_any_other() {
     let (sender, receiver) = bounded(1);
     let request = JoinRequest::new(UserName::parse("Prog").unwrap(), AuthLevel::Guest, server.engine().number());
     let recipient = Arc::new(ChannelRecipient::new(sender));
-    let client = JoiningClient { recipient, form: Form::Events, request, id: None };
+    let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
     let refusal = server.engine().hub.join(&room(), &RoomKind::USUAL, client).map(|_| ()).unwrap_err();
     assert_eq!(refusal.code, Code::RoomFull);
     assert!(receiver.recv_timeout(DEADLINE).is_err_and(|error| error.is_disconnected()));

@@ -102,3 +102,16 @@ fn a_change_that_cannot_be_stored_is_refused_and_not_in_force() {
     }
     assert!(n > 8, "only {n} calls were made");
 }
+
+#[test]
+fn a_server_that_cannot_store_messages_is_alive_and_not_ready() {
+    let store = Failing::at(1);
+    let server = TestServer::on(store.clone());
+    assert_eq!(http::get(&server, "/readyz").status, 200);
+    let refused = http::post(&server, "/api/v1/rooms/den/messages", &json!({"message": "1", "user": "Cron"}));
+    assert_eq!((refused.status, store.has_failed()), (503, true));
+    let ready = http::get(&server, "/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("Messages cannot be stored now"), "{}", ready.body);
+    assert_eq!(http::get(&server, "/healthz").status, 200);
+}

@@ -68,6 +68,33 @@ fn a_client_that_asks_for_the_close_of_the_connection_gets_it() {
 }
 
 #[test]
+fn a_client_of_http_1_0_that_asks_for_it_is_told_that_the_connection_is_kept() {
+    let server = TestServer::start();
+    let mut http = Http::connect(&server);
+    for fields in
+        ["Connection: Keep-Alive\r\n", "Connection: x, keep-alive\r\n", "Connection: keep-alive\r\nHost: a\r\n"]
+    {
+        http.send(format!("GET /healthz HTTP/1.0\r\n{fields}\r\n"));
+        let answer = http.answer();
+        assert_eq!((answer.status, answer.field("Connection"), &*answer.body), (200, Some("keep-alive"), "ok\n"));
+    }
+    http.send("HEAD /nowhere HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(http.head_answer().field("Connection"), Some("keep-alive"));
+    http.send("GET /healthz HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n");
+    assert_eq!(http.answer().field("Connection"), Some("close"));
+    assert!(http.rest().is_empty());
+}
+
+#[test]
+fn an_empty_line_behind_a_request_is_no_request() {
+    let server = impatient();
+    let mut http = Http::connect(&server);
+    http.send(format!("{REQUEST}\r\n"));
+    assert_eq!(http.answer().status, 200);
+    assert!(http.rest().is_empty());
+}
+
+#[test]
 fn a_client_that_stops_sending_still_gets_its_answers() {
     let server = TestServer::start();
     let mut http = Http::connect(&server);

@@ -269,3 +269,70 @@ fn a_room_has_so_many_members_and_a_leave_makes_room() {
     one.wait_for_type("leave");
     assert_eq!(third.ask(json!({"type": "join", "room": "den"}))["type"], "joined");
 }
+
+#[test]
+fn what_not_everybody_could_read_is_refused_where_it_enters() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    let _otto = WebSocketClient::json(&server, "den", "Otto");
+    json.settle("den");
+    let deep = format!("{}1{}", "{\"a\":".repeat(130), "}".repeat(130));
+    for value in [&*deep, r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#] {
+        for command in [
+            format!(r#"{{"type":"message","id":1,"room":"den","cipher":{value}}}"#),
+            format!(r#"{{"type":"private","id":1,"to":"Otto","cipher":{value}}}"#),
+            format!(r#"{{"type":"edit","id":1,"room":"den","seq":1,"cipher":{value}}}"#),
+            format!(r#"{{"type":"offer","id":1,"to":"Otto","payload":{value}}}"#),
+        ] {
+            json.say(&command);
+            let refused = json.refused("bad_request");
+            let message = refused["message"].as_str().unwrap();
+            assert!(message.contains("could not be read by everybody"), "{command}: {message}");
+        }
+    }
+    for command in [
+        r#"["zed"]"#,
+        r#"{"type":"message","id":1,"room":"den","cipher":["zed"]}"#,
+        r#"{"type":"join","id":1,"room":"yard","since":["e1",0]}"#,
+        r#"{"type":"resume","id":1,"resume":"x","rooms":{"den":["e1",0]}}"#,
+        r#"{"type":"presence","id":1,"status":{"away":null}}"#,
+    ] {
+        json.say(command);
+        json.refused("bad_request");
+    }
+    assert_eq!(json.ask(json!({"type": "message", "room": "den", "cipher": {"v": [1]}}))["seq"], 1);
+}
+
+#[test]
+fn what_shows_nothing_is_refused_in_every_protocol() {
+    let server = TestServer::start();
+    let mut json = WebSocketClient::json(&server, "den", "Jo");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    let mut line = LineClient::named(&server, "Lina");
+    json.publish("den", "one");
+    text.wait_for("Jo: one");
+    for nothing in ["\u{200b}", " \u{2060}\u{feff}", "\u{2800}", "\u{3164}\u{fe0f}", "   "] {
+        for command in [
+            json!({"type": "message", "room": "den", "message": nothing}),
+            json!({"topic": "den", "message": nothing}),
+            json!({"type": "private", "to": "Tess", "message": nothing}),
+            json!({"type": "edit", "room": "den", "seq": 1, "message": nothing}),
+            json!({"type": "message", "room": "den", "message": nothing, "react_to": 1}),
+            json!({"type": "presence", "status": "away", "note": nothing}),
+        ] {
+            json.command(&command);
+            json.wait_for_type("error");
+        }
+        text.say(nothing);
+        text.receives("Error: A message must show something");
+        line.say(&format!("a{nothing}"));
+        line.say(&format!("\u{200b}{nothing}"));
+        line.receives("Error: A message must show something");
+        let answer = http::post(&server, "/api/v1/rooms/den/messages", &json!({"message": nothing}));
+        assert_eq!((answer.status, answer.error()), (400, "bad_request".to_owned()));
+    }
+    let kept = json.ask(json!({"type": "history", "room": "den"}))["messages"].clone();
+    assert_eq!(kept.as_array().unwrap().len(), 1, "{kept}");
+    json.command(&json!({"type": "presence", "status": "away", "note": ""}));
+    assert_eq!(text.receive(), "* Jo is away");
+}

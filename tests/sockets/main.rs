@@ -13,21 +13,38 @@ mod harness;
 mod access;
 mod addresses;
 mod admission;
+mod base_path;
+#[cfg(feature = "jwt")]
+mod bookmarks;
 mod calls;
 #[cfg(feature = "jwt")]
 mod claims;
 mod closes;
+#[cfg(all(feature = "jwt", feature = "postgres"))]
+mod clusters;
 mod crowds;
+#[cfg(feature = "jwt")]
+mod devices;
+#[cfg(feature = "jwt")]
+mod display_names;
 #[cfg(feature = "sqlite")]
 mod durable;
 mod embedded;
 mod ending;
 #[cfg(not(feature = "sqlite"))]
 mod ephemeral;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod events;
 mod failing;
 mod history;
+#[cfg(feature = "jwt")]
+mod hooks;
 mod http;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod invitations;
+mod irc;
 mod keep_alive;
+mod keys;
 mod limits;
 #[cfg(feature = "jwt")]
 mod logins;
@@ -38,16 +55,28 @@ mod names;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod offline_messages;
 mod origins;
+#[cfg(feature = "jwt")]
+mod private;
 mod protocols;
 mod publishing;
 mod receipts;
 mod resuming;
 mod rooms;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod searching;
+mod shared_limits;
 mod slow;
 mod smuggling;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod subjects;
+mod telnet;
+#[cfg(feature = "jwt")]
+mod tickets;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "jwt")]
 mod tokens;
 mod upgrade;
 mod users;
+#[cfg(all(feature = "jwt", feature = "sqlite"))]
+mod webhooks;

@@ -9,7 +9,7 @@ use crate::harness::{LineClient, TestServer, WebSocketClient, http, until};
 
 /// Registers a name, and returns its token.
 fn claim(server: &TestServer, name: &str) -> String {
-    server.engine().claim(&UserName::parse(name).unwrap()).unwrap_or_else(|refusal| panic!("{refusal}")).token
+    server.engine().claim(&UserName::parse(name).unwrap(), None).unwrap_or_else(|refusal| panic!("{refusal}")).token
 }
 
 /// A connection of the user that the token names.
@@ -159,7 +159,7 @@ fn the_audit_log_names_the_moderator_the_action_the_user_and_the_reason() {
     assert_eq!(
         room,
         json!({"room": "den", "members": 0, "private": true, "owner": "Ann", "slow_mode_s": 0,
-        "announcement": false, "role": "moderator"})
+        "announcement": false, "pinned": [], "role": "moderator"})
     );
     let members = ask(&bob, "GET /api/v1/rooms/den/members", "").json();
     assert_eq!(members["people"], json!([{"user": "Ann", "role": "owner"}, {"user": "Bob", "role": "moderator"}]));

@@ -22,6 +22,11 @@ fn a_websocket_that_another_page_opens_is_refused() {
     for (origin, status) in [
         ("http://roomd.test", 101),
         ("https://roomd.test", 101),
+        ("http://roomd.test:80", 101),
+        ("https://roomd.test:443", 101),
+        ("https://roomd.test:80", 403),
+        ("http://roomd.test:443", 403),
+        ("https://chat.example:443", 101),
         ("HTTPS://ROOMD.TEST", 403),
         (LISTED, 101),
         ("https://evil.example", 403),
@@ -40,6 +45,29 @@ fn a_websocket_that_another_page_opens_is_refused() {
     let two = format!("Origin: {LISTED}\r\nOrigin: https://evil.example\r\n");
     assert_eq!(Http::connect(&server).upgrade("/ws", &two).0.status, 403);
     assert_eq!(Http::connect(&server).upgrade("/ws", "Origin: \u{fffd}\r\n").0.status, 403);
+}
+
+#[test]
+fn a_host_with_the_port_of_its_scheme_is_the_same_host() {
+    let server = server();
+    for (host, origin, status) in [
+        ("chat.test:443", "https://chat.test", 101),
+        ("CHAT.test:443", "https://chat.test", 101),
+        ("chat.test:80", "http://chat.test", 101),
+        ("[::1]:80", "http://[::1]", 101),
+        ("chat.test:", "http://chat.test", 101),
+        ("chat.test:8000", "http://chat.test:8000", 101),
+        ("chat.test:443", "http://chat.test", 403),
+        ("chat.test:80", "https://chat.test", 403),
+        ("chat.test:8000", "http://chat.test", 403),
+        ("chat.test", "http://chat.test:8000", 403),
+        ("", "http://", 403),
+    ] {
+        let mut http = Http::connect(&server);
+        let fields = http::HANDSHAKE.replace("roomd.test", host);
+        http.send(format!("GET /ws HTTP/1.1\r\n{fields}Origin: {origin}\r\n\r\n"));
+        assert_eq!(http.answer().status, status, "{host} {origin}");
+    }
 }
 
 #[test]
@@ -89,7 +117,10 @@ fn a_preflight_is_answered_for_the_list_only() {
     let answer = ask(LISTED, "/api/v1/rooms/den/messages");
     assert_eq!((answer.status, shared(&answer)), (204, (Some(LISTED), Some("Origin"))));
     assert_eq!(answer.field("Access-Control-Allow-Methods"), Some("GET, HEAD, POST, OPTIONS"));
-    assert_eq!(answer.field("Access-Control-Allow-Headers"), Some("Authorization, Content-Type, Idempotency-Key"));
+    assert_eq!(
+        answer.field("Access-Control-Allow-Headers"),
+        Some("Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
+    );
     assert_eq!(answer.field("Access-Control-Max-Age"), Some("600"));
     assert_eq!(answer.field("Access-Control-Allow-Credentials"), None);
     let foreign = ask("https://evil.example", "/api/v1/rooms");

@@ -105,6 +105,41 @@ fn in_a_large_room_there_are_no_receipts() {
 }
 
 #[test]
+fn what_is_read_on_one_device_is_read_on_the_others() {
+    for members_max in [50, 1] {
+        let server = TestServer::with(|settings| settings.limits.receipts_members_max = members_max);
+        let mut anna = WebSocketClient::json(&server, "den", "Anna");
+        let mut phone = WebSocketClient::json(&server, "den", "Tom");
+        let mut desk = WebSocketClient::json(&server, "den", "Tom");
+        anna.publish("den", "one");
+        anna.publish("den", "two");
+        while phone.wait_for_type("message")["seq"] != 2 {}
+        phone.command(&json!({"type": "read", "room": "den", "seq": 2}));
+        let told = desk.wait_for_type("receipt");
+        assert_eq!((&told["user"], &told["status"], &told["seq"]), (&json!("Tom"), &json!("read"), &json!(2)));
+        let shown = phone.settle("den");
+        assert!(shown.iter().all(|event| event["type"] != "receipt"), "it knows: {shown:?}");
+        let mut tablet = WebSocketClient::multi(&server, "Tom");
+        assert_eq!(tablet.ask(json!({"type": "join", "room": "den"}))["read"], 2);
+        assert_eq!(anna.ask(json!({"type": "join", "room": "yard"}))["read"], 0);
+    }
+}
+
+#[test]
+fn what_is_read_of_a_private_conversation_is_read_on_the_other_devices() {
+    let server = TestServer::start();
+    let mut anna = WebSocketClient::multi(&server, "Anna");
+    let mut phone = WebSocketClient::multi(&server, "Tom");
+    anna.ask(json!({"type": "private", "to": "Tom", "message": "hi"}));
+    phone.wait_for_type("private");
+    // It has connected since, and nothing was said to it.
+    let mut desk = WebSocketClient::multi(&server, "Tom");
+    phone.command(&json!({"type": "read", "room": "dm:Anna:Tom", "seq": 1}));
+    let told = desk.wait_for_type("receipt");
+    assert_eq!((&told["user"], &told["status"], &told["seq"]), (&json!("Tom"), &json!("read"), &json!(1)));
+}
+
+#[test]
 fn an_author_can_edit_and_delete_a_message_and_every_member_is_told() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::json(&server, "den", "Anna");

@@ -134,6 +134,37 @@ fn the_list_of_rooms_is_the_same_over_every_protocol() {
 }
 
 #[test]
+fn people_are_counted_and_not_their_connections() {
+    let server = TestServer::start();
+    let mut ann = WebSocketClient::json(&server, "den", "Ann");
+    let _second = WebSocketClient::text(&server, "den", "Ann");
+    let _third = WebSocketClient::text(&server, "den", "Ann");
+    let _bob = WebSocketClient::text(&server, "den", "Bob");
+    assert_eq!(ann.ask(json!({"type": "rooms"}))["rooms"], json!([{"room": "den", "members": 2}]));
+    ann.say(&json!({"type": "members", "room": "den"}).to_string());
+    assert_eq!(ann.wait_for_type("members")["count"], 2);
+    assert_eq!(http::get(&server, "/api/v1/rooms/den").json()["members"], 2);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_room_with_a_history_is_listed_when_nobody_is_in_it() {
+    let server = TestServer::start();
+    let mut ann = WebSocketClient::json(&server, "den", "Ann");
+    ann.ask(json!({"type": "message", "room": "den", "message": "hi"}));
+    ann.ask(json!({"type": "join", "room": "silent"}));
+    let _bob = WebSocketClient::multi(&server, "Bob");
+    assert_eq!(ann.ask(json!({"type": "private", "to": "Bob", "message": "hi"}))["type"], "sent");
+    for room in ["den", "silent"] {
+        ann.ask(json!({"type": "leave", "room": room}));
+    }
+    until("its last member is out", || {
+        ann.ask(json!({"type": "rooms"}))["rooms"] == json!([{"room": "den", "members": 0}])
+    });
+    assert_eq!(http::get(&server, "/api/v1/rooms").json()["rooms"], json!([{"room": "den", "members": 0}]));
+}
+
+#[test]
 fn a_private_conversation_is_in_no_list() {
     let server = TestServer::start();
     let mut anna = WebSocketClient::multi(&server, "Anna");

@@ -1,15 +1,16 @@
 //! Clients that do not read, and clients that do not answer.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
 use roomd::Settings;
-use roomd::chat::Slow;
+use roomd::chat::{Slow, WriterStart};
 use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 use serde_json::{Value, json};
 
 use crate::harness::http::frames;
-use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, connected};
+use crate::harness::{DEADLINE, Http, LineClient, TestServer, WebSocketClient, connected, until};
 
 /// A socket with a small buffer.
 fn narrow(address: std::net::SocketAddr) -> TcpStream {
@@ -113,7 +114,8 @@ fn a_line_client_that_never_reads_is_disconnected_too() {
     let server = TestServer::with(small_outboxes(Slow::Disconnect));
     let mut reader = WebSocketClient::json(&server, "lobby", "Rita");
     let mut publisher = publisher(&server, "lobby");
-    let sleeper = narrow(server.server().lines_address().unwrap());
+    let mut sleeper = narrow(server.server().lines_address().unwrap());
+    sleeper.write_all(b"/join lobby\n").unwrap();
     let came = reader.wait_for_type("join");
     assert_eq!(came["user"], "Paul");
     let guest = reader.wait_for_type("join")["user"].clone();
@@ -123,10 +125,25 @@ fn a_line_client_that_never_reads_is_disconnected_too() {
 
 #[test]
 fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_missed() {
+    for writers in [WriterStart::Lazy, WriterStart::Eager] {
+        a_client_that_reads_again_is_told_what_it_missed(writers, usize::MAX);
+    }
+}
+
+#[test]
+fn a_client_for_whose_writer_there_is_no_thread_misses_nothing_more() {
+    a_client_that_reads_again_is_told_what_it_missed(WriterStart::Lazy, 0);
+}
+
+/// With so many threads for writers.
+fn a_client_that_reads_again_is_told_what_it_missed(writers: WriterStart, threads_max: usize) {
     let server = TestServer::with(|settings| {
         small_outboxes(Slow::Drop)(settings);
-        settings.limits.write_timeout = DEADLINE;
+        // However long the others take.
+        settings.limits.write_timeout = 10 * DEADLINE;
+        settings.limits.writers = writers;
     });
+    server.engine().writers.set_threads_max(threads_max);
     let mut reader = WebSocketClient::json(&server, "den", "Rita");
     let mut publisher = publisher(&server, "den");
     let stream = narrow(server.server().http_address());
@@ -160,6 +177,49 @@ fn under_the_drop_policy_a_client_that_never_reads_stays_and_is_told_what_it_mis
     drop((reader, publisher, sleeper));
     let report = server.stop();
     assert!(report.deliveries.dropped >= missed, "{missed} {}", report.deliveries);
+}
+
+#[test]
+fn a_writer_starts_with_the_first_byte_that_waits_and_ends_when_nothing_does() {
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Drop)(settings);
+        settings.limits.write_timeout = DEADLINE;
+    });
+    let threads = || server.engine().threads.live();
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = publisher(&server, "den");
+    let before = threads();
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json&history=0");
+    sleeper.wait_for_type("joined");
+    assert_eq!(threads(), before + 1, "a client to whom nothing is written slowly has its reader and no other thread");
+    let last = 200;
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "message" && number_of(event) == last);
+    until("a writer starts", || threads() == before + 2);
+    let mut seen = 0;
+    while seen <= last as u64 {
+        let event = sleeper.event();
+        seen += event["missed"].as_u64().unwrap_or(u64::from(event["type"] == "message"));
+    }
+    until("the writer ends", || threads() == before + 1);
+    // Another takes its place when something waits again.
+    publish_until(&mut publisher, &mut reader, |event| event["type"] == "message" && number_of(event) == last);
+    until("a writer starts", || threads() == before + 2);
+    drop((reader, publisher, sleeper));
+    server.stop();
+}
+
+#[test]
+fn an_eager_writer_starts_with_the_connection_and_ends_with_it() {
+    for (writers, each) in [(WriterStart::Lazy, 1), (WriterStart::Eager, 2)] {
+        let server = TestServer::with(|settings| settings.limits.writers = writers);
+        let first = WebSocketClient::text(&server, "den", "Rita");
+        let before = server.engine().threads.live();
+        let second = WebSocketClient::text(&server, "den", "Paul");
+        assert_eq!(server.engine().threads.live(), before + each, "{writers:?}");
+        drop((first, second));
+        server.stop();
+    }
 }
 
 #[test]
@@ -259,4 +319,73 @@ fn a_line_client_gets_no_pings_and_may_be_silent() {
     silent.rest();
     quiet.say("/who");
     quiet.receives("* In lobby: Zoe");
+}
+
+#[test]
+fn clients_that_never_read_hold_no_more_together_than_the_common_bound() {
+    const TOTAL: usize = 4 * 1024 * 1024;
+    const SLEEPERS: usize = 12;
+    let server = TestServer::with(|settings| {
+        settings.limits.outbox_total = TOTAL;
+        // So much that no client has too much by itself.
+        settings.limits.outbox_bytes = 32 * 1024 * 1024;
+        settings.limits.write_timeout = DEADLINE;
+    });
+    let held = || server.engine().metrics.outbox_total.bytes();
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    for number in 0..20 {
+        reader.publish("den", &large(number));
+        reader.wait_for_type("message");
+    }
+    let sleepers: Vec<_> = (0..SLEEPERS)
+        .map(|number| {
+            let stream = narrow(server.server().http_address());
+            let mut sleeper = WebSocketClient::over(stream, &format!("/ws?user=Zoe{number}&format=json"));
+            sleeper.command(&json!({"type": "join", "room": "den", "history": 0}));
+            // The kernel takes a few of these answers, of a megabyte each.
+            (0..8).for_each(|_| sleeper.command(&json!({"type": "history", "room": "den"})));
+            sleeper
+        })
+        .collect();
+    until("those that have too much are cut", || {
+        // Of the bytes of one answer a thread may be on its way to look.
+        assert!(held() <= TOTAL + SLEEPERS * 1300 * 1024, "{}", held());
+        server.server().connections() <= 1 + SLEEPERS / 3
+    });
+    until("the rest is within the bound", || held() <= TOTAL);
+    reader.publish("den", &large(20));
+    while number_of(&reader.wait_for_type("message")) != 20 {}
+    drop((sleepers, reader));
+    until("everybody has left", || server.server().connections() == 0);
+    until("nothing waits", || held() == 0);
+}
+
+#[test]
+fn a_subscriber_of_topics_that_does_not_read_stays_also_when_it_is_too_fast() {
+    const FLOOD: u64 = 1_000;
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Disconnect)(settings);
+        settings.limits.write_timeout = DEADLINE;
+        (settings.limits.rate_burst, settings.limits.rate_per_s) = (100, 1);
+        settings.limits.rate_offences_max = 1_000_000;
+    });
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?user=Zoe&format=json");
+    sleeper.wait_for_type("welcome");
+    sleeper.command(&json!({"topic": "news", "message": "hi"}));
+    sleeper.wait_for_type("message");
+    let mut publisher = WebSocketClient::open(&server, "/ws?user=Paul&format=json&echo=false");
+    while server.engine().deliveries().dropped == 0 {
+        assert_eq!(publisher.ask(json!({"topic": "news", "message": large(0)}))["type"], "sent");
+    }
+    let dropped = server.engine().deliveries().dropped;
+    for _ in 0..FLOOD {
+        sleeper.command(&json!({"topic": "news", "message": "x"}));
+    }
+    // A burst is allowed, and some refusals fit.
+    until("most are refused and do not fit", || server.engine().deliveries().dropped >= dropped + FLOOD / 2);
+    assert_eq!(server.server().connections(), 2);
+    let lagged = sleeper.wait_for_type("lagged");
+    assert_eq!(lagged["topic"], "news");
+    sleeper.ask(json!({"type": "ping"}));
 }

@@ -18,10 +18,13 @@ fn an_ambiguous_request_gets_one_response_and_ends_the_connection() {
     let server = TestServer::start();
     let post = "POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
     for (fields, status) in [
-        ("Transfer-Encoding: chunked\r\n", 501),
-        ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", 501),
-        ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", 501),
-        ("Transfer-Encoding: identity\r\nContent-Length: 0\r\n", 501),
+        ("Transfer-Encoding: chunked\r\n", 400),
+        ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", 400),
+        ("Transfer-Encoding: identity\r\nContent-Length: 0\r\n", 400),
+        ("Transfer-Encoding: chunked, identity\r\n", 501),
+        ("Transfer-Encoding: xchunked\r\n", 501),
+        ("Transfer-Encoding: \u{b}chunked\r\n", 400),
         ("Transfer-Encoding : chunked\r\n", 400),
         ("Transfer-Encoding\t: chunked\r\n", 400),
         (" Transfer-Encoding: chunked\r\n", 400),
@@ -54,13 +57,20 @@ fn bytes_behind_a_request_for_a_websocket_are_no_request() {
     let answers = smuggle(&server, head);
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
     assert!(answers.starts_with("HTTP/1.1 426 ") && answers.contains("Connection: close\r\n"), "{answers}");
+    // Nor is the body of one that would be granted taken for frames.
+    for length in ["Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let answers = smuggle(&server, &head.replace("777", "13").replace("Content-Length: 4\r\n", length));
+        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+        assert!(answers.starts_with("HTTP/1.1 400 ") && answers.contains("Connection: close\r\n"), "{answers}");
+    }
 }
 
 #[test]
 fn a_target_that_is_no_path_is_refused() {
     let server = TestServer::start();
     for line in [
-        "GET http://inside/api/v1/rooms HTTP/1.1",
+        "GET http://inside@a/api/v1/rooms HTTP/1.1",
+        "GET ftp://inside/api/v1/rooms HTTP/1.1",
         "GET api HTTP/1.1",
         "CONNECT inside:80 HTTP/1.1",
         "GET /a b HTTP/1.1",

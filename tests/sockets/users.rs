@@ -1,8 +1,10 @@
 //! Typing, presence and private messages.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::harness::{LineClient, TestServer, WebSocketClient};
+use crate::harness::{LineClient, TestServer, WebSocketClient, until};
 
 fn typing(client: &mut WebSocketClient, typing: bool) {
     client.command(&json!({"type": "typing", "room": "den", "typing": typing}));
@@ -20,7 +22,7 @@ fn typing_is_shown_to_others_only_and_stops_by_itself() {
     // A repetition is not shown.
     typing(&mut anna, true);
     let shown = otto.event_of("typing");
-    assert_eq!(shown, json!({"type": "typing", "room": "den", "username": "Anna", "typing": true}));
+    assert_eq!(shown, json!({"type": "typing", "room": "den", "user": "Anna", "username": "Anna", "typing": true}));
     let shown = otto.event_of("typing");
     assert_eq!((&shown["username"], &shown["typing"]), (&json!("Anna"), &json!(false)));
     for client in [&mut anna, &mut second] {
@@ -151,4 +153,49 @@ fn a_private_message_to_an_unknown_user_or_to_its_author_is_refused() {
     line.receives("Error: Nemo is not online");
     line.say("/msg Nemo");
     line.receives("Error: Usage: /msg USER TEXT");
+}
+
+#[test]
+fn who_is_away_with_a_note_is_so_to_everybody_over_a_lost_connection_and_in_every_room() {
+    let server = TestServer::with(|settings| settings.limits.grace = Duration::from_secs(60));
+    let mut otto = WebSocketClient::json(&server, "den", "Otto");
+    let mut anna = WebSocketClient::open(&server, "/ws?user=Anna&format=json");
+    let token = anna.event_of("welcome")["resume"].clone();
+    anna.ask(json!({"type": "join", "room": "den"}));
+    anna.ask(json!({"type": "private", "to": "Otto", "message": "before"}));
+    anna.command(&json!({"type": "presence", "status": "away", "note": "lunch"}));
+    anna.ask(json!({"type": "history", "room": "dm:Anna:Otto"}));
+    drop(anna);
+    until("her session waits", || server.engine().sessions.detached() == 1);
+    let mut anna = WebSocketClient::multi(&server, "nobody");
+    assert_eq!(anna.ask(json!({"type": "resume", "resume": token}))["type"], "resumed");
+    anna.ask(json!({"type": "private", "to": "Otto", "message": "after"}));
+    let mut shown = Vec::new();
+    while shown.last().is_none_or(|event: &Value| event["message"] != "after") {
+        shown.push(otto.event());
+    }
+    let presences: Vec<_> = shown.iter().filter(|event| event["type"] == "presence").collect();
+    assert!(!presences.is_empty(), "{shown:?}");
+    for event in presences {
+        assert_eq!((&event["status"], &event["note"]), (&json!("away"), &json!("lunch")), "{event}");
+    }
+    let members = otto.ask(json!({"type": "members", "room": "den"}))["members"].clone();
+    assert_eq!((&members[0]["status"], &members[0]["note"]), (&json!("away"), &json!("lunch")), "{members}");
+    // A room that is joined later, and a conversation that begins later, know it too.
+    otto.ask(json!({"type": "join", "room": "yard"}));
+    anna.ask(json!({"type": "join", "room": "yard"}));
+    let came = otto.wait_for_type("presence");
+    assert_eq!((&came["status"], &came["note"]), (&json!("away"), &json!("lunch")), "{came}");
+    let mut pia = WebSocketClient::multi(&server, "Pia");
+    pia.ask(json!({"type": "private", "to": "Anna", "message": "hi"}));
+    drop(anna);
+    until("her session waits again", || server.engine().sessions.detached() == 1);
+    let mut anna = WebSocketClient::multi(&server, "nobody");
+    anna.ask(json!({"type": "resume", "resume": token}));
+    anna.ask(json!({"type": "private", "to": "Pia", "message": "back"}));
+    let mut events = Vec::new();
+    while events.last().is_none_or(|event: &Value| event["message"] != "back") {
+        events.push(pia.event());
+    }
+    assert!(events.iter().all(|event| event["status"] != "online"), "{events:?}");
 }

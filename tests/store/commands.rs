@@ -75,7 +75,7 @@ fn an_export_can_begin_later_and_another_continue_it() {
     assert!(output_of(&import(&other, &whole)).starts_with("den: 0 messages imported, 9 there"));
     fill_more(&directory);
     let more = output_of(&run(&directory, &["export", "den", "--since", "6"]));
-    assert!(output_of(&import(&other, &more)).starts_with("den: 1 messages imported, 3 there"));
+    assert!(output_of(&import(&other, &more)).starts_with("den: 1 message imported, 3 there"));
     assert_eq!(all(&other, &room("den")).1[..], all(&directory, &room("den")).1[4..]);
     assert!(run(&other, &["check"]).status.success());
 }
@@ -196,7 +196,7 @@ fn a_check_lists_the_rooms_and_finds_what_is_wrong() {
     fill(&directory, 5);
     output_of(&run(&directory, &["retain", "den", "--messages", "10", "--age", "30days"]));
     let fine = output_of(&run(&directory, &["check"]));
-    assert_eq!(fine, "den: 1 to 5; at most 30days old, at most 10\n1 rooms, and nothing is wrong\n");
+    assert_eq!(fine, "den: 1 to 5; at most 30days old, at most 10\n1 room, and nothing is wrong\n");
     for (sql, problem) in [
         ("DELETE FROM messages WHERE place = (1 << 40) + 3", "the room den has 4 messages, and its numbers are of 5"),
         ("DELETE FROM messages WHERE place = (1 << 40) + 1", "the room den has 4 messages, and its numbers are of 5"),

@@ -5,8 +5,8 @@
 use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange};
 use roomd::chat::{
-    AuthLevel, Body, Draft, Message, Mid, Note, Operation, Receipt, ReceiptMark, RoomName, Span, Speaker, Time,
-    UserName,
+    Appended, AuthLevel, Body, Draft, Message, Mid, Note, Operation, Outcome, Publication, Receipt, ReceiptMark,
+    RoomName, Span, Speaker, StoreFailed, Time, UserName,
 };
 use roomd::store::{Page, PageQuery, RoomLog, Store};
 
@@ -28,11 +28,8 @@ pub fn draft(author: &str, at: u64, operation: Operation) -> Draft {
 
 /// A message of this time; an empty `mid` is none.
 pub fn message_at(author: &str, at: u64, text: &str, mid: &str) -> Draft {
-    draft(
-        author,
-        at,
-        Operation::Publish { to: None, body: Body::Text(text.into()), about: None, mid: Mid::parse(mid).ok() },
-    )
+    let publication = Publication { mid: Mid::parse(mid).ok(), ..Publication::text(text) };
+    draft(author, at, Operation::Publish { to: None, publication })
 }
 
 /// A message; an empty `mid` is none.
@@ -40,10 +37,15 @@ pub fn message(author: &str, text: &str, mid: &str) -> Draft {
     message_at(author, 1, text, mid)
 }
 
+/// A message of Anna's that is to be stored behind the one of this number; an empty `mid` is none.
+pub fn message_behind(seq: u64, text: &str, mid: &str) -> Draft {
+    let publication = Publication { mid: Mid::parse(mid).ok(), if_seq: Some(seq), ..Publication::text(text) };
+    draft("Anna", 1, Operation::Publish { to: None, publication })
+}
+
 /// A message in a private conversation.
 pub fn private_message(author: &str, to: &str, text: &str) -> Draft {
-    let (to, body) = (Some(user(to)), Body::Text(text.into()));
-    draft(author, 1, Operation::Publish { to, body, about: None, mid: None })
+    draft(author, 1, Operation::Publish { to: Some(user(to)), publication: Publication::text(text) })
 }
 
 /// A new body of a message.
@@ -64,6 +66,20 @@ pub fn moderate(by: &str, at: u64, change: ModerationChange) -> Draft {
 /// How far a user has got.
 pub fn mark(name: &str, receipt: Receipt, seq: u64, at: u64) -> ReceiptMark {
     ReceiptMark { user: user(name), receipt, seq, at: Time(at) }
+}
+
+/// A room log that nobody else has another of.
+pub trait OnlyLog {
+    /// The outcomes of the drafts, behind nothing that others did.
+    fn outcomes(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed>;
+}
+
+impl OnlyLog for Box<dyn RoomLog> {
+    fn outcomes(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+        let Appended { before, outcomes } = self.append(drafts)?;
+        assert_eq!(before, [], "there is nobody else");
+        Ok(outcomes)
+    }
 }
 
 /// The open log of a room.

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use roomd::chat::Time;
+use roomd::chat::{StoreFailed, Time};
 use roomd::store::{
-    self, AccountStore, Administration, Backend, BackendOptions, CommitReport, Durability, OpenError, Retention, Store,
+    self, AccountStore, Administration, Backend, BackendOptions, CommitReport, Durability, HookStore, OpenError,
+    Retention, Store, WebhookStore,
 };
 
 /// How long anything that must happen may take.
@@ -66,6 +67,7 @@ pub struct TestOptions {
     pub retention: Retention,
     pub now: Box<dyn Fn() -> Time + Send>,
     pub on_commit: Box<dyn Fn(CommitReport) + Send>,
+    pub on_delivery: Box<dyn Fn() + Send>,
 }
 
 /// See the module.
@@ -77,16 +79,22 @@ pub struct TestStore {
 impl TestStore {
     /// Opens what `url` names, with other options.
     pub fn with(url: &str, change: impl FnOnce(&mut TestOptions)) -> Result<Self, OpenError> {
-        let mut options =
-            TestOptions { retention: Retention::default(), now: Box::new(|| Time(0)), on_commit: Box::new(|_| ()) };
+        let mut options = TestOptions {
+            retention: Retention::default(),
+            now: Box::new(|| Time(0)),
+            on_commit: Box::new(|_| ()),
+            on_delivery: Box::new(|| ()),
+        };
         change(&mut options);
-        let TestOptions { retention, now, on_commit } = options;
+        let TestOptions { retention, now, on_commit, on_delivery } = options;
         let mut threads = Vec::new();
         let options = BackendOptions {
             durability: Durability::Os,
             retention,
             now,
             on_commit,
+            on_delivery,
+            on_panic: Box::new(|| ()),
             spawn: &mut |name, body| {
                 threads.push(thread::Builder::new().name(name.to_owned()).spawn(body)?);
                 Ok(())
@@ -108,6 +116,15 @@ impl TestStore {
 
     pub fn accounts(&self) -> &dyn AccountStore {
         &*self.backend.accounts
+    }
+
+    pub fn hooks(&self) -> &dyn HookStore {
+        &*self.backend.hooks
+    }
+
+    /// The webhooks, where the backend keeps what is to be delivered.
+    pub fn webhooks(&self) -> &dyn WebhookStore<Error = StoreFailed> {
+        &**self.backend.webhooks.as_ref().expect("it keeps what is to be delivered")
     }
 
     pub fn administration(&self) -> &dyn Administration {

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "sqlite")]
+mod buffering;
+#[cfg(feature = "sqlite")]
 mod commands;
 mod contract;
 #[cfg(feature = "sqlite")]
@@ -20,6 +22,10 @@ mod kills;
 mod opening;
 #[cfg(feature = "sqlite")]
 mod policies;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod restoring;
 #[cfg(feature = "sqlite")]
 mod retention;
 #[cfg(feature = "sqlite")]

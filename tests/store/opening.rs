@@ -119,8 +119,8 @@ fn a_damaged_file_is_refused_with_what_to_do() {
         assert!(sentence.contains(&format!("room.db is damaged ({what}")), "{name}: {sentence}");
         assert!(
             sentence.ends_with(
-                "put a backup in its place, or start with an empty history by naming another file with \
-                                    --data; nothing was changed"
+                "roomd restore FILE puts a backup in its place and keeps them; or start with an empty history by \
+                 naming another file with --data"
             ),
             "{sentence}"
         );
@@ -205,6 +205,8 @@ fn version_and_columns(directory: &TestDirectory) -> (i64, i64) {
 }
 
 fn version_1(directory: &TestDirectory) {
+    // As a server of that version leaves it.
+    fs::write(directory.file("room.db.lock"), "1234\n").unwrap();
     direct(&directory.data()).execute_batch(VERSION_1).unwrap();
 }
 
@@ -216,7 +218,7 @@ fn an_older_file_is_migrated_and_keeps_its_messages() {
     let stored = page(&*store, "den", Span::After(0));
     assert_eq!(texts(&stored.messages), [(1, "hello world".to_owned()), (2, "-".to_owned())]);
     assert_eq!(&*stored.epoch, "e1");
-    assert_eq!(store.search(&room("den"), "world", u64::MAX, 9).unwrap().len(), 1);
+    assert_eq!(store.search(&room("den"), "world", u64::MAX, 9).unwrap().messages.len(), 1);
     drop(store);
     assert_eq!(version_and_columns(&directory), newest());
     assert!(directory.roomd(&["check"]).output().unwrap().status.success());

@@ -7,7 +7,7 @@ use roomd::chat::{Outcome, Receipt, Span};
 use roomd::store::PageQuery;
 
 use crate::database::number;
-use crate::drafts::{mark, message, moderate, room, user};
+use crate::drafts::{OnlyLog as _, mark, message, moderate, room, user};
 use crate::harness::{TestDirectory, TestStore, until};
 
 fn created() -> ModerationChange {
@@ -28,7 +28,7 @@ fn a_room_that_ended_leaves_nothing_in_the_file_and_its_name_is_free() {
         }
         room_log.mark(&[mark("Bob", Receipt::Read, 400, 9)]);
         let epoch = store.page(&room("den"), NEWEST).unwrap().unwrap().epoch;
-        let outcome = room_log.append(&[moderate("Ann", 9, ModerationChange::Ended)]).unwrap();
+        let outcome = room_log.outcomes(&[moderate("Ann", 9, ModerationChange::Ended)]).unwrap();
         let [Outcome::Ended { epoch: fresh }] = outcome[..] else { panic!("not ended: {outcome:?}") };
         assert_ne!(*epoch, fresh.to_string());
         assert_eq!(store.page(&room("den"), NEWEST).unwrap(), None);
@@ -36,9 +36,9 @@ fn a_room_that_ended_leaves_nothing_in_the_file_and_its_name_is_free() {
         assert_eq!(store.audit(&room("den"), u64::MAX, 9).unwrap(), None);
         // The same log continues with another history; marks of the old one are not taken for its own.
         let first = message("Cy", "first", "m0-0");
-        assert_eq!(room_log.append(&[first]).unwrap(), [Outcome::Stored { seq: 1 }]);
+        assert_eq!(room_log.outcomes(&[first]).unwrap(), [Outcome::Stored { seq: 1 }]);
         assert_eq!(*store.page(&room("den"), NEWEST).unwrap().unwrap().epoch, fresh.to_string());
-        assert_eq!(store.search(&room("den"), "xyzzy", u64::MAX, 9).unwrap(), []);
+        assert_eq!(store.search(&room("den"), "xyzzy", u64::MAX, 9).unwrap().messages, []);
         until("the rows of the room are deleted", || number(&directory.data(), "SELECT count(*) FROM rooms") == 1);
     }
     for (table, left) in [("messages", 1), ("mids", 1), ("marks", 0), ("people", 0), ("audit", 0), ("charters", 0)] {

@@ -11,7 +11,7 @@ use roomd::store::Retention;
 use roomd::store::administration::{BoundChange, RetentionChange};
 
 use crate::database::{direct, number};
-use crate::drafts::{mark, message, message_at, page, room, room_log};
+use crate::drafts::{OnlyLog as _, mark, message, message_at, page, room, room_log};
 use crate::harness::{TestDirectory, TestStore, until};
 
 const KEEP_ALL: Retention = Retention { age: Duration::ZERO, count: 0 };
@@ -46,7 +46,7 @@ fn a_room_whose_retention_was_set_before_its_first_message_begins_like_any_other
     let change = RetentionChange { age_ms: None, count: Some(BoundChange::Set(5)) };
     roomd::store::administration(&directory.data()).unwrap().retain(&room("den"), change).unwrap();
     let mut room_log = opened.room_log;
-    assert_eq!(room_log.append(&[message("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
+    assert_eq!(room_log.outcomes(&[message("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
     assert_eq!(page(&*store, "den", Span::After(0)).epoch, opened.past.epoch);
     assert_eq!(number(&directory.data(), "SELECT retain_count FROM rooms"), 5);
 }

@@ -4,14 +4,15 @@
 
 use std::fs;
 
+use roomd::chat::Span;
 use roomd::store::RoomLog;
 
 use crate::database::number;
-use crate::drafts::{delete, edit, message, room};
+use crate::drafts::{delete, edit, message, page, room, room_log};
 use crate::harness::{TestDirectory, TestStore, until};
 
 fn found(store: &TestStore, text: &str) -> Vec<u64> {
-    store.search(&room("den"), text, u64::MAX, 100).unwrap().iter().map(|message| message.seq).collect()
+    store.search(&room("den"), text, u64::MAX, 100).unwrap().messages.iter().map(|message| message.seq).collect()
 }
 
 /// Waits until the index has the room's messages up to this one.
@@ -58,7 +59,7 @@ fn a_search_continues_from_the_messages_without_an_index_into_the_index() {
     wait_for_index(&directory, 4);
     room_log.append(&[message("Anna", "word 5", ""), message("Anna", "word 6", "")]).unwrap();
     let seqs = |before, count| {
-        let messages = store.search(&room("den"), "word", before, count).unwrap();
+        let messages = store.search(&room("den"), "word", before, count).unwrap().messages;
         messages.iter().map(|message| message.seq).collect::<Vec<_>>()
     };
     assert_eq!(seqs(u64::MAX, 100), [1, 2, 4, 5, 6]);
@@ -118,6 +119,39 @@ fn the_next_journal_adds_to_the_index_what_the_last_one_left_out() {
 }
 
 #[test]
+fn searches_that_take_every_place_of_theirs_delay_no_join_and_no_page() {
+    let directory = TestDirectory::new();
+    let store = TestStore::file(&directory);
+    drop(fill(&store, &["a zebra"]));
+    let (searching, told) = crossbeam_channel::unbounded();
+    let (let_go, held) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let (store, searching, held) = (&store, searching.clone(), held.clone());
+            scope.spawn(move || {
+                // In the middle of its search, until it is let go.
+                let readable = |_: &roomd::chat::RoomName| {
+                    searching.send(()).unwrap();
+                    _ = held.recv();
+                    Some(roomd::chat::Time(0))
+                };
+                // Those that find no place are refused; they do not wait forever.
+                _ = store.search_rooms("zebra", None, 9, &readable);
+            });
+        }
+        told.recv().unwrap();
+        told.recv().unwrap();
+        for _ in 0..8 {
+            assert_eq!(page(&*store, "den", Span::After(0)).newest, 1);
+            assert_eq!(store.open(&room("den"), 9).unwrap().past.seq, 1);
+        }
+        room_log(&*store, "hall").append(&[message("Anna", "one", "")]).unwrap();
+        drop(let_go);
+    });
+    assert_eq!(found(&store, "zebra"), [1]);
+}
+
+#[test]
 fn the_index_catches_up_while_messages_keep_coming() {
     let directory = TestDirectory::new();
     let store = TestStore::file(&directory);
@@ -128,5 +162,5 @@ fn the_index_catches_up_while_messages_keep_coming() {
     }
     let lag = 40 * 256 - number(&directory.data(), "SELECT indexed FROM rooms");
     assert!(lag <= 2 * 1_024, "{lag} messages are not in the index");
-    assert_eq!(store.search(&room("den"), "message 255", u64::MAX, 100).unwrap().len(), 40);
+    assert_eq!(store.search(&room("den"), "message 255", u64::MAX, 100).unwrap().messages.len(), 40);
 }

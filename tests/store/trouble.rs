@@ -11,8 +11,8 @@ use roomd::chat::{Outcome, Span, StoreFailed};
 use roomd::store::RoomLog;
 
 use crate::database::direct;
-use crate::drafts::{edit, message, page, room, texts};
-use crate::harness::{TestDirectory, TestStore};
+use crate::drafts::{OnlyLog as _, edit, message, page, room, texts};
+use crate::harness::{TestDirectory, TestStore, until};
 
 /// A small file system in memory, unmounted with the test.
 struct SmallDisk(PathBuf);
@@ -34,6 +34,15 @@ impl SmallDisk {
         while file.write_all(&[0; 4096]).is_ok() {}
         let bytes = file.metadata().unwrap().len();
         file.set_len(bytes.saturating_sub(pages as u64 * 4096)).unwrap();
+    }
+}
+
+impl SmallDisk {
+    /// Whether it can be written from now on.
+    fn set_writable(&self, writable: bool) {
+        let options = if writable { "remount,rw" } else { "remount,ro" };
+        let mounted = Command::new("mount").args(["-o", options]).arg(&self.0).output().unwrap();
+        assert!(mounted.status.success(), "{mounted:?}");
     }
 }
 
@@ -77,7 +86,7 @@ fn the_other_process() {
 }
 
 fn publish(room_log: &mut dyn RoomLog, bytes: usize) -> Result<u64, StoreFailed> {
-    match room_log.append(&[message("Anna", &"x".repeat(bytes), "")])?[..] {
+    match room_log.append(&[message("Anna", &"x".repeat(bytes), "")])?.outcomes[..] {
         [Outcome::Stored { seq }] => Ok(seq),
         ref other => panic!("{other:?}"),
     }
@@ -100,9 +109,12 @@ fn a_full_disk_refuses_messages_and_numbers_continue_when_there_is_space_again()
     assert!(stored > 5, "{stored}");
     assert_eq!(publish(&mut *den, 10_000), Err(StoreFailed));
     assert_eq!(publish(&mut *hall, 100_000), Err(StoreFailed));
+    assert!(!store.is_writable());
     // What is stored can still be read.
     assert_eq!(page(&*store, "den", Span::After(0)).newest, stored);
     std::fs::remove_file(ballast).unwrap();
+    // Also if nobody says anything.
+    until("the store can be written again", || store.is_writable());
     assert_eq!(publish(&mut *den, 10_000), Ok(stored + 1));
     assert_eq!(publish(&mut *hall, 10), Ok(1));
     assert_eq!(page(&*store, "den", Span::After(0)).messages.len() as u64, stored + 1);
@@ -110,6 +122,31 @@ fn a_full_disk_refuses_messages_and_numbers_continue_when_there_is_space_again()
     drop(store);
     let store = TestStore::with(&data, |_| ()).unwrap();
     assert_eq!(store.open(&room("den"), 0).unwrap().past.seq, stored + 1);
+    drop(store);
+    drop(disk);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_at_start_with_the_reason() {
+    let directory = TestDirectory::new();
+    let Some(disk) = SmallDisk::mount(&directory) else {
+        println!("skipped: this process may not mount a file system");
+        return;
+    };
+    let data = disk.0.join("room.db").to_str().unwrap().to_owned();
+    let store = TestStore::with(&data, |_| ()).unwrap();
+    publish(&mut *store.open(&room("den"), 0).unwrap().room_log, 10).unwrap();
+    drop(store);
+    disk.set_writable(false);
+    let refused = TestStore::with(&data, |_| ()).err().expect("it is served").to_string();
+    assert!(refused.contains("Read-only file system"), "{refused}");
+    let arguments = ["serve", "--listen=127.0.0.1:0", "--lines=off", "--data", &data];
+    let server = Command::new(env!("CARGO_BIN_EXE_roomd")).args(arguments).output().unwrap();
+    assert_eq!((server.status.code(), server.stdout.len()), (Some(2), 0));
+    disk.set_writable(true);
+    let store = TestStore::with(&data, |_| ()).unwrap();
+    assert!(store.is_writable());
+    assert_eq!(page(&*store, "den", Span::After(0)).newest, 1);
     drop(store);
     drop(disk);
 }
@@ -131,7 +168,7 @@ fn a_disk_that_is_full_at_the_nth_page_stores_all_drafts_or_none_whatever_n() {
         disk.fill(&ballast, pages);
         let long = "x".repeat(9_000);
         let outcomes =
-            den.append(&[message("Anna", &long, "m2"), edit("Anna", 1, "eins"), message("Anna", &long, "m3")]);
+            den.outcomes(&[message("Anna", &long, "m2"), edit("Anna", 1, "eins"), message("Anna", &long, "m3")]);
         let stored = texts(&page(&*store, "den", Span::After(0)).messages);
         match &outcomes {
             Ok(_) => assert_eq!(stored, [(1, "eins".to_owned()), (2, long.clone()), (3, long)], "{pages}"),
@@ -162,11 +199,11 @@ fn a_file_that_another_process_has_locked_refuses_messages_until_it_is_free() {
     assert_eq!(publish(&mut *room_log, 10), Ok(1));
     let other = OtherProcess::that_locks(&directory.data());
     let drafts = [message("Anna", "two", "m"), message("Anna", "three", "")];
-    assert_eq!(room_log.append(&drafts), Err(StoreFailed));
+    assert_eq!(room_log.outcomes(&drafts), Err(StoreFailed));
     // Reading goes on.
     assert_eq!(page(&*store, "den", Span::After(0)).messages.len(), 1);
     other.let_go();
-    assert_eq!(room_log.append(&drafts), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
+    assert_eq!(room_log.outcomes(&drafts), Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
 }
 
 #[test]
@@ -177,7 +214,7 @@ fn a_slow_reader_delays_no_write() {
     assert_eq!(publish(&mut *room_log, 10), Ok(1));
     let reader = direct(&directory.data());
     let transaction = reader.unchecked_transaction().unwrap();
-    let count = || transaction.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, i64>(0)).unwrap();
+    let count = || transaction.query_row("SELECT count(*) FROM history", [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(count(), 1);
     for seq in 2..=500 {
         assert_eq!(publish(&mut *room_log, 10_000), Ok(seq));

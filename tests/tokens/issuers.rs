@@ -1,9 +1,12 @@
 //! Issuers that an operator may name, and files that are none.
 
+use std::sync::Arc;
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use roomd::auth::jwt::Issuer;
+use roomd::auth::jwt::{Issuer, Jwt};
 use roomd::auth::{Invalid, Tokens};
 use roomd::chat::RoomName;
+use roomd::store::accounts::MemoryAccounts;
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -21,7 +24,7 @@ fn a_public_key_accepts_what_its_other_half_has_signed() {
     ] {
         let server = server(Issuer::with_keys(public.as_bytes()).unwrap());
         let claims = server.read(&signed(&header(algorithm), &good(), &key.unwrap()), NOW).unwrap();
-        assert_eq!((claims.user.as_str(), claims.admin, claims.renewable), ("alice", false, false));
+        assert_eq!((claims.user.as_str(), claims.admin, claims.device), ("alice", false, None));
     }
 }
 
@@ -35,8 +38,66 @@ fn a_token_says_who_may_do_what() {
     says["claim"] = json!(true);
     let claims = secret_server().read(&hs256(&says), NOW).unwrap();
     assert_eq!(claims.display.as_deref(), Some("Alice in Wonderland"));
-    assert_eq!((claims.admin, claims.renewable), (true, false));
+    assert_eq!((claims.admin, claims.device), (true, None));
     assert_eq!(claims.rooms, Some(["den", "lobby"].map(|name| RoomName::parse(name).unwrap()).into()));
+}
+
+#[test]
+fn a_claim_that_an_issuer_knows_nothing_of_is_absent_in_whichever_way_it_says_so() {
+    let server = secret_server();
+    for absent in [Value::Null, json!("")] {
+        for claim in ["name", "admin", "rooms", "nbf"] {
+            let mut says = good();
+            says[claim] = absent.clone();
+            let claims = server.read(&hs256(&says), NOW).unwrap_or_else(|why| panic!("{claim} {absent}: {why:?}"));
+            assert_eq!((claims.display, claims.admin, claims.rooms), (None, false, None), "{claim} {absent}");
+        }
+    }
+    let blank = server.read(&hs256(&with("name", json!("  "))), NOW).unwrap();
+    assert_eq!(blank.display, None);
+    // An empty list is a list: it allows no room.
+    assert_eq!(server.read(&hs256(&with("rooms", json!([]))), NOW).unwrap().rooms, Some(Vec::new()));
+    // Where no issuer and no audience are set, those may be absent too.
+    let any = Jwt::open(Arc::new(MemoryAccounts::default()), Some(Issuer::with_secret(SECRET).unwrap()), NOW).unwrap();
+    for absent in [Value::Null, json!(""), json!([])] {
+        let mut says = with("aud", Value::Null);
+        (says["aud"], says["iss"]) = (absent.clone(), absent.clone());
+        assert!(any.read(&hs256(&says), NOW).is_ok(), "{absent}");
+    }
+}
+
+#[test]
+fn another_claim_may_name_the_user_and_the_subject_stands_behind_it() {
+    let server = |claim: &str| {
+        let issuer = Issuer::with_secret(SECRET).unwrap().named(Some("https://a.org".into()), Some("chat".into()));
+        let issuer = issuer.naming_by(Some(claim.to_owned()));
+        Jwt::open(Arc::new(MemoryAccounts::default()), Some(issuer), NOW).unwrap()
+    };
+    let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+    let mut says = with("sub", json!(uuid));
+    says["preferred_username"] = json!("alice");
+    says["https://a.org/nick"] = json!("ally");
+    for (claim, name) in [("preferred_username", "alice"), ("https://a.org/nick", "ally")] {
+        let claims = server(claim).read(&hs256(&says), NOW).unwrap();
+        assert_eq!((claims.user.as_str(), claims.subject.as_deref()), (name, Some(uuid)));
+    }
+    let server = server("preferred_username");
+    for subject in ["1", "auth0|5f7c8ec7c33c6c004bbafe82", &"x".repeat(255), "Ä:/?# ü"] {
+        says["sub"] = json!(subject);
+        assert_eq!(server.read(&hs256(&says), NOW).unwrap().subject.as_deref(), Some(subject));
+    }
+    for bad in [json!(""), json!("x".repeat(256)), json!("a\nb"), Value::Null, json!(7)] {
+        says["sub"] = bad;
+        refused(&server, &hs256(&says), Invalid::NotUnderstood);
+    }
+    says["sub"] = json!(uuid);
+    for bad in [json!(""), json!("x".repeat(33)), json!("two words"), Value::Null, json!(["alice"])] {
+        says["preferred_username"] = bad;
+        refused(&server, &hs256(&says), Invalid::NotUnderstood);
+    }
+    // Without the setting the subject is the name, and this one is too long for it.
+    refused(&secret_server(), &hs256(&with("sub", json!(uuid))), Invalid::NotUnderstood);
+    assert_eq!(secret_server().read(&hs256(&good()), NOW).unwrap().subject, None);
 }
 
 /// The public key of `keys/ec.pem` as a JSON Web Key: the last 64 bytes of its PEM.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use roomd::auth::jwt::Jwt;
 use roomd::auth::{Invalid, Tokens};
 use roomd::chat::Time;
+use roomd::chat::device::DeviceId;
 use roomd::store::AccountStore;
 use roomd::store::accounts::ServerKey;
 
@@ -14,7 +15,7 @@ use crate::harness::*;
 fn what_the_server_signs_it_reads_again() {
     let (server, ..) = alone();
     let mut all = claims("Zoë", 60);
-    (all.admin, all.renewable, all.display) = (true, true, Some("Z".into()));
+    (all.admin, all.device, all.display) = (true, Some(DeviceId(9)), Some("Z".into()));
     all.rooms = Some(vec![roomd::chat::RoomName::parse("den").unwrap()]);
     for claims in [claims("alice", 60), all] {
         let token = server.sign(&claims, NOW).unwrap();

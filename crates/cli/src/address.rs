@@ -35,6 +35,27 @@ pub fn host_port(text: &str) -> Result<String, String> {
     }
 }
 
+/// What stands before the path of a unix socket.
+const UNIX: &str = "unix:";
+/// Bytes of such a path, at most: `sun_path` has 108, with a zero behind it (unix(7)).
+const UNIX_PATH_MAX: usize = 107;
+
+/// Checks where a server is to listen: `HOST:PORT`, or `unix:PATH`.
+///
+/// # Errors
+/// As [`host_port`].
+pub fn listen_address(text: &str) -> Result<String, String> {
+    let problem = |what: &str| Err(format!("must be HOST:PORT or unix:PATH, not {text:?}{what}"));
+    match text.strip_prefix(UNIX) {
+        None => host_port(text).map_err(|error| error.replacen("HOST:PORT", "HOST:PORT or unix:PATH", 1)),
+        Some("") => problem(" (the path is empty)"),
+        Some(path) if path.ends_with('/') => problem(" (it is the path of a folder)"),
+        Some(path) if path.len() > UNIX_PATH_MAX => problem(" (a path has at most 107 bytes)"),
+        Some(path) if path.contains('\0') => problem(" (a path has no zero)"),
+        Some(_) => Ok(text.to_owned()),
+    }
+}
+
 /// A host name or an IPv4 address; what looks like the latter must be one.
 #[must_use]
 pub fn is_host(text: &str) -> bool {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 /// What a signal means.
@@ -41,6 +41,22 @@ pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<List
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned()).spawn(body)?;
+    Ok(Listening { handle, thread: Some(thread) })
+}
+
+/// Calls `heard` each time the process continues after it was stopped (`SIGCONT`), on a thread of its own.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_for_continue(mut heard: impl FnMut() + Send + 'static) -> io::Result<Listening> {
+    let mut signals = Signals::new([SIGCONT])?;
+    let handle = signals.handle();
+    let body = move || {
+        for _ in signals.forever() {
+            heard();
+        }
+    };
+    let thread = thread::Builder::new().name("continued".to_owned()).spawn(body)?;
     Ok(Listening { handle, thread: Some(thread) })
 }
 

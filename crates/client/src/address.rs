@@ -22,8 +22,8 @@ pub struct Address {
 
 impl Address {
     /// Parses `ws://HOST[:PORT][/PATH]`, or the same with `wss` for TLS. `http` is read as `ws` and `https`
-    /// as `wss`, because those are the addresses that a server announces. The default path is `/ws`, the
-    /// default port 80, or 443 with TLS.
+    /// as `wss`, because those are the addresses that a server announces. The path is the one below which the
+    /// server is; with or without the `/ws` at its end. The default port is 80, or 443 with TLS.
     ///
     /// # Errors
     /// A sentence that says what an address must be.
@@ -54,8 +54,9 @@ impl Address {
         if rest.contains(strange) || query.contains(strange) || !rest.is_ascii() || !query.is_ascii() {
             return Err(problem(" (what is not ASCII is written with % and digits)"));
         }
-        let path = if matches!(path, "" | "/") { "/ws" } else { path };
-        Ok(Self { secure, host: host.to_owned(), port, path: path.to_owned(), query: query.to_owned() })
+        let path = path.trim_end_matches('/');
+        let path = if path.ends_with("/ws") { path.to_owned() } else { format!("{path}/ws") };
+        Ok(Self { secure, host: host.to_owned(), port, path, query: query.to_owned() })
     }
 
     /// Whether connections use TLS.
@@ -105,7 +106,9 @@ mod tests {
         for (text, host, wanted) in [
             ("ws://127.0.0.1:8000", ("127.0.0.1", 8000), "ws://127.0.0.1:8000/ws?format=json&user=Zo%C3%AB%26"),
             ("http://chat.example/", ("chat.example", 80), "ws://chat.example:80/ws?format=json&user=Zo%C3%AB%26"),
-            ("WS://[::1]:81/a/b?x=1#y", ("::1", 81), "ws://[::1]:81/a/b?x=1&format=json&user=Zo%C3%AB%26"),
+            ("WS://[::1]:81/a/b?x=1#y", ("::1", 81), "ws://[::1]:81/a/b/ws?x=1&format=json&user=Zo%C3%AB%26"),
+            ("ws://a/b/", ("a", 80), "ws://a:80/b/ws?format=json&user=Zo%C3%AB%26"),
+            ("ws://a/b/ws", ("a", 80), "ws://a:80/b/ws?format=json&user=Zo%C3%AB%26"),
             ("ws://[::1]", ("::1", 80), "ws://[::1]:80/ws?format=json&user=Zo%C3%AB%26"),
         ] {
             let address = Address::parse(text).unwrap();
@@ -119,7 +122,7 @@ mod tests {
         let api = |text| Address::parse(text).unwrap().for_api("me").1;
         assert_eq!(
             [api("ws://a:1"), api("ws://a/b/ws?x"), api("ws://a/c")].join(" "),
-            "/api/v1/me /b/api/v1/me /api/v1/me"
+            "/api/v1/me /b/api/v1/me /c/api/v1/me"
         );
         let guest = Address::parse("ws://a:1").unwrap().for_user(None);
         assert_eq!(guest, "ws://a:1/ws?format=json");

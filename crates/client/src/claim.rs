@@ -1,4 +1,5 @@
-//! Claims a name on a server, and checks whether a token is still valid there.
+//! What is asked of a server without a conversation: claiming a name, signing in with a code, whether a token is still
+//! valid, and invitations.
 //!
 //! One HTTP request on a connection of its own, on the caller's thread. Each blocks for at most
 //! [`Options::connect_timeout`] for each address of the server, and as long again for the response.
@@ -7,6 +8,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Options;
@@ -43,21 +45,90 @@ impl std::error::Error for ClaimError {}
 /// `token` of an earlier claim of the name, returns one that is valid for longer. Of the options it uses
 /// the trust and the timeouts. Blocks on the server.
 ///
+/// ```
+/// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+/// # let url = format!("ws://{}", server.http_address());
+/// use roomd_client::{Client, ClaimError, Options, claim_name};
+///
+/// let options = Options::default();
+/// match claim_name(&url, "Ann", None, &options) {
+///     Ok(token) => {
+///         let ann = Client::connect(&url, Options { token: Some(token), ..options })?;
+///         assert_eq!(ann.user(), "Ann");
+///     }
+///     Err(ClaimError::Refused(code, sentence)) => println!("{code}: {sentence}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok::<(), roomd_client::Error>(())
+/// ```
+///
 /// # Errors
 /// The name is taken, or names cannot be claimed there, or the server was not reached.
 pub fn claim_name(url: &str, name: &str, token: Option<&Secret>, options: &Options) -> Result<Secret, ClaimError> {
-    let body = json!({"name": name}).to_string();
+    let body = json!({"name": name, "label": options.device_label}).to_string();
     let request = ApiRequest { method: "POST", resource: "claims", token, body };
-    let (status, response) = request.send(url, options).map_err(ClaimError::Failed)?;
-    match (status, response["token"].as_str()) {
-        (201, Some(token)) => Ok(token.into()),
-        (200..500, _) => {
-            let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
-            let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
-            Err(ClaimError::Refused(text("code").unwrap_or_default(), sentence))
-        }
-        _ => Err(ClaimError::Failed(format!("the server answered {status}"))),
-    }
+    request.made(url, options)?["token"].as_str().map(Secret::from).ok_or_else(no_answer)
+}
+
+/// Signs in a device with a code that another device of the user has asked for (`add_device`), and returns the user's
+/// name and the token. Blocks on the server.
+///
+/// # Errors
+/// The code is not valid, or the server was not reached.
+pub fn sign_in(url: &str, code: &Secret, options: &Options) -> Result<(String, Secret), ClaimError> {
+    let body = json!({"code": code.reveal(), "label": options.device_label}).to_string();
+    let request = ApiRequest { method: "POST", resource: "devices", token: None, body };
+    let response = request.made(url, options)?;
+    let token = response["token"].as_str().map(Secret::from).ok_or_else(no_answer)?;
+    Ok((response["user"].as_str().ok_or_else(no_answer)?.to_owned(), token))
+}
+
+/// Makes an invitation to a room that the token's user moderates, valid for so many seconds and so many users, where
+/// these are given. Returns the link that a page opens; its part behind `#invite=` is the code. Blocks on the server.
+///
+/// # Errors
+/// The server refuses it, or was not reached.
+pub fn create_invitation(
+    url: &str,
+    room: &str,
+    token: &Secret,
+    (for_s, uses): (Option<u64>, Option<u32>),
+    options: &Options,
+) -> Result<String, ClaimError> {
+    let body = json!({"for_s": for_s, "uses": uses}).to_string();
+    let room = utf8_percent_encode(room, NON_ALPHANUMERIC);
+    let request =
+        ApiRequest { method: "POST", resource: &format!("rooms/{room}/invitations"), token: Some(token), body };
+    let response = request.made(url, options)?;
+    let code = response["code"].as_str().ok_or_else(no_answer)?;
+    let address = Address::parse(url).map_err(ClaimError::Failed)?;
+    let (host, target) = address.for_api("");
+    let (scheme, default_port) = if address.is_secure() { ("https", ":443") } else { ("http", ":80") };
+    let host = host.strip_suffix(default_port).unwrap_or(&host);
+    let base = target.strip_suffix("/api/v1/").unwrap_or_default();
+    Ok(format!("{scheme}://{host}{base}/chat/{room}#invite={code}"))
+}
+
+/// Enters the list of a room by the code of an invitation. Blocks on the server.
+///
+/// # Errors
+/// The code admits nobody, or the server was not reached.
+pub fn accept_invitation(
+    url: &str,
+    room: &str,
+    code: &Secret,
+    token: &Secret,
+    options: &Options,
+) -> Result<(), ClaimError> {
+    let body = json!({"invitation": code.reveal()}).to_string();
+    let room = utf8_percent_encode(room, NON_ALPHANUMERIC);
+    ApiRequest { method: "POST", resource: &format!("rooms/{room}/members"), token: Some(token), body }
+        .made(url, options)
+        .map(drop)
+}
+
+fn no_answer() -> ClaimError {
+    ClaimError::Failed("the server's answer is not understood".to_owned())
 }
 
 /// Whether the server at `url` accepts the token. Of the options it uses the trust and the timeouts. Blocks on
@@ -85,6 +156,20 @@ struct ApiRequest<'a> {
 }
 
 impl ApiRequest<'_> {
+    /// Sends it; the body of the response, if it was carried out.
+    fn made(&self, url: &str, options: &Options) -> Result<Value, ClaimError> {
+        let (status, response) = self.send(url, options).map_err(ClaimError::Failed)?;
+        match status {
+            200..300 => Ok(response),
+            400..500 => {
+                let text = |field: &str| response["error"][field].as_str().map(str::to_owned);
+                let sentence = text("message").unwrap_or_else(|| format!("the server answered {status}"));
+                Err(ClaimError::Refused(text("code").unwrap_or_default(), sentence))
+            }
+            _ => Err(ClaimError::Failed(format!("the server answered {status}"))),
+        }
+    }
+
     /// Sends it on a new connection; the status and the JSON of the response, `Null` if it has none.
     fn send(&self, url: &str, options: &Options) -> Result<(u16, Value), String> {
         let Options { connect_timeout, write_timeout, .. } = *options;

@@ -2,9 +2,12 @@
 //!
 //! The methods run on the caller's thread. Nothing happens between two calls but the reading: a program
 //! that waits for something calls `receive`, and during any call lost connections are repaired. Here is
-//! what a program calls; `client/driver.rs` drives the state machine.
+//! what every program calls; `client/requests.rs` has what waits for a reply, `client/reports.rs` what has none, and
+//! `client/driver.rs` drives the state machine.
 
 mod driver;
+mod reports;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
 
 use super::address::Address;
 use super::command::Command;
@@ -21,7 +26,7 @@ use super::error::Error;
 use super::event::Event;
 use super::event_queue::EventQueue;
 use super::options::Options;
-use super::response::{History, Joined, Members, RequestId, Response, RoomSummary, Sent};
+use super::response::RequestId;
 use super::socket::{Socket, Writer};
 use super::state_machine::StateMachine;
 use roomd_protocol::{JOIN_HISTORY_MAX, Secret, UserName};
@@ -83,6 +88,17 @@ impl Client {
     /// Connects to the server at `ws://HOST[:PORT][/PATH]`, or the same with `wss` for TLS. Blocks until the
     /// server's welcome.
     ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// use roomd_client::{Client, Options};
+    ///
+    /// let mut client = Client::connect(&url, Options::user("greeter"))?;
+    /// assert_eq!(client.user(), "greeter");
+    /// client.close();
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Invalid`] for the address or an option; [`Error::Closed`] when the first attempt fails, for
     /// whatever reason. Only a connection that existed is repaired.
@@ -140,87 +156,26 @@ impl Client {
         self.state_machine.is_online()
     }
 
-    /// Joins a room. Blocks until the server answers.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], [`Error::Full`], [`Error::Unexpected`] or [`Error::Closed`], as for every method
-    /// that makes a request and waits.
-    pub fn join(&mut self, room: &str) -> Result<Joined, Error> {
-        match self.request(Command::Join { room: room.to_owned() })? {
-            Response::Joined(joined) => Ok(joined),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Leaves a room. Blocks until the server answers.
-    ///
-    /// # Errors
-    /// As [`Client::join`].
-    pub fn leave(&mut self, room: &str) -> Result<(), Error> {
-        self.request(Command::Leave { room: room.to_owned() }).map(|_| ())
-    }
-
-    /// Publishes to a room that the client is in: UTF-8 of any length up to the server's limit. Blocks until
-    /// the server has accepted the message. It is published once, however often the connection breaks, as
-    /// long as the server remembers message ids (docs/protocol.md, "What is promised").
-    ///
-    /// # Errors
-    /// As [`Client::join`]. After [`Error::Closed`] the message may or may not have been published; it is
-    /// among [`Client::unsent`].
-    pub fn publish(&mut self, room: &str, text: &str) -> Result<Sent, Error> {
-        match self.request(Command::Publish { room: room.to_owned(), text: text.to_owned() })? {
-            Response::Sent(sent) => Ok(sent),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Sends a message to one user. Blocks as [`Client::publish`] does.
-    ///
-    /// # Errors
-    /// As [`Client::publish`].
-    pub fn private(&mut self, to: &str, text: &str) -> Result<Sent, Error> {
-        match self.request(Command::Private { to: to.to_owned(), text: text.to_owned() })? {
-            Response::Sent(sent) => Ok(sent),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// The members of a room that the client is in. Blocks until the server answers.
-    ///
-    /// # Errors
-    /// As [`Client::join`].
-    pub fn members(&mut self, room: &str) -> Result<Members, Error> {
-        match self.request(Command::Members { room: room.to_owned() })? {
-            Response::Members(members) => Ok(members),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// The rooms of the server, sorted by name. Blocks until the server answers.
-    ///
-    /// # Errors
-    /// As [`Client::join`].
-    pub fn rooms(&mut self) -> Result<Vec<RoomSummary>, Error> {
-        match self.request(Command::Rooms)? {
-            Response::Rooms(rooms) => Ok(rooms),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// The newest `limit` (1 to 300) messages of a room that the client is in, oldest first. Blocks until the
-    /// server answers.
-    ///
-    /// # Errors
-    /// As [`Client::join`].
-    pub fn history(&mut self, room: &str, limit: usize) -> Result<History, Error> {
-        match self.request(Command::History { room: room.to_owned(), limit })? {
-            Response::History(history) => Ok(history),
-            other => Err(unexpected(&other)),
-        }
-    }
-
     /// Makes a request without waiting: an [`Event::Response`] with this id follows. Requests reach the
     /// server in the order of the calls. Blocks only on writing to the socket.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// use std::time::Duration;
+    /// use roomd_client::{Command, Event};
+    ///
+    /// client.join("general")?;
+    /// let id = client.send(Command::Publish { room: "general".to_owned(), text: "hello".to_owned() })?;
+    /// while let Some(event) = client.receive(Duration::from_secs(5))? {
+    ///     if matches!(event, Event::Response(answered, Ok(_)) if answered == id) {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(client.unsent().count(), 0);
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::Closed`].
@@ -232,6 +187,20 @@ impl Client {
     /// one message, also when another client sent the first. The id means nothing for a command that does
     /// not publish.
     ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// use roomd_client::Command;
+    ///
+    /// client.join("general")?;
+    /// let build = || Command::Publish { room: "general".to_owned(), text: "build 17 is green".to_owned() };
+    /// client.send_with_mid("build-17", build())?;
+    /// client.send_with_mid("build-17", build())?;
+    /// assert_eq!(client.history("general", 10)?.messages.len(), 1);
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::send`].
     pub fn send_with_mid(&mut self, mid: &str, command: Command) -> Result<RequestId, Error> {
@@ -241,21 +210,23 @@ impl Client {
         Ok(id)
     }
 
-    /// Tells a room that the user is typing, or no longer. Does nothing while there is no connection; blocks
-    /// only on writing to the socket.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub fn typing(&mut self, room: &str, typing: bool) -> Result<(), Error> {
-        self.state_machine.set_typing(room, typing);
-        self.perform_outputs();
-        self.check_open()
-    }
-
     /// Continues under another name, with its token if it has one. The client closes its connection and joins
     /// its rooms again on the next, as [`Event::Online`] and [`Event::Rejoined`] report; pending messages
     /// are sent under the new name. If the server rejects the name, [`Event::Refused`] reports it, and the
     /// client keeps the previous one. Blocks only on writing to the socket.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// use std::time::Duration;
+    ///
+    /// client.rename("Anna", None)?;
+    /// while client.user() != "Anna" {
+    ///     client.receive(Duration::from_secs(5))?;
+    /// }
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name that no user can have, and [`Error::Closed`].
@@ -268,20 +239,26 @@ impl Client {
         Ok(())
     }
 
-    /// Says that the user is away, with a note of at most 200 bytes that may be empty, or with `None` back.
-    /// The client says it again on each connection; [`Event::Refused`] reports a note that the server
-    /// rejects. Blocks only on writing to the socket.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub fn away(&mut self, note: Option<&str>) -> Result<(), Error> {
-        self.state_machine.set_away(note.map(str::to_owned));
-        self.perform_outputs();
-        self.check_open()
-    }
-
     /// The next event, in the order in which things happened. Blocks until there is one, at most for `wait`;
     /// `None` when that is over, or when a [`Waker`] ended the wait.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// use std::time::Duration;
+    /// use roomd_client::Event;
+    ///
+    /// client.join("general")?;
+    /// client.publish("general", "hello")?;
+    /// while let Some(event) = client.receive(Duration::from_secs(5))? {
+    ///     if let Event::Message(message) = event {
+    ///         assert_eq!(message.text.as_deref(), Some("hello"));
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Closed`], after the last event was received.
@@ -305,7 +282,43 @@ impl Client {
         self.state_machine.pending().filter_map(|request| Some((&*request.mid, request.command.text()?)))
     }
 
+    /// The token with which another client can resume this session; `None` where the server keeps no sessions.
+    #[must_use]
+    pub fn resume_token(&self) -> Option<Secret> {
+        self.state_machine.resume_token().map(Secret::from)
+    }
+
+    /// The epoch of a room that the client has joined, and the number of the newest message that it was given;
+    /// `None` for another room.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// client.join("general")?;
+    /// client.publish("general", "hello")?;
+    /// let (_epoch, seq) = client.position("general").expect("it is in the room");
+    /// assert!(seq <= 1);
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn position(&self, room: &str) -> Option<(&str, u64)> {
+        self.state_machine.position(room)
+    }
+
     /// A handle that ends a wait of this client from another thread.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// use std::time::Duration;
+    ///
+    /// let waker = client.waker();
+    /// std::thread::spawn(move || waker.wake());
+    /// while client.receive(Duration::MAX)?.is_some() {}
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker { sender: self.sender.clone(), woken: Arc::clone(&self.woken) }
@@ -314,6 +327,16 @@ impl Client {
     /// Ends the connection with a close frame and waits for the server to do the same. Returns what arrives
     /// until then, and what was not received before. Blocks for at most two seconds and what dropping
     /// takes; does not wait for responses.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// client.join("general")?;
+    /// client.publish("general", "goodbye")?;
+    /// let last_events = client.close();
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
     pub fn close(mut self) -> Vec<Event> {
         self.finish();
         std::iter::from_fn(|| self.events.pop()).collect()
@@ -333,7 +356,17 @@ fn random() -> Result<u64, Error> {
     getrandom::u64().map_err(|error| Error::Closed(reason(error)))
 }
 
-/// The server does not keep the protocol.
-fn unexpected(response: &Response) -> Error {
-    Error::Unexpected(format!("the server's response does not fit the request: {response:?}"))
+/// Commands that change what the client keeps account of.
+const OF_THE_CLIENT: [&str; 6] = ["auth", "resume", "join", "subscribe", "leave", "unsubscribe"];
+
+/// A command that a program wrote itself.
+fn object(command: Value) -> Result<Map<String, Value>, Error> {
+    let kind = command.get("type").and_then(Value::as_str).map(str::to_owned);
+    match (command, kind) {
+        (Value::Object(_), Some(kind)) if OF_THE_CLIENT.contains(&&*kind) => {
+            Err(Error::Invalid(format!("{kind} is the client's to send: use its methods and options")))
+        }
+        (Value::Object(fields), Some(_)) => Ok(fields),
+        _ => Err(Error::Invalid("a command is an object with a `type`".to_owned())),
+    }
 }

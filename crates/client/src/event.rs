@@ -47,7 +47,8 @@ pub enum Event {
     /// The server rejected something that was not a pending request, such as a presence note or a new
     /// name.
     Refused(Refusal),
-    /// An event of a type that this version does not know: the whole object.
+    /// An event that has no variant here, such as `receipt`, `edit`, `delete` or `invited`, and whatever a later server has:
+    /// the whole object, as docs/protocol.md describes it.
     Other(Value),
     /// A frame that is not an event, or an event without the fields of its type: its text. The client goes
     /// on.

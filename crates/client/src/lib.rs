@@ -3,7 +3,7 @@
 //! [`Client`] is a connection of one user, driven by the caller's thread; a second thread reads. Inside,
 //! `state_machine.rs` is a value, with `subscription.rs` for rooms, `pending.rs` for requests and
 //! `backoff.rs` for delays; `client.rs` drives it, and `connection.rs` is the thread that reads.
-#![doc = include_str!("../README.md")]
+#![doc = include_str!("usage.md")]
 
 mod address;
 mod backoff;
@@ -23,6 +23,10 @@ mod pending;
 mod presence;
 mod refusal;
 mod response;
+/// The first program of the README is compiled as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 #[cfg(test)]
 mod scripts;
 mod server_event;
@@ -31,7 +35,7 @@ mod state_machine;
 mod subscription;
 mod throttle;
 
-pub use claim::{ClaimError, claim_name, is_token_accepted};
+pub use claim::{ClaimError, accept_invitation, claim_name, create_invitation, is_token_accepted, sign_in};
 pub use client::{Client, Waker};
 pub use command::Command;
 pub use disconnect::CloseReason;

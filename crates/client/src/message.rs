@@ -27,6 +27,8 @@ pub struct Message {
     pub seq: u64,
     /// The message id that its author's client chose.
     pub mid: Option<String>,
+    /// The key that it is the newest value of; without a text and a ciphertext it removes the key.
+    pub key: Option<String>,
     /// When the room accepted it: RFC 3339, UTC, with milliseconds.
     #[serde(default)]
     pub at: String,
@@ -39,7 +41,8 @@ pub struct Message {
     /// Whether it was published before this client joined, or while its connection was broken.
     #[serde(skip)]
     pub replayed: bool,
-    /// Whether this client sent it, as opposed to another device of the same user.
+    /// Whether this client sent it, as opposed to another device of the same user. In a part of a history, which does
+    /// not tell devices apart: whether its user did.
     #[serde(skip)]
     pub own: bool,
 }

@@ -19,6 +19,8 @@ pub struct Options {
     /// The token that proves who the user is; the server then takes the name from it. See
     /// [`super::claim_name`].
     pub token: Option<Secret>,
+    /// What this device is called in the list of the user's devices, at most 64 bytes; `None`: it has no name there.
+    pub device_label: Option<String>,
     /// How many of the newest messages the first join of a room replays, 0–200.
     pub history: usize,
     /// The delay before the first attempt to reconnect; it doubles with each attempt, and up to half of it
@@ -49,6 +51,7 @@ impl Default for Options {
             user: None,
             trust: Trust::System,
             token: None,
+            device_label: None,
             history: 20,
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),

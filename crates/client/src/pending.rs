@@ -30,6 +30,14 @@ pub struct PendingRequest {
     frame_id: Option<u64>,
 }
 
+impl PendingRequest {
+    /// Whether the program wrote the command itself, and is given the reply as it is.
+    #[must_use]
+    pub fn is_other(&self) -> bool {
+        matches!(self.command, Command::Other(_))
+    }
+}
+
 /// The queue of a client.
 #[derive(Debug)]
 pub struct PendingRequests {

@@ -19,13 +19,16 @@ pub struct Refusal {
     /// The room, when the refusal concerns that room alone.
     #[serde(default)]
     pub room: Option<String>,
+    /// Of a `conflict`: the number of the newest message, 0 for none.
+    #[serde(default)]
+    pub seq: Option<u64>,
 }
 
 impl Refusal {
     /// A refusal that comes from this side of the connection, with a code of the protocol.
     #[must_use]
     pub fn local(code: &str, message: &str) -> Self {
-        Self { code: code.to_owned(), message: message.to_owned(), retry_after_ms: None, room: None }
+        Self { code: code.to_owned(), message: message.to_owned(), retry_after_ms: None, room: None, seq: None }
     }
 }
 

@@ -42,6 +42,9 @@ pub struct Joined {
     pub epoch: String,
     /// The number of the newest message; 0 before the first.
     pub seq: u64,
+    /// The number of the newest message that the user has read, on this device or another; 0: none.
+    #[serde(default)]
+    pub read: u64,
     /// The users in the room, sorted; the server names only the first of very many. Empty after a
     /// resumed session, where the server does not repeat them.
     #[serde(default)]
@@ -99,8 +102,11 @@ pub struct RoomSummary {
     /// The room's name.
     #[serde(alias = "topic")]
     pub room: String,
-    /// The number of connections in it.
+    /// The number of users in it.
     pub members: u64,
+    /// Whether it is for the users on its list.
+    #[serde(default)]
+    pub private: bool,
 }
 
 /// A part of a room's history.
@@ -111,7 +117,7 @@ pub struct History {
     pub room: String,
     /// The messages, oldest first; may be empty.
     pub messages: Vec<Message>,
-    /// Whether there are no older messages.
+    /// Whether no message lies beyond it, in the direction in which it was asked for.
     #[serde(default)]
     pub complete: bool,
 }

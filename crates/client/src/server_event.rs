@@ -64,6 +64,19 @@ pub enum ServerEvent {
     Malformed(String),
 }
 
+impl ServerEvent {
+    /// The reply to a command of the program's own: the whole object, also where this version knows its type. A room
+    /// that was joined or left is noted as ever, and so is a refusal.
+    pub fn into_reply(self, text: &str) -> Self {
+        match self {
+            Self::Sent(_) | Self::Members(_) | Self::Rooms(_) | Self::History(_) | Self::Pong => {
+                serde_json::from_str(text).map_or_else(|_| Self::Malformed(text.to_owned()), Self::Other)
+            }
+            other => other,
+        }
+    }
+}
+
 /// The first event of a connection.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Welcome {
@@ -102,6 +115,8 @@ pub struct ResumedRoom {
     pub reason: Option<String>,
     pub epoch: Option<String>,
     pub seq: Option<u64>,
+    #[serde(default)]
+    pub read: u64,
 }
 
 /// The last event of a connection.
@@ -149,10 +164,13 @@ struct Rooms {
 /// Parses a frame; the first of the pair is the `id` of our frame that it answers.
 pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
     let malformed = || ServerEvent::Malformed(text.to_owned());
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return (None, malformed()) };
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return (None, malformed()) };
     let id = value.get("id").and_then(Value::as_u64);
-    let Some(kind) = value.get("type").and_then(Value::as_str) else { return (id, malformed()) };
-    let event = match kind {
+    let Some(kind) = value.get("type").and_then(Value::as_str).map(str::to_owned) else { return (id, malformed()) };
+    if let "private" | "typing" | "history" = &*kind {
+        name_author_once(&mut value);
+    }
+    let event = match &*kind {
         "welcome" => read(&value, ServerEvent::Welcome),
         "resumed" => read(&value, ServerEvent::Resumed),
         "joined" => read(&value, ServerEvent::Joined),
@@ -179,6 +197,16 @@ pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
     (id, event.unwrap_or_else(malformed))
 }
 
+/// An author is called `user`, and in older events also `from` or `username`: one of them is enough.
+fn name_author_once(value: &mut Value) {
+    if let Some(fields) = value.as_object_mut().filter(|fields| fields.contains_key("user")) {
+        ["from", "username"].iter().for_each(|name| _ = fields.remove(*name));
+    }
+    if let Some(messages) = value.get_mut("messages").and_then(Value::as_array_mut) {
+        messages.iter_mut().for_each(name_author_once);
+    }
+}
+
 fn read<T: DeserializeOwned>(value: &Value, into: impl FnOnce(T) -> ServerEvent) -> Option<ServerEvent> {
     T::deserialize(value).ok().map(into)
 }
@@ -192,6 +220,23 @@ mod tests {
         let frame = r#"{"type":"private","room":"dm:A:B","from":"A","to":"B","message":"hi","seq":7,"at":"t","new":1}"#;
         let (id, ServerEvent::Message(message)) = parse(frame) else { panic!("{frame}") };
         assert_eq!((id, &*message.user, message.to.as_deref(), message.seq), (None, "A", Some("B"), 7));
+    }
+
+    #[test]
+    fn an_author_may_have_several_fields() {
+        let message = |author: &str| {
+            format!(r#"{{"type":"private","room":"dm:A:B",{author},"to":"B","message":"hi","seq":7,"at":"t"}}"#)
+        };
+        for author in [r#""from":"A""#, r#""user":"A""#, r#""user":"A","from":"A""#] {
+            let ServerEvent::Message(private) = parse(&message(author)).1 else { panic!("{author}") };
+            let history = format!(r#"{{"type":"history","room":"dm:A:B","messages":[{}]}}"#, message(author));
+            let ServerEvent::History(history) = parse(&history).1 else { panic!("{author}") };
+            assert_eq!((&*private.user, &*history.messages[0].user), ("A", "A"));
+        }
+        for author in [r#""username":"A""#, r#""user":"A""#, r#""user":"A","username":"A""#] {
+            let (_, typing) = parse(&format!(r#"{{"type":"typing","room":"r",{author},"typing":true}}"#));
+            assert_eq!(typing, ServerEvent::Typing { room: "r".to_owned(), user: "A".to_owned(), typing: true });
+        }
     }
 
     #[test]

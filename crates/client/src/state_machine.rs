@@ -11,8 +11,10 @@ mod protocol;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use super::backoff::Backoff;
-use super::command::{self, Command};
+use super::command::{self, Command, Receipt};
 use super::disconnect::{CloseReason, Disconnect};
 use super::event::Event;
 use super::options::Options;
@@ -29,6 +31,8 @@ const STEADY: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest delay that a server can request.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Receipts that are reported again, at most.
+const RECEIPTS_MAX: usize = 1024;
 /// What a frame may have beside twice the bytes of a message: the server's `Limits::frame_bytes`.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 
@@ -105,6 +109,8 @@ pub struct StateMachine {
     resume_token: Option<String>,
     /// The user's note, if they are away.
     away: Option<String>,
+    /// The newest number of each room that the user has reported as received or read.
+    receipts: BTreeMap<(String, Receipt), u64>,
     /// By `id` of a ping that followed a join: the room whose replay is over with the pong.
     replay_pings: BTreeMap<u64, String>,
     goodbye: Option<Goodbye>,
@@ -137,6 +143,7 @@ impl StateMachine {
             backoff: Backoff::new(options.retry_min, options.retry_max, seed),
             resume_token: None,
             away: None,
+            receipts: BTreeMap::new(),
             replay_pings: BTreeMap::new(),
             goodbye: None,
             previous_user: None,
@@ -214,6 +221,39 @@ impl StateMachine {
         }
     }
 
+    /// Reports that the user has received or read the messages of a room up to this number; reported again when the
+    /// client is in the room again, since nothing says whether the server has heard it.
+    pub fn report_receipt(&mut self, room: &str, receipt: Receipt, seq: u64) {
+        let newest = self.receipts.entry((room.to_owned(), receipt)).or_default();
+        *newest = seq.max(*newest);
+        let newest = *newest;
+        if self.may_send() {
+            self.outputs.push_back(Output::Send(command::receipt(room, receipt, newest)));
+        }
+        while self.receipts.len() > RECEIPTS_MAX {
+            self.receipts.pop_first();
+        }
+    }
+
+    /// The token that resumes the session.
+    pub fn resume_token(&self) -> Option<&str> {
+        self.resume_token.as_deref()
+    }
+
+    /// The epoch of a room, and the number of the newest message that the program was given.
+    pub fn position(&self, room: &str) -> Option<(&str, u64)> {
+        self.rooms.get(room)?.position()
+    }
+
+    /// Sends this command, which has no reply, if there is a connection; false if there is none.
+    pub fn tell(&mut self, command: Map<String, Value>) -> bool {
+        let may_send = self.may_send();
+        if may_send {
+            self.outputs.push_back(Output::Send(Value::Object(command).to_string()));
+        }
+        may_send
+    }
+
     /// Says that the user is away with this note, or with `None` back; said again on each connection.
     pub fn set_away(&mut self, note: Option<String>) {
         self.away = note;
@@ -254,7 +294,8 @@ impl StateMachine {
             Input::Frame(text) => {
                 self.note_activity(now);
                 let (id, event) = server_event::parse(text);
-                self.handle_event(id, event, now);
+                let is_asked = id.and_then(|id| self.pending.in_flight(id)).is_some_and(PendingRequest::is_other);
+                self.handle_event(id, if is_asked { event.into_reply(text) } else { event }, now);
             }
             Input::Alive => self.note_activity(now),
             Input::Disconnected(disconnect) => self.handle_disconnect(&disconnect, now),

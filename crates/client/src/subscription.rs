@@ -6,6 +6,7 @@
 use super::event::Gap;
 use super::message::Message;
 use super::response::Joined;
+use super::server_event::ResumedRoom;
 use roomd_protocol::JOIN_HISTORY_MAX;
 
 /// Whether the room is joined on the current connection.
@@ -83,14 +84,17 @@ impl Subscription {
         Some(Gap { room: joined.room.clone(), missed: None, reason })
     }
 
-    /// The session was resumed with this room in it, and `missed` messages follow. Returns what the
+    /// The session was resumed with this room in it, and the missed messages follow. Returns what the
     /// program is told; the server does not repeat the members.
-    pub fn resume(&mut self, room: String, missed: u64) -> Joined {
+    pub fn resume(&mut self, room: String, answer: ResumedRoom) -> Joined {
+        let ResumedRoom { missed, epoch, read, .. } = answer;
         self.state = JoinState::Joined;
         self.replay_end = self.last_seq().saturating_add(missed);
+        // A client whose `joined` was lost with its connection learns the epoch here.
+        self.epoch = epoch.or(self.epoch.take());
         let epoch = self.epoch.clone().unwrap_or_default();
         let (seq, members, count) = (self.replay_end, Vec::new(), None);
-        Joined { room, epoch, seq, members, count, missed, recovered: true, reason: None }
+        Joined { room, epoch, seq, read, members, count, missed, recovered: true, reason: None }
     }
 
     /// The session was resumed with this room in it, but the missed messages are lost. The position is
@@ -129,6 +133,7 @@ mod tests {
             room: "r".to_owned(),
             epoch: epoch.to_owned(),
             seq,
+            read: 0,
             members: Vec::new(),
             count: None,
             missed: 0,
@@ -148,6 +153,7 @@ mod tests {
             cipher: None,
             seq,
             mid: None,
+            key: None,
             at: String::new(),
             reply_to: None,
             react_to: None,
@@ -207,7 +213,9 @@ mod tests {
     fn numbers_at_the_end_of_their_range_overflow_nothing() {
         let mut subscription = Subscription::new(&joined("e", u64::MAX, None), 20);
         assert_eq!(delivered(&mut subscription, [u64::MAX]), [(u64::MAX, true)]);
-        assert_eq!(subscription.resume("r".to_owned(), u64::MAX).seq, u64::MAX);
+        let (missed, epoch, read) = (u64::MAX, None, 0);
+        let answer = ResumedRoom { recovered: true, missed, reason: None, epoch, seq: None, read };
+        assert_eq!(subscription.resume("r".to_owned(), answer).seq, u64::MAX);
         assert_eq!(subscription.position(), Some(("e", u64::MAX)));
     }
 }

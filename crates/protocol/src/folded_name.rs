@@ -9,7 +9,7 @@ use std::sync::Arc;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-use super::names::UserName;
+use super::names::{RoomName, UserName};
 
 /// What all spellings of one name have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,12 @@ impl FoldedName {
     /// What this spelling has in common with the others.
     #[must_use]
     pub fn of(name: &UserName) -> Self {
+        Self(fold(name.as_str()).into())
+    }
+
+    /// The same for the name of a room, where a protocol does not tell spellings apart.
+    #[must_use]
+    pub fn of_room(name: &RoomName) -> Self {
         Self(fold(name.as_str()).into())
     }
 

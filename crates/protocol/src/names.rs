@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::folded_name::fold;
+use super::visible::is_invisible;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Characters in a room's name, at most.
@@ -178,7 +179,7 @@ fn normal(text: &str, chars_max: usize) -> Result<Arc<str>, NameError> {
 /// Code points that choose between forms of their neighbours and show nothing themselves: joiners and variation
 /// selectors. Keyboards add them to emoji and to Persian words; a name is the same with them and without, so they
 /// are left out.
-fn is_form_selector(c: char) -> bool {
+pub(crate) fn is_form_selector(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
@@ -188,16 +189,7 @@ fn is_form_selector(c: char) -> bool {
 /// by which one name could pass for another. The latter are Unicode's `Default_Ignorable_Code_Point`
 /// (`DerivedCoreProperties.txt`, Unicode 16) and two blanks that it does not count.
 fn is_refused(c: char) -> bool {
-    c.is_control()
-        || c.is_whitespace()
-        || matches!(c, '/' | '?' | '#')
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
-        || matches!(c, '\u{2800}' | '\u{1d159}')
+    c.is_control() || c.is_whitespace() || matches!(c, '/' | '?' | '#') || is_invisible(c)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// A token as its bearer shows it. Never shown again: not in a log, not in an error.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(Box<str>);
 
 impl Secret {

@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use roomd_cli::trust::TrustArguments;
 use roomd_cli::{parser, value};
-use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, RoomName, UserName};
+use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX, RoomName, Secret, UserName};
 use roomd_tls::Trust;
 
 /// How long a lost connection may be tried again, at most.
@@ -67,6 +67,14 @@ pub struct Arguments {
     pub token_file: Option<PathBuf>,
     /// Whether the name is not claimed.
     pub no_claim: bool,
+    /// Whether the name is claimed although no person types.
+    pub claim: bool,
+    /// Whether each message is shown with its time and number.
+    pub times: bool,
+    /// The code that signs this device in as another one of the user.
+    pub device: Option<Secret>,
+    /// The code of an invitation to the room.
+    pub invitation: Option<Secret>,
 }
 
 const AFTER_HELP: &str = "\
@@ -107,8 +115,9 @@ struct Flags {
     user: Option<UserName>,
     #[arg(long, value_name = "N", value_parser = parser::checked(parse_history), help = history_help())]
     history: Option<usize>,
-    /// For scripts: each line of standard input is one message as it is, and standard output
-    /// gets one JSON object a line
+    /// For scripts: standard output gets one JSON object a line. A line of standard input that is an
+    /// object with a type is a command of the protocol, without its room about the current one;
+    /// any other is one message as it is
     #[arg(long, verbatim_doc_comment)]
     json: bool,
     /// Go on when standard input, which is not a terminal, has ended
@@ -136,6 +145,20 @@ struct Flags {
     /// [variable ROOMD_NO_CLAIM=true]
     #[arg(long, verbatim_doc_comment)]
     no_claim: bool,
+    /// Register the name also when standard input is no terminal; otherwise only a token that is
+    /// there already is used
+    #[arg(long, verbatim_doc_comment, conflicts_with = "no_claim")]
+    claim: bool,
+    /// Show each message with its time and its number, which /reply, /edit and /delete take
+    #[arg(long)]
+    times: bool,
+    /// Sign in with the code that /device add, or the page, has shown on another device of yours: the
+    /// link, or its part from #device= on
+    #[arg(long, value_name = "LINK", verbatim_doc_comment, requires = "user", conflicts_with = "no_claim")]
+    device: Option<String>,
+    /// Enter a private room by an invitation: the link, or its part from #invite= on
+    #[arg(long, value_name = "LINK")]
+    invitation: Option<String>,
     /// When names have colours: auto, always or never [default: auto]
     #[arg(long, value_name = "WHEN", value_parser = parser::checked(parse_colours))]
     color: Option<Colours>,
@@ -207,8 +230,18 @@ pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<
         key,
         replace_key: flags.replace_key,
         token_file: flags.token_file.or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
-        no_claim: no_claim || flags.no_claim,
+        // What is asked for on the command line goes before the variable.
+        no_claim: (no_claim && !flags.claim && flags.device.is_none()) || flags.no_claim,
+        claim: flags.claim,
+        times: flags.times,
+        device: flags.device.map(|link| code_in(&link)),
+        invitation: flags.invitation.map(|link| code_in(&link)),
     })
+}
+
+/// The code behind the last `=` of a link, or the text as it is.
+fn code_in(link: &str) -> Secret {
+    link.rsplit('=').next().unwrap_or(link).into()
 }
 
 #[cfg(test)]
@@ -245,6 +278,10 @@ mod tests {
             replace_key: false,
             token_file: None,
             no_claim: false,
+            claim: false,
+            times: false,
+            device: None,
+            invitation: None,
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
@@ -261,6 +298,8 @@ mod tests {
             ..expected
         };
         assert_eq!(given(&flags), Ok(all));
+        let codes = given(&["--user=Ann", "--device=http://a:1/#device=4dad", "--invitation=#invite=5fae"]).unwrap();
+        assert_eq!((codes.device, codes.invitation), (Some("4dad".into()), Some("5fae".into())));
         let link = given(&["--key", "#key=1.x", "--replace-key"]).unwrap();
         assert_eq!((link.key, link.replace_key), (Some(Key::Link("#key=1.x".to_owned())), true));
         let file = given(&["--passphrase-file", "secret"]).unwrap();

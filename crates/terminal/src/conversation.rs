@@ -5,9 +5,12 @@
 //! `conversation/commands.rs` carries out what is typed, `conversation/events.rs` shows what happens.
 
 mod commands;
+mod display_names;
 mod events;
+mod json_input;
+mod own_messages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -19,7 +22,9 @@ use super::input::editor_state::EditorState;
 use super::input::line::InputLine;
 use super::output::screen::Screen;
 use super::output::text::TextFormatter;
+use own_messages::Newest;
 use roomd_client::{Client, Refusal, RequestId, Secret};
+use serde_json::Value;
 
 /// How long a person who leaves waits for the responses to what was sent.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,6 +57,8 @@ pub struct Terminal {
     pub editor: Arc<EditorState>,
     /// Whether a person types. A script is told by the exit code that a line was not sent.
     pub interactive: bool,
+    /// Set when the process continues after it was stopped: the line that is being typed is to be shown again.
+    pub continued: Arc<AtomicBool>,
 }
 
 /// What a pending request was made for.
@@ -62,7 +69,9 @@ enum Purpose {
     Join { first: bool },
     /// A command whose response is shown.
     Command,
-    /// An announcement that nobody typed: its response is not shown.
+    /// A command of a script, with the id that its response is to have.
+    Asked(Option<Value>),
+    /// Something that nobody typed: its response is not shown.
     Announcement,
 }
 
@@ -84,6 +93,8 @@ pub struct Conversation {
     token_lookup: TokenLookup,
     /// The requests without a response.
     pending: BTreeMap<RequestId, Purpose>,
+    /// The name that is wanted, until it can be taken.
+    new_name: Option<String>,
     /// Whether each line is a message as it is, without commands.
     json: bool,
     /// Whether to go on when a script's input has ended.
@@ -92,6 +103,12 @@ pub struct Conversation {
     leaving: Option<Option<Instant>>,
     /// Whether something that a script typed was refused.
     refused: bool,
+    /// The newest messages in the room: one's own, and another user's.
+    newest: Newest,
+    /// The users about whose display names the server was asked.
+    asked: BTreeSet<String>,
+    /// The room whose end was typed, and until when a repetition confirms it.
+    end_asked: Option<(String, Instant)>,
 }
 
 impl Conversation {
@@ -112,10 +129,14 @@ impl Conversation {
             room,
             token_lookup,
             pending: BTreeMap::new(),
+            new_name: None,
             json,
             stay,
             leaving: None,
             refused: false,
+            newest: Newest::default(),
+            asked: BTreeSet::new(),
+            end_asked: None,
         }
     }
 
@@ -130,6 +151,11 @@ impl Conversation {
             End::Left if self.refused => Outcome::Refused,
             End::Left => Outcome::Left,
         }
+    }
+
+    /// Whether a person types.
+    pub fn is_interactive(&self) -> bool {
+        self.terminal.interactive
     }
 
     /// Closes the connection, and shows what still arrives. The line editor must have ended.
@@ -148,6 +174,12 @@ impl Conversation {
         loop {
             if interrupted.load(Ordering::Acquire) {
                 self.leave(Some(LEAVE_TIMEOUT));
+            }
+            if self.terminal.continued.swap(false, Ordering::AcqRel)
+                && let Err(end) = self.notice("Continued")
+            {
+                // What is printed has the editor show its line behind it.
+                return end;
             }
             if let Err(end) = self.take_lines(lines) {
                 return end;
@@ -173,11 +205,14 @@ impl Conversation {
         }
     }
 
-    /// Carries out the lines that are there. They wait while a room is being joined, because they are meant
-    /// for that room, and while too many requests are pending: then a script's input waits.
+    /// Carries out the lines that are there. They wait while a room is being joined or a name is to be taken,
+    /// because they are meant for that room and name, and while too many requests are pending: then a script's
+    /// input waits.
     fn take_lines(&mut self, lines: &Receiver<InputLine>) -> Result<(), End> {
+        self.rename_when_answered()?;
         let joining = |this: &Self| this.pending.values().any(|purpose| matches!(purpose, Purpose::Join { .. }));
-        while self.leaving.is_none() && self.pending.len() < PENDING_MAX && !joining(self) {
+        let moving = |this: &Self| this.new_name.is_some() || joining(this);
+        while self.leaving.is_none() && self.pending.len() < PENDING_MAX && !moving(self) {
             match lines.try_recv() {
                 Ok(InputLine::Text(line)) => self.execute(&line)?,
                 Ok(InputLine::Invalid(sentence)) => self.refuse(&Refusal::local("bad_request", &sentence), "")?,

@@ -14,6 +14,7 @@ mod encryption;
 #[path = "no_encryption.rs"]
 mod encryption;
 mod input;
+pub mod invite;
 mod output;
 mod state_directory;
 mod token;
@@ -32,13 +33,14 @@ use input::editor;
 use input::editor_state::EditorState;
 use input::line::{InputLine, LINES_MAX};
 use input::stdin::StdinReader;
+use input::terminal_mode::TerminalMode;
 use output::escape::escape;
 pub use output::protection::Protection;
 use output::screen::Screen;
 use output::text::{TextFormatter, prompt};
 
 use roomd_cli::signals;
-use roomd_client::{Client, Options};
+use roomd_client::{Client, Options, accept_invitation};
 use roomd_protocol::UserName;
 
 /// The thread that reads standard input.
@@ -56,6 +58,15 @@ impl InputReader {
     }
 }
 
+/// Puts the user on the list of the room, if the arguments have an invitation. Blocks on the server.
+fn enter_by_invitation(arguments: &Arguments, options: &Options) -> Result<(), String> {
+    let Some(code) = &arguments.invitation else { return Ok(()) };
+    let Some(token) = &options.token else {
+        return Err("an invitation admits a registered user: say --user, and claim the name".to_owned());
+    };
+    accept_invitation(&arguments.url, &arguments.room, code, token, options).map_err(|error| error.to_string())
+}
+
 /// Runs the conversation. Blocks until it has ended; problems are told on standard error.
 #[must_use]
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -71,12 +82,16 @@ pub fn run(arguments: Arguments) -> ExitCode {
         trust: arguments.trust.clone(),
         history: arguments.history,
         retry_for: arguments.retry_for,
+        device_label: Some(format!("roomd chat on {}", std::env::consts::OS)),
         ..Options::default()
     };
     options.token = match token::find(&arguments, &options) {
         Ok(token) => token,
         Err(sentence) => return failed(&sentence),
     };
+    if let Err(sentence) = enter_by_invitation(&arguments, &options) {
+        return failed(&sentence);
+    }
     let token_lookup = token_lookup(&arguments, &options);
     let client = match Client::connect(&arguments.url, options) {
         Ok(client) => client,
@@ -92,15 +107,36 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(listening) => listening,
         Err(error) => return failed(&format!("cannot wait for signals: {error}")),
     };
+    let mode = TerminalMode::read();
     let (sender, lines) = sync_channel(LINES_MAX);
     let (reader, terminal) = match take_terminal(&client, &arguments, sender, &interrupted) {
         Ok(taken) => taken,
         Err(error) => return failed(&format!("cannot read standard input: {error}")),
     };
+    let continued = Arc::clone(&terminal.continued);
+    let (mode, waker) = (mode.map(Arc::new), client.waker());
+    let listening = mode.as_ref().filter(|_| terminal.interactive).map(|mode| {
+        let mode = Arc::clone(mode);
+        signals::listen_for_continue(move || {
+            if mode.continue_editing() {
+                continued.store(true, Ordering::Release);
+                waker.wake();
+            }
+        })
+    });
+    let continuing = match listening.transpose() {
+        Ok(continuing) => continuing,
+        Err(error) => return failed(&format!("cannot wait for signals: {error}")),
+    };
     let mut conversation = Conversation::new(client, encryption, arguments, token_lookup, terminal);
     let outcome = conversation.run(&lines, &interrupted);
     drop(lines);
+    // From here on the terminal is left as it was found.
+    drop(continuing);
     reader.end();
+    if let (Some(mode), true) = (&mode, conversation.is_interactive()) {
+        mode.restore();
+    }
     conversation.finish();
     report(outcome)
 }
@@ -124,10 +160,14 @@ fn take_terminal(
     let colours = has_colours(arguments.colours);
     let editor: Arc<EditorState> = Arc::default();
     let terminal = |screen, interactive: bool| Terminal {
-        formatter: (!arguments.json).then(|| TextFormatter::new(colours, !interactive)),
+        formatter: (!arguments.json).then(|| match TextFormatter::new(colours, !interactive) {
+            formatter if interactive || arguments.times => formatter.with_times(arguments.times),
+            formatter => formatter,
+        }),
         screen,
         editor: Arc::clone(&editor),
         interactive,
+        continued: Arc::default(),
     };
     if !arguments.json && std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         editor.set_prompt(prompt(colours, client.user()));

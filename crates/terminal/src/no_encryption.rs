@@ -35,6 +35,22 @@ impl EncryptedRooms {
         Ok((None, Command::Publish { room: room.to_owned(), text: text.to_owned() }))
     }
 
+    /// The command that publishes a reply; as [`EncryptedRooms::publish`].
+    ///
+    /// # Errors
+    /// None.
+    pub fn reply(&self, room: &str, _: &str, seq: u64, text: &str) -> Result<(Option<String>, Command), Refusal> {
+        Ok((None, Command::Reply { room: room.to_owned(), seq, text: text.to_owned() }))
+    }
+
+    /// The command that edits a message.
+    ///
+    /// # Errors
+    /// None.
+    pub fn edit(&self, room: &str, _: &str, seq: u64, text: &str) -> Result<Command, Refusal> {
+        Ok(Command::Edit { room: room.to_owned(), seq, text: text.to_owned() })
+    }
+
     /// Always `None`.
     pub fn announce(&mut self, _: &str, _: &str) -> Option<(String, Command)> {
         None

@@ -5,7 +5,7 @@
 //! cannot be claimed the user is a guest. Runs on the main thread before the client connects.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::arguments::Arguments;
 use super::state_directory;
-use roomd_client::{ClaimError, Options, claim_name, is_token_accepted};
+use roomd_client::{ClaimError, Options, claim_name, is_token_accepted, sign_in};
 use roomd_protocol::Secret;
 
 /// The age at which a token is exchanged for one that is valid for longer.
@@ -28,6 +28,17 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
     let name = file_name(arguments);
     let path = arguments.token_file.clone().or_else(|| state_directory::path(name.as_ref()?));
     let Some(path) = path else { return Ok(None) };
+    if let Some(code) = &arguments.device {
+        let (user, token) = sign_in(&arguments.url, code, options).map_err(|error| error.to_string())?;
+        keep(&path, name.filter(|_| arguments.token_file.is_none()).as_deref(), &token)?;
+        if arguments.user.as_ref() != Some(&user) {
+            return Err(format!(
+                "the code is for {user}: say --user {user} from now on, with the token in {}",
+                path.display()
+            ));
+        }
+        return Ok(Some(token));
+    }
     if let Some(token) = read(&path)? {
         // If the server does not answer, the connection will say why.
         let accepted = is_token_accepted(&arguments.url, &token, options).unwrap_or(true);
@@ -42,19 +53,43 @@ pub fn find(arguments: &Arguments, options: &Options) -> Result<Option<Secret>, 
             None => Ok(None),
         };
     };
+    // A name is bound to whoever claims it first: a script does so only if it is told to.
+    if !arguments.claim && arguments.token_file.is_none() && !io::stdin().is_terminal() {
+        return Ok(None);
+    }
     match claim_name(&arguments.url, user, None, options) {
         Ok(token) => {
-            let not_kept = |error: io::Error| format!("cannot keep the token in {}: {error}", path.display());
-            if let (None, Some(name)) = (&arguments.token_file, name) {
-                state_directory::create(&name).map_err(not_kept)?;
-            }
-            write(&path, &token).map_err(not_kept)?;
+            keep(&path, name.filter(|_| arguments.token_file.is_none()).as_deref(), &token)?;
             Ok(Some(token))
         }
         // Perhaps another terminal of the user has claimed it meanwhile. Otherwise the user is a guest; if that
         // is not possible the server says so.
         Err(ClaimError::Refused(..) | ClaimError::Failed(_)) => read(&path),
     }
+}
+
+/// Keeps a token in its file; `name` is that of a file in the state directory.
+fn keep(path: &Path, name: Option<&str>, token: &Secret) -> Result<(), String> {
+    let not_kept = |error: io::Error| format!("cannot keep the token in {}: {error}", path.display());
+    if let Some(name) = name {
+        state_directory::create(name).map_err(not_kept)?;
+    }
+    write(path, token).map_err(not_kept)
+}
+
+/// The token that `roomd chat` keeps for a user of a server, or that of the file.
+///
+/// # Errors
+/// A sentence: there is none, or it cannot be read.
+pub fn kept(url: &str, user: Option<&str>, file: Option<&Path>) -> Result<Secret, String> {
+    let kept = user.and_then(|user| {
+        let user = utf8_percent_encode(user, NON_ALPHANUMERIC);
+        state_directory::path(&format!("tokens/{}/{user}", state_directory::server_name(url)))
+    });
+    let Some(path) = file.map(Path::to_owned).or(kept) else {
+        return Err("say who you are: --user as in roomd chat, or --token-file".to_owned());
+    };
+    read(&path)?.ok_or_else(|| format!("there is no token in {}; roomd chat claims one", path.display()))
 }
 
 /// The name of the token's file in the state directory; `None` for a guest.

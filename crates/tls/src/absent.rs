@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Application, NoTunnel, Pair, Trust};
+use super::{Application, NoTunnel, Pair, Trust, Validity};
 
 const ABSENT: &str = "this roomd was built without TLS";
 
@@ -37,6 +37,12 @@ impl Certificate {
     /// # Errors
     /// None.
     pub fn reload(&self) -> Result<(), String> {
+        match self.0 {}
+    }
+
+    /// Cannot be called: there is no value.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
         match self.0 {}
     }
 

@@ -17,7 +17,7 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerConfig, Serv
 
 use super::handshake_pool::HandshakePool;
 use super::tunnel::Tunnel;
-use super::{Application, NoTunnel};
+use super::{Application, NoTunnel, Validity, validity};
 
 /// The first byte of a client that speaks TLS: a record of the handshake (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;
@@ -33,8 +33,10 @@ pub struct Certificate {
 
 #[derive(Clone)]
 struct Configs {
+    validity: Option<Validity>,
     http: Arc<ServerConfig>,
     lines: Arc<ServerConfig>,
+    irc: Arc<ServerConfig>,
 }
 
 impl Certificate {
@@ -59,6 +61,12 @@ impl Certificate {
         Ok(())
     }
 
+    /// When the certificate in force is valid; `None` where that cannot be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<Validity> {
+        self.in_force.lock().validity
+    }
+
     /// Completes the handshake with a client. Blocks until the deadline at most; sets the socket's read timeout.
     ///
     /// # Errors
@@ -77,7 +85,11 @@ impl Certificate {
         }
         let config = {
             let in_force = self.in_force.lock();
-            Arc::clone(if application == Application::Http { &in_force.http } else { &in_force.lines })
+            Arc::clone(match application {
+                Application::Http => &in_force.http,
+                Application::Lines => &in_force.lines,
+                Application::Irc => &in_force.irc,
+            })
         };
         let failed = |error: rustls::Error| NoTunnel::Failed(io::Error::other(error));
         let tunnel = self.handshakes.run(deadline, || Ok(Tunnel::new(ServerConnection::new(config)?.into())));
@@ -114,6 +126,7 @@ fn configs(certificate: &str, key: &str, tickets: &Arc<dyn ProducesTickets>) -> 
     if chain.is_empty() {
         return Err(format!("there is no certificate in {certificate}"));
     }
+    let validity = validity::of_chain(&chain);
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("cannot read the key {key}: {error}"))?;
     let config = |secret: PrivateKeyDer<'static>, application: &[u8]| {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -122,11 +135,13 @@ fn configs(certificate: &str, key: &str, tickets: &Arc<dyn ProducesTickets>) -> 
         config.alpn_protocols = vec![application.to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = Arc::clone(tickets);
-        Ok(Arc::new(config))
+        Ok::<_, rustls::Error>(Arc::new(config))
     };
-    let http = config(secret.clone_key(), b"http/1.1");
-    let both = http.and_then(|http| Ok(Configs { http, lines: config(secret, b"roomd-lines")? }));
-    both.map_err(|error: rustls::Error| match error {
+    let all = || {
+        let (http, lines) = (config(secret.clone_key(), b"http/1.1")?, config(secret.clone_key(), b"roomd-lines")?);
+        Ok(Configs { validity, http, lines, irc: config(secret.clone_key(), b"irc")? })
+    };
+    all().map_err(|error: rustls::Error| match error {
         rustls::Error::InconsistentKeys(_) => format!("{key} is not the key of the certificate {certificate}"),
         error => format!("cannot use the certificate {certificate} with the key {key}: {error}"),
     })

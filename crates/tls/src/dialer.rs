@@ -21,6 +21,7 @@ use super::{Application, Trust};
 pub struct Dialer {
     http: Arc<ClientConfig>,
     lines: Arc<ClientConfig>,
+    irc: Arc<ClientConfig>,
 }
 
 impl Dialer {
@@ -40,10 +41,11 @@ impl Dialer {
                 builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
             }
         };
-        let mut lines = config.clone();
+        let (mut lines, mut irc) = (config.clone(), config.clone());
+        irc.alpn_protocols = vec![b"irc".to_vec()];
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         lines.alpn_protocols = vec![b"roomd-lines".to_vec()];
-        Ok(Self { http: Arc::new(config), lines: Arc::new(lines) })
+        Ok(Self { http: Arc::new(config), lines: Arc::new(lines), irc: Arc::new(irc) })
     }
 
     /// A tunnel to `host`, a name or an IP address without brackets. It begins with its first write,
@@ -52,7 +54,11 @@ impl Dialer {
     /// # Errors
     /// A sentence: this cannot be the name of a server.
     pub fn dial(&self, host: &str, application: Application) -> Result<Arc<Tunnel>, String> {
-        let config = if application == Application::Http { &self.http } else { &self.lines };
+        let config = match application {
+            Application::Http => &self.http,
+            Application::Lines => &self.lines,
+            Application::Irc => &self.irc,
+        };
         let name = ServerName::try_from(host.to_owned()).map_err(|_| format!("{host} cannot be in a certificate"))?;
         let connection = ClientConnection::new(Arc::clone(config), name).map_err(|error| error.to_string())?;
         Ok(Tunnel::new(connection.into()))

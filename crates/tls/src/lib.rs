@@ -21,9 +21,12 @@ mod self_signed;
 mod stream;
 #[cfg(feature = "tls")]
 mod tunnel;
+#[cfg(feature = "tls")]
+mod validity;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 pub use kinds::{Certificate, Dialer, Tunnel, self_signed};
 pub use stream::Stream;
@@ -40,6 +43,8 @@ pub enum Application {
     Http,
     /// Plain lines.
     Lines,
+    /// IRC.
+    Irc,
 }
 
 /// Why there is no tunnel.
@@ -61,6 +66,23 @@ pub enum Trust {
     Only(PathBuf),
     /// Any certificate: whoever is between the client and the server can read and change everything.
     Anybody,
+}
+
+/// When a certificate is valid, together with its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From this second on.
+    pub begins: SystemTime,
+    /// Up to this second.
+    pub ends: SystemTime,
+}
+
+impl Validity {
+    /// Whether the certificate is valid at this moment.
+    #[must_use]
+    pub fn includes(&self, moment: SystemTime) -> bool {
+        (self.begins..=self.ends).contains(&moment)
+    }
 }
 
 /// A certificate and its key, as PEM.

@@ -31,6 +31,8 @@ struct State {
     connection: Connection,
     /// Bytes that were encrypted and reported as not written.
     held: usize,
+    /// Encrypted bytes that the socket has taken, ever.
+    sent: u64,
 }
 
 impl Tunnel {
@@ -38,7 +40,7 @@ impl Tunnel {
     #[must_use]
     pub fn new(mut connection: Connection) -> Arc<Self> {
         connection.set_buffer_limit(Some(AHEAD_BYTES_MAX));
-        Arc::new(Self { state: Mutex::new(State { connection, held: 0 }) })
+        Arc::new(Self { state: Mutex::new(State { connection, held: 0, sent: 0 }) })
     }
 
     /// Completes the handshake. Blocks until the deadline at most; sets the read timeout of the
@@ -150,11 +152,28 @@ impl Tunnel {
         loop {
             match self.try_write(socket, parts) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait_for_room(socket, socket.write_timeout()?)?;
+                    match wait_for_room(socket, socket.write_timeout()?) {
+                        // The kernel tells of room when a third of its buffer is free. A peer that reads slowly may
+                        // have freed less in this time: bytes that the socket takes are progress too.
+                        Err(timed_out) if timed_out.kind() == io::ErrorKind::TimedOut => {
+                            if !self.advance(socket)? {
+                                return Err(timed_out);
+                            }
+                        }
+                        waited => waited?,
+                    }
                 }
                 written => return written,
             }
         }
+    }
+
+    /// Sends what is encrypted, as far as the socket takes it now; whether it took anything.
+    fn advance(&self, socket: &TcpStream) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        let before = state.sent;
+        state.flush(socket)?;
+        Ok(state.sent > before)
     }
 
     /// Sends all. Blocks while the socket is full.
@@ -189,7 +208,7 @@ impl State {
     fn flush(&mut self, socket: &TcpStream) -> io::Result<bool> {
         while self.connection.wants_write() {
             match self.connection.write_tls(&mut NoWait(socket)) {
-                Ok(_) => {}
+                Ok(count) => self.sent += count as u64,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }

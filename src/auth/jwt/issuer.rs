@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgo
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 
 use super::super::{Claims, Invalid};
+use super::claims::Refused;
 use super::{Verifier, verify};
 use crate::chat::Time;
 
@@ -22,6 +23,8 @@ pub struct Issuer {
     keys: Vec<Key>,
     name: Option<String>,
     audience: Option<String>,
+    /// The claim that names the user; `None` is `sub`.
+    name_claim: Option<String>,
 }
 
 struct Key {
@@ -56,7 +59,7 @@ impl Issuer {
             return Err(KeyError(sentence));
         }
         let key = Key { kid: None, algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) };
-        Ok(Self { keys: vec![key], name: None, audience: None })
+        Ok(Self { keys: vec![key], name: None, audience: None, name_claim: None })
     }
 
     /// An issuer whose public keys are in a file: one key in PEM, or a set of them in JSON (RFC 7517).
@@ -71,7 +74,7 @@ impl Issuer {
             }
             Err(_) => vec![from_pem(bytes)?],
         };
-        Ok(Self { keys, name: None, audience: None })
+        Ok(Self { keys, name: None, audience: None, name_claim: None })
     }
 
     /// An issuer with the keys of both.
@@ -88,9 +91,15 @@ impl Issuer {
         Self { name, audience, ..self }
     }
 
+    /// With the claim that names its users; `None` is `sub`.
+    #[must_use]
+    pub fn naming_by(self, name_claim: Option<String>) -> Self {
+        Self { name_claim, ..self }
+    }
+
     /// The claims of a token of the issuer.
-    pub(super) fn read(&self, token: &str, header: &Header, now: Time) -> Result<Claims, Invalid> {
-        let mut why = Invalid::NotOurs;
+    pub(super) fn read(&self, token: &str, header: &Header, now: Time) -> Result<Claims, Refused> {
+        let mut refused = Refused::new(Invalid::NotOurs, "no known key has the id that it names");
         for Key { kid, algorithm, key } in &self.keys {
             let other = |kid: &String| header.kid.as_ref().is_some_and(|named| named != kid);
             if kid.as_ref().is_some_and(other) {
@@ -98,14 +107,16 @@ impl Issuer {
             }
             let (issuer, audience) = (self.name.as_deref(), self.audience.as_deref());
             let verifier = Verifier { key, algorithm: *algorithm, issuer, audience };
-            match verify(token, header, &verifier, now).and_then(super::claims::JwtClaims::claims) {
+            let name_claim = self.name_claim.as_deref();
+            match verify(token, header, &verifier, now).and_then(|fields| fields.claims(name_claim)) {
                 // Only a token of our own can be renewed.
-                Ok(claims) => return Ok(Claims { renewable: false, ..claims }),
-                Err(Invalid::NotOurs) => {}
-                Err(invalid) => why = invalid,
+                Ok(claims) => return Ok(Claims { device: None, ..claims }),
+                // Another key may have signed it, unless one has.
+                Err(next) if next.invalid == Invalid::NotOurs && refused.invalid != Invalid::NotOurs => {}
+                Err(next) => refused = next,
             }
         }
-        Err(why)
+        Err(refused)
     }
 }
 

@@ -11,10 +11,11 @@ mod server_keys;
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+use serde_json::{Map, Value};
 
 pub use issuer::{Issuer, KeyError};
 
-use self::claims::JwtClaims;
+use self::claims::{Refused, TokenFields};
 use self::server_keys::ServerKeys;
 use super::{Claims, Invalid, Tokens};
 use crate::chat::{StoreFailed, Time};
@@ -50,21 +51,33 @@ impl Jwt {
     }
 }
 
-impl Tokens for Jwt {
+impl Jwt {
     #[inline(never)]
-    fn read(&self, token: &str, now: Time) -> Result<Claims, Invalid> {
+    fn verify(&self, token: &str, now: Time) -> Result<Claims, Refused> {
+        let not_understood = |why: &'static str| Refused::new(Invalid::NotUnderstood, why);
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(Invalid::NotUnderstood);
+            return Err(Refused::new(Invalid::NotUnderstood, format!("it has more than {TOKEN_BYTES_MAX} bytes")));
         }
-        let header = decode_header(token).map_err(|_| Invalid::NotUnderstood)?;
+        let header = decode_header(token).map_err(|_| not_understood("it is no JSON Web Token"))?;
         // RFC 7515 §4.1.11: a critical extension that is not understood makes the token invalid.
         if header.crit.is_some() {
-            return Err(Invalid::NotUnderstood);
+            return Err(not_understood("its header has a critical extension"));
         }
         if let Some(key) = self.own.key(&header, now) {
             return server_keys::read(token, &header, &key, now);
         }
-        self.issuer.as_ref().ok_or(Invalid::NotOurs)?.read(token, &header, now)
+        let no_issuer =
+            || Refused::new(Invalid::NotOurs, "no key of this server has signed it, and there is no other issuer");
+        self.issuer.as_ref().ok_or_else(no_issuer)?.read(token, &header, now)
+    }
+}
+
+impl Tokens for Jwt {
+    fn read(&self, token: &str, now: Time) -> Result<Claims, Invalid> {
+        self.verify(token, now).map_err(|Refused { invalid, why }| {
+            log::info!("token refused: {why}");
+            invalid
+        })
     }
 
     fn sign(&self, claims: &Claims, now: Time) -> Result<String, StoreFailed> {
@@ -83,15 +96,18 @@ struct Verifier<'a> {
 }
 
 /// Verifies a token with one key, and returns its claims.
-fn verify(token: &str, header: &Header, verifier: &Verifier<'_>, now: Time) -> Result<JwtClaims, Invalid> {
+fn verify(token: &str, header: &Header, verifier: &Verifier<'_>, now: Time) -> Result<TokenFields, Refused> {
     let Verifier { key, algorithm, issuer, audience } = *verifier;
     if header.alg != algorithm {
-        return Err(Invalid::NotOurs);
+        return Err(Refused::new(
+            Invalid::NotOurs,
+            format!("it is signed with {:?}, and the key is for {algorithm:?}", header.alg),
+        ));
     }
     let mut validation = Validation::new(algorithm);
-    // Time is checked below, by the argument.
-    (validation.validate_exp, validation.validate_nbf) = (false, false);
-    let mut required = vec!["exp", "sub"];
+    // Time is checked below, by the argument; and an audience, where there is to be none.
+    (validation.validate_exp, validation.validate_nbf, validation.validate_aud) = (false, false, audience.is_some());
+    let mut required: Vec<&str> = Vec::new();
     if let Some(issuer) = issuer {
         validation.set_issuer(&[issuer]);
         required.push("iss");
@@ -101,21 +117,29 @@ fn verify(token: &str, header: &Header, verifier: &Verifier<'_>, now: Time) -> R
         required.push("aud");
     }
     validation.set_required_spec_claims(&required);
-    let claims = decode::<JwtClaims>(token, key, &validation).map_err(|error| invalid(&error))?.claims;
-    claims.check_time(now)?;
-    Ok(claims)
+    let fields = decode::<Map<String, Value>>(token, key, &validation).map_err(|error| refused(&error))?.claims;
+    let fields = TokenFields::new(fields);
+    if audience.is_none() && fields.has_audience() {
+        return Err(Refused::new(Invalid::NotForUs, "it has an aud, and there is no --jwt-audience"));
+    }
+    fields.check_time(now)?;
+    Ok(fields)
 }
 
-fn invalid(error: &jsonwebtoken::errors::Error) -> Invalid {
+fn refused(error: &jsonwebtoken::errors::Error) -> Refused {
     use jsonwebtoken::errors::ErrorKind;
     match error.kind() {
         ErrorKind::InvalidSignature
         | ErrorKind::InvalidAlgorithm
         | ErrorKind::InvalidEcdsaKey
         | ErrorKind::InvalidRsaKey(_)
-        | ErrorKind::InvalidKeyFormat => Invalid::NotOurs,
-        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => Invalid::NotForUs,
-        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" || claim == "aud" => Invalid::NotForUs,
-        _ => Invalid::NotUnderstood,
+        | ErrorKind::InvalidKeyFormat => Refused::new(Invalid::NotOurs, "no known key has signed it"),
+        ErrorKind::InvalidIssuer => Refused::new(Invalid::NotForUs, "its iss is not --jwt-issuer"),
+        ErrorKind::InvalidAudience => Refused::new(Invalid::NotForUs, "its aud does not name --jwt-audience"),
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" || claim == "aud" => {
+            Refused::new(Invalid::NotForUs, format!("it has no {claim}"))
+        }
+        // The error itself could quote the token.
+        _ => Refused::new(Invalid::NotUnderstood, "its claims are no JSON object"),
     }
 }

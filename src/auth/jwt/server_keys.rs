@@ -9,8 +9,8 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 use parking_lot::Mutex;
 
-use super::super::{Claims, Invalid};
-use super::claims::JwtClaims;
+use super::super::Claims;
+use super::claims::{OwnClaims, Refused};
 use super::{LEEWAY_MS, Verifier, verify};
 use crate::chat::{StoreFailed, Time};
 use crate::store::AccountStore;
@@ -85,12 +85,12 @@ impl ServerKeys {
 /// A token that this key signs.
 pub fn sign(key: &ServerKey, claims: &Claims, now: Time) -> Result<String, jsonwebtoken::errors::Error> {
     let header = Header { kid: Some(format!("{KID}{}", key.kid)), ..Header::new(Algorithm::HS256) };
-    encode(&header, &JwtClaims::ours(claims, ISSUER, now), &EncodingKey::from_secret(&key.secret))
+    encode(&header, &OwnClaims::of(claims, ISSUER, now), &EncodingKey::from_secret(&key.secret))
 }
 
 /// The claims of a token that names this key.
-pub fn read(token: &str, header: &Header, key: &ServerKey, now: Time) -> Result<Claims, Invalid> {
+pub fn read(token: &str, header: &Header, key: &ServerKey, now: Time) -> Result<Claims, Refused> {
     let key = &DecodingKey::from_secret(&key.secret);
     let verifier = Verifier { key, algorithm: Algorithm::HS256, issuer: Some(ISSUER), audience: Some(ISSUER) };
-    verify(token, header, &verifier, now)?.claims()
+    verify(token, header, &verifier, now)?.claims(None)
 }

@@ -5,18 +5,22 @@
 //! admin moderates. Bans and mutes end by the wall clock, because they outlive the server. What
 //! is allowed is decided in `permissions.rs`, from one table.
 
+pub mod description;
+pub mod invitation;
 pub mod moderation;
 mod permissions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use description::{Description, RoomSubject, SUBJECT_BYTES_MAX};
+pub use invitation::{Invitation, InvitationOptions, Invited};
 pub use moderation::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, RoomOptions, RoomSettings};
 
 use super::identity::{AuthLevel, Identity};
 use super::refusal::{Code, Refusal};
 use super::time::Time;
-use roomd_protocol::UserName;
+use roomd_protocol::{FoldedName, UserName};
 
 /// Users on the list of members of one room, at most.
 pub const PEOPLE_MAX: usize = 10_000;
@@ -107,6 +111,13 @@ pub struct Policy {
     mutes: BTreeMap<UserName, Until>,
     slow_mode_s: u32,
     announcement: bool,
+    subject: RoomSubject,
+    /// Users on the list that have not entered yet.
+    invited: BTreeMap<UserName, Invited>,
+    /// The oldest first; those that have ended are removed with the next one.
+    invitations: Vec<Invitation>,
+    /// How many invitations there ever were.
+    invitations_made: u64,
 }
 
 impl Policy {
@@ -121,6 +132,13 @@ impl Policy {
             mutes: BTreeMap::new(),
             slow_mode_s: 0,
             announcement: false,
+            subject: RoomSubject {
+                description: Description { subject: None, description: None },
+                pinned: BTreeSet::new(),
+            },
+            invited: BTreeMap::new(),
+            invitations: Vec::new(),
+            invitations_made: 0,
         }
     }
 
@@ -143,7 +161,22 @@ impl Policy {
             mutes: mutes.into_iter().collect(),
             slow_mode_s: settings.slow_mode_s.unwrap_or_default(),
             announcement: settings.announcement.unwrap_or_default(),
+            subject: RoomSubject::default(),
+            ..Self::none()
         }
+    }
+
+    /// With a stored subject.
+    #[must_use]
+    pub fn with_subject(mut self, subject: RoomSubject) -> Self {
+        self.subject = subject;
+        self
+    }
+
+    /// What the room is about.
+    #[must_use]
+    pub fn subject(&self) -> &RoomSubject {
+        &self.subject
     }
 
     /// Whether only users on the member list may join.
@@ -219,7 +252,7 @@ impl Policy {
     pub fn may_enter(&self, actor: Actor<'_>, now: Time) -> Result<(), Refusal> {
         let privilege = self.privilege(actor);
         if privilege < Privilege::Admin
-            && let Some(until) = in_force(&self.bans, actor.user, now)
+            && let Some((_, until)) = self.ban(actor.user, now)
         {
             return Err(sanctioned(Code::Forbidden, "You are banned from this room", until, now));
         }
@@ -227,6 +260,25 @@ impl Policy {
             return Err(Refusal::new(Code::Forbidden, "This room is private: only those who are invited may enter"));
         }
         Ok(())
+    }
+
+    /// Whether a user is refused by name, whatever else is allowed.
+    #[must_use]
+    pub fn is_banned(&self, user: &UserName, now: Time) -> bool {
+        self.ban(user, now).is_some()
+    }
+
+    /// The ban of a user that is in force, under the name of which the user's is a spelling.
+    fn ban(&self, user: &UserName, now: Time) -> Option<(&UserName, Until)> {
+        if let Some((banned, _)) = self.bans.get_key_value(user) {
+            return in_force(&self.bans, user, now).map(|until| (banned, until));
+        }
+        if self.bans.is_empty() {
+            return None;
+        }
+        let folded = FoldedName::of(user);
+        let banned = self.bans.keys().find(|banned| FoldedName::of(banned) == folded)?;
+        in_force(&self.bans, banned, now).map(|until| (banned, until))
     }
 
     /// Whether a member may speak. Slow mode is the room's to check.
@@ -261,19 +313,24 @@ impl Policy {
         self.private || !self.bans.is_empty()
     }
 
-    /// Applies a change that was decided at this time.
-    pub fn apply(&mut self, change: &ModerationChange, at: Time) {
+    /// Applies a change of this user's that was decided at this time.
+    pub fn apply(&mut self, change: &ModerationChange, by: &UserName, at: Time) {
         match change {
             ModerationChange::Created { private, owner, members } => {
                 self.private = *private;
                 self.people = members.iter().map(|user| (user.clone(), Role::Member)).collect();
                 self.people.extend(owner.iter().map(|user| (user.clone(), Role::Owner)));
                 self.owner = owner.clone();
+                let invited = members.iter().filter(|user| Some(*user) != owner.as_ref());
+                self.invited = invited.map(|user| (user.clone(), Invited { by: by.clone(), at })).collect();
             }
-            ModerationChange::Invited { user } => _ = self.people.entry(user.clone()).or_insert(Role::Member),
-            ModerationChange::Removed { user } => _ = self.people.remove(user),
+            ModerationChange::Invited { user } => {
+                let role = self.people.get(user).copied().unwrap_or(Role::Member);
+                self.list(user, role, by, at);
+            }
+            ModerationChange::Removed { user } => self.unlist(user),
             ModerationChange::Banned { user, until } => {
-                self.people.remove(user);
+                self.unlist(user);
                 sanction(&mut self.bans, user, *until, at);
             }
             ModerationChange::Unbanned { user } => _ = self.bans.remove(user),
@@ -285,15 +342,34 @@ impl Policy {
                 {
                     self.people.insert(old, Role::Moderator);
                 }
-                self.people.insert(user.clone(), *role);
+                self.list(user, *role, by, at);
             }
             ModerationChange::Settings(settings) => {
                 self.slow_mode_s = settings.slow_mode_s.unwrap_or(self.slow_mode_s);
                 self.announcement = settings.announcement.unwrap_or(self.announcement);
             }
+            ModerationChange::Described(description) => self.subject.description.apply(description),
+            ModerationChange::Pinned { seq } => _ = self.subject.pinned.insert(*seq),
+            ModerationChange::Unpinned { seq } => _ = self.subject.pinned.remove(seq),
             ModerationChange::Ended => *self = Self::default(),
+            ModerationChange::InvitationCreated { .. }
+            | ModerationChange::InvitationRevoked { .. }
+            | ModerationChange::Admitted { .. }
+            | ModerationChange::Accepted { .. } => self.apply_invitation(change, by, at),
             ModerationChange::Kicked { .. } | ModerationChange::Deleted { .. } => {}
         }
+    }
+
+    /// Gives a user a role; one who was not on the list is invited.
+    fn list(&mut self, user: &UserName, role: Role, by: &UserName, at: Time) {
+        if self.people.insert(user.clone(), role).is_none() {
+            self.invited.insert(user.clone(), Invited { by: by.clone(), at });
+        }
+    }
+
+    fn unlist(&mut self, user: &UserName) {
+        self.people.remove(user);
+        self.invited.remove(user);
     }
 
     /// How many bans and mutes are in force.

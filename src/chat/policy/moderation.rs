@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use super::Role;
-use crate::chat::UserName;
+use super::{Description, InvitationOptions, Role};
 use crate::chat::note::Note;
 use crate::chat::time::Time;
+use crate::chat::{Secret, UserName};
 
 /// The options of a new room.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +41,20 @@ pub enum ModerationRequest {
     Role { user: UserName, role: Role },
     /// Change the settings that are given.
     Settings(RoomSettings),
+    /// Change the subject, or the description.
+    Describe(Description),
+    /// Pin a message.
+    Pin { seq: u64 },
+    /// Pin a message no longer.
+    Unpin { seq: u64 },
+    /// Make an invitation, of this code.
+    CreateInvitation { code: Secret, options: InvitationOptions },
+    /// Revoke an invitation.
+    RevokeInvitation { number: u64 },
+    /// Put oneself on the list by an invitation.
+    Admit { code: Secret },
+    /// Enter for the first time since one was invited.
+    Accept,
     /// End the room: all members are evicted, and its messages deleted.
     End,
 }
@@ -77,6 +91,20 @@ pub enum ModerationChange {
     Role { user: UserName, role: Role },
     /// See [`ModerationRequest::Settings`].
     Settings(RoomSettings),
+    /// See [`ModerationRequest::Describe`].
+    Described(Description),
+    /// See [`ModerationRequest::Pin`].
+    Pinned { seq: u64 },
+    /// See [`ModerationRequest::Unpin`].
+    Unpinned { seq: u64 },
+    /// See [`ModerationRequest::CreateInvitation`]. In the audit log the code is empty.
+    InvitationCreated { number: u64, code: Secret, until: Time, uses: u32 },
+    /// See [`ModerationRequest::RevokeInvitation`].
+    InvitationRevoked { number: u64 },
+    /// See [`ModerationRequest::Admit`].
+    Admitted { user: UserName, invitation: u64 },
+    /// See [`ModerationRequest::Accept`].
+    Accepted { user: UserName },
     /// See [`ModerationRequest::End`].
     Ended,
     /// A moderator deleted a message of this user's.
@@ -120,6 +148,13 @@ impl ModerationChange {
             Self::Unmuted { .. } => "unmuted",
             Self::Role { .. } => "role",
             Self::Settings(_) => "settings",
+            Self::Described(_) => "described",
+            Self::Pinned { .. } => "pinned",
+            Self::Unpinned { .. } => "unpinned",
+            Self::InvitationCreated { .. } => "invitation",
+            Self::InvitationRevoked { .. } => "revoked",
+            Self::Admitted { .. } => "admitted",
+            Self::Accepted { .. } => "accepted",
             Self::Ended => "ended",
             Self::Deleted { .. } => "deleted",
         }
@@ -138,8 +173,11 @@ impl ModerationChange {
             | Self::Muted { user, .. }
             | Self::Unmuted { user }
             | Self::Role { user, .. }
+            | Self::Admitted { user, .. }
+            | Self::Accepted { user }
             | Self::Deleted { user, .. } => Some(user),
-            Self::Settings(_) | Self::Ended => None,
+            Self::Settings(_) | Self::Described(_) | Self::Pinned { .. } | Self::Unpinned { .. } | Self::Ended => None,
+            Self::InvitationCreated { .. } | Self::InvitationRevoked { .. } => None,
         }
     }
 
@@ -148,6 +186,7 @@ impl ModerationChange {
     pub fn until(&self) -> Option<Time> {
         match self {
             Self::Banned { until, .. } | Self::Muted { until, .. } => *until,
+            Self::InvitationCreated { until, .. } => Some(*until),
             _ => None,
         }
     }

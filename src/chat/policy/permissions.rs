@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::description::PINNED_MAX;
 use super::{
     Actor, ModerationChange, ModerationRequest, PEOPLE_MAX, Policy, Privilege, Role, RoomSettings, SANCTIONS_MAX,
     in_force,
@@ -20,7 +21,11 @@ impl ModerationRequest {
             Self::Invite { .. } | Self::Remove { .. } | Self::Kick { .. } => Privilege::Moderator,
             Self::Ban { .. } | Self::Unban { .. } => Privilege::Moderator,
             Self::Mute { .. } | Self::Unmute { .. } => Privilege::Moderator,
-            Self::Settings(_) => Privilege::Moderator,
+            Self::Settings(_) | Self::Describe(_) => Privilege::Moderator,
+            Self::Pin { .. } | Self::Unpin { .. } => Privilege::Moderator,
+            Self::CreateInvitation { .. } | Self::RevokeInvitation { .. } => Privilege::Moderator,
+            // Whoever shows the code of an invitation, and whoever was invited.
+            Self::Admit { .. } | Self::Accept => Privilege::Outsider,
             Self::Role { .. } | Self::End => Privilege::Owner,
         }
     }
@@ -47,6 +52,9 @@ impl Policy {
         request: &ModerationRequest,
         now: Time,
     ) -> Result<Option<ModerationChange>, Refusal> {
+        if let ModerationRequest::Admit { code } = request {
+            return self.admit(actor, code, now);
+        }
         let privilege = self.privilege(actor);
         if privilege == Privilege::Outsider {
             return Err(Refusal::no_room(room));
@@ -77,8 +85,8 @@ impl Policy {
                 self.check_sanction_limit(now)?;
                 Ok(Some(ModerationChange::Muted { user: user.clone(), until: until(now, *lasts) }))
             }
-            ModerationRequest::Unban { user } => match in_force(&self.bans, user, now) {
-                Some(_) => Ok(Some(ModerationChange::Unbanned { user: user.clone() })),
+            ModerationRequest::Unban { user } => match self.ban(user, now) {
+                Some((user, _)) => Ok(Some(ModerationChange::Unbanned { user: user.clone() })),
                 None => Err(not_found(format!("{user} is not banned"))),
             },
             ModerationRequest::Unmute { user } => {
@@ -90,6 +98,18 @@ impl Policy {
             }
             ModerationRequest::Role { user, role } => self.assign_role(user, *role, now),
             ModerationRequest::Settings(settings) => Ok(self.change_settings(*settings)),
+            ModerationRequest::Describe(change) => {
+                Ok(self.subject.description.news(change).map(ModerationChange::Described))
+            }
+            ModerationRequest::Pin { seq } => self.pin(*seq),
+            ModerationRequest::Unpin { seq } => {
+                let pinned = self.subject.pinned.contains(seq);
+                Ok(pinned.then_some(ModerationChange::Unpinned { seq: *seq }))
+            }
+            ModerationRequest::CreateInvitation { code, options } => self.create_invitation(code, *options, now),
+            ModerationRequest::RevokeInvitation { number } => self.revoke_invitation(*number, now),
+            ModerationRequest::Admit { code } => self.admit(actor, code, now),
+            ModerationRequest::Accept => Ok(self.accept(actor)),
             ModerationRequest::End => Ok(Some(ModerationChange::Ended)),
         }
     }
@@ -118,9 +138,14 @@ impl Policy {
         if self.people.contains_key(user) {
             return Ok(None);
         }
-        self.check_not_banned(user, now)?;
-        self.check_list_space()?;
+        self.may_be_listed(user, now)?;
         Ok(Some(ModerationChange::Invited { user: user.clone() }))
+    }
+
+    /// Whether a user that is not on the list may be put there.
+    pub(super) fn may_be_listed(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
+        self.check_not_banned(user, now)?;
+        self.check_list_space()
     }
 
     fn remove(
@@ -158,6 +183,17 @@ impl Policy {
         (changed != RoomSettings::default()).then_some(ModerationChange::Settings(changed))
     }
 
+    fn pin(&self, seq: u64) -> Result<Option<ModerationChange>, Refusal> {
+        if self.subject.pinned.contains(&seq) {
+            return Ok(None);
+        }
+        if self.subject.pinned.len() >= PINNED_MAX {
+            let message = format!("{PINNED_MAX} messages of this room are pinned, which is its limit");
+            return Err(Refusal::new(Code::RoomFull, message));
+        }
+        Ok(Some(ModerationChange::Pinned { seq }))
+    }
+
     fn check_outranks(&self, privilege: Privilege, user: &UserName) -> Result<(), Refusal> {
         let (theirs, what) = match self.people.get(user) {
             Some(Role::Owner) => (Privilege::Owner, "the owner"),
@@ -176,7 +212,7 @@ impl Policy {
     }
 
     fn check_not_banned(&self, user: &UserName, now: Time) -> Result<(), Refusal> {
-        match in_force(&self.bans, user, now) {
+        match self.ban(user, now) {
             Some(_) => Err(forbidden(format!("{user} is banned from this room"))),
             None => Ok(()),
         }
@@ -244,5 +280,18 @@ mod tests {
         assert_eq!(decide(&banning, ModerationRequest::Mute { user: newcomer(), lasts: None }), Err(Code::RoomFull));
         let over = Policy::stored(true, RoomSettings::default(), people(0), bans(Some(Time(10))), []);
         assert!(decide(&over, ModerationRequest::Mute { user: newcomer(), lasts: None }).is_ok());
+    }
+
+    #[test]
+    fn a_ban_holds_in_any_spelling_of_the_name() {
+        let owner = (UserName::stored("owner"), Role::Owner);
+        let bans = [(UserName::stored("Gus"), None), (UserName::stored("Ben"), Some(Time(10)))];
+        let policy = Policy::stored(false, RoomSettings::default(), [owner], bans, []);
+        let gus = UserName::stored("gUS");
+        assert!(policy.is_banned(&gus, Time(10)));
+        assert!(policy.may_enter(Actor { user: &gus, auth_level: AuthLevel::Guest }, Time(10)).is_err());
+        let unbanned = ModerationChange::Unbanned { user: UserName::stored("Gus") };
+        assert_eq!(decide(&policy, ModerationRequest::Unban { user: gus }), Ok(Some(unbanned)));
+        assert!(!policy.is_banned(&UserName::stored("ben"), Time(10)));
     }
 }

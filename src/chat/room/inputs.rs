@@ -10,17 +10,20 @@ use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
 use crate::chat::join_options::JoinOptions;
+use crate::chat::leave_reason::LeaveReason;
 use crate::chat::members::MemberId;
 use crate::chat::message::Message;
 use crate::chat::policy::Policy;
 use crate::chat::position::Since;
-use crate::chat::presence::Status;
+use crate::chat::presence::Availability;
 use crate::chat::receipt::ReceiptMark;
 use crate::chat::recovery::ResumedRoom;
 use crate::chat::refusal::Refusal;
+use crate::chat::remote_event::RemoteEvent;
 use crate::chat::room_request::RoomRequest;
 use crate::chat::speaker::Speaker;
 use crate::chat::time::Time;
+use crate::chat::visibility::Visibility;
 
 /// An input of a room.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub enum Input {
     Written { member: MemberId },
     /// A member, or a non-member, makes a request.
     Request { speaker: Speaker, request: RoomRequest, id: Option<Id> },
+    /// Another server did something. No draft may be waiting.
+    Remote(RemoteEvent),
     /// Time has passed.
     Tick,
 }
@@ -52,10 +57,10 @@ pub struct JoinRequest {
     pub connection: u64,
     /// Whether it is sent its own messages.
     pub echo: bool,
-    /// Whether others are announced_marks, and it is answered `joined`; a subscriber by the bare form is quiet.
-    pub announced: bool,
-    /// The user's status.
-    pub status: Status,
+    /// What others see of it.
+    pub visibility: Visibility,
+    /// What the client says of its user.
+    pub availability: Availability,
     /// Its options: which messages it wants first.
     pub options: JoinOptions,
 }
@@ -64,20 +69,10 @@ impl JoinRequest {
     /// A join that is announced and echoes, of a user who is online, without options.
     #[must_use]
     pub fn new(user: UserName, auth_level: AuthLevel, connection: u64) -> Self {
-        let (status, options) = (Status::Online, JoinOptions::default());
-        Self { user, auth_level, connection, echo: true, announced: true, status, options }
+        let (availability, options) = (Availability::default(), JoinOptions::default());
+        let visibility = Visibility::Announced;
+        Self { user, auth_level, connection, echo: true, visibility, availability, options }
     }
-}
-
-/// Why a member leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaveReason {
-    /// The client left this room.
-    Left,
-    /// The connection ended.
-    Disconnected,
-    /// The server stops: nobody needs to be told.
-    Closing,
 }
 
 /// Something that the broker has to do.
@@ -124,6 +119,17 @@ pub struct Snapshot {
     pub kept: bool,
 }
 
+/// Whether a member is sent the newest message of each key: all of them or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latest {
+    /// No.
+    No,
+    /// In place of the newest messages, where the store no longer has all that it missed.
+    Fallback,
+    /// Nothing else: it names no position.
+    Only,
+}
+
 /// A part of the history that a member is to be sent: too much, perhaps, for its outbox at once. So
 /// its own reader fetches it from the store, while the room's new events wait.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +142,8 @@ pub struct ReplayRange {
     pub until: u64,
     /// How many of the newest messages it wants if the store no longer has them all.
     pub history: usize,
+    /// Whether it is sent the newest message of each key up to `until`.
+    pub latest: Latest,
     /// In a private conversation: only messages to this user, and not before this time.
     pub offline: Option<(UserName, Time)>,
 }

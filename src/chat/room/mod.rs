@@ -8,28 +8,33 @@
 mod inputs;
 mod moderation;
 mod offline;
+mod presence;
 mod receipts;
 mod resume;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use inputs::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Snapshot};
+pub use inputs::{Effect, Input, JoinRequest, Latest, ReplayRange, Snapshot};
 use moderation::Moderation;
 use offline::OfflineMessages;
 
-use super::draft::{Draft, Operation, Outcome, StoreFailed};
+use super::draft::{Draft, Operation};
 use super::event::Event;
 use super::id::Id;
+use super::identity::AuthLevel;
 use super::join_options::JoinOptions;
+use super::last_values::LastValues;
+use super::leave_reason::LeaveReason;
 use super::limits::Limits;
 use super::members::{MemberId, Members, RoomMember, TYPING_FOR};
-use super::message::{Body, Message, Mid};
-use super::note::Note;
+use super::message::{About, Body, Message};
 use super::policy::Actor;
 use super::position::Position;
 use super::presence::{Presence, Status};
+use super::publication::Publication;
 use super::receipt::ReceiptMark;
 use super::receipts::Receipts;
 use super::recovery::Recovery;
@@ -38,8 +43,13 @@ use super::ring::Ring;
 use super::room_request::RoomRequest;
 use super::span::Span;
 use super::speaker::Speaker;
-use super::time::{Moment, Time};
+use super::time::Moment;
+use super::visibility::Visibility;
 use roomd_protocol::{RoomName, UserName};
+
+/// Bytes of messages that a room keeps in memory, at most, unless an outbox may have more: then a client can be given
+/// more at once.
+const RING_BYTES: usize = 1024 * 1024;
 
 /// A room.
 #[derive(Debug)]
@@ -57,6 +67,9 @@ pub struct Room {
     /// Members beyond which receipts are not announced.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
+    /// The newest message of each key, where the store keeps nothing.
+    last_values: LastValues,
+    keys_max: usize,
     /// When its last input came, on the monotonic clock.
     last_input: Duration,
     members_max: usize,
@@ -75,11 +88,14 @@ impl Room {
             epoch,
             kept,
             members: Members::default(),
-            ring: Ring::new(limits.history, seq, recent),
+            ring: Ring::new(limits.history, limits.outbox_bytes.max(RING_BYTES), seq, recent),
             receipts: Receipts::default(),
             moderation: Moderation::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
+            last_values: LastValues::default(),
+            // Those of a room without a store are given to a new member at once.
+            keys_max: if kept { limits.keys_max } else { limits.keys_max.min(limits.outbox_messages / 2) },
             last_input: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -117,10 +133,22 @@ impl Room {
         &self.name
     }
 
+    /// The epoch of its history.
+    #[must_use]
+    pub fn epoch(&self) -> &Arc<str> {
+        &self.epoch
+    }
+
     /// Connections in it.
     #[must_use]
     pub fn members(&self) -> usize {
         self.members.len()
+    }
+
+    /// Users in it: one with several connections is one.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.members.users()
     }
 
     /// The member of this number, as a speaker.
@@ -137,6 +165,18 @@ impl Room {
     #[must_use]
     pub fn drafts(&self) -> &[Draft] {
         &self.drafts
+    }
+
+    /// The number of the newest message that it knows of; 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.ring.newest()
+    }
+
+    /// Whether it has a policy of its own.
+    #[must_use]
+    pub fn has_policy(&self) -> bool {
+        self.moderation.policy.is_some()
     }
 
     /// When it wants a `Tick`, on the monotonic clock.
@@ -165,92 +205,14 @@ impl Room {
             Input::Resume { member, seen } => self.resume(member, seen, effects),
             Input::Written { member } => self.written(member, now),
             Input::Request { speaker, request, id } => self.request(speaker, request, id, now, effects),
+            Input::Remote(event) => self.remote(event, effects),
             Input::Tick => {
                 for user in self.members.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
                 }
-                effects.extend(self.advanced(now.since_start));
+                self.advanced(now.since_start, effects);
             }
         }
-    }
-
-    /// Takes the store's answer to [`Room::drafts`]: one outcome for each, in order, or a failure of all.
-    ///
-    /// # Panics
-    /// When there are not as many outcomes as drafts, or a number is not the next: the store broke
-    /// the room's order, and the room must not go on.
-    pub fn settle(&mut self, outcomes: Result<Vec<Outcome>, StoreFailed>, effects: &mut Vec<Effect>) {
-        let drafts = std::mem::take(&mut self.drafts);
-        match outcomes {
-            Ok(outcomes) => {
-                assert_eq!(outcomes.len(), drafts.len(), "the store answers each draft once");
-                for (draft, outcome) in drafts.into_iter().zip(outcomes) {
-                    self.show(draft, outcome, effects);
-                }
-            }
-            Err(StoreFailed) => {
-                for draft in drafts {
-                    if matches!(draft.operation, Operation::Publish { .. }) {
-                        self.forget_last_message(&draft.speaker);
-                    }
-                    let refusal = Refusal::new(Code::Unavailable, "It could not be stored; try again");
-                    effects.push(Effect::One(draft.speaker.member, draft.id, Event::Refused(refusal)));
-                }
-            }
-        }
-    }
-
-    fn show(&mut self, draft: Draft, outcome: Outcome, effects: &mut Vec<Effect>) {
-        let Draft { speaker, operation, at, id, quiet } = draft;
-        match (operation, outcome) {
-            (Operation::Publish { to, body, about, mid }, Outcome::Stored { seq }) => {
-                if !quiet || id.is_some() {
-                    effects.push(self.sent(speaker.member, id, (seq, mid.clone(), at, false)));
-                }
-                let (room, user) = (self.name.clone(), speaker.user);
-                // The message itself ends the typing notice, once it is shown.
-                self.members.set_typing(&user, None);
-                let message = Arc::new(Message { to, about, mid, ..Message::new(room, user, body, seq, at) });
-                self.ring.push(Arc::clone(&message));
-                self.mark_own_written(&message);
-                let echo = self.members.member(speaker.member).is_none_or(|member| member.echo);
-                let event = Event::Message(message);
-                effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
-            }
-            (Operation::Publish { mid, .. }, Outcome::Repeat { seq, at }) => {
-                if !quiet || id.is_some() {
-                    effects.push(self.sent(speaker.member, id, (seq, mid, at, true)));
-                }
-            }
-            (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
-                self.record_deletion(&speaker, seq, at);
-                effects.push(Effect::One(speaker.member, id, Event::Done));
-                self.change(seq, body, at, speaker.user, effects);
-            }
-            (Operation::Moderate(action), Outcome::Changed) => self.moderated(speaker, action, at, id, effects),
-            (Operation::Moderate(action), Outcome::Ended { epoch }) => {
-                self.ended(speaker, action, (at, epoch), effects);
-            }
-            (Operation::Edit { seq, .. }, Outcome::Missing) => {
-                let refusal = Refusal::new(Code::NotFound, format!("There is no message {seq}"));
-                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
-            }
-            (Operation::Edit { seq, .. }, Outcome::NotAuthor) => {
-                let refusal = Refusal::new(Code::Forbidden, format!("The message {seq} is somebody else's"));
-                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
-            }
-            (operation, outcome) => unreachable!("the store answers {operation:?} with {outcome:?}"),
-        }
-    }
-
-    fn sent(&self, to: MemberId, id: Option<Id>, sent: (u64, Option<Mid>, Time, bool)) -> Effect {
-        let (seq, mid, at, duplicate) = sent;
-        Effect::One(to, id, Event::Sent { room: self.name.clone(), seq, mid, at, duplicate })
-    }
-
-    fn change(&mut self, seq: u64, body: Body, at: Time, user: UserName, effects: &mut Vec<Effect>) {
-        self.ring.change(seq, body.clone(), at);
-        effects.push(Effect::Everyone(Event::Edit { room: self.name.clone(), seq, user, body, at }));
     }
 
     fn join(
@@ -261,7 +223,7 @@ impl Room {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let JoinRequest { user, auth_level, connection, echo, announced, status, options } = request;
+        let JoinRequest { user, auth_level, connection, echo, visibility, availability, options } = request;
         if self.private.is_some()
             && let Some(member) = self.members.of(connection)
         {
@@ -283,14 +245,14 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
-        let announced = announced && self.private.is_none();
+        let visibility = if self.private.is_some() { Visibility::Silent } else { visibility };
         let since = self.ring.newest();
         let member = RoomMember {
             user: user.clone(),
             auth_level,
             connection,
             echo,
-            announced,
+            visibility,
             since,
             detached: false,
             deferred_receipts: BTreeMap::new(),
@@ -306,56 +268,48 @@ impl Room {
             OfflineMessages::Past(replay) => effects.push(Effect::Replay(id, replay)),
             OfflineMessages::None | OfflineMessages::TooMuch => {}
         }
-        let (recovery, shown) = self.initial_events(&options);
-        let joined = announced.then(|| self.joined(recovery));
+        self.begin(id, request_id, (&user, visibility), &options, effects);
+        if visibility.is_answered() {
+            self.introduce(id, &user, effects);
+        }
+        if announce {
+            let (room, registered) = (self.name.clone(), auth_level > AuthLevel::Guest);
+            let (user, was) = (user.clone(), options.renamed_from);
+            let join = Event::Join { room, user, registered, was, at: now.at };
+            effects.push(Effect::Others(id, join));
+        }
+        if visibility.is_listed() {
+            effects.extend(self.presence_of_new(&user, availability, before));
+        }
+    }
+
+    /// What a new member is sent first: the answer to its join, and what it missed, the newest messages or those of each key.
+    fn begin(
+        &self,
+        id: MemberId,
+        request_id: Option<Id>,
+        (user, visibility): (&UserName, Visibility),
+        options: &JoinOptions,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (recovery, shown, after) = self.initial_events(options);
+        let answer = visibility.is_answered().then(|| self.joined(user, after, recovery));
+        let until = self.ring.newest();
         match options.since {
             Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
-                let until = self.ring.newest();
+                let latest = if options.latest { Latest::Fallback } else { Latest::No };
                 let history = options.history.unwrap_or(0);
-                effects.push(Effect::Replay(id, ReplayRange { answer: joined, after, until, history, offline: None }));
+                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
+            }
+            _ if self.kept && options.latest => {
+                let (after, history, latest) = (0, 0, Latest::Only);
+                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
             }
             _ => {
-                effects.extend(joined.map(|joined| Effect::One(id, request_id, joined)));
+                effects.extend(answer.map(|joined| Effect::One(id, request_id, joined)));
                 effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
             }
         }
-        if announced {
-            effects.push(Effect::One(id, None, Event::Entered { room: self.name.clone(), user: user.clone() }));
-        }
-        if announce {
-            let join = Event::Join { room: self.name.clone(), user: user.clone(), at: now.at };
-            effects.push(Effect::Others(id, join));
-        }
-        effects.extend(match status {
-            Status::Away => self.status_changed(&user, status, None).filter(|_| self.members.is_announced(&user)),
-            _ => self.presence_change(&user, before),
-        });
-    }
-
-    fn joined(&self, recovery: Recovery) -> Event {
-        Event::Joined {
-            room: self.name.clone(),
-            epoch: Arc::clone(&self.epoch),
-            seq: self.ring.newest(),
-            members: self.members.names(),
-            count: self.members.users(),
-            recovery,
-        }
-    }
-
-    /// What a new member is sent: all events since its last message, or else the newest messages. Where the
-    /// store keeps the history, the reader fetches the events since then.
-    fn initial_events(&self, options: &JoinOptions) -> (Recovery, Vec<Event>) {
-        let recovery = match &options.since {
-            Some(since) => match self.missed(self.number(since)) {
-                (Recovery::Whole, missed) => return (Recovery::Whole, missed),
-                (reason, _) => reason,
-            },
-            None => Recovery::Whole,
-        };
-        let count = options.history.unwrap_or(0);
-        let newest = self.ring.before(u64::MAX, count, self.history_bytes);
-        (recovery, newest.cloned().map(Event::Message).collect())
     }
 
     /// The messages after this number that are in memory and fit in an answer: perhaps not all there are.
@@ -374,7 +328,7 @@ impl Room {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
         let Some((member, announce, last)) = self.members.leave(id) else { return };
         let typed = last && self.members.set_typing(&member.user, None);
-        if reason == LeaveReason::Left {
+        if matches!(reason, LeaveReason::Left(_) | LeaveReason::Renamed) {
             effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));
         }
         effects.push(Effect::Left(id));
@@ -387,8 +341,10 @@ impl Room {
             effects.extend(typed.then(|| self.typing(member.user, false)));
             return;
         }
-        effects.push(Effect::Everyone(Event::Leave { room: self.name.clone(), user: member.user.clone(), at: now.at }));
-        if last && reason == LeaveReason::Disconnected {
+        let (room, user) = (self.name.clone(), member.user.clone());
+        let ends = matches!(reason, LeaveReason::Disconnected | LeaveReason::Quit(_));
+        effects.push(Effect::Everyone(Event::Leave { room, user, reason, at: now.at }));
+        if last && ends {
             effects.push(Effect::Everyone(Event::Presence(Presence {
                 user: member.user,
                 status: Status::Offline,
@@ -412,22 +368,17 @@ impl Room {
             return;
         }
         match request {
-            RoomRequest::Publish { about: Some(about), .. } if !(1..=self.ring.newest()).contains(&about.seq()) => {
-                let refusal = Refusal::new(Code::NotFound, format!("There is no message {}", about.seq()));
-                effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
-            }
-            RoomRequest::Publish { body, about, mid, quiet } => {
-                let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
-                let operation = Operation::Publish { to, body, about, mid };
-                self.drafts.push(Draft { id, quiet, ..Draft::new(speaker, operation, now.at) });
-            }
+            RoomRequest::Publish { publication, quiet } => match self.refuses(&publication) {
+                Some(refusal) => effects.push(Effect::One(speaker.member, id, Event::Refused(refusal))),
+                None => self.publish(speaker, publication, (quiet, id), now),
+            },
             RoomRequest::Edit { seq, body } => {
                 let as_moderator = body == Body::Deleted && self.may_delete_others(&speaker);
                 let operation = Operation::Edit { seq, body, as_moderator };
                 self.drafts.push(Draft { id, ..Draft::new(speaker, operation, now.at) });
             }
             RoomRequest::Receipt { receipt, seq } => {
-                if let Err(refusal) = self.receipt(&speaker.user, (receipt, seq), now) {
+                if let Err(refusal) = self.receipt(&speaker, (receipt, seq), now) {
                     effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
                 }
             }
@@ -438,18 +389,21 @@ impl Room {
                 }
             }
             RoomRequest::Presence { status, note } => effects.extend(self.status_changed(&speaker.user, status, note)),
+            RoomRequest::DisplayName(name) => effects.extend(self.display_name_changed(speaker.user, name)),
             RoomRequest::History { span, limit } => {
                 effects.push(Effect::One(speaker.member, id, self.history(span, limit)));
             }
+            RoomRequest::ReadUpTo => effects.push(self.read_mark(speaker, id, now)),
             RoomRequest::Session { resume } => {
                 let session = Event::Session { resume, room: self.name.clone(), seq: self.ring.newest() };
                 effects.push(Effect::One(speaker.member, id, session));
             }
             RoomRequest::Create(options) => self.create(speaker, options, now, effects),
-            RoomRequest::Moderate { request, note } => self.moderate(speaker, &request, note, now, effects),
+            RoomRequest::Moderate { request, note } => self.moderate(speaker, request, note, now, effects),
             RoomRequest::Audit { before, count } => {
                 effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));
             }
+            RoomRequest::About => effects.push(Effect::One(speaker.member, id, self.about())),
             RoomRequest::Members => {
                 let (members, count) = (self.members.presences(), self.members.users());
                 let members = Event::Members { room: self.name.clone(), members, count };
@@ -463,12 +417,36 @@ impl Room {
         }
     }
 
+    /// Why there can be no draft of a message.
+    fn refuses(&self, publication: &Publication) -> Option<Refusal> {
+        let is_known = |about: &About| (1..=self.ring.newest()).contains(&about.seq());
+        if let Some(about) = publication.about.filter(|about| !is_known(about)) {
+            return Some(Refusal::new(Code::NotFound, format!("There is no message {}", about.seq())));
+        }
+        (!self.has_space_for(publication)).then(|| Refusal::too_many_keys(&self.name))
+    }
+
+    /// Makes a draft of a message.
+    fn publish(&mut self, speaker: Speaker, publication: Publication, (quiet, id): (bool, Option<Id>), now: Moment) {
+        let to = self.private.as_ref().map(|(a, b)| if *a == speaker.user { b.clone() } else { a.clone() });
+        let draft = Draft::new(speaker, Operation::Publish { to, publication }, now.at);
+        self.drafts.push(Draft { id, quiet, keys_max: self.keys_max, ..draft });
+    }
+
+    /// Whether a value of a key has space in memory, where the store keeps none: all of them are one answer.
+    fn has_space_for(&self, Publication { key, body, .. }: &Publication) -> bool {
+        let fits = |key| self.last_values.bytes_with(key, body) <= self.history_bytes;
+        self.kept || key.as_ref().is_none_or(fits)
+    }
+
     fn history(&self, span: Span, limit: usize) -> Event {
         let messages: Vec<_> = match span {
+            Span::Latest(after) => self.last_values.after(after).into_iter().take(limit).collect(),
             Span::Before(before) => self.ring.before(before, limit, self.history_bytes).cloned().collect(),
             Span::After(after) => self.ring.after(after, limit, self.history_bytes).cloned().collect(),
         };
         let complete = match span {
+            Span::Latest(after) => self.last_values.after(messages.last().map_or(after, |m| m.seq)).is_empty(),
             Span::Before(before) => messages.first().map_or(before <= 1 || self.ring.newest() == 0, |m| m.seq == 1),
             Span::After(after) => {
                 let oldest_kept = self.ring.oldest() <= after.saturating_add(1);
@@ -476,11 +454,6 @@ impl Room {
             }
         };
         Event::History { room: self.name.clone(), epoch: Arc::clone(&self.epoch), messages, complete }
-    }
-
-    fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Note>) -> Option<Effect> {
-        let changed = self.members.set_status(user, status, note)?;
-        Some(Effect::Everyone(Event::Presence(changed)))
     }
 
     fn typing(&self, user: UserName, typing: bool) -> Effect {

@@ -4,7 +4,7 @@
 //! announced, when it is stored and not before. The broker settles at once, so no request after a
 //! moderation request is decided by the policy before it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use crate::chat::draft::{Draft, Epoch, Operation};
 use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
+use crate::chat::leave_reason::LeaveReason;
+use crate::chat::members::MemberId;
 use crate::chat::message::Body;
 use crate::chat::note::Note;
 use crate::chat::policy::{
@@ -66,6 +68,8 @@ impl Room {
                 RoomRequest::Publish { .. } => policy.may_enter(speaker.actor(), now.at)?,
                 // Refused below: the name is taken.
                 RoomRequest::Create(_) => {}
+                // Whoever shows the code of an invitation.
+                RoomRequest::Moderate { request: ModerationRequest::Admit { .. }, .. } => {}
                 _ if !policy.is_seen_by(speaker.actor()) => return Err(Refusal::no_room(&self.name)),
                 _ => {}
             }
@@ -83,6 +87,13 @@ impl Room {
             RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.actor(), now.at),
             RoomRequest::Typing(true) => policy.may_speak(speaker.actor(), now.at),
             _ => Ok(()),
+        }
+    }
+
+    /// A user has published on another server: in slow mode that counts as here.
+    pub(super) fn saw_message(&mut self, user: &UserName) {
+        if self.moderation.policy.as_ref().is_some_and(|policy| !policy.slow_mode().is_zero()) {
+            self.moderation.last_message.insert(user.clone(), self.last_input);
         }
     }
 
@@ -105,12 +116,13 @@ impl Room {
             let refusal = Refusal::new(Code::NameTaken, format!("There is a room {}", self.name));
             return effects.push(Effect::One(speaker.member, None, Event::Refused(refusal)));
         }
+        let request = RoomRequest::Create(options.clone());
         let RoomOptions { private, members } = options;
         let stays = owner.is_some() && self.kept;
         let change = ModerationChange::Created { private, owner, members };
         if stays {
             let operation = Operation::Moderate(ModerationAction { change, note: None });
-            self.drafts.push(Draft::new(speaker, operation, now.at));
+            self.drafts.push(Draft { request: Some(Box::new(request)), ..Draft::new(speaker, operation, now.at) });
         } else {
             self.moderated(speaker, ModerationAction { change, note: None }, now.at, None, effects);
         }
@@ -120,17 +132,18 @@ impl Room {
     pub(super) fn moderate(
         &mut self,
         speaker: Speaker,
-        request: &ModerationRequest,
+        request: ModerationRequest,
         note: Option<Note>,
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        match self.decide(&speaker, request, now.at) {
+        match self.decide(&speaker, &request, now.at) {
             Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
             Ok(Some(change)) => {
-                let operation = Operation::Moderate(ModerationAction { change, note });
-                self.drafts.push(Draft::new(speaker, operation, now.at));
+                let operation = Operation::Moderate(ModerationAction { change, note: note.clone() });
+                let request = Some(Box::new(RoomRequest::Moderate { request, note }));
+                self.drafts.push(Draft { request, ..Draft::new(speaker, operation, now.at) });
             }
         }
     }
@@ -150,6 +163,9 @@ impl Room {
             Some(ModerationChange::Kicked { user }) if !self.members.has(user) => {
                 Err(Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name)))
             }
+            Some(ModerationChange::Pinned { seq }) if !(1..=self.ring.newest()).contains(seq) => {
+                Err(Refusal::new(Code::NotFound, format!("There is no message {seq}")))
+            }
             _ => Ok(change),
         }
     }
@@ -163,20 +179,17 @@ impl Room {
         id: Option<Id>,
         effects: &mut Vec<Effect>,
     ) {
-        let mut policy = self.moderation.policy.take().map(Arc::unwrap_or_clone).unwrap_or_default();
-        policy.apply(&action.change, at);
-        let policy = Arc::new(policy);
-        self.moderation.policy = Some(Arc::clone(&policy));
-        // Before it is announced: requests that do not reach the room are decided by it from now on.
-        effects.push(Effect::PolicyChanged(Some(policy)));
+        self.apply(&action.change, &speaker.user, at, effects);
         self.record(&speaker.user, &action, at);
         if let ModerationChange::Created { owner, .. } = &action.change {
             let pinned = owner.is_none() || !self.kept;
             return effects.push(Effect::One(speaker.member, id, Event::Created { room: self.name.clone(), pinned }));
         }
         let out = action.change.user().filter(|_| action.change.evicts()).cloned();
-        let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, at };
-        effects.push(Effect::Everyone(event.clone()));
+        let evicted = out.as_ref().is_some_and(|user| self.members.has(user));
+        let is_told = is_told(&action.change);
+        let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, evicted, at };
+        effects.extend(is_told.then(|| Effect::Everyone(event.clone())));
         if let Some(user) = out {
             self.evict(&user, at, effects);
         }
@@ -184,27 +197,67 @@ impl Room {
         effects.push(Effect::One(speaker.member, id, event));
     }
 
-    /// The room has ended: all members are evicted, and joins on their way find a new history.
-    pub(super) fn ended(
+    /// Another server's change is in force, and announced. Whoever came here before the room was created as a private
+    /// one is a stranger to it.
+    pub(super) fn moderated_elsewhere(
         &mut self,
-        speaker: Speaker,
+        by: UserName,
+        action: ModerationAction,
+        at: Time,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.apply(&action.change, &by, at, effects);
+        if let ModerationChange::Created { .. } = action.change {
+            let strangers = self.members.members().filter(|(_, member)| {
+                !self.policy().is_seen_by(Actor { user: &member.user, auth_level: member.auth_level })
+            });
+            let strangers: BTreeSet<_> = strangers.map(|(_, member)| member.user.clone()).collect();
+            return strangers.iter().for_each(|user| self.evict(user, at, effects));
+        }
+        let out = action.change.user().filter(|_| action.change.evicts()).cloned();
+        let evicted = out.as_ref().is_some_and(|user| self.members.has(user));
+        if is_told(&action.change) {
+            effects.push(Effect::Everyone(Event::Moderated { room: self.name.clone(), by, action, evicted, at }));
+        }
+        if let Some(user) = out {
+            self.evict(&user, at, effects);
+        }
+    }
+
+    /// Puts a change in force, and in the policy index.
+    fn apply(&mut self, change: &ModerationChange, by: &UserName, at: Time, effects: &mut Vec<Effect>) {
+        let mut policy = self.moderation.policy.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        policy.apply(change, by, at);
+        let policy = Arc::new(policy);
+        self.moderation.policy = Some(Arc::clone(&policy));
+        // Before it is announced: requests that do not reach the room are decided by it from now on.
+        effects.push(Effect::PolicyChanged(Some(policy)));
+    }
+
+    /// The room has ended: all members are evicted, and joins on their way find a new history. Returns what they are
+    /// told.
+    pub(super) fn end(
+        &mut self,
+        by: UserName,
         action: ModerationAction,
         (at, epoch): (Time, Epoch),
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Event {
         self.moderation = Moderation::default();
         self.receipts = Default::default();
         self.epoch = epoch.to_string().into();
         self.ring.clear();
+        self.last_values = Default::default();
         effects.push(Effect::PolicyChanged(None));
-        let event = Event::Moderated { room: self.name.clone(), by: speaker.user, action, at };
+        let (room, evicted) = (self.name.clone(), false);
+        let event = Event::Moderated { room, by, action, evicted, at };
         effects.push(Effect::Everyone(event.clone()));
         let members: Vec<_> = self.members.members().map(|(id, _)| id).collect();
         for id in members {
             self.members.leave(id);
             effects.push(Effect::Evicted(id));
         }
-        effects.push(Effect::One(speaker.member, None, event));
+        event
     }
 
     /// Adds the deletion of another user's message to the audit log, where the room keeps it and not the
@@ -228,6 +281,19 @@ impl Room {
         Event::Audit { room: self.name.clone(), entries: entries.skip(skip).cloned().collect() }
     }
 
+    /// Tells a new member what the room is about, if anything, and that they are in.
+    pub(super) fn introduce(&self, id: MemberId, user: &UserName, effects: &mut Vec<Effect>) {
+        if !self.policy().subject().is_empty() {
+            effects.push(Effect::One(id, None, self.about()));
+        }
+        effects.push(Effect::One(id, None, Event::Entered { room: self.name.clone(), user: user.clone() }));
+    }
+
+    /// What the room is about.
+    pub(super) fn about(&self) -> Event {
+        Event::About { room: self.name.clone(), subject: self.policy().subject().clone() }
+    }
+
     fn policy(&self) -> &Policy {
         self.moderation.policy.as_deref().unwrap_or(&NONE)
     }
@@ -246,7 +312,7 @@ impl Room {
         }
         if announce {
             let (room, user) = (self.name.clone(), user.clone());
-            effects.push(Effect::Everyone(Event::Leave { room, user, at }));
+            effects.push(Effect::Everyone(Event::Leave { room, user, reason: LeaveReason::Evicted, at }));
         }
     }
 
@@ -261,6 +327,11 @@ impl Room {
             audit.pop_front();
         }
     }
+}
+
+/// Whether the members are told of a change: that a user has entered is told by the join.
+fn is_told(change: &ModerationChange) -> bool {
+    !matches!(change, ModerationChange::Accepted { .. })
 }
 
 impl Moderation {

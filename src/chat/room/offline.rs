@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{ReplayRange, Room};
+use super::{Latest, ReplayRange, Room};
 use crate::chat::UserName;
 use crate::chat::join_options::{JoinOptions, OfflineDelivery};
 use crate::chat::message::Message;
@@ -49,6 +49,7 @@ impl Room {
             after,
             until,
             history: 0,
+            latest: Latest::No,
             offline: Some((user.clone(), since)),
         })
     }

@@ -1,35 +1,76 @@
-//! Receipts of a room: recorded, and announced to the authors.
+//! Receipts of a room: recorded, and announced to the authors, and to the user's own other connections.
 //!
 //! A part of [`Room`], stepped with it. What was written to sockets comes from the broker, what was
 //! received and read from clients.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Effect, Room};
 use crate::chat::UserName;
 use crate::chat::event::Event;
+use crate::chat::id::Id;
 use crate::chat::members::{MemberId, RoomMember};
 use crate::chat::receipt::{Receipt, ReceiptMark};
 use crate::chat::receipts::Advances;
 use crate::chat::refusal::{Code, Refusal};
+use crate::chat::speaker::Speaker;
 use crate::chat::time::Moment;
 
 impl Room {
-    /// The receipts to announce, and to which members: the authors' connections, without those
-    /// that only subscribe.
-    pub(super) fn advanced(&mut self, now: Duration) -> Option<Effect> {
-        let Advances { marks, authors } = self.receipts.gather(&self.ring, now)?;
-        // Users are not told of their own receipts.
+    /// The receipts to announce, and to which members: the authors' connections, and how far a user has read to
+    /// that user's other connections; without those that only subscribe.
+    pub(super) fn advanced(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(Advances { marks, authors, readers }) = self.receipts.gather(&self.ring, now) else { return };
+        // Users are not told of their own receipts, except among those of others.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let announced_marks: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
-        let listens = |member: &RoomMember| self.private.is_some() || member.announced;
-        let members = self.members.members().filter(|(_, member)| listens(member) && authors.contains(&member.user));
-        let members = members.filter(|_| self.tells_receipts()).map(|(id, member)| (id, member.detached));
-        let (away, here): (Vec<_>, Vec<_>) = members.partition(|(_, detached)| *detached);
+        let told = |user: &UserName| self.tells_receipts() && authors.contains(user);
+        let members = self.members.members().filter(|(_, member)| self.tells_receipts() && self.listens(member));
+        let members = members.filter(|(_, member)| authors.contains(&member.user));
+        let (away, here): (Vec<_>, Vec<_>) =
+            members.map(|(id, member)| (id, member.detached)).partition(|(_, detached)| *detached);
+        let own = self.own_reads(&marks, readers, |user| told(user) && Some(user) != alone);
         away.iter().for_each(|(id, _)| self.members.defer_receipts(*id, &announced_marks));
         let to = here.into_iter().map(|(id, _)| id).collect();
         let events = announced_marks.into_iter().map(|mark| self.receipt_of(mark)).collect();
-        Some(Effect::Advanced { marks, to, events })
+        effects.push(Effect::Advanced { marks, to, events });
+        for (id, mark, detached) in own {
+            if detached {
+                self.members.defer_receipts(id, &[mark]);
+            } else {
+                effects.push(Effect::One(id, None, self.receipt_of(mark)));
+            }
+        }
+    }
+
+    /// How far users have read, for their connections that do not know it; and whether each is detached. `told` are
+    /// the users that are told anyway. Looks at every member only if a reader has other connections.
+    fn own_reads(
+        &self,
+        marks: &[ReceiptMark],
+        readers: BTreeMap<UserName, MemberId>,
+        told: impl Fn(&UserName) -> bool,
+    ) -> Vec<(MemberId, ReceiptMark, bool)> {
+        let reads = marks.iter().filter(|mark| mark.receipt == Receipt::Read && !told(&mark.user));
+        let reads = reads.filter_map(|mark| Some((&mark.user, (mark, *readers.get(&mark.user)?))));
+        // The connection that said so may have left meanwhile.
+        let has_others = |user: &UserName, by: MemberId| {
+            self.members.connections(user) > usize::from(self.members.member(by).is_some())
+        };
+        let reads: BTreeMap<_, _> = reads.filter(|(user, (_, by))| has_others(user, *by)).collect();
+        if reads.is_empty() {
+            return Vec::new();
+        }
+        let theirs = self.members.members().filter(|(_, member)| self.listens(member)).filter_map(|(id, member)| {
+            let (mark, by) = reads.get(&member.user)?;
+            (*by != id).then(|| (id, (*mark).clone(), member.detached))
+        });
+        theirs.collect()
+    }
+
+    fn listens(&self, member: &RoomMember) -> bool {
+        self.private.is_some() || member.visibility.is_announced()
     }
 
     pub(super) fn receipt_of(&self, mark: ReceiptMark) -> Event {
@@ -37,23 +78,40 @@ impl Room {
     }
 
     pub(super) fn written(&mut self, id: MemberId, now: Moment) {
-        if let Some(member) = self.members.member(id).filter(|_| self.wants_receipts()) {
+        let tells = |member: &&RoomMember| self.wants_receipts() && member.visibility.is_listed();
+        if let Some(member) = self.members.member(id).filter(tells) {
             self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
         }
     }
 
     pub(super) fn receipt(
         &mut self,
-        user: &UserName,
+        speaker: &Speaker,
         (receipt, seq): (Receipt, u64),
         now: Moment,
     ) -> Result<(), Refusal> {
         if seq > self.ring.newest() {
             return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
         }
-        if self.wants_receipts() {
-            self.receipts.advance(user, receipt, seq, now);
+        let Speaker { user, member, .. } = speaker;
+        match (receipt, self.wants_receipts()) {
+            (Receipt::Read, true) => self.receipts.read(user, seq, *member, now),
+            // It stays unread on no device of the user's, however large the room is.
+            (Receipt::Read, false) => self.receipts.read_in_large_room(user, seq, *member, now),
+            (_, true) => self.receipts.advance(user, receipt, seq, now),
+            (_, false) => {}
         }
         Ok(())
+    }
+
+    /// The answer to the question how far a user has read.
+    pub(super) fn read_mark(&self, Speaker { user, member, .. }: Speaker, id: Option<Id>, now: Moment) -> Effect {
+        let mark = ReceiptMark { receipt: Receipt::Read, seq: self.read_by(&user), user, at: now.at };
+        Effect::One(member, id, self.receipt_of(mark))
+    }
+
+    /// How far a user has read; 0: nothing.
+    pub(super) fn read_by(&self, user: &UserName) -> u64 {
+        self.receipts.reached(user, Receipt::Read).min(self.ring.newest())
     }
 }

@@ -1,14 +1,17 @@
-//! Detached members: their memberships are kept, and resumed with the messages that they missed.
+//! What a member is given that joins or resumes: the messages that it missed, or the newest ones. The membership of a
+//! detached member is kept meanwhile.
 //!
 //! A part of [`Room`], stepped with it. What memory has, the room sends; where the store keeps the
 //! history, the room names the range that the member's own reader is to fetch.
 
-use super::{Effect, ReplayRange, Room};
+use std::sync::Arc;
+
+use super::{Effect, Latest, ReplayRange, Room};
 use crate::chat::UserName;
 use crate::chat::event::Event;
+use crate::chat::join_options::JoinOptions;
 use crate::chat::members::MemberId;
 use crate::chat::position::{Position, Since};
-use crate::chat::presence::Status;
 use crate::chat::recovery::{Recovery, ResumedRoom};
 use crate::chat::ring::Ring;
 
@@ -21,17 +24,9 @@ impl Room {
         self.presence_change(&user, before)
     }
 
-    /// The event that a user's presence has changed with one of its connections. Only of a user of whom others
-    /// were announced_marks; in a private conversation both were.
-    pub(super) fn presence_change(&self, user: &UserName, before: Option<Status>) -> Option<Effect> {
-        let presence = self.members.presence(user)?;
-        let is_known = self.private.is_some() || self.members.is_announced(user);
-        let is_news = is_known && before.is_some_and(|before| before != presence.status);
-        is_news.then_some(Effect::Everyone(Event::Presence(presence)))
-    }
-
     pub(super) fn resume(&mut self, id: MemberId, seen: Since, effects: &mut Vec<Effect>) {
         let Some(member) = self.members.member(id) else { return };
+        let user = member.user.clone();
         let after = match seen {
             Since::Entry => Some(member.since),
             Since::Number(seq) => Some(seq),
@@ -42,13 +37,50 @@ impl Room {
         let after = after.filter(|_| recovery == Recovery::Whole);
         let until = self.ring.newest();
         let missed = after.map_or(0, |after| until - after);
-        let replay = |after| ReplayRange { answer: None, after, until, history: 0, offline: None };
+        let replay = |after| ReplayRange { answer: None, after, until, history: 0, latest: Latest::No, offline: None };
         let replay = after.filter(|_| self.kept).map(replay);
-        effects.push(Effect::Resumed(id, ResumedRoom { room: self.name.clone(), recovery, missed }, replay));
+        let position = Some(Position { epoch: Arc::clone(&self.epoch), seq: until });
+        let resumed = ResumedRoom { room: self.name.clone(), recovery, missed, position, read: self.read_by(&user) };
+        effects.push(Effect::Resumed(id, resumed, replay));
         effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
         let deferred = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
         effects.extend(deferred.map(|receipt| Effect::One(id, None, receipt)));
         effects.extend(self.detach(id, false));
+    }
+
+    /// The answer to a join.
+    pub(super) fn joined(&self, user: &UserName, after: u64, recovery: Recovery) -> Event {
+        Event::Joined {
+            room: self.name.clone(),
+            epoch: Arc::clone(&self.epoch),
+            seq: self.ring.newest(),
+            after,
+            read: self.read_by(user),
+            members: self.members.names(),
+            count: self.members.users(),
+            recovery,
+        }
+    }
+
+    /// What a new member is sent: all events since its last message, or else the newest messages; and the number
+    /// after which these begin. Where the store keeps the history, the reader fetches the events since then.
+    pub(super) fn initial_events(&self, options: &JoinOptions) -> (Recovery, Vec<Event>, u64) {
+        let recovery = match &options.since {
+            Some(since) => match self.missed(self.number(since)) {
+                (Recovery::Whole, missed) => return (Recovery::Whole, missed, since.seq),
+                (reason, _) => reason,
+            },
+            None => Recovery::Whole,
+        };
+        if options.latest {
+            // Its bounds are such that all of them fit in an answer.
+            let values = self.last_values.after(0).into_iter().map(Event::Message).collect();
+            return (recovery, values, 0);
+        }
+        let count = options.history.unwrap_or(0);
+        let newest: Vec<_> = self.ring.before(u64::MAX, count, self.history_bytes).cloned().collect();
+        let after = newest.first().map_or(self.ring.newest(), |first| first.seq - 1);
+        (recovery, newest.into_iter().map(Event::Message).collect(), after)
     }
 
     /// The number of a position, if it is of this history.

@@ -1,18 +1,21 @@
-//! Runs the commands on the history: `export`, `import`, `backup`, `check`, `retain`.
+//! Runs the commands on the history: `export`, `import`, `backup`, `restore`, `check`, `retain`.
 //!
 //! Called by `main` on the main thread. Results go to standard output and problems to standard error; the exit code is
 //! 1 when a command failed or a check found a problem, and 2 when this build or backend cannot do it.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::tokens;
-use super::{DataCommand, KeysAction};
+use super::{DataCommand, KeysAction, hooks, tokens, webhooks};
 use crate::settings::Settings;
 use crate::store;
-use crate::store::administration::{AdministrationError, ExportStart, Findings, RetentionChange, RetentionOverride};
+use crate::store::administration::{
+    AdministrationError, ExportStart, Findings, Restored, RetentionChange, RetentionOverride,
+};
 use roomd_cli::value::time_text;
 
 /// Runs `command`.
@@ -46,15 +49,14 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
                 }
             };
             let imported = history.import(&mut input)?;
-            print(&format!(
-                "{}: {} messages imported, {} there already",
-                imported.room, imported.added, imported.known
-            ));
+            let added = counted(imported.added, "message");
+            print(&format!("{}: {added} imported, {} there already", imported.room, imported.known));
         }
         DataCommand::Backup { to } => {
             let bytes = history.backup(to)?;
             print(&format!("{}: {bytes} bytes", to.display()));
         }
+        DataCommand::Restore { from } => describe_restored(&history.restore(from)?, from),
         DataCommand::Check => {
             let findings = history.check()?;
             report(&findings);
@@ -62,6 +64,10 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
                 return Ok(ExitCode::FAILURE);
             }
         }
+        DataCommand::Hook { room, name: Some(name), .. } => hooks::add(&*history, room, name)?,
+        DataCommand::Hook { room, hook: Some(number), .. } => hooks::revoke(&*history, room, *number)?,
+        DataCommand::Hook { room, .. } => hooks::list(&*history, room)?,
+        DataCommand::Webhook(options) => webhooks::run(&*history, options)?,
         DataCommand::Token(options) => tokens::sign(&*history, options)?,
         DataCommand::Keys { action: KeysAction::Rotate } => tokens::rotate(&*history)?,
         DataCommand::Keys { action: KeysAction::List } => tokens::list(&*history)?,
@@ -78,6 +84,26 @@ fn print(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
 }
 
+/// So many of something, in words: `1 room`, `2 rooms`.
+fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+fn describe_restored(restored: &Restored, from: &Path) {
+    let Restored { path, rooms, messages, newest, kept, kept_log } = restored;
+    let newest = newest.map_or(String::new(), |at| format!(", the newest of {at}"));
+    let (rooms, messages) = (counted(*rooms, "room"), counted(*messages, "message"));
+    print(&format!("{}: {rooms} and {messages}{newest}, from {}", path.display(), from.display()));
+    if let Some(kept) = kept {
+        print(&format!("what was there before is kept as {}", kept.display()));
+    }
+    if let Some(log) = kept_log {
+        print(&format!("a log that did not belong to it is kept as {}", log.display()));
+    }
+    print("the rooms begin new epochs at the next start: clients read their history afresh");
+}
+
 fn report(findings: &Findings) {
     for room in &findings.rooms {
         let messages = room.ends.map_or("no messages".to_owned(), |(oldest, newest)| format!("{oldest} to {newest}"));
@@ -87,8 +113,11 @@ fn report(findings: &Findings) {
         eprintln!("roomd: {problem}");
     }
     match findings.problems.len() {
-        0 => print(&format!("{} rooms, and nothing is wrong", findings.rooms.len())),
-        count => eprintln!("roomd: {count} problems: put a backup in its place, or export what can be read"),
+        0 => print(&format!("{}, and nothing is wrong", counted(findings.rooms.len(), "room"))),
+        count => {
+            let problems = counted(count, "problem");
+            eprintln!("roomd: {problems}: put a backup in its place, or export what can be read");
+        }
     }
 }
 

@@ -1,14 +1,17 @@
-//! The commands on the data file: `export`, `import`, `backup`, `check`, `retain`, `token`, `keys`.
+//! The commands on the data file: `export`, `import`, `backup`, `restore`, `check`, `retain`, `hook`, `webhook`, `token`,
+//! `keys`.
 //!
-//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `tokens.rs` for the last
-//! two. A build without a database, or without tokens, parses them too, and says why it cannot run them.
+//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `hooks.rs`, `webhooks.rs` and
+//! `tokens.rs` for the last four. A build without a database, or without tokens, parses them too, and says why it cannot run them.
 
 mod execute;
+mod hooks;
 #[cfg(feature = "jwt")]
 mod tokens;
 #[cfg(not(feature = "jwt"))]
 #[path = "without_jwt.rs"]
 mod tokens;
+pub mod webhooks;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -22,6 +25,7 @@ use roomd_cli::value::{self, DAY};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
 pub use execute::run;
+use webhooks::WebhookOptions;
 
 /// A command on the data file. Help is made of the comments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -48,6 +52,15 @@ pub enum DataCommand {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// Restore the history from a backup; no server may run on the file
+    ///
+    /// What was there is kept under another name. The rooms begin new epochs, so that clients read afresh. FILE may be
+    /// the data file itself, after it was copied there by hand or came back with a snapshot of the disk.
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Check that the history is intact, and list its rooms
     Check,
     /// Set or show how much of a room's history is kept
@@ -64,6 +77,29 @@ pub enum DataCommand {
     },
     /// Sign a token with the server's key, also while the server runs
     Token(TokenOptions),
+    /// Add a hook, by which other software speaks in a room; list or revoke those of a room
+    ///
+    /// Also while the server runs. add prints the path at which the hook takes messages in the shape of Slack and
+    /// Mattermost, as JSON or as the field payload of a form. It is shown once, and whoever has it can speak.
+    Hook {
+        /// add ROOM --name NAME, list ROOM, or revoke ROOM --hook NUMBER
+        #[arg(value_enum, value_name = "add|list|revoke", hide_possible_values = true)]
+        action: HookAction,
+        /// The room
+        #[arg(value_name = "ROOM", value_parser = checked(parse_hook_room))]
+        room: RoomName,
+        /// The name under which a new hook speaks
+        #[arg(long, value_name = "NAME", value_parser = checked(parse_user))]
+        name: Option<UserName>,
+        /// The number of the hook to revoke, as list has it
+        #[arg(long, value_name = "NUMBER")]
+        hook: Option<u64>,
+    },
+    /// Add a webhook, by which other software is told what happens; list, remove, log, resend
+    ///
+    /// Also while the server runs. add prints the secret with which deliveries are signed (Standard Webhooks). It is shown
+    /// once.
+    Webhook(WebhookOptions),
     /// List the keys that sign the server's tokens, or make a new one that signs from now on
     Keys {
         /// list: the key that signs comes first; rotate: old keys are valid until their last token ends
@@ -92,6 +128,14 @@ pub struct TokenOptions {
     pub rooms: Vec<RoomName>,
 }
 
+/// What `roomd hook` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HookAction {
+    Add,
+    List,
+    Revoke,
+}
+
 /// What `roomd keys` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum KeysAction {
@@ -113,6 +157,17 @@ impl DataCommand {
             Self::Token(options) if options.rooms.len() > TOKEN_ROOMS_MAX => {
                 Err(format!("--room can be given at most {TOKEN_ROOMS_MAX} times"))
             }
+            Self::Webhook(options) => options.check().map(|()| self),
+            Self::Hook { action, name, hook, .. } => {
+                let (is_add, is_revoke) = (*action == HookAction::Add, *action == HookAction::Revoke);
+                if is_add != name.is_some() {
+                    return Err("hook add needs --name, and nothing else has it".to_owned());
+                }
+                if is_revoke != hook.is_some() {
+                    return Err("hook revoke needs --hook, and nothing else has it".to_owned());
+                }
+                Ok(self)
+            }
             _ => Ok(self),
         }
     }
@@ -120,6 +175,10 @@ impl DataCommand {
 
 fn parse_known_room(text: &str) -> Result<RoomName, String> {
     RoomName::parse_known(text).map_err(|error| format!("the room's name {text:?} {error}"))
+}
+
+fn parse_hook_room(text: &str) -> Result<RoomName, String> {
+    RoomName::parse(text).map_err(|error| format!("the room's name {text:?} {error}"))
 }
 
 fn parse_room(text: &str) -> Result<RoomName, String> {
@@ -220,6 +279,51 @@ mod tests {
         assert!(matches!(asked(&many[..many.len() - 1]).1, DataCommand::Token(options) if options.rooms.len() == 128));
         assert_eq!(asked(&["keys", "rotate"]).1, DataCommand::Keys { action: KeysAction::Rotate });
         assert_eq!(asked(&["keys", "list"]).1, DataCommand::Keys { action: KeysAction::List });
+    }
+
+    #[test]
+    fn a_hook_is_made_with_a_name_and_revoked_by_its_number() {
+        let room = RoomName::parse("ops").unwrap();
+        let of = |action, name: Option<&str>, hook| DataCommand::Hook {
+            action,
+            room: room.clone(),
+            name: name.map(|name| UserName::parse(name).unwrap()),
+            hook,
+        };
+        assert_eq!(asked(&["hook", "add", "ops", "--name", "CI"]).1, of(HookAction::Add, Some("CI"), None));
+        assert_eq!(asked(&["hook", "list", "ops"]).1, of(HookAction::List, None, None));
+        assert_eq!(asked(&["hook", "revoke", "ops", "--hook=7"]).1, of(HookAction::Revoke, None, Some(7)));
+        let name = "hook add needs --name, and nothing else has it";
+        let number = "hook revoke needs --hook, and nothing else has it";
+        assert_eq!(refused(&["hook", "add", "ops"], &[], ""), name);
+        assert_eq!(refused(&["hook", "list", "ops", "--name", "CI"], &[], ""), name);
+        assert_eq!(refused(&["hook", "revoke", "ops"], &[], ""), number);
+        assert_eq!(refused(&["hook", "list", "ops", "--hook", "1"], &[], ""), number);
+    }
+
+    #[test]
+    fn a_webhook_is_made_with_an_address_and_known_by_its_number() {
+        let url = "https://bot.example/in";
+        let made = asked(&["webhook", "add", url, "--room=ops", "--events", "join, leave"]).1;
+        let DataCommand::Webhook(WebhookOptions { room: Some(room), events: Some(events), .. }) = made else {
+            panic!("{made:?}")
+        };
+        assert_eq!((room.as_str(), events.names()), ("ops", vec!["join", "leave"]));
+        for arguments in
+            [&["list"][..], &["remove", "7"], &["log", "7"], &["resend", "7"], &["resend", "7", "--delivery=9"]]
+        {
+            assert!(matches!(asked(&[&["webhook"], arguments].concat()).1, DataCommand::Webhook(_)), "{arguments:?}");
+        }
+        for (arguments, sentence) in [
+            (&["add"][..], "webhook add needs a URL"),
+            (&["list", url], "webhook list needs nothing"),
+            (&["remove"], "webhook remove, log and resend need the number of a webhook, as webhook list has it"),
+            (&["log", url], "webhook remove, log and resend need the number of a webhook, as webhook list has it"),
+            (&["list", "--room=ops"], "--room and --events are for webhook add"),
+            (&["remove", "7", "--delivery=9"], "--delivery is for webhook resend"),
+        ] {
+            assert_eq!(refused(&[&["webhook"], arguments].concat(), &[], ""), sentence);
+        }
     }
 
     #[test]

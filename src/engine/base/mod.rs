@@ -4,6 +4,8 @@
 //! inbox, `oneshot` a single reply.
 
 pub mod clock;
+pub mod control_groups;
+pub mod memory;
 pub mod queue;
 pub mod threads;
 

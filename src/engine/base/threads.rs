@@ -1,6 +1,7 @@
 //! Spawning and joining threads.
 //!
-//! Every thread of the server is spawned here, has a role and a number as its name, and is joined by `join_all`. A
+//! Every thread of the server is spawned here, and has a role and a number as its name. A thread that ends joins those
+//! that ended before it, and `join_all` the last: so the stacks of a crowd that has left are not kept. A
 //! panic is caught at the outermost frame and recorded; a thread that runs jobs for many clients catches it in each
 //! job. That the machine gives no further thread is an error, which the caller reports to the client concerned.
 
@@ -11,10 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+#[cfg(not(shuttle))]
+use crate::engine::base::memory;
 use crate::engine::base::sync::{Condvar, Mutex, thread};
 
 /// Virtual bytes of a stack. Only what is touched is resident: some 8–12 KiB.
-const STACK_BYTES: usize = 256 * 1024;
+pub const STACK_BYTES: usize = 256 * 1024;
+
+/// Bytes whose release makes glibc give back what it can: more than its 64 KiB, less than what has a mapping of its own.
+const RELEASED_BYTES: usize = 96 * 1024;
 
 /// The body of a thread.
 pub type ThreadMain = Box<dyn FnOnce() + Send>;
@@ -38,7 +44,10 @@ struct Registry {
     next: u64,
     /// The roles of the running threads.
     live: BTreeMap<u64, &'static str>,
-    handles: Vec<(u64, thread::JoinHandle<()>)>,
+    /// The handles of running threads.
+    running: BTreeMap<u64, thread::JoinHandle<()>>,
+    /// The handles of threads that have left their body and are not joined: the last one, and those that end now.
+    ended: Vec<thread::JoinHandle<()>>,
 }
 
 impl Threads {
@@ -75,35 +84,45 @@ impl Threads {
             threads.end(number);
         };
         let spawned = (self.starter)(name(role, number), Box::new(body));
-        let mut finished = Vec::new();
-        let result = {
-            let mut registry = self.registry.lock();
-            let result = spawned.map(|handle| registry.handles.push((number, handle)));
-            if result.is_err() {
+        let mut registry = self.registry.lock();
+        let handle = match spawned {
+            Ok(handle) => handle,
+            Err(error) => {
                 registry.live.remove(&number);
+                drop(registry);
                 self.ended.notify_all();
+                return Err(error);
             }
-            if registry.handles.len() > 2 * registry.live.len() + 8 {
-                finished = registry.take_finished();
-            }
-            result
         };
-        join(finished);
-        result
+        if registry.live.contains_key(&number) {
+            registry.running.insert(number, handle);
+        } else {
+            // It has ended already, and could not leave its handle.
+            registry.ended.push(handle);
+        }
+        Ok(())
     }
 
+    /// The last that a thread does: it leaves its handle to the next that ends, and joins those before it.
     fn end(&self, number: u64) {
-        let mut registry = self.registry.lock();
-        registry.live.remove(&number);
-        drop(registry);
+        let before = {
+            let mut registry = self.registry.lock();
+            registry.live.remove(&number);
+            let before = std::mem::take(&mut registry.ended);
+            let own = registry.running.remove(&number);
+            registry.ended.extend(own);
+            before
+        };
         self.ended.notify_all();
+        join(before);
+        give_back();
     }
 
     /// Waits until every thread has ended, or the deadline has passed; joins those that have ended, and returns the
     /// names of the others.
     #[must_use]
     pub fn join_all(&self, deadline: Instant) -> Vec<String> {
-        let (finished, running) = {
+        let (ended, running) = {
             let mut registry = self.registry.lock();
             while !registry.live.is_empty() {
                 if self.ended.wait_until(&mut registry, deadline).timed_out() {
@@ -111,9 +130,9 @@ impl Threads {
                 }
             }
             let running = registry.live.iter().map(|(number, role)| name(role, *number)).collect();
-            (registry.take_finished(), running)
+            (std::mem::take(&mut registry.ended), running)
         };
-        join(finished);
+        join(ended);
         running
     }
 
@@ -139,6 +158,12 @@ impl Threads {
         self.registry.lock().live.len()
     }
 
+    /// How many threads have left their body and are not joined yet: their stacks are still there.
+    #[must_use]
+    pub fn unjoined(&self) -> usize {
+        self.registry.lock().ended.len()
+    }
+
     /// How many panics were caught.
     #[must_use]
     pub fn panics(&self) -> u64 {
@@ -146,13 +171,11 @@ impl Threads {
     }
 }
 
-impl Registry {
-    fn take_finished(&mut self) -> Vec<(u64, thread::JoinHandle<()>)> {
-        let all = std::mem::take(&mut self.handles);
-        let (running, finished) = all.into_iter().partition(|(number, _)| self.live.contains_key(number));
-        self.handles = running;
-        finished
-    }
+/// Has the allocator give back what is free in this thread's arena. glibc keeps small pieces that were freed apart from
+/// their neighbours, and where one lies at the end of an arena the whole arena stays: to release a large block puts
+/// them together. The block is not touched. Another allocator takes it for any other.
+fn give_back() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(RELEASED_BYTES)));
 }
 
 fn name(role: &str, number: u64) -> String {
@@ -160,8 +183,8 @@ fn name(role: &str, number: u64) -> String {
 }
 
 /// Joins threads that have left their body: this waits for the last instructions of each, no more.
-fn join(finished: Vec<(u64, thread::JoinHandle<()>)>) {
-    for (_, handle) in finished {
+fn join(ended: Vec<thread::JoinHandle<()>>) {
+    for handle in ended {
         handle.join().expect("the body's panic was caught inside the thread");
     }
 }
@@ -172,6 +195,9 @@ fn join(finished: Vec<(u64, thread::JoinHandle<()>)>) {
 /// The machine gives no further thread. `body` was dropped.
 #[cfg(not(shuttle))]
 pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()>> {
+    if memory::is_low() {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
     thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body)
 }
 
@@ -183,4 +209,34 @@ pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()
 pub fn start(name: String, body: ThreadMain) -> io::Result<thread::JoinHandle<()>> {
     let _ = STACK_BYTES;
     Ok(thread::Builder::new().name(name).spawn(body).expect("the checker has threads enough"))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::time::Duration;
+
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn threads_that_ended_are_joined_without_a_further_spawn() {
+        let threads = Threads::new();
+        let (go, wait) = bounded::<()>(0);
+        for _ in 0..100 {
+            let wait = wait.clone();
+            threads.spawn("one", move || _ = wait.recv()).unwrap();
+        }
+        drop(go);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut registry = threads.registry.lock();
+        while !registry.live.is_empty() {
+            assert!(!threads.ended.wait_until(&mut registry, deadline).timed_out());
+        }
+        // Each left its handle to the next.
+        assert_eq!((registry.ended.len(), registry.running.len()), (1, 0));
+        drop(registry);
+        assert_eq!(threads.join_all(deadline), [""; 0]);
+        assert_eq!(threads.unjoined(), 0);
+    }
 }

@@ -7,6 +7,9 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
+/// What an entry takes beside its bytes.
+pub const ENTRY_BYTES: usize = size_of::<Chunk>();
+
 /// See the module.
 #[derive(Default)]
 pub struct Backlog {
@@ -24,6 +27,17 @@ struct Queue {
 struct Chunk {
     bytes: Bytes,
     events: u32,
+    /// The size of their buffer, if nobody else has it.
+    own: usize,
+}
+
+/// What a part of a backlog was that has left it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Popped {
+    /// Events whose last byte is gone.
+    pub events: u64,
+    /// Bytes of the buffers of this client alone that were released.
+    pub own: usize,
 }
 
 impl Backlog {
@@ -39,11 +53,12 @@ impl Backlog {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    /// Adds bytes, and how many events are written when the last of them is.
-    pub fn push(&mut self, bytes: Bytes, events: u32) {
+    /// Adds bytes, and how many events are written when the last of them is. `own`: the size of their buffer, if
+    /// nobody else has it.
+    pub fn push(&mut self, bytes: Bytes, events: u32, own: usize) {
         let queue = self.queue.get_or_insert_default();
         queue.bytes += bytes.len();
-        queue.chunks.push_back(Chunk { bytes, events });
+        queue.chunks.push_back(Chunk { bytes, events, own });
     }
 
     /// The first parts, at most `max`, to be written.
@@ -53,27 +68,32 @@ impl Backlog {
         chunks.take(max).map(|chunk| chunk.bytes.clone()).collect()
     }
 
-    /// Takes the first `count` bytes off, which are written; how many events that completes.
-    pub fn pop(&mut self, mut count: usize) -> u64 {
-        let Some(queue) = &mut self.queue else { return 0 };
+    /// Takes the first `count` bytes off, which are written.
+    pub fn pop(&mut self, mut count: usize) -> Popped {
+        let mut popped = Popped::default();
+        let Some(queue) = &mut self.queue else { return popped };
         queue.bytes -= count;
-        let mut completed = 0;
         while let Some(front) = queue.chunks.front_mut() {
             if front.bytes.len() > count {
                 front.bytes.advance(count);
-                return completed;
+                return popped;
             }
             count -= front.bytes.len();
-            completed += u64::from(front.events);
+            popped.events += u64::from(front.events);
+            popped.own += front.own;
             queue.chunks.pop_front();
         }
         self.queue = None;
-        completed
+        popped
     }
 
     /// Empties it.
-    pub fn clear(&mut self) {
-        self.queue = None;
+    pub fn clear(&mut self) -> Popped {
+        let chunks = self.queue.take().into_iter().flat_map(|queue| queue.chunks);
+        chunks.fold(Popped::default(), |popped, Chunk { events, own, .. }| Popped {
+            events: popped.events + u64::from(events),
+            own: popped.own + own,
+        })
     }
 }
 
@@ -84,13 +104,15 @@ mod tests {
     #[test]
     fn an_event_is_complete_with_its_last_byte_and_nothing_stays_behind() {
         let mut backlog = Backlog::default();
-        backlog.push(Bytes::from_static(b"abc"), 2);
-        backlog.push(Bytes::from_static(b"de"), 1);
+        backlog.push(Bytes::from_static(b"abc"), 2, 7);
+        backlog.push(Bytes::from_static(b"de"), 1, 0);
         assert_eq!(backlog.parts(9), [&b"abc"[..], b"de"]);
-        assert_eq!((backlog.pop(2), backlog.bytes()), (0, 3));
+        assert_eq!((backlog.pop(2), backlog.bytes()), (Popped { events: 0, own: 0 }, 3));
         assert_eq!(backlog.parts(1), [&b"c"[..]]);
-        assert_eq!((backlog.pop(2), backlog.bytes()), (2, 1));
-        assert_eq!((backlog.pop(1), backlog.bytes()), (1, 0));
+        assert_eq!((backlog.pop(2), backlog.bytes()), (Popped { events: 2, own: 7 }, 1));
+        assert_eq!((backlog.pop(1), backlog.bytes()), (Popped { events: 1, own: 0 }, 0));
         assert!(backlog.is_empty());
+        backlog.push(Bytes::from_static(b"abc"), 2, 7);
+        assert_eq!((backlog.clear(), backlog.is_empty()), (Popped { events: 2, own: 7 }, true));
     }
 }

@@ -9,6 +9,7 @@ use crate::chat::{End, Event};
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
+use crate::engine::clients::writer;
 use crate::engine::metrics::Metrics;
 use crate::wire::{Encoder, Encoding};
 
@@ -31,26 +32,26 @@ impl Farewell {
     }
 
     /// Says the last words, and waits until the writer is done: at most for the write timeout. What became
-    /// of all events for the client.
+    /// of all events for the client. `reply` is the last of them where the end has no close frame of its own.
     #[must_use]
-    pub fn say(mut self, end: End) -> DeliveryCounts {
-        self.write(end)
+    pub fn say(mut self, end: End, reply: Vec<u8>) -> DeliveryCounts {
+        self.write(end, reply)
     }
 
-    fn write(&mut self, end: End) -> DeliveryCounts {
+    fn write(&mut self, end: End, reply: Vec<u8>) -> DeliveryCounts {
         self.said = true;
         let mut words = Vec::new();
         let mut events = 0;
         let explained =
             matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
-                || matches!(end, End::Expired | End::Unidentified | End::Displaced);
+                || matches!(end, End::Expired | End::Unidentified | End::SignedOut | End::Displaced);
         if explained {
             let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.number) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));
         }
-        words.extend(self.encoding.close(end));
-        self.outbox.finish(words, events);
-        let deliveries = self.outbox.wait_done();
+        let close = self.encoding.close(end);
+        words.extend(if close.is_empty() { reply } else { close });
+        let deliveries = writer::finish(&self.outbox, words, events);
         debug_assert!(deliveries.balance() && deliveries.pending == 0, "deliveries do not balance: {deliveries}");
         self.metrics.connection_closed(self.number, self.encoding.name(), end.word());
         deliveries
@@ -62,7 +63,7 @@ impl Drop for Farewell {
         if !self.said {
             self.outbox.end(End::Internal);
             // Nobody is left who would log them.
-            _ = self.write(End::Internal);
+            _ = self.write(End::Internal, Vec::new());
         }
     }
 }

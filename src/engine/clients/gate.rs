@@ -2,14 +2,15 @@
 //!
 //! A client that missed something joins at once, so no message is lost, and its reader then reads the earlier ones
 //! from the store. What the room sends meanwhile waits here, within the bounds of an outbox, and follows when the
-//! reader opens the gate: no gap, and no message twice. The gate's lock is held across the outbox's non-blocking
-//! `deliver`, never the other way round.
+//! reader opens the gate: no gap, and no message twice. While a gate opens, its lock is held across the outbox's, never
+//! the other way round.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::outbox::Outbox;
+use crate::engine::clients::outbox_total::{HoldsEvents, OutboxShare};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 
 /// The recipient of one room whose client gets a replay first.
@@ -19,6 +20,8 @@ pub struct Gate {
     held: Mutex<Option<Held>>,
     events_max: usize,
     bytes_max: usize,
+    /// What is held here, as a part of what waits for all clients.
+    share: OutboxShare,
 }
 
 #[derive(Default)]
@@ -26,24 +29,36 @@ struct Held {
     segments: Vec<Segment>,
     events: usize,
     bytes: usize,
+    /// Bytes in buffers that only this client has.
+    own: usize,
 }
 
 impl Gate {
     /// A closed gate.
     #[must_use]
     pub fn closed(outbox: Arc<Outbox>, limits: &Limits) -> Arc<Self> {
-        let held = Mutex::new(Some(Held::default()));
-        Arc::new(Self { outbox, held, events_max: limits.outbox_messages, bytes_max: limits.outbox_bytes })
+        Arc::new_cyclic(|gate: &Weak<Self>| Self {
+            held: Mutex::new(Some(Held::default())),
+            events_max: limits.outbox_messages,
+            bytes_max: limits.outbox_bytes,
+            share: OutboxShare::new(outbox.total(), limits.outbox_total, gate.clone() as Weak<dyn HoldsEvents>),
+            outbox,
+        })
     }
 
     /// Delivers what was held; later deliveries pass directly.
     pub fn open(&self) {
-        let mut held = self.held.lock();
-        let Some(Held { segments, .. }) = held.take() else { return };
-        if !segments.is_empty() {
-            // An outbox that cannot take it has ended the connection, which the reader is about to notice.
-            _ = self.outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(Slow::Disconnect));
+        {
+            let mut held = self.held.lock();
+            let Some(Held { segments, bytes, own, .. }) = held.take() else { return };
+            self.share.remove(bytes, own);
+            if !segments.is_empty() {
+                // An outbox that cannot take it has ended the connection, which the reader is about to notice.
+                _ = self.outbox.take(Delivery::Segments(&segments), DeliveryMode::Policy(Slow::Disconnect));
+            }
         }
+        // Which may cut this gate: not under its lock.
+        self.share.relieve();
     }
 
     fn hold(&self, held: &mut Held, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
@@ -52,8 +67,10 @@ impl Gate {
         // As with an outbox, the first delivery is always taken: the room has bounded its size.
         let fits = held.events + events <= self.events_max && held.bytes + bytes <= self.bytes_max;
         if fits || held.segments.is_empty() {
+            let own: usize = segments.iter().map(|segment| size_of::<Segment>() + segment.own_bytes()).sum();
+            self.share.add(bytes, own);
             held.segments.extend_from_slice(segments);
-            (held.events, held.bytes) = (held.events + events, held.bytes + bytes);
+            (held.events, held.bytes, held.own) = (held.events + events, held.bytes + bytes, held.own + own);
             return Ok(());
         }
         if mode == DeliveryMode::Policy(Slow::Disconnect) || segments.iter().any(|segment| segment.reply) {
@@ -64,13 +81,30 @@ impl Gate {
     }
 }
 
+impl HoldsEvents for Gate {
+    fn cut(&self) {
+        let held = self.held.lock().as_mut().map(std::mem::take);
+        if let Some(Held { segments, bytes, own, .. }) = held {
+            self.share.remove(bytes, own);
+            drop(segments);
+        }
+        self.outbox.cut();
+    }
+}
+
 impl Recipient for Gate {
     fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
-        let mut held = self.held.lock();
-        match (held.as_mut(), delivery) {
-            (Some(held), Delivery::Segments(segments)) => self.hold(held, segments, mode),
-            (_, delivery) => self.outbox.deliver(delivery, mode),
-        }
+        let held = {
+            let mut held = self.held.lock();
+            match (held.as_mut(), delivery) {
+                (Some(held), Delivery::Segments(segments)) => Some(self.hold(held, segments, mode)),
+                _ => None,
+            }
+        };
+        // A gate that is open stays open, so the outbox's order is the room's.
+        let Some(delivered) = held else { return self.outbox.deliver(delivery, mode) };
+        self.share.relieve();
+        delivered
     }
 
     fn is_drained(&self) -> bool {
@@ -79,6 +113,10 @@ impl Recipient for Gate {
 
     fn prefetch(&self) {
         self.outbox.prefetch();
+    }
+
+    fn is_prompt(&self) -> bool {
+        true
     }
 
     fn end(&self, end: End) {

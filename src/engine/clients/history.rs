@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Code, Event, Identity, ReceiptMark, Refusal, RoomName, RoomRequest, Span, StoreFailed};
+use crate::chat::{
+    Code, Event, Identity, ReceiptMark, Refusal, RoomName, RoomRequest, SearchPosition, Span, StoreFailed, Time,
+    UserName,
+};
 use crate::engine::Engine;
-use crate::store::PageQuery;
+use crate::store::{Found, FoundInRooms, PageQuery};
 
 impl Engine {
     /// A part of a room's stored history, an [`Event::History`]: at most `limit` messages, and no
@@ -39,6 +42,27 @@ impl Engine {
         }
     }
 
+    /// A part of the conversation of a registered user with another, an [`Event::History`], back to when the name became
+    /// the user's. Blocks on its room if it is not stored.
+    ///
+    /// # Errors
+    /// `not_found` where nothing was said, `unavailable`.
+    pub fn private_history(&self, who: &Identity, with: &UserName, span: Span, limit: usize) -> Result<Event, Refusal> {
+        let with = self.canonical_name(with);
+        let room = RoomName::private(&who.user, &with);
+        let nothing = || Refusal::new(Code::NotFound, format!("There is no conversation with {with}"));
+        let mut history = match self.stored_history(&room, span, limit)? {
+            Some(history) => history,
+            None if !self.hub.has(&room) => return Err(nothing()),
+            None => self.hub.ask(&room, who.clone(), RoomRequest::History { span, limit })?,
+        };
+        if let Event::Refused(refusal) = history {
+            return Err(refusal);
+        }
+        said_since(&mut history, who.since().ok_or_else(nothing)?);
+        Ok(history)
+    }
+
     /// The newest messages before the number `before` that hold all words of `text`, as an
     /// [`Event::History`].
     ///
@@ -57,10 +81,49 @@ impl Engine {
         let Some(page) = self.store.page(&visible, options).map_err(unavailable)? else {
             return Err(Refusal::no_room(room));
         };
-        let found = self.store.search(&visible, text, before, limit).map_err(unavailable)?;
-        let complete = found.len() < limit;
+        let Found { messages: found, complete } =
+            self.store.search(&visible, text, before, limit).map_err(unavailable)?;
+        if found.is_empty() && !complete {
+            return Err(too_long());
+        }
+        let complete = complete && found.len() < limit;
         let messages = found.into_iter().map(Arc::new).collect();
         Ok(Event::History { room: visible, epoch: page.epoch, messages, complete })
+    }
+
+    /// The newest messages, of all rooms that `who` may read, that hold all words of `text`; before this position if there
+    /// is one.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn search_rooms(
+        &self,
+        who: &Identity,
+        text: &str,
+        before: Option<SearchPosition>,
+        limit: usize,
+    ) -> Result<FoundInRooms, Refusal> {
+        let readable = |room: &RoomName| self.readable_since(who, room);
+        let found = self.store.search_rooms(text, before, limit, &readable).map_err(unavailable)?;
+        if found.messages.is_empty() && !found.complete { Err(too_long()) } else { Ok(found) }
+    }
+
+    /// From when on `who` may read the messages of a room; `None`: not at all.
+    fn readable_since(&self, who: &Identity, room: &RoomName) -> Option<Time> {
+        match room.conversation() {
+            // What was said before the name was registered was said to somebody else.
+            Some((one, other)) => {
+                let since = who.since().filter(|_| [one, other].contains(&who.user));
+                since.map(|since| Time(since.0.saturating_add(1)))
+            }
+            None => (who.allows(room).is_ok() && self.visible_name(who, room) == *room).then_some(Time(0)),
+        }
+    }
+
+    /// Whether messages can be stored now: see [`crate::store::Store::is_writable`].
+    #[must_use]
+    pub fn store_is_writable(&self) -> bool {
+        self.store.is_writable()
     }
 
     /// Who has received or read a message, and when: see [`crate::store::Store::receipts`].
@@ -85,6 +148,21 @@ impl Engine {
         let page = self.store.page(room, options).map_err(unavailable)?;
         Ok(page.is_some_and(|page| page.messages.iter().any(|message| message.seq == seq && message.at > since)))
     }
+}
+
+/// Leaves out of a conversation's history what was said to a previous user of the name.
+pub(in crate::engine) fn said_since(history: &mut Event, since: Time) {
+    if let Event::History { messages, complete, .. } = history {
+        let before = messages.len();
+        // A message of the same millisecond may have been to that user.
+        messages.retain(|message| message.at > since);
+        *complete |= messages.len() < before;
+    }
+}
+
+/// The refusal of a search that found nothing in the time that it has.
+fn too_long() -> Refusal {
+    Refusal::new(Code::Unavailable, "The search took too long: search for a rarer word, or for several at once")
 }
 
 /// The refusal when the history cannot be read.

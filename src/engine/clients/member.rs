@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
-use crate::chat::{AuthLevel, Identity, JoinOptions, Refusal, RoomName, RoomRequest, UserName};
+use crate::chat::{
+    AuthLevel, Identity, JoinOptions, Publication, Refusal, RoomName, RoomRequest, UserName, Visibility,
+};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomGone, RoomHandle};
-use crate::engine::users::directory::{DirectoryEntry, UserConnection};
+use crate::engine::users::directory::DirectoryEntry;
+use crate::engine::users::endpoint::Endpoint;
+use crate::engine::users::user_connection::UserConnection;
 
 /// A membership of a program. Dropping it leaves the room.
 ///
@@ -65,7 +69,8 @@ impl Member {
     ) -> Result<Self, Refusal> {
         let who = who.into();
         let Identity { user, auth_level, .. } = who.clone();
-        let peer = UserConnection::new(who, engine.number(), true, Arc::clone(&recipient), Form::Events);
+        let endpoint = Endpoint { recipient: Arc::clone(&recipient), form: Form::Events };
+        let peer = UserConnection::new(who, engine.number(), None, true, Visibility::Announced, endpoint);
         let request = JoinRequest {
             options: JoinOptions { history: Some(history), ..JoinOptions::default() },
             ..JoinRequest::new(user, auth_level, peer.number)
@@ -76,8 +81,9 @@ impl Member {
         if auth_level == AuthLevel::Guest && engine.registered(name) {
             return Err(taken(name));
         }
-        let client = JoiningClient { recipient, form: Form::Events, request, id: None };
+        let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
         let room = engine.hub.join(room, &RoomKind::USUAL, client)?;
+        engine.accept_invitation(&entry.connection().who, room.room());
         Ok(Self { room, entry })
     }
 
@@ -100,7 +106,17 @@ impl Member {
     /// # Errors
     /// The room failed; join again.
     pub fn send(&self, text: &str) -> Result<(), RoomGone> {
-        self.room.send(RoomRequest::message(text), None)
+        self.publish(Publication::text(text))
+    }
+
+    /// Publishes a message with whatever else may be said of it: its relation, its `mid`, its condition. As
+    /// [`Member::send`]; one that is refused is answered with [`crate::chat::Event::Refused`]. Blocks while the room's inbox is
+    /// full.
+    ///
+    /// # Errors
+    /// The room failed; join again.
+    pub fn publish(&self, publication: Publication) -> Result<(), RoomGone> {
+        self.room.send(RoomRequest::from(publication), None)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Clients: a connection, what waits to be written to it, and the session that outlives it.
 //!
 //! A `connection` runs on its reader's thread and owns a `session`; its `outbox` is written to by
-//! brokers and, when the socket is full, by a `writer` thread. A session without a connection waits in
+//! brokers and, when the socket is full, by a `writer`, which `writers` starts. A session without a connection waits in
 //! `session_table`; `replay` and `gate` give a client what it missed.
 
 pub mod backlog;
@@ -12,8 +12,10 @@ pub mod gate;
 pub mod history;
 pub mod member;
 pub mod outbox;
+pub mod outbox_total;
 pub mod recipient;
 pub mod replay;
 pub mod session;
 pub mod session_table;
 pub mod writer;
+pub mod writers;

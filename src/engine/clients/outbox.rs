@@ -1,24 +1,34 @@
 //! The outbox of one client: the only place that writes to its socket.
 //!
 //! Brokers, and the client's own reader, call `deliver`: while the backlog is empty, the bytes go straight to the
-//! socket without blocking; what does not fit goes to the backlog, and the client's writer thread owns the socket
-//! until the backlog is empty. The lock is held across a non-blocking send, never across a blocking one. The first
-//! reason for an end wins.
+//! socket without blocking; what does not fit goes to the backlog, and the client's writer owns the socket until the
+//! backlog is empty. A writer is wanted with the first byte that has to wait, and started by `writers.rs`. The lock is
+//! held across a non-blocking send, never across a blocking one. The first reason for an end wins.
 //!
-//! The delivery counts balance whenever the lock is free.
+//! There is a writer, or one is wanted, whenever the lock is free and the backlog is not empty: whoever adds to the
+//! backlog sees whether there is none, and a writer that retires sees under the same lock that nothing waits. The
+//! delivery counts balance whenever the lock is free.
+
+mod writing;
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+pub(in crate::engine) use writing::NextWrite;
+pub use writing::WriterSource;
+use writing::{Attachment, WriterState};
+
 use crate::chat::{End, Limits, Slow};
-use crate::engine::base::sync::{Condvar, Mutex, MutexGuard};
-use crate::engine::clients::backlog::Backlog;
+use crate::engine::base::sync::{Condvar, Mutex};
+use crate::engine::clients::backlog::{Backlog, ENTRY_BYTES, Popped};
 use crate::engine::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
+use crate::engine::clients::outbox_total::{HoldsEvents, OutboxShare, OutboxTotal};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
+use crate::wire::event_stream::Positions;
 
 /// A socket, as an outbox and its writer use it. Bytes that a write reports as not written come first in the next
 /// write: a transport that has encrypted them already relies on it.
@@ -57,10 +67,12 @@ pub struct Outbox {
     changed: Condvar,
     events_max: u64,
     bytes_max: usize,
-    /// How often a ping goes out, and its frame; `None` where the protocol has none.
-    ping: Option<(Duration, Bytes)>,
-    /// How long the farewell may take.
-    farewell_timeout: Duration,
+    /// The frame of a ping; `None` where the protocol has none.
+    ping: Option<Bytes>,
+    /// How long a write may make no progress, and how long the farewell may take.
+    write_timeout: Duration,
+    /// What waits here, as a part of what waits for all clients.
+    share: OutboxShare,
 }
 
 #[repr(C)]
@@ -70,12 +82,20 @@ struct State {
     writing: bool,
     /// A reader waits for the backlog to be empty.
     awaited: bool,
+    /// Where the client is in each of its rooms, if its events tell it all of them.
+    positions: Option<Box<Positions>>,
+    /// The backlog was dropped, perhaps in the middle of an event: nothing more is written.
+    cut: bool,
+    writer: WriterState,
     backlog: Backlog,
     deliveries: DeliveryCounts,
     end: Option<End>,
     /// When the farewell has to be written, once it is in the backlog.
     deadline: Option<Instant>,
-    next_ping: Option<Instant>,
+    /// Since when the socket takes nothing, as far as [`Outbox::flush`] has seen.
+    stalled: Option<Instant>,
+    /// `None` for an outbox whose owner runs its writer, and for one that is done.
+    attachment: Option<Attachment>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,39 +111,49 @@ enum Phase {
 }
 
 impl Outbox {
-    /// The outbox of a connection. `ping` is the frame of a ping, if the protocol has one.
+    /// The outbox of a connection. `ping` is the frame of a ping, if the protocol has one. What waits in it counts in
+    /// `total`. Somebody has to run its writer, or to attach it to `Writers`.
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, limits: &Limits, ping: Option<Bytes>) -> Arc<Self> {
-        let ping = ping.map(|frame| (limits.ping, frame));
+    pub fn new(
+        total: &Arc<OutboxTotal>,
+        transport: Arc<dyn Transport>,
+        limits: &Limits,
+        ping: Option<Bytes>,
+    ) -> Arc<Self> {
         let state = State {
             phase: Phase::Open,
             writing: false,
             awaited: false,
+            positions: None,
+            cut: false,
+            writer: WriterState::Running,
             backlog: Backlog::default(),
             deliveries: DeliveryCounts::default(),
             end: None,
             deadline: None,
-            next_ping: ping.as_ref().map(|(every, _)| Instant::now() + *every),
+            stalled: None,
+            attachment: None,
         };
-        Arc::new(Self {
+        Arc::new_cyclic(|outbox: &Weak<Self>| Self {
             transport,
             state: Mutex::new(state),
             changed: Condvar::new(),
             events_max: limits.outbox_messages as u64,
             bytes_max: limits.outbox_bytes,
             ping,
-            farewell_timeout: limits.write_timeout,
+            write_timeout: limits.write_timeout,
+            share: OutboxShare::new(total, limits.outbox_total, outbox.clone() as Weak<dyn HoldsEvents>),
         })
     }
 
-    /// Sends bytes that are no event: a pong, the reply to a close frame.
+    /// Sends bytes that are no event: a pong, the reply to a close frame. They may take as much again as events.
     ///
     /// # Errors
     /// As [`Recipient::deliver`].
     pub fn control(&self, bytes: Bytes) -> Result<(), Undelivered> {
         let part = 0..bytes.len();
         let segment = Segment { buffer: bytes, part, events: 0, messages: 0, reply: true };
-        self.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
+        self.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Drop))
     }
 
     /// Adds the farewell and lets the writer end. Called once, by the connection's reader.
@@ -131,10 +161,12 @@ impl Outbox {
         let mut state = self.state.lock();
         if state.phase != Phase::Done {
             state.phase = Phase::Finishing;
-            state.deadline = Some(Instant::now() + self.farewell_timeout);
+            state.deadline = Some(Instant::now() + self.write_timeout);
             state.deliveries.enqueued += u64::from(events);
-            if !farewell.is_empty() {
-                state.push(farewell.into(), events);
+            if state.cut {
+                state.deliveries.dropped += u64::from(events);
+            } else if !farewell.is_empty() {
+                self.push(&mut state, farewell.into(), events, 0);
             }
         }
         drop(state);
@@ -148,6 +180,18 @@ impl Outbox {
             self.changed.wait(&mut state);
         }
         state.deliveries
+    }
+
+    /// Has each event name the position in all rooms of a stream, of which the client has named these.
+    pub(in crate::engine) fn merge_positions(&self, positions: Positions) {
+        self.state.lock().positions = Some(Box::new(positions));
+    }
+
+    /// The events that come next and are of no room yet are those of the stream's room with this index.
+    pub(in crate::engine) fn begin_room(&self, room: usize) {
+        if let Some(positions) = &mut self.state.lock().positions {
+            positions.join(room);
+        }
     }
 
     /// Waits until the backlog is empty: for a reader that has much to send and must stay within the bounds. At
@@ -170,78 +214,6 @@ impl Outbox {
         self.state.lock().end
     }
 
-    /// What the writer writes next: waits for a backlog, or until a ping is due. `None`: the writer has to end.
-    pub(in crate::engine) fn next_parts(&self) -> Option<Vec<Bytes>> {
-        let mut state = self.state.lock();
-        loop {
-            if state.phase == Phase::Finishing
-                && (state.backlog.is_empty() || state.deadline.is_some_and(|deadline| Instant::now() > deadline))
-            {
-                return None;
-            }
-            if state.phase == Phase::Done {
-                return None;
-            }
-            self.ping_if_due(&mut state);
-            if !state.backlog.is_empty() {
-                state.writing = true;
-                return Some(state.backlog.parts(PARTS_MAX));
-            }
-            self.wait(&mut state);
-        }
-    }
-
-    /// Takes the result of that write. False when the connection is broken.
-    pub(in crate::engine) fn wrote(&self, result: io::Result<usize>) -> bool {
-        let mut state = self.state.lock();
-        state.writing = false;
-        match result {
-            Ok(count) if count > 0 => {
-                state.pop(count);
-                if state.backlog.is_empty() && std::mem::take(&mut state.awaited) {
-                    self.changed.notify_all();
-                }
-                true
-            }
-            _ => {
-                self.broken(&mut state);
-                false
-            }
-        }
-    }
-
-    /// The writer is done; the rest of the backlog is dropped.
-    pub(in crate::engine) fn done(&self) {
-        let mut state = self.state.lock();
-        state.phase = Phase::Done;
-        state.drop_all();
-        drop(state);
-        self.transport.shutdown(Shutdown::Write);
-        self.changed.notify_all();
-    }
-
-    /// The socket, for the writer.
-    pub(in crate::engine) fn transport(&self) -> &dyn Transport {
-        &*self.transport
-    }
-
-    fn wait(&self, state: &mut MutexGuard<'_, State>) {
-        match state.next_ping {
-            // The loop that calls this checks the time itself.
-            Some(at) if state.phase == Phase::Open => _ = self.changed.wait_until(state, at),
-            _ => self.changed.wait(state),
-        }
-    }
-
-    fn ping_if_due(&self, state: &mut State) {
-        let (Some((every, frame)), Some(at)) = (&self.ping, state.next_ping) else { return };
-        let now = Instant::now();
-        if state.phase == Phase::Open && now >= at {
-            state.next_ping = Some(now + *every);
-            state.push(frame.clone(), 0);
-        }
-    }
-
     /// Sends what the socket takes now, and keeps the rest in the backlog.
     fn send(&self, state: &mut State, segments: &[Segment]) -> Result<(), Undelivered> {
         let mut unsent = segments;
@@ -262,7 +234,7 @@ impl Outbox {
             if rest > 0 || whole < count {
                 for (i, segment) in unsent.iter().enumerate() {
                     let skip = if i == 0 { rest } else { 0 };
-                    state.push_segment(segment, skip);
+                    self.push_segment(state, segment, skip);
                 }
                 self.changed.notify_all();
                 return Ok(());
@@ -281,7 +253,7 @@ impl Outbox {
         };
         match mode {
             DeliveryMode::Policy(_) if fits(state, 1, bytes, events) => {
-                segments.iter().for_each(|segment| state.push_segment(segment, 0));
+                segments.iter().for_each(|segment| self.push_segment(state, segment, 0));
                 Ok(())
             }
             DeliveryMode::BestEffort => {
@@ -297,7 +269,7 @@ impl Outbox {
                 let mut messages = 0;
                 for segment in segments {
                     if segment.reply && fits(state, 2, segment.part.len(), u64::from(segment.events)) {
-                        state.push_segment(segment, 0);
+                        self.push_segment(state, segment, 0);
                         continue;
                     }
                     state.deliveries.dropped += u64::from(segment.events);
@@ -324,10 +296,90 @@ impl Outbox {
 
     fn broken(&self, state: &mut State) {
         state.end.get_or_insert(End::WriteFailed);
-        state.phase = if state.phase == Phase::Finishing { Phase::Done } else { Phase::Ending };
-        state.drop_all();
+        state.phase = match state.phase {
+            Phase::Finishing | Phase::Done => Phase::Done,
+            Phase::Open | Phase::Ending => Phase::Ending,
+        };
+        self.drop_all(state);
         self.transport.shutdown(Shutdown::Both);
         self.changed.notify_all();
+    }
+
+    /// As [`Recipient::deliver`], but cuts no client where too much waits for all of them.
+    pub(in crate::engine) fn take(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
+        let Delivery::Segments(segments) = delivery else { return Err(Undelivered::Closed) };
+        let events: u64 = segments.iter().map(|segment| u64::from(segment.events)).sum();
+        let mut state = self.state.lock();
+        state.deliveries.enqueued += events;
+        if state.phase != Phase::Open {
+            state.deliveries.dropped += events;
+            return Err(Undelivered::Closed);
+        }
+        let merged: Vec<_>;
+        let segments = match &mut state.positions {
+            None => segments,
+            Some(positions) => {
+                merged = segments.iter().map(|segment| segment.merged(positions)).collect();
+                &merged
+            }
+        };
+        let taken = if state.backlog.is_empty() && !state.writing {
+            self.send(&mut state, segments)
+        } else {
+            self.keep(&mut state, segments, mode)
+        };
+        self.want_writer(state);
+        taken
+    }
+
+    /// What waits for all clients.
+    pub(in crate::engine) fn total(&self) -> &Arc<OutboxTotal> {
+        self.share.total()
+    }
+
+    fn push(&self, state: &mut State, bytes: Bytes, events: u32, own: usize) {
+        let own = own + ENTRY_BYTES;
+        self.share.add(bytes.len(), own);
+        state.deliveries.pending += u64::from(events);
+        state.backlog.push(bytes, events, own);
+    }
+
+    /// Adds a segment without its first `skip` bytes, which are written.
+    fn push_segment(&self, state: &mut State, segment: &Segment, skip: usize) {
+        let part = segment.part.start + skip..segment.part.end;
+        // Before the slice, which is a second reference.
+        let own = segment.own_bytes();
+        self.push(state, segment.buffer.slice(part), segment.events, own);
+    }
+
+    /// Takes the first `count` bytes off the backlog, which are written.
+    fn pop(&self, state: &mut State, count: usize) {
+        let before = state.backlog.bytes();
+        let Popped { events, own } = state.backlog.pop(count);
+        self.share.remove(before - state.backlog.bytes(), own);
+        state.deliveries.written += events;
+        state.deliveries.pending -= events;
+        if state.backlog.is_empty() && std::mem::take(&mut state.awaited) {
+            self.changed.notify_all();
+        }
+    }
+
+    fn drop_all(&self, state: &mut State) {
+        let waiting = state.backlog.bytes();
+        let Popped { own, .. } = state.backlog.clear();
+        self.share.remove(waiting, own);
+        state.deliveries.dropped += state.deliveries.pending;
+        state.deliveries.pending = 0;
+    }
+}
+
+impl HoldsEvents for Outbox {
+    /// A client that gets no close frame, since the event that was being written to it is dropped too. It may resume.
+    fn cut(&self) {
+        let mut state = self.state.lock();
+        state.end.get_or_insert(End::Slow);
+        state.cut = true;
+        self.broken(&mut state);
     }
 }
 
@@ -339,19 +391,9 @@ impl CountsDeliveries for Outbox {
 
 impl Recipient for Outbox {
     fn deliver(&self, delivery: Delivery<'_>, mode: DeliveryMode) -> Result<(), Undelivered> {
-        let Delivery::Segments(segments) = delivery else { return Err(Undelivered::Closed) };
-        let events: u64 = segments.iter().map(|segment| u64::from(segment.events)).sum();
-        let mut state = self.state.lock();
-        state.deliveries.enqueued += events;
-        if state.phase != Phase::Open {
-            state.deliveries.dropped += events;
-            return Err(Undelivered::Closed);
-        }
-        if state.backlog.is_empty() && !state.writing {
-            self.send(&mut state, segments)
-        } else {
-            self.keep(&mut state, segments, mode)
-        }
+        let delivered = self.take(delivery, mode);
+        self.share.relieve();
+        delivered
     }
 
     fn is_drained(&self) -> bool {
@@ -361,6 +403,10 @@ impl Recipient for Outbox {
 
     fn prefetch(&self) {
         self.transport.prefetch();
+    }
+
+    fn is_prompt(&self) -> bool {
+        true
     }
 
     fn end(&self, end: End) {
@@ -378,24 +424,6 @@ fn try_write(transport: &dyn Transport, segments: &[Segment]) -> io::Result<usiz
 }
 
 impl State {
-    fn push(&mut self, bytes: Bytes, events: u32) {
-        self.deliveries.pending += u64::from(events);
-        self.backlog.push(bytes, events);
-    }
-
-    /// Adds a segment without its first `skip` bytes, which are written.
-    fn push_segment(&mut self, segment: &Segment, skip: usize) {
-        let part = segment.part.start + skip..segment.part.end;
-        self.push(segment.buffer.slice(part), segment.events);
-    }
-
-    /// Takes the first `count` bytes off the backlog, which are written.
-    fn pop(&mut self, count: usize) {
-        let events = self.backlog.pop(count);
-        self.deliveries.written += events;
-        self.deliveries.pending -= events;
-    }
-
     /// Counts the segments that `sent` bytes complete as written; how many they are, and how many bytes of the next
     /// were sent.
     fn account(&mut self, segments: &[Segment], mut sent: usize) -> (usize, usize) {
@@ -407,11 +435,5 @@ impl State {
             self.deliveries.written += u64::from(segment.events);
         }
         (segments.len(), 0)
-    }
-
-    fn drop_all(&mut self) {
-        self.backlog.clear();
-        self.deliveries.dropped += self.deliveries.pending;
-        self.deliveries.pending = 0;
     }
 }

@@ -1,6 +1,6 @@
 //! The recipient of a room's events: what a broker knows of a client.
 //!
-//! A broker calls these methods on its own thread, in the order of its room; none of them may block. The server's
+//! A broker calls these methods in the order of its room, on the room's thread or a client's reader; none of them may block. The server's
 //! clients are outboxes over sockets; a program that embeds the crate may supply a channel of its own, and a test
 //! whatever it likes.
 
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::chat::{End, Event, Slow};
+use crate::chat::{End, Event, Id, Slow};
 use crate::engine::base::sync::channel::{Sender, TrySendError};
-use crate::wire::Encoding;
+use crate::wire::event_stream::Positions;
+use crate::wire::{Encoder, Encoding};
 
 /// In which form a client takes its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,28 @@ pub struct Segment {
 }
 
 impl Segment {
+    /// One event, for one client alone; with the `id` of the request that it replies to. `None`: the encoding has no
+    /// form for it.
+    pub fn of(encoder: &mut Encoder, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Self> {
+        let mut buffer = Vec::new();
+        let is_encoded = encoder.encode(event, id, encoding, &mut buffer);
+        let messages = u32::from(event.is_message());
+        is_encoded.then(|| Self { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages, reply: true })
+    }
+
+    /// The size of the buffer, if nobody else has it; 0 for a shared one, which counts by itself.
+    #[must_use]
+    pub fn own_bytes(&self) -> usize {
+        if self.buffer.is_unique() { self.buffer.len() } else { 0 }
+    }
+
+    /// The same events with the positions in all rooms of a stream.
+    #[must_use]
+    pub fn merged(&self, positions: &mut Positions) -> Self {
+        let buffer = positions.merge(self.bytes());
+        Self { part: 0..buffer.len(), buffer: buffer.into(), ..self.clone() }
+    }
+
     /// The encoded events.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -79,6 +102,12 @@ pub trait Recipient: Send + Sync {
     /// Brings what the next `deliver` touches into the cache. Does nothing else.
     fn prefetch(&self) {}
 
+    /// Whether `deliver` is known to return at once and to want no lock of the program that uses the crate, so that it
+    /// may run on the thread of any client. Otherwise it runs on the room's own thread alone.
+    fn is_prompt(&self) -> bool {
+        false
+    }
+
     /// Ends the client's connection, for this reason. Must not block.
     fn end(&self, end: End);
 }
@@ -93,6 +122,10 @@ impl Recipient for Absent {
 
     fn is_drained(&self) -> bool {
         false
+    }
+
+    fn is_prompt(&self) -> bool {
+        true
     }
 
     fn end(&self, _: End) {}
@@ -141,6 +174,10 @@ impl Recipient for ChannelRecipient {
                 }
             },
         }
+    }
+
+    fn is_prompt(&self) -> bool {
+        true
     }
 
     fn end(&self, _: End) {

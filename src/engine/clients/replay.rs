@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::room::ReplayRange;
+use crate::chat::room::{Latest, ReplayRange};
 use crate::chat::{End, Event, Id, Limits, Message, Recovery, RoomName, Slow, Span, Time, UserName};
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment};
@@ -33,25 +33,35 @@ impl Replay<'_> {
     /// The connection has to end: the store failed during the replay, or the client is gone.
     #[inline(never)]
     pub fn give(&self, room: &RoomName, replay: ReplayRange, id: Option<&Id>) -> Result<(), End> {
-        let ReplayRange { answer, after, until, history, offline } = replay;
+        let ReplayRange { answer, after, until, history, latest, offline } = replay;
         if let Some((to, since)) = offline {
             return self.offline_messages(room, (after, until), &to, since);
         }
+        if latest == Latest::Only {
+            // What the room says of a position that the client named stays true.
+            let readable = self.recovery(room, until, until);
+            let answer =
+                answer.map(|answer| if readable == Recovery::Whole { answer } else { recovered(answer, 0, readable) });
+            self.send(None, answer.iter().map(|answer| (id, answer)))?;
+            return if readable == Recovery::Whole { self.last_values(room, until) } else { Ok(()) };
+        }
         let recovery = self.recovery(room, after, until);
-        let answer = answer.map(|answer| match answer {
-            Event::Joined { room, epoch, seq, members, count, .. } => {
-                Event::Joined { room, epoch, seq, members, count, recovery }
-            }
-            other => other,
-        });
-        self.send(answer.iter().map(|answer| (id, answer)))?;
+        let newest = match recovery {
+            Recovery::Whole => None,
+            _ if history == 0 || latest == Latest::Fallback => None,
+            _ => self.page(room, Span::Before(until.saturating_add(1)), history)?,
+        };
+        let begin = match recovery {
+            Recovery::Whole => after,
+            _ if latest == Latest::Fallback => 0,
+            _ => newest.as_ref().and_then(|page| page.messages.first()).map_or(until, |first| first.seq - 1),
+        };
+        let answer = answer.map(|answer| recovered(answer, begin, recovery));
+        self.send(None, answer.iter().map(|answer| (id, answer)))?;
         match recovery {
             Recovery::Whole => self.replay(room, after, until),
-            _ if history == 0 => Ok(()),
-            _ => {
-                let page = self.page(room, Span::Before(until.saturating_add(1)), history)?;
-                self.send_messages(page.map_or(Vec::new(), |page| page.messages))
-            }
+            Recovery::TooOld if latest == Latest::Fallback => self.last_values(room, until),
+            _ => newest.map_or(Ok(()), |page| self.send_messages(&page.epoch, page.messages)),
         }
     }
 
@@ -84,7 +94,22 @@ impl Replay<'_> {
                 // Retention has removed what was there a moment ago: the replay cannot be complete any more.
                 None => return Err(End::Internal),
             }
-            self.send_messages(messages)?;
+            self.send_messages(&page.epoch, messages)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the client the newest message of each key up to `until`. Of a key that gets another value meanwhile the room
+    /// tells, behind them.
+    fn last_values(&self, room: &RoomName, until: u64) -> Result<(), End> {
+        let count = (self.limits.outbox_messages / 2).max(1);
+        let mut after = 0;
+        while after < until {
+            let Some(page) = self.page(room, Span::Latest(after), count)? else { return Ok(()) };
+            let Some(last) = page.messages.last() else { return Ok(()) };
+            after = last.seq;
+            let messages = page.messages.into_iter().take_while(|message| message.seq <= until).collect();
+            self.send_messages(&page.epoch, messages)?;
         }
         Ok(())
     }
@@ -100,7 +125,7 @@ impl Replay<'_> {
             after = last.seq;
             let theirs =
                 |message: &Message| message.seq <= until && message.to.as_ref() == Some(to) && message.at >= since;
-            self.send_messages(page.messages.into_iter().filter(theirs).collect())?;
+            self.send_messages(&page.epoch, page.messages.into_iter().filter(theirs).collect())?;
         }
         Ok(())
     }
@@ -114,7 +139,7 @@ impl Replay<'_> {
             let Some(last) = messages.last() else { return Ok(()) };
             after = last.seq;
             let changes: Vec<_> = messages.iter().map(Event::changed).collect();
-            self.send(changes.iter().map(|change| (None, change)))?;
+            self.send(None, changes.iter().map(|change| (None, change)))?;
         }
     }
 
@@ -123,13 +148,19 @@ impl Replay<'_> {
         self.store.page(room, options).map_err(|_| End::Internal)
     }
 
-    fn send_messages(&self, messages: Vec<Message>) -> Result<(), End> {
+    fn send_messages(&self, epoch: &Arc<str>, messages: Vec<Message>) -> Result<(), End> {
         let events: Vec<_> = messages.into_iter().map(|message| Event::Message(Arc::new(message))).collect();
-        self.send(events.iter().map(|event| (None, event)))
+        self.send(Some(epoch), events.iter().map(|event| (None, event)))
     }
 
-    fn send<'e>(&self, events: impl Iterator<Item = (Option<&'e Id>, &'e Event)>) -> Result<(), End> {
+    /// Sends events; `epoch` is that of the messages among them.
+    fn send<'e>(
+        &self,
+        epoch: Option<&Arc<str>>,
+        events: impl Iterator<Item = (Option<&'e Id>, &'e Event)>,
+    ) -> Result<(), End> {
         let (mut buffer, mut encoder) = (Vec::new(), Encoder::default());
+        epoch.into_iter().for_each(|epoch| encoder.set_epoch(epoch));
         let (mut count, mut messages) = (0, 0);
         for (id, event) in events {
             count += u32::from(encoder.encode(event, id, self.encoding, &mut buffer));
@@ -142,5 +173,15 @@ impl Replay<'_> {
         let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: count, messages, reply: true };
         let given = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
         given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
+    }
+}
+
+/// The answer to a join with what has become of the replay, and the number after which it begins.
+fn recovered(answer: Event, begin: u64, whole: Recovery) -> Event {
+    match answer {
+        Event::Joined { room, epoch, seq, read, members, count, .. } => {
+            Event::Joined { room, epoch, seq, after: begin, read, members, count, recovery: whole }
+        }
+        other => other,
     }
 }

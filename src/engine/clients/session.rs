@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::chat::room::ReplayRange;
 use crate::chat::session_state::SessionState;
-use crate::chat::{End, Limits, Recovery, ResumedRoom, RoomName, Seen, Since, Time};
+use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow, Time};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Form;
 use crate::engine::clients::session_table::Token;
+use crate::engine::guards::address::Address;
 use crate::engine::rooms::inbox::RoomHandle;
 use crate::engine::users::directory::DirectoryEntry;
 use crate::wire::Encoding;
@@ -26,6 +27,8 @@ pub struct Session {
     pub token: Option<Token>,
     /// The state of its protocol, and the rooms that it is in.
     pub state: SessionState<Membership>,
+    /// What the user says when it ends.
+    pub last_word: Option<Note>,
     /// Its entry in the directory, which holds its private conversations.
     pub entry: DirectoryEntry,
 }
@@ -51,6 +54,12 @@ pub struct ResumingRoom {
 }
 
 impl Session {
+    /// The address that it counts for while it is detached; `None` is exempt from limits by address.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        self.entry.connection().address
+    }
+
     /// The handle of a room that it is in.
     #[must_use]
     pub fn room(&self, room: &RoomName) -> Option<&RoomHandle> {
@@ -60,6 +69,15 @@ impl Session {
     /// The handles of the rooms that it is in, without private conversations.
     pub fn handles(&self) -> impl Iterator<Item = &RoomHandle> {
         self.state.rooms().iter().map(|(_, membership)| &membership.handle)
+    }
+
+    /// What happens to a reply that does not fit: a client whose rooms are all topics stays, as these have it, and gets
+    /// as much again for replies; another is disconnected.
+    #[must_use]
+    pub fn slow(&self) -> Slow {
+        let mut rooms = self.state.rooms().iter().peekable();
+        let only_topics = rooms.peek().is_some() && rooms.all(|(_, membership)| membership.topic);
+        if only_topics { Slow::Drop } else { Slow::Disconnect }
     }
 
     /// Drops the rooms that have removed the user.
@@ -74,18 +92,26 @@ impl Session {
         self.entry.connection().detach();
     }
 
-    /// Ends it: leaves all rooms and conversations.
+    /// Ends it: leaves all rooms and conversations. Where the client is there to read, what the rooms have accepted
+    /// from it is answered, and delivered, before this returns, and so before the goodbye.
     pub fn leave(self, end: End) {
-        let Self { entry, state, .. } = self;
+        let Self { entry, state, last_word, .. } = self;
         let conversations = entry.connection().retire();
         let handles = state.into_rooms().into_handles().map(|membership| membership.handle);
         let rooms = handles.chain(conversations);
-        if end == End::Closing {
-            // What the rooms have accepted reaches the client before the goodbye.
-            rooms.for_each(RoomHandle::close);
-        } else {
-            rooms.for_each(drop);
+        let reason = match end {
+            End::Closing => LeaveReason::Closing,
+            _ if entry.is_last() => LeaveReason::Quit(last_word),
+            _ => LeaveReason::Disconnected,
+        };
+        if !end.awaits_rooms() {
+            // A room that failed has no membership to end.
+            return rooms.for_each(|mut handle| _ = handle.send_leave(reason.clone(), None, None));
         }
+        // First all leaves, then all answers: the rooms do not wait for each other.
+        let leaving: Vec<_> = rooms.filter_map(|handle| handle.begin_leave(reason.clone(), None).ok()).collect();
+        // A room that failed delivers nothing more.
+        leaving.into_iter().for_each(|delivered| _ = delivered.wait());
     }
 
     /// Attaches it to another outbox, in every room. What the rooms send waits until the gates are opened. A room
@@ -105,10 +131,7 @@ impl Session {
             let since = since(seen, handle.room(), current.as_ref());
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
                 Ok(answer) => answer,
-                Err(_) => {
-                    let room = handle.room().clone();
-                    (ResumedRoom { room, recovery: Recovery::RoomFailed, missed: 0 }, None)
-                }
+                Err(_) => (ResumedRoom::lost(handle.room().clone(), Recovery::RoomFailed), None),
             };
             let stays = !matches!(resumed.recovery, Recovery::RoomFailed | Recovery::Removed);
             all.push(ResumingRoom { resumed, replay, encoding, gate });

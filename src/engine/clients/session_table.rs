@@ -5,7 +5,7 @@
 //! `sessions`, serve them. A reader that resumes a session whose connection is still live ends that connection and
 //! waits here until the session is detached. The lock is a leaf: sessions are left and outboxes ended outside it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::clients::session::Session;
+use crate::engine::guards::address::Address;
 
 /// The role of the thread that leaves expired sessions.
 const ROLE: &str = "sessions";
@@ -50,10 +51,13 @@ impl fmt::Debug for Token {
 /// See the module.
 pub struct SessionTable {
     state: Mutex<State>,
-    /// Notified when a session is detached or resumed, and at the close.
+    /// Notified when the thread `sessions` has a first session to wait for, and at the close.
+    queued: Condvar,
+    /// Notified when a session is no longer that of a live connection, and at the close: for those that resume one.
     changed: Condvar,
     grace: Duration,
     sessions_max: usize,
+    address_max: usize,
 }
 
 #[derive(Default)]
@@ -62,6 +66,8 @@ struct State {
     /// The detached sessions in the order in which they expire. A resumed one stays queued.
     queue: VecDeque<(Instant, Arc<str>)>,
     detached: usize,
+    /// How many of them each address has; addresses without one are not in it.
+    by_address: BTreeMap<Address, usize>,
     closing: bool,
 }
 
@@ -71,10 +77,18 @@ enum Slot {
 }
 
 impl SessionTable {
-    /// A table of at most `sessions_max` detached sessions, each kept for `grace`; zero keeps none.
+    /// A table of at most `sessions_max` detached sessions, and `address_max` of one address, each kept for `grace`;
+    /// zero keeps none.
     #[must_use]
-    pub fn new(grace: Duration, sessions_max: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), grace, sessions_max }
+    pub fn new(grace: Duration, sessions_max: usize, address_max: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            queued: Condvar::new(),
+            changed: Condvar::new(),
+            grace,
+            sessions_max,
+            address_max,
+        }
     }
 
     /// Adds the session of a live connection; the token that resumes it.
@@ -94,22 +108,37 @@ impl SessionTable {
         drop(gone);
     }
 
-    /// Keeps a session whose connection was lost.
+    /// Keeps a session whose connection was lost. Beyond what the table holds the oldest one ends; beyond what one
+    /// address may have, the oldest of that address.
     ///
     /// # Errors
     /// The server stops: the session, to be left.
     pub fn detach(&self, token: &Token, session: Box<Session>) -> Result<(), Box<Session>> {
-        let surplus = {
+        let (is_first, surplus) = {
             let mut state = self.state.lock();
             if state.closing {
                 return Err(session);
             }
             let until = Instant::now() + self.grace;
+            let address = session.address();
+            state.count(address);
             state.slots.insert(token.text(), Slot::Detached { until, session });
+            // Each waits as long as every other, so the thread sleeps until the first is over.
+            let is_first = state.queue.is_empty();
             state.queue.push_back((until, token.text()));
-            state.detached += 1;
-            if state.detached > self.sessions_max { state.pop_oldest(None) } else { None }
+            let of_address = address.and_then(|address| state.by_address.get(&address));
+            let surplus = if of_address.is_some_and(|count| *count > self.address_max) {
+                state.pop_oldest_of(address)
+            } else if state.detached > self.sessions_max {
+                state.pop_oldest(None)
+            } else {
+                None
+            };
+            (is_first, surplus)
         };
+        if is_first {
+            self.queued.notify_all();
+        }
         self.changed.notify_all();
         // Leaving may block: not under the lock.
         surplus.into_iter().for_each(|session| session.leave(End::Gone));
@@ -136,7 +165,7 @@ impl SessionTable {
                     let Slot::Detached { session, .. } = std::mem::replace(slot, Slot::Live(Arc::clone(outbox))) else {
                         unreachable!("it has just been looked at");
                     };
-                    state.detached -= 1;
+                    state.uncount(session.address());
                     return Ok(*session);
                 }
                 Some(Slot::Live(current)) => Arc::clone(current),
@@ -170,11 +199,11 @@ impl SessionTable {
                         return;
                     }
                     match state.queue.front() {
-                        None => self.changed.wait(&mut state),
+                        None => self.queued.wait(&mut state),
                         Some((until, _)) if *until > Instant::now() => {
                             let until = *until;
                             // The loop checks the time itself.
-                            _ = self.changed.wait_until(&mut state, until);
+                            _ = self.queued.wait_until(&mut state, until);
                         }
                         Some(_) => break state.pop_oldest(Some(Instant::now())),
                     }
@@ -194,8 +223,10 @@ impl SessionTable {
             let mut state = self.state.lock();
             state.closing = true;
             state.queue.clear();
+            state.by_address.clear();
             std::mem::take(&mut state.slots)
         };
+        self.queued.notify_all();
         self.changed.notify_all();
         for slot in slots.into_values() {
             if let Slot::Detached { session, .. } = slot {
@@ -223,10 +254,41 @@ impl State {
             if self.slots.get(&token).is_some_and(waits)
                 && let Some(Slot::Detached { session, .. }) = self.slots.remove(&token)
             {
-                self.detached -= 1;
+                self.uncount(session.address());
                 return Some(*session);
             }
         }
         None
+    }
+
+    /// Removes the session of this address that expires first. It stays queued.
+    fn pop_oldest_of(&mut self, address: Option<Address>) -> Option<Session> {
+        let is_oldest = |(queued, token): &&(Instant, Arc<str>)| match self.slots.get(token) {
+            Some(Slot::Detached { until, session }) => until == queued && session.address() == address,
+            _ => false,
+        };
+        let (_, token) = self.queue.iter().find(is_oldest)?;
+        let Some(Slot::Detached { session, .. }) = self.slots.remove(&Arc::clone(token)) else { return None };
+        self.uncount(address);
+        Some(*session)
+    }
+
+    fn count(&mut self, address: Option<Address>) {
+        self.detached += 1;
+        if let Some(address) = address {
+            *self.by_address.entry(address).or_default() += 1;
+        }
+    }
+
+    fn uncount(&mut self, address: Option<Address>) {
+        self.detached -= 1;
+        if let Some(address) = address
+            && let Some(count) = self.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
     }
 }

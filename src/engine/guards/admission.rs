@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::chat::{Code, Limits, Refusal};
-use crate::engine::base::sync::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Transport;
@@ -44,11 +44,15 @@ pub struct Admission {
     state: Mutex<State>,
     /// Notified when a connection is queued or rejected, and at the close.
     changed: Condvar,
+    /// Notified when there is a job, and at the close. A thread of the pool sleeps at once: one that yields the
+    /// processor first, as those of a channel do, costs a switch each time.
+    has_job: Condvar,
     threads: Arc<Threads>,
-    work: Receiver<Job>,
     served_max: usize,
     waiting_max: usize,
     waiting_timeout: Duration,
+    /// Memory is short: newcomers are refused.
+    is_memory_short: AtomicBool,
 }
 
 struct State {
@@ -59,8 +63,10 @@ struct State {
     workers: usize,
     waiting: VecDeque<Waiting>,
     rejected: VecDeque<(Instant, Box<dyn Incoming>)>,
-    /// Has room for a job of each thread, so sending never blocks. `None` when the server stops.
-    jobs: Option<Sender<Job>>,
+    /// What the pool has to serve: at most one job of each permit.
+    jobs: VecDeque<Job>,
+    /// The server stops.
+    closing: bool,
 }
 
 struct Waiting {
@@ -91,7 +97,6 @@ impl Drop for ConnectionPermit {
 struct Dispatch {
     /// The number of its permit.
     number: u64,
-    jobs: Sender<Job>,
     /// Whether the pool needs one more thread.
     spawn: bool,
     incoming: Box<dyn Incoming>,
@@ -111,23 +116,24 @@ impl Admission {
     /// # Errors
     /// The machine gives no further thread.
     pub fn open(threads: &Arc<Threads>, limits: &Limits, served_max: usize) -> std::io::Result<Arc<Self>> {
-        let (jobs, work) = bounded(served_max);
         let state = State {
             served: BTreeMap::new(),
             permits: 0,
             workers: 0,
             waiting: VecDeque::new(),
             rejected: VecDeque::new(),
-            jobs: Some(jobs),
+            jobs: VecDeque::new(),
+            closing: false,
         };
         let admission = Arc::new(Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
+            has_job: Condvar::new(),
             threads: Arc::clone(threads),
-            work,
             served_max,
             waiting_max: limits.waiting_max,
             waiting_timeout: limits.waiting_timeout,
+            is_memory_short: AtomicBool::new(false),
         });
         let queue = Arc::clone(&admission);
         threads.spawn("waiting", move || queue.watch())?;
@@ -142,17 +148,22 @@ impl Admission {
                 log::debug!(ahead; "connection waits");
                 self.changed.notify_all();
             }
-            Decision::Reject(incoming) => self.reject(incoming, &self.full()),
+            Decision::Reject(incoming) => self.reject(incoming, &self.refusal()),
             Decision::Closed(incoming) => drop(incoming),
         }
     }
 
     fn decide(&self, incoming: Box<dyn Incoming>) -> Decision {
         let mut state = self.state.lock();
-        let Some(jobs) = state.jobs.clone() else { return Decision::Closed(incoming) };
+        if state.closing {
+            return Decision::Closed(incoming);
+        }
+        if self.is_memory_short.load(Ordering::Relaxed) {
+            return Decision::Reject(incoming);
+        }
         if state.served.len() < self.served_max && state.waiting.is_empty() {
             let (number, spawn) = state.take_permit(incoming.transport());
-            return Decision::Serve(Dispatch { number, jobs, spawn, incoming });
+            return Decision::Serve(Dispatch { number, spawn, incoming });
         }
         if state.waiting.len() < self.waiting_max {
             let ahead = state.waiting.len();
@@ -165,7 +176,7 @@ impl Admission {
 
     fn dispatch(self: &Arc<Self>, dispatch: Dispatch) {
         let mut next = Some(dispatch);
-        while let Some(Dispatch { number, jobs, spawn, incoming }) = next.take() {
+        while let Some(Dispatch { number, spawn, incoming }) = next.take() {
             let permit = ConnectionPermit { admission: Arc::clone(self), number };
             if spawn && let Err(error) = self.spawn_worker() {
                 log::warn!(error:% = error; "no thread for a connection");
@@ -176,8 +187,22 @@ impl Admission {
                 next = self.next(number);
                 continue;
             }
-            jobs.send(Job { incoming, permit }).expect("this struct keeps a receiver");
+            // Dropped outside the lock, since the permit takes it.
+            drop(self.queue(Job { incoming, permit }));
         }
+    }
+
+    /// Gives the pool a job; returns one that comes too late, since the pool is ending.
+    fn queue(&self, job: Job) -> Option<Job> {
+        {
+            let mut state = self.state.lock();
+            if state.closing {
+                return Some(job);
+            }
+            state.jobs.push_back(job);
+        }
+        self.has_job.notify_one();
+        None
     }
 
     fn spawn_worker(self: &Arc<Self>) -> std::io::Result<()> {
@@ -187,22 +212,31 @@ impl Admission {
 
     /// The body of a thread of the pool.
     fn work(self: Arc<Self>) {
+        while let Some(Job { incoming, permit }) = self.next_job() {
+            // A panic while one connection is served must not cost the pool a thread.
+            _ = self.threads.run_job("reader", || incoming.serve());
+            drop(permit);
+        }
+    }
+
+    /// Waits for a job. `None`: the thread is to end, since it is to spare or the server stops.
+    fn next_job(&self) -> Option<Job> {
+        let mut until = Instant::now() + IDLE;
+        let mut state = self.state.lock();
         loop {
-            match self.work.recv_timeout(IDLE) {
-                Ok(Job { incoming, permit }) => {
-                    // A panic while one connection is served must not cost the pool a thread.
-                    _ = self.threads.run_job("reader", || incoming.serve());
-                    drop(permit);
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.closing {
+                return None;
+            }
+            if self.has_job.wait_until(&mut state, until).timed_out() && state.jobs.is_empty() {
+                // There are at least as many threads as connections: a spare one may end.
+                if state.workers > state.served.len() {
+                    state.workers -= 1;
+                    return None;
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    let mut state = self.state.lock();
-                    // There are at least as many threads as connections: a spare one may end.
-                    if state.workers > state.served.len() {
-                        state.workers -= 1;
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
+                until = Instant::now() + IDLE;
             }
         }
     }
@@ -212,18 +246,28 @@ impl Admission {
         let (gone, next) = {
             let mut state = self.state.lock();
             let gone = state.served.remove(&number)?;
-            let next = match state.jobs.clone() {
-                Some(jobs) => state.waiting.pop_front().map(|waiting| {
-                    let (number, spawn) = state.take_permit(waiting.incoming.transport());
-                    state.waiting.iter().enumerate().for_each(|(ahead, other)| other.incoming.notify_position(ahead));
-                    Dispatch { number, jobs, spawn, incoming: waiting.incoming }
-                }),
-                None => None,
-            };
+            let waiting = if state.closing { None } else { state.waiting.pop_front() };
+            let next = waiting.map(|waiting| {
+                let (number, spawn) = state.take_permit(waiting.incoming.transport());
+                state.waiting.iter().enumerate().for_each(|(ahead, other)| other.incoming.notify_position(ahead));
+                Dispatch { number, spawn, incoming: waiting.incoming }
+            });
             (gone, next)
         };
         drop(gone);
         next
+    }
+
+    /// Refuses newcomers while memory is short.
+    pub fn memory_is_short(&self, is_short: bool) {
+        self.is_memory_short.store(is_short, Ordering::Relaxed);
+    }
+
+    /// The refusal of a newcomer.
+    fn refusal(&self) -> Refusal {
+        let is_short = self.is_memory_short.load(Ordering::Relaxed);
+        let full = self.full();
+        if is_short { Refusal { message: "The server is short of memory".into(), ..full } } else { full }
     }
 
     fn full(&self) -> Refusal {
@@ -247,7 +291,7 @@ impl Admission {
     /// The body of the queue's thread: rejects connections that have waited too long, and closes rejected ones.
     fn watch(&self) {
         let mut state = self.state.lock();
-        while state.jobs.is_some() {
+        while !state.closing {
             let now = Instant::now();
             if state.waiting.front().is_some_and(|waiting| waiting.until <= now) {
                 let waiting = state.waiting.pop_front();
@@ -276,15 +320,17 @@ impl Admission {
 
     /// Admits no further connection: the waiting ones are rejected, and the pool ends with its last job.
     pub fn close(&self) {
-        let (jobs, waiting) = {
+        let waiting = {
             let mut state = self.state.lock();
-            (state.jobs.take(), std::mem::take(&mut state.waiting))
+            state.closing = true;
+            std::mem::take(&mut state.waiting)
         };
         for waiting in &waiting {
             waiting.incoming.reject(&full(Duration::from_secs(1)));
         }
-        drop((jobs, waiting));
+        drop(waiting);
         self.changed.notify_all();
+        self.has_job.notify_all();
     }
 
     /// Shuts down the sockets of the served connections.
@@ -311,7 +357,7 @@ impl Admission {
     #[must_use]
     pub fn has_capacity(&self) -> bool {
         let state = self.state.lock();
-        state.jobs.is_some() && state.served.len() < self.served_max
+        !state.closing && state.served.len() < self.served_max && !self.is_memory_short.load(Ordering::Relaxed)
     }
 }
 

@@ -118,10 +118,7 @@ impl WatchedConnection {
             Notice::End => self.outbox.end(self.why),
             Notice::Warning => {
                 let event = Event::TokenExpiring { expires: self.until, left: now.until(self.until) };
-                let mut buffer = Vec::new();
-                if Encoder::default().encode(&event, None, self.encoding, &mut buffer) {
-                    let part = 0..buffer.len();
-                    let segment = Segment { part, buffer: buffer.into(), events: 1, messages: 0, reply: true };
+                if let Some(segment) = Segment::of(&mut Encoder::default(), &event, None, self.encoding) {
                     // An outbox that cannot take it has ended the connection.
                     _ = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
                 }
@@ -210,7 +207,7 @@ mod tests {
     }
 
     fn watched(until: u64, why: End) -> WatchedConnection {
-        let outbox = Outbox::new(Arc::new(Nowhere), &Limits::default(), None);
+        let outbox = Outbox::new(&Arc::default(), Arc::new(Nowhere), &Limits::default(), None);
         WatchedConnection { outbox, encoding: Encoding::Json, until: Time(until), why }
     }
 

@@ -6,10 +6,12 @@
 //! offset moves on.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::chat::{Event, Id};
+use crate::engine::clients::outbox_total::OutboxTotal;
 use crate::engine::clients::recipient::{Form, Segment};
 use crate::wire::{Encoder, Encoding};
 
@@ -30,8 +32,8 @@ pub enum Cut {
     Own(Segment),
 }
 
-#[derive(Default)]
 struct Stream {
+    encoding: Encoding,
     /// Members that use the encoding.
     readers: usize,
     buffer: Vec<u8>,
@@ -39,24 +41,37 @@ struct Stream {
 }
 
 /// The buffers of one round.
-#[derive(Default)]
 pub struct Batch {
+    /// Where they count while clients wait for them.
+    total: Arc<OutboxTotal>,
     encoder: Encoder,
-    streams: [Stream; Encoding::COUNT],
+    /// One for each encoding in use: few, so they are searched one by one.
+    streams: Vec<Stream>,
     messages: u32,
 }
 
 /// The buffers of a finished round.
 pub struct Sealed {
-    /// By encoding, everything that is for all members.
-    whole: [Option<Segment>; Encoding::COUNT],
+    /// For each encoding that has events, everything that is for all members.
+    whole: Vec<(Encoding, Segment)>,
 }
 
 impl Batch {
+    /// An empty round, whose buffers count in `total`.
+    #[must_use]
+    pub fn new(total: Arc<OutboxTotal>) -> Self {
+        Self { total, encoder: Encoder::default(), streams: Vec::new(), messages: 0 }
+    }
+
     /// Counts a member that uses this encoding in or out.
     pub fn readers(&mut self, encoding: Encoding, change: isize) {
-        let stream = &mut self.streams[encoding.index()];
+        let stream = self.stream(encoding);
         stream.readers = stream.readers.checked_add_signed(change).expect("readers are counted in pairs");
+    }
+
+    /// Names the epoch of the room's history, for encodings whose events have it.
+    pub fn set_epoch(&mut self, epoch: &Arc<str>) {
+        self.encoder.set_epoch(epoch);
     }
 
     /// Counts a new member in; the offset from which it gets events.
@@ -73,7 +88,17 @@ impl Batch {
     /// The current end of an encoding's buffer.
     #[must_use]
     pub fn end(&self, encoding: Encoding) -> Offset {
-        self.streams[encoding.index()].end
+        let stream = self.streams.iter().find(|stream| stream.encoding == encoding);
+        stream.map_or(Offset::default(), |stream| stream.end)
+    }
+
+    /// The stream of an encoding, made with its first reader.
+    fn stream(&mut self, encoding: Encoding) -> &mut Stream {
+        let at = self.streams.iter().position(|stream| stream.encoding == encoding).unwrap_or_else(|| {
+            self.streams.push(Stream { encoding, readers: 0, buffer: Vec::new(), end: Offset::default() });
+            self.streams.len() - 1
+        });
+        &mut self.streams[at]
     }
 
     /// Bytes in all buffers.
@@ -92,9 +117,8 @@ impl Batch {
     pub fn append(&mut self, event: &Event) {
         let messages = u32::from(event.is_message());
         self.messages += messages;
-        for encoding in Encoding::ALL {
-            let stream = &mut self.streams[encoding.index()];
-            if stream.readers > 0 && self.encoder.encode(event, None, encoding, &mut stream.buffer) {
+        for stream in &mut self.streams {
+            if stream.readers > 0 && self.encoder.encode(event, None, stream.encoding, &mut stream.buffer) {
                 stream.end.at = stream.buffer.len();
                 stream.end.events += 1;
                 stream.end.messages += messages;
@@ -104,28 +128,29 @@ impl Batch {
 
     /// Encodes an event for one member; `None` when its encoding cannot express the event.
     pub fn own(&mut self, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Segment> {
-        let mut buffer = Vec::new();
-        let is_encoded = self.encoder.encode(event, id, encoding, &mut buffer);
-        let messages = u32::from(event.is_message());
-        is_encoded.then(|| Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages, reply: true })
+        Segment::of(&mut self.encoder, event, id, encoding)
     }
 
     /// A copy of a part of a buffer, for a member that leaves before the round ends.
     #[must_use]
     pub fn copy(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Segment> {
-        let bytes = &self.streams[encoding.index()].buffer[part.start.at..part.end.at];
-        segment(Bytes::copy_from_slice(bytes), 0, part)
+        let stream = self.streams.iter().find(|stream| stream.encoding == encoding)?;
+        segment(Bytes::copy_from_slice(&stream.buffer[part.start.at..part.end.at]), 0, part)
     }
 
     /// Ends the round: the buffers are empty again.
     pub fn seal(&mut self) -> Sealed {
         self.messages = 0;
-        let whole = self.streams.each_mut().map(|stream| {
+        let total = &self.total;
+        let seal = |stream: &mut Stream| {
             let end = std::mem::take(&mut stream.end);
             // The next round is likely to be of the same size.
             let next = Vec::with_capacity(stream.buffer.len());
-            segment(std::mem::replace(&mut stream.buffer, next).into(), 0, &(Offset::default()..end))
-        });
+            let buffer = total.share(std::mem::replace(&mut stream.buffer, next));
+            Some((stream.encoding, segment(buffer, 0, &(Offset::default()..end))?))
+        };
+        let whole = self.streams.iter_mut().filter_map(seal).collect();
+        self.streams.retain(|stream| stream.readers > 0);
         Sealed { whole }
     }
 }
@@ -134,13 +159,13 @@ impl Sealed {
     /// Whether there is no event for all members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.whole.iter().all(Option::is_none)
+        self.whole.is_empty()
     }
 
     /// Everything in this encoding; `None`: there is no event.
     #[must_use]
     pub fn whole(&self, encoding: Encoding) -> Option<&Segment> {
-        self.whole[encoding.index()].as_ref()
+        self.whole.iter().find(|(of, _)| *of == encoding).map(|(_, segment)| segment)
     }
 
     /// A part of the buffer.

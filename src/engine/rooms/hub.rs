@@ -9,15 +9,19 @@ use std::io;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
+use crate::chat::policy::Policy;
 use crate::chat::room::JoinRequest;
 use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::{self, InboxReceiver, InboxSender};
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Form, Recipient};
+use crate::engine::guards::address::Address;
 use crate::engine::metrics::Metrics;
 use crate::engine::rooms::inbox::{Admitted, BrokerCommand, INBOX_MAX, NonMemberRequest, PendingJoin, RoomHandle};
 use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
+use crate::engine::rooms::room_quota::{RoomClass, RoomPermit, RoomQuota};
+use roomd_protocol::FIRST_ROOM;
 
 /// What is needed to open a room.
 #[derive(Clone, Debug)]
@@ -72,16 +76,15 @@ pub type Opener = Box<dyn Fn(Opening, InboxReceiver<BrokerCommand>) -> io::Resul
 pub struct Hub {
     state: Mutex<State>,
     opener: Opener,
-    rooms_max: usize,
     /// The policies of all rooms, whether they are live or not.
     pub policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
 }
 
-#[derive(Default)]
 struct State {
     rooms: HashMap<RoomName, Slot>,
+    quota: RoomQuota,
     /// The number of the newest seat.
     seats: u64,
     closing: bool,
@@ -94,7 +97,7 @@ fn pending_join(
     client: JoiningClient,
     reply: oneshot::Sender<Result<Admitted, Refusal>>,
 ) -> Box<PendingJoin> {
-    let JoiningClient { recipient, form, request, id } = client;
+    let JoiningClient { recipient, form, request, id, .. } = client;
     Box::new(PendingJoin { seat, recipient, form, request, id, reply })
 }
 
@@ -106,6 +109,7 @@ struct Slot {
     seats: usize,
     listed: bool,
     view: RoomView,
+    permit: RoomPermit,
 }
 
 /// Keeps a room open as long as it exists.
@@ -155,19 +159,18 @@ pub struct JoiningClient {
     pub request: JoinRequest,
     /// The id of the client's request.
     pub id: Option<Id>,
+    /// The address that a room counts for which this join opens; `None` is exempt.
+    pub address: Option<Address>,
 }
 
 impl Hub {
-    /// A hub without rooms, which lets `opener` make their brokers.
+    /// A hub without rooms, which lets `opener` make their brokers. `rooms_max` and `address_rooms_max`: see
+    /// [`crate::chat::Limits`].
     #[must_use]
-    pub fn new(rooms_max: usize, opener: Opener) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(State::default()),
-            opener,
-            rooms_max,
-            policies: Arc::default(),
-            metrics: Arc::default(),
-        })
+    pub fn new(rooms_max: usize, address_rooms_max: usize, metrics: Arc<Metrics>, opener: Opener) -> Arc<Self> {
+        let quota = RoomQuota::new(rooms_max, address_rooms_max);
+        let state = State { rooms: HashMap::new(), quota, seats: 0, closing: false };
+        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics })
     }
 
     /// Joins a room, which is opened if it does not exist. Blocks until the room has answered.
@@ -180,7 +183,7 @@ impl Hub {
         kind: &RoomKind,
         client: JoiningClient,
     ) -> Result<RoomHandle, Refusal> {
-        let (seat, inbox) = self.reserve(room, kind)?;
+        let (seat, inbox) = self.reserve(room, kind, client.address)?;
         let handle = seat.handle(&inbox);
         let (reply, answer) = oneshot::channel();
         let failed = || Refusal::room_failed(room);
@@ -189,24 +192,46 @@ impl Hub {
         Ok(handle.admitted(admission))
     }
 
-    /// Takes a seat for the server itself, which keeps the room open until the handle is dropped.
+    /// Takes a seat for the server itself, which keeps the room open until the handle is dropped. `owned`: the room
+    /// is about to have an owner. `address`: see [`JoiningClient::address`].
     ///
     /// # Errors
     /// There can be no further room.
-    pub fn keep(self: &Arc<Self>, room: &RoomName, kind: &RoomKind) -> Result<RoomHandle, Refusal> {
-        let (seat, inbox) = self.reserve(room, kind)?;
+    pub fn keep(
+        self: &Arc<Self>,
+        room: &RoomName,
+        kind: &RoomKind,
+        owned: bool,
+        address: Option<Address>,
+    ) -> Result<RoomHandle, Refusal> {
+        let (seat, inbox) = self.reserve_in(room, kind, owned.then_some(RoomClass::Owned), address)?;
         let handle = seat.handle(&inbox);
         inbox.send(BrokerCommand::Keep(seat)).map_err(|_| Refusal::room_failed(room))?;
         Ok(handle)
     }
 
-    /// Sends a request to a room without being a member. Blocks until the room has answered.
+    /// Sends a request to a room without being a member. Blocks until the room has answered. A room that this opens
+    /// counts for no address: see [`Hub::ask_from`].
     ///
     /// # Errors
     /// There can be no further room, it failed, or it does not answer such a request.
     pub fn ask(self: &Arc<Self>, room: &RoomName, who: Identity, request: RoomRequest) -> Result<Event, Refusal> {
+        self.ask_from(None, room, who, request)
+    }
+
+    /// The same for a client of this address, for which a room counts that this opens.
+    ///
+    /// # Errors
+    /// As [`Hub::ask`].
+    pub fn ask_from(
+        self: &Arc<Self>,
+        address: Option<Address>,
+        room: &RoomName,
+        who: Identity,
+        request: RoomRequest,
+    ) -> Result<Event, Refusal> {
         // The seat keeps the room open until it has answered.
-        let (seat, inbox) = self.reserve(room, &RoomKind::USUAL)?;
+        let (seat, inbox) = self.reserve(room, &RoomKind::USUAL, address)?;
         let Identity { user, auth_level, .. } = who;
         let speaker = Speaker { member: seat.number(), user, auth_level };
         let (reply, answer) = oneshot::channel();
@@ -216,7 +241,18 @@ impl Hub {
         answer.wait().map_err(|_| failed())
     }
 
-    /// Takes a seat in a room, which is opened if it does not exist, and a sender to its inbox.
+    /// Has a room read what other servers did, if it is live. Does not block: a room that is too busy for it reads that
+    /// with its next messages, or when it is told again.
+    pub fn catch_up(&self, room: &RoomName) {
+        // The sender keeps the inbox, not the room: the room may have lost its last seat by now.
+        let inbox = self.state.lock().rooms.get(room).map(|slot| slot.inbox.clone());
+        if let Some(inbox) = inbox {
+            _ = inbox.try_send(BrokerCommand::CatchUp);
+        }
+    }
+
+    /// Takes a seat in a room, which is opened if it does not exist, and a sender to its inbox. `address`: see
+    /// [`JoiningClient::address`].
     ///
     /// # Errors
     /// There can be no further room.
@@ -224,7 +260,21 @@ impl Hub {
         self: &Arc<Self>,
         room: &RoomName,
         kind: &RoomKind,
+        address: Option<Address>,
     ) -> Result<(Seat, InboxSender<BrokerCommand>), Refusal> {
+        self.reserve_in(room, kind, None, address)
+    }
+
+    /// The same; a room that is opened is of this class, or of that of its name and policy.
+    fn reserve_in(
+        self: &Arc<Self>,
+        room: &RoomName,
+        kind: &RoomKind,
+        class: Option<RoomClass>,
+        address: Option<Address>,
+    ) -> Result<(Seat, InboxSender<BrokerCommand>), Refusal> {
+        // A look into the policies takes their lock, so it comes first; most joins find an open room and need none.
+        let class = if self.has(room) { class } else { class.or_else(|| Some(self.class(room, kind))) };
         let (number, inbox, opened) = {
             let mut state = self.state.lock();
             if state.closing {
@@ -238,7 +288,9 @@ impl Hub {
                     (number, slot.inbox.clone(), None)
                 }
                 None => {
-                    let (inbox, opened) = self.insert(&mut state, room, kind)?;
+                    // A room that has closed since the look counts as anybody's.
+                    let permit = state.quota.take(class.unwrap_or(RoomClass::Shared), address)?;
+                    let (inbox, opened) = self.insert(&mut state, room, kind, permit);
                     (number, inbox, Some(opened))
                 }
             }
@@ -250,6 +302,18 @@ impl Hub {
         Ok((seat, inbox))
     }
 
+    /// The class of a room that is not live.
+    #[inline(never)]
+    fn class(&self, room: &RoomName, kind: &RoomKind) -> RoomClass {
+        let is_owned = |policy: Arc<Policy>| policy.owner().is_some();
+        match kind {
+            RoomKind::Private(..) => RoomClass::Conversation,
+            RoomKind::Open { .. } if room.as_str() == FIRST_ROOM => RoomClass::First,
+            RoomKind::Open { .. } if self.policies.policy(room).is_some_and(is_owned) => RoomClass::Owned,
+            RoomKind::Open { .. } => RoomClass::Shared,
+        }
+    }
+
     /// Adds a room with one seat to the map. Not inlined, like `open`: most joins find an open room, and need no
     /// stack for this.
     #[inline(never)]
@@ -258,18 +322,15 @@ impl Hub {
         state: &mut State,
         room: &RoomName,
         kind: &RoomKind,
-    ) -> Result<(InboxSender<BrokerCommand>, Box<Opened>), Refusal> {
-        if state.rooms.len() >= self.rooms_max {
-            let message = format!("The server has {} rooms, which is its limit", self.rooms_max);
-            return Err(Refusal::new(Code::TooManyRooms, message));
-        }
+        permit: RoomPermit,
+    ) -> (InboxSender<BrokerCommand>, Box<Opened>) {
         let (inbox, commands) = queue::bounded(INBOX_MAX);
         let view = RoomView::new(&self.policies, &self.metrics);
         let opening = Opening { room: room.clone(), kind: kind.clone(), view: view.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
-        let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view };
+        let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view, permit };
         state.rooms.insert(room.clone(), slot);
-        Ok((inbox, Box::new((opening, commands))))
+        (inbox, Box::new((opening, commands)))
     }
 
     #[inline(never)]
@@ -288,7 +349,11 @@ impl Hub {
             let mut state = self.state.lock();
             let slot = state.rooms.get_mut(room).expect("a seat's room is in the map");
             slot.seats -= 1;
-            if slot.seats == 0 { state.rooms.remove(room) } else { None }
+            let last = if slot.seats == 0 { state.rooms.remove(room) } else { None };
+            if let Some(Slot { permit, .. }) = &last {
+                state.quota.release(permit);
+            }
+            last
         };
         // The sender is dropped outside the lock: that may end the broker.
         drop(last);
@@ -323,7 +388,7 @@ impl Hub {
         self.len() == 0
     }
 
-    /// The connections in a room, as its broker last reported; 0 if it is not live.
+    /// The users in a room, as its broker last reported; 0 if it is not live.
     #[must_use]
     pub fn population(&self, room: &RoomName) -> usize {
         self.state.lock().rooms.get(room).map_or(0, |slot| slot.view.population())

@@ -1,21 +1,21 @@
 //! The commands to a room's broker, and the handle through which they are sent.
 //!
 //! A `RoomHandle` belongs to one member and sends the member's leave when it is dropped, so a leave cannot be
-//! forgotten, not even after a panic. Sending blocks while the inbox is full; readers send, a broker never does.
+//! forgotten, not even after a panic. Sending blocks while the inbox is full, or carries the command out on the sender's
+//! thread (`broker/shared.rs`); readers send, a broker never does.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::chat::members::MemberId;
-use crate::chat::room::{JoinRequest, LeaveReason, ReplayRange};
-use crate::chat::{Event, Id, Refusal, ResumedRoom, RoomName, RoomRequest, Since, Speaker};
+use crate::chat::room::{JoinRequest, ReplayRange};
+use crate::chat::{Event, Id, LeaveReason, Refusal, ResumedRoom, RoomName, RoomRequest, Since, Speaker};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::rooms::hub::Seat;
 
-/// Commands in an inbox, at most; a sender waits while it is full. A slot is some hundred bytes, and all are allocated
-/// when the room opens.
+/// Commands in an inbox, at most; a sender waits while it is full. One is some hundred bytes.
 pub const INBOX_MAX: usize = 128;
 
 /// A command to a broker.
@@ -34,6 +34,12 @@ pub enum BrokerCommand {
     Request { member: MemberId, request: RoomRequest, id: Option<Id> },
     /// A non-member sends a request, and waits for the reply.
     Ask(Box<NonMemberRequest>),
+    /// A member's reader waits until everything before has been delivered.
+    Flush(oneshot::Sender<()>),
+    /// Other servers have gone on with the room's history, as far as is known.
+    CatchUp,
+    /// The broker's next deadline is earlier than the room's thread knows, or a round on a sender's thread panicked.
+    Wake,
 }
 
 /// A join that waits for the room's answer, with the seat that keeps the room open.
@@ -199,26 +205,35 @@ impl RoomHandle {
         RoomSender { member: self.member, inbox: self.inbox.clone() }
     }
 
-    /// Leaves, and returns when the room has told the client so: before any later event of another room. Blocks on
-    /// the room.
+    /// Leaves, and returns when the room has told the client so: before any later event of another
+    /// room. Blocks on the room.
     ///
     /// # Errors
     /// The room failed.
-    pub fn leave(self, id: Option<Id>) -> Result<(), RoomGone> {
-        self.leave_and_wait(LeaveReason::Left, id)
+    pub fn leave(self, reason: LeaveReason, id: Option<Id>) -> Result<(), RoomGone> {
+        self.begin_leave(reason, id)?.wait().map_err(|_| RoomGone)
     }
 
     /// Leaves because the server stops, and waits until the room has delivered what it accepted before. Blocks on the
     /// room.
     pub fn close(self) {
         // A room that failed delivers nothing more.
-        _ = self.leave_and_wait(LeaveReason::Closing, None);
+        _ = self.begin_leave(LeaveReason::Closing, None).map(oneshot::Receiver::wait);
     }
 
-    fn leave_and_wait(mut self, reason: LeaveReason, id: Option<Id>) -> Result<(), RoomGone> {
+    /// Leaves; the receiver is notified when the room has delivered what it accepted before. Blocks while the room's
+    /// inbox is full.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(in crate::engine) fn begin_leave(
+        mut self,
+        reason: LeaveReason,
+        id: Option<Id>,
+    ) -> Result<oneshot::Receiver<()>, RoomGone> {
         let (done, delivered) = oneshot::channel();
         self.send_leave(reason, id, Some(done))?;
-        delivered.wait().map_err(|_| RoomGone)
+        Ok(delivered)
     }
 
     /// Sends the leave. Blocks while the room's inbox is full.
@@ -233,6 +248,16 @@ impl RoomHandle {
     }
 }
 
+impl RoomHandle {
+    /// Returns when the room has delivered what it accepted before. Blocks on the room.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub fn flush(&self) -> Result<(), RoomGone> {
+        self.sender().flush()
+    }
+}
+
 /// See [`RoomHandle::sender`].
 pub(in crate::engine) struct RoomSender {
     member: MemberId,
@@ -243,6 +268,13 @@ impl RoomSender {
     /// As [`RoomHandle::detach`].
     pub(in crate::engine) fn detach(&self) -> Result<(), RoomGone> {
         self.inbox.send(BrokerCommand::Detach { member: self.member }).map_err(|_| RoomGone)
+    }
+
+    /// As [`RoomHandle::flush`].
+    pub(in crate::engine) fn flush(&self) -> Result<(), RoomGone> {
+        let (done, delivered) = oneshot::channel();
+        self.inbox.send(BrokerCommand::Flush(done)).map_err(|_| RoomGone)?;
+        delivered.wait().map_err(|_| RoomGone)
     }
 
     /// As [`RoomHandle::send`].

@@ -10,13 +10,18 @@ use crate::chat::policy::{
     AuditEntry, INITIAL_MEMBERS_MAX, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege,
     RoomOptions,
 };
-use crate::chat::{Code, Event, Identity, Note, Refusal, RoomName, RoomRequest, RoomSummary, Span, UserName};
+use crate::chat::{Code, Event, Identity, Note, Refusal, RoomName, RoomRequest, RoomSummary, Span, Time, UserName};
 use crate::engine::Engine;
+use crate::engine::guards::address::Address;
 use crate::engine::rooms::hub::RoomKind;
 use crate::engine::rooms::inbox::RoomHandle;
+use crate::store::PageQuery;
+use roomd_protocol::FIRST_ROOM;
 
 /// Rooms with a policy, at most, as a multiple of the rooms that may be live at once.
 const POLICIES_PER_ROOM: usize = 10;
+/// Rooms with a history and nobody in them that are listed.
+const STORED_MAX: usize = 1_000;
 /// Rooms that one user may own.
 const OWNED_MAX: usize = 100;
 
@@ -44,7 +49,7 @@ impl NewRoom {
 pub struct RoomInfo {
     /// The room's name.
     pub room: RoomName,
-    /// The connections in it.
+    /// The users in it.
     pub members: usize,
     /// Its policy.
     pub policy: Arc<Policy>,
@@ -55,15 +60,29 @@ pub struct RoomInfo {
 impl Engine {
     /// Creates a room that stays open without members. It belongs to its creator, if that is a registered user; a
     /// guest may create a public one, which stays until the server stops. Created rooms may be half of all rooms, so
-    /// that clients can always open others. Blocks on the room.
+    /// that clients can always open others. It counts for no address: see [`Engine::create_from`]. Blocks on the room.
     ///
     /// # Errors
     /// The name is taken, there can be no further room, or this one cannot be opened.
     pub fn create(&self, who: &Identity, room: NewRoom) -> Result<(), Refusal> {
+        self.create_from(None, who, room)
+    }
+
+    /// The same for a client of this address, for which the room counts.
+    ///
+    /// # Errors
+    /// As above; and `rate_limited` when the address has created too many.
+    pub fn create_from(&self, address: Option<Address>, who: &Identity, room: NewRoom) -> Result<(), Refusal> {
+        let now = self.clock.now().since_start;
+        self.address_limits.create_room(address, now).map_err(|refusal| refusal.about(&room.room))?;
         let NewRoom { room, durable, mut options } = room;
         if options.private && who.is_guest() {
             let message = "A private room belongs to a registered user: register your name first";
             return Err(Refusal::new(Code::Unauthorized, message));
+        }
+        let names = self.auth.names();
+        if !who.is_guest() && names.owner(&who.user).is_some() && names.lasting_owner(&who.user).is_none() {
+            return Err(Refusal::new(Code::Unavailable, format!("The name {} is being given up", who.user)));
         }
         if options.members.len() > INITIAL_MEMBERS_MAX {
             let message = format!("A room may begin with {INITIAL_MEMBERS_MAX} members; invite the others");
@@ -88,15 +107,45 @@ impl Engine {
             return Err(Refusal::new(Code::TooManyRooms, message));
         }
         // The seat keeps the room open between its creation and `keep_open`.
-        let handle = self.hub.keep(&room, &RoomKind::Open { slow: None, durable })?;
+        let handle = self.hub.keep(&room, &RoomKind::Open { slow: None, durable }, !who.is_guest(), address)?;
+        let members = options.members.clone();
         match self.hub.ask(&room, who.clone(), RoomRequest::Create(options))? {
-            Event::Refused(refusal) => Err(refusal),
-            Event::Created { pinned: true, .. } => {
-                self.keep_open(handle);
-                Ok(())
-            }
-            _ => Ok(()),
+            Event::Refused(refusal) => return Err(refusal),
+            Event::Created { pinned: true, .. } => self.keep_open(handle),
+            _ => {}
         }
+        let at = self.clock.now().at;
+        for user in members.into_iter().filter(|user| *user != who.user) {
+            let action = ModerationAction { change: ModerationChange::Invited { user }, note: None };
+            self.apply_outside(room.clone(), who.user.clone(), action, at);
+        }
+        Ok(())
+    }
+
+    /// Counts the opening of a room by a join or a message from this address, as a `create` counts: unless the room is
+    /// open, was created, or has a history, and but for the first room. Waits for the store.
+    ///
+    /// # Errors
+    /// `rate_limited`: the address has opened too many rooms in the last hour.
+    #[inline(never)]
+    pub fn count_opening(&self, room: &RoomName, address: Option<Address>) -> Result<(), Refusal> {
+        let is_new = |room: &RoomName| {
+            room.as_str() != FIRST_ROOM && !self.hub.has(room) && self.policies.policy(room).is_none()
+        };
+        if address.is_none() || !is_new(room) || self.has_history(room) {
+            return Ok(());
+        }
+        let now = self.clock.now().since_start;
+        self.address_limits.create_room(address, now).map_err(|refusal| refusal.about(room))
+    }
+
+    /// Whether anything was ever said in a room, as far as the store can tell now. On the login worker's stack, since
+    /// a reader keeps what it has touched of its own.
+    fn has_history(&self, room: &RoomName) -> bool {
+        let (store, room) = (Arc::clone(&self.store), room.clone());
+        let options = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
+        let page = self.login_worker.run(move || store.page(&room, options));
+        page.and_then(Result::ok).flatten().is_some()
     }
 
     /// Keeps a room open until the server stops, or the room is ended.
@@ -128,35 +177,46 @@ impl Engine {
         }
         match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note })? {
             Event::Refused(refusal) => Err(refusal),
-            Event::Moderated { room, by, action, at } => {
-                self.apply_outside(Event::Moderated { room, by, action, at });
+            Event::Moderated { room, by, action, at, .. } => {
+                self.apply_outside(room, by, action, at);
                 Ok(true)
             }
             _ => Ok(false),
         }
     }
 
+    /// Tells a user who may enter a room anyhow that somebody invites them to it. Does not block.
+    pub fn announce_invitation(&self, room: &RoomName, by: UserName, user: UserName) {
+        let action = ModerationAction { change: ModerationChange::Invited { user }, note: None };
+        self.apply_outside(room.clone(), by, action, self.clock.now().at);
+    }
+
     /// Carries out the consequences of a change outside the room.
-    fn apply_outside(&self, event: Event) {
-        let Event::Moderated { room, action: ModerationAction { change, .. }, .. } = &event else { return };
-        match change {
+    fn apply_outside(&self, room: RoomName, by: UserName, action: ModerationAction, at: Time) {
+        match &action.change {
             ModerationChange::Invited { user } => {
-                let event = Arc::new(event.clone());
-                for connection in self.directory.connections(user) {
+                let connections = self.directory.reachable(user);
+                let event = Arc::new(Event::InvitedTo { room, by, action, at });
+                for connection in connections {
                     // One that cannot take it now is ended by its own outbox, or is gone.
                     _ = connection.endpoint().send(None, &event, self.limits.slow);
                 }
             }
             ModerationChange::Ended => {
-                let seat = self.created.lock().as_mut().and_then(|created| created.remove(room));
+                let seat = self.created.lock().as_mut().and_then(|created| created.remove(&room));
                 drop(seat);
+                if self.hooks.delete_hooks(&room).is_err() {
+                    log::error!(room = room.as_str(); "the hooks of a room that has ended are not deleted");
+                }
+                self.end_webhooks(&room, &by, at);
                 log::info!(room = room.as_str(); "room ended");
             }
             _ => {}
         }
     }
 
-    /// The rooms that a user may see, by name: the live ones and the created ones.
+    /// The rooms that a user may see, by name: the live ones, the created ones, and those with a history, of which the
+    /// [`STORED_MAX`] that were opened last. Waits for the store.
     #[must_use]
     pub fn rooms(&self, who: &Identity) -> Vec<RoomSummary> {
         let mut rooms = self.hub.list();
@@ -171,10 +231,25 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        // A room without members is listed if it was created, but not because somebody is about to join or leave.
+        // A room without members is listed if it was created or has a history, but not because somebody is about to join
+        // or leave.
         let made = |room: &RoomName| policies.binary_search_by(|(name, _)| name.cmp(room)).is_ok();
-        rooms.retain(|summary| who.may_enter(&summary.room) && (summary.members > 0 || made(&summary.room)));
+        let stored = self.stored_rooms();
+        for room in stored.iter().filter(|room| !made(room)) {
+            if let Err(at) = rooms.binary_search_by(|summary| summary.room.cmp(room)) {
+                rooms.insert(at, RoomSummary { room: room.clone(), members: 0, private: false });
+            }
+        }
+        let lasts = |room: &RoomName| made(room) || stored.binary_search(room).is_ok();
+        rooms.retain(|summary| who.may_enter(&summary.room) && (summary.members > 0 || lasts(&summary.room)));
         rooms
+    }
+
+    /// The rooms with a history, as far as the store can tell now. On the login worker's stack, since a reader keeps
+    /// what it has touched of its own.
+    fn stored_rooms(&self) -> Vec<RoomName> {
+        let store = Arc::clone(&self.store);
+        self.login_worker.run(move || store.rooms(STORED_MAX)).and_then(Result::ok).unwrap_or_default()
     }
 
     /// A room as one user sees it.
@@ -244,7 +319,7 @@ impl Engine {
 
     /// The name of a registered user, in the owner's spelling.
     fn registered_as(&self, user: &UserName) -> Result<UserName, Refusal> {
-        let owner = self.auth.names().owner(user).map(|owned| owned.name);
+        let owner = self.auth.names().lasting_owner(user).map(|owned| owned.name);
         owner.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no registered user {user}")))
     }
 }

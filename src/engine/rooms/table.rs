@@ -12,7 +12,7 @@ use crate::chat::{End, Event, RoomName, Slow, UserName};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::engine::rooms::batch::{Cut, Offset, Sealed};
 use crate::engine::rooms::hub::Seat;
-use crate::engine::users::directory::Endpoint;
+use crate::engine::users::endpoint::Endpoint;
 use crate::wire::{Encoder, Encoding};
 
 /// Members whose outboxes are prefetched together: enough to hide the latency of one, few enough to be in the cache

@@ -32,6 +32,10 @@ impl Recipient for Recorder {
         Ok(())
     }
 
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
     fn end(&self, end: End) {
         self.end.lock().get_or_insert(end);
     }
@@ -51,6 +55,10 @@ pub struct Client {
     pub asked: Option<oneshot::Receiver<Event>>,
     /// The answer to its resume.
     pub back: Option<oneshot::Receiver<inbox::ResumeAnswer>>,
+    /// Settled when the room has delivered what it owes a client whose input has ended.
+    pub delivered: Option<oneshot::Receiver<()>>,
+    /// How many events it had been given when it was sent the goodbye.
+    pub before_goodbye: Option<usize>,
     /// The room that it is in, or wants to join.
     pub room: usize,
 }
@@ -69,6 +77,8 @@ impl Client {
             reply: None,
             asked: None,
             back: None,
+            delivered: None,
+            before_goodbye: None,
             room: 0,
         }
     }

@@ -3,9 +3,12 @@
 //! A client that sends a request without being a member takes a seat and sends the request in one step, and drops the
 //! seat when it receives the answer, as `Hub::ask` does.
 
+use std::sync::Arc;
+
 use super::world::Move::{AskToCreate, HearOutcome};
-use super::world::{Rooms, name};
-use crate::chat::{AuthLevel, Code, Event, Recovery, RoomRequest, Speaker, UserName};
+use super::world::{FIRST, Rooms, name};
+use crate::chat::LeaveReason;
+use crate::chat::{AuthLevel, Code, Event, Publication, Recovery, RoomRequest, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::hub::RoomKind;
@@ -41,9 +44,8 @@ impl Rooms {
     }
 
     pub(super) fn create(&mut self, at: usize) {
-        match self.engine.hub.keep(&name(), &RoomKind::USUAL) {
+        match self.engine.hub.keep(&name(), &RoomKind::USUAL, false, None) {
             Ok(handle) => {
-                self.kept = true;
                 self.clients[at].handle = Some(handle);
             }
             Err(refusal) => {
@@ -54,7 +56,7 @@ impl Rooms {
     }
 
     pub(super) fn ask(&mut self, at: usize, auth_level: AuthLevel, request: RoomRequest) {
-        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL);
+        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL, None);
         let room = self.newest();
         let client = &mut self.clients[at];
         let (reply, answer) = oneshot::channel();
@@ -91,10 +93,34 @@ impl Rooms {
         drop(self.clients[at].seat.take());
     }
 
-    pub(super) fn say(&mut self, at: usize) {
-        let request = RoomRequest::message("hi");
+    /// Sends a message; `if_seq` is its condition, if it has one.
+    pub(super) fn say(&mut self, at: usize, if_seq: Option<u64>) {
+        let text = if if_seq.is_some() { FIRST } else { "hi" };
+        let request = RoomRequest::from(Publication { if_seq, ..Publication::text(text) });
         let handle = self.clients[at].handle.as_ref().expect("it is a member");
         handle.send(request, None).expect("the room lives");
+    }
+
+    pub(super) fn end_input(&mut self, at: usize) {
+        let handle = self.clients[at].handle.take().expect("it is a member");
+        let delivered = handle.begin_leave(LeaveReason::Disconnected, None).expect("the room lives");
+        self.clients[at].delivered = Some(delivered);
+    }
+
+    pub(super) fn say_goodbye(&mut self, at: usize) {
+        let client = &mut self.clients[at];
+        client.before_goodbye = Some(client.recorder.events.lock().len());
+    }
+
+    /// How many answers to its messages a client had been given when it was sent the goodbye, and how many in all.
+    pub fn answered_before_goodbye(&self, who: char) -> (usize, usize) {
+        let client = self.clients.iter().find(|client| client.name == who).expect("a client's name");
+        let events = client.recorder.events.lock();
+        let answers = |events: &[Arc<Event>]| {
+            events.iter().filter(|event| matches!(***event, Event::Sent { .. } | Event::Refused(_))).count()
+        };
+        let before = client.before_goodbye.expect("it was sent the goodbye");
+        (answers(&events[..before]), answers(&events))
     }
 
     pub(super) fn detach(&mut self, at: usize) {
@@ -106,7 +132,7 @@ impl Rooms {
         let client = &mut self.clients[at];
         let (reply, answer) = oneshot::channel();
         let handle = client.handle.as_ref().expect("it is a member");
-        let recipient = std::sync::Arc::clone(&client.recorder) as _;
+        let recipient = Arc::clone(&client.recorder) as _;
         let (member, since) = (handle.member(), crate::chat::Since::Entry);
         let back = PendingResume { member, recipient, form: Form::Events, since, reply };
         client

@@ -1,43 +1,98 @@
 //! A room's broker between its steps: opened, alive, broken or ended.
 //!
 //! Stepped by the world, on the test's thread. A broker that panics drops what it held in two
-//! steps, its members and then its inbox, as when the stack of its thread unwinds.
+//! steps, its members and then its inbox, as when the stack of its thread unwinds. Where the scenario has it so, a
+//! client that sends to a live broker runs the round itself, within its own step.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::chat::{Code, Limits, Refusal};
 use crate::engine::base::clock::Clock;
-use crate::engine::base::queue::{InboxReceiver, TryRecvError};
-use crate::engine::rooms::broker::{self, Broker};
+use crate::engine::base::queue::{Handled, InboxReceiver, Pending, Shortcut, TryRecvError};
+use crate::engine::base::sync::Mutex;
+use crate::engine::rooms::broker::{self, Broker, SharedBroker};
 use crate::engine::rooms::hub::Opening;
 use crate::engine::rooms::inbox::BrokerCommand;
-use crate::store::Memory;
+use crate::store::Store;
 
 enum Life {
     Opening(Opening),
-    Live(Broker),
+    Live(Arc<SharedBroker>),
     /// It found no history, and refuses everybody.
     Refusing,
     /// It has panicked.
-    Broken(Option<Broker>),
+    Broken(Option<Arc<SharedBroker>>),
     Ended,
+}
+
+/// What senders to a room meet before its inbox: counts the seats that are queued, and passes commands to the broker
+/// where senders may run its rounds.
+#[derive(Default)]
+pub struct Entrance {
+    broker: Mutex<Option<Arc<SharedBroker>>>,
+    /// Seats in the inbox; `None` when the inbox is gone.
+    queued: Mutex<Option<usize>>,
+}
+
+impl Entrance {
+    /// The entrance of a new inbox.
+    pub fn new(inbox: &InboxReceiver<BrokerCommand>) -> Arc<Self> {
+        let entrance = Arc::new(Self { broker: Mutex::default(), queued: Mutex::new(Some(0)) });
+        inbox.set_shortcut(Arc::clone(&entrance) as _);
+        entrance
+    }
+}
+
+impl Shortcut<BrokerCommand> for Entrance {
+    fn handle(&self, command: BrokerCommand, pending: &Pending) -> Handled<BrokerCommand> {
+        let broker = self.broker.lock().clone();
+        let handled = match broker {
+            Some(broker) => broker.handle(command, pending),
+            None => Handled::Not(command),
+        };
+        if let (Handled::Not(command), Some(queued)) = (&handled, &mut *self.queued.lock()) {
+            *queued += usize::from(has_seat(command));
+        }
+        handled
+    }
+}
+
+fn has_seat(command: &BrokerCommand) -> bool {
+    matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_))
 }
 
 /// See the module.
 pub struct SteppedBroker {
     opening: Opening,
+    store: Arc<dyn Store>,
     /// Whether it finds no history, so that it never runs and refuses everybody.
     stillborn: bool,
     life: Life,
     inbox: Option<InboxReceiver<BrokerCommand>>,
-    /// Seats in its inbox.
-    pub queued: usize,
+    entrance: Arc<Entrance>,
+    /// Whether senders may run rounds.
+    is_shared: bool,
 }
 
 impl SteppedBroker {
     /// What the hub's opener was given.
-    pub fn new(opening: Opening, inbox: InboxReceiver<BrokerCommand>, stillborn: bool) -> Self {
-        Self { life: Life::Opening(opening.clone()), opening, stillborn, inbox: Some(inbox), queued: 0 }
+    pub fn new(
+        opening: Opening,
+        (inbox, entrance): (InboxReceiver<BrokerCommand>, Arc<Entrance>),
+        store: Arc<dyn Store>,
+        stillborn: bool,
+        is_shared: bool,
+    ) -> Self {
+        Self {
+            life: Life::Opening(opening.clone()),
+            opening,
+            store,
+            stillborn,
+            inbox: Some(inbox),
+            entrance,
+            is_shared,
+        }
     }
 
     pub fn lives(&self) -> bool {
@@ -57,11 +112,17 @@ impl SteppedBroker {
     pub fn step(&mut self) {
         self.life = match std::mem::replace(&mut self.life, Life::Ended) {
             Life::Opening(_) if self.stillborn => Life::Refusing,
-            Life::Opening(opening) => Life::Live(broker(opening)),
+            Life::Opening(opening) => {
+                let broker = SharedBroker::new(broker(opening, &*self.store));
+                if self.is_shared {
+                    *self.entrance.broker.lock() = Some(Arc::clone(&broker));
+                }
+                Life::Live(broker)
+            }
             Life::Refusing => self.refuse(),
             Life::Live(broker) => self.run(broker),
             Life::Broken(Some(broker)) => {
-                drop(broker);
+                broker.end();
                 Life::Broken(None)
             }
             Life::Broken(None) => {
@@ -81,25 +142,27 @@ impl SteppedBroker {
     }
 
     pub fn members(&self) -> usize {
-        self.broker().map_or(0, Broker::members)
+        self.ask(Broker::members)
     }
 
-    /// The seats that its broker holds.
+    /// The seats that its broker holds, and those in its inbox.
     pub fn seats(&self) -> usize {
-        self.broker().map_or(0, Broker::seats)
+        self.ask(Broker::seats) + self.entrance.queued.lock().unwrap_or(0)
     }
 
-    fn broker(&self) -> Option<&Broker> {
+    fn ask(&self, question: impl FnOnce(&Broker) -> usize) -> usize {
         match &self.life {
-            Life::Live(broker) | Life::Broken(Some(broker)) => Some(broker),
-            _ => None,
+            Life::Live(broker) | Life::Broken(Some(broker)) => broker.ask(question).unwrap_or(0),
+            _ => 0,
         }
     }
 
     /// The next command; `None` when nobody can send any more.
     fn receive(&mut self) -> Option<BrokerCommand> {
         let command = self.inbox.as_ref().expect("it lives").try_recv().ok()?;
-        self.queued -= usize::from(matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)));
+        if let Some(queued) = &mut *self.entrance.queued.lock() {
+            *queued -= usize::from(has_seat(&command));
+        }
         Some(command)
     }
 
@@ -112,15 +175,16 @@ impl SteppedBroker {
         Life::Refusing
     }
 
-    fn run(&mut self, mut broker: Broker) -> Life {
+    fn run(&mut self, broker: Arc<SharedBroker>) -> Life {
         match self.receive() {
-            Some(command) => match catch_unwind(AssertUnwindSafe(|| broker.step(command))) {
-                Ok(()) => Life::Live(broker),
-                Err(_) => Life::Broken(Some(broker)),
-            },
+            Some(command) => {
+                let stepped = catch_unwind(AssertUnwindSafe(|| broker.step(command)));
+                self.inbox.iter().for_each(InboxReceiver::settle);
+                if stepped.is_ok() { Life::Live(broker) } else { Life::Broken(Some(broker)) }
+            }
             None => {
-                assert_eq!(broker.members(), 0, "a broker ends when nobody can send");
-                drop(broker);
+                assert_eq!(broker.ask(Broker::members), Some(0), "a broker ends when nobody can send");
+                broker.end();
                 self.discard();
                 Life::Ended
             }
@@ -130,7 +194,8 @@ impl SteppedBroker {
     /// With the receiver goes what is queued.
     fn discard(&mut self) {
         self.inbox = None;
-        self.queued = 0;
+        *self.entrance.queued.lock() = None;
+        *self.entrance.broker.lock() = None;
     }
 }
 
@@ -139,6 +204,6 @@ fn is_ready<T>(receiver: &InboxReceiver<T>) -> bool {
     !receiver.is_empty() || matches!(receiver.try_recv(), Err(TryRecvError::Disconnected))
 }
 
-fn broker(opening: Opening) -> Broker {
-    broker::open(opening, Clock::start(), &Limits::default(), &Memory).expect("memory is always there")
+fn broker(opening: Opening, store: &dyn Store) -> Broker {
+    broker::open(opening, Clock::start(), &Limits::default(), store).expect("the store is always there")
 }

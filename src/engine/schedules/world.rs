@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::explorer::World;
-use super::stepped_broker::SteppedBroker;
+use super::stepped_broker::{Entrance, SteppedBroker};
 use crate::auth::Auth;
+use crate::chat::LeaveReason;
 use crate::chat::policy::{ModerationRequest, RoomOptions};
-use crate::chat::room::{JoinRequest, LeaveReason};
+use crate::chat::room::JoinRequest;
 use crate::chat::{AuthLevel, Code, End, Event, Limits, Recovery, RoomName, RoomRequest, UserName};
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
@@ -22,7 +23,7 @@ use crate::engine::base::threads::Threads;
 use crate::engine::clients::recipient::Form;
 use crate::engine::rooms::hub::{Opening, RoomKind};
 use crate::engine::rooms::inbox::{BrokerCommand, PendingJoin};
-use crate::store::Memory;
+use crate::store::{Memory, Store};
 
 /// One step of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +40,10 @@ pub enum Move {
     Leave,
     /// Drops its handle.
     DropHandle,
+    /// Its input has ended: sends its leave, to be told when the room has delivered what it owes.
+    EndInput,
+    /// Is told so, and is sent the goodbye.
+    SayGoodbye,
     /// Drops its last sender.
     ReleaseInbox,
     /// Takes a seat for the server, to create the room.
@@ -51,6 +56,10 @@ pub enum Move {
     HearOutcome,
     /// Sends a message.
     Say,
+    /// Sends a message that is to be the first of the room.
+    SayFirst,
+    /// Looks who is there.
+    Look,
     /// Loses its connection; its membership is kept.
     Detach,
     /// Resumes its membership.
@@ -62,9 +71,12 @@ pub enum Move {
 }
 
 use Move::{
-    AskToCreate, Ban, Close, Create, Detach, DropHandle, Enter, Hear, HearOutcome, HearResumed, Leave, ReleaseInbox,
-    Reserve, Resume, Say, StrayLeave,
+    AskToCreate, Ban, Close, Create, Detach, DropHandle, EndInput, Enter, Hear, HearOutcome, HearResumed, Leave, Look,
+    ReleaseInbox, Reserve, Resume, Say, SayFirst, SayGoodbye, StrayLeave,
 };
+
+/// The text of a message that is to be the first of the room.
+pub const FIRST: &str = "first";
 
 /// The steps of a client that joins and stays.
 pub const JOIN: [Move; 3] = [Reserve, Enter, Hear];
@@ -94,6 +106,8 @@ pub struct Scenario {
     fatal: Option<char>,
     /// This room finds no history, so it refuses everybody.
     stillborn: Option<usize>,
+    /// Whether clients run the rounds of a broker that is free.
+    shared: bool,
 }
 
 impl Scenario {
@@ -114,10 +128,19 @@ impl Scenario {
         Self { stillborn: Some(number), ..self }
     }
 
+    /// The same, in which clients run the rounds of a broker that is free.
+    pub fn shared(&self) -> Self {
+        Self { shared: true, ..self.clone() }
+    }
+
     /// The world after the steps that come before.
     pub fn world<F: Fn(&Rooms) -> Result<(), String>>(&self, expect: F) -> Expecting<F> {
-        let mut rooms = Rooms::new(self);
+        let mut rooms = Rooms::on(self, Arc::new(Memory));
         for actor in self.before.chars() {
+            if self.shared && actor.is_ascii_digit() && !rooms.able().contains(&actor) {
+                // A client has done it already.
+                continue;
+            }
             assert!(rooms.able().contains(&actor), "{actor} can take no step in {}", self.before);
             rooms.step(actor).expect("what comes before is in order");
         }
@@ -125,17 +148,17 @@ impl Scenario {
     }
 }
 
-type Opened = Arc<Mutex<Vec<(Opening, Inbox<BrokerCommand>)>>>;
+type Opened = Arc<Mutex<Vec<(Opening, (Inbox<BrokerCommand>, Arc<Entrance>))>>>;
 
 /// The hub, its rooms and its clients.
 pub struct Rooms {
     pub engine: Arc<Engine>,
     opened: Opened,
+    store: Arc<dyn Store>,
     brokers: Vec<SteppedBroker>,
     pub clients: Vec<Client>,
     stillborn: Option<usize>,
-    /// Whether the server has just sent a seat of its own.
-    pub kept: bool,
+    shared: bool,
     pub answers: Vec<(char, JoinOutcome)>,
     pub creations: Vec<Result<(), Code>>,
     /// The outcomes of moderation requests.
@@ -149,11 +172,13 @@ pub fn name() -> RoomName {
 }
 
 impl Rooms {
-    fn new(scenario: &Scenario) -> Self {
+    /// The rooms of a server with this store.
+    pub fn on(scenario: &Scenario, store: Arc<dyn Store>) -> Self {
         let opened = Opened::default();
         let openings = Arc::clone(&opened);
         let opener = Box::new(move |opening, inbox| {
-            openings.lock().push((opening, inbox));
+            let entrance = Entrance::new(&inbox);
+            openings.lock().push((opening, (inbox, entrance)));
             Ok(())
         });
         Self {
@@ -161,15 +186,17 @@ impl Rooms {
                 Limits::default(),
                 Threads::new(),
                 Clock::start(),
-                Arc::new(Memory),
+                Arc::clone(&store),
                 Auth::guests_only(),
+                Arc::default(),
                 opener,
             ),
             opened,
+            store,
             brokers: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
             stillborn: scenario.stillborn,
-            kept: false,
+            shared: scenario.shared,
             answers: Vec::new(),
             creations: Vec::new(),
             moderations: Vec::new(),
@@ -180,6 +207,16 @@ impl Rooms {
     /// The number of the newest room, which may not have been opened yet.
     pub(super) fn newest(&self) -> usize {
         (self.brokers.len() + self.opened.lock().len()).saturating_sub(1)
+    }
+
+    /// Whether a client is one of this server's.
+    pub fn has_client(&self, name: char) -> bool {
+        self.clients.iter().any(|client| client.name == name)
+    }
+
+    /// The room is told that other servers have gone on.
+    pub fn notify(&self) {
+        self.engine.hub.catch_up(&name());
     }
 
     /// How many rooms were opened in all.
@@ -218,14 +255,16 @@ impl Rooms {
             Hear => self.handle(at),
             StrayLeave => {
                 let member = client.member.expect("it has had a seat");
-                let stray = BrokerCommand::Leave { member, reason: LeaveReason::Left, id: None, done: None };
+                let stray = BrokerCommand::Leave { member, reason: LeaveReason::Left(None), id: None, done: None };
                 client.inbox.as_ref().expect("it holds a sender").send(stray).expect("the broker lives");
             }
             Leave => {
                 // An error means that the room failed, and has no members.
-                _ = client.handle.take().expect("it is a member").send_leave(LeaveReason::Left, None, None);
+                _ = client.handle.take().expect("it is a member").send_leave(LeaveReason::Left(None), None, None);
             }
             DropHandle => drop(client.handle.take()),
+            EndInput => self.end_input(at),
+            SayGoodbye => self.say_goodbye(at),
             ReleaseInbox => drop(client.inbox.take()),
             Create => self.create(at),
             AskToCreate => self.ask(at, AuthLevel::Guest, RoomRequest::Create(RoomOptions::default())),
@@ -235,7 +274,12 @@ impl Rooms {
                 self.ask(at, AuthLevel::Admin, RoomRequest::Moderate { request, note: None });
             }
             HearOutcome => self.learn(at),
-            Say => self.say(at),
+            Say => self.say(at, None),
+            SayFirst => self.say(at, Some(0)),
+            Look => {
+                let handle = self.clients[at].handle.as_ref().expect("it is a member");
+                handle.send(RoomRequest::Members, None).expect("the room lives");
+            }
             Detach => self.detach(at),
             Resume => self.resume(at),
             HearResumed => self.register(at),
@@ -251,7 +295,7 @@ impl Rooms {
     }
 
     fn reserve(&mut self, at: usize) {
-        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL);
+        let reserved = self.engine.hub.reserve(&name(), &RoomKind::USUAL, None);
         let newest = self.newest();
         let client = &mut self.clients[at];
         match reserved {
@@ -278,9 +322,8 @@ impl Rooms {
         let recipient = Arc::clone(&client.recorder) as _;
         let entry = PendingJoin { seat, recipient, form: Form::Events, request, id: None, reply };
         client.reply = Some(answer);
-        if client.inbox.as_ref().expect("it holds a sender").send(BrokerCommand::Join(Box::new(entry))).is_ok() {
-            self.brokers[client.room].queued += 1;
-        }
+        // Of a room that failed no answer will come.
+        _ = client.inbox.as_ref().expect("it holds a sender").send(BrokerCommand::Join(Box::new(entry)));
     }
 
     fn handle(&mut self, at: usize) {
@@ -300,7 +343,7 @@ impl Rooms {
     /// The seats of a room, wherever they are.
     fn seats(&self, at: usize) -> usize {
         let held = self.clients.iter().filter(|client| client.seat.is_some() && client.room == at).count();
-        held + self.brokers[at].queued + self.brokers[at].seats()
+        held + self.brokers[at].seats()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -379,6 +422,7 @@ impl World for Rooms {
             Some(Hear) => client.reply.as_ref().is_some_and(oneshot::Receiver::is_settled),
             Some(HearOutcome) => client.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
             Some(HearResumed) => client.back.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(SayGoodbye) => client.delivered.as_ref().is_none_or(oneshot::Receiver::is_settled),
             next => next.is_some(),
         });
         let brokers = self.brokers.iter().zip('1'..).filter(|(broker, _)| broker.is_able());
@@ -396,10 +440,8 @@ impl World for Rooms {
         let opened = std::mem::take(&mut *self.opened.lock());
         for (opening, inbox) in opened {
             let stillborn = self.stillborn == Some(self.brokers.len() + 1);
-            self.brokers.push(SteppedBroker::new(opening, inbox, stillborn));
-        }
-        if std::mem::take(&mut self.kept) {
-            self.brokers.last_mut().expect("it opened a room").queued += 1;
+            let store = Arc::clone(&self.store);
+            self.brokers.push(SteppedBroker::new(opening, inbox, store, stillborn, self.shared));
         }
         self.check()
     }

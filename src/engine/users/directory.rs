@@ -1,251 +1,40 @@
 //! The directory of connected users, and their private conversations.
 //!
-//! One mutex over a map, a leaf like the hub's. A `UserConnection` is a connection as others see it; its
-//! conversations are the private rooms that it is in, which others may open for it.
+//! One mutex over a map, a leaf like the hub's.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::chat::room::{JoinRequest, ReplayRange};
 use crate::chat::{
-    Code, End, Event, FoldedName, Id, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, Slow,
-    UserName,
+    Code, DisplayName, End, Event, FoldedName, Id, Identity, Refusal, RoomName, RoomRequest, UserName, Visibility,
 };
 use crate::engine::base::sync::Mutex;
-use crate::engine::clients::gate::Gate;
-use crate::engine::clients::recipient::{Absent, Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
-use crate::engine::rooms::hub::{Hub, JoiningClient, RoomKind};
-use crate::engine::rooms::inbox::{RoomHandle, RoomSender};
-use crate::wire::Encoder;
-
-/// Conversations of one connection, at most; beyond it the oldest is left, and joined again with the next message
-/// in it.
-const CONVERSATIONS_MAX: usize = 64;
-
-/// A connection as others see it.
-pub struct UserConnection {
-    /// Its user.
-    pub who: Identity,
-    /// Its number, unique in the server's life.
-    pub number: u64,
-    /// Whether it wants its own messages back.
-    echo: bool,
-    state: Mutex<State>,
-}
-
-struct State {
-    endpoint: Endpoint,
-    /// How often the endpoint was replaced.
-    generation: u64,
-    /// `None` when the connection has ended: no conversation may be joined for it any more.
-    conversations: Option<VecDeque<RoomHandle>>,
-}
-
-/// Where events for a connection go, and in which form.
-#[derive(Clone)]
-pub struct Endpoint {
-    /// Takes the events.
-    pub recipient: Arc<dyn Recipient>,
-    /// Their form.
-    pub form: Form,
-}
-
-impl Endpoint {
-    /// Sends an event outside the order of any room. Does not block.
-    ///
-    /// # Errors
-    /// The connection has ended, or cannot take the event, and is then ended by its own outbox.
-    pub fn send(&self, id: Option<&Id>, event: &Arc<Event>, slow: Slow) -> Result<(), Undelivered> {
-        match self.form {
-            Form::Events => self.recipient.deliver(Delivery::Event(event), DeliveryMode::Policy(slow)),
-            Form::Bytes(encoding) => {
-                let mut buffer = Vec::new();
-                if !Encoder::default().encode(event, id, encoding, &mut buffer) {
-                    return Ok(());
-                }
-                let segment =
-                    Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
-                self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
-            }
-        }
-    }
-}
-
-impl UserConnection {
-    /// A connection without conversations.
-    #[must_use]
-    pub fn new(who: Identity, number: u64, echo: bool, recipient: Arc<dyn Recipient>, form: Form) -> Arc<Self> {
-        let endpoint = Endpoint { recipient, form };
-        let state = State { endpoint, generation: 0, conversations: Some(VecDeque::new()) };
-        Arc::new(Self { who, number, echo, state: Mutex::new(state) })
-    }
-
-    /// Its user's name.
-    #[must_use]
-    pub fn user(&self) -> &UserName {
-        &self.who.user
-    }
-
-    /// Where events for it go now.
-    #[must_use]
-    pub fn endpoint(&self) -> Endpoint {
-        self.state.lock().endpoint.clone()
-    }
-
-    /// Drops the membership in a conversation whose room failed, so that the next request opens another.
-    fn forget(&self, room: &RoomName) {
-        let gone = {
-            let mut state = self.state.lock();
-            state.conversations.as_mut().and_then(|handles| {
-                let at = handles.iter().position(|handle| handle.room() == room)?;
-                handles.remove(at)
-            })
-        };
-        drop(gone);
-    }
-
-    /// Joins a conversation, unless it is in it already; a sender to it, unless the connection has ended. Blocks
-    /// until the room has answered.
-    pub(in crate::engine) fn enter(
-        &self,
-        hub: &Arc<Hub>,
-        room: &RoomName,
-        kind: &RoomKind,
-    ) -> Result<Option<RoomSender>, Refusal> {
-        loop {
-            let (endpoint, generation) = {
-                let state = self.state.lock();
-                let Some(handles) = &state.conversations else { return Ok(None) };
-                if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
-                    return Ok(Some(handle.sender()));
-                }
-                (state.endpoint.clone(), state.generation)
-            };
-            let handle = hub.join(room, kind, self.joining_client(endpoint))?;
-            let sender = handle.sender();
-            if handle.is_duplicate() {
-                // Another thread joined it meanwhile, and is about to keep the handle.
-                return Ok(Some(sender));
-            }
-            let unwanted = {
-                let mut state = self.state.lock();
-                if state.generation == generation { state.keep(handle) } else { Some(handle) }
-            };
-            let entered = unwanted.as_ref().is_none_or(|other| other.room() != room);
-            // Leaving may block: not under the lock.
-            drop(unwanted);
-            // Otherwise the endpoint was replaced meanwhile, and the old one joined.
-            if entered {
-                return Ok(Some(sender));
-            }
-        }
-    }
-
-    /// Joins a conversation on behalf of its own reader, which delivers its offline messages before it opens `gate`.
-    /// Those that are no longer in memory are returned; `None`: there are none. Blocks on the room.
-    pub(in crate::engine) fn enter_with_replay(
-        &self,
-        hub: &Arc<Hub>,
-        (room, kind): (&RoomName, &RoomKind),
-        gate: &Arc<Gate>,
-    ) -> Result<Option<OfflineReplay>, Refusal> {
-        let endpoint = Endpoint { recipient: Arc::clone(gate) as _, ..self.endpoint() };
-        let mut client = self.joining_client(endpoint);
-        client.request.options.offline = self.offline_delivery(true);
-        let mut handle = hub.join(room, kind, client)?;
-        if handle.is_duplicate() {
-            // Another thread joined it meanwhile, which delivered the offline messages.
-            return Ok(None);
-        }
-        let replay = handle.take_replay();
-        let sender = handle.sender();
-        let unwanted = self.state.lock().keep(handle);
-        drop(unwanted);
-        Ok(replay.map(|replay| OfflineReplay { replay, sender }))
-    }
-
-    /// A sender to a conversation that it is in.
-    pub(in crate::engine) fn sender(&self, room: &RoomName) -> Option<RoomSender> {
-        let state = self.state.lock();
-        let mut handles = state.conversations.iter().flatten();
-        handles.find(|handle| handle.room() == room).map(RoomHandle::sender)
-    }
-
-    /// Which offline messages a join has to deliver: none to a guest, for whom none are kept.
-    fn offline_delivery(&self, fetched: bool) -> Option<OfflineDelivery> {
-        let since = self.who.since().filter(|_| !self.who.is_guest())?;
-        Some(OfflineDelivery { since, fetched })
-    }
-
-    fn joining_client(&self, endpoint: Endpoint) -> JoiningClient {
-        let request = JoinRequest {
-            echo: self.echo,
-            announced: false,
-            options: JoinOptions { offline: self.offline_delivery(false), ..JoinOptions::default() },
-            ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
-        };
-        JoiningClient { recipient: endpoint.recipient, form: endpoint.form, request, id: None }
-    }
-
-    /// Detaches it from its lost connection: its conversations keep their memberships.
-    pub fn detach(&self) {
-        let senders: Vec<_> = {
-            let mut state = self.state.lock();
-            state.replace_client(Arc::new(Absent), Form::Events);
-            state.conversations.iter().flatten().map(RoomHandle::sender).collect()
-        };
-        // A room that failed has no membership to keep.
-        senders.iter().for_each(|sender| _ = sender.detach());
-    }
-
-    /// Attaches it to another recipient; its conversations, which the caller resumes and then adds again.
-    pub fn resume(&self, recipient: Arc<dyn Recipient>, form: Form) -> Vec<RoomHandle> {
-        let mut state = self.state.lock();
-        state.replace_client(recipient, form);
-        state.conversations.as_mut().map(std::mem::take).unwrap_or_default().into()
-    }
-
-    /// Adds conversations.
-    pub fn keep(&self, handles: Vec<RoomHandle>) {
-        let unwanted: Vec<_> = {
-            let mut state = self.state.lock();
-            handles.into_iter().filter_map(|handle| state.keep(handle)).collect()
-        };
-        drop(unwanted);
-    }
-
-    /// Ends it; its conversations, to be left by the caller.
-    pub fn retire(&self) -> Vec<RoomHandle> {
-        self.state.lock().conversations.take().unwrap_or_default().into()
-    }
-}
-
-/// Offline messages of a conversation, which the connection's reader has to replay.
-pub(in crate::engine) struct OfflineReplay {
-    /// The messages.
-    pub replay: ReplayRange,
-    /// Takes the receipt when they are delivered.
-    pub sender: RoomSender,
-}
-
-impl State {
-    /// Adds a conversation; the one that has to be left for it, if any.
-    fn keep(&mut self, handle: RoomHandle) -> Option<RoomHandle> {
-        let Some(handles) = &mut self.conversations else { return Some(handle) };
-        handles.push_back(handle);
-        if handles.len() > CONVERSATIONS_MAX { handles.pop_front() } else { None }
-    }
-
-    fn replace_client(&mut self, recipient: Arc<dyn Recipient>, form: Form) {
-        self.endpoint = Endpoint { recipient, form };
-        self.generation += 1;
-    }
-}
+use crate::engine::clients::recipient::Form;
+use crate::engine::guards::address::Address;
+use crate::engine::rooms::hub::{Hub, RoomKind};
+use crate::engine::users::connected::ConnectedUsers;
+use crate::engine::users::user_connection::UserConnection;
+use crate::engine::users::watchers::{Watcher, Watchers};
 
 /// See the module.
 #[derive(Default)]
 pub struct Directory {
-    users: Mutex<HashMap<UserName, Vec<Arc<UserConnection>>>>,
+    users: Mutex<ConnectedUsers>,
+    watchers: Watchers,
+    /// Who has gone last, the newest first.
+    departed: Mutex<VecDeque<DepartedUser>>,
+}
+
+/// Users that are remembered when they have gone, at most.
+const DEPARTED_MAX: usize = 256;
+
+/// A user whose last connection has ended.
+#[derive(Clone, Debug)]
+pub struct DepartedUser {
+    /// The name.
+    pub user: UserName,
+    /// What the user was called, as the client said.
+    pub real_name: Option<DisplayName>,
 }
 
 /// Keeps a connection in the directory until it is dropped.
@@ -260,57 +49,136 @@ impl DirectoryEntry {
     pub fn connection(&self) -> &Arc<UserConnection> {
         &self.connection
     }
+
+    /// Whether its user has no other connection.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.directory.users.lock().of(self.connection.user()).len() <= 1
+    }
 }
 
 impl Drop for DirectoryEntry {
     fn drop(&mut self) {
-        let mut users = self.directory.users.lock();
-        if let Some(connections) = users.get_mut(self.connection.user()) {
-            // By identity, not by number: a connection that logs in is registered a second time.
-            connections.retain(|connection| !Arc::ptr_eq(connection, &self.connection));
-            if connections.is_empty() {
-                users.remove(self.connection.user());
-            }
+        let folded = FoldedName::of(self.connection.user());
+        let is_gone = {
+            let mut users = self.directory.users.lock();
+            users.remove(&self.connection, &folded);
+            users.of(self.connection.user()).is_empty()
+        };
+        if is_gone && self.connection.visibility != Visibility::Hidden {
+            self.directory.remember(&self.connection);
         }
+        self.directory.tell_watchers(self.connection.user(), &folded);
     }
 }
 
 impl Directory {
     /// Registers a connection.
     pub fn register(self: &Arc<Self>, connection: Arc<UserConnection>) -> DirectoryEntry {
-        self.users.lock().entry(connection.user().clone()).or_default().push(Arc::clone(&connection));
+        self.register_with(connection, || ())
+    }
+
+    /// Registers a connection whose client is told so by `welcome`: it hears of nothing earlier, and whoever looks for
+    /// it later finds it. `welcome` is called with the connection locked, and must not block.
+    pub fn register_with(self: &Arc<Self>, connection: Arc<UserConnection>, welcome: impl FnOnce()) -> DirectoryEntry {
+        let folded = FoldedName::of(connection.user());
+        connection.before_others(|| {
+            self.users.lock().add(Arc::clone(&connection), folded.clone());
+            welcome();
+        });
+        self.tell_watchers(connection.user(), &folded);
         DirectoryEntry { directory: Arc::clone(self), connection }
     }
 
-    /// The connections of a user; none when the user is offline.
-    #[must_use]
-    pub fn connections(&self, user: &UserName) -> Vec<Arc<UserConnection>> {
-        self.users.lock().get(user).cloned().unwrap_or_default()
+    fn remember(&self, connection: &UserConnection) {
+        let gone = DepartedUser { user: connection.user().clone(), real_name: connection.real_name() };
+        let mut departed = self.departed.lock();
+        departed.truncate(DEPARTED_MAX - 1);
+        departed.push_front(gone);
     }
 
-    /// Whether a connection uses this name, in any spelling. Walks over all users.
+    /// The users of this name, in any spelling, that have gone, the newest first.
+    #[must_use]
+    pub fn departed(&self, user: &UserName) -> Vec<DepartedUser> {
+        let all: Vec<_> = self.departed.lock().iter().cloned().collect();
+        let folded = FoldedName::of(user);
+        all.into_iter().filter(|gone| FoldedName::of(&gone.user) == folded).collect()
+    }
+
+    /// Has a connection be told when a user connects or the user's last connection ends; whether the user is connected.
+    pub fn watch(&self, user: &UserName, watcher: Watcher) -> bool {
+        self.watchers.add(user, watcher, |folded| self.is_reachable(folded))
+    }
+
+    /// Ends that for the connection of this number.
+    pub fn unwatch(&self, user: &UserName, connection: u64) {
+        self.watchers.remove(user, connection);
+    }
+
+    fn is_reachable(&self, folded: &FoldedName) -> bool {
+        let users = self.users.lock();
+        users.alike(folded).any(|connection| connection.visibility != Visibility::Hidden)
+    }
+
+    /// Tells those who watch a user whether they are connected, when that has changed. Does not block.
+    fn tell_watchers(&self, user: &UserName, folded: &FoldedName) {
+        self.watchers.tell(user, folded, || self.is_reachable(folded));
+    }
+
+    /// The connections of a user, also those that are hidden.
+    #[must_use]
+    pub fn connections(&self, user: &UserName) -> Vec<Arc<UserConnection>> {
+        self.users.lock().of(user).to_vec()
+    }
+
+    /// The connections that what is sent to a user goes to; none when the user is offline.
+    #[must_use]
+    pub fn reachable(&self, user: &UserName) -> Vec<Arc<UserConnection>> {
+        let mut connections = self.connections(user);
+        connections.retain(|connection| connection.visibility != Visibility::Hidden);
+        connections
+    }
+
+    /// Whether a connection uses this name, in any spelling.
     #[must_use]
     pub fn is_used(&self, user: &UserName) -> bool {
-        !self.connections_spelled_like(user).is_empty()
+        !self.connections_alike(user).is_empty()
+    }
+
+    /// The name of a connected user who is spelled like this, if there is one.
+    #[must_use]
+    pub fn spelled_like(&self, user: &UserName) -> Option<UserName> {
+        self.connections_alike(user).first().map(|connection| connection.user().clone())
+    }
+
+    /// How many users are connected.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.users.lock().count()
     }
 
     /// Ends the connections of guests who use this name, in any spelling: it is registered now.
     pub fn displace(&self, user: &UserName) {
-        for connection in self.connections_spelled_like(user).iter().filter(|connection| connection.who.is_guest()) {
+        for connection in self.connections_alike(user).iter().filter(|connection| connection.who.is_guest()) {
             connection.endpoint().recipient.end(End::Displaced);
         }
     }
 
-    fn connections_spelled_like(&self, user: &UserName) -> Vec<Arc<UserConnection>> {
-        let folded = FoldedName::of(user);
-        let names: Vec<_> = self.users.lock().keys().cloned().collect();
-        let like = names.iter().filter(|name| FoldedName::of(name) == folded);
-        like.flat_map(|name| self.connections(name)).collect()
+    /// The connections of users who are spelled like this.
+    #[must_use]
+    pub fn connections_alike(&self, user: &UserName) -> Vec<Arc<UserConnection>> {
+        self.connections_of(&FoldedName::of(user))
+    }
+
+    /// The same, of a folded name.
+    #[must_use]
+    pub fn connections_of(&self, folded: &FoldedName) -> Vec<Arc<UserConnection>> {
+        self.users.lock().alike(folded).cloned().collect()
     }
 
     /// Ends the members in this process.
     pub(in crate::engine) fn end_members(&self, end: End) {
-        let connections: Vec<_> = self.users.lock().values().flatten().cloned().collect();
+        let connections: Vec<_> = self.users.lock().all().cloned().collect();
         let endpoints = connections.iter().map(|connection| connection.endpoint());
         endpoints.filter(|endpoint| endpoint.form == Form::Events).for_each(|endpoint| endpoint.recipient.end(end));
     }
@@ -330,7 +198,7 @@ impl Directory {
         id: Option<Id>,
     ) -> Result<(), Refusal> {
         let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
-        if !kept && self.connections(to).is_empty() {
+        if !kept && self.reachable(to).is_empty() {
             return Err(offline());
         }
         let room = RoomName::private(from.user(), to);
@@ -356,10 +224,54 @@ impl Directory {
         Ok(())
     }
 
+    /// The same from a user without a connection of their own; the answer of the room. A room that this opens counts for
+    /// `address`. Blocks on the room.
+    ///
+    /// # Errors
+    /// As [`Directory::send_private`].
+    pub fn ask_privately(
+        &self,
+        hub: &Arc<Hub>,
+        who: &Identity,
+        (to, kept): (&UserName, bool),
+        request: RoomRequest,
+        address: Option<Address>,
+    ) -> Result<Event, Refusal> {
+        let offline = || Refusal::new(Code::UserOffline, format!("{to} is not online"));
+        if !kept && self.reachable(to).is_empty() {
+            return Err(offline());
+        }
+        let room = RoomName::private(&who.user, to);
+        let kind = RoomKind::Private(who.user.clone(), to.clone());
+        // The seat keeps the room open while the connections of both enter it.
+        let _seat = hub.keep(&room, &kind, false, address)?;
+        let there = self.join_all(hub, to, (&room, &kind))?;
+        if !there && !kept {
+            return Err(offline());
+        }
+        self.join_all(hub, &who.user, (&room, &kind))?;
+        let answer = hub.ask(&room, who.clone(), request)?;
+        if !there {
+            // As in `send_private`: it is stored by now.
+            self.join_all(hub, to, (&room, &kind))?;
+        }
+        Ok(answer)
+    }
+
+    /// Joins a conversation of a user's on behalf of all their connections. Blocks on the room.
+    pub(in crate::engine) fn join_own(
+        &self,
+        hub: &Arc<Hub>,
+        user: &UserName,
+        conversation: (&RoomName, &RoomKind),
+    ) -> Result<(), Refusal> {
+        self.join_all(hub, user, conversation).map(drop)
+    }
+
     /// Joins a conversation on behalf of all connections of a user; whether one is in it now.
     fn join_all(&self, hub: &Arc<Hub>, user: &UserName, (room, kind): (&RoomName, &RoomKind)) -> Result<bool, Refusal> {
         let mut there = false;
-        for connection in self.connections(user) {
+        for connection in self.reachable(user) {
             match connection.enter(hub, room, kind) {
                 Ok(sender) => there |= sender.is_some(),
                 // Its offline messages are not all in memory; its own reader is about to deliver them.

@@ -1,6 +1,15 @@
-//! Users: which are connected, and their private conversations.
+//! Users: which are connected, their private conversations, and what is kept for them.
 //!
 //! Called by readers, on their own threads.
 
+pub mod bookmarks;
+mod connected;
+pub mod devices;
 pub mod directory;
+pub mod display_names;
+pub mod endpoint;
 pub mod login_worker;
+pub mod memberships;
+pub mod name_release;
+pub mod user_connection;
+pub mod watchers;

@@ -13,8 +13,12 @@ use crate::chat::token_bucket::Bucket;
 use crate::chat::{Code, Identity, NameError, Refusal, RoomName, Span, UserName};
 use crate::engine::guards::address::Address;
 use crate::net::context::ServerContext;
+use crate::wire::json;
 
-/// A request with its body, and the rate limit of its connection.
+/// Questions that a connection may ask where it may send one message: as over a WebSocket.
+pub const QUESTIONS_A_MESSAGE: u32 = 10;
+
+/// A request with its body, and the rate limits of its connection.
 pub struct ApiRequest<'a> {
     /// The head.
     pub head: &'a RequestHead<'a>,
@@ -22,10 +26,14 @@ pub struct ApiRequest<'a> {
     pub body: Vec<u8>,
     /// What the connection may still publish.
     pub rate: &'a mut Bucket,
+    /// What the connection may still ask.
+    pub questions: &'a mut Bucket,
     /// The page that sent it.
     pub origin: Origin<'a>,
     /// The client's address, for limits; `None` is exempt.
     pub address: Option<Address>,
+    /// The path below which the client sees the server; empty for `/`.
+    pub base_path: &'a str,
     /// The user that the token names, once it is read; `None` for a guest.
     pub authenticated: Option<Identity>,
 }
@@ -34,6 +42,15 @@ impl ApiRequest<'_> {
     /// The user that the token names, or a guest.
     pub(super) fn identity(&self, context: &ServerContext) -> Identity {
         self.authenticated.clone().unwrap_or_else(|| Identity::guest(context.engine.guest()))
+    }
+
+    /// Counts a question against the rate of the connection, as so many.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub(super) fn count_question(&mut self, context: &ServerContext, price: u32) -> Result<(), Refusal> {
+        let now = context.engine.clock.now().since_start;
+        self.questions.take_several(now, price).map_err(Refusal::rate_limited)
     }
 
     /// Checks that the token, if there is one, is for this room.
@@ -72,12 +89,12 @@ impl ApiRequest<'_> {
         query::number(self.head.query, name)
     }
 
-    /// The parameters `before` and `after`: which part of a history is asked for.
+    /// The parameters `before`, `after` and `latest`: which part of a history is asked for.
     ///
     /// # Errors
     /// `bad_request`.
     pub(super) fn span(&self) -> Result<Span, Refusal> {
-        Span::parse(self.number("before")?, self.number("after")?)
+        Span::parse(self.number("before")?, self.number("after")?, query::switch(self.head.query, "latest")?)
     }
 
     /// The parameter `limit`: how many items are asked for, within the bounds of a history.
@@ -88,17 +105,59 @@ impl ApiRequest<'_> {
         Ok(Span::limit(self.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))))
     }
 
+    /// Whether the body is said to be JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.media_type().is_some_and(|name| name.eq_ignore_ascii_case("application/json"))
+    }
+
     /// The body, from JSON.
     ///
     /// # Errors
     /// `unknown_type` for another media type, `bad_request` for a body of another shape.
     pub(super) fn json<T: for<'de> Deserialize<'de>>(&self) -> Result<T, Refusal> {
-        let media_type = self.head.value("Content-Type");
-        let json = media_type.and_then(|text| text.split(';').next()).map(str::trim);
-        if !json.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
+        if !self.is_json() {
             return Err(Refusal::new(Code::UnknownType, "The body must be application/json"));
         }
-        serde_json::from_slice(&self.body).map_err(|error| bad(format!("The body is not understood: {error}")))
+        json::problem::object(self.decoded()?).map_err(|problem| bad(format!("The body is not understood: {problem}")))
+    }
+
+    /// The body as text, whatever its media type, without one line break at its end.
+    ///
+    /// # Errors
+    /// `unknown_type` for a form of several parts, or text that is said not to be UTF-8; `bad_request` for what is not.
+    pub(super) fn text(&self) -> Result<String, Refusal> {
+        let media_type = self.media_type().unwrap_or_default().to_ascii_lowercase();
+        if media_type.starts_with("multipart/") {
+            return Err(Refusal::new(Code::UnknownType, "The body is the message: not a form of several parts"));
+        }
+        let mut parameters = self.head.value("Content-Type").unwrap_or_default().split(';').skip(1);
+        let charset = parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+        });
+        if charset.is_some_and(|charset| !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str())) {
+            return Err(Refusal::new(Code::UnknownType, "A message is UTF-8"));
+        }
+        let text = std::str::from_utf8(self.decoded()?).map_err(|_| bad("The message is not UTF-8"))?;
+        let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+        Ok(text.to_owned())
+    }
+
+    /// The media type of the body, without its parameters.
+    fn media_type(&self) -> Option<&str> {
+        self.head.value("Content-Type")?.split(';').next().map(str::trim)
+    }
+
+    /// The body without a byte order mark: editors and shells put one there, and a parser of JSON may ignore it (RFC
+    /// 8259 §8.1).
+    fn decoded(&self) -> Result<&[u8], Refusal> {
+        if let Some(coding) = self.head.list("Content-Encoding").find(|coding| !coding.eq_ignore_ascii_case("identity"))
+        {
+            let message =
+                format!("The body must not be encoded, as with {:?}", coding.chars().take(32).collect::<String>());
+            return Err(Refusal::new(Code::UnknownType, message));
+        }
+        Ok(self.body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.body))
     }
 }
 

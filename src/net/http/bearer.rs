@@ -1,7 +1,8 @@
 //! The token of a request, and the identity that it gives.
 //!
 //! `Authorization: Bearer` (RFC 6750 §2.1), or `?token=`, or, for a WebSocket from a browser, which can
-//! set no header, a sub-protocol `bearer.` with the token behind it. Read on the connection's thread
+//! set no header, a sub-protocol `bearer.` with the token behind it; or `?ticket=`, for which a ticket was asked with a
+//! token before. Read on the connection's thread
 //! before anything is done for the request. A refusal never contains the token.
 
 use super::head::RequestHead;
@@ -13,6 +14,39 @@ use crate::net::context::ServerContext;
 
 /// The beginning of a sub-protocol that is a token.
 pub const PROTOCOL: &str = "bearer.";
+
+/// The identity of a client that begins a conversation, with its token or its ticket, or a guest of the name that it
+/// asks for: see `identify`.
+///
+/// # Errors
+/// As `identify`; and `bad_request` for a token and a ticket.
+#[inline(never)]
+pub fn client(
+    context: &ServerContext,
+    request: &RequestHead<'_>,
+    user: Option<UserName>,
+    room: Option<&RoomName>,
+    from: Option<Address>,
+) -> Result<Option<Identity>, Refusal> {
+    let token = token(request)?;
+    match query::value(request.query, "ticket")? {
+        Some(_) if token.is_some() => Err(Refusal::new(Code::BadRequest, "A request shows a token or a ticket")),
+        Some(ticket) => {
+            let identity = context.engine.redeem(&Secret::from(ticket.as_str()), from)?;
+            check(&identity, user, room)?;
+            Ok(Some(identity))
+        }
+        None => identify(context, token, user, room, from),
+    }
+}
+
+/// Refuses a user who asks for another name, or for a room that the token is not for.
+fn check(identity: &Identity, user: Option<UserName>, room: Option<&RoomName>) -> Result<(), Refusal> {
+    if user.is_some_and(|user| user != identity.user) {
+        return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", identity.user)));
+    }
+    room.map_or(Ok(()), |room| identity.allows(room))
+}
 
 /// The identity that the token of a request gives; `None` without a token, where guests are let in.
 ///
@@ -39,7 +73,7 @@ pub fn authenticate(
 /// `unauthorized`: the token is not valid, or there is none and one is needed. `forbidden`: it is for
 /// another name, or not for this room. `name_taken`: the name is registered. `rate_limited`.
 #[inline(never)]
-pub fn identify(
+fn identify(
     context: &ServerContext,
     token: Option<Secret>,
     user: Option<UserName>,
@@ -50,9 +84,7 @@ pub fn identify(
     let identity = match (token, user) {
         (Some(token), user) => {
             let identity = engine.identify(&token, from)?;
-            if user.is_some_and(|user| user != identity.user) {
-                return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s", identity.user)));
-            }
+            check(&identity, user, None)?;
             identity
         }
         (None, user) if !engine.auth.admits_guests() => {
@@ -66,6 +98,14 @@ pub fn identify(
     };
     room.map_or(Ok(()), |room| identity.allows(room))?;
     Ok(Some(identity))
+}
+
+/// Whether a request shows a token or a ticket.
+///
+/// # Errors
+/// As [`token`].
+pub fn is_shown(request: &RequestHead<'_>) -> Result<bool, Refusal> {
+    Ok(token(request)?.is_some() || query::value(request.query, "ticket")?.is_some())
 }
 
 /// The token of a request, if it has one.

@@ -5,16 +5,17 @@
 
 use serde::Deserialize;
 
-use super::api_request::{ApiRequest, bad};
+use super::api_request::{ApiRequest, bad, user_of};
 use super::response::Response;
-use super::{bearer, query};
-use crate::chat::{Code, Refusal, UserName};
+use super::{bearer, devices, query};
+use crate::chat::{AuthLevel, Code, Refusal, UserName};
 use crate::net::context::ServerContext;
 use crate::wire::json;
 
 #[derive(Deserialize)]
 struct NewClaim {
     name: String,
+    label: Option<String>,
 }
 
 /// Registers a free name, or gives its owner another token: `POST /api/v1/claims`.
@@ -24,8 +25,13 @@ struct NewClaim {
 pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response, Refusal> {
     let wanted: NewClaim = request.json()?;
     let name = UserName::parse(&wanted.name).map_err(|error| bad(format!("name {error}")))?;
+    let label = devices::label(wanted.label.as_deref())?;
     let owner = match bearer::token(request.head)? {
-        Some(token) => Some(context.engine.identify(&token, request.address)?),
+        Some(token) => match context.engine.identify(&token, request.address) {
+            // Whoever gave a name up may still have a token of it, and claims it as anybody does.
+            Err(refused) if refused.code == Code::Unauthorized && !context.engine.registered(&name) => None,
+            identified => Some(identified?),
+        },
         None => None,
     };
     let now = context.engine.clock.now();
@@ -36,10 +42,27 @@ pub fn claim(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Respon
             let message = format!("The token is {}'s, who has a name", owner.user);
             return Err(Refusal::new(Code::Forbidden, message));
         }
-        None => context.engine.claim(&name)?,
+        None => context.engine.claim(&name, label)?,
     };
     log::info!(user = claimed.identity.user.as_str(); "name claimed");
     Ok(Response::json(201, json::claimed_body(&claimed.identity, &claimed.token)))
+}
+
+/// Gives a registered name up: `DELETE /api/v1/claims/NAME`, with a token of its owner, or of an admin. Blocks on the
+/// rooms on whose lists the name is, and on the store.
+///
+/// # Errors
+/// `unauthorized` without a token, `forbidden` with another user's, or for a name that owns rooms, `not_found`,
+/// `unavailable`.
+pub fn unclaim(context: &ServerContext, request: &ApiRequest<'_>, name: &str) -> Result<Response, Refusal> {
+    let name = user_of(name)?;
+    let who = bearer::authenticate(context, request.head, request.address)?;
+    let who = who.ok_or_else(|| Refusal::new(Code::Unauthorized, "A registered name is given up by its owner"))?;
+    if who.user != name && who.auth_level != AuthLevel::Admin {
+        return Err(Refusal::new(Code::Forbidden, format!("The token is {}'s, not {name}'s", who.user)));
+    }
+    context.engine.release_name(&name, None)?;
+    Ok(Response::empty(204))
 }
 
 /// The identity that a token names, or that a guest of the name `user` would have: `GET /api/v1/me`. A browser
@@ -52,11 +75,11 @@ pub fn me(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response,
     let identity = match name.map(|name| UserName::parse(&name)) {
         Some(name) => {
             let name = name.map_err(|error| bad(format!("user {error}")))?;
-            bearer::identify(context, bearer::token(request.head)?, Some(name), None, request.address)?
+            bearer::client(context, request.head, Some(name), None, request.address)?
         }
         None => bearer::authenticate(context, request.head, request.address)?,
     };
     let identity =
         identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "Without a token you are a guest of any free name"))?;
-    Ok(Response::json(200, json::me_body(&identity)))
+    Ok(Response::json(200, json::me_body(&context.engine.with_display_name(identity))))
 }

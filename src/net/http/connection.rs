@@ -1,6 +1,6 @@
 //! One connection at the HTTP port, on a thread of the pool.
 //!
-//! It is served request by request until the last, or until one becomes a WebSocket. A head and a
+//! It is served request by request until the last, or until one becomes a WebSocket or a stream of events. A head and a
 //! body have one deadline each, so that no client holds a thread by being slow.
 
 use std::net::Shutdown;
@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use httparse::EMPTY_HEADER;
 
-use super::api_request::ApiRequest;
+use super::api_request::{ApiRequest, QUESTIONS_A_MESSAGE};
+use super::body::{self, BodyLength};
+use super::events::{self, EventStream};
 use super::head::{self, FIELDS_MAX, HeadError, RequestHead};
 use super::origin::Origin;
-use super::response::Response;
-use super::routes;
+use super::response::{Persistence, Response};
+use super::routes::{self, Place};
 use super::upgrade::{self, Upgrade};
 use crate::chat::token_bucket::Bucket;
 use crate::engine::clients::outbox::Transport;
+use crate::engine::guards::address::Address;
 use crate::net::context::ServerContext;
 use crate::net::remote_address::RemoteAddress;
 use crate::net::tcp::Tcp;
@@ -26,14 +29,16 @@ const REQUESTS_MAX: usize = 100;
 /// How long a client may take to read the last response before its socket is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Tells browsers to use TLS for the next year. A browser ignores it where it does not trust the certificate.
-const HSTS: (&str, &str) = ("Strict-Transport-Security", "max-age=31536000");
-
 /// Serves a connection to its end, whose first head is due at the deadline. The body of a job of the pool.
 pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: RemoteAddress, deadline: Instant) {
-    if let Some((upgrade, tail)) = requests(context, socket, &remote, deadline) {
-        // Nothing of the request is left in memory by now: a WebSocket may live for weeks.
-        upgrade.serve(context, socket, tail);
+    if let Some((conversation, tail)) = requests(context, socket, &remote, deadline) {
+        // Nothing of the request is left in memory by now: a conversation may live for weeks.
+        let LastRequest { purpose, client } = *conversation;
+        match purpose {
+            Purpose::WebSocket(upgrade) => upgrade.serve(context, socket, tail),
+            Purpose::Events(stream) => stream.serve(context, socket, &tail),
+        }
+        drop(client);
     }
     // It counts among the connections of its address until it has ended.
     drop(remote);
@@ -42,49 +47,70 @@ pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: RemoteAddr
 /// The connection that a request came through.
 struct RequestSource<'a> {
     context: &'a Arc<ServerContext>,
-    socket: &'a Tcp,
+    socket: &'a Arc<Tcp>,
     remote: &'a RemoteAddress,
 }
 
 /// What follows a request.
 enum Next {
     /// A response, and perhaps a further request.
-    Answer { response: Response, close: bool, head_only: bool },
-    /// A WebSocket.
-    Upgrade(Box<Upgrade>),
+    Answer { response: Response, persistence: Persistence, head_only: bool },
+    /// A conversation.
+    Converse(Box<LastRequest>),
     /// The client is gone.
     Gone,
 }
 
-/// Answers requests, in a frame of its own that is gone when a WebSocket begins: the stack that a thread has
-/// touched once stays resident as long as the connection. `Some`: the last request became a WebSocket, whose
+/// A request that has become a conversation, in which its connection ends.
+struct LastRequest {
+    purpose: Purpose,
+    /// The client, where that is not the one whose socket it is: it counts among the connections of its address for as
+    /// long as the conversation lasts.
+    client: Option<RemoteAddress>,
+}
+
+/// What a conversation is.
+enum Purpose {
+    WebSocket(Upgrade),
+    Events(EventStream),
+}
+
+/// Answers requests, in a frame of its own that is gone when a conversation begins: the stack that a thread has
+/// touched once stays resident as long as the connection. `Some`: the last request became a conversation, whose
 /// client has sent these bytes already.
 #[inline(never)]
 fn requests(
     context: &Arc<ServerContext>,
-    socket: &Tcp,
+    socket: &Arc<Tcp>,
     remote: &RemoteAddress,
     mut deadline: Instant,
-) -> Option<(Box<Upgrade>, Vec<u8>)> {
+) -> Option<(Box<LastRequest>, Vec<u8>)> {
     let limits = &context.settings.limits;
-    let mut rate = Bucket::new(limits.rate_burst, limits.rate_per_s);
+    let mut state = ConnectionState {
+        rate: Bucket::new(limits.rate_burst, limits.rate_per_s),
+        questions: Bucket::new(
+            limits.rate_burst.saturating_mul(QUESTIONS_A_MESSAGE),
+            limits.rate_per_s.saturating_mul(QUESTIONS_A_MESSAGE),
+        ),
+        has_logged_origin: false,
+    };
     let mut buffer = Vec::new();
     for turn in 1..=REQUESTS_MAX {
         let next = head::read(socket, &mut buffer, deadline)
-            .and_then(|length| next(&RequestSource { context, socket, remote }, length, &mut buffer, &mut rate));
-        match next.unwrap_or_else(Next::from) {
+            .and_then(|length| next(&RequestSource { context, socket, remote }, length, &mut buffer, &mut state));
+        match next.unwrap_or_else(|error| Next::error(error, false)) {
             Next::Gone => return None,
-            Next::Upgrade(upgrade) => {
+            Next::Converse(conversation) => {
                 buffer.shrink_to_fit();
-                return Some((upgrade, buffer));
+                return Some((conversation, buffer));
             }
-            Next::Answer { response, close, head_only } => {
-                let close = close || turn == REQUESTS_MAX || context.engine.hub.is_closing();
-                // RFC 6797 §7.2: only over TLS.
-                let response = if socket.is_sealed() { response.with(HSTS.0, HSTS.1) } else { response };
+            Next::Answer { response, persistence, head_only } => {
+                let is_last = turn == REQUESTS_MAX || context.engine.hub.is_closing();
+                let persistence = if is_last { Persistence::Close } else { persistence };
+                let response = response.secured(socket);
                 context.engine.metrics.responded(class(response.status()));
-                socket.write_all(&response.bytes(close, head_only)).ok()?;
-                if close {
+                socket.write_all(&response.bytes(persistence, head_only)).ok()?;
+                if persistence == Persistence::Close {
                     break;
                 }
                 deadline = Instant::now() + limits.head_timeout;
@@ -107,71 +133,166 @@ fn class(status: u16) -> &'static str {
     }
 }
 
-impl From<HeadError> for Next {
-    fn from(error: HeadError) -> Self {
+impl Next {
+    /// The response to a request that is wrong as HTTP. Nothing more is read: what follows cannot be told from a body.
+    fn error(error: HeadError, head_only: bool) -> Self {
         match error {
             HeadError::Gone => Self::Gone,
-            // Nothing more is read: what follows cannot be told from a body.
             HeadError::Status(status, message) => {
-                Self::Answer { response: Response::error(status, message), close: true, head_only: false }
+                let response = Response::error(status, message);
+                Self::Answer { response, persistence: Persistence::Close, head_only }
             }
         }
     }
 }
 
 /// Answers the request whose head is the first `head` bytes of `buffer`; leaves in it what lies behind.
-fn next(here: &RequestSource<'_>, head: usize, buffer: &mut Vec<u8>, rate: &mut Bucket) -> Result<Next, HeadError> {
+fn next(
+    here: &RequestSource<'_>,
+    head: usize,
+    buffer: &mut Vec<u8>,
+    state: &mut ConnectionState,
+) -> Result<Next, HeadError> {
     let mut rest = buffer.split_off(head);
     let mut fields = [EMPTY_HEADER; FIELDS_MAX];
     let (request, _) = head::parse(buffer, &mut fields)?.expect("the head was read whole");
-    let next = answer(here, &request, &mut rest, rate);
+    let next = answer(here, &request, &mut rest, state);
+    // RFC 9110 §9.3.2: whatever the response to a HEAD is, it has no body.
+    let next = next.unwrap_or_else(|error| Next::error(error, request.method == "HEAD"));
     *buffer = rest;
-    next
+    Ok(next)
 }
 
 fn answer(
     here: &RequestSource<'_>,
     request: &RequestHead<'_>,
     rest: &mut Vec<u8>,
-    rate: &mut Bucket,
+    state: &mut ConnectionState,
 ) -> Result<Next, HeadError> {
     let RequestSource { context, socket, remote } = *here;
-    let close = request.lists("Connection", "close") || (!request.http11 && !request.lists("Connection", "keep-alive"));
-    let head_only = request.method == "HEAD";
-    let length = head::body_length(request)?;
-    if length > context.settings.limits.frame_bytes() {
+    let (persistence, head_only) = (persistence(request), request.method == "HEAD");
+    let limits = &context.settings.limits;
+    let length = BodyLength::of(request)?;
+    if matches!(length, BodyLength::Bytes(length) if length > limits.frame_bytes()) {
         return Err(HeadError::Status(413, "The body is too large"));
     }
-    let origin = Origin::of(context, request, socket.is_sealed() || remote.is_tls_at_proxy(context, request));
+    // A body that is not read would be taken for the next request.
+    let persistence_unread = if length.is_zero() { persistence } else { Persistence::Close };
+    let is_secure = socket.is_sealed() || remote.is_tls_at_proxy(context, request);
+    let origin = Origin::of(context, request, &remote.hosts(context, request), is_secure);
     let client = match remote.forwarded_client(context, request) {
         Ok(client) => client,
         Err(refusal) => {
             let response = origin.share(Response::refusal(&refusal));
-            return Ok(Next::Answer { response, close: close || length > 0, head_only });
+            return Ok(Next::Answer { response, persistence: persistence_unread, head_only });
         }
     };
     let address = client.as_ref().unwrap_or(remote).address(context);
-    if let Some(upgrade) = upgrade::upgrade(context, request, origin, address) {
-        return Ok(match upgrade {
-            Ok(upgrade) => Next::Upgrade(Box::new(upgrade.with_client(client))),
-            Err(response) => Next::Answer { response, close: close || length > 0, head_only },
+    let base_path = remote.base_path(context, request);
+    let request = &match routes::place(context, request, &base_path) {
+        Place::Here(request) => request,
+        Place::Moved(response) => return Ok(Next::Answer { response, persistence: persistence_unread, head_only }),
+    };
+    if let Some(purpose) = converse(here, request, origin, (address, !length.is_zero())) {
+        return Ok(match purpose {
+            Ok(purpose) => Next::Converse(Box::new(LastRequest { purpose, client })),
+            Err(response) => {
+                state.log_origin(request, origin, &response);
+                Next::Answer { response, persistence: persistence_unread, head_only }
+            }
         });
     }
-    expect(socket, request, rest.len() < length)?;
-    let body = head::read_body(socket, rest, length, context.settings.limits.head_timeout)?;
-    let mut request = ApiRequest { head: request, body, rate, origin, address, authenticated: None };
-    let response = routes::answer(context, &mut request);
-    let response = origin.share(response);
-    Ok(Next::Answer { response, close, head_only })
+    expect(socket, request, length, rest.len())?;
+    let body = body::read(socket, rest, length, limits.frame_bytes(), limits.head_timeout)?;
+    let (rate, questions) = (&mut state.rate, &mut state.questions);
+    let mut api = ApiRequest {
+        head: request,
+        body,
+        rate,
+        questions,
+        origin,
+        address,
+        base_path: &base_path,
+        authenticated: None,
+    };
+    let response = origin.share(routes::answer(context, &mut api));
+    state.log_origin(request, origin, &response);
+    Ok(Next::Answer { response, persistence, head_only })
 }
 
-/// Does what the field `Expect` asks for (RFC 9110 §10.1.1).
-fn expect(socket: &Tcp, request: &RequestHead<'_>, waiting: bool) -> Result<(), HeadError> {
-    let Some(expected) = request.value("Expect") else { return Ok(()) };
+/// The conversation that a request is for, or the response to one that is refused; `None`: it is for none. Blocks on the
+/// rooms of a stream.
+fn converse(
+    here: &RequestSource<'_>,
+    request: &RequestHead<'_>,
+    origin: Origin<'_>,
+    (address, has_body): (Option<Address>, bool),
+) -> Option<Result<Purpose, Response>> {
+    let RequestSource { context, socket, .. } = *here;
+    // The table of routes answers other methods.
+    let is_one = upgrade::is_path(context, request.path) || events::room_in_path(request.path).is_some();
+    if !is_one || request.method != "GET" {
+        return None;
+    }
+    let body = || Err(Response::error(400, "The request for a conversation has no body"));
+    Some(match events::room_in_path(request.path) {
+        Some(_) if has_body => body(),
+        Some(room) => events::grant(context, socket, request, (origin, address), room).map(Purpose::Events),
+        None => match upgrade::grant(context, request, origin, address) {
+            Ok(_) if has_body => body(),
+            granted => granted.map(Purpose::WebSocket),
+        },
+    })
+}
+
+/// What follows the response, as far as the client decides it: RFC 9112 §9.3.
+fn persistence(request: &RequestHead<'_>) -> Persistence {
+    match request.http11 {
+        _ if request.lists("Connection", "close") => Persistence::Close,
+        true => Persistence::Persist,
+        false if request.lists("Connection", "keep-alive") => Persistence::KeepAlive,
+        false => Persistence::Close,
+    }
+}
+
+/// What one connection's requests share.
+struct ConnectionState {
+    /// What the connection may still publish.
+    rate: Bucket,
+    /// What the connection may still ask.
+    questions: Bucket,
+    /// Whether the log says already that its page is one of another origin.
+    has_logged_origin: bool,
+}
+
+impl ConnectionState {
+    /// Logs that the origin is why a request is refused, once a connection: its user is told nothing by the browser,
+    /// and the operator may want to put it on the list.
+    fn log_origin(&mut self, request: &RequestHead<'_>, origin: Origin<'_>, response: &Response) {
+        if origin == Origin::Foreign
+            && response.status() == 403
+            && !std::mem::replace(&mut self.has_logged_origin, true)
+        {
+            let told = request.value("Origin").unwrap_or_default();
+            // It is a client's text: escaped, and not long.
+            let told: String = told.chars().take(200).collect();
+            log::info!(origin:? = told, host:? = request.host; "refused a page of another origin: see --origin");
+        }
+    }
+}
+
+/// Does what the field `Expect` asks for, of which `arrived` bytes are there (RFC 9110 §10.1.1).
+fn expect(socket: &Tcp, request: &RequestHead<'_>, length: BodyLength, arrived: usize) -> Result<(), HeadError> {
+    // A client of HTTP/1.0 does not wait.
+    let Some(expected) = request.value("Expect").filter(|_| request.http11) else { return Ok(()) };
     if !expected.eq_ignore_ascii_case("100-continue") {
         return Err(HeadError::Status(417, "Only 100-continue can be expected"));
     }
-    if waiting {
+    let is_waiting = match length {
+        BodyLength::Bytes(length) => arrived < length,
+        BodyLength::Chunked => arrived == 0,
+    };
+    if is_waiting {
         socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| HeadError::Gone)?;
     }
     Ok(())

@@ -1,13 +1,14 @@
-//! Reading a request: its head under one deadline, then its body.
+//! Reading the head of a request, under one deadline.
 //!
 //! httparse splits the head (RFC 9112); the rules on top are strict where leniency lets two
 //! readers see two requests in the same bytes. On the connection's thread.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use httparse::Header;
 
+use super::target::{Target, is_authority};
 use crate::net::tcp::Tcp;
 
 /// Bytes of a head, at most; beyond it `431`.
@@ -23,16 +24,25 @@ const HEAD_BYTES: usize = 2 * 1024;
 pub struct RequestHead<'a> {
     /// The method, a token.
     pub method: &'a str,
-    /// The path of the target; begins with `/`, or is `*`.
+    /// The path of the target; begins with `/`, or is `*` for the server as a whole (`OPTIONS *`).
     pub path: &'a str,
     /// The query of the target, without its `?`.
     pub query: Option<&'a str>,
+    /// The host that the request is for, with its port if it names one: from the target, or else from `Host`
+    /// (RFC 9112 §3.3). Empty if the request names none.
+    pub host: &'a str,
     /// Whether the version is 1.1, and not 1.0.
     pub http11: bool,
     fields: &'a [Header<'a>],
 }
 
 impl<'a> RequestHead<'a> {
+    /// The same request for another path.
+    #[must_use]
+    pub fn at(&self, path: &'a str) -> Self {
+        Self { path, ..*self }
+    }
+
     /// The values of the header fields of this name, in order.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
@@ -66,6 +76,9 @@ pub enum HeadError {
     Status(u16, &'static str),
 }
 
+/// What a client is told whose request does not arrive in time.
+pub(super) const TOO_LATE: HeadError = HeadError::Status(408, "The request did not arrive in time");
+
 /// Reads one head into `buffer`, which may hold bytes already, until the deadline. Returns its length: the
 /// bytes behind belong to what follows.
 ///
@@ -80,52 +93,18 @@ pub fn read(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant) -> Result<usi
         match fill(socket, buffer, deadline, HEAD_BYTES) {
             Ok(true) => {}
             Ok(false) | Err(io::ErrorKind::ConnectionReset) => return Err(HeadError::Gone),
-            Err(_) if buffer.is_empty() => return Err(HeadError::Gone),
-            Err(_) => return Err(HeadError::Status(408, "The request did not arrive in time")),
+            // Old clients send an empty line behind a body (RFC 9112 §2.2), which is no request yet.
+            Err(_) if buffer.iter().all(|byte| b"\r\n".contains(byte)) => return Err(HeadError::Gone),
+            Err(_) => return Err(TOO_LATE),
         }
     }
-}
-
-/// Reads a body of `length` bytes, the first of which may be in `buffer`.
-///
-/// # Errors
-/// It does not arrive whole in time.
-pub fn read_body(socket: &Tcp, buffer: &mut Vec<u8>, length: usize, timeout: Duration) -> Result<Vec<u8>, HeadError> {
-    let deadline = Instant::now() + timeout;
-    while buffer.len() < length {
-        match fill(socket, buffer, deadline, length - buffer.len()) {
-            Ok(true) => {}
-            Ok(false) | Err(io::ErrorKind::ConnectionReset) => return Err(HeadError::Gone),
-            Err(_) => return Err(HeadError::Status(408, "The request did not arrive in time")),
-        }
-    }
-    let rest = buffer.split_off(length);
-    Ok(std::mem::replace(buffer, rest))
-}
-
-/// The length of the body that a head announces.
-///
-/// # Errors
-/// It is announced in a way that the server does not know, or in two ways (RFC 9112 §6).
-pub fn body_length(request: &RequestHead<'_>) -> Result<usize, HeadError> {
-    if request.values("Transfer-Encoding").next().is_some() {
-        return Err(HeadError::Status(501, "A body needs a Content-Length"));
-    }
-    let mut length = None;
-    for value in request.values("Content-Length") {
-        let bad = HeadError::Status(400, "Bad Content-Length");
-        let digits = std::str::from_utf8(value).ok();
-        let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(number) = digits.and_then(|text| text.parse::<usize>().ok()) else { return Err(bad) };
-        if length.replace(number).is_some_and(|earlier| earlier != number) {
-            return Err(bad);
-        }
-    }
-    Ok(length.unwrap_or(0))
 }
 
 /// Reads once, at most `most` bytes. False at the end of the stream.
-fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> Result<bool, io::ErrorKind> {
+///
+/// # Errors
+/// As [`Tcp::read`], and `TimedOut` at the deadline.
+pub(super) fn fill(socket: &Tcp, buffer: &mut Vec<u8>, deadline: Instant, most: usize) -> Result<bool, io::ErrorKind> {
     let left = deadline.checked_duration_since(Instant::now()).ok_or(io::ErrorKind::TimedOut)?;
     socket.set_read_timeout(left).map_err(|error| error.kind())?;
     let begin = buffer.len();
@@ -154,23 +133,24 @@ pub fn parse<'a>(bytes: &'a [u8], fields: &'a mut [Header<'a>]) -> Result<Option
     if bare_line_feed(&bytes[..length]) {
         return Err(HeadError::Status(400, "Lines of a head end with CR LF"));
     }
-    let target = head.path.unwrap_or_default();
-    if !target.starts_with('/') && target != "*" {
-        return Err(HeadError::Status(400, "Bad request target"));
+    let method = head.method.unwrap_or_default();
+    if method == "CONNECT" {
+        return Err(HeadError::Status(400, "This server is no proxy"));
     }
-    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let request = RequestHead {
-        method: head.method.unwrap_or_default(),
-        path,
-        query,
-        http11: head.version == Some(1),
-        fields: head.headers,
-    };
-    // RFC 9112 §3.2: exactly one Host in HTTP/1.1.
-    let hosts = request.values("Host").count();
-    if hosts > 1 || (hosts == 0 && request.http11) {
+    let target = Target::parse(method, head.path.unwrap_or_default());
+    let target = target.ok_or(HeadError::Status(400, "Bad request target"))?;
+    let http11 = head.version == Some(1);
+    let mut request =
+        RequestHead { method, path: target.path, query: target.query, host: "", http11, fields: head.headers };
+    // RFC 9112 §3.2: exactly one Host in HTTP/1.1, and a valid one.
+    let (count, host) = (request.values("Host").count(), request.value("Host").unwrap_or_default());
+    if count > 1 || (count == 0 && http11) {
         return Err(HeadError::Status(400, "A request has one Host"));
     }
+    if count == 1 && (request.values("Host").any(|value| value != host.as_bytes()) || !is_authority(host)) {
+        return Err(HeadError::Status(400, "Bad Host"));
+    }
+    request.host = target.authority.unwrap_or(host);
     Ok(Some((request, length)))
 }
 
@@ -208,7 +188,12 @@ mod tests {
             ("GET / HTTP/1.1\nHost: a\n\n", 400),
             ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n", 400),
-            ("GET http://x/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET http://x@y/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: http://a\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: a\u{ff}\r\n\r\n", 400),
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
             ("G\0T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ] {
@@ -225,27 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_one_length() {
-        let length = |fields: &str| {
-            let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    fn the_host_of_a_request_is_that_of_its_target_or_else_of_its_field() {
+        let host = |line: &str, fields: &str| {
+            let head = format!("{line}\r\n{fields}\r\n");
             let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
             let (request, _) = parse(head.as_bytes(), &mut fields).unwrap().unwrap();
-            body_length(&request)
+            (request.host.to_owned(), request.path.to_owned(), request.query.map(str::to_owned))
         };
-        assert_eq!(length(""), Ok(0));
-        assert_eq!(length("Content-Length: 5\r\n"), Ok(5));
-        assert_eq!(length("Content-Length: 5\r\nContent-Length: 5\r\n"), Ok(5));
-        for bad in [
-            "Content-Length: 5\r\nContent-Length: 6\r\n",
-            "Content-Length: +5\r\n",
-            "Content-Length: \r\n",
-            "Content-Length: 5, 5\r\n",
-        ] {
-            assert!(matches!(length(bad), Err(HeadError::Status(400, _))), "{bad:?}");
-        }
-        assert!(matches!(
-            length("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
-            Err(HeadError::Status(501, _))
-        ));
+        let of =
+            |host: &str, path: &str, query: Option<&str>| (host.to_owned(), path.to_owned(), query.map(str::to_owned));
+        assert_eq!(host("GET /a?b HTTP/1.1", "Host: x:80\r\n"), of("x:80", "/a", Some("b")));
+        assert_eq!(host("GET http://y:81/a?b HTTP/1.1", "Host: x\r\n"), of("y:81", "/a", Some("b")));
+        assert_eq!(host("GET / HTTP/1.0", ""), of("", "/", None));
+        assert_eq!(host("GET / HTTP/1.1", "Host:\r\n"), of("", "/", None));
     }
 }

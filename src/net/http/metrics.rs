@@ -11,7 +11,7 @@ use std::time::Instant;
 use httparse::EMPTY_HEADER;
 
 use super::head::{self, FIELDS_MAX, HeadError, RequestHead};
-use super::response::Response;
+use super::response::{Persistence, Response};
 use crate::engine::clients::outbox::Transport as _;
 use crate::net::context::ServerContext;
 use crate::net::tcp::Tcp;
@@ -26,7 +26,7 @@ pub fn serve(context: &Arc<ServerContext>, socket: &Tcp, deadline: Instant) {
     });
     let bytes = match response {
         Ok(bytes) => bytes,
-        Err(HeadError::Status(status, message)) => Response::error(status, message).bytes(true, false),
+        Err(HeadError::Status(status, message)) => Response::error(status, message).bytes(Persistence::Close, false),
         Err(HeadError::Gone) => return,
     };
     // A Prometheus that went away asks again.
@@ -36,11 +36,11 @@ pub fn serve(context: &Arc<ServerContext>, socket: &Tcp, deadline: Instant) {
 
 fn respond(context: &ServerContext, request: &RequestHead<'_>) -> Vec<u8> {
     match (request.path, request.method) {
-        ("/metrics", "GET" | "HEAD") => figures(context).bytes(true, request.method == "HEAD"),
-        ("/metrics", _) => {
-            Response::error(405, "This method is not for this address").with("Allow", "GET, HEAD").bytes(true, false)
-        }
-        _ => Response::error(404, "There is nothing here but /metrics").bytes(true, false),
+        ("/metrics", "GET" | "HEAD") => figures(context).bytes(Persistence::Close, request.method == "HEAD"),
+        ("/metrics", _) => Response::error(405, "This method is not for this address")
+            .with("Allow", "GET, HEAD")
+            .bytes(Persistence::Close, false),
+        _ => Response::error(404, "There is nothing here but /metrics").bytes(Persistence::Close, false),
     }
 }
 

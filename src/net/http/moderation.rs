@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::api_request::{ApiRequest, bad, user_of};
 use super::response::Response;
-use crate::chat::policy::{ModerationRequest, Role};
+use crate::chat::policy::{Description, ModerationRequest, Role};
 use crate::chat::{Event, Note, Refusal};
 use crate::net::context::ServerContext;
 use crate::wire::json;
@@ -85,6 +85,34 @@ pub fn remove(
     moderate(context, request, room, ModerationRequest::Remove { user: user_of(user)? }, None)
 }
 
+#[derive(Deserialize)]
+struct DescriptionBody {
+    subject: Option<String>,
+    description: Option<String>,
+    note: Option<String>,
+}
+
+/// Says what a room is about: `PUT /api/v1/rooms/R/about`. Blocks on the room.
+///
+/// # Errors
+/// Why it is not changed.
+pub fn describe(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
+    let body: DescriptionBody = request.json()?;
+    let change = Description::parse(body.subject.as_deref(), body.description.as_deref())?;
+    moderate(context, request, room, ModerationRequest::Describe(change), body.note)
+}
+
+/// Pins a message, or pins it no longer: `PUT` and `DELETE /api/v1/rooms/R/pins/SEQ`. Blocks on the room.
+///
+/// # Errors
+/// Why it is not changed.
+pub fn pin(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
+    let seq = seq.parse().map_err(|_| bad("The number of the message is not a number"))?;
+    let pins = request.head.method == "PUT";
+    let change = if pins { ModerationRequest::Pin { seq } } else { ModerationRequest::Unpin { seq } };
+    moderate(context, request, room, change, None)
+}
+
 /// The moderation log of a room: `GET /api/v1/rooms/R/audit`.
 ///
 /// # Errors
@@ -104,7 +132,7 @@ fn moderate(
     note: Option<String>,
 ) -> Result<Response, Refusal> {
     let room = request.room(room)?;
-    let note = note.as_deref().map(Note::parse).transpose()?;
+    let note = note.as_deref().filter(|note| !note.is_empty()).map(Note::parse).transpose()?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     context.engine.moderate(&request.identity(context), &room, change, note)?;
     Ok(Response::empty(204))

@@ -6,6 +6,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::chat::{Code, Refusal};
+use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 
 /// The value of the first parameter called `name`.
 ///
@@ -19,6 +20,42 @@ pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal>
     decode(value).map(Some).ok_or_else(refusal)
 }
 
+/// The values of all parameters called `name`, in order.
+///
+/// # Errors
+/// `bad_request` when one is not UTF-8.
+pub fn values(query: Option<&str>, name: &str) -> Result<Vec<String>, Refusal> {
+    let pairs =
+        query.unwrap_or_default().split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let ours = pairs.filter(|(key, _)| decode(key).as_deref() == Some(name));
+    let refusal = || Refusal::new(Code::BadRequest, format!("{name} is not UTF-8"));
+    ours.map(|(_, value)| decode(value).ok_or_else(refusal)).collect()
+}
+
+/// The value of the first parameter called `name`, which is true or false.
+///
+/// # Errors
+/// `bad_request` when it is something else.
+pub fn flag(query: Option<&str>, name: &str) -> Result<Option<bool>, Refusal> {
+    match value(query, name)?.as_deref() {
+        None => Ok(None),
+        Some("true" | "1") => Ok(Some(true)),
+        Some("false" | "0") => Ok(Some(false)),
+        Some(_) => Err(Refusal::new(Code::BadRequest, format!("{name} must be true or false"))),
+    }
+}
+
+/// Whether there is a parameter called `name`, which may have no value or be true.
+///
+/// # Errors
+/// `bad_request` when it is something else.
+pub fn switch(query: Option<&str>, name: &str) -> Result<bool, Refusal> {
+    match value(query, name)?.as_deref() {
+        Some("") => Ok(true),
+        _ => Ok(flag(query, name)?.unwrap_or(false)),
+    }
+}
+
 /// The value of the first parameter called `name`, which is a number.
 ///
 /// # Errors
@@ -26,6 +63,18 @@ pub fn value(query: Option<&str>, name: &str) -> Result<Option<String>, Refusal>
 pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Refusal> {
     let refusal = || Refusal::new(Code::BadRequest, format!("{name} must be a number"));
     value(query, name)?.map(|text| text.parse().map_err(|_| refusal())).transpose()
+}
+
+/// The parameter `history`: how many of the newest messages a client is given that joins.
+///
+/// # Errors
+/// `bad_request` when it is not a number.
+pub fn join_history(query: Option<&str>) -> Result<usize, Refusal> {
+    match value(query, "history")?.map(|text| text.parse::<usize>()) {
+        None => Ok(JOIN_HISTORY_DEFAULT),
+        Some(Ok(count)) => Ok(count.min(JOIN_HISTORY_MAX)),
+        Some(Err(_)) => Err(Refusal::new(Code::BadRequest, "history must be a number of messages")),
+    }
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -47,5 +96,10 @@ mod tests {
         }
         assert_eq!(value(query, "bad").unwrap_err().code, Code::BadRequest);
         assert_eq!(value(None, "room").unwrap(), None);
+        assert_eq!(values(query, "room").unwrap(), ["a b&c", "other"]);
+        assert!(values(query, "bad").is_err() && values(query, "absent").unwrap().is_empty());
+        let flags = Some("a=true&b=0&c=yes");
+        assert_eq!((flag(flags, "a").unwrap(), flag(flags, "b").unwrap()), (Some(true), Some(false)));
+        assert!(flag(flags, "c").is_err() && flag(flags, "d").unwrap().is_none());
     }
 }

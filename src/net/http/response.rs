@@ -7,14 +7,27 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use crate::chat::{Code, Event, Refusal};
+use crate::net::tcp::Tcp;
 use crate::wire::json;
 
 /// Allows pages to load their own files and to connect to their own server, and nothing else.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+    connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types service-worker";
 
 /// When a client may try again that was refused for want of a resource, unless the refusal says.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What follows a response on its connection: RFC 9112 §9.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// Nothing: the connection ends.
+    Close,
+    /// A further request, of a client of HTTP/1.0 that asked for it: it waits for the end unless it is told.
+    KeepAlive,
+    /// A further request, as in HTTP/1.1 where nothing else is said.
+    Persist,
+}
 
 /// An HTTP response.
 #[derive(Debug)]
@@ -61,7 +74,7 @@ impl Response {
             Code::TooLarge => 413,
             Code::Forbidden | Code::NotMember | Code::Muted => 403,
             Code::NotFound | Code::UserOffline | Code::SessionExpired => 404,
-            Code::NameTaken => 409,
+            Code::NameTaken | Code::Conflict => 409,
             Code::RateLimited => 429,
             Code::RoomFull | Code::TooManyRooms | Code::Unavailable | Code::Draining => 503,
             Code::Internal => 500,
@@ -106,6 +119,13 @@ impl Response {
         self
     }
 
+    /// Through TLS it tells browsers to use TLS for the next year (RFC 6797 §7.2). A browser ignores it where it does not
+    /// trust the certificate.
+    #[must_use]
+    pub fn secured(self, socket: &Tcp) -> Self {
+        if socket.is_sealed() { self.with("Strict-Transport-Security", "max-age=31536000") } else { self }
+    }
+
     /// The status code.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -119,10 +139,23 @@ impl Response {
         self.fields.iter().any(|(name, value)| *name == "Content-Type" && is_part(value))
     }
 
-    /// The bytes to send; without the body if `head_only`, as the answer to a `HEAD`. With `close`, it is the
-    /// last response of its connection.
+    /// The bytes to send; without the body if `head_only`, as the answer to a `HEAD`.
     #[must_use]
-    pub fn bytes(&self, close: bool, head_only: bool) -> Vec<u8> {
+    pub fn bytes(&self, persistence: Persistence, head_only: bool) -> Vec<u8> {
+        let mut bytes = self.head(persistence, true);
+        if !head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// The bytes before a body without a length, which ends with the connection (RFC 9112 §6.3).
+    #[must_use]
+    pub fn head_of_stream(&self) -> Vec<u8> {
+        self.head(Persistence::Close, false)
+    }
+
+    fn head(&self, persistence: Persistence, has_length: bool) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         let mut field = |name: &str, value: &str| {
             _ = write!(head, "{name}: {value}\r\n"); // A string takes every character.
@@ -143,32 +176,30 @@ impl Response {
         if !self.fields.iter().any(|(name, _)| *name == "Cache-Control") {
             field("Cache-Control", "no-store");
         }
-        if close {
-            field("Connection", "close");
+        match persistence {
+            Persistence::Close => field("Connection", "close"),
+            Persistence::KeepAlive => field("Connection", "keep-alive"),
+            Persistence::Persist => {}
         }
         // A 204 has no length, and that of a 304 would be the page's, RFC 9110 §8.6.
-        if !matches!(self.status, 204 | 304) {
+        if has_length && !matches!(self.status, 204 | 304) {
             field("Content-Length", &self.body.len().to_string());
         }
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        if !head_only {
-            bytes.extend_from_slice(&self.body);
-        }
-        bytes
+        head.into_bytes()
     }
 }
 
 /// The last bytes for a client that is refused before it has sent a request, or instead of a WebSocket.
 #[must_use]
 pub fn last_refusal(refusal: &Refusal) -> Vec<u8> {
-    Response::refusal(refusal).bytes(true, false)
+    Response::refusal(refusal).bytes(Persistence::Close, false)
 }
 
 /// The last bytes for a client that does not speak TLS where the server does.
 #[must_use]
 pub fn not_tls() -> Vec<u8> {
-    Response::error(400, "This port speaks TLS: https, wss").bytes(true, false)
+    Response::error(400, "This port speaks TLS: https, wss").bytes(Persistence::Close, false)
 }
 
 /// The reason phrase of a status that the server uses, RFC 9110 §15 and RFC 6585.
@@ -178,13 +209,16 @@ fn reason(status: u16) -> &'static str {
         201 => "Created",
         204 => "No Content",
         304 => "Not Modified",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
         409 => "Conflict",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",

@@ -7,7 +7,10 @@ use super::api_request::{ApiRequest, room_of};
 use super::head::RequestHead;
 use super::origin::Origin;
 use super::response::Response;
-use super::{bearer, claims, moderation, rooms};
+use super::{
+    assets, bearer, claims, codes, devices, hooks, invitations, moderation, publishing, qr, rooms, search, tickets,
+    webhooks,
+};
 use crate::chat::{AuthLevel, Code, Refusal};
 use crate::net::context::ServerContext;
 use crate::page;
@@ -22,7 +25,11 @@ enum Route<'a> {
     Ready,
     Metrics,
     Rooms,
+    /// Messages of any room.
+    Search,
     Messages(&'a str),
+    /// The conversation with one user.
+    Private(&'a str),
     /// Which users have received or read a message.
     Receipts(&'a str, &'a str),
     /// One room.
@@ -31,21 +38,92 @@ enum Route<'a> {
     Members(&'a str),
     /// One user on the list of a room.
     Member(&'a str, &'a str),
+    /// The invitations to a room.
+    Invitations(&'a str),
+    /// One invitation.
+    Invitation(&'a str, &'a str),
+    /// What a room is about.
+    About(&'a str),
+    /// One message that may be pinned.
+    Pin(&'a str, &'a str),
     /// The moderation log of a room.
     Audit(&'a str),
+    /// The stream of one room, or of several; a request that is for one does not come here.
+    Events(Option<&'a str>),
+    /// Tickets for streams.
+    Tickets,
+    /// The hooks of a room.
+    Hooks(&'a str),
+    /// One hook of a room.
+    Hook(&'a str, &'a str),
+    /// The webhooks of a room, or of all.
+    Webhooks(Option<&'a str>),
+    /// One of them.
+    Webhook(Option<&'a str>, &'a str),
+    /// What was delivered to it, or is to be.
+    WebhookDeliveries(Option<&'a str>, &'a str),
+    /// One of that.
+    WebhookDelivery(Option<&'a str>, &'a str, &'a str),
+    /// Where what comes in by a hook goes.
+    HookDelivery(&'a str),
     /// Names that are registered.
     Claims,
+    /// One registered name.
+    Claim(&'a str),
+    /// The devices of a registered name.
+    Devices,
+    /// Codes that sign in further devices.
+    DeviceCodes,
+    /// What a code is for.
+    Codes,
+    /// One device.
+    Device(&'a str),
+    /// The rooms and conversations of a user.
+    Memberships,
+    /// A text as a QR code.
+    Qr,
     /// The client's own identity.
     Me,
+    /// Which server this is, and whom it admits.
+    Server,
     /// The time at the server.
     Time,
     /// A path for WebSockets, which this request is not.
     Socket,
 }
 
+/// Methods of which some path has each.
+const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+
+/// Where a request leads.
+pub enum Place<'a> {
+    /// To what stands in the table, at the path of this head.
+    Here(RequestHead<'a>),
+    /// To another address.
+    Moved(Response),
+}
+
+/// Takes the path below which the client sees the server off the path of a request. A proxy may have taken it off
+/// already: what is in the table without it is found without it.
+pub fn place<'a>(context: &ServerContext, request: &RequestHead<'a>, base_path: &str) -> Place<'a> {
+    let below = request.path.strip_prefix(base_path).filter(|_| !base_path.is_empty());
+    match below {
+        Some("") => {
+            let query = request.query.map(|query| format!("?{query}")).unwrap_or_default();
+            Place::Moved(Response::empty(308).with("Location", format!("{base_path}/{query}")))
+        }
+        Some(path) if route(context, path).is_some() => Place::Here(request.at(path)),
+        _ => Place::Here(*request),
+    }
+}
+
 /// Answers a request that does not become a WebSocket.
 pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response {
     let RequestHead { method, path, .. } = *request.head;
+    if path == "*" {
+        // RFC 9110 §9.3.7: what the server can do as a whole.
+        return Response::empty(204).with("Allow", METHODS);
+    }
     let Some(route) = route(context, path) else { return Response::error(404, "There is nothing at this address") };
     let allowed = allowed(route);
     if request.origin == Origin::Foreign && path.starts_with("/api/") {
@@ -63,18 +141,48 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Response::refusal(&refusal)
     };
     match route {
-        Route::Page => page_file(request.head, "index.html"),
-        Route::Asset(name) => page_file(request.head, name),
+        Route::Page => assets::page(request.head, request.base_path),
+        Route::Asset(name) => assets::asset(request.head, name),
         Route::Alive => Response::new(200, "text/plain; charset=utf-8", "ok\n"),
-        Route::Ready if context.admission.has_capacity() => Response::new(200, "text/plain; charset=utf-8", "ready\n"),
-        Route::Ready => Response::error(503, "No further connection is accepted now").with("Retry-After", "5"),
+        Route::Ready => ready(context),
         Route::Metrics => metrics(context, request).unwrap_or_else(refused),
+        Route::Tickets => tickets::issue(context, request).unwrap_or_else(refused),
+        Route::HookDelivery(token) => hooks::deliver(context, request, token).unwrap_or_else(refused),
         Route::Claims => claims::claim(context, request).unwrap_or_else(refused),
+        Route::Claim(name) => claims::unclaim(context, request, name).unwrap_or_else(refused),
+        Route::Devices if method == "POST" => devices::redeem(context, request).unwrap_or_else(refused),
+        Route::Devices => devices::list(context, request).unwrap_or_else(refused),
+        Route::DeviceCodes => devices::add(context, request).unwrap_or_else(refused),
+        Route::Codes => codes::describe(context, request).unwrap_or_else(refused),
+        Route::Device(device) => devices::end(context, request, device).unwrap_or_else(refused),
+        Route::Qr => qr::code(context, request).unwrap_or_else(refused),
+        Route::Memberships => invitations::memberships(context, request).unwrap_or_else(refused),
+        // Whoever is admitted may have no token yet.
+        Route::Members(room) if method == "POST" => invitations::enter(context, request, room).unwrap_or_else(refused),
         Route::Me => claims::me(context, request).unwrap_or_else(refused),
+        Route::Server => {
+            let (settings, auth) = (&context.settings, &context.engine.auth);
+            let name = settings.name.as_deref().unwrap_or("roomd");
+            let names = (auth.admits_guests(), auth.registers_names());
+            Response::json(200, json::server_body(name, settings.welcome.as_deref(), names))
+        }
         Route::Time => Response::json(200, json::time_body(context.engine.clock.now().at)),
         Route::Socket => Response::error(426, "This address is for WebSockets"),
+        Route::Events(_) => Response::error(405, "A stream is read with GET").with("Allow", allowed),
         _ => of_rooms(context, request, route).unwrap_or_else(refused),
     }
+}
+
+/// Whether a further client would be served, and its messages stored. May block on a disk, for a second at most.
+fn ready(context: &ServerContext) -> Response {
+    let why_not = if !context.admission.has_capacity() {
+        "No further connection is accepted now"
+    } else if !context.engine.store_is_writable() {
+        "Messages cannot be stored now"
+    } else {
+        return Response::new(200, "text/plain; charset=utf-8", "ready\n");
+    };
+    Response::error(503, why_not).with("Retry-After", "5")
 }
 
 /// The figures of the server, for an admin.
@@ -89,17 +197,39 @@ fn metrics(context: &ServerContext, request: &ApiRequest<'_>) -> Result<Response
 /// Answers a request about rooms, which needs a token where guests are not let in.
 fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<'_>) -> Result<Response, Refusal> {
     request.authenticated = bearer::authenticate(context, request.head, request.address)?;
+    if matches!(request.head.method, "GET" | "HEAD") {
+        request.count_question(context, 1)?;
+    }
     match (route, request.head.method) {
+        (Route::Search, _) => search::search_rooms(context, request),
         (Route::Rooms, "POST") => rooms::create(context, request),
-        (Route::Messages(room), "POST") => rooms::publish(context, request, room),
+        (Route::Messages(room), "POST") => publishing::publish(context, request, room),
         (Route::Messages(room), _) => rooms::history(context, request, room),
+        (Route::Private(user), "POST") => publishing::publish_privately(context, request, user),
+        (Route::Private(user), _) => publishing::private_history(context, request, user),
         (Route::Receipts(room, seq), _) => rooms::receipts(context, request, room, seq),
         (Route::Room(room), "DELETE") => moderation::end(context, request, room),
         (Route::Room(room), _) => moderation::room(context, request, room),
         (Route::Members(room), _) => moderation::members(context, request, room),
         (Route::Member(room, user), "PUT") => moderation::invite(context, request, room, user),
         (Route::Member(room, user), _) => moderation::remove(context, request, room, user),
+        (Route::Invitations(room), "POST") => invitations::create(context, request, room),
+        (Route::Invitations(room), _) => invitations::list(context, request, room),
+        (Route::Invitation(room, number), _) => invitations::revoke(context, request, room, number),
+        (Route::About(room), _) => moderation::describe(context, request, room),
+        (Route::Pin(room, seq), _) => moderation::pin(context, request, room, seq),
         (Route::Audit(room), _) => moderation::audit(context, request, room),
+        (Route::Hooks(room), "POST") => hooks::add(context, request, room),
+        (Route::Hooks(room), _) => hooks::list(context, request, room),
+        (Route::Hook(room, hook), _) => hooks::revoke(context, request, room, hook),
+        (Route::Webhooks(room), "POST") => webhooks::add(context, request, room),
+        (Route::Webhooks(room), _) => webhooks::list(context, request, room),
+        (Route::Webhook(room, webhook), _) => webhooks::remove(context, request, room, webhook),
+        (Route::WebhookDeliveries(room, webhook), "POST") => webhooks::resume(context, request, room, webhook),
+        (Route::WebhookDeliveries(room, webhook), _) => webhooks::deliveries(context, request, room, webhook),
+        (Route::WebhookDelivery(room, webhook, delivery), _) => {
+            webhooks::resend(context, request, room, webhook, delivery)
+        }
         _ => Ok(rooms::list(context, request)),
     }
 }
@@ -111,23 +241,54 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
         "/readyz" => Route::Ready,
         "/metrics" => Route::Metrics,
         "/api/v1/rooms" => Route::Rooms,
+        "/api/v1/search" => Route::Search,
         "/api/v1/claims" => Route::Claims,
+        "/api/v1/devices" => Route::Devices,
+        "/api/v1/devices/codes" => Route::DeviceCodes,
+        "/api/v1/codes" => Route::Codes,
+        "/api/v1/tickets" => Route::Tickets,
+        "/api/v1/events" => Route::Events(None),
+        "/api/v1/memberships" => Route::Memberships,
+        "/api/v1/qr" => Route::Qr,
         "/api/v1/me" => Route::Me,
+        "/api/v1/server" => Route::Server,
         "/api/v1/time" => Route::Time,
+        // Not below `/assets`: a service worker serves the paths below its own.
+        "/service-worker.js" => Route::Asset("service-worker.js"),
         "/ws" => Route::Socket,
         "/echo" if context.settings.echo_route => Route::Socket,
         _ => {
             if let Some(name) = path.strip_prefix("/assets/") {
                 page::file(name)?;
                 Route::Asset(name)
-            } else if let Some(room) = path.strip_prefix("/chat/") {
+            } else if let Some(place) = path.strip_prefix("/chat/") {
+                // A room, or a message in it.
+                let (room, seq) = place.split_once('/').unwrap_or((place, "1"));
                 room_of(room).ok()?;
+                seq.parse::<u64>().ok().filter(|seq| *seq > 0)?;
                 Route::Page
+            } else if let Some(name) = path.strip_prefix("/api/v1/claims/").filter(|name| !name.contains('/')) {
+                Route::Claim(name)
+            } else if let Some(device) = path.strip_prefix("/api/v1/devices/").filter(|device| !device.contains('/')) {
+                Route::Device(device)
+            } else if let Some(token) = path.strip_prefix("/hooks/").filter(|token| !token.contains('/')) {
+                Route::HookDelivery(token)
+            } else if let Some(user) = private_with(path) {
+                Route::Private(user)
+            } else if let Some(rest) = path.strip_prefix("/api/v1/webhooks") {
+                let parts: Vec<_> = rest.split('/').skip(1).collect();
+                return webhook_route(None, &parts).filter(|_| rest.is_empty() || rest.starts_with('/'));
             } else {
                 return room_route(path.strip_prefix("/api/v1/rooms/")?);
             }
         }
     })
+}
+
+/// The user whose conversation a path names.
+fn private_with(path: &str) -> Option<&str> {
+    let user = path.strip_prefix("/api/v1/private/")?.strip_suffix("/messages")?;
+    (!user.is_empty() && !user.contains('/')).then_some(user)
 }
 
 fn room_route(path: &str) -> Option<Route<'_>> {
@@ -136,10 +297,29 @@ fn room_route(path: &str) -> Option<Route<'_>> {
         ["", ..] => return None,
         [room] => Route::Room(room),
         [room, "messages"] => Route::Messages(room),
+        [room, "events"] => Route::Events(Some(room)),
         [room, "messages", seq, "receipts"] => Route::Receipts(room, seq),
         [room, "members"] => Route::Members(room),
         [room, "members", user] => Route::Member(room, user),
+        [room, "invitations"] => Route::Invitations(room),
+        [room, "invitations", number] => Route::Invitation(room, number),
+        [room, "about"] => Route::About(room),
+        [room, "pins", seq] => Route::Pin(room, seq),
         [room, "audit"] => Route::Audit(room),
+        [room, "hooks"] => Route::Hooks(room),
+        [room, "hooks", hook] => Route::Hook(room, hook),
+        [room, "webhooks", ref rest @ ..] => return webhook_route(Some(room), rest),
+        _ => return None,
+    })
+}
+
+/// What stands below the webhooks of a room, or of all.
+fn webhook_route<'a>(room: Option<&'a str>, parts: &[&'a str]) -> Option<Route<'a>> {
+    Some(match *parts {
+        [] => Route::Webhooks(room),
+        [webhook] => Route::Webhook(room, webhook),
+        [webhook, "deliveries"] => Route::WebhookDeliveries(room, webhook),
+        [webhook, "deliveries", delivery] => Route::WebhookDelivery(room, webhook, delivery),
         _ => return None,
     })
 }
@@ -147,12 +327,30 @@ fn room_route(path: &str) -> Option<Route<'_>> {
 fn allowed(route: Route<'_>) -> &'static str {
     match route {
         Route::Page | Route::Asset(_) | Route::Alive | Route::Ready | Route::Metrics => "GET, HEAD, OPTIONS",
-        Route::Rooms | Route::Messages(_) => "GET, HEAD, POST, OPTIONS",
-        Route::Receipts(..) | Route::Members(_) | Route::Audit(_) | Route::Me | Route::Time => "GET, HEAD, OPTIONS",
+        Route::Rooms
+        | Route::Messages(_)
+        | Route::Private(_)
+        | Route::Hooks(_)
+        | Route::Webhooks(_)
+        | Route::WebhookDeliveries(..)
+        | Route::Devices
+        | Route::Members(_)
+        | Route::Invitations(_) => "GET, HEAD, POST, OPTIONS",
+        Route::Search
+        | Route::Receipts(..)
+        | Route::Memberships
+        | Route::Audit(_)
+        | Route::Me
+        | Route::Server
+        | Route::Time => "GET, HEAD, OPTIONS",
         Route::Room(_) => "GET, HEAD, DELETE, OPTIONS",
-        Route::Member(..) => "PUT, DELETE, OPTIONS",
-        Route::Claims => "POST, OPTIONS",
-        Route::Socket => "GET, OPTIONS",
+        Route::Member(..) | Route::Pin(..) => "PUT, DELETE, OPTIONS",
+        Route::About(_) => "PUT, OPTIONS",
+        Route::Claims | Route::Tickets | Route::DeviceCodes | Route::Codes | Route::Qr => "POST, OPTIONS",
+        Route::HookDelivery(_) | Route::WebhookDelivery(..) => "POST, OPTIONS",
+        Route::Claim(_) | Route::Device(_) | Route::Invitation(..) => "DELETE, OPTIONS",
+        Route::Hook(..) | Route::Webhook(..) => "DELETE, OPTIONS",
+        Route::Socket | Route::Events(_) => "GET, OPTIONS",
     }
 }
 
@@ -160,7 +358,7 @@ fn allowed(route: Route<'_>) -> &'static str {
 /// for any.
 #[must_use]
 pub fn addresses() -> Vec<(String, &'static str)> {
-    let (room, user, seq) = ("{room}", "{user}", "{seq}");
+    let (room, user, seq, webhook) = ("{room}", "{user}", "{seq}", "{webhook}");
     let all = [
         Route::Page,
         Route::Asset("{file}"),
@@ -168,14 +366,42 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Ready,
         Route::Metrics,
         Route::Rooms,
+        Route::Search,
         Route::Messages(room),
+        Route::Private(user),
         Route::Receipts(room, seq),
         Route::Room(room),
         Route::Members(room),
         Route::Member(room, user),
+        Route::About(room),
+        Route::Pin(room, seq),
         Route::Audit(room),
+        Route::Hooks(room),
+        Route::Hook(room, seq),
+        Route::HookDelivery("{token}"),
+        Route::Webhooks(None),
+        Route::Webhook(None, webhook),
+        Route::WebhookDeliveries(None, webhook),
+        Route::WebhookDelivery(None, webhook, "{delivery}"),
+        Route::Webhooks(Some(room)),
+        Route::Webhook(Some(room), webhook),
+        Route::WebhookDeliveries(Some(room), webhook),
+        Route::WebhookDelivery(Some(room), webhook, "{delivery}"),
+        Route::Events(Some(room)),
+        Route::Events(None),
+        Route::Tickets,
         Route::Claims,
+        Route::Claim(user),
+        Route::Invitations(room),
+        Route::Invitation(room, seq),
+        Route::Memberships,
+        Route::Qr,
+        Route::Devices,
+        Route::DeviceCodes,
+        Route::Codes,
+        Route::Device("{device}"),
         Route::Me,
+        Route::Server,
         Route::Time,
         Route::Socket,
     ];
@@ -190,33 +416,45 @@ fn address(route: Route<'_>) -> String {
         Route::Ready => "/readyz".to_owned(),
         Route::Metrics => "/metrics".to_owned(),
         Route::Rooms => "/api/v1/rooms".to_owned(),
+        Route::Search => "/api/v1/search".to_owned(),
         Route::Messages(room) => format!("/api/v1/rooms/{room}/messages"),
+        Route::Private(user) => format!("/api/v1/private/{user}/messages"),
         Route::Receipts(room, seq) => format!("/api/v1/rooms/{room}/messages/{seq}/receipts"),
         Route::Room(room) => format!("/api/v1/rooms/{room}"),
         Route::Members(room) => format!("/api/v1/rooms/{room}/members"),
         Route::Member(room, user) => format!("/api/v1/rooms/{room}/members/{user}"),
+        Route::About(room) => format!("/api/v1/rooms/{room}/about"),
+        Route::Pin(room, seq) => format!("/api/v1/rooms/{room}/pins/{seq}"),
         Route::Audit(room) => format!("/api/v1/rooms/{room}/audit"),
+        Route::Hooks(room) => format!("/api/v1/rooms/{room}/hooks"),
+        Route::Hook(room, hook) => format!("/api/v1/rooms/{room}/hooks/{hook}"),
+        Route::HookDelivery(token) => format!("/hooks/{token}"),
+        Route::Webhooks(room) => webhooks_address(room),
+        Route::Webhook(room, webhook) => format!("{}/{webhook}", webhooks_address(room)),
+        Route::WebhookDeliveries(room, webhook) => format!("{}/{webhook}/deliveries", webhooks_address(room)),
+        Route::WebhookDelivery(room, webhook, delivery) => {
+            format!("{}/{webhook}/deliveries/{delivery}", webhooks_address(room))
+        }
+        Route::Events(Some(room)) => format!("/api/v1/rooms/{room}/events"),
+        Route::Events(None) => "/api/v1/events?room={room}".to_owned(),
+        Route::Tickets => "/api/v1/tickets".to_owned(),
         Route::Claims => "/api/v1/claims".to_owned(),
+        Route::Invitations(room) => format!("/api/v1/rooms/{room}/invitations"),
+        Route::Invitation(room, number) => format!("/api/v1/rooms/{room}/invitations/{number}"),
+        Route::Memberships => "/api/v1/memberships".to_owned(),
+        Route::Qr => "/api/v1/qr".to_owned(),
+        Route::Devices => "/api/v1/devices".to_owned(),
+        Route::DeviceCodes => "/api/v1/devices/codes".to_owned(),
+        Route::Codes => "/api/v1/codes".to_owned(),
+        Route::Device(device) => format!("/api/v1/devices/{device}"),
+        Route::Claim(name) => format!("/api/v1/claims/{name}"),
         Route::Me => "/api/v1/me".to_owned(),
+        Route::Server => "/api/v1/server".to_owned(),
         Route::Time => "/api/v1/time".to_owned(),
         Route::Socket => "/ws".to_owned(),
     }
 }
 
-/// A file of the page, compressed for a client that accepts it so (RFC 9110 §12.5.3), or the answer that the
-/// browser's own copy is still good (§13.1.2).
-fn page_file(request: &RequestHead<'_>, name: &str) -> Response {
-    let Some(file) = page::file(name) else { return Response::error(404, "There is nothing at this address") };
-    let listed = |field, wanted: &str| {
-        let values = request.value(field).unwrap_or_default().split(',').map(str::trim);
-        values.into_iter().any(|value| value.split(';').next().is_some_and(|value| value.trim_end() == wanted))
-    };
-    let compressed = listed("Accept-Encoding", "gzip");
-    let tag = format!("\"{}{}\"", file.checksum, if compressed { "-gzip" } else { "" });
-    let response = match compressed {
-        _ if listed("If-None-Match", &tag) => Response::empty(304),
-        true => Response::new(200, file.media_type, file.gzip).with("Content-Encoding", "gzip"),
-        false => Response::new(200, file.media_type, file.bytes),
-    };
-    response.with("ETag", tag).with("Vary", "Accept-Encoding").with("Cache-Control", "no-cache")
+fn webhooks_address(room: Option<&str>) -> String {
+    room.map_or_else(|| "/api/v1/webhooks".to_owned(), |room| format!("/api/v1/rooms/{room}/webhooks"))
 }

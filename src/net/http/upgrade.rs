@@ -11,16 +11,14 @@ use super::head::RequestHead;
 use super::origin::Origin;
 use super::response::{Response, last_refusal};
 use super::{bearer, query};
-use crate::chat::{Code, Refusal, RoomName, UserName};
+use crate::chat::{Code, Refusal, RoomName, UserName, Visibility};
 use crate::engine::clients::connection::ConnectionOptions;
 use crate::engine::guards::address::Address;
 use crate::net::context::ServerContext;
-use crate::net::conversation::{ConversationStart, Link};
-use crate::net::remote_address::RemoteAddress;
+use crate::net::conversation::{ConversationStart, FirstRoom, Link};
 use crate::net::tcp::Tcp;
 use crate::net::{echo, websocket};
 use crate::wire::Encoding;
-use roomd_protocol::{JOIN_HISTORY_DEFAULT, JOIN_HISTORY_MAX};
 
 /// The encodings of WebSockets: by sub-protocol, or by the parameter `format`.
 const ENCODINGS: [WebSocketEncoding; 2] = [
@@ -39,8 +37,6 @@ pub struct Upgrade {
     /// The response to the handshake.
     head: String,
     purpose: Purpose,
-    /// The client, where that is not the one whose socket it is.
-    client: Option<RemoteAddress>,
 }
 
 /// What a WebSocket is for.
@@ -50,32 +46,27 @@ enum Purpose {
     Echo,
 }
 
-/// Grants or refuses a WebSocket. `None`: the request is for neither of their paths.
-///
-/// # Errors
-/// The inner error is the response to a request that cannot be granted.
-pub fn upgrade(
-    context: &ServerContext,
-    request: &RequestHead<'_>,
-    origin: Origin<'_>,
-    address: Option<Address>,
-) -> Option<Result<Upgrade, Response>> {
-    let echo = match request.path {
-        "/ws" => false,
-        "/echo" if context.settings.echo_route => true,
-        _ => return None,
-    };
-    // The table of routes answers other methods.
-    (request.method == "GET").then(|| grant(context, request, origin, address, echo))
+/// Whether this is a path of WebSockets.
+#[must_use]
+pub fn is_path(context: &ServerContext, path: &str) -> bool {
+    path == "/ws" || is_echo(context, path)
 }
 
-fn grant(
+fn is_echo(context: &ServerContext, path: &str) -> bool {
+    path == "/echo" && context.settings.echo_route
+}
+
+/// Grants a WebSocket to a request at one of their paths.
+///
+/// # Errors
+/// The response to a request that is refused.
+pub fn grant(
     context: &ServerContext,
     request: &RequestHead<'_>,
     origin: Origin<'_>,
     address: Option<Address>,
-    echo: bool,
 ) -> Result<Upgrade, Response> {
+    let echo = is_echo(context, request.path);
     let key = handshake(request, origin)?;
     let protocol = if echo { None } else { protocol(request) };
     let purpose = if echo { Purpose::Echo } else { Purpose::Chat(start(context, request, protocol, address)?) };
@@ -87,16 +78,10 @@ fn grant(
         head.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
     }
     head.push_str("\r\n");
-    Ok(Upgrade { head, purpose, client: None })
+    Ok(Upgrade { head, purpose })
 }
 
 impl Upgrade {
-    /// It is for this client, and counts among the connections of its address for as long as it lasts.
-    #[must_use]
-    pub fn with_client(self, client: Option<RemoteAddress>) -> Self {
-        Self { client, ..self }
-    }
-
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
     pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
         let link = Link {
@@ -110,7 +95,6 @@ impl Upgrade {
             Purpose::Chat(start) => websocket::serve(link, start, tail),
             Purpose::Echo => echo::serve(link, tail),
         }
-        drop(self.client);
     }
 }
 
@@ -156,33 +140,26 @@ fn start(
         (None, None) if room.is_none() && user.is_none() => Encoding::Json,
         (None, None) => Encoding::TextFrames,
     };
-    let token = bearer::token(request).map_err(|refusal| Response::refusal(&refusal))?;
+    let is_known = bearer::is_shown(request).map_err(|refusal| Response::refusal(&refusal))?;
     // A client of a single room has to name it, and, unless it has a token, its user.
     let may_join_later = !encoding.capabilities().single_room;
     let complete = match (&room, &user) {
         (Some(room), Some(user)) => !room.is_empty() && !user.is_empty(),
         (None, Some(user)) => may_join_later && !user.is_empty(),
         (None, None) => may_join_later,
-        (Some(room), None) => token.is_some() && !room.is_empty(),
+        (Some(room), None) => is_known && !room.is_empty(),
     };
     if !complete {
         return Err(bad("Missing room or user parameter".to_owned()));
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let identity = bearer::identify(context, token, user, room.as_ref(), address);
+    let identity = bearer::client(context, request, user, room.as_ref(), address);
     let identity = identity.map_err(|refusal| Response::refusal(&refusal))?;
-    let join_history = match value("history")?.map(|text| text.parse::<usize>()) {
-        None => JOIN_HISTORY_DEFAULT,
-        Some(Ok(count)) => count.min(JOIN_HISTORY_MAX),
-        Some(Err(_)) => return Err(bad("history must be a number of messages".to_owned())),
-    };
-    let echo = match value("echo")?.as_deref() {
-        None | Some("true" | "1") => true,
-        Some("false" | "0") => false,
-        Some(_) => return Err(bad("echo must be true or false".to_owned())),
-    };
-    Ok(ConversationStart { options: ConnectionOptions { encoding, echo, join_history, address }, identity, room })
+    let join_history = query::join_history(request.query).map_err(|refusal| Response::refusal(&refusal))?;
+    let echo = query::flag(request.query, "echo").map_err(|refusal| Response::refusal(&refusal))?.unwrap_or(true);
+    let options = ConnectionOptions { encoding, echo, visibility: Visibility::Announced, join_history, address };
+    Ok(ConversationStart { options, identity, room: room.map(FirstRoom::Now) })
 }
 
 /// The first of the client's sub-protocols that the server knows.

@@ -65,7 +65,7 @@ export class Call {
   /** Adds users who are being rung, by this device or another. @param {string[]} users */
   addRinging(users) {
     const added = users.filter((user) => user !== this.#host.user && !this.isPresent(user));
-    for (const user of added) this.#members.set(user, { status: RINGING, muted: false, camera: false });
+    for (const user of added) this.#members.set(user, { status: RINGING, muted: false, camera: false, screen: false });
     this.after(RINGING_MS, () => {
       for (const user of added) if (this.isRinging(user)) this.remove(user, "no-answer");
     });
@@ -75,7 +75,7 @@ export class Call {
   /** A user is not in the call, or no longer. Without any other user the call is over. */
   remove(user, status) {
     this.invited.delete(user);
-    this.#update(user, { status, stream: undefined, muted: false, camera: false });
+    this.#update(user, { status, stream: undefined, muted: false, camera: false, screen: false });
     if (this.phase !== "ringing" && this.present.length === 0) this.#host.ended(this, status);
   }
 
@@ -168,7 +168,18 @@ export class Call {
   async camera(on) {
     if (!this.media || this.media.camera === on) return;
     if (on) await this.media.addCamera();
-    else this.media.removeCamera();
+    else this.media.removeVideo();
+    this.#videoChanged();
+  }
+
+  async screen(on) {
+    if (!this.media || this.media.screen === on) return;
+    if (on) await this.media.addScreen(this.#host.openScreen, () => this.screen(false));
+    else this.media.removeVideo();
+    this.#videoChanged();
+  }
+
+  #videoChanged() {
     for (const { peer } of this.#peers.values()) peer.updateVideo();
     this.show();
   }
@@ -191,11 +202,12 @@ export class Call {
   state() {
     const { phase, room, from, video, media } = this;
     const members = [...this.#members].map(([user, member]) => ({ user, ...member }));
-    return { phase, room, from, video, ...this.#mediaState(), stream: media?.stream, members };
+    return { phase, room, from, video, ...this.#mediaState(), camera: media?.camera ?? false, stream: media?.stream, members };
   }
 
   #mediaState() {
-    return { muted: this.media?.muted ?? false, camera: this.media?.camera ?? false };
+    const { muted = false, camera = false, screen = false } = this.media ?? {};
+    return { muted, camera: camera || screen, screen };
   }
 
   /** Ends the call. Returns the media, which the caller stops or passes on to another call. */

@@ -1,10 +1,11 @@
-// The media that this device sends in a call: the microphone, and the camera while it is on.
+// The media that this device sends in a call: the microphone, and the camera or the screen while one of them is on.
 
 /** @typedef {(constraints: MediaStreamConstraints) => Promise<MediaStream>} Open as `getUserMedia` */
 
 export class Media {
   #open;
   #stopped = false;
+  #screen; // the track of the screen
 
   /** @param {MediaStream} stream @param {Open} open */
   constructor(stream, open) {
@@ -27,7 +28,11 @@ export class Media {
   }
 
   get camera() {
-    return this.stream.getVideoTracks().length > 0;
+    return this.stream.getVideoTracks().length > 0 && !this.screen;
+  }
+
+  get screen() {
+    return this.#screen !== undefined;
   }
 
   get muted() {
@@ -44,11 +49,27 @@ export class Media {
     if (this.#stopped || this.camera) {
       track.stop(); // the call has ended, or the camera was turned on twice
     } else {
+      this.removeVideo();
       this.stream.addTrack(track);
     }
   }
 
-  removeCamera() {
+  /**
+   * Shares a screen, in place of the camera; the user chooses which.
+   * @param {Open} openScreen as `getDisplayMedia`
+   * @param {() => void} ended the user has ended it in the browser
+   */
+  async addScreen(openScreen, ended) {
+    const [track] = (await openScreen({ video: true })).getVideoTracks();
+    if (this.#stopped || this.screen) return track.stop();
+    this.removeVideo();
+    this.#screen = track;
+    this.stream.addTrack(track);
+    track.addEventListener("ended", () => this.#screen === track && ended());
+  }
+
+  removeVideo() {
+    this.#screen = undefined;
     for (const track of this.stream.getVideoTracks()) {
       track.stop();
       this.stream.removeTrack(track);

@@ -11,7 +11,7 @@ const MEDIA_STATE_MAX = 1_000; // characters of a message on the data channel
 
 /**
  * @typedef {"connected"|"reconnecting"|"lost"|"closed"} ConnectionState `closed`: by the other side
- * @typedef {{muted: boolean, camera: boolean}} MediaState
+ * @typedef {{muted: boolean, camera: boolean, screen: boolean}} MediaState `camera`: there is a picture, also of a screen
  */
 
 export class Peer {
@@ -25,7 +25,7 @@ export class Peer {
   #offering = false; // an offer is being made
   #settingAnswer = false; // an answer is being applied
   #ignoring = false; // the last offer was ignored, and so are its candidates
-  #mediaState = { muted: false, camera: false };
+  #mediaState = { muted: false, camera: false, screen: false };
   #timer;
   #closed = false;
 
@@ -67,8 +67,8 @@ export class Peer {
 
   /** Sends the media state to the other side if it has changed. @param {MediaState} mediaState */
   sendMediaState(mediaState) {
-    const { muted, camera } = this.#mediaState;
-    if (muted === mediaState.muted && camera === mediaState.camera) return;
+    const { muted, camera, screen } = this.#mediaState;
+    if (muted === mediaState.muted && camera === mediaState.camera && screen === mediaState.screen) return;
     this.#mediaState = mediaState;
     this.#sendMediaState();
   }
@@ -177,8 +177,8 @@ export class Peer {
   #receiveMediaState(data) {
     if (typeof data !== "string" || data.length > MEDIA_STATE_MAX) return;
     try {
-      const { muted, camera } = JSON.parse(data);
-      this.#on.mediaState({ muted: muted === true, camera: camera === true });
+      const { muted, camera, screen } = JSON.parse(data);
+      this.#on.mediaState({ muted: muted === true, camera: camera === true, screen: screen === true });
     } catch {
       // Not a media state: ignore it.
     }

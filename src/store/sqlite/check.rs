@@ -11,10 +11,10 @@ use crate::store::administration::{Findings, RetentionOverride, RoomFinding};
 const PROBLEMS_MAX: usize = 100;
 
 /// Queries that count rows which must not exist, each with what they are.
-const ORPHANS: [(&str, &str); 14] = [
+const ORPHANS: [(&str, &str); 15] = [
     (
         "messages of a room that is not there",
-        "SELECT count(*) FROM messages WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
+        "SELECT count(*) FROM history WHERE place >> 40 NOT IN (SELECT room FROM rooms)",
     ),
     ("mids of a room that is not there", "SELECT count(*) FROM mids WHERE room NOT IN (SELECT room FROM rooms)"),
     (
@@ -32,14 +32,19 @@ const ORPHANS: [(&str, &str); 14] = [
         "mids of a message that never was",
         "SELECT count(*) FROM mids JOIN rooms USING (room) WHERE seq > max(pruned, coalesce((
             SELECT max(place) & ((1 << 40) - 1) FROM messages
+            WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0), coalesce((
+            SELECT max(place) & ((1 << 40) - 1) FROM buffered
             WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0))",
     ),
     (
         "marks of a message that never was",
         "SELECT count(*) FROM marks JOIN rooms USING (room) WHERE seq > max(pruned, coalesce((
             SELECT max(place) & ((1 << 40) - 1) FROM messages
+            WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0), coalesce((
+            SELECT max(place) & ((1 << 40) - 1) FROM buffered
             WHERE place BETWEEN rooms.room << 40 AND (rooms.room << 40) + (1 << 40) - 1), 0))",
     ),
+    ("messages that are there twice", "SELECT count(*) FROM buffered JOIN messages USING (place)"),
     ("deleted messages that still say something", "SELECT count(*) FROM messages WHERE kind = 2 AND body <> ''"),
     (
         "policies of a room that is not there, or has ended",
@@ -93,10 +98,16 @@ pub fn check(connection: &Connection) -> rusqlite::Result<Findings> {
 
 /// Lists the rooms, and the gaps in their numbers.
 fn check_numbers(connection: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
-    let sql = "SELECT name, pruned, indexed, retain_ms, retain_count, count(place),
-            min(place) & ((1 << 40) - 1), max(place) & ((1 << 40) - 1)
-        FROM rooms LEFT JOIN messages ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1
-        WHERE ended = 0 GROUP BY room ORDER BY name";
+    // Of each table by itself: a join with the view would read all messages for each room.
+    let sql = "SELECT name, pruned, indexed, retain_ms, retain_count, sum(messages),
+            min(oldest) & ((1 << 40) - 1), max(newest) & ((1 << 40) - 1)
+        FROM (
+            SELECT rooms.*, count(place) AS messages, min(place) AS oldest, max(place) AS newest
+            FROM rooms LEFT JOIN messages ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1 GROUP BY room
+            UNION ALL
+            SELECT rooms.*, count(place), min(place), max(place)
+            FROM rooms LEFT JOIN buffered ON place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1 GROUP BY room
+        ) WHERE ended = 0 GROUP BY room ORDER BY name";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -1,23 +1,25 @@
 //! The administration of a history in SQLite: each command opens the file, does one thing and closes it.
 //!
-//! Runs beside the server that writes the file, or without one; only an import needs the file to itself. What each
-//! command does is a file of its own: `export.rs`, `import.rs`, `backup.rs`, `check.rs`, `retention.rs`, `accounts.rs`.
+//! Runs beside the server that writes the file, or without one; only an import and a restore need the file to themselves. What each
+//! command does is a file of its own: `export.rs`, `import.rs`, `backup.rs`, `restore.rs`, `check.rs`, `retention.rs`, `accounts.rs`.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::file::Location;
-use super::import::ExportReader;
+use super::file::{Location, Writer};
 use super::open_error::SqliteOpenError;
-use super::{accounts, backup, check, export, retention};
+use super::webhooks::{SqliteWebhookRows, SqliteWebhooks};
+use super::{accounts, backup, check, export, hooks, import, restore, retention};
+use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
 use crate::store::administration::{
-    Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, RetentionChange,
-    RetentionOverride,
+    Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
+    RetentionOverride, WebhookAdministration,
 };
+use crate::store::export_reader::ExportReader;
 use crate::store::rooms::Durability;
 
 /// See the module.
@@ -71,18 +73,28 @@ impl Administration for DataFile {
             let sentence = "cannot import into a history in memory: its server has it open";
             return Err(AdministrationError::Unsupported(sentence.to_owned()));
         }
-        let _lock = self.location.lock()?;
-        let mut connection = self.location.open_writer(Durability::Fsync)?;
-        let transaction = connection.transaction()?;
-        let imported = export.import(&transaction)?;
-        transaction.commit()?;
-        Ok(imported)
+        let locked = self.location.lock()?;
+        let Writer { mut connection, mut checkpoints, .. } =
+            self.location.open_writer(locked.as_ref(), Durability::Fsync)?;
+        let imported = import_whole(export, &mut connection);
+        checkpoints.finish(&mut connection)?;
+        imported
     }
 
     fn backup(&self, to: &Path) -> Result<u64, AdministrationError> {
         // Before the history is opened: the copy's name is the likelier mistake.
         backup::check_target(to)?;
         backup::backup(&self.reader()?, to)
+    }
+
+    fn restore(&self, from: &Path) -> Result<Restored, AdministrationError> {
+        match &self.location {
+            Location::File(path) => restore::restore(&self.location, path, from),
+            Location::Memory(_) => {
+                let sentence = "cannot restore a history in memory: its server has it open";
+                Err(AdministrationError::Unsupported(sentence.to_owned()))
+            }
+        }
     }
 
     fn check(&self) -> Result<Findings, AdministrationError> {
@@ -101,7 +113,49 @@ impl Administration for DataFile {
         self.write(|transaction| Ok(accounts::rotate_keys(transaction, key)?))
     }
 
+    fn add_hook(&self, hook: &NewHook, digest: &HookDigest) -> Result<Option<u64>, AdministrationError> {
+        self.write(|transaction| Ok(hooks::add(transaction, hook, digest)?))
+    }
+
+    fn hooks(&self, room: &RoomName) -> Result<Vec<Hook>, AdministrationError> {
+        Ok(hooks::of_room(&self.reader()?, room)?)
+    }
+
+    fn revoke_hook(&self, room: &RoomName, number: u64, at: Time) -> Result<bool, AdministrationError> {
+        self.write(|transaction| Ok(hooks::revoke(transaction, room, number, None, at)?))
+    }
+
+    fn webhooks(&self) -> Result<WebhookAdministration<'_>, AdministrationError> {
+        Ok(Box::new(SqliteWebhooks(self)))
+    }
+
     fn prepare_token(&self, user: &UserName, now: Time, until: Time) -> Result<PreparedToken, AdministrationError> {
         self.write(|transaction| accounts::prepare_token(transaction, user, now, until))
     }
+}
+
+impl SqliteWebhookRows for DataFile {
+    type Error = AdministrationError;
+
+    fn read_rows<T>(&self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, AdministrationError> {
+        Ok(read(&self.reader()?)?)
+    }
+
+    fn write_rows<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, AdministrationError> {
+        self.write(|transaction| Ok(write(transaction)?))
+    }
+
+    /// The server beside it finds out by itself.
+    fn movements_wanted(&self, _: bool) {}
+}
+
+/// Imports all of it, or nothing.
+fn import_whole(export: ExportReader<'_>, connection: &mut Connection) -> Result<Imported, AdministrationError> {
+    let transaction = connection.transaction()?;
+    let imported = import::import(export, &transaction)?;
+    transaction.commit()?;
+    Ok(imported)
 }

@@ -7,7 +7,6 @@ use std::io::{self, Write};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::jsonl::{Header, line_of};
 use super::message_key::{RoomId, seq_of};
 use super::row::ms;
 use super::sequence::Sequence;
@@ -15,6 +14,7 @@ use super::{history, policy};
 use crate::chat::Span;
 use crate::chat::{RoomName, Time};
 use crate::store::administration::{AdministrationError, ExportStart};
+use crate::store::jsonl::{Header, line_of};
 use crate::store::rooms::PageQuery;
 
 /// What is read in one transaction.
@@ -63,7 +63,7 @@ pub fn export(
 
 /// The number before the first message that is not older than `at`.
 fn last_before(connection: &Connection, room: RoomId, at: Time) -> rusqlite::Result<u64> {
-    let sql = "SELECT place FROM messages WHERE place BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY place LIMIT 1";
+    let sql = "SELECT place FROM history WHERE place BETWEEN ?1 AND ?2 AND at >= ?3 ORDER BY place LIMIT 1";
     let values = params![room.key(0), room.key(u64::MAX), ms(at)];
     let found: Option<i64> = connection.prepare(sql)?.query_row(values, |row| row.get(0)).optional()?;
     Ok(found.map_or(u64::MAX, |key| seq_of(key).saturating_sub(1)))

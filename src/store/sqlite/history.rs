@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
+use super::last_values;
 use super::message_key::{RoomId, seq_of};
 use super::row::{self, COLUMNS};
 use super::sequence::{Sequence, receipt_number};
@@ -26,9 +27,27 @@ pub fn sequence(connection: &Connection, name: &RoomName) -> rusqlite::Result<Op
     Ok(Some(Sequence { room: Some(room), name: name.clone(), epoch, newest }))
 }
 
+/// The rooms of which messages are kept, without private conversations, by name; of more than `count` the newest.
+pub fn rooms(connection: &Connection, count: usize) -> rusqlite::Result<Vec<RoomName>> {
+    let sql = "SELECT name FROM rooms WHERE ended = 0 AND name NOT LIKE 'dm:%' AND EXISTS (
+        SELECT 1 FROM history WHERE place BETWEEN room << 40 AND (room << 40) + (1 << 40) - 1)
+        ORDER BY room DESC LIMIT ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([i64::try_from(count).unwrap_or(i64::MAX)])?;
+    let mut rooms = Vec::new();
+    while let Some(row) = rows.next()? {
+        // A name that is no longer valid cannot be joined.
+        rooms.extend(RoomName::parse(row.get_ref(0)?.as_str()?).ok());
+    }
+    rooms.sort();
+    Ok(rooms)
+}
+
 /// The number of the room's oldest (`min`) or newest (`max`) message that is kept.
 fn end_of(connection: &Connection, room: RoomId, aggregate: &str) -> rusqlite::Result<Option<u64>> {
-    let sql = format!("SELECT {aggregate}(place) FROM messages WHERE place BETWEEN ?1 AND ?2");
+    // Of each table by itself: of the view it would be computed from all rows.
+    let end = |table| format!("SELECT {aggregate}(place) AS place FROM {table} WHERE place BETWEEN ?1 AND ?2");
+    let sql = format!("SELECT {aggregate}(place) FROM ({} UNION ALL {})", end("messages"), end("buffered"));
     let ends = params![room.key(0), room.key(u64::MAX)];
     let key: Option<i64> = connection.prepare_cached(&sql)?.query_row(ends, |row| row.get(0))?;
     Ok(key.map(seq_of))
@@ -37,11 +56,15 @@ fn end_of(connection: &Connection, room: RoomId, aggregate: &str) -> rusqlite::R
 /// The requested page of the room's history.
 pub fn page(connection: &Connection, name: &RoomName, query: PageQuery) -> rusqlite::Result<Option<Page>> {
     let Some(sequence) = sequence(connection, name)? else { return Ok(None) };
-    let Sequence { room: Some(room), epoch, newest, .. } = sequence else { return Ok(None) };
+    let Sequence { room: Some(room), epoch, mut newest, .. } = sequence else { return Ok(None) };
     let oldest = end_of(connection, room, "min")?.unwrap_or(newest + 1);
     let messages = match query.span {
         Span::Before(before) => self::before(connection, room, name, before, query)?,
         Span::After(after) => self::after(connection, room, name, after, query)?,
+        Span::Latest(after) => {
+            newest = last_values::newest(connection, room)?.unwrap_or(0);
+            latest(connection, room, name, after, query)?
+        }
     };
     Ok(Some(Page { epoch, newest, oldest, messages }))
 }
@@ -54,7 +77,7 @@ pub fn before(
     before: u64,
     query: PageQuery,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place DESC LIMIT ?1");
+    let sql = format!("SELECT {COLUMNS} FROM history WHERE place BETWEEN ?2 AND ?3 ORDER BY place DESC LIMIT ?1");
     let Some(last) = before.checked_sub(1) else { return Ok(Vec::new()) };
     let mut messages = read_bounded(connection, &sql, [room.key(0), room.key(last)], name, query.count, query.bytes)?;
     messages.reverse();
@@ -69,9 +92,25 @@ pub fn after(
     after: u64,
     query: PageQuery,
 ) -> rusqlite::Result<Vec<Message>> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1");
+    let sql = format!("SELECT {COLUMNS} FROM history WHERE place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1");
     let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
     read_bounded(connection, &sql, [room.key(first), room.key(u64::MAX)], name, query.count, query.bytes)
+}
+
+/// Of the newest message of each key, the oldest after the number `after`, within the bounds of `query`.
+fn latest(
+    connection: &Connection,
+    room: RoomId,
+    name: &RoomName,
+    after: u64,
+    query: PageQuery,
+) -> rusqlite::Result<Vec<Message>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM history WHERE place IN (
+            SELECT (room << 40) + seq FROM last_values WHERE room = ?2 AND seq > ?3) ORDER BY place LIMIT ?1"
+    );
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    read_bounded(connection, &sql, [room.0, after], name, query.count, query.bytes)
 }
 
 /// Messages after the number `after` whose changes a client may have missed.
@@ -82,7 +121,7 @@ pub fn changes(
     query: ChangesQuery,
 ) -> rusqlite::Result<Vec<Message>> {
     let Some(Sequence { room: Some(room), .. }) = sequence(connection, name)? else { return Ok(Vec::new()) };
-    // Changes are few beside messages: through their own index, whatever SQLite guesses.
+    // Changes are few beside messages: through their own index, whatever SQLite guesses. None is buffered.
     let sql = format!(
         "SELECT {COLUMNS} FROM messages INDEXED BY changes
          WHERE changed BETWEEN ?3 AND ?4 AND place BETWEEN ?2 AND ?3 ORDER BY place LIMIT ?1"
@@ -129,7 +168,7 @@ pub fn receipts(connection: &Connection, name: &RoomName, seq: u64) -> rusqlite:
     if seq > newest {
         return Ok(None);
     }
-    let sql = "SELECT 1 FROM messages WHERE place = ?1";
+    let sql = "SELECT 1 FROM history WHERE place = ?1";
     if !connection.prepare_cached(sql)?.exists([room.key(seq)])? {
         return Ok(None);
     }

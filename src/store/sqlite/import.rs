@@ -4,90 +4,65 @@
 //! continues if it has the same epoch and the export continues it: messages that are there already are skipped, so an
 //! import can be repeated, and exports of one room can follow each other.
 
-use std::io::{BufRead, Read as _};
-
 use rusqlite::{Connection, params};
 
-use super::jsonl::{Header, message_of};
 use super::message_key::{RoomId, SEQ_MAX};
 use super::row::{about_columns, columns_of, ms};
 use super::search_index;
 use super::sequence::Sequence;
-use super::{history, policy};
-use crate::chat::{Message, Mid, RoomName, UserName};
+use super::{history, insert_buffer, last_values, policy};
+use crate::chat::{Key, Message, Mid, RoomName, UserName};
 use crate::store::administration::{AdministrationError, Imported};
+use crate::store::export_reader::ExportReader;
+use crate::store::jsonl::{Header, message_of};
 
-/// Bytes of one line, at most: a body of 16 MiB with all its escapes.
-const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
-
-/// An export whose first line was read.
-pub struct ExportReader<'a> {
-    room: RoomName,
-    header: Header,
-    lines: Lines<'a>,
-}
-
-impl<'a> ExportReader<'a> {
-    /// Reads the first line of `input`. Blocks as `input` does.
-    ///
-    /// # Errors
-    /// It is not an export.
-    pub fn open(input: &'a mut dyn BufRead) -> Result<Self, AdministrationError> {
-        let mut lines = Lines { input, number: 0, bytes: Vec::new() };
-        if !lines.next()? {
-            return Err(AdministrationError::Refused("there is nothing to import".to_owned()));
-        }
-        let header = Header::parse(&lines.bytes).map_err(|what| AdministrationError::Line(1, what))?;
-        let room = RoomName::parse_known(&header.room);
-        let room = room.map_err(|error| AdministrationError::Line(1, format!("names a room that {error}")))?;
-        Ok(Self { room, header, lines })
+/// Reads the rest of an export into the history. Blocks as its input does.
+///
+/// # Errors
+/// The transaction must be rolled back.
+pub fn import(export: ExportReader<'_>, connection: &Connection) -> Result<Imported, AdministrationError> {
+    let ExportReader { room: name, header, mut lines } = export;
+    // A server that was killed has left some.
+    insert_buffer::merge_all(connection)?;
+    let (room, mut newest) = find_room(connection, &name, &header)?;
+    if header.private {
+        // Its list is empty until an administrator adds members: what was private stays private.
+        policy::make_private(connection, room)?;
     }
-
-    /// Reads the rest into the history. Blocks as the input does.
-    ///
-    /// # Errors
-    /// The transaction must be rolled back.
-    pub fn import(self, connection: &Connection) -> Result<Imported, AdministrationError> {
-        let Self { room: name, header, mut lines } = self;
-        let (room, mut newest) = find_room(connection, &name, &header)?;
-        if header.private {
-            // Its list is empty until an administrator adds members: what was private stays private.
-            policy::make_private(connection, room)?;
+    let mut imported = Imported { room: name, added: 0, known: 0 };
+    while lines.next()? {
+        let number = lines.number;
+        let refused = |what: String| AdministrationError::Line(number, what);
+        let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
+        if message.seq <= newest && newest > 0 {
+            imported.known += 1;
+            continue;
         }
-        let mut imported = Imported { room: name, added: 0, known: 0 };
-        while lines.next()? {
-            let number = lines.number;
-            let refused = |what: String| AdministrationError::Line(number, what);
-            let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
-            if message.seq <= newest && newest > 0 {
-                imported.known += 1;
-                continue;
-            }
-            if newest == 0 && message.seq > 1 {
-                newest = message.seq - 1;
-                begin_after(connection, room, newest)?;
-            }
-            if message.seq != newest + 1 || message.seq > SEQ_MAX {
-                return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
-            }
-            newest = message.seq;
-            insert(connection, room, &message)?
-                .then_some(())
-                .ok_or_else(|| refused("has a mid that an earlier message of its user has".to_owned()))?;
-            imported.added += 1;
+        if newest == 0 && message.seq > 1 {
+            newest = message.seq - 1;
+            begin_after(connection, room, newest)?;
         }
-        if newest == 0 {
-            begin_after(connection, room, header.newest)?;
-        } else if newest < header.newest {
-            let sentence = format!(
-                "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
-                header.newest
-            );
-            return Err(AdministrationError::Refused(sentence));
+        if message.seq != newest + 1 || message.seq > SEQ_MAX {
+            return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
         }
-        while !search_index::index(connection, room, 10_000, usize::MAX)?.complete {}
-        Ok(imported)
+        newest = message.seq;
+        insert(connection, room, &message)?
+            .then_some(())
+            .ok_or_else(|| refused("has a mid that an earlier message of its user has".to_owned()))?;
+        imported.added += 1;
     }
+    if newest == 0 {
+        begin_after(connection, room, header.newest)?;
+    } else if newest < header.newest {
+        let sentence = format!(
+            "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
+            header.newest
+        );
+        return Err(AdministrationError::Refused(sentence));
+    }
+    last_values::rebuild(connection, room)?;
+    while !search_index::index(connection, room, 10_000, usize::MAX)?.complete {}
+    Ok(imported)
 }
 
 /// The room's id, new if the room is new, and the number of its newest message.
@@ -124,41 +99,13 @@ fn insert(connection: &Connection, room: RoomId, message: &Message) -> rusqlite:
             return Ok(false);
         }
     }
-    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let sql = "INSERT INTO messages (place, kind, at, edited, user, friend, mid, body, reply, reaction, key) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let (kind, body) = columns_of(&message.body);
     let to = message.to.as_ref().map(UserName::as_str);
     let (reply, reaction) = about_columns(message.about);
     let (key, at, edited) = (room.key(message.seq), ms(message.at), message.edited.map(ms));
-    let values = params![key, kind, at, edited, user, to, mid, body, reply, reaction];
+    let own_key = message.key.as_ref().map(Key::as_str);
+    let values = params![key, kind, at, edited, user, to, mid, body, reply, reaction, own_key];
     connection.prepare_cached(sql)?.execute(values).map(|_| true)
-}
-
-/// Lines of a bounded length, with their numbers.
-struct Lines<'a> {
-    input: &'a mut dyn BufRead,
-    number: u64,
-    bytes: Vec<u8>,
-}
-
-impl Lines<'_> {
-    /// Reads the next line into `bytes`; `false` at the end. Empty lines are skipped.
-    fn next(&mut self) -> Result<bool, AdministrationError> {
-        loop {
-            self.bytes.clear();
-            self.number += 1;
-            let read = (&mut *self.input).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.bytes);
-            let read =
-                read.map_err(|error| AdministrationError::Io("the import could not be read".to_owned(), error))?;
-            if read == 0 {
-                return Ok(false);
-            }
-            if read as u64 == LINE_BYTES_MAX {
-                return Err(AdministrationError::Line(self.number, "is longer than any message".to_owned()));
-            }
-            if !self.bytes.trim_ascii().is_empty() {
-                return Ok(true);
-            }
-        }
-    }
 }

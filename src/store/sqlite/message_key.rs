@@ -15,6 +15,11 @@ pub const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 pub struct RoomId(pub i64);
 
 impl RoomId {
+    /// The room of the message at `key`.
+    pub fn of(key: i64) -> Self {
+        Self(key >> SEQ_BITS)
+    }
+
     /// The key of the room's message `seq`. A number that is too great has the key of the greatest.
     pub fn key(self, seq: u64) -> i64 {
         let seq = i64::try_from(seq.min(SEQ_MAX)).expect("40 bits fit in 63");

@@ -7,15 +7,26 @@
 
 mod accounts;
 mod backup;
+mod bookmarks;
+mod cause;
 mod check;
+mod checkpoint;
+mod checkpointer;
+mod connector;
 mod data_file;
+mod deliveries;
+mod devices;
 mod export;
 mod file;
+mod file_state;
 mod history;
+mod hooks;
 mod import;
+mod insert_buffer;
 mod integrity;
+mod invitations;
 mod journal;
-mod jsonl;
+mod last_values;
 mod lock;
 mod maintenance;
 mod message_key;
@@ -23,14 +34,19 @@ mod offline_inbox;
 mod open_error;
 mod policy;
 mod read_pool;
+mod read_positions;
+mod restore;
 mod retention;
+mod room_lags;
 mod room_log;
 mod row;
 mod schema;
+mod search;
 mod search_index;
 mod sequence;
 mod store;
 mod watermark;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -40,6 +56,7 @@ pub use open_error::SqliteOpenError;
 use self::data_file::DataFile;
 use self::file::Location;
 use self::store::SqliteStore;
+use self::webhooks::SqliteWebhooks;
 use super::administration::{Administration, AdministrationError};
 use super::open::{Backend, BackendOptions, OpenError};
 
@@ -51,7 +68,9 @@ pub fn open(path: &str, options: BackendOptions<'_>) -> Result<Backend, OpenErro
     let location = Location::parse(path)?;
     let store = Arc::new(SqliteStore::open(location.clone(), options)?);
     let administration = Arc::new(DataFile::new(location));
-    Ok(Backend { rooms: Arc::clone(&store) as _, accounts: store, administration })
+    let (rooms, accounts, hooks) = (Arc::clone(&store) as _, Arc::clone(&store) as _, Arc::clone(&store) as _);
+    let webhooks = Arc::new(SqliteWebhooks(store));
+    Ok(Backend { rooms, accounts, hooks, webhooks: Some(webhooks), administration })
 }
 
 /// The administration of the file at `path`, beside the server that has it open or without one.

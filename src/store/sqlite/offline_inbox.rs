@@ -27,7 +27,7 @@ pub fn add(connection: &Connection, room: RoomId, user: &UserName) -> rusqlite::
 /// The transaction must be rolled back.
 pub fn delivered(connection: &Connection, room: RoomId, user: &UserName, seq: i64) -> rusqlite::Result<()> {
     let sql = "DELETE FROM letters WHERE user = ?1 AND room = ?2 AND NOT EXISTS \
-               (SELECT 1 FROM messages WHERE place BETWEEN ?3 AND ?4)";
+               (SELECT 1 FROM history WHERE place BETWEEN ?3 AND ?4)";
     let after = room.key(u64::try_from(seq).unwrap_or(0) + 1);
     let values = params![user.as_str(), room, after, room.key(u64::MAX)];
     connection.prepare_cached(sql)?.execute(values).map(|_| ())

@@ -4,12 +4,18 @@
 //! when it opens, the server reads them all when it starts, and the audit is read on request. An entry of the audit is
 //! never changed; a room that ends takes its policy and its audit with it.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::invitations;
 use super::message_key::RoomId;
 use super::row::{ms, time};
-use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Role, RoomSettings};
+use crate::chat::policy::{
+    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Role, RoomSettings, RoomSubject,
+};
 use crate::chat::{Note, RoomName, Time, UserName};
+use crate::store::audit_value::{change_of, value_of};
 
 /// The column `sanctions.kind`.
 const BAN: i64 = 0;
@@ -27,7 +33,7 @@ pub fn moderate(
     action: &ModerationAction,
     at: Time,
 ) -> rusqlite::Result<()> {
-    change(connection, room, &action.change, at)?;
+    change(connection, room, by, &action.change, at)?;
     record(connection, room, by, action, at)
 }
 
@@ -50,14 +56,21 @@ pub fn record(
     connection.prepare_cached(sql)?.execute(values).map(|_| ())
 }
 
-fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: Time) -> rusqlite::Result<()> {
+fn change(
+    connection: &Connection,
+    room: RoomId,
+    by: &UserName,
+    change: &ModerationChange,
+    at: Time,
+) -> rusqlite::Result<()> {
     let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| -> rusqlite::Result<()> {
         connection.prepare_cached(sql)?.execute(values).map(|_| ())
     };
     let set_role = |user: &UserName, role: Role| {
-        let sql = "INSERT INTO people (room, user, role) VALUES (?1, ?2, ?3) \
+        // Who is on the list already has no new invitation.
+        let sql = "INSERT INTO people (room, user, role, invited_by, invited_at) VALUES (?1, ?2, ?3, ?4, ?5) \
                    ON CONFLICT (room, user) DO UPDATE SET role = ?3";
-        execute(sql, &[&room, &user.as_str(), &role_number(role)])
+        execute(sql, &[&room, &user.as_str(), &role_number(role), &by.as_str(), &ms(at)])
     };
     let remove =
         |user: &UserName| execute("DELETE FROM people WHERE room = ?1 AND user = ?2", &[&room, &user.as_str()]);
@@ -66,12 +79,20 @@ fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: 
     match change {
         ModerationChange::Created { owner, members, .. } => {
             members.iter().try_for_each(|user| set_role(user, Role::Member))?;
-            owner.iter().try_for_each(|user| set_role(user, Role::Owner))
+            owner.iter().try_for_each(|user| {
+                set_role(user, Role::Owner)?;
+                invitations::entered(connection, room, user)
+            })
         }
         ModerationChange::Invited { user } => execute(
-            "INSERT INTO people (room, user, role) VALUES (?1, ?2, 0) ON CONFLICT DO NOTHING",
-            &[&room, &user.as_str()],
+            "INSERT INTO people (room, user, role, invited_by, invited_at) VALUES (?1, ?2, 0, ?3, ?4)
+                ON CONFLICT DO NOTHING",
+            &[&room, &user.as_str(), &by.as_str(), &ms(at)],
         ),
+        ModerationChange::InvitationCreated { .. }
+        | ModerationChange::InvitationRevoked { .. }
+        | ModerationChange::Admitted { .. }
+        | ModerationChange::Accepted { .. } => invitations::change(connection, room, by, change, at),
         ModerationChange::Removed { user } => remove(user),
         ModerationChange::Banned { user, until } => {
             remove(user)?;
@@ -91,6 +112,23 @@ fn change(connection: &Connection, room: RoomId, change: &ModerationChange, at: 
             let sql = "UPDATE charters SET slow_mode_s = coalesce(?2, slow_mode_s), \
                        announcement = coalesce(?3, announcement) WHERE room = ?1";
             execute(sql, &[&room, slow_mode_s, announcement])
+        }
+        ModerationChange::Described(Description { subject, description }) => {
+            let set = |column: &str, text: &Option<Arc<str>>| match text.as_deref() {
+                None => Ok(()),
+                Some(text) => {
+                    let sql = format!("UPDATE charters SET {column} = nullif(?2, '') WHERE room = ?1");
+                    execute(&sql, &[&room, &text])
+                }
+            };
+            set("subject", subject)?;
+            set("description", description)
+        }
+        ModerationChange::Pinned { seq } => {
+            execute("INSERT INTO pins (room, seq) VALUES (?1, ?2) ON CONFLICT DO NOTHING", &[&room, &seq.cast_signed()])
+        }
+        ModerationChange::Unpinned { seq } => {
+            execute("DELETE FROM pins WHERE room = ?1 AND seq = ?2", &[&room, &seq.cast_signed()])
         }
         ModerationChange::Kicked { .. } | ModerationChange::Deleted { .. } | ModerationChange::Ended => Ok(()),
     }
@@ -121,11 +159,15 @@ fn lift(connection: &Connection, room: RoomId, kind: i64, user: &UserName) -> ru
 /// # Errors
 /// It cannot be read.
 pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Policy>> {
-    let sql = "SELECT private, slow_mode_s, announcement FROM charters WHERE room = ?1";
+    let sql = "SELECT private, slow_mode_s, announcement, subject, description FROM charters WHERE room = ?1";
     let found = connection.prepare_cached(sql)?.query_row([room], |row| {
-        Ok((row.get(0)?, RoomSettings { slow_mode_s: row.get(1)?, announcement: row.get(2)? }))
+        let description = Description { subject: row.get(3)?, description: row.get(4)? };
+        Ok((row.get(0)?, RoomSettings { slow_mode_s: row.get(1)?, announcement: row.get(2)? }, description))
     });
-    let Some((private, settings)) = found.optional()? else { return Ok(None) };
+    let Some((private, settings, description)) = found.optional()? else { return Ok(None) };
+    let mut pinned = connection.prepare_cached("SELECT seq FROM pins WHERE room = ?1")?;
+    let pinned = pinned.query_map([room], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
+    let subject = RoomSubject { description, pinned: pinned.collect::<rusqlite::Result<_>>()? };
     let mut people = connection.prepare_cached("SELECT user, role FROM people WHERE room = ?1")?;
     let people = people.query_map([room], |row| Ok((user(row, 0)?, role_of(row.get(1)?)?)))?;
     let people: Vec<_> = people.collect::<rusqlite::Result<_>>()?;
@@ -136,7 +178,8 @@ pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<
             found.query_map(params![room, kind], |row| Ok((user(row, 0)?, row.get::<_, Option<i64>>(1)?.map(time))))?;
         found.collect()
     };
-    Ok(Some(Policy::stored(private, settings, people, sanctions(BAN)?, sanctions(MUTE)?)))
+    let policy = Policy::stored(private, settings, people, sanctions(BAN)?, sanctions(MUTE)?);
+    invitations::read(connection, room, policy.with_subject(subject)).map(Some)
 }
 
 /// The policies of all rooms that have one.
@@ -187,28 +230,10 @@ pub fn make_private(connection: &Connection, room: RoomId) -> rusqlite::Result<(
 /// # Errors
 /// The transaction must be rolled back.
 pub fn delete(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
-    for table in ["charters", "people", "sanctions", "audit"] {
+    for table in ["charters", "people", "invitations", "sanctions", "pins", "audit"] {
         connection.prepare_cached(&format!("DELETE FROM {table} WHERE room = ?1"))?.execute([room])?;
     }
     Ok(())
-}
-
-/// The rest of a change, beside its user and its end, as `change_of` reads it.
-fn value_of(change: &ModerationChange) -> Option<String> {
-    match change {
-        ModerationChange::Created { private, members, .. } => {
-            let kind = if *private { "private" } else { "public" };
-            Some(members.iter().fold(kind.to_owned(), |value, user| format!("{value} {user}")))
-        }
-        ModerationChange::Role { role, .. } => Some(role.as_str().to_owned()),
-        ModerationChange::Settings(RoomSettings { slow_mode_s, announcement }) => {
-            let slow_mode = slow_mode_s.map(|seconds| format!("slow_mode_s={seconds}"));
-            let announcement = announcement.map(|on| format!("announcement={on}"));
-            Some(slow_mode.into_iter().chain(announcement).collect::<Vec<_>>().join(" "))
-        }
-        ModerationChange::Deleted { seq, .. } => Some(seq.to_string()),
-        _ => None,
-    }
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
@@ -221,32 +246,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     let note = row.get_ref(7)?.as_str_or_null()?.map(Note::stored);
     let number = row.get::<_, i64>(0)?.cast_unsigned();
     Ok(AuditEntry { number, at: time(row.get(1)?), by: user(row, 2)?, action: ModerationAction { change, note } })
-}
-
-fn change_of(what: &str, about: Option<UserName>, until: Option<Time>, value: &str) -> Option<ModerationChange> {
-    let mut words = value.split(' ');
-    Some(match (what, about) {
-        ("founded", owner) => {
-            let private = words.next() == Some("private");
-            ModerationChange::Created { private, owner, members: words.map(UserName::stored).collect() }
-        }
-        ("settings", None) => {
-            let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name));
-            let slow_mode_s = word("slow_mode_s=").and_then(|seconds| seconds.parse().ok());
-            let announcement = word("announcement=").and_then(|on| on.parse().ok());
-            ModerationChange::Settings(RoomSettings { slow_mode_s, announcement })
-        }
-        ("invited", Some(user)) => ModerationChange::Invited { user },
-        ("removed", Some(user)) => ModerationChange::Removed { user },
-        ("kicked", Some(user)) => ModerationChange::Kicked { user },
-        ("banned", Some(user)) => ModerationChange::Banned { user, until },
-        ("unbanned", Some(user)) => ModerationChange::Unbanned { user },
-        ("muted", Some(user)) => ModerationChange::Muted { user, until },
-        ("unmuted", Some(user)) => ModerationChange::Unmuted { user },
-        ("role", Some(user)) => ModerationChange::Role { user, role: Role::parse(value)? },
-        ("deleted", Some(user)) => ModerationChange::Deleted { user, seq: value.parse().ok()? },
-        _ => return None,
-    })
 }
 
 fn user(row: &Row<'_>, column: usize) -> rusqlite::Result<UserName> {
@@ -265,37 +264,4 @@ fn role_number(role: Role) -> i64 {
 fn role_of(number: i64) -> rusqlite::Result<Role> {
     let role = Role::ALL.into_iter().find(|role| role_number(*role) == number);
     role.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_survives_its_row() {
-        let user = || UserName::parse("Ann").unwrap();
-        let settings =
-            |slow_mode_s, announcement| ModerationChange::Settings(RoomSettings { slow_mode_s, announcement });
-        for change in [
-            ModerationChange::Created { private: true, owner: Some(user()), members: vec![user(), user()] },
-            ModerationChange::Created { private: false, owner: None, members: Vec::new() },
-            ModerationChange::Invited { user: user() },
-            ModerationChange::Removed { user: user() },
-            ModerationChange::Kicked { user: user() },
-            ModerationChange::Banned { user: user(), until: Some(Time(7)) },
-            ModerationChange::Banned { user: user(), until: None },
-            ModerationChange::Unbanned { user: user() },
-            ModerationChange::Muted { user: user(), until: Some(Time(7)) },
-            ModerationChange::Unmuted { user: user() },
-            ModerationChange::Role { user: user(), role: Role::Moderator },
-            settings(Some(5), None),
-            settings(None, Some(true)),
-            settings(Some(0), Some(false)),
-            ModerationChange::Deleted { user: user(), seq: 9 },
-        ] {
-            let value = value_of(&change).unwrap_or_default();
-            let again = change_of(change.as_str(), change.user().cloned(), change.until(), &value);
-            assert_eq!(again.as_ref(), Some(&change));
-        }
-    }
 }

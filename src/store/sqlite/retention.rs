@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::message_key::{RoomId, seq_of};
 use super::row::{TEXT, ms};
-use super::search_index;
+use super::{insert_buffer, last_values, search_index};
 use crate::chat::Epoch;
 use crate::chat::{RoomName, Time};
 use crate::store::administration::{AdministrationError, RetentionChange, RetentionOverride};
@@ -124,6 +124,7 @@ struct Pruned {
 /// Deletes what is beyond the bounds, or a part of it.
 fn prune(connection: &Connection, room: RoomId, pruned: u64, bounds: Bounds) -> rusqlite::Result<Pruned> {
     let nothing = |complete| Pruned { last: None, complete };
+    insert_buffer::merge_until(connection, room, u64::MAX)?;
     let sql = "SELECT max(place) FROM messages WHERE place BETWEEN ?1 AND ?2";
     let ends = [room.key(0), room.key(u64::MAX)];
     let newest: Option<i64> = connection.prepare_cached(sql)?.query_row(ends, |row| row.get(0))?;
@@ -159,6 +160,7 @@ fn prune(connection: &Connection, room: RoomId, pruned: u64, bounds: Bounds) -> 
     connection.prepare_cached(sql)?.execute([ends[0], last])?;
     let sql = "UPDATE rooms SET pruned = ?2, indexed = max(indexed, ?2) WHERE room = ?1";
     connection.prepare_cached(sql)?.execute(params![room, seq_of(last).cast_signed()])?;
+    last_values::prune(connection, room, seq_of(last))?;
     let complete = messages < MESSAGES && bytes < BYTES && delete_old_marks(connection, room, seq_of(last))?;
     Ok(Pruned { last: Some(seq_of(last)), complete })
 }

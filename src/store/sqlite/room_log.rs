@@ -4,14 +4,16 @@
 //! look it up, and replaces it with the one in the journal's answer only when that was committed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::Sender;
 
 use super::journal::{Append, JournalRequest};
 use super::sequence::Sequence;
 use super::watermark::{Watermark, Watermarks};
-use crate::chat::{Draft, Outcome, ReceiptMark, StoreFailed};
-use crate::store::rooms::RoomLog;
+use crate::chat::webhook::Movement;
+use crate::chat::{Appended, Draft, ReceiptMark, RemoteEvent, StoreFailed};
+use crate::store::rooms::{PolicyVersion, RoomLog};
 use crate::sync::oneshot;
 
 /// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
@@ -27,13 +29,20 @@ pub struct SqliteLog {
     watermarks: Arc<Watermarks>,
     /// `None` until the room has a history.
     watermark: Option<Watermark>,
+    /// Whether a webhook wants to know who enters and leaves.
+    movements_wanted: Arc<AtomicBool>,
 }
 
 impl SqliteLog {
     /// The log of the room that `sequence` numbers.
-    pub fn new(sequence: Sequence, journal: Sender<JournalRequest>, watermarks: Arc<Watermarks>) -> Self {
+    pub fn new(
+        sequence: Sequence,
+        journal: Sender<JournalRequest>,
+        watermarks: Arc<Watermarks>,
+        movements_wanted: Arc<AtomicBool>,
+    ) -> Self {
         let watermark = sequence.room.map(|room| watermarks.follow(room));
-        Self { sequence, journal, marks: Vec::new(), watermarks, watermark }
+        Self { sequence, journal, marks: Vec::new(), watermarks, watermark, movements_wanted }
     }
 
     fn flush_marks(&mut self) {
@@ -48,7 +57,7 @@ impl SqliteLog {
 }
 
 impl RoomLog for SqliteLog {
-    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
         self.flush_marks();
         let (reply, answer) = oneshot::channel();
         let append = Append { sequence: self.sequence.clone(), drafts: drafts.to_vec(), reply };
@@ -64,11 +73,20 @@ impl RoomLog for SqliteLog {
         if self.watermark.is_none() {
             self.watermark = self.sequence.room.map(|room| self.watermarks.follow(room));
         }
-        Ok(outcomes)
+        Ok(outcomes.into())
+    }
+
+    /// Nothing: one server has the file.
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        Ok(Vec::new())
     }
 
     fn pruned(&self) -> u64 {
         self.watermark.as_ref().map_or(0, Watermark::seq)
+    }
+
+    fn policy_version(&self) -> PolicyVersion {
+        PolicyVersion::default()
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {
@@ -76,6 +94,14 @@ impl RoomLog for SqliteLog {
         self.flush_marks();
         if self.marks.len() > MARKS_MAX {
             keep_newest_marks(&mut self.marks);
+        }
+    }
+
+    fn moved(&mut self, movement: Movement) {
+        let Sequence { name, epoch, .. } = &self.sequence;
+        if self.movements_wanted.load(Ordering::Relaxed) && !name.is_conversation() {
+            // A journal that is gone delivers nothing.
+            _ = self.journal.send(JournalRequest::Move(name.clone(), Arc::clone(epoch), movement));
         }
     }
 }

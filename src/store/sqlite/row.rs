@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::message_key::seq_of;
-use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Key, Message, Mid, RoomName, Time, UserName};
 
 /// The columns that `read` takes, in its order.
-pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body, reply, reaction";
+pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body, reply, reaction, key";
 
 /// The column `messages.kind`: a text.
 pub const TEXT: i64 = 0;
@@ -71,6 +71,7 @@ pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
         },
         seq: seq_of(row.get(0)?),
         mid: optional(6)?.map(Mid::stored),
+        key: optional(10)?.map(Key::stored),
         at: time(row.get(2)?),
         edited: row.get::<_, Option<i64>>(3)?.map(time),
     })

@@ -12,7 +12,28 @@ pub const APPLICATION_ID: i32 = 0x726f_6f6d;
 pub const VERSION: usize = STEPS.len();
 
 /// Step `n` makes version `n + 1`.
-const STEPS: [&str; 5] = [HISTORY, SEARCH_AND_RETENTION, NAMES_AND_KEYS, POLICIES, ABOUT];
+const STEPS: [&str; 18] = [
+    HISTORY,
+    SEARCH_AND_RETENTION,
+    NAMES_AND_KEYS,
+    POLICIES,
+    ABOUT,
+    BOOKMARKS,
+    STATE,
+    SUBJECTS,
+    DESCRIPTIONS,
+    TERMS,
+    USES,
+    DEVICES,
+    INVITATIONS,
+    INSERT_BUFFER,
+    HOOKS,
+    DISPLAY_NAMES,
+    KEYS,
+    WEBHOOKS,
+];
+/// The first version with the table `state`.
+pub const VERSION_WITH_STATE: usize = 7;
 
 /// `messages.place` is the key (`message_key.rs`), `kind` is explained in `row.rs`, `friend` is the recipient of a
 /// private message. Times are milliseconds since 1970.
@@ -137,6 +158,213 @@ ALTER TABLE messages ADD COLUMN reply INTEGER;
 ALTER TABLE messages ADD COLUMN reaction INTEGER;
 ";
 
+/// The bookmarks of registered users (`bookmarks.rs`); a room need not exist.
+const BOOKMARKS: &str = "
+CREATE TABLE bookmarks (
+    user   TEXT    NOT NULL,
+    room   TEXT    NOT NULL,
+    notify INTEGER NOT NULL CHECK (notify BETWEEN 0 AND 2),
+    PRIMARY KEY (user, room)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Which state of its history the file holds (`file_state.rs`): one row.
+const STATE: &str = "
+CREATE TABLE state (
+    id      TEXT    NOT NULL,
+    copied  INTEGER NOT NULL CHECK (copied BETWEEN 0 AND 1),
+    open_at TEXT
+) STRICT;
+INSERT INTO state (id, copied) VALUES ('new', 0);
+";
+
+/// The subject of an issuer that a name belongs to (`--jwt-name-claim`); `likeness` is the folded name.
+const SUBJECTS: &str = "
+CREATE TABLE subjects (
+    likeness TEXT PRIMARY KEY,
+    name     TEXT NOT NULL,
+    subject  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What rooms are about (`policy.rs`): null is nothing.
+const DESCRIPTIONS: &str = "
+ALTER TABLE charters ADD COLUMN subject TEXT;
+ALTER TABLE charters ADD COLUMN description TEXT;
+CREATE TABLE pins (
+    room INTEGER NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (room, seq)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The index has the terms of a text (`search_terms.rs`), and a mark belongs to the letter that it stands on. It is made
+/// anew, in slices like that of new messages.
+const TERMS: &str = "
+DROP TABLE words;
+CREATE VIRTUAL TABLE words USING fts5 (
+    body, content = 'sayings', content_rowid = 'place', columnsize = 0,
+    tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\");
+INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+UPDATE rooms SET indexed = pruned;
+";
+
+/// When the owner of a name last showed a token for it, to a day; null: not since it was registered.
+const USES: &str = "
+ALTER TABLE names ADD COLUMN used INTEGER;
+";
+
+/// The devices of claimed names (`devices.rs`); `seen` is null for one whose token was never shown. A name that could be
+/// claimed so far has the device of the tokens that name none.
+const DEVICES: &str = "
+CREATE TABLE devices (
+    likeness TEXT    NOT NULL,
+    device   INTEGER NOT NULL,
+    label    TEXT,
+    created  INTEGER NOT NULL,
+    seen     INTEGER,
+    PRIMARY KEY (likeness, device)
+) STRICT, WITHOUT ROWID;
+INSERT INTO devices (likeness, device, created) SELECT likeness, 0, since FROM names;
+";
+
+/// Who invited a user that has not entered yet, and invitations that admit whoever shows them (`invitations.rs`);
+/// `charters.invitations` counts all that there ever were. The index finds the private conversations of the second of
+/// two users; those of the first have its name at their beginning.
+const INVITATIONS: &str = "
+ALTER TABLE people ADD COLUMN invited_by TEXT;
+ALTER TABLE people ADD COLUMN invited_at INTEGER;
+ALTER TABLE charters ADD COLUMN invitations INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE invitations (
+    room   INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    code   TEXT    NOT NULL,
+    author TEXT    NOT NULL,
+    at     INTEGER NOT NULL,
+    until  INTEGER NOT NULL,
+    uses   INTEGER NOT NULL,
+    used   INTEGER NOT NULL,
+    PRIMARY KEY (room, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations ON rooms (substr(name, 4 + instr(substr(name, 4), ':')))
+    WHERE name >= 'dm:' AND name < 'dm;';
+";
+
+/// The newest messages of all rooms, in the order in which they were stored, before they are merged into `messages` and
+/// `mids` (`insert_buffer.rs`). `history` is all messages; SQLite reads it as it reads a table as long as a column has the
+/// same affinity in both.
+const INSERT_BUFFER: &str = "
+CREATE TABLE buffered (
+    position INTEGER PRIMARY KEY,
+    place    INTEGER NOT NULL UNIQUE,
+    kind     INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+    at       INTEGER NOT NULL,
+    user     TEXT    NOT NULL,
+    friend   TEXT,
+    mid      TEXT,
+    body     TEXT    NOT NULL,
+    reply    INTEGER,
+    reaction INTEGER
+) STRICT;
+CREATE VIEW history AS
+    SELECT place, kind, at, edited, user, friend, mid, body, reply, reaction FROM messages
+    UNION ALL
+    SELECT place, kind, at, CAST(NULL AS INTEGER), user, friend, mid, body, reply, reaction FROM buffered;
+";
+
+/// The hooks of rooms (`hooks.rs`), with the SHA-256 of each token; `author` and `revoker` are null for the operator. A
+/// room need not exist.
+const HOOKS: &str = "
+CREATE TABLE hooks (
+    hook    INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest  BLOB    NOT NULL UNIQUE CHECK (length(digest) = 32),
+    room    TEXT    NOT NULL,
+    name    TEXT    NOT NULL,
+    author  TEXT,
+    created INTEGER NOT NULL,
+    revoked INTEGER,
+    revoker TEXT
+) STRICT;
+CREATE INDEX hooks_of_room ON hooks (room);
+";
+
+/// What the owner of a name wants to be called; null: nothing else.
+const DISPLAY_NAMES: &str = "
+ALTER TABLE names ADD COLUMN display TEXT;
+";
+
+/// The key of a message, and the newest message of each key of a room (`last_values.rs`).
+const KEYS: &str = "
+ALTER TABLE messages ADD COLUMN key TEXT;
+ALTER TABLE buffered ADD COLUMN key TEXT;
+DROP VIEW history;
+CREATE VIEW history AS
+    SELECT place, kind, at, edited, user, friend, mid, body, reply, reaction, key FROM messages
+    UNION ALL
+    SELECT place, kind, at, CAST(NULL AS INTEGER), user, friend, mid, body, reply, reaction, key FROM buffered;
+CREATE TABLE last_values (
+    room INTEGER NOT NULL,
+    key  TEXT    NOT NULL,
+    seq  INTEGER NOT NULL,
+    PRIMARY KEY (room, key)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Webhooks (`webhooks.rs`), with the secrets that sign their deliveries, and the deliveries that wait or were made
+/// (`deliveries.rs`). `room` is null for all rooms; `events` has a bit for each; `author` and `remover` are null for the
+/// operator. `waiting` and `bytes` are the deliveries that wait and their bodies. An event is a message, a movement, or
+/// an entry of an audit.
+const WEBHOOKS: &str = "
+CREATE TABLE webhooks (
+    webhook  INTEGER PRIMARY KEY AUTOINCREMENT,
+    url      TEXT    NOT NULL,
+    secret   TEXT    NOT NULL,
+    room     TEXT,
+    events   INTEGER NOT NULL,
+    author   TEXT,
+    created  INTEGER NOT NULL,
+    waiting  INTEGER NOT NULL DEFAULT 0,
+    bytes    INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    failing  INTEGER,
+    due      INTEGER NOT NULL DEFAULT 0,
+    off      INTEGER,
+    reason   TEXT,
+    removed  INTEGER,
+    remover  TEXT,
+    ended    INTEGER NOT NULL DEFAULT 0 CHECK (ended BETWEEN 0 AND 1)
+) STRICT;
+CREATE TABLE deliveries (
+    delivery  INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook   INTEGER NOT NULL,
+    id        TEXT    NOT NULL,
+    event     INTEGER NOT NULL,
+    room      TEXT    NOT NULL,
+    epoch     TEXT    NOT NULL,
+    seq       INTEGER,
+    at        INTEGER NOT NULL,
+    user      TEXT    NOT NULL,
+    kind      INTEGER,
+    body      TEXT,
+    mid       TEXT,
+    reply     INTEGER,
+    reaction  INTEGER,
+    what      TEXT,
+    about     TEXT,
+    until     INTEGER,
+    value     TEXT,
+    note      TEXT,
+    attempts  INTEGER NOT NULL DEFAULT 0,
+    tried     INTEGER,
+    outcome   TEXT,
+    delivered INTEGER
+) STRICT;
+CREATE INDEX deliveries_of_webhook ON deliveries (webhook, delivery);
+CREATE INDEX deliveries_that_wait ON deliveries (webhook, delivery) WHERE delivered IS NULL;
+CREATE INDEX deliveries_made ON deliveries (delivered) WHERE delivered IS NOT NULL;
+CREATE INDEX deliveries_of_message ON deliveries (room, seq) WHERE seq IS NOT NULL;
+";
+
 /// Who wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
@@ -177,4 +405,22 @@ pub fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()>
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION as i64)?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_claimed_before_devices_has_the_first() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().position(|step| *step == DEVICES).unwrap();
+        STEPS[..before].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.execute_batch("INSERT INTO names (likeness, name, since) VALUES ('ann', 'Ann', 7)").unwrap();
+        migrate(&mut connection, before).unwrap();
+        let sql = "SELECT likeness, device, created, seen FROM devices";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let found: (String, i64, i64, Option<i64>) = connection.query_row(sql, [], row).unwrap();
+        assert_eq!(found, ("ann".to_owned(), 0, 7, None));
+    }
 }

@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::insert_buffer::{self, BufferedMids};
 use super::message_key::{RoomId, SEQ_MAX};
 use super::row::{DELETED, TEXT, about_columns, columns_of, ms, time};
-use super::{offline_inbox, policy, search_index};
+use super::{last_values, offline_inbox, policy, search_index};
 use crate::chat::policy::{ModerationAction, ModerationChange};
-use crate::chat::{About, Body, Draft, Epoch, Mid, Operation, Outcome, Receipt, ReceiptMark, RoomName, Time, UserName};
+use crate::chat::{
+    Body, Draft, Epoch, Key, Mid, Operation, Outcome, Publication, Receipt, ReceiptMark, RoomName, Time, UserName,
+};
 
 /// Where a room's numbering stands.
 #[derive(Clone, Debug)]
@@ -31,9 +34,7 @@ pub struct Sequence {
 struct NewMessage<'a> {
     user: &'a UserName,
     to: Option<&'a UserName>,
-    body: &'a Body,
-    about: Option<About>,
-    mid: Option<&'a Mid>,
+    publication: &'a Publication,
     at: Time,
 }
 
@@ -53,21 +54,26 @@ impl Sequence {
     ///
     /// # Errors
     /// The transaction must be rolled back, and this copy discarded.
-    pub fn append(&mut self, connection: &Connection, drafts: &[Draft]) -> rusqlite::Result<Vec<Outcome>> {
-        drafts.iter().map(|draft| self.apply(connection, draft)).collect()
+    pub fn append(
+        &mut self,
+        connection: &Connection,
+        mids: &mut BufferedMids,
+        drafts: &[Draft],
+    ) -> rusqlite::Result<Vec<Outcome>> {
+        drafts.iter().map(|draft| self.apply(connection, mids, draft)).collect()
     }
 
-    fn apply(&mut self, connection: &Connection, draft: &Draft) -> rusqlite::Result<Outcome> {
+    fn apply(&mut self, connection: &Connection, mids: &mut BufferedMids, draft: &Draft) -> rusqlite::Result<Outcome> {
         let (user, at) = (&draft.speaker.user, draft.at);
         match &draft.operation {
-            Operation::Publish { to, body, about, mid } => {
-                let (to, about, mid) = (to.as_ref(), *about, mid.as_ref());
-                self.publish(connection, NewMessage { user, to, body, about, mid, at })
+            Operation::Publish { to, publication } => {
+                let message = NewMessage { user, to: to.as_ref(), publication, at };
+                self.publish(connection, mids, message, draft.keys_max)
             }
             Operation::Edit { seq, body, as_moderator } => {
                 self.edit(connection, &Edit { seq: *seq, user, as_moderator: *as_moderator, body, at })
             }
-            Operation::Moderate(action) if action.change == ModerationChange::Ended => self.end(connection),
+            Operation::Moderate(action) if action.change == ModerationChange::Ended => self.end(connection, mids),
             Operation::Moderate(action) => {
                 let room = self.room_id(connection)?;
                 policy::moderate(connection, room, user, action, at)?;
@@ -77,10 +83,12 @@ impl Sequence {
     }
 
     /// Ends the room: its name is free from now on, its rows are deleted in slices.
-    fn end(&mut self, connection: &Connection) -> rusqlite::Result<Outcome> {
+    fn end(&mut self, connection: &Connection, mids: &mut BufferedMids) -> rusqlite::Result<Outcome> {
         let drawn = getrandom::u64().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         if let Some(room) = self.room.take() {
             policy::delete(connection, room)?;
+            last_values::prune(connection, room, u64::MAX)?;
+            mids.remove(room);
             let sql = "UPDATE rooms SET name = '/' || room, ended = 1 WHERE room = ?1";
             connection.prepare_cached(sql)?.execute([room])?;
         }
@@ -103,53 +111,51 @@ impl Sequence {
         Ok(room)
     }
 
-    fn publish(&mut self, connection: &Connection, message: NewMessage<'_>) -> rusqlite::Result<Outcome> {
+    fn publish(
+        &mut self,
+        connection: &Connection,
+        mids: &mut BufferedMids,
+        message: NewMessage<'_>,
+        keys_max: usize,
+    ) -> rusqlite::Result<Outcome> {
+        let conflicts = message.publication.if_seq.is_some_and(|seq| seq != self.newest);
+        if conflicts && self.room.is_none() {
+            return Ok(Outcome::Conflict { newest: self.newest });
+        }
         let room = self.room_id(connection)?;
-        if let Some(mid) = message.mid
-            && let Some(repeat) = self.claim_mid(connection, room, mid, message)?
+        let mid = message.publication.mid.as_ref();
+        if let Some(mid) = mid
+            && let Some((seq, at)) = published_as(connection, mids, room, message.user, mid)?
         {
-            return Ok(repeat);
+            return Ok(Outcome::Repeat { seq, at });
+        }
+        if conflicts {
+            return Ok(Outcome::Conflict { newest: self.newest });
+        }
+        if let Some(refused) = last_values::refuses(connection, room, message.publication, keys_max)? {
+            return Ok(refused);
         }
         let seq = self.newest + 1;
         if seq > SEQ_MAX {
             return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX));
         }
-        let NewMessage { user, to, body, about, mid, at } = message;
-        let sql = "INSERT INTO messages (place, kind, at, user, friend, mid, body, reply, reaction) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let (kind, text) = columns_of(body);
-        let (reply, reaction) = about_columns(about);
-        let (recipient, mid) = (to.map(UserName::as_str), mid.map(Mid::as_str));
-        let values = params![room.key(seq), kind, ms(at), user.as_str(), recipient, mid, text, reply, reaction];
-        connection.prepare_cached(sql)?.execute(values)?;
-        if let Some(to) = to {
+        if mids.buffers() {
+            insert(connection, "buffered", room, seq, message)?;
+            if let Some(mid) = mid {
+                mids.add(room, message.user.clone(), mid.clone(), (seq, message.at));
+            }
+        } else {
+            insert(connection, "messages", room, seq, message)?;
+            insert_mid(connection, room, seq, message)?;
+        }
+        if let Some(key) = &message.publication.key {
+            last_values::put(connection, room, key, seq, &message.publication.body)?;
+        }
+        if let Some(to) = message.to {
             offline_inbox::add(connection, room, to)?;
         }
         self.newest = seq;
         Ok(Outcome::Stored { seq })
-    }
-
-    /// Takes the `mid` for the next number; `Some`: an earlier message has it.
-    fn claim_mid(
-        &self,
-        connection: &Connection,
-        room: RoomId,
-        mid: &Mid,
-        message: NewMessage<'_>,
-    ) -> rusqlite::Result<Option<Outcome>> {
-        let user = message.user.as_str();
-        let sql = "INSERT INTO mids (room, user, mid, seq, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-        let seq = i64::try_from(self.newest + 1).unwrap_or(i64::MAX);
-        let values = params![room, user, mid.as_str(), seq, ms(message.at)];
-        if connection.prepare_cached(sql)?.execute(values)? == 1 {
-            return Ok(None);
-        }
-        let sql = "SELECT seq, at FROM mids WHERE room = ?1 AND user = ?2 AND mid = ?3";
-        let repeat = connection.prepare_cached(sql)?.query_row(params![room, user, mid.as_str()], |row| {
-            let seq = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
-            Ok(Outcome::Repeat { seq, at: time(row.get(1)?) })
-        })?;
-        Ok(Some(repeat))
     }
 
     fn edit(&self, connection: &Connection, edit: &Edit<'_>) -> rusqlite::Result<Outcome> {
@@ -157,12 +163,14 @@ impl Sequence {
         // The key of a number beyond those of the room may be another room's.
         let Some(room) = self.room.filter(|_| (1..=self.newest).contains(&seq)) else { return Ok(Outcome::Missing) };
         let key = room.key(seq);
-        let sql = "SELECT user, kind, body FROM messages WHERE place = ?1";
+        insert_buffer::merge_until(connection, room, seq)?;
+        let sql = "SELECT user, kind, body, key FROM messages WHERE place = ?1";
         let found = connection.prepare_cached(sql)?.query_row([key], |row| {
-            Ok((UserName::stored(row.get_ref(0)?.as_str()?), row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+            let author = UserName::stored(row.get_ref(0)?.as_str()?);
+            Ok((author, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, Option<String>>(3)?))
         });
-        let (author, kind_before, text_before) = match found.optional()? {
-            None | Some((_, DELETED, _)) => return Ok(Outcome::Missing),
+        let (author, kind_before, text_before, message_key) = match found.optional()? {
+            None | Some((_, DELETED, ..)) => return Ok(Outcome::Missing),
             Some((author, ..)) if author != *user && !as_moderator => return Ok(Outcome::NotAuthor),
             Some(found) => found,
         };
@@ -174,6 +182,9 @@ impl Sequence {
         let (kind, text) = columns_of(body);
         let values = params![key, kind, text, ms(at), room.key(self.newest)];
         connection.prepare_cached(sql)?.execute(values)?;
+        if let Some(message_key) = message_key.filter(|_| *body == Body::Deleted) {
+            last_values::deleted(connection, room, &message_key, seq)?;
+        }
         if seq <= search_index::indexed(connection, room)? {
             if kind_before == TEXT {
                 search_index::remove(connection, key, &text_before)?;
@@ -184,6 +195,53 @@ impl Sequence {
         }
         Ok(Outcome::Changed)
     }
+}
+
+/// Inserts the message into this table.
+fn insert(
+    connection: &Connection,
+    table: &str,
+    room: RoomId,
+    seq: u64,
+    message: NewMessage<'_>,
+) -> rusqlite::Result<()> {
+    let NewMessage { user, to, publication: Publication { body, about, mid, key, .. }, at } = message;
+    let sql = format!(
+        "INSERT INTO {table} (place, kind, at, user, friend, mid, body, reply, reaction, key) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    );
+    let (kind, text) = columns_of(body);
+    let (reply, reaction) = about_columns(*about);
+    let (recipient, mid) = (to.map(UserName::as_str), mid.as_ref().map(Mid::as_str));
+    let key = key.as_ref().map(Key::as_str);
+    let values = params![room.key(seq), kind, ms(at), user.as_str(), recipient, mid, text, reply, reaction, key];
+    connection.prepare_cached(&sql)?.execute(values).map(|_| ())
+}
+
+/// Inserts the message's `mid`, if it has one.
+fn insert_mid(connection: &Connection, room: RoomId, seq: u64, message: NewMessage<'_>) -> rusqlite::Result<()> {
+    let Some(mid) = &message.publication.mid else { return Ok(()) };
+    let sql = "INSERT INTO mids (room, user, mid, seq, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let values = params![room, message.user.as_str(), mid.as_str(), seq.cast_signed(), ms(message.at)];
+    connection.prepare_cached(sql)?.execute(values).map(|_| ())
+}
+
+/// The number and time of the user's earlier message with this `mid`, if there is one.
+fn published_as(
+    connection: &Connection,
+    mids: &BufferedMids,
+    room: RoomId,
+    user: &UserName,
+    mid: &Mid,
+) -> rusqlite::Result<Option<(u64, Time)>> {
+    if let Some(found) = mids.find(room, user, mid) {
+        return Ok(Some(found));
+    }
+    let sql = "SELECT seq, at FROM mids WHERE room = ?1 AND user = ?2 AND mid = ?3";
+    let found = connection.prepare_cached(sql)?.query_row(params![room, user.as_str(), mid.as_str()], |row| {
+        Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), time(row.get(1)?)))
+    });
+    found.optional()
 }
 
 /// The column `marks.receipt`.

@@ -9,10 +9,19 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::chat::policy::{ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S};
+use super::only_object::OnlyObject;
+use super::relayed;
+use super::whole::{self, Whole};
+use crate::chat::bookmark::{BookmarkRequest, NotificationLevel};
+use crate::chat::command::InvitationRequest;
+use crate::chat::device::DeviceId;
+use crate::chat::display_names::{ASKED_MAX, DisplayNameRequest};
+use crate::chat::policy::{
+    Description, InvitationOptions, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S,
+};
 use crate::chat::{
-    About, Body, Command, Id, JoinOptions, Mid, NameError, Note, Position, Receipt, Refusal, RoomName, RoomRequest,
-    Secret, Seen, Signal, Span, Status, UserName,
+    About, Body, Command, DisplayName, Id, JoinOptions, Key, Mid, NameError, Note, Position, Publication, Receipt,
+    Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
 };
 use roomd_protocol::JOIN_HISTORY_MAX;
 
@@ -34,19 +43,38 @@ pub(in crate::wire) struct Fields<'a> {
     mid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "whole::optional")]
     reply_to: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
     react_to: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    if_seq: Option<u64>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    if_key_seq: Option<u64>,
+    deleted: Option<bool>,
+    latest: Option<bool>,
     typing: Option<bool>,
-    status: Option<Status>,
+    #[serde(borrow)]
+    status: Option<Cow<'a, str>>,
     #[serde(borrow)]
     note: Option<Cow<'a, str>>,
     #[serde(borrow)]
     history: Option<&'a RawValue>,
-    since: Option<Since>,
+    since: Option<OnlyObject<Since>>,
+    #[serde(default, deserialize_with = "whole::optional")]
     seq: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
     before: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
     after: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
     limit: Option<usize>,
+    #[serde(borrow)]
+    q: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    next: Option<Cow<'a, str>>,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -54,36 +82,55 @@ pub(in crate::wire) struct Fields<'a> {
     #[serde(borrow)]
     token: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    rooms: Option<BTreeMap<Cow<'a, str>, Since>>,
+    rooms: Option<BTreeMap<Cow<'a, str>, OnlyObject<Since>>>,
     private: Option<bool>,
     durable: Option<bool>,
     #[serde(borrow)]
     members: Option<Vec<Cow<'a, str>>>,
     #[serde(borrow)]
     user: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "whole::optional")]
     for_s: Option<u64>,
     #[serde(borrow)]
     role: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "whole::optional")]
     slow_mode_s: Option<u32>,
     announcement: Option<bool>,
+    #[serde(borrow)]
+    notify: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    subject: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    description: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    device: Option<Cow<'a, str>>,
+    /// The code of an invitation, in a `join`; or the number of one.
+    #[serde(borrow)]
+    invitation: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    uses: Option<u32>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    users: Option<Vec<Cow<'a, str>>>,
 }
 
 #[derive(Deserialize)]
 struct Since {
     epoch: Box<str>,
-    seq: u64,
+    seq: Whole,
 }
 
 impl Since {
     fn position(&self) -> Position {
-        Position { epoch: self.epoch.as_ref().into(), seq: self.seq }
+        Position { epoch: self.epoch.as_ref().into(), seq: self.seq.0 }
     }
 }
 
 impl Fields<'_> {
     /// Whether it has what the bare form needs.
     pub(super) fn is_topic_message(&self) -> bool {
-        self.topic.is_some() && self.message.is_some()
+        self.topic.is_some() && (self.message.is_some() || self.deleted == Some(true))
     }
 
     pub(in crate::wire) fn room(&self) -> Result<RoomName, Refusal> {
@@ -114,18 +161,36 @@ impl Fields<'_> {
         match (&self.message, self.cipher) {
             (Some(_), Some(_)) => Err(Refusal::bad_request("A message is a message or a cipher, not both")),
             (Some(text), None) => Ok(Body::Text(text.as_ref().into())),
-            (None, Some(cipher)) if cipher.get().starts_with('{') => Ok(Body::Cipher(cipher.get().into())),
+            (None, Some(cipher)) if cipher.get().starts_with('{') => {
+                Ok(Body::Cipher(relayed::checked("cipher", cipher)?.into()))
+            }
             (None, Some(_)) => Err(Refusal::bad_request("cipher must be an object")),
             (None, None) => Err(missing("message")),
         }
     }
 
-    pub(in crate::wire) fn mid(&self) -> Result<Option<Mid>, Refusal> {
-        self.mid.as_deref().map(Mid::parse).transpose()
+    /// A message with all that may be said of it.
+    pub(in crate::wire) fn publication(&self) -> Result<Publication, Refusal> {
+        let mid = self.mid.as_deref().map(Mid::parse).transpose()?;
+        let about = About::parse(self.reply_to, self.react_to)?;
+        Ok(Publication { about, mid, ..self.topic_publication()? })
     }
 
-    pub(in crate::wire) fn about(&self) -> Result<Option<About>, Refusal> {
-        About::parse(self.reply_to, self.react_to)
+    /// The message of the bare form, without a relation or a `mid`.
+    pub(in crate::wire) fn topic_publication(&self) -> Result<Publication, Refusal> {
+        let key = self.key.as_deref().map(Key::parse).transpose()?;
+        if key.is_none() && (self.if_key_seq.is_some() || self.deleted == Some(true)) {
+            return Err(missing("key"));
+        }
+        // A tombstone.
+        let body = match self.deleted {
+            Some(true) if self.message.is_some() || self.cipher.is_some() => {
+                return Err(Refusal::bad_request("What removes a key has no message"));
+            }
+            Some(true) => Body::Deleted,
+            _ => self.body()?,
+        };
+        Ok(Publication { if_seq: self.if_seq, key, if_key_seq: self.if_key_seq, ..Publication::new(body) })
     }
 
     pub(in crate::wire) fn seq(&self) -> Result<u64, Refusal> {
@@ -133,15 +198,16 @@ impl Fields<'_> {
     }
 
     pub(in crate::wire) fn status(&self) -> Result<Status, Refusal> {
-        match self.status {
-            Some(Status::Offline) => Err(Refusal::bad_request("status must be online or away")),
-            Some(status) => Ok(status),
+        match self.status.as_deref() {
+            Some("online") => Ok(Status::Online),
+            Some("away") => Ok(Status::Away),
+            Some(_) => Err(Refusal::bad_request("status must be online or away")),
             None => Err(missing("status")),
         }
     }
 
     pub(in crate::wire) fn note(&self) -> Result<Option<Note>, Refusal> {
-        self.note.as_deref().map(Note::parse).transpose()
+        self.note.as_deref().filter(|note| !note.is_empty()).map(Note::parse).transpose()
     }
 
     pub(in crate::wire) fn typing(&self) -> Result<bool, Refusal> {
@@ -154,18 +220,35 @@ impl Fields<'_> {
     }
 
     pub(in crate::wire) fn join_options(&self) -> Result<JoinOptions, Refusal> {
-        let history = self.history.map(|raw| serde_json::from_str::<usize>(raw.get())).transpose();
+        let history = self.history.map(|raw| serde_json::from_str::<Whole>(raw.get())).transpose();
         let history = history.map_err(|_| Refusal::bad_request("history must be a number of messages"))?;
         Ok(JoinOptions {
             offline: None,
-            history: history.map(|count| count.min(JOIN_HISTORY_MAX)),
-            since: self.since.as_ref().map(Since::position),
+            history: history.map(|Whole(count)| usize::try_from(count).unwrap_or(usize::MAX).min(JOIN_HISTORY_MAX)),
+            invitation: self.invitation_code()?,
+            since: self.since.as_ref().map(|OnlyObject(since)| since.position()),
+            latest: self.latest.unwrap_or(false),
             topic: self.room.is_none(),
+            renamed_from: None,
         })
     }
 
     pub(in crate::wire) fn history(&self) -> Result<(RoomName, Span, usize), Refusal> {
-        Ok((self.any_room()?, Span::parse(self.before, self.after)?, Span::limit(self.limit)))
+        Ok((
+            self.any_room()?,
+            Span::parse(self.before, self.after, self.latest.unwrap_or(false))?,
+            Span::limit(self.limit),
+        ))
+    }
+
+    /// The words of a search, where it searches, and how many results are wanted. Without a room it is in all of them.
+    pub(in crate::wire) fn search(&self) -> Result<(Box<str>, SearchScope, usize), Refusal> {
+        let text = self.q.as_deref().ok_or_else(|| Refusal::bad_request("q, the words to search for, is missing"))?;
+        let scope = match (&self.room, &self.topic) {
+            (None, None) => SearchScope::AllRooms(self.next.as_deref().map(str::parse).transpose()?),
+            _ => SearchScope::Room(self.room()?, self.before.unwrap_or(u64::MAX)),
+        };
+        Ok((text.into(), scope, Span::limit(self.limit)))
     }
 
     pub(in crate::wire) fn create(&self) -> Result<Command, Refusal> {
@@ -210,13 +293,67 @@ impl Fields<'_> {
         Ok(settings)
     }
 
+    pub(in crate::wire) fn describe(&self) -> Result<ModerationRequest, Refusal> {
+        let description = Description::parse(self.subject.as_deref(), self.description.as_deref())?;
+        Ok(ModerationRequest::Describe(description))
+    }
+
+    pub(in crate::wire) fn bookmark(&self) -> Result<Command, Refusal> {
+        let level = |text: &str| {
+            NotificationLevel::parse(text)
+                .ok_or_else(|| Refusal::bad_request("notify must be all, mentions or nothing"))
+        };
+        let notify = self.notify.as_deref().map(level).transpose()?;
+        Ok(Command::Bookmarks(BookmarkRequest::Set { room: self.any_room()?, notify }))
+    }
+
+    /// An empty `name` removes the display name.
+    pub(in crate::wire) fn display_name(&self) -> Result<Command, Refusal> {
+        let text = self.name.as_deref().ok_or_else(|| missing("name"))?;
+        let parse = |text| DisplayName::parse(text).map_err(|error| bad_name("name", error));
+        let name = (!text.is_empty()).then(|| parse(text)).transpose()?;
+        Ok(Command::DisplayNames(DisplayNameRequest::Set(name)))
+    }
+
+    pub(in crate::wire) fn users(&self) -> Result<Vec<UserName>, Refusal> {
+        let users = self.users.as_ref().ok_or_else(|| missing("users"))?;
+        if users.len() > ASKED_MAX {
+            return Err(Refusal::bad_request(format!("users has at most {ASKED_MAX} names")));
+        }
+        users.iter().map(|user| UserName::parse(user).map_err(|error| bad_name("users", error))).collect()
+    }
+
     pub(in crate::wire) fn token(&self) -> Result<Secret, Refusal> {
         self.token.as_deref().map(Secret::from).ok_or_else(|| missing("token"))
     }
 
+    fn invitation_code(&self) -> Result<Option<Secret>, Refusal> {
+        let code = self.invitation.map(|raw| serde_json::from_str::<Cow<'_, str>>(raw.get())).transpose();
+        let code = code.map_err(|_| Refusal::bad_request("invitation must be the code of an invitation"))?;
+        Ok(code.as_deref().map(Secret::from))
+    }
+
+    pub(in crate::wire) fn invitation_number(&self) -> Result<u64, Refusal> {
+        let raw = self.invitation.ok_or_else(|| missing("invitation"))?;
+        let number = serde_json::from_str::<Whole>(raw.get());
+        number
+            .map(|Whole(number)| number)
+            .map_err(|_| Refusal::bad_request("invitation must be the number of an invitation"))
+    }
+
+    pub(in crate::wire) fn invitation(&self) -> Result<Command, Refusal> {
+        let options = InvitationOptions::parse(self.for_s, self.uses)?;
+        let request = InvitationRequest::Create { options, note: self.note()? };
+        Ok(Command::Invitations { room: Some(self.room()?), request })
+    }
+
+    pub(in crate::wire) fn device(&self) -> Result<DeviceId, Refusal> {
+        self.device.as_deref().ok_or_else(|| missing("device"))?.parse()
+    }
+
     pub(in crate::wire) fn resume(&self) -> Result<Command, Refusal> {
         let token = self.resume.as_deref().ok_or_else(|| missing("resume"))?.into();
-        let seen = self.rooms.iter().flatten().map(|(room, since)| {
+        let seen = self.rooms.iter().flatten().map(|(room, OnlyObject(since))| {
             let room = RoomName::parse_known(room).map_err(|error| bad_name("room", error))?;
             Ok((room, since.position()))
         });
@@ -225,8 +362,8 @@ impl Fields<'_> {
 
     pub(in crate::wire) fn signal(&self, kind: Signal) -> Result<Command, Refusal> {
         let payload = match (self.payload, kind) {
-            (Some(payload), _) => payload.get(),
-            (None, Signal::Hangup) => "{}",
+            (Some(payload), _) => relayed::checked("payload", payload)?,
+            (None, Signal::Hangup) => Cow::Borrowed("{}"),
             (None, _) => return Err(missing("payload")),
         };
         Ok(Command::Signal { kind, to: self.to()?, payload: payload.into() })

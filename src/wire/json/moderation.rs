@@ -6,7 +6,9 @@
 
 use super::object::Object;
 use super::print::presence_fields;
-use crate::chat::policy::{AuditEntry, ModerationAction, ModerationChange, Policy, Privilege, RoomSettings};
+use crate::chat::policy::{
+    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Privilege, RoomSettings, RoomSubject,
+};
 use crate::chat::{Presence, RoomName, Time, UserName};
 
 /// The type of a change's event.
@@ -34,7 +36,14 @@ fn change_fields<'a>(object: Object<'a>, change: &ModerationChange) -> Object<'a
         }
         ModerationChange::Role { role, .. } => object.field("role", role.as_str()),
         ModerationChange::Settings(settings) => settings_fields(object, *settings),
+        ModerationChange::Described(description) => description_fields(object, description),
+        ModerationChange::Pinned { seq } | ModerationChange::Unpinned { seq } => object.field("seq", seq),
         ModerationChange::Deleted { seq, .. } => object.field("seq", seq),
+        ModerationChange::InvitationCreated { number, uses, .. } => {
+            object.field("invitation", number).field("uses", uses)
+        }
+        ModerationChange::InvitationRevoked { number } => object.field("invitation", number),
+        ModerationChange::Admitted { invitation, .. } => object.field("invitation", invitation),
         _ => object,
     };
     until_field(object, change.until())
@@ -49,6 +58,16 @@ fn until_field(object: Object<'_>, until: Option<Time>) -> Object<'_> {
 
 fn settings_fields(object: Object<'_>, settings: RoomSettings) -> Object<'_> {
     object.maybe("slow_mode_s", settings.slow_mode_s).maybe("announcement", settings.announcement)
+}
+
+fn description_fields<'a>(object: Object<'a>, description: &Description) -> Object<'a> {
+    let Description { subject, description } = description;
+    object.maybe("subject", subject.as_deref()).maybe("description", description.as_deref())
+}
+
+/// The fields that say what a room is about.
+pub(super) fn subject_fields<'a>(object: Object<'a>, subject: &RoomSubject) -> Object<'a> {
+    description_fields(object, &subject.description).field("pinned", &subject.pinned)
 }
 
 fn entry_fields<'a>(object: Object<'a>, entry: &AuditEntry) -> Object<'a> {
@@ -75,7 +94,8 @@ pub fn room_body(room: &RoomName, members: usize, policy: &Policy, privilege: Pr
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("room", room.as_str()).field("members", &members);
     let object = object.field("private", &policy.is_private()).maybe("owner", policy.owner().map(UserName::as_str));
-    settings_fields(object, policy.settings()).maybe("role", role_of(privilege)).end();
+    let object = subject_fields(settings_fields(object, policy.settings()), policy.subject());
+    object.maybe("role", role_of(privilege)).end();
     out
 }
 

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use super::fields::Fields;
+use super::problem;
 use crate::chat::{Id, Refusal, Request};
 use crate::wire::{Unparsed, commands};
 
@@ -19,10 +20,10 @@ struct OnlyId {
 /// # Errors
 /// What is wrong with it, with its `id` if that can be read.
 pub fn parse(text: &str) -> Result<Request, Unparsed> {
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+    let fields: Fields<'_> = problem::object(text.as_bytes()).map_err(|problem| {
         // The rest may be wrong and the id still right: the client then knows which command it was.
-        let id = serde_json::from_str::<OnlyId>(text).ok().and_then(|only| only.id).filter(id_fits);
-        Unparsed { id, refusal: Refusal::bad_request(format!("Not a command: {error}")) }
+        let id = problem::object::<OnlyId>(text.as_bytes()).ok().and_then(|only| only.id).filter(id_fits);
+        Unparsed { id, refusal: Refusal::bad_request(format!("Not a command: {problem}")) }
     })?;
     if !fields.id.as_ref().is_none_or(id_fits) {
         let refusal = Refusal::bad_request(format!("An id may have {} bytes", Id::BYTES_MAX));

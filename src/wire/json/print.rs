@@ -6,11 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::moderation;
+use super::devices::{code_fields, device_fields};
+use super::memberships::{invitation_fields, memberships_fields};
+use super::moderation::{self, moderated_fields, subject_fields};
 use super::object::Object;
+use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
-    About, AuthLevel, Body, End, Event, Id, Identity, Message, Presence, ReceiptMark, Recovery, Refusal, ResumedRoom,
-    RoomName, Span, Time, UserName, Welcome,
+    About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Position, Presence, ReceiptMark,
+    Recovery, Refusal, ResumedRoom, RoomName, SearchPosition, Span, Time, UserName, Welcome,
 };
 
 /// Appends the object of `event` to `out`; false when the dialect has no form for it. `place` is
@@ -18,72 +21,119 @@ use crate::chat::{
 pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> bool {
     let object = |kind: &str, out| Object::begin(kind, id, out);
     match event {
-        // An audit log is for HTTP, which has a body for it.
-        Event::Entered { .. } | Event::Help | Event::Audit { .. } => return false,
+        // An audit log is for HTTP, which has a body for it; the others are for the text dialect.
+        Event::Audit { .. }
+        | Event::Greeting { .. }
+        | Event::Entered { .. }
+        | Event::Session { .. }
+        | Event::Named { .. }
+        | Event::Help
+        | Event::EndAsked { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
-        Event::Joined { room, epoch, seq, members, count, recovery } => {
-            let object = object("joined", out).field(place, room.as_str()).field("epoch", &**epoch).field("seq", seq);
-            joined_fields(object, members, *count, *recovery)
-        }
-        Event::Resumed { user, session, resume, rooms } => object("resumed", out)
-            .field("user", user.as_str())
-            .shown("session", format_args!("s-{session:x}"))
-            .field("resume", &**resume)
-            .map("rooms", rooms, |resumed| resumed.room.as_str(), returned_fields),
-        Event::Session { resume, room, seq } => {
-            object("session", out).maybe("resume", resume.as_deref()).field(place, room.as_str()).field("seq", seq)
+        Event::Joined { room, epoch, seq, read, members, count, recovery, .. } => {
+            let object = object("joined", out).field(place, room.as_str()).field("epoch", &**epoch);
+            joined_fields(object.field("seq", seq).field("read", read), members, *count, *recovery)
         }
         Event::Left { room } => object("left", out).field(place, room.as_str()),
-        Event::Sent { room, seq, mid, at, duplicate } => object("sent", out)
-            .field(place, room.as_str())
-            .field("seq", seq)
-            .maybe("mid", mid.as_ref().map(|mid| mid.as_str()))
-            .shown("at", at)
-            .field("duplicate", duplicate),
+        Event::Sent { room, epoch, seq, mid, at, duplicate } => {
+            let object = object("sent", out).field(place, room.as_str()).field("epoch", &**epoch).field("seq", seq);
+            object.maybe("mid", mid.as_ref().map(|mid| mid.as_str())).shown("at", at).field("duplicate", duplicate)
+        }
         Event::History { room, epoch, messages, complete } => {
             history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)
         }
+        Event::Found { messages, complete, next } => found_fields(object("found", out), messages, *next, *complete),
         Event::Members { room, members, count } => object("members", out)
             .field(place, room.as_str())
             .list("members", members, presence_fields)
             .field("count", count),
-        Event::Rooms { rooms } => object("rooms", out).list("rooms", rooms, |object, room| {
-            let private = room.private.then_some(true);
-            object.field("room", room.room.as_str()).field("members", &room.members).maybe("private", private)
-        }),
+        Event::About { room, subject } => subject_fields(object("about", out).field(place, room.as_str()), subject),
+        Event::Rooms { .. }
+        | Event::Resumed { .. }
+        | Event::TokenExpiring { .. }
+        | Event::Bookmarks { .. }
+        | Event::DisplayNames { .. }
+        | Event::DisplayName { .. }
+        | Event::Bookmarked(_)
+        | Event::Unbookmarked { .. }
+        | Event::ReadTo { .. }
+        | Event::Watched { .. }
+        | Event::Devices { .. }
+        | Event::DeviceCode { .. }
+        | Event::Memberships(_)
+        | Event::Invitation { .. }
+        | Event::Invitations { .. } => return print_own(event, id, out),
         Event::Created { room, .. } => object("created", out).field(place, room.as_str()),
-        Event::TokenExpiring { expires, left } => {
-            object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
-        }
-        Event::Named { user } => object("named", out).field("user", user.as_str()),
         Event::Pong => object("pong", out),
         Event::Time { at } => time_fields(object("time", out), *at),
         Event::Done => object("ok", out),
         Event::Refused(refusal) => refused(object("error", out), refusal),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
         Event::Edit { room, seq, user, body, at } => {
-            let kind = if *body == Body::Deleted { "delete" } else { "edit" };
-            let object = object(kind, out).field(place, room.as_str()).field("seq", seq).field("user", user.as_str());
-            body_field(object, body).shown("at", at)
+            let object = object(kind_of_edit(body), out).field(place, room.as_str()).field("seq", seq);
+            body_field(object.field("user", user.as_str()), body).shown("at", at)
         }
-        Event::Join { room, user, at } | Event::Leave { room, user, at } => {
-            let kind = if matches!(event, Event::Join { .. }) { "join" } else { "leave" };
-            object(kind, out).field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
-        }
-        Event::Moderated { room, by, action, at } => {
-            let object = object(moderation::kind_of(&action.change), out).field(place, room.as_str());
-            moderation::moderated_fields(object, by, action, *at)
+        Event::Join { room, user, at, .. } => moved_fields(object("join", out), (place, room), user, *at),
+        Event::Leave { room, user, at, .. } => moved_fields(object("leave", out), (place, room), user, *at),
+        Event::Moderated { room, by, action, at, .. } | Event::InvitedTo { room, by, action, at } => {
+            let object = object(moderation::kind_of(&action.change), out);
+            moderated_fields(object.field(place, room.as_str()), by, action, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
         Event::Typing { room, user, typing } => {
-            object("typing", out).field(place, room.as_str()).field("username", user.as_str()).field("typing", typing)
+            typing_fields(object("typing", out).field(place, room.as_str()), user, *typing)
         }
         Event::Presence(presence) => presence_fields(object("presence", out), presence),
         Event::Lagged { room, missed } => object("lagged", out).field(place, room.as_str()).field("missed", missed),
-        Event::Signal { kind, from, payload } => {
-            object(kind.as_str(), out).field("from", from.as_str()).raw("payload", payload)
-        }
+        Event::Signal { kind, from, payload } => signal_fields(object(kind.as_str(), out), from, payload),
         Event::Goodbye { end, retry_after } => goodbye_fields(object("goodbye", out), *end, *retry_after),
+    }
+    .end();
+    true
+}
+
+fn kind_of_edit(body: &Body) -> &'static str {
+    if *body == Body::Deleted { "delete" } else { "edit" }
+}
+
+fn typing_fields<'o>(object: Object<'o>, user: &UserName, typing: bool) -> Object<'o> {
+    object.field("user", user.as_str()).field("username", user.as_str()).field("typing", &typing)
+}
+
+/// The same, of what is a user's own and of no room.
+fn print_own(event: &Event, id: Option<&Id>, out: &mut Vec<u8>) -> bool {
+    let object = |kind: &str, out| Object::begin(kind, id, out);
+    match event {
+        Event::Resumed { user, session, resume, rooms } => object("resumed", out)
+            .field("user", user.as_str())
+            .shown("session", format_args!("s-{session:x}"))
+            .field("resume", &**resume)
+            .map("rooms", rooms, |resumed| resumed.room.as_str(), returned_fields),
+        Event::Rooms { rooms } => object("rooms", out).list("rooms", rooms, summary_fields),
+        Event::TokenExpiring { expires, left } => {
+            object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
+        }
+        Event::Bookmarks { bookmarks } => object("bookmarks", out).list("bookmarks", bookmarks, bookmark_fields),
+        Event::DisplayNames { names } => object("display_names", out).list("names", names, |object, (user, name)| {
+            object.field("user", user.as_str()).field("name", name.as_str())
+        }),
+        Event::DisplayName { user, name } => {
+            let object = object("display_name", out).field("user", user.as_str());
+            object.maybe("name", name.as_ref().map(DisplayName::as_str))
+        }
+        Event::Bookmarked(bookmark) => bookmark_fields(object("bookmark", out), bookmark),
+        Event::Unbookmarked { room } => object("unbookmark", out).field("room", room.as_str()),
+        Event::Devices { devices } => object("devices", out).list("devices", devices, device_fields),
+        Event::DeviceCode { code, expires } => code_fields(object("device_code", out), code, *expires),
+        Event::Memberships(memberships) => memberships_fields(object("memberships", out), memberships),
+        Event::Invitation { room, invitation } => {
+            invitation_fields(object("invitation", out).field("room", room.as_str()), invitation)
+        }
+        Event::Invitations { room, invitations } => {
+            let object = object("invitations", out).field("room", room.as_str());
+            object.list("invitations", invitations, invitation_fields)
+        }
+        _ => return false,
     }
     .end();
     true
@@ -117,7 +167,9 @@ fn identity_fields<'a>(object: Object<'a>, who: &Identity) -> Object<'a> {
         AuthLevel::Guest | AuthLevel::Registered => object,
     };
     let rooms = claims.rooms.as_ref().map(|rooms| rooms.iter().map(RoomName::as_str).collect::<Vec<_>>());
-    object.maybe("name", claims.display.as_deref()).shown("expires", claims.expires).maybe("allowed_rooms", rooms)
+    let device = claims.device.map(|device| device.to_string());
+    let object = object.maybe("name", claims.display.as_deref()).shown("expires", claims.expires);
+    object.maybe("device", device).maybe("allowed_rooms", rooms)
 }
 
 /// The body of `GET /api/v1/me`.
@@ -126,6 +178,15 @@ pub fn me_body(who: &Identity) -> Vec<u8> {
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("user", who.user.as_str()).field("guest", &who.is_guest());
     identity_fields(object, who).end();
+    out
+}
+
+/// The body of `GET /api/v1/server`; the last two: whether guests are admitted, and free names registered.
+#[must_use]
+pub fn server_body(name: &str, welcome: Option<&str>, (guests, claims): (bool, bool)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let object = Object::bare(&mut out).field("name", name).maybe("welcome", welcome);
+    object.field("guests", &guests).field("claims", &claims).end();
     out
 }
 
@@ -150,6 +211,14 @@ pub fn claimed_body(who: &Identity, token: &str) -> Vec<u8> {
     out
 }
 
+/// The body of the answer to a request for a ticket.
+#[must_use]
+pub fn ticket_body(ticket: &str, lifetime: Duration) -> Vec<u8> {
+    let mut out = Vec::new();
+    Object::bare(&mut out).field("ticket", ticket).field("expires_in_ms", &ms(lifetime)).end();
+    out
+}
+
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -165,7 +234,7 @@ pub fn history_body(history: &Event, span: Span) -> Vec<u8> {
     let mut out = Vec::new();
     let edge = match span {
         Span::Before(_) => messages.first(),
-        Span::After(_) => messages.last(),
+        Span::After(_) | Span::Latest(_) => messages.last(),
     };
     history_fields(Object::bare(&mut out), "room", room, epoch, messages)
         .maybe("next", edge.filter(|_| !complete).map(|message| message.seq))
@@ -185,6 +254,27 @@ fn history_fields<'a>(
     object.list("messages", messages, |object, message| message_fields(object, message, place))
 }
 
+/// The body of a search in several rooms over HTTP: `{messages, next, complete}`, the newest message first; `next` is
+/// absent when nothing lies beyond.
+#[must_use]
+pub fn found_body(messages: &[Message], next: Option<SearchPosition>, complete: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    found_fields(Object::bare(&mut out), messages, next, complete).end();
+    out
+}
+
+fn found_fields<'a>(
+    object: Object<'a>,
+    messages: &[Message],
+    next: Option<SearchPosition>,
+    complete: bool,
+) -> Object<'a> {
+    object
+        .list("messages", messages, |object, message| message_fields(object, message, "room"))
+        .maybe("next", next.map(|next| next.to_string()))
+        .field("complete", &complete)
+}
+
 /// The body of a message's receipts over HTTP: `{room, seq, receipts: [{user, status, seq, at}]}`.
 #[must_use]
 pub fn receipts_body(room: &RoomName, seq: u64, marks: &[ReceiptMark]) -> Vec<u8> {
@@ -202,8 +292,13 @@ fn joined_fields<'a>(object: Object<'a>, members: &[UserName], count: usize, rec
 }
 
 fn returned_fields<'a>(object: Object<'a>, resumed: &ResumedRoom) -> Object<'a> {
-    let reason = resumed.recovery.reason();
-    object.field("recovered", &reason.is_none()).field("missed", &resumed.missed).maybe("reason", reason)
+    let ResumedRoom { recovery, missed, position, read, .. } = resumed;
+    let reason = recovery.reason();
+    let object = object.field("recovered", &reason.is_none()).field("missed", missed).maybe("reason", reason);
+    match position {
+        Some(Position { epoch, seq }) => object.field("epoch", &**epoch).field("seq", seq).field("read", read),
+        None => object,
+    }
 }
 
 fn mark_fields<'a>(object: Object<'a>, mark: &ReceiptMark) -> Object<'a> {
@@ -237,6 +332,25 @@ fn refused<'a>(object: Object<'a>, refusal: &Refusal) -> Object<'a> {
         .field("message", &*refusal.message)
         .maybe("retry_after_ms", wait)
         .maybe("room", room)
+        .maybe("seq", refusal.seq)
+}
+
+/// The fields of a user who joined or left.
+fn moved_fields<'a>(object: Object<'a>, (place, room): (&str, &RoomName), user: &UserName, at: Time) -> Object<'a> {
+    object.field(place, room.as_str()).field("user", user.as_str()).shown("at", at)
+}
+
+fn signal_fields<'a>(object: Object<'a>, from: &UserName, payload: &str) -> Object<'a> {
+    object.field("user", from.as_str()).field("from", from.as_str()).raw("payload", payload)
+}
+
+fn summary_fields<'a>(object: Object<'a>, room: &RoomSummary) -> Object<'a> {
+    let private = room.private.then_some(true);
+    object.field("room", room.room.as_str()).field("members", &room.members).maybe("private", private)
+}
+
+fn bookmark_fields<'a>(object: Object<'a>, bookmark: &Bookmark) -> Object<'a> {
+    object.field("room", bookmark.room.as_str()).field("notify", bookmark.notify.as_str()).maybe("read", bookmark.read)
 }
 
 fn kind_of(message: &Message) -> &'static str {
@@ -244,17 +358,18 @@ fn kind_of(message: &Message) -> &'static str {
 }
 
 fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Object<'a> {
-    let Message { room, user, to, body, about, seq, mid, at, edited } = message;
+    let Message { room, user, to, body, about, seq, mid, key, at, edited } = message;
     let (reply_to, react_to) = About::fields(*about);
     let object = object.field(place, room.as_str());
     let object = match to {
         None => object.field("user", user.as_str()),
-        Some(to) => object.field("from", user.as_str()).field("to", to.as_str()),
+        Some(to) => object.field("user", user.as_str()).field("from", user.as_str()).field("to", to.as_str()),
     };
     let object = body_field(object, body).field("seq", seq).maybe("mid", mid.as_ref().map(|mid| mid.as_str()));
+    let object = object.maybe("key", key.as_ref().map(|key| key.as_str()));
     let object = object.maybe("reply_to", reply_to).maybe("react_to", react_to).shown("at", at);
+    let object = object.maybe("deleted", (*body == Body::Deleted).then_some(true));
     match edited {
-        Some(at) if *body == Body::Deleted => object.field("deleted", &true).shown("edited", at),
         Some(at) => object.shown("edited", at),
         None => object,
     }

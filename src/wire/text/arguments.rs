@@ -4,7 +4,8 @@
 
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
-use crate::chat::{Command, NameError, Note, Refusal, RoomName, Seen, UserName};
+use crate::chat::device::DeviceRequest;
+use crate::chat::{Command, DisplayName, JoinOptions, NameError, Note, Refusal, RoomName, Seen, UserName};
 
 /// The arguments of one command.
 pub(in crate::wire) struct Arguments<'a> {
@@ -55,6 +56,26 @@ impl<'a> Arguments<'a> {
         Ok(Command::Resume { token: token.into(), seen: Seen::Current(seq) })
     }
 
+    /// A room, and perhaps the code of an invitation: its form tells it from a name with a space, which is refused.
+    pub fn join(&self) -> Result<Command, Refusal> {
+        let is_code = |code: &str| code.len() == 32 && code.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (room, invitation) = match *self.words() {
+            [room, code] if is_code(code) => (room, Some(code.into())),
+            _ => (self.all()?, None),
+        };
+        let options = JoinOptions { invitation, ..JoinOptions::default() };
+        Ok(Command::Join { room: self.room(room)?, options })
+    }
+
+    /// `add`, or `end` and the id of a device.
+    pub fn device(&self) -> Result<Command, Refusal> {
+        match *self.words() {
+            ["add"] => Ok(Command::Devices(DeviceRequest::Add)),
+            ["end", id] => Ok(Command::Devices(DeviceRequest::End(id.parse()?))),
+            _ => Err(self.misused()),
+        }
+    }
+
     /// The name of a room.
     pub fn room(&self, text: &str) -> Result<RoomName, Refusal> {
         RoomName::parse(text).map_err(|error| bad_name("room", error))
@@ -63,6 +84,13 @@ impl<'a> Arguments<'a> {
     /// The name of a user.
     pub fn user(&self, text: &str) -> Result<UserName, Refusal> {
         UserName::parse(text).map_err(|error| bad_name("user", error))
+    }
+
+    /// A display name; `None`: a dash, for none.
+    pub fn display_name(&self) -> Result<Option<DisplayName>, Refusal> {
+        let text = self.all()?;
+        let refused = |error| Refusal::bad_request(format!("A display name {error}"));
+        (text != "-").then(|| DisplayName::parse(text).map_err(refused)).transpose()
     }
 
     /// The refusal of arguments that are not of the usual form.

@@ -5,8 +5,11 @@
 use std::time::Duration;
 
 use super::arguments::{Arguments, usage};
-use crate::chat::policy::{ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S};
-use crate::chat::{Command, Note, Refusal, UserName};
+use crate::chat::command::InvitationRequest;
+use crate::chat::policy::{
+    Description, InvitationOptions, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S,
+};
+use crate::chat::{Command, Note, Refusal, RoomRequest, UserName};
 
 /// `ROOM [private]`
 pub fn create(line: &Arguments<'_>) -> Result<Command, Refusal> {
@@ -88,6 +91,48 @@ pub fn announce(line: &Arguments<'_>) -> Result<Command, Refusal> {
     Ok(moderate(ModerationRequest::Settings(RoomSettings { slow_mode_s: None, announcement })))
 }
 
+/// `[TEXT|-]`
+pub fn topic(line: &Arguments<'_>) -> Result<Command, Refusal> {
+    match line.rest {
+        "" => Ok(Command::ToRoom { room: None, request: RoomRequest::About }),
+        text => Ok(moderate(ModerationRequest::Describe(Description::parse(Some(unless_dash(text)), None)?))),
+    }
+}
+
+/// `TEXT|-`
+pub fn describe(line: &Arguments<'_>) -> Result<Command, Refusal> {
+    let description = Description::parse(None, Some(unless_dash(line.all()?)))?;
+    Ok(moderate(ModerationRequest::Describe(description)))
+}
+
+fn unless_dash(text: &str) -> &str {
+    if text == "-" { "" } else { text }
+}
+
+/// `[TIME] [USES]`
+pub fn invitation(line: &Arguments<'_>) -> Result<Command, Refusal> {
+    let form = || usage("/invitation [TIME, such as 7d] [USES]");
+    let is_time = |word: &&str| word.ends_with(|c: char| c.is_alphabetic());
+    let words = line.words();
+    let (time, uses) = match *words {
+        [] => (None, None),
+        [word] if is_time(&word) => (Some(word), None),
+        [word] => (None, Some(word)),
+        [time, uses] => (Some(time), Some(uses)),
+        _ => return Err(form()),
+    };
+    let time = time.map(|time| humantime::parse_duration(time).map_err(|_| form())).transpose()?;
+    let uses = uses.map(|uses| uses.parse().map_err(|_| form())).transpose()?;
+    let options = InvitationOptions::parse(time.map(|time| time.as_secs()), uses)?;
+    Ok(Command::Invitations { room: None, request: InvitationRequest::Create { options, note: None } })
+}
+
+/// `NUMBER`
+pub fn of_message(line: &Arguments<'_>, request: impl FnOnce(u64) -> ModerationRequest) -> Result<Command, Refusal> {
+    let seq = line.rest.parse().map_err(|_| line.misused())?;
+    Ok(moderate(request(seq)))
+}
+
 fn moderate(request: ModerationRequest) -> Command {
     Command::Moderate { room: None, request, note: None }
 }
@@ -145,6 +190,9 @@ mod tests {
             ("/slow", "Usage: /slow SECONDS, at most 86400, or /slow off"),
             ("/slow 86401", "Usage: /slow SECONDS, at most 86400, or /slow off"),
             ("/announce", "Usage: /announce on|off"),
+            ("/describe", "Usage: /describe TEXT|-"),
+            ("/pin", "Usage: /pin NUMBER"),
+            ("/pin first", "Usage: /pin NUMBER"),
             ("/create", "Usage: /create ROOM [private]"),
             ("/create den secret", "Usage: /create ROOM [private]"),
             ("/end", "Usage: /end ROOM"),

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_wrong_line_is_answered_with_what_would_be_right() {
         for (line, answer) in [
-            ("/join", "Error: Usage: /join ROOM"),
+            ("/join", "Error: Usage: /join ROOM [INVITATION]"),
             ("/join a b", "Error: The name of a room must not hold the character ' '"),
             ("/msg Bob", "Error: Usage: /msg USER TEXT"),
             ("/msg a:b hi", "Error: The name of a user must not hold the character ':'"),

@@ -5,8 +5,12 @@
 
 use std::fmt::Write as _;
 
-use crate::chat::policy::{ModerationAction, ModerationChange, RoomSettings};
-use crate::chat::{Body, Event, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status, UserName};
+use crate::chat::device::{Device, ListedDevice};
+use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
+use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
+use crate::chat::{
+    Body, DisplayName, Event, LeaveReason, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status, UserName,
+};
 use crate::wire::commands;
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no form for it.
@@ -18,15 +22,14 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Entered { user, .. } | Event::Join { user, .. } => line(&format!("{user} joined the room")),
         Event::Edit { user, body: Body::Deleted, .. } => line(&format!("* {user} deleted a message")),
         Event::Edit { user, body, .. } => line(&format!("* {user} edited a message: {}", body_text(body))),
-        Event::Leave { user, .. } => line(&format!("{user} left the room")),
+        Event::Leave { user, reason, .. } => line(&leave_line(user, reason)),
         Event::Left { room } => line(&format!("* You left {room}")),
         Event::Members { room, members, count } => line(&members_line(room.as_str(), members, *count)),
-        Event::Rooms { rooms } if rooms.is_empty() => line("* No rooms"),
-        Event::Rooms { rooms } => {
-            let list: Vec<_> = rooms.iter().map(room_text).collect();
-            line(&format!("* Rooms: {}", list.join(", ")));
+        Event::About { subject, .. } => subject_lines(subject).iter().for_each(|text| line(text)),
+        Event::Rooms { rooms } => line(&rooms_line(rooms)),
+        Event::Moderated { room, by, action, .. } | Event::InvitedTo { room, by, action, .. } => {
+            line(&moderated_line(room, by, action))
         }
-        Event::Moderated { room, by, action, .. } => line(&moderated_line(room, by, action)),
         Event::Created { room, .. } => line(&format!("* The room {room} is made")),
         Event::Resumed { user, rooms, .. } => {
             line(&format!("* You are {user} again"));
@@ -39,7 +42,22 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::TokenExpiring { left, .. } => {
             line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
         }
+        Event::DisplayNames { .. }
+        | Event::DisplayName { .. }
+        | Event::Devices { .. }
+        | Event::DeviceCode { .. }
+        | Event::Memberships(_)
+        | Event::Invitation { .. }
+        | Event::Invitations { .. } => print_own(event, line),
+        Event::EndAsked { room } => line(&format!(
+            "* This ends {room} for everybody and deletes its messages: /end {room} again within a minute does it"
+        )),
         Event::Time { at } => line(&format!("* The server's time is {at}")),
+        Event::Greeting { room, user } => {
+            line(&format!(
+                "* You are {user}, and enter the room {room} with your first line; /help lists the commands"
+            ));
+        }
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => commands::help().for_each(|text| line(&text)),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
@@ -52,12 +70,108 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Joined { .. }
         | Event::Sent { .. }
         | Event::Audit { .. }
+        | Event::Found { .. }
+        | Event::Bookmarks { .. }
+        | Event::Bookmarked(_)
+        | Event::Unbookmarked { .. }
         | Event::Pong
         | Event::Done
         | Event::Typing { .. }
         | Event::Receipt { .. }
+        | Event::ReadTo { .. }
+        | Event::Watched { .. }
         | Event::Signal { .. } => {}
     }
+}
+
+fn rooms_line(rooms: &[RoomSummary]) -> String {
+    let list: Vec<_> = rooms.iter().map(room_text).collect();
+    if list.is_empty() { "* No rooms".to_owned() } else { format!("* Rooms: {}", list.join(", ")) }
+}
+
+fn leave_line(user: &UserName, reason: &LeaveReason) -> String {
+    let note = reason.note().map(|note| format!(": {}", clean(note))).unwrap_or_default();
+    format!("{user} left the room{note}")
+}
+
+/// The same, of what is a user's own, of display names, and of invitations.
+fn print_own(event: &Event, mut line: impl FnMut(&str)) {
+    match event {
+        Event::DisplayNames { names } if names.is_empty() => line("* There is no display name"),
+        Event::DisplayNames { names } => {
+            names.iter().for_each(|(user, name)| line(&display_name_line(user, Some(name))));
+        }
+        Event::DisplayName { user, name } => line(&display_name_line(user, name.as_ref())),
+        Event::Devices { devices } if devices.is_empty() => line("* No devices: your token was not issued for a claim"),
+        Event::Devices { devices } => devices.iter().for_each(|device| line(&device_line(device))),
+        Event::DeviceCode { code, expires } => {
+            line(&format!("* This code signs in another device, once, until {expires}: {}", code.reveal()));
+        }
+        Event::Memberships(memberships) => membership_lines(memberships).iter().for_each(|text| line(text)),
+        Event::Invitation { room, invitation } => line(&invitation_line(room, invitation)),
+        Event::Invitations { room, invitations } if invitations.is_empty() => {
+            line(&format!("* No invitations to {room}"))
+        }
+        Event::Invitations { room, invitations } => {
+            invitations.iter().for_each(|invitation| line(&invitation_line(room, invitation)));
+        }
+        _ => {}
+    }
+}
+
+fn display_name_line(user: &UserName, name: Option<&DisplayName>) -> String {
+    match name {
+        Some(name) => format!("* {user} wants to be called {name}"),
+        None => format!("* {user} has no display name any more"),
+    }
+}
+
+fn subject_lines(subject: &RoomSubject) -> Vec<String> {
+    let Description { subject: topic, description } = &subject.description;
+    let mut lines = vec![match topic {
+        Some(topic) => format!("* Topic: {}", clean(topic)),
+        None => "* This room has no topic".to_owned(),
+    }];
+    lines.extend(description.as_deref().map(|description| format!("* {}", clean(description))));
+    if !subject.pinned.is_empty() {
+        let pinned: Vec<_> = subject.pinned.iter().map(u64::to_string).collect();
+        lines.push(format!("* Pinned messages: {}", pinned.join(", ")));
+    }
+    lines
+}
+
+fn device_line(listed: &ListedDevice) -> String {
+    let ListedDevice { device: Device { id, label, created, seen }, connections, current } = listed;
+    let label = label.as_deref().unwrap_or("a device");
+    let seen = match (current, connections, seen) {
+        (true, ..) => "this one".to_owned(),
+        (_, 0, Some(seen)) => format!("last seen {seen}"),
+        (_, 0, None) => "never seen".to_owned(),
+        _ => "connected".to_owned(),
+    };
+    format!("* {id}: {}, since {created}, {seen}", clean(label))
+}
+
+fn invitation_line(room: &RoomName, invitation: &Invitation) -> String {
+    let Invitation { number, code, by, until, uses, used, .. } = invitation;
+    format!("* Invitation {number} of {by}, used {used} of {uses} times, until {until}: /join {room} {}", code.reveal())
+}
+
+/// What is unread, and where the user is invited.
+fn membership_lines(memberships: &Memberships) -> Vec<String> {
+    let Memberships { rooms, conversations } = memberships;
+    let unread = |position: ReadPosition| position.newest.saturating_sub(position.read);
+    let counted = |name: &str, count: u64| (count > 0).then(|| format!("* {name}: {count} unread"));
+    let of_room = |listed: &ListedRoom| match &listed.invited {
+        Some(invited) => Some(format!("* {} invited you to {1}: /join {1}", invited.by, listed.room)),
+        None => counted(listed.room.as_str(), unread(listed.position?)),
+    };
+    let of_user = |listed: &ListedConversation| counted(listed.user.as_str(), unread(listed.position));
+    let mut lines: Vec<_> = rooms.iter().filter_map(of_room).chain(conversations.iter().filter_map(of_user)).collect();
+    if lines.is_empty() {
+        lines.push("* Nothing is unread".to_owned());
+    }
+    lines
 }
 
 fn room_text(room: &RoomSummary) -> String {
@@ -79,7 +193,7 @@ fn body_text(body: &Body) -> String {
 }
 
 fn returned_line(resumed: &ResumedRoom) -> Option<String> {
-    let ResumedRoom { room, recovery, missed } = resumed;
+    let ResumedRoom { room, recovery, missed, .. } = resumed;
     match (recovery.reason(), missed) {
         (Some(reason), _) => Some(format!("* In {room}, what was missed is not to be had: {reason}")),
         (None, 0) => None,
@@ -127,6 +241,24 @@ fn moderated_line(room: &RoomName, by: &UserName, action: &ModerationAction) -> 
         ModerationChange::Unmuted { user } => format!("* {by} let {user} speak again"),
         ModerationChange::Role { user, role } => format!("* {by} made {user} {} of {room}", role.as_str()),
         ModerationChange::Settings(settings) => format!("* {by} set {}", settings_text(*settings)),
+        ModerationChange::Described(change) => {
+            let text = |what: &str, text: &str| match text {
+                "" => format!("removed the {what}"),
+                text => format!("set the {what} to: {}", clean(text)),
+            };
+            let subject = change.subject.as_deref().map(|subject| text("topic", subject));
+            let description = change.description.as_deref().map(|description| text("description", description));
+            let all: Vec<_> = subject.into_iter().chain(description).collect();
+            format!("* {by} {}", all.join(", and "))
+        }
+        ModerationChange::Pinned { seq } => format!("* {by} pinned message {seq}"),
+        ModerationChange::Unpinned { seq } => format!("* {by} unpinned message {seq}"),
+        ModerationChange::InvitationCreated { number, uses, .. } => {
+            format!("* {by} made invitation {number} to {room}, for {uses} users,")
+        }
+        ModerationChange::InvitationRevoked { number } => format!("* {by} revoked invitation {number} to {room}"),
+        ModerationChange::Admitted { user, invitation } => format!("* {user} was admitted by invitation {invitation}"),
+        ModerationChange::Accepted { user } => format!("* {user} entered {room}"),
         ModerationChange::Ended => format!("* {by} ended {room}"),
         ModerationChange::Deleted { user, seq } => format!("* {by} deleted message {seq} of {user}"),
     };

@@ -29,9 +29,7 @@ impl TestServer {
 
     /// The same, with other settings.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let (listen, data) = ("127.0.0.1:0".to_owned(), ":memory:".to_owned());
-        let mut settings = Settings { listen, lines: None, data, ..Settings::default() };
-        settings.limits.rate_per_s = 0;
+        let mut settings = Settings::ephemeral();
         change(&mut settings);
         Self(Some(Server::start(settings, |error| panic!("a listener failed: {error}")).unwrap()))
     }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use super::home::{Home, roomd_of};
 use super::{DEADLINE, roomd};
@@ -111,6 +111,20 @@ impl Terminal {
         let column = line[..line.find(text).unwrap()].chars().count();
         let cell = self.parser.screen().cell(row as u16, column as u16).unwrap();
         cell.fgcolor() != vt100::Color::Default
+    }
+
+    /// Sets the mode that the terminal had at first, as a shell does when it gets it back; the program's own was
+    /// another one.
+    #[track_caller]
+    pub fn take_back(&mut self) {
+        assert!(!self.has_first_mode(), "the program has not set its mode");
+        tcsetattr(&self.tty, OptionalActions::Now, &self.before).unwrap();
+        assert!(self.has_first_mode());
+    }
+
+    /// Whether the terminal has the mode that it had at first.
+    pub fn has_first_mode(&self) -> bool {
+        tcgetattr(&self.tty).unwrap().local_modes == self.before.local_modes
     }
 
     /// The process, to send it signals.

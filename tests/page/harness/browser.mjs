@@ -1,6 +1,7 @@
 // Headless Chromium, and pages in it that record their errors.
 
 import { mkdirSync } from "node:fs";
+import { DEADLINE_MS } from "./deadline.mjs";
 import { output, require } from "./packages.mjs";
 
 const { chromium } = require("playwright-core");
@@ -50,7 +51,7 @@ export class Browser {
 export class Person {
   faults = [];
   requests = [];
-  expected = /WebSocket connection to|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE)/; // a lost connection, a name that is taken
+  expected = /WebSocket connection to|An unknown error occurred when fetching the script|Failed to load resource: .*(404|405|409|403|401|429|ERR_CONNECTION|ERR_SOCKET|ERR_EMPTY_RESPONSE)/; // a lost connection, a name that is taken
 
   async begin(context) {
     this.context = context;
@@ -67,7 +68,7 @@ export class Person {
 
   async tab() {
     const page = await this.context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(DEADLINE_MS);
     page.on("console", (message) => {
       const text = message.text();
       if (["error", "warning"].includes(message.type()) && !this.expected.test(text)) this.faults.push(`console: ${text}`);

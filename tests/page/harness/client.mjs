@@ -1,11 +1,10 @@
 // Clients of roomd.js that record their events, so that tests wait for events and not for time.
 
 import { Client } from "../../../src/page/roomd.js";
+import { DEADLINE_MS } from "./deadline.mjs";
 import { require } from "./packages.mjs";
 
 const { WebSocket } = require("ws");
-
-const DEADLINE_MS = 20_000; // the one deadline of these tests, which do not sleep
 
 export function connect(url, options = {}) {
   return new RecordingClient(new Client(url, { WebSocket, retryMs: 20, retryMsMax: 100, ...options }));

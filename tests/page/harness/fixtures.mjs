@@ -5,7 +5,9 @@ import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { Browser } from "./browser.mjs";
 import { connect } from "./client.mjs";
+import { DEADLINE_MS } from "./deadline.mjs";
 import { Relay } from "./relay.mjs";
+import { Rewriter } from "./rewriter.mjs";
 import { Server } from "./server.mjs";
 
 export const RATE = ["--rate-burst", "1000", "--rate-per-s", "1000"];
@@ -34,6 +36,10 @@ export function fixtures() {
       const relay = await Relay.to(server);
       return cleanUp(relay, () => relay.end());
     },
+    rewriter: async (server) => {
+      const rewriter = await Rewriter.before(server);
+      return cleanUp(rewriter, () => rewriter.end());
+    },
     person: (options) => browser.person(options),
     // A user without a browser.
     client: (server, user) => {
@@ -44,13 +50,15 @@ export function fixtures() {
   };
 }
 
-// Waits until the result of `look` passes `check`, which throws until then.
-export async function eventually(look, check, tries = 200) {
+// Waits until the result of `look` passes `check`, which throws until then; where looking has an effect, it is done
+// at most so many times.
+export async function eventually(look, check, tries = Infinity) {
+  const until = Date.now() + DEADLINE_MS;
   for (let left = tries; ; left--) {
     try {
       return check(await look());
     } catch (error) {
-      if (left === 0) throw error;
+      if (left === 0 || Date.now() > until) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

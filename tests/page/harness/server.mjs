@@ -5,9 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
+import { DEADLINE_MS } from "./deadline.mjs";
 import { root } from "./packages.mjs";
 
-const DEADLINE_MS = 30_000; // to start, and to stop
 const BINARY = process.env.ROOMD ?? `${root}target/debug/roomd`;
 
 export class Server {

@@ -96,7 +96,7 @@ function transceiver(what) {
 
 class Stream {
   constructor(kinds) {
-    this.tracks = kinds.map((kind) => ({ kind, enabled: true, stop() { this.stopped = true; } }));
+    this.tracks = kinds.map((kind) => ({ kind, enabled: true, stop() { this.stopped = true; }, addEventListener(_, listener) { this.end = listener; } }));
   }
   getTracks = () => this.tracks;
   getAudioTracks = () => this.tracks.filter(({ kind }) => kind === "audio");
@@ -119,6 +119,11 @@ class Switchboard {
       change: (state) => (device.state = state),
       ended: (ended) => device.ended.push(ended.reason),
       media: media ?? (async (wanted) => {
+        const stream = new Stream([...(wanted.audio ? ["audio"] : []), ...(wanted.video ? ["video"] : [])]);
+        device.streams.push(stream);
+        return stream;
+      }),
+      screen: (async (wanted) => {
         const stream = new Stream([...(wanted.audio ? ["audio"] : []), ...(wanted.video ? ["video"] : [])]);
         device.streams.push(stream);
         return stream;
@@ -376,6 +381,35 @@ test("without a microphone nobody is rung, and an incoming call is declined", as
   assert.equal(await ann.calls.accept(), false);
   await board.settle();
   assert.deepEqual([ann.ended.at(-1), bob.ended], ["no-media", ["declined"]]);
+});
+
+test("a screen takes the place of the camera, until either side of the browser ends it", async () => {
+  const [board, ann, bob] = await between("Ann", "Bob");
+  const shown = () => [bob.state.members[0].camera, bob.state.members[0].screen];
+  const tracks = () => ann.state.stream.getVideoTracks();
+  await ann.calls.camera(true);
+  const [camera] = tracks();
+  await ann.calls.screen(true);
+  await board.settle();
+  assert.deepEqual([ann.state.camera, ann.state.screen, shown(), tracks().length, camera.stopped], [false, true, [true, true], 1, true]);
+  const [screen] = tracks();
+  assert.equal(ann.connections[0].transceivers[1].sender.track, screen);
+  screen.end(); // as the browser's own button does
+  await board.settle();
+  assert.deepEqual([ann.state.screen, shown(), tracks().length], [false, [false, false], 0]);
+  await ann.calls.screen(true);
+  await ann.calls.camera(true);
+  await board.settle();
+  assert.deepEqual([ann.state.camera, ann.state.screen, shown()], [true, false, [true, false]]);
+  screen.end(); // of a track that is no longer sent
+  await board.settle();
+  assert.deepEqual([ann.state.camera, shown()], [true, [true, false]]);
+  await ann.calls.screen(true);
+  await ann.calls.screen(false);
+  await board.settle();
+  assert.deepEqual([ann.state.screen, shown()], [false, [false, false]]);
+  ann.calls.hangUp();
+  assert.ok(released(ann));
 });
 
 test("a video call becomes an audio call without a camera", async () => {

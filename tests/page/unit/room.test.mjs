@@ -86,6 +86,60 @@ test("unread messages are counted once, over joins and replays", () => {
   assert.deepEqual([room.unread, room.read], [0, 6]);
 });
 
+// The same by what arrives and by what is loaded, whatever happened to the messages.
+test("what was deleted, reactions and what the user said are not unread", () => {
+  const history = [message(4), message(5), message(6, { reactTo: 4, text: "+1" }), message(7, { deleted: true, text: "" }), message(8, { cipher: {} })];
+  const live = opened(3);
+  for (const each of history) live.receive({ ...each, deleted: undefined }, "Ann");
+  live.edit({ seq: 7, text: "", deleted: true });
+  const joined = () => {
+    const room = new Room("room", "r");
+    room.read = 3;
+    room.enter({ epoch: "e", seq: 8, members: [] });
+    return room;
+  };
+  const replayed = joined();
+  for (const each of history) replayed.receive({ ...each }, "Ann");
+  const loaded = joined();
+  assert.equal(loaded.unread, 5, "only the numbers are known");
+  loaded.receive({ ...history.at(-1) }, "Ann");
+  assert.deepEqual([loaded.unread, loaded.unreadUnknown], [5, 4]);
+  loaded.prepend(history.slice(0, -1), false, "Ann");
+  const announced = { state: "encrypted" }; // a message of an encrypting device, without text
+  for (const room of [live, replayed, loaded]) {
+    assert.deepEqual([room.unread, room.unreadUnknown], [3, 0]);
+    room.setDecrypted(8, room.bySeq(8).cipher, announced);
+    assert.equal(room.unread, 2);
+    room.edit({ seq: 5, text: "", deleted: true });
+    assert.equal(room.unread, 1);
+  }
+  // Said from another device: what came before it is read.
+  const other = joined();
+  other.receive(message(8), "Ann");
+  other.prepend([message(5), message(6, { user: "Ann" }), message(7)], false, "Ann");
+  assert.equal(other.unread, 2);
+  // Retention has removed the others.
+  const pruned = joined();
+  pruned.prepend([message(8)], true, "Ann");
+  assert.equal(pruned.unread, 1);
+});
+
+test("what was read on another device is read", () => {
+  const room = new Room("room", "r");
+  room.enter({ epoch: "e", seq: 9, members: [], read: 7 });
+  assert.equal(room.unread, 2);
+  room.enter({ epoch: "e", seq: 9, members: [], read: 4 });
+  assert.equal(room.unread, 2);
+  room.markRead(8);
+  assert.equal(room.unread, 1);
+});
+
+test("the first private message is unread", () => {
+  const room = new Room("private", "Bob", "dm:Ann:Bob");
+  room.receive(message(12), "Ann");
+  assert.equal(room.unread, 1);
+});
+
 test("a room that was never joined has nothing unread", () => {
   const room = new Room("room", "r");
   assert.equal(room.markRead(), false); // shown before it was joined

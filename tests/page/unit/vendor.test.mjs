@@ -1,10 +1,12 @@
-// The vendored files of the page, and the list of modules that it preloads.
+// The files of the page: those that are vendored, the list of modules that it preloads, and what its build leaves out.
 //
 // preact 10.29.8, dist/preact.module.js (MIT), and htm 3.1.1, dist/htm.module.js (Apache-2.0), from npm.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "node:test";
 
 const FOLDER = new URL("../../../src/page/", import.meta.url);
@@ -34,4 +36,22 @@ test("the page preloads each module that it needs", () => {
   const chat = /const CHAT = \[([^\]]*)\]/.exec(text("app.js"))[1].match(/[\w/.-]+\.js/g);
   const all = needed("app-shell.js", needed("chat.js", new Set(["chat.js", "app-shell.js"])));
   assert.deepEqual(chat.sort(), [...all].filter((name) => !listed.has(name)).sort());
+});
+
+// build.rs empties lines that begin with `//`. In a template literal such a line would be text: there, an
+// expression that begins in it and never ends is an error, and in a comment it is not.
+test("a line that looks like a comment is one", () => {
+  const folder = mkdtempSync(`${tmpdir()}/roomd-page-`);
+  const parses = (script) => {
+    writeFileSync(`${folder}/script.mjs`, script.replaceAll(/^[ \t]*\/\/.*$/gm, "// ${"));
+    return spawnSync(process.execPath, ["--check", `${folder}/script.mjs`]).status === 0;
+  };
+  try {
+    assert.equal(parses("const text = `\n  // text\n`;"), false);
+    for (const name of readdirSync(FOLDER, { recursive: true }).filter((name) => name.endsWith(".js"))) {
+      assert.ok(parses(readFileSync(new URL(name, FOLDER), "utf8")), name);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

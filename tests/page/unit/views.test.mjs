@@ -14,7 +14,8 @@ const { Chat } = await import("../../../src/page/chat.js");
 const { CopyLink } = await import("../../../src/page/copy-link.js");
 const { LeaveDialog } = await import("../../../src/page/dialogs.js");
 const { loadAll } = await import("../../../src/page/lazy.js");
-const { MessageRow } = await import("../../../src/page/message-row.js");
+const { MentionList } = await import("../../../src/page/mention-list.js");
+const { MessageText } = await import("../../../src/page/message-text.js");
 const { Moderation } = await import("../../../src/page/moderation.js");
 const { hueOf } = await import("../../../src/page/names.js");
 const { Room } = await import("../../../src/page/room.js");
@@ -23,7 +24,7 @@ await loadAll();
 
 // A chat without a connection, in these rooms; the first is active.
 function chatIn(...rooms) {
-  const settings = { rooms: [], read: {}, secret: {} };
+  const settings = { rooms: [], read: {}, secret: {}, levels: {}, bookmarked: {} };
   const storage = { settings: () => settings, update: (_, change) => (change(settings), settings), tab: () => ({ unsent: [], drafts: {} }), saveTab() {}, watch() {} };
   const chat = new Chat(storage, { name: "Ann" }, "ws://127.0.0.1/ws", { changed() {} });
   for (const name of rooms) chat.open("room", name).enter({ epoch: "e", seq: 0, members: ["Ann"], count: 1 });
@@ -41,14 +42,52 @@ const banners = (chat) => find(page(chat).tree(), { tag: "div" }).filter(({ prop
 const labels = (tree) => find(tree, { tag: "button" }).map(({ props, children }) => props["aria-label"] ?? textOf(children).trim());
 
 test("a long message can be folded again", () => {
-  const props = { entry: message(1, { text: "x\n".repeat(99) }), room: {}, actions: {} };
-  const row = detached(new MessageRow(props), props);
+  const props = { text: "x\n".repeat(99) };
+  const row = detached(new MessageText(props), props);
   assert.deepEqual(labels(row.tree()), ["Show all 198 characters"]);
   const target = { closest: () => ({ scrollIntoView() {} }) };
   find(row.tree(), { class: "quiet" })[0].props.onClick({ target });
   assert.deepEqual(labels(row.tree()), ["Show less"]);
   find(row.tree(), { class: "quiet" })[0].props.onClick({ target });
   assert.deepEqual(labels(row.tree()), ["Show all 198 characters"]);
+});
+
+test("mentions are counted apart, and a quiet room's other messages are not in the way", () => {
+  const chat = chatIn("r", "s");
+  const room = chat.roomOf("s");
+  room.markRead(1);
+  for (const [i, text] of ["hi", "@Ann, hi", "`@Ann`", "@here"].entries()) room.receive(message(i + 2, { text }), "Ann");
+  room.receive(message(9, { text: "@Ann?", deleted: true }), "Ann");
+  const counts = () => find(page(chat).tree(), { tag: "span" }).filter(({ props }) => props.class?.includes("count") && props.class !== "icon-button with-count").map(({ props, children }) => [props.class, textOf(children)]);
+  assert.deepEqual(counts(), [["count", "@2 mentions"], ["count quiet-count", "4 unread"]]);
+  chat.settings.levels[room.key] = "mentions";
+  assert.deepEqual(counts(), [["count", "@2 mentions"], ["count quiet-count", "4 unread"]]);
+});
+
+test("the names that complete a mention are those of the room, and keys choose among them", () => {
+  const chat = chatIn("r");
+  for (const user of ["Bob", "Cleo", "Bea"]) chat.active.addMember(user);
+  chat.active.receive(message(1, { user: "Bert" }), "Ann"); // who has left
+  const [taken, attributes, list] = [[], {}, {}];
+  const field = { setAttribute: (name, value) => (attributes[name] = value), removeAttribute: (name) => delete attributes[name] };
+  const props = { chat, room: chat.active, word: "b", field, list, onChoose: (name) => taken.push(name), onClose: () => taken.push("closed") };
+  const names = detached(new MentionList(props), props);
+  names.componentDidMount();
+  const shown = () => find(names.tree(), { role: "option" }).map(({ props, children }) => (props["aria-selected"] === "true" ? `>${textOf(children).slice(1).trim()}` : textOf(children).slice(1).trim()).replace(/\s+/g, " "));
+  assert.deepEqual(shown(), [">Bert", "Bob", "Bea"]);
+  const press = (key, more) => list.current.key({ key, preventDefault() {}, stopPropagation() {}, ...more });
+  assert.equal(press("ArrowDown"), true);
+  assert.deepEqual(shown(), ["Bert", ">Bob", "Bea"]);
+  names.componentDidUpdate(props);
+  assert.equal(attributes["aria-activedescendant"], "mention-1");
+  assert.deepEqual([press("Enter"), press("Enter", { shiftKey: true }), press("x"), press("Escape")], [true, false, false, true]);
+  assert.deepEqual(taken, ["Bob", "closed"]);
+  names.props = { ...props, word: "" };
+  assert.ok(shown().includes("here everyone in the room") && !shown().includes("Ann"));
+  names.props = { ...props, word: "BOB" };
+  assert.deepEqual([shown(), press("Enter"), press("Tab")], [[">Bob"], false, true]);
+  names.props = { ...props, word: "zz" };
+  assert.deepEqual([shown(), press("Enter")], [[], false]);
 });
 
 test("the list of rooms shows what was said last, not what failed or a reaction that waits", () => {
@@ -106,14 +145,29 @@ test("a muted member can be unmuted, and only who is in the room can be kicked",
   for (const user of ["Bob", "Cleo"]) chat.active.addMember(user);
   const props = { chat, room: chat.active };
   const dialog = detached(new RoomDialog(props), props);
-  dialog.setState({ info: { role: "owner" }, people: [{ user: "Ann", role: "owner" }, { user: "Dora", role: "member" }], muted: [{ user: "Bob" }, { user: "Emil" }] });
+  const roles = new Map([["Ann", "owner"], ["Dora", "member"]]);
+  chat.active.policy = { info: { role: "owner" }, roles, mutes: new Map([["Bob"], ["Emil"]]), bans: new Map() };
   const rows = find(dialog.tree(), { class: "room-members" })[0].children.map(({ children }) => textOf(children).replace(/\s+/g, " ").trim());
   assert.match(rows.find((row) => row.startsWith("Dora")), /^Doramember, not in the room/);
-  const options = (user) => rows.filter((row) => row.startsWith(user)).map((row) => row.match(/Unmute|Mute|Kick|muted/g)?.join(" "));
+  const options = (user) => rows.filter((row) => row.startsWith(user)).map((row) => row.match(/Unmute|Mute(?! or)|Kick|muted/g)?.join(" "));
   assert.deepEqual(options("Bob"), ["muted Unmute Kick"]);
   assert.deepEqual(options("Cleo"), ["Mute Kick"]);
   assert.deepEqual(options("Dora"), ["Mute"]);
   assert.deepEqual(options("Emil"), ["muted Unmute"]);
+});
+
+test("what is typed about a room stays while the page renders again", () => {
+  const chat = chatIn("r");
+  chat.active.about = { subject: "Tea", pinned: [] };
+  const props = { chat, room: chat.active };
+  const dialog = detached(new RoomDialog(props), props);
+  chat.active.policy = { info: { role: "owner" }, roles: new Map(), mutes: new Map(), bans: new Map() };
+  const field = (name) => find(dialog.tree(), { name })[0].props;
+  assert.deepEqual([field("subject").value, field("description").value], ["Tea", ""]);
+  field("subject").onInput({ target: { name: "subject", value: "Coff" } });
+  field("description").onInput({ target: { name: "description", value: "of all kinds" } });
+  chat.active.about = { subject: "Cocoa", pinned: [] }; // set by another moderator
+  assert.deepEqual([field("subject").value, field("description").value], ["Coff", "of all kinds"]);
 });
 
 test("public, private and encrypted are three signs, each with its text", () => {
@@ -173,7 +227,7 @@ test("leaving a room is asked about, and a dialog stays with its room", () => {
   assert.deepEqual([name, room.name], ["leave", "r"]);
   chat.select(chat.roomOf("s"));
   assert.equal(dialog.room.name, "r");
-  const tree = treeOf(html`<${LeaveDialog} chat=${chat} ...${dialog} onClose=${() => {}} />`);
+  const tree = treeOf(html`<${LeaveDialog} chat=${chat} ui=${shell.ui} ...${dialog} onClose=${() => {}} />`);
   find(tree, { class: "primary danger" })[0].props.onClick();
   assert.deepEqual([chat.roomOf("r"), chat.roomOf("s")?.name], [undefined, "s"]);
 });

@@ -24,11 +24,21 @@ impl Gathering {
         if receipt == Receipt::Read {
             self.reach(user, Receipt::Received, seq, now);
         }
+        self.reach_one(user, receipt, seq, (now, GATHERED_FOR));
+    }
+
+    /// The same of this one sense alone, to be announced within this time.
+    pub fn reach_one(&mut self, user: &UserName, receipt: Receipt, seq: u64, (now, within): (Moment, Duration)) {
         let key = (receipt, user.clone());
         if self.reached.get(&key).map_or(0, |mark| mark.seq) < seq {
             self.reached.insert(key, ReceiptMark { user: user.clone(), receipt, seq, at: now.at });
-            self.due.get_or_insert(now.since_start + GATHERED_FOR);
+            self.due.get_or_insert(now.since_start + within);
         }
+    }
+
+    /// How far a user has read.
+    pub fn read_by(&self, user: &UserName) -> u64 {
+        self.reached.get(&(Receipt::Read, user.clone())).map_or(0, |mark| mark.seq)
     }
 
     pub fn is_due(&self, now: Duration) -> bool {

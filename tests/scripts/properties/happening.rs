@@ -1,8 +1,8 @@
 //! What may happen to a room, drawn at random: a few connections of fewer users, and a non-member now and then.
 
 use proptest::prelude::*;
-use roomd::chat::room::LeaveReason;
-use roomd::chat::{About, Body, Mid, Note, Receipt, RoomRequest, Span, Status, UserName};
+use roomd::chat::LeaveReason;
+use roomd::chat::{About, Body, Key, Mid, Note, Publication, Receipt, RoomRequest, Span, Status, UserName};
 
 /// Connections; two of them are one user.
 pub const CONNECTIONS: usize = 6;
@@ -48,7 +48,8 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     let join = (who.clone(), any::<[bool; 3]>(), prop::option::of(0..6_usize), since).prop_map(
         |(who, [echo, announced, away], history, since)| Happening::Join { who, echo, announced, away, history, since },
     );
-    let reason = prop_oneof![Just(LeaveReason::Left), Just(LeaveReason::Disconnected), Just(LeaveReason::Closing)];
+    let reason =
+        prop_oneof![Just(LeaveReason::Left(None)), Just(LeaveReason::Disconnected), Just(LeaveReason::Closing)];
     prop_oneof![
         3 => join,
         2 => (who.clone(), reason).prop_map(|(who, reason)| Happening::Leave { who, reason }),
@@ -68,11 +69,17 @@ fn publish() -> impl Strategy<Value = RoomRequest> {
         1 => (0..8_u64).prop_map(|seq| Some(About::Reply(seq))),
         1 => (0..8_u64).prop_map(|seq| Some(About::Reaction(seq))),
     ];
-    (0..3_u8, any::<bool>(), about).prop_map(|(mid, quiet, about)| RoomRequest::Publish {
-        body: Body::Text("hi".into()),
-        about,
-        mid: (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap()),
-        quiet,
+    let if_seq = prop_oneof![3 => Just(None), 1 => (0..8_u64).prop_map(Some)];
+    let keyed = prop_oneof![
+        3 => Just((None, false, None)),
+        2 => (0..3_u8, any::<bool>(), prop_oneof![3 => Just(None), 1 => (0..8_u64).prop_map(Some)])
+            .prop_map(|(key, deleted, if_key_seq)| (Key::parse(&key.to_string()).ok(), deleted, if_key_seq)),
+    ];
+    (0..3_u8, any::<bool>(), about, if_seq, keyed).prop_map(|(mid, quiet, about, if_seq, keyed)| {
+        let (key, deleted, if_key_seq) = keyed;
+        let body = if deleted { Body::Deleted } else { Body::Text("hi".into()) };
+        let mid = (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap());
+        RoomRequest::Publish { publication: Publication { body, about, mid, if_seq, key, if_key_seq }, quiet }
     })
 }
 
@@ -92,6 +99,7 @@ fn request() -> impl Strategy<Value = RoomRequest> {
         1 => (status, prop::option::of(Just(Note::stored("note")))).prop_map(|(status, note)| RoomRequest::Presence { status, note }),
         1 => (prop_oneof![0..9_u64, Just(u64::MAX)], limit.clone())
             .prop_map(|(seq, limit)| RoomRequest::History { span: Span::Before(seq), limit }),
+        1 => (0..9_u64, 1..6_usize).prop_map(|(seq, limit)| RoomRequest::History { span: Span::Latest(seq), limit }),
         1 => (0..9_u64, limit).prop_map(|(seq, limit)| RoomRequest::History { span: Span::After(seq), limit }),
         1 => Just(RoomRequest::Members),
         1 => (0..CONNECTIONS / 2).prop_map(|who| RoomRequest::Member(user(who))),

@@ -101,7 +101,7 @@ proptest! {
         asked in prop::collection::vec((prop_oneof![0..22_u64, Just(u64::MAX)], 0..9_usize, 0..2_000_usize), 1..8),
     ) {
         let mut list: Vec<_> = (1..=past).map(|seq| message(seq, 1)).collect();
-        let mut ring = Ring::new(capacity, past, list.clone());
+        let mut ring = Ring::new(capacity, usize::MAX, past, list.clone());
         for bytes in pushed {
             let next = message(list.len() as u64 + 1, bytes);
             list.push(next.clone());

@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::LeaveReason;
 use roomd::chat::members::MemberId;
-use roomd::chat::room::{Effect, JoinRequest, LeaveReason};
+use roomd::chat::receipts::GATHERED_FOR_LARGE;
+use roomd::chat::room::{Effect, JoinRequest};
 use roomd::chat::{
-    Body, Code, Draft, Event, Id, Message, Moment, Note, Operation, Outcome, Position, Presence, Receipt, ReceiptMark,
-    Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed, Time, UserName,
+    AuthLevel, Body, Code, Draft, Event, Id, Message, Moment, Note, Operation, Outcome, Position, Presence,
+    Publication, Receipt, ReceiptMark, Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed,
+    Time, UserName,
 };
 
 use super::gathering::Gathering;
@@ -38,6 +41,8 @@ pub struct Model {
     /// What each user says of itself.
     pub presences: BTreeMap<UserName, Presence>,
     pub receipts: Gathering,
+    /// Who has read something that was not told yet, and the connection that said so last.
+    pub readers: BTreeMap<UserName, MemberId>,
     /// The drafts that are not stored yet.
     pub drafts: Vec<Draft>,
     pub heard: BTreeMap<MemberId, Vec<Heard>>,
@@ -57,10 +62,17 @@ pub struct Member {
 
 impl Model {
     pub fn join(&mut self, id: MemberId, guest: JoinRequest, mark: Option<Id>, now: Moment) {
-        let JoinRequest { user, announced, .. } = guest.clone();
+        let JoinRequest { user, visibility, .. } = guest.clone();
+        let announced = visibility.is_announced();
         let known = self.is_announced(&user);
         let before = self.status_of(&user);
         let (recovery, replay) = self.catch_up(&guest);
+        let since = guest.options.since.as_ref().filter(|_| recovery == Recovery::Whole);
+        let first = replay.iter().find_map(|event| match event {
+            Event::Message(message) => Some(message.seq),
+            _ => None,
+        });
+        let after = since.map_or(first.map_or(self.newest(), |first| first - 1), |since| since.seq);
         self.members.push(Member {
             id,
             guest: guest.clone(),
@@ -75,6 +87,8 @@ impl Model {
             room: self.room.clone(),
             epoch: Arc::clone(&self.epoch),
             seq: self.newest(),
+            after,
+            read: self.receipts.read_by(&user),
             count: members.len(),
             members,
             recovery,
@@ -87,10 +101,11 @@ impl Model {
             self.tell(id, None, Event::Entered { room: self.room.clone(), user: user.clone() });
         }
         if announced && !known {
-            self.tell_all(Some(id), &Event::Join { room: self.room.clone(), user: user.clone(), at: now.at });
+            let (room, registered) = (self.room.clone(), guest.auth_level > AuthLevel::Guest);
+            self.tell_all(Some(id), &Event::Join { room, user: user.clone(), registered, was: None, at: now.at });
         }
-        if guest.status == Status::Away {
-            let changed = self.set_presence(&user, Status::Away, None);
+        if guest.availability.status == Status::Away {
+            let changed = self.set_presence(&user, Status::Away, guest.availability.note);
             changed.filter(|_| announced || known).iter().for_each(|event| self.tell_all(None, event));
         } else {
             self.tell_otherwise(&user, before);
@@ -98,19 +113,21 @@ impl Model {
     }
 
     pub fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<Id>, now: Moment) {
-        if reason == LeaveReason::Left {
+        if matches!(reason, LeaveReason::Left(_)) {
             self.tell(id, mark, Event::Left { room: self.room.clone() });
         }
         let at = self.members.iter().position(|member| member.id == id).unwrap();
         let before = self.status_of(&self.members[at].guest.user);
-        let JoinRequest { user, announced, .. } = self.members.remove(at).guest;
+        let JoinRequest { user, visibility, .. } = self.members.remove(at).guest;
+        let announced = visibility.is_announced();
         let news = announced && !self.is_announced(&user) && reason != LeaveReason::Closing;
         let last = !self.users().contains(&user);
         if last {
             self.presences.remove(&user);
         }
         if news {
-            self.tell_all(None, &Event::Leave { room: self.room.clone(), user: user.clone(), at: now.at });
+            let reason = reason.clone();
+            self.tell_all(None, &Event::Leave { room: self.room.clone(), user: user.clone(), reason, at: now.at });
         }
         if news && last && reason == LeaveReason::Disconnected {
             let presence = Presence { user, status: Status::Offline, note: None, last_seen: now.at };
@@ -137,7 +154,10 @@ impl Model {
             Since::Position(position) => self.number(position),
         });
         let count = missed.iter().filter(|event| event.is_message()).count() as u64;
-        let resumed = ResumedRoom { room: self.room.clone(), recovery, missed: count };
+        let position = Some(Position { epoch: Arc::clone(&self.epoch), seq: self.newest() });
+        let user = self.member(id).guest.user.clone();
+        let read = self.receipts.read_by(&user);
+        let resumed = ResumedRoom { room: self.room.clone(), recovery, missed: count, position, read };
         let deferred_receipts = std::mem::take(&mut self.member(id).deferred_receipts);
         let heard = self.heard.entry(id).or_default();
         heard.push((None, resumed_event(resumed)));
@@ -151,19 +171,33 @@ impl Model {
         self.reach(&user, Receipt::Written, self.newest(), now);
     }
 
-    /// A user has got so far; in a large room nobody wants to know.
+    /// A user has got so far; in a large room nobody else wants to know.
     pub fn reach(&mut self, user: &UserName, receipt: Receipt, seq: u64, now: Moment) {
         if self.members.len() <= self.receipts_members_max {
             self.receipts.reach(user, receipt, seq, now);
         }
     }
 
-    /// Tells the authors concerned, in memory as they are, what was gathered; nobody only of themselves.
+    /// A user has read so far, on this connection.
+    pub fn read(&mut self, id: MemberId, user: &UserName, seq: u64, now: Moment) {
+        if self.receipts.read_by(user) < seq {
+            self.readers.insert(user.clone(), id);
+        }
+        if self.members.len() <= self.receipts_members_max {
+            self.receipts.reach(user, Receipt::Read, seq, now);
+        } else {
+            self.receipts.reach_one(user, Receipt::Read, seq, (now, GATHERED_FOR_LARGE));
+        }
+    }
+
+    /// Tells the authors concerned, in memory as they are, what was gathered; nobody only of themselves, but that
+    /// they have read it on another connection.
     pub fn gather(&mut self, now: Duration) -> Option<Effect> {
         if !self.receipts.is_due(now) {
             return None;
         }
         let (marks, after, until) = self.receipts.gather();
+        let readers = std::mem::take(&mut self.readers);
         let concerned = self.kept().iter().filter(|message| after < message.seq && message.seq <= until);
         let authors: BTreeSet<_> = concerned.map(|message| message.user.clone()).collect();
         let told = marks.iter().filter(|mark| authors.len() != 1 || !authors.contains(&mark.user)).cloned();
@@ -172,7 +206,8 @@ impl Model {
         let told: Vec<_> = told.map(receipt).collect();
         let mut to = Vec::new();
         if self.members.len() <= self.receipts_members_max {
-            let listens = |member: &&mut Member| member.guest.announced && authors.contains(&member.guest.user);
+            let listens =
+                |member: &&mut Member| member.guest.visibility.is_announced() && authors.contains(&member.guest.user);
             for member in self.members.iter_mut().filter(listens) {
                 if member.detached { member.deferred_receipts.extend(told.clone()) } else { to.push(member.id) }
             }
@@ -180,6 +215,29 @@ impl Model {
         let events: Vec<_> = told.into_iter().map(|(_, event)| event).collect();
         for id in &to {
             events.iter().for_each(|event| self.tell(*id, None, event.clone()));
+        }
+        let is_told = |event: &Event, member: &Member| {
+            let large = self.members.len() > self.receipts_members_max;
+            events.contains(event) && authors.contains(&member.guest.user) && !large
+        };
+        let mut own = Vec::new();
+        for mark in marks.iter().filter(|mark| mark.receipt == Receipt::Read) {
+            let event = Event::Receipt { room: self.room.clone(), mark: mark.clone() };
+            let theirs = self
+                .members
+                .iter()
+                .filter(|member| member.guest.user == mark.user && member.guest.visibility.is_announced());
+            let others = theirs.filter(|member| readers.get(&mark.user).is_some_and(|by| *by != member.id));
+            let untold = others.filter(|member| !is_told(&event, member));
+            own.extend(untold.map(|member| (member.id, mark.clone(), event.clone())));
+        }
+        for (id, mark, event) in own {
+            let member = self.member(id);
+            if member.detached {
+                member.deferred_receipts.insert((mark.receipt, mark.user), event);
+            } else {
+                self.tell(id, None, event);
+            }
         }
         Some(Effect::Advanced { marks, to, events })
     }
@@ -198,16 +256,34 @@ impl Model {
         let all: Vec<_> = match span {
             Span::Before(before) => self.messages.iter().filter(|message| message.seq < before).cloned().collect(),
             Span::After(after) => self.messages.iter().filter(|message| message.seq > after).cloned().collect(),
+            Span::Latest(after) => return self.last_values(id, mark, after, limit),
         };
         let kept: Vec<_> = all.iter().filter(|message| self.kept().contains(message)).cloned().collect();
         let surplus = kept.len().saturating_sub(limit);
         let part = match span {
             Span::Before(_) => kept[surplus..].to_vec(),
-            Span::After(_) => kept[..kept.len() - surplus].to_vec(),
+            Span::After(_) | Span::Latest(_) => kept[..kept.len() - surplus].to_vec(),
         };
         let messages = part.iter().cloned().map(Arc::new).collect();
         let (room, epoch) = (self.room.clone(), Arc::clone(&self.epoch));
         self.tell(id, mark, Event::History { room, epoch, messages, complete: part == all });
+    }
+
+    /// The newest message of each key that was not deleted.
+    pub fn values(&self) -> Vec<Message> {
+        let is_newer = |one: &Message, other: &Message| other.key == one.key && other.seq > one.seq;
+        let is_newest = |message: &&Message| !self.messages.iter().any(|other| is_newer(message, other));
+        let keyed = self.messages.iter().filter(|message| message.key.is_some() && message.body != Body::Deleted);
+        keyed.filter(is_newest).cloned().collect()
+    }
+
+    fn last_values(&mut self, id: MemberId, mark: Option<Id>, after: u64, limit: usize) {
+        // Where a store keeps them, the room has none.
+        let values = if self.keeps { Vec::new() } else { self.values() };
+        let all: Vec<_> = values.into_iter().filter(|message| message.seq > after).map(Arc::new).collect();
+        let messages: Vec<_> = all.iter().take(limit).cloned().collect();
+        let (room, epoch, complete) = (self.room.clone(), Arc::clone(&self.epoch), messages.len() == all.len());
+        self.tell(id, mark, Event::History { room, epoch, messages, complete });
     }
 
     pub fn who(&mut self, id: MemberId, mark: Option<Id>) {
@@ -238,21 +314,33 @@ impl Model {
     }
 
     fn store(&mut self, draft: Draft) -> Outcome {
-        let Draft { speaker, operation, at, id, quiet } = draft;
+        let Draft { speaker, operation, at, id, quiet, .. } = draft;
         let (seq, body) = match operation {
-            Operation::Publish { to, body, about, mid } => {
+            Operation::Publish { to, publication } => {
+                let Publication { body, about, mid, if_seq, key, if_key_seq } = publication;
                 let same = |message: &&Message| mid.is_some() && message.mid == mid && message.user == speaker.user;
                 let before = self.messages.iter().find(same).map(|message| (message.seq, message.at));
+                let newest = self.messages.len() as u64;
+                if before.is_none() && if_seq.is_some_and(|seq| seq != newest) {
+                    self.tell(speaker.member, id, Event::Refused(Refusal::conflict(&self.room, newest)));
+                    return Outcome::Conflict { newest };
+                }
+                let newest = self.values().iter().find(|value| value.key == key).map_or(0, |value| value.seq);
+                if before.is_none() && key.is_some() && if_key_seq.is_some_and(|seq| seq != newest) {
+                    self.tell(speaker.member, id, Event::Refused(Refusal::key_conflict(&self.room, newest)));
+                    return Outcome::KeyConflict { newest };
+                }
                 let (seq, since) = before.unwrap_or((self.messages.len() as u64 + 1, at));
                 let (room, duplicate) = (self.room.clone(), before.is_some());
                 if !quiet || id.is_some() {
-                    let sent = Event::Sent { room: room.clone(), seq, mid: mid.clone(), at: since, duplicate };
+                    let (epoch, mid) = (Arc::clone(&self.epoch), mid.clone());
+                    let sent = Event::Sent { room: room.clone(), epoch, seq, mid, at: since, duplicate };
                     self.tell(speaker.member, id, sent);
                 }
                 if duplicate {
                     return Outcome::Repeat { seq, at: since };
                 }
-                let message = Message { to, about, mid, ..Message::new(room, speaker.user, body, seq, at) };
+                let message = Message { to, about, mid, key, ..Message::new(room, speaker.user, body, seq, at) };
                 self.messages.push(message.clone());
                 let unechoed = self.members.iter().any(|member| member.id == speaker.member && !member.guest.echo);
                 self.tell_all(unechoed.then_some(speaker.member), &Event::Message(Arc::new(message)));
@@ -333,7 +421,7 @@ impl Model {
     }
 
     fn is_announced(&self, user: &UserName) -> bool {
-        self.members.iter().any(|Member { guest, .. }| guest.user == *user && guest.announced)
+        self.members.iter().any(|Member { guest, .. }| guest.user == *user && guest.visibility.is_announced())
     }
 
     /// How others see a user: as it says, unless all its connections broke.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use roomd::chat::policy::{Actor, ModerationChange, ModerationRequest, Policy, Privilege, Role, RoomSettings};
+use roomd::chat::policy::{
+    Actor, Description, ModerationChange, ModerationRequest, Policy, Privilege, Role, RoomSettings,
+};
 use roomd::chat::{AuthLevel, Code, RoomName, Time, UserName};
 
 const NAMES: [&str; 5] = ["Ann", "Bob", "Cy", "Dan", "Eve"];
@@ -28,7 +30,16 @@ fn request() -> impl Strategy<Value = ModerationRequest> {
         (prop::option::of(0..3_u32), prop::option::of(any::<bool>())).prop_map(|(slow_mode_s, announcement)| {
             ModerationRequest::Settings(RoomSettings { slow_mode_s, announcement })
         }),
+        (prop::option::of(text()), text()).prop_map(|(subject, description)| {
+            ModerationRequest::Describe(Description::parse(subject, Some(description)).unwrap())
+        }),
+        (0..4_u64).prop_map(|seq| ModerationRequest::Pin { seq }),
+        (0..4_u64).prop_map(|seq| ModerationRequest::Unpin { seq }),
     ]
+}
+
+fn text() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", "a", "b"])
 }
 
 fn auth_level() -> impl Strategy<Value = AuthLevel> {
@@ -69,7 +80,7 @@ fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time
     let resigns = change == ModerationChange::Removed { user: who.user.clone() };
     assert!(privilege >= Privilege::Moderator || resigns, "{privilege:?} has {request:?} done");
     let mut after = before.clone();
-    after.apply(&change, now);
+    after.apply(&change, who.user, now);
     assert!(after.owner().is_some() || before.owner().is_none(), "{change:?} by {privilege:?}");
     let owners = after.people().values().filter(|role| **role == Role::Owner).count();
     assert_eq!(owners, usize::from(after.owner().is_some()));
@@ -87,6 +98,9 @@ fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time
     if matches!(
         change,
         ModerationChange::Settings(_)
+            | ModerationChange::Described(_)
+            | ModerationChange::Pinned { .. }
+            | ModerationChange::Unpinned { .. }
             | ModerationChange::Invited { .. }
             | ModerationChange::Role { .. }
             | ModerationChange::Removed { .. }
@@ -105,7 +119,7 @@ proptest! {
     ) {
         let mut policy = Policy::default();
         let members = vec![user(1), user(2)];
-        policy.apply(&ModerationChange::Created { private, owner: owned.then(|| user(0)), members }, Time(0));
+        policy.apply(&ModerationChange::Created { private, owner: owned.then(|| user(0)), members }, &user(0), Time(0));
         for (at, (who, auth_level, request)) in (1..).zip(requests) {
             let user = user(who);
             if let Some(after) = check(&policy, Actor { user: &user, auth_level }, &request, Time(at)) {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use roomd::chat::LeaveReason;
 use roomd::chat::members::{MemberId, TYPING_FOR};
-use roomd::chat::room::{Effect, Input, JoinRequest, LeaveReason, ReplayRange, Room, Snapshot};
+use roomd::chat::room::{Effect, Input, JoinRequest, ReplayRange, Room, Snapshot};
 use roomd::chat::{
-    AuthLevel, Body, Code, Draft, Event, Id, JoinOptions, Limits, Message, Moment, Operation, Position, Receipt,
-    ReceiptMark, Recovery, RoomName, RoomRequest, Since, Speaker, Status, UserName,
+    Appended, AuthLevel, Availability, Body, Code, Draft, Event, Id, JoinOptions, Limits, Message, Moment, Note,
+    Operation, Position, Publication, Receipt, ReceiptMark, Recovery, RoomName, RoomRequest, Since, Speaker, Status,
+    UserName, Visibility,
 };
 use roomd::store::{Memory, RoomLog, Store};
 
@@ -76,6 +78,7 @@ impl Pair {
                 members: Vec::new(),
                 presences: BTreeMap::new(),
                 receipts: Gathering::default(),
+                readers: BTreeMap::new(),
                 drafts: Vec::new(),
                 heard: BTreeMap::new(),
             },
@@ -104,8 +107,11 @@ impl Pair {
                 let since = since.map(|(same, seq)| Position { epoch: epoch(same), seq });
                 let guest = JoinRequest {
                     echo,
-                    announced,
-                    status: if away { Status::Away } else { Status::Online },
+                    visibility: if announced { Visibility::Announced } else { Visibility::Silent },
+                    availability: Availability {
+                        status: if away { Status::Away } else { Status::Online },
+                        note: history.filter(|_| away).map(|_| Note::stored("busy")),
+                    },
                     options: JoinOptions { history, since, ..JoinOptions::default() },
                     ..JoinRequest::new(user(who / 2), AuthLevel::Guest, who as u64)
                 };
@@ -175,10 +181,11 @@ impl Pair {
 
     fn leave(&mut self, member: MemberId, reason: LeaveReason, id: Option<Id>) {
         let user = self.table[&member].clone();
-        self.model.leave(member, reason, id.clone(), self.now);
+        self.model.leave(member, reason.clone(), id.clone(), self.now);
+        let is_closing = reason == LeaveReason::Closing;
         self.step(Input::Leave { member, reason, id });
         self.absent.remove(&member);
-        if reason == LeaveReason::Closing {
+        if is_closing {
             // The server stops: what others believe is of no use to them any more.
             self.typing.values_mut().for_each(|believed| believed.retain(|other| *other != user));
         }
@@ -208,14 +215,18 @@ impl Pair {
         let model = &mut self.model;
         model.seen(&speaker.user, self.now.at);
         let draft =
-            |operation, quiet| Draft { speaker: speaker.clone(), operation, at: self.now.at, id: id.clone(), quiet };
+            |operation, quiet| Draft { id: id.clone(), quiet, ..Draft::new(speaker.clone(), operation, self.now.at) };
         match request.clone() {
-            RoomRequest::Publish { about: Some(about), .. } if !model.has(about.seq()) => {
+            RoomRequest::Publish { publication: Publication { about: Some(about), .. }, .. }
+                if !model.has(about.seq()) =>
+            {
                 let message = format!("There is no message {}", about.seq());
                 model.refuse(speaker.member, id.clone(), Code::NotFound, message);
             }
-            RoomRequest::Publish { body, about, mid, quiet } => {
-                model.drafts.push(draft(Operation::Publish { to: None, body, about, mid }, quiet));
+            RoomRequest::Publish { publication, quiet } => {
+                let Limits { keys_max, outbox_messages, .. } = Limits::default();
+                let keys_max = if model.keeps { keys_max } else { outbox_messages / 2 };
+                model.drafts.push(Draft { keys_max, ..draft(Operation::Publish { to: None, publication }, quiet) });
             }
             RoomRequest::Edit { seq, body } => {
                 model.drafts.push(draft(Operation::Edit { seq, body, as_moderator: false }, false))
@@ -223,13 +234,21 @@ impl Pair {
             RoomRequest::Receipt { seq, .. } if seq > model.newest() => {
                 model.refuse(speaker.member, id.clone(), Code::NotFound, format!("There is no message {seq} yet"));
             }
+            RoomRequest::Receipt { receipt: Receipt::Read, seq } => {
+                model.read(speaker.member, &speaker.user, seq, self.now);
+            }
             RoomRequest::Receipt { receipt, seq } => model.reach(&speaker.user, receipt, seq, self.now),
             RoomRequest::Session { .. } => model.session(speaker.member, id.clone()),
             RoomRequest::Typing(_) => {}
             RoomRequest::Presence { status, note } => model.status(&speaker.user, status, note),
             RoomRequest::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             RoomRequest::Members => model.who(speaker.member, id.clone()),
-            RoomRequest::Create(_) | RoomRequest::Moderate { .. } | RoomRequest::Audit { .. } => {
+            RoomRequest::DisplayName(_)
+            | RoomRequest::Create(_)
+            | RoomRequest::Moderate { .. }
+            | RoomRequest::Audit { .. }
+            | RoomRequest::ReadUpTo
+            | RoomRequest::About => {
                 panic!("nobody moderates here")
             }
             RoomRequest::Member(user) => model.whether(speaker.member, id.clone(), &user),
@@ -240,12 +259,12 @@ impl Pair {
     fn settle(&mut self, works: bool) {
         assert_eq!(self.room.drafts(), self.model.drafts);
         let drafts = self.model.drafts.clone();
-        let outcomes = self.model.settle(works);
+        let appended = self.model.settle(works).map(Appended::from);
         if works {
-            assert_eq!(self.room_log.append(&drafts), outcomes, "the store in memory numbers as the model does");
+            assert_eq!(self.room_log.append(&drafts), appended, "the store in memory numbers as the model does");
         }
         let mut effects = Vec::new();
-        self.room.settle(outcomes, &mut effects);
+        self.room.settle(appended, &mut effects);
         self.carry_out(effects, None);
     }
 

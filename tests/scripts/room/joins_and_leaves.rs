@@ -139,6 +139,37 @@ fn a_quiet_subscriber_is_not_announced_and_gets_everything() {
 }
 
 #[test]
+fn a_hidden_member_gets_everything_and_nobody_learns_of_it() {
+    Stage::new().among(&["Ann"]).check(
+        "
+            > Eve joins hidden history 5
+                Eve is in
+                to Eve: joined e1/0 with Ann
+                to Eve: entered Eve
+            > Ann says hi
+            > stored
+                to Ann: sent 1 at 0s
+                to all: message 1 Ann: hi
+            > Eve takes it all
+            > +1s
+            > Bob joins
+                Bob is in
+                to Bob: joined e1/1 with Ann, Bob
+                to Bob: entered Bob
+                to all but Bob: Bob joins
+            > Ann/2 joins hidden away
+                Ann/2 is in
+                to Ann/2: joined e1/1 with Ann, Bob
+                to Ann/2: entered Ann
+            > Ann/2 is gone
+                Ann/2 is out
+            > Eve is gone
+                Eve is out
+        ",
+    );
+}
+
+#[test]
 fn a_quiet_connection_of_a_user_neither_announces_nor_hides_the_others() {
     Stage::new().check(
         "

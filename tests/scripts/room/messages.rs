@@ -45,6 +45,30 @@ fn a_message_that_is_not_stored_is_refused_to_its_author_and_the_room_goes_on() 
 }
 
 #[test]
+fn a_message_on_a_condition_is_stored_behind_that_message_and_no_other() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            # Both want to be the first: the store has one order, and one of them is.
+            > Ann says mine behind 0 marked 1
+            > Bob says mine behind 0 marked 2
+            > Bob says ours behind 1 as m1 marked 3
+            > stored
+                to Ann [1]: sent 1 at 0s
+                to all: message 1 Ann: mine
+                to Bob [2]: conflict in den: The newest message of den is 1, newest 1
+                to Bob [3]: sent 2 (m1) at 0s
+                to all: message 2 Bob: ours (m1)
+            # A repeat is a repeat, whatever its condition says by now.
+            > Bob says ours behind 1 as m1 marked 4
+            > Ann says theirs behind 7 quietly
+            > stored
+                to Bob [4]: sent 2 (m1) at 0s already
+                to Ann: conflict in den: The newest message of den is 2, newest 2
+        ",
+    );
+}
+
+#[test]
 fn a_repeated_mid_is_answered_with_the_first_number_and_not_shown() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "

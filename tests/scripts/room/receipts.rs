@@ -144,7 +144,7 @@ fn receipts_for_an_author_who_has_left_are_stored_and_not_sent() {
 }
 
 #[test]
-fn with_more_members_than_the_limit_receipts_are_neither_sent_nor_stored() {
+fn with_more_members_than_the_limit_no_receipts_are_sent_and_what_was_read_is_stored_for_the_reader() {
     Stage::with(&at_most(2)).among(&["Ann", "Bob"]).check(
         "
             > Ann says one quietly
@@ -160,17 +160,110 @@ fn with_more_members_than_the_limit_receipts_are_neither_sent_nor_stored() {
             > +250ms
                 kept: Bob written 1 at 0s; to nobody
             > Cy takes it all
+            > Bob has received 1
             > Bob has read 1
             > Bob has read 2 marked 1
                 to Bob [1]: not_found: There is no message 2 yet
-            > +1s
+            > +1999ms
+            > +1ms
+                kept: Bob read 1 at 250ms; to nobody
             > Cy leaves
                 to Cy: left
                 Cy is out
                 to all: Cy leaves
+            > Bob has received 1
+            > +250ms
+                kept: Bob received 1 at 2250ms; to Ann: Bob received 1 at 2250ms
+        ",
+    );
+}
+
+#[test]
+fn what_a_user_reads_on_one_connection_is_told_to_their_others() {
+    for (limits, told) in [
+        (Limits::default(), "Bob received 1 at 0s, Bob read 1 at 0s; to Ann: Bob received 1 at 0s, Bob read 1 at 0s"),
+        (at_most(2), "Bob read 1 at 0s; to nobody"),
+    ] {
+        Stage::with(&limits).among(&["Ann", "Bob", "Bob/2"]).check(&format!(
+            "
+                > Bob/3 joins quietly
+                    Bob/3 is in
+                > Ann says one quietly
+                > stored
+                    to all: message 1 Ann: one
+                > Bob has read 1
+                > +2s
+                    kept: {told}
+                    to Bob/2: Bob read 1 at 0s
+                # What is known already is not told again.
+                > Bob/2 has read 1
+                > +2s
+                > Bob/4 joins
+                    Bob/4 is in
+                    to Bob/4: joined e1/1 with Ann, Bob, 1 read
+                    to Bob/4: entered Bob
+            "
+        ));
+    }
+}
+
+#[test]
+fn what_was_read_is_told_to_the_others_also_when_the_connection_has_left() {
+    Stage::new().among(&["Ann", "Bob", "Bob/2"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob has read 1
+            > Bob leaves
+                to Bob: left
+                Bob is out
+            > +250ms
+                kept: Bob received 1 at 0s, Bob read 1 at 0s; to Ann: Bob received 1 at 0s, Bob read 1 at 0s
+                to Bob/2: Bob read 1 at 0s
+        ",
+    );
+}
+
+#[test]
+fn the_connection_that_read_last_is_not_told_and_one_that_is_told_as_an_author_is_told_once() {
+    Stage::new().among(&["Ann", "Ann/2", "Bob"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            # Of its own receipts alone an author is told only what was read elsewhere.
+            > Ann has read 1
+            > +250ms
+                kept: Ann received 1 at 0s, Ann read 1 at 0s; to Ann and Ann/2: nothing
+                to Ann/2: Ann read 1 at 0s
+            > Ann says two quietly
+            > Bob says three quietly
+            > stored
+                to all: message 2 Ann: two
+                to all: message 3 Bob: three
+            > Ann has read 2
+            > Ann/2 has read 3
+            > +250ms
+                kept: Ann received 3 at 250ms, Ann read 3 at 250ms; to Ann and Ann/2 and Bob: Ann received 3 at 250ms, Ann read 3 at 250ms
+        ",
+    );
+}
+
+#[test]
+fn a_detached_connection_learns_when_it_resumes_what_was_read_elsewhere() {
+    Stage::new().among(&["Ann", "Bob", "Bob/2"]).check(
+        "
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob/2 breaks off
             > Bob has read 1
             > +250ms
-                kept: Bob received 1 at 1250ms, Bob read 1 at 1250ms; to Ann: Bob received 1 at 1250ms, Bob read 1 at 1250ms
+                kept: Bob received 1 at 0s, Bob read 1 at 0s; to Ann: Bob received 1 at 0s, Bob read 1 at 0s
+            > Bob/2 resumes since e1/1
+                Bob/2 is back, whole, missed 0, 1 read
+                to Bob/2: Bob read 1 at 0s
         ",
     );
 }

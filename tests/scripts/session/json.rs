@@ -165,6 +165,7 @@ fn presence_goes_to_every_room_and_is_not_answered() {
     Client::json(limits()).check(
         r#"
             > {"type":"presence","status":"away","id":1}
+                in conversations: is away
             > {"type":"join","room":"den"}
                 joins den, history 20
             > {"type":"join","room":"pub"}
@@ -172,9 +173,11 @@ fn presence_goes_to_every_room_and_is_not_answered() {
             > {"type":"presence","status":"away","note":"lunch","id":2}
                 in den: is away (lunch)
                 in pub: is away (lunch)
+                in conversations: is away (lunch)
             > {"type":"presence","status":"online"}
                 in den: is online
                 in pub: is online
+                in conversations: is online
         "#,
     );
 }

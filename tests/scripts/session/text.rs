@@ -183,10 +183,13 @@ fn every_command_has_its_action() {
                 in den: wants 5 newest
             > /away
                 in den: is away
+                in conversations: is away
             > /away for lunch
                 in den: is away (for lunch)
+                in conversations: is away (for lunch)
             > /back
                 in den: is online
+                in conversations: is online
             > /help
                 told: help
             > /time
@@ -211,6 +214,7 @@ fn what_needs_a_room_is_refused_in_none() {
                 told: not_member: Join a room first: /join ROOM
             # These do not.
             > /away
+                in conversations: is away
             > /rooms
                 asks which rooms
             > /msg Bob psst
@@ -226,7 +230,7 @@ fn a_line_that_cannot_be_parsed_is_answered() {
             > /dance
                 told: unknown_type: There is no such command: /help lists them
             > /join
-                told: bad_request: Usage: /join ROOM
+                told: bad_request: Usage: /join ROOM [INVITATION]
             > /join a/b
                 told: bad_request: The name of a room must not hold the character '/'
             > /msg Bob
@@ -235,6 +239,108 @@ fn a_line_that_cannot_be_parsed_is_answered() {
                 told: bad_request: The name of a user must not hold the character ':'
             > /history 301
                 told: bad_request: Usage: /history [1 to 300]
+        ",
+    );
+}
+
+#[test]
+fn a_room_is_ended_when_its_end_is_repeated() {
+    Client::text(limits()).check(
+        "
+            > /end den
+                told: asked whether den is to end
+            > /end den
+                in den: ends
+            > /end den
+                told: asked whether den is to end
+            > /end pub
+                told: asked whether pub is to end
+            > /end den
+                told: asked whether den is to end
+            > +61s
+            > /end den
+                told: asked whether den is to end
+            > /end den
+                in den: ends
+        ",
+    );
+    // A program asks by itself.
+    Client::json(Limits { rate_per_s: 0, ..Limits::default() }).check(
+        r#"
+            > {"type": "end", "room": "den"}
+                in den: ends
+        "#,
+    );
+}
+
+#[test]
+fn a_client_that_has_only_connected_enters_its_room_with_the_first_line_that_makes_sense() {
+    for (line, follows) in [
+        ("hi", "in lobby: says hi quietly"),
+        ("/who", "in lobby: asks who"),
+        ("/help", "told: help"),
+        ("/msg Bob psst", "to Bob: psst"),
+        ("/session", "in lobby: asks for the session"),
+    ] {
+        Client::text(limits()).check(&format!(
+            "
+                > (enters lobby with its first line)
+                > bell\u{7}
+                    told: bad_request: A line must not hold the character '\\u{{7}}'
+                > /dance
+                    told: unknown_type: There is no such command: /help lists them
+                > {line}
+                    joins lobby, history 20
+                    {follows}
+                > /time
+                    told: time 0s
+            "
+        ));
+    }
+}
+
+#[test]
+fn a_first_line_that_names_a_room_or_a_user_enters_no_other() {
+    for (line, follows) in [
+        ("/join den", "joins den, history 20"),
+        ("/nick Ann", "is Ann from now on\n told: named Ann\n joins lobby, history 20"),
+        ("/auth Ann", "shows Ann\n joins lobby, history 20"),
+        ("/resume t 7", "resumes t, seen 7"),
+        ("/quit", "ends: left"),
+    ] {
+        let follows = follows.replace('\n', "\n                   ");
+        Client::text(limits()).check(&format!(
+            "
+                > (enters lobby with its first line)
+                > {line}
+                    {follows}
+            "
+        ));
+    }
+}
+
+#[test]
+fn a_client_that_is_refused_its_first_room_tries_it_again_or_another() {
+    Client::text(limits()).check(
+        "
+            > (enters lobby with its first line)
+            > (lobby is full)
+            > hi
+                joins lobby, history 20
+                which fails
+            > /leave
+                leaves lobby
+            > hi
+                joins lobby, history 20
+                which fails
+            > /join den
+                joins den, history 20
+            > hi
+                in den: says hi quietly
+            > /leave
+                leaves den
+            > hi
+                told: not_member: Join a room first: /join ROOM
         ",
     );
 }

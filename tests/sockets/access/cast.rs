@@ -11,14 +11,15 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded};
 use jsonwebtoken::{EncodingKey, Header, encode};
-use roomd::chat::policy::{ModerationRequest, Role, RoomOptions};
+use roomd::chat::policy::{InvitationOptions, ModerationRequest, Role, RoomOptions};
 use roomd::chat::{AuthLevel, Event, Identity, RoomName, Secret, Time, UserName};
 use roomd::engine::clients::member::Member;
 use roomd::engine::clients::recipient::ChannelRecipient;
 use roomd::engine::rooms::moderation::NewRoom;
+use roomd::settings::WebhookTarget;
 use serde_json::json;
 
-use crate::harness::{LineClient, TestServer, WebSocketClient};
+use crate::harness::{IrcClient, LineClient, TestServer, WebSocketClient, free};
 
 const SECRET: &str = "the secret with which these tests sign their tokens";
 
@@ -83,7 +84,11 @@ impl Cast {
         let draft = path.with_extension(format!("{:?}", std::thread::current().id()));
         fs::write(&draft, SECRET).unwrap();
         fs::rename(draft, &path).unwrap();
-        let server = TestServer::with(|settings| settings.jwt_secret_file = Some(path.to_str().unwrap().to_owned()));
+        let server = TestServer::with(|settings| {
+            settings.jwt_secret_file = Some(path.to_str().unwrap().to_owned());
+            settings.irc = Some(free());
+            settings.webhook_allow = vec![WebhookTarget::Network("127.0.0.1/32".parse().unwrap())];
+        });
         let ranks = RANKS.iter().filter(|rank| **rank != Rank::Guest).map(|rank| rank.name());
         for name in ranks.chain(OTHERS) {
             server.engine().identify(&Secret::from(token(name).as_str()), None).unwrap();
@@ -103,6 +108,7 @@ impl Cast {
         rule(ModerationRequest::Role { user: user("Mod"), role: Role::Moderator });
         rule(ModerationRequest::Ban { user: user("Ben"), lasts: None });
         rule(ModerationRequest::Mute { user: user("Max"), lasts: Some(Duration::from_secs(3_600)) });
+        engine.create_invitation(&owner, &name, InvitationOptions::default(), None).unwrap();
         let (sender, events) = bounded(1_000);
         let tim = Identity { auth_level: AuthLevel::Registered, ..Identity::guest(user("Tim")) };
         let tim = Member::join(engine, &name, tim, Arc::new(ChannelRecipient::new(sender)), 0).unwrap();
@@ -123,6 +129,16 @@ impl Cast {
         let name = rank.name();
         let mut client = WebSocketClient::open(&self.server, &format!("/ws?room=of-{name}&{}", credentials(rank)));
         client.wait_for(&format!("{name} joined the room"));
+        client
+    }
+
+    /// The user of this privilege, over IRC.
+    pub fn irc(&self, rank: Rank) -> IrcClient {
+        let mut client = match rank {
+            Rank::Guest => IrcClient::named(&self.server, rank.name()),
+            _ => IrcClient::with_token(&self.server, &token(rank.name())),
+        };
+        client.ask("CAP REQ :message-tags");
         client
     }
 

@@ -4,6 +4,7 @@
 //! path has none and fails. The columns are those of `cast::RANKS`: an outsider, a guest, a member, a
 //! moderator, the owner, an admin.
 
+use roomd::chat::command::InvitationRequest;
 use roomd::chat::policy::ModerationRequest;
 use roomd::chat::{Body, Command, RoomRequest, ServerQuery};
 
@@ -19,7 +20,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 35;
+pub const ROWS: usize = 48;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -52,13 +53,16 @@ pub fn row(command: &Command) -> Row {
             RoomRequest::Receipt { .. } => (6, (IN, ALL)),
             RoomRequest::Typing(_) => (7, (IN, ALL)),
             RoomRequest::Members => (9, (IN, ALL)),
+            RoomRequest::About => (36, (IN, ALL)),
             // What no command asks of a room.
             RoomRequest::Presence { .. }
+            | RoomRequest::DisplayName(_)
             | RoomRequest::History { .. }
             | RoomRequest::Create(_)
             | RoomRequest::Moderate { .. }
             | RoomRequest::Audit { .. }
             | RoomRequest::Member(_)
+            | RoomRequest::ReadUpTo
             | RoomRequest::Session { .. } => panic!("no command asks {request:?} of a room"),
         },
         Command::Topic { .. } => (3, (ENTERS, ALL)),
@@ -68,18 +72,9 @@ pub fn row(command: &Command) -> Row {
             (10, (fates, fates))
         }
         Command::Create { .. } => (11, ([TAKEN; 6], [TAKEN; 6])),
-        Command::Moderate { request, .. } => match request {
-            ModerationRequest::Invite { .. } => (12, MODERATES),
-            ModerationRequest::Remove { .. } => (13, MODERATES),
-            ModerationRequest::Kick { .. } => (14, MODERATES),
-            ModerationRequest::Ban { .. } => (15, MODERATES),
-            ModerationRequest::Unban { .. } => (16, MODERATES),
-            ModerationRequest::Mute { .. } => (17, MODERATES),
-            ModerationRequest::Unmute { .. } => (18, MODERATES),
-            ModerationRequest::Settings(_) => (19, MODERATES),
-            ModerationRequest::Role { .. } => (20, OWNS),
-            ModerationRequest::End => (21, OWNS),
-        },
+        Command::Moderate { request, .. } => of_moderation(request),
+        Command::Invitations { request: InvitationRequest::Create { .. }, .. } => (45, MODERATES),
+        Command::Invitations { request: InvitationRequest::List, .. } => (46, MODERATES),
         // Commands that concern users, and not rooms.
         Command::Private { .. } => return elsewhere(22),
         Command::Presence { .. } => return elsewhere(23),
@@ -93,9 +88,39 @@ pub fn row(command: &Command) -> Row {
         Command::Query(ServerQuery::Ping) => return elsewhere(31),
         Command::Query(ServerQuery::Help) => return elsewhere(32),
         Command::Query(ServerQuery::Time) => return elsewhere(34),
+        // Which rooms it looks into is in `tests/sockets/searching.rs`.
+        Command::Search { .. } => return elsewhere(41),
+        Command::Bookmarks(_) => return elsewhere(35),
+        Command::Unclaim { .. } => return elsewhere(40),
+        Command::Devices(_) => return elsewhere(42),
+        Command::Memberships => return elsewhere(43),
+        Command::DisplayNames(_) => return elsewhere(47),
         Command::Quit => return elsewhere(33),
     };
     Row { number, fates: Some(fates) }
+}
+
+fn of_moderation(request: &ModerationRequest) -> (usize, (Fates, Fates)) {
+    match request {
+        ModerationRequest::Invite { .. } => (12, MODERATES),
+        ModerationRequest::Remove { .. } => (13, MODERATES),
+        ModerationRequest::Kick { .. } => (14, MODERATES),
+        ModerationRequest::Ban { .. } => (15, MODERATES),
+        ModerationRequest::Unban { .. } => (16, MODERATES),
+        ModerationRequest::Mute { .. } => (17, MODERATES),
+        ModerationRequest::Unmute { .. } => (18, MODERATES),
+        ModerationRequest::Settings(_) => (19, MODERATES),
+        ModerationRequest::Describe(_) => (37, MODERATES),
+        ModerationRequest::Pin { .. } => (38, MODERATES),
+        ModerationRequest::Unpin { .. } => (39, MODERATES),
+        ModerationRequest::RevokeInvitation { .. } => (44, MODERATES),
+        ModerationRequest::Role { .. } => (20, OWNS),
+        ModerationRequest::End => (21, OWNS),
+        // What no command asks for as such.
+        ModerationRequest::CreateInvitation { .. } | ModerationRequest::Admit { .. } | ModerationRequest::Accept => {
+            panic!("no command is {request:?}")
+        }
+    }
 }
 
 fn elsewhere(number: usize) -> Row {
@@ -103,7 +128,7 @@ fn elsewhere(number: usize) -> Row {
 }
 
 /// A command of each row, in JSON; `R` is the room.
-pub const JSON: [&str; 34] = [
+pub const JSON: [&str; 52] = [
     r#"{"type":"join","room":"R"}"#,
     r#"{"type":"leave","room":"R"}"#,
     r#"{"type":"message","room":"R","message":"hi"}"#,
@@ -138,10 +163,28 @@ pub const JSON: [&str; 34] = [
     r#"{"type":"resume","resume":"x"}"#,
     r#"{"type":"ping"}"#,
     r#"{"type":"time"}"#,
+    r#"{"type":"about","room":"R"}"#,
+    r#"{"type":"describe","room":"R","subject":"Tea"}"#,
+    r#"{"type":"pin","room":"R","seq":1}"#,
+    r#"{"type":"unpin","room":"R","seq":1}"#,
+    r#"{"type":"search","q":"hi"}"#,
+    r#"{"type":"bookmarks"}"#,
+    r#"{"type":"bookmark","room":"R"}"#,
+    r#"{"type":"unbookmark","room":"R"}"#,
+    r#"{"type":"unclaim","user":"Nobody"}"#,
+    r#"{"type":"invitation","room":"R"}"#,
+    r#"{"type":"invitations","room":"R"}"#,
+    r#"{"type":"revoke","room":"R","invitation":1}"#,
+    r#"{"type":"memberships"}"#,
+    r#"{"type":"devices"}"#,
+    r#"{"type":"add_device"}"#,
+    r#"{"type":"end_device","device":"0000000000000001"}"#,
+    r#"{"type":"display_names","users":["Tim"]}"#,
+    r#"{"type":"display_name","name":""}"#,
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 24] = [
+pub const TEXT: [&str; 33] = [
     "/join R",
     "/create R",
     "/end R",
@@ -158,12 +201,21 @@ pub const TEXT: [&str; 24] = [
     "/unmute Max",
     "/slow 5",
     "/announce on",
+    "/topic",
+    "/describe Tea",
+    "/pin 1",
+    "/unpin 1",
+    "/invitation 1d 5",
+    "/invitations",
+    "/revoke 1",
     "/role Tim moderator",
     "/nick Nick",
     "/session",
     "/help",
     "/quit",
     "/rooms",
+    "/devices",
+    "/unread",
     "/back",
     "/msg Tim hi",
 ];
@@ -185,16 +237,39 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
     let elsewhere = Some(Answers { body: "", statuses: None });
     match (address, method) {
         (
-            "/" | "/assets/{file}" | "/healthz" | "/readyz" | "/ws" | "/api/v1/claims" | "/api/v1/me" | "/api/v1/time",
+            "/"
+            | "/assets/{file}"
+            | "/healthz"
+            | "/readyz"
+            | "/ws"
+            | "/api/v1/claims"
+            | "/api/v1/tickets"
+            | "/hooks/{token}"
+            | "/api/v1/private/{user}/messages"
+            | "/api/v1/claims/{user}"
+            | "/api/v1/memberships"
+            | "/api/v1/qr"
+            | "/api/v1/devices"
+            | "/api/v1/devices/codes"
+            | "/api/v1/codes"
+            | "/api/v1/devices/{device}"
+            | "/api/v1/me"
+            | "/api/v1/server"
+            | "/api/v1/time",
             _,
         ) => elsewhere,
         (_, "OPTIONS") => answers("", ([204; 6], [204; 6])),
         ("/metrics", "GET" | "HEAD") => answers("", ([403, 401, 403, 403, 403, 200], [403, 401, 403, 403, 403, 200])),
         ("/api/v1/rooms", "GET" | "HEAD") => answers("", ([200; 6], [200; 6])),
+        // Which rooms it looks into is in `tests/sockets/searching.rs`.
+        ("/api/v1/search", "GET" | "HEAD") => answers("", ([400; 6], [400; 6])),
         ("/api/v1/rooms", "POST") => answers(r#"{"room":"R"}"#, ([409; 6], [409; 6])),
         ("/api/v1/rooms/{room}/messages", "GET" | "HEAD") => answers("", READS),
         ("/api/v1/rooms/{room}/messages", "POST") => {
             answers(r#"{"message":"hi"}"#, ([403, 403, 201, 201, 201, 201], [201; 6]))
+        }
+        ("/api/v1/rooms/{room}/events" | "/api/v1/events?room={room}", "GET") => {
+            answers("", ([403, 403, 200, 200, 200, 200], [200; 6]))
         }
         ("/api/v1/rooms/{room}/messages/{seq}/receipts", "GET" | "HEAD") => answers("", READS),
         ("/api/v1/rooms/{room}", "GET" | "HEAD") => answers("", READS),
@@ -202,11 +277,63 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
             answers("", ([404, 404, 403, 403, 204, 204], [403, 403, 403, 403, 204, 204]))
         }
         ("/api/v1/rooms/{room}/members", "GET" | "HEAD") => answers("", READS),
-        ("/api/v1/rooms/{room}/members/{user}", "PUT") => answers("", MODERATES),
-        ("/api/v1/rooms/{room}/members/{user}", "DELETE") => answers("", MODERATES),
-        ("/api/v1/rooms/{room}/audit", "GET" | "HEAD") => {
+        // A code that admits nobody.
+        ("/api/v1/rooms/{room}/members", "POST") => answers(r#"{"invitation":"x"}"#, ([401; 6], [401; 6])),
+        ("/api/v1/rooms/{room}/invitations", "GET" | "HEAD") => {
             answers("", ([404, 404, 403, 200, 200, 200], [403, 403, 403, 200, 200, 200]))
         }
+        ("/api/v1/rooms/{room}/invitations", "POST") => {
+            answers("{}", ([404, 404, 403, 201, 201, 201], [403, 403, 403, 201, 201, 201]))
+        }
+        ("/api/v1/rooms/{room}/invitations/{seq}", "DELETE") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/members/{user}", "PUT") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/members/{user}", "DELETE") => answers("", MODERATES),
+        ("/api/v1/rooms/{room}/about", "PUT") => answers(r#"{"subject":"Tea"}"#, MODERATES),
+        ("/api/v1/rooms/{room}/pins/{seq}", "PUT" | "DELETE") => answers("", MODERATES),
+        // There is no hook of this number.
+        ("/api/v1/rooms/{room}/hooks/{seq}", "DELETE") => {
+            answers("", ([404, 404, 403, 404, 404, 404], [403, 403, 403, 404, 404, 404]))
+        }
+        ("/api/v1/rooms/{room}/hooks", "POST") => {
+            answers(r#"{"name":"CI"}"#, ([404, 404, 403, 201, 201, 201], [403, 403, 403, 201, 201, 201]))
+        }
+        ("/api/v1/rooms/{room}/audit" | "/api/v1/rooms/{room}/hooks", "GET" | "HEAD") => {
+            answers("", ([404, 404, 403, 200, 200, 200], [403, 403, 403, 200, 200, 200]))
+        }
+        _ if address.contains("/webhooks") => of_webhooks(address, method),
+        _ => None,
+    }
+}
+
+/// The same, of webhooks.
+fn of_webhooks(address: &str, method: &str) -> Option<Answers> {
+    let answers = |body, statuses| Some(Answers { body, statuses: Some(statuses) });
+    match (address, method) {
+        // Those of all rooms are an admin's; who else owns what has none of this number.
+        ("/api/v1/webhooks", "GET" | "HEAD") => {
+            answers("", ([403, 403, 403, 403, 403, 200], [403, 403, 403, 403, 403, 200]))
+        }
+        ("/api/v1/webhooks", "POST") => {
+            answers(r#"{"url":"http://127.0.0.1:9"}"#, ([403, 403, 403, 403, 403, 201], [403, 403, 403, 403, 403, 201]))
+        }
+        (
+            "/api/v1/webhooks/{webhook}"
+            | "/api/v1/webhooks/{webhook}/deliveries"
+            | "/api/v1/webhooks/{webhook}/deliveries/{delivery}",
+            _,
+        ) => answers("", ([403, 403, 403, 403, 403, 404], [403, 403, 403, 403, 403, 404])),
+        ("/api/v1/rooms/{room}/webhooks", "GET" | "HEAD") => {
+            answers("", ([404, 404, 403, 403, 200, 200], [403, 403, 403, 403, 200, 200]))
+        }
+        ("/api/v1/rooms/{room}/webhooks", "POST") => {
+            answers(r#"{"url":"http://127.0.0.1:9"}"#, ([404, 404, 403, 403, 201, 201], [403, 403, 403, 403, 201, 201]))
+        }
+        (
+            "/api/v1/rooms/{room}/webhooks/{webhook}"
+            | "/api/v1/rooms/{room}/webhooks/{webhook}/deliveries"
+            | "/api/v1/rooms/{room}/webhooks/{webhook}/deliveries/{delivery}",
+            _,
+        ) => answers("", ([404, 404, 403, 403, 404, 404], [403, 403, 403, 403, 404, 404])),
         _ => None,
     }
 }

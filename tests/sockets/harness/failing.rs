@@ -6,9 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
-use roomd::chat::{Draft, Message, Outcome, ReceiptMark, RoomName, StoreFailed, UserName};
-use roomd::store::{ChangesQuery, Memory, OpenedRoom, Page, PageQuery, RoomLog, Store};
+use roomd::chat::webhook::Movement;
+use roomd::chat::{
+    Appended, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
+};
+use roomd::store::{
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+};
 
 /// See the module.
 pub struct Failing {
@@ -56,9 +62,19 @@ impl Store for Failing {
         Memory.changes(room, after, query)
     }
 
-    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Vec<Message>, StoreFailed> {
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Found, StoreFailed> {
         self.calls.next()?;
         Memory.search(room, text, before, count)
+    }
+
+    fn search_rooms(
+        &self,
+        text: &str,
+        before: Option<SearchPosition>,
+        count: usize,
+        readable: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed> {
+        Memory.search_rooms(text, before, count, readable)
     }
 
     fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
@@ -83,6 +99,30 @@ impl Store for Failing {
         Memory.offline_messages(user)
     }
 
+    fn conversations(&self, user: &UserName, since: Time, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.conversations(user, since, count)
+    }
+
+    fn read_positions(&self, user: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed> {
+        Memory.read_positions(user, rooms)
+    }
+
+    fn rooms(&self, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.rooms(count)
+    }
+
+    fn is_writable(&self) -> bool {
+        !self.has_failed()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
     fn close(&self) {
         Memory.close();
     }
@@ -94,16 +134,29 @@ struct FailingLedger {
 }
 
 impl RoomLog for FailingLedger {
-    fn append(&mut self, drafts: &[Draft]) -> Result<Vec<Outcome>, StoreFailed> {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
         self.calls.next()?;
         self.inner.append(drafts)
+    }
+
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        self.calls.next()?;
+        self.inner.catch_up()
     }
 
     fn pruned(&self) -> u64 {
         self.inner.pruned()
     }
 
+    fn policy_version(&self) -> PolicyVersion {
+        self.inner.policy_version()
+    }
+
     fn mark(&mut self, marks: &[ReceiptMark]) {
         self.inner.mark(marks);
+    }
+
+    fn moved(&mut self, movement: Movement) {
+        self.inner.moved(movement);
     }
 }

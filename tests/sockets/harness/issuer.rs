@@ -54,7 +54,7 @@ pub fn bearer(token: &str) -> String {
 
 /// Registers a name, and returns its token.
 pub fn claim(server: &TestServer, name: &str) -> String {
-    server.engine().claim(&UserName::parse(name).unwrap()).unwrap_or_else(|refusal| panic!("{refusal}")).token
+    server.engine().claim(&UserName::parse(name).unwrap(), None).unwrap_or_else(|refusal| panic!("{refusal}")).token
 }
 
 /// A connection that sends a token in its head, and has received nothing yet.

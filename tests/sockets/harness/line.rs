@@ -33,10 +33,18 @@ impl LineClient {
         client
     }
 
-    /// Waits to be served: the notice of its own join has its name.
+    /// Waits to be served, and enters the lobby.
     pub fn enter(&mut self) {
+        self.greeted();
+        self.say("/join lobby");
+        self.receives(&format!("{} joined the room", self.name));
+    }
+
+    /// Waits to be served: the greeting has its name.
+    pub fn greeted(&mut self) {
         let line = self.receive();
-        let name = line.strip_suffix(" joined the room").unwrap_or_else(|| panic!("no greeting: {line}"));
+        let name = line.strip_prefix("* You are ").and_then(|rest| rest.split(',').next());
+        let name = name.unwrap_or_else(|| panic!("no greeting: {line}"));
         assert!(name.starts_with("guest-"), "no guest: {name}");
         self.name = name.to_owned();
     }
@@ -105,6 +113,11 @@ impl LineClient {
             }
             before.push(received);
         }
+    }
+
+    /// Reads bytes up to the end of the connection.
+    pub fn read_to_end(&mut self, bytes: &mut Vec<u8>) {
+        self.stream.read_to_end(bytes).unwrap();
     }
 
     /// Reads up to the end of the connection.

@@ -3,11 +3,18 @@
 //! A `TestServer` that is dropped waits until its clients' sessions are over, stops, and asserts what
 //! holds at the end of every server. Clients are declared after it, so they are dropped first.
 
+pub mod address;
+#[cfg(feature = "jwt")]
+pub mod events;
 pub mod failing;
+pub mod fixed_page;
 pub mod http;
+pub mod irc;
 #[cfg(feature = "jwt")]
 pub mod issuer;
 pub mod line;
+#[cfg(all(feature = "jwt", feature = "postgres"))]
+pub mod postgres;
 pub mod stream;
 pub mod websocket;
 
@@ -21,8 +28,11 @@ use roomd::store::Store;
 use roomd::{Report, Server, Settings};
 use roomd_tls::{Application, Dialer};
 
+#[cfg(feature = "jwt")]
+pub use events::EventClient;
 pub use failing::Failing;
 pub use http::{Answer, Http};
+pub use irc::IrcClient;
 pub use line::LineClient;
 pub use stream::Stream;
 pub use websocket::WebSocketClient;
@@ -100,7 +110,8 @@ impl TestServer {
         connected(TcpStream::connect(self.server().lines_address().unwrap()).unwrap())
     }
 
-    fn stream(&self, socket: TcpStream, application: Application) -> Stream {
+    /// A stream over a socket, with TLS if the server speaks it.
+    pub fn stream(&self, socket: TcpStream, application: Application) -> Stream {
         match &self.dialer {
             Some(dialer) => Stream::sealed(socket, dialer, application),
             None => socket.into(),

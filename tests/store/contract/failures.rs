@@ -6,7 +6,7 @@ use roomd::chat::{Outcome, Span, StoreFailed};
 
 use super::Promise::Failures;
 use super::each;
-use crate::drafts::{edit, message, page, room_log, texts};
+use crate::drafts::{OnlyLog as _, edit, message, page, room_log, texts};
 use crate::harness::TestStore;
 
 #[test]
@@ -22,9 +22,9 @@ fn an_append_that_fails_stores_nothing_and_uses_no_number_and_no_mid() {
             edit("Anna", 1, "x"),
             message("Anna", "fail", ""),
         ];
-        assert_eq!(room_log.append(&drafts), Err(StoreFailed));
+        assert_eq!(room_log.outcomes(&drafts), Err(StoreFailed));
         assert_eq!(texts(&page(&*store, "den", Span::After(0)).messages), [(1, "one".to_owned())]);
-        let outcomes = room_log.append(&drafts[..2]);
+        let outcomes = room_log.outcomes(&drafts[..2]);
         assert_eq!(outcomes, Ok(vec![Outcome::Stored { seq: 2 }, Outcome::Stored { seq: 3 }]));
     });
 }
@@ -36,9 +36,9 @@ fn a_first_append_that_fails_leaves_no_room() {
         drop(room_log(&*store, "hall").append(&[message("Anna", "one", "")]));
         fixture.fail_appends();
         let mut room_log = room_log(&*store, "den");
-        assert_eq!(room_log.append(&[message("Anna", "fail", "")]), Err(StoreFailed));
+        assert_eq!(room_log.outcomes(&[message("Anna", "fail", "")]), Err(StoreFailed));
         assert_eq!(store.receipts(&crate::drafts::room("den"), 1), Ok(None));
-        assert_eq!(room_log.append(&[message("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
+        assert_eq!(room_log.outcomes(&[message("Anna", "one", "")]), Ok(vec![Outcome::Stored { seq: 1 }]));
     });
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Also the opposite: a room that was only opened leaves nothing behind, and a backend without a history claims none.
 
-use roomd::chat::{About, Body, Message, Mid, Time};
+use roomd::chat::{About, Body, Key, Message, Mid, Publication, Time};
 use roomd::chat::{Operation, Outcome, Span};
 use roomd::store::{ChangesQuery, PageQuery};
 
-use super::Promise::{History, Numbering, Reopening};
+use super::Promise::{Exclusion, History, Numbering, Reopening};
 use super::{Promise, each};
-use crate::drafts::{delete, draft, message, page, room, room_log, texts, user};
+use crate::drafts::{OnlyLog as _, delete, draft, message, page, room, room_log, texts, user};
 
 #[test]
 fn a_message_is_read_back_as_it_was_stored() {
@@ -21,8 +21,8 @@ fn a_message_is_read_back_as_it_was_stored() {
         let abouts = [None, Some(About::Reply(1)), Some(About::Reaction(2))];
         for ((at, body), about) in (7..).zip(&bodies).zip(abouts) {
             let (to, mid) = (Some(user("Otto")), Mid::parse(&format!("m{at}")).ok());
-            let operation = Operation::Publish { to, body: body.clone(), about, mid };
-            room_log.append(&[draft("Anna", at, operation)]).unwrap();
+            let publication = Publication { about, mid, key: Key::parse("k").ok(), ..Publication::new(body.clone()) };
+            room_log.append(&[draft("Anna", at, Operation::Publish { to, publication })]).unwrap();
         }
         let stored = page(&*store, "den", Span::After(0)).messages;
         assert_eq!(stored.len(), bodies.len());
@@ -30,7 +30,10 @@ fn a_message_is_read_back_as_it_was_stored() {
             let (room, user, to, mid) =
                 (room("den"), user("Anna"), Some(user("Otto")), Mid::parse(&format!("m{at}")).ok());
             let (seq, at, edited) = (at - 6, Time(at), None);
-            assert!(*message == Message { room, user, to, body, about, seq, mid, at, edited }, "message {seq}");
+            assert!(
+                *message == Message { room, user, to, body, about, seq, mid, key: Key::parse("k").ok(), at, edited },
+                "message {seq}"
+            );
         }
     });
 }
@@ -44,7 +47,7 @@ fn a_room_without_a_message_leaves_nothing_behind() {
         assert_eq!(store.page(&room("den"), query).unwrap(), None);
         assert_eq!(store.receipts(&room("den"), 1).unwrap(), None);
         assert_eq!(store.audit(&room("den"), u64::MAX, 9).unwrap(), None);
-        assert_eq!(store.search(&room("den"), "one", u64::MAX, 9).unwrap(), []);
+        assert_eq!(store.search(&room("den"), "one", u64::MAX, 9).unwrap().messages, []);
         assert_eq!(store.changes(&room("den"), 0, ChangesQuery { seen: 1, count: 9, bytes: 9 }).unwrap(), []);
         assert_eq!(store.policies().unwrap(), []);
     });
@@ -74,7 +77,7 @@ fn rooms_do_not_see_each_other() {
         den.append(&[message("Anna", "den two", ""), delete("Anna", 1)]).unwrap();
         assert_eq!(texts(&page(&*store, "hall", Span::After(0)).messages), [(1, "hall one".to_owned())]);
         assert_eq!(store.changes(&room("hall"), 0, ChangesQuery { seen: 1, count: 9, bytes: 1 << 20 }).unwrap(), []);
-        assert_eq!(store.search(&room("hall"), "den", u64::MAX, 9).unwrap(), []);
+        assert_eq!(store.search(&room("hall"), "den", u64::MAX, 9).unwrap().messages, []);
     });
 }
 
@@ -85,7 +88,7 @@ fn a_closed_store_opens_no_room_and_an_open_room_goes_on() {
         let mut room_log = room_log(&*store, "den");
         store.close();
         assert!(store.open(&room("den"), 0).is_err());
-        assert_eq!(room_log.append(&[message("Anna", "one", "")]).unwrap(), [Outcome::Stored { seq: 1 }]);
+        assert_eq!(room_log.outcomes(&[message("Anna", "one", "")]).unwrap(), [Outcome::Stored { seq: 1 }]);
         assert_eq!(page(&*store, "den", Span::After(0)).messages.len(), 1);
     });
 }
@@ -103,14 +106,14 @@ fn a_history_is_there_when_it_is_opened_again() {
         let store = fixture.open();
         assert_eq!(page(&*store, "den", Span::After(0)), before);
         let drafts = [message("Anna", "again", "m"), message("Anna", "three", "")];
-        let outcomes = store.open(&room("den"), 0).unwrap().room_log.append(&drafts).unwrap();
+        let outcomes = store.open(&room("den"), 0).unwrap().room_log.outcomes(&drafts).unwrap();
         assert_eq!(outcomes, [Outcome::Repeat { seq: 1, at: Time(1) }, Outcome::Stored { seq: 3 }]);
     });
 }
 
 #[test]
 fn two_servers_on_one_history_are_refused() {
-    each(Reopening, |fixture| {
+    each(Exclusion, |fixture| {
         let store = fixture.open();
         let error = fixture.try_open().err().expect("it was opened twice").to_string();
         assert!(error.contains("is in use by another roomd"), "{error}");

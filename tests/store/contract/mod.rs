@@ -6,13 +6,22 @@
 
 mod accounts;
 mod administration;
+mod devices;
 mod editing;
 mod failures;
 mod history;
+mod hooks;
+mod invitations;
+mod keys;
 mod moderation;
 mod numbering;
 mod offline_inbox;
 mod pages;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(not(feature = "postgres"))]
+#[path = "without_postgres.rs"]
+mod postgres;
 mod receipts;
 mod retention;
 mod search;
@@ -21,6 +30,7 @@ mod sqlite;
 #[cfg(not(feature = "sqlite"))]
 #[path = "without_sqlite.rs"]
 mod sqlite;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -49,8 +59,12 @@ pub enum Promise {
     History,
     /// It keeps all of that when it is closed and opened again.
     Reopening,
+    /// One server has it at a time.
+    Exclusion,
     /// Commands can read it.
     Administration,
+    /// It makes backups of its own.
+    Backups,
     /// A test can make its appends fail.
     Failures,
 }
@@ -101,7 +115,7 @@ fn backends(promise: Promise) -> impl Iterator<Item = &'static TestBackend> {
         Promise::Failures => backend.fail_appends.is_some(),
         _ => backend.promises.contains(&promise),
     };
-    std::iter::once(&MEMORY).chain(sqlite::BACKENDS).filter(gives)
+    std::iter::once(&MEMORY).chain(sqlite::BACKENDS).chain(postgres::backends()).filter(gives)
 }
 
 /// Runs a test against each backend that promises this.

@@ -3,13 +3,13 @@
 //! A backend that forgot a policy would show a private room to everybody.
 
 use proptest::prelude::*;
-use roomd::chat::policy::{ModerationChange, Policy, Role, RoomSettings};
+use roomd::chat::policy::{Description, ModerationChange, Policy, Role, RoomSettings};
 use roomd::chat::{Body, Time};
 use roomd::chat::{Operation, Outcome};
 
 use super::Promise::{History, Reopening};
 use super::{Fixture, backends, each};
-use crate::drafts::{delete, draft, message, moderate, room, room_log, user};
+use crate::drafts::{OnlyLog as _, delete, draft, message, moderate, room, room_log, user};
 
 fn created(members: &[&str]) -> ModerationChange {
     let members = members.iter().map(|name| user(name)).collect();
@@ -32,8 +32,8 @@ fn a_policy_and_its_audit_are_there_when_a_history_is_opened_again() {
             let store = fixture.open();
             let mut room_log = room_log(&*store, "den");
             for (at, change) in (1..).zip(&changes) {
-                assert_eq!(room_log.append(&[moderate("Ann", at, change.clone())]), Ok(vec![Outcome::Changed]));
-                policy.apply(change, Time(at));
+                assert_eq!(room_log.outcomes(&[moderate("Ann", at, change.clone())]), Ok(vec![Outcome::Changed]));
+                policy.apply(change, &user("Ann"), Time(at));
             }
         }
         let store = fixture.open();
@@ -59,12 +59,12 @@ fn a_message_that_a_moderator_deleted_is_in_the_audit_with_its_author() {
         let mut room_log = room_log(&*store, "den");
         room_log.append(&[message("Bob", "rude", ""), message("Ann", "kind", "")]).unwrap();
         let as_moderator = |seq| draft("Ann", 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: true });
-        let outcomes = room_log.append(&[as_moderator(1), as_moderator(2), as_moderator(3)]).unwrap();
+        let outcomes = room_log.outcomes(&[as_moderator(1), as_moderator(2), as_moderator(3)]).unwrap();
         assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::Missing]);
         let audit = store.audit(&room("den"), u64::MAX, 100).unwrap().unwrap();
         let changes: Vec<_> = audit.into_iter().map(|entry| entry.action.change).collect();
         assert_eq!(changes, [ModerationChange::Deleted { user: user("Bob"), seq: 1 }]);
-        assert_eq!(room_log.append(&[delete("Ann", 1)]).unwrap(), [Outcome::Missing]);
+        assert_eq!(room_log.outcomes(&[delete("Ann", 1)]).unwrap(), [Outcome::Missing]);
     });
 }
 
@@ -78,7 +78,7 @@ fn a_room_that_ended_has_no_policy_and_no_audit() {
         log.append(&[moderate("Ann", 2, ModerationChange::Ended)]).unwrap();
         assert_eq!(store.policies().unwrap(), []);
         assert_eq!(store.audit(&room("den"), u64::MAX, 9).unwrap(), None);
-        assert_eq!(store.search(&room("den"), "secret", u64::MAX, 9).unwrap(), []);
+        assert_eq!(store.search(&room("den"), "secret", u64::MAX, 9).unwrap().messages, []);
         drop(log);
         let opened = store.open(&room("den"), 9).unwrap();
         assert_eq!((opened.policy, opened.past.seq, opened.past.recent.len()), (None, 0, 0));
@@ -104,6 +104,14 @@ fn change() -> impl Strategy<Value = ModerationChange> {
         (prop::option::of(0..9_u32), prop::option::of(any::<bool>())).prop_map(|(slow_mode_s, announcement)| {
             ModerationChange::Settings(RoomSettings { slow_mode_s, announcement })
         }),
+        (prop::option::of(name()), prop::option::of(prop::sample::select(vec!["", "of\ntwo lines"]))).prop_map(
+            |(subject, description)| {
+                let (subject, description) = (subject.map(Into::into), description.map(Into::into));
+                ModerationChange::Described(Description { subject, description })
+            }
+        ),
+        (1..9_u64).prop_map(|seq| ModerationChange::Pinned { seq }),
+        (1..9_u64).prop_map(|seq| ModerationChange::Unpinned { seq }),
     ]
 }
 
@@ -129,7 +137,7 @@ proptest! {
             let (mut policy, mut drafts) = (Policy::default(), Vec::new());
             for (at, change) in (0..).zip(std::iter::once(created(&["Bob"])).chain(changes.clone())) {
                 if keeps_owner(&policy, &change) {
-                    policy.apply(&change, Time(at));
+                    policy.apply(&change, &user("Ann"), Time(at));
                     drafts.push(moderate("Ann", at, change));
                 }
             }

@@ -12,7 +12,7 @@ use crate::drafts::{mark, message, private_message, room_log, user};
 use crate::harness::{TestStore, until};
 
 fn register(store: &TestStore, name: &str) {
-    store.accounts().register(&Account { name: user(name), since: Time(1) }).unwrap();
+    store.accounts().register(&Account { name: user(name), since: Time(1) }, None).unwrap();
 }
 
 fn conversation(store: &dyn Store, one: &str, other: &str) -> Box<dyn RoomLog> {

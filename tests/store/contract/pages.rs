@@ -7,7 +7,7 @@ use roomd::store::PageQuery;
 
 use super::Promise::History;
 use super::each;
-use crate::drafts::{message, message_at, room, room_log};
+use crate::drafts::{OnlyLog as _, message, message_at, room, room_log};
 
 #[test]
 fn a_page_is_any_part_of_a_history_within_its_bounds() {
@@ -62,7 +62,7 @@ fn order_is_that_of_the_numbers_whatever_the_times() {
         let store = fixture.open();
         let mut room_log = room_log(&*store, "den");
         for (seq, at) in [(1, 1_000), (2, 500), (3, 0), (4, 2_000)] {
-            let outcomes = room_log.append(&[message_at("Anna", at, "x", "")]).unwrap();
+            let outcomes = room_log.outcomes(&[message_at("Anna", at, "x", "")]).unwrap();
             assert_eq!(outcomes, [Outcome::Stored { seq }]);
         }
         drop(room_log);

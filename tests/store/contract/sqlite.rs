@@ -2,7 +2,7 @@
 //!
 //! A history in memory is gone when it is closed, and only its own process can administer it.
 
-use super::Promise::{Administration, History, Reopening};
+use super::Promise::{Administration, Backups, Exclusion, History, Reopening};
 use super::TestBackend;
 use crate::database::direct;
 
@@ -10,12 +10,21 @@ pub static BACKENDS: &[TestBackend] = &[
     TestBackend {
         name: "SQLite on a file",
         url: |directory| format!("sqlite:{}", directory.data()),
-        promises: &[History, Reopening, Administration],
+        promises: &[History, Reopening, Exclusion, Administration, Backups],
         fail_appends: Some(|directory| {
-            let sql = "CREATE TRIGGER fails BEFORE INSERT ON messages WHEN new.body = 'fail'
-                       BEGIN SELECT raise(ABORT, 'no'); END";
-            direct(&directory.data()).execute_batch(sql).unwrap();
+            for table in ["messages", "buffered"] {
+                let sql = format!(
+                    "CREATE TRIGGER {table}_fails BEFORE INSERT ON {table} WHEN new.body = 'fail'
+                     BEGIN SELECT raise(ABORT, 'no'); END"
+                );
+                direct(&directory.data()).execute_batch(&sql).unwrap();
+            }
         }),
     },
-    TestBackend { name: "SQLite in memory", url: |_| ":memory:".to_owned(), promises: &[History], fail_appends: None },
+    TestBackend {
+        name: "SQLite in memory",
+        url: |_| ":memory:".to_owned(),
+        promises: &[History, Backups],
+        fail_appends: None,
+    },
 ];

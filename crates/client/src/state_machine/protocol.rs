@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::super::command::{self, Command};
+use super::super::command::{self, Command, Receipt};
 use super::super::event::{Event, Gap};
 use super::super::message::Message;
 use super::super::refusal::Refusal;
@@ -53,7 +53,10 @@ impl StateMachine {
             ServerEvent::Members(members) => _ = self.respond(id, None, Response::Members(members)),
             ServerEvent::Rooms(rooms) => _ = self.respond(id, None, Response::Rooms(rooms)),
             ServerEvent::History(mut history) => {
-                history.messages.iter_mut().for_each(|message| message.replayed = true);
+                for message in &mut history.messages {
+                    message.replayed = true;
+                    message.own = self.user.as_ref() == Some(&message.user);
+                }
                 self.respond(id, None, Response::History(history));
             }
             ServerEvent::Message(message) => self.message(message),
@@ -160,8 +163,9 @@ impl StateMachine {
                 continue;
             };
             if answer.recovered {
-                let joined = subscription.resume(room, answer.missed);
+                let joined = subscription.resume(room.clone(), answer);
                 self.report(Event::Rejoined(joined));
+                self.repeat_receipts(&room);
                 continue;
             }
             let reason = answer.reason.unwrap_or_else(|| "too_old".to_owned());
@@ -200,11 +204,27 @@ impl StateMachine {
                 self.report(Event::Gap(gap));
             }
         } else {
-            self.rooms.insert(room.clone(), Subscription::new(&joined, self.options.history));
+            let request = id.and_then(|id| self.pending.in_flight(id));
+            // Until all values have come, whatever was said since the first number is missing.
+            let history = match request.map(|request| &request.command) {
+                Some(Command::JoinLatest { .. }) => usize::MAX,
+                _ => self.options.history,
+            };
+            self.rooms.insert(room.clone(), Subscription::new(&joined, history));
             self.respond(id, None, Response::Joined(joined));
         }
+        self.repeat_receipts(&room);
         self.replay_pings.insert(ping, room);
         self.outputs.push_back(Output::Send(command::ping(ping)));
+    }
+
+    /// Reports again what was received and read in a room that the client is in again.
+    fn repeat_receipts(&mut self, room: &str) {
+        for receipt in [Receipt::Received, Receipt::Read] {
+            if let Some(seq) = self.receipts.get(&(room.to_owned(), receipt)) {
+                self.outputs.push_back(Output::Send(command::receipt(room, receipt, *seq)));
+            }
+        }
     }
 
     fn refused(&mut self, id: Option<u64>, refusal: Refusal, now: Duration) {

@@ -37,6 +37,7 @@ impl Session {
                     self.joined(now, state);
                 }
             }
+            ServerEvent::UserJoined { user } if *user == self.user && self.foreign_rooms > 0 => self.foreign_rooms -= 1,
             ServerEvent::UserJoined { user } => {
                 if let Some(deliveries) = self.deliveries.as_mut().filter(|_| !self.is_member && *user == self.user) {
                     state.rooms[self.room].join(deliveries);

@@ -70,6 +70,8 @@ pub struct Session {
     in_audience: bool,
     /// Resumes the session after its connection broke.
     resume_token: Option<String>,
+    /// Rooms that it is yet to join before its own.
+    foreign_rooms: u32,
 }
 
 impl Session {
@@ -97,6 +99,7 @@ impl Session {
             has_joined_before: false,
             in_audience: false,
             resume_token: None,
+            foreign_rooms: 0,
         }
     }
 
@@ -108,9 +111,10 @@ impl Session {
             self.stage = Stage::Upgrading;
             return;
         }
-        // A line client begins in the lobby, where a change of its name would be announced.
-        let commands = ["/leave".to_owned(), format!("/nick {}", self.user), self.protocol.join(&self.room_name, None)];
+        // A line client enters the lobby with its first line, under the name that this line takes, and then its room.
+        let commands = [format!("/nick {}", self.user), self.protocol.join(&self.room_name, None)];
         commands.iter().for_each(|command| self.send_text(command));
+        self.foreign_rooms = 1;
         self.stage = Stage::Joining;
         self.start_expecting(state.plan);
     }

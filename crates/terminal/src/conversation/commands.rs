@@ -3,19 +3,25 @@
 //! Runs on the main thread; blocks on nothing but writing to the connection and to the screen, and for
 //! `/nick` on the server.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Map, Value};
 
+use super::own_messages::Newest;
 use super::{Conversation, End, LEAVE_TIMEOUT, Purpose};
 use crate::input::command::{Input, commands, parse};
 use crate::output::escape::escape;
 use crate::output::json;
 use roomd_client::{Command, Error, Refusal};
 
+/// How soon what destroys something has to be repeated.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(60);
+
 impl Conversation {
     /// Carries out a line.
     pub(super) fn execute(&mut self, line: &str) -> Result<(), End> {
         if self.json {
-            return if line.is_empty() { Ok(()) } else { self.publish(line.to_owned()) };
+            return self.execute_json(line);
         }
         let room = self.room.clone();
         match parse(line) {
@@ -23,11 +29,21 @@ impl Conversation {
             Input::Publish(text) => self.publish(text),
             Input::Private { to, text } => self.send_message(None, text.clone(), Command::Private { to, text }),
             Input::Join(room) => self.join(room, false),
+            Input::Reply { seq, text } => self.reply(seq, text),
+            Input::Edit { seq, text } => self.edit(seq, text),
+            Input::Delete(seq) => self.delete(seq),
+            Input::Session => self.show_session(),
+            Input::Leave | Input::Members | Input::History(_) if room.is_empty() => self.refuse_without_room(""),
+            Input::Leave => {
+                self.room.clear();
+                self.newest = Newest::default();
+                self.request(Command::Leave { room }, Purpose::Command)
+            }
             Input::Members => self.request(Command::Members { room }, Purpose::Command),
             Input::Rooms => self.request(Command::Rooms, Purpose::Command),
             Input::History(limit) => self.request(Command::History { room, limit }, Purpose::Command),
             Input::Away(note) => self.client.away(note.as_deref()).or_else(|error| self.fail(error, "")),
-            Input::Nick(name) => self.rename(&name),
+            Input::Nick(name) => self.rename(name),
             Input::Safety(user) => self.show_safety_numbers(&user),
             Input::Verify { user, digits } => match self.encryption.verify(self.client.user(), &user, &digits) {
                 Ok(()) => self.notice(&format!("{} is verified", escape(&user))),
@@ -46,7 +62,15 @@ impl Conversation {
         }
     }
 
-    fn publish(&mut self, text: String) -> Result<(), End> {
+    /// Says that there is no room to which this text could be published.
+    pub(super) fn refuse_without_room(&mut self, text: &str) -> Result<(), End> {
+        self.refuse(&Refusal::local("not_member", "You are in no room: /join ROOM enters one"), text)
+    }
+
+    pub(super) fn publish(&mut self, text: String) -> Result<(), End> {
+        if self.room.is_empty() {
+            return self.refuse_without_room(&text);
+        }
         match self.encryption.publish(&self.room, self.client.user(), &text) {
             Ok((mid, command)) => self.send_message(mid, text, command),
             Err(refusal) => self.refuse(&refusal, &text),
@@ -54,7 +78,7 @@ impl Conversation {
     }
 
     /// Sends a message, with this message id or a random one.
-    fn send_message(&mut self, mid: Option<String>, text: String, command: Command) -> Result<(), End> {
+    pub(super) fn send_message(&mut self, mid: Option<String>, text: String, command: Command) -> Result<(), End> {
         let sent = match mid {
             Some(mid) => self.client.send_with_mid(&mid, command),
             None => self.client.send(command),
@@ -62,14 +86,18 @@ impl Conversation {
         match sent {
             Ok(id) => {
                 self.pending.insert(id, Purpose::Message(text));
-                // A typed line looks as if it had been sent.
-                if self.terminal.interactive && !self.client.is_online() {
-                    self.notice("Not sent yet: there is no connection")
-                } else {
-                    Ok(())
-                }
+                self.tell_if_offline()
             }
             Err(error) => self.fail(error, &text),
+        }
+    }
+
+    /// Tells a person that a line waits for a connection: a typed line looks as if it had been sent.
+    fn tell_if_offline(&mut self) -> Result<(), End> {
+        if self.terminal.interactive && !self.client.is_online() {
+            self.notice("Not sent yet: there is no connection")
+        } else {
+            Ok(())
         }
     }
 
@@ -89,14 +117,18 @@ impl Conversation {
         self.request(Command::Join { room }, Purpose::Join { first })
     }
 
-    /// Continues under another name. A ciphertext is bound to its author's name, so nothing may be pending.
-    fn rename(&mut self, name: &str) -> Result<(), End> {
-        if !self.pending.is_empty() {
-            let sentence = "The server has not answered everything yet; try again";
-            return self.refuse(&Refusal::local("unavailable", sentence), "");
-        }
-        match (self.token_lookup)(name) {
-            Ok(token) => self.client.rename(name, token).or_else(|error| self.fail(error, "")),
+    /// Continues under another name, as soon as nothing is pending: a ciphertext is bound to its author's name.
+    fn rename(&mut self, name: String) -> Result<(), End> {
+        self.new_name = Some(name);
+        self.rename_when_answered()?;
+        if self.new_name.is_some() { self.tell_if_offline() } else { Ok(()) }
+    }
+
+    /// Takes the new name that is wanted, unless the server owes a response.
+    pub(super) fn rename_when_answered(&mut self) -> Result<(), End> {
+        let Some(name) = self.new_name.take_if(|_| self.pending.is_empty()) else { return Ok(()) };
+        match (self.token_lookup)(&name) {
+            Ok(token) => self.client.rename(&name, token).or_else(|error| self.fail(error, "")),
             Err(sentence) => self.refuse(&Refusal::local("unavailable", &sentence), ""),
         }
     }
@@ -107,7 +139,26 @@ impl Conversation {
         if let Value::Object(object) = object {
             fields.extend(object);
         }
+        if fields.get("type").is_some_and(|kind| kind == "end") {
+            let room = fields.get("room").and_then(Value::as_str).unwrap_or_default().to_owned();
+            if !self.is_end_confirmed(&room) {
+                let room = escape(&room);
+                return self.notice(&format!(
+                    "This ends {room} for everybody and deletes its messages: /end {room} again within a minute does it"
+                ));
+            }
+        }
         self.request(Command::Other(fields), Purpose::Command)
+    }
+
+    /// Whether the end of this room was typed a moment ago; otherwise it is to be typed again.
+    fn is_end_confirmed(&mut self, room: &str) -> bool {
+        let asked = self.end_asked.take();
+        if asked.is_some_and(|(asked, until)| asked == room && Instant::now() <= until) {
+            return true;
+        }
+        self.end_asked = Some((room.to_owned(), Instant::now() + CONFIRMED_WITHIN));
+        false
     }
 
     fn show_safety_numbers(&mut self, user: &str) -> Result<(), End> {
@@ -135,7 +186,7 @@ impl Conversation {
     }
 
     /// Shows why a request could not be made; `text` is the message, empty if it was something else.
-    fn fail(&mut self, error: Error, text: &str) -> Result<(), End> {
+    pub(super) fn fail(&mut self, error: Error, text: &str) -> Result<(), End> {
         match error {
             Error::Refused(refusal) => self.refuse(&refusal, text),
             Error::Invalid(sentence) => self.refuse(&Refusal::local("bad_request", &sentence), text),

@@ -2,6 +2,7 @@
 //!
 //! Runs on the main thread; blocks on nothing but the screen and the file of the key store.
 
+use super::own_messages::Newest;
 use super::{Conversation, End, Purpose};
 use crate::output::json;
 use crate::output::protection::Protection;
@@ -16,13 +17,19 @@ impl Conversation {
         if let (Event::Online { user }, Some(formatter)) = (&event, &self.terminal.formatter) {
             self.terminal.editor.set_prompt(prompt(formatter.colours, user));
         }
+        self.note_newest(&event);
+        self.learn_display_names(&event)?;
         let mut joined_room = false;
+        let mut asked = None;
         if let Event::Response(id, result) = &event {
             match (self.pending.remove(id), result) {
                 (Some(Purpose::Join { .. }), Ok(Response::Joined(joined))) => {
                     joined_room = true;
                     let left = std::mem::replace(&mut self.room, joined.room.clone());
                     if left != self.room {
+                        self.newest = Newest::default();
+                    }
+                    if left != self.room && !left.is_empty() {
                         self.request(Command::Leave { room: left }, Purpose::Command)?;
                     }
                 }
@@ -32,6 +39,11 @@ impl Conversation {
                 }
                 (Some(Purpose::Announcement), _) => return Ok(()),
                 (Some(Purpose::Message(text)), Err(refusal)) => return self.refuse(refusal, &text),
+                (Some(Purpose::Asked(id)), Err(refusal)) => {
+                    self.refused = true;
+                    return self.print(&json::with_id(json::refusal(refusal, ""), id.as_ref()));
+                }
+                (Some(Purpose::Asked(id)), Ok(_)) => asked = Some(id),
                 (_, Err(refusal)) => return self.refuse(refusal, ""),
                 _ => {}
             }
@@ -40,7 +52,13 @@ impl Conversation {
             Event::Removed { room, refusal } if *room == self.room => Some(format!("no longer in {room}: {refusal}")),
             _ => None,
         };
-        self.show(&event, &protections)?;
+        match (asked, &event) {
+            (Some(id), Event::Response(_, Ok(response))) => {
+                let line = json::response(response, &protections);
+                self.print(&json::with_id(line, id.as_ref()))?;
+            }
+            _ => self.show(&event, &protections)?,
+        }
         if joined_room {
             self.enter()?;
         }

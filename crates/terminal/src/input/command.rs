@@ -4,9 +4,9 @@
 //! (docs/protocol.md, section 2), as far as a client of the JSON dialect can carry them out. A command
 //! is one row of a table: its name, its arguments, its help and its parser.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::moderation;
+use super::{account, moderation};
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 /// What a line asks for.
@@ -20,6 +20,16 @@ pub enum Input {
     Private { to: String, text: String },
     /// Move to another room.
     Join(String),
+    /// Leave the room, for none.
+    Leave,
+    /// Reply to the message of this number, or to the last one of somebody else.
+    Reply { seq: Option<u64>, text: String },
+    /// Change the text of one's own message of this number, or of the last one.
+    Edit { seq: Option<u64>, text: String },
+    /// Delete the message of this number, or one's own last one.
+    Delete(Option<u64>),
+    /// Show how this session can be resumed.
+    Session,
     /// List the members of the room.
     Members,
     /// List the rooms.
@@ -56,7 +66,7 @@ pub struct CommandSpec {
     pub parse: fn(&str) -> Option<Input>,
 }
 
-const COMMANDS: [CommandSpec; 12] = [
+const COMMANDS: [CommandSpec; 19] = [
     CommandSpec {
         name: "/away",
         arguments: "[TEXT]",
@@ -68,6 +78,34 @@ const COMMANDS: [CommandSpec; 12] = [
         arguments: "",
         help: "say that you are back",
         parse: |rest| rest.is_empty().then_some(Input::Away(None)),
+    },
+    CommandSpec {
+        name: "/delete",
+        arguments: "[#NUMBER]",
+        help: "delete your last message, or the one of this number",
+        parse: |rest| match numbered(rest) {
+            (seq, "") => Some(Input::Delete(seq)),
+            _ => None,
+        },
+    },
+    CommandSpec {
+        name: "/display",
+        arguments: "TEXT|-",
+        help: "say what you want to be called, beside your name; - for nothing",
+        parse: |name| match name {
+            "" => None,
+            "-" => Some(Input::Moderate(json!({"type": "display_name", "name": ""}))),
+            name => Some(Input::Moderate(json!({"type": "display_name", "name": name}))),
+        },
+    },
+    CommandSpec {
+        name: "/edit",
+        arguments: "[#NUMBER] TEXT",
+        help: "change the text of your last message, or of the one of this number",
+        parse: |rest| match numbered(rest) {
+            (_, "") => None,
+            (seq, text) => Some(Input::Edit { seq, text: text.to_owned() }),
+        },
     },
     CommandSpec {
         name: "/help",
@@ -91,6 +129,12 @@ const COMMANDS: [CommandSpec; 12] = [
         parse: |room| (!room.is_empty()).then(|| Input::Join(room.to_owned())),
     },
     CommandSpec {
+        name: "/leave",
+        arguments: "",
+        help: "leave the room; /join enters another",
+        parse: |rest| rest.is_empty().then_some(Input::Leave),
+    },
+    CommandSpec {
         name: "/msg",
         arguments: "USER TEXT",
         help: "send a message to one user",
@@ -112,6 +156,15 @@ const COMMANDS: [CommandSpec; 12] = [
         parse: |rest| rest.is_empty().then_some(Input::Quit),
     },
     CommandSpec {
+        name: "/reply",
+        arguments: "[#NUMBER] TEXT",
+        help: "reply to the last message of somebody else, or to the one of this number; --times shows numbers",
+        parse: |rest| match numbered(rest) {
+            (_, "") => None,
+            (seq, text) => Some(Input::Reply { seq, text: text.to_owned() }),
+        },
+    },
+    CommandSpec {
         name: "/rooms",
         arguments: "",
         help: "list the rooms",
@@ -123,6 +176,12 @@ const COMMANDS: [CommandSpec; 12] = [
         help: "show the numbers to compare with a user of an encrypted room",
         parse: |user| (!user.is_empty() && !user.contains([' ', '\t'])).then(|| Input::Safety(user.to_owned())),
     },
+    CommandSpec {
+        name: "/session",
+        arguments: "",
+        help: "show how to resume this session in another client",
+        parse: |rest| rest.is_empty().then_some(Input::Session),
+    },
     CommandSpec { name: "/verify", arguments: "USER [DIGITS]", help: VERIFY_HELP, parse: parse_verify },
     CommandSpec {
         name: "/who",
@@ -130,7 +189,22 @@ const COMMANDS: [CommandSpec; 12] = [
         help: "list who is in the room",
         parse: |rest| rest.is_empty().then_some(Input::Members),
     },
+    CommandSpec {
+        name: "/whois",
+        arguments: "USER",
+        help: "show what a user wants to be called",
+        parse: |user| (!user.is_empty()).then(|| Input::Moderate(json!({"type": "display_names", "users": [user]}))),
+    },
 ];
+
+/// The number of a message, `#12`, and what stands behind it.
+fn numbered(rest: &str) -> (Option<u64>, &str) {
+    let (first, text) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+    match first.strip_prefix('#').and_then(|number| number.parse().ok()) {
+        Some(seq) => (Some(seq), text.trim_start()),
+        None => (None, rest),
+    }
+}
 
 const VERIFY_HELP: &str = "the numbers are the same; name the first digits if there are several";
 
@@ -140,9 +214,9 @@ fn parse_verify(rest: &str) -> Option<Input> {
     (!user.is_empty() && is_number).then(|| Input::Verify { user: user.to_owned(), digits: digits.trim().to_owned() })
 }
 
-/// All commands: those above, and those for moderators.
+/// All commands: those above, those about oneself, and those for moderators.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {
-    COMMANDS.iter().chain(&moderation::COMMANDS)
+    COMMANDS.iter().chain(&account::COMMANDS).chain(&moderation::COMMANDS)
 }
 
 /// Parses a line, with or without its line end.
@@ -183,6 +257,14 @@ mod tests {
             ("/back", Input::Away(None)),
             ("/verify Bob 12 34", Input::Verify { user: "Bob".to_owned(), digits: "12 34".to_owned() }),
             ("/who ", Input::Members),
+            ("/leave", Input::Leave),
+            ("/session", Input::Session),
+            ("/reply yes", Input::Reply { seq: None, text: "yes".to_owned() }),
+            ("/reply #12 yes", Input::Reply { seq: Some(12), text: "yes".to_owned() }),
+            ("/reply #tag yes", Input::Reply { seq: None, text: "#tag yes".to_owned() }),
+            ("/edit #3  better", Input::Edit { seq: Some(3), text: "better".to_owned() }),
+            ("/delete", Input::Delete(None)),
+            ("/delete #7", Input::Delete(Some(7))),
         ] {
             assert_eq!(parse(line), input, "{line:?}");
         }
@@ -195,6 +277,10 @@ mod tests {
             ("/", "There is no such command: /help lists them"),
             ("/history 301", "Usage: /history [1 to 300]"),
             ("/join", "Usage: /join ROOM"),
+            ("/reply", "Usage: /reply [#NUMBER] TEXT"),
+            ("/edit #3", "Usage: /edit [#NUMBER] TEXT"),
+            ("/delete it", "Usage: /delete [#NUMBER]"),
+            ("/leave now", "Usage: /leave"),
             ("/msg Bob", "Usage: /msg USER TEXT"),
             ("/verify Bob x", "Usage: /verify USER [DIGITS]"),
             ("/who now", "Usage: /who"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::command::{CommandSpec, Input};
 
 /// The rows. An object names its room only where that is not the current one.
-pub const COMMANDS: [CommandSpec; 12] = [
+pub const COMMANDS: [CommandSpec; 16] = [
     CommandSpec {
         name: "/create",
         arguments: "ROOM [private]",
@@ -89,6 +89,30 @@ pub const COMMANDS: [CommandSpec; 12] = [
         },
     },
     CommandSpec {
+        name: "/topic",
+        arguments: "TEXT|-",
+        help: "say what the room is about; - for nothing",
+        parse: |rest| describe("subject", rest),
+    },
+    CommandSpec {
+        name: "/describe",
+        arguments: "TEXT|-",
+        help: "say more about the room; - for nothing",
+        parse: |rest| describe("description", rest),
+    },
+    CommandSpec {
+        name: "/pin",
+        arguments: "NUMBER",
+        help: "pin the message of this number",
+        parse: |rest| of_message("pin", rest),
+    },
+    CommandSpec {
+        name: "/unpin",
+        arguments: "NUMBER",
+        help: "pin it no longer",
+        parse: |rest| of_message("unpin", rest),
+    },
+    CommandSpec {
         name: "/end",
         arguments: "ROOM",
         help: "close a room: everybody leaves, and its messages are deleted",
@@ -99,6 +123,16 @@ pub const COMMANDS: [CommandSpec; 12] = [
         },
     },
 ];
+
+fn describe(field: &str, rest: &str) -> Option<Input> {
+    let text = if rest == "-" { "" } else { rest };
+    (!rest.is_empty()).then(|| Input::Moderate(json!({"type": "describe", field: text})))
+}
+
+fn of_message(kind: &str, rest: &str) -> Option<Input> {
+    let seq = rest.parse::<u64>().ok()?;
+    moderate(json!({"type": kind, "seq": seq}))
+}
 
 fn moderate(object: Value) -> Option<Input> {
     Some(Input::Moderate(object))

@@ -124,6 +124,10 @@ impl Splitter {
                 if line.ends_with('\r') {
                     line.pop();
                 }
+                if line.starts_with('\u{feff}') {
+                    // A byte order mark, which belongs to the file that is read.
+                    line.remove(0);
+                }
                 InputLine::Text(line)
             }
             Err(_) => InputLine::Invalid("a line is not UTF-8".to_owned()),
@@ -141,7 +145,7 @@ mod tests {
         for size in 1..8 {
             let mut splitter = Splitter::default();
             let mut lines: Vec<_> =
-                "ä\r\n\nbc\nd".as_bytes().chunks(size).flat_map(|part| splitter.feed(part)).collect();
+                "\u{feff}ä\r\n\nbc\nd".as_bytes().chunks(size).flat_map(|part| splitter.feed(part)).collect();
             lines.extend(splitter.finish());
             assert_eq!(lines, [line("ä"), line(""), line("bc"), line("d")]);
         }

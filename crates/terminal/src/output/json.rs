@@ -42,12 +42,57 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
         Event::Response(_, Ok(Response::Sent(sent))) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
             "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
         Event::Response(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
-        Event::Other(value) => value.clone(),
+        Event::Other(value) => match protections.first() {
+            Some(protection) => with_protection(value.clone(), *protection),
+            None => value.clone(),
+        },
         Event::Malformed(frame) => json!({"type": "malformed", "frame": frame}),
         Event::Dropped(count) => json!({"type": "dropped", "count": count}),
         _ => return None,
     };
     Some(escape_json(&value.to_string()))
+}
+
+/// The line of a response that a script has asked for.
+pub fn response(response: &Response, protections: &[Protection]) -> String {
+    let presence = |presence: &Presence| {
+        let Presence { user, status, note, last_seen } = presence;
+        without_null(json!({"user": user, "status": status, "note": note, "lastSeen": last_seen}))
+    };
+    let value = match response {
+        Response::Joined(joined) => joined_object("joined", joined),
+        Response::Left(room) => json!({"type": "left", "room": room}),
+        Response::Sent(sent) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
+            "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
+        Response::Members(members) => json!({"type": "members", "room": members.room, "count": members.count,
+            "members": members.members.iter().map(presence).collect::<Vec<_>>()}),
+        Response::Rooms(rooms) => {
+            let rooms = rooms.iter().map(|room| json!({"room": room.room, "members": room.members}));
+            json!({"type": "rooms", "rooms": rooms.collect::<Vec<_>>()})
+        }
+        Response::History(history) => {
+            let protected = protections.iter().copied().chain(std::iter::repeat(Protection::None));
+            let messages =
+                history.messages.iter().zip(protected).map(|(message, known)| message_object(message, known));
+            json!({"type": "history", "room": history.room, "complete": history.complete,
+                "messages": messages.collect::<Vec<_>>()})
+        }
+        Response::Other(value) => value.clone(),
+    };
+    escape_json(&value.to_string())
+}
+
+/// A line with the id that a script has given its command, or none.
+pub fn with_id(line: String, id: Option<&Value>) -> String {
+    match serde_json::from_str::<Map<String, Value>>(&line) {
+        Ok(mut object) => {
+            // A reply of the server's carries the client's own.
+            _ = object.remove("id");
+            object.extend(id.map(|id| ("id".to_owned(), id.clone())));
+            escape_json(&Value::Object(object).to_string())
+        }
+        Err(_) => line,
+    }
 }
 
 /// The line of a refusal; `of` is the message that was not sent, empty if it was something else.
@@ -57,7 +102,7 @@ pub fn refusal(refusal: &Refusal, of: &str) -> String {
 
 fn refused(refusal: &Refusal, of: Option<&str>) -> Value {
     without_null(json!({"type": "error", "code": refusal.code, "message": refusal.message,
-        "retry_after_ms": refusal.retry_after_ms, "of": of}))
+        "retry_after_ms": refusal.retry_after_ms, "seq": refusal.seq, "of": of}))
 }
 
 fn ms(time: Duration) -> u64 {
@@ -65,20 +110,25 @@ fn ms(time: Duration) -> u64 {
 }
 
 fn joined_object(kind: &str, joined: &Joined) -> Value {
-    let Joined { room, epoch, seq, members, missed, .. } = joined;
-    json!({"type": kind, "room": room, "epoch": epoch, "seq": seq, "members": members, "missed": missed})
+    let Joined { room, epoch, seq, read, members, missed, .. } = joined;
+    json!({"type": kind, "room": room, "epoch": epoch, "seq": seq, "read": read, "members": members, "missed": missed})
 }
 
 fn message_object(message: &Message, protection: Protection) -> Value {
-    let Message { room, user, to, text, cipher, seq, mid, at, edited, reply_to, react_to, replayed, own } = message;
-    let reason = match protection {
-        Protection::Unreadable(reason) => Some(reason),
-        _ => None,
-    };
+    let Message { room, user, to, text, cipher, seq, mid, key, at, edited, reply_to, react_to, replayed, own } =
+        message;
+    let reason = protection.reason();
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
-        "seq": seq, "mid": mid, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
+        "seq": seq, "mid": mid, "key": key, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
         "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}))
+}
+
+/// An edit, with how it is protected.
+fn with_protection(mut edit: Value, protection: Protection) -> Value {
+    edit["protection"] = protection.word().into();
+    edit["reason"] = protection.reason().into();
+    without_null(edit)
 }
 
 fn without_null(value: Value) -> Value {

@@ -6,16 +6,29 @@
 use serde_json::Value;
 
 use super::escape::{escape, escape_lines};
+use super::protection::Protection;
 
-/// The sentence for an event; `None` for one that people need not see, and for an unknown one.
-pub fn sentence(event: &Value) -> Option<String> {
+/// The sentence for an event; `None` for one that people need not see, and for an unknown one. `protection` is that of
+/// the text of an edit, in an encrypted room.
+pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String> {
     let text_of = |field: &str| event[field].as_str().map(escape);
+    match event["type"].as_str()? {
+        "display_name" => return display_name(event),
+        "display_names" => return display_names(event),
+        _ => {}
+    }
     let (user, room) = (text_of("user"), text_of("room")?);
     let by = || text_of("by").unwrap_or_else(|| "The server".to_owned());
     Some(match event["type"].as_str()? {
-        "edit" => format!("{} edited a message: {}", user?, text(event)),
+        "edit" => {
+            let known = protection.and_then(Protection::word).map(|word| format!(" ({word})")).unwrap_or_default();
+            format!("{} edited a message{known}: {}", user?, text(event))
+        }
         "delete" => format!("{} deleted a message", user?),
         "invited" => format!("{} invited {} to {room}", by(), user?),
+        "invitation" => format!("{} made invitation {} to {room}", by(), event["invitation"].as_u64()?),
+        "revoked" => format!("{} revoked invitation {} to {room}", by(), event["invitation"].as_u64()?),
+        "admitted" => format!("{} was admitted by invitation {}", user?, event["invitation"].as_u64()?),
         "removed" => {
             let action = match event["reason"].as_str() {
                 Some("kicked") => "kicked",
@@ -29,6 +42,14 @@ pub fn sentence(event: &Value) -> Option<String> {
         "unmuted" => format!("{} unmuted {}", by(), user?),
         "role" => format!("{} made {} {}", by(), user?, text_of("role")?),
         "settings" => format!("{} changed the settings: {}", by(), settings(event)),
+        "about" => about(event),
+        "described" => match (text_of("subject"), text_of("description")) {
+            (Some(subject), _) if subject.is_empty() => format!("{} removed the topic", by()),
+            (Some(subject), _) => format!("{} set the topic to: {subject}", by()),
+            (None, _) => format!("{} changed the description of {room}", by()),
+        },
+        "pinned" => format!("{} pinned message {}", by(), event["seq"].as_u64()?),
+        "unpinned" => format!("{} unpinned message {}", by(), event["seq"].as_u64()?),
         "ended" => format!("{} ended {room}", by()),
         "created" => format!("The room {room} was created: /join {room}"),
         _ => return None,
@@ -37,6 +58,28 @@ pub fn sentence(event: &Value) -> Option<String> {
 
 fn text(event: &Value) -> String {
     event["message"].as_str().map_or_else(|| "(encrypted)".to_owned(), escape_lines)
+}
+
+/// What a room is about.
+fn about(event: &Value) -> String {
+    let line = |field: &str| event[field].as_str().map(escape_lines);
+    let pinned: Vec<_> = event["pinned"].as_array().into_iter().flatten().map(Value::to_string).collect();
+    let pinned = (!pinned.is_empty()).then(|| format!("Pinned messages: {}", pinned.join(", ")));
+    let topic = line("subject").map_or_else(|| "There is no topic".to_owned(), |topic| format!("Topic: {topic}"));
+    [Some(topic), line("description"), pinned].into_iter().flatten().collect::<Vec<_>>().join("\n    ")
+}
+
+fn display_name(event: &Value) -> Option<String> {
+    let user = event["user"].as_str().map(escape)?;
+    Some(match event["name"].as_str().map(escape) {
+        Some(name) => format!("{user} wants to be called {name}"),
+        None => format!("{user} has no display name any more"),
+    })
+}
+
+fn display_names(event: &Value) -> Option<String> {
+    let names: Vec<_> = event["names"].as_array()?.iter().filter_map(display_name).collect();
+    Some(if names.is_empty() { "There is no display name".to_owned() } else { names.join("\n    ") })
 }
 
 fn why(event: &Value) -> String {
@@ -63,7 +106,7 @@ mod tests {
         let with = |kind: &str, more: Value| {
             let mut event = json!({"type": kind, "room": "r", "user": "Bob", "by": "Ann"});
             event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            sentence(&event)
+            sentence(&event, None)
         };
         for (kind, more, said) in [
             ("edit", json!({"message": "new\nBob: x"}), "Bob edited a message: new\n    Bob: x"),
@@ -78,10 +121,21 @@ mod tests {
                 "Ann changed the settings: everybody may write, one message every 5 s",
             ),
             ("invited", json!({}), "Ann invited Bob to r"),
+            ("described", json!({"subject": "Tea"}), "Ann set the topic to: Tea"),
+            ("described", json!({"subject": ""}), "Ann removed the topic"),
+            ("pinned", json!({"seq": 7}), "Ann pinned message 7"),
+            ("display_name", json!({"name": "Bob\u{1b} Lee"}), "Bob wants to be called Bob␛ Lee"),
+            ("display_name", json!({}), "Bob has no display name any more"),
+            ("display_names", json!({"names": []}), "There is no display name"),
+            ("about", json!({"subject": "Tea", "pinned": [3, 7]}), "Topic: Tea\n    Pinned messages: 3, 7"),
         ] {
             assert_eq!(with(kind, more).as_deref(), Some(said));
         }
         assert_eq!(with("receipt", json!({})), None);
-        assert_eq!(sentence(&json!(["x"])), None);
+        let edit = json!({"type": "edit", "room": "r", "user": "Bob", "message": "new", "protection": "verified"});
+        let said = |protection| sentence(&edit, protection);
+        assert_eq!(said(None).as_deref(), Some("Bob edited a message: new"));
+        assert_eq!(said(Some(Protection::Missing)).as_deref(), Some("Bob edited a message (not encrypted): new"));
+        assert_eq!(sentence(&json!(["x"]), None), None);
     }
 }

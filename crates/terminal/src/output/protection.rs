@@ -39,4 +39,12 @@ impl Protection {
             Self::Unreadable(_) => Some("unreadable"),
         }
     }
+
+    /// Why it cannot be read.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Unreadable(reason) => Some(reason),
+            _ => None,
+        }
+    }
 }

@@ -5,6 +5,9 @@
 
 use std::io::{self, Write};
 
+use rustix::termios::tcgetwinsize;
+
+use super::wrap::wrap;
 use crate::input::editor::Printer;
 
 /// See the module.
@@ -21,10 +24,13 @@ impl Screen {
     /// # Errors
     /// The reader is gone.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
-        let line = format!("{line}\n");
         match self {
-            Self::Editor(printer) => printer.print(line),
+            Self::Editor(printer) => {
+                let width = tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+                printer.print(wrap(line, width) + "\n")
+            }
             Self::Plain => {
+                let line = format!("{line}\n");
                 let mut out = io::stdout().lock();
                 out.write_all(line.as_bytes())?;
                 out.flush()

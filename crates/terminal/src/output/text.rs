@@ -3,11 +3,15 @@
 //! Pure; called on the main thread. All text of others is escaped. A line begins with `* ` for a notice,
 //! with `Error: ` for an error, and otherwise with the author of a message.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::escape::{escape, escape_lines};
-use super::notices;
 use super::protection::Protection;
+use super::times::Times;
+use super::{account, notices};
+
+use serde_json::Value;
 
 use roomd_client::{Event, Gap, History, Joined, Members, Message, Presence, Refusal, Response, RoomSummary};
 
@@ -22,13 +26,25 @@ pub struct TextFormatter {
     offline: Option<String>,
     /// The user's name on the last connection.
     user: Option<String>,
+    /// When messages were said, which a person is told; `None` in a pipe.
+    times: Option<Times>,
+    /// Whether each message has its time and number before it.
+    numbered: bool,
+    /// What users want to be called, by their names.
+    display_names: BTreeMap<String, String>,
 }
 
 impl TextFormatter {
     /// A formatter that has shown nothing.
     #[must_use]
     pub fn new(colours: bool, own: bool) -> Self {
-        Self { colours, own, offline: None, user: None }
+        Self { colours, own, offline: None, user: None, times: None, numbered: false, display_names: BTreeMap::new() }
+    }
+
+    /// The same, which tells when messages were said; `numbered`: before each of them, with its number.
+    #[must_use]
+    pub fn with_times(self, numbered: bool) -> Self {
+        Self { times: Some(Times::of_this_machine()), numbered, ..self }
     }
 
     /// The lines of an event, each without its line end; none for an event that people need not see.
@@ -55,7 +71,7 @@ impl TextFormatter {
             }
             Event::Gap(gap) => vec![self.notice(&gap_sentence(gap))],
             Event::Message(message) if message.own && !self.own => Vec::new(),
-            Event::Message(message) => self.message(message, protections.first()).into_iter().collect(),
+            Event::Message(message) => self.message_with_time(message, protections.first()),
             Event::Join { user, .. } => vec![self.notice(&format!("{} joined", escape(user)))],
             Event::Leave { user, .. } => vec![self.notice(&format!("{} left", escape(user)))],
             Event::Presence(presence) => {
@@ -68,7 +84,10 @@ impl TextFormatter {
                 vec![self.error(&format!("the server sent what cannot be read: {}", escape(&excerpt(frame))))]
             }
             Event::Dropped(count) => vec![self.notice(&format!("{count} events were dropped"))],
-            Event::Other(value) => notices::sentence(value).map(|text| self.notice(&text)).into_iter().collect(),
+            Event::Other(value) => notices::sentence(value, protections.first().copied())
+                .map(|text| self.notice(&text))
+                .into_iter()
+                .collect(),
             // Lines that scroll have no place for who is typing.
             _ => Vec::new(),
         }
@@ -92,13 +111,45 @@ impl TextFormatter {
         self.paint("31", &format!("Error: {text}"))
     }
 
-    /// A user's name, escaped, in the user's colour.
+    /// Takes over what users want to be called: the answer to the question, or a change.
+    pub fn learn_display_names(&mut self, event: &Value) {
+        let mut learn = |named: &Value| {
+            let Some(user) = named["user"].as_str() else { return };
+            match named["name"].as_str() {
+                Some(name) if name != user => self.display_names.insert(user.to_owned(), name.to_owned()),
+                _ => self.display_names.remove(user),
+            };
+        };
+        match event["type"].as_str() {
+            Some("display_name") => learn(event),
+            Some("display_names") => event["names"].as_array().into_iter().flatten().for_each(learn),
+            _ => {}
+        }
+    }
+
+    /// A user's name, escaped, in the user's colour, and what the user wants to be called.
     #[must_use]
     pub fn name(&self, user: &str) -> String {
         // FNV-1a: a name has the same colour on every screen; not red, which is for errors.
         let hash = user.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let colour = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"][hash as usize % 10];
-        self.paint(&format!("1;{colour}"), &escape(user))
+        let name = self.paint(&format!("1;{colour}"), &escape(user));
+        match self.display_names.get(user) {
+            Some(called) => format!("{name} {}", self.paint("2", &format!("({})", escape(called)))),
+            None => name,
+        }
+    }
+
+    /// The line of a message, and before it when it was said.
+    fn message_with_time(&mut self, message: &Message, protection: Option<&Protection>) -> Vec<String> {
+        let Some(line) = self.message(message, protection) else { return Vec::new() };
+        let Some(times) = self.times.as_mut() else { return vec![line] };
+        if self.numbered {
+            let clock = times.clock(&message.at);
+            return vec![format!("{} {line}", self.paint("2", &format!("{clock} #{}", message.seq)))];
+        }
+        let time = times.announce(&message.at).map(|time| self.notice(&time));
+        time.into_iter().chain([line]).collect()
     }
 
     /// The line of a message; none for one that people do not see.
@@ -156,7 +207,7 @@ impl TextFormatter {
         vec![self.paint("33", &format!("* {text}"))]
     }
 
-    fn response(&self, response: &Response, protections: &[Protection]) -> Vec<String> {
+    fn response(&mut self, response: &Response, protections: &[Protection]) -> Vec<String> {
         match response {
             Response::Joined(joined) => vec![self.notice(&joined_sentence(joined))],
             Response::Members(members) => vec![self.notice(&members_sentence(members))],
@@ -164,12 +215,15 @@ impl TextFormatter {
             Response::History(History { messages, .. }) if messages.is_empty() => vec![self.notice("No messages")],
             Response::History(History { messages, .. }) => {
                 let protected = messages.iter().zip(protections.iter().map(Some).chain(std::iter::repeat(None)));
-                protected.filter_map(|(message, protection)| self.message(message, protection)).collect()
+                protected.flat_map(|(message, protection)| self.message_with_time(message, protection)).collect()
             }
             Response::Left(room) => vec![self.notice(&format!("You left {}", escape(room)))],
             Response::Sent(_) => Vec::new(),
             Response::Other(value) => {
-                vec![self.notice(&notices::sentence(value).unwrap_or_else(|| "Done".to_owned()))]
+                if let Some(lines) = account::lines(value) {
+                    return lines.iter().map(|line| self.notice(line)).collect();
+                }
+                vec![self.notice(&notices::sentence(value, None).unwrap_or_else(|| "Done".to_owned()))]
             }
         }
     }

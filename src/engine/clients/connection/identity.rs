@@ -8,14 +8,17 @@
 use std::sync::Arc;
 
 use super::{ActionError, Connection, ConnectionOptions};
-use crate::auth::names;
+use crate::auth::{DeviceCode, names};
+use crate::chat::device::DeviceRequest;
 use crate::chat::{Code, End, Event, Id, Identity, Refusal, Secret, Time, UserName};
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::clients::session::Session;
 use crate::engine::clients::session_table::Token;
 use crate::engine::guards::expiry::WatchedConnection;
-use crate::engine::users::directory::{DirectoryEntry, UserConnection};
+use crate::engine::users::directory::DirectoryEntry;
+use crate::engine::users::endpoint::Endpoint;
+use crate::engine::users::user_connection::UserConnection;
 
 impl Connection {
     /// Requires the client to authenticate first, within the time that the head of a request may take.
@@ -29,10 +32,14 @@ impl Connection {
         }
     }
 
-    /// Ends the connection of a guest whose name was registered while it connected.
+    /// Ends the connection of a guest whose name was registered while it connected, and that of a device that was
+    /// signed out meanwhile.
     #[inline(never)]
     pub(super) fn settle_name(&mut self) {
         let who = self.session.state.identity();
+        if !self.engine.auth.is_signed_in(who) {
+            self.outbox.end(End::SignedOut);
+        }
         if who.is_guest() && self.engine.registered(&who.user) {
             self.outbox.end(End::Displaced);
         }
@@ -62,6 +69,7 @@ impl Connection {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
         let who = self.engine.identify(token, self.options.address).map_err(refused)?;
         self.become_user(who.clone()).map_err(refused)?;
+        self.settle_name();
         self.engine.expiry.forget(self.session.number);
         self.watch();
         let user = who.user.clone();
@@ -74,11 +82,13 @@ impl Connection {
             self.reply(id, &Event::Named { user });
         }
         self.deliver_offline_messages();
+        self.deliver_invitations();
         Ok(())
     }
 
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
         let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.options)?;
+        new.connection().set_availability(self.session.state.availability().clone());
         let old = std::mem::replace(&mut self.session.entry, new);
         self.session.state.identified(who);
         old.connection().retire().into_iter().for_each(drop);
@@ -92,8 +102,9 @@ impl Connection {
         let who = self.engine.identify(token, self.options.address).map_err(refused)?;
         let old = self.session.state.identity();
         let may_stay = self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
-        if who.user != old.user || who.auth_level != old.auth_level || !may_stay {
-            let message = "The token is for another user, standing or room: connect anew with it";
+        let is_same = (&who.user, who.auth_level, who.device()) == (&old.user, old.auth_level, old.device());
+        if !is_same || !may_stay {
+            let message = "The token is for another user, level, device or room: connect anew with it";
             return Err(refused(Refusal::new(Code::Forbidden, message)));
         }
         self.session.state.identified(who);
@@ -102,16 +113,56 @@ impl Connection {
         Ok(())
     }
 
+    /// Gives the user's name up, and with it this connection.
+    #[inline(never)]
+    pub(super) fn unclaim(&mut self, id: Option<Id>) -> Result<(), ActionError> {
+        let user = self.session.state.user();
+        let released = self.engine.release_name(user, Some(self.session.number));
+        released.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        self.reply(id, &Event::Done);
+        Err(ActionError::End(End::Unidentified))
+    }
+
+    /// Lists, adds or ends the user's devices; this connection ends with its own.
+    #[inline(never)]
+    pub(super) fn devices(&mut self, request: DeviceRequest, id: Option<Id>) -> Result<(), ActionError> {
+        let who = self.session.state.identity();
+        let ends_own = who.device().is_some_and(|device| request == DeviceRequest::End(device));
+        let done = match request {
+            DeviceRequest::List => self.engine.devices(who).map(|devices| Event::Devices { devices }),
+            DeviceRequest::Add => {
+                let added = self.engine.add_device(who);
+                added.map(|DeviceCode { code, expires }| Event::DeviceCode { code, expires })
+            }
+            DeviceRequest::End(device) => {
+                self.engine.end_device(who, Some(self.session.number), device).map(|()| Event::Done)
+            }
+        };
+        let reply = done.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        self.reply(id, &reply);
+        if ends_own { Err(ActionError::End(End::SignedOut)) } else { Ok(()) }
+    }
+
     /// Checks that a detached session still belongs to its user. A newer token of the same user that this
     /// connection has shown replaces the session's.
     #[inline(never)]
     pub(super) fn check_resumed(&self, mut session: Session) -> Result<Session, Refusal> {
         let (ours, theirs) = (self.session.state.identity(), session.state.identity());
-        if !ours.is_guest() && (&ours.user, ours.auth_level) == (&theirs.user, theirs.auth_level) {
+        let of = |who: &Identity| (who.user.clone(), who.auth_level, who.device());
+        if !ours.is_guest() && of(ours) == of(theirs) {
             session.state.identified(ours.clone());
         }
         let who = session.state.identity();
-        if who.is_guest() && self.engine.registered(&who.user) {
+        let owner = self.engine.auth.names().owner(&who.user);
+        if who.since().is_some_and(|since| owner.as_ref().is_none_or(|owner| owner.since != since)) {
+            session.leave(End::Unidentified);
+            return Err(Refusal::new(Code::SessionExpired, "The session's name was given up"));
+        }
+        if !self.engine.auth.is_signed_in(who) {
+            session.leave(End::SignedOut);
+            return Err(Refusal::new(Code::SessionExpired, "The session's device was signed out"));
+        }
+        if who.is_guest() && owner.is_some() {
             session.leave(End::Displaced);
             return Err(Refusal::new(Code::SessionExpired, "The session's name belongs to somebody now"));
         }
@@ -136,7 +187,9 @@ fn register(
     options: &ConnectionOptions,
 ) -> Result<DirectoryEntry, Refusal> {
     let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
-    let peer = UserConnection::new(who.clone(), number, options.echo, recipient, Form::Bytes(options.encoding));
+    let ConnectionOptions { encoding, echo, visibility, address, .. } = *options;
+    let endpoint = Endpoint { recipient, form: Form::Bytes(encoding) };
+    let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint);
     let entry = engine.directory.register(peer);
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));

@@ -4,25 +4,30 @@
 //! the rooms and the outbox for replies. `close` is the only way in which a connection ends, whatever the reason:
 //! its session is detached or its rooms are left, the farewell is written, and the deliveries are counted.
 
+mod door;
 mod identity;
 mod offline;
 mod resume;
 mod rooms;
+pub mod stream;
 
 use std::sync::Arc;
 
 use crate::chat::capabilities::Capabilities;
 use crate::chat::session_state::{Action, SessionState};
-use crate::chat::{Code, End, Event, Id, Identity, JoinOptions, Refusal, Request, RoomName, RoomRequest};
+use crate::chat::{
+    Code, End, Event, Id, Identity, JoinOptions, Refusal, Request, RoomName, RoomRequest, Slow, Visibility,
+};
 use crate::engine::Engine;
 use crate::engine::clients::farewell::Farewell;
 use crate::engine::clients::outbox::Outbox;
-use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
+use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment};
 use crate::engine::clients::session::Session;
 use crate::engine::clients::session_table::Token;
 use crate::engine::guards::address::Address;
 use crate::engine::rooms::moderation::NewRoom;
-use crate::engine::users::directory::UserConnection;
+use crate::engine::users::endpoint::Endpoint;
+use crate::engine::users::user_connection::UserConnection;
 use crate::wire::{Encoder, Encoding, Unparsed};
 
 /// What is fixed when a connection opens.
@@ -32,6 +37,8 @@ pub struct ConnectionOptions {
     pub encoding: Encoding,
     /// Whether it is sent its own messages.
     pub echo: bool,
+    /// What others see of it.
+    pub visibility: Visibility,
     /// Messages of a join when the client names no number.
     pub join_history: usize,
     /// The client's address, for the limits by address; `None` is exempt from them.
@@ -68,20 +75,36 @@ impl Connection {
     #[must_use]
     #[inline(never)]
     pub fn open(engine: &Arc<Engine>, outbox: Arc<Outbox>, options: ConnectionOptions, who: Identity) -> Box<Self> {
-        let number = engine.number();
-        let peer = UserConnection::new(
-            who.clone(),
-            number,
-            options.echo,
-            Arc::clone(&outbox) as _,
-            Form::Bytes(options.encoding),
-        );
+        Self::open_as(engine, outbox, options, who, engine.number())
+    }
+
+    /// The same; `number` is the connection's.
+    #[must_use]
+    #[inline(never)]
+    fn open_as(
+        engine: &Arc<Engine>,
+        outbox: Arc<Outbox>,
+        options: ConnectionOptions,
+        who: Identity,
+        number: u64,
+    ) -> Box<Self> {
+        let endpoint = Endpoint { recipient: Arc::clone(&outbox) as _, form: Form::Bytes(options.encoding) };
+        let ConnectionOptions { address, echo, visibility, .. } = options;
+        let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint.clone());
         let state =
             SessionState::new(who.clone(), options.capabilities(), options.join_history, Arc::clone(&engine.limits));
-        let token = engine.sessions.register(&outbox);
+        let resumes = options.capabilities().resumes;
+        let token = resumes.then(|| engine.sessions.register(&outbox)).flatten();
         let resume = token.as_ref().map(Token::text);
         let began = engine.clock.now().at;
-        let session = Session { number, began, token, state, entry: engine.directory.register(peer) };
+        let welcome = options.capabilities().welcome.then(|| engine.welcome(who, number, resume));
+        let entry = engine.directory.register_with(peer, || {
+            if let Some(welcome) = welcome {
+                // As in `reply`.
+                _ = endpoint.send(None, &Arc::new(welcome), Slow::Disconnect);
+            }
+        });
+        let session = Session { number, began, token, state, last_word: None, entry };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(&engine.metrics, Arc::clone(&outbox), options.encoding, number),
@@ -91,10 +114,10 @@ impl Connection {
             encoder: Encoder::default(),
             actions: Vec::with_capacity(1),
         });
-        connection.reply(None, &engine.welcome(who, number, resume));
         connection.watch();
         connection.settle_name();
         connection.deliver_offline_messages();
+        connection.deliver_invitations();
         connection
     }
 
@@ -103,6 +126,15 @@ impl Connection {
         let mut actions = std::mem::take(&mut self.actions);
         self.session.state.begin(room, options, &mut actions);
         self.carry_out(actions)
+    }
+
+    /// Tells the client that it enters this room with its first request that makes sense.
+    pub fn begin_unheard(&mut self, room: RoomName) {
+        if !self.session.state.needs_auth() {
+            let greeting = Event::Greeting { room: room.clone(), user: self.session.state.user().clone() };
+            self.reply(None, &greeting);
+        }
+        self.session.state.begin_unheard(room);
     }
 
     /// Handles a request. `Some`: the connection has to end; call [`Connection::close`]. Blocks on the rooms
@@ -126,14 +158,19 @@ impl Connection {
 
     /// Ends the connection: detaches the session or leaves its rooms, sends the farewell, counts the deliveries.
     /// Blocks on the rooms, and until the writer is done, at most for the write timeout.
-    #[inline(never)]
     pub fn close(self: Box<Self>, end: End) {
+        self.close_with(end, Vec::new());
+    }
+
+    /// The same; `reply` is sent last where the end has no close frame of its own: the answer to the client's.
+    #[inline(never)]
+    pub fn close_with(self: Box<Self>, end: End, reply: Vec<u8>) {
         let Self { engine, outbox, session, farewell, .. } = *self;
         let end = outbox.ended().unwrap_or(end);
         let (number, user) = (session.number, session.state.user().clone());
         engine.expiry.forget(number);
         let detached = resume::detach_or_leave(&engine.sessions, session, end);
-        let deliveries = farewell.say(end);
+        let deliveries = farewell.say(end, reply);
         log::info!(
             session = number, user = user.as_str(), reason = end.word(), detached,
             enqueued = deliveries.enqueued, written = deliveries.written, dropped = deliveries.dropped;
@@ -174,9 +211,14 @@ impl Connection {
             }
             Action::Tell { room, request, id } => self.tell(&room, request, id),
             Action::History { room, span, limit, id } => self.history(&room, span, limit, id),
+            Action::Search { text, scope, limit, id } => self.search(&text, scope, limit, id),
             Action::Join(join) => self.join(join),
-            Action::Leave { room, id } => self.leave(&room, id),
+            Action::Leave { room, reason, id } => self.leave(&room, reason, id),
             Action::Private { to, request, id } => self.private(&to, request, id),
+            Action::TellConversations(availability) => {
+                self.session.entry.connection().set_availability(availability);
+                Ok(())
+            }
             Action::Signal { kind, to, payload, id } => {
                 self.signal(kind, &to, payload).map_err(|refusal| ActionError::Refused(id, refusal))
             }
@@ -185,6 +227,11 @@ impl Connection {
                 self.reply(id, &Event::Rooms { rooms });
                 Ok(())
             }
+            Action::Bookmarks { request, id } => self.bookmarks(request, id),
+            Action::Devices { request, id } => self.devices(request, id),
+            Action::Invitations { room, request, id } => self.invitations(room, request, id),
+            Action::Memberships { id } => self.memberships(id),
+            Action::DisplayNames { request, id } => self.display_names(request, id),
             Action::Create { room, durable, options, id } => self.create(NewRoom { room, durable, options }, id),
             Action::Moderate { room, request, note, id } => self.moderate(&room, request, note, id),
             Action::Resume { token, seen, id } => self.resume(&token, &seen, id),
@@ -195,31 +242,23 @@ impl Connection {
             Action::Rename { user } => self.rename(user),
             Action::Identify { token, id } => self.identify(&token, id),
             Action::Refresh { token, id } => self.refresh(&token, id),
+            Action::Unclaim { id } => self.unclaim(id),
             Action::End(end) => Err(ActionError::End(end)),
         }
     }
 
+    /// Sends one event to the client, outside the order of any room. Where slow clients stay, a refusal that no command
+    /// waits for may be dropped: a flood that is refused would otherwise end what the flood itself does not.
     fn reply(&mut self, id: Option<Id>, event: &Event) {
         if let Event::Refused(refusal) = event {
             self.engine.metrics.refused(refusal.code.as_str());
         }
+        let encoded = Segment::of(&mut self.encoder, event, id.as_ref(), self.options.encoding);
+        let Some(segment) = encoded else { return };
+        let slow = self.session.slow();
+        let reply = slow == Slow::Disconnect || id.is_some() || !matches!(event, Event::Refused(_));
+        let segment = Segment { reply, ..segment };
         // An outbox that cannot take it has ended the connection, which the reader is about to notice.
-        _ = send_event(&mut self.encoder, &*self.outbox, id.as_ref(), event, self.options.encoding);
+        _ = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(slow));
     }
-}
-
-/// Sends one event to one client, outside the order of any room.
-fn send_event(
-    encoder: &mut Encoder,
-    recipient: &dyn Recipient,
-    id: Option<&Id>,
-    event: &Event,
-    encoding: Encoding,
-) -> Result<(), Undelivered> {
-    let mut buffer = Vec::new();
-    if !encoder.encode(event, id, encoding, &mut buffer) {
-        return Ok(());
-    }
-    let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
-    recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(crate::chat::Slow::Disconnect))
 }

@@ -8,11 +8,15 @@
 use std::sync::Arc;
 
 use super::{ActionError, Connection};
-use crate::chat::{Code, End, Event, Id, Receipt, Refusal, RoomName, RoomRequest, Span, UserName};
+use crate::chat::{
+    Code, End, Event, Id, Message, Receipt, Refusal, RoomName, RoomRequest, SearchScope, Span, UserName, Visibility,
+};
 use crate::engine::clients::gate::Gate;
+use crate::engine::clients::history::said_since;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::rooms::hub::RoomKind;
-use crate::engine::users::directory::OfflineReplay;
+use crate::engine::users::user_connection::OfflineReplay;
+use crate::store::FoundInRooms;
 
 impl Connection {
     /// Sends a request to the private conversation with one user.
@@ -26,7 +30,7 @@ impl Connection {
         }
         let kept = engine.registered(&to) && engine.store.keeps_offline_messages();
         let room = RoomName::private(self.session.state.user(), &to);
-        if kept || !engine.directory.connections(&to).is_empty() {
+        if kept || !engine.directory.reachable(&to).is_empty() {
             let kind = RoomKind::Private(self.session.state.user().clone(), to.clone());
             self.enter(&room, &kind, id.as_ref())?;
         }
@@ -52,7 +56,12 @@ impl Connection {
         if peer.sender(room).is_none()
             && self.engine.stored_history(room, Span::Before(1), 1).map_err(refused)?.is_some()
         {
-            self.enter(room, &RoomKind::Private(one, other), id.as_ref())?;
+            self.enter(room, &RoomKind::Private(one.clone(), other.clone()), id.as_ref())?;
+        }
+        if matches!(request, RoomRequest::Receipt { receipt: Receipt::Read, .. }) && peer.sender(room).is_some() {
+            // The user's other connections are to be told.
+            let kind = RoomKind::Private(one, other);
+            self.engine.directory.join_own(&self.engine.hub, peer.user(), (room, &kind)).map_err(refused)?;
         }
         let sender = peer.sender(room).ok_or_else(not_member)?;
         sender.send(request, id.clone()).map_err(|_| self.room_failed(room, id))
@@ -66,6 +75,48 @@ impl Connection {
                 self.join_with_replay(room, kind).map_err(ActionError::End)
             }
             Err(refusal) => Err(ActionError::Refused(id.cloned(), refusal)),
+        }
+    }
+
+    /// A part of a room's history, for a door that prints it by itself; of a conversation, as [`Connection::history`] shows
+    /// it. Blocks on the room, if it is not stored.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    #[inline(never)]
+    pub fn page(&self, room: &RoomName, span: Span, limit: usize) -> Result<Vec<Arc<Message>>, Refusal> {
+        self.page_with_epoch(room, span, limit).map(|(_, messages)| messages)
+    }
+
+    /// The epoch of a room, or of a conversation.
+    ///
+    /// # Errors
+    /// As [`Connection::page`].
+    pub fn epoch(&self, room: &RoomName) -> Result<Arc<str>, Refusal> {
+        self.page_with_epoch(room, Span::Before(1), 0).map(|(epoch, _)| epoch)
+    }
+
+    fn page_with_epoch(
+        &self,
+        room: &RoomName,
+        span: Span,
+        limit: usize,
+    ) -> Result<(Arc<str>, Vec<Arc<Message>>), Refusal> {
+        let who = self.session.state.identity();
+        if !self.engine.may_read(who, room) {
+            return Err(Refusal::not_member(room));
+        }
+        let mut history = match self.engine.stored_history(room, span, limit)? {
+            Some(history) => history,
+            None => self.engine.hub.ask(room, who.clone(), RoomRequest::History { span, limit })?,
+        };
+        if room.conversation().is_some() {
+            said_since(&mut history, who.since().unwrap_or(self.session.began));
+        }
+        match history {
+            Event::History { epoch, messages, .. } => Ok((epoch, messages)),
+            Event::Refused(refusal) => Err(refusal),
+            _ => Err(Refusal::not_member(room)),
         }
     }
 
@@ -85,12 +136,8 @@ impl Connection {
         }
         match self.engine.stored_history(room, span, limit) {
             Ok(Some(mut history)) => {
-                if let (Some(_), Event::History { messages, complete, .. }) = (room.conversation(), &mut history) {
-                    let since = self.session.state.identity().since().unwrap_or(self.session.began);
-                    let before = messages.len();
-                    // A message of the same millisecond may have been to the previous user of the name.
-                    messages.retain(|message| message.at > since);
-                    *complete |= messages.len() < before;
+                if room.conversation().is_some() {
+                    said_since(&mut history, self.session.state.identity().since().unwrap_or(self.session.began));
                 }
                 self.reply(id, &history);
                 Ok(())
@@ -100,11 +147,34 @@ impl Connection {
         }
     }
 
+    /// Replies with what a search finds.
+    #[inline(never)]
+    pub(super) fn search(
+        &mut self,
+        text: &str,
+        scope: SearchScope,
+        limit: usize,
+        id: Option<Id>,
+    ) -> Result<(), ActionError> {
+        let who = self.session.state.identity();
+        let found = match scope {
+            SearchScope::Room(room, before) => self.engine.search(who, &room, text, before, limit),
+            SearchScope::AllRooms(before) => {
+                let found = self.engine.search_rooms(who, text, before, limit);
+                found.map(|FoundInRooms { messages, complete, next }| Event::Found { messages, complete, next })
+            }
+        };
+        let found = found.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
+        self.reply(id, &found);
+        Ok(())
+    }
+
     /// Delivers the messages that were sent while the user was offline. A failure is recorded in the outbox.
     #[inline(never)]
     pub(super) fn deliver_offline_messages(&mut self) {
         let who = self.session.state.identity();
-        if who.since().is_none() || self.outbox.ended().is_some() {
+        let is_hidden = self.options.visibility == Visibility::Hidden;
+        if is_hidden || who.since().is_none() || self.outbox.ended().is_some() {
             return;
         }
         let rooms = self.engine.offline_messages(&who.user);

@@ -23,6 +23,7 @@ impl Connection {
         self.engine.expiry.forget(old.number);
         old.leave(End::Left);
         self.watch();
+        self.settle_name();
         self.send_resumed(resuming, id)
     }
 
@@ -61,8 +62,8 @@ pub(super) fn detach_or_leave(sessions: &SessionTable, session: Session, end: En
         session.leave(end);
         return false;
     };
-    // A client that has not authenticated has nothing to resume.
-    let refused = if end.detaches() && !session.state.needs_auth() {
+    // A client that has not authenticated, or has said nothing, has nothing to resume.
+    let refused = if end.detaches() && !session.state.is_unheard() {
         // The rooms first, so that whoever resumes the session finds them ready.
         session.detach();
         match sessions.detach(&token, Box::new(session)) {

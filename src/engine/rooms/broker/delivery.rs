@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::Broker;
-use crate::chat::End;
 use crate::chat::room::Input;
+use crate::chat::webhook::Movement;
+use crate::chat::{End, Event};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form};
 use crate::engine::rooms::batch::Sealed;
 
@@ -42,6 +43,19 @@ impl Broker {
             }
         }
         self.lagging = lagging;
+    }
+
+    /// What follows from an event that everybody is told: webhooks are told who enters and who leaves, and who has said
+    /// something has stopped typing.
+    pub(super) fn note_consequences(&mut self, event: &Event) {
+        let (joins, user, at) = match event {
+            // A notice after the message would be wrong.
+            Event::Message(message) => return self.best_effort.retain(|(user, _)| *user != message.user),
+            Event::Join { user, at, .. } => (true, user, *at),
+            Event::Leave { user, at, .. } => (false, user, *at),
+            _ => return,
+        };
+        self.room_log.moved(Movement { joins, user: user.clone(), at });
     }
 
     /// Tells the room which members' messages have been written to their sockets.

@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::chat::LeaveReason;
 use crate::chat::members::MemberId;
-use crate::chat::room::LeaveReason;
 use crate::chat::{Event, Id, Recovery, Refusal, ResumedRoom, RoomName, RoomRequest, Slow};
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::hub::Seat;
 use crate::engine::rooms::inbox::ResumeAnswer;
-use crate::engine::users::directory::Endpoint;
+use crate::engine::users::endpoint::Endpoint;
 
 /// See the module.
 #[derive(Default)]
@@ -35,15 +35,22 @@ impl Evicted {
 
     /// Refuses a request of an evicted member. Others, who never joined or have left, get no reply.
     pub fn refuse(&self, id: MemberId, request: &RoomRequest, mark: Option<&Id>, room: &RoomName) {
-        // A change of presence goes to every room, and none replies to it.
-        if !matches!(request, RoomRequest::Presence { .. }) {
+        // A change of presence or of a display name goes to every room, and none replies to it.
+        if !matches!(request, RoomRequest::Presence { .. } | RoomRequest::DisplayName(_)) {
             self.send(id, mark, Event::Refused(Refusal::not_member(room)));
         }
     }
 
+    /// Refuses what a member sent before another server evicted it.
+    pub fn refuse_draft(&self, id: MemberId, mark: Option<&Id>, event: Event) {
+        if let Event::Refused(_) = event {
+            self.send(id, mark, event);
+        }
+    }
+
     /// Removes an evicted member whose handle leaves.
-    pub fn leave(&mut self, id: MemberId, reason: LeaveReason, mark: Option<&Id>, room: &RoomName) {
-        if reason == LeaveReason::Left {
+    pub fn leave(&mut self, id: MemberId, reason: &LeaveReason, mark: Option<&Id>, room: &RoomName) {
+        if matches!(reason, LeaveReason::Left(_) | LeaveReason::Renamed) {
             self.send(id, mark, Event::Left { room: room.clone() });
         }
         self.evicted.remove(&id);
@@ -59,7 +66,7 @@ impl Evicted {
     /// The answer to the resume of an evicted member.
     #[must_use]
     pub fn answer(&self, id: MemberId, room: &RoomName) -> Option<ResumeAnswer> {
-        let resumed = ResumedRoom { room: room.clone(), recovery: Recovery::Removed, missed: 0 };
+        let resumed = ResumedRoom::lost(room.clone(), Recovery::Removed);
         self.evicted.contains_key(&id).then_some((resumed, None))
     }
 

@@ -2,12 +2,16 @@
 //!
 //! In a round it receives one command, drains the rest of the inbox, applies them all, has the store number the new
 //! messages in **one** call, and then gives each member what is new for it in **one** write. It blocks on its inbox
-//! and on the store, never on a client, and ends when no sender to its inbox is left.
+//! and on the store, never on a client, and ends when no sender to its inbox is left. Where a round would have a single
+//! command, its sender runs it: see `shared.rs`.
 
+mod catch_up;
 mod delivery;
 mod evicted;
 pub mod linger;
 mod opening;
+pub mod pace;
+mod shared;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +20,16 @@ use std::time::{Duration, Instant};
 use evicted::Evicted;
 use linger::{Round, linger_until};
 pub use opening::{open, refuse, thread_per_room};
+pub use shared::SharedBroker;
+use shared::brings_foreign;
 
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::room::{Effect, Input, ReplayRange, Room};
-use crate::chat::{Draft, Event, Id, Refusal, RoomRequest, Slow, UserName};
+use crate::chat::{Appended, Code, Draft, Event, Id, Refusal, RoomRequest, Slow, StoreFailed, UserName};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
-use crate::engine::base::queue::{InboxReceiver, RecvTimeoutError};
+use crate::engine::base::queue::InboxReceiver;
 use crate::engine::base::sync::thread;
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::batch::Batch;
@@ -41,6 +47,8 @@ const ROUND_COMMANDS_MAX: usize = 256;
 const ROUND_BYTES_MAX: usize = 128 * 1024;
 /// How often a lagging member is tried again while the room is idle.
 const LAGGED_RETRY: Duration = Duration::from_secs(1);
+/// How often drafts are given to the store that are stale each time, because others change the policy meanwhile.
+const ATTEMPTS_MAX: usize = 8;
 
 /// A room with its members.
 pub struct Broker {
@@ -67,6 +75,8 @@ pub struct Broker {
     resumed: Vec<(oneshot::Sender<ResumeAnswer>, ResumeAnswer)>,
     /// Requests of non-members that the room has not answered yet.
     asking: HashMap<MemberId, oneshot::Sender<Event>>,
+    /// Readers that wait for the end of the round.
+    flushing: Vec<oneshot::Sender<()>>,
     /// The server's own seats.
     server_seats: Vec<Seat>,
     /// Bytes of this round's messages that are not stored yet.
@@ -79,6 +89,10 @@ pub struct Broker {
     /// Receipts of this round, and the members that get them.
     receipts: (Vec<MemberId>, Vec<Event>),
     previous: Option<Round>,
+    /// Whether it ever had a recipient whose code has to run on the room's thread.
+    has_foreign: bool,
+    /// Whether it has shown in this round what other servers did.
+    is_current: bool,
 }
 
 impl Broker {
@@ -98,10 +112,10 @@ impl Broker {
             clock,
             slow,
             linger_max,
-            view,
             table: Table::default(),
             evicted: Evicted::default(),
-            batch: Batch::default(),
+            batch: Batch::new(Arc::clone(&view.metrics.outbox_total)),
+            view,
             own: Vec::new(),
             best_effort: Vec::new(),
             joining: HashMap::new(),
@@ -109,6 +123,7 @@ impl Broker {
             resuming: HashMap::new(),
             resumed: Vec::new(),
             asking: HashMap::new(),
+            flushing: Vec::new(),
             server_seats: Vec::new(),
             draft_bytes: 0,
             effects: Vec::new(),
@@ -116,24 +131,17 @@ impl Broker {
             unwritten: false,
             receipts: Default::default(),
             previous: None,
+            has_foreign: false,
+            is_current: false,
         }
     }
 
     /// Runs until no sender to its inbox is left.
-    pub fn run(mut self, inbox: &InboxReceiver<BrokerCommand>) {
-        loop {
-            match self.next(inbox) {
-                Ok(command) => {
-                    self.linger();
-                    self.round(command, inbox);
-                }
-                Err(RecvTimeoutError::Timeout) => self.finish(),
-                Err(RecvTimeoutError::Disconnected) => return self.room_log.mark(&self.room.close()),
-            }
-        }
+    pub fn run(self, inbox: &InboxReceiver<BrokerCommand>) {
+        SharedBroker::run(self, inbox);
     }
 
-    /// Applies one command and delivers: a round of one, for schedules.
+    /// Applies one command and delivers: a round of one.
     pub fn step(&mut self, command: BrokerCommand) {
         self.apply(command);
         self.finish();
@@ -151,14 +159,17 @@ impl Broker {
         self.table.count() + self.evicted.count() + self.server_seats.len()
     }
 
-    fn next(&self, inbox: &InboxReceiver<BrokerCommand>) -> Result<BrokerCommand, RecvTimeoutError> {
+    /// When it has something to do though no command comes.
+    fn due(&self) -> Option<Instant> {
         let due = self.room.wakes_at().map(|at| self.clock.instant(at));
         let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
         let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
-        match due.into_iter().chain(lagged).chain(unwritten).min() {
-            Some(deadline) => inbox.recv_deadline(deadline),
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        }
+        due.into_iter().chain(lagged).chain(unwritten).min()
+    }
+
+    /// The last thing that it does: no sender is left.
+    fn close(&mut self) {
+        self.room_log.mark(&self.room.close());
     }
 
     fn linger(&self) {
@@ -169,7 +180,9 @@ impl Broker {
         }
     }
 
-    fn round(&mut self, first: BrokerCommand, inbox: &InboxReceiver<BrokerCommand>) {
+    /// Applies a command and those that follow it, and delivers; how many they were.
+    fn round(&mut self, first: BrokerCommand, inbox: &InboxReceiver<BrokerCommand>) -> usize {
+        let mut count = 1;
         self.apply(first);
         for _ in 1..ROUND_COMMANDS_MAX {
             if self.batch.bytes() + self.draft_bytes > ROUND_BYTES_MAX {
@@ -177,8 +190,10 @@ impl Broker {
             }
             let Ok(command) = inbox.try_recv() else { break };
             self.apply(command);
+            count += 1;
         }
         self.finish();
+        count
     }
 
     fn finish(&mut self) {
@@ -187,11 +202,12 @@ impl Broker {
         if self.room.wakes_at().is_some_and(|at| at <= self.clock.now().since_start) {
             self.step_room(Input::Tick);
         }
+        self.is_current = false;
         // What the room has not answered by now it never will.
         self.asking.clear();
         self.resuming.clear();
         // Before a member is told of a join: it may query the list of rooms at once.
-        self.view.show(self.table.count());
+        self.view.show(self.room.users());
         let messages = self.batch.messages();
         if messages > 0 {
             self.view.metrics.delivered(messages);
@@ -206,23 +222,23 @@ impl Broker {
         for (reply, answer) in self.resumed.drain(..) {
             reply.send(answer);
         }
+        self.flushing.drain(..).for_each(|done| done.send(()));
         self.previous = Some(Round { messages, took: ended - began, ended });
     }
 
     fn apply(&mut self, command: BrokerCommand) {
+        self.has_foreign |= brings_foreign(&command);
         match command {
-            BrokerCommand::Join(join) => {
-                self.settle_history();
-                let member = join.seat.number();
-                let input = Input::Join { member, request: join.request.clone(), id: join.id.clone() };
-                self.joining.insert(member, join);
-                self.step_room(input);
-            }
+            BrokerCommand::Join(join) => self.join(join),
+            // The round itself is what it asks for.
+            BrokerCommand::Wake => {}
+            BrokerCommand::CatchUp => self.hear_of_others(),
+            BrokerCommand::Flush(done) => self.flushing.push(done),
             BrokerCommand::Keep(seat) => self.server_seats.push(seat),
             BrokerCommand::Leave { member, reason, id, done } => {
                 self.server_seats.retain(|seat| seat.number() != member);
                 self.settle();
-                self.evicted.leave(member, reason, id.as_ref(), self.room.name());
+                self.evicted.leave(member, &reason, id.as_ref(), self.room.name());
                 self.step_room(Input::Leave { member, reason, id });
                 if let Some(done) = done {
                     done.send(());
@@ -237,7 +253,8 @@ impl Broker {
                 self.step_room(Input::Detach { member });
             }
             BrokerCommand::Resume(resume) => {
-                self.settle_history();
+                // A member that is not up to date is not refused for it: it is in already.
+                _ = self.settle_history(resume.since.seq());
                 self.resume(*resume);
             }
             BrokerCommand::Request { member, request, id } => {
@@ -270,32 +287,57 @@ impl Broker {
         self.effects = effects;
     }
 
-    /// A query or a change of the policy comes after every message that was sent before it.
+    /// A query or a change of the policy comes after every message that was sent before it. What names a message that
+    /// the room does not know of comes after what other servers have stored.
     fn settle_before(&mut self, request: &RoomRequest) {
+        // If what others did cannot be had, the room goes by what it knows.
         match request {
-            RoomRequest::History { .. } | RoomRequest::Members | RoomRequest::Session { .. } => self.settle_history(),
+            RoomRequest::History { .. } | RoomRequest::Members | RoomRequest::Session { .. } => {
+                _ = self.settle_history(None);
+            }
             RoomRequest::Audit { .. } | RoomRequest::Create(_) | RoomRequest::Moderate { .. } => self.settle(),
             _ => {}
         }
-    }
-
-    /// Brings the history up to date before it is shown: with the new messages, without those that retention removed.
-    fn settle_history(&mut self) {
-        self.settle();
-        self.room.forget(self.room_log.pruned());
-    }
-
-    /// Has the store number the drafts, and lets the room show them.
-    fn settle(&mut self) {
-        if self.room.drafts().is_empty() {
-            return;
+        if request.seq().is_some_and(|seq| seq > self.room.newest()) {
+            _ = self.settle_history(request.seq());
         }
+    }
+
+    /// Has the store number the drafts, and lets the room show them. A draft that is stale and allowed all the same is
+    /// stored in the next attempt.
+    fn settle(&mut self) {
+        for _ in 0..ATTEMPTS_MAX {
+            if self.room.drafts().is_empty() {
+                return;
+            }
+            let appended = self.room_log.append(self.room.drafts());
+            self.answer_drafts(appended);
+        }
+        if !self.room.drafts().is_empty() {
+            self.answer_drafts(Err(StoreFailed));
+        }
+    }
+
+    fn answer_drafts(&mut self, appended: Result<Appended, StoreFailed>) {
         self.draft_bytes = 0;
-        let outcomes = self.room_log.append(self.room.drafts());
         let mut effects = std::mem::take(&mut self.effects);
-        self.room.settle(outcomes, &mut effects);
+        self.room.settle(appended, &mut effects);
         self.carry_out(&mut effects);
         self.effects = effects;
+    }
+
+    /// Lets a client in, if its room's policy allows it: that of all servers. Where it cannot be had, a room with a
+    /// policy lets nobody in.
+    fn join(&mut self, join: Box<PendingJoin>) {
+        let caught_up = self.settle_history(join.request.options.since.as_ref().map(|since| since.seq));
+        let member = join.seat.number();
+        let input = Input::Join { member, request: join.request.clone(), id: join.id.clone() };
+        self.joining.insert(member, join);
+        if caught_up.is_err() && self.room.has_policy() {
+            let refusal = Refusal::new(Code::Unavailable, "Who may join cannot be told now; try again");
+            return self.answer_join(member, Err(refusal));
+        }
+        self.step_room(input);
     }
 
     fn carry_out(&mut self, effects: &mut Vec<Effect>) {
@@ -315,7 +357,9 @@ impl Broker {
                     let member = self.remove_member(id).map(Subscriber::into_evicted);
                     self.evicted.add(member);
                 }
-                Effect::PolicyChanged(policy) => self.view.enter(self.room.name(), policy),
+                Effect::PolicyChanged(policy) => {
+                    self.view.enter(self.room.name(), policy, self.room_log.policy_version());
+                }
                 Effect::Everyone(event) => self.everyone(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
@@ -334,6 +378,8 @@ impl Broker {
 
     fn admit(&mut self, id: MemberId) {
         let PendingJoin { seat, recipient, form, request, reply, .. } = self.take_join(id);
+        // It stays the same as long as the room has a member: with its end all are evicted.
+        self.batch.set_epoch(self.room.epoch());
         let offset = self.batch.enter(form);
         self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset));
         self.admitted.push((reply, Admitted { member: id, replay: None }));
@@ -388,10 +434,7 @@ impl Broker {
     }
 
     fn everyone(&mut self, event: Event, but: Option<MemberId>) {
-        if let Event::Message(message) = &event {
-            // A message implies that its author has stopped typing; a notice after it would be wrong.
-            self.best_effort.retain(|(user, _)| *user != message.user);
-        }
+        self.note_consequences(&event);
         let event = Arc::new(event);
         let skipped = but.and_then(|id| self.table.get_mut(id));
         let resumed = skipped.and_then(|member| match member.form {
@@ -431,6 +474,8 @@ impl Broker {
             }
         } else if let Some(reply) = self.asking.remove(&id) {
             reply.send(event);
+        } else {
+            self.evicted.refuse_draft(id, mark, event);
         }
     }
 }

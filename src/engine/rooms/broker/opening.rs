@@ -39,6 +39,10 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
         Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"))
     })?;
     let OpenedRoom { past, marks, policy, room_log } = opened;
+    if store.is_shared() {
+        // What was read is in force, whatever was heard of other servers by now.
+        view.enter(&name, policy.clone().map(Arc::new), room_log.policy_version());
+    }
     // The policy of a room that is not stored outlives a broker that failed in the index.
     let policy = policy.map(Arc::new).or_else(|| view.policy(&name));
     let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
@@ -49,7 +53,7 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
     Ok(Broker::new(room, room_log, clock, slow, limits.linger, view))
 }
 
-/// A room that is to keep no history still continues the one that it has.
+/// A room that is to keep no history still continues the one that it has, or shares with other servers.
 fn open_history(
     name: &RoomName,
     kind: &RoomKind,
@@ -58,7 +62,9 @@ fn open_history(
 ) -> Result<OpenedRoom, StoreFailed> {
     let nothing = PageQuery { span: Span::Before(1), count: 0, bytes: 0 };
     match kind {
-        RoomKind::Open { durable: false, .. } if rooms.page(name, nothing)?.is_none() => store::open_transient(name),
+        RoomKind::Open { durable: false, .. } if !rooms.is_shared() && rooms.page(name, nothing)?.is_none() => {
+            store::open_transient(name)
+        }
         _ => rooms.open(name, limits.history),
     }
 }

@@ -6,13 +6,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::message_key::SEQ_MAX;
-use crate::chat::{About, Body, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Key, Message, Mid, RoomName, Time, UserName};
 
 /// The value of `roomd` in the first line.
 const KIND: &str = "history";
 /// The version of the format.
 const VERSION: u32 = 1;
+/// The greatest number that a message can have, in any backend: at a thousand a second, thirty-four years of one room.
+pub const SEQ_MAX: u64 = (1 << 40) - 1;
 
 /// The first line.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     edited: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
@@ -94,6 +97,7 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
         user: message.user.to_string(),
         to: message.to.as_ref().map(UserName::to_string),
         mid: message.mid.as_ref().map(|mid| mid.as_str().to_owned()),
+        key: message.key.as_ref().map(|key| key.as_str().to_owned()),
         edited: message.edited.map(|at| at.to_string()),
         deleted: message.body == Body::Deleted,
         message: text,
@@ -126,6 +130,11 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
             .as_deref()
             .map(|mid| Mid::parse(mid).map_err(|_| "has a mid of more than 64 bytes"))
             .transpose()?,
+        key: line
+            .key
+            .as_deref()
+            .map(|key| Key::parse(key).map_err(|_| "has a key of more than 64 bytes"))
+            .transpose()?,
         at: time_of(&line.at)?,
         edited: line.edited.as_deref().map(time_of).transpose()?,
     })
@@ -155,6 +164,7 @@ mod tests {
             about: Some(About::Reply(3)),
             seq: 7,
             mid,
+            key: Key::parse("k1").ok(),
             at,
             edited,
         }

@@ -1,0 +1,100 @@
+//! What a script types with `--json`: commands of the protocol, and messages as they are.
+//!
+//! Runs on the main thread. A line that is an object with a `type` is a command; its `id`, if it has one, stands in the
+//! response. Commands that the client keeps account of (joins, leaves, messages) go its own way, so that they are
+//! repeated after a broken connection.
+
+use serde_json::{Map, Value};
+
+use super::{Conversation, End, Purpose};
+use roomd_client::{Command, Refusal};
+
+/// Commands without a reply: docs/protocol.md, section 3.
+const WITHOUT_REPLY: [&str; 8] =
+    ["typing", "presence", "received", "read", "offer", "answer", "ice-candidate", "hangup"];
+/// Commands about the connection, which is the client's.
+const OF_THE_CLIENT: [&str; 3] = ["auth", "refresh", "resume"];
+/// Commands that are about no room.
+const WITHOUT_ROOM: [&str; 7] = ["private", "rooms", "time", "ping", "presence", "offer", "answer"];
+
+impl Conversation {
+    /// Carries out a line of a script.
+    pub(super) fn execute_json(&mut self, line: &str) -> Result<(), End> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        match serde_json::from_str::<Map<String, Value>>(line) {
+            Ok(command) if command.get("type").is_some_and(Value::is_string) => self.execute_object(command),
+            // Whatever it is, it is text.
+            _ => self.publish(line.to_owned()),
+        }
+    }
+
+    fn execute_object(&mut self, mut command: Map<String, Value>) -> Result<(), End> {
+        let kind = command["type"].as_str().unwrap_or_default().to_owned();
+        let id = command.remove("id");
+        let names_room = ["room", "topic"].iter().any(|name| command.contains_key(*name));
+        let has_room = !WITHOUT_ROOM.contains(&&*kind) && !["ice-candidate", "hangup"].contains(&&*kind);
+        if !names_room && has_room {
+            command.insert("room".to_owned(), self.room.clone().into());
+        }
+        let text = |name: &str| command.get(name).and_then(Value::as_str).map(str::to_owned);
+        let room = text("room").or_else(|| text("topic")).unwrap_or_default();
+        match &*kind {
+            "join" | "subscribe" if names_room => self.join(room, false),
+            "leave" | "unsubscribe" => {
+                if room == self.room {
+                    self.room.clear();
+                }
+                self.request(Command::Leave { room }, Purpose::Asked(id))
+            }
+            "message" | "publish" if !command.contains_key("cipher") => self.say(&command, room, id),
+            known if OF_THE_CLIENT.contains(&known) => {
+                self.refuse(&Refusal::local("bad_request", "The client makes and resumes its connection itself"), "")
+            }
+            known if WITHOUT_REPLY.contains(&known) => match self.client.tell(Value::Object(command)) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.refuse(&Refusal::local("unavailable", "There is no connection"), ""),
+                Err(error) => self.fail(error, ""),
+            },
+            _ => self.request(Command::Other(command), Purpose::Asked(id)),
+        }
+    }
+
+    /// Publishes what a `message` command says.
+    fn say(&mut self, command: &Map<String, Value>, room: String, id: Option<Value>) -> Result<(), End> {
+        let number = |name: &str| command.get(name).and_then(Value::as_u64);
+        let text = command.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mid = command.get("mid").and_then(Value::as_str).map(str::to_owned);
+        let request = match (number("reply_to"), number("react_to")) {
+            (None, None) if command.contains_key("if_seq") => match number("if_seq") {
+                Some(if_seq) => Command::PublishIf { room, if_seq, text },
+                // The server says what is wrong with it.
+                None => return self.request(Command::Other(command.clone()), Purpose::Asked(id)),
+            },
+            // Repeated after a broken connection its condition holds no more, so it is published once.
+            _ if ["if_seq", "if_key_seq", "key"].iter().any(|name| command.contains_key(*name)) => {
+                return self.request(Command::Other(command.clone()), Purpose::Asked(id));
+            }
+            (Some(seq), _) => Command::Reply { room, seq, text },
+            (None, Some(seq)) => Command::React { room, seq, reaction: text },
+            (None, None) if room == self.room && id.is_none() && mid.is_none() => return self.publish(text),
+            (None, None) => Command::Publish { room, text },
+        };
+        if self.encryption.is_encrypted(request.room().unwrap_or_default()) {
+            let sentence = "In an encrypted room a script publishes lines as they are";
+            return self.refuse(&Refusal::local("unavailable", sentence), "");
+        }
+        let sent = match mid {
+            Some(mid) => self.client.send_with_mid(&mid, request),
+            None => self.client.send(request),
+        };
+        match sent {
+            Ok(request) => {
+                self.pending.insert(request, Purpose::Asked(id));
+                Ok(())
+            }
+            Err(error) => self.fail(error, ""),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What an author asks to be published: a message before it has a number.
+//!
+//! Parsed by `wire` and `net`, or made by the engine; a room makes a draft of it, and the store decides what becomes of it.
+
+use super::key::Key;
+use super::message::{About, Body, Mid};
+use super::refusal::Refusal;
+
+/// A message to be published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    /// Its content.
+    pub body: Body,
+    /// Its relation to another message, if any.
+    pub about: Option<About>,
+    /// The id that its author gives it.
+    pub mid: Option<Mid>,
+    /// It is stored only if the room's newest message has this number, 0 for none; a repeat is a repeat all the same.
+    pub if_seq: Option<u64>,
+    /// What it is the newest value of. A deleted body is a tombstone: it removes the key.
+    pub key: Option<Key>,
+    /// It is stored only if the key's newest message has this number, 0 for none.
+    pub if_key_seq: Option<u64>,
+}
+
+impl Publication {
+    /// A message without a relation, a `mid`, a key or a condition.
+    #[must_use]
+    pub fn new(body: Body) -> Self {
+        Self { body, about: None, mid: None, if_seq: None, key: None, if_key_seq: None }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::new(Body::Text(text.into()))
+    }
+
+    /// Whether its parts keep to their limits; `bytes_max` is that of the content.
+    ///
+    /// # Errors
+    /// `bad_request` or `too_large`.
+    pub fn check(&self, bytes_max: usize) -> Result<(), Refusal> {
+        if self.if_key_seq.is_some() && self.key.is_none() {
+            return Err(Refusal::bad_request("if_key_seq is about a key, which is missing"));
+        }
+        if self.body == Body::Deleted {
+            return match (&self.key, self.about) {
+                (Some(_), None) => Ok(()),
+                (Some(_), Some(_)) => Err(Refusal::bad_request("What removes a key is no reply and no reaction")),
+                (None, _) => Err(Refusal::bad_request("deleted removes a key, which is missing")),
+            };
+        }
+        self.body.check(bytes_max)?;
+        About::check(self.about, &self.body)
+    }
+}

@@ -1,0 +1,37 @@
+//! What other servers did in the room's history: read before it is shown, and shown in the room's order.
+//!
+//! A part of the broker, in its rounds. It reads once a round, before the first who enters, resumes or asks for the
+//! history, and whenever it is told that others have gone on.
+
+use super::Broker;
+use crate::chat::StoreFailed;
+use crate::chat::room::Input;
+
+impl Broker {
+    /// Others have gone on, after what was read before in this round, perhaps.
+    pub(super) fn hear_of_others(&mut self) {
+        self.is_current = false;
+        // What cannot be read now is looked for again.
+        _ = self.settle_history(None);
+    }
+
+    /// Brings the history up to date before it is shown: with the new messages, also those of other servers, without
+    /// those that retention removed. `named` is the newest message that the client knows of.
+    pub(super) fn settle_history(&mut self, named: Option<u64>) -> Result<(), StoreFailed> {
+        self.settle();
+        self.is_current &= named.is_none_or(|seq| seq <= self.room.newest());
+        let caught_up = self.catch_up();
+        self.room.forget(self.room_log.pruned());
+        caught_up
+    }
+
+    /// Shows what other servers did, once a round. No draft is waiting: each was decided by what the room knew.
+    fn catch_up(&mut self) -> Result<(), StoreFailed> {
+        while !self.is_current {
+            let events = self.room_log.catch_up()?;
+            self.is_current = events.is_empty();
+            events.into_iter().for_each(|event| self.step_room(Input::Remote(event)));
+        }
+        Ok(())
+    }
+}

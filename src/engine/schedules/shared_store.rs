@@ -1,0 +1,268 @@
+//! A history that several servers have: a store with a log for each, which loses answers.
+//!
+//! Used by the schedules of two servers, on one thread. It is what a database would be to them: it numbers, it remembers
+//! which policy a draft was decided by, and it tells each log what the others did. Where the answer to an append is lost,
+//! the drafts may be stored all the same, at once or later. With a mistake built in, the schedules must find it.
+
+use std::sync::Arc;
+
+use crate::chat::listed_room::ReadPosition;
+use crate::chat::policy::{AuditEntry, Policy};
+use crate::chat::room::Snapshot;
+use crate::chat::webhook::Movement;
+use crate::chat::{
+    Appended, Draft, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed,
+    Time, UserName,
+};
+use crate::engine::base::sync::Mutex;
+use crate::store::{
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+};
+
+/// What may become of an append whose answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// It is stored.
+    Stored,
+    /// It is stored later, unless its server has appended again.
+    Late,
+}
+
+/// A mistake of a store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StoreMistake {
+    /// An answer comes without what others did before.
+    Unfilled,
+    /// Nobody looks whether the policy has changed.
+    NeverStale,
+    /// What a log has appended itself is told as what others did.
+    TellsOwn,
+    /// Nobody looks at the condition of a message.
+    Unconditional,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct SharedStore {
+    history: Arc<Mutex<History>>,
+    mistake: Option<StoreMistake>,
+}
+
+#[derive(Default)]
+struct History {
+    events: Vec<RemoteEvent>,
+    newest: u64,
+    policy: Option<Policy>,
+    /// What becomes of the next append.
+    loses: Option<Loss>,
+    /// Drafts that were sent and are not stored yet: by which log, as which of its appends, and the events that it knew.
+    late: Vec<(usize, u64, usize, Vec<Draft>)>,
+    /// The appends of each log.
+    appends: Vec<u64>,
+}
+
+impl SharedStore {
+    /// A history of which nothing was said yet.
+    pub fn new(mistake: Option<StoreMistake>) -> Self {
+        Self { history: Arc::default(), mistake }
+    }
+
+    /// The next append gets no answer.
+    pub fn lose(&self, loss: Loss) {
+        self.history.lock().loses = Some(loss);
+    }
+
+    /// Stores what is late.
+    pub fn store_late(&self) {
+        let mut history = self.history.lock();
+        for (log, append, known, drafts) in std::mem::take(&mut history.late) {
+            if history.appends[log] == append {
+                history.store(&drafts, known, self.mistake);
+            }
+        }
+    }
+
+    /// All of it, as [`what_happened`] writes it.
+    pub fn events(&self) -> Vec<String> {
+        self.history.lock().events.iter().map(what_happened).collect()
+    }
+}
+
+/// A message by its author and number, a ban as `x`.
+fn what_happened(event: &RemoteEvent) -> String {
+    match event {
+        RemoteEvent::Message(message) => format!("{}{}", message.user, message.seq),
+        _ => "x".to_owned(),
+    }
+}
+
+impl History {
+    /// Stores drafts that were decided when this many events were known.
+    fn store(&mut self, drafts: &[Draft], known: usize, mistake: Option<StoreMistake>) -> Vec<Outcome> {
+        let moderated = |event: &RemoteEvent| matches!(event, RemoteEvent::Moderated { .. });
+        if self.events[known..].iter().any(moderated) && mistake != Some(StoreMistake::NeverStale) {
+            return vec![Outcome::Stale; drafts.len()];
+        }
+        drafts.iter().map(|draft| self.apply(draft, mistake)).collect()
+    }
+
+    fn apply(&mut self, draft: &Draft, mistake: Option<StoreMistake>) -> Outcome {
+        let (by, at) = (draft.speaker.user.clone(), draft.at);
+        match &draft.operation {
+            Operation::Publish { publication, .. }
+                if publication.if_seq.is_some_and(|seq| seq != self.newest)
+                    && mistake != Some(StoreMistake::Unconditional) =>
+            {
+                Outcome::Conflict { newest: self.newest }
+            }
+            Operation::Publish { publication, .. } => {
+                self.newest += 1;
+                let message = Message::new(super::world::name(), by, publication.body.clone(), self.newest, at);
+                self.events.push(RemoteEvent::Message(message));
+                Outcome::Stored { seq: self.newest }
+            }
+            Operation::Moderate(action) => {
+                self.policy.get_or_insert_default().apply(&action.change, &by, at);
+                self.events.push(RemoteEvent::Moderated { by, action: action.clone(), at });
+                Outcome::Changed
+            }
+            Operation::Edit { .. } => unreachable!("nobody edits in a schedule"),
+        }
+    }
+}
+
+impl Store for SharedStore {
+    fn open(&self, _: &RoomName, _: usize) -> Result<OpenedRoom, StoreFailed> {
+        let mut history = self.history.lock();
+        let recent = history.events.iter().filter_map(|event| match event {
+            RemoteEvent::Message(message) => Some(message.clone()),
+            _ => None,
+        });
+        let past = Snapshot { epoch: "e1".into(), seq: history.newest, recent: recent.collect(), kept: true };
+        let number = history.appends.len();
+        history.appends.push(0);
+        let room_log = SharedLog { store: self.clone(), number, known: history.events.len() };
+        Ok(OpenedRoom { past, marks: Vec::new(), policy: history.policy.clone(), room_log: Box::new(room_log) })
+    }
+
+    fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn changes(&self, _: &RoomName, _: u64, _: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn search(&self, _: &RoomName, _: &str, _: u64, _: usize) -> Result<Found, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn search_rooms(
+        &self,
+        _: &str,
+        _: Option<SearchPosition>,
+        _: usize,
+        _: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn receipts(&self, _: &RoomName, _: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn audit(&self, _: &RoomName, _: u64, _: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        Err(StoreFailed)
+    }
+
+    fn keeps_offline_messages(&self) -> bool {
+        Memory.keeps_offline_messages()
+    }
+
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.offline_messages(user)
+    }
+
+    fn conversations(&self, user: &UserName, since: Time, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.conversations(user, since, count)
+    }
+
+    fn read_positions(&self, user: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed> {
+        Memory.read_positions(user, rooms)
+    }
+
+    fn rooms(&self, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        Memory.rooms(count)
+    }
+
+    fn is_writable(&self) -> bool {
+        true
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        None
+    }
+
+    fn close(&self) {}
+}
+
+/// One server's log of the room.
+struct SharedLog {
+    store: SharedStore,
+    number: usize,
+    /// How many events the room was told, or has brought about.
+    known: usize,
+}
+
+impl RoomLog for SharedLog {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
+        let SharedStore { history, mistake } = &self.store;
+        let mut history = history.lock();
+        history.appends[self.number] += 1;
+        match history.loses.take() {
+            Some(Loss::Late) => {
+                let append = history.appends[self.number];
+                history.late.push((self.number, append, self.known, drafts.to_vec()));
+                return Err(StoreFailed);
+            }
+            Some(Loss::Stored) => {
+                history.store(drafts, self.known, *mistake);
+                return Err(StoreFailed);
+            }
+            None => {}
+        }
+        let own = history.events.len();
+        let outcomes = history.store(drafts, self.known, *mistake);
+        let before = history.events[self.known..own].to_vec();
+        self.known = if *mistake == Some(StoreMistake::TellsOwn) { own } else { history.events.len() };
+        let before = if *mistake == Some(StoreMistake::Unfilled) { Vec::new() } else { before };
+        Ok(Appended { before, outcomes })
+    }
+
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        let history = self.store.history.lock();
+        let news = history.events[self.known..].to_vec();
+        self.known = history.events.len();
+        Ok(news)
+    }
+
+    fn pruned(&self) -> u64 {
+        0
+    }
+
+    fn policy_version(&self) -> PolicyVersion {
+        PolicyVersion::default()
+    }
+
+    fn mark(&mut self, _: &[ReceiptMark]) {}
+
+    fn moved(&mut self, _: Movement) {}
+}

@@ -1,0 +1,297 @@
+//! A connection as others see it: its user, where events for it go, and its private conversations.
+//!
+//! A conversation is a private room, which others may open for the connection. One mutex, a leaf: rooms are joined and
+//! left without it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::chat::room::{JoinRequest, ReplayRange};
+use crate::chat::{
+    Availability, DisplayName, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, UserName,
+    Visibility,
+};
+use crate::engine::base::sync::Mutex;
+use crate::engine::clients::gate::Gate;
+use crate::engine::clients::recipient::{Absent, Form, Recipient};
+use crate::engine::guards::address::Address;
+use crate::engine::rooms::hub::{Hub, JoiningClient, RoomKind};
+use crate::engine::rooms::inbox::{RoomHandle, RoomSender};
+use crate::engine::users::endpoint::Endpoint;
+use crate::wire::Encoding;
+
+/// Conversations of one connection, at most; beyond it the oldest is left, and joined again with the next message
+/// in it.
+const CONVERSATIONS_MAX: usize = 64;
+
+/// A connection as others see it.
+pub struct UserConnection {
+    /// Its user.
+    pub who: Identity,
+    /// Its number, unique in the server's life.
+    pub number: u64,
+    /// Its client's address, for the limits by address; `None` is exempt from them.
+    pub address: Option<Address>,
+    /// Whether it wants its own messages back.
+    echo: bool,
+    /// What others see of it: one that is hidden is no address for what is sent to its user.
+    pub(super) visibility: Visibility,
+    state: Mutex<State>,
+}
+
+struct State {
+    endpoint: Endpoint,
+    /// What its client says of its user.
+    availability: Availability,
+    /// What its user is called, as its client has said without storing it.
+    real_name: Option<DisplayName>,
+    /// How often what conversations are joined with was replaced.
+    generation: u64,
+    /// `None` when the connection has ended: no conversation may be joined for it any more.
+    conversations: Option<VecDeque<RoomHandle>>,
+}
+
+impl UserConnection {
+    /// A connection without conversations.
+    #[must_use]
+    pub fn new(
+        who: Identity,
+        number: u64,
+        address: Option<Address>,
+        echo: bool,
+        visibility: Visibility,
+        endpoint: Endpoint,
+    ) -> Arc<Self> {
+        let availability = Availability::default();
+        let state =
+            State { endpoint, availability, real_name: None, generation: 0, conversations: Some(VecDeque::new()) };
+        Arc::new(Self { who, number, address, echo, visibility, state: Mutex::new(state) })
+    }
+
+    /// Its user's name.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        &self.who.user
+    }
+
+    /// Where events for it go now.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.state.lock().endpoint.clone()
+    }
+
+    /// Calls `work` before anybody who finds it can send it anything.
+    pub(super) fn before_others(&self, work: impl FnOnce()) {
+        let _state = self.state.lock();
+        work();
+    }
+
+    /// What its client says of its user.
+    #[must_use]
+    pub fn availability(&self) -> Availability {
+        self.state.lock().availability.clone()
+    }
+
+    /// Takes over what its client says of its user, and tells its conversations. Blocks while an inbox of theirs is
+    /// full.
+    pub fn set_availability(&self, availability: Availability) {
+        let Availability { status, note } = availability.clone();
+        let senders = {
+            let mut state = self.state.lock();
+            state.availability = availability;
+            state.generation += 1;
+            state.senders()
+        };
+        tell(&senders, &RoomRequest::Presence { status, note });
+    }
+
+    /// What its user is called, as its client has said without storing it.
+    #[must_use]
+    pub fn real_name(&self) -> Option<DisplayName> {
+        self.state.lock().real_name.clone()
+    }
+
+    /// Remembers what its user is called.
+    pub fn set_real_name(&self, name: Option<DisplayName>) {
+        self.state.lock().real_name = name;
+    }
+
+    /// Tells its conversations what its user is called. Blocks while an inbox of theirs is full.
+    pub fn tell_display_name(&self, name: Option<&DisplayName>) {
+        let senders = self.state.lock().senders();
+        tell(&senders, &RoomRequest::DisplayName(name.cloned()));
+    }
+
+    /// Drops the membership in a conversation whose room failed, so that the next request opens another.
+    pub(super) fn forget(&self, room: &RoomName) {
+        let gone = {
+            let mut state = self.state.lock();
+            state.conversations.as_mut().and_then(|handles| {
+                let at = handles.iter().position(|handle| handle.room() == room)?;
+                handles.remove(at)
+            })
+        };
+        drop(gone);
+    }
+
+    /// Joins a conversation, unless it is in it already; a sender to it, unless the connection has ended. Blocks
+    /// until the room has answered.
+    pub(in crate::engine) fn enter(
+        &self,
+        hub: &Arc<Hub>,
+        room: &RoomName,
+        kind: &RoomKind,
+    ) -> Result<Option<RoomSender>, Refusal> {
+        loop {
+            let (endpoint, availability, generation) = {
+                let state = self.state.lock();
+                let Some(handles) = &state.conversations else { return Ok(None) };
+                if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
+                    return Ok(Some(handle.sender()));
+                }
+                (state.endpoint.clone(), state.availability.clone(), state.generation)
+            };
+            let handle = hub.join(room, kind, self.joining_client(endpoint, availability))?;
+            let sender = handle.sender();
+            if handle.is_duplicate() {
+                // Another thread joined it meanwhile, and is about to keep the handle.
+                return Ok(Some(sender));
+            }
+            let unwanted = {
+                let mut state = self.state.lock();
+                if state.generation == generation { state.keep(handle) } else { Some(handle) }
+            };
+            let entered = unwanted.as_ref().is_none_or(|other| other.room() != room);
+            // Leaving may block: not under the lock.
+            drop(unwanted);
+            // Otherwise the endpoint or the availability was replaced meanwhile, and the old one joined.
+            if entered {
+                return Ok(Some(sender));
+            }
+        }
+    }
+
+    /// Joins a conversation on behalf of its own reader, which delivers its offline messages before it opens `gate`.
+    /// Those that are no longer in memory are returned; `None`: there are none. Blocks on the room.
+    pub(in crate::engine) fn enter_with_replay(
+        &self,
+        hub: &Arc<Hub>,
+        (room, kind): (&RoomName, &RoomKind),
+        gate: &Arc<Gate>,
+    ) -> Result<Option<OfflineReplay>, Refusal> {
+        let endpoint = Endpoint { recipient: Arc::clone(gate) as _, ..self.endpoint() };
+        let availability = self.state.lock().availability.clone();
+        let mut client = self.joining_client(endpoint, availability);
+        client.request.options.offline = self.offline_delivery(true);
+        let mut handle = hub.join(room, kind, client)?;
+        if handle.is_duplicate() {
+            // Another thread joined it meanwhile, which delivered the offline messages.
+            return Ok(None);
+        }
+        let replay = handle.take_replay();
+        let sender = handle.sender();
+        let unwanted = self.state.lock().keep(handle);
+        drop(unwanted);
+        Ok(replay.map(|replay| OfflineReplay { replay, sender }))
+    }
+
+    /// A sender to a conversation that it is in.
+    pub(in crate::engine) fn sender(&self, room: &RoomName) -> Option<RoomSender> {
+        let state = self.state.lock();
+        let mut handles = state.conversations.iter().flatten();
+        handles.find(|handle| handle.room() == room).map(RoomHandle::sender)
+    }
+
+    /// Which offline messages a join has to deliver: none to a guest, for whom none are kept.
+    fn offline_delivery(&self, fetched: bool) -> Option<OfflineDelivery> {
+        let since = self.who.since().filter(|_| !self.who.is_guest())?;
+        Some(OfflineDelivery { since, fetched })
+    }
+
+    fn joining_client(&self, endpoint: Endpoint, availability: Availability) -> JoiningClient {
+        let request = JoinRequest {
+            echo: self.echo,
+            visibility: Visibility::Silent,
+            availability,
+            options: JoinOptions { offline: self.offline_delivery(false), ..JoinOptions::default() },
+            ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
+        };
+        JoiningClient { recipient: endpoint.recipient, form: endpoint.form, request, id: None, address: self.address }
+    }
+
+    /// Detaches it from its lost connection: its conversations keep their memberships.
+    pub fn detach(&self) {
+        let senders = {
+            let mut state = self.state.lock();
+            state.replace_client(Arc::new(Absent), Form::Events);
+            state.senders()
+        };
+        // A room that failed has no membership to keep.
+        senders.iter().for_each(|sender| _ = sender.detach());
+    }
+
+    /// Has its events come in another encoding, if it has no conversation yet.
+    pub(in crate::engine) fn change_form(&self, encoding: Encoding) -> bool {
+        let mut state = self.state.lock();
+        let is_quiet = state.conversations.as_ref().is_some_and(VecDeque::is_empty);
+        if is_quiet {
+            state.endpoint.form = Form::Bytes(encoding);
+            state.generation += 1;
+        }
+        is_quiet
+    }
+
+    /// Attaches it to another recipient; its conversations, which the caller resumes and then adds again.
+    pub fn resume(&self, recipient: Arc<dyn Recipient>, form: Form) -> Vec<RoomHandle> {
+        let mut state = self.state.lock();
+        state.replace_client(recipient, form);
+        state.conversations.as_mut().map(std::mem::take).unwrap_or_default().into()
+    }
+
+    /// Adds conversations.
+    pub fn keep(&self, handles: Vec<RoomHandle>) {
+        let unwanted: Vec<_> = {
+            let mut state = self.state.lock();
+            handles.into_iter().filter_map(|handle| state.keep(handle)).collect()
+        };
+        drop(unwanted);
+    }
+
+    /// Ends it; its conversations, to be left by the caller.
+    pub fn retire(&self) -> Vec<RoomHandle> {
+        self.state.lock().conversations.take().unwrap_or_default().into()
+    }
+}
+
+/// Offline messages of a conversation, which the connection's reader has to replay.
+pub(in crate::engine) struct OfflineReplay {
+    /// The messages.
+    pub replay: ReplayRange,
+    /// Takes the receipt when they are delivered.
+    pub sender: RoomSender,
+}
+
+/// Sends a request to rooms, without the connection's lock. Blocks while an inbox of theirs is full.
+fn tell(senders: &[RoomSender], request: &RoomRequest) {
+    // A room that failed has nobody to tell.
+    senders.iter().for_each(|sender| _ = sender.send(request.clone(), None));
+}
+
+impl State {
+    /// The senders of its conversations.
+    fn senders(&self) -> Vec<RoomSender> {
+        self.conversations.iter().flatten().map(RoomHandle::sender).collect()
+    }
+
+    /// Adds a conversation; the one that has to be left for it, if any.
+    fn keep(&mut self, handle: RoomHandle) -> Option<RoomHandle> {
+        let Some(handles) = &mut self.conversations else { return Some(handle) };
+        handles.push_back(handle);
+        if handles.len() > CONVERSATIONS_MAX { handles.pop_front() } else { None }
+    }
+
+    fn replace_client(&mut self, recipient: Arc<dyn Recipient>, form: Form) {
+        self.endpoint = Endpoint { recipient, form };
+        self.generation += 1;
+    }
+}

@@ -1,0 +1,100 @@
+//! What an IRC client is, registered or not: its nick and capabilities; and the lines of the server for it.
+//!
+//! Lines gather in `out` until whoever handles the request sends them.
+
+use super::capabilities::CapabilitySet;
+use super::labels::Label;
+use crate::chat::{DisplayName, Refusal};
+use crate::wire::irc::{Context, LineWriter, SERVER, print_refusal};
+
+/// See the module.
+pub struct Client {
+    /// Its nick; `*` before it has one.
+    pub nick: String,
+    /// What it has negotiated.
+    pub capabilities: CapabilitySet,
+    /// What its user is called, as it says itself.
+    pub real_name: Option<DisplayName>,
+    /// The tag of each line of a batch, `batch=…`; mostly empty.
+    pub tag: String,
+    /// How far the line is answered that is being handled.
+    pub label: Label,
+    /// The opening of the batch that the answer is, until it is sent.
+    pub opened: Vec<u8>,
+    /// How many batches it was sent.
+    pub batches: u64,
+    /// Lines that are yet to be sent.
+    pub out: Vec<u8>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            nick: "*".to_owned(),
+            capabilities: CapabilitySet::default(),
+            real_name: None,
+            tag: String::new(),
+            label: Label::None,
+            opened: Vec::new(),
+            batches: 0,
+            out: Vec::new(),
+        }
+    }
+}
+
+impl Client {
+    /// A numeric reply: its number, its middle parameters behind the nick, perhaps none, and the last one.
+    pub fn numeric<'a>(&mut self, number: &str, middle: &str, last: impl Into<Option<&'a str>>) {
+        let space = if middle.is_empty() { "" } else { " " };
+        let head = format!("{number} {}{space}{middle}", self.nick);
+        self.line(SERVER, &head, last);
+    }
+
+    /// A line of any source.
+    pub fn line<'a>(&mut self, source: &str, head: &str, last: impl Into<Option<&'a str>>) {
+        let Self { out, tag, .. } = self;
+        LineWriter::new(|line: &[u8]| append(line, out)).line(tag, source, head, last.into());
+    }
+
+    /// What the client did is wrong, and no numeric says so: `FAIL`, or a notice where the client does not know that.
+    pub fn fail(&mut self, command: &str, code: &str, about: &str, text: &str) {
+        if self.knows_fail(command) {
+            let space = if about.is_empty() { "" } else { " " };
+            self.line(SERVER, &format!("FAIL {command} {code}{space}{about}"), text);
+        } else {
+            let head = format!("NOTICE {}", self.nick);
+            self.line(SERVER, &head, &*format!("{command}: {text}"));
+        }
+    }
+
+    /// Whether the client knows `FAIL`: it says so, or uses a command whose errors are nothing else.
+    fn knows_fail(&self, command: &str) -> bool {
+        let says_so = self.capabilities.has(CapabilitySet::STANDARD_REPLIES);
+        says_so || matches!(command, "*" | "CHATHISTORY" | "MARKREAD" | "REDACT" | "SETNAME")
+    }
+
+    /// A refusal of the engine's, of a command about a target.
+    pub fn refused(&mut self, refusal: &Refusal, command: &str, target: &str) {
+        let context = self.context(command, target);
+        let out = &mut self.out;
+        print_refusal(refusal, &context, &mut LineWriter::new(|line: &[u8]| append(line, out)));
+    }
+
+    /// The context of a request to the engine.
+    pub fn context(&self, command: &str, target: &str) -> Context {
+        Context {
+            nick: self.nick.clone(),
+            command: command.to_owned(),
+            target: target.to_owned(),
+            tag: String::new(),
+            standard_replies: self.knows_fail(command),
+            echo: String::new(),
+        }
+    }
+}
+
+/// Adds a line and its end.
+pub fn append(line: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(line);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,157 @@
+//! MODE: the role of a user is a mode with a nick, a ban or a mute an entry of the list `b`, announcements are `m`.
+//!
+//! What a room is made with stays: `i` and `s` of a private room. `n` and `t` are on in every room: only members speak,
+//! and only moderators set the topic.
+
+use std::sync::Arc;
+
+use super::channels::{existing, moderate};
+use crate::chat::policy::{ModerationRequest, Policy, Role, RoomSettings};
+use crate::chat::{End, RoomName, Time, UserName};
+use crate::net::irc::conversation::Conversation;
+use crate::wire::irc::{self, Line, clean};
+
+/// Changes of one MODE that have a parameter, at most.
+const MODES_MAX: usize = 4;
+/// What the mask of a mute begins with: an extended ban.
+const MUTE: &str = "m:";
+
+pub fn mode(this: &mut Conversation, line: &Line) -> Option<End> {
+    let target = &line.params[0];
+    if !irc::is_channel(target) {
+        of_user(this, line, target);
+        return None;
+    }
+    let room = existing(this, target)?;
+    let Some(changes) = line.param(1) else {
+        tell_modes(this, &room);
+        return None;
+    };
+    let (mut on, mut params, mut count) = (true, line.params[2..].iter().filter(|param| !param.is_empty()), 0);
+    for letter in changes.chars() {
+        match letter {
+            '+' => on = true,
+            '-' => on = false,
+            'b' => match params.next() {
+                None => tell_bans(this, &room),
+                Some(_) if count == MODES_MAX => {}
+                Some(mask) => {
+                    count += 1;
+                    change_ban(this, &room, mask, on);
+                }
+            },
+            'o' | 'q' => match params.next() {
+                None => wrong_parameter(this, &room, letter, "*", "It needs a nick"),
+                Some(_) if count == MODES_MAX => {}
+                Some(nick) => {
+                    count += 1;
+                    change_role(this, &room, (letter, nick), on);
+                }
+            },
+            'm' => {
+                let settings = RoomSettings { announcement: Some(on), slow_mode_s: None };
+                moderate(this, ("MODE", &room), ModerationRequest::Settings(settings), None);
+            }
+            'n' | 't' | 'i' | 's' => check_fixed(this, &room, letter, on),
+            other => {
+                let middle = clean(&other.to_string());
+                this.client.numeric("472", &middle, "is unknown mode char to me");
+            }
+        }
+    }
+    None
+}
+
+fn policy(this: &Conversation, room: &RoomName) -> Arc<Policy> {
+    this.engine().policies.policy(room).unwrap_or_default()
+}
+
+fn tell_modes(this: &mut Conversation, room: &RoomName) {
+    let policy = policy(this, room);
+    let announcement = if policy.settings().announcement == Some(true) { "m" } else { "" };
+    let private = if policy.is_private() { ("i", "s") } else { ("", "") };
+    let modes = format!("+{}{announcement}n{}t", private.0, private.1);
+    this.client.numeric("324", &format!("{} {modes}", irc::channel(room)), None);
+}
+
+/// The bans and the mutes that are in force.
+fn tell_bans(this: &mut Conversation, room: &RoomName) {
+    let (policy, channel) = (policy(this, room), irc::channel(room));
+    let now = this.engine().clock.now().at;
+    let in_force = |until: &Option<Time>| until.is_none_or(|until| now < until);
+    let list = |kind: &'static str, users: &std::collections::BTreeMap<UserName, Option<Time>>| {
+        let users = users.iter().filter(|(_, until)| in_force(until));
+        users.map(|(user, _)| format!("{channel} {kind}{}!*@*", irc::nick(user))).collect::<Vec<_>>()
+    };
+    for entry in list("", policy.bans()).into_iter().chain(list(MUTE, policy.mutes())) {
+        this.client.numeric("367", &entry, None);
+    }
+    this.client.numeric("368", &channel, "End of channel ban list");
+}
+
+fn change_ban(this: &mut Conversation, room: &RoomName, mask: &str, on: bool) {
+    let (is_mute, name) = mask.strip_prefix(MUTE).map_or((false, mask), |name| (true, name));
+    let name = name.split(['!', '@']).next().unwrap_or_default();
+    if name.is_empty() || name.contains(['*', '?']) {
+        return wrong_parameter(this, room, 'b', mask, "It names one user: nick!*@*, or m:nick!*@* for a mute");
+    }
+    let Ok(user) = this.user(name) else {
+        return wrong_parameter(this, room, 'b', mask, "This cannot be a nick");
+    };
+    let request = match (is_mute, on) {
+        (false, true) => ModerationRequest::Ban { user, lasts: None },
+        (false, false) => ModerationRequest::Unban { user },
+        (true, true) => ModerationRequest::Mute { user, lasts: None },
+        (true, false) => ModerationRequest::Unmute { user },
+    };
+    moderate(this, ("MODE", room), request, None);
+}
+
+fn change_role(this: &mut Conversation, room: &RoomName, (letter, nick): (char, &str), on: bool) {
+    let role = match (letter, on) {
+        ('q', true) => Role::Owner,
+        ('q', false) => return wrong_parameter(this, room, 'q', nick, "An owner makes another with +q"),
+        (_, true) => Role::Moderator,
+        (_, false) => Role::Member,
+    };
+    match this.user(nick) {
+        Ok(user) if this.engine().registered(&user) => {
+            moderate(this, ("MODE", room), ModerationRequest::Role { user, role }, None);
+        }
+        Ok(user) if this.is_online(&user) => {
+            wrong_parameter(this, room, letter, nick, "A guest has no role: the nick has to be registered");
+        }
+        _ => this.client.numeric("401", &clean(nick), "No such nick/channel"),
+    }
+}
+
+/// A mode that cannot be changed: it is an error to want it otherwise.
+fn check_fixed(this: &mut Conversation, room: &RoomName, letter: char, on: bool) {
+    let is_on = matches!(letter, 'n' | 't') || policy(this, room).is_private();
+    if is_on != on {
+        wrong_parameter(this, room, letter, "*", "This is decided when a room is made, and stays");
+    }
+}
+
+fn wrong_parameter(this: &mut Conversation, room: &RoomName, letter: char, param: &str, why: &str) {
+    this.client.numeric("696", &format!("{} {letter} {}", irc::channel(room), clean(param)), why);
+}
+
+/// The modes of a user: `i`, for everybody; nobody finds a user who shares no room by listing.
+fn of_user(this: &mut Conversation, line: &Line, target: &str) {
+    match this.user(target) {
+        Ok(user) if user == this.who().user => {}
+        Ok(user) if this.is_online(&user) => {
+            return this.client.numeric("502", "", "The modes of another user are not yours to see or change");
+        }
+        _ => return this.client.numeric("401", &clean(target), "No such nick/channel"),
+    }
+    let Some(changes) = line.param(1) else { return this.client.numeric("221", "+i", None) };
+    if changes.chars().any(|letter| !matches!(letter, '+' | '-' | 'i')) {
+        this.client.numeric("501", "", "Unknown MODE flag");
+    }
+    if changes.contains('i') {
+        let source = irc::source(&this.who().user);
+        this.client.line(&source, &format!("MODE {}", this.client.nick), "+i");
+    }
+}

@@ -1,0 +1,114 @@
+//! What an IRC client is told when it is registered: the welcome, ISUPPORT, the figures, the message of the day.
+//!
+//! Also the answers to VERSION, LUSERS and MOTD, which repeat parts of it.
+
+use std::sync::Arc;
+
+use super::client::Client;
+use super::monitor::WATCHED_MAX;
+use crate::net::context::ServerContext;
+use crate::wire::irc::SERVER;
+use roomd_protocol::{DISPLAY_NAME_CHARS_MAX, ROOM_CHARS_MAX, USER_CHARS_MAX};
+
+const VERSION: &str = concat!("roomd-", env!("CARGO_PKG_VERSION"));
+/// The modes of users, and those of channels.
+const USER_MODES: &str = "i";
+const CHANNEL_MODES: &str = "bimnoqst";
+/// Targets of one command, at most.
+pub const TARGETS_MAX: usize = 4;
+/// Tokens of one ISUPPORT line, at most, so that a line has its 15 parameters.
+const TOKENS_MAX: usize = 13;
+/// Bytes of a subject, which is a topic, at most.
+const TOPIC_BYTES: usize = crate::chat::policy::SUBJECT_BYTES_MAX;
+/// Bytes of a note, which is the reason of a kick or an absence, at most.
+const NOTE_BYTES: usize = crate::chat::Note::BYTES_MAX;
+
+/// Writes all that follows a registration.
+pub fn write(context: &ServerContext, client: &mut Client) {
+    let network = network(context);
+    let welcome = format!("Welcome to {network}, {}", client.nick);
+    client.numeric("001", "", &*welcome);
+    client.numeric("002", "", &*format!("Your host is {SERVER}, running {VERSION}"));
+    client.numeric("003", "", "This server keeps what is said, and shows it on every door in one order");
+    client.numeric("004", &format!("{SERVER} {VERSION} {USER_MODES} {CHANNEL_MODES} boq"), None);
+    isupport(context, client);
+    // Who is being welcomed is counted from now on.
+    users(context, client, context.engine.directory.count() + 1);
+    motd(context, client);
+}
+
+/// The name of the server, for people.
+fn network(context: &ServerContext) -> String {
+    context.settings.name.clone().unwrap_or_else(|| "roomd".to_owned())
+}
+
+/// `005`.
+pub fn isupport(context: &ServerContext, client: &mut Client) {
+    // A value has no space: as IRCv3 says, it is written as \x20.
+    let network: String = network(context).split_whitespace().collect::<Vec<_>>().join("\\x20");
+    let rooms = context.settings.limits.rooms_per_connection;
+    let tokens = [
+        format!("AWAYLEN={NOTE_BYTES}"),
+        "CASEMAPPING=ascii".to_owned(),
+        format!("CHATHISTORY={}", super::commands::history::MESSAGES_MAX),
+        format!("CHANLIMIT=#:{rooms}"),
+        "CHANMODES=b,,,imnst".to_owned(),
+        format!("CHANNELLEN={}", ROOM_CHARS_MAX + 1),
+        "CHANTYPES=#".to_owned(),
+        "CLIENTTAGDENY=*,-draft/react,-draft/reply,-reply,-typing".to_owned(),
+        "ELIST=MU".to_owned(),
+        "EXTBAN=,m".to_owned(),
+        format!("KICKLEN={NOTE_BYTES}"),
+        "MODES=4".to_owned(),
+        format!("MONITOR={WATCHED_MAX}"),
+        "MSGREFTYPES=msgid,timestamp".to_owned(),
+        format!("NAMELEN={DISPLAY_NAME_CHARS_MAX}"),
+        format!("NETWORK={network}"),
+        format!("NICKLEN={USER_CHARS_MAX}"),
+        "PREFIX=(qo)~@".to_owned(),
+        format!(
+            "TARGMAX=JOIN:,KICK:{TARGETS_MAX},NAMES:{TARGETS_MAX},NOTICE:{TARGETS_MAX},PART:,PRIVMSG:{TARGETS_MAX},WHOIS:1"
+        ),
+        format!("TOPICLEN={TOPIC_BYTES}"),
+        "UTF8ONLY".to_owned(),
+        "WHOX".to_owned(),
+    ];
+    for line in tokens.chunks(TOKENS_MAX) {
+        client.numeric("005", &line.join(" "), "are supported by this server");
+    }
+}
+
+/// The figures of LUSERS.
+pub fn lusers(context: &ServerContext, client: &mut Client) {
+    users(context, client, context.engine.directory.count());
+}
+
+fn users(context: &ServerContext, client: &mut Client, users: usize) {
+    let rooms = context.engine.hub.len();
+    client.numeric("251", "", &*format!("There are {users} users and 0 invisible on 1 servers"));
+    client.numeric("252", "0", "operator(s) online");
+    client.numeric("253", "0", "unknown connection(s)");
+    client.numeric("254", &rooms.to_string(), "channels formed");
+    client.numeric("255", "", &*format!("I have {users} clients and 0 servers"));
+    let most = context.settings.limits.connections_max;
+    client.numeric("265", &format!("{users} {most}"), &*format!("Current local users {users}, max {most}"));
+    client.numeric("266", &format!("{users} {most}"), &*format!("Current global users {users}, max {most}"));
+}
+
+/// The message of the day: the server's welcome.
+pub fn motd(context: &ServerContext, client: &mut Client) {
+    let Some(welcome) = &context.settings.welcome else {
+        return client.numeric("422", "", "There is no message of the day");
+    };
+    client.numeric("375", "", &*format!("- {SERVER} Message of the day -"));
+    for line in welcome.lines() {
+        client.numeric("372", "", &*format!("- {line}"));
+    }
+    client.numeric("376", "", "End of /MOTD command");
+}
+
+/// The answer to VERSION.
+pub fn version(context: &Arc<ServerContext>, client: &mut Client) {
+    client.numeric("351", &format!("{VERSION} {SERVER}"), "a chat server of rooms; this is its IRC door");
+    isupport(context, client);
+}

@@ -1,0 +1,43 @@
+//! What other servers change in a history that several have.
+//!
+//! Of a room that has gone on a feed tells the name: whoever hears it reads what is new through the room's log, in the
+//! room's order. Of what servers keep in memory it tells what there is now. What is told may be known already, and may be
+//! told twice; what a feed misses it finds by itself within some seconds. The engine's thread `subscriber` waits in it.
+
+use super::accounts::Account;
+use super::rooms::PolicyVersion;
+use crate::chat::device::{Device, DeviceId};
+use crate::chat::policy::Policy;
+use crate::chat::{DisplayName, RoomName, UserName};
+
+/// Something that was changed, perhaps by another server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoreChange {
+    /// A room that is open here has gone on: messages, edits, its policy, its end, or retention.
+    Room(RoomName),
+    /// A room's policy is this, in this version; `None`: it has none, or has ended.
+    Policy(RoomName, Option<Box<Policy>>, PolicyVersion),
+    /// A registered name was changed, or was given up.
+    Account(AccountState),
+    /// A device has ended, whosever it was.
+    DeviceEnded(DeviceId),
+}
+
+/// What is kept of a registered name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// The name, in whatever spelling.
+    pub name: UserName,
+    /// `None`: it is not registered any more.
+    pub account: Option<Account>,
+    /// Its devices. One that is missing may have been added meanwhile.
+    pub devices: Vec<Device>,
+    /// What its owner wants to be called.
+    pub display_name: Option<DisplayName>,
+}
+
+/// See the module.
+pub trait ChangeFeed: Send {
+    /// Waits until something was changed. `None`: the store was closed.
+    fn wait(&mut self) -> Option<Vec<StoreChange>>;
+}

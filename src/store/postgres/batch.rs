@@ -1,0 +1,258 @@
+//! A batch of drafts as the parameters of `append_1`, and its answers.
+//!
+//! Called by the journal, on its thread.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::journal::{AppendRequest, State};
+use super::link::{DatabaseLink, LinkError};
+use super::note::Head;
+use super::policy::description_of;
+use super::row::{DELETED, TEXT, about_columns, columns_of, ms, number, time};
+use super::words::vector_of;
+use crate::chat::policy::ModerationChange;
+use crate::chat::{Body, Draft, Epoch, Operation, Outcome, Publication, RoomName};
+
+/// What became of the drafts of one room.
+#[derive(Debug, Default)]
+pub struct AppendAnswer {
+    /// Where the room stood before.
+    pub state: State,
+    /// The id of the room that has the name now, if the room has ended.
+    pub ended: Option<i64>,
+    /// One outcome for each draft, in order.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl AppendAnswer {
+    /// Whether nothing was stored, because the policy has changed.
+    pub fn is_stale(&self) -> bool {
+        self.outcomes.contains(&Outcome::Stale)
+    }
+
+    /// Where the room stands behind it, for other servers; `None`: nothing has changed.
+    pub fn head(&self, room: &RoomName) -> Option<Head> {
+        let State { mut newest, mut version, .. } = self.state;
+        for outcome in &self.outcomes {
+            match outcome {
+                Outcome::Stored { seq } => newest = *seq,
+                Outcome::Changed => version += 1,
+                Outcome::Ended { .. } => return Some(Head { room: room.clone(), newest: 0, version: 0 }),
+                Outcome::Repeat { .. } | Outcome::Conflict { .. } | Outcome::KeyConflict { .. } => {}
+                Outcome::TooManyKeys | Outcome::Missing | Outcome::NotAuthor | Outcome::Stale => {}
+            }
+        }
+        let has_changed = (newest, version) != (self.state.newest, self.state.version);
+        has_changed.then(|| Head { room: room.clone(), newest, version })
+    }
+}
+
+/// The columns of the drafts.
+#[derive(Default)]
+struct Columns<'a> {
+    rooms: Vec<i32>,
+    operations: Vec<i16>,
+    users: Vec<&'a str>,
+    recipients: Vec<Option<&'a str>>,
+    kinds: Vec<i16>,
+    times: Vec<i64>,
+    mids: Vec<Option<&'a [u8]>>,
+    bodies: Vec<Vec<u8>>,
+    words: Vec<Option<String>>,
+    replies: Vec<Option<i64>>,
+    reactions: Vec<Option<i64>>,
+    about: Vec<Option<i64>>,
+    as_moderator: Vec<bool>,
+    changes: Vec<Option<String>>,
+    conditions: Vec<Option<i64>>,
+    keys: Vec<Option<&'a [u8]>>,
+    key_conditions: Vec<Option<i64>>,
+    keys_max: Vec<i64>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct BatchAnswer {
+    /// Of each room.
+    pub rooms: Vec<AppendAnswer>,
+    /// Whether something waits for a webhook.
+    pub told: bool,
+}
+
+/// Stores the batch under this number, all of it or nothing.
+///
+/// # Errors
+/// Nothing was stored, or that is in doubt.
+pub fn store(
+    link: &mut DatabaseLink,
+    journal: i64,
+    batch: i64,
+    appends: &[AppendRequest],
+) -> Result<BatchAnswer, LinkError> {
+    let ids: Vec<_> = appends.iter().map(|append| append.standing.id).collect();
+    let names: Vec<_> = appends.iter().map(|append| append.room.as_str()).collect();
+    let epochs: Vec<_> = appends.iter().map(|append| &*append.standing.epoch).collect();
+    let newest: Vec<_> = appends.iter().map(|append| number(append.standing.newest)).collect();
+    let versions: Vec<_> = appends.iter().map(|append| number(append.standing.version)).collect();
+    let mut columns = Columns::default();
+    for (append, room) in appends.iter().zip(1..) {
+        for draft in &append.drafts {
+            columns.push(room, draft)?;
+        }
+    }
+    let c = &columns;
+    // What others did is read by the room log, with their edits and in one order.
+    let page = 0;
+    let values: [&(dyn ToSql + Sync); 26] = [
+        &journal,
+        &batch,
+        &ids,
+        &names,
+        &epochs,
+        &newest,
+        &versions,
+        &page,
+        &c.rooms,
+        &c.operations,
+        &c.users,
+        &c.recipients,
+        &c.kinds,
+        &c.times,
+        &c.mids,
+        &c.bodies,
+        &c.words,
+        &c.replies,
+        &c.reactions,
+        &c.about,
+        &c.as_moderator,
+        &c.changes,
+        &c.conditions,
+        &c.keys,
+        &c.key_conditions,
+        &c.keys_max,
+    ];
+    let sql =
+        "SELECT i, what, a, b, c, usr FROM append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
+    let rows = link.query(sql, &values)?;
+    answers(&rows, appends)
+}
+
+/// The rooms' states come first, and again behind an end; the outcomes are numbered through all rooms.
+fn answers(rows: &[Row], appends: &[AppendRequest]) -> Result<BatchAnswer, LinkError> {
+    let count = appends.iter().map(|append| append.drafts.len()).sum();
+    let mut outcomes = vec![None; count];
+    let mut states: Vec<Option<State>> = vec![None; appends.len()];
+    let (mut ended, mut told) = (vec![None; appends.len()], false);
+    let invalid = |what: &str| LinkError::Invalid(format!("an answer that is none: {what}"));
+    for row in rows {
+        let index = usize::try_from(row.get::<_, i32>(0)).ok().and_then(|index| index.checked_sub(1));
+        let index = index.ok_or_else(|| invalid("an index"))?;
+        let value = |column: usize| row.get::<_, Option<i64>>(column).unwrap_or_default();
+        match row.get::<_, i16>(1) {
+            0 => *outcomes.get_mut(index).ok_or_else(|| invalid("a draft"))? = Some(outcome(row)?),
+            4 => {
+                let state = State { id: value(4), newest: value(2).cast_unsigned(), version: value(3).cast_unsigned() };
+                match states.get_mut(index).ok_or_else(|| invalid("a room"))? {
+                    Some(_) => ended[index] = Some(state.id),
+                    before => *before = Some(state),
+                }
+            }
+            5 => told = true,
+            // Others' messages, which the room log reads.
+            _ => {}
+        }
+    }
+    let mut outcomes = outcomes.into_iter();
+    let answer = |(append, (state, ended)): (&AppendRequest, (Option<State>, Option<i64>))| {
+        let outcomes: Option<Vec<_>> = outcomes.by_ref().take(append.drafts.len()).collect();
+        let (state, outcomes) = state.zip(outcomes).ok_or_else(|| invalid("it is not whole"))?;
+        Ok(AppendAnswer { state, ended, outcomes })
+    };
+    let rooms = appends.iter().zip(states.into_iter().zip(ended)).map(answer).collect::<Result<_, LinkError>>()?;
+    Ok(BatchAnswer { rooms, told })
+}
+
+fn outcome(row: &Row) -> Result<Outcome, LinkError> {
+    let seq = row.get::<_, Option<i64>>(2).unwrap_or_default().cast_unsigned();
+    Ok(match row.get::<_, Option<i64>>(4) {
+        Some(1) => Outcome::Stored { seq },
+        Some(2) => Outcome::Repeat { seq, at: time(row.get::<_, Option<i64>>(3).unwrap_or_default()) },
+        Some(3) => Outcome::Stale,
+        Some(4) => Outcome::Changed,
+        Some(5) => Outcome::Missing,
+        Some(6) => Outcome::NotAuthor,
+        Some(9) => Outcome::KeyConflict { newest: seq },
+        Some(10) => Outcome::TooManyKeys,
+        Some(8) => Outcome::Conflict { newest: seq },
+        Some(7) => {
+            let digits = row.get::<_, Option<&str>>(5).and_then(|epoch| epoch.strip_prefix('e'));
+            let epoch = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            let invalid = || LinkError::Invalid("an epoch that is none".to_owned());
+            Outcome::Ended { epoch: Epoch(epoch.ok_or_else(invalid)?) }
+        }
+        other => return Err(LinkError::Invalid(format!("the outcome {other:?} of a draft"))),
+    })
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, room: i32, draft: &'a Draft) -> Result<(), LinkError> {
+        let (mut recipient, mut mid, mut about, mut seq, mut moderates, mut change, mut condition) =
+            (None, None, None, None, false, None, None);
+        let (mut key, mut key_condition) = (None, None);
+        let (what, kind, body, words) = match &draft.operation {
+            Operation::Publish {
+                to,
+                publication: Publication { body, about: of, mid: own, if_seq, key: of_key, if_key_seq },
+            } => {
+                (recipient, mid, about, condition) = (to.as_ref(), own.as_ref(), *of, if_seq.map(number));
+                (key, key_condition) = (of_key.as_ref(), if_key_seq.map(number));
+                let (kind, bytes) = columns_of(body);
+                (0, kind, bytes.to_vec(), words_of(body))
+            }
+            Operation::Edit { seq: of, body, as_moderator } => {
+                (seq, moderates) = (Some(number(*of)), *as_moderator);
+                let (kind, bytes) = columns_of(body);
+                (1, kind, bytes.to_vec(), words_of(body))
+            }
+            Operation::Moderate(action) => {
+                change = Some(description_of(action));
+                if action.change == ModerationChange::Ended {
+                    let epoch = Epoch(getrandom::u64().map_err(|error| LinkError::System(error.into()))?);
+                    (3, DELETED, epoch.to_string().into_bytes(), None)
+                } else {
+                    (2, TEXT, Vec::new(), None)
+                }
+            }
+        };
+        let (reply, reaction) = about_columns(about);
+        self.rooms.push(room);
+        self.operations.push(what);
+        self.users.push(draft.speaker.user.as_str());
+        self.recipients.push(recipient.map(|user| user.as_str()));
+        self.kinds.push(kind);
+        self.times.push(ms(draft.at));
+        self.mids.push(mid.map(|mid| mid.as_str().as_bytes()));
+        self.bodies.push(body);
+        self.words.push(words);
+        self.replies.push(reply);
+        self.reactions.push(reaction);
+        self.about.push(seq);
+        self.as_moderator.push(moderates);
+        self.changes.push(change);
+        self.conditions.push(condition);
+        self.keys.push(key.map(|key| key.as_str().as_bytes()));
+        self.key_conditions.push(key_condition);
+        self.keys_max.push(i64::try_from(draft.keys_max).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}
+
+/// Of a text alone: ciphertext has no words.
+fn words_of(body: &Body) -> Option<String> {
+    match body {
+        Body::Text(text) => Some(vector_of(text)),
+        Body::Cipher(_) | Body::Deleted => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! What other servers do, as it comes: the [`ChangeFeed`] over LISTEN, and over looking.
+//!
+//! Waited for on the engine's thread `subscriber`, with a connection of its own. Once a second it writes this server's
+//! heartbeat, and learns which others are at work; every two seconds, and whenever it is connected again, it compares all
+//! open rooms with the database and reads what else was changed, so that a note that is lost delays what it told of and
+//! nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::changes::ChangesSince;
+use super::lasting_link::LastingLink;
+use super::link::{DatabaseLink, LinkError, Notifications};
+use super::note::{self, Head};
+use super::open_rooms::OpenRooms;
+use super::row::number;
+use crate::chat::RoomName;
+use crate::store::change_feed::{ChangeFeed, StoreChange};
+
+/// From heartbeat to heartbeat. One that is late by five seconds is taken for the end of its server (`beat_1`).
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// From look to look.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The note of a trigger: something was changed that servers have in memory.
+const CHANGES: &str = "changes";
+
+/// See the module.
+pub struct PostgresFeed {
+    link: LastingLink,
+    server: i64,
+    notifications: Notifications,
+    rooms: OpenRooms,
+    /// The other servers at work, by number, with what they say of themselves.
+    others: BTreeMap<i64, String>,
+    heartbeat_at: Instant,
+    look_at: Instant,
+    changes: ChangesSince,
+    is_closed: Arc<AtomicBool>,
+    /// Whether the last call failed: logged once, not at each.
+    is_failing: bool,
+}
+
+impl PostgresFeed {
+    /// The feed of the server of this number, whose `link` listens. `is_closed`, and a wake-up, end it.
+    pub fn new(
+        link: LastingLink,
+        server: i64,
+        changes: ChangesSince,
+        notifications: Notifications,
+        rooms: OpenRooms,
+        is_closed: Arc<AtomicBool>,
+    ) -> Self {
+        let now = Instant::now();
+        let (others, heartbeat_at, look_at) = (BTreeMap::new(), now, now);
+        Self {
+            link,
+            server,
+            notifications,
+            rooms,
+            others,
+            heartbeat_at,
+            look_at,
+            changes,
+            is_closed,
+            is_failing: false,
+        }
+    }
+
+    /// What is due, or else what notes tell.
+    fn turn(&mut self) -> Result<Vec<StoreChange>, LinkError> {
+        let is_new = !self.link.is_connected();
+        let link = self.link.link()?;
+        let now = Instant::now();
+        if is_new {
+            // What was told meanwhile was not heard.
+            (self.heartbeat_at, self.look_at) = (now, now);
+        }
+        if self.heartbeat_at <= now {
+            self.heartbeat_at = now + HEARTBEAT;
+            let others = heartbeat(link, self.server)?;
+            report(&self.others, &others);
+            self.others = others;
+        }
+        if self.look_at <= now {
+            self.look_at = now + LOOK;
+            let mut changes = look(link, &self.rooms)?;
+            changes.append(&mut self.changes.look(link)?);
+            if !changes.is_empty() {
+                return Ok(changes);
+            }
+        }
+        let notes = self.notifications.wait(Some(link), self.heartbeat_at.min(self.look_at));
+        let heads = notes.iter().flat_map(|note| note::read(self.server, note));
+        let heads = heads.filter(|head| has_gone_on(head, &self.rooms));
+        let mut changes: Vec<_> = heads.map(|head| StoreChange::Room(head.room)).collect();
+        if notes.iter().any(|note| note == CHANGES) {
+            changes.append(&mut self.changes.look(link)?);
+        }
+        Ok(changes)
+    }
+
+    /// Others need not wait until this server's heartbeat is late.
+    fn leave(&mut self) {
+        if self.link.is_connected()
+            && let Ok(link) = self.link.link()
+        {
+            // If that fails they do wait.
+            _ = link.query("DELETE FROM servers WHERE server = $1", &[&self.server]);
+        }
+    }
+}
+
+impl ChangeFeed for PostgresFeed {
+    fn wait(&mut self) -> Option<Vec<StoreChange>> {
+        loop {
+            if self.is_closed.load(Ordering::Relaxed) {
+                self.leave();
+                return None;
+            }
+            match self.turn() {
+                Ok(changes) => {
+                    if std::mem::take(&mut self.is_failing) {
+                        log::info!("what other servers do is heard again");
+                    }
+                    if !changes.is_empty() {
+                        return Some(changes);
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        log::warn!(error:%; "what other servers do is not heard now");
+                    }
+                    let until = self.link.retry_at().unwrap_or_else(Instant::now);
+                    // What comes on no connection are wake-ups alone.
+                    _ = self.notifications.wait(None, until);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the room is open here, and does not know of that.
+fn has_gone_on(head: &Head, rooms: &OpenRooms) -> bool {
+    rooms.progress(&head.room).is_some_and(|progress| {
+        let (_, newest, version, _) = progress.read();
+        newest < head.newest || version < head.version || (head.newest, head.version) == (0, 0)
+    })
+}
+
+/// Writes the heartbeat; the other servers at work.
+fn heartbeat(link: &mut DatabaseLink, server: i64) -> Result<BTreeMap<i64, String>, LinkError> {
+    let about = format!("roomd {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
+    let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&server, &about])?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn report(before: &BTreeMap<i64, String>, now: &BTreeMap<i64, String>) {
+    for (server, about) in now.iter().filter(|(server, _)| !before.contains_key(server)) {
+        log::info!(server = format!("{server:x}"), about; "another server is at work on this history");
+    }
+    for (server, about) in before.iter().filter(|(server, _)| !now.contains_key(server)) {
+        log::info!(server = format!("{server:x}"), about; "another server is gone, or cannot reach the database");
+    }
+}
+
+/// The open rooms that have gone on. Where retention has, their logs learn how far.
+fn look(link: &mut DatabaseLink, rooms: &OpenRooms) -> Result<Vec<StoreChange>, LinkError> {
+    let open = rooms.all();
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<_> = open.iter().map(|(room, _)| room.as_str()).collect();
+    let known: Vec<_> = open.iter().map(|(_, progress)| progress.read()).collect();
+    let ids: Vec<_> = known.iter().map(|(id, ..)| *id).collect();
+    let [newest, versions, pruned] = [0, 1, 2].map(|column| {
+        let counts = known.iter().map(|(_, newest, version, pruned)| number([*newest, *version, *pruned][column]));
+        counts.collect::<Vec<_>>()
+    });
+    let sql = "SELECT k.name, r.room, r.pruned FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+            AS k (name, room, newest, version, pruned) JOIN rooms r ON r.name = k.name
+        WHERE r.room <> k.room OR r.newest > k.newest OR r.version > k.version OR r.pruned > k.pruned";
+    let rows = link.query(sql, &[&names, &ids, &newest, &versions, &pruned])?;
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Ok(room) = RoomName::parse_known(row.get(0)) {
+            rooms.pruned(&room, row.get(1), row.get::<_, i64>(2).cast_unsigned());
+            changes.push(StoreChange::Room(room));
+        }
+    }
+    Ok(changes)
+}

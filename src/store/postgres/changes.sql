@@ -1,0 +1,55 @@
+-- What servers share beside the messages of rooms: who is at work, and what has changed of that which each has in memory.
+-- Run at each start.
+
+-- Not logged: after a crash of the database the table is empty, and each server writes its row again with its next heartbeat.
+CREATE UNLOGGED TABLE IF NOT EXISTS servers (
+    server bigint PRIMARY KEY,                 -- drawn when the server starts; that of its journal
+    seen   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    about  text NOT NULL                       -- for people
+) WITH (fillfactor = 20);
+
+-- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
+-- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.
+CREATE TABLE IF NOT EXISTS changes (
+    kind    smallint NOT NULL,                 -- 0 the policy of a room, 1 a registered name, 2 a device that has ended
+    subject text COLLATE "C" NOT NULL,         -- the name, or the number of the device
+    changed xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, subject)
+);
+CREATE INDEX IF NOT EXISTS changes_changed ON changes (changed);
+
+-- Notes a change, and wakes the servers when it is committed.
+CREATE OR REPLACE FUNCTION changed_1(p_kind smallint, p_subject text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO changes (kind, subject) VALUES (p_kind, p_subject)
+        ON CONFLICT (kind, subject) DO UPDATE SET changed = excluded.changed, at = excluded.at;
+    EXECUTE (SELECT format('NOTIFY %I, %L', 'roomd_' || to_hex(seed), 'changes') FROM installation);
+END $$;
+
+CREATE OR REPLACE FUNCTION policy_changed_1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM changed_1(0::smallint, name) FROM rooms WHERE room = coalesce(NEW.room, OLD.room);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON policies FOR EACH ROW EXECUTE FUNCTION policy_changed_1();
+
+CREATE OR REPLACE FUNCTION name_changed_1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM changed_1(1::smallint, coalesce(NEW.name, OLD.name));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed AFTER INSERT OR DELETE OR UPDATE OF name, since, display ON names
+    FOR EACH ROW EXECUTE FUNCTION name_changed_1();
+
+CREATE OR REPLACE FUNCTION device_changed_1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN PERFORM changed_1(2::smallint, OLD.device::text);
+    ELSE PERFORM changed_1(1::smallint, name) FROM names WHERE folded = NEW.folded;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed AFTER INSERT OR DELETE ON devices FOR EACH ROW EXECUTE FUNCTION device_changed_1();
+-- That it is used is of no interest to others; that its token was shown for the first time is.
+CREATE OR REPLACE TRIGGER changed_again AFTER UPDATE ON devices FOR EACH ROW
+    WHEN (OLD.label IS DISTINCT FROM NEW.label OR OLD.seen IS NULL) EXECUTE FUNCTION device_changed_1();

@@ -1,0 +1,359 @@
+-- What roomd's journal and readers call. A function is named with its version, so that servers of two versions can run
+-- at once. None of them leaves a lock behind its statement.
+
+-- The epoch of a room of this name that has no row. The row of a room that begins again has an epoch of its own.
+CREATE OR REPLACE FUNCTION first_epoch_1(p_name text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'e' || lpad(to_hex(hashtextextended(p_name, seed)), 16, '0') FROM installation
+$$;
+
+-- A row of the answers. what: 0 the outcome of draft i (a: its number, b: the time of that, c: see `append_1`; usr: the
+-- new epoch of a room that has ended); 1 a message (a: number); 2 an edit (a: number, b: behind which number, c: version);
+-- 3 a change of the policy (a: behind which number, b: until, c: version); 4 the state of room i (a: newest, b: version,
+-- c: its id; usr: epoch; body: how it ended); 5 something waits for a webhook.
+DO $$ BEGIN
+    IF to_regtype('fact_1') IS NULL THEN
+        CREATE TYPE fact_1 AS (
+            i int, what smallint, a bigint, b bigint, c bigint, kind smallint, at bigint, edited bigint, usr text,
+            recipient text, mid bytea, body bytea, reply bigint, reaction bigint, key bytea
+        );
+    END IF;
+END $$;
+
+-- Applies a change to a room's policy, and records it. p_change: {what, about, until, private, slow_mode_s, announcement,
+-- put: {user: role}, invite, enter, drop, demote, sanction, lift, pin, unpin, invitation, code, uses, revoke, admit}; texts that may have a zero byte are in hexadecimal:
+-- {value, note, subject, description}.
+CREATE OR REPLACE FUNCTION change_1(p_room bigint, p_by text, p_at bigint, p_after bigint, p_version bigint, p_change jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE l_number bigint; l_about text := p_change->>'about';
+BEGIN
+    INSERT INTO policies (room, private) VALUES (p_room, coalesce((p_change->>'private')::boolean, false)) ON CONFLICT DO NOTHING;
+    UPDATE policies SET
+        slow_mode_s = coalesce((p_change->>'slow_mode_s')::bigint, slow_mode_s),
+        announcement = coalesce((p_change->>'announcement')::boolean, announcement),
+        subject = CASE WHEN p_change ? 'subject' THEN nullif(decode(p_change->>'subject', 'hex'), '') ELSE subject END,
+        description = CASE WHEN p_change ? 'description' THEN nullif(decode(p_change->>'description', 'hex'), '') ELSE description END
+        WHERE room = p_room;
+    IF p_change ? 'demote' THEN UPDATE people SET role = 1 WHERE room = p_room AND role = 2; END IF;
+    IF p_change ? 'drop' THEN DELETE FROM people WHERE room = p_room AND usr = l_about; END IF;
+    IF p_change ? 'invite' THEN INSERT INTO people VALUES (p_room, l_about, 0, p_by, p_at) ON CONFLICT DO NOTHING; END IF;
+    IF p_change ? 'put' THEN   -- who is on the list already has no new invitation
+        INSERT INTO people SELECT p_room, key, value::smallint, p_by, p_at FROM jsonb_each_text(p_change->'put')
+            ON CONFLICT (room, usr) DO UPDATE SET role = excluded.role;
+    END IF;
+    IF p_change ? 'invitation' THEN
+        DELETE FROM invitations WHERE room = p_room AND until <= p_at;
+        UPDATE policies SET invitations = (p_change->>'invitation')::bigint WHERE room = p_room;
+        INSERT INTO invitations VALUES (p_room, (p_change->>'invitation')::bigint, p_change->>'code', p_by, p_at,
+            (p_change->>'until')::bigint, (p_change->>'uses')::bigint, 0);
+    END IF;
+    IF p_change ? 'revoke' THEN DELETE FROM invitations WHERE room = p_room AND number = (p_change->>'revoke')::bigint; END IF;
+    IF p_change ? 'admit' THEN
+        INSERT INTO people VALUES (p_room, l_about, 0) ON CONFLICT DO NOTHING;
+        UPDATE invitations SET used = used + 1 WHERE room = p_room AND number = (p_change->>'admit')::bigint;
+        DELETE FROM invitations WHERE room = p_room AND used >= uses;
+    END IF;
+    IF p_change ? 'enter' THEN UPDATE people SET invited_by = NULL, invited_at = NULL WHERE room = p_room AND usr = l_about; END IF;
+    IF p_change ? 'sanction' THEN
+        DELETE FROM sanctions WHERE room = p_room AND kind = (p_change->>'sanction')::smallint AND until <= p_at;
+        INSERT INTO sanctions VALUES (p_room, (p_change->>'sanction')::smallint, l_about, (p_change->>'until')::bigint)
+            ON CONFLICT (room, kind, usr) DO UPDATE SET until = excluded.until;
+    END IF;
+    IF p_change ? 'lift' THEN DELETE FROM sanctions WHERE room = p_room AND kind = (p_change->>'lift')::smallint AND usr = l_about; END IF;
+    IF p_change ? 'pin' THEN INSERT INTO pins VALUES (p_room, (p_change->>'pin')::bigint) ON CONFLICT DO NOTHING; END IF;
+    IF p_change ? 'unpin' THEN DELETE FROM pins WHERE room = p_room AND seq = (p_change->>'unpin')::bigint; END IF;
+    UPDATE rooms SET audited = audited + 1 WHERE room = p_room RETURNING audited INTO l_number;
+    INSERT INTO audit VALUES (p_room, l_number, p_version, p_after, p_at, p_by, p_change->>'what', l_about,
+        (p_change->>'until')::bigint, decode(p_change->>'value', 'hex'), decode(p_change->>'note', 'hex'));
+END $$;
+
+-- Ends a room: its name is free at once, for another history of another epoch; the rest is deleted in slices. Returns the
+-- id of the room that has the name now.
+CREATE OR REPLACE FUNCTION end_1(p_room bigint, p_by text, p_at bigint, p_version bigint, p_epoch text, p_change jsonb)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE l_name text; l_room bigint;
+BEGIN
+    DELETE FROM policies WHERE room = p_room; DELETE FROM people WHERE room = p_room; DELETE FROM sanctions WHERE room = p_room;
+    DELETE FROM invitations WHERE room = p_room; DELETE FROM pins WHERE room = p_room; DELETE FROM audit WHERE room = p_room;
+    DELETE FROM last_values WHERE room = p_room;
+    SELECT name INTO l_name FROM rooms WHERE room = p_room;
+    UPDATE rooms SET name = '/' || p_room, version = p_version, moderated = p_version,
+        ended = jsonb_build_object('by', p_by, 'at', p_at, 'note', p_change->>'note', 'epoch', p_epoch) WHERE room = p_room;
+    INSERT INTO rooms (name, epoch) VALUES (l_name, p_epoch) RETURNING room INTO l_room;
+    RETURN l_room;
+END $$;
+
+-- Locks the webhooks, in their order, as everybody does who writes deliveries: no deadlock. Returns the newest delivery.
+CREATE OR REPLACE FUNCTION lock_webhooks_1() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM webhooks ORDER BY webhook FOR UPDATE;
+    RETURN coalesce((SELECT max(delivery) FROM deliveries), 0);
+END $$;
+
+-- Writes a delivery for each webhook that is told of this.
+CREATE OR REPLACE FUNCTION tell_1(
+    p_event int, p_room text, p_epoch text, p_seq bigint, p_at bigint, p_usr text, p_kind smallint, p_body bytea, p_mid bytea,
+    p_reply bigint, p_reaction bigint, p_change jsonb
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE l_id text := 'msg_' || replace(gen_random_uuid()::text, '-', '');
+BEGIN
+    INSERT INTO deliveries (webhook, id, event, room, epoch, seq, at, usr, kind, body, mid, reply, reaction, what, about, until, value, note)
+        SELECT w.webhook, l_id, p_event, p_room, p_epoch, p_seq, p_at, p_usr, p_kind, p_body, p_mid, p_reply, p_reaction,
+            p_change->>'what', p_change->>'about', (p_change->>'until')::bigint, decode(p_change->>'value', 'hex'), decode(p_change->>'note', 'hex')
+        FROM webhooks w WHERE removed IS NULL AND off IS NULL AND coalesce(w.room = p_room, true) AND (w.events >> p_event) & 1 = 1
+        ORDER BY w.webhook;
+END $$;
+
+-- Removes the webhooks of a room that ends. What waits is delivered.
+CREATE OR REPLACE FUNCTION end_webhooks_1(p_room text, p_at bigint, p_by text) RETURNS void LANGUAGE sql AS $$
+    UPDATE webhooks SET removed = coalesce(removed, p_at), remover = CASE WHEN removed IS NULL THEN p_by ELSE remover END, ended = true
+        WHERE room = p_room AND NOT ended
+$$;
+
+-- Counts the deliveries behind p_before, and switches off the webhooks for which too much waits; whether there are any.
+CREATE OR REPLACE FUNCTION count_told_1(p_before bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE webhooks w SET waiting = waiting + n.told, bytes = bytes + n.size,
+        off = CASE WHEN waiting + n.told >= 10000 OR bytes + n.size >= 67108864 THEN coalesce(off, n.at) ELSE off END,
+        reason = CASE WHEN off IS NULL AND (waiting + n.told >= 10000 OR bytes + n.size >= 67108864) THEN 'full' ELSE reason END
+        FROM (SELECT webhook, count(*) AS told, coalesce(sum(length(body)), 0) AS size, max(at) AS at
+              FROM deliveries WHERE delivery > p_before GROUP BY webhook) n
+        WHERE w.webhook = n.webhook;
+    RETURN FOUND;
+END $$;
+
+-- Numbers drafts of several rooms and stores them: all or none, in one statement and so in one transaction.
+--   p_rooms: ids; 0 where the broker knows of no row, which is inserted with p_epochs. p_names: their names.
+--   p_known and p_version: what the brokers know of each.
+--   d_deed: 0 publish, 1 edit (d_about: the number; d_rules: it may be another's), 2 change the policy, 3 end the room
+--   (d_body: the new epoch), in the order of the drafts.
+--   d_if_seq: a message is stored only behind the one of this number, unless it is a repeat; NULL: behind any. d_key: what it
+--   is the newest value of, unless there are d_keys_max others; d_if_key_seq: the same as d_if_seq of the key's newest message.
+--   Outcomes: 1 stored, 2 a repeat, 3 stale (the policy has changed: decide again), 4 changed, 5 missing, 6 foreign, 7 ended,
+--   8 a conflict (the newest message is another one: the outcome's number), 9 the same of the key, 10 too many keys.
+CREATE OR REPLACE FUNCTION append_1(
+    p_journal bigint, p_batch bigint, p_rooms bigint[], p_names text[], p_epochs text[], p_known bigint[], p_version bigint[],
+    p_page int, d_room int[], d_deed smallint[], d_usr text[], d_recipient text[], d_kind smallint[], d_at bigint[],
+    d_mid bytea[], d_body bytea[], d_words text[], d_reply bigint[], d_reaction bigint[], d_about bigint[], d_rules boolean[],
+    d_change text[], d_if_seq bigint[], d_key bytea[], d_if_key_seq bigint[], d_keys_max bigint[]
+) RETURNS SETOF fact_1 LANGUAGE plpgsql AS $$
+DECLARE
+    l_batch bigint; l_outcomes bigint[]; l_epochs text[]; l_states bigint[]; l_kept bigint[] := '{}'; l_id bigint[]; l_newest bigint[]; l_first bigint[]; l_version bigint[];
+    l_before bigint[]; l_moderated bigint[]; l_stale boolean[]; l_out bigint[] := '{}'; l_drawn text[] := '{}'; d record; r record;
+    m record; i int; l_seq bigint; l_at bigint; l_what bigint; l_refused bigint; l_value bigint; l_epoch text; l_era text[]; l_delivery bigint; l_change jsonb;
+BEGIN
+    SELECT batch, outcomes, epochs, states INTO l_batch, l_outcomes, l_epochs, l_states FROM journals WHERE journal = p_journal FOR UPDATE;
+    IF NOT FOUND THEN   -- its first batch, or the first for a day
+        INSERT INTO journals (journal) VALUES (p_journal) ON CONFLICT DO NOTHING;
+        SELECT batch, outcomes, epochs, states INTO l_batch, l_outcomes, l_epochs, l_states FROM journals WHERE journal = p_journal FOR UPDATE;
+    END IF;
+    IF l_batch >= p_batch THEN   -- it was done, and the answer was lost
+        FOR i IN 1 .. cardinality(l_states) / 4 LOOP
+            RETURN NEXT (l_states[4*i-3], 4, l_states[4*i-2], l_states[4*i-1], l_states[4*i], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+        END LOOP;
+        FOR i IN 1 .. cardinality(l_outcomes) / 3 LOOP
+            RETURN NEXT (i, 0, l_outcomes[3*i-2], l_outcomes[3*i-1], l_outcomes[3*i], NULL, NULL, NULL, l_epochs[i], NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+        END LOOP;
+        RETURN;
+    END IF;
+    INSERT INTO rooms (name, epoch) SELECT w.name, w.epoch FROM unnest(p_rooms, p_names, p_epochs) AS w (room, name, epoch)
+        WHERE w.room = 0 ORDER BY w.name ON CONFLICT (name) DO NOTHING;
+    -- In ascending order for everybody: no deadlock.
+    FOR r IN SELECT x.*, w.i::int AS i FROM unnest(p_rooms, p_names) WITH ORDINALITY AS w (id, n, i)
+        JOIN rooms x ON x.room = CASE WHEN w.id = 0 THEN (SELECT y.room FROM rooms y WHERE y.name = w.n) ELSE w.id END
+        ORDER BY x.room FOR UPDATE OF x LOOP
+        i := r.i; l_era[i] := r.epoch;
+        l_id[i] := r.room; l_newest[i] := r.newest; l_first[i] := r.newest; l_version[i] := r.version; l_before[i] := r.version;
+        l_moderated[i] := r.moderated; l_stale[i] := r.moderated > p_version[i] OR r.ended IS NOT NULL;
+        l_kept := l_kept || ARRAY[i, r.newest, r.version, r.room];
+        RETURN NEXT (i, 4, r.newest, r.version, r.room, NULL, NULL, NULL, r.epoch, NULL, NULL, convert_to(r.ended::text, 'UTF8'), NULL, NULL, NULL)::fact_1;
+        -- Usually little or nothing: what others said since. More than a page, and whatever was changed, is read with `news_1`.
+        IF r.newest > p_known[i] AND r.version = p_version[i] THEN
+            RETURN QUERY SELECT i, 1::smallint, x.seq, NULL::bigint, NULL::bigint, x.kind, x.at, x.edited, x.usr, x.recipient, x.mid, x.body, x.reply, x.reaction, x.key
+                FROM messages x WHERE x.room = r.room AND x.seq > p_known[i] AND x.seq <= r.newest ORDER BY x.seq LIMIT p_page;
+        END IF;
+    END LOOP;
+    FOR i IN 1 .. cardinality(p_rooms) LOOP
+        IF l_id[i] IS NULL THEN RAISE EXCEPTION 'the room % is gone', p_names[i] USING ERRCODE = 'RM002'; END IF;
+    END LOOP;
+    IF EXISTS (SELECT 1 FROM webhooks) THEN l_delivery := lock_webhooks_1(); END IF;
+    FOR d IN SELECT * FROM unnest(d_room, d_deed, d_usr, d_recipient, d_kind, d_at, d_mid, d_body, d_words, d_reply, d_reaction, d_about, d_rules, d_change, d_if_seq, d_key, d_if_key_seq, d_keys_max)
+             WITH ORDINALITY AS t (room, deed, usr, recipient, kind, at, mid, body, words, reply, reaction, about, rules, change, if_seq, key, if_key_seq, keys_max, n) LOOP
+        i := d.room; l_seq := l_newest[i] + 1; l_at := d.at; l_what := 1; l_epoch := NULL;
+        IF l_stale[i] THEN
+            l_what := 3;
+        ELSIF d.deed = 0 THEN
+            l_refused := 0;
+            IF d.if_seq <> l_newest[i] THEN
+                l_refused := 8; l_value := l_newest[i];
+            ELSIF d.key IS NOT NULL THEN
+                SELECT seq INTO l_value FROM last_values WHERE room = l_id[i] AND key = d.key;
+                IF d.if_key_seq <> coalesce(l_value, 0) THEN
+                    l_refused := 9; l_value := coalesce(l_value, 0);
+                ELSIF l_value IS NULL AND d.kind <> 2
+                    AND (SELECT count(*) FROM last_values WHERE room = l_id[i]) >= d.keys_max THEN
+                    l_refused := 10; l_value := 0;
+                END IF;
+            END IF;
+            IF l_refused > 0 THEN
+                SELECT seq, at INTO l_seq, l_at FROM mids WHERE room = l_id[i] AND usr = d.usr AND mid = d.mid;
+                l_what := 2;
+                IF NOT FOUND THEN l_seq := l_value; l_at := d.at; l_what := l_refused; END IF;
+            ELSIF d.mid IS NOT NULL THEN
+                INSERT INTO mids VALUES (l_id[i], d.usr, d.mid, l_seq, d.at) ON CONFLICT DO NOTHING;
+                IF NOT FOUND THEN
+                    SELECT seq, at INTO l_seq, l_at FROM mids WHERE room = l_id[i] AND usr = d.usr AND mid = d.mid;
+                    l_what := 2;
+                END IF;
+            END IF;
+            IF l_what = 1 THEN
+                INSERT INTO messages (room, seq, kind, at, usr, recipient, mid, body, words, reply, reaction, key)
+                    VALUES (l_id[i], l_seq, d.kind, d.at, d.usr, d.recipient, d.mid, d.body, d.words::tsvector, d.reply, d.reaction, d.key);
+                l_newest[i] := l_seq;
+                IF d.key IS NOT NULL AND d.kind = 2 THEN
+                    DELETE FROM last_values WHERE room = l_id[i] AND key = d.key;
+                ELSIF d.key IS NOT NULL THEN
+                    INSERT INTO last_values VALUES (l_id[i], d.key, l_seq) ON CONFLICT (room, key) DO UPDATE SET seq = excluded.seq;
+                END IF;
+                IF d.recipient IS NOT NULL THEN
+                    INSERT INTO undelivered SELECT d.recipient, l_id[i], l_seq WHERE EXISTS (SELECT 1 FROM names WHERE name = d.recipient)
+                        ON CONFLICT (usr, room) DO UPDATE SET seq = excluded.seq;
+                END IF;
+            END IF;
+        ELSIF d.deed = 1 THEN
+            SELECT usr, kind, key INTO m FROM messages WHERE room = l_id[i] AND seq = d.about;
+            IF NOT FOUND OR m.kind = 2 THEN l_what := 5;
+            ELSIF m.usr <> d.usr AND NOT d.rules THEN l_what := 6;
+            ELSE
+                l_what := 4; l_seq := d.about; l_version[i] := l_version[i] + 1;
+                UPDATE messages SET kind = d.kind, body = d.body, words = d.words::tsvector, edited = d.at, editor = d.usr,
+                    changed = l_newest[i], version = l_version[i] WHERE room = l_id[i] AND seq = d.about;
+                IF d.kind = 2 AND m.key IS NOT NULL THEN
+                    DELETE FROM last_values WHERE room = l_id[i] AND key = m.key AND seq = d.about;
+                END IF;
+                IF m.usr <> d.usr THEN
+                    UPDATE rooms SET audited = audited + 1 WHERE room = l_id[i] RETURNING audited INTO l_seq;
+                    INSERT INTO audit VALUES (l_id[i], l_seq, 0, l_newest[i], d.at, d.usr, 'deleted', m.usr, NULL, convert_to(d.about::text, 'UTF8'), NULL);
+                    l_seq := d.about;
+                END IF;
+            END IF;
+        ELSIF d.deed = 2 THEN
+            l_what := 4; l_version[i] := l_version[i] + 1; l_moderated[i] := l_version[i]; l_seq := l_version[i];
+            PERFORM change_1(l_id[i], d.usr, d.at, l_newest[i], l_version[i], d.change::jsonb);
+        ELSE
+            l_what := 7; l_seq := 0; l_epoch := convert_from(d.body, 'UTF8');
+            UPDATE rooms SET newest = l_newest[i] WHERE room = l_id[i];
+            l_id[i] := end_1(l_id[i], d.usr, d.at, l_version[i] + 1, l_epoch, d.change::jsonb);
+            l_newest[i] := 0; l_first[i] := 0; l_version[i] := 0; l_before[i] := 0; l_moderated[i] := 0;
+            l_kept := l_kept || ARRAY[i, 0, 0, l_id[i]];
+            RETURN NEXT (i, 4, 0, 0, l_id[i], NULL, NULL, NULL, l_epoch, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+        END IF;
+        IF l_delivery IS NOT NULL AND l_what IN (1, 4, 7) AND p_names[i] NOT LIKE 'dm:%' THEN
+            l_change := d.change::jsonb;
+            IF d.deed = 1 AND d.kind = 2 THEN   -- nothing of it is told any more
+                UPDATE deliveries SET kind = 2, body = '' WHERE room = p_names[i] AND seq = d.about AND epoch = l_era[i];
+            END IF;
+            PERFORM tell_1(CASE d.deed WHEN 0 THEN 0 WHEN 1 THEN CASE d.kind WHEN 2 THEN 2 ELSE 1 END WHEN 3 THEN 6
+                ELSE CASE l_change->>'what' WHEN 'founded' THEN 5 ELSE 7 END END,
+                p_names[i], l_era[i], CASE d.deed WHEN 0 THEN l_seq WHEN 1 THEN d.about END, d.at, d.usr,
+                CASE WHEN d.deed < 2 THEN d.kind END, CASE WHEN d.deed < 2 THEN d.body END, d.mid, d.reply, d.reaction, l_change);
+            IF d.deed = 3 THEN
+                PERFORM end_webhooks_1(p_names[i], d.at, d.usr);
+                l_era[i] := l_epoch;
+            END IF;
+        END IF;
+        l_out := l_out || ARRAY[l_seq, l_at, l_what]; l_drawn := l_drawn || l_epoch;
+        RETURN NEXT (d.n, 0, l_seq, l_at, l_what, NULL, NULL, NULL, l_epoch, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+    END LOOP;
+    FOR i IN 1 .. cardinality(l_id) LOOP
+        IF l_newest[i] > l_first[i] OR l_version[i] > l_before[i] THEN
+            UPDATE rooms SET newest = l_newest[i], version = l_version[i], moderated = l_moderated[i] WHERE room = l_id[i];
+        END IF;
+    END LOOP;
+    IF l_delivery IS NOT NULL AND count_told_1(l_delivery) THEN   -- something waits for a webhook
+        RETURN NEXT (1, 5, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::fact_1;
+    END IF;
+    UPDATE journals SET batch = p_batch, outcomes = l_out, epochs = l_drawn, states = l_kept, used = now() WHERE journal = p_journal;
+END $$;
+
+-- What is new in a room, as of one moment: its state; messages after p_known, at most p_page and p_bytes; then every edit
+-- and every change of the policy after p_version. Who reads merges them: a change stands behind the message of its number.
+CREATE OR REPLACE FUNCTION news_1(p_room bigint, p_known bigint, p_version bigint, p_page int, p_bytes bigint)
+RETURNS SETOF fact_1 LANGUAGE plpgsql STABLE AS $$
+DECLARE r record;
+BEGIN
+    SELECT * INTO r FROM rooms WHERE room = p_room;
+    IF NOT FOUND THEN RETURN; END IF;
+    RETURN NEXT (1, 4, r.newest, r.version, r.room, NULL, NULL, NULL, r.epoch, NULL, NULL, convert_to(r.ended::text, 'UTF8'), NULL, NULL, NULL)::fact_1;
+    RETURN QUERY SELECT 1, 1::smallint, x.seq, NULL::bigint, x.version, x.kind, x.at, x.edited, x.usr, x.recipient, x.mid, x.body, x.reply, x.reaction, x.key
+        FROM (SELECT m.*, sum(length(m.body)) OVER (ORDER BY m.seq) - length(m.body) AS earlier
+              FROM (SELECT * FROM messages WHERE room = r.room AND seq > p_known ORDER BY seq LIMIT p_page) m) x
+        WHERE x.earlier < p_bytes ORDER BY x.seq;
+    RETURN QUERY SELECT 1, 2::smallint, m.seq, m.changed, m.version, m.kind, m.edited, NULL::bigint, m.editor, NULL, NULL::bytea, m.body, NULL::bigint, NULL::bigint, NULL::bytea
+        FROM messages m WHERE m.room = r.room AND m.version > p_version ORDER BY m.version;
+    RETURN QUERY SELECT 1, 3::smallint, a.after, a.until, a.version, 0::smallint, a.at, NULL::bigint, a.usr,
+        a.what || ' ' || coalesce(a.about, (SELECT code FROM invitations n WHERE n.room = a.room AND a.what = 'invitation'
+            AND n.number = split_part(convert_from(a.value, 'UTF8'), ' ', 1)::bigint), ''), a.note, a.value, NULL::bigint, NULL::bigint, NULL::bytea
+        FROM audit a WHERE a.room = r.room AND a.version > p_version ORDER BY a.version;
+END $$;
+
+-- Keeps marks, and removes what they say was delivered from the offline inboxes. No room is locked for a mark.
+CREATE OR REPLACE FUNCTION mark_1(p_room bigint[], p_usr text[], p_receipt smallint[], p_seq bigint[], p_at bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE w record;
+BEGIN
+    FOR w IN SELECT * FROM unnest(p_room, p_usr, p_receipt, p_seq, p_at) AS t (room, usr, receipt, seq, at) LOOP
+        INSERT INTO marks SELECT w.room, w.usr, w.receipt, w.seq, w.at
+            WHERE NOT EXISTS (SELECT 1 FROM marks m WHERE m.room = w.room AND m.usr = w.usr AND m.receipt = w.receipt AND m.seq >= w.seq)
+            ON CONFLICT DO NOTHING;
+        IF w.receipt = 0 THEN DELETE FROM undelivered u WHERE u.usr = w.usr AND u.room = w.room AND u.seq <= w.seq; END IF;
+    END LOOP;
+END $$;
+
+-- Deletes the oldest messages of a room that are beyond its bounds, a slice at a time: those before p_cutoff, and all but
+-- the newest p_count (NULL: no bound), up to the first that stays. Returns the newest number that was deleted, and whether
+-- there is no more to delete.
+CREATE OR REPLACE FUNCTION prune_1(p_room bigint, p_cutoff bigint, p_count bigint, p_limit int, OUT o_last bigint, OUT o_complete boolean)
+LANGUAGE plpgsql AS $$
+DECLARE l_newest bigint; l_pruned bigint; l_stays bigint; l_end bigint; l_looked bigint;
+BEGIN
+    SELECT newest, pruned INTO l_newest, l_pruned FROM rooms WHERE room = p_room FOR UPDATE;
+    SELECT min(x.seq) FILTER (WHERE (p_count IS NULL OR x.seq > l_newest - p_count) AND (p_cutoff IS NULL OR x.at >= p_cutoff)),
+        max(x.seq), count(*) INTO l_stays, l_end, l_looked
+        FROM (SELECT seq, at FROM messages WHERE room = p_room ORDER BY seq LIMIT p_limit) x;
+    o_last := coalesce(l_stays - 1, l_end);
+    o_complete := l_stays IS NOT NULL OR l_looked < p_limit;
+    IF o_last > l_pruned THEN
+        DELETE FROM messages WHERE room = p_room AND seq <= o_last;
+        DELETE FROM last_values WHERE room = p_room AND seq <= o_last;
+        UPDATE rooms SET pruned = o_last WHERE room = p_room;
+    ELSE
+        o_last := NULL;
+    END IF;
+    -- Marks that only say when deleted messages were reached; the newest of each user and receipt stays.
+    DELETE FROM marks k WHERE k.room = p_room AND k.seq <= greatest(l_pruned, o_last) AND EXISTS (
+        SELECT 1 FROM marks n WHERE n.room = p_room AND n.usr = k.usr AND n.receipt = k.receipt AND n.seq > k.seq);
+END $$;
+
+-- Deletes a slice of what a room that has ended has left behind; returns whether that was all. Its row stays until p_before,
+-- for servers that have not heard of its end.
+CREATE OR REPLACE FUNCTION bury_1(p_room bigint, p_before bigint, p_limit int) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE l_deleted bigint;
+BEGIN
+    DELETE FROM messages WHERE (room, seq) IN (SELECT room, seq FROM messages WHERE room = p_room LIMIT p_limit);
+    GET DIAGNOSTICS l_deleted = ROW_COUNT; IF l_deleted = p_limit THEN RETURN false; END IF;
+    DELETE FROM mids WHERE (room, usr, mid) IN (SELECT room, usr, mid FROM mids WHERE room = p_room LIMIT p_limit);
+    GET DIAGNOSTICS l_deleted = ROW_COUNT; IF l_deleted = p_limit THEN RETURN false; END IF;
+    DELETE FROM marks WHERE (room, usr, receipt, seq) IN (SELECT room, usr, receipt, seq FROM marks WHERE room = p_room LIMIT p_limit);
+    GET DIAGNOSTICS l_deleted = ROW_COUNT; IF l_deleted = p_limit THEN RETURN false; END IF;
+    DELETE FROM undelivered WHERE room = p_room;
+    DELETE FROM rooms WHERE room = p_room AND (ended->>'at')::bigint < p_before;
+    RETURN true;
+END $$;
+
+-- A server's heartbeat; and who else is there. All by one clock, the database's.
+CREATE OR REPLACE FUNCTION beat_1(p_server bigint, p_about text) RETURNS TABLE (o_server bigint, o_about text) LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO servers (server, about) VALUES (p_server, p_about) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp();
+    DELETE FROM servers WHERE server IN (
+        SELECT server FROM servers WHERE seen < clock_timestamp() - interval '5 seconds' FOR UPDATE SKIP LOCKED);
+    RETURN QUERY SELECT server, about FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds' ORDER BY server;
+END $$;

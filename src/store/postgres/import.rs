@@ -1,0 +1,109 @@
+//! `roomd import` into PostgreSQL: a room's history, read from text, in one transaction.
+//!
+//! A room that exists continues if it has the same epoch and the export continues it: messages that are there already are
+//! skipped, so an import can be repeated, and exports of one room can follow each other.
+
+use tokio_postgres::types::ToSql;
+
+use super::history::standing;
+use super::link::{DatabaseLink, LinkError};
+use super::row::{about_columns, columns_of, ms, number};
+use super::words::vector_of;
+use crate::chat::{Body, Message, Mid, RoomName, UserName};
+use crate::store::administration::{AdministrationError, Imported};
+use crate::store::export_reader::ExportReader;
+use crate::store::jsonl::{Header, SEQ_MAX, message_of};
+
+/// Reads the rest of an export into the history. Blocks as its input does.
+///
+/// # Errors
+/// The transaction must be rolled back.
+pub fn import(export: ExportReader<'_>, link: &mut DatabaseLink) -> Result<Imported, AdministrationError> {
+    let ExportReader { room: name, header, mut lines } = export;
+    let (id, mut newest) = find_room(link, &name, &header)?;
+    if header.private {
+        // Its list is empty until an administrator adds members: what was private stays private.
+        link.execute("INSERT INTO policies (room, private) VALUES ($1, true) ON CONFLICT DO NOTHING", &[&id])?;
+    }
+    let mut imported = Imported { room: name, added: 0, known: 0 };
+    while lines.next()? {
+        let line = lines.number;
+        let refused = |what: String| AdministrationError::Line(line, what);
+        let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
+        if message.seq <= newest && newest > 0 {
+            imported.known += 1;
+            continue;
+        }
+        if newest == 0 && message.seq > 1 {
+            newest = message.seq - 1;
+            link.execute("UPDATE rooms SET pruned = $2 WHERE room = $1", &[&id, &number(newest)])?;
+        }
+        if message.seq != newest + 1 || message.seq > SEQ_MAX {
+            return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
+        }
+        newest = message.seq;
+        if !insert(link, id, &message)? {
+            return Err(refused("has a mid that an earlier message of its user has".to_owned()));
+        }
+        imported.added += 1;
+    }
+    if newest == 0 {
+        newest = header.newest;
+        link.execute("UPDATE rooms SET pruned = $2 WHERE room = $1", &[&id, &number(newest)])?;
+    } else if newest < header.newest {
+        let sentence = format!(
+            "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
+            header.newest
+        );
+        return Err(AdministrationError::Refused(sentence));
+    }
+    link.execute("UPDATE rooms SET newest = $2 WHERE room = $1", &[&id, &number(newest)])?;
+    link.execute("DELETE FROM last_values WHERE room = $1", &[&id])?;
+    let sql = "INSERT INTO last_values SELECT $1, key, seq FROM (
+        SELECT DISTINCT ON (key) key, seq, kind FROM messages WHERE room = $1 AND key IS NOT NULL ORDER BY key, seq DESC
+        ) AS newest WHERE kind <> 2";
+    link.execute(sql, &[&id])?;
+    Ok(imported)
+}
+
+/// The room's id, new if the room is new, and the number of its newest message.
+fn find_room(link: &mut DatabaseLink, name: &RoomName, header: &Header) -> Result<(i64, u64), AdministrationError> {
+    let found = standing(link, name)?;
+    if found.newest > 0 && *found.epoch != *header.epoch {
+        return Err(AdministrationError::Refused(format!(
+            "the room {name} has another history (epoch {}, {} messages): import into another database; \
+             nothing was imported",
+            found.epoch, found.newest
+        )));
+    }
+    let sql =
+        "INSERT INTO rooms (name, epoch) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET epoch = $2 RETURNING room";
+    let row = link.row(sql, &[&name.as_str(), &header.epoch])?;
+    let id = row.map(|row| row.get(0)).ok_or_else(|| LinkError::Invalid("lost a room".to_owned()))?;
+    Ok((id, found.newest))
+}
+
+/// Inserts a message; `false` when another message has its `mid`.
+fn insert(link: &mut DatabaseLink, id: i64, message: &Message) -> Result<bool, LinkError> {
+    let (user, mid) = (message.user.as_str(), message.mid.as_ref().map(|mid| Mid::as_str(mid).as_bytes()));
+    let (seq, at) = (number(message.seq), ms(message.at));
+    if let Some(mid) = mid {
+        let sql =
+            "INSERT INTO mids (room, usr, mid, seq, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING 1";
+        if link.row(sql, &[&id, &user, &mid, &seq, &at])?.is_none() {
+            return Ok(false);
+        }
+    }
+    let sql =
+        "INSERT INTO messages (room, seq, kind, at, edited, usr, recipient, mid, body, words, reply, reaction, key)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::tsvector, $11, $12, $13)";
+    let (kind, body) = columns_of(&message.body);
+    let words = if let Body::Text(text) = &message.body { Some(vector_of(text)) } else { None };
+    let (reply, reaction) = about_columns(message.about);
+    let (recipient, edited) = (message.to.as_ref().map(UserName::as_str), message.edited.map(ms));
+    let key = message.key.as_ref().map(|key| key.as_str().as_bytes());
+    let values: [&(dyn ToSql + Sync); 13] =
+        [&id, &seq, &kind, &at, &edited, &user, &recipient, &mid, &body, &words, &reply, &reaction, &key];
+    link.query(sql, &values)?;
+    Ok(true)
+}

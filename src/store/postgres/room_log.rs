@@ -1,0 +1,203 @@
+//! The journal's handle in a room: numbers and keeps the room's messages, and tells what others did.
+//!
+//! Owned by the room's broker, and used on its thread alone. It alone remembers what the room was told: the newest
+//! number and version. An answer of the journal brings the state in which the drafts were stored; what lies between is
+//! read and told first, up to there and never beyond.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::Sender;
+
+use super::catch_up::{self, Change};
+use super::history::{self, Standing};
+use super::journal::{AppendRequest, State, WriteRequest};
+use super::open_rooms::Progress;
+use super::pool::Pool;
+use crate::chat::webhook::Movement;
+use crate::chat::{Appended, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed};
+use crate::store::rooms::{PolicyVersion, RoomLog};
+use crate::sync::oneshot;
+
+/// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
+/// kept.
+const MARKS_MAX: usize = 1_024;
+
+/// See the module.
+pub struct PostgresLog {
+    name: RoomName,
+    standing: Standing,
+    journal: Sender<WriteRequest>,
+    pool: Arc<Pool>,
+    /// Marks that the journal's inbox had no space for.
+    marks: Vec<ReceiptMark>,
+    /// Shows others how far the room has got, and tells how far retention has.
+    progress: Arc<Progress>,
+    /// Whether a webhook wants to know who enters and leaves.
+    movements_wanted: Arc<AtomicBool>,
+}
+
+impl PostgresLog {
+    /// The log of a room that stands there.
+    pub fn new(
+        name: RoomName,
+        standing: Standing,
+        journal: Sender<WriteRequest>,
+        pool: Arc<Pool>,
+        progress: Arc<Progress>,
+        movements_wanted: Arc<AtomicBool>,
+    ) -> Self {
+        Self { name, standing, journal, pool, marks: Vec::new(), progress, movements_wanted }
+    }
+
+    fn flush_marks(&mut self) {
+        if self.standing.id == 0 || self.marks.is_empty() {
+            return;
+        }
+        let request = WriteRequest::Mark(self.standing.id, std::mem::take(&mut self.marks));
+        if let Err(refused) = self.journal.try_send(request)
+            && let WriteRequest::Mark(_, marks) = refused.into_inner()
+        {
+            self.marks = marks;
+        }
+    }
+
+    /// What others did from where the room stands up to this state; afterwards the room stands there.
+    fn fill(&mut self, state: &State) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        let mut before = Vec::new();
+        let is_there = |standing: &Standing| (standing.newest, standing.version) == (state.newest, state.version);
+        while !is_there(&self.standing) {
+            let read = self.read_changes(Some(state))?;
+            if read.is_empty() && !is_there(&self.standing) {
+                log::error!(room = self.name.as_str(); "the room's history has a gap");
+                return Err(StoreFailed);
+            }
+            before.extend(read);
+        }
+        Ok(before)
+    }
+
+    /// All that others did. Of a room that they have ended, up to its end.
+    fn read_all(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        let mut all = Vec::new();
+        loop {
+            let read = self.read_changes(None)?;
+            let is_all = read.is_empty() || self.standing.id == 0;
+            all.extend(read);
+            if is_all {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A part of what others did, up to this state or as far as there is anything.
+    fn read_changes(&mut self, until: Option<&State>) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        if self.standing.id == 0 {
+            // Another server may have begun it.
+            self.standing.id = self.pool.read(|link| history::standing(link, &self.name))?.id;
+        }
+        let Standing { id, newest, version, .. } = self.standing;
+        if id == 0 {
+            return Ok(Vec::new());
+        }
+        self.progress.show(&self.standing);
+        let bounds = until.map_or((u64::MAX, u64::MAX), |state| (state.newest, state.version));
+        let room = self.name.clone();
+        let changes = self.pool.read(|link| catch_up::read(link, id, &room, (newest, version), bounds))?;
+        let mut events = Vec::with_capacity(changes.len());
+        for Change { event, newest, version } in changes {
+            (self.standing.newest, self.standing.version) = (newest, version);
+            if let RemoteEvent::Ended { epoch, .. } = &event {
+                self.begin_again(epoch.to_string().into(), 0);
+            }
+            events.push(event);
+        }
+        self.progress.show(&self.standing);
+        Ok(events)
+    }
+
+    /// The room has ended; its name is that of another history.
+    fn begin_again(&mut self, epoch: Arc<str>, id: i64) {
+        self.standing = Standing { id, epoch, newest: 0, version: 0, pruned: 0 };
+        self.marks.clear();
+        self.progress.begin(&self.standing);
+    }
+}
+
+impl RoomLog for PostgresLog {
+    fn append(&mut self, drafts: &[Draft]) -> Result<Appended, StoreFailed> {
+        self.flush_marks();
+        if drafts.is_empty() {
+            return Ok(Appended::default());
+        }
+        let (reply, answer) = oneshot::channel();
+        let append =
+            AppendRequest { room: self.name.clone(), standing: self.standing.clone(), drafts: drafts.to_vec(), reply };
+        self.journal.send(WriteRequest::Append(append)).map_err(|_| StoreFailed)?;
+        // No answer: the journal is gone.
+        let answer = answer.wait().map_err(|_| StoreFailed)??;
+        if self.standing.id == 0 {
+            self.standing.id = answer.state.id;
+        }
+        if answer.is_stale() {
+            return Ok(Appended { before: self.read_all()?, outcomes: answer.outcomes });
+        }
+        let before = self.fill(&answer.state)?;
+        for outcome in &answer.outcomes {
+            match outcome {
+                Outcome::Stored { seq } => self.standing.newest = *seq,
+                Outcome::Changed => self.standing.version += 1,
+                Outcome::Ended { epoch } => {
+                    let id = answer.ended.ok_or(StoreFailed)?;
+                    self.begin_again(epoch.to_string().into(), id);
+                }
+                Outcome::Repeat { .. } | Outcome::Conflict { .. } => {}
+                Outcome::KeyConflict { .. } | Outcome::TooManyKeys => {}
+                Outcome::Missing | Outcome::NotAuthor | Outcome::Stale => {}
+            }
+        }
+        self.progress.show(&self.standing);
+        Ok(Appended { before, outcomes: answer.outcomes })
+    }
+
+    fn catch_up(&mut self) -> Result<Vec<RemoteEvent>, StoreFailed> {
+        self.read_changes(None)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.progress.read().3
+    }
+
+    fn policy_version(&self) -> PolicyVersion {
+        let Standing { id, version, .. } = self.standing;
+        PolicyVersion { room: id.cast_unsigned(), change: version }
+    }
+
+    fn mark(&mut self, marks: &[ReceiptMark]) {
+        self.marks.extend_from_slice(marks);
+        self.flush_marks();
+        if self.marks.len() > MARKS_MAX {
+            keep_newest_marks(&mut self.marks);
+        }
+    }
+
+    fn moved(&mut self, movement: Movement) {
+        if self.movements_wanted.load(Ordering::Relaxed) && !self.name.is_conversation() {
+            let epoch = Arc::clone(&self.standing.epoch);
+            // A journal that is gone delivers nothing.
+            _ = self.journal.send(WriteRequest::Move(self.name.clone(), epoch, movement));
+        }
+    }
+}
+
+impl Drop for PostgresLog {
+    fn drop(&mut self) {
+        self.flush_marks();
+    }
+}
+
+/// Keeps the newest mark of each user and receipt.
+fn keep_newest_marks(marks: &mut Vec<ReceiptMark>) {
+    marks.sort_by(|a, b| (&a.user, a.receipt, b.seq).cmp(&(&b.user, b.receipt, a.seq)));
+    marks.dedup_by(|later, kept| (&later.user, later.receipt) == (&kept.user, kept.receipt));
+}

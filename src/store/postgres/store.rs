@@ -1,0 +1,264 @@
+//! Rooms and messages in PostgreSQL: the [`Store`] over the journal, which writes, and the pools, which read.
+//!
+//! Called on brokers' and connections' threads. The journal's sender is the only thing behind a lock, which is held while
+//! it is cloned.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use parking_lot::Mutex;
+use tokio_postgres::Config;
+
+use super::change_feed::PostgresFeed;
+use super::changes::ChangesSince;
+use super::history::{self, Standing};
+use super::journal::{INBOX_MAX, PostgresJournal, Reports, WriteRequest};
+use super::lasting_link::{Beginning, LastingLink};
+use super::link::{DatabaseLink, LinkError, Notifications, Waker};
+use super::maintenance::PostgresMaintenance;
+use super::notifier::{HEADS_MAX, Notifier};
+use super::open_rooms::OpenRooms;
+use super::pool::Pool;
+use super::room_log::PostgresLog;
+use super::schema::{self, Unusable, name_of};
+use super::webhooks::PostgresWebhookRows;
+use super::{policy, search};
+use crate::chat::listed_room::ReadPosition;
+use crate::chat::policy::{AuditEntry, Policy};
+use crate::chat::room::Snapshot;
+use crate::chat::{Message, ReceiptMark, RoomName, SearchPosition, Span, StoreFailed, Time, UserName};
+use crate::store::change_feed::ChangeFeed;
+use crate::store::open::BackendOptions;
+use crate::store::rooms::{ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, Store};
+
+/// Bytes of the messages that a room opens with, at most.
+const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Connections for joins, pages and the like at the same time, and how long one waits for its turn.
+const READERS: (usize, Duration) = (4, Duration::from_secs(10));
+/// The same for searches, which never take a place of the others.
+const SEARCHES: (usize, Duration) = (2, Duration::from_secs(2));
+/// How long an answer holds to the question whether messages can be stored.
+const WRITABLE_FOR: Duration = Duration::from_secs(2);
+/// How long the answer to that question may take.
+const TRIAL: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub struct PostgresStore {
+    /// `None` once closed.
+    journal: Mutex<Option<Sender<WriteRequest>>>,
+    pub(super) pool: Arc<Pool>,
+    searches: Pool,
+    rooms: OpenRooms,
+    /// Until somebody takes it.
+    feed: Mutex<Option<PostgresFeed>>,
+    /// Ends the feed.
+    is_closed: Arc<AtomicBool>,
+    waker: Waker,
+    /// Whether messages can be stored, as far as the journal knows.
+    writable: Arc<AtomicBool>,
+    /// When that was last asked.
+    asked_at: Mutex<Instant>,
+    /// Whether a webhook wants to know who enters and leaves rooms.
+    movements_wanted: Arc<AtomicBool>,
+}
+
+impl PostgresStore {
+    /// Opens the history in the database, and starts the journal. Blocks for some seconds at most.
+    ///
+    /// # Errors
+    /// The database is as it was, or has empty tables.
+    pub fn open(config: &Config, options: BackendOptions<'_>) -> Result<Self, Unusable> {
+        let BackendOptions { durability, retention, now, on_commit, on_delivery, on_panic, spawn } = options;
+        let unusable = |error: LinkError| Unusable(format!("{} cannot be used: {error}", name_of(config)));
+        let system = |error: std::io::Error| unusable(LinkError::System(error));
+        let mut first = schema::connect(config)?;
+        schema::prepare(&mut first, config)?;
+        let channel = schema::channel(&mut first).map_err(unusable)?;
+        // Before anything is read into memory.
+        let changes = ChangesSince::now(&mut first).map_err(unusable)?;
+        let server = getrandom::u64().map_err(|error| system(error.into()))?.cast_signed();
+        let mut written = LastingLink::new(config.clone(), None, beginning_of_journal(durability));
+        written.link().map_err(unusable)?;
+
+        let pool = Arc::new(Pool::new(config.clone(), READERS.0, READERS.1, None));
+        let searches = Pool::new(config.clone(), SEARCHES.0, SEARCHES.1, Some(search::LIMIT));
+        let (rooms, writable) = (OpenRooms::default(), Arc::new(AtomicBool::new(true)));
+        let (journal, inbox) = bounded(INBOX_MAX);
+        let (notes, heads) = bounded(HEADS_MAX);
+        let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
+        let notifier = Notifier::new(LastingLink::new(config.clone(), None, sends), server, channel.clone(), heads);
+        let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
+        let reports = Reports { on_commit, on_delivery, on_panic };
+        let body = PostgresJournal::new((server, written), inbox, maintenance, notes, reports, Arc::clone(&writable));
+        spawn("notifier", Box::new(move || notifier.run())).map_err(system)?;
+        spawn("journal", Box::new(move || body.run())).map_err(system)?;
+
+        let (notifications, is_closed) = (Notifications::new().map_err(unusable)?, Arc::<AtomicBool>::default());
+        let waker = notifications.waker();
+        let listens = Box::new(move |link: &mut DatabaseLink| {
+            link.run(&format!("SET synchronous_commit = off; LISTEN \"{channel}\""))
+        });
+        let listener = LastingLink::new(config.clone(), Some(waker.clone()), listens);
+        let feed = PostgresFeed::new(listener, server, changes, notifications, rooms.clone(), Arc::clone(&is_closed));
+        let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
+        let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
+        Ok(Self { journal, pool, searches, rooms, feed, is_closed, waker, writable, asked_at, movements_wanted })
+    }
+
+    fn read<T>(&self, read: impl Fn(&mut DatabaseLink) -> Result<T, LinkError>) -> Result<T, StoreFailed> {
+        self.pool.read(|link| link.snapshot(&read))
+    }
+}
+
+impl PostgresWebhookRows for PostgresStore {
+    type Error = StoreFailed;
+
+    fn read_rows<T>(&self, read: impl Fn(&mut DatabaseLink) -> Result<T, LinkError>) -> Result<T, StoreFailed> {
+        self.pool.read(read)
+    }
+
+    fn write_rows<T>(&self, write: impl FnOnce(&mut DatabaseLink) -> Result<T, LinkError>) -> Result<T, StoreFailed> {
+        self.pool.write(|link| link.transact("", write))
+    }
+
+    fn movements_wanted(&self, wanted: bool) {
+        self.movements_wanted.store(wanted, Ordering::Relaxed);
+    }
+}
+
+impl Store for PostgresStore {
+    fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
+        let journal = self.journal.lock().clone().ok_or(StoreFailed)?;
+        // Before it reads: what retention deletes from now on it will know.
+        let progress = self.rooms.open(room);
+        let (standing, recent, marks, policy) = self.read(|link| {
+            let standing = history::standing(link, room)?;
+            let id = standing.id;
+            progress.begin(&standing);
+            let query = PageQuery { span: Span::Before(u64::MAX), count: recent_max, bytes: RECENT_BYTES_MAX };
+            let recent = history::before(link, id, room, u64::MAX, query)?;
+            Ok((standing, recent, history::newest_marks(link, id)?, policy::policy(link, id)?))
+        })?;
+        let Standing { epoch, newest, .. } = standing.clone();
+        let past = Snapshot { epoch, seq: newest, recent, kept: true };
+        let (pool, wanted) = (Arc::clone(&self.pool), Arc::clone(&self.movements_wanted));
+        let room_log = Box::new(PostgresLog::new(room.clone(), standing, journal, pool, progress, wanted));
+        Ok(OpenedRoom { past, marks, policy, room_log })
+    }
+
+    fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
+        self.read(|link| history::page(link, room, query))
+    }
+
+    fn changes(&self, room: &RoomName, after: u64, query: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {
+        self.read(|link| history::changes(link, room, after, query))
+    }
+
+    fn search(&self, room: &RoomName, text: &str, before: u64, count: usize) -> Result<Found, StoreFailed> {
+        self.searches.read(|link| in_time(search::search(link, room, text, before, count)))
+    }
+
+    fn search_rooms(
+        &self,
+        text: &str,
+        before: Option<SearchPosition>,
+        count: usize,
+        readable: &dyn Fn(&RoomName) -> Option<Time>,
+    ) -> Result<FoundInRooms, StoreFailed> {
+        self.searches.read(|link| in_time(search::search_rooms(link, text, before, count, readable)))
+    }
+
+    fn receipts(&self, room: &RoomName, seq: u64) -> Result<Option<Vec<ReceiptMark>>, StoreFailed> {
+        self.read(|link| history::receipts(link, room, seq))
+    }
+
+    fn policies(&self) -> Result<Vec<(RoomName, Policy)>, StoreFailed> {
+        self.read(policy::policies)
+    }
+
+    fn audit(&self, room: &RoomName, before: u64, count: usize) -> Result<Option<Vec<AuditEntry>>, StoreFailed> {
+        self.read(|link| policy::audit(link, room, before, count))
+    }
+
+    fn keeps_offline_messages(&self) -> bool {
+        true
+    }
+
+    fn offline_messages(&self, user: &UserName) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|link| history::undelivered(link, user))
+    }
+
+    fn conversations(&self, user: &UserName, since: Time, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|link| history::conversations(link, user, since, count))
+    }
+
+    fn read_positions(&self, user: &UserName, rooms: &[RoomName]) -> Result<Vec<Option<ReadPosition>>, StoreFailed> {
+        self.pool.read(|link| history::read_positions(link, user, rooms))
+    }
+
+    fn rooms(&self, count: usize) -> Result<Vec<RoomName>, StoreFailed> {
+        self.pool.read(|link| history::rooms(link, count))
+    }
+
+    fn is_writable(&self) -> bool {
+        let is_known = {
+            let mut asked_at = self.asked_at.lock();
+            let is_known = asked_at.elapsed() < WRITABLE_FOR;
+            if !is_known {
+                *asked_at = Instant::now();
+            }
+            is_known
+        };
+        if is_known || !self.writable.load(Ordering::Relaxed) {
+            // A journal without a connection tries again by itself.
+            return self.writable.load(Ordering::Relaxed);
+        }
+        let (reply, answer) = bounded(1);
+        let Some(journal) = self.journal.lock().clone() else { return false };
+        journal.try_send(WriteRequest::Touch(reply)).is_ok() && answer.recv_timeout(TRIAL).is_ok()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn change_feed(&self) -> Option<Box<dyn ChangeFeed>> {
+        self.feed.lock().take().map(|feed| Box::new(feed) as _)
+    }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        self.waker.wake();
+        self.pool.close();
+        self.searches.close();
+        let journal = self.journal.lock().take();
+        drop(journal);
+    }
+}
+
+/// How each connection of the journal begins. The history is shared with other journals, and with nobody who wants it to
+/// themselves.
+fn beginning_of_journal(durability: Durability) -> Beginning {
+    let waits = matches!(durability, Durability::Fsync);
+    Box::new(move |link| {
+        schema::share(link)?;
+        link.run(if waits { "SET synchronous_commit = on" } else { "SET synchronous_commit = off" })?;
+        // Nobody asks again for what another server left in doubt a day ago, or has what was changed then in memory. If two
+        // do it at once, one may fail; the next who connects does it.
+        _ = link.run(
+            "DELETE FROM journals WHERE used < now() - interval '1 day';
+             DELETE FROM changes WHERE at < now() - interval '1 day'",
+        );
+        Ok(())
+    })
+}
+
+/// What a search has found; nothing, and not all, when its time was over.
+fn in_time<T: Default>(found: Result<T, LinkError>) -> Result<T, LinkError> {
+    match found {
+        Err(error) if error.is_timeout() => Ok(T::default()),
+        found => found,
+    }
+}

@@ -1,0 +1,316 @@
+//! Printing events for IRC clients.
+//!
+//! What concerns everybody in a room is printed without knowing who reads it. What answers a request is printed with
+//! the request's [`Context`]; an answer without one is for a door that answers by itself, and prints nothing. Where IRC
+//! has no form for an event, it is a NOTICE of the server, or nothing where nobody would miss it.
+
+use super::context::Context;
+use super::names::{channel, nick, source};
+use super::refusal;
+use super::tags;
+use super::traits::Traits;
+use super::write::{LINE_BYTES, LineWriter, SERVER, chunks};
+use crate::chat::policy::{Description, ModerationAction, ModerationChange, Role, RoomSettings};
+use crate::chat::{About, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
+
+/// What a message begins with that says what its author does: `/me waves`.
+const ACTION: &str = "/me ";
+
+/// Hands the lines of `event` to `emit`, without their ends; none when there is no form for it. The epoch is that of the
+/// room whose event it is.
+pub fn print(event: &Event, id: Option<&Id>, (traits, epoch): (Traits, &str), emit: impl FnMut(&[u8])) {
+    let mut printer = Printer { out: LineWriter::new(emit), traits, epoch };
+    match id.and_then(Context::of_id) {
+        Some(context) => printer.answer(event, &context),
+        None => printer.news(event),
+    }
+}
+
+/// Hands the lines of a message to `emit`; `tag` goes before the tags of each: `batch=…`, or nothing.
+pub fn message(message: &Message, tag: &str, (traits, epoch): (Traits, &str), emit: impl FnMut(&[u8])) {
+    Printer { out: LineWriter::new(emit), traits, epoch }.message(message, tag);
+}
+
+struct Printer<'a, F> {
+    out: LineWriter<F>,
+    traits: Traits,
+    epoch: &'a str,
+}
+
+impl<F: FnMut(&[u8])> Printer<'_, F> {
+    /// The answer to a request.
+    fn answer(&mut self, event: &Event, context: &Context) {
+        let own = || source_of_nick(&context.nick);
+        match event {
+            Event::Joined { room, .. } => {
+                let head = format!("JOIN {}", channel(room));
+                let account = if self.traits.has(Traits::JOINS) { context.echo.as_str() } else { "" };
+                let head = if account.is_empty() { head } else { format!("{head} {account}") };
+                self.out.line(&context.tag, &own(), &head, (!account.is_empty()).then_some(&*context.nick));
+            }
+            Event::Left { room } => {
+                let note = (!context.echo.is_empty()).then_some(&*context.echo);
+                self.out.line(&context.tag, &own(), &format!("PART {}", channel(room)), note);
+            }
+            Event::Sent { room, epoch, seq, at, .. } if !context.echo.is_empty() => {
+                let mut all = context.tag.clone();
+                tags::join(&mut all, &tags::time(*at, self.traits));
+                if self.traits.has(Traits::TAGS) {
+                    tags::push(&mut all, "msgid", &tags::message_id(room, epoch, *seq));
+                }
+                let (head, text) = context.echo.split_once(" :").unwrap_or((&context.echo, ""));
+                self.out.line(&all, &own(), head, Some(text));
+            }
+            Event::Sent { .. } | Event::Done if !context.tag.is_empty() => {
+                self.out.line(&context.tag, SERVER, "ACK", None);
+            }
+            Event::Watched { user, is_online } => {
+                let (number, who) = if *is_online { ("730", source(user)) } else { ("731", nick(user).into_owned()) };
+                self.out.line(&context.tag, SERVER, &format!("{number} {}", context.nick), Some(&who));
+            }
+            Event::Refused(refused) => refusal::print(refused, context, &mut self.out),
+            // What else answers is what the others are told too.
+            Event::Message(_) | Event::Edit { .. } | Event::Moderated { .. } => self.news(event),
+            _ => {}
+        }
+    }
+
+    /// What everybody in a room is told, or the client without having asked.
+    fn news(&mut self, event: &Event) {
+        match event {
+            Event::Message(said) => self.message(said, ""),
+            Event::Edit { room, seq, user, body, at } => self.edit((room, *seq), user, body, *at),
+            Event::Join { user, was: Some(was), at, .. } => self.line(*at, was, "NICK", Some(&nick(user))),
+            Event::Join { room, user, registered, at, .. } => {
+                let head = format!("JOIN {}", channel(room));
+                if self.traits.has(Traits::JOINS) {
+                    let account = if *registered { nick(user) } else { "*".into() };
+                    self.line(*at, user, &format!("{head} {account}"), Some(&nick(user)));
+                } else {
+                    self.line(*at, user, &head, None);
+                }
+            }
+            Event::Leave { room, user, reason, at } => match reason {
+                LeaveReason::Left(note) => {
+                    self.line(*at, user, &format!("PART {}", channel(room)), note.as_deref());
+                }
+                LeaveReason::Disconnected => self.line(*at, user, &format!("PART {}", channel(room)), None),
+                LeaveReason::Quit(note) => {
+                    let said = note.as_deref().map_or("Connection closed".into(), |note| format!("Quit: {note}"));
+                    self.line(*at, user, "QUIT", Some(&said));
+                }
+                // The join says it, or the moderator's line; and a server that stops says it to each client.
+                LeaveReason::Renamed | LeaveReason::Evicted | LeaveReason::Closing => {}
+            },
+            Event::Moderated { room, by, action, evicted, at } => {
+                self.moderated(room, by, action, (*evicted, *at));
+            }
+            Event::InvitedTo { room, by, action, at } => {
+                let invited = action.change.user().map_or("*".into(), nick);
+                self.line(*at, by, &format!("INVITE {invited} {}", channel(room)), None);
+            }
+            Event::Typing { room, user, typing } if self.traits.has(Traits::TAGS) => {
+                let state = if *typing { "active" } else { "done" };
+                let target = target(room, user);
+                self.out.line(&format!("+typing={state}"), &source(user), &format!("TAGMSG {target}"), None);
+            }
+            Event::Presence(presence) => self.presence(presence),
+            Event::DisplayName { user, name } if self.traits.has(Traits::NAMES) => {
+                let name = name.as_ref().map_or_else(|| nick(user), |name| name.as_str().into());
+                self.out.line("", &source(user), "SETNAME", Some(&name));
+            }
+            Event::ReadTo { room, other, at } if self.traits.has(Traits::READ) => {
+                let target = other.as_ref().map_or_else(|| channel(room), |other| nick(other).into_owned());
+                self.out.line("", SERVER, &format!("MARKREAD {target} timestamp={at}"), None);
+            }
+            Event::Lagged { room, missed } => {
+                self.notice(&channel(room), &format!("{missed} messages were missed: this client reads too slowly"));
+            }
+            Event::Refused(refused) => self.notice("*", &refused.to_string()),
+            Event::TokenExpiring { left, .. } => {
+                let text = format!("Your token ends in {} s: connect anew with another", left.as_secs());
+                self.notice("*", &text);
+            }
+            Event::Goodbye { end, .. } => {
+                self.out.line("", SERVER, "ERROR", Some(&format!("Closing link: {}", end.sentence())));
+            }
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, said: &Message, tag: &str) {
+        let Message { room, user, to, body, about, mid, at, .. } = said;
+        let to = to.as_ref().map_or_else(|| channel(room), |to| nick(to).into_owned());
+        let is_notice = mid.as_ref().is_some_and(|mid| mid.as_str().starts_with(NOTICE_MID));
+        let head = format!("{} {to}", if is_notice { "NOTICE" } else { "PRIVMSG" });
+        let mut first = tag.to_owned();
+        tags::join(&mut first, &tags::of_message(said, self.epoch, self.traits));
+        let mut further = tag.to_owned();
+        tags::join(&mut further, &tags::time(*at, self.traits));
+        let with_tags = self.traits.has(Traits::TAGS);
+        match (about, body) {
+            (Some(About::Reaction(seq)), Body::Text(text)) if with_tags => {
+                tags::push(&mut first, "+draft/react", text);
+                tags::push(&mut first, "+draft/reply", &tags::message_id(room, self.epoch, *seq));
+                return self.out.line(&first, &source(user), &format!("TAGMSG {to}"), None);
+            }
+            (Some(About::Reaction(_)), Body::Text(text)) => {
+                return self.text((&first, &further), user, &head, &format!("{ACTION}reacted with {text}"));
+            }
+            (Some(About::Reply(seq)), _) if with_tags => {
+                tags::push(&mut first, "+draft/reply", &tags::message_id(room, self.epoch, *seq));
+            }
+            _ => {}
+        }
+        match body {
+            Body::Text(text) => self.text((&first, &further), user, &head, text),
+            Body::Cipher(_) => self.out.line(&first, &source(user), &head, Some("(encrypted)")),
+            Body::Deleted => self.out.line(&first, &source(user), &head, Some("(deleted)")),
+        }
+    }
+
+    /// A text in as many lines as it takes.
+    fn text(&mut self, (first, further): (&str, &str), user: &UserName, head: &str, text: &str) {
+        let source = source(user);
+        let (text, is_action) = text.strip_prefix(ACTION).map_or((text, false), |text| (text, true));
+        let overhead = 4 + source.len() + head.len() + if is_action { "\u{1}ACTION \u{1}".len() } else { 0 };
+        let room = LINE_BYTES.saturating_sub(overhead).max(1);
+        for (number, piece) in chunks(text, room).into_iter().enumerate() {
+            let tags = if number == 0 { first } else { further };
+            if is_action {
+                self.out.line(tags, &source, head, Some(&format!("\u{1}ACTION {piece}\u{1}")));
+            } else {
+                self.out.line(tags, &source, head, Some(piece));
+            }
+        }
+    }
+
+    fn edit(&mut self, (room, seq): (&RoomName, u64), user: &UserName, body: &Body, at: Time) {
+        let target = target(room, user);
+        match body {
+            Body::Deleted if self.traits.has(Traits::REDACTION) => {
+                let head = format!("REDACT {target} {}", tags::message_id(room, self.epoch, seq));
+                self.line(at, user, &head, None);
+            }
+            Body::Deleted => self.notice(&target, &format!("{user} deleted a message")),
+            Body::Cipher(_) => self.notice(&target, &format!("{user} edited an encrypted message")),
+            Body::Text(text) => {
+                let mut tags = tags::time(at, self.traits);
+                let further = tags.clone();
+                if self.traits.has(Traits::TAGS) {
+                    tags::push(&mut tags, "+draft/reply", &tags::message_id(room, self.epoch, seq));
+                }
+                let head = format!("PRIVMSG {target}");
+                self.text((&tags, &further), user, &head, &format!("(edited) {text}"));
+            }
+        }
+    }
+
+    fn moderated(&mut self, room: &RoomName, by: &UserName, action: &ModerationAction, (evicted, at): (bool, Time)) {
+        let ModerationAction { change, note } = action;
+        let channel = channel(room);
+        let note = note.as_deref();
+        let mode = |change: &str, user: &UserName| format!("MODE {channel} {change} {}", nick(user));
+        let mask = |change: &str, user: &UserName| format!("MODE {channel} {change}{}!*@*", nick(user));
+        match change {
+            ModerationChange::Kicked { user } => self.kick((&channel, by, user, at), note),
+            ModerationChange::Removed { user } if evicted => self.kick((&channel, by, user, at), note),
+            ModerationChange::Banned { user, .. } => {
+                self.line(at, by, &mask("+b ", user), None);
+                if evicted {
+                    self.kick((&channel, by, user, at), Some(note.unwrap_or("Banned")));
+                }
+            }
+            ModerationChange::Unbanned { user } => self.line(at, by, &mask("-b ", user), None),
+            ModerationChange::Muted { user, .. } => self.line(at, by, &mask("+b m:", user), None),
+            ModerationChange::Unmuted { user } => self.line(at, by, &mask("-b m:", user), None),
+            ModerationChange::Role { user, role } => {
+                let letter = match role {
+                    Role::Owner => "+q",
+                    Role::Moderator => "+o",
+                    Role::Member => "-o",
+                };
+                self.line(at, by, &mode(letter, user), None);
+            }
+            ModerationChange::Settings(settings) => self.settings(&channel, by, *settings, at),
+            ModerationChange::Described(Description { subject, description }) => {
+                if let Some(subject) = subject {
+                    self.line(at, by, &format!("TOPIC {channel}"), Some(subject));
+                }
+                if let Some(description) = description {
+                    self.notice(&channel, &format!("{by} described the room: {description}"));
+                }
+            }
+            ModerationChange::Invited { user } if self.traits.has(Traits::INVITES) => {
+                self.line(at, by, &format!("INVITE {} {channel}", nick(user)), None);
+            }
+            ModerationChange::Pinned { .. } => self.notice(&channel, &format!("{by} pinned a message")),
+            ModerationChange::Unpinned { .. } => self.notice(&channel, &format!("{by} unpinned a message")),
+            ModerationChange::Ended => self.notice(&channel, &format!("{by} ended the room")),
+            ModerationChange::InvitationCreated { .. } => self.notice(&channel, &format!("{by} made an invitation")),
+            ModerationChange::InvitationRevoked { .. } => self.notice(&channel, &format!("{by} revoked an invitation")),
+            ModerationChange::Admitted { user, .. } => {
+                self.notice(&channel, &format!("{user} was admitted by an invitation"));
+            }
+            ModerationChange::Created { .. }
+            | ModerationChange::Accepted { .. }
+            | ModerationChange::Invited { .. }
+            | ModerationChange::Removed { .. }
+            // The deletion itself says it.
+            | ModerationChange::Deleted { .. } => {}
+        }
+    }
+
+    fn kick(&mut self, (channel, by, user, at): (&str, &UserName, &UserName, Time), note: Option<&str>) {
+        self.line(at, by, &format!("KICK {channel} {}", nick(user)), Some(note.unwrap_or(&nick(by))));
+    }
+
+    fn settings(&mut self, channel: &str, by: &UserName, settings: RoomSettings, at: Time) {
+        if let Some(on) = settings.announcement {
+            self.line(at, by, &format!("MODE {channel} {}m", if on { '+' } else { '-' }), None);
+        }
+        match settings.slow_mode_s {
+            Some(0) => self.notice(channel, &format!("{by} ended slow mode")),
+            Some(seconds) => self.notice(channel, &format!("{by} set slow mode: one message of each in {seconds} s")),
+            None => {}
+        }
+    }
+
+    fn presence(&mut self, presence: &Presence) {
+        let Presence { user, status, note, last_seen } = presence;
+        if !self.traits.has(Traits::AWAY) {
+            return;
+        }
+        match status {
+            Status::Away => self.line(*last_seen, user, "AWAY", Some(note.as_deref().unwrap_or("Away"))),
+            Status::Online => self.line(*last_seen, user, "AWAY", None),
+            // The leave covers it.
+            Status::Offline => {}
+        }
+    }
+
+    /// A line of a user's.
+    fn line(&mut self, at: Time, user: &UserName, head: &str, last: Option<&str>) {
+        self.out.line(&tags::time(at, self.traits), &source(user), head, last);
+    }
+
+    /// A line of the server's.
+    fn notice(&mut self, target: &str, text: &str) {
+        self.out.line("", SERVER, &format!("NOTICE {target}"), Some(text));
+    }
+}
+
+/// What the `mid` of a message begins with that is a NOTICE.
+pub const NOTICE_MID: &str = "irc-notice:";
+
+/// Where something is shown that a user did in a room: in a private conversation, at the other one.
+fn target(room: &RoomName, user: &UserName) -> String {
+    match room.conversation() {
+        Some((one, other)) => nick(if one == *user { &other } else { &one }).into_owned(),
+        None => channel(room),
+    }
+}
+
+fn source_of_nick(nick: &str) -> String {
+    format!("{nick}!~u@{SERVER}")
+}

@@ -1,0 +1,133 @@
+//! What is PostgreSQL's own: several logs of one room, and connections that break.
+//!
+//! On the server that `tests/cluster/run` has started; without one each test says that it is skipped.
+
+use std::thread;
+
+use roomd::chat::policy::ModerationChange;
+use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Span};
+use roomd::store::{PageQuery, RoomLog};
+
+use crate::contract::postgres::{psql, server, url};
+use crate::drafts::{OnlyLog as _, delete, edit, message, moderate, page, private_message, room, room_log, user};
+use crate::harness::{TestDirectory, TestStore, until};
+
+fn with_store(test: impl FnOnce(&TestDirectory, &TestStore)) {
+    if server().is_none() {
+        println!("skipped: there is no PostgreSQL; tests/cluster/run starts one");
+        return;
+    }
+    let directory = TestDirectory::new();
+    let store = TestStore::with(&url(&directory), |_| ()).unwrap();
+    test(&directory, &store);
+}
+
+/// What a log tells, in a few letters each.
+fn told(events: &[RemoteEvent]) -> Vec<String> {
+    let told = |event: &RemoteEvent| match event {
+        RemoteEvent::Message(message) => match &message.body {
+            Body::Text(text) => format!("{} {text}", message.seq),
+            _ => format!("{} -", message.seq),
+        },
+        RemoteEvent::Edited { seq, body: Body::Text(text), by, .. } => format!("{by}: {seq} = {text}"),
+        RemoteEvent::Edited { seq, by, .. } => format!("{by}: {seq} gone"),
+        RemoteEvent::Moderated { by, action, .. } => format!("{by}: {}", action.change.as_str()),
+        RemoteEvent::Ended { by, .. } => format!("{by}: ended"),
+    };
+    events.iter().map(told).collect()
+}
+
+fn caught_up(log: &mut dyn RoomLog) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        let events = log.catch_up().unwrap();
+        if events.is_empty() {
+            return all;
+        }
+        all.extend(told(&events));
+    }
+}
+
+#[test]
+fn a_log_tells_what_another_did_before_what_it_stores_itself_and_never_twice() {
+    with_store(|_, store| {
+        let [mut one, mut other] = [room_log(&**store, "den"), room_log(&**store, "den")];
+        one.outcomes(&[message("Ann", "a", ""), message("Ann", "b", "")]).unwrap();
+        one.outcomes(&[edit("Ann", 1, "A"), message("Ann", "c", ""), delete("Ann", 2)]).unwrap();
+        let Appended { before, outcomes } = other.append(&[message("Bob", "d", "")]).unwrap();
+        // What was edited is read as it is now; the edits follow where they were made.
+        assert_eq!(told(&before), ["1 A", "2 -", "Ann: 1 = A", "3 c", "Ann: 2 gone"]);
+        assert_eq!(outcomes, [Outcome::Stored { seq: 4 }]);
+        assert_eq!(caught_up(&mut *other), [""; 0]);
+        assert_eq!(caught_up(&mut *one), ["4 d"]);
+        assert_eq!(caught_up(&mut *one), [""; 0]);
+        let many: Vec<_> = (0..700).map(|number| message("Bob", &number.to_string(), "")).collect();
+        other.append(&many).unwrap();
+        assert_eq!(caught_up(&mut *one).len(), 700);
+    });
+}
+
+#[test]
+fn a_draft_is_stale_when_another_has_changed_the_policy() {
+    with_store(|_, store| {
+        let [mut one, mut other] = [room_log(&**store, "den"), room_log(&**store, "den")];
+        one.outcomes(&[message("Ann", "a", "")]).unwrap();
+        assert_eq!(caught_up(&mut *other), ["1 a"], "a room that had no row when its log was opened");
+        other.append(&[message("Bob", "b", "")]).unwrap();
+        let ban = ModerationChange::Banned { user: user("Bob"), until: None };
+        assert_eq!(told(&one.append(&[moderate("Ann", 1, ban)]).unwrap().before), ["2 b"]);
+        let Appended { before, outcomes } = other.append(&[message("Bob", "c", ""), message("Cy", "d", "")]).unwrap();
+        assert_eq!((told(&before), outcomes), (vec!["Ann: banned".to_owned()], vec![Outcome::Stale; 2]));
+        assert_eq!(other.outcomes(&[message("Cy", "d", "")]).unwrap(), [Outcome::Stored { seq: 3 }]);
+        assert_eq!(page(&**store, "den", Span::After(0)).messages.len(), 3);
+        one.append(&[moderate("Ann", 2, ModerationChange::Ended)]).unwrap();
+        let Appended { before, outcomes } = other.append(&[message("Cy", "e", "")]).unwrap();
+        assert_eq!((told(&before), outcomes), (vec!["Ann: ended".to_owned()], vec![Outcome::Stale]));
+        assert_eq!(other.outcomes(&[message("Cy", "e", "")]).unwrap(), [Outcome::Stored { seq: 1 }]);
+        assert_eq!(caught_up(&mut *one), ["1 e"]);
+    });
+}
+
+#[test]
+fn connections_that_are_ended_lose_nothing_and_store_nothing_twice() {
+    with_store(|directory, store| {
+        let url = url(directory);
+        let logs = ["den", "hall"].map(|name| room_log(&**store, name));
+        thread::scope(|scope| {
+            for mut log in logs {
+                scope.spawn(move || {
+                    for number in 1..=100 {
+                        let draft = message("Ann", &number.to_string(), &format!("m{number}"));
+                        // What is refused may be stored: it is said again under its mid.
+                        while log.append(std::slice::from_ref(&draft)).is_err() {
+                            thread::yield_now();
+                        }
+                    }
+                });
+            }
+            for _ in 0..10 {
+                let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                psql(&url, sql);
+            }
+        });
+        for name in ["den", "hall"] {
+            let page = || store.page(&room(name), PageQuery { span: Span::After(0), count: 1_000, bytes: 1 << 20 });
+            until("a connection is made again", || page().is_ok());
+            let texts: Vec<_> = page().unwrap().unwrap().messages.into_iter().map(|message| message.body).collect();
+            let said: Vec<_> = (1..=100).map(|number| Body::Text(number.to_string().into())).collect();
+            assert_eq!(texts, said, "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_name_of_a_user_is_no_sql() {
+    with_store(|_, store| {
+        let mut log = room_log(&**store, "den");
+        let name = "O'Neil\\;--$$";
+        log.outcomes(&[message(name, "it's '; DROP TABLE rooms; --", "m'"), private_message("Ann", name, "\\'")])
+            .unwrap();
+        assert_eq!(store.search(&room("den"), "drop table", u64::MAX, 9).unwrap().messages.len(), 1);
+    });
+}

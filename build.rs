@@ -2,8 +2,8 @@
 //!
 //! Writes `page.rs` into the build's folder: a table of all files below `src/page`, each with its bytes,
 //! the same as gzip, a checksum and the date of its last change. `src/page/mod.rs` includes it. Compressing them in the
-//! server would take more stack than a thread that serves clients has. Scripts lose the comments that have a line to
-//! themselves, which are an eighth of what the first view loads; the lines stay, so their numbers are those of the source.
+//! server would take more stack than a thread that serves clients has. Scripts lose their comments, which are a
+//! sixth of what the first view loads; the lines stay, so their numbers are those of the source.
 //! The service worker, which keeps a copy of the page, is given the names and checksums of the files.
 
 use std::collections::BTreeMap;
@@ -36,8 +36,8 @@ fn main() -> io::Result<()> {
     let mut checksums = Vec::new();
     for (name, path) in files {
         let bytes = match fs::read(&path)? {
-            bytes if name == SERVICE_WORKER => with_files(&without_comment_lines(&bytes), &checksums),
-            bytes if name.ends_with(".js") => without_comment_lines(&bytes),
+            bytes if name == SERVICE_WORKER => with_files(&without_comments(&bytes), &checksums),
+            bytes if name.ends_with(".js") => without_comments(&bytes),
             bytes => bytes,
         };
         let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
@@ -84,13 +84,20 @@ fn modified(path: &Path) -> io::Result<u64> {
     Ok(modified.min(latest.unwrap_or(u64::MAX)))
 }
 
-/// A script with an empty line for each line that is nothing but a `//` comment. A template literal may not have
-/// such a line: a test of the page looks.
-fn without_comment_lines(script: &[u8]) -> Vec<u8> {
-    let is_comment = |line: &&[u8]| line.trim_ascii_start().starts_with(b"//");
-    let lines: Vec<_> =
-        script.split(|byte| *byte == b'\n').map(|line| if is_comment(&line) { &[] } else { line }).collect();
+/// A script without its `//` comments: those that have a line to themselves, and those behind a sign with which a
+/// statement, an item or a block ends or begins. Its lines stay. Text that only looks like such a comment, as in a
+/// template literal, would be lost: a test of the page looks.
+fn without_comments(script: &[u8]) -> Vec<u8> {
+    let lines: Vec<_> = script.split(|byte| *byte == b'\n').map(without_comment).collect();
     lines.join(&b'\n')
+}
+
+fn without_comment(line: &[u8]) -> &[u8] {
+    if line.trim_ascii_start().starts_with(b"//") {
+        return &[];
+    }
+    let begins = |at: &usize| b";,{}()[]".contains(&line[*at]) && line[at + 1..].starts_with(b" // ");
+    (0..line.len()).find(begins).map_or(line, |at| &line[..=at])
 }
 
 /// All files below a folder but those of the server's own code.

@@ -7,23 +7,22 @@ import { MessageList } from "./message-list.js";
 import { Sidebar } from "./sidebar.js";
 import { formatCountdown } from "./time-format.js";
 
-const dialogs = () => import("./dialogs.js");
 const DIALOGS = {
-  call: lazy(() => import("./call-view.js"), "CallDialog"),
-  conversation: lazy(dialogs, "ConversationDialog"),
-  delete: lazy(dialogs, "DeleteDialog"),
-  devices: lazy(() => import("./devices-dialog.js"), "DevicesDialog"),
-  invite: lazy(() => import("./invite-dialog.js"), "InviteDialog"),
-  leave: lazy(dialogs, "LeaveDialog"),
-  member: lazy(() => import("./member-dialog.js"), "MemberDialog"),
-  encryption: lazy(() => import("./encryption-dialog.js"), "EncryptionDialog"),
-  settings: lazy(dialogs, "SettingsDialog"),
-  signOut: lazy(dialogs, "SignOutDialog"),
-  pinned: lazy(() => import("./pinned-dialog.js"), "PinnedDialog"),
-  receipts: lazy(dialogs, "ReceiptsDialog"),
-  room: lazy(() => import("./room-dialog.js"), "RoomDialog"),
-  rooms: lazy(dialogs, "RoomsDialog"),
-  shortcuts: lazy(() => import("./shortcuts-dialog.js"), "ShortcutsDialog"),
+  call: lazy("call-view", "CallDialog"),
+  conversation: lazy("dialogs", "ConversationDialog"),
+  delete: lazy("dialogs", "DeleteDialog"),
+  devices: lazy("devices-dialog", "DevicesDialog"),
+  invite: lazy("invite-dialog", "InviteDialog"),
+  leave: lazy("dialogs", "LeaveDialog"),
+  member: lazy("member-dialog", "MemberDialog"),
+  encryption: lazy("encryption-dialog", "EncryptionDialog"),
+  settings: lazy("dialogs", "SettingsDialog"),
+  signOut: lazy("dialogs", "SignOutDialog"),
+  pinned: lazy("pinned-dialog", "PinnedDialog"),
+  receipts: lazy("dialogs", "ReceiptsDialog"),
+  room: lazy("room-dialog", "RoomDialog"),
+  rooms: lazy("dialogs", "RoomsDialog"),
+  shortcuts: lazy("shortcuts-dialog", "ShortcutsDialog"),
 };
 // The sign of a conversation's encryption, by what `secret` of the settings has of it.
 const ENCRYPTION = {
@@ -32,11 +31,11 @@ const ENCRYPTION = {
   false: { icon: "lock", class: "unavailable", label: "Encrypted, but this device does not have the key" },
   plain: { icon: "unlocked", label: "Others encrypt here, this device does not" },
 };
-const Banners = lazy(() => import("./banners.js"), "Banners", { whenIdle: true });
-const CallPanel = lazy(() => import("./call-view.js"), "CallPanel");
-const EmptyRoom = lazy(() => import("./empty-room.js"), "EmptyRoom", { whenIdle: true });
-const MembersPanel = lazy(() => import("./members-panel.js"), "MembersPanel", { whenIdle: true });
-const SearchPanel = lazy(() => import("./search-panel.js"), "SearchPanel");
+const Banners = lazy("banners", "Banners", { whenIdle: true });
+const CallPanel = lazy("call-view", "CallPanel");
+const EmptyRoom = lazy("empty-room", "EmptyRoom", { whenIdle: true });
+const MembersPanel = lazy("members-panel", "MembersPanel", { whenIdle: true });
+const SearchPanel = lazy("search-panel", "SearchPanel");
 
 const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: a panel covers nothing
 const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one column
@@ -208,7 +207,8 @@ export class AppShell extends Component {
     const Dialog = DIALOGS[dialog?.name];
     // The browser reports a closed dialog late: another may be open by then.
     const onClose = () => this.setState(({ dialog: open }) => (open === dialog ? { dialog: undefined } : null));
-    return Dialog && html`<${Dialog} ...${dialog} chat=${chat} ui=${this.ui} onClose=${onClose} />`;
+    const onUnavailable = ({ message }) => (onClose(), chat.showProblem(`${message}.`));
+    return Dialog && html`<${Dialog} ...${dialog} chat=${chat} ui=${this.ui} onClose=${onClose} onUnavailable=${onUnavailable} />`;
   }
 
   #atEnd(atEnd) {

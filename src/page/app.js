@@ -3,6 +3,7 @@
 import { BrowserStorage } from "./browser-storage.js";
 import { html } from "./html.js";
 import { loadAll } from "./lazy.js";
+import { eventually, loadModule } from "./loading.js";
 import { addressOf, addressOfRoom, basePath, roomName, userName } from "./names.js";
 import { render } from "./vendor/preact.js";
 
@@ -11,7 +12,6 @@ const CHAT = [
   "app-shell.js",
   "chat.js",
   "composer.js",
-  "loading.js",
   "markup.js",
   "message-list.js",
   "message-row.js",
@@ -42,7 +42,7 @@ let renderedAt = 0;
 async function start(me, notAdmitted) {
   storage.me = me;
   fetchChat();
-  const [{ Chat }, shell] = await Promise.all([import("./chat.js"), import("./app-shell.js")]);
+  const [{ Chat }, shell] = await Promise.all([loadModule("chat"), loadModule("app-shell")]);
   ({ AppShell } = shell);
   const url = new URL(addressOf("/ws"));
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -68,30 +68,23 @@ function fetchChat() {
 
 // Loads what the first render does without.
 async function loadLazy() {
-  try {
-    const modules = [import("./call-controller.js"), import("./token-renewal.js"), import("./page-updates.js"), import("./saved-messages.js"), import("./display-names.js"), import("./focus.js")];
-    const [{ CallController }, { renewToken }, { watchForUpdates }, { SavedMessages }, { followDisplayNames }, { keepFocus }] = await Promise.all([...modules, chat.history, chat.encryption, chat.notifications, chat.moderation, chat.changes, loadAll()]);
-    renewToken(chat, (me) => (storage.me = me));
-    followDisplayNames(chat);
-    keepFocus();
-    // A browser may keep both from a page: it then opens with the server alone.
-    for (const started of [watchForUpdates(chat), SavedMessages.start(chat)]) started.catch(() => {});
-    // Over plain HTTP, browsers give a page neither the microphone nor the camera.
-    if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.calls = new CallController(chat);
-    else chat.noCalls = isSecureContext ? "This browser cannot make calls" : "Calls need HTTPS: over plain HTTP, browsers give a page neither the microphone nor the camera";
-    changed();
-  } catch {
-    // The connection was lost: try again with the next one.
-    const off = chat.client.on("welcome", () => {
-      off();
-      loadLazy();
-    });
-  }
+  const modules = ["call-controller", "token-renewal", "page-updates", "saved-messages", "display-names", "focus"];
+  const load = () => Promise.all([...modules.map(loadModule), chat.history, chat.encryption, chat.notifications, chat.moderation, chat.changes, loadAll()]);
+  const [{ CallController }, { renewToken }, { watchForUpdates }, { SavedMessages }, { followDisplayNames }, { keepFocus }] = await eventually(chat, load);
+  renewToken(chat, (me) => (storage.me = me));
+  followDisplayNames(chat);
+  keepFocus();
+  // A browser may keep both from a page: it then opens with the server alone.
+  for (const started of [watchForUpdates(chat), SavedMessages.start(chat)]) started.catch(() => {});
+  // Over plain HTTP, browsers give a page neither the microphone nor the camera.
+  if (globalThis.RTCPeerConnection && navigator.mediaDevices) chat.calls = new CallController(chat);
+  else chat.noCalls = isSecureContext ? "This browser cannot make calls" : "Calls need HTTPS: over plain HTTP, browsers give a page neither the microphone nor the camera";
+  changed();
 }
 
 // Finds out why a WebSocket was refused, since the browser does not say.
 async function diagnose(me) {
-  const { refusalOf } = await import("./sign-in.js");
+  const { refusalOf } = await loadModule("sign-in");
   return (await refusalOf(me))?.replace(/\.$/, "");
 }
 
@@ -183,15 +176,15 @@ const me = storage.me;
 const [, link, code, key] = LINK.exec(location.hash) ?? [];
 if (link) history.replaceState(null, "", location.pathname + location.search + (key ? `#${key}` : "")); // nobody reads the code off the screen
 const room = roomInAddress()?.name ?? FIRST_ROOM;
-const enter = link ? async (me) => (await import("./link-entry.js")).enterByInvitation(room, code, me, start) : start;
+const enter = link ? async (me) => (await loadModule("link-entry")).enterByInvitation(room, code, me, start) : start;
 addEventListener("hashchange", () => LINK.test(location.hash) && location.reload()); // a link that is opened in this tab
 if (link === "device") {
-  const { DeviceEntry } = await import("./link-entry.js");
+  const { DeviceEntry } = await loadModule("link-entry");
   render(html`<${DeviceEntry} code=${code} me=${me} onSignIn=${start} />`, root);
 } else if (me && userName(me.name)) enter(me);
 else {
-  const { SignIn } = await import("./sign-in.js");
-  const about = room !== FIRST_ROOM && (async () => (await import("./link-entry.js")).roomToEnter(room, code));
+  const { SignIn } = await loadModule("sign-in");
+  const about = room !== FIRST_ROOM && (async () => (await loadModule("link-entry")).roomToEnter(room, code));
   render(html`<${SignIn} room=${room} about=${about} tokenOf=${(name) => storage.tokenOf(name)} onSignIn=${enter} />`, root);
   fetchChat();
 }

@@ -1,14 +1,13 @@
 // End-to-end encryption in the chat: the keys of rooms, and encrypting and decrypting their messages.
 // Loads e2ee.js, which has the cryptography, when it is first needed.
 
-import { eventually, loaded } from "./loading.js";
+import { eventually, loadModule } from "./loading.js";
 import { storagePrefix } from "./names.js";
 import { newMid } from "./roomd.js";
 
 export class ChatEncryption {
   #chat;
   #loading;
-  #again = "";
   #fragments = new Map(); // key of a room → {fragment, mid?} of links that were opened on this page, or made by the message `mid`
 
   constructor(chat) {
@@ -19,14 +18,13 @@ export class ChatEncryption {
   engine() {
     this.#loading ??= this.#load().catch((error) => {
       this.#loading = undefined;
-      this.#again = `?${Date.now()}`; // a browser may remember that an address could not be loaded
       throw error;
     });
     return this.#loading;
   }
 
   async #load() {
-    const { Encryption, indexedDbStore, isAvailable, memoryStore } = await loaded(import(`./e2ee.js${this.#again}`));
+    const { Encryption, indexedDbStore, isAvailable, memoryStore } = await loadModule("e2ee");
     if (!isAvailable()) throw new Error("The page can encrypt only over HTTPS or on localhost");
     const store = await indexedDbStore(`${storagePrefix}.keys.${this.#chat.me}`).catch(() => memoryStore());
     return Encryption.load(store);

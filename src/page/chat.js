@@ -6,7 +6,7 @@
 
 import { Client } from "./roomd.js";
 import { addressOf, privateRoom } from "./names.js";
-import { loaded } from "./loading.js";
+import { loadModule, UNREACHABLE } from "./loading.js";
 import { Room, entryOf, keyOf, validTime } from "./room.js";
 import { MessageSender } from "./message-sender.js";
 
@@ -35,7 +35,6 @@ export class Chat {
   #storage;
   #select;
   #lazy = {}; // name → promise
-  #again = "";
   #receipts = new Map(); // key → {received, read} that are not sent yet
   #receiptTimer = 0;
   #saveTimer = 0;
@@ -87,9 +86,8 @@ export class Chat {
   }
 
   #load(name, part, more) {
-    this.#lazy[name] ??= loaded(import(`./${name}.js${this.#again}`)).then((module) => new module[part](this, more)).catch((error) => {
+    this.#lazy[name] ??= loadModule(name).then((module) => new module[part](this, more)).catch((error) => {
       delete this.#lazy[name];
-      this.#again = `?${Date.now()}`; // a browser may remember that an address could not be loaded
       throw error;
     });
     return this.#lazy[name];
@@ -264,7 +262,7 @@ export class Chat {
       if (response.ok) return body;
       throw new Error(body.error?.message ?? response.statusText);
     } catch (error) {
-      throw error.name === "Error" ? error : new Error("The server cannot be reached"); // the browser's own messages are no help
+      throw error.name === "Error" ? error : new Error(UNREACHABLE); // the browser's own messages are no help
     }
   }
 

@@ -4,7 +4,7 @@ import { Component, createRef, html, Icon, IconButton, User } from "./html.js";
 import { lazy } from "./lazy.js";
 import { singleLine } from "./markup.js";
 
-const MentionList = lazy(() => import("./mention-list.js"), "MentionList");
+const MentionList = lazy("mention-list", "MentionList");
 const MENTION = /(?:^|[^\p{L}\p{M}\p{N}.@/-])@([^\s@]{0,32})$/u; // that ends at the caret
 
 export class Composer extends Component {

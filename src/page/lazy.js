@@ -2,6 +2,7 @@
 // them is shown.
 
 import { Component, html } from "./html.js";
+import { loadModule, UNREACHABLE } from "./loading.js";
 import { addressOf } from "./names.js";
 
 const AGAIN_MS = 2_000;
@@ -11,12 +12,12 @@ let startLoading;
 const idle = new Promise((resolve) => (startLoading = resolve)); // resolves after the first render
 let style;
 
-// A component that stands for one that a module exports, and renders it once the module is loaded; until then
+// A component that stands for `name` of a module, and renders it once the module is loaded; until then
 // `meanwhile`. With `whenIdle` that is not before the other lazy components are loaded too, even if it is shown earlier.
-export function lazy(load, name, { whenIdle = false, meanwhile } = {}) {
+export function lazy(moduleName, name, { whenIdle = false, meanwhile } = {}) {
   let component;
   const loading = async () => {
-    const [module] = await Promise.all([load(), (style ??= loadStyle())]);
+    const [module] = await Promise.all([loadModule(moduleName), (style ??= loadStyle())]);
     component = module[name];
   };
   loads.push(loading);
@@ -29,11 +30,11 @@ export function lazy(load, name, { whenIdle = false, meanwhile } = {}) {
       clearTimeout(this.timer);
     }
 
-    // Without a connection a dialog closes, and what is part of a view is loaded later.
+    // Without a connection it is tried again as long as it is shown, unless `onUnavailable` takes the error.
     load() {
       (whenIdle ? idle.then(loading) : loading()).then(
         () => this.forceUpdate(this.props.onResize),
-        () => (this.props.onClose ? this.props.onClose() : (this.timer = setTimeout(() => this.load(), AGAIN_MS))),
+        (error) => (this.props.onUnavailable ? this.props.onUnavailable(error) : (this.timer = setTimeout(() => this.load(), AGAIN_MS))),
       );
     }
 
@@ -50,7 +51,7 @@ function loadStyle() {
     link.onerror = () => {
       link.remove();
       style = undefined;
-      reject(new Error("the style sheet cannot be loaded"));
+      reject(new Error(UNREACHABLE));
     };
   });
   document.head.append(link);

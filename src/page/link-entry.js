@@ -3,6 +3,7 @@
 
 import { deviceLabel } from "./device-label.js";
 import { Component, createRef, html } from "./html.js";
+import { UNREACHABLE } from "./loading.js";
 import { addressOf } from "./names.js";
 import { formatDateTime } from "./time-format.js";
 
@@ -67,6 +68,6 @@ async function post(address, body, token) {
     const answer = await response.json();
     return response.ok ? { answer } : { problem: `${answer.error?.message ?? response.statusText}.` };
   } catch {
-    return { problem: "The server cannot be reached." };
+    return { problem: `${UNREACHABLE}.` };
   }
 }

@@ -1,19 +1,19 @@
 // A row of the message list: a message or a notice, below the date if it is the first of a day, and below a
 // divider if it is the first unread or the first encrypted one. Rows whose props are unchanged are not rendered again.
 
-import { Avatar, Component, html, Icon, IconButton, names, User } from "./html.js";
+import { Avatar, Component, html, Icon, names, User } from "./html.js";
 import { lazy } from "./lazy.js";
 import { mentions, singleLine } from "./markup.js";
 import { titleOf } from "./names.js";
 import { isKeyMessage } from "./room.js";
 import { formatDay, formatFull, formatTime, isSameDay, localizeTimes } from "./time-format.js";
 
-const MessageText = lazy(() => import("./message-text.js"), "MessageText", {
+const MessageText = lazy("message-text", "MessageText", {
   meanwhile: ({ text }) => html`<div class="text" dir="auto">${text.slice(0, MEANWHILE_CHARS)}</div>`,
 });
-const MessageToolbar = lazy(() => import("./message-toolbar.js"), "MessageToolbar");
+const MessageToolbar = lazy("message-toolbar", "MessageToolbar");
 
-const CallRow = lazy(() => import("./call-row.js"), "CallRow");
+const CallRow = lazy("call-row", "CallRow");
 
 const MEANWHILE_CHARS = 2_000; // shown of a text before its formatting is known
 

@@ -1,6 +1,7 @@
 // The sign-in form: the user chooses a name, or enters with a token.
 
 import { Component, createRef, html } from "./html.js";
+import { loadModule, UNREACHABLE } from "./loading.js";
 import { addressOf, userName } from "./names.js";
 
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -21,7 +22,7 @@ const authorization = (token) => token && { authorization: `Bearer ${token}` };
 // the user enters as a guest. Rejects with an error whose message is for the user.
 export async function claim(name, known) {
   const headers = { "content-type": "application/json", ...authorization(known) };
-  const { deviceLabel } = await import("./device-label.js");
+  const { deviceLabel } = await loadModule("device-label");
   const response = await fetch(addressOf("/api/v1/claims"), { method: "POST", headers, body: JSON.stringify({ name, label: deviceLabel() }) });
   if (known && response.status === 401) return claim(name); // it has expired
   if (known && !response.ok) return { name, token: known }; // it is still valid, and there is no other
@@ -77,8 +78,8 @@ export class SignIn extends Component {
     this.setState({ waiting: true, problem: undefined });
     try {
       await this.props.onSignIn(await (token ? identityOf(input) : claim(name, this.props.tokenOf(name))));
-    } catch ({ name, message }) {
-      this.#refuse(name === "TypeError" ? "The server cannot be reached." : message);
+    } catch ({ name, code, message }) {
+      this.#refuse(name === "TypeError" ? `${UNREACHABLE}.` : code === "unreachable" ? `${message}.` : message);
     }
   };
 

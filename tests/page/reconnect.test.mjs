@@ -60,6 +60,27 @@ test("a room that is opened before the page is connected opens when it is", asyn
   faultless();
 });
 
+test("a part of the page that could not be loaded is loaded when it is wanted", async () => {
+  const { http } = await server();
+  const ann = await person({ serviceWorkers: "block" });
+  const { page } = ann;
+  ann.expected = /status of 404|ERR_FAILED|registration blocked/; // not a room yet; what this test does
+  // As in a browser that remembers an address that could not be loaded; the dialog fails a second time.
+  let fails = 2;
+  await page.route(/\/assets\/(?:message-toolbar|shortcuts-dialog)\.js$/, (route) => route.abort());
+  await page.route(/\/assets\/shortcuts-dialog\.js/, (route) => (fails-- > 0 ? route.abort() : route.fallback()));
+  await ann.enter(`${http}/chat/general`, "Ann");
+  await page.getByRole("button", { name: "Call", exact: true }).waitFor(); // the rest of the page is loaded
+  await ann.say("a message");
+  await ann.row("a message").hover();
+  await page.getByRole("toolbar", { name: "Message actions" }).waitFor();
+  await page.keyboard.press("Control+/");
+  await page.getByRole("alert").getByText("The server cannot be reached; if it can, load the page again.").waitFor();
+  await page.keyboard.press("Control+/");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  faultless();
+});
+
 test("unsent messages survive a reload and are sent once", async () => {
   const host = await server();
   const wire = await relay(host);

@@ -238,14 +238,28 @@ fn nothing_acknowledged_or_seen_is_lost_when_the_server_is_killed_fifty_times() 
 #[cfg(feature = "postgres")]
 #[test]
 fn nothing_acknowledged_or_seen_is_lost_when_servers_on_one_database_are_killed() {
+    let Some(url) = database() else { return };
+    crash(OsStr::new(&url), 3, 15);
+}
+
+/// The URL of a database of its own; `None`, and said so: there is no PostgreSQL.
+#[cfg(feature = "postgres")]
+fn database() -> Option<String> {
     let Ok(server) = std::env::var("ROOMD_TEST_POSTGRES") else {
-        return println!("skipped: there is no PostgreSQL; tests/cluster/run starts one");
+        println!("skipped: there is no PostgreSQL; tests/cluster/run starts one");
+        return None;
     };
     let name = format!("k{:016x}", getrandom::u64().unwrap());
-    let sql = format!("CREATE DATABASE {name}");
-    let made = Command::new("psql").args(["-q", "-c", &sql, &format!("{server}postgres")]).status();
-    assert!(made.unwrap().success());
-    crash(OsStr::new(&format!("{server}{name}")), 3, 15);
+    psql(&format!("{server}postgres"), &format!("CREATE DATABASE {name}"));
+    Some(format!("{server}{name}"))
+}
+
+/// What the database answers.
+#[cfg(feature = "postgres")]
+fn psql(url: &str, sql: &str) -> String {
+    let done = Command::new("psql").args(["-X", "-q", "-A", "-t", "-c", sql, url]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
 /// Runs this many servers on the history, and kills one so many times.
@@ -333,16 +347,33 @@ impl Bot {
         Self { socket, address }
     }
 
-    /// Listens from now on; what it takes, as the `webhook-id` and the text of each.
-    fn up(self) -> mpsc::Receiver<(String, String)> {
+    /// Is told of the messages in the room `den` of this history.
+    fn add(&self, data: &OsStr) {
+        let added = Command::new(env!("CARGO_BIN_EXE_roomd"))
+            .args(["webhook", "add", &format!("http://{}/", self.address), "--room=den", "--data"])
+            .arg(data)
+            .output()
+            .unwrap();
+        assert!(added.status.success() && added.stdout.starts_with(b"whsec_"), "{added:?}");
+    }
+
+    /// Listens from now on; what it takes, as the `webhook-id` and the text of each. It answers at once, or where there is
+    /// a gate only when that is opened.
+    fn up(self, gate: Option<mpsc::Receiver<()>>) -> mpsc::Receiver<(String, String)> {
         rustix::net::listen(&self.socket, 16).unwrap();
         let (sender, log) = mpsc::channel();
         thread::spawn(move || {
             for stream in self.socket.incoming() {
-                let Some(told) = take(&mut BufReader::new(stream.unwrap())) else { continue };
+                let mut stream = BufReader::new(stream.unwrap());
+                let Some(told) = take(&mut stream) else { continue };
                 if sender.send(told).is_err() {
                     return;
                 }
+                if gate.as_ref().is_some_and(|gate| gate.recv().is_err()) {
+                    return;
+                }
+                // The server may be gone before it hears that.
+                _ = stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
             }
         });
         log
@@ -366,8 +397,6 @@ fn take(stream: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     let body: Value = serde_json::from_slice(&body).unwrap();
-    // The server may be gone before it hears that.
-    _ = stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     Some((id, body["data"]["message"].as_str().unwrap().to_owned()))
 }
 
@@ -389,19 +418,14 @@ fn a_webhook_is_told_each_message_in_order_though_receiver_and_server_were_down(
     let data = folder.0.join("roomd.db");
     let bot = Bot::down();
     let (process, address) = Process::start(data.as_os_str());
-    let added = Command::new(env!("CARGO_BIN_EXE_roomd"))
-        .args(["webhook", "add", &format!("http://{}/", bot.address), "--room=den", "--data"])
-        .arg(&data)
-        .output()
-        .unwrap();
-    assert!(added.status.success() && added.stdout.starts_with(b"whsec_"), "{added:?}");
+    bot.add(data.as_os_str());
     let texts: Vec<_> = (0..60).map(|number| format!("message {number}")).collect();
     texts[..20].iter().for_each(|text| publish_over_http(address, text));
     drop(process);
     let (process, address) = Process::start(data.as_os_str());
     texts[20..40].iter().for_each(|text| publish_over_http(address, text));
     drop(process);
-    let told = bot.up();
+    let told = bot.up(None);
     let (mut process, address) = Process::start(data.as_os_str());
     texts[40..].iter().for_each(|text| publish_over_http(address, text));
     let mut log: Vec<(String, String)> = Vec::new();
@@ -421,4 +445,47 @@ fn a_webhook_is_told_each_message_in_order_though_receiver_and_server_were_down(
     log.retain(|(id, _)| ids.insert(id.clone()));
     assert_eq!(log.iter().map(|(_, text)| text).collect::<Vec<_>>(), texts.iter().collect::<Vec<_>>());
     println!("{} deliveries, {} of them repeats, over 7 kills", repeats, repeats - log.len());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn a_webhook_of_servers_on_one_database_is_told_each_message_once_and_in_order_though_one_is_killed() {
+    let Some(url) = database() else { return };
+    let data = OsStr::new(&url);
+    let bot = Bot::down();
+    let mut servers: Vec<_> = (0..2).map(|_| Process::start(data)).collect();
+    bot.add(data);
+    let texts: Vec<_> = (0..60).map(|number| format!("message {number}")).collect();
+    let (answer, gate) = mpsc::channel();
+    let told = bot.up(Some(gate));
+    let mut log = Vec::new();
+    let publish = |servers: &[(Process, SocketAddr)], range: std::ops::Range<usize>| {
+        for number in range {
+            publish_over_http(servers[number % servers.len()].1, &texts[number]);
+        }
+    };
+    publish(&servers, 0..40);
+    while log.len() < 40 {
+        log.push(told.recv_timeout(DEADLINE).expect("a delivery in time"));
+        answer.send(()).unwrap();
+    }
+    publish(&servers, 40..50);
+    let under_way = told.recv_timeout(DEADLINE).expect("a delivery in time");
+    let holder = "SELECT about FROM webhook_leases JOIN servers USING (server)";
+    let holder = psql(&url, holder);
+    let is_holder = |process: &Process| holder.ends_with(&format!("process {}", process.0.id()));
+    assert_eq!(servers.iter().filter(|(process, _)| is_holder(process)).count(), 1, "{holder}");
+    servers.retain(|(process, _)| !is_holder(process));
+    publish(&servers, 50..60);
+    answer.send(()).unwrap();
+    let again = told.recv_timeout(DEADLINE).expect("the other goes on");
+    assert_eq!(again, under_way, "it was not noted, and comes again under the same id");
+    log.push(again);
+    answer.send(()).unwrap();
+    while log.len() < texts.len() {
+        log.push(told.recv_timeout(DEADLINE).expect("a delivery in time"));
+        answer.send(()).unwrap();
+    }
+    assert_eq!(log.iter().map(|(_, text)| text).collect::<Vec<_>>(), texts.iter().collect::<Vec<_>>());
+    assert_eq!(log.iter().map(|(id, _)| id).collect::<BTreeSet<_>>().len(), texts.len());
 }

@@ -43,4 +43,4 @@ pub use rooms::{
     ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, PolicyVersion, Retention, RoomLog,
     Store,
 };
-pub use webhooks::WebhookStore;
+pub use webhooks::{WebhookLease, WebhookStore};

@@ -7,6 +7,10 @@
 use crate::chat::webhook::{Attempt, DueDelivery, LoggedDelivery, NewWebhook, Webhook};
 use crate::chat::{RoomName, Secret, Time, UserName};
 
+/// The right of one server to deliver to an origin, for a while. Each that is granted has a number of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WebhookLease(pub u64);
+
 /// Keeps webhooks.
 pub trait WebhookStore: Send + Sync {
     /// Why a call fails.
@@ -49,17 +53,37 @@ pub trait WebhookStore: Send + Sync {
     /// Nothing has changed.
     fn resume_webhook(&self, number: u64, now: Time) -> Result<bool, Self::Error>;
 
-    /// What is delivered next to a webhook.
+    /// Takes the lease of an origin, for this server alone; `None`: another server has it. It is renewed as long as this
+    /// server is at work, and ends some seconds after that. A store that one server has to itself always grants it.
+    ///
+    /// # Errors
+    /// It is not taken, or ends by itself.
+    fn take_lease(&self, origin: &str) -> Result<Option<WebhookLease>, Self::Error>;
+
+    /// Gives a lease back. One that is lost already stays with whom it belongs to.
+    ///
+    /// # Errors
+    /// It ends by itself.
+    fn return_lease(&self, lease: WebhookLease) -> Result<(), Self::Error>;
+
+    /// What is delivered next to a webhook under this lease; nothing if that is lost.
     ///
     /// # Errors
     /// It cannot be read now.
-    fn next_delivery(&self, webhook: u64) -> Result<Option<DueDelivery>, Self::Error>;
+    fn next_delivery(&self, webhook: u64, lease: WebhookLease) -> Result<Option<DueDelivery>, Self::Error>;
 
-    /// Notes an attempt. Of what is delivered, the oldest beyond a hundred are forgotten.
+    /// Notes an attempt that was made under this lease; false: the lease is lost, and nothing has changed. Of what is
+    /// delivered, the oldest beyond a hundred are forgotten.
     ///
     /// # Errors
     /// Nothing has changed.
-    fn note_attempt(&self, webhook: u64, delivery: u64, attempt: &Attempt) -> Result<(), Self::Error>;
+    fn note_attempt(
+        &self,
+        webhook: u64,
+        delivery: u64,
+        attempt: &Attempt,
+        lease: WebhookLease,
+    ) -> Result<bool, Self::Error>;
 
     /// Forgets what was delivered before this time.
     ///

@@ -5,7 +5,8 @@
 use std::thread;
 
 use roomd::chat::policy::ModerationChange;
-use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Span};
+use roomd::chat::webhook::{AfterAttempt, Attempt, NewWebhook, WebhookEvents, WebhookUrl};
+use roomd::chat::{Appended, Body, Outcome, RemoteEvent, Secret, Span, Time};
 use roomd::store::{PageQuery, RoomLog};
 
 use crate::contract::postgres::{psql, server, url};
@@ -118,6 +119,43 @@ fn connections_that_are_ended_lose_nothing_and_store_nothing_twice() {
             let said: Vec<_> = (1..=100).map(|number| Body::Text(number.to_string().into())).collect();
             assert_eq!(texts, said, "{name}");
         }
+    });
+}
+
+#[test]
+fn one_server_at_a_time_delivers_to_an_origin_and_one_that_slept_records_nothing() {
+    const ORIGIN: &str = "http://bot.example";
+    with_store(|directory, one| {
+        let other = TestStore::with(&url(directory), |_| ()).unwrap();
+        let made = NewWebhook {
+            url: WebhookUrl::parse("http://bot.example/in").unwrap(),
+            room: None,
+            events: WebhookEvents::default(),
+            by: None,
+            created: Time(7),
+        };
+        let number = one.webhooks().add_webhook(&made, &Secret::from("whsec_c2VjcmV0")).unwrap().unwrap();
+        room_log(&**one, "den").outcomes(&[message("Ann", "a", ""), message("Ann", "b", "")]).unwrap();
+        let (one, other) = (one.webhooks(), other.webhooks());
+        let delivered = Attempt { at: Time(9), outcome: "200".to_owned(), after: AfterAttempt::Delivered };
+        let slept = one.take_lease(ORIGIN).unwrap().unwrap();
+        let first = one.next_delivery(number, slept).unwrap().unwrap();
+        assert_eq!(other.take_lease(ORIGIN).unwrap(), None, "another has it");
+        // As after five seconds without a heartbeat.
+        psql(&url(directory), "UPDATE webhook_leases SET until = clock_timestamp() - interval '1 ms'");
+        let taken = other.take_lease(ORIGIN).unwrap().unwrap();
+        assert_eq!(one.take_lease(ORIGIN).unwrap(), None, "and now the other has it");
+        assert_eq!(one.note_attempt(number, first.number, &delivered, slept), Ok(false));
+        assert_eq!(one.next_delivery(number, slept).unwrap(), None);
+        assert_eq!(other.next_delivery(number, taken).unwrap().as_ref(), Some(&first));
+        assert_eq!(other.note_attempt(number, first.number, &delivered, taken), Ok(true));
+        one.return_lease(slept).unwrap();
+        let second = other.next_delivery(number, taken).unwrap().unwrap();
+        assert_eq!(other.note_attempt(number, second.number, &delivered, taken), Ok(true));
+        let attempts: Vec<_> = other.deliveries(number, 9).unwrap().iter().map(|logged| logged.attempts).collect();
+        assert_eq!(attempts, [1, 1]);
+        other.return_lease(taken).unwrap();
+        assert!(one.take_lease(ORIGIN).unwrap().is_some(), "it was given back");
     });
 }
 

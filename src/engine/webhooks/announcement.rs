@@ -1,11 +1,12 @@
 //! Telling people that a webhook is off: whoever made it, and the owner of its room, in a private message that waits for
 //! them.
 //!
-//! Called by the dispatcher on its thread; blocks on the conversation's room.
+//! Called by the dispatcher on its thread; blocks on the conversation's room. Where several servers have one store each of
+//! them does so: under one `mid`, so that it is told once.
 
 use crate::chat::policy::Policy;
 use crate::chat::webhook::{Webhook, WebhookOff};
-use crate::chat::{Event, Identity, RoomRequest, Time, UserName};
+use crate::chat::{Event, Identity, Mid, Publication, RoomRequest, Time, UserName};
 use crate::engine::Engine;
 
 /// Under which name they are told; if it is somebody's, only the log is.
@@ -35,7 +36,9 @@ pub fn announce(engine: &Engine, webhook: &Webhook, at: Time, reason: WebhookOff
     let owner = policy.as_deref().and_then(Policy::owner);
     let owner = owner.filter(|owner| made.by.as_ref() != Some(*owner));
     for user in made.by.iter().chain(owner) {
-        let message = RoomRequest::message(&text);
+        let mid = Mid::parse(&format!("webhook-{number}-off-{}", at.0)).ok();
+        let publication = Publication { mid, ..Publication::text(&text) };
+        let message = RoomRequest::Publish { publication, quiet: false };
         match engine.send_private(&Identity::guest(speaker.clone()), user, message, None) {
             Ok(Event::Refused(refusal)) | Err(refusal) => {
                 log::warn!(webhook = number, user = user.as_str(), why = refusal.code.as_str(); "not told of a webhook");

@@ -3,6 +3,10 @@
 //! The thread `webhooks` waits until the store has something for a webhook, or the next attempt is due; some seconds at
 //! most, since a command beside the server may have changed something. It starts a thread `webhook` for each webhook that
 //! the dispatcher chooses, which delivers what waits, in order, until nothing waits, an attempt fails, or its turn is over.
+//!
+//! Where several servers have one store, one of them delivers to an origin at a time: the one that has its lease. Another
+//! looks again from time to time. Whoever gives a lease back looks once more, so nothing is left behind that another server
+//! has stored meanwhile.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +15,10 @@ use super::announcement::announce;
 use super::dispatcher::Dispatcher;
 use super::sender::{WebhookAnswer, WebhookSender};
 use super::{WebhookBackend, retry, signature};
-use crate::chat::Time;
 use crate::chat::webhook::{AfterAttempt, Attempt, DueDelivery, Webhook};
+use crate::chat::{StoreFailed, Time};
 use crate::engine::Engine;
+use crate::store::WebhookLease;
 use crate::wire::json;
 
 /// The role of the thread.
@@ -26,6 +31,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_secs(2);
 /// How long the thread sleeps, at most.
 const POLL: Duration = Duration::from_secs(5);
+/// The same, while another server delivers what is due.
+const ELSEWHERE_POLL: Duration = Duration::from_secs(1);
 /// How often it forgets old deliveries.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long what was delivered is remembered, at most.
@@ -66,38 +73,49 @@ impl Deliverer {
             }
             _ = engine.threads.run_job(ROLE, || tell_of_those_off(engine, &webhooks, &mut off));
             count(engine, &webhooks);
+            let mut longest = POLL;
             for webhook in dispatcher.choose(&webhooks, now.at) {
-                self.start(webhook);
+                match store.take_lease(webhook.made.url.origin()) {
+                    Ok(Some(lease)) => self.start(webhook, lease),
+                    // Another server has it, or that cannot be told now.
+                    Ok(None) | Err(StoreFailed) => {
+                        dispatcher.pass(webhook.number);
+                        longest = ELSEWHERE_POLL;
+                    }
+                }
             }
             let next = webhooks.iter().filter(|webhook| webhook.waits()).map(|webhook| now.at.until(webhook.due));
-            let pause = next.filter(|pause| *pause > Duration::ZERO).min().map_or(POLL, |pause| pause.min(POLL));
+            let pause = next.filter(|pause| *pause > Duration::ZERO).min().map_or(longest, |pause| pause.min(longest));
             if !dispatcher.wait(Instant::now() + pause) {
                 return;
             }
         }
     }
 
-    fn start(&self, webhook: Webhook) {
+    fn start(&self, webhook: Webhook, lease: WebhookLease) {
         let (number, deliverer) = (webhook.number, self.clone());
         let spawned = self.engine.threads.spawn(DELIVERY_ROLE, move || {
-            let Self { engine, dispatcher, .. } = &deliverer;
-            let was_slow = engine.threads.run_job(DELIVERY_ROLE, || deliverer.serve(webhook));
+            let Self { engine, store, dispatcher, .. } = &deliverer;
+            let was_slow = engine.threads.run_job(DELIVERY_ROLE, || deliverer.serve(webhook, lease));
+            // If that fails it ends by itself.
+            _ = store.return_lease(lease);
             dispatcher.end(number, was_slow.unwrap_or(true));
             dispatcher.wake();
         });
         if spawned.is_err() {
             // There is no thread for it now: it is tried again with the next look.
-            self.dispatcher.end(number, false);
+            _ = self.store.return_lease(lease);
+            self.dispatcher.pass(number);
         }
     }
 
     /// Delivers what waits for a webhook, until its turn is over; whether its receiver was slow.
-    fn serve(&self, mut webhook: Webhook) -> bool {
+    fn serve(&self, mut webhook: Webhook, lease: WebhookLease) -> bool {
         let Self { engine, store, sender, dispatcher } = self;
         let (began, mut was_slow) = (Instant::now(), false);
         while !dispatcher.is_closing() {
             // What cannot be read now is read with the next look.
-            let Ok(Some(due)) = store.next_delivery(webhook.number) else { break };
+            let Ok(Some(due)) = store.next_delivery(webhook.number, lease) else { break };
             let sent_at = Instant::now();
             let answer = deliver(engine, &**sender, &webhook, &due);
             was_slow |= sent_at.elapsed() > SLOW;
@@ -111,8 +129,8 @@ impl Deliverer {
             engine.metrics.webhook_tried(retry::label(&answer));
             let attempt = Attempt { at, outcome: retry::outcome(&answer), after };
             // If that is not stored it is delivered again, under the same id.
-            let noted = store.note_attempt(webhook.number, due.number, &attempt);
-            if noted.is_err() || after != AfterAttempt::Delivered || began.elapsed() > TURN {
+            let noted = store.note_attempt(webhook.number, due.number, &attempt, lease);
+            if noted != Ok(true) || after != AfterAttempt::Delivered || began.elapsed() > TURN {
                 break;
             }
             (webhook.failures, webhook.failing) = (0, None);

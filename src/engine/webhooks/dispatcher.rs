@@ -67,6 +67,11 @@ impl Dispatcher {
         self.state.lock().turns.choose(webhooks, now)
     }
 
+    /// A webhook that was chosen is not served now.
+    pub fn pass(&self, webhook: u64) {
+        self.state.lock().turns.pass(webhook);
+    }
+
     /// The turn of a webhook is over.
     pub fn end(&self, webhook: u64, was_slow: bool) {
         self.state.lock().turns.end(webhook, was_slow);
@@ -103,6 +108,12 @@ impl Turns {
             chosen.push(webhook.clone());
         }
         chosen
+    }
+
+    /// A turn does not take place; who waits meanwhile is next.
+    fn pass(&mut self, webhook: u64) {
+        let was_slow = self.served.get(&webhook).is_some_and(|(_, slow)| *slow);
+        self.end(webhook, was_slow);
     }
 
     /// A turn is over.
@@ -152,6 +163,15 @@ mod tests {
         let mut turns = Turns::default();
         assert_eq!(chosen(&mut turns, &webhooks, 8), [4]);
         assert_eq!(chosen(&mut turns, &webhooks, 9), [3]);
+    }
+
+    #[test]
+    fn one_that_is_served_elsewhere_holds_up_no_other_and_is_chosen_again() {
+        let mut turns = Turns::default();
+        let webhooks: Vec<_> = (1..=6).map(|number| webhook(number, &format!("http://h{number}"))).collect();
+        assert_eq!(chosen(&mut turns, &webhooks, 0), [1, 2, 3, 4]);
+        (1..=4).for_each(|number| turns.pass(number));
+        assert_eq!(chosen(&mut turns, &webhooks, 0), [5, 6, 1, 2]);
     }
 
     #[test]

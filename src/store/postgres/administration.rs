@@ -171,6 +171,11 @@ impl PostgresWebhookRows for Database {
 
     /// The server beside it finds out by itself.
     fn movements_wanted(&self, _: bool) {}
+
+    /// None: a command has no heartbeat, and delivers nothing.
+    fn server(&self) -> i64 {
+        0
+    }
 }
 
 /// The number before the first message that is not older than `at`.

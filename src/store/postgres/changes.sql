@@ -8,6 +8,19 @@ CREATE UNLOGGED TABLE IF NOT EXISTS servers (
     about  text NOT NULL                       -- for people
 ) WITH (fillfactor = 20);
 
+-- Until when a lease is good that is granted or renewed now.
+CREATE OR REPLACE FUNCTION lease_end_1() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+    SELECT clock_timestamp() + interval '5 seconds'
+$$;
+
+-- Which server delivers to an origin. Not logged: after a crash of the database each lease is lost, and taken again.
+CREATE UNLOGGED TABLE IF NOT EXISTS webhook_leases (
+    origin text PRIMARY KEY,
+    lease  bigint NOT NULL UNIQUE,             -- drawn when it is granted
+    server bigint NOT NULL,                    -- whose heartbeat renews it
+    until  timestamptz NOT NULL DEFAULT lease_end_1()
+) WITH (fillfactor = 20);
+
 -- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
 -- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.
 CREATE TABLE IF NOT EXISTS changes (

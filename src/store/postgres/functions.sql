@@ -349,10 +349,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- A server's heartbeat; and who else is there. All by one clock, the database's.
+-- A server's heartbeat, which renews its leases; and who else is there. All by one clock, the database's.
 CREATE OR REPLACE FUNCTION beat_1(p_server bigint, p_about text) RETURNS TABLE (o_server bigint, o_about text) LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO servers (server, about) VALUES (p_server, p_about) ON CONFLICT (server) DO UPDATE SET seen = clock_timestamp();
+    UPDATE webhook_leases SET until = lease_end_1() WHERE webhook_leases.server = p_server;
     DELETE FROM servers WHERE server IN (
         SELECT server FROM servers WHERE seen < clock_timestamp() - interval '5 seconds' FOR UPDATE SKIP LOCKED);
     RETURN QUERY SELECT server, about FROM servers WHERE server <> p_server AND seen >= clock_timestamp() - interval '5 seconds' ORDER BY server;

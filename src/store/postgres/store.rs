@@ -46,6 +46,8 @@ const TRIAL: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct PostgresStore {
+    /// The server's number, as heartbeats have it.
+    server: i64,
     /// `None` once closed.
     journal: Mutex<Option<Sender<WriteRequest>>>,
     pub(super) pool: Arc<Pool>,
@@ -104,7 +106,19 @@ impl PostgresStore {
         let feed = PostgresFeed::new(listener, server, changes, notifications, rooms.clone(), Arc::clone(&is_closed));
         let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
         let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
-        Ok(Self { journal, pool, searches, rooms, feed, is_closed, waker, writable, asked_at, movements_wanted })
+        Ok(Self {
+            server,
+            journal,
+            pool,
+            searches,
+            rooms,
+            feed,
+            is_closed,
+            waker,
+            writable,
+            asked_at,
+            movements_wanted,
+        })
     }
 
     fn read<T>(&self, read: impl Fn(&mut DatabaseLink) -> Result<T, LinkError>) -> Result<T, StoreFailed> {
@@ -125,6 +139,10 @@ impl PostgresWebhookRows for PostgresStore {
 
     fn movements_wanted(&self, wanted: bool) {
         self.movements_wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    fn server(&self) -> i64 {
+        self.server
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Asked and changed through the pool, or by a command beside the server; `append_1` writes what is to be delivered, with
 //! what it tells of. Whoever changes a delivery has the lock of its webhook first, as `append_1` has.
+//!
+//! Several servers deliver, one at a time to an origin: the one that has its lease, a row that ends by the database's
+//! clock five seconds after the last heartbeat of its server (`beat_1`). A lease has a number that is never granted again,
+//! and its row is locked before the webhook's: what is noted under a lease that another server has taken is refused.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,7 +21,7 @@ use crate::chat::webhook::{
     ROOM_WEBHOOKS_MAX, USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use crate::chat::{About, Event, LeaveReason, Message, Mid, Note, RoomName, Secret, Time, UserName};
-use crate::store::webhooks::WebhookStore;
+use crate::store::webhooks::{WebhookLease, WebhookStore};
 
 /// The columns that [`read`] takes, in its order.
 const COLUMNS: &str = "webhook, url, secret, room, events, author, created, waiting, failures, failing, due, off, reason, \
@@ -45,6 +49,9 @@ pub trait PostgresWebhookRows: Send + Sync {
 
     /// Takes notice of whether a webhook wants to know who enters and leaves.
     fn movements_wanted(&self, wanted: bool);
+
+    /// The number of the server whose heartbeat renews a lease.
+    fn server(&self) -> i64;
 }
 
 /// The webhooks, over a way to the rows.
@@ -116,20 +123,56 @@ impl<T: PostgresWebhookRows, R: Deref<Target = T> + Send + Sync> WebhookStore fo
         })
     }
 
-    fn next_delivery(&self, webhook: u64) -> Result<Option<DueDelivery>, T::Error> {
-        let sql = format!(
-            "SELECT delivery, {EVENT} FROM deliveries WHERE webhook = $1 AND delivered IS NULL ORDER BY delivery LIMIT 1"
-        );
-        self.0.read_rows(|link| link.row(&sql, &[&number(webhook)])?.as_ref().map(due).transpose())
+    fn take_lease(&self, origin: &str) -> Result<Option<WebhookLease>, T::Error> {
+        let server = self.0.server();
+        self.0.write_rows(|link| {
+            let lease = getrandom::u64().map_err(|error| LinkError::System(error.into()))?;
+            let sql = "INSERT INTO webhook_leases (origin, lease, server) VALUES ($1, $2, $3)
+                ON CONFLICT (origin) DO UPDATE SET lease = excluded.lease, server = excluded.server, until = lease_end_1()
+                    WHERE webhook_leases.until < clock_timestamp()";
+            let taken = link.execute(sql, &[&origin, &lease.cast_signed(), &server])? > 0;
+            Ok(taken.then_some(WebhookLease(lease)))
+        })
     }
 
-    fn note_attempt(&self, webhook: u64, delivery: u64, attempt: &Attempt) -> Result<(), T::Error> {
-        self.0.write_rows(|link| note(link, number(webhook), number(delivery), attempt))
+    fn return_lease(&self, WebhookLease(lease): WebhookLease) -> Result<(), T::Error> {
+        let sql = "DELETE FROM webhook_leases WHERE lease = $1";
+        self.0.write_rows(|link| link.execute(sql, &[&lease.cast_signed()]).map(|_| ()))
+    }
+
+    fn next_delivery(&self, webhook: u64, WebhookLease(lease): WebhookLease) -> Result<Option<DueDelivery>, T::Error> {
+        // It does not end while the attempt begins.
+        let sql = format!(
+            "WITH held AS (UPDATE webhook_leases SET until = lease_end_1() WHERE lease = $2 RETURNING lease)
+            SELECT delivery, {EVENT} FROM deliveries
+                WHERE webhook = $1 AND delivered IS NULL AND EXISTS (SELECT FROM held) ORDER BY delivery LIMIT 1"
+        );
+        let values: [i64; 2] = [number(webhook), lease.cast_signed()];
+        self.0.write_rows(|link| link.row(&sql, &[&values[0], &values[1]])?.as_ref().map(due).transpose())
+    }
+
+    fn note_attempt(
+        &self,
+        webhook: u64,
+        delivery: u64,
+        attempt: &Attempt,
+        WebhookLease(lease): WebhookLease,
+    ) -> Result<bool, T::Error> {
+        self.0.write_rows(|link| {
+            let sql = "SELECT 1 FROM webhook_leases WHERE lease = $1 FOR UPDATE";
+            if link.row(sql, &[&lease.cast_signed()])?.is_none() {
+                return Ok(false);
+            }
+            note(link, number(webhook), number(delivery), attempt).map(|()| true)
+        })
     }
 
     fn forget_deliveries(&self, before: Time) -> Result<(), T::Error> {
-        self.0
-            .write_rows(|link| link.execute("DELETE FROM deliveries WHERE delivered < $1", &[&ms(before)]).map(|_| ()))
+        self.0.write_rows(|link| {
+            // Of servers that have ended, at addresses that nobody has a webhook at any more, perhaps.
+            link.execute("DELETE FROM webhook_leases WHERE until < clock_timestamp() - interval '1 hour'", &[])?;
+            link.execute("DELETE FROM deliveries WHERE delivered < $1", &[&ms(before)]).map(|_| ())
+        })
     }
 
     fn end_webhooks(&self, room: &RoomName, by: &UserName, at: Time) -> Result<(), T::Error> {

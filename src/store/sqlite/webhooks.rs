@@ -16,7 +16,7 @@ use crate::chat::webhook::{
     USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use crate::chat::{RoomName, Secret, Time, UserName};
-use crate::store::webhooks::WebhookStore;
+use crate::store::webhooks::{WebhookLease, WebhookStore};
 
 /// The columns that [`read`] takes, in its order.
 const COLUMNS: &str = "webhook, url, secret, room, events, author, created, waiting, failures, failing, due, off, reason, \
@@ -111,13 +111,24 @@ impl<T: SqliteWebhookRows, R: Deref<Target = T> + Send + Sync> WebhookStore for 
         })
     }
 
-    fn next_delivery(&self, webhook: u64) -> Result<Option<DueDelivery>, T::Error> {
+    /// The file is this server's: so is each lease.
+    fn take_lease(&self, _: &str) -> Result<Option<WebhookLease>, T::Error> {
+        Ok(Some(WebhookLease::default()))
+    }
+
+    fn return_lease(&self, _: WebhookLease) -> Result<(), T::Error> {
+        Ok(())
+    }
+
+    fn next_delivery(&self, webhook: u64, _: WebhookLease) -> Result<Option<DueDelivery>, T::Error> {
         self.0.read_rows(|connection| deliveries::next(connection, webhook))
     }
 
-    fn note_attempt(&self, webhook: u64, delivery: u64, attempt: &Attempt) -> Result<(), T::Error> {
+    fn note_attempt(&self, webhook: u64, delivery: u64, attempt: &Attempt, _: WebhookLease) -> Result<bool, T::Error> {
         let attempt = attempt.clone();
-        self.0.write_rows(move |connection| note(connection, webhook.cast_signed(), delivery.cast_signed(), &attempt))
+        self.0.write_rows(move |connection| {
+            note(connection, webhook.cast_signed(), delivery.cast_signed(), &attempt).map(|()| true)
+        })
     }
 
     fn forget_deliveries(&self, before: Time) -> Result<(), T::Error> {

@@ -10,7 +10,7 @@ use roomd::chat::webhook::{
     ROOM_WEBHOOKS_MAX, USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use roomd::chat::{About, Body, Event, Mid, Operation, Outcome, Publication, Secret, StoreFailed, Time};
-use roomd::store::WebhookStore;
+use roomd::store::{WebhookLease, WebhookStore};
 
 use super::Promise::{Administration, Failures, History, Reopening};
 use super::{backends, each};
@@ -41,11 +41,27 @@ fn delivered(at: u64) -> Attempt {
     Attempt { at: Time(at), outcome: "200".to_owned(), after: AfterAttempt::Delivered }
 }
 
+/// Does this under the lease of the address that all of them have.
+fn leased<T>(webhooks: Webhooks<'_>, work: impl FnOnce(WebhookLease) -> T) -> T {
+    let lease = webhooks.take_lease("https://bot.example").unwrap().unwrap();
+    let done = work(lease);
+    webhooks.return_lease(lease).unwrap();
+    done
+}
+
+fn next(webhooks: Webhooks<'_>, number: u64) -> Option<DueDelivery> {
+    leased(webhooks, |lease| webhooks.next_delivery(number, lease).unwrap())
+}
+
+fn note(webhooks: Webhooks<'_>, number: u64, delivery: u64, attempt: &Attempt) {
+    assert!(leased(webhooks, |lease| webhooks.note_attempt(number, delivery, attempt, lease).unwrap()));
+}
+
 /// Delivers all that waits.
 fn drain(webhooks: Webhooks<'_>, number: u64) -> Vec<DueDelivery> {
     let mut all = Vec::new();
-    while let Some(due) = webhooks.next_delivery(number).unwrap() {
-        webhooks.note_attempt(number, due.number, &delivered(50)).unwrap();
+    while let Some(due) = next(webhooks, number) {
+        note(webhooks, number, due.number, &delivered(50));
         all.push(due);
     }
     all
@@ -182,12 +198,12 @@ fn an_attempt_that_fails_keeps_its_place() {
         let number = add(webhooks, None, &[WebhookEvent::Message]);
         let mut den = room_log(&*store, "den");
         den.outcomes(&[message("Ann", "one", ""), message("Ann", "two", "")]).unwrap();
-        let first = webhooks.next_delivery(number).unwrap().unwrap();
+        let first = next(webhooks, number).unwrap();
         for (at, due) in [(10, 20), (20, 40)] {
             let outcome = "connection refused".to_owned();
             let attempt = Attempt { at: Time(at), outcome, after: AfterAttempt::Again(Time(due)) };
-            webhooks.note_attempt(number, first.number, &attempt).unwrap();
-            assert_eq!(webhooks.next_delivery(number).unwrap().as_ref(), Some(&first));
+            note(webhooks, number, first.number, &attempt);
+            assert_eq!(next(webhooks, number).as_ref(), Some(&first));
         }
         let failing = webhook(webhooks, number);
         assert_eq!((failing.failures, failing.failing, failing.due, failing.waiting), (2, Some(Time(10)), Time(40), 2));
@@ -195,14 +211,14 @@ fn an_attempt_that_fails_keeps_its_place() {
         let shown: Vec<_> =
             log.iter().map(|logged| (logged.attempts, logged.tried.clone(), logged.delivered)).collect();
         assert_eq!(shown, [(2, Some((Time(20), "connection refused".to_owned())), false), (0, None, false)]);
-        webhooks.note_attempt(number, first.number, &delivered(50)).unwrap();
+        note(webhooks, number, first.number, &delivered(50));
         // The same attempt, noted once more, changes nothing.
-        webhooks.note_attempt(number, first.number, &delivered(51)).unwrap();
+        note(webhooks, number, first.number, &delivered(51));
         let well = webhook(webhooks, number);
         assert_eq!((well.failures, well.failing, well.waiting), (0, None, 1));
-        let second = webhooks.next_delivery(number).unwrap().unwrap();
+        let second = next(webhooks, number).unwrap();
         let gone = Attempt { after: AfterAttempt::Off(WebhookOff::Gone), ..delivered(60) };
-        webhooks.note_attempt(number, second.number, &gone).unwrap();
+        note(webhooks, number, second.number, &gone);
         assert_eq!(webhook(webhooks, number).off, Some((Time(60), WebhookOff::Gone)));
         den.outcomes(&[message("Ann", "three", "")]).unwrap();
         assert_eq!(webhook(webhooks, number).waiting, 1, "it is told of nothing while it is off");
@@ -215,6 +231,23 @@ fn an_attempt_that_fails_keeps_its_place() {
 }
 
 #[test]
+fn what_is_delivered_is_noted_under_a_lease() {
+    each(History, |fixture| {
+        let store = fixture.open();
+        let webhooks = store.webhooks();
+        let number = add(webhooks, None, &[WebhookEvent::Message]);
+        room_log(&*store, "den").outcomes(&[message("Ann", "one", "")]).unwrap();
+        let lease = webhooks.take_lease("https://bot.example").unwrap().unwrap();
+        let due = webhooks.next_delivery(number, lease).unwrap().unwrap();
+        assert!(webhooks.take_lease("https://other.example").unwrap().is_some(), "each origin has a lease of its own");
+        assert_eq!(webhooks.note_attempt(number, due.number, &delivered(50), lease), Ok(true));
+        assert_eq!(webhooks.next_delivery(number, lease).unwrap(), None);
+        webhooks.return_lease(lease).unwrap();
+        assert!(webhooks.take_lease("https://bot.example").unwrap().is_some(), "it was given back");
+    });
+}
+
+#[test]
 fn what_was_delivered_can_be_sent_again_and_is_forgotten_in_time() {
     each(History, |fixture| {
         let store = fixture.open();
@@ -222,7 +255,7 @@ fn what_was_delivered_can_be_sent_again_and_is_forgotten_in_time() {
         let number = add(webhooks, None, &[WebhookEvent::Message]);
         let mut den = room_log(&*store, "den");
         den.outcomes(&[message("Ann", "one", "")]).unwrap();
-        let waits = webhooks.next_delivery(number).unwrap().unwrap();
+        let waits = next(webhooks, number).unwrap();
         assert!(!webhooks.resend(number, waits.number).unwrap(), "it is not delivered yet");
         let first = drain(webhooks, number).remove(0);
         assert!(!webhooks.resend(number + 1, first.number).unwrap());
@@ -269,7 +302,7 @@ fn a_webhook_for_which_too_much_waits_is_switched_off() {
         assert_eq!(webhook(webhooks, other).off, None);
         assert!(webhooks.remove_webhook(full, None, Time(9)).unwrap());
         assert_eq!(webhook(webhooks, full).waiting, 0);
-        assert_eq!(webhooks.next_delivery(full).unwrap(), None);
+        assert_eq!(next(webhooks, full), None);
     });
 }
 
@@ -379,13 +412,13 @@ proptest! {
             let mut den = room_log(&*store, "den");
             let (mut published, mut seen) = (0_u64, Vec::new());
             let mut attempt = |fails: bool| {
-                let Some(due) = webhooks.next_delivery(number).unwrap() else { return };
+                let Some(due) = next(webhooks, number) else { return };
                 let Event::Message(message) = &due.event else { panic!("{due:?}") };
                 if !fails {
                     seen.push(message.seq);
                 }
                 let after = if fails { AfterAttempt::Again(Time(1)) } else { AfterAttempt::Delivered };
-                webhooks.note_attempt(number, due.number, &Attempt { after, ..delivered(1) }).unwrap();
+                note(webhooks, number, due.number, &Attempt { after, ..delivered(1) });
             };
             for (count, fails) in &steps {
                 let drafts: Vec<_> = (0..*count).map(|_| message("Ann", "x", "")).collect();

@@ -105,6 +105,12 @@ impl About {
         }
     }
 
+    /// What the fields `reply_to` and `react_to` said when the message entered, as a store returns them.
+    #[must_use]
+    pub fn stored(reply: Option<u64>, reaction: Option<u64>) -> Option<Self> {
+        reply.map(Self::Reply).or(reaction.map(Self::Reaction))
+    }
+
     /// The number of the other message.
     #[must_use]
     pub fn seq(self) -> u64 {

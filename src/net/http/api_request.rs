@@ -177,6 +177,14 @@ pub(super) fn user_of(encoded: &str) -> Result<UserName, Refusal> {
     named("user", encoded, UserName::parse)
 }
 
+/// The number of something that a part of a path names.
+///
+/// # Errors
+/// `bad_request`: it is no number.
+pub(super) fn number_of(what: &str, text: &str) -> Result<u64, Refusal> {
+    text.parse().map_err(|_| bad(format!("The number of a {what} must be a number")))
+}
+
 fn named<T>(what: &str, encoded: &str, parse: impl FnOnce(&str) -> Result<T, NameError>) -> Result<T, Refusal> {
     let name = percent_decode_str(encoded).decode_utf8();
     let name = name.map_err(|_| bad(format!("The {what}'s name is not UTF-8")))?;

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::api_request::{ApiRequest, bad};
+use super::api_request::{ApiRequest, bad, number_of};
 use super::response::Response;
 use crate::chat::{Mid, Publication, Refusal, RoomRequest, Secret, UserName};
 use crate::net::context::ServerContext;
@@ -45,7 +45,7 @@ pub fn list(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Re
 /// Why it is not revoked.
 pub fn revoke(context: &ServerContext, request: &ApiRequest<'_>, room: &str, hook: &str) -> Result<Response, Refusal> {
     let room = request.room(room)?;
-    let number = hook.parse().map_err(|_| bad("the number of a hook must be a number"))?;
+    let number = number_of("hook", hook)?;
     context.engine.revoke_hook(&request.identity(context), &room, number)?;
     Ok(Response::empty(204))
 }

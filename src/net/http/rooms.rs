@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::api_request::{ApiRequest, bad};
+use super::api_request::{ApiRequest, bad, number_of};
 use super::query;
 use super::response::Response;
 use crate::chat::policy::RoomOptions;
@@ -65,7 +65,7 @@ pub fn history(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str
 /// There is no such message, or the history cannot be read now.
 pub fn receipts(context: &ServerContext, request: &ApiRequest<'_>, room: &str, seq: &str) -> Result<Response, Refusal> {
     let room = request.room_or_conversation(room)?;
-    let seq: u64 = seq.parse().map_err(|_| bad("the number of a message must be a number"))?;
+    let seq = number_of("message", seq)?;
     let marks = context.engine.receipts(&request.identity(context), &room, seq)?;
     Ok(Response::json(200, json::receipts_body(&room, seq, &marks)))
 }

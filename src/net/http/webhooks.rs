@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::api_request::{ApiRequest, bad};
+use super::api_request::{ApiRequest, number_of};
 use super::response::Response;
 use crate::chat::webhook::{WebhookEvents, WebhookUrl};
 use crate::chat::{Refusal, RoomName};
@@ -107,8 +107,4 @@ pub fn resend(
 /// The room that the path names, if it names one and the token is for it.
 fn scope(request: &ApiRequest<'_>, room: Option<&str>) -> Result<Option<RoomName>, Refusal> {
     room.map(|room| request.room(room)).transpose()
-}
-
-fn number_of(what: &str, text: &str) -> Result<u64, Refusal> {
-    text.parse().map_err(|_| bad(format!("the number of a {what} must be a number")))
 }

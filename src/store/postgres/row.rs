@@ -39,6 +39,11 @@ pub fn body_of(kind: i16, body: &[u8]) -> Result<Body, LinkError> {
     }
 }
 
+/// What the columns `reply` and `reaction` say.
+pub fn about_of(reply: Option<i64>, reaction: Option<i64>) -> Option<About> {
+    About::stored(reply.map(i64::cast_unsigned), reaction.map(i64::cast_unsigned))
+}
+
 /// The columns `reply` and `reaction`.
 pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
     let (reply, reaction) = About::fields(about);
@@ -92,17 +97,13 @@ pub fn receipt_of(number: i16) -> Result<Receipt, LinkError> {
 /// # Errors
 /// The row is no message.
 pub fn read(row: &Row, first: usize, room: &RoomName) -> Result<Message, LinkError> {
-    let about = match (row.get::<_, Option<i64>>(first + 8), row.get::<_, Option<i64>>(first + 9)) {
-        (Some(seq), _) => Some(About::Reply(seq.cast_unsigned())),
-        (None, seq) => seq.map(|seq| About::Reaction(seq.cast_unsigned())),
-    };
     let mid = row.get::<_, Option<&[u8]>>(first + 6).map(|mid| text(mid).map(Mid::stored)).transpose()?;
     Ok(Message {
         room: room.clone(),
         user: UserName::stored(row.get(first + 4)),
         to: row.get::<_, Option<&str>>(first + 5).map(UserName::stored),
         body: body_of(row.get(first + 1), row.get(first + 7))?,
-        about,
+        about: about_of(row.get(first + 8), row.get(first + 9)),
         seq: row.get::<_, i64>(first).cast_unsigned(),
         mid,
         key: row.get::<_, Option<&[u8]>>(first + 10).map(|key| text(key).map(Key::stored)).transpose()?,

@@ -14,13 +14,13 @@ use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
 use super::policy::action_of;
-use super::row::{body_of, ms, number, text, time};
+use super::row::{about_of, body_of, ms, number, text, time};
 use crate::chat::policy::{ModerationAction, ModerationChange};
 use crate::chat::webhook::{
     AfterAttempt, Attempt, DELIVERED_MAX, DueDelivery, LoggedDelivery, Movement, NewWebhook, REMOVED_MAX,
     ROOM_WEBHOOKS_MAX, USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
-use crate::chat::{About, Event, LeaveReason, Message, Mid, Note, RoomName, Secret, Time, UserName};
+use crate::chat::{Event, LeaveReason, Message, Mid, Note, RoomName, Secret, Time, UserName};
 use crate::store::webhooks::{WebhookLease, WebhookStore};
 
 /// The columns that [`read`] takes, in its order.
@@ -314,10 +314,7 @@ fn event(row: &Row, kind: WebhookEvent, at: Time) -> Result<Event, LinkError> {
     Ok(match kind {
         WebhookEvent::Message => {
             let mid = row.get::<_, Option<&[u8]>>(10).map(|mid| text(mid).map(Mid::stored)).transpose()?;
-            let about = match (row.get::<_, Option<i64>>(11), row.get::<_, Option<i64>>(12)) {
-                (Some(seq), _) => Some(About::Reply(seq.cast_unsigned())),
-                (None, seq) => seq.map(|seq| About::Reaction(seq.cast_unsigned())),
-            };
+            let about = about_of(row.get(11), row.get(12));
             Event::Message(Arc::new(Message { mid, about, ..Message::new(room, user, body()?, seq(), at) }))
         }
         WebhookEvent::Edit | WebhookEvent::Delete => Event::Edit { room, seq: seq(), user, body: body()?, at },

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::row::{CIPHER, TEXT, about_columns, columns_of, ms, time};
+use super::row::{about_columns, about_of, body_of, columns_of, ms, shared, time};
 use super::sequence::Sequence;
-use super::webhooks::{self, shared};
+use super::webhooks;
 use crate::chat::policy::{ModerationAction, ModerationChange};
 use crate::chat::webhook::{
     BACKLOG_BYTES_MAX, BACKLOG_MAX, DueDelivery, LoggedDelivery, Movement, WebhookEvent, WebhookOff,
@@ -226,21 +226,11 @@ fn event(row: &Row<'_>, kind: WebhookEvent, at: Time) -> rusqlite::Result<Event>
     let room = room_of(row, 3)?;
     let user = UserName::stored(row.get_ref(7)?.as_str()?);
     let seq = || Ok::<_, rusqlite::Error>(row.get::<_, i64>(5)?.cast_unsigned());
-    let body = || {
-        Ok::<_, rusqlite::Error>(match row.get(8)? {
-            TEXT => Body::Text(shared(row, 9)?),
-            CIPHER => Body::Cipher(shared(row, 9)?),
-            _ => Body::Deleted,
-        })
-    };
+    let body = || body_of(row, 8, 9);
     Ok(match kind {
         WebhookEvent::Message => {
             let mid = row.get_ref(10)?.as_str_or_null()?.map(Mid::stored);
-            let number = |column: usize| row.get::<_, Option<i64>>(column);
-            let about = match (number(11)?, number(12)?) {
-                (Some(seq), _) => Some(About::Reply(seq.cast_unsigned())),
-                (None, seq) => seq.map(|seq| About::Reaction(seq.cast_unsigned())),
-            };
+            let about = about_of(row, 11, 12)?;
             Event::Message(Arc::new(Message { mid, about, ..Message::new(room, user, body()?, seq()?, at) }))
         }
         WebhookEvent::Edit | WebhookEvent::Delete => Event::Edit { room, seq: seq()?, user, body: body()?, at },

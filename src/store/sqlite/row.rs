@@ -29,6 +29,36 @@ pub fn columns_of(body: &Body) -> (i64, &str) {
     }
 }
 
+/// What the columns `kind` and `body` say.
+///
+/// # Errors
+/// They are those of no message: the file is damaged.
+pub fn body_of(row: &Row<'_>, kind: usize, body: usize) -> rusqlite::Result<Body> {
+    match row.get(kind)? {
+        TEXT => Ok(Body::Text(shared(row, body)?)),
+        CIPHER => Ok(Body::Cipher(shared(row, body)?)),
+        DELETED => Ok(Body::Deleted),
+        other => Err(rusqlite::Error::IntegralValueOutOfRange(kind, other)),
+    }
+}
+
+/// What the columns `reply` and `reaction` say.
+///
+/// # Errors
+/// One is no number.
+pub fn about_of(row: &Row<'_>, reply: usize, reaction: usize) -> rusqlite::Result<Option<About>> {
+    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
+    Ok(About::stored(number(reply)?, number(reaction)?))
+}
+
+/// The text in a column, as it is shared.
+///
+/// # Errors
+/// It is no text.
+pub fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    Ok(row.get_ref(column)?.as_str()?.into())
+}
+
 /// The columns `reply` and `reaction`.
 pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
     let (reply, reaction) = About::fields(about);
@@ -52,23 +82,12 @@ pub fn time(ms: i64) -> Time {
 pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
     let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
     let optional = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str_or_null()?);
-    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
-    let kind: i64 = row.get(1)?;
-    let body = || Ok::<Arc<str>, rusqlite::Error>(text(7)?.into());
     Ok(Message {
         room: room.clone(),
         user: UserName::stored(text(4)?),
         to: optional(5)?.map(UserName::stored),
-        body: match kind {
-            TEXT => Body::Text(body()?),
-            CIPHER => Body::Cipher(body()?),
-            DELETED => Body::Deleted,
-            other => return Err(rusqlite::Error::IntegralValueOutOfRange(1, other)),
-        },
-        about: match (number(8)?, number(9)?) {
-            (Some(seq), _) => Some(About::Reply(seq)),
-            (None, seq) => seq.map(About::Reaction),
-        },
+        body: body_of(row, 1, 7)?,
+        about: about_of(row, 8, 9)?,
         seq: seq_of(row.get(0)?),
         mid: optional(6)?.map(Mid::stored),
         key: optional(10)?.map(Key::stored),

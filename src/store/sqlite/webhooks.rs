@@ -4,7 +4,6 @@
 //! such a command. What is to be delivered is written by `deliveries.rs`.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row, params};
@@ -251,9 +250,4 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Webhook> {
         removed,
         ended: row.get(15)?,
     })
-}
-
-/// The text in a column, as it is shared.
-pub fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
-    Ok(row.get_ref(column)?.as_str()?.into())
 }

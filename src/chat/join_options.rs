@@ -26,6 +26,15 @@ pub struct JoinOptions {
     pub offline: Option<OfflineDelivery>,
 }
 
+impl JoinOptions {
+    /// Whether the room may leave it to the client's reader to read earlier messages from the store: what the room sends
+    /// meanwhile has to be held back.
+    #[must_use]
+    pub fn may_need_replay(&self) -> bool {
+        self.since.is_some() || self.latest
+    }
+}
+
 /// Which offline messages of a private conversation are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfflineDelivery {

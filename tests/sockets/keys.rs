@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use roomd::store::Memory;
+use parking_lot::Mutex;
+use roomd::chat::{Body, Key, Message, RoomName, Time, UserName};
+use roomd::store::{Memory, Page};
 use serde_json::{Value, json};
 
+use crate::harness::fixed_page::FixedPage;
 use crate::harness::{TestServer, WebSocketClient, http};
 
 const MESSAGES: &str = "/api/v1/rooms/prices/messages";
@@ -17,6 +20,11 @@ fn told(messages: &[Value]) -> Vec<(String, String, u64)> {
 
 fn value(key: &str, text: &str, seq: u64) -> (String, String, u64) {
     (key.to_owned(), text.to_owned(), seq)
+}
+
+fn message(seq: u64, text: &str) -> Message {
+    let (room, user) = (RoomName::parse("prices").unwrap(), UserName::parse("Ann").unwrap());
+    Message::new(room, user, Body::Text(text.into()), seq, Time(0))
 }
 
 /// Publishes 1 acme, 2 dull, 3 without a key, 4 acme, 5 new, and 6, which removes dull.
@@ -62,6 +70,34 @@ fn a_latecomer_is_sent_the_newest_message_of_each_key_and_then_what_follows() {
         let seqs: Vec<_> = (0..3).map(|_| back.wait_for_type("message")["seq"].clone()).collect();
         assert_eq!(seqs, [6, 7, 8]);
     }
+}
+
+#[test]
+fn what_is_said_while_the_newest_of_each_key_is_read_comes_behind_it() {
+    let acme = Message { key: Some(Key::parse("acme").unwrap()), ..message(2, "12") };
+    let page = Page { epoch: "e1".into(), newest: 2, oldest: 1, messages: vec![acme] };
+    let first = Arc::new(Mutex::new(None::<WebSocketClient>));
+    let store = FixedPage::new(Ok(Some(page))).after({
+        let first = Arc::clone(&first);
+        // Somebody speaks, and all members have it before the store answers.
+        move || {
+            if let Some(mut first) = first.lock().take() {
+                first.publish("prices", "meanwhile");
+                first.settle("prices");
+            }
+        }
+    });
+    let server = TestServer::on(Arc::new(store));
+    let mut ann = WebSocketClient::json(&server, "prices", "Ann");
+    let _stays = WebSocketClient::json(&server, "prices", "Cem");
+    ann.publish("prices", "one");
+    ann.publish("prices", "two");
+    ann.settle("prices");
+    let mut late = WebSocketClient::multi(&server, "Bob");
+    *first.lock() = Some(ann);
+    late.command(&json!({"type": "join", "room": "prices", "latest": true}));
+    let kinds = ["joined", "message", "message"].map(|kind| late.event_of(kind)["seq"].clone());
+    assert_eq!(kinds, [2, 2, 3]);
 }
 
 #[test]

@@ -358,7 +358,7 @@ fn a_room_without_a_stored_history_says_what_it_no_longer_has() {
 fn messages_that_the_store_no_longer_has_are_neither_replayed_nor_counted() {
     let pruned = Page { epoch: "e1".into(), newest: 2, oldest: 2, messages: Vec::new() };
     for (page, reason) in [(Ok(Some(pruned)), "too_old"), (Err(StoreFailed), "unavailable")] {
-        let store = Arc::new(FixedPage(page));
+        let store = Arc::new(FixedPage::new(page));
         let server = TestServer::on_with(store, |settings| settings.limits.grace = Duration::from_secs(60));
         let mut anna = WebSocketClient::json(&server, "den", "Anna");
         let (token, seen) = Traveller::new(&server, "den", "Tom").vanish(&server);

@@ -6,8 +6,23 @@ use roomd::chat::room::Snapshot;
 use roomd::chat::{Message, ReceiptMark, RoomName, SearchPosition, StoreFailed, Time, UserName};
 use roomd::store::{ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, Store};
 
-/// See the module: the answer to every question for a page.
-pub struct FixedPage(pub Result<Option<Page>, StoreFailed>);
+/// See the module.
+pub struct FixedPage {
+    page: Result<Option<Page>, StoreFailed>,
+    before: Box<dyn Fn() + Send + Sync>,
+}
+
+impl FixedPage {
+    /// The answer to every question for a page.
+    pub fn new(page: Result<Option<Page>, StoreFailed>) -> Self {
+        Self { page, before: Box::new(|| ()) }
+    }
+
+    /// The same, with what happens before each answer.
+    pub fn after(self, before: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { before: Box::new(before), ..self }
+    }
+}
 
 impl Store for FixedPage {
     fn open(&self, room: &RoomName, recent_max: usize) -> Result<OpenedRoom, StoreFailed> {
@@ -16,7 +31,8 @@ impl Store for FixedPage {
     }
 
     fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
-        self.0.clone()
+        (self.before)();
+        self.page.clone()
     }
 
     fn changes(&self, _: &RoomName, _: u64, _: ChangesQuery) -> Result<Vec<Message>, StoreFailed> {

@@ -125,8 +125,8 @@ impl Connection {
                 self.session.number,
             )
         };
-        // Only a client that has missed something may need a replay.
-        let gate = request.options.since.is_some().then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits));
+        let may_replay = request.options.may_need_replay();
+        let gate = may_replay.then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits));
         let recipient: Arc<dyn Recipient> = match &gate {
             Some(gate) => Arc::clone(gate) as _,
             None => Arc::clone(&self.outbox) as _,

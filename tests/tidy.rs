@@ -24,7 +24,7 @@ const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: i64 = 70;
 
 /// What a top-level module of the server, or another crate, may use of the others. One that is not here may use all.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("chat", &["roomd_protocol"]),
     ("wire", &["chat", "roomd_protocol"]),
     ("store", &["chat", "sync", "roomd_protocol"]),
@@ -52,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     ("roomd_protocol", &[]),
     ("roomd_tls", &[]),
+    ("roomd_race", &[]),
     ("roomd_cli", &["roomd_tls"]),
     ("roomd_client", &["roomd_protocol", "roomd_tls"]),
     ("roomd_terminal", &["roomd_cli", "roomd_client", "roomd_protocol", "roomd_tls"]),

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use super::explorer::{World, search};
+use roomd_race::World;
+
 use super::shared_store::{Loss, SharedStore, StoreMistake};
 use super::world::Move::{Leave, Look, ReleaseInbox, Say, SayFirst};
 use super::world::{BAN, FIRST, JOIN, JoinOutcome, Rooms, Scenario};
-use super::{ORDERS_MAX, both, require};
+use super::{both, require, search};
 use crate::chat::{Body, Code, Event};
 
 /// Where the numbers of the second server's rooms begin.
@@ -35,7 +36,7 @@ impl Cluster {
         });
         let mut servers = Servers { rooms, store, losses: self.losses.clone(), has_lost: false, late: false };
         for actor in self.before.chars() {
-            if servers.able().contains(&actor) {
+            if servers.enabled().contains(&actor) {
                 servers.step(actor).expect("what comes before is in order");
             }
         }
@@ -44,7 +45,7 @@ impl Cluster {
 
     fn check(&self) {
         for shared in [false, true] {
-            match search(|| self.world(shared), ORDERS_MAX) {
+            match search(|| self.world(shared)) {
                 Ok(orders) => println!("{orders} orders"),
                 Err(found) => panic!("{} (rounds on the senders' threads: {shared}): {}", found.why, found.order),
             }
@@ -53,7 +54,7 @@ impl Cluster {
 
     fn must_fail(self, mistake: StoreMistake) {
         let wrong = Self { mistake: Some(mistake), ..self };
-        let found = search(|| wrong.world(false), ORDERS_MAX).expect_err("the mistake is there");
+        let found = search(|| wrong.world(false)).expect_err("the mistake is there");
         println!("{mistake:?}: {found:?}");
     }
 }
@@ -85,7 +86,7 @@ impl Servers {
         for rooms in &mut self.rooms {
             rooms.notify();
         }
-        while let Some(actor) = self.able().first() {
+        while let Some(actor) = self.enabled().first() {
             self.step(*actor)?;
         }
         Ok(())
@@ -127,14 +128,14 @@ impl Servers {
 }
 
 impl World for Servers {
-    fn able(&self) -> Vec<char> {
+    fn enabled(&self) -> Vec<char> {
         let [first, second] = &self.rooms;
-        let second = second.able().into_iter().map(|actor| match actor.to_digit(10) {
+        let second = second.enabled().into_iter().map(|actor| match actor.to_digit(10) {
             Some(number) => char::from_digit(number + SECOND, 10).expect("few rooms are opened"),
             None => actor,
         });
         let loses = (!self.losses.is_empty()).then_some('!');
-        first.able().into_iter().chain(second).chain(loses).chain(self.late.then_some('?')).collect()
+        first.enabled().into_iter().chain(second).chain(loses).chain(self.late.then_some('?')).collect()
     }
 
     fn step(&mut self, actor: char) -> Result<(), String> {
@@ -189,7 +190,7 @@ fn of_those_who_publish_on_the_same_condition_on_two_servers_one_is_stored() {
     let cluster = three(&[SayFirst], &[SayFirst]);
     cluster.check();
     let mut asked = cluster.world(false);
-    while let Some(actor) = asked.able().first() {
+    while let Some(actor) = asked.enabled().first() {
         asked.step(*actor).unwrap();
     }
     asked.catch_up().unwrap();

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use roomd_race::World;
+
 use super::client::Client;
-use super::explorer::World;
 use super::stepped_broker::{Entrance, SteppedBroker};
 use crate::auth::Auth;
 use crate::chat::LeaveReason;
@@ -137,11 +138,11 @@ impl Scenario {
     pub fn world<F: Fn(&Rooms) -> Result<(), String>>(&self, expect: F) -> Expecting<F> {
         let mut rooms = Rooms::on(self, Arc::new(Memory));
         for actor in self.before.chars() {
-            if self.shared && actor.is_ascii_digit() && !rooms.able().contains(&actor) {
+            if self.shared && actor.is_ascii_digit() && !rooms.enabled().contains(&actor) {
                 // A client has done it already.
                 continue;
             }
-            assert!(rooms.able().contains(&actor), "{actor} can take no step in {}", self.before);
+            assert!(rooms.enabled().contains(&actor), "{actor} can take no step in {}", self.before);
             rooms.step(actor).expect("what comes before is in order");
         }
         Expecting { rooms, expect }
@@ -388,7 +389,7 @@ impl Rooms {
     }
 
     fn settle(&mut self) -> Result<(), String> {
-        while let Some(actor) = self.able().first() {
+        while let Some(actor) = self.enabled().first() {
             self.step(*actor)?;
         }
         Ok(())
@@ -417,7 +418,7 @@ impl Rooms {
 }
 
 impl World for Rooms {
-    fn able(&self) -> Vec<char> {
+    fn enabled(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|client| match client.moves.last() {
             Some(Hear) => client.reply.as_ref().is_some_and(oneshot::Receiver::is_settled),
             Some(HearOutcome) => client.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
@@ -459,8 +460,8 @@ pub struct Expecting<F> {
 }
 
 impl<F: Fn(&Rooms) -> Result<(), String>> World for Expecting<F> {
-    fn able(&self) -> Vec<char> {
-        self.rooms.able()
+    fn enabled(&self) -> Vec<char> {
+        self.rooms.enabled()
     }
 
     fn step(&mut self, actor: char) -> Result<(), String> {

@@ -1,11 +1,11 @@
-//! Faulty protocols, to show that the explorer finds their mistakes.
+//! Faulty protocols, to show that the search finds their mistakes.
 //!
 //! A registry in miniature: clients look up a room and then send it their join, rooms end when they are empty. Used by
 //! one test, and independent of the engine.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::explorer::World;
+use roomd_race::World;
 
 /// A common mistake.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +89,7 @@ impl FaultyRegistry {
 }
 
 impl World for FaultyRegistry {
-    fn able(&self) -> Vec<char> {
+    fn enabled(&self) -> Vec<char> {
         let clients = self.clients.iter().filter(|(name, next)| match next {
             Next::Wait(room) => self.rooms[*room].members.contains(name),
             next => **next != Next::Done,

@@ -11,14 +11,12 @@ mod servers;
 mod shared_store;
 mod stepped_broker;
 mod world;
-mod wrong;
 
 use roomd_race::{Failure, Search, World, replay};
 use world::Move::{
     Close, Detach, DropHandle, EndInput, HearResumed, Leave, ReleaseInbox, Resume, Say, SayGoodbye, StrayLeave,
 };
 use world::{BAN, CREATE, JOIN, JoinOutcome, Move, Rooms, Scenario};
-use wrong::{FaultyRegistry, Mistake};
 
 use crate::chat::{Code, End, Recovery};
 
@@ -311,18 +309,4 @@ fn an_order_that_was_found_can_be_replayed() {
     scenario = scenario.client('B', &JOIN);
     let gets_in = |rooms: &Rooms| require(rooms.answers_to('B') == [JoinOutcome::Joined], "the join was refused");
     assert_eq!(replay(|| scenario.world(gets_in), "AA11AABBA11B"), Ok(()));
-}
-
-#[test]
-fn the_search_finds_what_is_wrong_with_wrong_protocols() {
-    for (mistake, clients, wrong) in [
-        (Mistake::RemoveAndExit, "AB", "waits forever"),
-        (Mistake::LookOnceMore, "AB", "waits forever"),
-        (Mistake::ReplaceWhenEmpty, "ABC", "two rooms of one name"),
-    ] {
-        let found = search(|| FaultyRegistry::new(mistake, clients)).expect_err("the mistake is there");
-        assert!(found.why.contains(wrong), "{mistake:?}: {found:?}");
-        let again = replay(|| FaultyRegistry::new(mistake, clients), &found.order);
-        assert_eq!(again, Err(found));
-    }
 }

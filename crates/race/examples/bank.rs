@@ -1,9 +1,10 @@
 //! A bank whose clerks check first and act afterwards, and lock two accounts in the order of the transfer.
 //!
-//!     cargo run -p roomd-race --example bank                      # both mistakes, found and drawn
-//!     cargo run -p roomd-race --example bank -- bank.html         # and the second as a page
+//!     cargo run -p roomd-race --example bank -- --html pages
 
-use roomd_race::{Search, Step, Trace, Tree, World, diagram, page, shrink};
+use roomd_race::{Step, World};
+
+mod support;
 
 /// How the clerks work.
 #[derive(Clone, Copy, PartialEq)]
@@ -115,21 +116,10 @@ impl World for Bank {
     }
 }
 
-fn main() {
+pub fn main() {
     let overdraw = [('A', 0, 1), ('B', 0, 1)];
     let cross = [('A', 0, 1), ('B', 1, 0)];
-    for (way, transfers) in [(Way::CheckThenAct, overdraw), (Way::LockInTransferOrder, cross)] {
-        let make = || Bank::new(way, &transfers);
-        let failure = Search::default().run(make).expect_err("the mistake is found");
-        let shrunk = shrink(make, &failure, 10_000).failure;
-        println!("{shrunk}\n{}", diagram(&Trace::of(make, &shrunk.order)));
-        if let (Way::LockInTransferOrder, Some(file)) = (way, std::env::args().nth(1)) {
-            let tree = Tree::of(&Search::default(), make, 1_000);
-            let html = page("Two locks in two orders", &Trace::of(make, &shrunk.order), Some(&tree));
-            std::fs::write(&file, html).expect("the page can be written");
-            println!("{file} shows it step by step");
-        }
-    }
-    let tried = Search::default().run(|| Bank::new(Way::LockInOneOrder, &cross)).expect("one order of locks is right");
-    println!("locks in one order: {} orders, none fails", tried.orders);
+    support::show_mistake("Check, then act", || Bank::new(Way::CheckThenAct, &overdraw));
+    support::show_mistake("Two locks in two orders", || Bank::new(Way::LockInTransferOrder, &cross));
+    support::show_right("Two locks in one order", || Bank::new(Way::LockInOneOrder, &cross));
 }

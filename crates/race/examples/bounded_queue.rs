@@ -1,11 +1,12 @@
 //! A bounded queue with one condition variable for two conditions: a wake-up reaches the wrong waiter, and is lost.
 //!
-//!     cargo run -p roomd-race --example bounded_queue                        # found and drawn
-//!     cargo run -p roomd-race --example bounded_queue -- queue.html          # and as a page
+//!     cargo run -p roomd-race --example bounded_queue -- --html pages
 
 use std::collections::VecDeque;
 
-use roomd_race::{Search, Step, Trace, Tree, World, diagram, page, shrink};
+use roomd_race::{Step, World};
+
+mod support;
 
 /// What a notification wakes.
 #[derive(Clone, Copy, PartialEq)]
@@ -84,18 +85,7 @@ impl World for Queue {
     }
 }
 
-fn main() {
-    let actors = "AB12";
-    let make = || Queue::new(Notify::One, actors);
-    let failure = Search::default().run(make).expect_err("the mistake is found");
-    let shrunk = shrink(make, &failure, 100_000).failure;
-    println!("{shrunk}\n{}", diagram(&Trace::of(make, &shrunk.order)));
-    if let Some(file) = std::env::args().nth(1) {
-        let tree = Tree::of(&Search::default(), make, 200);
-        std::fs::write(&file, page("A lost wake-up", &Trace::of(make, &shrunk.order), Some(&tree)))
-            .expect("it is written");
-        println!("{file} shows it step by step");
-    }
-    let tried = Search::default().run(|| Queue::new(Notify::All, actors)).expect("notifying all is right");
-    println!("notifying all: {} orders, none fails", tried.orders);
+pub fn main() {
+    support::show_mistake("A lost wake-up", || Queue::new(Notify::One, "AB12"));
+    support::show_right("Notifying all", || Queue::new(Notify::All, "AB12"));
 }

@@ -62,8 +62,7 @@ class RandomUser {
 
   async delete() {
     const nothing = await this.#press("Delete", ":has([data-own])");
-    const sure = this.page.getByRole("dialog").getByRole("button", { name: "Delete" });
-    if (!nothing) await sure.click({ timeout: 1_000 }).catch(() => {}); // the connection was lost before the dialog was loaded
+    if (!nothing) await this.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     return nothing;
   }
 
@@ -84,7 +83,7 @@ class RandomUser {
   async reload() {
     this.wire.restore(); // a page cannot be loaded without a connection
     await this.page.reload();
-    await this.page.locator("textarea").waitFor();
+    await loaded(this.page);
   }
 
   async cut() {
@@ -155,6 +154,9 @@ function noneTwice(said) {
   assert.equal(new Set(texts).size, texts.length, "a message is shown twice");
 }
 
+// All of the page is there, also its dialogs, which cannot be loaded without a connection.
+const loaded = (page) => page.getByRole("button", { name: "Call", exact: true }).waitFor();
+
 // Plays the users, each behind a relay of their own and in all rooms; then `claim` must hold. The error lists the
 // actions. `SEED` plays others.
 async function tried(prepare, claim) {
@@ -168,6 +170,7 @@ async function tried(prepare, claim) {
     const one = await (await person({ viewport: { width: 1280, height: 2_400 } })).enter(`${wire.http}/chat/${ROOMS[0]}`, name);
     await one.page.goto(`${wire.http}/chat/${ROOMS[1]}`);
     await one.conversation(ROOMS[0]).waitFor();
+    await loaded(one.page);
     people.push(new RandomUser(name, wire, one, random));
   }
   try {

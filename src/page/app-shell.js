@@ -4,8 +4,10 @@ import { Component, createRef, html, Icon, IconButton, Name, names, RoomSign, Us
 import { Composer } from "./composer.js";
 import { lazy } from "./lazy.js";
 import { MessageList } from "./message-list.js";
-import { Sidebar } from "./sidebar.js";
+import { addressOfRoom } from "./names.js";
+import { NoConversation, Sidebar } from "./sidebar.js";
 import { formatCountdown } from "./time-format.js";
+import { NARROW, WIDE } from "./viewport.js";
 
 const DIALOGS = {
   call: lazy("call-view", "CallDialog"),
@@ -14,6 +16,7 @@ const DIALOGS = {
   devices: lazy("devices-dialog", "DevicesDialog"),
   invite: lazy("invite-dialog", "InviteDialog"),
   leave: lazy("dialogs", "LeaveDialog"),
+  menu: lazy("conversation-menu", "ConversationMenu"),
   member: lazy("member-dialog", "MemberDialog"),
   encryption: lazy("encryption-dialog", "EncryptionDialog"),
   settings: lazy("dialogs", "SettingsDialog"),
@@ -37,22 +40,21 @@ const EmptyRoom = lazy("empty-room", "EmptyRoom", { whenIdle: true });
 const MembersPanel = lazy("members-panel", "MembersPanel", { whenIdle: true });
 const SearchPanel = lazy("search-panel", "SearchPanel");
 
-const WIDE = matchMedia("(min-width: 70rem)"); // as in style.css: a panel covers nothing
-const NARROW = matchMedia("(max-width: 47.99rem)"); // as in style.css: one column
-
 export class AppShell extends Component {
-  state = { view: "chat", panel: WIDE.matches ? "members" : undefined, behind: undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
+  state = { view: this.props.pages.isAtList ? "rooms" : "chat", panel: WIDE.matches ? "members" : undefined, behind: undefined, dialog: undefined, editing: undefined, replying: undefined, target: undefined };
   list = createRef();
   composer = createRef();
 
   componentDidMount() {
     document.addEventListener("keydown", this.#onKey);
+    this.props.pages.onBack = this.#back;
     WIDE.addEventListener("change", ({ matches }) => matches || this.setState({ panel: undefined })); // it would now cover the messages
     if (!NARROW.matches) this.composer.current?.focus();
   }
 
   componentDidUpdate() {
     const { wanted, active } = this.props.chat;
+    this.props.pages.cover(Boolean(this.state.dialog || (this.#panel && !WIDE.matches)));
     if (!wanted || wanted.room !== active || active.joinState !== "in" || (active.entries.length === 0 && !active.complete)) return;
     this.props.chat.wanted = undefined;
     this.ui.showMessage(wanted.seq);
@@ -66,10 +68,15 @@ export class AppShell extends Component {
       if (seq) this.props.chat.wanted = { room, seq };
       if (!seq && !NARROW.matches) setTimeout(() => this.composer.current?.focus());
     },
-    back: () => this.setState({ view: "rooms" }),
+    back: () => this.props.pages.backToList(),
     left: () => NARROW.matches && this.ui.back(),
     // A search that is closed gives its place back to the members.
     togglePanel: (panel = this.state.panel) => this.setState(({ panel: open, behind }) => (panel === open ? { panel: behind, behind: undefined } : { panel, behind: WIDE.matches && panel === "search" ? open : undefined })),
+    // The menu of a conversation in the list, where a pointer or a key has asked for it.
+    menu: (event, room) => {
+      event.preventDefault();
+      this.ui.dialog("menu", { room, at: [event.clientX, event.clientY] });
+    },
     dialog: (name, props) => this.setState({ dialog: { name, room: this.props.chat.active, ...props } }), // it is about this room, whichever is active later
     showMessage: async (seq) => {
       const room = this.props.chat.active;
@@ -80,7 +87,7 @@ export class AppShell extends Component {
       if (!WIDE.matches) this.setState({ panel: undefined });
       this.setState({ target: found });
       this.list.current?.show(found);
-      this.props.locate?.(room, found);
+      this.props.pages.locate(addressOfRoom(room, found));
     },
     setNotifications: async (enabled) => {
       await this.props.chat.notifications.then((notifications) => notifications.setEnabled(enabled)).catch(({ message }) => this.props.chat.showProblem(`${message}.`));
@@ -116,7 +123,7 @@ export class AppShell extends Component {
     retry: (entry) => this.props.chat.sender.retry(this.props.chat.active, entry),
     discard: (entry) => this.props.chat.sender.discard(this.props.chat.active, entry),
     receipts: (entry) => this.ui.dialog("receipts", { entry }),
-    locate: (room, seq) => this.props.locate(room, seq),
+    locate: (room, seq) => this.props.pages.locate(addressOfRoom(room, seq)),
     edit: (entry) => this.setState({ editing: entry, replying: undefined }),
     delete: (entry) => this.ui.dialog("delete", { entry }),
     editLast: () => {
@@ -130,6 +137,9 @@ export class AppShell extends Component {
   #change(how) {
     return this.props.chat.changes.then(how).catch(({ message }) => this.props.chat.showProblem(`${message}.`)); // without a connection
   }
+
+  // The back button closes one thing after the other.
+  #back = (isList) => this.setState(({ dialog, panel }) => ({ view: isList ? "rooms" : "chat", dialog: undefined, ...(!dialog && !WIDE.matches && { panel: undefined }) }));
 
   #onKey = (key) => {
     const { chat } = this.props;
@@ -158,19 +168,28 @@ export class AppShell extends Component {
     }
   };
 
-  render({ chat, now }, { view, panel: chosen, dialog, editing, replying, target }) {
+  // A private conversation has no list of members.
+  get #panel() {
+    const { panel } = this.state;
+    const { kind } = this.props.chat.active ?? {};
+    return kind === "room" || (kind && panel === "search") ? panel : undefined;
+  }
+
+  render({ chat, now }, { view, dialog, editing, replying, target }) {
     const room = chat.active;
-    const panel = room && (chosen === "search" || room.kind === "room") ? chosen : undefined; // a private conversation has no list of members
+    const panel = this.#panel;
+    const isHidden = Boolean(panel) && NARROW.matches; // behind the panel
     return html`<div class="app" data-view=${view} data-panel=${panel}>
-      <${Sidebar} chat=${chat} ui=${this.ui} />
-      <main class="chat">
+      ${room && !isHidden && html`<button type="button" class="skip" onClick=${() => this.composer.current.focus()}>Skip to the message field</button>`}
+      <${Sidebar} chat=${chat} ui=${this.ui} inert=${isHidden} />
+      <main class="chat" inert=${isHidden}>
         ${room ? this.#header(room) : html`<header><${IconButton} icon="back" class="back" label="Conversations" onClick=${this.ui.back} /><h2>No room</h2></header>`}
         ${connectionBanner(chat, now, this.ui)}
         ${room?.about.pinned.length > 0 && html`<button type="button" class="pinned" onClick=${() => this.ui.dialog("pinned")}><${Icon} name="pin" /> ${room.about.pinned.length === 1 ? "1 pinned message" : `${room.about.pinned.length} pinned messages`}</button>`}
         ${chat.calls?.state && html`<${CallPanel} calls=${chat.calls} me=${chat.me} />`}
         ${room ? html`<${MessageList} key=${room.key} ref=${this.list} room=${room} chat=${chat} target=${target} actions=${this.actions}
           onTop=${() => chat.load(room)} onEnd=${(atEnd) => this.#atEnd(atEnd)} onSeen=${(seen) => this.#seen(room, seen)} />`
-        : html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => this.ui.dialog("rooms")}>Open a room</button></div>`}
+        : html`<${NoConversation} ui=${this.ui} />`}
         ${room?.kind === "room" && room.complete && room.joinState === "in" && !room.last && html`<${EmptyRoom} room=${room} onInvite=${() => this.ui.dialog("invite")} />`}
         ${room && html`<p class="typing">${typing(room)}</p>`}
         <${Banners} chat=${chat} room=${room} now=${now} ui=${this.ui} />

@@ -16,11 +16,13 @@ const CHAT = [
   "message-list.js",
   "message-row.js",
   "message-sender.js",
+  "page-history.js",
   "room.js",
   "roomd-subscription.js",
   "roomd.js",
   "sidebar.js",
   "time-format.js",
+  "viewport.js",
 ];
 
 const FIRST_ROOM = "lobby";
@@ -35,6 +37,7 @@ const storage = new BrowserStorage();
 storage.applyAppearance();
 let chat;
 let AppShell;
+let pages; // the PageHistory
 let renderDue = false;
 let renderedAt = 0;
 
@@ -42,7 +45,7 @@ let renderedAt = 0;
 async function start(me, notAdmitted) {
   storage.me = me;
   fetchChat();
-  const [{ Chat }, shell] = await Promise.all([loadModule("chat"), loadModule("app-shell")]);
+  const [{ Chat }, shell, { PageHistory }] = await Promise.all(["chat", "app-shell", "page-history"].map(loadModule));
   ({ AppShell } = shell);
   const url = new URL(addressOf("/ws"));
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -50,7 +53,7 @@ async function start(me, notAdmitted) {
   chat.notAdmitted = notAdmitted;
   chat.start();
   followAddress();
-  addEventListener("popstate", followAddress);
+  pages = new PageHistory(followAddress);
   document.addEventListener("visibilitychange", () => {
     chat.markRead();
     changed();
@@ -90,17 +93,10 @@ async function diagnose(me) {
 
 // --- The address ------------------------------------------------------------------------------
 
-// With `replaces` instead of the one before, which was left: back does not lead there either.
+// With `replaces` instead of the one before, which was left.
 function select(room, replaces) {
-  const address = room ? addressOfRoom(room) : addressOf("/");
-  if (replaces) history.replaceState(null, "", address);
-  else if (address !== location.origin + location.pathname + location.search) history.pushState(null, "", address);
+  pages.open(room ? addressOfRoom(room) : addressOf("/"), replaces);
   chat.select(room);
-}
-
-// Puts a message into the address, which is then its link.
-function locate(room, seq) {
-  history.replaceState(null, "", addressOfRoom(room, seq));
 }
 
 function followAddress() {
@@ -116,7 +112,7 @@ function followAddress() {
 // Removes the key from the address, where other people may see it.
 async function importKey(room) {
   const { hash } = location;
-  history.replaceState(null, "", location.pathname + location.search);
+  history.replaceState(history.state, "", location.pathname + location.search);
   await chat.encryption.then((encryption) => encryption.importKeyFromAddress(room, hash)).catch(({ message }) => chat.showProblem(`The link has a wrong key: ${message}.`));
 }
 
@@ -152,7 +148,7 @@ function renderPage() {
   // First-strong isolates: a name's direction marks must not reverse the rest of the title.
   const title = `${chat.calls?.state?.phase === "ringing" && !chat.calls.isSilent ? "📞 " : ""}${unread ? `(${unread}) ` : ""}${chat.active ? `\u2068${chat.active.name}\u2069 – ` : ""}roomd`;
   if (document.title !== title) document.title = title;
-  render(html`<${AppShell} chat=${chat} now=${Date.now()} select=${select} locate=${locate} signOut=${signOut} />`, root);
+  render(html`<${AppShell} chat=${chat} now=${Date.now()} select=${select} pages=${pages} signOut=${signOut} />`, root);
 }
 
 // Updates the countdowns, and drops what has expired.

@@ -41,6 +41,15 @@ export class BrowserStorage {
     this.applyAppearance();
   }
 
+  // Whether Enter sends a message, or undefined: as it is usual on the device.
+  get enterSends() {
+    return this.#read(this.#local, `${storagePrefix}.composer`)?.enterSends;
+  }
+
+  set enterSends(enterSends) {
+    this.#write(this.#local, `${storagePrefix}.composer`, { enterSends });
+  }
+
   applyAppearance() {
     if (globalThis.document) document.documentElement.style.colorScheme = this.appearance ?? "";
   }

@@ -108,6 +108,16 @@ export class Chat {
     this.changed();
   }
 
+  // Whether Enter sends a message, or undefined: as it is usual on the device.
+  get enterSends() {
+    return this.#storage.enterSends;
+  }
+
+  set enterSends(enterSends) {
+    this.#storage.enterSends = enterSends;
+    this.changed();
+  }
+
   // The user is known to the server.
   welcomed() {
     if (this.identity.token) this.bookmarks.then((bookmarks) => bookmarks.openMemberships()).catch(() => {}); // the connection is lost: with the next one
@@ -268,8 +278,11 @@ export class Chat {
 
   // Marks the active room as read if its end is in view.
   markRead() {
-    const room = this.active;
-    if (!room || !this.atEnd || document.hidden) return;
+    if (this.active && this.atEnd && !document.hidden) this.read(this.active);
+  }
+
+  // Marks a room as read.
+  read(room) {
     const isNews = room.markRead();
     const { legible } = room;
     if (legible > room.readSent) this.sendReceipt(room, "read", (room.readSent = legible));

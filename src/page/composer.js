@@ -3,9 +3,13 @@
 import { Component, createRef, html, Icon, IconButton, User } from "./html.js";
 import { lazy } from "./lazy.js";
 import { singleLine } from "./markup.js";
+import { HOVERLESS } from "./viewport.js";
 
 const MentionList = lazy("mention-list", "MentionList");
 const MENTION = /(?:^|[^\p{L}\p{M}\p{N}.@/-])@([^\s@]{0,32})$/u; // that ends at the caret
+
+// On a phone, Enter begins a new line unless the user has chosen otherwise.
+export const enterSends = (chat) => chat.enterSends ?? !HOVERLESS.matches;
 
 export class Composer extends Component {
   state = { word: undefined }; // behind an `@` before the caret
@@ -41,7 +45,7 @@ export class Composer extends Component {
   #onKey = (key) => {
     const { editing, replying, actions } = this.props;
     if (key.isComposing || this.mentionList.current?.key(key)) return;
-    if (key.key === "Enter" && !key.shiftKey) {
+    if (key.key === "Enter" && !key.shiftKey && (enterSends(this.props.chat) || key.ctrlKey || key.metaKey)) {
       key.preventDefault();
       key.target.form.requestSubmit();
     } else if (key.key === "Escape" && (editing || replying)) {
@@ -80,7 +84,7 @@ export class Composer extends Component {
       <div class="field">
         ${word !== undefined && html`<${MentionList} list=${this.mentionList} field=${this.field.current} chat=${chat} room=${room} word=${word} onChoose=${this.#mention} onClose=${this.#closeMentions} />`}
         <textarea ref=${this.field} rows="1" aria-label=${editing ? "Edit your message" : label} placeholder=${`Message ${room.name}`}
-          autocomplete="off" enterkeyhint="send" disabled=${room.joinState === "refused"} readonly=${Boolean(room.silence)}
+          autocomplete="off" enterkeyhint=${enterSends(chat) ? "send" : "enter"} disabled=${room.joinState === "refused"} readonly=${Boolean(room.silence)}
           aria-describedby=${[replying && "replying", chat.lacksKey(room) && "missing-key"].filter(Boolean).join(" ") || undefined} aria-autocomplete="list" aria-controls=${word === undefined ? undefined : "mention-list"}
           onKeyDown=${this.#onKey} onInput=${this.#input} onClick=${this.#lookForMention} onBlur=${this.#closeMentions}></textarea>
         <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"}><${Icon} name="send" /></button>

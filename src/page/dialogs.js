@@ -1,5 +1,6 @@
 // The smaller dialogs: opening a room, the settings, the receipts of a message, and confirmations.
 
+import { enterSends } from "./composer.js";
 import { Dialog } from "./dialog.js";
 import { DisplayNameForm } from "./display-name-form.js";
 import { Avatar, Component, createRef, html, Name, RoomSign, User } from "./html.js";
@@ -121,6 +122,8 @@ export function SettingsDialog({ chat, ui, onClose }) {
     <label class="check"><input type="checkbox" checked=${chat.away} onChange=${({ target }) => chat.setAway(target.checked)} /> Show me as away</label>
     <label class="check"><input type="checkbox" disabled=${!supported || blocked} checked=${chat.settings.notify && !blocked} onChange=${({ target }) => ui.setNotifications(target.checked)} />
       Notify me of new messages while this page is hidden</label>
+    <label class="check"><input type="checkbox" checked=${enterSends(chat)} onChange=${({ target }) => (chat.enterSends = target.checked)} />
+      Enter sends a message: otherwise it begins a new line, and the button sends, or Ctrl Enter</label>
     <label class="row">Appearance <select onChange=${({ target }) => (chat.appearance = target.value || undefined)}>
       ${[["", "as the system has it"], ["light", "light"], ["dark", "dark"]].map(([value, label]) => html`<option key=${value} value=${value} selected=${value === (chat.appearance ?? "")}>${label}</option>`)}</select></label>
     ${blocked && html`<p class="hint">This browser blocks notifications from this page.</p>`}

@@ -2,11 +2,12 @@
 // document, and whoever uses a keyboard or a screen reader starts over. It goes to what is nearest to the lost element in
 // the same part of the page; else back to where it was before, as when a dialog closes; else to the conversation.
 
+import { HOVERLESS } from "./viewport.js";
+
 const FOCUSABLE = "button, [href], input, select, textarea, summary, [tabindex]";
 const PARTS = "main, nav, aside, .app, #app, body"; // no element in one of them stands for another
 const LANDMARKS = [".composer textarea:enabled", ".conversation[aria-current]", ".title button", ".chat button", ".conversation", "button"];
 const REMEMBERED = 16;
-const HOVERLESS = matchMedia("(hover: none)"); // there, a focused field opens the keyboard over the page
 
 const before = []; // {element, parents}, the last first
 
@@ -47,7 +48,7 @@ function successor(last) {
   return LANDMARKS.flatMap((selector) => [...document.querySelectorAll(selector)]).find((each) => isOpen(each) && isWelcome(each));
 }
 
-const isWelcome = (element) => !HOVERLESS.matches || !element.matches("input, textarea");
+const isWelcome = (element) => !element.matches(HOVERLESS.matches ? ".skip, input, textarea" : ".skip");
 
 function canFocus(element) {
   return element.isConnected && element.matches(FOCUSABLE) && !element.disabled && !element.closest("[inert]") && element.checkVisibility({ visibilityProperty: true });

@@ -47,7 +47,7 @@ export function Name({ of }) {
 // A user: what they want to be called, and beside it the name that identifies them.
 export function User({ of }) {
   const called = displayNames.get(of);
-  return called && called !== of ? html`<bdi class="name">${called}</bdi> <small class="handle">${of}</small>` : html`<${Name} of=${of} />`;
+  return called && called !== of ? html`<bdi class="name">${called}</bdi> <small class="handle">(${of})</small>` : html`<${Name} of=${of} />`;
 }
 
 // Tells public rooms from private ones. That a room is encrypted is another matter, with a sign of its own.

@@ -7,13 +7,13 @@
 import { Component, createRef, html, IconButton } from "./html.js";
 import { MessageRow } from "./message-row.js";
 import { titleOf } from "./names.js";
+import { HOVERLESS } from "./viewport.js";
 
 const ESTIMATED_PX = 44; // the height of a row that was not rendered yet
 const HEAD_PX = 56; // above the first row, for a note on what comes before it
 const OVERSCAN_PX = 600; // rendered above and below the viewport
 const END_PX = 4; // closer to the end than this is at the end; more would stop a scroll that starts slowly
 const TOP_ROWS = 20; // closer to the oldest message than this, older ones are loaded
-const HOVERLESS = matchMedia("(hover: none)");
 
 export class MessageList extends Component {
   state = { active: undefined };

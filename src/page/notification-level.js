@@ -2,7 +2,7 @@
 
 import { Component, html } from "./html.js";
 
-const LEVELS = { all: "all messages", mentions: "mentions of me", nothing: "nothing" };
+export const LEVELS = { all: "all messages", mentions: "mentions of me", nothing: "nothing" };
 
 export class NotificationLevel extends Component {
   state = { problem: undefined };

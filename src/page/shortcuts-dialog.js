@@ -7,10 +7,12 @@ import { html } from "./html.js";
 const SHORTCUTS = [
   [["Ctrl K"], "Open or create a room"],
   [["Alt ↑", "Alt ↓"], "The conversation before, the next one"],
+  [["Shift F10"], "At a conversation in the list: its menu"],
   [["Alt C"], "Go to the call"],
   [["Ctrl Shift F"], "Search messages"],
   [["Esc"], "Close what is open; go to the message field"],
   [["Shift Enter"], "In the message field: a new line"],
+  [["Ctrl Enter"], "In the message field: send, also where Enter begins a new line"],
   [["↑"], "In the empty message field: edit your last message"],
   [["↑", "↓"], "In the messages: the one before, the next one"],
   [["Tab", "←", "→"], "At a message: its actions, and between them"],

@@ -4,17 +4,24 @@ import { Avatar, html, Icon, IconButton, Name, RoomSign, User } from "./html.js"
 import { singleLine } from "./markup.js";
 import { displayNames } from "./names.js";
 import { formatShort } from "./time-format.js";
+import { NARROW } from "./viewport.js";
 
 const UNREAD_SHOWN = 99;
 
-export function Sidebar({ chat, ui }) {
+// In place of a conversation, and in one column of the list.
+export function NoConversation({ ui }) {
+  return html`<div class="empty"><p>No conversation is open.</p><button type="button" class="primary" onClick=${() => ui.dialog("rooms")}>Open a room</button></div>`;
+}
+
+export function Sidebar({ chat, ui, inert }) {
   const all = [...chat.rooms.values()];
-  return html`<nav class="sidebar" aria-label="Conversations">
+  return html`<nav class="sidebar" aria-label="Conversations" inert=${inert}>
     <header>
       <h1 class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="bubble" d="M6 4h20a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H15l-7 6v-6H6a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" /><path class="lines" d="M9 11h14M9 17h9" /></svg>roomd</h1>
       <${IconButton} icon="plus" label="Open or create a room" onClick=${() => ui.dialog("rooms")} />
     </header>
     <div class="conversations">
+      ${all.length === 0 && NARROW.matches && html`<${NoConversation} ui=${ui} />`}
       ${list("Rooms", all.filter(({ kind }) => kind === "room"), chat, ui)}
       ${list("Private", all.filter(({ kind }) => kind === "private"), chat, ui)}
     </div>
@@ -42,7 +49,7 @@ function item(room, chat, ui) {
   const isQuiet = level !== "all";
   const preview = room.draft && room !== chat.active ? ["Draft: ", singleLine(room.draft)] : last ? previewOfLast(last, room, chat.me) : [];
   return html`<li key=${room.key} data-unread=${unread > 0 || undefined}>
-    <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.select(room)}>
+    <button type="button" class="conversation" aria-current=${room === chat.active ? "true" : undefined} onClick=${() => ui.select(room)} onContextMenu=${(event) => ui.menu(event, room)}>
       ${room.kind === "room" ? html`<${RoomSign} isPrivate=${room.isPrivate} />` : html`<${Avatar} of=${room.name} status=${chat.statusOf(room.name)} />`}
       <span class="summary">
         <span class="top">${room.kind === "room" ? html`<${Name} of=${room.name} />` : html`<${User} of=${room.name} />`} ${chat.isEncrypted(room) && html`<span class="encryption-mark" role="img" aria-label="Encrypted"><${Icon} name="lock" /></span>`} ${level === "nothing" && html`<span class="encryption-mark" role="img" aria-label="Notifies you of nothing" title="Notifies you of nothing"><${Icon} name="bell" /></span>`} ${last && html`<time datetime=${last.at}>${formatShort(last.at)}</time>`}</span>

@@ -23,7 +23,7 @@ const authorization = (token) => token && { authorization: `Bearer ${token}` };
 export async function claim(name, known) {
   const headers = { "content-type": "application/json", ...authorization(known) };
   const { deviceLabel } = await loadModule("device-label");
-  const response = await fetch(addressOf("/api/v1/claims"), { method: "POST", headers, body: JSON.stringify({ name, label: deviceLabel() }) });
+  const response = await fetch(addressOf("/api/v1/claims"), { method: "POST", headers, body: JSON.stringify({ name, label: await deviceLabel() }) });
   if (known && response.status === 401) return claim(name); // it has expired
   if (known && !response.ok) return { name, token: known }; // it is still valid, and there is no other
   if ([403, 404, 405].includes(response.status)) {

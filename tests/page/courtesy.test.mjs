@@ -51,6 +51,40 @@ test("a room that is set to nothing says so in the list, and a mention there is 
   faultless();
 });
 
+test("a right click on a conversation, or its key, opens the menu of that conversation", async () => {
+  const host = await server();
+  const bob = client(host, "Bob");
+  await bob.client.join("busy");
+  await bob.client.publish("busy", "first");
+  const ann = await (await person()).enter(`${host.http}/chat/busy`, "Ann");
+  const { page } = ann;
+  await ann.row("first").waitFor();
+  await page.goto(`${host.http}/chat/calm`);
+  await ann.conversation("busy").getByText("Bob: first").waitFor();
+  await bob.client.publish("busy", "second");
+  await ann.conversation("busy").locator(".count").waitFor();
+  await ann.conversation("busy").click({ button: "right" });
+  const menu = page.getByRole("menu", { name: "busy" });
+  await menu.getByRole("menuitem", { name: "Mark as read" }).click();
+  await menu.waitFor({ state: "detached" });
+  await ann.conversation("busy").locator(".count").waitFor({ state: "detached" });
+  assert.ok(await page.getByRole("heading", { name: "calm" }).isVisible(), "the other conversation is still open");
+  await ann.conversation("busy").press("Shift+F10");
+  await menu.getByRole("menuitem", { name: "About this room…" }).waitFor();
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  await eventually(focused, (text) => assert.equal(text, "About this room…"));
+  await page.keyboard.press("End");
+  await eventually(focused, (text) => assert.equal(text, "Leave this room…"));
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Enter");
+  await ann.conversation("busy").getByRole("img", { name: "Notifies you of nothing" }).waitFor();
+  await ann.conversation("busy").click({ button: "right" });
+  await menu.getByRole("menuitemradio", { name: "Notify me of nothing", checked: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await menu.waitFor({ state: "detached" });
+  faultless();
+});
+
 test("a tick tells whether all have read a message, or how many", async () => {
   const host = await server();
   const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
@@ -84,5 +118,14 @@ test("Ctrl+K finds people, and says what Enter does", async () => {
   await page.getByRole("checkbox", { name: /Private/ }).uncheck();
   await page.getByRole("list", { name: "People" }).getByRole("button", { name: /Annika/ }).click();
   await page.getByRole("heading", { name: "Annika" }).waitFor();
+  // The choices for one room are none for the next.
+  await page.keyboard.press("Control+k");
+  await page.getByLabel("Room name").fill("mine");
+  await page.getByRole("checkbox", { name: /Private/ }).check();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.getByRole("heading", { name: "mine" }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("checkbox", { name: /Private/ }).waitFor();
+  assert.equal(await page.getByRole("checkbox", { name: /Private/ }).isChecked(), false);
   faultless();
 });

@@ -39,13 +39,15 @@ test("a link signs in another device once, which has what the first has, and can
   await phone.page.getByRole("heading", { name: "Sign in as Ann?" }).waitFor();
   assert.equal(new URL(phone.page.url()).hash, "");
   await look(phone.page, "device-entry-390-dark");
+  await eventually(() => phone.page.getByLabel("Name of this device").inputValue(), (name) => assert.equal(name, "Chromium on Linux"));
+  await phone.page.getByLabel("Name of this device").fill("the phone in the kitchen");
   await phone.page.getByRole("button", { name: "Sign in" }).click();
   await phone.page.locator(".me", { hasText: "Online" }).waitFor({ state: "attached" });
   await phone.page.getByRole("button", { name: "Conversations" }).click();
   await phone.conversation("plans").click();
   await phone.row("the first plan").waitFor();
   // The first device follows: the link is gone from it, and the new device is there.
-  await ann.page.getByRole("dialog").getByText("Signed in: Chromium on Linux.").waitFor();
+  await ann.page.getByRole("dialog").getByText("Signed in: the phone in the kitchen.").waitFor();
   await ann.page.getByRole("button", { name: "Create a sign-in link" }).waitFor();
   await ann.page.getByText("Connected, since").waitFor();
   // The code is void now, which is told before it is used.

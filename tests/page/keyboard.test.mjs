@@ -73,6 +73,27 @@ test("in one column the focus follows from the conversations to a conversation a
   faultless();
 });
 
+test("the first stop of the Tab key skips to the message field, and what a panel covers cannot be reached", async () => {
+  const { http } = await server();
+  const ann = await (await person({ viewport: { width: 390, height: 844 } })).enter(`${http}/chat/general`, "Ann");
+  const { page } = ann;
+  await page.getByRole("button", { name: "Call", exact: true }).waitFor();
+  const skip = page.getByRole("button", { name: "Skip to the message field" });
+  await page.evaluate(() => document.querySelector(".app").firstElementChild.focus());
+  await focusIs(page, /^Skip to the message field$/);
+  assert.ok((await skip.boundingBox()).width > 100, "it is not seen while it has the focus");
+  await page.keyboard.press("Enter");
+  await focusIs(page, /^Message to general$/);
+  await page.locator(".chat").getByRole("button", { name: /member/ }).click();
+  await page.getByRole("complementary", { name: "Members" }).waitFor();
+  await eventually(() => page.evaluate(() => document.activeElement.closest(".panel") !== null), (inside) => assert.ok(inside));
+  await page.locator("textarea").evaluate((field) => field.focus());
+  assert.notEqual(await focused(page), "Message to general");
+  await page.getByRole("button", { name: "Close members" }).click();
+  await page.locator("main:not([inert])").waitFor();
+  faultless();
+});
+
 test("Escape closes the search, whose shortcut always leads to its field; and switching rooms edits nothing", async () => {
   const { http } = await server();
   const ann = await (await person()).enter(`${http}/chat/general`, "Ann");

@@ -98,7 +98,7 @@ export class Person {
   async say(text) {
     const field = this.page.locator(".composer textarea");
     await field.fill(text);
-    await field.press("Enter");
+    await field.press((await field.getAttribute("enterkeyhint")) === "send" ? "Enter" : "Control+Enter"); // on a phone
   }
 
   // Waits until the server has stored this message of the user.

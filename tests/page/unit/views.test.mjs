@@ -34,7 +34,7 @@ function chatIn(...rooms) {
 
 const message = (seq, more) => ({ seq, user: "Bob", text: `t${seq}`, at: "2026-01-01T00:00:00Z", ...more });
 const page = (chat, state) => {
-  const shell = detached(new AppShell({ chat }), { chat, now: Date.now(), select: () => {} });
+  const shell = detached(new AppShell({ chat, pages: {} }), { chat, now: Date.now(), select: () => {} });
   Object.assign(shell.state, state);
   return shell;
 };

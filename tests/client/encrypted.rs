@@ -103,6 +103,34 @@ fn who_has_the_passphrase_reads_and_the_server_has_nothing_but_ciphertext() {
 }
 
 #[test]
+fn who_has_no_key_writes_nothing_in_the_clear_unless_told_to() {
+    let server = TestServer::start();
+    let url = server.url();
+    let [ann, eve] = ["Ann", "Eve"].map(|name| Person::new("keyless", name, PASSPHRASE));
+    let mut anns = ann.with_passphrase(&url);
+    anns.says("meet at six");
+    anns.hears("sent");
+    let mut eves = eve.script(&url, &[]);
+    for _ in 0..2 {
+        // The device of Ann, and what she said.
+        assert_ne!(eves.hears("message")["cipher"], Value::Null);
+    }
+    for line in ["hello", r#"{"type":"publish","room":"r","message":"hello"}"#] {
+        eves.says(line);
+        let refused = eves.hears("error");
+        assert_eq!(refused["code"], "forbidden", "{refused}");
+        assert!(refused["message"].as_str().unwrap().contains("does not have the key"), "{refused}");
+    }
+    assert_eq!(eves.code(), Some(1));
+    let mut plain = eve.script(&url, &["--plain"]);
+    plain.hears("message");
+    plain.says("hello");
+    let said = hears_text(&mut plain);
+    assert_eq!((&said["message"], &said["seq"]), (&json!("hello"), &json!(3)));
+    assert_eq!((anns.code(), plain.code()), (Some(0), Some(0)));
+}
+
+#[test]
 fn who_has_another_passphrase_is_told_that_nothing_can_be_read() {
     let server = TestServer::start();
     let url = server.url();

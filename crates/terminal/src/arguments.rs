@@ -63,6 +63,8 @@ pub struct Arguments {
     pub key: Option<Key>,
     /// Whether that key replaces another one of the room.
     pub replace_key: bool,
+    /// Whether messages are written without encryption also where others encrypt.
+    pub plain: bool,
     /// The file of the token; `None` is a file in the state directory.
     pub token_file: Option<PathBuf>,
     /// Whether the name is not claimed.
@@ -89,7 +91,7 @@ cannot be; what was not acknowledged is sent again, and is published once.
 In an encrypted room messages are encrypted here and decrypted by its members (docs/encryption.md). The
 key is kept in $XDG_STATE_HOME/roomd, so it has to be given only once. What is known of a message is
 shown after its author: (encrypted), (verified) if the numbers that /safety shows were compared,
-(new device).
+(new device). Without the key nothing is written where an encrypted message was seen, but with --plain.
 
 Exit codes: 0 a clean end; 1 the connection could not be made or was refused for good, or not
 everything was sent, or something that a script typed was refused; 2 bad arguments.";
@@ -137,6 +139,10 @@ struct Flags {
     /// Use the key instead of another that the room has
     #[arg(long)]
     replace_key: bool,
+    /// Write without encryption also where the messages of others are encrypted, and this device does
+    /// not have the key; otherwise such a line is refused
+    #[arg(long, verbatim_doc_comment, conflicts_with_all = ["key", "passphrase_file"])]
+    plain: bool,
     /// The file with the token that says who you are; a claimed token is written there
     /// [variable ROOMD_TOKEN_FILE; default: a file in the state directory for each server and user]
     #[arg(long, value_name = "PATH", verbatim_doc_comment)]
@@ -229,6 +235,7 @@ pub fn read(matches: &ArgMatches, variables: &[(OsString, OsString)]) -> Result<
         colours: flags.color.unwrap_or(Colours::Auto),
         key,
         replace_key: flags.replace_key,
+        plain: flags.plain,
         token_file: flags.token_file.or_else(|| variable("ROOMD_TOKEN_FILE").map(PathBuf::from)),
         // What is asked for on the command line goes before the variable.
         no_claim: (no_claim && !flags.claim && flags.device.is_none()) || flags.no_claim,
@@ -276,6 +283,7 @@ mod tests {
             colours: Colours::Auto,
             key: None,
             replace_key: false,
+            plain: false,
             token_file: None,
             no_claim: false,
             claim: false,
@@ -285,7 +293,7 @@ mod tests {
         };
         assert_eq!(plain, expected);
         let flags = ["--user", "Ann", "--json", "--history=0", "--stay", "--retry-for", "5s", "--color=never"];
-        let flags = [&flags[..], &["--no-claim", "--token-file", "t"]].concat();
+        let flags = [&flags[..], &["--no-claim", "--token-file", "t", "--plain"]].concat();
         let all = Arguments {
             user: Some("Ann".to_owned()),
             json: true,
@@ -293,6 +301,7 @@ mod tests {
             stay: true,
             retry_for: Some(Duration::from_secs(5)),
             colours: Colours::Never,
+            plain: true,
             no_claim: true,
             token_file: Some("t".into()),
             ..expected

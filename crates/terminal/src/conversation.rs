@@ -105,6 +105,10 @@ pub struct Conversation {
     refused: bool,
     /// The newest messages in the room: one's own, and another user's.
     newest: Newest,
+    /// The rooms in which an encrypted message was seen.
+    ciphertext_rooms: BTreeSet<String>,
+    /// Whether to write in the clear there, without a key.
+    plain: bool,
     /// The users about whose display names the server was asked.
     asked: BTreeSet<String>,
     /// The room whose end was typed, and until when a repetition confirms it.
@@ -120,7 +124,7 @@ impl Conversation {
         token_lookup: TokenLookup,
         terminal: Terminal,
     ) -> Self {
-        let Arguments { room, json, stay, .. } = arguments;
+        let Arguments { room, json, stay, plain, .. } = arguments;
         terminal.editor.set_encrypted(encryption.is_encrypted(&room));
         Self {
             client,
@@ -135,6 +139,8 @@ impl Conversation {
             leaving: None,
             refused: false,
             newest: Newest::default(),
+            ciphertext_rooms: BTreeSet::new(),
+            plain,
             asked: BTreeSet::new(),
             end_asked: None,
         }

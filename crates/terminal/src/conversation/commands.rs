@@ -67,9 +67,23 @@ impl Conversation {
         self.refuse(&Refusal::local("not_member", "You are in no room: /join ROOM enters one"), text)
     }
 
+    /// Refuses what would be written in the clear where others encrypt, as far as their messages were seen.
+    /// Returns whether it is refused.
+    pub(super) fn refuse_in_the_clear(&mut self, room: &str, text: &str) -> Result<bool, End> {
+        if self.plain || self.encryption.is_encrypted(room) || !self.ciphertext_rooms.contains(room) {
+            return Ok(false);
+        }
+        let sentence = "Messages are encrypted here, and this device does not have the key: \
+            start again with --key LINK or --passphrase-file FILE, or with --plain to write without encryption";
+        self.refuse(&Refusal::local("forbidden", sentence), text).map(|()| true)
+    }
+
     pub(super) fn publish(&mut self, text: String) -> Result<(), End> {
         if self.room.is_empty() {
             return self.refuse_without_room(&text);
+        }
+        if self.refuse_in_the_clear(&self.room.clone(), &text)? {
+            return Ok(());
         }
         match self.encryption.publish(&self.room, self.client.user(), &text) {
             Ok((mid, command)) => self.send_message(mid, text, command),

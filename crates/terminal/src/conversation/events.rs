@@ -7,11 +7,12 @@ use super::{Conversation, End, Purpose};
 use crate::output::json;
 use crate::output::protection::Protection;
 use crate::output::text::{TextFormatter, prompt};
-use roomd_client::{Command, Event, Response};
+use roomd_client::{Command, Event, History, Response};
 
 impl Conversation {
     /// Handles an event of the client.
     pub(super) fn handle_event(&mut self, mut event: Event) -> Result<(), End> {
+        self.note_ciphertexts(&event);
         let protections = self.encryption.decrypt(&mut event);
         self.terminal.editor.learn(&event);
         if let (Event::Online { user }, Some(formatter)) = (&event, &self.terminal.formatter) {
@@ -63,6 +64,20 @@ impl Conversation {
             self.enter()?;
         }
         removed.map_or(Ok(()), |reason| Err(End::Closed(reason)))
+    }
+
+    /// Remembers that others encrypt in a room.
+    fn note_ciphertexts(&mut self, event: &Event) {
+        let messages = match event {
+            Event::Message(message) => std::slice::from_ref(message),
+            Event::Response(_, Ok(Response::History(History { messages, .. }))) => messages,
+            _ => return,
+        };
+        for message in messages.iter().filter(|message| message.cipher.is_some()) {
+            if !self.ciphertext_rooms.contains(&message.room) {
+                self.ciphertext_rooms.insert(message.room.clone());
+            }
+        }
     }
 
     /// Says whether a room that was joined is encrypted, and announces this device to it.

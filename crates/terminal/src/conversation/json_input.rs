@@ -63,6 +63,9 @@ impl Conversation {
 
     /// Publishes what a `message` command says.
     fn say(&mut self, command: &Map<String, Value>, room: String, id: Option<Value>) -> Result<(), End> {
+        if self.refuse_in_the_clear(&room, "")? {
+            return Ok(());
+        }
         let number = |name: &str| command.get(name).and_then(Value::as_u64);
         let text = command.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mid = command.get("mid").and_then(Value::as_str).map(str::to_owned);

@@ -31,6 +31,9 @@ impl Conversation {
 
     pub(super) fn reply(&mut self, seq: Option<u64>, text: String) -> Result<(), End> {
         let Some(seq) = self.meant(seq.or(self.newest.other), &text)? else { return Ok(()) };
+        if self.refuse_in_the_clear(&self.room.clone(), &text)? {
+            return Ok(());
+        }
         match self.encryption.reply(&self.room, self.client.user(), seq, &text) {
             Ok((mid, command)) => self.send_message(mid, text, command),
             Err(refusal) => self.refuse(&refusal, &text),
@@ -39,6 +42,9 @@ impl Conversation {
 
     pub(super) fn edit(&mut self, seq: Option<u64>, text: String) -> Result<(), End> {
         let Some(seq) = self.meant(seq.or(self.newest.own), &text)? else { return Ok(()) };
+        if self.refuse_in_the_clear(&self.room.clone(), &text)? {
+            return Ok(());
+        }
         match self.encryption.edit(&self.room, self.client.user(), seq, &text) {
             Ok(command) => self.request(command, Purpose::Command),
             Err(refusal) => self.refuse(&refusal, &text),

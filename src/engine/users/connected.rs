@@ -14,6 +14,8 @@ use crate::engine::users::user_connection::UserConnection;
 pub(super) struct ConnectedUsers {
     connections: HashMap<UserName, Vec<Arc<UserConnection>>>,
     spellings: HashMap<FoldedName, Vec<UserName>>,
+    /// The most users that there ever were at once.
+    most: usize,
 }
 
 impl ConnectedUsers {
@@ -24,6 +26,7 @@ impl ConnectedUsers {
         connections.push(connection);
         if connections.len() == 1 {
             self.spellings.entry(folded).or_default().push(user);
+            self.most = self.most.max(self.connections.len());
         }
     }
 
@@ -42,6 +45,11 @@ impl ConnectedUsers {
                 self.spellings.remove(folded);
             }
         }
+    }
+
+    /// The most users that there ever were at once.
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// The connections of a user.

@@ -157,6 +157,12 @@ impl Directory {
         self.users.lock().count()
     }
 
+    /// The most users that were ever connected at once, since the server started.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.users.lock().most()
+    }
+
     /// Ends the connections of guests who use this name, in any spelling: it is registered now.
     pub fn displace(&self, user: &UserName) {
         for connection in self.connections_alike(user).iter().filter(|connection| connection.who.is_guest()) {

@@ -90,7 +90,7 @@ fn users(context: &ServerContext, client: &mut Client, users: usize) {
     client.numeric("253", "0", "unknown connection(s)");
     client.numeric("254", &rooms.to_string(), "channels formed");
     client.numeric("255", "", &*format!("I have {users} clients and 0 servers"));
-    let most = context.settings.limits.connections_max;
+    let most = context.engine.directory.most().max(users);
     client.numeric("265", &format!("{users} {most}"), &*format!("Current local users {users}, max {most}"));
     client.numeric("266", &format!("{users} {most}"), &*format!("Current global users {users}, max {most}"));
 }

@@ -21,7 +21,7 @@ pub struct Context {
     pub tag: String,
     /// Whether the client knows `FAIL`.
     pub standard_replies: bool,
-    /// What the answer repeats: the line of the client's own message, without source and tags, if it wants that back;
+    /// What the answer repeats: the line of the client's own message, without source, if it wants that back;
     /// of a join its account, if it wants to know that; of a part its reason.
     pub echo: String,
 }

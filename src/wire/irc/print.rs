@@ -58,8 +58,11 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
                 if self.traits.has(Traits::TAGS) {
                     tags::push(&mut all, "msgid", &tags::message_id(room, epoch, *seq));
                 }
-                let (head, text) = context.echo.split_once(" :").unwrap_or((&context.echo, ""));
-                self.out.line(&all, &own(), head, Some(text));
+                let tagged = context.echo.strip_prefix('@').and_then(|tagged| tagged.split_once(' '));
+                let (own_tags, line) = tagged.unwrap_or(("", &context.echo));
+                tags::join(&mut all, own_tags);
+                let (head, text) = line.split_once(" :").map_or((line, None), |(head, text)| (head, Some(text)));
+                self.out.line(&all, &own(), head, text);
             }
             Event::Sent { .. } | Event::Done if !context.tag.is_empty() => {
                 self.out.line(&context.tag, SERVER, "ACK", None);

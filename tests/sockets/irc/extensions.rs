@@ -210,3 +210,18 @@ fn a_line_beyond_its_limit_is_refused_and_the_next_one_heard() {
     page.command(&json!({"type": "message", "room": "a", "message": "still here"}));
     alice.wait_for("PRIVMSG #a :still here");
 }
+
+#[test]
+fn a_message_of_tags_alone_is_given_back_too() {
+    let server = server();
+    let mut alice = IrcClient::capable(&server, "alice", "message-tags echo-message");
+    alice.ask("JOIN #a");
+    alice.expect("@+typing=active;+x=y TAGMSG #a", &["@+typing=active :alice!~u@irc.roomd TAGMSG #a"]);
+    let said = alice.ask("PRIVMSG #a :hi");
+    let id = said[0].split_once("msgid=").unwrap().1.split([' ', ';']).next().unwrap();
+    let echoed = alice.ask(&format!("@+draft/react=+1;+draft/reply={id} TAGMSG #a"));
+    let tags = format!(";+draft/react=+1;+draft/reply={id} :alice!~u@irc.roomd TAGMSG #a");
+    assert!(echoed.len() == 1 && echoed[0].starts_with("@msgid=") && echoed[0].ends_with(&tags), "{echoed:?}");
+    let own = "@+typing=done :alice!~u@irc.roomd TAGMSG alice";
+    alice.expect("@+typing=done TAGMSG alice", &[own, own]);
+}

@@ -189,17 +189,35 @@ pub fn tagmsg(this: &mut Conversation, line: &Line) -> Option<End> {
             return None;
         }
         let (place, name) = place(this, "TAGMSG", &line.params[0])?;
-        let room = place.room()?.clone();
+        let echoes = this.client.capabilities.has(CapabilitySet::ECHO);
+        let Some(room) = place.room().cloned() else {
+            for _ in 0..1 + usize::from(echoes) {
+                echo_tags(this, line, &name);
+                // As of a message to oneself: the echo has the label.
+                this.send(true);
+            }
+            return None;
+        };
         let about = reply_to(this, line, Some(&room));
+        let mut context = this.client.context("TAGMSG", &name);
         let request = match (line.tag("+draft/react"), about, line.tag("+typing")) {
             (Some(reaction), Some(seq), _) => {
                 let about = Some(About::Reaction(seq));
-                RoomRequest::from(Publication { about, ..Publication::text(reaction) }).quietly()
+                if echoes {
+                    context.tag = this.client.tag_of_request(true);
+                    context.echo = format!("@{} TAGMSG {name}", relayed_tags(line));
+                }
+                let publication = Publication { about, ..Publication::text(reaction) };
+                RoomRequest::Publish { publication, quiet: !echoes }
             }
-            (_, _, Some(state)) => RoomRequest::Typing(state == "active"),
+            (_, _, Some(state)) => {
+                if echoes {
+                    echo_tags(this, line, &name);
+                }
+                RoomRequest::Typing(state == "active")
+            }
             _ => return None,
         };
-        let context = this.client.context("TAGMSG", &name);
         let command = match place {
             MessagePlace::User(to, _) if request.publishes() => Command::Private { to, request },
             _ => Command::ToRoom { room: Some(room.clone()), request },
@@ -208,6 +226,24 @@ pub fn tagmsg(this: &mut Conversation, line: &Line) -> Option<End> {
         this.unsettle(&room);
         end
     })
+}
+
+/// Gives a client its own TAGMSG back.
+fn echo_tags(this: &mut Conversation, line: &Line, name: &str) {
+    this.client.tag = relayed_tags(line);
+    this.client.line(&irc::source(&this.who().user), &format!("TAGMSG {name}"), None);
+    this.client.tag.clear();
+}
+
+/// The tags of a client that are relayed, escaped.
+fn relayed_tags(line: &Line) -> String {
+    let mut tags = String::new();
+    for name in ["+draft/react", "+draft/reply", "+typing"] {
+        if let Some(value) = line.tag(name) {
+            irc::push_tag(&mut tags, name, value);
+        }
+    }
+    tags
 }
 
 /// Deletes a message (IRCv3 draft/message-redaction): one's own, or, for moderators, anybody's.

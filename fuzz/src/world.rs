@@ -219,7 +219,7 @@ impl World {
         }
         let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), auth_level: AuthLevel::Admin };
         let effects =
-            self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note }, id: None });
+            self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note, connection: None }, id: None });
         if effects.contains(&Effect::Evicted(SELF)) {
             _ = self.session.rooms_mut().remove(room);
         }

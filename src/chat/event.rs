@@ -54,8 +54,8 @@ pub enum Event {
     History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
     /// What a search in several rooms has found, newest first; `next` is where to go on.
     Found { messages: Vec<Message>, complete: bool, next: Option<SearchPosition> },
-    /// The members of a room: `count` users, of whom the first thousand are named.
-    Members { room: RoomName, members: Vec<Presence>, count: usize },
+    /// The members of a room: `count` users, of whom the first thousand are named; and the room's operators.
+    Members { room: RoomName, members: Vec<Presence>, count: usize, operators: Vec<UserName> },
     /// What a room is about: the answer to the question, and told to who joins a room that is about something.
     About { room: RoomName, subject: RoomSubject },
     /// The rooms that the client may know of.

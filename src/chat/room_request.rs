@@ -37,8 +37,8 @@ pub enum RoomRequest {
     Members,
     /// Create the room: it stays when nobody is in it.
     Create(RoomOptions),
-    /// Moderate the room.
-    Moderate { request: ModerationRequest, note: Option<Note> },
+    /// Moderate the room; in the name of this connection, if it asks for itself: then it may be an operator.
+    Moderate { request: ModerationRequest, note: Option<Note>, connection: Option<u64> },
     /// Read the audit log before the entry of this number.
     Audit { before: u64, count: usize },
     /// Look for one member. Answered as [`RoomRequest::Members`], with this user or nobody.

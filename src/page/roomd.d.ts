@@ -299,7 +299,7 @@ export interface Replies {
   leave: { type: "left"; id: number; room: string };
   history: History;
   search: History | Found;
-  members: { type: "members"; id: number; room: string; members: Presence[]; count: number };
+  members: { type: "members"; id: number; room: string; members: Presence[]; count: number; operators?: string[] };
   rooms: { type: "rooms"; id: number; rooms: Array<{ room: string; members: number; private?: true }> };
   bookmarks: { type: "bookmarks"; id: number; bookmarks: Bookmark[] };
   bookmark: Done;

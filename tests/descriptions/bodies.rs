@@ -58,7 +58,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("Admitted", json::admitted_body(&room(), &user("Bob"), Some("eyJ"))),
         ("QrCode", br#"{"size":33,"path":"M4 4h7v1h-7z"}"#.to_vec()),
         ("Room", json::room_body(&room(), 2, &policy, Privilege::Owner)),
-        ("Members", json::members_body(&room(), (&presences, 3), &policy, Privilege::Owner)),
+        ("Members", json::members_body(&room(), (&presences, 3, &[user("Ann")]), &policy, Privilege::Owner)),
         ("Audit", json::audit_body(&room(), &entries)),
         ("History", json::history_body(&history, Span::NEWEST)),
         ("Found", json::found_body(&messages, next, false)),

@@ -166,7 +166,7 @@ pub fn events() -> Vec<Event> {
             complete: true,
         },
         Event::Found { messages: messages(), complete: false, next: Some(SearchPosition { at: AT, key: 42 }) },
-        Event::Members { room: room.clone(), members: presences(), count: 3 },
+        Event::Members { room: room.clone(), members: presences(), count: 3, operators: vec![user("Ann")] },
         Event::About { room: room.clone(), subject: subject() },
         Event::Rooms { rooms: vec![RoomSummary { room: room.clone(), members: 2, private: true }] },
         Event::Bookmarks { bookmarks: bookmarks() },

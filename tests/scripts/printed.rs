@@ -29,10 +29,11 @@ pub fn event(event: &Event) -> String {
             let list = if list.is_empty() { "nothing".to_owned() } else { list.join(" | ") };
             format!("history of {epoch}: {list}{}", if *complete { ", complete" } else { "" })
         }
-        Event::Members { members, count, .. } => {
+        Event::Members { members, count, operators, .. } => {
             let list: Vec<_> = members.iter().map(presence).collect();
             let list = if list.is_empty() { "nobody".to_owned() } else { list.join(", ") };
-            format!("members: {list}{}", more(*count, members.len()))
+            let operators: Vec<_> = operators.iter().map(|user| format!(", operator {user}")).collect();
+            format!("members: {list}{}{}", more(*count, members.len()), operators.concat())
         }
         Event::Created { room, pinned } => format!("created {room}{}", if *pinned { ", pinned" } else { "" }),
         Event::Audit { entries, .. } => {
@@ -117,6 +118,7 @@ pub fn moderation(request: &ModerationRequest, note: Option<&str>) -> String {
         ModerationRequest::Mute { user, lasts } => format!("mutes {user}{}", lasting(lasts)),
         ModerationRequest::Unmute { user } => format!("unmutes {user}"),
         ModerationRequest::Role { user, role } => format!("makes {user} {}", role.as_str()),
+        ModerationRequest::Operator { user, on } => format!("makes {user} {}operator", if *on { "" } else { "no " }),
         ModerationRequest::Settings(settings) => format!("sets {}", settings_of(*settings)),
         ModerationRequest::Describe(description) => format!("describes {description:?}"),
         ModerationRequest::Pin { seq } => format!("pins {seq}"),

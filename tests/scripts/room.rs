@@ -5,6 +5,7 @@ mod joins_and_leaves;
 mod keys;
 mod messages;
 mod moderation;
+mod operators;
 mod receipts;
 mod remote;
 mod resuming;

@@ -243,7 +243,11 @@ impl Stage {
             }
             None => {
                 let speaker = self.room.speaker(member).expect("only a member says something");
-                Input::Request { speaker, request: request(&mut words), id }
+                let mut request = request(&mut words);
+                if let RoomRequest::Moderate { connection, .. } = &mut request {
+                    *connection = Some(connection_of(who));
+                }
+                Input::Request { speaker, request, id }
             }
         }
     }
@@ -297,15 +301,21 @@ fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
+/// The number of a connection: `Ann/2` is Ann's second.
+fn connection_of(who: &str) -> u64 {
+    let (name, device) = who.split_once('/').unwrap_or((who, "1"));
+    let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
+    letters * 10 + device.parse::<u64>().unwrap()
+}
+
 fn entrant(who: &str, words: &mut Words) -> JoinRequest {
     let since = words.option("since").map(|place| position(&place));
     let offline = words.flag("owed").then(|| OfflineDelivery { since: Time(0), fetched: !words.flag("unfetched") });
     let history = words.option("history").map(|count| count.parse().unwrap());
-    let (name, device) = who.split_once('/').unwrap_or((who, "1"));
-    let letters = name.bytes().fold(0, |sum, letter| sum * 256 + u64::from(letter));
+    let (name, _) = who.split_once('/').unwrap_or((who, "1"));
     let guest = JoinRequest {
         user: user(name),
-        connection: letters * 10 + device.parse::<u64>().unwrap(),
+        connection: connection_of(who),
         echo: !words.flag("unechoed"),
         visibility: match (words.flag("quietly"), words.flag("hidden")) {
             (false, false) => Visibility::Announced,
@@ -362,6 +372,7 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
         ["unbans", name] => ModerationRequest::Unban { user: user(name) },
         ["mutes", name] => ModerationRequest::Mute { user: user(name), lasts },
         ["unmutes", name] => ModerationRequest::Unmute { user: user(name) },
+        ["makes", name, "operator"] => ModerationRequest::Operator { user: user(name), on: true },
         ["makes", name, role] => ModerationRequest::Role { user: user(name), role: Role::parse(role).unwrap() },
         ["slows", "to", seconds] => settings(Some(seconds.parse().unwrap()), None),
         ["announces"] => settings(None, Some(true)),
@@ -374,7 +385,7 @@ fn moderation(words: &mut Words) -> Option<ModerationRequest> {
 fn request(words: &mut Words) -> RoomRequest {
     let note = words.option("because").map(|note| Note::parse(&note).unwrap());
     if let Some(request) = moderation(words) {
-        return RoomRequest::Moderate { request, note };
+        return RoomRequest::Moderate { request, note, connection: None };
     }
     let quiet = words.flag("quietly");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());

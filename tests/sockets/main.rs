@@ -54,6 +54,7 @@ mod moderation;
 mod names;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod offline_messages;
+mod operators;
 mod origins;
 #[cfg(feature = "jwt")]
 mod private;

@@ -89,11 +89,13 @@ pub struct Actor<'a> {
     pub user: &'a UserName,
     /// How the user is authenticated.
     pub auth_level: AuthLevel,
+    /// Whether the connection is an operator of the room, which the room alone knows.
+    pub operator: bool,
 }
 
 impl<'a> From<&'a Identity> for Actor<'a> {
     fn from(identity: &'a Identity) -> Self {
-        Self { user: &identity.user, auth_level: identity.auth_level }
+        Self { user: &identity.user, auth_level: identity.auth_level, operator: false }
     }
 }
 
@@ -118,6 +120,8 @@ pub struct Policy {
     invitations: Vec<Invitation>,
     /// How many invitations there ever were.
     invitations_made: u64,
+    /// Whether operators have decided a part of it: then it ends with the room's last member.
+    transient: bool,
 }
 
 impl Policy {
@@ -139,6 +143,7 @@ impl Policy {
             invited: BTreeMap::new(),
             invitations: Vec::new(),
             invitations_made: 0,
+            transient: false,
         }
     }
 
@@ -171,6 +176,19 @@ impl Policy {
     pub fn with_subject(mut self, subject: RoomSubject) -> Self {
         self.subject = subject;
         self
+    }
+
+    /// With what operators decide, which ends with the room's last member.
+    #[must_use]
+    pub fn made_transient(mut self) -> Self {
+        self.transient = true;
+        self
+    }
+
+    /// Whether operators have decided a part of it.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.transient
     }
 
     /// What the room is about.
@@ -233,6 +251,7 @@ impl Policy {
         match role {
             Some(Role::Owner) => Privilege::Owner,
             Some(Role::Moderator) => Privilege::Moderator,
+            _ if actor.operator => Privilege::Moderator,
             Some(Role::Member) => Privilege::Member,
             None if self.private => Privilege::Outsider,
             None => Privilege::NonMember,

@@ -39,6 +39,8 @@ pub enum ModerationRequest {
     Unmute { user: UserName },
     /// Give a user a role.
     Role { user: UserName, role: Role },
+    /// Make a user in the room an operator of it, or end that: a guest, who can have no role.
+    Operator { user: UserName, on: bool },
     /// Change the settings that are given.
     Settings(RoomSettings),
     /// Change the subject, or the description.

@@ -26,7 +26,7 @@ impl ModerationRequest {
             Self::CreateInvitation { .. } | Self::RevokeInvitation { .. } => Privilege::Moderator,
             // Whoever shows the code of an invitation, and whoever was invited.
             Self::Admit { .. } | Self::Accept => Privilege::Outsider,
-            Self::Role { .. } | Self::End => Privilege::Owner,
+            Self::Role { .. } | Self::Operator { .. } | Self::End => Privilege::Owner,
         }
     }
 
@@ -62,6 +62,9 @@ impl Policy {
         let is_resignation = matches!(request, ModerationRequest::Remove { user } if user == actor.user);
         if privilege < request.privilege_min() && !is_resignation {
             return Err(forbidden(match (self.owner(), request.privilege_min()) {
+                (None, Privilege::Moderator) => {
+                    "This room belongs to nobody: only its operators may do that, or an admin"
+                }
                 (None, _) => "This room belongs to nobody: only an admin may do that",
                 (Some(_), Privilege::Moderator) => "Only the moderators of this room may do that",
                 (Some(_), _) => "Only the owner of this room may do that",
@@ -97,6 +100,8 @@ impl Policy {
                 }
             }
             ModerationRequest::Role { user, role } => self.assign_role(user, *role, now),
+            // The room has carried out what operators may do of it.
+            ModerationRequest::Operator { user, .. } => Err(not_found(format!("There is no registered user {user}"))),
             ModerationRequest::Settings(settings) => Ok(self.change_settings(*settings)),
             ModerationRequest::Describe(change) => {
                 Ok(self.subject.description.news(change).map(ModerationChange::Described))
@@ -259,7 +264,7 @@ mod tests {
 
     fn decide(policy: &Policy, request: ModerationRequest) -> Result<Option<ModerationChange>, Code> {
         let (room, owner) = (RoomName::parse("den").unwrap(), UserName::stored("owner"));
-        let actor = Actor { user: &owner, auth_level: AuthLevel::Registered };
+        let actor = Actor { user: &owner, auth_level: AuthLevel::Registered, operator: false };
         policy.decide(&room, actor, &request, Time(10)).map_err(|refusal| refusal.code)
     }
 
@@ -289,7 +294,9 @@ mod tests {
         let policy = Policy::stored(false, RoomSettings::default(), [owner], bans, []);
         let gus = UserName::stored("gUS");
         assert!(policy.is_banned(&gus, Time(10)));
-        assert!(policy.may_enter(Actor { user: &gus, auth_level: AuthLevel::Guest }, Time(10)).is_err());
+        assert!(
+            policy.may_enter(Actor { user: &gus, auth_level: AuthLevel::Guest, operator: false }, Time(10)).is_err()
+        );
         let unbanned = ModerationChange::Unbanned { user: UserName::stored("Gus") };
         assert_eq!(decide(&policy, ModerationRequest::Unban { user: gus }), Ok(Some(unbanned)));
         assert!(!policy.is_banned(&UserName::stored("ben"), Time(10)));

@@ -8,6 +8,7 @@
 mod inputs;
 mod moderation;
 mod offline;
+mod operators;
 mod presence;
 mod receipts;
 mod resume;
@@ -20,6 +21,7 @@ use std::time::Duration;
 pub use inputs::{Effect, Input, JoinRequest, Latest, ReplayRange, Snapshot};
 use moderation::Moderation;
 use offline::OfflineMessages;
+use operators::Operators;
 
 use super::draft::{Draft, Operation};
 use super::event::Event;
@@ -64,6 +66,7 @@ pub struct Room {
     ring: Ring,
     receipts: Receipts,
     moderation: Moderation,
+    operators: Operators,
     /// Members beyond which receipts are not announced.
     receipts_members_max: usize,
     drafts: Vec<Draft>,
@@ -91,6 +94,7 @@ impl Room {
             ring: Ring::new(limits.history, limits.outbox_bytes.max(RING_BYTES), seq, recent),
             receipts: Receipts::default(),
             moderation: Moderation::default(),
+            operators: Operators::default(),
             receipts_members_max: limits.receipts_members_max,
             drafts: Vec::new(),
             last_values: LastValues::default(),
@@ -230,7 +234,7 @@ impl Room {
             effects.push(Effect::AlreadyJoined(id, member));
             return;
         }
-        if let Err(refusal) = self.admits(Actor { user: &user, auth_level }, now.at) {
+        if let Err(refusal) = self.admits(Actor { user: &user, auth_level, operator: false }, now.at) {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
@@ -257,6 +261,7 @@ impl Room {
             detached: false,
             deferred_receipts: BTreeMap::new(),
         };
+        self.appoint_opener(&member);
         let before = self.members.status(&user);
         let announce = self.members.enter(id, member, now.at);
         effects.push(Effect::Admitted(id));
@@ -327,6 +332,7 @@ impl Room {
     ) {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
         let Some((member, announce, last)) = self.members.leave(id) else { return };
+        self.dismiss(&member, &reason, effects);
         let typed = last && self.members.set_typing(&member.user, None);
         if matches!(reason, LeaveReason::Left(_) | LeaveReason::Renamed) {
             effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));
@@ -399,19 +405,23 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, session));
             }
             RoomRequest::Create(options) => self.create(speaker, options, now, effects),
-            RoomRequest::Moderate { request, note } => self.moderate(speaker, request, note, now, effects),
+            RoomRequest::Moderate { request, note, connection } => {
+                self.moderate((speaker, connection), request, note, now, effects);
+            }
             RoomRequest::Audit { before, count } => {
                 effects.push(Effect::One(speaker.member, id, self.audit(&speaker, before, count)));
             }
             RoomRequest::About => effects.push(Effect::One(speaker.member, id, self.about())),
             RoomRequest::Members => {
                 let (members, count) = (self.members.presences(), self.members.users());
-                let members = Event::Members { room: self.name.clone(), members, count };
+                let members = Event::Members { room: self.name.clone(), members, count, operators: self.operators() };
                 effects.push(Effect::One(speaker.member, id, members));
             }
             RoomRequest::Member(user) => {
                 let members = Vec::from_iter(self.members.presence(&user));
-                let members = Event::Members { room: self.name.clone(), count: members.len(), members };
+                let (count, operators) =
+                    (members.len(), Vec::from_iter(self.operators().into_iter().find(|one| *one == user)));
+                let members = Event::Members { room: self.name.clone(), count, members, operators };
                 effects.push(Effect::One(speaker.member, id, members));
             }
         }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::operators::appointment;
 use super::{Effect, Room};
 use crate::chat::UserName;
 use crate::chat::draft::{Draft, Epoch, Operation};
@@ -62,30 +63,31 @@ impl Room {
     /// Whether the policy allows this request. Costs nothing where there is no policy.
     pub(super) fn authorize(&mut self, speaker: &Speaker, request: &RoomRequest, now: Moment) -> Result<(), Refusal> {
         let Some(policy) = &self.moderation.policy else { return Ok(()) };
+        let actor = self.actor(speaker);
         // A member was admitted when it joined; a non-member was not.
         if policy.restricts_joining() && self.members.member(speaker.member).is_none() {
             match request {
-                RoomRequest::Publish { .. } => policy.may_enter(speaker.actor(), now.at)?,
+                RoomRequest::Publish { .. } => policy.may_enter(actor, now.at)?,
                 // Refused below: the name is taken.
                 RoomRequest::Create(_) => {}
                 // Whoever shows the code of an invitation.
                 RoomRequest::Moderate { request: ModerationRequest::Admit { .. }, .. } => {}
-                _ if !policy.is_seen_by(speaker.actor()) => return Err(Refusal::no_room(&self.name)),
+                _ if !policy.is_seen_by(actor) => return Err(Refusal::no_room(&self.name)),
                 _ => {}
             }
         }
         match request {
             RoomRequest::Publish { .. } => {
-                policy.may_speak(speaker.actor(), now.at)?;
+                policy.may_speak(actor, now.at)?;
                 let wait = policy.slow_mode();
-                if wait.is_zero() || policy.privilege(speaker.actor()) >= Privilege::Moderator {
+                if wait.is_zero() || policy.privilege(actor) >= Privilege::Moderator {
                     return Ok(());
                 }
                 let checked = self.moderation.check_slow_mode(&speaker.user, wait, now.since_start);
                 checked.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
             }
-            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(speaker.actor(), now.at),
-            RoomRequest::Typing(true) => policy.may_speak(speaker.actor(), now.at),
+            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(actor, now.at),
+            RoomRequest::Typing(true) => policy.may_speak(actor, now.at),
             _ => Ok(()),
         }
     }
@@ -102,7 +104,7 @@ impl Room {
         self.moderation.last_message.remove(&speaker.user);
     }
 
-    /// Whether this speaker may delete other users' messages.
+    /// Whether this speaker may delete other users' messages. An operator may not: that would outlast the room.
     pub(super) fn may_delete_others(&self, speaker: &Speaker) -> bool {
         self.policy().may_delete_others(speaker.actor())
     }
@@ -124,25 +126,34 @@ impl Room {
             let operation = Operation::Moderate(ModerationAction { change, note: None });
             self.drafts.push(Draft { request: Some(Box::new(request)), ..Draft::new(speaker, operation, now.at) });
         } else {
+            self.apply(&change, &speaker.user, (now.at, true), effects);
             self.moderated(speaker, ModerationAction { change, note: None }, now.at, None, effects);
         }
     }
 
-    /// Makes a draft of the change that is asked for, if it is allowed.
+    /// Makes a draft of the change that is asked for, if it is allowed; what an operator decides is in force at once.
     pub(super) fn moderate(
         &mut self,
-        speaker: Speaker,
+        (speaker, connection): (Speaker, Option<u64>),
         request: ModerationRequest,
         note: Option<Note>,
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        match self.decide(&speaker, &request, now.at) {
+        let operator = self.is_operator(connection) && speaker.auth_level < AuthLevel::Admin;
+        if let Some(appointed) = appointment(&request).filter(|_| operator) {
+            return self.appoint(speaker, appointed, (note, now.at), effects);
+        }
+        match self.decide(Actor { operator, ..speaker.actor() }, &request, now.at) {
             Err(refusal) => effects.push(Effect::One(speaker.member, None, Event::Refused(refusal))),
             Ok(None) => effects.push(Effect::One(speaker.member, None, Event::Done)),
+            Ok(Some(change)) if operator => {
+                self.apply(&change, &speaker.user, (now.at, false), effects);
+                self.moderated(speaker, ModerationAction { change, note }, now.at, None, effects);
+            }
             Ok(Some(change)) => {
                 let operation = Operation::Moderate(ModerationAction { change, note: note.clone() });
-                let request = Some(Box::new(RoomRequest::Moderate { request, note }));
+                let request = Some(Box::new(RoomRequest::Moderate { request, note, connection }));
                 self.drafts.push(Draft { request, ..Draft::new(speaker, operation, now.at) });
             }
         }
@@ -150,7 +161,7 @@ impl Room {
 
     fn decide(
         &self,
-        speaker: &Speaker,
+        actor: Actor<'_>,
         request: &ModerationRequest,
         now: Time,
     ) -> Result<Option<ModerationChange>, Refusal> {
@@ -158,7 +169,7 @@ impl Room {
         if !is_there || self.private.is_some() {
             return Err(Refusal::no_room(&self.name));
         }
-        let change = self.policy().decide(&self.name, speaker.actor(), request, now)?;
+        let change = self.policy().decide(&self.name, actor, request, now)?;
         match &change {
             Some(ModerationChange::Kicked { user }) if !self.members.has(user) => {
                 Err(Refusal::new(Code::NotFound, format!("{user} is not in {}", self.name)))
@@ -170,7 +181,7 @@ impl Room {
         }
     }
 
-    /// A change is stored: it is in force, and announced.
+    /// A change is in force: it is announced.
     pub(super) fn moderated(
         &mut self,
         speaker: Speaker,
@@ -179,7 +190,6 @@ impl Room {
         id: Option<Id>,
         effects: &mut Vec<Effect>,
     ) {
-        self.apply(&action.change, &speaker.user, at, effects);
         self.record(&speaker.user, &action, at);
         if let ModerationChange::Created { owner, .. } = &action.change {
             let pinned = owner.is_none() || !self.kept;
@@ -206,10 +216,10 @@ impl Room {
         at: Time,
         effects: &mut Vec<Effect>,
     ) {
-        self.apply(&action.change, &by, at, effects);
+        self.apply(&action.change, &by, (at, true), effects);
         if let ModerationChange::Created { .. } = action.change {
             let strangers = self.members.members().filter(|(_, member)| {
-                !self.policy().is_seen_by(Actor { user: &member.user, auth_level: member.auth_level })
+                !self.policy().is_seen_by(Actor { user: &member.user, auth_level: member.auth_level, operator: false })
             });
             let strangers: BTreeSet<_> = strangers.map(|(_, member)| member.user.clone()).collect();
             return strangers.iter().for_each(|user| self.evict(user, at, effects));
@@ -224,10 +234,24 @@ impl Room {
         }
     }
 
-    /// Puts a change in force, and in the policy index.
-    fn apply(&mut self, change: &ModerationChange, by: &UserName, at: Time, effects: &mut Vec<Effect>) {
-        let mut policy = self.moderation.policy.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+    /// Puts a change in force, and in the policy index; one that does not last, until the room is empty.
+    pub(super) fn apply(
+        &mut self,
+        change: &ModerationChange,
+        by: &UserName,
+        (at, lasts): (Time, bool),
+        effects: &mut Vec<Effect>,
+    ) {
+        let policy = self.moderation.policy.take();
+        let is_transient = policy.as_ref().is_some_and(|policy| policy.is_transient());
+        if lasts && is_transient {
+            Arc::make_mut(self.operators.lasting.get_or_insert_default()).apply(change, by, at);
+        } else if !lasts && !is_transient {
+            self.operators.lasting.clone_from(&policy);
+        }
+        let mut policy = policy.map(Arc::unwrap_or_clone).unwrap_or_default();
         policy.apply(change, by, at);
+        let policy = if lasts { policy } else { policy.made_transient() };
         let policy = Arc::new(policy);
         self.moderation.policy = Some(Arc::clone(&policy));
         // Before it is announced: requests that do not reach the room are decided by it from now on.
@@ -244,6 +268,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) -> Event {
         self.moderation = Moderation::default();
+        self.operators = Default::default();
         self.receipts = Default::default();
         self.epoch = epoch.to_string().into();
         self.ring.clear();
@@ -294,7 +319,7 @@ impl Room {
         Event::About { room: self.name.clone(), subject: self.policy().subject().clone() }
     }
 
-    fn policy(&self) -> &Policy {
+    pub(super) fn policy(&self) -> &Policy {
         self.moderation.policy.as_deref().unwrap_or(&NONE)
     }
 
@@ -304,7 +329,10 @@ impl Room {
         let theirs: Vec<_> = theirs.map(|(id, _)| id).collect();
         let mut announce = false;
         for id in theirs {
-            announce |= self.members.leave(id).is_some_and(|(_, announce, _)| announce);
+            if let Some((member, announced, _)) = self.members.leave(id) {
+                announce |= announced;
+                self.dismiss(&member, &LeaveReason::Evicted, effects);
+            }
             effects.push(Effect::Evicted(id));
         }
         if self.members.set_typing(user, None) && !announce {

@@ -94,7 +94,10 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
             }
-            (Operation::Moderate(action), Outcome::Changed) => self.moderated(speaker, action, at, id, effects),
+            (Operation::Moderate(action), Outcome::Changed) => {
+                self.apply(&action.change, &speaker.user, (at, true), effects);
+                self.moderated(speaker, action, at, id, effects);
+            }
             (Operation::Moderate(action), Outcome::Ended { epoch }) => {
                 let ended = self.end(speaker.user, action, (at, epoch), effects);
                 effects.push(Effect::One(speaker.member, None, ended));

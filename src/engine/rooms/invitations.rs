@@ -28,7 +28,7 @@ impl Engine {
             .map_err(|_| Refusal::new(Code::Unavailable, "There is no randomness; try again"))?;
         let code = Secret::from(&*format!("{:032x}", u128::from_ne_bytes(bytes)));
         let request = ModerationRequest::CreateInvitation { code, options };
-        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note })? {
+        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note, connection: None })? {
             Event::Moderated {
                 by,
                 action:
@@ -82,7 +82,7 @@ impl Engine {
             return Err(Refusal::new(Code::Unavailable, format!("The name {} is being given up", who.user)));
         }
         let request = ModerationRequest::Admit { code: code.clone() };
-        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note: None })? {
+        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note: None, connection: None })? {
             Event::Refused(refusal) => Err(refusal),
             _ => Ok(()),
         }
@@ -94,7 +94,7 @@ impl Engine {
         if !self.policies.policy(room).is_some_and(|policy| is_invited(&policy)) {
             return;
         }
-        let request = RoomRequest::Moderate { request: ModerationRequest::Accept, note: None };
+        let request = RoomRequest::Moderate { request: ModerationRequest::Accept, note: None, connection: None };
         if let Ok(Event::Refused(refusal)) | Err(refusal) = self.hub.ask(room, who.clone(), request) {
             // The invitation is shown once more, and the next join accepts it.
             log::warn!(room = room.as_str(), error:% = refusal; "that an invited user entered is not noted");

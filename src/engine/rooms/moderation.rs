@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::chat::policy::{
-    AuditEntry, INITIAL_MEMBERS_MAX, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege,
+    AuditEntry, INITIAL_MEMBERS_MAX, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, Role,
     RoomOptions,
 };
 use crate::chat::{Code, Event, Identity, Note, Refusal, RoomName, RoomRequest, RoomSummary, Span, Time, UserName};
@@ -168,14 +168,27 @@ impl Engine {
         &self,
         who: &Identity,
         room: &RoomName,
-        mut request: ModerationRequest,
+        request: ModerationRequest,
+        note: Option<Note>,
+    ) -> Result<bool, Refusal> {
+        self.moderate_from(None, who, room, request, note)
+    }
+
+    /// The same for the connection of this number, which may be an operator of the room.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn moderate_from(
+        &self,
+        connection: Option<u64>,
+        who: &Identity,
+        room: &RoomName,
+        request: ModerationRequest,
         note: Option<Note>,
     ) -> Result<bool, Refusal> {
         self.room_info(who, room)?;
-        if let ModerationRequest::Invite { user } | ModerationRequest::Role { user, .. } = &mut request {
-            *user = self.registered_as(user)?;
-        }
-        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note })? {
+        let request = self.with_registered(request)?;
+        match self.hub.ask(room, who.clone(), RoomRequest::Moderate { request, note, connection })? {
             Event::Refused(refusal) => Err(refusal),
             Event::Moderated { room, by, action, at, .. } => {
                 self.apply_outside(room, by, action, at);
@@ -183,6 +196,20 @@ impl Engine {
             }
             _ => Ok(false),
         }
+    }
+
+    /// The request with the name of a registered user in the owner's spelling, where it needs one. A guest can be made an
+    /// operator.
+    fn with_registered(&self, request: ModerationRequest) -> Result<ModerationRequest, Refusal> {
+        Ok(match request {
+            ModerationRequest::Invite { user } => ModerationRequest::Invite { user: self.registered_as(&user)? },
+            ModerationRequest::Role { user, role } => match self.registered_as(&user) {
+                Ok(user) => ModerationRequest::Role { user, role },
+                Err(refusal) if role == Role::Owner => return Err(refusal),
+                Err(_) => ModerationRequest::Operator { user, on: role == Role::Moderator },
+            },
+            other => other,
+        })
     }
 
     /// Tells a user who may enter a room anyhow that somebody invites them to it. Does not block.
@@ -275,7 +302,12 @@ impl Engine {
     /// As [`Engine::room_info`].
     pub fn members(&self, who: &Identity, info: &RoomInfo) -> Result<Event, Refusal> {
         if info.members == 0 {
-            return Ok(Event::Members { room: info.room.clone(), members: Vec::new(), count: 0 });
+            return Ok(Event::Members {
+                room: info.room.clone(),
+                members: Vec::new(),
+                count: 0,
+                operators: Vec::new(),
+            });
         }
         match self.hub.ask(&info.room, who.clone(), RoomRequest::Members)? {
             Event::Refused(refusal) => Err(refusal),

@@ -272,7 +272,7 @@ impl Rooms {
             Ban => {
                 let user = UserName::parse("B").expect("a letter is a name");
                 let request = ModerationRequest::Ban { user, lasts: None };
-                self.ask(at, AuthLevel::Admin, RoomRequest::Moderate { request, note: None });
+                self.ask(at, AuthLevel::Admin, RoomRequest::Moderate { request, note: None, connection: None });
             }
             HearOutcome => self.learn(at),
             Say => self.say(at, None),

@@ -65,7 +65,7 @@ impl Engine {
     fn resign(&self, name: &UserName, room: &RoomName) -> Result<(), Refusal> {
         let who = Identity { auth_level: AuthLevel::Registered, ..Identity::guest(name.clone()) };
         let request = ModerationRequest::Remove { user: name.clone() };
-        match self.hub.ask(room, who, RoomRequest::Moderate { request, note: None })? {
+        match self.hub.ask(room, who, RoomRequest::Moderate { request, note: None, connection: None })? {
             // Somebody has removed it meanwhile.
             Event::Refused(refusal) if refusal.code != Code::NotFound => Err(refusal),
             _ => Ok(()),

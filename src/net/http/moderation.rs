@@ -38,11 +38,11 @@ pub fn end(context: &ServerContext, request: &mut ApiRequest<'_>, room: &str) ->
 pub fn members(context: &ServerContext, request: &ApiRequest<'_>, room: &str) -> Result<Response, Refusal> {
     let (identity, room) = (request.identity(context), request.room(room)?);
     let info = context.engine.room_info(&identity, &room)?;
-    let (members, count) = match context.engine.members(&identity, &info)? {
-        Event::Members { members, count, .. } => (members, count),
-        _ => (Vec::new(), 0),
+    let (members, count, operators) = match context.engine.members(&identity, &info)? {
+        Event::Members { members, count, operators, .. } => (members, count, operators),
+        _ => Default::default(),
     };
-    let body = json::members_body(&info.room, (&members, count), &info.policy, info.privilege);
+    let body = json::members_body(&info.room, (&members, count, &operators), &info.policy, info.privilege);
     Ok(Response::json(200, body))
 }
 

@@ -171,6 +171,11 @@ impl Conversation {
         !self.engine().directory.reachable(user).is_empty()
     }
 
+    /// Whether a user is connected whose name nobody has registered.
+    pub(super) fn is_guest_online(&self, user: &UserName) -> bool {
+        !self.engine().registered(user) && self.is_online(user)
+    }
+
     /// The next id of a notice.
     pub(super) fn notice_id(&mut self) -> String {
         let (drawn, count) = &mut self.notices;

@@ -104,13 +104,13 @@ pub fn room_body(room: &RoomName, members: usize, policy: &Policy, privilege: Pr
 #[must_use]
 pub fn members_body(
     room: &RoomName,
-    (members, count): (&[Presence], usize),
+    (members, count, operators): (&[Presence], usize, &[UserName]),
     policy: &Policy,
     privilege: Privilege,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let object = Object::bare(&mut out).field("room", room.as_str()).list("members", members, presence_fields);
-    let mut object = object.field("count", &count);
+    let mut object = operators_field(object.field("count", &count), operators);
     if privilege >= Privilege::Member {
         let people: Vec<_> = policy.people().iter().collect();
         object = object.list("people", &people, |object, (user, role)| {
@@ -127,6 +127,12 @@ pub fn members_body(
     }
     object.end();
     out
+}
+
+/// The operators of a room, if it has any.
+pub(super) fn operators_field<'a>(object: Object<'a>, operators: &[UserName]) -> Object<'a> {
+    let names = operators.iter().map(UserName::as_str).collect::<Vec<_>>();
+    object.maybe("operators", (!names.is_empty()).then_some(names))
 }
 
 fn role_of(privilege: Privilege) -> Option<&'static str> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::devices::{code_fields, device_fields};
 use super::memberships::{invitation_fields, memberships_fields};
-use super::moderation::{self, moderated_fields, subject_fields};
+use super::moderation::{self, moderated_fields, operators_field, subject_fields};
 use super::object::Object;
 use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
@@ -43,10 +43,10 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)
         }
         Event::Found { messages, complete, next } => found_fields(object("found", out), messages, *next, *complete),
-        Event::Members { room, members, count } => object("members", out)
-            .field(place, room.as_str())
-            .list("members", members, presence_fields)
-            .field("count", count),
+        Event::Members { room, members, count, operators } => {
+            let object = object("members", out).field(place, room.as_str());
+            operators_field(object.list("members", members, presence_fields).field("count", count), operators)
+        }
         Event::About { room, subject } => subject_fields(object("about", out).field(place, room.as_str()), subject),
         Event::Rooms { .. }
         | Event::Resumed { .. }

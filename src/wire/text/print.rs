@@ -24,7 +24,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Edit { user, body, .. } => line(&format!("* {user} edited a message: {}", body_text(body))),
         Event::Leave { user, reason, .. } => line(&leave_line(user, reason)),
         Event::Left { room } => line(&format!("* You left {room}")),
-        Event::Members { room, members, count } => line(&members_line(room.as_str(), members, *count)),
+        Event::Members { room, members, count, .. } => line(&members_line(room.as_str(), members, *count)),
         Event::About { subject, .. } => subject_lines(subject).iter().for_each(|text| line(text)),
         Event::Rooms { rooms } => line(&rooms_line(rooms)),
         Event::Moderated { room, by, action, .. } | Event::InvitedTo { room, by, action, .. } => {

@@ -38,6 +38,8 @@ pub struct Model {
     /// Those that were changed, and which was the newest message then.
     pub changed: BTreeMap<u64, u64>,
     pub members: Vec<Member>,
+    /// The member that opened the room, as long as it is there.
+    pub opener: Option<MemberId>,
     /// What each user says of itself.
     pub presences: BTreeMap<UserName, Presence>,
     pub receipts: Gathering,
@@ -73,6 +75,9 @@ impl Model {
             _ => None,
         });
         let after = since.map_or(first.map_or(self.newest(), |first| first - 1), |since| since.seq);
+        if announced && self.users().is_empty() && self.newest() == 0 {
+            self.opener = Some(id);
+        }
         self.members.push(Member {
             id,
             guest: guest.clone(),
@@ -121,6 +126,7 @@ impl Model {
         let JoinRequest { user, visibility, .. } = self.members.remove(at).guest;
         let announced = visibility.is_announced();
         let news = announced && !self.is_announced(&user) && reason != LeaveReason::Closing;
+        self.opener = self.opener.filter(|opener| *opener != id);
         let last = !self.users().contains(&user);
         if last {
             self.presences.remove(&user);
@@ -288,12 +294,16 @@ impl Model {
 
     pub fn who(&mut self, id: MemberId, mark: Option<Id>) {
         let members: Vec<_> = self.presences.keys().filter_map(|user| self.shown(user)).collect();
-        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
+        let opener = self.members.iter().find(|member| Some(member.id) == self.opener);
+        let operators = opener.map(|member| member.guest.user.clone()).into_iter().collect();
+        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members, operators });
     }
 
     pub fn whether(&mut self, id: MemberId, mark: Option<Id>, user: &UserName) {
         let members: Vec<_> = self.shown(user).into_iter().collect();
-        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members });
+        let opener = self.members.iter().find(|member| Some(member.id) == self.opener);
+        let operators = opener.map(|member| member.guest.user.clone()).filter(|one| one == user).into_iter().collect();
+        self.tell(id, mark, Event::Members { room: self.room.clone(), count: members.len(), members, operators });
     }
 
     pub fn session(&mut self, id: MemberId, mark: Option<Id>) {

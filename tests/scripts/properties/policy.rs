@@ -58,7 +58,7 @@ fn victim(change: &ModerationChange) -> Option<&UserName> {
 }
 
 fn registered(user: &UserName) -> Actor<'_> {
-    Actor { user, auth_level: AuthLevel::Registered }
+    Actor { user, auth_level: AuthLevel::Registered, operator: false }
 }
 
 fn check(before: &Policy, who: Actor<'_>, request: &ModerationRequest, now: Time) -> Option<Policy> {
@@ -122,7 +122,7 @@ proptest! {
         policy.apply(&ModerationChange::Created { private, owner: owned.then(|| user(0)), members }, &user(0), Time(0));
         for (at, (who, auth_level, request)) in (1..).zip(requests) {
             let user = user(who);
-            if let Some(after) = check(&policy, Actor { user: &user, auth_level }, &request, Time(at)) {
+            if let Some(after) = check(&policy, Actor { user: &user, auth_level, operator: false }, &request, Time(at)) {
                 policy = after;
             }
         }

@@ -68,6 +68,7 @@ impl Pair {
         Self {
             room: Room::new(name.clone(), past, &limits),
             model: Model {
+                opener: None,
                 room: name.clone(),
                 epoch: "e1".into(),
                 kept_max: KEPT_MAX,

@@ -225,9 +225,9 @@ fn a_nonmember_that_publishes_is_answered_and_is_no_member() {
             > stored
                 to @Vic: sent 1 (m1) at 0s already
             > @Vic asks who
-                to @Vic: members: Ann online at 0s
+                to @Vic: members: Ann online at 0s, operator Ann
             > @Vic asks about Ann
-                to @Vic: members: Ann online at 0s
+                to @Vic: members: Ann online at 0s, operator Ann
             > @Vic asks about Bob
                 to @Vic: members: nobody
             > @Vic says lost

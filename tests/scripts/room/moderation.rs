@@ -167,7 +167,7 @@ fn a_ban_keeps_a_guest_out_of_a_public_room_until_it_is_lifted() {
     Stage::new().among(&["Ann", "Gus"]).check(
         "
             > @Ann bans Gus
-                to @Ann: forbidden: This room belongs to nobody: only an admin may do that
+                to @Ann: forbidden: This room belongs to nobody: only its operators may do that, or an admin
             > @Root bans Gus admin
             > stored
                 policy: public, Gus banned

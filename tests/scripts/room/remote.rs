@@ -162,20 +162,20 @@ fn slow_mode_counts_what_was_said_elsewhere() {
         > the room catches up
             policy: public, slow 10s
             to all: Root: settings slow 10s
-        > elsewhere Ann says one
+        > elsewhere Bob says one
         > the room catches up
-            to all: message 1 Ann: one
-        > Ann says two
-            to Ann: rate_limited in den: This room takes one message of each user in 10 s, again in 10s
+            to all: message 1 Bob: one
+        > Bob says two
+            to Bob: rate_limited in den: This room takes one message of each user in 10 s, again in 10s
         > +10s
-        > Ann says two
-        > elsewhere Root mutes Bob
+        > Bob says two
+        > elsewhere Root mutes Gus
         > stored
-            policy: public, Bob muted, slow 10s
-            to all: Root: muted Bob
+            policy: public, Gus muted, slow 10s
+            to all: Root: muted Gus
         > stored
-            to Ann: sent 2 at 10s
-            to all: message 2 Ann: two
+            to Bob: sent 2 at 10s
+            to all: message 2 Bob: two
         ",
     );
 }

@@ -283,7 +283,7 @@ fn a_detached_member_that_does_not_resume_in_time_leaves() {
             > Bob breaks off
                 to all: presence Bob away at 0s
             > Ann asks who
-                to Ann: members: Ann online at 0s, Bob away at 0s
+                to Ann: members: Ann online at 0s, Bob away at 0s, operator Ann
             # It broke off already.
             > Bob breaks off
             > +30s

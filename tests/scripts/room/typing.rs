@@ -150,11 +150,11 @@ fn presence_is_announced_when_it_changes_and_kept_for_the_list_of_members() {
                 to all: presence Ann away at 1s
             > +1s
             > Bob asks who
-                to Bob: members: Ann away at 1s, Bob online at 2s
+                to Bob: members: Ann away at 1s, Bob online at 2s, operator Ann
             > Ann is back
                 to all: presence Ann online at 2s
             > Bob asks who marked 3
-                to Bob [3]: members: Ann online at 2s, Bob online at 2s
+                to Bob [3]: members: Ann online at 2s, Bob online at 2s, operator Ann
         ",
     );
 }
@@ -185,7 +185,7 @@ fn a_quiet_subscriber_that_is_away_is_not_announced() {
             > Bob joins quietly away
                 Bob is in
             > Ann asks who
-                to Ann: members: Ann online at 0s, Bob away at 0s
+                to Ann: members: Ann online at 0s, Bob away at 0s, operator Ann
         ",
     );
 }

@@ -117,9 +117,10 @@ fn of_moderation(request: &ModerationRequest) -> (usize, (Fates, Fates)) {
         ModerationRequest::Role { .. } => (20, OWNS),
         ModerationRequest::End => (21, OWNS),
         // What no command asks for as such.
-        ModerationRequest::CreateInvitation { .. } | ModerationRequest::Admit { .. } | ModerationRequest::Accept => {
-            panic!("no command is {request:?}")
-        }
+        ModerationRequest::Operator { .. }
+        | ModerationRequest::CreateInvitation { .. }
+        | ModerationRequest::Admit { .. }
+        | ModerationRequest::Accept => panic!("no command is {request:?}"),
     }
 }
 

@@ -12,10 +12,10 @@ fn a_channel_is_joined_and_left_and_others_are_told() {
         "join #a,#b key",
         &[
             ":alice!~u@irc.roomd JOIN #a",
-            ":irc.roomd 353 alice = #a :alice",
+            ":irc.roomd 353 alice = #a :@alice",
             ":irc.roomd 366 alice #a :End of /NAMES list",
             ":alice!~u@irc.roomd JOIN #b",
-            ":irc.roomd 353 alice = #b :alice",
+            ":irc.roomd 353 alice = #b :@alice",
             ":irc.roomd 366 alice #b :End of /NAMES list",
         ],
     );
@@ -24,7 +24,7 @@ fn a_channel_is_joined_and_left_and_others_are_told() {
         "JOIN #A",
         &[
             ":bob!~u@irc.roomd JOIN #a",
-            ":irc.roomd 353 bob = #a :alice bob",
+            ":irc.roomd 353 bob = #a :@alice bob",
             ":irc.roomd 366 bob #a :End of /NAMES list",
         ],
     );
@@ -73,14 +73,14 @@ fn names_and_who_end_also_where_there_is_nothing() {
         ("NAMES #zz", &["366 alice #zz :End of /NAMES list"][..]),
         (
             "NAMES",
-            &["353 alice = #a :alice bob", "366 alice #a :End of /NAMES list", "366 alice * :End of /NAMES list"],
+            &["353 alice = #a :@alice bob", "366 alice #a :End of /NAMES list", "366 alice * :End of /NAMES list"],
         ),
-        ("NAMES #A", &["353 alice = #a :alice bob", "366 alice #a :End of /NAMES list"]),
+        ("NAMES #A", &["353 alice = #a :@alice bob", "366 alice #a :End of /NAMES list"]),
         ("WHO #zz", &["315 alice #zz :End of /WHO list"]),
         (
             "WHO #a",
             &[
-                "352 alice #a ~u irc.roomd irc.roomd alice H :0 Somebody",
+                "352 alice #a ~u irc.roomd irc.roomd alice H@ :0 Somebody",
                 "352 alice #a ~u irc.roomd irc.roomd bob G :0 Somebody",
                 "315 alice #a :End of /WHO list",
             ],
@@ -193,10 +193,12 @@ fn what_there_is_not_has_its_numeric() {
         ("MODE #a +x", "472 alice x :is unknown mode char to me"),
         ("MODE #a +o", "696 alice #a o * :It needs a nick"),
         ("MODE #a -n", "696 alice #a n * :This is decided when a room is made, and stays"),
-        ("MODE #a +m", "482 alice #a :This room belongs to nobody: only an admin may do that"),
+        (
+            "MODE #a +q alice",
+            "696 alice #a q alice :alice is a guest, who can have no role: the nick has to be registered",
+        ),
         ("TOPIC #a", "331 alice #a :No topic is set"),
         ("TOPIC #zz", "403 alice #zz :No such channel"),
-        ("TOPIC #a :news", "482 alice #a :This room belongs to nobody: only an admin may do that"),
         ("KICK #a zz", "401 alice zz :No such nick/channel"),
         ("KICK #zz alice", "403 alice #zz :No such channel"),
         ("INVITE zz #a", "401 alice zz :No such nick/channel"),
@@ -213,4 +215,29 @@ fn what_there_is_not_has_its_numeric() {
         let lines = alice.ask(line);
         assert!(lines.last().unwrap().contains(end), "{line}: {lines:?}");
     }
+}
+
+#[test]
+fn each_nick_of_a_kick_may_have_a_channel_of_its_own() {
+    let server = server();
+    let (mut alice, mut bob) = (IrcClient::named(&server, "alice"), IrcClient::named(&server, "bob"));
+    alice.ask("JOIN #a,#b");
+    bob.ask("JOIN #a,#b");
+    alice.settle();
+    alice.expect(
+        "KICK #a,#b bob,bob :out",
+        &[":alice!~u@irc.roomd KICK #a bob :out", ":alice!~u@irc.roomd KICK #b bob :out"],
+    );
+    alice.expect("KICK #a,#b bob", &[":irc.roomd 461 alice KICK :It needs one channel, or one for each nick"]);
+}
+
+#[test]
+fn the_most_users_that_there_were_are_told() {
+    let server = server();
+    let mut alice = IrcClient::named(&server, "alice");
+    let bob = IrcClient::named(&server, "bob");
+    drop(bob);
+    until("bob has gone", || server.engine().directory.count() == 1);
+    let told = alice.ask("LUSERS");
+    assert!(told.contains(&":irc.roomd 265 alice 1 2 :Current local users 1, max 2".to_owned()), "{told:?}");
 }

@@ -84,7 +84,7 @@ fn roles_are_prefixes() {
     ann.settle();
     ann.expect(
         "MODE #ops +o bob",
-        &[":irc.roomd 696 Ann #ops o bob :A guest has no role: the nick has to be registered"],
+        &[":irc.roomd 696 Ann #ops o bob :bob is a guest, who can have no role: the nick has to be registered"],
     );
     ann.expect("MODE #ops +o zz", &[":irc.roomd 401 Ann zz :No such nick/channel"]);
     ann.expect("MODE #ops +o cleo", &[":Ann!~u@irc.roomd MODE #ops +o Cleo"]);

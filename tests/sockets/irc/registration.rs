@@ -104,12 +104,12 @@ fn a_nick_is_used_once_in_whatever_spelling_and_on_whatever_door() {
         "JOIN #a",
         &[
             ":Carol!~u@irc.roomd JOIN #a",
-            ":irc.roomd 353 Carol = #a :Carol",
+            ":irc.roomd 353 Carol = #a :@Carol",
             ":irc.roomd 366 Carol #a :End of /NAMES list",
         ],
     );
     client.expect("NICK carla", &[":Carol!~u@irc.roomd NICK :carla"]);
-    client.expect("NAMES #a", &[":irc.roomd 353 carla = #a :carla", ":irc.roomd 366 carla #a :End of /NAMES list"]);
+    client.expect("NAMES #a", &[":irc.roomd 353 carla = #a :@carla", ":irc.roomd 366 carla #a :End of /NAMES list"]);
     client.ask("PRIVMSG #a :hi");
     client.expect("NICK other", &[":irc.roomd 484 carla other :A name can be taken before the first message only"]);
 }

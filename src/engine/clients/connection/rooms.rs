@@ -42,7 +42,8 @@ impl Connection {
         note: Option<Note>,
         id: Option<Id>,
     ) -> Result<(), ActionError> {
-        let changed = self.engine.moderate(self.session.state.identity(), room, request, note);
+        let (number, who) = (Some(self.session.number), self.session.state.identity());
+        let changed = self.engine.moderate_from(number, who, room, request, note);
         changed.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         self.reply(id, &Event::Done);
         Ok(())

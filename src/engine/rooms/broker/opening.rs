@@ -44,7 +44,12 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
         view.enter(&name, policy.clone().map(Arc::new), room_log.policy_version());
     }
     // The policy of a room that is not stored outlives a broker that failed in the index.
-    let policy = policy.map(Arc::new).or_else(|| view.policy(&name));
+    let known = view.policy(&name);
+    if known.as_ref().is_some_and(|policy| policy.is_transient()) {
+        // What operators decided does not.
+        view.enter(&name, policy.clone().map(Arc::new), room_log.policy_version());
+    }
+    let policy = policy.map(Arc::new).or_else(|| known.filter(|policy| !policy.is_transient()));
     let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
     let (room, slow) = match kind {
         RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),

@@ -3,6 +3,8 @@
 //! What a client may not know of does not exist: a private room has the answers of a channel that is not there, but for
 //! JOIN, which says that one has to be invited. On the reader's thread; blocks on the room.
 
+use std::sync::Arc;
+
 use super::marks::tell_mark_of_joined;
 use crate::chat::policy::{Description, ModerationRequest, Policy, Role, RoomOptions, SUBJECT_BYTES_MAX};
 use crate::chat::{
@@ -143,14 +145,14 @@ pub fn names(this: &mut Conversation, line: &Line) -> Option<End> {
 
 fn tell_names(this: &mut Conversation, room: &RoomName) {
     let channel = irc::channel(room);
-    let (policy, members) = members(this, room);
-    let symbol = if policy.is_private() { '@' } else { '=' };
+    let users = members(this, room);
+    let symbol = if users.policy.is_private() { '@' } else { '=' };
     let room_left = LINE_BYTES.saturating_sub(SERVER.len() + this.client.nick.len() + channel.len() + 16);
     let whole = this.client.capabilities.has(CapabilitySet::USERHOST_IN_NAMES);
     let mut line = String::new();
-    for Presence { user, .. } in &members {
+    for Presence { user, .. } in &users.members {
         let name = if whole { irc::source(user) } else { irc::nick(user).into_owned() };
-        let prefix = prefix(this, &policy, user);
+        let prefix = users.prefix(this, user);
         if line.len() + name.len() + 2 > room_left {
             this.client.numeric("353", &format!("{symbol} {channel}"), line.trim_end());
             line.clear();
@@ -163,23 +165,46 @@ fn tell_names(this: &mut Conversation, room: &RoomName) {
     this.client.numeric("366", &channel, "End of /NAMES list");
 }
 
-/// The policy of a room, and its members as far as the client may know them.
-pub fn members(this: &Conversation, room: &RoomName) -> (std::sync::Arc<Policy>, Vec<Presence>) {
-    let (engine, who) = (this.engine(), this.who());
-    let Ok(info) = engine.room_info(who, room) else { return Default::default() };
-    match engine.members(who, &info) {
-        Ok(Event::Members { members, .. }) => (info.policy, members),
-        _ => (info.policy, Vec::new()),
+/// The members of a room, as far as the client may know them, and what they are there.
+#[derive(Default)]
+pub struct ChannelUsers {
+    /// The policy of the room.
+    pub policy: Arc<Policy>,
+    /// Who is in it; at most a thousand.
+    pub members: Vec<Presence>,
+    operators: Vec<UserName>,
+}
+
+impl ChannelUsers {
+    /// What stands before a nick: the role of its user. An owner may do what a moderator may.
+    pub fn prefix(&self, this: &Conversation, user: &UserName) -> &'static str {
+        match self.policy.people().get(user) {
+            Some(Role::Owner) if this.client.capabilities.has(CapabilitySet::MULTI_PREFIX) => "~@",
+            Some(Role::Owner) => "~",
+            Some(Role::Moderator) => "@",
+            _ if self.operators.contains(user) => "@",
+            Some(Role::Member) | None => "",
+        }
     }
 }
 
-/// What stands before a nick: the role of its user. An owner may do what a moderator may.
-pub fn prefix(this: &Conversation, policy: &Policy, user: &UserName) -> &'static str {
-    match policy.people().get(user) {
-        Some(Role::Owner) if this.client.capabilities.has(CapabilitySet::MULTI_PREFIX) => "~@",
-        Some(Role::Owner) => "~",
-        Some(Role::Moderator) => "@",
-        Some(Role::Member) | None => "",
+/// The members of a room. Blocks on the room.
+pub fn members(this: &Conversation, room: &RoomName) -> ChannelUsers {
+    let (engine, who) = (this.engine(), this.who());
+    let Ok(info) = engine.room_info(who, room) else { return Default::default() };
+    channel_users(info.policy.clone(), engine.members(who, &info).ok())
+}
+
+/// One user as a member of a room; no members if they are in it not. Blocks on the room.
+pub fn member(this: &Conversation, room: &RoomName, user: &UserName) -> ChannelUsers {
+    let policy = this.engine().policies.policy(room).unwrap_or_default();
+    channel_users(policy, this.engine().hub.ask(room, this.who().clone(), RoomRequest::Member(user.clone())).ok())
+}
+
+fn channel_users(policy: Arc<Policy>, answer: Option<Event>) -> ChannelUsers {
+    match answer {
+        Some(Event::Members { members, operators, .. }) => ChannelUsers { policy, members, operators },
+        _ => ChannelUsers { policy, ..ChannelUsers::default() },
     }
 }
 
@@ -232,11 +257,19 @@ pub fn fits(mask: &str, text: &str) -> bool {
 }
 
 pub fn kick(this: &mut Conversation, line: &Line) -> Option<End> {
-    let nicks: Vec<_> = line.params[1].split(',').filter(|nick| !nick.is_empty()).take(TARGETS_MAX).collect();
+    let words = |at: usize| line.params[at].split(',').filter(|word| !word.is_empty());
+    let (channels, nicks): (Vec<_>, Vec<_>) = (words(0).collect(), words(1).take(TARGETS_MAX).collect());
     let note = line.param(2).and_then(note);
-    nicks.into_iter().find_map(|nick| {
+    // One channel for all nicks, or one for each (RFC 2812 §3.2.8).
+    if channels.len() != 1 && channels.len() != nicks.len() {
+        return this.paid("KICK", Cost::Other, |this| {
+            this.client.numeric("461", "KICK", "It needs one channel, or one for each nick");
+            None
+        });
+    }
+    nicks.into_iter().zip(channels.into_iter().cycle()).find_map(|(nick, channel)| {
         this.paid("KICK", Cost::Other, |this| {
-            let room = joined(this, &line.params[0])?;
+            let room = joined(this, channel)?;
             let channel = irc::channel(&room);
             match this.user(nick) {
                 Ok(user) if is_member(this, &room, &user) => {
@@ -259,8 +292,7 @@ pub fn note(text: &str) -> Option<Note> {
 }
 
 pub fn is_member(this: &Conversation, room: &RoomName, user: &UserName) -> bool {
-    let answer = this.engine().hub.ask(room, this.who().clone(), RoomRequest::Member(user.clone()));
-    matches!(answer, Ok(Event::Members { count: 1, .. }))
+    !member(this, room, user).members.is_empty()
 }
 
 /// Moderates a room; whether that was allowed. All members are told, and the client if it was not.
@@ -271,7 +303,8 @@ pub fn moderate(
     note: Option<Note>,
 ) -> bool {
     this.send(false);
-    let moderated = this.engine().moderate(this.who(), room, request, note);
+    let number = Some(this.connection.as_others_see().number);
+    let moderated = this.engine().moderate_from(number, this.who(), room, request, note);
     this.unsettle(room);
     moderated.map_err(|refusal| this.client.refused(&refusal, command, &irc::channel(room))).is_ok()
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::channels::{existing, moderate};
+use super::channels::{existing, is_member, moderate};
 use crate::chat::policy::{ModerationRequest, Policy, Role, RoomSettings};
 use crate::chat::{End, RoomName, Time, UserName};
 use crate::net::irc::conversation::Conversation;
@@ -115,11 +115,16 @@ fn change_role(this: &mut Conversation, room: &RoomName, (letter, nick): (char, 
         (_, false) => Role::Member,
     };
     match this.user(nick) {
-        Ok(user) if this.engine().registered(&user) => {
+        Ok(user) if this.is_guest_online(&user) && (role == Role::Owner || policy(this, room).owner().is_some()) => {
+            let why = format!("{user} is a guest, who can have no role: the nick has to be registered");
+            wrong_parameter(this, room, letter, nick, &why);
+        }
+        Ok(user) if this.engine().registered(&user) || is_member(this, room, &user) => {
             moderate(this, ("MODE", room), ModerationRequest::Role { user, role }, None);
         }
         Ok(user) if this.is_online(&user) => {
-            wrong_parameter(this, room, letter, nick, "A guest has no role: the nick has to be registered");
+            let middle = format!("{} {}", irc::nick(&user), irc::channel(room));
+            this.client.numeric("441", &middle, "They aren't on that channel");
         }
         _ => this.client.numeric("401", &clean(nick), "No such nick/channel"),
     }

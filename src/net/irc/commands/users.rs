@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::channels::{is_member, members, prefix};
+use super::channels::{member, members};
 use crate::chat::display_names::DisplayNameRequest;
 use crate::chat::{Command, DisplayName, End, Event, Presence, Slow, Status, UserName};
 use crate::engine::users::directory::DepartedUser;
@@ -85,13 +85,10 @@ fn tell_user(this: &mut Conversation, user: UserName) {
     let name = name_of(this, &user);
     this.client.numeric("311", &format!("{nick} ~u {SERVER} *"), &*name);
     let rooms: Vec<_> = this.connection.rooms().cloned().collect();
-    let shared = rooms.iter().filter(|room| is_member(this, room, &user));
-    let shared: Vec<_> = shared
-        .map(|room| {
-            let policy = this.engine().policies.policy(room).unwrap_or_default();
-            format!("{}{}", prefix(this, &policy, &user), irc::channel(room))
-        })
-        .collect();
+    let shared = rooms.iter().map(|room| (room, member(this, room, &user)));
+    let shared = shared.filter(|(_, users)| !users.members.is_empty());
+    let shared: Vec<_> =
+        shared.map(|(room, users)| format!("{}{}", users.prefix(this, &user), irc::channel(room))).collect();
     for some in shared.chunks(5) {
         this.client.numeric("319", &nick, &*some.join(" "));
     }
@@ -152,7 +149,7 @@ fn call_guest(this: &mut Conversation, name: DisplayName) {
     own.set_real_name(Some(name.clone()));
     let rooms: Vec<_> = this.connection.rooms().cloned().collect();
     let users: BTreeSet<_> =
-        rooms.iter().flat_map(|room| members(this, room).1).map(|presence| presence.user).collect();
+        rooms.iter().flat_map(|room| members(this, room).members).map(|presence| presence.user).collect();
     let event = Arc::new(Event::DisplayName { user: this.who().user.clone(), name: Some(name.clone()) });
     for connection in users.iter().flat_map(|user| this.engine().directory.reachable(user)) {
         let endpoint = connection.endpoint();

@@ -2,9 +2,8 @@
 //!
 //! Members of a channel are told to who may know of it; by a mask with wildcards a client finds those who share a room.
 
-use super::channels::{fits, members, prefix};
+use super::channels::{ChannelUsers, fits, members};
 use super::users::{name_of, presence};
-use crate::chat::policy::Policy;
 use crate::chat::{End, Presence, RoomName, Status};
 use crate::net::irc::conversation::Conversation;
 use crate::wire::irc::{self, Line, SERVER, clean};
@@ -34,9 +33,9 @@ pub fn who(this: &mut Conversation, line: &Line) -> Option<End> {
     if !flags.contains('o') {
         if irc::is_channel(mask) {
             if let Ok(room) = this.room(mask) {
-                let (policy, members) = members(this, &room);
-                for member in &members {
-                    tell(this, &query, Some((&room, &policy)), member);
+                let users = members(this, &room);
+                for member in &users.members {
+                    tell(this, &query, Some((&room, &users)), member);
                 }
             }
         } else {
@@ -66,7 +65,7 @@ fn who_fits(this: &Conversation, mask: &str) -> Vec<Presence> {
     }
     let mask = if mask == "0" { "*".to_owned() } else { mask.to_lowercase() };
     let rooms: Vec<_> = this.connection.rooms().cloned().collect();
-    let mut found: Vec<Presence> = rooms.iter().flat_map(|room| members(this, room).1).collect();
+    let mut found: Vec<Presence> = rooms.iter().flat_map(|room| members(this, room).members).collect();
     let own = this.who().user.clone();
     if !found.iter().any(|presence| presence.user == own) {
         found.push(presence(this, own));
@@ -77,11 +76,11 @@ fn who_fits(this: &Conversation, mask: &str) -> Vec<Presence> {
     found
 }
 
-fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &Policy)>, member: &Presence) {
+fn tell(this: &mut Conversation, query: &Query, place: Option<(&RoomName, &ChannelUsers)>, member: &Presence) {
     let nick = irc::nick(&member.user).into_owned();
     let here = if member.status == Status::Away { 'G' } else { 'H' };
     let (channel, prefix) = match place {
-        Some((room, policy)) => (irc::channel(room), prefix(this, policy, &member.user)),
+        Some((room, users)) => (irc::channel(room), users.prefix(this, &member.user)),
         None => ("*".to_owned(), ""),
     };
     let name = name_of(this, &member.user);

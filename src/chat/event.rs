@@ -127,8 +127,9 @@ pub enum Event {
     ReadTo { room: RoomName, other: Option<UserName>, at: Time },
     /// A user whom the client watches is connected now, or no longer.
     Watched { user: UserName, is_online: bool },
-    /// So many messages of the room were dropped, because you read too slowly.
-    Lagged { room: RoomName, missed: u64 },
+    /// So many messages of the room do not come, because you read too slowly; so many of them, because newer ones of
+    /// their keys came before they could be sent.
+    Lagged { room: RoomName, missed: u64, conflated: u64 },
     /// Call signalling for you; `payload` is JSON.
     Signal { kind: Signal, from: UserName, payload: Arc<str> },
     /// The connection ends now.

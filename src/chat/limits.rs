@@ -12,6 +12,10 @@ pub enum Slow {
     Disconnect,
     /// The newest messages are dropped for that member, counted, and announced as `lagged`.
     Drop,
+    /// A message that waits for that member gives its place to a newer one of its key, so what comes is the newest of
+    /// each key; both counts are announced as `lagged` when nothing waits any more. What has no key is dropped as with
+    /// `Drop`; more keys than fit close the connection with 4450.
+    Latest,
 }
 
 /// When the writer thread of a client starts.

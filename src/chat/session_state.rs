@@ -425,7 +425,7 @@ impl<H> SessionState<H> {
             return;
         }
         options.history.get_or_insert(self.join_history);
-        let slow = options.topic.then_some(Slow::Drop);
+        let slow = options.topic.then(|| self.slow_in_topics());
         let old = self.rooms.current().cloned().filter(|_| self.capabilities.single_room);
         actions.push(Action::Join(Join { room, options, visibility: Visibility::Announced, slow, durable: true, id }));
         actions.extend(old.map(|room| Action::Leave { room, reason: LeaveReason::Left(None), id: None }));
@@ -439,12 +439,20 @@ impl<H> SessionState<H> {
             room: room.clone(),
             options,
             visibility: Visibility::Silent,
-            slow: Some(Slow::Drop),
+            slow: Some(self.slow_in_topics()),
             durable: !self.limits.ephemeral_topics,
             id,
         };
         actions.push(Action::Join(join));
         Ok(())
+    }
+
+    /// What a topic does with slow members: it drops messages for them, unless the server's rooms keep the newest of each key.
+    fn slow_in_topics(&self) -> Slow {
+        match self.limits.slow {
+            Slow::Disconnect | Slow::Drop => Slow::Drop,
+            Slow::Latest => Slow::Latest,
+        }
     }
 
     /// The room that is named, or the current one, if the session is in it.

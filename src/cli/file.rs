@@ -90,7 +90,7 @@ mod tests {
             ),
             ("lines = false", "lines in roomd.toml must be a string (HOST:PORT or unix:PATH or off), not a boolean"),
             ("data = 5", "data in roomd.toml must be a string (path, :memory:, off or postgres://...), not an integer"),
-            ("slow = [\"drop\"]", "slow in roomd.toml must be a string (disconnect or drop), not an array"),
+            ("slow = [\"drop\"]", "slow in roomd.toml must be a string (disconnect, drop or latest), not an array"),
             ("echo_route = \"true\"", "echo_route in roomd.toml must be a boolean (true or false), not a string"),
             (
                 "origin = \"https://a\"",

@@ -70,7 +70,7 @@ pub fn run(settings: Settings) -> ExitCode {
     let report = server.stop();
     log::info!(
         enqueued = report.deliveries.enqueued, written = report.deliveries.written, dropped = report.deliveries.dropped,
-        panics = report.panics;
+        conflated = report.deliveries.conflated, panics = report.panics;
         "stopped"
     );
     for thread in &report.running {

@@ -303,7 +303,7 @@ mod tests {
             ("--write-timeout=0", "--write-timeout must be a time from 1ms to 1day, not \"0\""),
             ("--drain=25h", "--drain must be a time from 0 to 1day, not \"25h\""),
             ("--linger=101ms", "--linger must be a time from 0 to 100ms, not \"101ms\""),
-            ("--slow=maybe", "--slow must be disconnect or drop, not \"maybe\""),
+            ("--slow=maybe", "--slow must be disconnect, drop or latest, not \"maybe\""),
             ("--echo-route=1", "--echo-route must be true or false, not \"1\""),
             ("--listen=8000", "--listen must be HOST:PORT or unix:PATH, not \"8000\""),
             ("--listen=unix:", "--listen must be HOST:PORT or unix:PATH, not \"unix:\" (the path is empty)"),

@@ -3,7 +3,7 @@
 //! Counted where things happen, on the threads of brokers and readers. A delivery costs nothing here: its
 //! outbox counts it anyway, and [`Metrics::render`] adds the outboxes up. Each outbox balances under its own
 //! lock, and an outbox that ended moves to the sum under the lock of the list, so enqueued = written +
-//! dropped + pending in whatever moment somebody asks. No figure has a room or a user as its label: there
+//! dropped + conflated + pending in whatever moment somebody asks. No figure has a room or a user as its label: there
 //! is no bound on their names.
 //!
 //! A new figure is a field here with its line in `of_clients` or `of_server`, and the place that counts.
@@ -198,7 +198,7 @@ impl Metrics {
     }
 
     fn of_clients(&self) -> Vec<MetricFamily> {
-        let DeliveryCounts { enqueued, written, dropped, pending } = self.deliveries();
+        let DeliveryCounts { enqueued, written, dropped, conflated, pending } = self.deliveries();
         // The closed ones first: what ends between the two reads is then open, never less than nothing.
         let closed = self.closed.read();
         let opened = self.opened.read();
@@ -218,9 +218,18 @@ impl Metrics {
             ),
             counters("roomd_http_responses_total", "HTTP responses, by status.", ["status"], self.responses.read()),
             counters("roomd_refusals_total", "Requests that were refused, by code.", ["code"], self.refusals.read()),
-            counter("roomd_deliveries_enqueued_total", "Events for clients: written, dropped or pending.", enqueued),
+            counter(
+                "roomd_deliveries_enqueued_total",
+                "Events for clients: written, dropped, conflated or pending.",
+                enqueued,
+            ),
             counter("roomd_deliveries_written_total", "Events that went to a client's socket whole.", written),
             counter("roomd_deliveries_dropped_total", "Events that a client will never get.", dropped),
+            counter(
+                "roomd_deliveries_conflated_total",
+                "Events that gave their place to newer ones of their key while they waited.",
+                conflated,
+            ),
             gauge("roomd_deliveries_pending", "Events that wait for a client's socket.", pending),
             gauge("roomd_outbox_bytes", "Bytes that wait for clients, all together.", self.outbox_total.bytes() as u64),
         ]

@@ -63,7 +63,7 @@ impl Handler for Echo {
             Received::Text(text) => frame::append(Opcode::Text, text.as_bytes(), &mut buffer),
             Received::Binary(bytes) => frame::append(Opcode::Binary, &bytes, &mut buffer),
         }
-        let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 0, reply: true };
+        let segment = Segment::new(buffer.into(), (1, 0), true);
         self.outbox
             .deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
             .err()

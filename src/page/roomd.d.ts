@@ -169,8 +169,9 @@ export interface Events {
     | (Joined & { again: boolean; resumed?: undefined })
     | { type: "joined"; room: string; again: true; resumed: true; recovered: boolean; missed?: number; read?: number };
   /** Messages were missed that are not replayed: `epoch_changed`, `too_old`, `unavailable`, or `lagged` with
-   * their number. What follows is complete again. */
-  gap: { type: "gap"; room: string; reason: string; missed?: number };
+   * their number, of which newer messages of the same keys have replaced so many (`conflated`). What follows is
+   * complete again. */
+  gap: { type: "gap"; room: string; reason: string; missed?: number; conflated?: number };
   /** Without a `code`: another user was removed from the room. With one: this user is no longer in the room,
    * without having left it; `code` is `kicked`, `removed`, `banned`, `ended`, or that of the error that refused
    * a join after a reconnect; `message` is for people and has no full stop. */

@@ -249,7 +249,7 @@ export class Client {
       case "ended":
         return this.#endSubscription(room, { ...event, code: "ended", message: removalMessage(event) });
       case "lagged":
-        return this.#emit({ type: "gap", room, reason: "lagged", missed: event.missed });
+        return this.#emit({ ...event, type: "gap", room, reason: "lagged" });
       case "error":
         return this.#emit({ ...event, type: "refused" });
       case "pong":

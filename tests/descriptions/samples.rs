@@ -189,7 +189,7 @@ pub fn events() -> Vec<Event> {
         Event::Join { room: room.clone(), user: user("Bob"), registered: true, was: None, at: AT },
         Event::Leave { room: room.clone(), user: user("Bob"), reason: LeaveReason::Left(None), at: AT },
         Event::Typing { room: room.clone(), user: user("Bob"), typing: true },
-        Event::Lagged { room: room.clone(), missed: 12 },
+        Event::Lagged { room: room.clone(), missed: 12, conflated: 9 },
     ]);
     let told = |change| Event::Moderated {
         room: room.clone(),

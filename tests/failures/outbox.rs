@@ -99,7 +99,7 @@ fn put(text: &str, stream: &mut String, ends: &mut Vec<usize>) {
 
 fn segment(text: &str) -> Segment {
     let buffer = text.to_owned().into_bytes();
-    Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages: 1, reply: false }
+    Segment::new(buffer.into(), (1, 1), false)
 }
 
 /// What went is the beginning of what was given, and what went whole was written.

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use roomd::chat::{End, Limits, Slow};
+use roomd::chat::{Body, End, Event, Key, Limits, Message, RoomName, Slow, Time, UserName};
 use roomd::engine::base::sync::{Mutex, thread};
 use roomd::engine::base::threads::Threads;
+use roomd::engine::clients::conflation_key::{ConflationKey, EventPart};
 use roomd::engine::clients::delivery_counts::CountsDeliveries as _;
 use roomd::engine::clients::outbox::{Outbox, Transport};
 use roomd::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
@@ -17,7 +18,7 @@ use roomd::engine::clients::writer;
 use roomd::engine::clients::writers::Writers;
 use shuttle::rand::{Rng, thread_rng};
 
-use super::{all, check, limits};
+use super::{check, limits};
 
 /// A socket that takes a random part of each write, and is broken from the call of this number on.
 pub struct Socket {
@@ -61,7 +62,21 @@ impl Transport for Socket {
 /// A segment of one event in three bytes: who made it, its number, and an end.
 fn segment(source: u8, number: u8, reply: bool) -> Segment {
     let buffer = Bytes::copy_from_slice(&[source, number, b'.']);
-    Segment { part: 0..3, buffer, events: 1, messages: 1, reply }
+    Segment::new(buffer, (1, 1), reply)
+}
+
+/// Two segments of which, in a room that keeps the newest of each key, the second is a newer one of its source.
+fn pair(source: u8, number: u8, slow: Slow) -> [Segment; 2] {
+    let key = (slow == Slow::Latest).then(|| {
+        let (room, user) = (RoomName::parse("r").unwrap(), UserName::parse("u").unwrap());
+        let mut message = Message::new(room, user, Body::Text("x".into()), 1, Time(0));
+        message.key = Some(Key::parse(&source.to_string()).unwrap());
+        ConflationKey::of(&Event::Message(Arc::new(message))).unwrap()
+    });
+    [number, number + 1].map(|number| {
+        let part = || EventPart { end: 3, is_message: true, key: key.clone() };
+        Segment { inner: key.is_some().then(|| Arc::from([part()])), ..segment(source, number, false) }
+    })
 }
 
 /// What two brokers, a pinging client and its reader do to one outbox. Its writer runs from the beginning, or starts
@@ -85,13 +100,16 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize, on_demand: Option<usize>
     let brokers = [1, 2].map(|source| {
         let outbox = Arc::clone(&outbox);
         thread::spawn(move || {
+            let mut taken = Ok(());
             for number in (0..EACH).step_by(2) {
-                let segments = [segment(source, number, false), segment(source, number + 1, false)];
-                if outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(slow)) == Err(Undelivered::Slow) {
+                let segments = pair(source, number, slow);
+                taken = outbox.deliver(Delivery::Segments(&segments), DeliveryMode::Policy(slow));
+                if taken == Err(Undelivered::Slow) {
                     outbox.end(End::Slow);
                 }
                 assert!(outbox.deliveries().balance(), "{}", outbox.deliveries());
             }
+            !matches!(taken, Err(Undelivered::Slow | Undelivered::Closed))
         })
     });
     let ponging = Arc::clone(&outbox);
@@ -102,7 +120,7 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize, on_demand: Option<usize>
     });
     pongs.join().unwrap();
     let deliveries = writer::finish(&outbox, vec![4, 0, b'.'], 1);
-    all(brokers);
+    let accepted = brokers.map(|broker| broker.join().unwrap());
     writers.close();
     assert_eq!(threads.join_all(Instant::now()), Vec::<String>::new());
     assert_eq!(threads.panics(), 0);
@@ -117,7 +135,11 @@ fn outbox(limits: &Limits, slow: Slow, fails_at: usize, on_demand: Option<usize>
     for source in 1..=4 {
         let numbers: Vec<_> = frames.iter().filter(|frame| frame[0] == source).map(|frame| frame[1]).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "source {source} is out of order, or twice: {numbers:?}");
+        if slow == Slow::Latest && !broke && accepted.get(usize::from(source) - 1) == Some(&true) {
+            assert_eq!(numbers.last(), Some(&(EACH - 1)), "the newest of source {source} is missing: {taken:?}");
+        }
     }
+    assert!(slow == Slow::Latest || last.conflated == 0, "{last}");
     let events = frames.iter().filter(|frame| frame[0] != 3).count() as u64;
     assert_eq!(events, last.written, "what was written is what was counted: {taken:?} {last}");
     // A writer that is done already takes no farewell.
@@ -138,7 +160,7 @@ fn an_outbox_sends_everything_in_order_once() {
 #[test]
 fn a_small_outbox_drops_or_ends_and_its_counts_balance() {
     let small = Limits { outbox_messages: 3, ..limits() };
-    for slow in [Slow::Drop, Slow::Disconnect] {
+    for slow in [Slow::Drop, Slow::Disconnect, Slow::Latest] {
         for on_demand in WRITERS {
             let small = small.clone();
             check(move || outbox(&small, slow, usize::MAX, on_demand));

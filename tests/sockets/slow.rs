@@ -180,6 +180,48 @@ fn a_client_that_reads_again_is_told_what_it_missed(writers: WriterStart, thread
 }
 
 #[test]
+fn under_the_policy_latest_a_slow_client_gets_the_newest_of_each_key_and_is_told_what_it_missed() {
+    const KEYS: usize = 5;
+    let server = TestServer::with(|settings| {
+        small_outboxes(Slow::Latest)(settings);
+        settings.limits.outbox_bytes = 1024 * 1024;
+        // However long the others take.
+        settings.limits.write_timeout = 10 * DEADLINE;
+    });
+    let mut reader = WebSocketClient::json(&server, "den", "Rita");
+    let mut publisher = WebSocketClient::json(&server, "den", "Paul");
+    let stream = narrow(server.server().http_address());
+    let mut sleeper = WebSocketClient::over(stream, "/ws?room=den&user=Zoe&format=json&history=0");
+    assert_eq!(reader.wait_for_type("join")["user"], "Paul");
+    assert_eq!(reader.wait_for_type("join")["user"], "Zoe");
+    // Far more than the sockets hold.
+    let count = 200;
+    for number in 0..count {
+        let key = format!("k{}", number % KEYS);
+        publisher.command(&json!({"type": "message", "room": "den", "message": large(number), "key": key}));
+        assert_eq!(number_of(&reader.wait_for_type("message")), number);
+        publisher.wait_for_type("message");
+    }
+    let (mut got, mut missed, mut conflated) = (Vec::new(), 0, 0);
+    while got.len() + missed < count {
+        let event = sleeper.event();
+        match event["type"].as_str().unwrap() {
+            "message" => got.push(number_of(&event)),
+            "lagged" => {
+                missed += event["missed"].as_u64().unwrap() as usize;
+                conflated += event["conflated"].as_u64().unwrap() as usize;
+            }
+            _ => {}
+        }
+    }
+    assert!(got.is_sorted() && got.ends_with(&[count - 5, count - 4, count - 3, count - 2, count - 1]), "{got:?}");
+    assert!(missed > 0 && conflated == missed, "{missed} {conflated}");
+    drop((reader, publisher, sleeper));
+    let report = server.stop();
+    assert_eq!((report.deliveries.conflated, report.deliveries.dropped), (missed as u64, 0), "{}", report.deliveries);
+}
+
+#[test]
 fn a_writer_starts_with_the_first_byte_that_waits_and_ends_when_nothing_does() {
     let server = TestServer::with(|settings| {
         small_outboxes(Slow::Drop)(settings);

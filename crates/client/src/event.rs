@@ -65,6 +65,8 @@ pub struct Gap {
     pub room: String,
     /// How many there are, where the server says so.
     pub missed: Option<u64>,
+    /// How many of them newer messages of the same keys have replaced, where this client read too slowly.
+    pub conflated: u64,
     /// `epoch_changed` (the room's history began anew), `too_old` (the server no longer has them),
     /// `lagged` (this client read too slowly), or what a later server says.
     pub reason: String,

@@ -134,7 +134,10 @@ fn brief(output: &Output) -> String {
             Event::Offline { reason, .. } => format!("offline: {reason}"),
             Event::Rejoined(joined) => format!("rejoined {}, missed {}", joined.room, joined.missed),
             Event::Removed { room, refusal } => format!("removed from {room}: {}", refusal.code),
-            Event::Gap(gap) => format!("gap in {}: {} {:?}", gap.room, gap.reason, gap.missed),
+            Event::Gap(Gap { room, missed, conflated: 0, reason }) => format!("gap in {room}: {reason} {missed:?}"),
+            Event::Gap(Gap { room, missed, conflated, reason }) => {
+                format!("gap in {room}: {reason} {missed:?} conflated {conflated}")
+            }
             Event::Message(message) => {
                 format!("{}message {}", if message.replayed { "old " } else { "" }, message.seq)
             }
@@ -244,6 +247,8 @@ fn lost_messages_are_reported_as_a_gap() {
     play.does(&["rejoined r, missed 0", "gap in r: epoch_changed None", "ping 4", "old message 1"]);
     play.hears(&json!({"type": "lagged", "room": "r", "missed": 12}));
     play.does(&["gap in r: lagged Some(12)"]);
+    play.hears(&json!({"type": "lagged", "room": "r", "missed": 12, "conflated": 9}));
+    play.does(&["gap in r: lagged Some(12) conflated 9"]);
 }
 
 #[test]

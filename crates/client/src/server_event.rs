@@ -50,6 +50,7 @@ pub enum ServerEvent {
     Lagged {
         room: String,
         missed: u64,
+        conflated: u64,
     },
     /// A user was removed from a room, or, without a user, everybody was; `value` is the whole object.
     Removed {
@@ -146,6 +147,8 @@ struct RoomFields {
     typing: bool,
     #[serde(default)]
     missed: u64,
+    #[serde(default)]
+    conflated: u64,
 }
 
 #[derive(Deserialize)]
@@ -186,7 +189,10 @@ pub fn parse(text: &str) -> (Option<u64>, ServerEvent) {
         "leave" => read(&value, |RoomFields { room, user, at, .. }| ServerEvent::Leave { room, user, at }),
         "typing" => read(&value, |RoomFields { room, user, typing, .. }| ServerEvent::Typing { room, user, typing }),
         "presence" => read(&value, ServerEvent::Presence),
-        "lagged" => read(&value, |RoomFields { room, missed, .. }| ServerEvent::Lagged { room, missed }),
+        "lagged" => read(&value, |fields: RoomFields| {
+            let RoomFields { room, missed, conflated, .. } = fields;
+            ServerEvent::Lagged { room, missed, conflated }
+        }),
         "removed" | "ended" => read(&value, |Removal { room, user, reason }| {
             let value = value.clone();
             ServerEvent::Removed { room, user, reason: reason.unwrap_or_else(|| "ended".to_owned()), value }

@@ -81,7 +81,7 @@ impl Subscription {
         self.base = self.base.max(newest);
         known?;
         let reason = joined.reason.clone().unwrap_or_else(|| "epoch_changed".to_owned());
-        Some(Gap { room: joined.room.clone(), missed: None, reason })
+        Some(Gap { room: joined.room.clone(), missed: None, conflated: 0, reason })
     }
 
     /// The session was resumed with this room in it, and the missed messages follow. Returns what the

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AllowedLosses {
-    /// Deliveries dropped for slow members and announced as `lagged`.
+    /// Deliveries dropped or conflated for slow members and announced as `lagged`.
     pub dropped: u64,
     /// Deliveries that a client missed while it was away, and that its room no longer keeps.
     pub too_old: u64,

@@ -33,7 +33,7 @@ pub enum ServerEvent<'a> {
     Refused { number: Option<u32>, code: Cow<'a, str> },
     /// The server ends a connection without close frames, for the reason that this code has elsewhere.
     Closing { code: u16 },
-    /// So many messages were dropped.
+    /// So many messages do not come.
     Lagged { missed: u64 },
     /// Any other event.
     Other,
@@ -144,8 +144,9 @@ fn notice_of(notice: &str) -> ServerEvent<'_> {
     if let Some(&(_, code)) = closing {
         return ServerEvent::Closing { code };
     }
-    let missed = notice.strip_suffix(" were missed").or_else(|| notice.strip_suffix(" was missed"));
-    let missed = missed.and_then(|words| words.split(' ').next()?.parse().ok());
+    // It may go on with how many of them had newer values.
+    let is_count = [" messages were missed", " message was missed"].iter().any(|words| notice.contains(words));
+    let missed = notice.split(' ').next().filter(|_| is_count).and_then(|count| count.parse().ok());
     match missed {
         Some(missed) => ServerEvent::Lagged { missed },
         None if notice.starts_with("You left") => ServerEvent::Left,
@@ -221,6 +222,7 @@ mod tests {
             ("load-1 joined the room", ServerEvent::UserJoined { user: "load-1" }),
             ("* 3 messages were missed", ServerEvent::Lagged { missed: 3 }),
             ("* 1 message was missed", ServerEvent::Lagged { missed: 1 }),
+            ("* 3 messages were missed, of which 2 had newer values", ServerEvent::Lagged { missed: 3 }),
             ("* You left r", ServerEvent::Left),
             ("* The server is shutting down", ServerEvent::Closing { code: 1001 }),
             ("* You are now load-1", ServerEvent::Renamed),

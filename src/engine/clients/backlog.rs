@@ -3,9 +3,12 @@
 //! Owned by an outbox, under its lock. Most clients never have one, so while it is empty it is one machine word; a
 //! client that was slow once does not keep the memory that it needed then.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+
+use crate::engine::clients::conflating_queue::ConflatingQueue;
+use crate::engine::clients::conflation_key::ConflationKey;
 
 /// What an entry takes beside its bytes.
 pub const ENTRY_BYTES: usize = size_of::<Chunk>();
@@ -19,7 +22,7 @@ pub struct Backlog {
 
 #[derive(Default)]
 struct Queue {
-    chunks: VecDeque<Chunk>,
+    chunks: ConflatingQueue<Chunk>,
     bytes: usize,
 }
 
@@ -34,7 +37,7 @@ struct Chunk {
 /// What a part of a backlog was that has left it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Popped {
-    /// Events whose last byte is gone.
+    /// Events whose last byte is gone, or that were replaced.
     pub events: u64,
     /// Bytes of the buffers of this client alone that were released.
     pub own: usize,
@@ -53,19 +56,36 @@ impl Backlog {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    /// Adds bytes, and how many events are written when the last of them is. `own`: the size of their buffer, if
-    /// nobody else has it.
-    pub fn push(&mut self, bytes: Bytes, events: u32, own: usize) {
-        let queue = self.queue.get_or_insert_default();
-        queue.bytes += bytes.len();
-        queue.chunks.push_back(Chunk { bytes, events, own });
+    /// How many events wait that newer ones can replace.
+    #[must_use]
+    pub fn keyed(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.chunks.keyed())
     }
 
-    /// The first parts, at most `max`, to be written.
+    /// Adds bytes, and how many events are written when the last of them is. `own`: the size of their buffer, if
+    /// nobody else has it. `key`: they are one event that can be replaced, and [`Self::replace`] has been asked.
+    pub fn push(&mut self, bytes: Bytes, events: u32, own: usize, key: Option<Arc<ConflationKey>>) {
+        let queue = self.queue.get_or_insert_default();
+        queue.bytes += bytes.len();
+        queue.chunks.push(Chunk { bytes, events, own }, key);
+    }
+
+    /// Takes out the event of this key, unless it is being written: a newer one is about to take its place.
+    pub fn replace(&mut self, key: &ConflationKey) -> Option<Popped> {
+        let queue = self.queue.as_mut()?;
+        let Chunk { bytes, events, own } = queue.chunks.take_out(key)?;
+        queue.bytes -= bytes.len();
+        if queue.chunks.is_empty() {
+            self.queue = None;
+        }
+        Some(Popped { events: u64::from(events), own })
+    }
+
+    /// The first parts, at most `max`, to be written; none of them is replaced from now on.
     #[must_use]
-    pub fn parts(&self, max: usize) -> Vec<Bytes> {
-        let chunks = self.queue.iter().flat_map(|queue| &queue.chunks);
-        chunks.take(max).map(|chunk| chunk.bytes.clone()).collect()
+    pub fn parts(&mut self, max: usize) -> Vec<Bytes> {
+        let chunks = self.queue.iter_mut().flat_map(|queue| queue.chunks.fix(max));
+        chunks.map(|chunk| chunk.bytes.clone()).collect()
     }
 
     /// Takes the first `count` bytes off, which are written.
@@ -89,7 +109,7 @@ impl Backlog {
 
     /// Empties it.
     pub fn clear(&mut self) -> Popped {
-        let chunks = self.queue.take().into_iter().flat_map(|queue| queue.chunks);
+        let chunks = self.queue.take().into_iter().flat_map(|queue| queue.chunks.into_items());
         chunks.fold(Popped::default(), |popped, Chunk { events, own, .. }| Popped {
             events: popped.events + u64::from(events),
             own: popped.own + own,
@@ -104,15 +124,15 @@ mod tests {
     #[test]
     fn an_event_is_complete_with_its_last_byte_and_nothing_stays_behind() {
         let mut backlog = Backlog::default();
-        backlog.push(Bytes::from_static(b"abc"), 2, 7);
-        backlog.push(Bytes::from_static(b"de"), 1, 0);
+        backlog.push(Bytes::from_static(b"abc"), 2, 7, None);
+        backlog.push(Bytes::from_static(b"de"), 1, 0, None);
         assert_eq!(backlog.parts(9), [&b"abc"[..], b"de"]);
         assert_eq!((backlog.pop(2), backlog.bytes()), (Popped { events: 0, own: 0 }, 3));
         assert_eq!(backlog.parts(1), [&b"c"[..]]);
         assert_eq!((backlog.pop(2), backlog.bytes()), (Popped { events: 2, own: 7 }, 1));
         assert_eq!((backlog.pop(1), backlog.bytes()), (Popped { events: 1, own: 0 }, 0));
         assert!(backlog.is_empty());
-        backlog.push(Bytes::from_static(b"abc"), 2, 7);
+        backlog.push(Bytes::from_static(b"abc"), 2, 7, None);
         assert_eq!((backlog.clear(), backlog.is_empty()), (Popped { events: 2, own: 7 }, true));
     }
 }

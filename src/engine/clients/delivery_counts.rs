@@ -1,4 +1,4 @@
-//! Counts of the events for one client: enqueued = written + dropped + pending, always.
+//! Counts of the events for one client: enqueued = written + dropped + conflated + pending, always.
 //!
 //! Kept by an outbox under its lock; added up over all connections when they end.
 
@@ -17,6 +17,8 @@ pub struct DeliveryCounts {
     pub dropped: u64,
     /// Events in its backlog.
     pub pending: u64,
+    /// Events in whose place a newer one of their key came while they waited: see [`crate::chat::Slow::Latest`].
+    pub conflated: u64,
 }
 
 /// What counts the events for one client: an outbox.
@@ -29,7 +31,7 @@ impl DeliveryCounts {
     /// Whether every event is accounted for.
     #[must_use]
     pub fn balance(&self) -> bool {
-        self.enqueued == self.written + self.dropped + self.pending
+        self.enqueued == self.written + self.dropped + self.conflated + self.pending
     }
 }
 
@@ -39,12 +41,13 @@ impl AddAssign for DeliveryCounts {
         self.written += other.written;
         self.dropped += other.dropped;
         self.pending += other.pending;
+        self.conflated += other.conflated;
     }
 }
 
 impl fmt::Display for DeliveryCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { enqueued, written, dropped, pending } = self;
-        write!(f, "enqueued={enqueued} written={written} dropped={dropped} pending={pending}")
+        let Self { enqueued, written, dropped, conflated, pending } = self;
+        write!(f, "enqueued={enqueued} written={written} dropped={dropped} conflated={conflated} pending={pending}")
     }
 }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Weak};
 
 use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::Mutex;
+use crate::engine::clients::conflating_queue::ConflatingQueue;
+use crate::engine::clients::conflation_key::ConflationKey;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::outbox_total::{HoldsEvents, OutboxShare};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
@@ -26,7 +28,9 @@ pub struct Gate {
 
 #[derive(Default)]
 struct Held {
-    segments: Vec<Segment>,
+    segments: ConflatingQueue<Segment>,
+    /// Whether newer events have taken the places of earlier ones.
+    latest: bool,
     events: usize,
     bytes: usize,
     /// Bytes in buffers that only this client has.
@@ -50,11 +54,17 @@ impl Gate {
     pub fn open(&self) {
         {
             let mut held = self.held.lock();
-            let Some(Held { segments, bytes, own, .. }) = held.take() else { return };
+            let Some(Held { segments, latest, bytes, own, .. }) = held.take() else { return };
             self.share.remove(bytes, own);
             if !segments.is_empty() {
+                let segments: Vec<_> = segments.into_items().collect();
+                let slow = if latest { Slow::Latest } else { Slow::Disconnect };
                 // An outbox that cannot take it has ended the connection, which the reader is about to notice.
-                _ = self.outbox.take(Delivery::Segments(&segments), DeliveryMode::Policy(Slow::Disconnect));
+                let given = self.outbox.take(Delivery::Segments(&segments), DeliveryMode::Policy(slow));
+                if matches!(given, Err(Undelivered::Dropped { messages: 1.., .. })) {
+                    // The room would not announce them.
+                    self.outbox.end(End::Slow);
+                }
             }
         }
         // Which may cut this gate: not under its lock.
@@ -62,23 +72,72 @@ impl Gate {
     }
 
     fn hold(&self, held: &mut Held, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
+        if mode == DeliveryMode::Policy(Slow::Latest) {
+            return self.hold_latest(held, segments);
+        }
         let events: usize = segments.iter().map(|segment| segment.events as usize).sum();
         let bytes: usize = segments.iter().map(|segment| segment.part.len()).sum();
         // As with an outbox, the first delivery is always taken: the room has bounded its size.
         let fits = held.events + events <= self.events_max && held.bytes + bytes <= self.bytes_max;
         if fits || held.segments.is_empty() {
-            let own: usize = segments.iter().map(|segment| size_of::<Segment>() + segment.own_bytes()).sum();
-            self.share.add(bytes, own);
-            held.segments.extend_from_slice(segments);
-            (held.events, held.bytes, held.own) = (held.events + events, held.bytes + bytes, held.own + own);
+            for segment in segments {
+                let own = size_of::<Segment>() + segment.own_bytes();
+                self.push(held, segment.clone(), own);
+            }
             return Ok(());
         }
         if mode == DeliveryMode::Policy(Slow::Disconnect) || segments.iter().any(|segment| segment.reply) {
             self.outbox.end(End::Slow);
             return Err(Undelivered::Slow);
         }
-        Err(Undelivered::Dropped { messages: segments.iter().map(|segment| segment.messages).sum() })
+        let messages = segments.iter().map(|segment| segment.messages).sum();
+        Err(Undelivered::Dropped { messages, conflated: 0 })
     }
+
+    /// Holds the newest event of each key, and what has none as long as it fits. What is replaced was not enqueued yet,
+    /// so it is in no delivery counts.
+    fn hold_latest(&self, held: &mut Held, segments: &[Segment]) -> Result<(), Undelivered> {
+        held.latest = true;
+        let (mut dropped, mut conflated) = (0, 0);
+        for event in segments.iter().flat_map(Segment::split) {
+            let replaced = event.key().and_then(|key| held.segments.take_out(key));
+            if let Some(replaced) = replaced {
+                let own = own_bytes(&replaced);
+                self.share.remove(replaced.part.len(), own);
+                held.events -= replaced.events as usize;
+                (held.bytes, held.own) = (held.bytes - replaced.part.len(), held.own - own);
+                conflated += replaced.messages;
+            }
+            let keyed = held.segments.keyed();
+            let fits = held.bytes + event.part.len() + keyed * ConflationKey::BYTES <= self.bytes_max
+                && (event.key().is_some() || held.events - keyed + event.events as usize <= self.events_max);
+            if fits || held.segments.is_empty() {
+                let own = own_bytes(&event);
+                self.push(held, event, own);
+            } else if event.key().is_some() || event.reply {
+                self.outbox.end(End::Slow);
+                return Err(Undelivered::Slow);
+            } else {
+                dropped += event.messages;
+            }
+        }
+        if dropped + conflated == 0 { Ok(()) } else { Err(Undelivered::Dropped { messages: dropped, conflated }) }
+    }
+
+    fn push(&self, held: &mut Held, segment: Segment, own: usize) {
+        let bytes = segment.part.len();
+        self.share.add(bytes, own);
+        held.events += segment.events as usize;
+        (held.bytes, held.own) = (held.bytes + bytes, held.own + own);
+        let key = segment.key().filter(|_| held.latest).cloned();
+        held.segments.push(segment, key);
+    }
+}
+
+/// What an event that has a buffer of its own takes.
+fn own_bytes(event: &Segment) -> usize {
+    let key = event.key().map_or(0, |_| ConflationKey::BYTES);
+    size_of::<Segment>() + event.buffer.len() + key
 }
 
 impl HoldsEvents for Gate {

@@ -5,6 +5,8 @@
 //! `session_table`; `replay` and `gate` give a client what it missed.
 
 pub mod backlog;
+pub mod conflating_queue;
+pub mod conflation_key;
 pub mod connection;
 pub mod delivery_counts;
 pub mod farewell;

@@ -9,6 +9,7 @@
 //! backlog sees whether there is none, and a writer that retires sees under the same lock that nothing waits. The
 //! delivery counts balance whenever the lock is free.
 
+mod latest;
 mod writing;
 
 use std::io::{self, IoSlice};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use latest::Missed;
 pub(in crate::engine) use writing::NextWrite;
 pub use writing::WriterSource;
 use writing::{Attachment, WriterState};
@@ -25,6 +27,7 @@ use writing::{Attachment, WriterState};
 use crate::chat::{End, Limits, Slow};
 use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::clients::backlog::{Backlog, ENTRY_BYTES, Popped};
+use crate::engine::clients::conflation_key::ConflationKey;
 use crate::engine::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
 use crate::engine::clients::outbox_total::{HoldsEvents, OutboxShare, OutboxTotal};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Segment, Undelivered};
@@ -151,8 +154,7 @@ impl Outbox {
     /// # Errors
     /// As [`Recipient::deliver`].
     pub fn control(&self, bytes: Bytes) -> Result<(), Undelivered> {
-        let part = 0..bytes.len();
-        let segment = Segment { buffer: bytes, part, events: 0, messages: 0, reply: true };
+        let segment = Segment::new(bytes, (0, 0), true);
         self.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Drop))
     }
 
@@ -166,7 +168,7 @@ impl Outbox {
             if state.cut {
                 state.deliveries.dropped += u64::from(events);
             } else if !farewell.is_empty() {
-                self.push(&mut state, farewell.into(), events, 0);
+                self.push(&mut state, farewell.into(), events, (0, None));
             }
         }
         drop(state);
@@ -232,12 +234,17 @@ impl Outbox {
             let (whole, rest) = state.account(&unsent[..count], sent);
             unsent = &unsent[whole..];
             if rest > 0 || whole < count {
+                let mut missed = Missed::default();
                 for (i, segment) in unsent.iter().enumerate() {
                     let skip = if i == 0 { rest } else { 0 };
-                    self.push_segment(state, segment, skip);
+                    if segment.inner.is_some() {
+                        self.push_split(state, segment, skip, &mut missed);
+                    } else {
+                        self.push_segment(state, segment, skip);
+                    }
                 }
                 self.changed.notify_all();
-                return Ok(());
+                return missed.told();
             }
         }
         Ok(())
@@ -247,18 +254,16 @@ impl Outbox {
     fn keep(&self, state: &mut State, segments: &[Segment], mode: DeliveryMode) -> Result<(), Undelivered> {
         let bytes: usize = segments.iter().map(|segment| segment.part.len()).sum();
         let events: u64 = segments.iter().map(|segment| u64::from(segment.events)).sum();
-        let fits = |state: &State, factor, bytes, events| {
-            state.backlog.bytes() + bytes <= self.bytes_max * factor
-                && state.deliveries.pending + events <= self.events_max * factor as u64
-        };
+        let fits = |state: &State, factor, bytes, events| self.fits(state, factor, (bytes, events));
         match mode {
+            DeliveryMode::Policy(Slow::Latest) => self.keep_latest(state, segments),
             DeliveryMode::Policy(_) if fits(state, 1, bytes, events) => {
                 segments.iter().for_each(|segment| self.push_segment(state, segment, 0));
                 Ok(())
             }
             DeliveryMode::BestEffort => {
                 state.deliveries.dropped += events;
-                Err(Undelivered::Dropped { messages: 0 })
+                Err(Undelivered::Dropped { messages: 0, conflated: 0 })
             }
             DeliveryMode::Policy(Slow::Disconnect) => {
                 state.deliveries.dropped += events;
@@ -279,9 +284,16 @@ impl Outbox {
                         self.end_with(state, End::Slow);
                     }
                 }
-                Err(Undelivered::Dropped { messages })
+                Err(Undelivered::Dropped { messages, conflated: 0 })
             }
         }
+    }
+
+    /// Whether so many bytes and events may wait too, within so many times the limits. Events that newer ones can replace
+    /// do not count among them: see `latest.rs`.
+    fn fits(&self, state: &State, factor: usize, (bytes, events): (usize, u64)) -> bool {
+        let pending = state.deliveries.pending - state.backlog.keyed() as u64;
+        state.backlog.bytes() + bytes <= self.bytes_max * factor && pending + events <= self.events_max * factor as u64
     }
 
     fn end_with(&self, state: &mut State, end: End) {
@@ -319,7 +331,7 @@ impl Outbox {
         let segments = match &mut state.positions {
             None => segments,
             Some(positions) => {
-                merged = segments.iter().map(|segment| segment.merged(positions)).collect();
+                merged = segments.iter().flat_map(Segment::split).map(|event| event.merged(positions)).collect();
                 &merged
             }
         };
@@ -337,11 +349,13 @@ impl Outbox {
         self.share.total()
     }
 
-    fn push(&self, state: &mut State, bytes: Bytes, events: u32, own: usize) {
+    /// Adds bytes; `own` is how many of them are this client's alone, and what they are the newest of.
+    fn push(&self, state: &mut State, bytes: Bytes, events: u32, own: (usize, Option<Arc<ConflationKey>>)) {
+        let (own, key) = own;
         let own = own + ENTRY_BYTES;
         self.share.add(bytes.len(), own);
         state.deliveries.pending += u64::from(events);
-        state.backlog.push(bytes, events, own);
+        state.backlog.push(bytes, events, own, key);
     }
 
     /// Adds a segment without its first `skip` bytes, which are written.
@@ -349,7 +363,7 @@ impl Outbox {
         let part = segment.part.start + skip..segment.part.end;
         // Before the slice, which is a second reference.
         let own = segment.own_bytes();
-        self.push(state, segment.buffer.slice(part), segment.events, own);
+        self.push(state, segment.buffer.slice(part), segment.events, (own, None));
     }
 
     /// Takes the first `count` bytes off the backlog, which are written.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::chat::{End, Event, Id, Slow};
 use crate::engine::base::sync::channel::{Sender, TrySendError};
+use crate::engine::clients::conflation_key::{ConflationKey, EventPart};
 use crate::wire::event_stream::Positions;
 use crate::wire::{Encoder, Encoding};
 
@@ -36,16 +37,54 @@ pub struct Segment {
     pub messages: u32,
     /// Whether it replies to this client's own request: never dropped while the client is connected.
     pub reply: bool,
+    /// All events of the buffer, in order, where the room keeps the newest of each key for slow members. Those that lie
+    /// in `part` are the segment's, and the first may have begun before it.
+    pub inner: Option<Arc<[EventPart]>>,
 }
 
 impl Segment {
+    /// A whole buffer of so many events and messages.
+    #[must_use]
+    pub fn new(buffer: Bytes, (events, messages): (u32, u32), reply: bool) -> Self {
+        Self { part: 0..buffer.len(), buffer, events, messages, reply, inner: None }
+    }
+
     /// One event, for one client alone; with the `id` of the request that it replies to. `None`: the encoding has no
     /// form for it.
     pub fn of(encoder: &mut Encoder, event: &Event, id: Option<&Id>, encoding: Encoding) -> Option<Self> {
         let mut buffer = Vec::new();
         let is_encoded = encoder.encode(event, id, encoding, &mut buffer);
         let messages = u32::from(event.is_message());
-        is_encoded.then(|| Self { part: 0..buffer.len(), buffer: buffer.into(), events: 1, messages, reply: true })
+        is_encoded.then(|| Self::new(buffer.into(), (1, messages), true))
+    }
+
+    /// Its events one by one, each in a buffer of its own; itself, where it is not known where they end. Of an event
+    /// that begins before the segment the rest is an event without a key.
+    #[must_use]
+    pub fn split(&self) -> Vec<Self> {
+        let Some(inner) = &self.inner else { return vec![self.clone()] };
+        let first = inner.partition_point(|event| event.end <= self.part.start);
+        let mut begin = first.checked_sub(1).map_or(0, |before| inner[before].end);
+        let mut events = Vec::new();
+        for event in inner[first..].iter().take_while(|event| event.end <= self.part.end) {
+            let is_whole = begin >= self.part.start;
+            let bytes = Bytes::copy_from_slice(&self.buffer[begin.max(self.part.start)..event.end]);
+            let key = event.key.clone().filter(|_| is_whole);
+            begin = event.end;
+            let alone = EventPart { end: bytes.len(), is_message: event.is_message, key };
+            let segment = Self::new(bytes, (1, u32::from(event.is_message)), self.reply);
+            events.push(Self { inner: alone.key.is_some().then(|| Arc::from([alone])), ..segment });
+        }
+        events
+    }
+
+    /// What its only event is the newest of.
+    #[must_use]
+    pub fn key(&self) -> Option<&Arc<ConflationKey>> {
+        match self.inner.as_deref() {
+            Some([event]) => event.key.as_ref(),
+            _ => None,
+        }
     }
 
     /// The size of the buffer, if nobody else has it; 0 for a shared one, which counts by itself.
@@ -58,7 +97,12 @@ impl Segment {
     #[must_use]
     pub fn merged(&self, positions: &mut Positions) -> Self {
         let buffer = positions.merge(self.bytes());
-        Self { part: 0..buffer.len(), buffer: buffer.into(), ..self.clone() }
+        let merged = Self::new(buffer.into(), (self.events, self.messages), self.reply);
+        let alone = |key: &Arc<ConflationKey>| {
+            let is_message = self.messages > 0;
+            Arc::from([EventPart { end: merged.buffer.len(), is_message, key: Some(Arc::clone(key)) }])
+        };
+        Self { inner: self.key().map(alone), ..merged }
     }
 
     /// The encoded events.
@@ -134,8 +178,9 @@ impl Recipient for Absent {
 /// Why a delivery, or a part of it, was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {
-    /// It did not fit: so many messages were dropped, as the mode allows. The client stays.
-    Dropped { messages: u32 },
+    /// Not all of it will come, as the mode allows: so many messages were dropped, and so many, of this delivery or of
+    /// those before it, have given their place to newer ones. The client stays.
+    Dropped { messages: u32, conflated: u32 },
     /// It did not fit, and the policy is to end the connection.
     Slow,
     /// The client's connection is ending already.
@@ -143,7 +188,8 @@ pub enum Undelivered {
 }
 
 /// The recipient of a member in the same process: a channel that the program made, of the size that it chose. It must
-/// not be a rendezvous channel (size 0): a room never waits, so it would get nothing.
+/// not be a rendezvous channel (size 0): a room never waits, so it would get nothing. What is in a channel cannot be
+/// replaced: where the room keeps the newest of each key, a program that is too slow is removed, as with `disconnect`.
 pub struct ChannelRecipient {
     channel: crate::engine::base::sync::Mutex<Option<Sender<Arc<Event>>>>,
 }
@@ -168,9 +214,9 @@ impl Recipient for ChannelRecipient {
                 Err(Undelivered::Closed)
             }
             Err(TrySendError::Full(_)) => match mode {
-                DeliveryMode::Policy(Slow::Disconnect) => Err(Undelivered::Slow),
+                DeliveryMode::Policy(Slow::Disconnect | Slow::Latest) => Err(Undelivered::Slow),
                 DeliveryMode::Policy(Slow::Drop) | DeliveryMode::BestEffort => {
-                    Err(Undelivered::Dropped { messages: u32::from(event.is_message()) })
+                    Err(Undelivered::Dropped { messages: u32::from(event.is_message()), conflated: 0 })
                 }
             },
         }

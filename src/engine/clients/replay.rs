@@ -170,7 +170,7 @@ impl Replay<'_> {
             return Ok(());
         }
         self.outbox.wait_drained()?;
-        let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: count, messages, reply: true };
+        let segment = Segment::new(buffer.into(), (count, messages), true);
         let given = self.outbox.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect));
         given.map_err(|_| self.outbox.ended().unwrap_or(End::Slow))
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::chat::{Event, Id};
+use crate::chat::{Event, Id, Slow};
+use crate::engine::clients::conflation_key::{ConflationKey, EventPart};
 use crate::engine::clients::outbox_total::OutboxTotal;
 use crate::engine::clients::recipient::{Form, Segment};
 use crate::wire::{Encoder, Encoding};
@@ -38,6 +39,8 @@ struct Stream {
     readers: usize,
     buffer: Vec<u8>,
     end: Offset,
+    /// Its events, where the room keeps the newest of each key for slow members.
+    inner: Vec<EventPart>,
 }
 
 /// The buffers of one round.
@@ -48,6 +51,8 @@ pub struct Batch {
     /// One for each encoding in use: few, so they are searched one by one.
     streams: Vec<Stream>,
     messages: u32,
+    /// Whether it notes where each event ends, and its key.
+    latest: bool,
 }
 
 /// The buffers of a finished round.
@@ -57,10 +62,11 @@ pub struct Sealed {
 }
 
 impl Batch {
-    /// An empty round, whose buffers count in `total`.
+    /// An empty round, whose buffers count in `total`; of a room that treats its slow members so.
     #[must_use]
-    pub fn new(total: Arc<OutboxTotal>) -> Self {
-        Self { total, encoder: Encoder::default(), streams: Vec::new(), messages: 0 }
+    pub fn new(total: Arc<OutboxTotal>, slow: Slow) -> Self {
+        let latest = slow == Slow::Latest;
+        Self { total, encoder: Encoder::default(), streams: Vec::new(), messages: 0, latest }
     }
 
     /// Counts a member that uses this encoding in or out.
@@ -95,7 +101,8 @@ impl Batch {
     /// The stream of an encoding, made with its first reader.
     fn stream(&mut self, encoding: Encoding) -> &mut Stream {
         let at = self.streams.iter().position(|stream| stream.encoding == encoding).unwrap_or_else(|| {
-            self.streams.push(Stream { encoding, readers: 0, buffer: Vec::new(), end: Offset::default() });
+            let (buffer, end, inner) = (Vec::new(), Offset::default(), Vec::new());
+            self.streams.push(Stream { encoding, readers: 0, buffer, end, inner });
             self.streams.len() - 1
         });
         &mut self.streams[at]
@@ -117,11 +124,16 @@ impl Batch {
     pub fn append(&mut self, event: &Event) {
         let messages = u32::from(event.is_message());
         self.messages += messages;
+        let key = self.latest.then(|| ConflationKey::of(event)).flatten();
         for stream in &mut self.streams {
             if stream.readers > 0 && self.encoder.encode(event, None, stream.encoding, &mut stream.buffer) {
                 stream.end.at = stream.buffer.len();
                 stream.end.events += 1;
                 stream.end.messages += messages;
+                if self.latest {
+                    let (end, is_message) = (stream.end.at, messages > 0);
+                    stream.inner.push(EventPart { end, is_message, key: key.clone() });
+                }
             }
         }
     }
@@ -135,7 +147,7 @@ impl Batch {
     #[must_use]
     pub fn copy(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Segment> {
         let stream = self.streams.iter().find(|stream| stream.encoding == encoding)?;
-        segment(Bytes::copy_from_slice(&stream.buffer[part.start.at..part.end.at]), 0, part)
+        segment(Bytes::copy_from_slice(&stream.buffer[part.start.at..part.end.at]), None, 0, part)
     }
 
     /// Ends the round: the buffers are empty again.
@@ -147,7 +159,9 @@ impl Batch {
             // The next round is likely to be of the same size.
             let next = Vec::with_capacity(stream.buffer.len());
             let buffer = total.share(std::mem::replace(&mut stream.buffer, next));
-            Some((stream.encoding, segment(buffer, 0, &(Offset::default()..end))?))
+            let inner = std::mem::take(&mut stream.inner);
+            let inner = (!inner.is_empty()).then(|| Arc::from(inner));
+            Some((stream.encoding, segment(buffer, inner, 0, &(Offset::default()..end))?))
         };
         let whole = self.streams.iter_mut().filter_map(seal).collect();
         self.streams.retain(|stream| stream.readers > 0);
@@ -172,7 +186,7 @@ impl Sealed {
     #[must_use]
     pub fn part(&self, encoding: Encoding, part: &Range<Offset>) -> Option<Segment> {
         let whole = self.whole(encoding)?;
-        segment(whole.buffer.clone(), part.start.at, part)
+        segment(whole.buffer.clone(), whole.inner.clone(), part.start.at, part)
     }
 
     /// The buffer from an offset to its end.
@@ -184,7 +198,7 @@ impl Sealed {
     }
 }
 
-fn segment(buffer: Bytes, begin: usize, part: &Range<Offset>) -> Option<Segment> {
+fn segment(buffer: Bytes, inner: Option<Arc<[EventPart]>>, begin: usize, part: &Range<Offset>) -> Option<Segment> {
     let (start, end) = (part.start, part.end);
     let bytes = begin..begin + (end.at - start.at);
     (!bytes.is_empty()).then(|| Segment {
@@ -193,5 +207,6 @@ fn segment(buffer: Bytes, begin: usize, part: &Range<Offset>) -> Option<Segment>
         events: end.events - start.events,
         messages: end.messages - start.messages,
         reply: false,
+        inner,
     })
 }

@@ -32,8 +32,10 @@ pub struct Subscriber {
     pub offset: Offset,
     /// What it gets before the buffer from its offset on. Most members have none, the others few.
     cuts: Vec<Cut>,
-    /// Messages that were dropped for it and not yet reported as `lagged`.
+    /// Messages that it will not get and that were not yet reported as `lagged`.
     missed: u64,
+    /// How many of them have given their place to newer ones.
+    conflated: u64,
     /// Whether it was given messages that are not known to be written to its socket.
     unwritten: bool,
 }
@@ -42,13 +44,13 @@ impl Subscriber {
     /// A member that gets the events after `offset`.
     #[must_use]
     pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) -> Self {
-        Self { seat, user, recipient, form, offset, cuts: Vec::new(), missed: 0, unwritten: false }
+        Self { seat, user, recipient, form, offset, cuts: Vec::new(), missed: 0, conflated: 0, unwritten: false }
     }
 
     /// Attaches it to another recipient, which gets the events after `offset`.
     pub fn resume(&mut self, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) {
         (self.recipient, self.form, self.offset) = (recipient, form, offset);
-        (self.cuts, self.missed) = (Vec::new(), 0);
+        (self.cuts, self.missed, self.conflated) = (Vec::new(), 0, 0);
     }
 
     /// Ends the membership, which its handle can see.
@@ -135,12 +137,17 @@ impl Subscriber {
     /// Delivers segments, after a report of what it missed, if that fits again.
     pub fn give(&mut self, segments: &[Segment], slow: Slow, room: &RoomName) {
         if let (true, Form::Bytes(encoding)) = (self.missed > 0, self.form) {
-            self.announce_missed(encoding, room);
+            self.announce_missed(encoding, slow, room);
         }
         if !segments.is_empty() {
             let given = self.recipient.deliver(Delivery::Segments(segments), DeliveryMode::Policy(slow));
-            self.unwritten |= given.is_ok() && segments.iter().any(|segment| segment.messages > 0);
-            self.missed += missed(given, self);
+            let messages: u32 = segments.iter().map(|segment| segment.messages).sum();
+            self.unwritten |= match given {
+                Ok(()) => messages > 0,
+                Err(Undelivered::Dropped { messages: dropped, .. }) => messages > dropped,
+                Err(Undelivered::Slow | Undelivered::Closed) => false,
+            };
+            self.note_missed(given);
         }
     }
 
@@ -149,24 +156,43 @@ impl Subscriber {
         if self.missed > 0
             && let Event::Message(message) = &**event
         {
-            let lagged = Arc::new(Event::Lagged { room: message.room.clone(), missed: self.missed });
+            let lagged = Arc::new(self.lagged(&message.room));
             if self.recipient.deliver(Delivery::Event(&lagged), DeliveryMode::Policy(Slow::Drop)).is_ok() {
-                self.missed = 0;
+                (self.missed, self.conflated) = (0, 0);
             }
         }
         let given = self.recipient.deliver(Delivery::Event(event), DeliveryMode::Policy(slow));
         self.unwritten |= given.is_ok() && event.is_message();
-        self.missed += missed(given, self);
+        self.note_missed(given);
     }
 
-    fn announce_missed(&mut self, encoding: Encoding, room: &RoomName) {
-        let lagged = Event::Lagged { room: room.clone(), missed: self.missed };
+    fn announce_missed(&mut self, encoding: Encoding, slow: Slow, room: &RoomName) {
+        // A member that is given the newest of each key misses some in each round until it has caught up.
+        if slow == Slow::Latest && !self.recipient.is_drained() {
+            return;
+        }
         let mut buffer = Vec::new();
-        Encoder::default().encode(&lagged, None, encoding, &mut buffer);
+        Encoder::default().encode(&self.lagged(room), None, encoding, &mut buffer);
         // Not counted as an event: it is tried until it fits.
-        let segment = Segment { part: 0..buffer.len(), buffer: buffer.into(), events: 0, messages: 0, reply: false };
+        let segment = Segment::new(buffer.into(), (0, 0), false);
         if self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Drop)).is_ok() {
-            self.missed = 0;
+            (self.missed, self.conflated) = (0, 0);
+        }
+    }
+
+    fn lagged(&self, room: &RoomName) -> Event {
+        Event::Lagged { room: room.clone(), missed: self.missed, conflated: self.conflated }
+    }
+
+    /// Counts the messages that it misses by a delivery; ends its connection if it is too slow.
+    fn note_missed(&mut self, given: Result<(), Undelivered>) {
+        match given {
+            Ok(()) | Err(Undelivered::Closed) => {}
+            Err(Undelivered::Dropped { messages, conflated }) => {
+                self.missed += u64::from(messages) + u64::from(conflated);
+                self.conflated += u64::from(conflated);
+            }
+            Err(Undelivered::Slow) => self.recipient.end(End::Slow),
         }
     }
 }
@@ -224,17 +250,5 @@ impl Table {
     pub fn taking_events(&mut self) -> impl Iterator<Item = &mut Subscriber> {
         let any = self.taking_events > 0;
         self.members.iter_mut().filter(move |_| any).filter(|member| member.form == Form::Events)
-    }
-}
-
-/// The messages that a member missed in a delivery; ends the connection of a member that is too slow.
-fn missed(given: Result<(), Undelivered>, member: &Subscriber) -> u64 {
-    match given {
-        Ok(()) | Err(Undelivered::Closed) => 0,
-        Err(Undelivered::Dropped { messages }) => u64::from(messages),
-        Err(Undelivered::Slow) => {
-            member.recipient.end(End::Slow);
-            0
-        }
     }
 }

@@ -126,7 +126,7 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
                 let target = other.as_ref().map_or_else(|| channel(room), |other| nick(other).into_owned());
                 self.out.line("", SERVER, &format!("MARKREAD {target} timestamp={at}"), None);
             }
-            Event::Lagged { room, missed } => {
+            Event::Lagged { room, missed, .. } => {
                 self.notice(&channel(room), &format!("{missed} messages were missed: this client reads too slowly"));
             }
             Event::Refused(refused) => self.notice("*", &refused.to_string()),

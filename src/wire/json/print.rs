@@ -84,12 +84,17 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             typing_fields(object("typing", out).field(place, room.as_str()), user, *typing)
         }
         Event::Presence(presence) => presence_fields(object("presence", out), presence),
-        Event::Lagged { room, missed } => object("lagged", out).field(place, room.as_str()).field("missed", missed),
+        Event::Lagged { room, missed, conflated } => lagged(object("lagged", out), (place, room), *missed, *conflated),
         Event::Signal { kind, from, payload } => signal_fields(object(kind.as_str(), out), from, payload),
         Event::Goodbye { end, retry_after } => goodbye_fields(object("goodbye", out), *end, *retry_after),
     }
     .end();
     true
+}
+
+fn lagged<'o>(object: Object<'o>, (place, room): (&str, &RoomName), missed: u64, conflated: u64) -> Object<'o> {
+    let object = object.field(place, room.as_str()).field("missed", &missed);
+    object.maybe("conflated", (conflated > 0).then_some(conflated))
 }
 
 fn kind_of_edit(body: &Body) -> &'static str {

@@ -62,9 +62,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::Help => commands::help().for_each(|text| line(&text)),
         Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
         Event::Presence(presence) => presence_line(presence).iter().for_each(|text| line(text)),
-        Event::Lagged { missed, .. } => {
-            line(&format!("* {missed} {} missed", if *missed == 1 { "message was" } else { "messages were" }))
-        }
+        Event::Lagged { missed, conflated, .. } => line(&lagged_line(*missed, *conflated)),
         Event::Goodbye { end, .. } => line(&format!("* {}", end.sentence())),
         Event::Welcome(_)
         | Event::Joined { .. }
@@ -213,6 +211,12 @@ fn members_line(room: &str, members: &[Presence], count: usize) -> String {
         _ = write!(line, " and {} more", count - members.len()); // Likewise.
     }
     line
+}
+
+fn lagged_line(missed: u64, conflated: u64) -> String {
+    let what = if missed == 1 { "message was" } else { "messages were" };
+    let replaced = if conflated > 0 { format!(", of which {conflated} had newer values") } else { String::new() };
+    format!("* {missed} {what} missed{replaced}")
 }
 
 fn presence_line(presence: &Presence) -> Option<String> {

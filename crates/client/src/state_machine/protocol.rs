@@ -64,8 +64,8 @@ impl StateMachine {
             ServerEvent::Leave { room, user, at } => self.report(Event::Leave { room, user, at }),
             ServerEvent::Typing { room, user, typing } => self.report(Event::Typing { room, user, typing }),
             ServerEvent::Presence(presence) => self.report(Event::Presence(presence)),
-            ServerEvent::Lagged { room, missed } => {
-                let gap = Gap { room, missed: Some(missed), reason: "lagged".to_owned() };
+            ServerEvent::Lagged { room, missed, conflated } => {
+                let gap = Gap { room, missed: Some(missed), conflated, reason: "lagged".to_owned() };
                 self.report(Event::Gap(gap));
             }
             ServerEvent::Removed { room, user, reason, value } => {
@@ -175,7 +175,7 @@ impl StateMachine {
                 continue;
             }
             subscription.resume_after_gap(answer.epoch, answer.seq);
-            self.report(Event::Gap(Gap { room, missed: None, reason }));
+            self.report(Event::Gap(Gap { room, missed: None, conflated: 0, reason }));
         }
         // `send_pending` joins the rooms that the session is no longer in.
     }

@@ -26,8 +26,11 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
         Event::Removed { room, refusal } => {
             json!({"type": "removed", "room": room, "code": refusal.code, "message": refusal.message})
         }
-        Event::Gap(Gap { room, missed, reason }) => {
-            without_null(json!({"type": "gap", "room": room, "missed": missed, "reason": reason}))
+        Event::Gap(Gap { room, missed, conflated, reason }) => {
+            let conflated = (*conflated > 0).then_some(conflated);
+            without_null(
+                json!({"type": "gap", "room": room, "missed": missed, "conflated": conflated, "reason": reason}),
+            )
         }
         Event::Message(message) => message_object(message, protections.first().copied().unwrap_or(Protection::None)),
         Event::Join { room, user, at } => json!({"type": "join", "room": room, "user": user, "at": at}),

@@ -262,6 +262,9 @@ fn gap_sentence(gap: &Gap) -> String {
     let why = match &*gap.reason {
         "epoch_changed" => "the history of the room began anew".to_owned(),
         "too_old" => "the server no longer has them".to_owned(),
+        "lagged" if gap.conflated > 0 => {
+            format!("the connection was too slow, and {} of them had newer values", gap.conflated)
+        }
         "lagged" => "the connection was too slow".to_owned(),
         other => escape(other),
     };

@@ -173,7 +173,8 @@ impl Connection {
         let deliveries = farewell.say(end, reply);
         log::info!(
             session = number, user = user.as_str(), reason = end.word(), detached,
-            enqueued = deliveries.enqueued, written = deliveries.written, dropped = deliveries.dropped;
+            enqueued = deliveries.enqueued, written = deliveries.written, dropped = deliveries.dropped,
+            conflated = deliveries.conflated;
             "session ended"
         );
     }

@@ -87,12 +87,11 @@ impl Outbox {
             return;
         }
         if state.backlog.is_empty() && !state.writing {
-            let part = 0..frame.len();
-            let segment = Segment { buffer: frame.clone(), part, events: 0, messages: 0, reply: true };
+            let segment = Segment::new(frame.clone(), (0, 0), true);
             // What is broken ends by itself.
             _ = self.send(&mut state, &[segment]);
         } else {
-            self.push(&mut state, frame.clone(), 0, 0);
+            self.push(&mut state, frame.clone(), 0, (0, None));
         }
         self.want_writer(state);
     }

@@ -114,7 +114,7 @@ impl Broker {
             linger_max,
             table: Table::default(),
             evicted: Evicted::default(),
-            batch: Batch::new(Arc::clone(&view.metrics.outbox_total)),
+            batch: Batch::new(Arc::clone(&view.metrics.outbox_total), slow),
             view,
             own: Vec::new(),
             best_effort: Vec::new(),

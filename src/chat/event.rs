@@ -48,8 +48,16 @@ pub enum Event {
     Entered { room: RoomName, user: UserName },
     /// You have left the room.
     Left { room: RoomName },
-    /// Your message has its number.
-    Sent { room: RoomName, epoch: Arc<str>, seq: u64, mid: Option<Mid>, at: Time, duplicate: bool },
+    /// Your message has its number; `ephemeral`: as in [`Message`].
+    Sent {
+        room: RoomName,
+        epoch: Arc<str>,
+        seq: u64,
+        ephemeral: Option<u64>,
+        mid: Option<Mid>,
+        at: Time,
+        duplicate: bool,
+    },
     /// A part of a room's history, oldest first; `complete` when nothing lies beyond it.
     History { room: RoomName, epoch: Arc<str>, messages: Vec<Arc<Message>>, complete: bool },
     /// What a search in several rooms has found, newest first; `next` is where to go on.

@@ -165,8 +165,11 @@ pub struct Message {
     pub body: Body,
     /// Its relation to another message, if any.
     pub about: Option<About>,
-    /// Its number: 1, 2, 3, … within the room's epoch.
+    /// Its number: 1, 2, 3, … within the room's epoch; of an ephemeral message, that of the stored one behind which it
+    /// stands, 0 before the first.
     pub seq: u64,
+    /// Of an ephemeral message, its number among those of its room since the room was opened: 1, 2, 3, …
+    pub ephemeral: Option<u64>,
     /// The id that its author gave it.
     pub mid: Option<Mid>,
     /// What it is the newest value of; deleted, it is a tombstone: the key has no value.
@@ -178,9 +181,9 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message of a room, without a `mid`, a key or a relation, that was never edited.
+    /// A message of a room, without a `mid`, a key or a relation, that is stored and was never edited.
     #[must_use]
     pub fn new(room: RoomName, user: UserName, body: Body, seq: u64, at: Time) -> Self {
-        Self { room, user, to: None, body, about: None, seq, mid: None, key: None, at, edited: None }
+        Self { room, user, to: None, body, about: None, seq, ephemeral: None, mid: None, key: None, at, edited: None }
     }
 }

@@ -21,13 +21,15 @@ pub struct Publication {
     pub key: Option<Key>,
     /// It is stored only if the key's newest message has this number, 0 for none.
     pub if_key_seq: Option<u64>,
+    /// Whether it is stored. Otherwise it is ephemeral: shown to who is in the room, and kept nowhere.
+    pub store: bool,
 }
 
 impl Publication {
-    /// A message without a relation, a `mid`, a key or a condition.
+    /// A message without a relation, a `mid`, a key or a condition, which is stored.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        Self { body, about: None, mid: None, if_seq: None, key: None, if_key_seq: None }
+        Self { body, about: None, mid: None, if_seq: None, key: None, if_key_seq: None, store: true }
     }
 
     /// A text.
@@ -43,6 +45,12 @@ impl Publication {
     pub fn check(&self, bytes_max: usize) -> Result<(), Refusal> {
         if self.if_key_seq.is_some() && self.key.is_none() {
             return Err(Refusal::bad_request("if_key_seq is about a key, which is missing"));
+        }
+        if !self.store && (self.if_seq.is_some() || self.if_key_seq.is_some()) {
+            return Err(Refusal::bad_request("A message that is not stored has no condition"));
+        }
+        if !self.store && self.body == Body::Deleted {
+            return Err(Refusal::bad_request("What removes a key is stored"));
         }
         if self.body == Body::Deleted {
             return match (&self.key, self.about) {

@@ -197,9 +197,9 @@ settings! {
         /// Bytes that may wait for all clients together; what many wait for counts once. Beyond it
         /// the clients that have the most are cut, and may resume.
         "outbox-total", limits.outbox_total, bytes(64 * KIB..=1024 * GIB);
-        /// What a room does with a client whose outbox is full: close it with 4450, drop the newest messages for it
-        /// and tell it how many, or (latest) keep the newest message of each key for it, which replaces the one that
-        /// waits; what has no key is dropped then.
+        /// What a room does with a client whose outbox is full: close it with 4450, drop the
+        /// newest messages for it and tell it how many, or (latest) let a message that waits give
+        /// its place to a newer one of its key; what has no key is dropped then.
         "slow", limits.slow, choice([("disconnect", Slow::Disconnect), ("drop", Slow::Drop), ("latest", Slow::Latest)]);
         /// When the thread starts that writes what waits for a client: with the first byte that its
         /// socket does not take (lazy), or with the connection, for which it then stays (eager).

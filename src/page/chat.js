@@ -475,7 +475,8 @@ const handlers = {
     chat.load(room);
   },
   message(chat, event, room) {
-    if (room) chat.receive(room, event);
+    if (event.store === false) room?.addNotice(`${event.user}, not kept: ${event.message ?? "(encrypted)"}`, event.at);
+    else if (room) chat.receive(room, event);
   },
   private(chat, event) {
     const room = chat.open("private", event.from === chat.me ? event.to : event.from);

@@ -68,6 +68,7 @@ export class Subscription {
 
   // Returns whether the message is new; sets `replayed`.
   accept(message) {
+    if (message.store === false) return this.state === "joined"; // it is in no history
     if (this.state !== "joined" || message.seq <= this.#seen) return false;
     this.#seen = message.seq;
     message.replayed = message.seq <= this.#replayEnd;

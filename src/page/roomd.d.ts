@@ -75,6 +75,10 @@ export interface MessageContent {
   message?: string;
   cipher?: object;
   seq: number;
+  /** It is kept nowhere: `seq` is that of the stored message behind which it stands, and `number` its own among those
+   * of the room that are not stored. */
+  store?: false;
+  number?: number;
   mid?: string;
   /** What it is the newest value of. Deleted, it removes the key. */
   key?: string;
@@ -272,6 +276,9 @@ export interface Sent {
   room: string;
   epoch: string;
   seq: number;
+  /** As in `MessageContent`. */
+  store?: false;
+  number?: number;
   mid?: string;
   at: string;
   /** The server already had the message: it was sent again over another connection. */
@@ -430,6 +437,8 @@ export interface PublishOptions {
   key?: string;
   /** The same as `if_seq` of the newest message of `key`. */
   if_key_seq?: number;
+  /** `false`: it goes to those who are in the room and is kept nowhere. */
+  store?: boolean;
   [field: string]: unknown;
 }
 

@@ -125,6 +125,7 @@ pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
         body,
         about: About::parse(line.reply_to, line.react_to).map_err(|_| "is a reply and a reaction at once")?,
         seq: line.seq,
+        ephemeral: None,
         mid: line
             .mid
             .as_deref()
@@ -163,6 +164,7 @@ mod tests {
             body,
             about: Some(About::Reply(3)),
             seq: 7,
+            ephemeral: None,
             mid,
             key: Key::parse("k1").ok(),
             at,

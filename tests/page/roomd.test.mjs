@@ -292,6 +292,18 @@ test("a latecomer is given the newest message of each key, also over a lost conn
   assert.deepEqual(bob.texts("prices").filter((text) => text), ["12", "13"]);
 });
 
+test("a message that is not stored reaches who is there, and neither hides nor repeats what is", async () => {
+  const ann = come(near(), { user: "Ann" });
+  const bob = come(near(), { user: "Bob" });
+  for (const { client } of [ann, bob]) await client.join("arena");
+  await ann.client.publish("arena", "kept");
+  const { seq, store, number } = await ann.client.publish("arena", "left", { store: false });
+  assert.deepEqual([seq, store, number], [1, false, 1]);
+  await ann.client.publish("arena", "next");
+  await bob.heard("next");
+  assert.deepEqual(bob.texts("arena"), ["kept", "left", "next"]);
+});
+
 test("a message that was never sent can be retracted, and a closed client rejects requests", async () => {
   const ann = come(line.ws, { user: "Ann" });
   await ann.client.join("back");

@@ -21,8 +21,9 @@ pub fn event(event: &Event) -> String {
         }
         Event::Entered { user, .. } => format!("entered {user}"),
         Event::Left { .. } => "left".to_owned(),
-        Event::Sent { seq, mid, at, duplicate, .. } => {
-            format!("sent {seq}{} at {}{}", by_name(mid.as_ref()), time(*at), if *duplicate { " already" } else { "" })
+        Event::Sent { seq, ephemeral, mid, at, duplicate, .. } => {
+            let already = if *duplicate { " already" } else { "" };
+            format!("sent {seq}{}{} at {}{already}", nth(*ephemeral), by_name(mid.as_ref()), time(*at))
         }
         Event::History { epoch, messages, complete, .. } => {
             let list: Vec<_> = messages.iter().map(|kept| message(kept)).collect();
@@ -144,11 +145,15 @@ pub fn mark(id: Option<&Id>) -> String {
 /// A request to a room.
 pub fn request(request: &RoomRequest) -> String {
     match request {
-        RoomRequest::Publish { publication: Publication { body, about, mid, if_seq, key, if_key_seq }, quiet } => {
+        RoomRequest::Publish {
+            publication: Publication { body, about, mid, if_seq, key, if_key_seq, store },
+            quiet,
+        } => {
             let quietly = if *quiet { " quietly" } else { "" };
             let behind = if_seq.map(|seq| format!(" behind {seq}")).unwrap_or_default();
             let behind_key = if_key_seq.map(|seq| format!(" behind {seq} of its key")).unwrap_or_default();
-            let behind = format!("{}{behind}{behind_key}", keyed(key.as_ref()));
+            let unstored = if *store { "" } else { " unstored" };
+            let behind = format!("{}{behind}{behind_key}{unstored}", keyed(key.as_ref()));
             format!("says {}{}{}{behind}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
         RoomRequest::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
@@ -246,11 +251,17 @@ pub fn text(body: &Body) -> &str {
 }
 
 fn message(message: &Message) -> String {
-    let Message { user, to, body, about, seq, mid, key, edited, .. } = message;
+    let Message { user, to, body, about, seq, ephemeral, mid, key, edited, .. } = message;
+    let nth = nth(*ephemeral);
     let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
     let edited = edited.map(|at| format!(", edited at {}", time(at))).unwrap_or_default();
     let (about, by_name, keyed) = (self::about(*about), by_name(mid.as_ref()), keyed(key.as_ref()));
-    format!("{seq} {user}{to}: {}{about}{by_name}{keyed}{edited}", text(body))
+    format!("{seq}{nth} {user}{to}: {}{about}{by_name}{keyed}{edited}", text(body))
+}
+
+/// The number of a message that is not stored.
+fn nth(ephemeral: Option<u64>) -> String {
+    ephemeral.map(|number| format!("+{number}")).unwrap_or_default()
 }
 
 fn presence(presence: &Presence) -> String {

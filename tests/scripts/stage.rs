@@ -388,6 +388,7 @@ fn request(words: &mut Words) -> RoomRequest {
         return RoomRequest::Moderate { request, note, connection: None };
     }
     let quiet = words.flag("quietly");
+    let store = !words.flag("unstored");
     let mid = words.option("as").map(|mid| Mid::parse(&mid).unwrap());
     let number = |word: Option<String>| word.map(|word| word.parse().unwrap());
     let about = About::parse(number(words.option("re")), number(words.option("upon"))).unwrap();
@@ -401,7 +402,7 @@ fn request(words: &mut Words) -> RoomRequest {
         ["says", ..] => {
             let text = parts[1..].join(" ");
             let body = if text == "nothing" { Body::Deleted } else { Body::Text(text.into()) };
-            let publication = Publication { body, about, mid, if_seq, key, if_key_seq };
+            let publication = Publication { body, about, mid, if_seq, key, if_key_seq, store };
             RoomRequest::Publish { publication, quiet }
         }
         ["edits", _, "to", ..] => RoomRequest::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },

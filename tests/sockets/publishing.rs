@@ -98,6 +98,51 @@ fn a_connection_that_posts_too_fast_is_429_and_told_when_to_try_again() {
 }
 
 #[test]
+fn a_message_that_is_not_to_be_stored_reaches_who_is_there_over_every_protocol_and_nobody_later() {
+    let server = TestServer::start();
+    let mut socket = WebSocketClient::json(&server, "den", "Jo");
+    let mut text = WebSocketClient::text(&server, "den", "Tess");
+    socket.wait_for_type("join");
+    let unstored = |number: u64| (json!(false), json!(number), json!(1));
+    let told = |event: &Value| (event["store"].clone(), event["number"].clone(), event["seq"].clone());
+    let stored = socket.ask(json!({"type": "message", "room": "den", "message": "kept"}));
+    assert_eq!((&stored["seq"], &stored["store"]), (&json!(1), &Value::Null));
+    text.receives("Jo: kept");
+    // Behind what was said before it, whatever of that waits to be stored.
+    let message = |text: &str| json!({"type": "message", "room": "den", "message": text, "store": false});
+    assert_eq!(told(&socket.ask(message("one"))), unstored(1));
+    assert_eq!(told(&socket.ask(json!({"topic": "den", "message": "two", "store": false}))), unstored(2));
+    let posted = http::post(&server, MESSAGES, &json!({"message": "three", "store": false, "user": "Bot"}));
+    assert_eq!((posted.status, told(&posted.json())), (201, unstored(3)));
+    let posted = http::ask(&server, &format!("POST {MESSAGES}?store=false"), "Content-Type: text/plain\r\n", "four");
+    assert_eq!((posted.status, told(&posted.json())), (201, unstored(4)));
+    ["Jo: one", "Jo: two", "Bot: three"].iter().for_each(|line| text.receives(line));
+    let shown = loop {
+        let event = socket.wait_for_type("message");
+        if event["message"] == "four" {
+            break event;
+        }
+    };
+    assert_eq!(told(&shown), unstored(4));
+    // Conditions and tombstones are of what is stored, and so is a private message.
+    for refused in [
+        json!({"type": "message", "room": "den", "message": "x", "store": false, "if_seq": 1}),
+        json!({"type": "message", "room": "den", "message": "x", "key": "k", "store": false, "if_key_seq": 0}),
+        json!({"type": "message", "room": "den", "key": "k", "deleted": true, "store": false}),
+        json!({"type": "private", "to": "Tess", "message": "x", "store": false}),
+        json!({"type": "message", "room": "den", "message": "x", "store": 0}),
+    ] {
+        assert_eq!(socket.ask(refused.clone())["code"], "bad_request", "{refused}");
+    }
+    let history = socket.ask(json!({"type": "history", "room": "den", "after": 0}));
+    assert_eq!((history["messages"].as_array().unwrap().len(), &history["complete"]), (1, &json!(true)));
+    let mut late = WebSocketClient::json(&server, "den", "Lee");
+    assert_eq!(late.wait_for_type("message")["message"], "kept");
+    assert_eq!(socket.ask(json!({"type": "message", "room": "den", "message": "next"}))["seq"], 2);
+    assert_eq!(late.wait_for_type("message")["seq"], 2);
+}
+
+#[test]
 fn on_a_condition_one_of_those_who_publish_at_once_succeeds_over_every_protocol() {
     let server = TestServer::start();
     let mut socket = WebSocketClient::json(&server, "den", "Jo");

@@ -24,6 +24,9 @@ pub enum Command {
     /// Publish the newest value of a key of 1 to 64 bytes, or with `None` remove the key; with `if_key_seq` only if the key's
     /// newest message has this number, 0 for none.
     PublishValue { room: String, key: String, text: Option<String>, if_key_seq: Option<u64> },
+    /// Publish to those who are in a room: numbered, and kept nowhere. If the connection breaks before the response, it
+    /// is sent again, and may then be shown twice under the same message id.
+    PublishEphemeral { room: String, text: String },
     /// Publish a ciphertext to a room that the client is in: an object of the program's own, which the
     /// server passes on without reading it. A program that binds it to its message id chooses that id
     /// with [`super::Client::send_with_mid`].
@@ -84,6 +87,7 @@ impl Command {
         match self {
             Self::Publish { text, .. }
             | Self::PublishIf { text, .. }
+            | Self::PublishEphemeral { text, .. }
             | Self::Reply { text, .. }
             | Self::Private { text, .. } => Some(text),
             Self::React { reaction, .. } => Some(reaction),
@@ -116,6 +120,7 @@ impl Command {
             Self::Publish { room, .. }
             | Self::PublishIf { room, .. }
             | Self::PublishValue { room, .. }
+            | Self::PublishEphemeral { room, .. }
             | Self::Encrypted { room, .. }
             | Self::Reply { room, .. }
             | Self::EncryptedReply { room, .. }
@@ -144,6 +149,9 @@ impl Command {
             }
             Self::PublishIf { room, if_seq, text } => {
                 json!({"type": "message", "room": room, "message": text, "if_seq": if_seq, "mid": mid, "id": id})
+            }
+            Self::PublishEphemeral { room, text } => {
+                json!({"type": "message", "room": room, "message": text, "store": false, "mid": mid, "id": id})
             }
             Self::PublishValue { room, key, text, if_key_seq } => {
                 let mut value = json!({"type": "message", "room": room, "key": key, "mid": mid, "id": id});

@@ -25,6 +25,10 @@ pub struct Message {
     pub cipher: Option<Value>,
     /// Its number in the room: 1, 2, 3, … within an epoch.
     pub seq: u64,
+    /// Of a message that is not stored, its number among those of the room; `seq` is then that of the stored message
+    /// behind which it stands, 0 before the first.
+    #[serde(rename = "number")]
+    pub ephemeral: Option<u64>,
     /// The message id that its author's client chose.
     pub mid: Option<String>,
     /// The key that it is the newest value of; without a text and a ciphertext it removes the key.

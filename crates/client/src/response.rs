@@ -73,6 +73,10 @@ pub struct Sent {
     pub room: String,
     /// Its number in the room.
     pub seq: u64,
+    /// Of a message that is not stored, its number among those of the room; `seq` is then that of the stored message
+    /// behind which it stands, 0 before the first.
+    #[serde(rename = "number")]
+    pub ephemeral: Option<u64>,
     /// The message id under which the client sent it.
     #[serde(default)]
     pub mid: String,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::command::Command;
 use super::disconnect::Disconnect;
-use super::event::Event;
+use super::event::{Event, Gap};
 use super::options::Options;
 use super::state_machine::{Input, Output, StateMachine};
 

@@ -111,6 +111,10 @@ impl Subscription {
 
     /// Whether this message is new and is to be delivered; marks it if it is a replay.
     pub fn deliver(&mut self, message: &mut Message) -> bool {
+        if message.ephemeral.is_some() {
+            // It is in no history, so it comes once.
+            return true;
+        }
         message.replayed = message.seq <= self.replay_end;
         if message.seq <= self.delivered {
             return false;
@@ -152,6 +156,7 @@ mod tests {
             text: None,
             cipher: None,
             seq,
+            ephemeral: None,
             mid: None,
             key: None,
             at: String::new(),

@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod ephemeral;
 mod inputs;
 mod moderation;
 mod offline;
@@ -73,6 +74,8 @@ pub struct Room {
     /// The newest message of each key, where the store keeps nothing.
     last_values: LastValues,
     keys_max: usize,
+    /// How many ephemeral messages it has shown.
+    ephemeral: u64,
     /// When its last input came, on the monotonic clock.
     last_input: Duration,
     members_max: usize,
@@ -100,6 +103,7 @@ impl Room {
             last_values: LastValues::default(),
             // Those of a room without a store are given to a new member at once.
             keys_max: if kept { limits.keys_max } else { limits.keys_max.min(limits.outbox_messages / 2) },
+            ephemeral: 0,
             last_input: Duration::ZERO,
             members_max: limits.room_members_max,
             history_bytes: limits.outbox_bytes / 2,
@@ -376,7 +380,8 @@ impl Room {
         match request {
             RoomRequest::Publish { publication, quiet } => match self.refuses(&publication) {
                 Some(refusal) => effects.push(Effect::One(speaker.member, id, Event::Refused(refusal))),
-                None => self.publish(speaker, publication, (quiet, id), now),
+                None if publication.store => self.publish(speaker, publication, (quiet, id), now),
+                None => self.show_ephemeral(speaker, publication, (quiet, id), now, effects),
             },
             RoomRequest::Edit { seq, body } => {
                 let as_moderator = body == Body::Deleted && self.may_delete_others(&speaker);
@@ -427,11 +432,16 @@ impl Room {
         }
     }
 
-    /// Why there can be no draft of a message.
+    /// Why a message can be neither a draft nor shown.
     fn refuses(&self, publication: &Publication) -> Option<Refusal> {
         let is_known = |about: &About| (1..=self.ring.newest()).contains(&about.seq());
         if let Some(about) = publication.about.filter(|about| !is_known(about)) {
             return Some(Refusal::new(Code::NotFound, format!("There is no message {}", about.seq())));
+        }
+        if !publication.store {
+            // Else it would be lost to who is offline, and its author told that it was sent.
+            let refusal = || Refusal::bad_request("A private message is stored");
+            return self.private.is_some().then(refusal);
         }
         (!self.has_space_for(publication)).then(|| Refusal::too_many_keys(&self.name))
     }

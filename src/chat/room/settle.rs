@@ -68,9 +68,7 @@ impl Room {
                 let message = Arc::new(Message { to, about, mid, key, ..Message::new(room, user, body, seq, at) });
                 self.take_in(&message);
                 self.mark_own_written(&message);
-                let echo = self.members.member(speaker.member).is_none_or(|member| member.echo);
-                let event = Event::Message(message);
-                effects.push(if echo { Effect::Everyone(event) } else { Effect::Others(speaker.member, event) });
+                effects.push(self.shown(speaker.member, message));
             }
             (Operation::Publish { publication, .. }, Outcome::Repeat { seq, at }) => {
                 if !quiet || id.is_some() {
@@ -122,10 +120,17 @@ impl Room {
         }
     }
 
+    /// A message of this member's for all members; for its author too, if the author's connection is sent its own.
+    pub(super) fn shown(&self, author: MemberId, message: Arc<Message>) -> Effect {
+        let echo = self.members.member(author).is_none_or(|member| member.echo);
+        let event = Event::Message(message);
+        if echo { Effect::Everyone(event) } else { Effect::Others(author, event) }
+    }
+
     fn sent(&self, to: MemberId, id: Option<Id>, sent: (u64, Option<Mid>, Time, bool)) -> Effect {
         let (seq, mid, at, duplicate) = sent;
         let (room, epoch) = (self.name.clone(), Arc::clone(&self.epoch));
-        Effect::One(to, id, Event::Sent { room, epoch, seq, mid, at, duplicate })
+        Effect::One(to, id, Event::Sent { room, epoch, seq, ephemeral: None, mid, at, duplicate })
     }
 
     fn change(&mut self, seq: u64, body: Body, at: Time, user: UserName, effects: &mut Vec<Effect>) {

@@ -16,8 +16,8 @@ pub struct ConflationKey {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Subject {
-    /// The messages of this key.
-    Key(Key),
+    /// The messages of this key, stored ones or ephemeral ones: the last value of a key is a stored one.
+    Key(Key, bool),
     /// The changes of the message of this number.
     Change(u64),
 }
@@ -31,7 +31,7 @@ impl ConflationKey {
     #[must_use]
     pub fn of(event: &Event) -> Option<Arc<Self>> {
         let (room, subject) = match event {
-            Event::Message(message) => (&message.room, Subject::Key(message.key.clone()?)),
+            Event::Message(message) => (&message.room, Subject::Key(message.key.clone()?, message.ephemeral.is_none())),
             Event::Edit { room, seq, .. } => (room, Subject::Change(*seq)),
             _ => return None,
         };
@@ -41,7 +41,7 @@ impl ConflationKey {
     /// Whether its events are messages: what `lagged` counts.
     #[must_use]
     pub fn is_of_messages(&self) -> bool {
-        matches!(self.subject, Subject::Key(_))
+        matches!(self.subject, Subject::Key(..))
     }
 }
 

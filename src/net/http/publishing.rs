@@ -29,6 +29,8 @@ struct NewMessage {
     if_key_seq: Option<u64>,
     #[serde(default)]
     deleted: Option<bool>,
+    #[serde(default)]
+    store: Option<bool>,
 }
 
 /// Publishes: `POST /api/v1/rooms/R/messages`. Blocks on the room.
@@ -76,7 +78,8 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     };
     let key = wanted.key.as_deref().map(Key::parse).transpose()?;
     let (if_seq, if_key_seq) = (wanted.if_seq, wanted.if_key_seq);
-    let message = RoomRequest::from(Publication { body, about, mid, if_seq, key, if_key_seq });
+    let store = wanted.store.unwrap_or(true);
+    let message = RoomRequest::from(Publication { body, about, mid, if_seq, key, if_key_seq, store });
     message.check(context.settings.limits.message_bytes)?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     Ok((author, message))
@@ -94,6 +97,7 @@ fn plain(request: &ApiRequest<'_>) -> Result<NewMessage, Refusal> {
         key: query::value(request.head.query, "key")?,
         if_key_seq: request.number("if_key_seq")?,
         deleted: None,
+        store: query::flag(request.head.query, "store")?,
     })
 }
 

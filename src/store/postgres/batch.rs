@@ -204,7 +204,7 @@ impl<'a> Columns<'a> {
         let (what, kind, body, words) = match &draft.operation {
             Operation::Publish {
                 to,
-                publication: Publication { body, about: of, mid: own, if_seq, key: of_key, if_key_seq },
+                publication: Publication { body, about: of, mid: own, if_seq, key: of_key, if_key_seq, .. },
             } => {
                 (recipient, mid, about, condition) = (to.as_ref(), own.as_ref(), *of, if_seq.map(number));
                 (key, key_condition) = (of_key.as_ref(), if_key_seq.map(number));

@@ -105,6 +105,7 @@ pub fn read(row: &Row, first: usize, room: &RoomName) -> Result<Message, LinkErr
         body: body_of(row.get(first + 1), row.get(first + 7))?,
         about: about_of(row.get(first + 8), row.get(first + 9)),
         seq: row.get::<_, i64>(first).cast_unsigned(),
+        ephemeral: None,
         mid,
         key: row.get::<_, Option<&[u8]>>(first + 10).map(|key| text(key).map(Key::stored)).transpose()?,
         at: time(row.get(first + 2)),

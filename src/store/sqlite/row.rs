@@ -89,6 +89,7 @@ pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
         body: body_of(row, 1, 7)?,
         about: about_of(row, 8, 9)?,
         seq: seq_of(row.get(0)?),
+        ephemeral: None,
         mid: optional(6)?.map(Mid::stored),
         key: optional(10)?.map(Key::stored),
         at: time(row.get(2)?),

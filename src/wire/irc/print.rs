@@ -52,10 +52,10 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
                 let note = (!context.echo.is_empty()).then_some(&*context.echo);
                 self.out.line(&context.tag, &own(), &format!("PART {}", channel(room)), note);
             }
-            Event::Sent { room, epoch, seq, at, .. } if !context.echo.is_empty() => {
+            Event::Sent { room, epoch, seq, ephemeral, at, .. } if !context.echo.is_empty() => {
                 let mut all = context.tag.clone();
                 tags::join(&mut all, &tags::time(*at, self.traits));
-                if self.traits.has(Traits::TAGS) {
+                if self.traits.has(Traits::TAGS) && ephemeral.is_none() {
                     tags::push(&mut all, "msgid", &tags::message_id(room, epoch, *seq));
                 }
                 let tagged = context.echo.strip_prefix('@').and_then(|tagged| tagged.split_once(' '));

@@ -27,10 +27,10 @@ pub(super) fn time(at: Time, traits: Traits) -> String {
     if traits.has(Traits::TIME) { format!("time={at}") } else { String::new() }
 }
 
-/// The tags of a message's first line; those of the others have no id.
+/// The tags of a message's first line; those of the others have no id, and an ephemeral message has none.
 pub(super) fn of_message(message: &Message, epoch: &str, traits: Traits) -> String {
     let mut tags = time(message.at, traits);
-    if traits.has(Traits::TAGS) {
+    if traits.has(Traits::TAGS) && message.ephemeral.is_none() {
         push(&mut tags, "msgid", &message_id(&message.room, epoch, message.seq));
     }
     tags

@@ -54,6 +54,7 @@ pub(in crate::wire) struct Fields<'a> {
     #[serde(default, deserialize_with = "whole::optional")]
     if_key_seq: Option<u64>,
     deleted: Option<bool>,
+    store: Option<bool>,
     latest: Option<bool>,
     typing: Option<bool>,
     #[serde(borrow)]
@@ -190,7 +191,8 @@ impl Fields<'_> {
             Some(true) => Body::Deleted,
             _ => self.body()?,
         };
-        Ok(Publication { if_seq: self.if_seq, key, if_key_seq: self.if_key_seq, ..Publication::new(body) })
+        let (if_seq, if_key_seq, store) = (self.if_seq, self.if_key_seq, self.store.unwrap_or(true));
+        Ok(Publication { if_seq, key, if_key_seq, store, ..Publication::new(body) })
     }
 
     pub(in crate::wire) fn seq(&self) -> Result<u64, Refusal> {

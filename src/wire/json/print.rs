@@ -12,8 +12,8 @@ use super::moderation::{self, moderated_fields, operators_field, subject_fields}
 use super::object::Object;
 use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
-    About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Position, Presence, ReceiptMark,
-    Recovery, Refusal, ResumedRoom, RoomName, SearchPosition, Span, Time, UserName, Welcome,
+    About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Mid, Position, Presence,
+    ReceiptMark, Recovery, Refusal, ResumedRoom, RoomName, SearchPosition, Span, Time, UserName, Welcome,
 };
 
 /// Appends the object of `event` to `out`; false when the dialect has no form for it. `place` is
@@ -35,10 +35,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             joined_fields(object.field("seq", seq).field("read", read), members, *count, *recovery)
         }
         Event::Left { room } => object("left", out).field(place, room.as_str()),
-        Event::Sent { room, epoch, seq, mid, at, duplicate } => {
-            let object = object("sent", out).field(place, room.as_str()).field("epoch", &**epoch).field("seq", seq);
-            object.maybe("mid", mid.as_ref().map(|mid| mid.as_str())).shown("at", at).field("duplicate", duplicate)
-        }
+        Event::Sent { .. } => sent_fields(object("sent", out), event, place),
         Event::History { room, epoch, messages, complete } => {
             history_fields(object("history", out), place, room, epoch, messages).field("complete", complete)
         }
@@ -363,14 +360,14 @@ fn kind_of(message: &Message) -> &'static str {
 }
 
 fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Object<'a> {
-    let Message { room, user, to, body, about, seq, mid, key, at, edited } = message;
+    let Message { room, user, to, body, about, seq, ephemeral, mid, key, at, edited } = message;
     let (reply_to, react_to) = About::fields(*about);
     let object = object.field(place, room.as_str());
     let object = match to {
         None => object.field("user", user.as_str()),
         Some(to) => object.field("user", user.as_str()).field("from", user.as_str()).field("to", to.as_str()),
     };
-    let object = body_field(object, body).field("seq", seq).maybe("mid", mid.as_ref().map(|mid| mid.as_str()));
+    let object = number_fields(body_field(object, body), (*seq, *ephemeral), mid.as_ref());
     let object = object.maybe("key", key.as_ref().map(|key| key.as_str()));
     let object = object.maybe("reply_to", reply_to).maybe("react_to", react_to).shown("at", at);
     let object = object.maybe("deleted", (*body == Body::Deleted).then_some(true));
@@ -378,6 +375,18 @@ fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Obj
         Some(at) => object.shown("edited", at),
         None => object,
     }
+}
+
+fn sent_fields<'a>(object: Object<'a>, sent: &Event, place: &str) -> Object<'a> {
+    let Event::Sent { room, epoch, seq, ephemeral, mid, at, duplicate } = sent else { return object };
+    let object = object.field(place, room.as_str()).field("epoch", &**epoch);
+    number_fields(object, (*seq, *ephemeral), mid.as_ref()).shown("at", at).field("duplicate", duplicate)
+}
+
+/// The number of a message, and of one that is not stored also that among its like.
+fn number_fields<'a>(object: Object<'a>, (seq, ephemeral): (u64, Option<u64>), mid: Option<&Mid>) -> Object<'a> {
+    let object = object.field("seq", &seq).maybe("store", ephemeral.map(|_| false)).maybe("number", ephemeral);
+    object.maybe("mid", mid.map(Mid::as_str))
 }
 
 fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {

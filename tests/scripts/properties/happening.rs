@@ -79,7 +79,10 @@ fn publish() -> impl Strategy<Value = RoomRequest> {
         let (key, deleted, if_key_seq) = keyed;
         let body = if deleted { Body::Deleted } else { Body::Text("hi".into()) };
         let mid = (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap());
-        RoomRequest::Publish { publication: Publication { body, about, mid, if_seq, key, if_key_seq }, quiet }
+        RoomRequest::Publish {
+            publication: Publication { about, mid, if_seq, key, if_key_seq, ..Publication::new(body) },
+            quiet,
+        }
     })
 }
 

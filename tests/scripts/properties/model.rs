@@ -327,7 +327,7 @@ impl Model {
         let Draft { speaker, operation, at, id, quiet, .. } = draft;
         let (seq, body) = match operation {
             Operation::Publish { to, publication } => {
-                let Publication { body, about, mid, if_seq, key, if_key_seq } = publication;
+                let Publication { body, about, mid, if_seq, key, if_key_seq, .. } = publication;
                 let same = |message: &&Message| mid.is_some() && message.mid == mid && message.user == speaker.user;
                 let before = self.messages.iter().find(same).map(|message| (message.seq, message.at));
                 let newest = self.messages.len() as u64;
@@ -344,7 +344,8 @@ impl Model {
                 let (room, duplicate) = (self.room.clone(), before.is_some());
                 if !quiet || id.is_some() {
                     let (epoch, mid) = (Arc::clone(&self.epoch), mid.clone());
-                    let sent = Event::Sent { room: room.clone(), epoch, seq, mid, at: since, duplicate };
+                    let sent =
+                        Event::Sent { room: room.clone(), epoch, seq, ephemeral: None, mid, at: since, duplicate };
                     self.tell(speaker.member, id, sent);
                 }
                 if duplicate {

@@ -69,6 +69,35 @@ fn a_message_on_a_condition_is_stored_behind_that_message_and_no_other() {
 }
 
 #[test]
+fn a_message_that_is_not_to_be_stored_is_shown_behind_the_newest_and_is_in_no_history() {
+    Stage::new().among(&["Ann", "Bob"]).check(
+        "
+            > Ann says first unstored
+                to Ann: sent 0+1 at 0s
+                to all: message 0+1 Ann: first
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            # Its mid is not remembered, so the same again is another message. It is nothing to refer to.
+            > Bob says left as m1 unstored marked 1
+                to Bob [1]: sent 1+2 (m1) at 0s
+                to all: message 1+2 Bob: left (m1)
+            > Bob says left as m1 unstored quietly
+                to all: message 1+3 Bob: left (m1)
+            > Ann says up keyed x re 1 unstored quietly
+                to all: message 1+4 Ann: up re 1 of x
+            > Ann wants 9 latest 0
+                to Ann: history of e1: nothing, complete
+            > Ann says two quietly
+            > stored
+                to all: message 2 Ann: two
+            > Bob wants 9 after 0
+                to Bob: history of e1: 1 Ann: one | 2 Ann: two, complete
+        ",
+    );
+}
+
+#[test]
 fn a_repeated_mid_is_answered_with_the_first_number_and_not_shown() {
     Stage::new().among(&["Ann", "Bob"]).check(
         "

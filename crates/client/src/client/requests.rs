@@ -113,6 +113,30 @@ impl Client {
         }
     }
 
+    /// Publishes to those who are in a room: the message is kept nowhere, and stands in the order behind the stored message
+    /// `seq` of the result, as the `ephemeral`-th of its kind. Blocks as [`Client::publish`] does; a message that is sent
+    /// again because the connection broke may be shown twice.
+    ///
+    /// ```
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
+    /// client.join("game")?;
+    /// client.publish("game", "the game begins")?;
+    /// let sent = client.publish_ephemeral("game", "left")?;
+    /// assert_eq!((sent.seq, sent.ephemeral), (1, Some(1)));
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::publish`].
+    pub fn publish_ephemeral(&mut self, room: &str, text: &str) -> Result<Sent, Error> {
+        match self.request(Command::PublishEphemeral { room: room.to_owned(), text: text.to_owned() })? {
+            Response::Sent(sent) => Ok(sent),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Publishes the newest value of a key of 1 to 64 bytes; the earlier ones stay in the history. Blocks as
     /// [`Client::publish`] does. On a condition it is a [`Command::PublishValue`] for [`Client::send`].
     ///

@@ -76,7 +76,7 @@ impl Conversation {
                 None => return self.request(Command::Other(command.clone()), Purpose::Asked(id)),
             },
             // Repeated after a broken connection its condition holds no more, so it is published once.
-            _ if ["if_seq", "if_key_seq", "key"].iter().any(|name| command.contains_key(*name)) => {
+            _ if ["if_seq", "if_key_seq", "key", "store"].iter().any(|name| command.contains_key(*name)) => {
                 return self.request(Command::Other(command.clone()), Purpose::Asked(id));
             }
             (Some(seq), _) => Command::Reply { room, seq, text },

@@ -18,11 +18,11 @@ impl Conversation {
     /// Takes note of messages of the current room.
     pub(super) fn note_newest(&mut self, event: &Event) {
         match event {
-            Event::Message(Message { room, user, seq, react_to: None, .. }) if *room == self.room => {
+            Event::Message(Message { room, user, seq, ephemeral: None, react_to: None, .. }) if *room == self.room => {
                 let newest = if user == self.client.user() { &mut self.newest.own } else { &mut self.newest.other };
                 *newest = Some(*seq).max(*newest);
             }
-            Event::Response(_, Ok(Response::Sent(sent))) if sent.room == self.room => {
+            Event::Response(_, Ok(Response::Sent(sent))) if sent.room == self.room && sent.ephemeral.is_none() => {
                 self.newest.own = Some(sent.seq).max(self.newest.own);
             }
             _ => {}

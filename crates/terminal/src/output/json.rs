@@ -42,8 +42,9 @@ pub fn event(event: &Event, protections: &[Protection]) -> Option<String> {
             json!({"type": "presence", "user": user, "status": status, "note": note, "lastSeen": last_seen}),
         ),
         Event::Response(_, Ok(Response::Joined(joined))) => joined_object("joined", joined),
-        Event::Response(_, Ok(Response::Sent(sent))) => json!({"type": "sent", "room": sent.room, "seq": sent.seq,
-            "mid": sent.mid, "at": sent.at, "duplicate": sent.duplicate}),
+        Event::Response(_, Ok(Response::Sent(sent))) => without_null(json!({"type": "sent", "room": sent.room,
+            "seq": sent.seq, "store": sent.ephemeral.map(|_| false), "number": sent.ephemeral, "mid": sent.mid, "at": sent.at,
+            "duplicate": sent.duplicate})),
         Event::Response(_, Err(refusal)) | Event::Refused(refusal) => refused(refusal, None),
         Event::Other(value) => match protections.first() {
             Some(protection) => with_protection(value.clone(), *protection),
@@ -118,12 +119,13 @@ fn joined_object(kind: &str, joined: &Joined) -> Value {
 }
 
 fn message_object(message: &Message, protection: Protection) -> Value {
-    let Message { room, user, to, text, cipher, seq, mid, key, at, edited, reply_to, react_to, replayed, own } =
-        message;
+    let Message { room, user, to, text, cipher, seq, ephemeral, mid, key, at, edited, .. } = message;
+    let Message { reply_to, react_to, replayed, own, .. } = message;
+    let store = ephemeral.map(|_| false);
     let reason = protection.reason();
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
     without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
-        "seq": seq, "mid": mid, "key": key, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
+        "seq": seq, "store": store, "number": ephemeral, "mid": mid, "key": key, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
         "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}))
 }
 

@@ -287,7 +287,7 @@ impl Broker {
         self.effects = effects;
     }
 
-    /// A query or a change of the policy comes after every message that was sent before it. What names a message that
+    /// A query, a change of the policy and an ephemeral message come after every message that was sent before them. What names a message that
     /// the room does not know of comes after what other servers have stored.
     fn settle_before(&mut self, request: &RoomRequest) {
         // If what others did cannot be had, the room goes by what it knows.
@@ -296,6 +296,7 @@ impl Broker {
                 _ = self.settle_history(None);
             }
             RoomRequest::Audit { .. } | RoomRequest::Create(_) | RoomRequest::Moderate { .. } => self.settle(),
+            RoomRequest::Publish { publication, .. } if !publication.store => self.settle(),
             _ => {}
         }
         if request.seq().is_some_and(|seq| seq > self.room.newest()) {

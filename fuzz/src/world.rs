@@ -218,8 +218,10 @@ impl World {
             return Err((id, Refusal::no_room(room)));
         }
         let speaker = Speaker { member: VISITOR, user: self.session.user().clone(), auth_level: AuthLevel::Admin };
-        let effects =
-            self.stepped(room, Input::Request { speaker, request: RoomRequest::Moderate { request, note, connection: None }, id: None });
+        let effects = self.stepped(
+            room,
+            Input::Request { speaker, request: RoomRequest::Moderate { request, note, connection: None }, id: None },
+        );
         if effects.contains(&Effect::Evicted(SELF)) {
             _ = self.session.rooms_mut().remove(room);
         }
@@ -289,6 +291,7 @@ impl World {
             match effect {
                 Effect::One(SELF, id, event) => self.tell(id, &event),
                 Effect::Everyone(event)
+                | Effect::Elsewhere(event)
                 | Effect::Others(_, event)
                 | Effect::One(_, _, event)
                 | Effect::BestEffort(_, event) => printed::check(&mut self.encoder, &event, None),
@@ -297,7 +300,7 @@ impl World {
                 }
                 Effect::Replay(..) | Effect::Resumed(..) => panic!("a world keeps nothing of the past"),
                 Effect::Admitted(_) | Effect::AlreadyJoined(..) | Effect::Refused(..) | Effect::Left(_) => {}
-                Effect::Evicted(_) | Effect::PolicyChanged(_) => {}
+                Effect::Evicted(_) | Effect::PolicyChanged(_) | Effect::TellTyping(..) => {}
             }
         }
     }

@@ -1,12 +1,17 @@
 //! The members (connections) of a room, and the users behind them.
 //!
 //! A user may be in a room with several connections; others are told of the first that joins and the
-//! last that leaves. Everything is kept in order, so two runs of one script are the same.
+//! last that leaves. Where several servers share the room, those that are in it through others count too
+//! (`members/elsewhere.rs`). Everything is kept in order, so two runs of one script are the same.
+
+mod elsewhere;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::attendance::{Attending, ServerId};
 use super::identity::AuthLevel;
+use super::leave_reason::LeaveReason;
 use super::note::Note;
 use super::presence::{Presence, Status};
 use super::receipt::{Receipt, ReceiptMark};
@@ -53,9 +58,15 @@ struct User {
     announced: usize,
     /// Connections that are detached.
     detached: usize,
+    /// Whether the name is the user's own.
+    registered: bool,
     status: Status,
     note: Option<Note>,
+    /// When the user said that; 0: never.
+    set_at: Time,
     last_seen: Time,
+    /// How the user is in the room through other servers.
+    elsewhere: BTreeMap<ServerId, Attending>,
 }
 
 /// The members of one room, and the users of those that are listed.
@@ -65,6 +76,10 @@ pub struct Members {
     users: BTreeMap<UserName, User>,
     /// The users who are typing, and until when on the monotonic clock. Few, whatever the room's size.
     typing: BTreeMap<UserName, Duration>,
+    /// Connections through other servers.
+    connections_elsewhere: usize,
+    /// What other servers have to be told; `None`: there are none.
+    changes: Option<elsewhere::Changes>,
 }
 
 impl Members {
@@ -127,36 +142,39 @@ impl Members {
             self.members.insert(id, member);
             return false;
         }
-        let user = self.users.entry(member.user.clone()).or_insert(User {
-            connections: 0,
-            announced: 0,
-            detached: 0,
-            status: Status::Online,
-            note: None,
-            last_seen: now,
-        });
+        self.changed(&member.user, None);
+        let user = self.users.entry(member.user.clone()).or_insert(User::new(now));
+        if user.connections == 0 {
+            user.last_seen = now;
+        }
+        let was_announced = user.is_announced();
         user.connections += 1;
         user.announced += usize::from(member.visibility.is_announced());
-        let announce = member.visibility.is_announced() && user.announced == 1;
+        user.registered |= member.auth_level > AuthLevel::Guest;
+        let announce = member.visibility.is_announced() && !was_announced;
         self.members.insert(id, member);
         announce
     }
 
     /// Removes a member. `Some((member, announce, last))`: whether others are to be told, and whether it was the user's
-    /// last connection here.
-    pub fn leave(&mut self, id: MemberId) -> Option<(RoomMember, bool, bool)> {
+    /// last connection.
+    pub fn leave(&mut self, id: MemberId, reason: &LeaveReason) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
         if !member.visibility.is_listed() {
             return Some((member, false, false));
         }
+        self.changed(&member.user, Some(reason));
         let user = self.users.get_mut(&member.user).expect("each listed member has its user");
         user.connections -= 1;
         user.announced -= usize::from(member.visibility.is_announced());
         user.detached -= usize::from(member.detached);
-        let announce = member.visibility.is_announced() && user.announced == 0;
-        let last = user.connections == 0;
+        let announce = member.visibility.is_announced() && !user.is_announced();
+        let last = user.connections == 0 && user.elsewhere.is_empty();
         if last {
             self.users.remove(&member.user);
+        } else if user.connections == 0 {
+            let elsewhere = std::mem::take(&mut user.elsewhere);
+            *user = User { elsewhere, ..User::new(user.last_seen) };
         }
         Some((member, announce, last))
     }
@@ -167,7 +185,7 @@ impl Members {
         self.users.contains_key(name)
     }
 
-    /// How many connections of the user are in the room.
+    /// How many connections of the user are in the room through this server.
     #[must_use]
     pub fn connections(&self, name: &UserName) -> usize {
         self.users.get(name).map_or(0, |user| user.connections)
@@ -176,13 +194,13 @@ impl Members {
     /// Whether others were told that the user is here.
     #[must_use]
     pub fn is_announced(&self, name: &UserName) -> bool {
-        self.users.get(name).is_some_and(|user| user.announced > 0)
+        self.users.get(name).is_some_and(User::is_announced)
     }
 
     /// The status of a user in the room: away when all its connections are detached.
     #[must_use]
     pub fn status(&self, name: &UserName) -> Option<Status> {
-        self.users.get(name).map(User::shown)
+        self.users.get(name).map(|user| user.shown().0)
     }
 
     /// Detaches a member whose connection was lost, or attaches it again. A user with another connection
@@ -193,8 +211,10 @@ impl Members {
         if !member.visibility.is_listed() {
             return;
         }
-        let user = self.users.get_mut(&member.user).expect("each listed member has its user");
+        let name = member.user.clone();
+        let user = self.users.get_mut(&name).expect("each listed member has its user");
         user.detached = if detached { user.detached + 1 } else { user.detached - 1 };
+        self.changed(&name, None);
     }
 
     /// Keeps receipts for a detached member until it resumes.
@@ -218,13 +238,17 @@ impl Members {
     }
 
     /// Sets a user's status; their presence when it changed.
-    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Note>) -> Option<Presence> {
-        let user = self.users.get_mut(name)?;
-        if user.status == status && user.note == note {
+    pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Note>, now: Time) -> Option<Presence> {
+        let user = self.users.get_mut(name).filter(|user| user.connections > 0)?;
+        let before = user.presence(name);
+        if user.status == status && user.note == note && before.status == status && before.note == note {
             return None;
         }
-        (user.status, user.note) = (status, note);
-        Some(user.presence(name))
+        let is_same = user.status == status && user.note == note;
+        (user.status, user.note, user.set_at) = (status, note, user.later_than_elsewhere(now));
+        let after = user.presence(name);
+        self.changed(name, None);
+        (!is_same || after != before).then_some(after)
     }
 
     /// Begins, renews or ends a typing notice; true when it changed.
@@ -253,12 +277,47 @@ impl Members {
 }
 
 impl User {
-    /// The presence that others see: away when all connections are detached.
-    fn shown(&self) -> Status {
-        if self.detached == self.connections { Status::Away } else { self.status }
+    /// A user without connections, who was active then.
+    fn new(last_seen: Time) -> Self {
+        Self {
+            connections: 0,
+            announced: 0,
+            detached: 0,
+            registered: false,
+            status: Status::Online,
+            note: None,
+            set_at: Time::default(),
+            last_seen,
+            elsewhere: BTreeMap::new(),
+        }
+    }
+
+    fn is_announced(&self) -> bool {
+        self.announced > 0 || self.elsewhere.values().any(|attending| attending.announced)
+    }
+
+    /// The status that others see, and its note: what the user said last, on whatever server; away when all connections
+    /// are detached.
+    fn shown(&self) -> (Status, Option<&Note>) {
+        let here = (self.connections > 0).then_some((
+            self.detached < self.connections,
+            self.set_at,
+            self.status,
+            self.note.as_ref(),
+        ));
+        let elsewhere = self.elsewhere.values();
+        let elsewhere = elsewhere.map(|one| (!one.detached, one.set_at, one.status, one.note.as_ref()));
+        let newest = elsewhere.chain(here).max_by_key(|(attached, set_at, ..)| (*attached, *set_at));
+        match newest {
+            Some((true, _, status, note)) => (status, note),
+            Some((false, _, _, note)) => (Status::Away, note),
+            None => (Status::Away, None),
+        }
     }
 
     fn presence(&self, name: &UserName) -> Presence {
-        Presence { user: name.clone(), status: self.shown(), note: self.note.clone(), last_seen: self.last_seen }
+        let (status, note) = self.shown();
+        let seen = self.elsewhere.values().map(|one| one.last_seen).fold(self.last_seen, Time::max);
+        Presence { user: name.clone(), status, note: note.cloned(), last_seen: seen }
     }
 }

@@ -4,6 +4,7 @@
 //! randomness or hash order: time and numbers are arguments. Of the project it depends on
 //! `roomd_protocol` alone.
 
+pub mod attendance;
 pub mod bookmark;
 pub mod capabilities;
 pub mod command;
@@ -51,6 +52,7 @@ pub mod visibility;
 pub mod webhook;
 pub mod welcome;
 
+pub use attendance::{Attendance, Attending, RemoteAttendance, ServerId};
 pub use bookmark::{Bookmark, NotificationLevel};
 pub use command::{Command, Cost, Request, Seen};
 pub use draft::{Appended, Draft, Epoch, Operation, Outcome, StoreFailed};

@@ -14,15 +14,17 @@ use super::administration::{
     RetentionOverride, WebhookAdministration,
 };
 use super::change_feed::ChangeFeed;
-use super::rooms::{ChangesQuery, Found, FoundInRooms, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store};
+use super::rooms::{
+    ChangesQuery, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::policy::{AuditEntry, ModerationChange, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Body, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark, RemoteEvent,
-    RoomName, SearchPosition, StoreFailed, Time, UserName,
+    Appended, Attendance, Body, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark,
+    RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
 };
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client repeats after an
@@ -53,7 +55,13 @@ impl Store for Memory {
     fn open(&self, _: &RoomName, _: usize) -> Result<OpenedRoom, StoreFailed> {
         let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
         let past = Snapshot { epoch: epoch.to_string().into(), seq: 0, recent: Vec::new(), kept: false };
-        Ok(OpenedRoom { past, marks: Vec::new(), policy: None, room_log: Box::<MemoryLog>::default() })
+        Ok(OpenedRoom {
+            past,
+            marks: Vec::new(),
+            policy: None,
+            elsewhere: Vec::new(),
+            room_log: Box::<MemoryLog>::default(),
+        })
     }
 
     fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
@@ -151,6 +159,17 @@ impl RoomLog for MemoryLog {
 
     /// Nothing: where nothing is kept there are no webhooks.
     fn moved(&mut self, _: Movement) {}
+
+    /// Nobody has to be told: the room has one server.
+    fn attend(&mut self, _: Vec<(UserName, Attendance)>) {}
+
+    /// Nor that.
+    fn typed(&mut self, _: UserName, _: bool) {}
+
+    /// Nothing: nobody is in the room through another server.
+    fn heard(&mut self) -> HeardElsewhere {
+        HeardElsewhere::default()
+    }
 }
 
 impl MemoryLog {

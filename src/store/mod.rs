@@ -40,7 +40,7 @@ pub use hooks::HookStore;
 pub use memory::Memory;
 pub use open::{Backend, BackendOptions, CommitReport, OpenError, ThreadBody, administration, open, open_transient};
 pub use rooms::{
-    ChangesQuery, Durability, Found, FoundInRooms, OpenedRoom, Page, PageQuery, PolicyVersion, Retention, RoomLog,
-    Store,
+    ChangesQuery, Durability, Found, FoundInRooms, HeardElsewhere, OpenedRoom, Page, PageQuery, PolicyVersion,
+    Retention, RoomLog, Store,
 };
 pub use webhooks::{WebhookLease, WebhookStore};

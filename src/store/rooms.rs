@@ -13,8 +13,8 @@ use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Draft, Event, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, Span, StoreFailed, Time,
-    UserName,
+    Appended, Attendance, Draft, Event, Message, ReceiptMark, RemoteAttendance, RemoteEvent, RoomName, SearchPosition,
+    Span, StoreFailed, Time, UserName,
 };
 
 /// Numbers the messages of rooms and keeps them.
@@ -160,6 +160,26 @@ pub trait RoomLog: Send {
     /// Has the webhooks that want to know told who entered or left the room. Does not wait for a disk: a crash may lose
     /// the newest movements, never a message.
     fn moved(&mut self, movement: Movement);
+
+    /// Tells other servers how users are in the room through this one: of each that was changed what is true now. Does not
+    /// block. It is forgotten with the log.
+    fn attend(&mut self, changes: Vec<(UserName, Attendance)>);
+
+    /// Tells other servers that a user types here, or has stopped. Does not block, and may be lost.
+    fn typed(&mut self, user: UserName, typing: bool);
+
+    /// What other servers tell of who is in the room, since the log was asked last; nothing ever where a room has one log.
+    /// What a user had said before was stored before it is told. Does not block.
+    fn heard(&mut self) -> HeardElsewhere;
+}
+
+/// What other servers tell of the users in a room, beside its history.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeardElsewhere {
+    /// Who types, or has stopped.
+    pub typing: Vec<(UserName, bool)>,
+    /// Who is there, or has gone.
+    pub attendance: Vec<RemoteAttendance>,
 }
 
 /// Which of the policies of a room's name it is, in a history that several servers have: later ones are greater. In one that
@@ -180,6 +200,8 @@ pub struct OpenedRoom {
     pub marks: Vec<ReceiptMark>,
     /// The room's policy, if it has one.
     pub policy: Option<Policy>,
+    /// Who is in it through other servers.
+    pub elsewhere: Vec<RemoteAttendance>,
     /// Where to append.
     pub room_log: Box<dyn RoomLog>,
 }

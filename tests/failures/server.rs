@@ -11,15 +11,16 @@ use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::webhook::Movement;
 use roomd::chat::{
-    Appended, Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName, SearchPosition,
-    StoreFailed, Time, UserName,
+    Appended, Attendance, Body, Draft, Limits, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName,
+    SearchPosition, StoreFailed, Time, UserName,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::{Threads, start};
 use roomd::engine::rooms::broker;
 use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
+    RoomLog, Store,
 };
 
 use crate::client::Client;
@@ -261,5 +262,17 @@ impl RoomLog for FaultyLog {
 
     fn moved(&mut self, movement: Movement) {
         self.inner.moved(movement);
+    }
+
+    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
+        self.inner.attend(changes);
+    }
+
+    fn typed(&mut self, user: UserName, typing: bool) {
+        self.inner.typed(user, typing);
+    }
+
+    fn heard(&mut self) -> HeardElsewhere {
+        self.inner.heard()
     }
 }

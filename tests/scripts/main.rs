@@ -9,6 +9,7 @@
 mod client;
 mod printed;
 mod properties;
+mod remote_attendance;
 mod room;
 mod session;
 mod stage;

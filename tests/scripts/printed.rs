@@ -7,8 +7,8 @@ use std::time::Duration;
 use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
 use roomd::chat::room::{Latest, ReplayRange};
 use roomd::chat::{
-    About, Body, Event, Id, Key, Message, Mid, Position, Presence, Publication, ReceiptMark, Recovery, Refusal,
-    RoomName, RoomRequest, Seen, Span, Status, Time, UserName,
+    About, Attendance, Attending, Body, Event, Id, Key, Message, Mid, Position, Presence, Publication, ReceiptMark,
+    Recovery, Refusal, RoomName, RoomRequest, Seen, Span, Status, Time, UserName,
 };
 
 /// An event.
@@ -61,6 +61,18 @@ pub fn event(event: &Event) -> String {
         Event::Typing { user, typing: false, .. } => format!("{user} is not typing"),
         Event::Presence(shown) => format!("presence {}", presence(shown)),
         other => panic!("no script is about {other:?}"),
+    }
+}
+
+/// How a user is there, as other servers are told.
+pub fn attendance((user, attendance): &(UserName, Attendance)) -> String {
+    match attendance {
+        Attendance::Here(Attending { connections, detached, status, note, .. }) => {
+            let lost = if *detached { ", lost" } else { "" };
+            let note = note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
+            format!("{user}: {connections}, {status:?}{note}{lost}")
+        }
+        Attendance::Gone(reason) => format!("{user}: gone, {reason:?}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A room, from its first join to its last leave: what each input brings about, and for whom.
 
+mod attendance;
 mod history;
 mod joins_and_leaves;
 mod keys;

@@ -17,6 +17,7 @@ use roomd::chat::{
     RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName, Visibility,
 };
 
+use crate::remote_attendance::remote_attendance;
 use crate::{printed, transcript};
 
 /// See the module.
@@ -72,6 +73,12 @@ impl Stage {
         Self { room: self.room.private(user(one), user(other)), ..self }
     }
 
+    /// The same of several servers.
+    pub fn shared() -> Self {
+        let stage = Self::kept(&Limits::default());
+        Self { room: stage.room.shared(Vec::new()), ..stage }
+    }
+
     /// The same with members that are in it when the script begins.
     pub fn among(mut self, members: &[&str]) -> Self {
         for who in members {
@@ -101,6 +108,14 @@ impl Stage {
             for event in std::mem::take(&mut self.elsewhere) {
                 self.room.step(Input::Remote(event), self.now, &mut effects);
             }
+        } else if let Some(input) = input.strip_prefix("server ") {
+            self.room.step(Input::Attended(remote_attendance(input, self.now.at)), self.now, &mut effects);
+        } else if let Some(input) = input.strip_prefix("on a server ") {
+            let (who, does) = input.split_once(' ').unwrap();
+            let typed = Input::TypedElsewhere { user: user(who), typing: does == "types" };
+            self.room.step(typed, self.now, &mut effects);
+        } else if input == "others hear" {
+            return self.room.take_attendance_changes().iter().map(printed::attendance).collect();
         } else if let Some(input) = input.strip_prefix("elsewhere ") {
             self.elsewhere(input);
         } else if input == "store fails" {
@@ -271,6 +286,8 @@ impl Stage {
             Effect::PolicyChanged(None) => "no policy".to_owned(),
             Effect::PolicyChanged(Some(policy)) => printed::policy(policy),
             Effect::Everyone(event) => format!("to all: {}", printed::event(event)),
+            Effect::Elsewhere(event) => format!("to all here: {}", printed::event(event)),
+            Effect::TellTyping(user, typing) => format!("others hear: {user} types: {typing}"),
             Effect::Others(id, event) => format!("to all but {}: {}", name(id), printed::event(event)),
             Effect::One(id, mark, event) => {
                 format!("to {}{}: {}", name(id), printed::mark(mark.as_ref()), printed::event(event))
@@ -297,7 +314,8 @@ impl Stage {
     }
 }
 
-fn user(name: &str) -> UserName {
+/// The user of this name.
+pub fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 

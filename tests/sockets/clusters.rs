@@ -2,6 +2,8 @@
 //!
 //! On the server that `tests/cluster/run` has started; without one each test says that it is skipped.
 
+mod presence;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::chat::UserName;
+use crate::chat::attendance::RemoteAttendance;
 use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
@@ -42,6 +43,10 @@ pub enum Input {
     Request { speaker: Speaker, request: RoomRequest, id: Option<Id> },
     /// Another server did something. No draft may be waiting.
     Remote(RemoteEvent),
+    /// Another server tells who is in the room through it.
+    Attended(RemoteAttendance),
+    /// A user begins, or ends, to type on another server.
+    TypedElsewhere { user: UserName, typing: bool },
     /// Time has passed.
     Tick,
 }
@@ -96,6 +101,8 @@ pub enum Effect {
     Resumed(MemberId, ResumedRoom, Option<ReplayRange>),
     /// For every member.
     Everyone(Event),
+    /// For every member, and told by another server to whom else it concerns.
+    Elsewhere(Event),
     /// For every member but this one.
     Others(MemberId, Event),
     /// For this member or non-member alone.
@@ -104,6 +111,8 @@ pub enum Effect {
     Advanced { marks: Vec<ReceiptMark>, to: Vec<MemberId>, events: Vec<Event> },
     /// For all members but this user's, and only for those who keep up.
     BestEffort(UserName, Event),
+    /// Other servers may be told that a user types, or has stopped.
+    TellTyping(UserName, bool),
 }
 
 /// The stored state that a room is opened with.

@@ -5,6 +5,7 @@
 //! messages. Nothing is shown or acknowledged before. The broker settles before anybody enters or
 //! leaves, so that a message stands before its author's leave and after its reader's join.
 
+mod attendance;
 mod ephemeral;
 mod inputs;
 mod moderation;
@@ -132,7 +133,7 @@ impl Room {
     }
 
     fn tells_receipts(&self) -> bool {
-        self.members.len() <= self.receipts_members_max
+        self.members.len() + self.members.elsewhere() <= self.receipts_members_max
     }
 
     /// The room's name.
@@ -147,13 +148,13 @@ impl Room {
         &self.epoch
     }
 
-    /// Connections in it.
+    /// Connections in it, through this server.
     #[must_use]
     pub fn members(&self) -> usize {
         self.members.len()
     }
 
-    /// Users in it: one with several connections is one.
+    /// Users in it, through whatever server: one with several connections is one.
     #[must_use]
     pub fn users(&self) -> usize {
         self.members.users()
@@ -214,6 +215,8 @@ impl Room {
             Input::Written { member } => self.written(member, now),
             Input::Request { speaker, request, id } => self.request(speaker, request, id, now, effects),
             Input::Remote(event) => self.remote(event, effects),
+            Input::TypedElsewhere { user, typing } => self.typed_elsewhere(user, typing, now, effects),
+            Input::Attended(remote) => self.attended(remote, now, effects),
             Input::Tick => {
                 for user in self.members.expire_typing(now.since_start) {
                     effects.push(self.typing(user, false));
@@ -242,7 +245,7 @@ impl Room {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
-        if self.members.len() >= self.members_max {
+        if self.members.len() + self.members.elsewhere() >= self.members_max {
             let refusal = Refusal::new(Code::RoomFull, format!("The room {} is full", self.name));
             effects.push(Effect::Refused(id, refusal));
             return;
@@ -288,7 +291,7 @@ impl Room {
             effects.push(Effect::Others(id, join));
         }
         if visibility.is_listed() {
-            effects.extend(self.presence_of_new(&user, availability, before));
+            effects.extend(self.presence_of_new(&user, availability, before, now.at));
         }
     }
 
@@ -335,7 +338,7 @@ impl Room {
         effects: &mut Vec<Effect>,
     ) {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
-        let Some((member, announce, last)) = self.members.leave(id) else { return };
+        let Some((member, announce, last)) = self.members.leave(id, &reason) else { return };
         self.dismiss(&member, &reason, effects);
         let typed = last && self.members.set_typing(&member.user, None);
         if matches!(reason, LeaveReason::Left(_) | LeaveReason::Renamed) {
@@ -394,12 +397,17 @@ impl Room {
                 }
             }
             RoomRequest::Typing(typing) => {
+                if self.members.elsewhere() > 0 {
+                    effects.push(Effect::TellTyping(speaker.user.clone(), typing));
+                }
                 let until = typing.then(|| now.since_start + TYPING_FOR);
                 if self.members.set_typing(&speaker.user, until) {
                     effects.push(self.typing(speaker.user, typing));
                 }
             }
-            RoomRequest::Presence { status, note } => effects.extend(self.status_changed(&speaker.user, status, note)),
+            RoomRequest::Presence { status, note } => {
+                effects.extend(self.status_changed(&speaker.user, status, note, now.at));
+            }
             RoomRequest::DisplayName(name) => effects.extend(self.display_name_changed(speaker.user, name)),
             RoomRequest::History { span, limit } => {
                 effects.push(Effect::One(speaker.member, id, self.history(span, limit)));

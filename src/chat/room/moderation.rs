@@ -114,7 +114,8 @@ impl Room {
         let owner = (speaker.auth_level > AuthLevel::Guest).then(|| speaker.user.clone());
         // An owner moderates all messages of the room; so a room with messages of others cannot be owned.
         let has_messages = owner.is_some() && self.ring.newest() > 0;
-        if self.moderation.policy.is_some() || !self.members.is_empty() || has_messages {
+        let is_deserted = self.members.is_empty() && self.members.elsewhere() == 0;
+        if self.moderation.policy.is_some() || !is_deserted || has_messages {
             let refusal = Refusal::new(Code::NameTaken, format!("There is a room {}", self.name));
             return effects.push(Effect::One(speaker.member, None, Event::Refused(refusal)));
         }
@@ -279,9 +280,11 @@ impl Room {
         effects.push(Effect::Everyone(event.clone()));
         let members: Vec<_> = self.members.members().map(|(id, _)| id).collect();
         for id in members {
-            self.members.leave(id);
+            self.members.leave(id, &LeaveReason::Evicted);
             effects.push(Effect::Evicted(id));
         }
+        // Whoever is told of again is in the history that begins.
+        self.members.clear_elsewhere();
         event
     }
 
@@ -329,7 +332,7 @@ impl Room {
         let theirs: Vec<_> = theirs.map(|(id, _)| id).collect();
         let mut announce = false;
         for id in theirs {
-            if let Some((member, announced, _)) = self.members.leave(id) {
+            if let Some((member, announced, _)) = self.members.leave(id, &LeaveReason::Evicted) {
                 announce |= announced;
                 self.dismiss(&member, &LeaveReason::Evicted, effects);
             }

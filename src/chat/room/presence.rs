@@ -7,6 +7,7 @@ use super::{Effect, Room};
 use crate::chat::event::Event;
 use crate::chat::note::Note;
 use crate::chat::presence::{Availability, Status};
+use crate::chat::time::Time;
 use crate::chat::{DisplayName, UserName};
 
 impl Room {
@@ -25,18 +26,25 @@ impl Room {
         user: &UserName,
         availability: Availability,
         before: Option<Status>,
+        now: Time,
     ) -> Option<Effect> {
         match availability {
             // Another connection of the user may have said more.
             Availability { status: Status::Online, note: None } => self.presence_change(user, before),
             Availability { status, note } => {
-                self.status_changed(user, status, note).filter(|_| self.members.is_announced(user))
+                self.status_changed(user, status, note, now).filter(|_| self.members.is_announced(user))
             }
         }
     }
 
-    pub(super) fn status_changed(&mut self, user: &UserName, status: Status, note: Option<Note>) -> Option<Effect> {
-        let changed = self.members.set_status(user, status, note)?;
+    pub(super) fn status_changed(
+        &mut self,
+        user: &UserName,
+        status: Status,
+        note: Option<Note>,
+        now: Time,
+    ) -> Option<Effect> {
+        let changed = self.members.set_status(user, status, note, now)?;
         Some(Effect::Everyone(Event::Presence(changed)))
     }
 

@@ -21,7 +21,7 @@ impl Room {
     /// The receipts to announce, and to which members: the authors' connections, and how far a user has read to
     /// that user's other connections; without those that only subscribe.
     pub(super) fn advanced(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(Advances { marks, authors, readers }) = self.receipts.gather(&self.ring, now) else { return };
+        let Some(Advances { mut marks, authors, readers }) = self.receipts.gather(&self.ring, now) else { return };
         // Users are not told of their own receipts, except among those of others.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let announced_marks: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
@@ -34,6 +34,9 @@ impl Room {
         away.iter().for_each(|(id, _)| self.members.defer_receipts(*id, &announced_marks));
         let to = here.into_iter().map(|(id, _)| id).collect();
         let events = announced_marks.into_iter().map(|mark| self.receipt_of(mark)).collect();
+        // Other servers store how far those have got who are there alone, and are told of the others.
+        marks.retain(|mark| !self.members.is_elsewhere(&mark.user));
+        marks.iter().for_each(|mark| self.members.has_got_on(&mark.user));
         effects.push(Effect::Advanced { marks, to, events });
         for (id, mark, detached) in own {
             if detached {

@@ -4,6 +4,7 @@
 //! shown must be a part of the one history, without a gap or a double, from its join on; and what was acknowledged must
 //! be in it, under its number. The rooms of the second server are digits from 6 on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use roomd_race::World;
@@ -83,11 +84,14 @@ impl Servers {
 
     /// Each room learns what the other server did, as it does when a note comes.
     fn catch_up(&mut self) -> Result<(), String> {
-        for rooms in &mut self.rooms {
-            rooms.notify();
-        }
-        while let Some(actor) = self.enabled().first() {
-            self.step(*actor)?;
+        // What a room hears may put somebody out, and that is told with another note.
+        for _ in 0..2 {
+            for rooms in &mut self.rooms {
+                rooms.notify();
+            }
+            while let Some(actor) = self.enabled().first() {
+                self.step(*actor)?;
+            }
         }
         Ok(())
     }
@@ -119,9 +123,42 @@ impl Servers {
                 }
             }
         }
+        self.check_members()?;
         if let Some(banned) = all.iter().position(|event| event == "x") {
             let later = all[banned..].iter().any(|event| event.starts_with('B'));
             require(!later, &format!("stored after the ban: {all:?}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Servers {
+    /// Each who is in the room was told of joins and leaves in turn, and knows by now who is there on both servers.
+    fn check_members(&self) -> Result<(), String> {
+        let here = self.store.users();
+        for rooms in &self.rooms {
+            for client in &rooms.clients {
+                if client.handle.as_ref().is_none_or(|handle| handle.is_revoked()) {
+                    continue;
+                }
+                let (name, mut told) = (client.name, BTreeSet::new());
+                for event in client.recorder.events.lock().iter() {
+                    match &**event {
+                        Event::Joined { members, .. } => told = members.iter().cloned().collect(),
+                        Event::Join { user, .. } => {
+                            require(told.insert(user.clone()), &format!("{name} is told twice that {user} joins"))?;
+                        }
+                        Event::Leave { user, .. } => {
+                            require(
+                                told.remove(user),
+                                &format!("{name} is told that {user} leaves, who was not there"),
+                            )?;
+                        }
+                        _ => {}
+                    }
+                }
+                require(told == here, &format!("{name} knows of {told:?}, and there are {here:?}"))?;
+            }
         }
         Ok(())
     }
@@ -168,6 +205,12 @@ impl World for Servers {
     fn finish(mut self) -> Result<(), String> {
         self.catch_up()?;
         self.check_shown()?;
+        let here = |rooms: &Rooms| {
+            let clients = rooms.clients.iter();
+            clients.filter(|client| client.handle.as_ref().is_some_and(|handle| !handle.is_revoked())).count()
+        };
+        let [first, second] = &mut self.rooms;
+        (first.elsewhere, second.elsewhere) = (here(second), here(first));
         self.rooms.into_iter().try_for_each(World::finish)
     }
 }
@@ -208,6 +251,16 @@ fn what_is_said_while_somebody_comes_and_goes_elsewhere_is_shown_in_one_order() 
     cluster.before = "BB66B";
     cluster.scenarios[0] = Scenario::default().client('A', &both(&JOIN, &[Say, Leave, ReleaseInbox]));
     cluster.check();
+}
+
+#[test]
+fn who_comes_and_goes_on_two_servers_is_told_on_each_in_turn() {
+    let comes = Scenario::default().client('A', &JOIN);
+    let goes = Scenario::default().client('A', &both(&JOIN, &[Leave, ReleaseInbox]));
+    let second = Scenario::default().client('V', &JOIN).client('B', &JOIN);
+    for (first, before) in [(comes, "VV66V"), (goes, "VV66VAA11A")] {
+        Cluster { scenarios: [first, second.clone()], before, ..Cluster::default() }.check();
+    }
 }
 
 #[test]

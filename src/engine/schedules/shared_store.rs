@@ -4,6 +4,7 @@
 //! which policy a draft was decided by, and it tells each log what the others did. Where the answer to an append is lost,
 //! the drafts may be stored all the same, at once or later. With a mistake built in, the schedules must find it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::listed_room::ReadPosition;
@@ -11,12 +12,13 @@ use crate::chat::policy::{AuditEntry, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Draft, Message, Operation, Outcome, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed,
-    Time, UserName,
+    Appended, Attendance, Attending, Draft, LeaveReason, Message, Operation, Outcome, ReceiptMark, RemoteAttendance,
+    RemoteEvent, RoomName, SearchPosition, ServerId, StoreFailed, Time, UserName,
 };
 use crate::engine::base::sync::Mutex;
 use crate::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
+    RoomLog, Store,
 };
 
 /// What may become of an append whose answer is lost.
@@ -59,6 +61,8 @@ struct History {
     late: Vec<(usize, u64, usize, Vec<Draft>)>,
     /// The appends of each log.
     appends: Vec<u64>,
+    /// Who came into the room and left it, through which log.
+    attendance: Vec<RemoteAttendance>,
 }
 
 impl SharedStore {
@@ -82,6 +86,11 @@ impl SharedStore {
         }
     }
 
+    /// The users who are in the room, through whatever log.
+    pub fn users(&self) -> BTreeSet<UserName> {
+        self.history.lock().here(|_| true).into_iter().map(|(_, user, _)| user).collect()
+    }
+
     /// All of it, as [`what_happened`] writes it.
     pub fn events(&self) -> Vec<String> {
         self.history.lock().events.iter().map(what_happened).collect()
@@ -97,6 +106,18 @@ fn what_happened(event: &RemoteEvent) -> String {
 }
 
 impl History {
+    /// Who is in the room now, through such logs.
+    fn here(&self, through: impl Fn(ServerId) -> bool) -> Vec<(ServerId, UserName, Attending)> {
+        let mut here = BTreeMap::new();
+        for RemoteAttendance { server, user, attendance } in self.attendance.iter().filter(|one| through(one.server)) {
+            match attendance {
+                Attendance::Here(attending) => _ = here.insert((*server, user.clone()), attending.clone()),
+                Attendance::Gone(_) => _ = here.remove(&(*server, user.clone())),
+            }
+        }
+        here.into_iter().map(|((server, user), attending)| (server, user, attending)).collect()
+    }
+
     /// Stores drafts that were decided when this many events were known.
     fn store(&mut self, drafts: &[Draft], known: usize, mistake: Option<StoreMistake>) -> Vec<Outcome> {
         let moderated = |event: &RemoteEvent| matches!(event, RemoteEvent::Moderated { .. });
@@ -141,8 +162,16 @@ impl Store for SharedStore {
         let past = Snapshot { epoch: "e1".into(), seq: history.newest, recent: recent.collect(), kept: true };
         let number = history.appends.len();
         history.appends.push(0);
-        let room_log = SharedLog { store: self.clone(), number, known: history.events.len() };
-        Ok(OpenedRoom { past, marks: Vec::new(), policy: history.policy.clone(), room_log: Box::new(room_log) })
+        let (known, heard) = (history.events.len(), history.attendance.len());
+        let here = history.here(|_| true).into_iter();
+        let elsewhere = here.map(|(server, user, attending)| RemoteAttendance {
+            server,
+            user,
+            attendance: Attendance::Here(attending),
+        });
+        let (elsewhere, policy) = (elsewhere.collect(), history.policy.clone());
+        let room_log = Box::new(SharedLog { store: self.clone(), number, known, heard });
+        Ok(OpenedRoom { past, marks: Vec::new(), policy, elsewhere, room_log })
     }
 
     fn page(&self, _: &RoomName, _: PageQuery) -> Result<Option<Page>, StoreFailed> {
@@ -220,6 +249,22 @@ struct SharedLog {
     number: usize,
     /// How many events the room was told, or has brought about.
     known: usize,
+    /// How much the room was told of who is in it through other servers.
+    heard: usize,
+}
+
+impl Drop for SharedLog {
+    /// Nobody is in the room through this log any more.
+    fn drop(&mut self) {
+        let mut history = self.store.history.lock();
+        let here = history.here(|server| server.0 == self.number as u64);
+        let gone = here.into_iter().map(|(server, user, _)| RemoteAttendance {
+            server,
+            user,
+            attendance: Attendance::Gone(LeaveReason::Disconnected),
+        });
+        history.attendance.extend(gone);
+    }
 }
 
 impl RoomLog for SharedLog {
@@ -265,4 +310,23 @@ impl RoomLog for SharedLog {
     fn mark(&mut self, _: &[ReceiptMark]) {}
 
     fn moved(&mut self, _: Movement) {}
+
+    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
+        let mut history = self.store.history.lock();
+        let server = ServerId(self.number as u64);
+        for (user, attendance) in changes {
+            history.attendance.push(RemoteAttendance { server, user, attendance });
+        }
+    }
+
+    /// Nobody types in a schedule.
+    fn typed(&mut self, _: UserName, _: bool) {}
+
+    fn heard(&mut self) -> HeardElsewhere {
+        let history = self.store.history.lock();
+        let heard = history.attendance[self.heard..].iter().filter(|one| one.server.0 != self.number as u64);
+        let attendance = heard.cloned().collect();
+        self.heard = history.attendance.len();
+        HeardElsewhere { attendance, ..HeardElsewhere::default() }
+    }
 }

@@ -158,6 +158,8 @@ pub struct Rooms {
     store: Arc<dyn Store>,
     brokers: Vec<SteppedBroker>,
     pub clients: Vec<Client>,
+    /// Users who are in the room through another server.
+    pub elsewhere: usize,
     stillborn: Option<usize>,
     shared: bool,
     pub answers: Vec<(char, JoinOutcome)>,
@@ -196,6 +198,7 @@ impl Rooms {
             store,
             brokers: Vec::new(),
             clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
+            elsewhere: 0,
             stillborn: scenario.stillborn,
             shared: scenario.shared,
             answers: Vec::new(),
@@ -372,8 +375,9 @@ impl Rooms {
                 return Err(format!("room {} has {} members, not {members}", at + 1, broker.members()));
             }
             let told = broker.population();
-            if lives && told != members {
-                return Err(format!("room {} says that it has {told} members, not {members}", at + 1));
+            let all = members + self.elsewhere;
+            if lives && told != all {
+                return Err(format!("room {} says that it has {told} members, not {all}", at + 1));
             }
         }
         for client in &self.clients {

@@ -1,7 +1,7 @@
 //! What other servers do, as it comes: the [`ChangeFeed`] over LISTEN, and over looking.
 //!
 //! Waited for on the engine's thread `subscriber`, with a connection of its own. Once a second it writes this server's
-//! heartbeat, and learns which others are at work; every two seconds, and whenever it is connected again, it compares all
+//! heartbeat, and learns which others are at work: who was in a room through one that is gone is no longer. Every two seconds, and whenever it is connected again, it compares all
 //! open rooms with the database and reads what else was changed, so that a note that is lost delays what it told of and
 //! nothing else.
 
@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::attendance::{self, ReadAttendance};
 use super::changes::ChangesSince;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError, Notifications};
-use super::note::{self, Head};
+use super::note::{self, Head, News};
 use super::open_rooms::OpenRooms;
+use super::remote_attendance::{RemoteAttendances, Users};
+use super::room_log::Attendances;
 use super::row::number;
-use crate::chat::RoomName;
+use crate::chat::{Attendance, RoomName, ServerId};
 use crate::store::change_feed::{ChangeFeed, StoreChange};
 
 /// From heartbeat to heartbeat. One that is late by five seconds is taken for the end of its server (`beat_1`).
@@ -33,6 +36,9 @@ pub struct PostgresFeed {
     server: i64,
     notifications: Notifications,
     rooms: OpenRooms,
+    attendances: Attendances,
+    /// How far the rows of each other server are read that say who is in rooms through it.
+    stamps: BTreeMap<i64, i64>,
     /// The other servers at work, by number, with what they say of themselves.
     others: BTreeMap<i64, String>,
     heartbeat_at: Instant,
@@ -50,7 +56,7 @@ impl PostgresFeed {
         server: i64,
         changes: ChangesSince,
         notifications: Notifications,
-        rooms: OpenRooms,
+        (rooms, attendances): (OpenRooms, Attendances),
         is_closed: Arc<AtomicBool>,
     ) -> Self {
         let now = Instant::now();
@@ -60,6 +66,8 @@ impl PostgresFeed {
             server,
             notifications,
             rooms,
+            attendances,
+            stamps: BTreeMap::new(),
             others,
             heartbeat_at,
             look_at,
@@ -77,25 +85,51 @@ impl PostgresFeed {
         if is_new {
             // What was told meanwhile was not heard.
             (self.heartbeat_at, self.look_at) = (now, now);
+            self.stamps.clear();
         }
         if self.heartbeat_at <= now {
             self.heartbeat_at = now + HEARTBEAT;
-            let others = heartbeat(link, self.server)?;
+            let (others, is_new) = heartbeat(link, self.server)?;
             report(&self.others, &others);
+            let gone: Vec<_> = self.others.keys().filter(|server| !others.contains_key(server)).copied().collect();
             self.others = others;
+            if is_new {
+                // Others have taken this server for dead, or the database has lost it.
+                self.attendances.local.forget_rows();
+            }
+            if is_new || !gone.is_empty() {
+                attendance::forget_servers(link)?;
+            }
+            for server in gone {
+                self.stamps.remove(&server);
+                self.attendances.remote.replace(ServerId(server.cast_unsigned()), Users::new());
+            }
+            let rooms = self.attendances.remote.waiting();
+            if !rooms.is_empty() {
+                return Ok(rooms.into_iter().map(StoreChange::Room).collect());
+            }
         }
         if self.look_at <= now {
             self.look_at = now + LOOK;
             let mut changes = look(link, &self.rooms)?;
             changes.append(&mut self.changes.look(link)?);
+            read_attendance(link, &self.others, &mut self.stamps, &self.attendances.remote)?;
+            changes.extend(self.attendances.remote.waiting().into_iter().map(StoreChange::Room));
             if !changes.is_empty() {
                 return Ok(changes);
             }
         }
         let notes = self.notifications.wait(Some(link), self.heartbeat_at.min(self.look_at));
-        let heads = notes.iter().flat_map(|note| note::read(self.server, note));
-        let heads = heads.filter(|head| has_gone_on(head, &self.rooms));
-        let mut changes: Vec<_> = heads.map(|head| StoreChange::Room(head.room)).collect();
+        let mut changes = Vec::new();
+        for News { typing, heads, attendance } in notes.iter().map(|note| note::read(self.server, note)) {
+            typing.into_iter().for_each(|typing| self.attendances.remote.typed(typing));
+            let heads = heads.into_iter().filter(|head| has_gone_on(head, &self.rooms));
+            changes.extend(heads.map(|head| StoreChange::Room(head.room)));
+            if attendance {
+                read_attendance(link, &self.others, &mut self.stamps, &self.attendances.remote)?;
+            }
+        }
+        changes.extend(self.attendances.remote.waiting().into_iter().map(StoreChange::Room));
         if notes.iter().any(|note| note == CHANGES) {
             changes.append(&mut self.changes.look(link)?);
         }
@@ -109,6 +143,7 @@ impl PostgresFeed {
         {
             // If that fails they do wait.
             _ = link.query("DELETE FROM servers WHERE server = $1", &[&self.server]);
+            _ = attendance::forget_servers(link);
         }
     }
 }
@@ -150,11 +185,40 @@ fn has_gone_on(head: &Head, rooms: &OpenRooms) -> bool {
     })
 }
 
-/// Writes the heartbeat; the other servers at work.
-fn heartbeat(link: &mut DatabaseLink, server: i64) -> Result<BTreeMap<i64, String>, LinkError> {
+/// Reads what the others have written since of who is in rooms through them; of one that is new, all.
+fn read_attendance(
+    link: &mut DatabaseLink,
+    others: &BTreeMap<i64, String>,
+    stamps: &mut BTreeMap<i64, i64>,
+    remote: &RemoteAttendances,
+) -> Result<(), LinkError> {
+    let from: BTreeMap<_, _> = others.keys().map(|server| (*server, *stamps.get(server).unwrap_or(&0))).collect();
+    if from.is_empty() {
+        return Ok(());
+    }
+    let mut new: BTreeMap<_, Users> =
+        from.keys().filter(|server| !stamps.contains_key(server)).map(|server| (*server, Users::new())).collect();
+    let rows = attendance::read(link, &from)?;
+    stamps.extend(from);
+    for ReadAttendance { server, stamp, room, user, attendance } in rows {
+        let number = server.0.cast_signed();
+        stamps.insert(number, stamp);
+        match (new.get_mut(&number), attendance) {
+            (Some(users), Attendance::Here(attending)) => _ = users.insert((room, user), attending),
+            (Some(_), Attendance::Gone(_)) => {}
+            (None, attendance) => remote.change(server, room, user, attendance),
+        }
+    }
+    new.into_iter().for_each(|(server, users)| remote.replace(ServerId(server.cast_unsigned()), users));
+    Ok(())
+}
+
+/// Writes the heartbeat; the other servers at work, and whether this one was not among them before.
+fn heartbeat(link: &mut DatabaseLink, server: i64) -> Result<(BTreeMap<i64, String>, bool), LinkError> {
+    let is_new = link.execute("UPDATE servers SET seen = clock_timestamp() WHERE server = $1", &[&server])? == 0;
     let about = format!("roomd {}, process {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let rows = link.query("SELECT o_server, o_about FROM beat_1($1, $2)", &[&server, &about])?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok((rows.iter().map(|row| (row.get(0), row.get(1))).collect(), is_new))
 }
 
 fn report(before: &BTreeMap<i64, String>, now: &BTreeMap<i64, String>) {

@@ -21,6 +21,20 @@ CREATE UNLOGGED TABLE IF NOT EXISTS webhook_leases (
     until  timestamptz NOT NULL DEFAULT lease_end_1()
 ) WITH (fillfactor = 20);
 
+-- Who is in which room through which server; each writes its own rows. Not logged, likewise.
+CREATE UNLOGGED TABLE IF NOT EXISTS attendance (
+    server bigint NOT NULL, room text COLLATE "C" NOT NULL, usr text COLLATE "C" NOT NULL,
+    stamp  bigint NOT NULL,                    -- counted by the server: greater than those of all rows that it wrote before
+    connections int NOT NULL,                  -- 0: the user has gone
+    announced boolean NOT NULL, registered boolean NOT NULL, detached boolean NOT NULL,
+    kind   smallint NOT NULL,                  -- 1: away by its own word; of one who has gone, the reason
+    note   bytea, set_at bigint NOT NULL, last_seen bigint NOT NULL,
+    has_written bigint NOT NULL, has_received bigint NOT NULL, has_read bigint NOT NULL, -- messages, up to this one
+    written timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (server, room, usr)
+) WITH (fillfactor = 50);
+CREATE INDEX IF NOT EXISTS attendance_stamps ON attendance (server, stamp);
+
 -- The newest change of each thing that servers have in memory, by the transaction that made it: a server reads what was
 -- changed since its last look, and what was not decided then. Written by triggers, so that it does not matter who changes it.
 CREATE TABLE IF NOT EXISTS changes (

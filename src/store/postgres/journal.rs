@@ -19,7 +19,7 @@ use super::history::Standing;
 use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError};
 use super::maintenance::PostgresMaintenance;
-use super::note::Head;
+use super::notifier::Notice;
 use super::row::{ms, number, receipt_number};
 use super::webhooks;
 use crate::chat::webhook::Movement;
@@ -106,7 +106,7 @@ pub struct PostgresJournal {
     marked_at: Instant,
     maintenance: PostgresMaintenance,
     /// Takes the rooms that have gone on: what the notifier has no space for is not told.
-    notes: Sender<Head>,
+    notes: Sender<Notice>,
     reports: Reports,
     writable: Arc<AtomicBool>,
     /// Whether the last statement failed: logged once, not at each.
@@ -119,7 +119,7 @@ impl PostgresJournal {
         (server, link): (i64, LastingLink),
         inbox: Receiver<WriteRequest>,
         maintenance: PostgresMaintenance,
-        notes: Sender<Head>,
+        notes: Sender<Notice>,
         reports: Reports,
         writable: Arc<AtomicBool>,
     ) -> Self {
@@ -262,7 +262,7 @@ impl PostgresJournal {
                 for (append, answer) in batch.into_iter().zip(rooms) {
                     if let Some(head) = answer.head(&append.room) {
                         // The servers that are not told find it by themselves.
-                        _ = self.notes.try_send(head);
+                        _ = self.notes.try_send(Notice::Head(head));
                     }
                     append.reply.send(Ok(answer));
                 }

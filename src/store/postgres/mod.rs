@@ -3,13 +3,14 @@
 //!
 //! Brokers send drafts to `journal.rs` through their room logs and wait; readers borrow a connection from `pool.rs` on
 //! their own threads. Behind each batch the journal hands the rooms that have gone on to `notifier.rs`, which tells the
-//! other servers; what those tell is heard by `change_feed.rs`, on a thread of the engine's. The threads `journal` and
+//! other servers, as it does who is in the rooms here; what those tell is heard by `change_feed.rs`, on a thread of the engine's. The threads `journal` and
 //! `notifier` are started at the opening, and end when the store is closed and the last room log is dropped. Channels: the
 //! journal's inbox (bounded; a broker that finds it full waits), the notifier's (bounded; what finds it full is not told),
 //! the pools' places, and a oneshot per request. The database alone orders what the servers do, under the locks of its rows.
 
 mod accounts;
 mod administration;
+mod attendance;
 mod batch;
 mod catch_up;
 mod change_feed;
@@ -22,12 +23,14 @@ mod import;
 mod journal;
 mod lasting_link;
 mod link;
+mod local_attendance;
 mod maintenance;
 mod note;
 mod notifier;
 mod open_rooms;
 mod policy;
 mod pool;
+mod remote_attendance;
 mod room_log;
 mod row;
 mod schema;

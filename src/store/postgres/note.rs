@@ -1,11 +1,11 @@
-//! What servers tell each other: which rooms have gone on, and how far. Pure.
+//! What servers tell each other: which rooms have gone on, and how far; who types; and that who is in rooms has changed. Pure.
 //!
-//! A note is a JSON object in one notification of PostgreSQL, `{"s":"8f…","heads":[["den",42,3],…]}`. It may be lost, and
+//! A note is a JSON object in one notification of PostgreSQL, `{"s":"8f…","heads":[["den",42,3],…],"attendance":true}`. It may be lost, and
 //! may come twice or late: whoever hears it compares it with what they know, and reads.
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::RoomName;
+use crate::chat::{RoomName, UserName};
 
 /// Bytes of a note, at most: PostgreSQL takes a notification of less than 8 000.
 const BYTES_MAX: usize = 7_800;
@@ -21,46 +21,96 @@ pub struct Head {
     pub version: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Somebody types in a room, or has stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typing {
+    pub room: RoomName,
+    pub user: UserName,
+    pub typing: bool,
+}
+
+/// What a server tells the others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Who types. Before the rooms: a message ends its author's notice.
+    pub typing: Vec<Typing>,
+    /// The rooms that have gone on.
+    pub heads: Vec<Head>,
+    /// Whether there is something to read of who is in rooms through it.
+    pub attendance: bool,
+}
+
+#[derive(Default, Serialize, Deserialize)]
 struct Note {
     /// Who writes it.
     s: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    typing: Vec<(String, String, bool)>,
     heads: Vec<(String, u64, u64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    attendance: bool,
 }
 
 /// The notes of a server that say this.
-pub fn write(server: i64, heads: impl Iterator<Item = Head>) -> Vec<String> {
-    let mut notes = Vec::new();
-    let mut open = Note { s: format!("{server:x}"), heads: Vec::new() };
-    let mut bytes = 0;
-    for Head { room, newest, version } in heads {
-        // At most two bytes of JSON for a byte of a name, and what stands around it.
-        let more = room.as_str().len() * 2 + 48;
-        if bytes + more > BYTES_MAX {
-            notes.extend(json(&open));
-            (bytes, open.heads) = (0, Vec::new());
-        }
-        bytes += more;
-        open.heads.push((room.as_str().to_owned(), newest, version));
+pub fn write(server: i64, News { typing, heads, attendance }: News) -> Vec<String> {
+    let mut notes = Pieces { server, notes: Vec::new(), open: Note { attendance, ..Note::default() }, bytes: 0 };
+    for Typing { room, user, typing } in typing {
+        notes.reserve(room.as_str().len() + user.as_str().len());
+        notes.open.typing.push((room.as_str().to_owned(), user.as_str().to_owned(), typing));
     }
-    notes.extend(json(&open).filter(|_| !open.heads.is_empty()));
-    notes
+    for Head { room, newest, version } in heads {
+        notes.reserve(room.as_str().len());
+        notes.open.heads.push((room.as_str().to_owned(), newest, version));
+    }
+    notes.close();
+    notes.notes
 }
 
-fn json(note: &Note) -> Option<String> {
-    serde_json::to_string(note).ok()
+/// Notes of which each fits.
+struct Pieces {
+    server: i64,
+    notes: Vec<String>,
+    /// What is added to.
+    open: Note,
+    /// Its bytes, at most.
+    bytes: usize,
+}
+
+impl Pieces {
+    /// There is space for an entry whose names have so many bytes.
+    fn reserve(&mut self, names: usize) {
+        // At most two bytes of JSON for a byte of a name, and what stands around it.
+        let more = names * 2 + 56;
+        if self.bytes + more > BYTES_MAX {
+            self.close();
+        }
+        self.bytes += more;
+    }
+
+    fn close(&mut self) {
+        let note = Note { s: format!("{:x}", self.server), ..std::mem::take(&mut self.open) };
+        if note.attendance || !note.typing.is_empty() || !note.heads.is_empty() {
+            self.notes.extend(serde_json::to_string(&note).ok());
+        }
+        self.bytes = 0;
+    }
 }
 
 /// What another server says; nothing of what this one has written, or of what is no note.
-pub fn read(server: i64, note: &str) -> Vec<Head> {
-    let Ok(Note { s, heads }) = serde_json::from_str(note) else { return Vec::new() };
+pub fn read(server: i64, note: &str) -> News {
+    let Ok(Note { s, typing, heads, attendance }) = serde_json::from_str(note) else { return News::default() };
     if s == format!("{server:x}") {
-        return Vec::new();
+        return News::default();
     }
     let head = |(room, newest, version): (String, u64, u64)| {
         Some(Head { room: RoomName::parse_known(&room).ok()?, newest, version })
     };
-    heads.into_iter().filter_map(head).collect()
+    let types = |(room, user, typing): (String, String, bool)| {
+        Some(Typing { room: RoomName::parse_known(&room).ok()?, user: UserName::parse(&user).ok()?, typing })
+    };
+    let (typing, heads) =
+        (typing.into_iter().filter_map(types).collect(), heads.into_iter().filter_map(head).collect());
+    News { typing, heads, attendance }
 }
 
 #[cfg(test)]
@@ -71,13 +121,24 @@ mod tests {
     fn what_is_written_is_read_by_others_in_notes_that_fit() {
         let name = |number: u64| RoomName::parse(&format!("ünïcode-{number}-{}", "x".repeat(40))).unwrap();
         let heads: Vec<_> = (0..500).map(|n| Head { room: name(n), newest: u64::MAX - n, version: n }).collect();
-        let notes = write(-7, heads.clone().into_iter());
+        let typing =
+            |n: u64| Typing { room: name(n), user: UserName::parse("Ann").unwrap(), typing: n.is_multiple_of(2) };
+        let types: Vec<_> = (0..100).map(typing).collect();
+        let notes = write(-7, News { typing: types.clone(), heads: heads.clone(), attendance: true });
         assert!(notes.len() > 1 && notes.iter().all(|note| note.len() < 8_000), "{}", notes.len());
-        assert_eq!(notes.iter().flat_map(|note| read(8, note)).collect::<Vec<_>>(), heads);
-        assert!(notes.iter().all(|note| read(-7, note).is_empty()), "its own");
-        assert!(write(1, std::iter::empty()).is_empty());
+        let mut all = News::default();
+        for mut news in notes.iter().map(|note| read(8, note)) {
+            all.typing.append(&mut news.typing);
+            all.heads.append(&mut news.heads);
+            all.attendance |= news.attendance;
+        }
+        assert_eq!(all, News { typing: types, heads, attendance: true });
+        assert!(notes.iter().all(|note| read(-7, note) == News::default()), "its own");
+        assert!(write(1, News::default()).is_empty());
+        let bare = write(1, News { attendance: true, ..News::default() });
+        assert_eq!(bare.iter().map(|note| read(8, note).attendance).collect::<Vec<_>>(), [true]);
         for note in ["", "{}", "[]", r#"{"s":"1","heads":[["a/b",1]]}"#, r#"{"s":"1","heads":[["a b\u0000",1,1]]}"#] {
-            assert!(read(8, note).is_empty(), "{note}");
+            assert_eq!(read(8, note), News::default(), "{note}");
         }
     }
 }

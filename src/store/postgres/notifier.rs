@@ -1,59 +1,148 @@
-//! The thread that tells other servers which rooms have gone on.
+//! The thread that tells other servers which rooms have gone on, and who is in them through this server.
 //!
 //! The journal hands it rooms after each batch and does not wait. It takes what piled up while it sent, of each room the
 //! newest, and sends it with NOTIFY in transactions of its own, that wait for no disk: in the journal's, all servers would
-//! wait for each other's. What cannot be sent is dropped, since each server looks by itself from time to time. The thread
-//! ends with the journal.
+//! wait for each other's. Who is in the rooms it writes to the database before it says that there is something to read.
+//! A note that cannot be sent is dropped, since each server looks by itself from time to time; rows are tried again. The
+//! thread ends with the journal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::attendance;
 use super::lasting_link::LastingLink;
 use super::link::LinkError;
-use super::note::{self, Head};
+use super::local_attendance::LocalAttendance;
+use super::note::{self, Head, News, Typing};
 
-/// Rooms that may wait to be told; those beyond it are not.
-pub const HEADS_MAX: usize = 4_096;
+/// Notices that may wait; what is beyond them is not told by a note.
+pub const NOTICES_MAX: usize = 4_096;
+/// Rows of one statement, at most.
+const ROWS_MAX: usize = 500;
+/// After which time it is tried again to write rows.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often who has gone is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// What there is to tell.
+pub enum Notice {
+    /// A room has gone on.
+    Head(Head),
+    /// Somebody types, or has stopped.
+    Typing(Typing),
+    /// [`LocalAttendance`] has changes.
+    Attendance,
+}
 
 /// See the module.
 pub struct Notifier {
     link: LastingLink,
     server: i64,
     channel: String,
-    inbox: Receiver<Head>,
+    inbox: Receiver<Notice>,
+    attendance: Arc<LocalAttendance>,
+    /// The stamp of the newest row.
+    stamp: i64,
+    forget_at: Instant,
     /// Whether the last note could not be sent: logged once, not at each.
     is_failing: bool,
 }
 
 impl Notifier {
-    /// Sends the notes of the server of this number.
-    pub fn new(link: LastingLink, server: i64, channel: String, inbox: Receiver<Head>) -> Self {
-        Self { link, server, channel, inbox, is_failing: false }
+    /// Tells for the server of this number.
+    pub fn new(
+        link: LastingLink,
+        server: i64,
+        channel: String,
+        inbox: Receiver<Notice>,
+        attendance: Arc<LocalAttendance>,
+    ) -> Self {
+        let forget_at = Instant::now() + FORGET_EVERY;
+        Self { link, server, channel, inbox, attendance, stamp: 0, forget_at, is_failing: false }
     }
 
     /// The body of its thread.
     pub fn run(mut self) {
-        while let Ok(first) = self.inbox.recv() {
-            let mut heads = BTreeMap::new();
-            // In the journal's order: the last of a room is its newest.
-            for head in std::iter::once(first).chain(self.inbox.try_iter().take(HEADS_MAX)) {
-                heads.insert(head.room.clone(), head);
-            }
-            match self.send(heads) {
+        while let Some(news) = self.next() {
+            match self.tell(news) {
                 Ok(()) => self.is_failing = false,
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_failing, true) {
-                        log::warn!(error:%; "other servers are not told what was stored: they find it a little later");
+                        log::warn!(error:%; "other servers are not told what happens here: they find it a little later");
                     }
                 }
             }
         }
     }
 
-    fn send(&mut self, heads: BTreeMap<crate::chat::RoomName, Head>) -> Result<(), LinkError> {
+    /// Waits for something to tell: of each room and user the newest. `None`: the journal has ended.
+    fn next(&self) -> Option<News> {
+        let first = if self.attendance.has_changes() {
+            match self.inbox.recv_timeout(RETRY) {
+                Ok(notice) => Some(notice),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        } else {
+            Some(self.inbox.recv().ok()?)
+        };
+        let (mut heads, mut typing) = (BTreeMap::new(), BTreeMap::new());
+        // In the journal's order: the last of a room is its newest.
+        for notice in first.into_iter().chain(self.inbox.try_iter().take(NOTICES_MAX)) {
+            match notice {
+                Notice::Head(head) => _ = heads.insert(head.room.clone(), head),
+                Notice::Typing(one) => _ = typing.insert((one.room.clone(), one.user.clone()), one),
+                Notice::Attendance => {}
+            }
+        }
+        let (typing, heads) = (typing.into_values().collect(), heads.into_values().collect());
+        Some(News { typing, heads, attendance: false })
+    }
+
+    fn tell(&mut self, news: News) -> Result<(), LinkError> {
+        // Notes first: they are what most wait for.
+        self.send(news)?;
+        if self.write_attendance()? {
+            self.send(News { attendance: true, ..News::default() })?;
+        }
+        if self.forget_at <= Instant::now() {
+            self.forget_at = Instant::now() + FORGET_EVERY;
+            attendance::forget_gone(self.link.link()?, self.server)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was changed; whether there was anything.
+    fn write_attendance(&mut self) -> Result<bool, LinkError> {
+        let mut has_written = false;
+        loop {
+            let rows = self.attendance.take(ROWS_MAX);
+            if rows.is_empty() {
+                return Ok(has_written);
+            }
+            let link = self.link.link();
+            match link.and_then(|link| attendance::write(link, self.server, self.stamp, &rows)) {
+                Ok(stamp) => {
+                    self.stamp = stamp;
+                    self.attendance.written(rows);
+                    has_written = true;
+                }
+                Err(error) => {
+                    // They may have been written all the same.
+                    self.stamp += rows.len() as i64;
+                    self.attendance.put_back(rows);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, news: News) -> Result<(), LinkError> {
         let link = self.link.link()?;
-        for note in note::write(self.server, heads.into_values()) {
+        for note in note::write(self.server, news) {
             link.query("SELECT pg_notify($1, $2)", &[&self.channel, &note])?;
         }
         Ok(())

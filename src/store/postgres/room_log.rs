@@ -12,11 +12,14 @@ use crossbeam_channel::Sender;
 use super::catch_up::{self, Change};
 use super::history::{self, Standing};
 use super::journal::{AppendRequest, State, WriteRequest};
+use super::local_attendance::LocalAttendance;
+use super::note::Typing;
 use super::open_rooms::Progress;
 use super::pool::Pool;
+use super::remote_attendance::RemoteAttendances;
 use crate::chat::webhook::Movement;
-use crate::chat::{Appended, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed};
-use crate::store::rooms::{PolicyVersion, RoomLog};
+use crate::chat::{Appended, Attendance, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed, UserName};
+use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
 use crate::sync::oneshot;
 
 /// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
@@ -35,6 +38,17 @@ pub struct PostgresLog {
     progress: Arc<Progress>,
     /// Whether a webhook wants to know who enters and leaves.
     movements_wanted: Arc<AtomicBool>,
+    /// Who is in the room through this server, and through others.
+    attendances: Attendances,
+}
+
+/// What a store knows of who is in rooms.
+#[derive(Clone, Default)]
+pub struct Attendances {
+    /// Through this server.
+    pub local: Arc<LocalAttendance>,
+    /// Through others.
+    pub remote: Arc<RemoteAttendances>,
 }
 
 impl PostgresLog {
@@ -46,8 +60,9 @@ impl PostgresLog {
         pool: Arc<Pool>,
         progress: Arc<Progress>,
         movements_wanted: Arc<AtomicBool>,
+        attendances: Attendances,
     ) -> Self {
-        Self { name, standing, journal, pool, marks: Vec::new(), progress, movements_wanted }
+        Self { name, standing, journal, pool, marks: Vec::new(), progress, movements_wanted, attendances }
     }
 
     fn flush_marks(&mut self) {
@@ -188,11 +203,25 @@ impl RoomLog for PostgresLog {
             _ = self.journal.send(WriteRequest::Move(self.name.clone(), epoch, movement));
         }
     }
+
+    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
+        self.attendances.local.change(&self.name, changes);
+    }
+
+    fn typed(&mut self, user: UserName, typing: bool) {
+        self.attendances.local.typed(Typing { room: self.name.clone(), user, typing });
+    }
+
+    fn heard(&mut self) -> HeardElsewhere {
+        self.attendances.remote.take(&self.name)
+    }
 }
 
 impl Drop for PostgresLog {
     fn drop(&mut self) {
         self.flush_marks();
+        self.attendances.local.clear(&self.name);
+        self.attendances.remote.close(&self.name);
     }
 }
 

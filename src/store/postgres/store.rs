@@ -18,10 +18,10 @@ use super::journal::{INBOX_MAX, PostgresJournal, Reports, WriteRequest};
 use super::lasting_link::{Beginning, LastingLink};
 use super::link::{DatabaseLink, LinkError, Notifications, Waker};
 use super::maintenance::PostgresMaintenance;
-use super::notifier::{HEADS_MAX, Notifier};
+use super::notifier::{NOTICES_MAX, Notifier};
 use super::open_rooms::OpenRooms;
 use super::pool::Pool;
-use super::room_log::PostgresLog;
+use super::room_log::{Attendances, PostgresLog};
 use super::schema::{self, Unusable, name_of};
 use super::webhooks::PostgresWebhookRows;
 use super::{policy, search};
@@ -53,6 +53,7 @@ pub struct PostgresStore {
     pub(super) pool: Arc<Pool>,
     searches: Pool,
     rooms: OpenRooms,
+    attendances: Attendances,
     /// Until somebody takes it.
     feed: Mutex<Option<PostgresFeed>>,
     /// Ends the feed.
@@ -88,9 +89,13 @@ impl PostgresStore {
         let searches = Pool::new(config.clone(), SEARCHES.0, SEARCHES.1, Some(search::LIMIT));
         let (rooms, writable) = (OpenRooms::default(), Arc::new(AtomicBool::new(true)));
         let (journal, inbox) = bounded(INBOX_MAX);
-        let (notes, heads) = bounded(HEADS_MAX);
+        let (notes, notices) = bounded(NOTICES_MAX);
+        let attendances = Attendances::default();
+        attendances.local.set_bell(Some(notes.clone()));
         let sends = Box::new(|link: &mut DatabaseLink| link.run("SET synchronous_commit = off"));
-        let notifier = Notifier::new(LastingLink::new(config.clone(), None, sends), server, channel.clone(), heads);
+        let notifier_link = LastingLink::new(config.clone(), None, sends);
+        let local = Arc::clone(&attendances.local);
+        let notifier = Notifier::new(notifier_link, server, channel.clone(), notices, local);
         let maintenance = PostgresMaintenance::new(retention, now, rooms.clone());
         let reports = Reports { on_commit, on_delivery, on_panic };
         let body = PostgresJournal::new((server, written), inbox, maintenance, notes, reports, Arc::clone(&writable));
@@ -103,7 +108,8 @@ impl PostgresStore {
             link.run(&format!("SET synchronous_commit = off; LISTEN \"{channel}\""))
         });
         let listener = LastingLink::new(config.clone(), Some(waker.clone()), listens);
-        let feed = PostgresFeed::new(listener, server, changes, notifications, rooms.clone(), Arc::clone(&is_closed));
+        let known = (rooms.clone(), attendances.clone());
+        let feed = PostgresFeed::new(listener, server, changes, notifications, known, Arc::clone(&is_closed));
         let (journal, asked_at) = (Mutex::new(Some(journal)), Mutex::new(Instant::now()));
         let (feed, movements_wanted) = (Mutex::new(Some(feed)), Arc::default());
         Ok(Self {
@@ -112,6 +118,7 @@ impl PostgresStore {
             pool,
             searches,
             rooms,
+            attendances,
             feed,
             is_closed,
             waker,
@@ -162,8 +169,10 @@ impl Store for PostgresStore {
         let Standing { epoch, newest, .. } = standing.clone();
         let past = Snapshot { epoch, seq: newest, recent, kept: true };
         let (pool, wanted) = (Arc::clone(&self.pool), Arc::clone(&self.movements_wanted));
-        let room_log = Box::new(PostgresLog::new(room.clone(), standing, journal, pool, progress, wanted));
-        Ok(OpenedRoom { past, marks, policy, room_log })
+        let attendances = self.attendances.clone();
+        let elsewhere = attendances.remote.open(room);
+        let room_log = PostgresLog::new(room.clone(), standing, journal, pool, progress, wanted, attendances);
+        Ok(OpenedRoom { past, marks, policy, elsewhere, room_log: Box::new(room_log) })
     }
 
     fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {
@@ -251,6 +260,7 @@ impl Store for PostgresStore {
         self.waker.wake();
         self.pool.close();
         self.searches.close();
+        self.attendances.local.set_bell(None);
         let journal = self.journal.lock().take();
         drop(journal);
     }

@@ -12,8 +12,8 @@ use super::journal::{Append, JournalRequest};
 use super::sequence::Sequence;
 use super::watermark::{Watermark, Watermarks};
 use crate::chat::webhook::Movement;
-use crate::chat::{Appended, Draft, ReceiptMark, RemoteEvent, StoreFailed};
-use crate::store::rooms::{PolicyVersion, RoomLog};
+use crate::chat::{Appended, Attendance, Draft, ReceiptMark, RemoteEvent, StoreFailed, UserName};
+use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
 use crate::sync::oneshot;
 
 /// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
@@ -103,6 +103,17 @@ impl RoomLog for SqliteLog {
             // A journal that is gone delivers nothing.
             _ = self.journal.send(JournalRequest::Move(name.clone(), Arc::clone(epoch), movement));
         }
+    }
+
+    /// Nobody has to be told: the room has one server.
+    fn attend(&mut self, _: Vec<(UserName, Attendance)>) {}
+
+    /// Nor that.
+    fn typed(&mut self, _: UserName, _: bool) {}
+
+    /// Nothing: nobody is in the room through another server.
+    fn heard(&mut self) -> HeardElsewhere {
+        HeardElsewhere::default()
     }
 }
 

@@ -162,7 +162,7 @@ impl Store for SqliteStore {
         let past = Snapshot { epoch: sequence.epoch.clone(), seq: sequence.newest, recent, kept: true };
         let (watermarks, movements_wanted) = (Arc::clone(&self.watermarks), Arc::clone(&self.movements_wanted));
         let room_log = Box::new(SqliteLog::new(sequence, journal, watermarks, movements_wanted));
-        Ok(OpenedRoom { past, marks, policy, room_log })
+        Ok(OpenedRoom { past, marks, policy, elsewhere: Vec::new(), room_log })
     }
 
     fn page(&self, room: &RoomName, query: PageQuery) -> Result<Option<Page>, StoreFailed> {

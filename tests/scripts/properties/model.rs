@@ -1,8 +1,7 @@
 //! A room as lists: every message there ever was, every member, and what each is to hear.
 //!
-//! It numbers the messages itself, so it is the store as well. A member whose connection broke hears
-//! nothing until it is back. Typing is not in it: that is told in passing, and `room` says of it only
-//! what must hold.
+//! It numbers the messages itself, so it is the store as well. A member whose connection broke hears nothing until it is
+//! back. Typing is not in it: that is told in passing, and `room` says of it only what must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -317,8 +317,11 @@ impl Pair {
                         events.iter().for_each(|event| self.handle(id, None, event.clone()));
                     }
                 }
+                Effect::TellTyping(..) => panic!("the room has one server"),
                 Effect::Left(id) => assert!(self.table.remove(&id).is_some()),
-                Effect::Everyone(event) => everybody.into_iter().for_each(|id| self.handle(id, None, event.clone())),
+                Effect::Everyone(event) | Effect::Elsewhere(event) => {
+                    everybody.into_iter().for_each(|id| self.handle(id, None, event.clone()))
+                }
                 Effect::Others(but, event) => {
                     everybody.into_iter().filter(|id| *id != but).for_each(|id| self.handle(id, None, event.clone()));
                 }

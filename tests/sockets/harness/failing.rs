@@ -10,10 +10,12 @@ use roomd::chat::listed_room::ReadPosition;
 use roomd::chat::policy::{AuditEntry, Policy};
 use roomd::chat::webhook::Movement;
 use roomd::chat::{
-    Appended, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
+    Appended, Attendance, Draft, Message, ReceiptMark, RemoteEvent, RoomName, SearchPosition, StoreFailed, Time,
+    UserName,
 };
 use roomd::store::{
-    ChangeFeed, ChangesQuery, Found, FoundInRooms, Memory, OpenedRoom, Page, PageQuery, PolicyVersion, RoomLog, Store,
+    ChangeFeed, ChangesQuery, Found, FoundInRooms, HeardElsewhere, Memory, OpenedRoom, Page, PageQuery, PolicyVersion,
+    RoomLog, Store,
 };
 
 /// See the module.
@@ -158,5 +160,17 @@ impl RoomLog for FailingLedger {
 
     fn moved(&mut self, movement: Movement) {
         self.inner.moved(movement);
+    }
+
+    fn attend(&mut self, changes: Vec<(UserName, Attendance)>) {
+        self.inner.attend(changes);
+    }
+
+    fn typed(&mut self, user: UserName, typing: bool) {
+        self.inner.typed(user, typing);
+    }
+
+    fn heard(&mut self) -> HeardElsewhere {
+        self.inner.heard()
     }
 }

@@ -6,6 +6,7 @@
 use super::Broker;
 use crate::chat::StoreFailed;
 use crate::chat::room::Input;
+use crate::store::HeardElsewhere;
 
 impl Broker {
     /// Others have gone on, after what was read before in this round, perhaps.
@@ -27,11 +28,28 @@ impl Broker {
 
     /// Shows what other servers did, once a round. No draft is waiting: each was decided by what the room knew.
     fn catch_up(&mut self) -> Result<(), StoreFailed> {
+        if !self.is_current {
+            // Before the history is read: so a message stands before its author's leave, and ends a typing notice.
+            let HeardElsewhere { typing, mut attendance } = self.room_log.heard();
+            for (user, typing) in typing {
+                self.step_room(Input::TypedElsewhere { user, typing });
+            }
+            self.heard.append(&mut attendance);
+        }
         while !self.is_current {
             let events = self.room_log.catch_up()?;
             self.is_current = events.is_empty();
             events.into_iter().for_each(|event| self.step_room(Input::Remote(event)));
         }
+        std::mem::take(&mut self.heard).into_iter().for_each(|heard| self.step_room(Input::Attended(heard)));
         Ok(())
+    }
+
+    /// Tells other servers who is in the room through this one, where that has changed in the round. What was said before
+    /// is stored by now.
+    pub(super) fn tell_attendance(&mut self) {
+        if self.room.has_attendance_changes() {
+            self.room_log.attend(self.room.take_attendance_changes());
+        }
     }
 }

@@ -26,7 +26,9 @@ use shared::brings_foreign;
 use crate::chat::members::MemberId;
 use crate::chat::receipts::GATHERED_FOR;
 use crate::chat::room::{Effect, Input, ReplayRange, Room};
-use crate::chat::{Appended, Code, Draft, Event, Id, Refusal, RoomRequest, Slow, StoreFailed, UserName};
+use crate::chat::{
+    Appended, Code, Draft, Event, Id, Refusal, RemoteAttendance, RoomRequest, Slow, StoreFailed, UserName,
+};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::InboxReceiver;
@@ -93,6 +95,8 @@ pub struct Broker {
     has_foreign: bool,
     /// Whether it has shown in this round what other servers did.
     is_current: bool,
+    /// What was heard of members on other servers, until the history is up to date.
+    heard: Vec<RemoteAttendance>,
 }
 
 impl Broker {
@@ -133,6 +137,7 @@ impl Broker {
             previous: None,
             has_foreign: false,
             is_current: false,
+            heard: Vec::new(),
         }
     }
 
@@ -206,6 +211,7 @@ impl Broker {
         // What the room has not answered by now it never will.
         self.asking.clear();
         self.resuming.clear();
+        self.tell_attendance();
         // Before a member is told of a join: it may query the list of rooms at once.
         self.view.show(self.room.users());
         let messages = self.batch.messages();
@@ -362,6 +368,7 @@ impl Broker {
                     self.view.enter(self.room.name(), policy, self.room_log.policy_version());
                 }
                 Effect::Everyone(event) => self.everyone(event, None),
+                Effect::Elsewhere(event) => self.show(event, None),
                 Effect::Others(id, event) => self.everyone(event, Some(id)),
                 Effect::One(id, mark, event) => self.one(id, mark.as_ref(), event),
                 Effect::Advanced { marks, to, events } => {
@@ -369,6 +376,7 @@ impl Broker {
                     self.receipts = (to, events);
                 }
                 Effect::BestEffort(user, event) => self.best_effort.push((user, event)),
+                Effect::TellTyping(user, typing) => self.room_log.typed(user, typing),
             }
         }
     }
@@ -436,6 +444,10 @@ impl Broker {
 
     fn everyone(&mut self, event: Event, but: Option<MemberId>) {
         self.note_consequences(&event);
+        self.show(event, but);
+    }
+
+    fn show(&mut self, event: Event, but: Option<MemberId>) {
         let event = Arc::new(event);
         let skipped = but.and_then(|id| self.table.get_mut(id));
         let resumed = skipped.and_then(|member| match member.form {

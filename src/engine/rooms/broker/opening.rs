@@ -38,7 +38,7 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
         log::error!(room = name.as_str(); "history not opened");
         Refusal::new(Code::Unavailable, format!("The history of {name} cannot be had now; try again"))
     })?;
-    let OpenedRoom { past, marks, policy, room_log } = opened;
+    let OpenedRoom { past, marks, policy, elsewhere, room_log } = opened;
     if store.is_shared() {
         // What was read is in force, whatever was heard of other servers by now.
         view.enter(&name, policy.clone().map(Arc::new), room_log.policy_version());
@@ -51,6 +51,7 @@ pub fn open(opening: Opening, clock: Clock, limits: &Limits, store: &dyn Store) 
     }
     let policy = policy.map(Arc::new).or_else(|| known.filter(|policy| !policy.is_transient()));
     let room = Room::new(name, past, limits).with_marks(marks).with_policy(policy);
+    let room = if store.is_shared() { room.shared(elsewhere) } else { room };
     let (room, slow) = match kind {
         RoomKind::Open { slow, .. } => (room, slow.unwrap_or(limits.slow)),
         RoomKind::Private(one, other) => (room.private(one, other), Slow::Disconnect),

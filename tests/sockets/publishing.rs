@@ -162,6 +162,10 @@ fn on_a_condition_one_of_those_who_publish_at_once_succeeds_over_every_protocol(
     assert_eq!((repeat.status, &repeat.json()["seq"], &repeat.json()["duplicate"]), (201, &json!(1), &json!(true)));
     // The bare form, and a private conversation.
     assert_eq!(socket.ask(json!({"topic": "den", "message": "no", "if_seq": 9}))["code"], "conflict");
+    let mut subscriber = WebSocketClient::multi(&server, "Sub");
+    subscriber.ask(json!({"type": "subscribe", "topic": "den"}));
+    let refused = subscriber.ask(json!({"topic": "den", "message": "no", "if_seq": 9}));
+    assert_eq!((&refused["code"], &refused["topic"], refused.get("room")), (&json!("conflict"), &json!("den"), None));
     let _to = WebSocketClient::multi(&server, "Kim");
     let private = |if_seq| json!({"type": "private", "to": "Kim", "message": "hi", "if_seq": if_seq});
     assert_eq!(socket.ask(private(4))["seq"], 0, "nothing was said yet");

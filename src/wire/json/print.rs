@@ -64,7 +64,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Pong => object("pong", out),
         Event::Time { at } => time_fields(object("time", out), *at),
         Event::Done => object("ok", out),
-        Event::Refused(refusal) => refused(object("error", out), refusal),
+        Event::Refused(refusal) => refused(object("error", out), refusal, place),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
         Event::Edit { room, seq, user, body, at } => {
             let object = object(kind_of_edit(body), out).field(place, room.as_str()).field("seq", seq);
@@ -312,7 +312,7 @@ fn mark_fields<'a>(object: Object<'a>, mark: &ReceiptMark) -> Object<'a> {
 #[must_use]
 pub fn error_body(refusal: &Refusal) -> Vec<u8> {
     let mut out = b"{\"error\":".to_vec();
-    refused(Object::bare(&mut out), refusal).end();
+    refused(Object::bare(&mut out), refusal, "room").end();
     out.push(b'}');
     out
 }
@@ -326,14 +326,14 @@ fn goodbye_fields(object: Object<'_>, end: End, retry_after: Duration) -> Object
         .maybe("retry_after_ms", end.reconnect().then_some(wait))
 }
 
-fn refused<'a>(object: Object<'a>, refusal: &Refusal) -> Object<'a> {
+fn refused<'a>(object: Object<'a>, refusal: &Refusal, place: &str) -> Object<'a> {
     let wait = refusal.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1));
     let room = refusal.room.as_ref().map(RoomName::as_str);
     object
         .field("code", refusal.code.as_str())
         .field("message", &*refusal.message)
         .maybe("retry_after_ms", wait)
-        .maybe("room", room)
+        .maybe(place, room)
         .maybe("seq", refusal.seq)
 }
 

@@ -175,14 +175,14 @@ export class MessageHistory {
   }
 
   // The receipts of a message: [{user, status, at}], in the order written, received, read. The server keeps
-  // none of a guest's private conversations: of those, this page knows the ones that it has received.
+  // none of a guest's private conversations: of those, this page knows the ones that it has received. Those may
+  // also be ahead of what the server has stored.
   async receipts(room, seq) {
-    if (room.kind === "private" && !this.#chat.identity.token) {
-      const rank = ({ status }) => RECEIPTS.indexOf(status);
-      return room.receiptLog.filter((receipt) => receipt.seq >= seq).reverse().sort((a, b) => rank(a) - rank(b));
-    }
-    const { receipts } = await this.#chat.get(`${pathOf(room)}/${seq}/receipts`);
-    return receipts;
+    const isKept = room.kind !== "private" || this.#chat.identity.token;
+    const stored = isKept ? (await this.#chat.get(`${pathOf(room)}/${seq}/receipts`)).receipts : [];
+    const heard = room.receiptLog.filter((receipt) => receipt.seq >= seq).reverse();
+    const rank = ({ status }) => RECEIPTS.indexOf(status);
+    return [...heard, ...stored].sort((a, b) => rank(a) - rank(b));
   }
 
   // Fetches the receipts of an older message of the user's own; events bring only new ones.

@@ -29,7 +29,7 @@ export class Room {
     this.leaving = new Map(); // name → {at, until}: who left, and may be back by then
     this.typists = new Map(); // name → when the typing notice expires, in ms
     this.receipts = new Map(); // name → {written, received, read}: the last seq of each
-    this.receiptLog = []; // the receipts of a private conversation with their times, oldest first
+    this.receiptLog = []; // the receipts that were heard of, with their times, oldest first
     this.epoch = undefined;
     this.newest = 0; // the last known seq
     this.read = undefined; // the last seq that the user has read; undefined before the room was first joined
@@ -118,6 +118,7 @@ export class Room {
     if (this.epoch !== undefined && this.epoch !== epoch) {
       this.clear();
       this.receipts.clear();
+      this.receiptLog = [];
       this.read = undefined;
       this.readSent = 0;
     }
@@ -351,7 +352,7 @@ export class Room {
 
   // Takes over a receipt of another user.
   addReceipt({ user, status, seq, at }) {
-    if (this.kind === "private") this.receiptLog = [...this.receiptLog.slice(-RECEIPT_LOG_MAX), { user, status, seq, at }];
+    this.receiptLog = [...this.receiptLog.slice(-RECEIPT_LOG_MAX), { user, status, seq, at }];
     const receipts = { ...this.receipts.get(user) };
     for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) receipts[receipt] = Math.max(receipts[receipt] ?? 0, seq);
     this.receipts.set(user, receipts);

@@ -11,19 +11,48 @@ use crate::chat::{Moment, Time};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
+    /// The time at which it stands still.
+    #[cfg(test)]
+    stopped: Option<Moment>,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins now.
     #[must_use]
     pub fn start() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+            #[cfg(test)]
+            stopped: None,
+        }
+    }
+
+    /// A clock that stands still: what goes by it does the same, however fast the machine is. For schedules.
+    #[cfg(all(test, not(shuttle)))]
+    #[must_use]
+    pub fn stopped() -> Self {
+        let at = Time::from(SystemTime::now());
+        Self { stopped: Some(Moment { at, since_start: Duration::ZERO }), ..Self::start() }
     }
 
     /// The time on both clocks.
     #[must_use]
     pub fn now(&self) -> Moment {
+        #[cfg(test)]
+        if let Some(moment) = self.stopped {
+            return moment;
+        }
         Moment { at: Time::from(SystemTime::now()), since_start: self.started.elapsed() }
+    }
+
+    /// The time on the monotonic clock.
+    #[must_use]
+    pub fn instant_now(&self) -> Instant {
+        #[cfg(test)]
+        if let Some(moment) = self.stopped {
+            return self.instant(moment.since_start);
+        }
+        Instant::now()
     }
 
     /// The instant of a time since the start.

@@ -4,6 +4,8 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::world::Move;
 use crate::chat::members::MemberId;
@@ -18,6 +20,8 @@ use crate::engine::rooms::inbox::{self, Admitted, BrokerCommand, RoomHandle};
 /// A recipient that records its events.
 pub struct Recorder {
     pub fatal: bool,
+    /// How long a round takes for it.
+    pub takes: Duration,
     pub events: Mutex<Vec<Arc<Event>>>,
     pub end: Mutex<Option<End>>,
 }
@@ -30,6 +34,11 @@ impl Recipient for Recorder {
         let Delivery::Event(event) = delivery else { return Err(Undelivered::Closed) };
         self.events.lock().push(Arc::clone(event));
         Ok(())
+    }
+
+    fn is_drained(&self) -> bool {
+        thread::sleep(self.takes);
+        true
     }
 
     fn is_prompt(&self) -> bool {
@@ -64,12 +73,11 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(name: char, moves: &[Move], fatal: Option<char>) -> Self {
-        let fatal = fatal == Some(name);
+    pub fn new(name: char, moves: &[Move], fatal: bool, takes: Duration) -> Self {
         Self {
             name,
             moves: moves.iter().rev().copied().collect(),
-            recorder: Arc::new(Recorder { fatal, events: Mutex::default(), end: Mutex::default() }),
+            recorder: Arc::new(Recorder { fatal, takes, events: Mutex::default(), end: Mutex::default() }),
             seat: None,
             member: None,
             inbox: None,

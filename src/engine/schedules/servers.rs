@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomd_race::World;
 
@@ -226,6 +227,19 @@ fn three(a: &[super::world::Move], b: &[super::world::Move]) -> Cluster {
 fn what_two_servers_say_at_once_is_shown_in_one_order() {
     three(&[Say, Say], &[Say, Say]).check();
     three(&[Say, Look], &[Say, Say, Look]).check();
+}
+
+#[test]
+fn a_schedule_is_the_same_on_a_slow_machine() {
+    let enabled = |takes| {
+        let mut cluster = three(&[Say, Look], &[Say, Say, Look]);
+        cluster.scenarios = cluster.scenarios.map(|scenario| scenario.takes(takes));
+        let mut world = cluster.world(true);
+        let step = |actor| world.step(actor).map(|()| world.enabled());
+        "BAAB616B".chars().map(step).collect::<Vec<_>>()
+    };
+    // A room lingers after a delivery that took its time, by its clock.
+    assert_eq!(enabled(Duration::from_millis(2)), enabled(Duration::ZERO));
 }
 
 #[test]

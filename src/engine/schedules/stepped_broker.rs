@@ -205,5 +205,5 @@ fn is_ready<T>(receiver: &InboxReceiver<T>) -> bool {
 }
 
 fn broker(opening: Opening, store: &dyn Store) -> Broker {
-    broker::open(opening, Clock::start(), &Limits::default(), store).expect("the store is always there")
+    broker::open(opening, Clock::stopped(), &Limits::default(), store).expect("the store is always there")
 }

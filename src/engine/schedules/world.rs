@@ -5,6 +5,7 @@
 //! answer, leaving, dropping the sender to the inbox.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomd_race::World;
 
@@ -109,6 +110,8 @@ pub struct Scenario {
     stillborn: Option<usize>,
     /// Whether clients run the rounds of a broker that is free.
     shared: bool,
+    /// How long a round takes for each client.
+    takes: Duration,
 }
 
 impl Scenario {
@@ -127,6 +130,10 @@ impl Scenario {
 
     pub fn stillborn(self, number: usize) -> Self {
         Self { stillborn: Some(number), ..self }
+    }
+
+    pub fn takes(self, takes: Duration) -> Self {
+        Self { takes, ..self }
     }
 
     /// The same, in which clients run the rounds of a broker that is free.
@@ -177,6 +184,10 @@ pub fn name() -> RoomName {
 impl Rooms {
     /// The rooms of a server with this store.
     pub fn on(scenario: &Scenario, store: Arc<dyn Store>) -> Self {
+        let clients = scenario
+            .clients
+            .iter()
+            .map(|(name, moves)| Client::new(*name, moves, scenario.fatal == Some(*name), scenario.takes));
         let opened = Opened::default();
         let openings = Arc::clone(&opened);
         let opener = Box::new(move |opening, inbox| {
@@ -188,7 +199,7 @@ impl Rooms {
             engine: Engine::new(
                 Limits::default(),
                 Threads::new(),
-                Clock::start(),
+                Clock::stopped(),
                 Arc::clone(&store),
                 Auth::guests_only(),
                 Arc::default(),
@@ -197,7 +208,7 @@ impl Rooms {
             opened,
             store,
             brokers: Vec::new(),
-            clients: scenario.clients.iter().map(|(name, moves)| Client::new(*name, moves, scenario.fatal)).collect(),
+            clients: clients.collect(),
             elsewhere: 0,
             stillborn: scenario.stillborn,
             shared: scenario.shared,
@@ -402,7 +413,7 @@ impl Rooms {
     /// Checks that the next join succeeds; then all clients leave and the server stops, and nothing may be left.
     fn wind_up(mut self) -> Result<(), String> {
         if !self.engine.hub.is_closing() {
-            self.clients.push(Client::new('Z', &JOIN, None));
+            self.clients.push(Client::new('Z', &JOIN, false, Duration::ZERO));
             self.settle()?;
             if self.answers_to('Z') != [JoinOutcome::Joined] {
                 return Err(format!("a client that joins later is answered {:?}", self.answers_to('Z')));

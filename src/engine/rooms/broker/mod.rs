@@ -167,8 +167,8 @@ impl Broker {
     /// When it has something to do though no command comes.
     fn due(&self) -> Option<Instant> {
         let due = self.room.wakes_at().map(|at| self.clock.instant(at));
-        let lagged = self.lagging.then(|| Instant::now() + LAGGED_RETRY);
-        let unwritten = self.unwritten.then(|| Instant::now() + GATHERED_FOR);
+        let lagged = self.lagging.then(|| self.clock.instant_now() + LAGGED_RETRY);
+        let unwritten = self.unwritten.then(|| self.clock.instant_now() + GATHERED_FOR);
         due.into_iter().chain(lagged).chain(unwritten).min()
     }
 
@@ -179,7 +179,7 @@ impl Broker {
 
     fn linger(&self) {
         let Some(until) = linger_until(self.previous, self.linger_max) else { return };
-        let wait = until.saturating_duration_since(Instant::now());
+        let wait = until.saturating_duration_since(self.clock.instant_now());
         if !wait.is_zero() {
             thread::sleep(wait);
         }
@@ -218,9 +218,9 @@ impl Broker {
         if messages > 0 {
             self.view.metrics.delivered(messages);
         }
-        let began = Instant::now();
+        let began = self.clock.instant_now();
         self.deliver();
-        let ended = Instant::now();
+        let ended = self.clock.instant_now();
         for (reply, admission) in self.admitted.drain(..) {
             // If the client's reader is gone, its handle has sent the leave already.
             reply.send(Ok(admission));

@@ -201,7 +201,8 @@ impl Live {
 
     /// Whether the broker waits for more commands before it begins a round.
     fn lingers(&self) -> bool {
-        linger_until(self.broker.previous, self.broker.linger_max).is_some_and(|until| until > Instant::now())
+        let until = linger_until(self.broker.previous, self.broker.linger_max);
+        until.is_some_and(|until| until > self.broker.clock.instant_now())
     }
 }
 

@@ -82,6 +82,15 @@ impl<T> Receiver<T> {
     pub fn is_settled(&self) -> bool {
         !matches!(*self.0.state.lock(), State::Open)
     }
+
+    /// Looks at the reply, if it is there. For schedules.
+    #[cfg(all(test, not(shuttle)))]
+    pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        match &*self.0.state.lock() {
+            State::Sent(value) => Some(look(value)),
+            State::Open | State::Dropped => None,
+        }
+    }
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomd_race::World;
+use roomd_race::{Step, World};
 
 use super::client::Client;
 use super::stepped_broker::{Entrance, SteppedBroker};
@@ -462,6 +462,19 @@ impl World for Rooms {
         self.check()
     }
 
+    /// To hear that it has joined touches nobody else; everything else, the rooms.
+    fn next_step(&self, actor: char) -> Step {
+        let has_joined = |client: &Client| {
+            let is_admitted = client.reply.as_ref().and_then(|reply| reply.peek(Result::is_ok));
+            client.moves.last() == Some(&Hear) && is_admitted == Some(true)
+        };
+        match self.clients.iter().find(|client| client.name == actor) {
+            Some(client) if has_joined(client) => Step::new("hears that it has joined").writes(actor),
+            Some(_) => Step::new("acts").writes("rooms").writes(actor),
+            None => Step::new("runs").writes("rooms"),
+        }
+    }
+
     fn finish(self) -> Result<(), String> {
         self.check_end()?;
         self.wind_up()
@@ -481,6 +494,10 @@ impl<F: Fn(&Rooms) -> Result<(), String>> World for Expecting<F> {
 
     fn step(&mut self, actor: char) -> Result<(), String> {
         self.rooms.step(actor)
+    }
+
+    fn next_step(&self, actor: char) -> Step {
+        self.rooms.next_step(actor)
     }
 
     fn finish(self) -> Result<(), String> {

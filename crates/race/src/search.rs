@@ -117,7 +117,7 @@ impl Search {
             let mut depth = 0;
             let mut given_up = false;
             let mut order = String::new();
-            let result = run(&make, |world, enabled| {
+            let result = run(&make, |world: &W, enabled: &[char]| {
                 if enabled.is_empty() || depth == self.steps_max {
                     return Ok(None);
                 }
@@ -176,7 +176,9 @@ impl Search {
     pub fn random<W: World>(make: impl Fn() -> W, seed: u64, orders: usize) -> Result<Tried, Failure> {
         let mut random = Random::new(seed);
         for _ in 0..orders {
-            run(&make, |_, enabled| Ok((!enabled.is_empty()).then(|| enabled[random.below(enabled.len())])))?;
+            run(&make, |_: &W, enabled: &[char]| {
+                Ok((!enabled.is_empty()).then(|| enabled[random.below(enabled.len())]))
+            })?;
         }
         Ok(Tried { orders, ..Tried::default() })
     }

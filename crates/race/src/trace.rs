@@ -2,7 +2,7 @@
 //!
 //! What the pictures are made of. A step that panicked has the state before it.
 
-use super::run::{STEPS_MAX, caught};
+use super::run::{Driver, Order, run};
 use super::step::Step;
 use super::world::World;
 
@@ -32,31 +32,9 @@ impl Trace {
     /// Records an order: its steps, and behind its end those of the first actor that is enabled, until none is or
     /// something is wrong.
     pub fn of<W: World>(make: impl Fn() -> W, order: &str) -> Self {
-        let mut given = order.chars();
-        let (mut initial, mut steps) = (Vec::new(), Vec::<TracedStep>::new());
-        let result = caught(|| {
-            let mut world = make();
-            initial = world.state();
-            loop {
-                let enabled = world.enabled();
-                let Some(first) = enabled.first() else { return world.finish() };
-                let actor = given.next().unwrap_or(*first);
-                if !enabled.contains(&actor) {
-                    return Err(format!("{actor} can take no step here; these can: {enabled:?}"));
-                }
-                if steps.len() == STEPS_MAX {
-                    return Err(format!("It goes on after {STEPS_MAX} steps"));
-                }
-                let state = world.state();
-                steps.push(TracedStep { actor, step: world.next_step(actor), state });
-                let result = world.step(actor);
-                if let Some(last) = steps.last_mut() {
-                    last.state = world.state();
-                }
-                result?;
-            }
-        });
-        Self { initial, steps, result }
+        let mut recorder = Recorder { order: Order::new(order), initial: None, steps: Vec::new() };
+        let result = run(&make, &mut recorder).map_err(|failure| failure.why);
+        Self { initial: recorder.initial.unwrap_or_default(), steps: recorder.steps, result }
     }
 
     /// The actors, in the order in which they first do something or have something sent to them.
@@ -82,5 +60,29 @@ impl Trace {
         };
         let is_new = |entry: &&(String, String)| !before.contains(entry);
         self.steps[at].state.iter().filter(is_new).map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
+/// Follows an order, and notes each step.
+struct Recorder<'a> {
+    order: Order<'a>,
+    initial: Option<State>,
+    steps: Vec<TracedStep>,
+}
+
+type State = Vec<(String, String)>;
+
+impl<W: World> Driver<W> for &mut Recorder<'_> {
+    fn choose(&mut self, world: &W, enabled: &[char]) -> Result<Option<char>, String> {
+        self.initial.get_or_insert_with(|| world.state());
+        let chosen = self.order.next(enabled)?;
+        self.steps.extend(chosen.map(|actor| TracedStep { actor, step: world.next_step(actor), state: world.state() }));
+        Ok(chosen)
+    }
+
+    fn stepped(&mut self, world: &W) {
+        if let Some(last) = self.steps.last_mut() {
+            last.state = world.state();
+        }
     }
 }

@@ -241,10 +241,10 @@ impl Members {
     pub fn set_status(&mut self, name: &UserName, status: Status, note: Option<Note>, now: Time) -> Option<Presence> {
         let user = self.users.get_mut(name).filter(|user| user.connections > 0)?;
         let before = user.presence(name);
-        if user.status == status && user.note == note && before.status == status && before.note == note {
+        let is_same = user.status == status && user.note == note;
+        if is_same && before.status == status && before.note == note {
             return None;
         }
-        let is_same = user.status == status && user.note == note;
         (user.status, user.note, user.set_at) = (status, note, user.later_than_elsewhere(now));
         let after = user.presence(name);
         self.changed(name, None);

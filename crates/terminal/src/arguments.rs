@@ -178,15 +178,27 @@ fn history_help() -> String {
     )
 }
 
-fn parse_url(text: &str) -> Result<String, String> {
+/// The address of a server, as an argument.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_url(text: &str) -> Result<String, String> {
     roomd_client::check_address(text).map(|()| text.to_owned())
 }
 
-fn parse_room(text: &str) -> Result<RoomName, String> {
+/// The name of a room, likewise.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_room(text: &str) -> Result<RoomName, String> {
     RoomName::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_user(text: &str) -> Result<UserName, String> {
+/// The name of a user, likewise.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_user(text: &str) -> Result<UserName, String> {
     UserName::parse(text).map_err(|error| error.to_string())
 }
 

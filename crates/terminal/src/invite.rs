@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
 
+use crate::arguments::{parse_room, parse_url, parse_user};
 use crate::token;
 use roomd_cli::parser;
 use roomd_cli::trust::TrustArguments;
@@ -81,18 +82,6 @@ impl Invite {
         let bounds = (self.lasts.map(|lasts| lasts.as_secs()), self.uses);
         create_invitation(&self.url, &self.room, &token, bounds, &options).map_err(|error| error.to_string())
     }
-}
-
-fn parse_url(text: &str) -> Result<String, String> {
-    roomd_client::check_address(text).map(|()| text.to_owned())
-}
-
-fn parse_room(text: &str) -> Result<RoomName, String> {
-    RoomName::parse(text).map_err(|error| error.to_string())
-}
-
-fn parse_user(text: &str) -> Result<UserName, String> {
-    UserName::parse(text).map_err(|error| error.to_string())
 }
 
 fn parse_uses(text: &str) -> Result<u32, String> {

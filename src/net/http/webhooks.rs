@@ -52,7 +52,7 @@ pub fn remove(
     room: Option<&str>,
     webhook: &str,
 ) -> Result<Response, Refusal> {
-    let (room, webhook) = (scope(request, room)?, number_of("webhook", webhook)?);
+    let (room, webhook) = webhook_of(request, room, webhook)?;
     context.engine.remove_webhook(&request.identity(context), room.as_ref(), webhook)?;
     Ok(Response::empty(204))
 }
@@ -67,7 +67,7 @@ pub fn deliveries(
     room: Option<&str>,
     webhook: &str,
 ) -> Result<Response, Refusal> {
-    let (room, webhook) = (scope(request, room)?, number_of("webhook", webhook)?);
+    let (room, webhook) = webhook_of(request, room, webhook)?;
     let deliveries = context.engine.deliveries_of(&request.identity(context), room.as_ref(), webhook)?;
     Ok(Response::json(200, json::deliveries_body(webhook, &deliveries)))
 }
@@ -82,7 +82,7 @@ pub fn resume(
     room: Option<&str>,
     webhook: &str,
 ) -> Result<Response, Refusal> {
-    let (room, webhook) = (scope(request, room)?, number_of("webhook", webhook)?);
+    let (room, webhook) = webhook_of(request, room, webhook)?;
     context.engine.resume_webhook(&request.identity(context), room.as_ref(), webhook)?;
     Ok(Response::empty(204))
 }
@@ -98,7 +98,7 @@ pub fn resend(
     webhook: &str,
     delivery: &str,
 ) -> Result<Response, Refusal> {
-    let (room, webhook) = (scope(request, room)?, number_of("webhook", webhook)?);
+    let (room, webhook) = webhook_of(request, room, webhook)?;
     let delivery = number_of("delivery", delivery)?;
     context.engine.resend(&request.identity(context), room.as_ref(), webhook, delivery)?;
     Ok(Response::empty(204))
@@ -107,4 +107,9 @@ pub fn resend(
 /// The room that the path names, if it names one and the token is for it.
 fn scope(request: &ApiRequest<'_>, room: Option<&str>) -> Result<Option<RoomName>, Refusal> {
     room.map(|room| request.room(room)).transpose()
+}
+
+/// The same, and the number of the webhook that the path names.
+fn webhook_of(request: &ApiRequest<'_>, room: Option<&str>, webhook: &str) -> Result<(Option<RoomName>, u64), Refusal> {
+    Ok((scope(request, room)?, number_of("webhook", webhook)?))
 }

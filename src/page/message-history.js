@@ -174,15 +174,19 @@ export class MessageHistory {
     }
   }
 
-  // The receipts of a message: [{user, status, at}], in the order written, received, read. The server keeps
-  // none of a guest's private conversations: of those, this page knows the ones that it has received. Those may
-  // also be ahead of what the server has stored.
+  // The receipts of a message: [{user, status, at}], in the order written, received, read: those that the server has
+  // stored, and those that this page was told of, which may be ahead.
   async receipts(room, seq) {
-    const isKept = room.kind !== "private" || this.#chat.identity.token;
-    const stored = isKept ? (await this.#chat.get(`${pathOf(room)}/${seq}/receipts`)).receipts : [];
+    const stored = await this.#stored(room, seq);
     const heard = room.receiptLog.filter((receipt) => receipt.seq >= seq).reverse();
     const rank = ({ status }) => RECEIPTS.indexOf(status);
     return [...heard, ...stored].sort((a, b) => rank(a) - rank(b));
+  }
+
+  // The server keeps no receipts of a guest's private conversations.
+  async #stored(room, seq) {
+    if (room.kind === "private" && !this.#chat.identity.token) return [];
+    return (await this.#chat.get(`${pathOf(room)}/${seq}/receipts`)).receipts;
   }
 
   // Fetches the receipts of an older message of the user's own; events bring only new ones.
@@ -191,7 +195,7 @@ export class MessageHistory {
     if (!replayed || this.#receiptsRequested.has(key)) return;
     this.#receiptsRequested.add(key);
     this.#receipts = this.#receipts.then(async () => {
-      const receipts = await this.receipts(room, seq).catch(() => []);
+      const receipts = await this.#stored(room, seq).catch(() => []);
       for (const receipt of receipts) if (receipt.user !== this.#chat.me) room.addReceipt({ ...receipt, seq: Math.max(receipt.seq, seq) });
       if (receipts.length > 0) this.#chat.changed();
     });

@@ -352,7 +352,7 @@ export class Room {
 
   // Takes over a receipt of another user.
   addReceipt({ user, status, seq, at }) {
-    this.receiptLog = [...this.receiptLog.slice(-RECEIPT_LOG_MAX), { user, status, seq, at }];
+    if (this.receiptLog.push({ user, status, seq, at }) > RECEIPT_LOG_MAX) this.receiptLog.shift();
     const receipts = { ...this.receipts.get(user) };
     for (const receipt of RECEIPTS.slice(0, RECEIPTS.indexOf(status) + 1)) receipts[receipt] = Math.max(receipts[receipt] ?? 0, seq);
     this.receipts.set(user, receipts);

@@ -1,13 +1,14 @@
-//! An export as an import reads it: its first line, and then the lines of its messages, one by one.
+//! An export as an import reads it: its first line, and then the messages, which continue a room.
 //!
 //! Called by the imports of the backends, on the thread of the command. A line is bounded, so that no input fills the
-//! memory.
+//! memory. Messages that the room has already are skipped, so an import can be repeated, and exports of one room can
+//! follow each other.
 
 use std::io::{BufRead, Read as _};
 
-use super::administration::AdministrationError;
-use super::jsonl::Header;
-use crate::chat::RoomName;
+use super::administration::{AdministrationError, Imported};
+use super::jsonl::{Header, SEQ_MAX, message_of};
+use crate::chat::{Message, RoomName};
 
 /// Bytes of one line, at most: a body of 16 MiB with all its escapes.
 const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -19,7 +20,22 @@ pub struct ExportReader<'a> {
     /// Its first line.
     pub header: Header,
     /// The others: a message each.
-    pub lines: Lines<'a>,
+    lines: Lines<'a>,
+}
+
+/// A room that an import continues, in a transaction.
+pub trait ImportedRoom {
+    /// Has the numbers of the room begin after this one.
+    ///
+    /// # Errors
+    /// The transaction must be rolled back.
+    fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError>;
+
+    /// Inserts a message; `false` when another message has its `mid`.
+    ///
+    /// # Errors
+    /// The transaction must be rolled back.
+    fn insert(&mut self, message: &Message) -> Result<bool, AdministrationError>;
 }
 
 impl<'a> ExportReader<'a> {
@@ -37,15 +53,61 @@ impl<'a> ExportReader<'a> {
         let room = room.map_err(|error| AdministrationError::Line(1, format!("names a room that {error}")))?;
         Ok(Self { room, header, lines })
     }
+
+    /// Inserts the messages into the room, whose newest message has the number `newest`; what was imported, and the
+    /// number of the newest message then. Blocks as the input does.
+    ///
+    /// # Errors
+    /// The messages do not continue the room, or are not whole: the transaction must be rolled back.
+    pub fn insert_into(
+        self,
+        target: &mut impl ImportedRoom,
+        mut newest: u64,
+    ) -> Result<(Imported, u64), AdministrationError> {
+        let Self { room, header, mut lines } = self;
+        let mut imported = Imported { room, added: 0, known: 0 };
+        while lines.next()? {
+            let number = lines.number;
+            let refused = |what: String| AdministrationError::Line(number, what);
+            let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
+            if message.seq <= newest && newest > 0 {
+                imported.known += 1;
+                continue;
+            }
+            if newest == 0 && message.seq > 1 {
+                newest = message.seq - 1;
+                target.begin_after(newest)?;
+            }
+            if message.seq != newest + 1 || message.seq > SEQ_MAX {
+                return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
+            }
+            newest = message.seq;
+            if !target.insert(&message)? {
+                return Err(refused("has a mid that an earlier message of its user has".to_owned()));
+            }
+            imported.added += 1;
+        }
+        if newest == 0 {
+            newest = header.newest;
+            target.begin_after(newest)?;
+        } else if newest < header.newest {
+            let sentence = format!(
+                "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
+                header.newest
+            );
+            return Err(AdministrationError::Refused(sentence));
+        }
+        Ok((imported, newest))
+    }
 }
 
 /// Lines of a bounded length, with their numbers.
-pub struct Lines<'a> {
+struct Lines<'a> {
     input: &'a mut dyn BufRead,
     /// The number of the line in `bytes`; the first is 1.
-    pub number: u64,
+    number: u64,
     /// The line, with its line feed.
-    pub bytes: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Lines<'_> {
@@ -53,7 +115,7 @@ impl Lines<'_> {
     ///
     /// # Errors
     /// It cannot be read, or is longer than any message.
-    pub fn next(&mut self) -> Result<bool, AdministrationError> {
+    fn next(&mut self) -> Result<bool, AdministrationError> {
         loop {
             self.bytes.clear();
             self.number += 1;

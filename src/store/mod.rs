@@ -12,7 +12,11 @@ pub mod administration;
 mod audit_value;
 pub mod change_feed;
 #[cfg(feature = "sqlite")]
+mod columns;
+#[cfg(feature = "sqlite")]
 mod export_reader;
+#[cfg(feature = "sqlite")]
+mod export_writer;
 pub mod hooks;
 #[cfg(feature = "sqlite")]
 mod jsonl;
@@ -31,6 +35,8 @@ pub mod sqlite;
 #[cfg(not(feature = "sqlite"))]
 #[path = "without_sqlite.rs"]
 pub mod sqlite;
+#[cfg(feature = "sqlite")]
+mod waiting_marks;
 pub mod webhooks;
 
 pub use accounts::{Account, AccountStore, ServerKey};

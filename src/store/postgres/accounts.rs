@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use super::devices;
 use super::link::{DatabaseLink, LinkError};
-use super::row::{ms, receipt_number, text, time};
+use super::row::{receipt_number, text};
 use super::store::PostgresStore;
 use crate::chat::bookmark::BOOKMARKS_MAX;
 use crate::chat::device::{Device, DeviceId};
@@ -18,6 +18,7 @@ use crate::chat::{
 };
 use crate::store::accounts::{Account, AccountStore, ServerKey};
 use crate::store::administration::PreparedToken;
+use crate::store::columns::{ms, time};
 
 impl AccountStore for PostgresStore {
     fn accounts(&self) -> Result<Vec<Account>, StoreFailed> {

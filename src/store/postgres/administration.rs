@@ -3,30 +3,27 @@
 //! Runs beside the server that writes, or without one; only an import needs the history to itself. Backups are the
 //! database's own affair: `pg_dump` has one moment of all tables, and whoever runs PostgreSQL has a way of doing it.
 
-use std::io::{self, BufRead, Write};
+use std::io::{BufRead, Write};
 use std::path::Path;
 
 use tokio_postgres::Config;
 
 use super::history::{self, Standing};
 use super::link::{DatabaseLink, LinkError};
-use super::row::ms;
 use super::schema::{self, Unusable};
 use super::webhooks::{PostgresWebhookRows, PostgresWebhooks};
 use super::{accounts, check, hooks, import, policy};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
-use crate::chat::{RoomName, Span, Time, UserName};
+use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
 use crate::store::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
     RetentionOverride, WebhookAdministration,
 };
+use crate::store::columns::ms;
 use crate::store::export_reader::ExportReader;
-use crate::store::jsonl::{Header, line_of};
-use crate::store::rooms::PageQuery;
-
-/// What an export reads at a time.
-const PAGE: PageQuery = PageQuery { span: Span::After(0), count: 1_000, bytes: 4 * 1024 * 1024 };
+use crate::store::export_writer::{self, PAGE};
+use crate::store::jsonl::Header;
 
 /// See the module.
 pub struct Database {
@@ -60,31 +57,13 @@ impl Administration for Database {
             return Err(AdministrationError::NoRoom(room.clone()));
         }
         let Standing { id, epoch, newest, .. } = found;
-        let failed = |error| AdministrationError::Io("the export could not be written".to_owned(), error);
-        let json = |error: serde_json::Error| failed(io::Error::other(error));
         let private = policy::policy(&mut link, id)?.is_some_and(|policy| policy.is_private());
-        let header = serde_json::to_string(&Header::new(room, &epoch, newest, private)).map_err(json)?;
-        writeln!(out, "{header}").map_err(failed)?;
-        let mut last = match start {
+        let header = Header::new(room, &epoch, newest, private);
+        let last = match start {
             ExportStart::Seq(seq) => seq,
             ExportStart::Time(at) => last_before(&mut link, id, at)?,
         };
-        let mut count = 0_u64;
-        loop {
-            let messages = history::after(&mut link, id, room, last, PAGE)?;
-            let Some(first) = messages.first() else { break };
-            if count > 0 && first.seq != last + 1 {
-                let sentence = format!("retention deleted the messages after {last} while they were exported");
-                return Err(AdministrationError::Refused(sentence));
-            }
-            for message in &messages {
-                writeln!(out, "{}", line_of(message).map_err(json)?).map_err(failed)?;
-                last = message.seq;
-                count += 1;
-            }
-        }
-        out.flush().map_err(failed)?;
-        Ok(count)
+        export_writer::write(out, &header, last, |last| history::after(&mut link, id, room, last, PAGE))
     }
 
     fn import(&self, input: &mut dyn BufRead) -> Result<Imported, AdministrationError> {

@@ -10,8 +10,9 @@ use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
 use super::local_attendance::AttendanceRow;
-use super::row::{ms, number, text, time};
+use super::row::{number, text};
 use crate::chat::{Attendance, Attending, LeaveReason, Note, RoomName, ServerId, Status, Time, UserName};
+use crate::store::columns::{ms, time};
 
 /// A row of another server.
 pub struct ReadAttendance {

@@ -9,10 +9,11 @@ use super::journal::{AppendRequest, State};
 use super::link::{DatabaseLink, LinkError};
 use super::note::Head;
 use super::policy::description_of;
-use super::row::{DELETED, TEXT, about_columns, columns_of, ms, number, time};
+use super::row::{DELETED, TEXT, columns_of, number};
 use super::words::vector_of;
 use crate::chat::policy::ModerationChange;
 use crate::chat::{Body, Draft, Epoch, Operation, Outcome, Publication, RoomName};
+use crate::store::columns::{about_columns, ms, time};
 
 /// What became of the drafts of one room.
 #[derive(Debug, Default)]

@@ -8,9 +8,10 @@ use tokio_postgres::Row;
 use super::history::Standing;
 use super::link::{DatabaseLink, LinkError};
 use super::policy::action_of;
-use super::row::{body_of, number, read as read_message, text, time};
+use super::row::{body_of, number, read as read_message, text};
 use crate::chat::policy::{ModerationAction, ModerationChange};
 use crate::chat::{Epoch, Note, RemoteEvent, RoomName, Time, UserName};
+use crate::store::columns::time;
 
 /// Messages of one part, at most.
 const MESSAGES: i32 = 300;

@@ -11,6 +11,7 @@ use crate::chat::device::DeviceId;
 use crate::chat::{DisplayName, FoldedName, RoomName, UserName};
 use crate::store::accounts::Account;
 use crate::store::change_feed::{AccountState, StoreChange};
+use crate::store::columns::time;
 use crate::store::rooms::PolicyVersion;
 
 /// Where the next look begins.
@@ -74,8 +75,7 @@ fn policy_of(link: &mut DatabaseLink, room: RoomName) -> Result<StoreChange, Lin
 fn account_of(link: &mut DatabaseLink, name: UserName) -> Result<AccountState, LinkError> {
     let folded = FoldedName::of(&name);
     let row = link.row("SELECT name, since, display FROM names WHERE folded = $1", &[&folded.as_str()])?;
-    let account =
-        row.as_ref().map(|row| Account { name: UserName::stored(row.get(0)), since: super::row::time(row.get(1)) });
+    let account = row.as_ref().map(|row| Account { name: UserName::stored(row.get(0)), since: time(row.get(1)) });
     let display_name = row.as_ref().and_then(|row| row.get::<_, Option<&str>>(2)).map(DisplayName::stored);
     Ok(AccountState { devices: devices::of(link, &name)?, name, account, display_name })
 }

@@ -5,9 +5,9 @@
 use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
-use super::row::{ms, time};
 use crate::chat::device::{Device, DeviceId, DeviceLabel};
 use crate::chat::{FoldedName, UserName};
+use crate::store::columns::{ms, time};
 
 /// The devices of all names, in any order.
 pub fn all(link: &mut DatabaseLink) -> Result<Vec<(UserName, Device)>, LinkError> {

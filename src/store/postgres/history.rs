@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use super::link::{DatabaseLink, LinkError};
-use super::row::{COLUMNS, ms, number, read, receipt_number, receipt_of, time};
+use super::row::{COLUMNS, number, read, receipt_number, receipt_of};
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::{Message, Receipt, ReceiptMark, RoomName, Span, Time, UserName};
+use crate::store::columns::{ms, time};
 use crate::store::rooms::{ChangesQuery, Page, PageQuery};
 
 /// Where a room's history stands.

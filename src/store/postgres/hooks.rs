@@ -6,10 +6,11 @@
 use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
-use super::row::{ms, number, time};
+use super::row::number;
 use super::store::PostgresStore;
 use crate::chat::hook::{HOOKS_MAX, Hook, HookDigest, NewHook, REVOKED_MAX};
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
+use crate::store::columns::{ms, time};
 use crate::store::hooks::HookStore;
 
 /// The columns that [`read`] takes, in its order.

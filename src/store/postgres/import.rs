@@ -1,62 +1,30 @@
 //! `roomd import` into PostgreSQL: a room's history, read from text, in one transaction.
 //!
-//! A room that exists continues if it has the same epoch and the export continues it: messages that are there already are
-//! skipped, so an import can be repeated, and exports of one room can follow each other.
+//! A room that exists continues if it has the same epoch and the export continues it.
 
 use tokio_postgres::types::ToSql;
 
 use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
-use super::row::{about_columns, columns_of, ms, number};
+use super::row::{columns_of, number};
 use super::words::vector_of;
 use crate::chat::{Body, Message, Mid, RoomName, UserName};
 use crate::store::administration::{AdministrationError, Imported};
-use crate::store::export_reader::ExportReader;
-use crate::store::jsonl::{Header, SEQ_MAX, message_of};
+use crate::store::columns::{about_columns, ms};
+use crate::store::export_reader::{ExportReader, ImportedRoom};
+use crate::store::jsonl::Header;
 
 /// Reads the rest of an export into the history. Blocks as its input does.
 ///
 /// # Errors
 /// The transaction must be rolled back.
 pub fn import(export: ExportReader<'_>, link: &mut DatabaseLink) -> Result<Imported, AdministrationError> {
-    let ExportReader { room: name, header, mut lines } = export;
-    let (id, mut newest) = find_room(link, &name, &header)?;
-    if header.private {
+    let (id, newest) = find_room(link, &export.room, &export.header)?;
+    if export.header.private {
         // Its list is empty until an administrator adds members: what was private stays private.
         link.execute("INSERT INTO policies (room, private) VALUES ($1, true) ON CONFLICT DO NOTHING", &[&id])?;
     }
-    let mut imported = Imported { room: name, added: 0, known: 0 };
-    while lines.next()? {
-        let line = lines.number;
-        let refused = |what: String| AdministrationError::Line(line, what);
-        let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
-        if message.seq <= newest && newest > 0 {
-            imported.known += 1;
-            continue;
-        }
-        if newest == 0 && message.seq > 1 {
-            newest = message.seq - 1;
-            link.execute("UPDATE rooms SET pruned = $2 WHERE room = $1", &[&id, &number(newest)])?;
-        }
-        if message.seq != newest + 1 || message.seq > SEQ_MAX {
-            return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
-        }
-        newest = message.seq;
-        if !insert(link, id, &message)? {
-            return Err(refused("has a mid that an earlier message of its user has".to_owned()));
-        }
-        imported.added += 1;
-    }
-    if newest == 0 {
-        newest = header.newest;
-        link.execute("UPDATE rooms SET pruned = $2 WHERE room = $1", &[&id, &number(newest)])?;
-    } else if newest < header.newest {
-        let sentence = format!(
-            "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
-            header.newest
-        );
-        return Err(AdministrationError::Refused(sentence));
-    }
+    let (imported, newest) = export.insert_into(&mut Target { link, id }, newest)?;
     link.execute("UPDATE rooms SET newest = $2 WHERE room = $1", &[&id, &number(newest)])?;
     link.execute("DELETE FROM last_values WHERE room = $1", &[&id])?;
     let sql = "INSERT INTO last_values SELECT $1, key, seq FROM (
@@ -64,6 +32,23 @@ pub fn import(export: ExportReader<'_>, link: &mut DatabaseLink) -> Result<Impor
         ) AS newest WHERE kind <> 2";
     link.execute(sql, &[&id])?;
     Ok(imported)
+}
+
+/// The room that is imported into.
+struct Target<'a> {
+    link: &'a mut DatabaseLink,
+    id: i64,
+}
+
+impl ImportedRoom for Target<'_> {
+    fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError> {
+        let sql = "UPDATE rooms SET pruned = $2 WHERE room = $1";
+        Ok(self.link.execute(sql, &[&self.id, &number(seq)]).map(|_| ())?)
+    }
+
+    fn insert(&mut self, message: &Message) -> Result<bool, AdministrationError> {
+        Ok(insert(self.link, self.id, message)?)
+    }
 }
 
 /// The room's id, new if the room is new, and the number of its newest message.

@@ -20,10 +20,11 @@ use super::lasting_link::LastingLink;
 use super::link::{DatabaseLink, LinkError};
 use super::maintenance::PostgresMaintenance;
 use super::notifier::Notice;
-use super::row::{ms, number, receipt_number};
+use super::row::{number, receipt_number};
 use super::webhooks;
 use crate::chat::webhook::Movement;
 use crate::chat::{Draft, ReceiptMark, RoomName, StoreFailed};
+use crate::store::columns::ms;
 use crate::store::open::CommitReport;
 use crate::sync::oneshot;
 

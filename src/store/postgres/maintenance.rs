@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::link::{DatabaseLink, LinkError};
 use super::open_rooms::OpenRooms;
-use super::row::ms;
 use super::schema::MAINTENANCE;
 use crate::chat::{RoomName, Time};
+use crate::store::columns::ms;
 use crate::store::rooms::Retention;
 
 /// How long after a sweep the next one begins.

@@ -11,13 +11,14 @@ use tokio_postgres::Row;
 
 use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
-use super::row::{ms, number, text, time};
+use super::row::{number, text};
 use crate::chat::policy::{
     AuditEntry, Description, Invitation, Invited, ModerationAction, ModerationChange, Policy, Role, RoomSettings,
     RoomSubject,
 };
 use crate::chat::{Note, RoomName, Time, UserName};
 use crate::store::audit_value::{change_of, value_of};
+use crate::store::columns::{ms, time};
 
 /// The column `sanctions.kind`.
 const BAN: i16 = 0;

@@ -20,11 +20,8 @@ use super::remote_attendance::RemoteAttendances;
 use crate::chat::webhook::Movement;
 use crate::chat::{Appended, Attendance, Draft, Outcome, ReceiptMark, RemoteEvent, RoomName, StoreFailed, UserName};
 use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
+use crate::store::waiting_marks::WaitingMarks;
 use crate::sync::oneshot;
-
-/// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
-/// kept.
-const MARKS_MAX: usize = 1_024;
 
 /// See the module.
 pub struct PostgresLog {
@@ -33,7 +30,7 @@ pub struct PostgresLog {
     journal: Sender<WriteRequest>,
     pool: Arc<Pool>,
     /// Marks that the journal's inbox had no space for.
-    marks: Vec<ReceiptMark>,
+    marks: WaitingMarks,
     /// Shows others how far the room has got, and tells how far retention has.
     progress: Arc<Progress>,
     /// Whether a webhook wants to know who enters and leaves.
@@ -62,19 +59,19 @@ impl PostgresLog {
         movements_wanted: Arc<AtomicBool>,
         attendances: Attendances,
     ) -> Self {
-        Self { name, standing, journal, pool, marks: Vec::new(), progress, movements_wanted, attendances }
+        Self { name, standing, journal, pool, marks: WaitingMarks::default(), progress, movements_wanted, attendances }
     }
 
     fn flush_marks(&mut self) {
-        if self.standing.id == 0 || self.marks.is_empty() {
-            return;
-        }
-        let request = WriteRequest::Mark(self.standing.id, std::mem::take(&mut self.marks));
-        if let Err(refused) = self.journal.try_send(request)
-            && let WriteRequest::Mark(_, marks) = refused.into_inner()
-        {
-            self.marks = marks;
-        }
+        let (room, journal) = (self.standing.id, &self.journal);
+        self.marks.flush(|marks| match room {
+            // It is not stored yet.
+            0 => Err(marks),
+            _ => journal.try_send(WriteRequest::Mark(room, marks)).map_err(|refused| match refused.into_inner() {
+                WriteRequest::Mark(_, marks) => marks,
+                _ => Vec::new(),
+            }),
+        });
     }
 
     /// What others did from where the room stands up to this state; afterwards the room stands there.
@@ -134,7 +131,7 @@ impl PostgresLog {
     /// The room has ended; its name is that of another history.
     fn begin_again(&mut self, epoch: Arc<str>, id: i64) {
         self.standing = Standing { id, epoch, newest: 0, version: 0, pruned: 0 };
-        self.marks.clear();
+        self.marks = WaitingMarks::default();
         self.progress.begin(&self.standing);
     }
 }
@@ -189,11 +186,8 @@ impl RoomLog for PostgresLog {
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {
-        self.marks.extend_from_slice(marks);
+        self.marks.add(marks);
         self.flush_marks();
-        if self.marks.len() > MARKS_MAX {
-            keep_newest_marks(&mut self.marks);
-        }
     }
 
     fn moved(&mut self, movement: Movement) {
@@ -223,10 +217,4 @@ impl Drop for PostgresLog {
         self.attendances.local.clear(&self.name);
         self.attendances.remote.close(&self.name);
     }
-}
-
-/// Keeps the newest mark of each user and receipt.
-fn keep_newest_marks(marks: &mut Vec<ReceiptMark>) {
-    marks.sort_by(|a, b| (&a.user, a.receipt, b.seq).cmp(&(&b.user, b.receipt, a.seq)));
-    marks.dedup_by(|later, kept| (&later.user, later.receipt) == (&kept.user, kept.receipt));
 }

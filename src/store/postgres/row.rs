@@ -5,7 +5,8 @@
 use tokio_postgres::Row;
 
 use super::link::LinkError;
-use crate::chat::{About, Body, Key, Message, Mid, Receipt, RoomName, Time, UserName};
+use crate::chat::{Body, Key, Message, Mid, Receipt, RoomName, UserName};
+use crate::store::columns::{about_of, time};
 
 /// The columns that `read` takes, in its order.
 pub const COLUMNS: &str = "seq, kind, at, edited, usr, recipient, mid, body, reply, reaction, key";
@@ -37,27 +38,6 @@ pub fn body_of(kind: i16, body: &[u8]) -> Result<Body, LinkError> {
         DELETED => Ok(Body::Deleted),
         other => Err(LinkError::Invalid(format!("a message of the kind {other}"))),
     }
-}
-
-/// What the columns `reply` and `reaction` say.
-pub fn about_of(reply: Option<i64>, reaction: Option<i64>) -> Option<About> {
-    About::stored(reply.map(i64::cast_unsigned), reaction.map(i64::cast_unsigned))
-}
-
-/// The columns `reply` and `reaction`.
-pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
-    let (reply, reaction) = About::fields(about);
-    (reply.map(u64::cast_signed), reaction.map(u64::cast_signed))
-}
-
-/// A time as a column.
-pub fn ms(at: Time) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
-}
-
-/// The time in a column.
-pub fn time(ms: i64) -> Time {
-    Time(u64::try_from(ms).unwrap_or(0))
 }
 
 /// A number of a message as a column; one that is too great for any message is the greatest.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
-use super::row::{COLUMNS, number, read, time};
+use super::row::{COLUMNS, number, read};
 use super::words::query_of;
 use crate::chat::{RoomName, SearchPosition, Time};
+use crate::store::columns::{ms, time};
 use crate::store::rooms::{Found, FoundInRooms};
 use crate::store::search_terms::Match;
 
@@ -63,7 +64,7 @@ pub fn search_rooms(
     );
     let (began, mut rooms) = (Instant::now(), HashMap::<i64, Option<(RoomName, Time)>>::new());
     let (mut found, mut position) =
-        (Vec::new(), before.map_or((i64::MAX, i64::MAX), |before| (super::row::ms(before.at), before.key)));
+        (Vec::new(), before.map_or((i64::MAX, i64::MAX), |before| (ms(before.at), before.key)));
     loop {
         let rows = match link.query(&sql, &[&query, &position.0, &position.1, &PART]) {
             Err(error) if error.is_timeout() => return Ok(part_of(found, count, false)),

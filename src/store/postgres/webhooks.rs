@@ -14,13 +14,14 @@ use tokio_postgres::Row;
 
 use super::link::{DatabaseLink, LinkError};
 use super::policy::action_of;
-use super::row::{about_of, body_of, ms, number, text, time};
+use super::row::{body_of, number, text};
 use crate::chat::policy::{ModerationAction, ModerationChange};
 use crate::chat::webhook::{
     AfterAttempt, Attempt, DELIVERED_MAX, DueDelivery, LoggedDelivery, Movement, NewWebhook, REMOVED_MAX,
     ROOM_WEBHOOKS_MAX, USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use crate::chat::{Event, LeaveReason, Message, Mid, Note, RoomName, Secret, Time, UserName};
+use crate::store::columns::{about_of, ms, time};
 use crate::store::webhooks::{WebhookLease, WebhookStore};
 
 /// The columns that [`read`] takes, in its order.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::row::{ms, time};
 use super::store::SqliteStore;
 use super::{bookmarks, devices, offline_inbox};
 use crate::chat::StoreFailed;
@@ -16,6 +15,7 @@ use crate::chat::device::{Device, DeviceId};
 use crate::chat::{Bookmark, DisplayName, FoldedName, NotificationLevel, RoomName, Time, UserName};
 use crate::store::accounts::{Account, AccountStore, ServerKey};
 use crate::store::administration::{AdministrationError, PreparedToken};
+use crate::store::columns::{ms, time};
 
 impl AccountStore for SqliteStore {
     fn accounts(&self) -> Result<Vec<Account>, StoreFailed> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::row::{about_columns, about_of, body_of, columns_of, ms, shared, time};
+use super::row::{body_of, columns_of, shared};
 use super::sequence::Sequence;
 use super::webhooks;
 use crate::chat::policy::{ModerationAction, ModerationChange};
@@ -20,6 +20,7 @@ use crate::chat::{
     UserName,
 };
 use crate::store::audit_value::{change_of, value_of};
+use crate::store::columns::{about_columns, about_of, ms, time};
 
 /// The columns of an event.
 const COLUMNS: &str = "id, event, room, epoch, seq, at, user, kind, body, mid, reply, reaction, what, about, until, value, \
@@ -230,7 +231,7 @@ fn event(row: &Row<'_>, kind: WebhookEvent, at: Time) -> rusqlite::Result<Event>
     Ok(match kind {
         WebhookEvent::Message => {
             let mid = row.get_ref(10)?.as_str_or_null()?.map(Mid::stored);
-            let about = about_of(row, 11, 12)?;
+            let about = about_of(row.get(11)?, row.get(12)?);
             Event::Message(Arc::new(Message { mid, about, ..Message::new(room, user, body()?, seq()?, at) }))
         }
         WebhookEvent::Edit | WebhookEvent::Delete => Event::Edit { room, seq: seq()?, user, body: body()?, at },

@@ -4,9 +4,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::row::{ms, time};
 use crate::chat::device::{Device, DeviceId, DeviceLabel};
 use crate::chat::{FoldedName, UserName};
+use crate::store::columns::{ms, time};
 
 /// The devices of all names, in any order.
 ///

@@ -1,24 +1,19 @@
 //! `roomd export`: a room's history, written as text.
 //!
-//! It reads a page at a time, each in a transaction of its own, so that a long export delays nobody. Messages that
-//! arrive while it runs are exported too, up to the end that it finds.
+//! It runs beside a server, and reads a page at a time. How the lines follow each other is `export_writer`'s.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::message_key::{RoomId, seq_of};
-use super::row::ms;
 use super::sequence::Sequence;
 use super::{history, policy};
-use crate::chat::Span;
 use crate::chat::{RoomName, Time};
 use crate::store::administration::{AdministrationError, ExportStart};
-use crate::store::jsonl::{Header, line_of};
-use crate::store::rooms::PageQuery;
-
-/// What is read in one transaction.
-const PAGE: PageQuery = PageQuery { span: Span::After(0), count: 1_000, bytes: 4 * 1024 * 1024 };
+use crate::store::columns::ms;
+use crate::store::export_writer::{self, PAGE};
+use crate::store::jsonl::Header;
 
 /// Writes the room's history to `out`; returns the number of messages. Blocks as `out` does.
 ///
@@ -34,31 +29,13 @@ pub fn export(
     let Sequence { room: Some(id), epoch, newest, .. } = sequence else {
         return Err(AdministrationError::NoRoom(room.clone()));
     };
-    let failed = |error| AdministrationError::Io("the export could not be written".to_owned(), error);
-    let json = |error: serde_json::Error| failed(io::Error::other(error));
     let private = policy::policy(connection, id)?.is_some_and(|policy| policy.is_private());
-    let header = serde_json::to_string(&Header::new(room, &epoch, newest, private)).map_err(json)?;
-    writeln!(out, "{header}").map_err(failed)?;
-    let mut last = match start {
+    let header = Header::new(room, &epoch, newest, private);
+    let last = match start {
         ExportStart::Seq(seq) => seq,
         ExportStart::Time(at) => last_before(connection, id, at)?,
     };
-    let mut count = 0_u64;
-    loop {
-        let messages = history::after(connection, id, room, last, PAGE)?;
-        let Some(first) = messages.first() else { break };
-        if count > 0 && first.seq != last + 1 {
-            let sentence = format!("retention deleted the messages after {last} while they were exported");
-            return Err(AdministrationError::Refused(sentence));
-        }
-        for message in &messages {
-            writeln!(out, "{}", line_of(message).map_err(json)?).map_err(failed)?;
-            last = message.seq;
-            count += 1;
-        }
-    }
-    out.flush().map_err(failed)?;
-    Ok(count)
+    export_writer::write(out, &header, last, |last| history::after(connection, id, room, last, PAGE))
 }
 
 /// The number before the first message that is not older than `at`.

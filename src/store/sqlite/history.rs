@@ -13,6 +13,7 @@ use super::row::{self, COLUMNS};
 use super::sequence::{Sequence, receipt_number};
 use crate::chat::{Message, RoomName, UserName};
 use crate::chat::{Receipt, ReceiptMark, Span};
+use crate::store::columns::time;
 use crate::store::rooms::{ChangesQuery, Page, PageQuery};
 
 /// Where the room's numbering stands; `None`: the room has no history.
@@ -205,5 +206,5 @@ fn mark(row: &Row<'_>) -> rusqlite::Result<ReceiptMark> {
         .find(|receipt| receipt_number(*receipt) == number)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))?;
     let seq = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-    Ok(ReceiptMark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: row::time(row.get(3)?) })
+    Ok(ReceiptMark { user: UserName::stored(row.get_ref(0)?.as_str()?), receipt, seq, at: time(row.get(3)?) })
 }

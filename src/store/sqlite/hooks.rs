@@ -5,10 +5,10 @@
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::row::{ms, time};
 use super::store::SqliteStore;
 use crate::chat::hook::{HOOKS_MAX, Hook, HookDigest, NewHook, REVOKED_MAX};
 use crate::chat::{RoomName, StoreFailed, Time, UserName};
+use crate::store::columns::{ms, time};
 use crate::store::hooks::HookStore;
 
 /// The columns that [`read`] takes, in its order.

@@ -1,68 +1,54 @@
 //! `roomd import`: a room's history, read from text.
 //!
 //! One transaction: all of it, or nothing. It needs the lock, so no server has the file open. A room that exists
-//! continues if it has the same epoch and the export continues it: messages that are there already are skipped, so an
-//! import can be repeated, and exports of one room can follow each other.
+//! continues if it has the same epoch and the export continues it.
 
 use rusqlite::{Connection, params};
 
-use super::message_key::{RoomId, SEQ_MAX};
-use super::row::{about_columns, columns_of, ms};
+use super::message_key::RoomId;
+use super::row::columns_of;
 use super::search_index;
 use super::sequence::Sequence;
 use super::{history, insert_buffer, last_values, policy};
 use crate::chat::{Key, Message, Mid, RoomName, UserName};
 use crate::store::administration::{AdministrationError, Imported};
-use crate::store::export_reader::ExportReader;
-use crate::store::jsonl::{Header, message_of};
+use crate::store::columns::{about_columns, ms};
+use crate::store::export_reader::{ExportReader, ImportedRoom};
+use crate::store::jsonl::Header;
 
 /// Reads the rest of an export into the history. Blocks as its input does.
 ///
 /// # Errors
 /// The transaction must be rolled back.
 pub fn import(export: ExportReader<'_>, connection: &Connection) -> Result<Imported, AdministrationError> {
-    let ExportReader { room: name, header, mut lines } = export;
     // A server that was killed has left some.
     insert_buffer::merge_all(connection)?;
-    let (room, mut newest) = find_room(connection, &name, &header)?;
-    if header.private {
+    let (room, newest) = find_room(connection, &export.room, &export.header)?;
+    if export.header.private {
         // Its list is empty until an administrator adds members: what was private stays private.
         policy::make_private(connection, room)?;
     }
-    let mut imported = Imported { room: name, added: 0, known: 0 };
-    while lines.next()? {
-        let number = lines.number;
-        let refused = |what: String| AdministrationError::Line(number, what);
-        let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
-        if message.seq <= newest && newest > 0 {
-            imported.known += 1;
-            continue;
-        }
-        if newest == 0 && message.seq > 1 {
-            newest = message.seq - 1;
-            begin_after(connection, room, newest)?;
-        }
-        if message.seq != newest + 1 || message.seq > SEQ_MAX {
-            return Err(refused(format!("has the number {}, and {} comes next", message.seq, newest + 1)));
-        }
-        newest = message.seq;
-        insert(connection, room, &message)?
-            .then_some(())
-            .ok_or_else(|| refused("has a mid that an earlier message of its user has".to_owned()))?;
-        imported.added += 1;
-    }
-    if newest == 0 {
-        begin_after(connection, room, header.newest)?;
-    } else if newest < header.newest {
-        let sentence = format!(
-            "the export ends with the number {newest}, and its room had {}: it is not whole, and nothing was imported",
-            header.newest
-        );
-        return Err(AdministrationError::Refused(sentence));
-    }
+    let (imported, _) = export.insert_into(&mut Target { connection, room }, newest)?;
     last_values::rebuild(connection, room)?;
     while !search_index::index(connection, room, 10_000, usize::MAX)?.complete {}
     Ok(imported)
+}
+
+/// The room that is imported into.
+struct Target<'a> {
+    connection: &'a Connection,
+    room: RoomId,
+}
+
+impl ImportedRoom for Target<'_> {
+    fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError> {
+        let sql = "UPDATE rooms SET pruned = ?2, indexed = ?2 WHERE room = ?1";
+        Ok(self.connection.execute(sql, params![self.room, seq.cast_signed()]).map(|_| ())?)
+    }
+
+    fn insert(&mut self, message: &Message) -> Result<bool, AdministrationError> {
+        Ok(insert(self.connection, self.room, message)?)
+    }
 }
 
 /// The room's id, new if the room is new, and the number of its newest message.
@@ -82,12 +68,6 @@ fn find_room(connection: &Connection, name: &RoomName, header: &Header) -> Resul
             Ok((room, 0))
         }
     }
-}
-
-/// Has the numbers of the room begin after this one.
-fn begin_after(connection: &Connection, room: RoomId, seq: u64) -> rusqlite::Result<()> {
-    let sql = "UPDATE rooms SET pruned = ?2, indexed = ?2 WHERE room = ?1";
-    connection.execute(sql, params![room, seq.cast_signed()]).map(|_| ())
 }
 
 /// Inserts a message; `false` when another message has its `mid`.

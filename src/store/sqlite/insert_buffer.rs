@@ -15,8 +15,8 @@ use std::collections::HashMap;
 use rusqlite::{Connection, params};
 
 use super::message_key::{RoomId, seq_of};
-use super::row::time;
 use crate::chat::{Mid, Time, UserName};
+use crate::store::columns::time;
 
 /// Rooms of a transaction, at most, whose messages are not buffered.
 const FEW_ROOMS: usize = 4;

@@ -5,9 +5,9 @@
 use rusqlite::{Connection, params};
 
 use super::message_key::RoomId;
-use super::row::{ms, time};
 use crate::chat::policy::{Invitation, Invited, ModerationChange, Policy};
 use crate::chat::{Time, UserName};
+use crate::store::columns::{ms, time};
 
 /// Applies a change that concerns invitations.
 ///

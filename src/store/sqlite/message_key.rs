@@ -5,10 +5,11 @@
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
+use crate::store::jsonl::SEQ_MAX;
+
 /// Bits of a key that are the message's number in its room; those above are the room's.
 const SEQ_BITS: u32 = 40;
-/// The greatest number that a message can have: at a thousand a second, thirty-four years of one room.
-pub const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
+const _: () = assert!(SEQ_MAX == (1 << SEQ_BITS) - 1, "the greatest number fills its part of a key");
 
 /// A room's number in the file, of 23 bits: the schema refuses a greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

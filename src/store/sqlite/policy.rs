@@ -10,12 +10,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::invitations;
 use super::message_key::RoomId;
-use super::row::{ms, time};
 use crate::chat::policy::{
     AuditEntry, Description, ModerationAction, ModerationChange, Policy, Role, RoomSettings, RoomSubject,
 };
 use crate::chat::{Note, RoomName, Time, UserName};
 use crate::store::audit_value::{change_of, value_of};
+use crate::store::columns::{ms, time};
 
 /// The column `sanctions.kind`.
 const BAN: i64 = 0;

@@ -7,10 +7,10 @@ use rusqlite::{Connection, params};
 
 use super::history::sequence;
 use super::message_key::RoomId;
-use super::row::ms;
 use super::sequence::{Sequence, receipt_number};
 use crate::chat::listed_room::ReadPosition;
 use crate::chat::{Receipt, RoomName, Time, UserName};
+use crate::store::columns::ms;
 
 /// How far a user has read in a room; `None`: it has no history.
 ///

@@ -19,10 +19,10 @@ use super::file::{Location, beside, lock_error};
 use super::file_state::{self, StateRecord};
 use super::lock::{Lock, PathLock};
 use super::open_error::SqliteOpenError;
-use super::row::time;
 use super::schema::{self, FileKind, VERSION};
 use crate::chat::Time;
 use crate::store::administration::{AdministrationError, Restored};
+use crate::store::columns::time;
 
 /// Puts the history of `from` at `path`, which `location` names. Blocks on the disk.
 ///

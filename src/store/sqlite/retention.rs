@@ -8,11 +8,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::message_key::{RoomId, seq_of};
-use super::row::{TEXT, ms};
+use super::row::TEXT;
 use super::{insert_buffer, last_values, search_index};
 use crate::chat::Epoch;
 use crate::chat::{RoomName, Time};
 use crate::store::administration::{AdministrationError, RetentionChange, RetentionOverride};
+use crate::store::columns::ms;
 use crate::store::rooms::Retention;
 
 /// Rooms that one slice looks at, at most.

@@ -14,18 +14,15 @@ use super::watermark::{Watermark, Watermarks};
 use crate::chat::webhook::Movement;
 use crate::chat::{Appended, Attendance, Draft, ReceiptMark, RemoteEvent, StoreFailed, UserName};
 use crate::store::rooms::{HeardElsewhere, PolicyVersion, RoomLog};
+use crate::store::waiting_marks::WaitingMarks;
 use crate::sync::oneshot;
-
-/// Marks that wait while the journal's inbox is full, at most; beyond it only the newest of each user and receipt are
-/// kept.
-const MARKS_MAX: usize = 1_024;
 
 /// See the module.
 pub struct SqliteLog {
     sequence: Sequence,
     journal: Sender<JournalRequest>,
     /// Marks that the journal's inbox had no space for.
-    marks: Vec<ReceiptMark>,
+    marks: WaitingMarks,
     watermarks: Arc<Watermarks>,
     /// `None` until the room has a history.
     watermark: Option<Watermark>,
@@ -42,17 +39,21 @@ impl SqliteLog {
         movements_wanted: Arc<AtomicBool>,
     ) -> Self {
         let watermark = sequence.room.map(|room| watermarks.follow(room));
-        Self { sequence, journal, marks: Vec::new(), watermarks, watermark, movements_wanted }
+        Self { sequence, journal, marks: WaitingMarks::default(), watermarks, watermark, movements_wanted }
     }
 
     fn flush_marks(&mut self) {
-        let Some(room) = self.sequence.room.filter(|_| !self.marks.is_empty()) else { return };
-        let request = JournalRequest::Mark(room, std::mem::take(&mut self.marks));
-        if let Err(refused) = self.journal.try_send(request)
-            && let JournalRequest::Mark(_, marks) = refused.into_inner()
-        {
-            self.marks = marks;
-        }
+        let (room, journal) = (self.sequence.room, &self.journal);
+        self.marks.flush(|marks| match room {
+            // It is not stored yet.
+            None => Err(marks),
+            Some(room) => {
+                journal.try_send(JournalRequest::Mark(room, marks)).map_err(|refused| match refused.into_inner() {
+                    JournalRequest::Mark(_, marks) => marks,
+                    _ => Vec::new(),
+                })
+            }
+        });
     }
 }
 
@@ -66,7 +67,7 @@ impl RoomLog for SqliteLog {
         let (sequence, outcomes) = answer.wait().map_err(|_| StoreFailed)??;
         if sequence.epoch != self.sequence.epoch {
             // The room has ended: neither the marks of its messages nor its watermark mean anything any more.
-            self.marks.clear();
+            self.marks = WaitingMarks::default();
             self.watermark = None;
         }
         self.sequence = sequence;
@@ -90,11 +91,8 @@ impl RoomLog for SqliteLog {
     }
 
     fn mark(&mut self, marks: &[ReceiptMark]) {
-        self.marks.extend_from_slice(marks);
+        self.marks.add(marks);
         self.flush_marks();
-        if self.marks.len() > MARKS_MAX {
-            keep_newest_marks(&mut self.marks);
-        }
     }
 
     fn moved(&mut self, movement: Movement) {
@@ -121,10 +119,4 @@ impl Drop for SqliteLog {
     fn drop(&mut self) {
         self.flush_marks();
     }
-}
-
-/// Keeps the newest mark of each user and receipt.
-fn keep_newest_marks(marks: &mut Vec<ReceiptMark>) {
-    marks.sort_by(|a, b| (&a.user, a.receipt, b.seq).cmp(&(&b.user, b.receipt, a.seq)));
-    marks.dedup_by(|later, kept| (&later.user, later.receipt) == (&kept.user, kept.receipt));
 }

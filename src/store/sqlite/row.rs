@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::message_key::seq_of;
-use crate::chat::{About, Body, Key, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{Body, Key, Message, Mid, RoomName, UserName};
+use crate::store::columns::{about_of, time};
 
 /// The columns that `read` takes, in its order.
 pub const COLUMNS: &str = "place, kind, at, edited, user, friend, mid, body, reply, reaction, key";
@@ -42,37 +43,12 @@ pub fn body_of(row: &Row<'_>, kind: usize, body: usize) -> rusqlite::Result<Body
     }
 }
 
-/// What the columns `reply` and `reaction` say.
-///
-/// # Errors
-/// One is no number.
-pub fn about_of(row: &Row<'_>, reply: usize, reaction: usize) -> rusqlite::Result<Option<About>> {
-    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
-    Ok(About::stored(number(reply)?, number(reaction)?))
-}
-
 /// The text in a column, as it is shared.
 ///
 /// # Errors
 /// It is no text.
 pub fn shared(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
     Ok(row.get_ref(column)?.as_str()?.into())
-}
-
-/// The columns `reply` and `reaction`.
-pub fn about_columns(about: Option<About>) -> (Option<i64>, Option<i64>) {
-    let (reply, reaction) = About::fields(about);
-    (reply.map(u64::cast_signed), reaction.map(u64::cast_signed))
-}
-
-/// A time as a column: milliseconds since 1970.
-pub fn ms(at: Time) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
-}
-
-/// The time in a column.
-pub fn time(ms: i64) -> Time {
-    Time(u64::try_from(ms).unwrap_or(0))
 }
 
 /// The message of `room` in a row of [`COLUMNS`].
@@ -87,7 +63,7 @@ pub fn read(row: &Row<'_>, room: &RoomName) -> rusqlite::Result<Message> {
         user: UserName::stored(text(4)?),
         to: optional(5)?.map(UserName::stored),
         body: body_of(row, 1, 7)?,
-        about: about_of(row, 8, 9)?,
+        about: about_of(row.get(8)?, row.get(9)?),
         seq: seq_of(row.get(0)?),
         ephemeral: None,
         mid: optional(6)?.map(Mid::stored),

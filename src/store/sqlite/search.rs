@@ -10,11 +10,12 @@ use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
-use super::message_key::{RoomId, SEQ_MAX};
+use super::message_key::RoomId;
 use super::row::{self, COLUMNS};
 use super::search_index::indexed;
 
 use crate::chat::{Message, RoomName, SearchPosition, Time};
+use crate::store::jsonl::SEQ_MAX;
 use crate::store::rooms::{Found, FoundInRooms};
 use crate::store::search_terms::{Match, query_of, terms_of};
 

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::insert_buffer::{self, BufferedMids};
-use super::message_key::{RoomId, SEQ_MAX};
-use super::row::{DELETED, TEXT, about_columns, columns_of, ms, time};
+use super::message_key::RoomId;
+use super::row::{DELETED, TEXT, columns_of};
 use super::{last_values, offline_inbox, policy, search_index};
 use crate::chat::policy::{ModerationAction, ModerationChange};
 use crate::chat::{
     Body, Draft, Epoch, Key, Mid, Operation, Outcome, Publication, Receipt, ReceiptMark, RoomName, Time, UserName,
 };
+use crate::store::columns::{about_columns, ms, time};
+use crate::store::jsonl::SEQ_MAX;
 
 /// Where a room's numbering stands.
 #[derive(Clone, Debug)]

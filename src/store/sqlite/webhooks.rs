@@ -9,12 +9,12 @@ use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row, params};
 
 use super::deliveries;
-use super::row::{ms, time};
 use crate::chat::webhook::{
     AfterAttempt, Attempt, DELIVERED_MAX, DueDelivery, LoggedDelivery, NewWebhook, REMOVED_MAX, ROOM_WEBHOOKS_MAX,
     USER_WEBHOOKS_MAX, WEBHOOKS_MAX, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use crate::chat::{RoomName, Secret, Time, UserName};
+use crate::store::columns::{ms, time};
 use crate::store::webhooks::{WebhookLease, WebhookStore};
 
 /// The columns that [`read`] takes, in its order.

@@ -24,10 +24,10 @@ const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: i64 = 70;
 
 /// What a top-level module of the server, or another crate, may use of the others. One that is not here may use all.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("chat", &["roomd_protocol"]),
     ("wire", &["chat", "roomd_protocol"]),
-    ("store", &["chat", "sync", "roomd_protocol"]),
+    ("store", &["chat", "sync", "roomd_archives", "roomd_protocol"]),
     ("auth", &["chat", "store", "roomd_protocol"]),
     ("engine", &["auth", "chat", "wire", "store", "sync", "roomd_protocol"]),
     ("net", &["auth", "engine", "wire", "chat", "page", "settings", "roomd_protocol", "roomd_tls"]),
@@ -43,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "engine",
             "settings",
             "store",
+            "roomd_archives",
             "roomd_cli",
             "roomd_load",
             "roomd_protocol",
@@ -51,6 +52,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("roomd_protocol", &[]),
+    ("roomd_archives", &["roomd_protocol"]),
     ("roomd_tls", &[]),
     ("roomd_race", &[]),
     ("roomd_cli", &["roomd_tls"]),

@@ -8,7 +8,8 @@ use std::io::{BufRead, Read as _};
 
 use super::administration::{AdministrationError, Imported};
 use super::jsonl::{Header, SEQ_MAX, message_of};
-use crate::chat::{Message, RoomName};
+use crate::chat::policy::ModerationAction;
+use crate::chat::{Message, RoomName, UserName};
 
 /// Bytes of one line, at most: a body of 16 MiB with all its escapes.
 const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -19,8 +20,15 @@ pub struct ExportReader<'a> {
     pub room: RoomName,
     /// Its first line.
     pub header: Header,
+    /// What gives the room a policy, if it has none.
+    pub changes: Vec<ModerationAction>,
     /// The others: a message each.
     lines: Lines<'a>,
+}
+
+/// Who gives an imported room its policy. It is no name that a user can have.
+pub fn importer() -> UserName {
+    UserName::stored("roomd import")
 }
 
 /// A room that an import continues, in a transaction.
@@ -51,7 +59,9 @@ impl<'a> ExportReader<'a> {
         let header = Header::parse(&lines.bytes).map_err(|what| AdministrationError::Line(1, what))?;
         let room = RoomName::parse_known(&header.room);
         let room = room.map_err(|error| AdministrationError::Line(1, format!("names a room that {error}")))?;
-        Ok(Self { room, header, lines })
+        let changes = header.changes().map_err(|what| AdministrationError::Line(1, what))?;
+        let changes = changes.into_iter().map(|change| ModerationAction { change, note: None }).collect();
+        Ok(Self { room, header, changes, lines })
     }
 
     /// Inserts the messages into the room, whose newest message has the number `newest`; what was imported, and the
@@ -64,7 +74,7 @@ impl<'a> ExportReader<'a> {
         target: &mut impl ImportedRoom,
         mut newest: u64,
     ) -> Result<(Imported, u64), AdministrationError> {
-        let Self { room, header, mut lines } = self;
+        let Self { room, header, mut lines, .. } = self;
         let mut imported = Imported { room, added: 0, known: 0 };
         while lines.next()? {
             let number = lines.number;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::chat::policy::{Description, ModerationChange};
 use crate::chat::{About, Body, Key, Message, Mid, RoomName, Time, UserName};
 
 /// The value of `roomd` in the first line.
@@ -29,13 +30,44 @@ pub struct Header {
     /// Whether the room is private; its list of members is not exported.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// Who owns the room, and who may read it if it is private: of a room that comes from another server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
+    /// What the room is about, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 impl Header {
     /// The header of this room.
     pub fn new(room: &RoomName, epoch: &str, newest: u64, private: bool) -> Self {
         let (roomd, room, epoch) = (KIND.to_owned(), room.to_string(), epoch.to_owned());
-        Self { roomd, version: VERSION, room, epoch, newest, private }
+        let (owner, members, subject, description) = (None, Vec::new(), None, None);
+        Self { roomd, version: VERSION, room, epoch, newest, private, owner, members, subject, description }
+    }
+
+    /// What gives a room the policy of the header. Nothing: it is public, and has none.
+    ///
+    /// # Errors
+    /// As [`Header::parse`].
+    pub fn changes(&self) -> Result<Vec<ModerationChange>, String> {
+        let name = |text: &String| UserName::parse(text).map_err(|error| format!("names a user that {error}"));
+        let mut changes = Vec::new();
+        if self.private || self.owner.is_some() || !self.members.is_empty() {
+            let members = self.members.iter().map(name).collect::<Result<_, _>>()?;
+            let owner = self.owner.as_ref().map(name).transpose()?;
+            changes.push(ModerationChange::Created { private: self.private, owner, members });
+        }
+        if self.subject.is_some() || self.description.is_some() {
+            let described = Description::parse(self.subject.as_deref(), self.description.as_deref());
+            let described = described.map_err(|refusal| format!("is refused: {}", refusal.message))?;
+            changes.push(ModerationChange::Described(described));
+        }
+        Ok(changes)
     }
 
     /// # Errors

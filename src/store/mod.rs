@@ -9,6 +9,8 @@
 pub mod accounts;
 pub mod administration;
 #[cfg(feature = "sqlite")]
+pub mod archive;
+#[cfg(feature = "sqlite")]
 mod audit_value;
 pub mod change_feed;
 #[cfg(feature = "sqlite")]

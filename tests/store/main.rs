@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "sqlite")]
+mod archives;
+#[cfg(feature = "sqlite")]
 mod buffering;
 #[cfg(feature = "sqlite")]
 mod commands;

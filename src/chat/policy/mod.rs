@@ -13,7 +13,7 @@ mod permissions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub use description::{Description, RoomSubject, SUBJECT_BYTES_MAX};
+pub use description::{DESCRIPTION_BYTES_MAX, Description, RoomSubject, SUBJECT_BYTES_MAX};
 pub use invitation::{Invitation, InvitationOptions, Invited};
 pub use moderation::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, RoomOptions, RoomSettings};
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{DataCommand, KeysAction, hooks, tokens, webhooks};
+use super::{DataCommand, KeysAction, archives, hooks, tokens, webhooks};
 use crate::settings::Settings;
 use crate::store;
 use crate::store::administration::{
@@ -40,7 +40,10 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
             let start = since.unwrap_or(ExportStart::Seq(0));
             history.export(room, start, &mut BufWriter::new(io::stdout().lock()))?;
         }
-        DataCommand::Import { from } => {
+        DataCommand::Import { from: Some(server), archive: Some(path), dry_run } => {
+            return archives::import(&*history, server, path, *dry_run);
+        }
+        DataCommand::Import { from, .. } => {
             let mut input: Box<dyn BufRead> = match from {
                 None => Box::new(io::stdin().lock()),
                 Some(path) => {
@@ -80,12 +83,12 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
 }
 
 /// Prints a line. A reader that has gone, as `head` does, is no failure of the command.
-fn print(line: &str) {
+pub fn print(line: &str) {
     _ = writeln!(io::stdout(), "{line}");
 }
 
 /// So many of something, in words: `1 room`, `2 rooms`.
-fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     let plural = if count == N::from(1) { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }

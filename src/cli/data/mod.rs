@@ -4,6 +4,11 @@
 //! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `hooks.rs`, `webhooks.rs` and
 //! `tokens.rs` for the last four. A build without a database, or without tokens, parses them too, and says why it cannot run them.
 
+#[cfg(feature = "sqlite")]
+mod archives;
+#[cfg(not(feature = "sqlite"))]
+#[path = "without_archives.rs"]
+mod archives;
 mod execute;
 mod hooks;
 #[cfg(feature = "jwt")]
@@ -13,7 +18,7 @@ mod tokens;
 mod tokens;
 pub mod webhooks;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Command, Subcommand, ValueEnum};
@@ -26,6 +31,9 @@ use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
 pub use execute::run;
 use webhooks::WebhookOptions;
+
+/// The servers whose archives `import` reads.
+const ARCHIVES: [&str; 2] = ["slack", "mattermost"];
 
 /// A command on the data file. Help is made of the comments.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -40,11 +48,22 @@ pub enum DataCommand {
         #[arg(long, value_name = "WHEN", value_parser = checked(parse_start), verbatim_doc_comment)]
         since: Option<ExportStart>,
     },
-    /// Read a room's history that export has written; no server may run on the file
+    /// Read a room's history that export has written, or the archive of another server; no server may run on the file
+    ///
+    /// import slack FILE takes the ZIP file that Slack gives the owners of a workspace, import mattermost FILE a bulk
+    /// export: rooms, members of private ones, messages with their times, answers, reactions. Their users' names are
+    /// registered, so that nobody else can take them: roomd token --user NAME lets each in. The same archive twice
+    /// changes nothing, a later one continues. What cannot be taken, such as files, is counted.
     Import {
-        /// The export; without it standard input
-        #[arg(value_name = "FILE")]
+        /// The export, by default standard input; or slack or mattermost
+        #[arg(value_name = "FILE|slack|mattermost")]
         from: Option<PathBuf>,
+        /// The archive of Slack or Mattermost
+        #[arg(value_name = "ARCHIVE")]
+        archive: Option<PathBuf>,
+        /// Only say what the archive has and what of it would be left out
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Copy the whole history to a new file, also while the server runs
     Backup {
@@ -158,6 +177,15 @@ impl DataCommand {
                 Err(format!("--room can be given at most {TOKEN_ROOMS_MAX} times"))
             }
             Self::Webhook(options) => options.check().map(|()| self),
+            Self::Import { from, archive, dry_run } => {
+                let server = from.as_deref().and_then(Path::to_str).filter(|name| ARCHIVES.contains(name));
+                match (server, archive) {
+                    (Some(server), None) => Err(format!("import {server} needs the file of the archive")),
+                    (None, Some(_)) => Err("import takes one file, or slack or mattermost and a file".to_owned()),
+                    (None, None) if *dry_run => Err("--dry-run is for import slack and import mattermost".to_owned()),
+                    _ => Ok(self),
+                }
+            }
             Self::Hook { action, name, hook, .. } => {
                 let (is_add, is_revoke) = (*action == HookAction::Add, *action == HookAction::Revoke);
                 if is_add != name.is_some() {

@@ -2,16 +2,19 @@
 //!
 //! A room that exists continues if it has the same epoch and the export continues it.
 
+use std::time::SystemTime;
+
 use tokio_postgres::types::ToSql;
 
 use super::history::standing;
 use super::link::{DatabaseLink, LinkError};
+use super::policy;
 use super::row::{columns_of, number};
 use super::words::vector_of;
-use crate::chat::{Body, Message, Mid, RoomName, UserName};
+use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
 use crate::store::administration::{AdministrationError, Imported};
 use crate::store::columns::{about_columns, ms};
-use crate::store::export_reader::{ExportReader, ImportedRoom};
+use crate::store::export_reader::{ExportReader, ImportedRoom, importer};
 use crate::store::jsonl::Header;
 
 /// Reads the rest of an export into the history. Blocks as its input does.
@@ -20,9 +23,15 @@ use crate::store::jsonl::Header;
 /// The transaction must be rolled back.
 pub fn import(export: ExportReader<'_>, link: &mut DatabaseLink) -> Result<Imported, AdministrationError> {
     let (id, newest) = find_room(link, &export.room, &export.header)?;
-    if export.header.private {
-        // Its list is empty until an administrator adds members: what was private stays private.
-        link.execute("INSERT INTO policies (room, private) VALUES ($1, true) ON CONFLICT DO NOTHING", &[&id])?;
+    if policy::policy(link, id)?.is_none() {
+        // What was private stays private: without members until an administrator adds some.
+        for change in &export.changes {
+            let change = policy::description_of(change);
+            let sql = "SELECT change_1($1, $2, $3, $4, version + 1, $5::text::jsonb) FROM rooms WHERE room = $1";
+            let now = ms(Time::from(SystemTime::now()));
+            link.query(sql, &[&id, &importer().as_str(), &now, &number(newest), &change])?;
+            link.execute("UPDATE rooms SET version = version + 1, moderated = version + 1 WHERE room = $1", &[&id])?;
+        }
     }
     let (imported, newest) = export.insert_into(&mut Target { link, id }, newest)?;
     link.execute("UPDATE rooms SET newest = $2 WHERE room = $1", &[&id, &number(newest)])?;

@@ -3,6 +3,8 @@
 //! One transaction: all of it, or nothing. It needs the lock, so no server has the file open. A room that exists
 //! continues if it has the same epoch and the export continues it.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, params};
 
 use super::message_key::RoomId;
@@ -10,10 +12,10 @@ use super::row::columns_of;
 use super::search_index;
 use super::sequence::Sequence;
 use super::{history, insert_buffer, last_values, policy};
-use crate::chat::{Key, Message, Mid, RoomName, UserName};
+use crate::chat::{Key, Message, Mid, RoomName, Time, UserName};
 use crate::store::administration::{AdministrationError, Imported};
 use crate::store::columns::{about_columns, ms};
-use crate::store::export_reader::{ExportReader, ImportedRoom};
+use crate::store::export_reader::{ExportReader, ImportedRoom, importer};
 use crate::store::jsonl::Header;
 
 /// Reads the rest of an export into the history. Blocks as its input does.
@@ -24,9 +26,10 @@ pub fn import(export: ExportReader<'_>, connection: &Connection) -> Result<Impor
     // A server that was killed has left some.
     insert_buffer::merge_all(connection)?;
     let (room, newest) = find_room(connection, &export.room, &export.header)?;
-    if export.header.private {
-        // Its list is empty until an administrator adds members: what was private stays private.
-        policy::make_private(connection, room)?;
+    if policy::policy(connection, room)?.is_none() {
+        // What was private stays private: without members until an administrator adds some.
+        let now = Time::from(SystemTime::now());
+        export.changes.iter().try_for_each(|change| policy::moderate(connection, room, &importer(), change, now))?;
     }
     let (imported, _) = export.insert_into(&mut Target { connection, room }, newest)?;
     last_values::rebuild(connection, room)?;

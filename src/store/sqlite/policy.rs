@@ -216,15 +216,6 @@ pub fn audit(connection: &Connection, room: RoomId, before: u64, count: usize) -
     Ok(entries)
 }
 
-/// Makes the room private, unless it has a policy.
-///
-/// # Errors
-/// The transaction must be rolled back.
-pub fn make_private(connection: &Connection, room: RoomId) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO charters (room, private) VALUES (?1, 1) ON CONFLICT DO NOTHING";
-    connection.prepare_cached(sql)?.execute([room]).map(|_| ())
-}
-
 /// Deletes the room's policy and audit.
 ///
 /// # Errors

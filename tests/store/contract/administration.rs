@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use roomd::chat::policy::ModerationChange;
+use roomd::chat::policy::{ModerationChange, Role};
 use roomd::chat::{Body, Key, Publication, RoomName, Time};
 use roomd::chat::{Operation, Outcome, Span};
 use roomd::store::administration::{BoundChange, ExportStart, RetentionChange};
@@ -106,6 +106,41 @@ fn a_private_room_that_is_imported_is_private_and_has_no_members() {
         let policies = to.open().policies().unwrap();
         assert_eq!(policies.len(), 1);
         assert!(policies[0].1.is_private() && policies[0].1.people().is_empty());
+    });
+}
+
+#[test]
+fn an_import_gives_a_new_room_the_policy_that_it_names() {
+    each(Administration, |fixture| {
+        drop(fixture.open());
+        let import = |members: &str| {
+            let header = format!(
+                "{{\"roomd\":\"history\",\"version\":1,\"room\":\"den\",\"epoch\":\"e1\",\"newest\":0,\"private\":true,\
+                 \"owner\":\"Ann\",\"members\":{members},\"subject\":\"plans\",\"description\":\"a\\nb\"}}\n"
+            );
+            fixture.administration().import(&mut header.as_bytes()).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            import("[\"a:b\"]").unwrap_err(),
+            "line 1 names a user that must not hold the character ':'; nothing was imported"
+        );
+        import("[\"Bob\"]").unwrap();
+        let policy = || {
+            let store = fixture.open();
+            let policies = store.policies().unwrap();
+            assert_eq!(policies.len(), 1);
+            let audit = store.audit(&room("den"), u64::MAX, 10).unwrap().unwrap();
+            assert!(audit.iter().all(|entry| entry.by.as_str() == "roomd import"));
+            (policies[0].1.clone(), audit.len())
+        };
+        let (imported, entries) = policy();
+        let people: Vec<_> = imported.people().iter().map(|(name, role)| (name.to_string(), *role)).collect();
+        assert_eq!(people, [("Ann".to_owned(), Role::Owner), ("Bob".to_owned(), Role::Member)]);
+        assert!(imported.is_private());
+        let described = &imported.subject().description;
+        assert_eq!((described.subject.as_deref(), described.description.as_deref()), (Some("plans"), Some("a\nb")));
+        import("[\"Eve\"]").unwrap();
+        assert_eq!(policy(), (imported, entries), "a room that has a policy keeps it");
     });
 }
 

@@ -1,5 +1,7 @@
-//! The messages of one room on their way into order: with replies and reactions by what identifies messages there, until
-//! each has its number.
+//! The messages of one room on their way into order.
+//!
+//! A format collects them as they come, with answers by what identifies messages there; here each gets its number, and its
+//! reactions follow it.
 
 use std::collections::HashMap;
 

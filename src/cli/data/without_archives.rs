@@ -1,4 +1,6 @@
-//! `roomd import slack` and `mattermost` in a build without a database: there is nowhere to put what they bring.
+//! `roomd import slack` and `mattermost` in a build without a database.
+//!
+//! There is nowhere to put what they bring, and the command says so.
 
 use std::path::Path;
 use std::process::ExitCode;

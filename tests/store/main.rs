@@ -10,6 +10,8 @@
 #[cfg(feature = "sqlite")]
 mod archives;
 #[cfg(feature = "sqlite")]
+mod backing_up;
+#[cfg(feature = "sqlite")]
 mod buffering;
 #[cfg(feature = "sqlite")]
 mod commands;

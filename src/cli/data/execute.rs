@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{DataCommand, KeysAction, archives, hooks, tokens, webhooks};
+use super::{DataCommand, KeysAction, archives, backups, hooks, tokens, webhooks};
 use crate::settings::Settings;
 use crate::store;
 use crate::store::administration::{
@@ -55,10 +55,7 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
             let added = counted(imported.added, "message");
             print(&format!("{}: {added} imported, {} there already", imported.room, imported.known));
         }
-        DataCommand::Backup { to } => {
-            let bytes = history.backup(to)?;
-            print(&format!("{}: {bytes} bytes", to.display()));
-        }
+        DataCommand::Backup(options) => backups::run(&*history, options)?,
         DataCommand::Restore { from } => describe_restored(&history.restore(from)?, from),
         DataCommand::Check => {
             let findings = history.check()?;

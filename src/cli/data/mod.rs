@@ -9,6 +9,7 @@ mod archives;
 #[cfg(not(feature = "sqlite"))]
 #[path = "without_archives.rs"]
 mod archives;
+mod backups;
 mod execute;
 mod hooks;
 #[cfg(feature = "jwt")]
@@ -29,6 +30,7 @@ use roomd_cli::parser::checked;
 use roomd_cli::value::{self, DAY};
 use roomd_protocol::{DISPLAY_BYTES_MAX, TOKEN_ROOMS_MAX};
 
+use backups::BackupOptions;
 pub use execute::run;
 use webhooks::WebhookOptions;
 
@@ -65,12 +67,8 @@ pub enum DataCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Copy the whole history to a new file, also while the server runs
-    Backup {
-        /// The copy, which must not exist yet
-        #[arg(value_name = "FILE")]
-        to: PathBuf,
-    },
+    /// Copy the whole history to a new file, also while the server runs; once, or again and again
+    Backup(BackupOptions),
     /// Restore the history from a backup; no server may run on the file
     ///
     /// What was there is kept under another name. The rooms begin new epochs, so that clients read afresh. FILE may be
@@ -177,6 +175,7 @@ impl DataCommand {
                 Err(format!("--room can be given at most {TOKEN_ROOMS_MAX} times"))
             }
             Self::Webhook(options) => options.check().map(|()| self),
+            Self::Backup(options) => options.check().map(|()| self),
             Self::Import { from, archive, dry_run } => {
                 let server = from.as_deref().and_then(Path::to_str).filter(|name| ARCHIVES.contains(name));
                 match (server, archive) {

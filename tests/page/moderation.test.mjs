@@ -52,12 +52,12 @@ test("slow mode shows a countdown in its room, and does not affect others", asyn
   await makeRoom(ann, "agora");
   const bob = await (await person()).enter(`${http}/chat/agora`, "Bob");
   await about(ann);
-  await ann.page.getByLabel("Slow mode").selectOption("5");
+  await ann.page.getByLabel("Slow mode").selectOption("30");
   await ann.page.keyboard.press("Escape");
-  await bob.page.locator(".notice", { hasText: /one message every 5 s/ }).waitFor();
+  await bob.page.locator(".notice", { hasText: /one message every 30 s/ }).waitFor();
   await bob.say("one");
   await bob.say("two");
-  await bob.page.getByText(/This room takes one message of each user in 5 s\. You can continue in \d s\./).waitFor();
+  await bob.page.getByText(/This room takes one message of each user in 30 s\. You can continue in \d+ s\./).waitFor();
   assert.equal(await bob.page.locator('[data-state="waiting"]').count(), 1);
   await bob.page.keyboard.press("Control+k");
   await bob.page.getByLabel("Room name").fill("lobby");
@@ -66,8 +66,7 @@ test("slow mode shows a countdown in its room, and does not affect others", asyn
   await bob.say("elsewhere");
   await bob.sent("elsewhere");
   assert.equal(await bob.page.getByText(/You can continue/).count(), 0);
-  await ann.row("two").waitFor();
-  assert.deepEqual(await ann.texts(), ["one", "two"]);
+  assert.deepEqual(await ann.texts(), ["one"]);
   faultless();
 });
 

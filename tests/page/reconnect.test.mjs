@@ -169,10 +169,16 @@ test("changes in a private conversation during a disconnection are shown after i
 
 test("a rate limit shows a countdown, and the messages arrive in order", async () => {
   const host = await server("--rate-burst", "2", "--rate-per-s", "1");
+  const wire = await relay(host);
   const bob = client(host, "Bob");
   await bob.client.join("general");
-  const ann = await (await person()).enter(`${host.http}/chat/general`, "Ann");
+  const ann = await (await person()).enter(`${wire.http}/chat/general`, "Ann");
+  wire.cut();
+  await ann.page.getByText("Trying again").waitFor();
   for (const text of ["1", "2", "3", "4"]) await ann.say(text);
+  // All at once, however slowly they were typed.
+  wire.restore();
+  await ann.tryNow();
   await ann.page.getByText(/Rate limit exceeded\. You can continue (in \d s|now)\./).waitFor();
   await bob.heard("4");
   assert.deepEqual(bob.texts("general"), ["1", "2", "3", "4"]);

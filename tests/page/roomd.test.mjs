@@ -232,7 +232,7 @@ test("private messages are delivered once, also over a lost connection", async (
 });
 
 test("a rate limit pauses sending, keeps the order and loses nothing", async () => {
-  const own = await Server.start("--rate-burst", "2", "--rate-per-s", "50");
+  const own = await Server.start("--rate-burst", "2", "--rate-per-s", "5");
   try {
     const ann = come(`${own.http.replace("http", "ws")}/ws`, { user: "Ann" });
     await ann.client.join("rate");

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
-use roomd::chat::{AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, UserName, Visibility};
+use roomd::chat::{
+    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, UserName, Visibility,
+};
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
 use roomd::engine::base::threads::Threads;
@@ -212,7 +214,11 @@ fn two_users_that_write_to_each_other_at_once_a_thousand_times() {
     let part: Arc<Part> = Arc::new(|engine, who, _| {
         let (events, inbox) = bounded(64);
         let peer = |who: usize| user(&format!("user-{who}"));
-        let endpoint = Endpoint { recipient: Arc::new(ChannelRecipient::new(events)), form: Form::Events };
+        let endpoint = Endpoint {
+            recipient: Arc::new(ChannelRecipient::new(events)),
+            form: Form::Events,
+            accounts: Accounts::default(),
+        };
         let arrival = engine.directory.register(UserConnection::new(
             peer(who).into(),
             who as u64,

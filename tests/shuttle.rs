@@ -22,7 +22,7 @@ use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, UserName, Visibility,
+    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, UserName, Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
@@ -251,7 +251,11 @@ fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
         let engine = engine(|_| false);
         let arrivals = [("A", "B"), ("B", "A")].map(|(from, to)| {
             let (events, inbox) = bounded(64);
-            let endpoint = Endpoint { recipient: Arc::new(ChannelRecipient::new(events)), form: Form::Events };
+            let endpoint = Endpoint {
+                recipient: Arc::new(ChannelRecipient::new(events)),
+                form: Form::Events,
+                accounts: Accounts::default(),
+            };
             let (who, number) = (user(from).into(), from.as_bytes()[0].into());
             let peer = UserConnection::new(who, number, None, true, Visibility::Announced, endpoint);
             (engine.directory.register(peer), inbox, to)

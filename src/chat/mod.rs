@@ -4,6 +4,7 @@
 //! randomness or hash order: time and numbers are arguments. Of the project it depends on
 //! `roomd_protocol` alone.
 
+pub mod accounts;
 pub mod attendance;
 pub mod bookmark;
 pub mod capabilities;
@@ -52,6 +53,7 @@ pub mod visibility;
 pub mod webhook;
 pub mod welcome;
 
+pub use accounts::{AccountIndex, Accounts};
 pub use attendance::{Attendance, Attending, RemoteAttendance, ServerId};
 pub use bookmark::{Bookmark, NotificationLevel};
 pub use command::{Command, Cost, Request, Seen};

@@ -103,7 +103,8 @@ impl Engine {
         metrics: Arc<Metrics>,
         opener: Opener,
     ) -> Arc<Self> {
-        let hub = Hub::new(limits.rooms_max, limits.address_rooms_max, Arc::clone(&metrics), opener);
+        let hub =
+            Hub::new(limits.rooms_max, limits.address_rooms_max, Arc::clone(&metrics), auth.account_index(), opener);
         Arc::new(Self {
             policies: Arc::clone(&hub.policies),
             metrics,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::codec::{Codec, Dialect, Encoding, Framing};
 use super::{event_stream, irc, json, text};
-use crate::chat::{Event, Id};
+use crate::chat::{Accounts, Event, Id};
 
 /// Bytes of the buffer that an encoder keeps, at most.
 const KEPT_BYTES: usize = 4 * 1024;
@@ -19,9 +19,17 @@ pub struct Encoder {
     payload: Vec<u8>,
     /// The epoch of the room whose events it encodes: a position names it, and a message does not.
     epoch: Option<Arc<str>>,
+    /// Who has an account.
+    accounts: Accounts,
 }
 
 impl Encoder {
+    /// An encoder of events whose authors may have one of these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts, ..Self::default() }
+    }
+
     /// From now on it encodes the events of a room with a history of this epoch.
     pub fn set_epoch(&mut self, epoch: &Arc<str>) {
         if self.epoch.as_ref() != Some(epoch) {
@@ -37,7 +45,8 @@ impl Encoder {
             Dialect::Text => text::print(event, |line| framing.append(line.as_bytes(), out)),
             Dialect::Irc(traits) => {
                 let epoch = self.epoch.as_deref().unwrap_or_default();
-                irc::print(event, id, (traits, epoch), |line| framing.append(line, out));
+                let options = irc::PrintOptions { traits, epoch, accounts: &self.accounts };
+                irc::print(event, id, options, |line| framing.append(line, out));
             }
             Dialect::Json { room_field } => {
                 self.payload.clear();

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::chat::refusal::Refusal;
-use roomd_protocol::shows_something;
+use crate::chat::time::Time;
+use roomd_protocol::{UserName, shows_something};
 
 /// Bytes of a subject, at most.
 pub const SUBJECT_BYTES_MAX: usize = 200;
@@ -71,6 +72,15 @@ impl Description {
         let news = Self { subject, description };
         (news != Self::default()).then_some(news)
     }
+}
+
+/// Who set a room's subject, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectAuthor {
+    /// The moderator, or operator.
+    pub by: UserName,
+    /// When it was decided.
+    pub at: Time,
 }
 
 /// What a room is about, as its members are told.

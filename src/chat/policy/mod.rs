@@ -13,7 +13,7 @@ mod permissions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub use description::{DESCRIPTION_BYTES_MAX, Description, RoomSubject, SUBJECT_BYTES_MAX};
+pub use description::{DESCRIPTION_BYTES_MAX, Description, RoomSubject, SUBJECT_BYTES_MAX, SubjectAuthor};
 pub use invitation::{Invitation, InvitationOptions, Invited};
 pub use moderation::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, RoomOptions, RoomSettings};
 
@@ -114,6 +114,10 @@ pub struct Policy {
     slow_mode_s: u32,
     announcement: bool,
     subject: RoomSubject,
+    /// Who set the subject that the room has, and when.
+    subject_author: Option<SubjectAuthor>,
+    /// When the room was created.
+    created: Option<Time>,
     /// Users on the list that have not entered yet.
     invited: BTreeMap<UserName, Invited>,
     /// The oldest first; those that have ended are removed with the next one.
@@ -140,6 +144,8 @@ impl Policy {
                 description: Description { subject: None, description: None },
                 pinned: BTreeSet::new(),
             },
+            subject_author: None,
+            created: None,
             invited: BTreeMap::new(),
             invitations: Vec::new(),
             invitations_made: 0,
@@ -176,6 +182,26 @@ impl Policy {
     pub fn with_subject(mut self, subject: RoomSubject) -> Self {
         self.subject = subject;
         self
+    }
+
+    /// With what the audit says: when the room was created, and who set its subject.
+    #[must_use]
+    pub fn with_origin(mut self, created: Option<Time>, subject_author: Option<SubjectAuthor>) -> Self {
+        self.created = created;
+        self.subject_author = subject_author.filter(|_| self.subject.description.subject.is_some());
+        self
+    }
+
+    /// When the room was created; `None`: it was opened, or is of a time that kept no account of it.
+    #[must_use]
+    pub fn created(&self) -> Option<Time> {
+        self.created
+    }
+
+    /// Who set the subject that the room has, and when.
+    #[must_use]
+    pub fn subject_author(&self) -> Option<&SubjectAuthor> {
+        self.subject_author.as_ref()
     }
 
     /// With what operators decide, which ends with the room's last member.
@@ -337,6 +363,7 @@ impl Policy {
         match change {
             ModerationChange::Created { private, owner, members } => {
                 self.private = *private;
+                self.created = Some(at);
                 self.people = members.iter().map(|user| (user.clone(), Role::Member)).collect();
                 self.people.extend(owner.iter().map(|user| (user.clone(), Role::Owner)));
                 self.owner = owner.clone();
@@ -367,7 +394,13 @@ impl Policy {
                 self.slow_mode_s = settings.slow_mode_s.unwrap_or(self.slow_mode_s);
                 self.announcement = settings.announcement.unwrap_or(self.announcement);
             }
-            ModerationChange::Described(description) => self.subject.description.apply(description),
+            ModerationChange::Described(description) => {
+                self.subject.description.apply(description);
+                if let Some(subject) = &description.subject {
+                    let author = SubjectAuthor { by: by.clone(), at };
+                    self.subject_author = Some(author).filter(|_| !subject.is_empty());
+                }
+            }
             ModerationChange::Pinned { seq } => _ = self.subject.pinned.insert(*seq),
             ModerationChange::Unpinned { seq } => _ = self.subject.pinned.remove(seq),
             ModerationChange::Ended => *self = Self::default(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
-    AuthLevel, Identity, JoinOptions, Publication, Refusal, RoomName, RoomRequest, UserName, Visibility,
+    Accounts, AuthLevel, Identity, JoinOptions, Publication, Refusal, RoomName, RoomRequest, UserName, Visibility,
 };
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
@@ -69,7 +69,8 @@ impl Member {
     ) -> Result<Self, Refusal> {
         let who = who.into();
         let Identity { user, auth_level, .. } = who.clone();
-        let endpoint = Endpoint { recipient: Arc::clone(&recipient), form: Form::Events };
+        let endpoint =
+            Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, accounts: Accounts::default() };
         let peer = UserConnection::new(who, engine.number(), None, true, Visibility::Announced, endpoint);
         let request = JoinRequest {
             options: JoinOptions { history: Some(history), ..JoinOptions::default() },

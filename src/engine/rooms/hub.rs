@@ -11,7 +11,9 @@ use std::sync::Arc;
 use crate::chat::members::MemberId;
 use crate::chat::policy::Policy;
 use crate::chat::room::JoinRequest;
-use crate::chat::{Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, UserName};
+use crate::chat::{
+    Accounts, Code, Event, Id, Identity, Refusal, RoomName, RoomRequest, RoomSummary, Slow, Speaker, Time, UserName,
+};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::{self, InboxReceiver, InboxSender};
 use crate::engine::base::sync::Mutex;
@@ -80,6 +82,7 @@ pub struct Hub {
     pub policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
+    accounts: Accounts,
 }
 
 struct State {
@@ -167,10 +170,16 @@ impl Hub {
     /// A hub without rooms, which lets `opener` make their brokers. `rooms_max` and `address_rooms_max`: see
     /// [`crate::chat::Limits`].
     #[must_use]
-    pub fn new(rooms_max: usize, address_rooms_max: usize, metrics: Arc<Metrics>, opener: Opener) -> Arc<Self> {
+    pub fn new(
+        rooms_max: usize,
+        address_rooms_max: usize,
+        metrics: Arc<Metrics>,
+        accounts: Accounts,
+        opener: Opener,
+    ) -> Arc<Self> {
         let quota = RoomQuota::new(rooms_max, address_rooms_max);
         let state = State { rooms: HashMap::new(), quota, seats: 0, closing: false };
-        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics })
+        Arc::new(Self { state: Mutex::new(state), opener, policies: Arc::default(), metrics, accounts })
     }
 
     /// Joins a room, which is opened if it does not exist. Blocks until the room has answered.
@@ -325,7 +334,7 @@ impl Hub {
         permit: RoomPermit,
     ) -> (InboxSender<BrokerCommand>, Box<Opened>) {
         let (inbox, commands) = queue::bounded(INBOX_MAX);
-        let view = RoomView::new(&self.policies, &self.metrics);
+        let view = RoomView::new(&self.policies, &self.metrics, &self.accounts);
         let opening = Opening { room: room.clone(), kind: kind.clone(), view: view.clone() };
         let listed = matches!(kind, RoomKind::Open { .. });
         let slot = Slot { inbox: inbox.clone(), seats: 1, listed, view, permit };
@@ -392,6 +401,12 @@ impl Hub {
     #[must_use]
     pub fn population(&self, room: &RoomName) -> usize {
         self.state.lock().rooms.get(room).map_or(0, |slot| slot.view.population())
+    }
+
+    /// When a live room was opened.
+    #[must_use]
+    pub fn opened(&self, room: &RoomName) -> Option<Time> {
+        self.state.lock().rooms.get(room).and_then(|slot| slot.view.opened())
     }
 
     /// The live rooms by name, without private conversations.

@@ -7,10 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::chat::policy::Policy;
-use crate::chat::{RoomName, UserName};
+use crate::chat::{Accounts, RoomName, Time, UserName};
 use crate::engine::base::sync::Mutex;
 use crate::engine::metrics::Metrics;
 use crate::store::PolicyVersion;
@@ -117,22 +117,38 @@ impl PolicyIndex {
 #[derive(Clone, Default)]
 pub struct RoomView {
     population: Arc<AtomicUsize>,
+    /// When it was opened, in ms since 1970; 0: not yet.
+    opened: Arc<AtomicU64>,
     policies: Arc<PolicyIndex>,
     /// The figures of the server.
     pub metrics: Arc<Metrics>,
+    /// Who has an account.
+    pub accounts: Accounts,
 }
 
 impl RoomView {
     /// The view of a room that is being opened.
     #[must_use]
-    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>) -> Self {
-        Self { population: Arc::default(), policies: Arc::clone(policies), metrics: Arc::clone(metrics) }
+    pub fn new(policies: &Arc<PolicyIndex>, metrics: &Arc<Metrics>, accounts: &Accounts) -> Self {
+        let (policies, metrics) = (Arc::clone(policies), Arc::clone(metrics));
+        Self { population: Arc::default(), opened: Arc::default(), policies, metrics, accounts: accounts.clone() }
     }
 
     /// The users in the room, as its broker last reported.
     #[must_use]
     pub fn population(&self) -> usize {
         self.population.load(Ordering::Relaxed)
+    }
+
+    /// When the room was opened, if it is.
+    #[must_use]
+    pub fn opened(&self) -> Option<Time> {
+        Some(Time(self.opened.load(Ordering::Relaxed))).filter(|at| at.0 > 0)
+    }
+
+    /// Reports that the room opens.
+    pub fn open(&self, at: Time) {
+        self.opened.store(at.0, Ordering::Relaxed);
     }
 
     /// Reports the number of users in the room.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::chat::members::MemberId;
-use crate::chat::{End, Event, RoomName, Slow, UserName};
+use crate::chat::{Accounts, End, Event, RoomName, Slow, UserName};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::engine::rooms::batch::{Cut, Offset, Sealed};
 use crate::engine::rooms::hub::Seat;
@@ -62,7 +62,7 @@ impl Subscriber {
     #[must_use]
     pub fn into_evicted(self) -> (Seat, Endpoint) {
         let Self { seat, recipient, form, .. } = self;
-        (seat, Endpoint { recipient, form })
+        (seat, Endpoint { recipient, form, accounts: Accounts::default() })
     }
 
     /// Its number.

@@ -13,6 +13,7 @@ use crate::engine::clients::recipient::Form;
 use crate::engine::guards::address::Address;
 use crate::engine::rooms::hub::{Hub, RoomKind};
 use crate::engine::users::connected::ConnectedUsers;
+use crate::engine::users::reserved_names::ReservedNames;
 use crate::engine::users::user_connection::UserConnection;
 use crate::engine::users::watchers::{Watcher, Watchers};
 
@@ -23,6 +24,8 @@ pub struct Directory {
     watchers: Watchers,
     /// Who has gone last, the newest first.
     departed: Mutex<VecDeque<DepartedUser>>,
+    /// Names that are about to be used.
+    pub reserved: Arc<ReservedNames>,
 }
 
 /// Users that are remembered when they have gone, at most.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Event, Id, Slow};
+use crate::chat::{Accounts, Event, Id, Slow};
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment, Undelivered};
 use crate::wire::Encoder;
 
@@ -16,6 +16,8 @@ pub struct Endpoint {
     pub recipient: Arc<dyn Recipient>,
     /// Their form.
     pub form: Form,
+    /// Who has an account.
+    pub accounts: Accounts,
 }
 
 impl Endpoint {
@@ -39,7 +41,8 @@ impl Endpoint {
         match self.form {
             Form::Events => self.recipient.deliver(Delivery::Event(event), DeliveryMode::Policy(slow)),
             Form::Bytes(encoding) => {
-                let Some(segment) = Segment::of(&mut Encoder::default(), event, id, encoding) else { return Ok(()) };
+                let mut encoder = Encoder::new(self.accounts.clone());
+                let Some(segment) = Segment::of(&mut encoder, event, id, encoding) else { return Ok(()) };
                 self.recipient.deliver(Delivery::Segments(&[segment]), DeliveryMode::Policy(Slow::Disconnect))
             }
         }

@@ -11,5 +11,6 @@ pub mod endpoint;
 pub mod login_worker;
 pub mod memberships;
 pub mod name_release;
+pub mod reserved_names;
 pub mod user_connection;
 pub mod watchers;

@@ -291,7 +291,7 @@ impl State {
     }
 
     fn replace_client(&mut self, recipient: Arc<dyn Recipient>, form: Form) {
-        self.endpoint = Endpoint { recipient, form };
+        (self.endpoint.recipient, self.endpoint.form) = (recipient, form);
         self.generation += 1;
     }
 }

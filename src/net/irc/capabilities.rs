@@ -29,6 +29,7 @@ const fn row(name: &'static str, set: CapabilitySet, traits: Traits) -> Row {
 const ROWS: &[Row] = &[
     // An account does not change while a client is in a room: who claims the name of a guest ends the guest's connection.
     row("account-notify", CapabilitySet(1 << 16), Traits::NONE),
+    row("account-tag", CapabilitySet(1 << 19), Traits::ACCOUNTS),
     row("away-notify", CapabilitySet(1), Traits::AWAY),
     row("batch", CapabilitySet::BATCH, Traits::NONE),
     row("cap-notify", CapabilitySet(1 << 1), Traits::NONE),

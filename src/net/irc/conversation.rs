@@ -17,7 +17,7 @@ use crate::engine::clients::connection::Connection;
 use crate::engine::clients::outbox::Outbox;
 use crate::net::context::ServerContext;
 use crate::net::conversation::Handler;
-use crate::wire::irc::{self, Context, Line, NameProblem, clean};
+use crate::wire::irc::{self, Context, Line, NameProblem, Traits, clean};
 
 /// See the module.
 pub struct Conversation {
@@ -174,6 +174,17 @@ impl Conversation {
     /// Whether a user is connected whose name nobody has registered.
     pub(super) fn is_guest_online(&self, user: &UserName) -> bool {
         !self.engine().registered(user) && self.is_online(user)
+    }
+
+    /// A line of the client's own.
+    pub(super) fn own_line<'a>(&mut self, head: &str, last: impl Into<Option<&'a str>>) {
+        let user = self.who().user.clone();
+        let before = self.client.tag.clone();
+        if self.client.capabilities.traits().has(Traits::ACCOUNTS) && !self.who().is_guest() {
+            irc::push_tag(&mut self.client.tag, "account", &irc::nick(&user));
+        }
+        self.client.line(&irc::source(&user), head, last);
+        self.client.tag = before;
     }
 
     /// The next id of a notice.

@@ -55,7 +55,7 @@ fn converse(
     mut reader: LineReader,
     registered: Registered,
 ) {
-    let Registered { mut client, identity } = registered;
+    let Registered { mut client, identity, reservation } = registered;
     let limits = &context.settings.limits;
     let encoding = Encoding::Irc(client.capabilities.traits());
     let address = remote.address(context);
@@ -72,6 +72,7 @@ fn converse(
     let link = Link { context, socket, read_timeout: Some(limits.pong_timeout), greeting, refusal };
     let open = |outbox: &Arc<Outbox>| {
         let connection = Connection::open(&context.engine, Arc::clone(outbox), options, identity);
+        drop(reservation);
         let end = connection.ended();
         connection.as_others_see().set_real_name(client.real_name.clone());
         let mut handler =

@@ -16,6 +16,7 @@ use super::commands::real_name;
 use super::reader::{IrcInput, LineReader};
 use crate::chat::{Code, FoldedName, Identity, Refusal, Secret, UserName};
 use crate::engine::guards::address::Address;
+use crate::engine::users::reserved_names::NameReservation;
 use crate::net::context::ServerContext;
 use crate::net::tcp::Tcp;
 use crate::wire::irc::{self, Line, SERVER, clean};
@@ -29,12 +30,17 @@ const CHUNK_BYTES: usize = 400;
 /// Bytes of a SASL response, at most: two names and a token.
 const RESPONSE_BYTES_MAX: usize = 12 * 1024;
 
+/// What is wrong with a nick that somebody has.
+const IN_USE: &str = "This nick is in use";
+
 /// A client that is registered.
 pub struct Registered {
     /// What it is, with lines that are yet to be sent.
     pub client: Client,
     /// Who it is.
     pub identity: Identity,
+    /// Keeps the nick of a guest from others, until the client can be found.
+    pub reservation: Option<NameReservation>,
 }
 
 /// Registers a client. `None`: it has gone, or was told why it cannot stay.
@@ -66,10 +72,10 @@ pub fn register(
         if let Step::Close(why) = &step {
             registration.client.line(SERVER, "ERROR", &*format!("Closing link: {why}"));
         }
-        if let Step::Done(identity) = step {
+        if let Step::Done(identity, reservation) = step {
             let Registration { mut client, .. } = registration;
             client.nick = irc::nick(&identity.user).into_owned();
-            return Some(Registered { client, identity });
+            return Some(Registered { client, identity, reservation });
         }
         let sent = socket.write_all(&std::mem::take(&mut registration.client.out));
         if sent.is_err() || matches!(step, Step::Close(_)) {
@@ -87,7 +93,7 @@ enum Step {
     /// The registration goes on.
     Next,
     /// It is done.
-    Done(Identity),
+    Done(Identity, Option<NameReservation>),
     /// The connection ends.
     Close(String),
 }
@@ -187,7 +193,7 @@ impl Registration<'_> {
             ));
         }
         if engine.directory.is_used(user) {
-            return Err(("433", "This nick is in use".to_owned()));
+            return Err(("433", IN_USE.to_owned()));
         }
         Ok(())
     }
@@ -204,7 +210,7 @@ impl Registration<'_> {
             }
         }
         if let Some(identity) = &self.identity {
-            return Step::Done(identity.clone());
+            return Step::Done(identity.clone(), None);
         }
         if !self.context.engine.auth.admits_guests() {
             let why = "Only those with a token may come in";
@@ -212,8 +218,12 @@ impl Registration<'_> {
             return Step::Close(why.to_owned());
         }
         let nick = self.client.nick.clone();
-        match self.may_have(&wanted, &nick) {
-            Ok(()) => Step::Done(Identity::guest(wanted)),
+        // It is reserved before it is looked whether it is in use.
+        let reservation = self.context.engine.directory.reserved.reserve(&wanted);
+        let free = self.may_have(&wanted, &nick);
+        let free = free.and_then(|()| reservation.ok_or_else(|| ("433", IN_USE.to_owned())));
+        match free {
+            Ok(reservation) => Step::Done(Identity::guest(wanted), Some(reservation)),
             Err((number, why)) => {
                 self.client.nick = "*".to_owned();
                 self.client.numeric(number, &clean(&nick), &*why);

@@ -14,7 +14,7 @@ use super::link::{DatabaseLink, LinkError};
 use super::row::{number, text};
 use crate::chat::policy::{
     AuditEntry, Description, Invitation, Invited, ModerationAction, ModerationChange, Policy, Role, RoomSettings,
-    RoomSubject,
+    RoomSubject, SubjectAuthor,
 };
 use crate::chat::{Note, RoomName, Time, UserName};
 use crate::store::audit_value::{change_of, value_of};
@@ -121,6 +121,8 @@ struct Lists {
     pinned: Vec<u64>,
     invited: Vec<(UserName, Invited)>,
     invitations: Vec<Invitation>,
+    created: Option<Time>,
+    subject_author: Option<SubjectAuthor>,
 }
 
 /// The policies of one room, or of all, with the rooms' names.
@@ -158,10 +160,23 @@ fn read(link: &mut DatabaseLink, id: Option<i64>) -> Result<Vec<(String, Policy)
     for row in link.query(&format!("SELECT room, seq FROM pins {of}"), &[&id])? {
         lists.entry(row.get(0)).or_default().pinned.push(row.get::<_, i64>(1).cast_unsigned());
     }
+    // Of the audit, when each room was created, and who has described it last so that its subject changed.
+    let sql = "SELECT DISTINCT ON (room) room, at FROM audit
+        WHERE ($1::bigint IS NULL OR room = $1) AND what = 'founded' ORDER BY room, number";
+    for row in link.query(sql, &[&id])? {
+        lists.entry(row.get(0)).or_default().created = Some(time(row.get(1)));
+    }
+    let sql = "SELECT DISTINCT ON (room) room, usr, at FROM audit
+        WHERE ($1::bigint IS NULL OR room = $1) AND what = 'described' AND substring(value FROM 1 FOR 6) <> '[null,'::bytea
+        ORDER BY room, number DESC";
+    for row in link.query(sql, &[&id])? {
+        let author = SubjectAuthor { by: UserName::stored(row.get(1)), at: time(row.get(2)) };
+        lists.entry(row.get(0)).or_default().subject_author = Some(author);
+    }
     let sql = "SELECT room, name, private, slow_mode_s, announcement, subject, description, invitations
         FROM policies JOIN rooms USING (room) WHERE $1::bigint IS NULL OR room = $1 ORDER BY room";
     let policy = |row: &Row| {
-        let Lists { people, bans, mutes, pinned, invited, invitations } =
+        let Lists { people, bans, mutes, pinned, invited, invitations, created, subject_author } =
             lists.remove(&row.get::<_, i64>(0)).unwrap_or_default();
         let slow_mode_s = u32::try_from(row.get::<_, i64>(3)).ok();
         let settings = RoomSettings { slow_mode_s, announcement: Some(row.get(4)) };
@@ -170,6 +185,7 @@ fn read(link: &mut DatabaseLink, id: Option<i64>) -> Result<Vec<(String, Policy)
         let description = Description { subject: words(5)?, description: words(6)? };
         let subject = RoomSubject { description, pinned: pinned.into_iter().collect() };
         let policy = Policy::stored(row.get(2), settings, people, bans, mutes).with_subject(subject);
+        let policy = policy.with_origin(created, subject_author);
         Ok((row.get(1), policy.with_invitations(invited, invitations, row.get::<_, i64>(7).cast_unsigned())))
     };
     link.query(sql, &[&id])?.iter().map(policy).collect()

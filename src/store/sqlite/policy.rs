@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::invitations;
 use super::message_key::RoomId;
 use crate::chat::policy::{
-    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Role, RoomSettings, RoomSubject,
+    AuditEntry, Description, ModerationAction, ModerationChange, Policy, Role, RoomSettings, RoomSubject, SubjectAuthor,
 };
 use crate::chat::{Note, RoomName, Time, UserName};
 use crate::store::audit_value::{change_of, value_of};
@@ -179,7 +179,23 @@ pub fn policy(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<
         found.collect()
     };
     let policy = Policy::stored(private, settings, people, sanctions(BAN)?, sanctions(MUTE)?);
-    invitations::read(connection, room, policy.with_subject(subject)).map(Some)
+    let policy =
+        policy.with_subject(subject).with_origin(created(connection, room)?, subject_author(connection, room)?);
+    invitations::read(connection, room, policy).map(Some)
+}
+
+/// When the room was created, as the audit says.
+fn created(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Time>> {
+    let sql = "SELECT at FROM audit WHERE room = ?1 AND what = 'founded' ORDER BY number LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([room], |row| row.get(0).map(time)).optional()
+}
+
+/// Who has described the room last so that its subject changed, as the audit says.
+fn subject_author(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<SubjectAuthor>> {
+    let sql = "SELECT user, at FROM audit WHERE room = ?1 AND what = 'described' AND value NOT LIKE '[null,%'
+        ORDER BY number DESC LIMIT 1";
+    let author = |row: &Row<'_>| Ok(SubjectAuthor { by: user(row, 0)?, at: time(row.get(1)?) });
+    connection.prepare_cached(sql)?.query_row([room], author).optional()
 }
 
 /// The policies of all rooms that have one.

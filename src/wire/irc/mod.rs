@@ -17,7 +17,7 @@ mod write;
 pub use context::Context;
 pub use line::{Line, PARAMS_MAX};
 pub use names::{NameProblem, channel, guest_nick, is_channel, nick, room, source, user};
-pub use print::{NOTICE_MID, message, print};
+pub use print::{NOTICE_MID, PrintOptions, message, print};
 pub use refusal::print as print_refusal;
 pub use tags::{message_id, push as push_tag, seq_of_message_id};
 pub use traits::Traits;

@@ -5,21 +5,31 @@
 //! has no form for an event, it is a NOTICE of the server, or nothing where nobody would miss it.
 
 use super::context::Context;
-use super::names::{channel, nick, source};
+use super::names::{channel, nick, source, user};
 use super::refusal;
 use super::tags;
 use super::traits::Traits;
 use super::write::{LINE_BYTES, LineWriter, SERVER, chunks};
 use crate::chat::policy::{Description, ModerationAction, ModerationChange, Role, RoomSettings};
-use crate::chat::{About, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
+use crate::chat::{About, Accounts, Body, Event, Id, LeaveReason, Message, Presence, RoomName, Status, Time, UserName};
 
 /// What a message begins with that says what its author does: `/me waves`.
 const ACTION: &str = "/me ";
 
-/// Hands the lines of `event` to `emit`, without their ends; none when there is no form for it. The epoch is that of the
-/// room whose event it is.
-pub fn print(event: &Event, id: Option<&Id>, (traits, epoch): (Traits, &str), emit: impl FnMut(&[u8])) {
-    let mut printer = Printer { out: LineWriter::new(emit), traits, epoch };
+/// What lines are printed with, beside the event.
+#[derive(Clone, Copy, Debug)]
+pub struct PrintOptions<'a> {
+    /// What the client has negotiated.
+    pub traits: Traits,
+    /// The epoch of the room whose event it is.
+    pub epoch: &'a str,
+    /// Who has an account.
+    pub accounts: &'a Accounts,
+}
+
+/// Hands the lines of `event` to `emit`, without their ends; none when there is no form for it.
+pub fn print(event: &Event, id: Option<&Id>, options: PrintOptions<'_>, emit: impl FnMut(&[u8])) {
+    let mut printer = Printer::new(options, emit);
     match id.and_then(Context::of_id) {
         Some(context) => printer.answer(event, &context),
         None => printer.news(event),
@@ -27,33 +37,45 @@ pub fn print(event: &Event, id: Option<&Id>, (traits, epoch): (Traits, &str), em
 }
 
 /// Hands the lines of a message to `emit`; `tag` goes before the tags of each: `batch=…`, or nothing.
-pub fn message(message: &Message, tag: &str, (traits, epoch): (Traits, &str), emit: impl FnMut(&[u8])) {
-    Printer { out: LineWriter::new(emit), traits, epoch }.message(message, tag);
+pub fn message(message: &Message, tag: &str, options: PrintOptions<'_>, emit: impl FnMut(&[u8])) {
+    Printer::new(options, emit).message(message, tag);
 }
 
 struct Printer<'a, F> {
     out: LineWriter<F>,
     traits: Traits,
     epoch: &'a str,
+    accounts: &'a Accounts,
 }
 
-impl<F: FnMut(&[u8])> Printer<'_, F> {
+impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
+    fn new(PrintOptions { traits, epoch, accounts }: PrintOptions<'a>, emit: F) -> Self {
+        Self { out: LineWriter::new(emit), traits, epoch, accounts }
+    }
+
     /// The answer to a request.
     fn answer(&mut self, event: &Event, context: &Context) {
         let own = || source_of_nick(&context.nick);
+        let own_tags = |printer: &Self| {
+            let mut tags = context.tag.clone();
+            tags::join(&mut tags, &user(&context.nick).map(|user| printer.account(&user, NOW)).unwrap_or_default());
+            tags
+        };
         match event {
             Event::Joined { room, .. } => {
                 let head = format!("JOIN {}", channel(room));
                 let account = if self.traits.has(Traits::JOINS) { context.echo.as_str() } else { "" };
                 let head = if account.is_empty() { head } else { format!("{head} {account}") };
-                self.out.line(&context.tag, &own(), &head, (!account.is_empty()).then_some(&*context.nick));
+                let tags = own_tags(self);
+                self.out.line(&tags, &own(), &head, (!account.is_empty()).then_some(&*context.nick));
             }
             Event::Left { room } => {
                 let note = (!context.echo.is_empty()).then_some(&*context.echo);
-                self.out.line(&context.tag, &own(), &format!("PART {}", channel(room)), note);
+                let tags = own_tags(self);
+                self.out.line(&tags, &own(), &format!("PART {}", channel(room)), note);
             }
             Event::Sent { room, epoch, seq, ephemeral, at, .. } if !context.echo.is_empty() => {
-                let mut all = context.tag.clone();
+                let mut all = own_tags(self);
                 tags::join(&mut all, &tags::time(*at, self.traits));
                 if self.traits.has(Traits::TAGS) && ephemeral.is_none() {
                     tags::push(&mut all, "msgid", &tags::message_id(room, epoch, *seq));
@@ -115,12 +137,14 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
             Event::Typing { room, user, typing } if self.traits.has(Traits::TAGS) => {
                 let state = if *typing { "active" } else { "done" };
                 let target = target(room, user);
-                self.out.line(&format!("+typing={state}"), &source(user), &format!("TAGMSG {target}"), None);
+                let mut tags = self.account(user, NOW);
+                tags::push(&mut tags, "+typing", state);
+                self.out.line(&tags, &source(user), &format!("TAGMSG {target}"), None);
             }
             Event::Presence(presence) => self.presence(presence),
             Event::DisplayName { user, name } if self.traits.has(Traits::NAMES) => {
                 let name = name.as_ref().map_or_else(|| nick(user), |name| name.as_str().into());
-                self.out.line("", &source(user), "SETNAME", Some(&name));
+                self.out.line(&self.account(user, NOW), &source(user), "SETNAME", Some(&name));
             }
             Event::ReadTo { room, other, at } if self.traits.has(Traits::READ) => {
                 let target = other.as_ref().map_or_else(|| channel(room), |other| nick(other).into_owned());
@@ -150,6 +174,9 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
         tags::join(&mut first, &tags::of_message(said, self.epoch, self.traits));
         let mut further = tag.to_owned();
         tags::join(&mut further, &tags::time(*at, self.traits));
+        let account = self.account(user, *at);
+        tags::join(&mut first, &account);
+        tags::join(&mut further, &account);
         let with_tags = self.traits.has(Traits::TAGS);
         match (about, body) {
             (Some(About::Reaction(seq)), Body::Text(text)) if with_tags => {
@@ -198,7 +225,7 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
             Body::Deleted => self.notice(&target, &format!("{user} deleted a message")),
             Body::Cipher(_) => self.notice(&target, &format!("{user} edited an encrypted message")),
             Body::Text(text) => {
-                let mut tags = tags::time(at, self.traits);
+                let mut tags = self.tags(at, user);
                 let further = tags.clone();
                 if self.traits.has(Traits::TAGS) {
                     tags::push(&mut tags, "+draft/reply", &tags::message_id(room, self.epoch, seq));
@@ -294,7 +321,20 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
 
     /// A line of a user's.
     fn line(&mut self, at: Time, user: &UserName, head: &str, last: Option<&str>) {
-        self.out.line(&tags::time(at, self.traits), &source(user), head, last);
+        self.out.line(&self.tags(at, user), &source(user), head, last);
+    }
+
+    /// The tags of a user's line.
+    fn tags(&self, at: Time, user: &UserName) -> String {
+        let mut tags = tags::time(at, self.traits);
+        tags::join(&mut tags, &self.account(user, at));
+        tags
+    }
+
+    /// The tag `account`, if the client takes it and the user had one at this time.
+    fn account(&self, user: &UserName, at: Time) -> String {
+        let has_one = self.traits.has(Traits::ACCOUNTS) && self.accounts.has(user, at);
+        if has_one { tags::account(user) } else { String::new() }
     }
 
     /// A line of the server's.
@@ -302,6 +342,9 @@ impl<F: FnMut(&[u8])> Printer<'_, F> {
         self.out.line("", SERVER, &format!("NOTICE {target}"), Some(text));
     }
 }
+
+/// The time of what happens now.
+const NOW: Time = Time(u64::MAX);
 
 /// What the `mid` of a message begins with that is a NOTICE.
 pub const NOTICE_MID: &str = "irc-notice:";

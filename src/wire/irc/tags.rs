@@ -5,9 +5,10 @@
 
 use std::fmt::Write as _;
 
+use super::names::nick;
 use super::traits::Traits;
 use crate::chat::{Message, Time};
-use roomd_protocol::RoomName;
+use roomd_protocol::{RoomName, UserName};
 
 /// The id of a message; `epoch` is that of its room.
 #[must_use]
@@ -58,6 +59,13 @@ pub fn push(tags: &mut String, key: &str, value: &str) {
             c => _ = tags.write_char(c),
         }
     }
+}
+
+/// The tag `account` of a user who has one.
+pub(super) fn account(user: &UserName) -> String {
+    let mut tags = String::new();
+    push(&mut tags, "account", &nick(user));
+    tags
 }
 
 /// Adds tags that are escaped already.

@@ -4,7 +4,7 @@
 
 /// A set of traits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traits(u8);
+pub struct Traits(u16);
 
 impl Traits {
     /// A client of RFC 1459.
@@ -25,8 +25,10 @@ impl Traits {
     pub const NAMES: Self = Self(1 << 6);
     /// `draft/read-marker`: how far the user has read on another device.
     pub const READ: Self = Self(1 << 7);
+    /// `account-tag`: which account a user has.
+    pub const ACCOUNTS: Self = Self(1 << 8);
     /// All of them.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// These and the others.
     #[must_use]

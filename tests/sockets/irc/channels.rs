@@ -188,7 +188,6 @@ fn what_there_is_not_has_its_numeric() {
         ("MODE alice +x", "501 alice :Unknown MODE flag"),
         ("MODE zz", "401 alice zz :No such nick/channel"),
         ("MODE #zz", "403 alice #zz :No such channel"),
-        ("MODE #a", "324 alice #a +nt"),
         ("MODE #a b", "368 alice #a :End of channel ban list"),
         ("MODE #a +x", "472 alice x :is unknown mode char to me"),
         ("MODE #a +o", "696 alice #a o * :It needs a nick"),
@@ -207,6 +206,10 @@ fn what_there_is_not_has_its_numeric() {
     ] {
         alice.expect(line, &[&format!(":irc.roomd {answer}")]);
     }
+    // A room that was opened is as old as it is open.
+    let told = alice.ask("MODE #a");
+    assert_eq!(told[0], ":irc.roomd 324 alice #a +nt");
+    assert!(told[1].strip_prefix(":irc.roomd 329 alice #a ").unwrap().parse::<u64>().unwrap() > 1_700_000_000);
     alice.expect(&"x".repeat(511), &[":irc.roomd 417 alice :A line may have 512 bytes"]);
     alice.expect("MODE alice +i", &[":alice!~u@irc.roomd MODE alice :+i"]);
     for (line, end) in

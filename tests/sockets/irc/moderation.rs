@@ -25,9 +25,16 @@ fn who_makes_a_channel_rules_over_it() {
     bob.expect("TOPIC #ops :mine", &[":irc.roomd 482 bob #ops :Only the moderators of this room may do that"]);
     bob.expect("KICK #ops Ann", &[":irc.roomd 482 bob #ops :Only the moderators of this room may do that"]);
     ann.expect("TOPIC #ops :Backups", &[":Ann!~u@irc.roomd TOPIC #ops :Backups"]);
-    bob.expect("TOPIC #ops", &[":Ann!~u@irc.roomd TOPIC #ops :Backups", ":irc.roomd 332 bob #ops :Backups"]);
+    let told = bob.ask("TOPIC #ops");
+    assert_eq!(told[..2], [":Ann!~u@irc.roomd TOPIC #ops :Backups", ":irc.roomd 332 bob #ops :Backups"]);
+    let (set, at) = told[2].rsplit_once(' ').unwrap();
+    assert_eq!((set, told.len()), (":irc.roomd 333 bob #ops Ann", 3), "{told:?}");
+    let set_at: u64 = at.parse().unwrap();
     ann.expect("MODE #ops +m", &[":Ann!~u@irc.roomd MODE #ops +m"]);
-    ann.expect("MODE #ops", &[":irc.roomd 324 Ann #ops +mnt"]);
+    let told = ann.ask("MODE #ops");
+    assert_eq!(told[0], ":irc.roomd 324 Ann #ops +mnt");
+    let created_at: u64 = told[1].strip_prefix(":irc.roomd 329 Ann #ops ").unwrap().parse().unwrap();
+    assert!(created_at > 1_700_000_000 && created_at <= set_at, "{created_at} {set_at}");
     bob.expect(
         "PRIVMSG #ops :hi",
         &[":Ann!~u@irc.roomd MODE #ops +m", ":irc.roomd 404 bob #ops :Only moderators speak in this room"],
@@ -45,6 +52,73 @@ fn who_makes_a_channel_rules_over_it() {
     ann.expect("KICK #ops bob", &[":irc.roomd 441 Ann bob #ops :They aren't on that channel"]);
     let joined = bob.ask("JOIN #ops");
     assert!(joined.contains(&":irc.roomd 332 bob #ops :Backups".to_owned()), "{joined:?}");
+    assert!(joined.contains(&format!(":irc.roomd 333 bob #ops Ann {at}")), "{joined:?}");
+    // A topic that is taken away has no author either.
+    ann.ask("TOPIC #ops :");
+    bob.settle();
+    bob.expect("TOPIC #ops", &[":irc.roomd 331 bob #ops :No topic is set"]);
+}
+
+#[test]
+fn what_a_user_with_an_account_does_has_its_tag() {
+    let server = server();
+    let (mut ann, mut bob) = ops(&server);
+    let mut carl = IrcClient::capable(&server, "carl", "account-tag message-tags echo-message away-notify setname");
+    carl.ask("JOIN #ops");
+    ann.ask("PRIVMSG #ops :hi");
+    bob.ask("PRIVMSG #ops :hi");
+    // The guest's message has none, and the guest's own echo has none.
+    let line = carl.wait_for("PRIVMSG #ops :hi");
+    assert!(line.contains(";account=Ann ") && line.contains(":Ann!"), "{line}");
+    let line = carl.wait_for("PRIVMSG #ops :hi");
+    assert!(!line.contains("account") && line.contains(":bob!"), "{line}");
+    let echo = carl.ask("PRIVMSG #ops :me");
+    assert!(echo.len() == 1 && !echo[0].contains("account"), "{echo:?}");
+    for (line, seen) in [
+        ("TOPIC #ops :Backups", "TOPIC #ops :Backups"),
+        ("MODE #ops +m", "MODE #ops +m"),
+        ("AWAY :lunch", "AWAY :lunch"),
+        ("SETNAME :Ann Other", "SETNAME :Ann Other"),
+        ("PRIVMSG carl :psst", "PRIVMSG carl :psst"),
+        ("KICK #ops bob :out", "KICK #ops bob :out"),
+        ("PART #ops", "PART #ops"),
+        ("JOIN #ops", "JOIN #ops"),
+        ("QUIT :bye", "QUIT :Quit: bye"),
+    ] {
+        ann.say(line);
+        let line = carl.wait_for(seen);
+        assert!(line.starts_with('@') && line.contains("account=Ann") && line.contains(" :Ann!"), "{line}");
+    }
+}
+
+#[test]
+fn what_a_user_with_an_account_is_sent_back_has_its_tag() {
+    let server = server();
+    let token = issuer::claim(&server, "Ann");
+    let mut ann = IrcClient::with_token(&server, &token);
+    ann.expect(
+        "CAP REQ :account-tag message-tags echo-message",
+        &[":irc.roomd CAP Ann ACK :account-tag message-tags echo-message"],
+    );
+    let joined = ann.ask("JOIN #ops");
+    assert_eq!(joined[0], "@account=Ann :Ann!~u@irc.roomd JOIN #ops");
+    let echo = ann.ask("PRIVMSG #ops :hi");
+    assert!(echo[0].starts_with("@account=Ann;msgid=1-"), "{echo:?}");
+    ann.expect("PRIVMSG Ann :me", &["@account=Ann :Ann!~u@irc.roomd PRIVMSG Ann :me"; 2]);
+    ann.expect("MODE Ann +i", &["@account=Ann :Ann!~u@irc.roomd MODE Ann :+i"]);
+    // What was said before the name was registered is nobody's account's.
+    let mut bob = IrcClient::named(&server, "bob");
+    bob.ask("JOIN #ops");
+    bob.ask("PRIVMSG #ops :early");
+    ann.wait_for("early");
+    drop(bob);
+    ann.wait_for(" QUIT ");
+    _ = issuer::claim(&server, "bob");
+    let history = ann.ask("CHATHISTORY LATEST #ops * 10");
+    let of = |part: &str| history.iter().find(|line| line.ends_with(part)).unwrap();
+    assert!(of(":hi").contains("account=Ann"), "{history:?}");
+    assert!(!of(":early").contains("account"), "{history:?}");
+    ann.expect("PART #ops", &["@account=Ann :Ann!~u@irc.roomd PART #ops"]);
 }
 
 #[test]
@@ -108,7 +182,9 @@ fn a_private_room_is_invisible_until_one_is_invited() {
     let mut cleo = IrcClient::with_token(&server, &issuer::claim(&server, "Cleo"));
     let joined = ann.ask("JOIN #den");
     assert!(joined.contains(&":irc.roomd 353 Ann @ #den :~Ann".to_owned()), "{joined:?}");
-    ann.expect("MODE #den", &[":irc.roomd 324 Ann #den +inst"]);
+    let told = ann.ask("MODE #den");
+    assert_eq!(told[0], ":irc.roomd 324 Ann #den +inst");
+    assert!(told[1].starts_with(":irc.roomd 329 Ann #den 1"), "{told:?}");
     for client in [&mut bob, &mut cleo] {
         for (line, number) in
             [("JOIN #den", " 473 "), ("TOPIC #den", " 403 "), ("MODE #den", " 403 "), ("NAMES #den", " 366 ")]

@@ -146,6 +146,26 @@ fn an_idle_client_is_pinged_and_one_that_does_not_answer_is_gone() {
     assert_eq!(ending.last().unwrap(), ":irc.roomd ERROR :Closing link: Nothing was heard in time");
 }
 
+#[test]
+fn of_two_who_want_a_nick_at_once_one_has_it() {
+    let server = server();
+    for round in 0..20 {
+        let nick = format!("nick{round}");
+        let mut clients = [IrcClient::connect(&server), IrcClient::connect(&server)];
+        for client in &mut clients {
+            client.say(&format!("NICK {nick}"));
+            client.settle();
+        }
+        // Whoever is first, the other is refused: a client answers once it is registered, or is not.
+        clients.iter_mut().for_each(|client| client.say("USER u 0 * :Somebody"));
+        let answers = clients.each_mut().map(|client| client.settle());
+        let has = |lines: &Vec<String>, number: &str| lines.iter().any(|line| line.contains(number));
+        let welcomed = answers.iter().filter(|lines| has(lines, " 001 ")).count();
+        let refused = answers.iter().filter(|lines| has(lines, " 433 ")).count();
+        assert_eq!((welcomed, refused), (1, 1), "{answers:?}");
+    }
+}
+
 #[cfg(feature = "jwt")]
 mod with_tokens {
     use base64::Engine as _;

@@ -188,7 +188,7 @@ fn register(
 ) -> Result<DirectoryEntry, Refusal> {
     let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
     let ConnectionOptions { encoding, echo, visibility, address, .. } = *options;
-    let endpoint = Endpoint { recipient, form: Form::Bytes(encoding) };
+    let endpoint = Endpoint { recipient, form: Form::Bytes(encoding), accounts: engine.auth.account_index() };
     let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint);
     let entry = engine.directory.register(peer);
     if who.is_guest() && engine.registered(&who.user) {

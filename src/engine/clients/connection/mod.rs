@@ -88,7 +88,8 @@ impl Connection {
         who: Identity,
         number: u64,
     ) -> Box<Self> {
-        let endpoint = Endpoint { recipient: Arc::clone(&outbox) as _, form: Form::Bytes(options.encoding) };
+        let (recipient, form) = (Arc::clone(&outbox) as _, Form::Bytes(options.encoding));
+        let endpoint = Endpoint { recipient, form, accounts: engine.auth.account_index() };
         let ConnectionOptions { address, echo, visibility, .. } = options;
         let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint.clone());
         let state =
@@ -111,7 +112,7 @@ impl Connection {
             outbox,
             options,
             session,
-            encoder: Encoder::default(),
+            encoder: Encoder::new(engine.auth.account_index()),
             actions: Vec::with_capacity(1),
         });
         connection.watch();

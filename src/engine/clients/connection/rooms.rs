@@ -195,7 +195,8 @@ impl Connection {
     }
 
     pub(super) fn replay(&self, encoding: Encoding) -> Replay<'_> {
-        Replay { store: &*self.engine.store, outbox: &self.outbox, encoding, limits: &self.engine.limits }
+        let accounts = self.engine.auth.account_index();
+        Replay { store: &*self.engine.store, outbox: &self.outbox, encoding, limits: &self.engine.limits, accounts }
     }
 
     #[inline(never)]

@@ -59,7 +59,7 @@ impl Evicted {
     /// Detaches an evicted member from its lost connection.
     pub fn detach(&mut self, id: MemberId) {
         if let Some((_, endpoint)) = self.evicted.get_mut(&id) {
-            *endpoint = Endpoint { recipient: Arc::new(Absent), form: Form::Events };
+            (endpoint.recipient, endpoint.form) = (Arc::new(Absent), Form::Events);
         }
     }
 

@@ -110,6 +110,7 @@ impl Broker {
         linger_max: Duration,
         view: RoomView,
     ) -> Self {
+        view.open(clock.now().at);
         Self {
             room,
             room_log,
@@ -118,7 +119,7 @@ impl Broker {
             linger_max,
             table: Table::default(),
             evicted: Evicted::default(),
-            batch: Batch::new(Arc::clone(&view.metrics.outbox_total), slow),
+            batch: Batch::new(Arc::clone(&view.metrics.outbox_total), slow, view.accounts.clone()),
             view,
             own: Vec::new(),
             best_effort: Vec::new(),

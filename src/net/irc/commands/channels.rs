@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::marks::tell_mark_of_joined;
-use crate::chat::policy::{Description, ModerationRequest, Policy, Role, RoomOptions, SUBJECT_BYTES_MAX};
+use crate::chat::policy::{
+    Description, ModerationRequest, Policy, Role, RoomOptions, SUBJECT_BYTES_MAX, SubjectAuthor,
+};
 use crate::chat::{
     Command, Cost, End, Event, JoinOptions, Note, Presence, RoomName, RoomRequest, RoomSummary, UserName,
 };
@@ -121,7 +123,13 @@ fn tell_topic(this: &mut Conversation, room: &RoomName, asked: bool) {
     let policy = this.engine().policies.policy(room).unwrap_or_default();
     let channel = irc::channel(room);
     match &policy.subject().description.subject {
-        Some(subject) => this.client.numeric("332", &channel, &**subject),
+        Some(subject) => {
+            this.client.numeric("332", &channel, &**subject);
+            if let Some(SubjectAuthor { by, at }) = policy.subject_author() {
+                let set = format!("{channel} {} {}", irc::nick(by), at.0 / 1_000);
+                this.client.numeric("333", &set, None);
+            }
+        }
         None if asked => this.client.numeric("331", &channel, "No topic is set"),
         None => {}
     }

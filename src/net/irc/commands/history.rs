@@ -10,7 +10,7 @@ use crate::chat::{Body, Cost, End, Message, Refusal, RoomName, Span, Time};
 use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::client::append;
 use crate::net::irc::conversation::Conversation;
-use crate::wire::irc::{self, Line, SERVER, clean, seq_of_message_id};
+use crate::wire::irc::{self, Line, PrintOptions, SERVER, clean, seq_of_message_id};
 
 /// Messages of one answer, at most.
 pub const MESSAGES_MAX: usize = 100;
@@ -201,14 +201,15 @@ fn tell(this: &mut Conversation, (name, epoch): (&str, &str), messages: &[Arc<Me
         this.client.line(SERVER, &format!("BATCH +{batch} chathistory {name}"), None);
     }
     let tag = batch.as_ref().map(|batch| format!("batch={batch}")).unwrap_or_default();
-    let traits = this.client.capabilities.traits();
+    let (traits, accounts) = (this.client.capabilities.traits(), this.engine().auth.account_index());
     // What was deleted is not shown, and a reaction is no message to a client that asks for messages.
     let is_shown = |message: &&Arc<Message>| {
         message.body != Body::Deleted && !matches!(message.about, Some(crate::chat::About::Reaction(_)))
     };
     for message in messages.iter().filter(is_shown) {
         let out = &mut this.client.out;
-        irc::message(message, &tag, (traits, epoch), |line| append(line, out));
+        let options = PrintOptions { traits, epoch, accounts: &accounts };
+        irc::message(message, &tag, options, |line| append(line, out));
     }
     if let Some(batch) = &batch {
         this.client.line(SERVER, &format!("BATCH -{batch}"), None);

@@ -89,13 +89,13 @@ fn say_to(this: &mut Conversation, line: &Line, target: &str, text: &str) -> Opt
             end
         }
         MessagePlace::Oneself => {
-            let (source, head) = (irc::source(&this.who().user), format!("{command} {name}"));
+            let head = format!("{command} {name}");
             if this.client.capabilities.has(CapabilitySet::ECHO) {
                 // The echo has the label, and the message itself has none.
-                this.client.line(&source, &head, text);
+                this.own_line(&head, text);
                 this.send(true);
             }
-            this.client.line(&source, &head, text);
+            this.own_line(&head, text);
             None
         }
     }
@@ -231,7 +231,7 @@ pub fn tagmsg(this: &mut Conversation, line: &Line) -> Option<End> {
 /// Gives a client its own TAGMSG back.
 fn echo_tags(this: &mut Conversation, line: &Line, name: &str) {
     this.client.tag = relayed_tags(line);
-    this.client.line(&irc::source(&this.who().user), &format!("TAGMSG {name}"), None);
+    this.own_line(&format!("TAGMSG {name}"), None);
     this.client.tag.clear();
 }
 

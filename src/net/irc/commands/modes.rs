@@ -71,7 +71,12 @@ fn tell_modes(this: &mut Conversation, room: &RoomName) {
     let announcement = if policy.settings().announcement == Some(true) { "m" } else { "" };
     let private = if policy.is_private() { ("i", "s") } else { ("", "") };
     let modes = format!("+{}{announcement}n{}t", private.0, private.1);
-    this.client.numeric("324", &format!("{} {modes}", irc::channel(room)), None);
+    let channel = irc::channel(room);
+    this.client.numeric("324", &format!("{channel} {modes}"), None);
+    // A room that nobody has created is as old as it is open.
+    if let Some(at) = policy.created().or_else(|| this.engine().hub.opened(room)) {
+        this.client.numeric("329", &format!("{channel} {}", at.0 / 1_000), None);
+    }
 }
 
 /// The bans and the mutes that are in force.
@@ -156,7 +161,6 @@ fn of_user(this: &mut Conversation, line: &Line, target: &str) {
         this.client.numeric("501", "", "Unknown MODE flag");
     }
     if changes.contains('i') {
-        let source = irc::source(&this.who().user);
-        this.client.line(&source, &format!("MODE {}", this.client.nick), "+i");
+        this.own_line(&format!("MODE {}", this.client.nick), "+i");
     }
 }

@@ -33,8 +33,10 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
     if user == own {
         return None;
     }
+    // It is reserved before it is looked whether it is in use, and held until others find the client under it.
+    let reservation = this.engine().directory.reserved.reserve(&user);
     let connections = this.engine().directory.connections_alike(&user);
-    if connections.iter().any(|connection| *connection.user() != own) {
+    if reservation.is_none() || connections.iter().any(|connection| *connection.user() != own) {
         this.client.numeric("433", &clean(wanted), "This nick is in use");
         return None;
     }
@@ -46,6 +48,7 @@ pub fn nick(this: &mut Conversation, line: &Line) -> Option<End> {
     let old = irc::source(&own);
     let context = this.client.context("NICK", &clean(wanted));
     let end = this.request(Command::Nick { name: user }, &context);
+    drop(reservation);
     rooms.iter().for_each(|room| this.unsettle(room));
     if this.who().user != own {
         this.connection.as_others_see().set_real_name(this.client.real_name.clone());
@@ -131,7 +134,7 @@ pub fn setname(this: &mut Conversation, line: &Line) -> Option<End> {
         // No room tells it.
         let refused = this.engine().display_names(this.who(), DisplayNameRequest::Set(Some(name.clone()))).err();
         match refused {
-            None => this.client.line(&irc::source(&this.who().user), "SETNAME", name.as_str()),
+            None => this.own_line("SETNAME", name.as_str()),
             Some(refusal) => this.client.refused(&refusal, "SETNAME", ""),
         }
         return None;
@@ -159,7 +162,7 @@ fn call_guest(this: &mut Conversation, name: DisplayName) {
         }
     }
     if this.client.capabilities.has(CapabilitySet::SETNAME) {
-        this.client.line(&irc::source(&this.who().user), "SETNAME", name.as_str());
+        this.own_line("SETNAME", name.as_str());
     }
 }
 

@@ -17,6 +17,9 @@ pub mod engine;
 pub mod net;
 #[doc(hidden)]
 pub mod page;
+#[cfg(feature = "race")]
+#[doc(hidden)]
+pub mod race;
 pub mod settings;
 pub mod store;
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 //!
 //! Each round has a server without sockets, and clients that begin at once and dawdle by a random
 //! number; the seed is printed, and `ROOMD_SEED` sets it. The machine decides the order, so a round
-//! that fails may need many to fail again: the schedules in `engine::schedules` are the proof, this
+//! that fails may need many to fail again: the scenarios of `roomd race` are the proof, this
 //! shows that they leave nothing out.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

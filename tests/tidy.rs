@@ -24,13 +24,14 @@ const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: i64 = 70;
 
 /// What a top-level module of the server, or another crate, may use of the others. One that is not here may use all.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("chat", &["roomd_protocol"]),
     ("wire", &["chat", "roomd_protocol"]),
     ("store", &["chat", "sync", "roomd_archives", "roomd_protocol"]),
     ("auth", &["chat", "store", "roomd_protocol"]),
     ("engine", &["auth", "chat", "wire", "store", "sync", "roomd_protocol"]),
     ("net", &["auth", "engine", "wire", "chat", "page", "settings", "roomd_protocol", "roomd_tls"]),
+    ("race", &["auth", "chat", "engine", "store", "roomd_race"]),
     ("page", &[]),
     ("sync", &[]),
     ("settings", &["chat", "store"]),
@@ -41,12 +42,14 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "auth",
             "chat",
             "engine",
+            "race",
             "settings",
             "store",
             "roomd_archives",
             "roomd_cli",
             "roomd_load",
             "roomd_protocol",
+            "roomd_race",
             "roomd_terminal",
             "roomd_tls",
         ],

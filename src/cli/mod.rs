@@ -20,6 +20,8 @@ mod invite;
 pub mod log_output;
 mod origin;
 mod qr;
+#[cfg(feature = "race")]
+pub mod race;
 pub mod serve;
 mod settings;
 mod sources;
@@ -56,6 +58,9 @@ pub enum Invocation {
     /// Load a server.
     #[cfg(feature = "load")]
     Load(roomd_load::LoadCommand),
+    /// Try the orders of a race.
+    #[cfg(feature = "race")]
+    Race(race::RaceCommand),
 }
 
 impl Invocation {
@@ -79,6 +84,8 @@ impl Invocation {
             Self::Invite(invite) => invite::run(&invite),
             #[cfg(feature = "load")]
             Self::Load(command) => command.run(),
+            #[cfg(feature = "race")]
+            Self::Race(command) => race::run(&command),
         }
     }
 }
@@ -153,6 +160,11 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
     if name == "load" {
         return Ok((Invocation::Load(roomd_load::arguments::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
+    #[cfg(feature = "race")]
+    if name == "race" {
+        let arguments = race::RaceArguments::from_arg_matches(flags).map_err(refuse)?;
+        return Ok((Invocation::Race(arguments.command), Vec::new()));
+    }
     let (settings, warnings) =
         sources::gather(flags, &environment.variables, environment.read).map_err(CliError::Mistake)?;
     let invocation = match name {
@@ -183,6 +195,8 @@ fn command() -> Command {
     let root = root.subcommand(roomd_terminal::arguments::command()).subcommand(roomd_terminal::invite::command());
     #[cfg(feature = "load")]
     let root = root.subcommand(roomd_load::arguments::command());
+    #[cfg(feature = "race")]
+    let root = root.subcommand(race::RaceArguments::command());
     root
 }
 
@@ -338,8 +352,8 @@ mod tests {
             assert!(shown(&[name, "--help"]).starts_with(&about), "{name}");
             let verb = about.split(' ').next().unwrap();
             let verbs = [
-                "Run", "Print", "Copy", "Read", "Talk", "Load", "Make", "Sign", "Check", "Write", "Keep", "List",
-                "Add", "Verify", "Set", "Show", "Export", "Import", "Restore",
+                "Run", "Try", "Print", "Copy", "Read", "Talk", "Load", "Make", "Sign", "Check", "Write", "Keep",
+                "List", "Add", "Verify", "Set", "Show", "Export", "Import", "Restore",
             ];
             assert!(verbs.contains(&verb), "{name}: {about}");
         }

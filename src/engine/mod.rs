@@ -12,9 +12,6 @@ pub mod rooms;
 pub mod users;
 pub mod webhooks;
 
-#[cfg(all(test, not(shuttle)))]
-mod schedules;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

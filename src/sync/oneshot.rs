@@ -83,8 +83,7 @@ impl<T> Receiver<T> {
         !matches!(*self.0.state.lock(), State::Open)
     }
 
-    /// Looks at the reply, if it is there. For schedules.
-    #[cfg(all(test, not(shuttle)))]
+    /// Looks at the reply, if it is there. For scenarios of races.
     pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         match &*self.0.state.lock() {
             State::Sent(value) => Some(look(value)),

@@ -9,9 +9,9 @@ use super::tree::Tree;
 
 /// A page that shows a trace, step by step: forwards and backwards with the arrow keys. It loads nothing from elsewhere.
 ///
-/// `tree` is shown below it, if there is one.
+/// `about` stands above it, if it is not empty; `tree` is shown below it, if there is one.
 #[must_use]
-pub fn page(title: &str, trace: &Trace, tree: Option<&Tree>) -> String {
+pub fn page(title: &str, about: &str, trace: &Trace, tree: Option<&Tree>) -> String {
     let state = |state: &[(String, String)]| state.iter().map(|(name, value)| json!([name, value])).collect::<Vec<_>>();
     let steps = trace.steps.iter().map(|traced| {
         let step = &traced.step;
@@ -28,7 +28,7 @@ pub fn page(title: &str, trace: &Trace, tree: Option<&Tree>) -> String {
         })
     });
     let data = json!({
-        "title": title, "actors": trace.actors(), "initial": state(&trace.initial), "steps": steps.collect::<Vec<_>>(),
+        "title": title, "about": about, "actors": trace.actors(), "initial": state(&trace.initial), "steps": steps.collect::<Vec<_>>(),
         "wrong": trace.result.as_ref().err(), "tree": tree,
     });
     // Inside a script element: no text may end it, or begin a comment.

@@ -320,9 +320,9 @@ fn arrows_go_from_the_sender_to_the_receiver() {
 fn a_page_holds_the_steps_and_the_tree_and_no_text_ends_its_script() {
     let tree = Tree::of(&Search::default(), counter, 100);
     assert_eq!((tree.tried.whole, tree.failing > 0), (true, true));
-    let html = page("A & <B>", &Trace::of(counter, "ABAB"), Some(&tree));
+    let html = page("A & <B>", "", &Trace::of(counter, "ABAB"), Some(&tree));
     assert!(html.contains("<title>A &amp; &lt;B></title>"));
     assert!(html.contains("\"text\":\"reads 0\"") && html.contains("[1] instead of [2]"));
-    let html = page("Post", &Trace::of(|| Post(0), ""), None);
+    let html = page("Post", "", &Trace::of(|| Post(0), ""), None);
     assert_eq!(html.matches("</script>").count(), 1);
 }

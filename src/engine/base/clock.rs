@@ -11,7 +11,7 @@ use crate::chat::{Moment, Time};
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
-    /// The time at which it stands still, in a schedule.
+    /// The time at which it stands still, if it does. To look costs nothing beside the system call that is saved or follows.
     stopped: Option<Moment>,
 }
 
@@ -22,8 +22,7 @@ impl Clock {
         Self { started: Instant::now(), stopped: None }
     }
 
-    /// A clock that stands still: what goes by it does the same, however fast the machine is. For schedules.
-    #[cfg(all(test, not(shuttle)))]
+    /// A clock that stands still: what goes by it does the same, however fast the machine is. For scenarios of races.
     #[must_use]
     pub fn stopped() -> Self {
         let at = Time::from(SystemTime::now());

@@ -51,7 +51,7 @@ impl RoomKind {
     pub const USUAL: Self = Self::Open { slow: None, durable: true };
 }
 
-/// Starts the broker of a room: in production a thread, in a schedule a value that is stepped by hand. Called outside
+/// Starts the broker of a room: in production a thread, in a scenario of races a value that is stepped by hand. Called outside
 /// the hub's lock.
 pub type Opener = Box<dyn Fn(Opening, InboxReceiver<BrokerCommand>) -> io::Result<()> + Send + Sync>;
 
@@ -140,7 +140,8 @@ impl Seat {
     }
 
     /// The handle of its member.
-    pub(in crate::engine) fn handle(&self, inbox: &InboxSender<BrokerCommand>) -> RoomHandle {
+    #[must_use]
+    pub fn handle(&self, inbox: &InboxSender<BrokerCommand>) -> RoomHandle {
         let token = self.token.as_ref().map(Arc::downgrade).unwrap_or_default();
         RoomHandle::new(self.room.clone(), self.number, inbox.clone(), token)
     }

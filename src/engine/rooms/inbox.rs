@@ -179,7 +179,7 @@ impl RoomHandle {
     ///
     /// # Errors
     /// The room failed.
-    pub(in crate::engine) fn detach(&self) -> Result<(), RoomGone> {
+    pub fn detach(&self) -> Result<(), RoomGone> {
         self.sender().detach()
     }
 
@@ -226,18 +226,14 @@ impl RoomHandle {
     ///
     /// # Errors
     /// The room failed.
-    pub(in crate::engine) fn begin_leave(
-        mut self,
-        reason: LeaveReason,
-        id: Option<Id>,
-    ) -> Result<oneshot::Receiver<()>, RoomGone> {
+    pub fn begin_leave(mut self, reason: LeaveReason, id: Option<Id>) -> Result<oneshot::Receiver<()>, RoomGone> {
         let (done, delivered) = oneshot::channel();
         self.send_leave(reason, id, Some(done))?;
         Ok(delivered)
     }
 
     /// Sends the leave. Blocks while the room's inbox is full.
-    pub(in crate::engine) fn send_leave(
+    pub fn send_leave(
         &mut self,
         reason: LeaveReason,
         id: Option<Id>,

@@ -149,7 +149,7 @@ impl Engine {
     }
 
     /// Keeps a room open until the server stops, or the room is ended.
-    pub(in crate::engine) fn keep_open(&self, handle: RoomHandle) {
+    pub fn keep_open(&self, handle: RoomHandle) {
         let room = handle.room().clone();
         let unwanted = match self.created.lock().as_mut() {
             // The handle of a room that failed is replaced.

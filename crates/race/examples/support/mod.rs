@@ -25,7 +25,7 @@ pub fn show_mistake<W: World>(title: &str, make: impl Fn() -> W) -> Failure {
         let file = Path::new(&folder).join(name).with_extension("html");
         let tree = Tree::of(&Search::default(), &make, TREE_MAX);
         std::fs::create_dir_all(folder).expect("the folder can be made");
-        std::fs::write(&file, page(title, &trace, Some(&tree))).expect("the page can be written");
+        std::fs::write(&file, page(title, "", &trace, Some(&tree))).expect("the page can be written");
         println!("{} shows it step by step\n", file.display());
     }
     shrunk

@@ -1,8 +1,8 @@
 //! The opening of a room: from what the hub asks for to a broker that runs.
 //!
 //! Runs on the room's own thread, since it reads the store. A room whose history cannot be read never runs: the
-//! joins and questions in its inbox are refused, and the next join opens the room again. The server, the schedules,
-//! the checker and the tests with faults all open their rooms here.
+//! joins and questions in its inbox are refused, and the next join opens the room again. The server, the scenarios of
+//! races, the checker and the tests with faults all open their rooms here.
 
 use std::sync::Arc;
 

@@ -74,7 +74,7 @@ impl SharedBroker {
         while shared.turn(inbox) {}
     }
 
-    /// A broker without a thread, for schedules.
+    /// A broker without a thread, for scenarios of races.
     pub fn new(broker: Broker) -> Arc<Self> {
         let live = Live { broker, pace: Pace::default(), sleeps_until: None };
         Arc::new(Self { slot: Mutex::new(Slot::Live(Box::new(live))) })
@@ -129,14 +129,12 @@ impl SharedBroker {
         resume_unwind(panic);
     }
 
-    /// Carries out one command: a round of one, for schedules.
-    #[cfg(all(test, not(shuttle)))]
+    /// Carries out one command: a round of one, for scenarios of races.
     pub fn step(&self, command: BrokerCommand) {
         self.with_broker(|live| live.broker.step(command));
     }
 
-    /// What a schedule asks of the broker.
-    #[cfg(all(test, not(shuttle)))]
+    /// What a scenario of races asks of the broker; `None` when it has ended.
     pub fn ask<T>(&self, question: impl FnOnce(&Broker) -> T) -> Option<T> {
         match &*self.slot.lock() {
             Slot::Live(live) | Slot::Failed { left: live, .. } => Some(question(&live.broker)),

@@ -1,8 +1,8 @@
 //! A history that several servers have: a store with a log for each, which loses answers.
 //!
-//! Used by the schedules of two servers, on one thread. It is what a database would be to them: it numbers, it remembers
+//! Used by scenarios with two servers, on one thread. It is what a database would be to them: it numbers, it remembers
 //! which policy a draft was decided by, and it tells each log what the others did. Where the answer to an append is lost,
-//! the drafts may be stored all the same, at once or later. With a mistake built in, the schedules must find it.
+//! the drafts may be stored all the same, at once or later. With a mistake built in, the scenarios must find it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -138,7 +138,8 @@ impl History {
             }
             Operation::Publish { publication, .. } => {
                 self.newest += 1;
-                let message = Message::new(super::world::name(), by, publication.body.clone(), self.newest, at);
+                let message =
+                    Message::new(super::stepped_client::room_name(), by, publication.body.clone(), self.newest, at);
                 self.events.push(RemoteEvent::Message(message));
                 Outcome::Stored { seq: self.newest }
             }

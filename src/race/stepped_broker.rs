@@ -1,13 +1,15 @@
 //! A room's broker between its steps: opened, alive, broken or ended.
 //!
-//! Stepped by the world, on the test's thread. A broker that panics drops what it held in two
+//! Stepped by its server's `Rooms`, on the one thread that there is. A broker that panics drops what it held in two
 //! steps, its members and then its inbox, as when the stack of its thread unwinds. Where the scenario has it so, a
 //! client that sends to a live broker runs the round itself, within its own step.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::chat::{Code, Limits, Refusal};
+use crate::chat::members::MemberId;
+use crate::chat::{Code, Limits, Refusal, UserName};
 use crate::engine::base::clock::Clock;
 use crate::engine::base::queue::{Handled, InboxReceiver, Pending, Shortcut, TryRecvError};
 use crate::engine::base::sync::Mutex;
@@ -26,19 +28,58 @@ enum Life {
     Ended,
 }
 
-/// What senders to a room meet before its inbox: counts the seats that are queued, and passes commands to the broker
-/// where senders may run its rounds.
+/// What senders to a room meet before its inbox: notes what is queued, and passes commands to the broker where senders
+/// may run its rounds.
 #[derive(Default)]
 pub struct Entrance {
     broker: Mutex<Option<Arc<SharedBroker>>>,
-    /// Seats in the inbox; `None` when the inbox is gone.
-    queued: Mutex<Option<usize>>,
+    /// What is in the inbox; `None` when the inbox is gone.
+    queued: Mutex<Option<VecDeque<Queued>>>,
+}
+
+/// A command in an inbox.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// What it is, as a noun.
+    pub what: &'static str,
+    /// Who sent it.
+    pub who: SentBy,
+    /// Whether a seat is in it.
+    has_seat: bool,
+}
+
+/// Who sent a command.
+#[derive(Clone, Debug)]
+pub enum SentBy {
+    /// A user.
+    User(UserName),
+    /// The member of this number.
+    Member(MemberId),
+    /// The server.
+    Server,
+}
+
+impl Queued {
+    /// `None` of what no client sends.
+    fn of(command: &BrokerCommand) -> Option<Self> {
+        let (what, who) = match command {
+            BrokerCommand::Join(join) => ("join", SentBy::User(join.request.user.clone())),
+            BrokerCommand::Keep(_) => ("seat", SentBy::Server),
+            BrokerCommand::Leave { member, .. } => ("leave", SentBy::Member(*member)),
+            BrokerCommand::Detach { member } => ("interruption", SentBy::Member(*member)),
+            BrokerCommand::Resume(resume) => ("resume", SentBy::Member(resume.member)),
+            BrokerCommand::Request { member, .. } => ("request", SentBy::Member(*member)),
+            BrokerCommand::Ask(request) => ("request", SentBy::User(request.speaker.user.clone())),
+            BrokerCommand::Flush(_) | BrokerCommand::CatchUp | BrokerCommand::Wake => return None,
+        };
+        Some(Self { what, who, has_seat: matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)) })
+    }
 }
 
 impl Entrance {
     /// The entrance of a new inbox.
     pub fn new(inbox: &InboxReceiver<BrokerCommand>) -> Arc<Self> {
-        let entrance = Arc::new(Self { broker: Mutex::default(), queued: Mutex::new(Some(0)) });
+        let entrance = Arc::new(Self { broker: Mutex::default(), queued: Mutex::new(Some(VecDeque::new())) });
         inbox.set_shortcut(Arc::clone(&entrance) as _);
         entrance
     }
@@ -52,14 +93,10 @@ impl Shortcut<BrokerCommand> for Entrance {
             None => Handled::Not(command),
         };
         if let (Handled::Not(command), Some(queued)) = (&handled, &mut *self.queued.lock()) {
-            *queued += usize::from(has_seat(command));
+            queued.extend(Queued::of(command));
         }
         handled
     }
-}
-
-fn has_seat(command: &BrokerCommand) -> bool {
-    matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_))
 }
 
 /// See the module.
@@ -73,6 +110,8 @@ pub struct SteppedBroker {
     entrance: Arc<Entrance>,
     /// Whether senders may run rounds.
     is_shared: bool,
+    /// Those who looked it up to join or ask, and were answered.
+    pub answered: usize,
 }
 
 impl SteppedBroker {
@@ -92,6 +131,7 @@ impl SteppedBroker {
             inbox: Some(inbox),
             entrance,
             is_shared,
+            answered: 0,
         }
     }
 
@@ -145,9 +185,58 @@ impl SteppedBroker {
         self.ask(Broker::members)
     }
 
-    /// The seats that its broker holds, and those in its inbox.
-    pub fn seats(&self) -> usize {
-        self.ask(Broker::seats) + self.entrance.queued.lock().unwrap_or(0)
+    /// The seats that its broker holds.
+    pub fn held_seats(&self) -> usize {
+        self.ask(Broker::seats)
+    }
+
+    /// The seats in its inbox.
+    pub fn queued_seats(&self) -> usize {
+        self.entrance.queued.lock().iter().flatten().filter(|queued| queued.has_seat).count()
+    }
+
+    /// What is in its inbox.
+    pub fn queued(&self) -> Vec<Queued> {
+        self.entrance.queued.lock().iter().flatten().cloned().collect()
+    }
+
+    /// What has become of it, in a word.
+    pub fn life(&self) -> &'static str {
+        match self.life {
+            Life::Opening(_) => "not open yet",
+            Life::Live(_) => "open",
+            Life::Refusing => "without a history",
+            Life::Broken(_) => "failed",
+            Life::Ended => "ended",
+        }
+    }
+
+    /// What it does next.
+    pub fn next(&self) -> &'static str {
+        match self.life {
+            Life::Opening(_) => "reads its history, and opens",
+            Life::Live(_) if self.inbox.as_ref().is_some_and(InboxReceiver::is_empty) => {
+                "finds that nobody can send any more, and ends"
+            }
+            Life::Live(_) => "runs a round",
+            Life::Refusing => "refuses what comes",
+            Life::Broken(Some(_)) => "has failed, and takes its members' seats with it",
+            Life::Broken(None) => "has failed, and takes its inbox with it",
+            Life::Ended => "has ended",
+        }
+    }
+
+    /// Whether its inbox has nothing in it.
+    pub fn is_inbox_empty(&self) -> bool {
+        self.inbox.as_ref().is_none_or(InboxReceiver::is_empty)
+    }
+
+    /// Ends it, whatever is in its inbox: what no room does.
+    pub fn end_early(&mut self) {
+        if let Life::Live(broker) = std::mem::replace(&mut self.life, Life::Ended) {
+            broker.end();
+        }
+        self.discard();
     }
 
     fn ask(&self, question: impl FnOnce(&Broker) -> usize) -> usize {
@@ -160,8 +249,8 @@ impl SteppedBroker {
     /// The next command; `None` when nobody can send any more.
     fn receive(&mut self) -> Option<BrokerCommand> {
         let command = self.inbox.as_ref().expect("it lives").try_recv().ok()?;
-        if let Some(queued) = &mut *self.entrance.queued.lock() {
-            *queued -= usize::from(has_seat(&command));
+        if let (Some(_), Some(queued)) = (Queued::of(&command), &mut *self.entrance.queued.lock()) {
+            queued.pop_front();
         }
         Some(command)
     }
@@ -178,8 +267,11 @@ impl SteppedBroker {
     fn run(&mut self, broker: Arc<SharedBroker>) -> Life {
         match self.receive() {
             Some(command) => {
+                let answers =
+                    matches!(command, BrokerCommand::Join(_) | BrokerCommand::Ask(_) | BrokerCommand::Keep(_));
                 let stepped = catch_unwind(AssertUnwindSafe(|| broker.step(command)));
                 self.inbox.iter().for_each(InboxReceiver::settle);
+                self.answered += usize::from(answers && stepped.is_ok());
                 if stepped.is_ok() { Life::Live(broker) } else { Life::Broken(Some(broker)) }
             }
             None => {

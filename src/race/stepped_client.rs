@@ -1,21 +1,26 @@
-//! A client of the world between its steps, and the events that it got.
+//! A client between its steps, and the events that it got.
 //!
-//! Stepped by the world, on the test's thread; its recipient records each event.
+//! Stepped by its server's `Rooms`, on the one thread that there is; its recipient records each event.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::world::Move;
+use super::moves::Move;
 use crate::chat::members::MemberId;
-use crate::chat::{End, Event, Refusal};
+use crate::chat::{End, Event, Refusal, RoomName};
 use crate::engine::base::oneshot;
 use crate::engine::base::queue::InboxSender;
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Recipient, Undelivered};
 use crate::engine::rooms::hub::Seat;
 use crate::engine::rooms::inbox::{self, Admitted, BrokerCommand, RoomHandle};
+
+/// The room that all scenarios are about.
+pub fn room_name() -> RoomName {
+    RoomName::parse("r").expect("a letter is a name")
+}
 
 /// A recipient that records its events.
 pub struct Recorder {
@@ -51,7 +56,7 @@ impl Recipient for Recorder {
 }
 
 /// A client between its steps.
-pub struct Client {
+pub struct SteppedClient {
     pub name: char,
     pub moves: Vec<Move>,
     pub recorder: Arc<Recorder>,
@@ -70,13 +75,15 @@ pub struct Client {
     pub before_goodbye: Option<usize>,
     /// The room that it is in, or wants to join.
     pub room: usize,
+    /// Whether its latest join was refused, so that it has nothing to leave.
+    pub is_refused: bool,
 }
 
-impl Client {
+impl SteppedClient {
     pub fn new(name: char, moves: &[Move], fatal: bool, takes: Duration) -> Self {
         Self {
             name,
-            moves: moves.iter().rev().copied().collect(),
+            moves: moves.iter().rev().cloned().collect(),
             recorder: Arc::new(Recorder { fatal, takes, events: Mutex::default(), end: Mutex::default() }),
             seat: None,
             member: None,
@@ -88,6 +95,23 @@ impl Client {
             delivered: None,
             before_goodbye: None,
             room: 0,
+            is_refused: false,
+        }
+    }
+
+    /// Whether it is a member whom the room has not removed.
+    pub fn is_in(&self) -> bool {
+        self.handle.as_ref().is_some_and(|handle| !handle.is_revoked())
+    }
+
+    /// Whether its next step has what it waits for.
+    pub fn is_enabled(&self) -> bool {
+        match self.moves.last() {
+            Some(Move::Hear) => self.reply.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(Move::HearOutcome) => self.asked.as_ref().is_some_and(oneshot::Receiver::is_settled),
+            Some(Move::HearResumed) => self.back.as_ref().is_none_or(oneshot::Receiver::is_settled),
+            Some(Move::SayGoodbye) => self.delivered.as_ref().is_none_or(oneshot::Receiver::is_settled),
+            next => next.is_some(),
         }
     }
 }

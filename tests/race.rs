@@ -1,0 +1,282 @@
+//! Every order of every scenario, on the real hub and rooms, and every mistake.
+//!
+//! A scenario that fails prints the order as a line for this file. The command on top of this, `roomd race`, is tried as a
+//! program at the end.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use roomd::race::{Entry, ORDERS_MAX, Rounds, SCENARIOS, Scenario, find, mistakes, moves, replay};
+use roomd_race::{Failure, Search, Trace, World as _, diagram};
+
+fn scenario(name: &str) -> Scenario {
+    Scenario::parse(find(name).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn no_order_of_a_scenario_fails() {
+    for Entry { name, .. } in SCENARIOS {
+        let scenario = scenario(name);
+        for rounds in scenario.rounds() {
+            match Search::default().orders_max(ORDERS_MAX).run(|| scenario.world(*rounds, None)) {
+                Ok(tried) => {
+                    assert!(tried.whole, "{name} has more than {ORDERS_MAX} orders");
+                    println!("{name}, {rounds:?}: {} orders, {} given up", tried.orders, tried.given_up);
+                }
+                Err(Failure { order, why }) => {
+                    panic!("{why}: assert_eq!(replay({name:?}, Rounds::{rounds:?}, None, {order:?}), Ok(()));")
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_mistake_is_found_in_its_scenario_and_drawn() {
+    for described in mistakes::MISTAKES {
+        let scenario = scenario(described.scenario);
+        let make = || scenario.world(Rounds::Rooms, Some(described.mistake));
+        let found = Search::default().orders_max(ORDERS_MAX).run(make);
+        let failure = found.expect_err(&format!("{} is found", described.name));
+        println!("{}: {failure}\n{}", described.name, diagram(&Trace::of(make, &failure.order)));
+        let files = described.why.split(['(', ' ', ')', ',']).filter(|word| word.starts_with("src/"));
+        for file in files {
+            let file = file.trim_end_matches('.');
+            assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{}: {file}", described.name);
+        }
+    }
+}
+
+#[test]
+fn an_order_that_was_found_can_be_replayed() {
+    assert_eq!(replay("last-leave", Rounds::Rooms, None, "ABBA11B"), Ok(()));
+    let lost = replay("last-leave", Rounds::Rooms, Some("remove-and-exit"), "ABBA11B");
+    assert!(lost.is_err());
+}
+
+#[test]
+fn a_scenario_is_the_same_on_a_slow_machine() {
+    let enabled = |takes| {
+        let mut scenario = scenario("two-servers-look");
+        scenario.takes = takes;
+        let mut world = scenario.world(Rounds::Senders, None);
+        let step = |actor| world.step(actor).map(|()| world.enabled());
+        "BAAB616B".chars().map(step).collect::<Vec<_>>()
+    };
+    // A room lingers after a delivery that took its time, by its clock.
+    assert_eq!(enabled(Duration::from_millis(2)), enabled(Duration::ZERO));
+}
+
+fn refused(text: &str) -> String {
+    Scenario::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_mistake_in_a_text_is_told_with_its_line_and_column() {
+    for (text, told) in [
+        ("", "line 1, column 1: the server has no client"),
+        ("A join", "line 1, column 1: a line is `A: join, leave`"),
+        ("a: join", "line 1, column 1: \"a\" is neither a client"),
+        ("# About.\n\n  AB: join", "line 3, column 3: \"AB\" is neither a client"),
+        ("A: join\nA: join", "line 2, column 1: there is a client A already"),
+        ("A: join, dance", "line 1, column 10: there is no action \"dance\"; there are: join, leave"),
+        ("A: join,, leave", "line 1, column 9: an action is missing here"),
+        ("A: join, ", "line 1, column 9: an action is missing here"),
+        ("A:", "line 1, column 3: an action is missing here"),
+        ("A: join, say", "line 1, column 10: what does it say?"),
+        ("A: ban b", "line 1, column 4: whom does it ban?"),
+        ("A: leave", "line 1, column 4: `leave` is for a client that has joined"),
+        ("A: join, leave, leave", "line 1, column 17: `leave` is for a client that has joined"),
+        ("A: join, join", "line 1, column 10: `join` is for a client that is not in the room"),
+        ("A: join, lose the connection, say hi", "line 1, column 31: `say hi` is for a client that has a connection"),
+        ("A: join, resume", "line 1, column 10: `resume` is for a client that has lost its connection"),
+        ("A: join, goodbye", "line 1, column 10: `goodbye` comes when the input has ended"),
+        ("A: join\nbefore: A1AB", "line 2, column 12: B can take no step here; these can: 1"),
+        ("A: join\nbefore: AA1A1", "line 2, column 12: A can take no step here; these can: 1"),
+        ("A: join\nbefore: A\nbefore: A", "line 3, column 1: `before` is there already"),
+        ("A: join\nexpect: B joined", "line 2, column 9: there is no client B"),
+        ("A: join\nexpect:", "line 2, column 8: what does it expect?"),
+        ("A: join\nexpect: A joined and", "line 2, column 21: a claim is missing"),
+        ("A: join\nexpect: A joined and A flew", "line 2, column 22: this cannot be claimed"),
+        ("A: join\nexpect: A was refused often", "line 2, column 23: there is no such code"),
+        ("A: join\nexpect: é joined", "line 2, column 9: there is no client é"),
+        ("A: join\nbreaks: B", "line 1, column 1: there is no client B"),
+        ("A: join\nbreaks: nothing", "line 2, column 9: one client breaks rooms"),
+        ("A: join\nwithout history: 0", "line 2, column 18: rooms are numbered from 1 to 9"),
+        ("A: join\nloses: late", "line 2, column 1: the store loses answers where two servers share it"),
+        ("A: join\nloses: all", "line 2, column 8: the store loses the answer"),
+        ("A: join\nrounds: all", "line 2, column 9: rounds are for the `rooms` alone"),
+        ("A: join\nsecond server", "line 2, column 1: the second server has no client"),
+        ("A: join\nsecond server\nB: join\nsecond server", "line 4, column 1: there are two servers at most"),
+    ] {
+        let found = refused(text);
+        assert!(found.starts_with(told), "{text:?}: {found}");
+    }
+}
+
+#[test]
+fn what_a_text_can_make_grow_has_its_bound() {
+    let talks = |count: usize| format!("A: join{}", ", say hi".repeat(count));
+    assert!(Scenario::parse(&talks(57)).is_ok());
+    assert!(refused(&talks(58)).ends_with("61 steps are in it, and 60 are the most"));
+    let joins = |count: usize| format!("A: join{}", ", leave, join".repeat(count - 1));
+    assert!(Scenario::parse(&joins(8)).is_ok());
+    assert!(refused(&joins(9)).ends_with("9 steps of a server may open the room, and 8 are the most here"));
+    assert!(refused(&"#\n".repeat(10_000)).contains("16384 bytes at most"));
+}
+
+#[test]
+fn every_action_is_read_and_every_claim_is_true_or_false() {
+    for (action, _) in moves::ACTIONS {
+        let action = action.replace("TEXT", "hi there");
+        assert!(moves::Move::of_action(&action).is_ok(), "{action}");
+    }
+    let text = "A: join, say hi, leave\nB: join, say hi if first\n";
+    for (claim, is_true) in [
+        ("everybody joined", true),
+        ("A joined and B joined", true),
+        ("the room is open", true),
+        ("the room is closed", false),
+        ("1 room was opened", true),
+        ("2 rooms were opened", false),
+        ("not A joined", false),
+        ("A was refused", false),
+        ("A was unanswered or A was removed or A resumed or A created or A banned", false),
+        ("A was told of the failure", false),
+        ("A had 1 stored and A had 0 refused and A had 1 answer", true),
+        ("B had 1 refused and B saw leave", true),
+        ("A saw nothing", false),
+        ("A had 0 answers before the goodbye", false),
+    ] {
+        let scenario = Scenario::parse(&format!("{text}expect: {claim}\n")).unwrap();
+        let result = roomd_race::replay(|| scenario.world(Rounds::Rooms, None), "AA11AA1BB1BB1A1");
+        assert_eq!(result.is_ok(), is_true, "{claim}: {result:?}");
+    }
+}
+
+/// What `roomd race` prints on both streams, and its exit code.
+fn race(arguments: &[&str]) -> (String, Option<i32>) {
+    let done = Command::new(env!("CARGO_BIN_EXE_roomd")).arg("race").args(arguments).output().unwrap();
+    let text = [done.stdout, done.stderr].concat();
+    (String::from_utf8(text).unwrap(), done.status.code())
+}
+
+/// A folder of its own, which is removed.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("roomd-race-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let file = self.0.join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_command_finds_a_mistake_draws_it_and_says_how_to_see_it_again() {
+    let folder = Folder::new("mistake");
+    let page = folder.file("out.html", "");
+    let (said, code) = race(&["run", "last-leave", "--mistake", "remove-and-exit", "--html", &page]);
+    assert_eq!(code, Some(1), "{said}");
+    for part in ["steps fails, and no shorter one does", "removes its entry, and ends", "✗ ", "Hub::reserve and Seat"]
+    {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("with the mistake remove-and-exit") && html.contains("removes its entry"));
+
+    let line = said.lines().find_map(|line| line.strip_prefix("As a test: ")).unwrap();
+    let order = line.split('"').nth(5).unwrap();
+    assert!(replay("last-leave", Rounds::Rooms, Some("remove-and-exit"), order).is_err(), "{line}");
+    let again = said.lines().find_map(|line| line.strip_prefix("Again:     roomd race ")).unwrap();
+    let (again, code) = race(&again.split(' ').collect::<Vec<_>>());
+    assert_eq!(code, Some(1), "{again}");
+    assert!(again.contains("removes its entry, and ends"));
+}
+
+#[test]
+fn the_command_runs_every_order_random_ones_and_one() {
+    let (said, code) = race(&["run", "last-leave"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches("and none fails").count(), 2, "{said}");
+    assert!(said.contains("only exchange steps whose order makes no difference"), "{said}");
+
+    let (said, code) = race(&["run", "two-joins", "--random", "20", "--seed", "7"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.matches("20 random orders from seed 7, none fails").count(), 2, "{said}");
+
+    let (said, code) = race(&["run", "two-joins", "--orders-max", "3"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("none fails; there are more"), "{said}");
+
+    let (said, code) = race(&["replay", "last-leave", "BB"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("✓ nothing is wrong\n"), "{said}");
+    let (said, code) = race(&["replay", "last-leave", "B1"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("✗ 1 can take no step here; these can: ['A', 'B']"), "{said}");
+
+    let (said, code) = race(&["run", "two-joins", "--mistake", "remove-and-exit"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("The mistake remove-and-exit does not show here: it does in last-leave.\n"), "{said}");
+}
+
+#[test]
+fn the_command_runs_a_file_and_tells_the_place_of_a_mistake_in_it() {
+    let folder = Folder::new("file");
+    let wrong = folder.file("wrong.txt", "A: join\nexpect: not A joined\n");
+    let (said, code) = race(&["run", &wrong]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("✗ it is expected that not A joined, and that is not so"), "{said}");
+    let test = "let s = Scenario::parse(include_str!(";
+    assert!(said.contains(test), "{said}");
+
+    let broken = folder.file("broken.txt", "# About.\nA: join, dance\n");
+    let (said, code) = race(&["run", &broken]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with(&format!("roomd: {broken}:2:10: there is no action \"dance\"")), "{said}");
+}
+
+#[test]
+fn the_command_refuses_what_there_is_not() {
+    for (arguments, told) in [
+        (&["run", "nothing"][..], "there is no scenario nothing: roomd race list lists them"),
+        (&["run", "./nothing"], "cannot read ./nothing: "),
+        (&["run", "last-leave", "--mistake", "none"], "there is no mistake none; there are: remove-and-exit, "),
+        (
+            &["run", "last-leave", "--mistake", "unfilled"],
+            "unfilled cannot be made in last-leave: it shows in two-servers",
+        ),
+        (&["run", "two-servers", "--mistake", "look-once-more"], "look-once-more cannot be made in two-servers"),
+        (&["replay", "last-leave", "--html", "/"], "cannot write /: "),
+    ] {
+        let (said, code) = race(arguments);
+        assert!(said.contains(&format!("roomd: {told}")), "{arguments:?}: {said}");
+        assert_eq!(code, Some(2), "{said}");
+    }
+}
+
+#[test]
+fn the_list_has_every_scenario_and_every_mistake() {
+    let (said, code) = race(&["list"]);
+    assert_eq!(code, Some(0));
+    let names = SCENARIOS.iter().map(|entry| entry.name).chain(mistakes::MISTAKES.iter().map(|mistake| mistake.name));
+    for name in names {
+        assert!(said.lines().any(|line| line.trim().starts_with(&format!("{name} "))), "{name} is not in {said}");
+    }
+}

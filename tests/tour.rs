@@ -1,5 +1,5 @@
-//! `docs/tour.md` cannot rot: each file that it names exists, and each link to code goes to the lines on which
-//! that item stands.
+//! `docs/tour.md` and `docs/museum.md` cannot rot: each file that they name exists, and each link to code goes to the lines on
+//! which that item stands.
 //!
 //! A link is written [`name`](../path#Lfrom-Lto), where `name` is a function, type, constant or macro of the
 //! file, perhaps behind its type: `Hub::reserve`. When code has moved, `ROOMD_BLESS=1 cargo test --test tour`
@@ -10,6 +10,8 @@
 use std::fs;
 use std::path::Path;
 
+/// The documents with links to lines.
+const DOCUMENTS: [&str; 2] = ["docs/tour.md", "docs/museum.md"];
 /// Files that are read in order.
 const STOPS: usize = 12;
 
@@ -86,8 +88,12 @@ fn end_of(lines: &[&str], from: usize) -> usize {
 }
 
 #[test]
-fn each_link_of_the_tour_goes_to_the_lines_of_its_item() {
-    let text = read("docs/tour.md");
+fn each_link_goes_to_the_lines_of_its_item() {
+    DOCUMENTS.iter().for_each(|document| check_links(document));
+}
+
+fn check_links(document: &str) {
+    let text = read(document);
     let mut corrected = text.clone();
     let mut wrong = Vec::new();
     for Link { name, path, lines, at } in links(&text).iter().rev() {
@@ -99,9 +105,22 @@ fn each_link_of_the_tour_goes_to_the_lines_of_its_item() {
         }
     }
     if std::env::var_os("ROOMD_BLESS").is_some() {
-        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tour.md"), corrected).unwrap();
+        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(document), corrected).unwrap();
     } else {
         assert!(wrong.is_empty(), "ROOMD_BLESS=1 corrects this:\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn each_mistake_of_the_museum_has_a_row_with_its_program_and_the_lines_that_avoid_it() {
+    let text = read("docs/museum.md");
+    let folder = "crates/race/examples/museum";
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap()).filter(|name| name != "main.rs");
+    for name in names {
+        let program = format!("](../{folder}/{name})");
+        let row = text.lines().find(|line| line.contains(&program)).unwrap_or_else(|| panic!("{name} has no row"));
+        assert!(row.contains("](../src/") && row.contains("#L"), "{row}");
     }
 }
 

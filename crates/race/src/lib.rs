@@ -6,6 +6,7 @@
 
 mod diagram;
 mod page;
+mod program;
 mod random;
 mod run;
 mod search;
@@ -18,6 +19,7 @@ mod world;
 
 pub use diagram::diagram;
 pub use page::page;
+pub use program::{Goto, Line, Program};
 pub use run::{Failure, replay};
 pub use search::{Search, Tried};
 pub use shrink::{Shrunk, shrink};

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use roomd::chat::{Body, Event, Id};
+use roomd::wire::codec::GroupEncoding;
 use roomd::wire::{Encoder, Encoding, text};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -37,6 +38,12 @@ pub fn check(encoder: &mut Encoder, event: &Event, id: Option<&Id>) {
                 assert!(!line.is_empty() && !line.contains(['\r', '\n', '\0']), "{line:?} of {event:?}");
             }),
             Encoding::EventStream => json(&event_data(bytes), event, id, "room"),
+            Encoding::Group(_) if event.is_for_one_of_a_group() => assert_eq!(bytes, b""),
+            Encoding::Group(GroupEncoding::TextLines) => {
+                let expected: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+                assert_eq!(bytes, expected.as_bytes());
+            }
+            Encoding::Group(_) => json(&texts(bytes), event, id, "topic"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::bookmark::Bookmark;
 use super::device::ListedDevice;
 use super::end::End;
+use super::group::GroupName;
 use super::leave_reason::LeaveReason;
 use super::listed_room::Memberships;
 use super::message::{Body, Message, Mid};
@@ -107,6 +108,9 @@ pub enum Event {
 
     /// A message; with a `to`, a private one.
     Message(Arc<Message>),
+    /// A message that is yours, of all members of the group, until you have done it; `redelivered`: a member had it
+    /// before. So many older ones are nobody's, because there was no space for them.
+    Assigned { message: Arc<Message>, group: GroupName, redelivered: bool, missed: u64 },
     /// A message was edited; with `Body::Deleted`, deleted.
     Edit { room: RoomName, seq: u64, user: UserName, body: Body, at: Time },
     /// A user joined, who owns the name or is a guest under it; with `was`, who has had another name until a moment ago.
@@ -155,6 +159,12 @@ impl Event {
     /// Whether it carries a message: what `lagged` counts.
     #[must_use]
     pub fn is_message(&self) -> bool {
-        matches!(self, Self::Message(_))
+        matches!(self, Self::Message(_) | Self::Assigned { .. })
+    }
+
+    /// Whether it is for all members but those in groups, of whom one is assigned it.
+    #[must_use]
+    pub fn is_for_one_of_a_group(&self) -> bool {
+        matches!(self, Self::Message(message) if message.ephemeral.is_none())
     }
 }

@@ -3,6 +3,7 @@
 //! From a client's `join`, from the address of its WebSocket, or from the engine for private
 //! conversations; the room decides what follows from it.
 
+use super::group::GroupOptions;
 use super::position::Position;
 use super::time::Time;
 use roomd_protocol::{Secret, UserName};
@@ -18,6 +19,8 @@ pub struct JoinOptions {
     pub latest: bool,
     /// The room was named in the field `topic`: so do its events, and a new room drops messages for slow members.
     pub topic: bool,
+    /// It takes its part of the messages, as a member of this group.
+    pub group: Option<Box<GroupOptions>>,
     /// The code of an invitation that admits the user.
     pub invitation: Option<Secret>,
     /// The name under which the connection was in the room until a moment ago.

@@ -111,6 +111,9 @@ pub struct Limits {
     pub history: usize,
     /// Keys that the messages of a room may have, tombstones not counted; beyond it `room_full`.
     pub keys_max: usize,
+    /// Messages that wait for the members of a group; beyond it a message is refused with `room_full`, or the oldest is
+    /// taken from the group: see `chat/room/groups.rs`.
+    pub group_messages_max: usize,
 }
 
 impl Default for Limits {
@@ -151,6 +154,7 @@ impl Default for Limits {
             linger: Duration::from_millis(2),
             history: 200,
             keys_max: 1_000,
+            group_messages_max: 1_000,
         }
     }
 }

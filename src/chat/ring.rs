@@ -146,7 +146,13 @@ impl Ring {
     /// What a message counts, in bytes.
     #[must_use]
     pub fn size(message: &Message) -> usize {
-        message.body.len() + Self::OVERHEAD
+        Self::size_with(&message.body)
+    }
+
+    /// What a message with this body counts.
+    #[must_use]
+    pub fn size_with(body: &Body) -> usize {
+        body.len() + Self::OVERHEAD
     }
 
     /// What a message costs beside its body when it is sent: names, numbers, time.

@@ -23,6 +23,8 @@ pub enum RoomRequest {
     Edit { seq: u64, body: Body },
     /// Mark everything up to a message as received, or read.
     Receipt { receipt: Receipt, seq: u64 },
+    /// A message that the member's group has assigned to it is done.
+    Finish { seq: u64 },
     /// Begin or end a typing notice.
     Typing(bool),
     /// Change the user's status.

@@ -16,6 +16,7 @@ use super::device::DeviceRequest;
 use super::display_names::DisplayNameRequest;
 use super::end::End;
 use super::event::Event;
+use super::group::GroupOptions;
 use super::id::Id;
 use super::identity::Identity;
 use super::join_options::JoinOptions;
@@ -120,6 +121,9 @@ pub struct SessionState<H = ()> {
     awaiting_auth: Option<Box<Option<(RoomName, JoinOptions)>>>,
     /// Until it has said something that makes sense: the room that it enters then.
     first_room: Option<RoomName>,
+    /// Of a client of a single room, the group that it asked to be in, and in which room: it is in it again when it has
+    /// another name.
+    group: Option<Box<(RoomName, GroupOptions)>>,
     /// The room that the client was asked about whether to end it, and until when a repetition confirms it.
     end_asked: Option<Box<(RoomName, Duration)>>,
     availability: Availability,
@@ -143,6 +147,7 @@ impl<H> SessionState<H> {
             has_published: false,
             awaiting_auth: None,
             first_room: None,
+            group: None,
             end_asked: None,
             availability: Availability::default(),
             join_history,
@@ -410,49 +415,6 @@ impl<H> SessionState<H> {
             id: None,
         }));
         actions.push(Action::TellConversations(availability));
-    }
-
-    fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
-        if self.rooms.contains(&room) {
-            let refusal = Refusal::new(Code::BadRequest, format!("Already in {room}"));
-            actions.push(Action::Reply(id, Event::Refused(refusal)));
-            return;
-        }
-        // A client of a single room changes rooms.
-        let place = usize::from(self.capabilities.single_room && self.rooms.current().is_some());
-        if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
-            actions.push(Action::Reply(id, Event::Refused(refusal)));
-            return;
-        }
-        options.history.get_or_insert(self.join_history);
-        let slow = options.topic.then(|| self.slow_in_topics());
-        let old = self.rooms.current().cloned().filter(|_| self.capabilities.single_room);
-        actions.push(Action::Join(Join { room, options, visibility: Visibility::Announced, slow, durable: true, id }));
-        actions.extend(old.map(|room| Action::Leave { room, reason: LeaveReason::Left(None), id: None }));
-    }
-
-    fn subscribe(&self, room: &RoomName, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
-        self.identity.allows(room)?;
-        self.room_for_one_more(0)?;
-        let options = JoinOptions { history: Some(0), topic: true, ..JoinOptions::default() };
-        let join = Join {
-            room: room.clone(),
-            options,
-            visibility: Visibility::Silent,
-            slow: Some(self.slow_in_topics()),
-            durable: !self.limits.ephemeral_topics,
-            id,
-        };
-        actions.push(Action::Join(join));
-        Ok(())
-    }
-
-    /// What a topic does with slow members: it drops messages for them, unless the server's rooms keep the newest of each key.
-    fn slow_in_topics(&self) -> Slow {
-        match self.limits.slow {
-            Slow::Disconnect | Slow::Drop => Slow::Drop,
-            Slow::Latest => Slow::Latest,
-        }
     }
 
     /// The room that is named, or the current one, if the session is in it.

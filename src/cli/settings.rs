@@ -153,6 +153,9 @@ settings! {
         "history", limits.history, count("messages", 0..=10_000);
         /// Keys that the messages of one room may have. Beyond it: room_full.
         "keys-max", limits.keys_max, count("keys", 1..=MANY);
+        /// Messages that may wait for one group of a room's members. Beyond it: room_full in a
+        /// room that has an owner; elsewhere the oldest leaves the group.
+        "group-messages-max", limits.group_messages_max, count("messages", 1..=MANY);
         /// The longest that a busy room waits for more messages to send at once. 0 is no wait.
         "linger", limits.linger, time(Duration::ZERO..=100 * MILLISECOND);
     }

@@ -15,10 +15,12 @@ export class Subscription {
   #replayEnd = 0; // messages up to this seq existed when the room was joined
   #history;
   #latest;
+  #group;
 
-  constructor(history, latest) {
-    this.#history = history;
+  constructor(history, latest, group) {
+    this.#history = group ? 0 : history;
     this.#latest = latest && { latest };
+    this.#group = group;
   }
 
   get since() {
@@ -26,6 +28,7 @@ export class Subscription {
   }
 
   request() {
+    if (this.#group) return this.#group; // what it missed, others were given
     const since = this.since;
     return { ...(since ? { since, history: HISTORY_MAX } : { history: this.#history }), ...this.#latest };
   }
@@ -69,6 +72,7 @@ export class Subscription {
   // Returns whether the message is new; sets `replayed`.
   accept(message) {
     if (message.store === false) return this.state === "joined"; // it is in no history
+    if (message.group !== undefined) return this.state === "joined"; // it is this member's, and may have been before
     if (this.state !== "joined" || message.seq <= this.#seen) return false;
     this.#seen = message.seq;
     message.replayed = message.seq <= this.#replayEnd;

@@ -98,6 +98,12 @@ export interface Message extends MessageContent {
   /** It was published before the room was joined, or while there was no connection. Absent in a room that
    * was not joined with `join`. */
   replayed?: boolean;
+  /** The group of whose members it is this one's, until it says `done`. */
+  group?: string;
+  /** A member of the group had it before, and has not done it. */
+  redelivered?: true;
+  /** So many messages before it had no space in the group, and are nobody's. */
+  missed?: number;
 }
 
 export interface PrivateMessage extends MessageContent {
@@ -331,6 +337,7 @@ export interface Replies {
   time: { type: "time"; id: number; time: string; epoch_ms: number };
   refresh: Done;
   unclaim: Done;
+  done: Done;
   edit: Done;
   delete: Done;
   invite: Done;
@@ -481,10 +488,14 @@ export class Client {
   close(reason?: string): void;
 
   /** Joins a room, and joins it again after each reconnect until it is left. `history` overrides that of the
-   * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. Resolves
-   * with the server's reply, or in a room that the client is in already with the earlier one;
+   * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. In a
+   * `group` each message that is published from now on goes to one of the members, who has `prefetch` (1) at once, each
+   * for `visibility_s` (30) seconds or until `request({type: "done", room, seq})`. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
    * rejects with the server's refusal. */
-  join(room: string, options?: { history?: number; latest?: boolean }): Promise<Joined>;
+  join(
+    room: string,
+    options?: { history?: number; latest?: boolean } | { group: string; prefetch?: number; visibility_s?: number },
+  ): Promise<Joined>;
   /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
    * connection it resolves with undefined. */
   leave(room: string): Promise<Replies["leave"] | undefined>;

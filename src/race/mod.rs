@@ -9,6 +9,8 @@
 mod catalogue;
 mod checks;
 mod expectation;
+#[cfg(test)]
+mod groups;
 pub mod mistakes;
 pub mod moves;
 mod requests;

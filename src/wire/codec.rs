@@ -26,6 +26,34 @@ pub enum Encoding {
     JsonLines,
     /// IRC, lines that end with CR LF; the traits are what the client has negotiated.
     Irc(Traits),
+    /// One of these for a member of a group: of the messages that are stored it has those that are assigned to the
+    /// member, and no others.
+    Group(GroupEncoding),
+}
+
+/// An encoding whose clients can be in groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupEncoding {
+    /// [`Encoding::TextFrames`].
+    TextFrames,
+    /// [`Encoding::TextLines`].
+    TextLines,
+    /// [`Encoding::Json`].
+    Json,
+    /// [`Encoding::JsonTopic`].
+    JsonTopic,
+}
+
+impl GroupEncoding {
+    /// The encoding of a client that is in no group.
+    fn whole(self) -> Encoding {
+        match self {
+            Self::TextFrames => Encoding::TextFrames,
+            Self::TextLines => Encoding::TextLines,
+            Self::Json => Encoding::Json,
+            Self::JsonTopic => Encoding::JsonTopic,
+        }
+    }
 }
 
 /// The two halves of an encoding.
@@ -70,11 +98,12 @@ impl Encoding {
             Self::EventStream => "sse",
             Self::JsonLines => "ndjson",
             Self::Irc(_) => "irc",
+            Self::Group(of) => of.whole().name(),
         }
     }
 
     /// One of each kind, and IRC with nothing and with everything negotiated.
-    pub const SAMPLES: [Self; 8] = [
+    pub const SAMPLES: [Self; 10] = [
         Self::TextFrames,
         Self::TextLines,
         Self::Json,
@@ -83,6 +112,8 @@ impl Encoding {
         Self::JsonLines,
         Self::Irc(Traits::NONE),
         Self::Irc(Traits::ALL),
+        Self::Group(GroupEncoding::JsonTopic),
+        Self::Group(GroupEncoding::TextLines),
     ];
 
     /// Its row in the table of encodings.
@@ -95,6 +126,7 @@ impl Encoding {
             Self::EventStream => (Dialect::Json { room_field: "room" }, Framing::Events),
             Self::JsonLines => (Dialect::Json { room_field: "room" }, Framing::Lines),
             Self::Irc(traits) => (Dialect::Irc(traits), Framing::IrcLines),
+            Self::Group(of) => return of.whole().codec(),
         };
         Codec { dialect, framing }
     }
@@ -106,6 +138,20 @@ impl Encoding {
             Self::Json => Self::JsonTopic,
             other => other,
         }
+    }
+
+    /// The encoding of the events of a room in which the client is in a group; `None`: it cannot be in one.
+    #[must_use]
+    pub fn of_group(self) -> Option<Self> {
+        let of = match self {
+            Self::TextFrames => GroupEncoding::TextFrames,
+            Self::TextLines => GroupEncoding::TextLines,
+            Self::Json => GroupEncoding::Json,
+            Self::JsonTopic => GroupEncoding::JsonTopic,
+            Self::Group(of) => of,
+            Self::EventStream | Self::JsonLines | Self::Irc(_) => return None,
+        };
+        Some(Self::Group(of))
     }
 
     /// Whether the client's read marks are times, which it has asked for.
@@ -134,6 +180,7 @@ impl Encoding {
                 Capabilities { single_room: false, welcome: false, asks: false, resumes: false }
             }
             Self::Irc(_) => Capabilities { single_room: false, welcome: true, asks: false, resumes: false },
+            Self::Group(of) => of.whole().capabilities(),
         }
     }
 

@@ -118,6 +118,15 @@ const ROWS: &[Row] = &[
             Ok(Command::Join { room: fields.room()?, options: fields.join_options()? })
         })
         .text("/join ROOM [INVITATION]", "go to a room, which is made if it is not there", |line| line.join()),
+    row(Cost::Other).text("/work ROOM GROUP", "go to a room, and share its messages with a group", |line| line.work()),
+    row(Cost::Other)
+        .json(&["done"], |fields| {
+            let request = RoomRequest::Finish { seq: fields.seq()? };
+            Ok(Command::ToRoom { room: Some(fields.room()?), request })
+        })
+        .text("/done NUMBER", "say that your message of this number is done", |line| {
+            Ok(Command::ToRoom { room: None, request: RoomRequest::Finish { seq: line.number()? } })
+        }),
     row(Cost::Other)
         .json(&["leave", "unsubscribe"], |fields| Ok(Command::Leave { room: Some(fields.room()?), note: None }))
         .text("/leave", "leave the room", |line| line.none(Command::Leave { room: None, note: None })),

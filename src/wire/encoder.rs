@@ -39,6 +39,9 @@ impl Encoder {
 
     /// Appends `event` to `out`; false when the dialect has no form for it and nothing was added.
     pub fn encode(&mut self, event: &Event, id: Option<&Id>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
+        if matches!(encoding, Encoding::Group(_)) && event.is_for_one_of_a_group() {
+            return false;
+        }
         let before = out.len();
         let Codec { dialect, framing } = encoding.codec();
         match dialect {

@@ -45,6 +45,7 @@ fn is_told(event: &Event) -> bool {
         | Event::Done
         | Event::Refused(_)
         | Event::Message(_)
+        | Event::Assigned { .. }
         | Event::Edit { .. }
         | Event::Join { .. }
         | Event::Leave { .. }

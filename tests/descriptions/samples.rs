@@ -15,9 +15,9 @@ use roomd::chat::webhook::{
     DueDelivery, LoggedDelivery, NewWebhook, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
 use roomd::chat::{
-    About, AuthLevel, Body, Bookmark, Code, DisplayName, End, Event, IceServer, Identity, Key, LeaveReason, Limits,
-    Message, Mid, Note, NotificationLevel, Position, Presence, Receipt, ReceiptMark, Recovery, Refusal, ResumedRoom,
-    RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName, Welcome,
+    About, AuthLevel, Body, Bookmark, Code, DisplayName, End, Event, GroupName, IceServer, Identity, Key, LeaveReason,
+    Limits, Message, Mid, Note, NotificationLevel, Position, Presence, Receipt, ReceiptMark, Recovery, Refusal,
+    ResumedRoom, RoomName, RoomSummary, SearchPosition, Secret, Signal, Status, Time, UserName, Welcome,
 };
 
 pub const AT: Time = Time(1_795_197_600_000);
@@ -146,6 +146,11 @@ pub fn refusals() -> Vec<Refusal> {
     codes.map(|code| Refusal::new(code, "Why")).into_iter().chain([slow, Refusal::conflict(&room(), 41)]).collect()
 }
 
+fn assigned() -> Event {
+    let (message, group) = (Arc::new(messages().remove(0)), GroupName::parse("agents").unwrap());
+    Event::Assigned { message, group, redelivered: true, missed: 3 }
+}
+
 /// Replies and events of the JSON dialect.
 pub fn events() -> Vec<Event> {
     let (room, epoch): (_, Arc<str>) = (room(), "e5b1f".into());
@@ -193,6 +198,7 @@ pub fn events() -> Vec<Event> {
         Event::Leave { room: room.clone(), user: user("Bob"), reason: LeaveReason::Left(None), at: AT },
         Event::Typing { room: room.clone(), user: user("Bob"), typing: true },
         Event::Lagged { room: room.clone(), missed: 12, conflated: 9 },
+        assigned(),
     ]);
     let told = |change| Event::Moderated {
         room: room.clone(),

@@ -54,6 +54,11 @@ pub fn event(event: &Event) -> String {
         Event::Done => "done".to_owned(),
         Event::Refused(refusal) => refused(refusal),
         Event::Message(shown) => format!("message {}", message(shown)),
+        Event::Assigned { message: shown, group, redelivered, missed } => {
+            let again = if *redelivered { " again" } else { "" };
+            let missed = if *missed > 0 { format!(", {missed} missed") } else { String::new() };
+            format!("{}{again}: {}{missed}", group.as_str(), message(shown))
+        }
         Event::Edit { seq, user, body, at, .. } => format!("{user} edits {seq}: {} at {}", text(body), time(*at)),
         Event::Join { user, .. } => format!("{user} joins"),
         Event::Leave { user, .. } => format!("{user} leaves"),
@@ -169,6 +174,7 @@ pub fn request(request: &RoomRequest) -> String {
             format!("says {}{}{}{behind}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
         RoomRequest::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
+        RoomRequest::Finish { seq } => format!("finishes {seq}"),
         RoomRequest::Typing(true) => "types".to_owned(),
         RoomRequest::Typing(false) => "stops typing".to_owned(),
         RoomRequest::Presence { status, note } => format!("is {}{}", status_word(*status), noted(note.as_deref())),

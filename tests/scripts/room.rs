@@ -1,6 +1,7 @@
 //! A room, from its first join to its last leave: what each input brings about, and for whom.
 
 mod attendance;
+mod groups;
 mod history;
 mod joins_and_leaves;
 mod keys;

@@ -12,9 +12,9 @@ use roomd::chat::members::MemberId;
 use roomd::chat::policy::{ModerationAction, ModerationChange, ModerationRequest, Role, RoomOptions, RoomSettings};
 use roomd::chat::room::{Effect, Input, JoinRequest, Room, Snapshot};
 use roomd::chat::{
-    About, Appended, AuthLevel, Availability, Body, Draft, Epoch, Id, JoinOptions, Key, Limits, Message, Mid, Moment,
-    Note, OfflineDelivery, Operation, Outcome, Position, Publication, Receipt, RemoteEvent, ResumedRoom, RoomName,
-    RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName, Visibility,
+    About, Appended, AuthLevel, Availability, Body, Draft, Epoch, GroupOptions, Id, JoinOptions, Key, Limits, Message,
+    Mid, Moment, Note, OfflineDelivery, Operation, Outcome, Position, Publication, Receipt, RemoteEvent, ResumedRoom,
+    RoomName, RoomRequest, Since, Span, Speaker, Status, StoreFailed, Time, UserName, Visibility,
 };
 
 use crate::remote_attendance::remote_attendance;
@@ -82,7 +82,8 @@ impl Stage {
     /// The same with members that are in it when the script begins.
     pub fn among(mut self, members: &[&str]) -> Self {
         for who in members {
-            self.take(&format!("{who} joins"));
+            let (name, how) = who.split_once(' ').unwrap_or((who, ""));
+            self.take(&format!("{name} joins {how}"));
         }
         self
     }
@@ -330,6 +331,10 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
     let since = words.option("since").map(|place| position(&place));
     let offline = words.flag("owed").then(|| OfflineDelivery { since: Time(0), fetched: !words.flag("unfetched") });
     let history = words.option("history").map(|count| count.parse().unwrap());
+    let number = |word: Option<String>| word.map(|word| word.parse().unwrap());
+    let (prefetch, visibility_s) = (number(words.option("taking")), number(words.option("seconds")));
+    let group = words.option("sharing").map(|name| GroupOptions::parse(&name, prefetch, visibility_s).unwrap());
+    let group = group.map(Box::new);
     let (name, _) = who.split_once('/').unwrap_or((who, "1"));
     let guest = JoinRequest {
         user: user(name),
@@ -345,7 +350,7 @@ fn entrant(who: &str, words: &mut Words) -> JoinRequest {
             note: words.option("because").map(|note| Note::parse(&note).unwrap()),
             status: if words.flag("away") { Status::Away } else { Status::Online },
         },
-        options: JoinOptions { history, since, offline, latest: words.flag("latest"), ..JoinOptions::default() },
+        options: JoinOptions { history, since, offline, latest: words.flag("latest"), group, ..JoinOptions::default() },
     };
     assert_eq!(words.text(), "joins");
     guest
@@ -431,6 +436,7 @@ fn request(words: &mut Words) -> RoomRequest {
             RoomRequest::Receipt { receipt, seq: number(2) }
         }
         ["asks", "for", "the", "session"] => RoomRequest::Session { resume: Some("t1".into()) },
+        ["finishes", _] => RoomRequest::Finish { seq: number(1) },
         ["types"] => RoomRequest::Typing(true),
         ["stops", "typing"] => RoomRequest::Typing(false),
         ["is", "back"] => RoomRequest::Presence { status: Status::Online, note: None },

@@ -36,6 +36,7 @@ mod ephemeral;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]
 mod events;
 mod failing;
+mod groups;
 mod history;
 #[cfg(feature = "jwt")]
 mod hooks;

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::group::Group;
 use roomd_protocol::{HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
 
 /// A request. Each has one result: a [`super::Response`] or a [`super::Refusal`].
@@ -14,6 +15,11 @@ pub enum Command {
     Join { room: String },
     /// Join a room, and be sent the newest message of each key in place of the newest messages: all of them or none.
     JoinLatest { room: String },
+    /// Join a room as a member of a group: of what is published from now on, each message goes to one of them.
+    JoinGroup { room: String, group: Group },
+    /// Say that the message of this number, which the group has given to this program, is done. The response is
+    /// [`super::Response::Other`].
+    Done { room: String, seq: u64 },
     /// Leave a room.
     Leave { room: String },
     /// Publish to a room that the client is in: UTF-8 of any length up to the server's limit.
@@ -102,6 +108,8 @@ impl Command {
         match self {
             Self::Join { room }
             | Self::JoinLatest { room }
+            | Self::JoinGroup { room, .. }
+            | Self::Done { room, .. }
             | Self::Leave { room }
             | Self::Members { room }
             | Self::Edit { room, .. }
@@ -143,6 +151,8 @@ impl Command {
         let value = match self {
             Self::Join { room } => json!({"type": "join", "room": room, "history": history, "id": id}),
             Self::JoinLatest { room } => json!({"type": "join", "room": room, "latest": true, "id": id}),
+            Self::JoinGroup { room, group } => join_group(room, group, id),
+            Self::Done { room, seq } => json!({"type": "done", "room": room, "seq": seq, "id": id}),
             Self::Leave { room } => json!({"type": "leave", "room": room, "id": id}),
             Self::Publish { room, text } => {
                 json!({"type": "message", "room": room, "message": text, "mid": mid, "id": id})
@@ -207,9 +217,16 @@ fn history_of(room: &str, limit: usize, bound: Option<(&str, u64)>, id: u64) -> 
     value
 }
 
-/// Joins a room again: with everything since the position, or without one with as much as a join may
-/// request.
-pub(super) fn rejoin(room: &str, position: Option<(&str, u64)>, id: u64) -> String {
+fn join_group(room: &str, Group { name, prefetch, visibility_s }: &Group, id: u64) -> Value {
+    json!({"type": "join", "room": room, "group": name, "prefetch": prefetch, "visibility_s": visibility_s, "id": id})
+}
+
+/// Joins a room again: in the same group; or with everything since the position, or without one with as much as a join
+/// may request.
+pub(super) fn rejoin(room: &str, group: Option<&Group>, position: Option<(&str, u64)>, id: u64) -> String {
+    if let Some(group) = group {
+        return join_group(room, group, id).to_string();
+    }
     let mut value = json!({"type": "join", "room": room, "history": JOIN_HISTORY_MAX, "id": id});
     if let Some((epoch, seq)) = position {
         value["since"] = json!({"epoch": epoch, "seq": seq});

@@ -42,6 +42,14 @@ pub struct Message {
     pub reply_to: Option<u64>,
     /// The number of the message that this one is a reaction to; the text is then the emoji.
     pub react_to: Option<u64>,
+    /// The group of whose members it is this program's, until [`super::Client::done`] says otherwise, or its time is over.
+    pub group: Option<String>,
+    /// Whether a member of the group had it before, and has not done it.
+    #[serde(default)]
+    pub redelivered: bool,
+    /// How many messages before it had no space in the group, and are nobody's.
+    #[serde(default)]
+    pub missed: u64,
     /// Whether it was published before this client joined, or while its connection was broken.
     #[serde(skip)]
     pub replayed: bool,

@@ -381,7 +381,8 @@ impl StateMachine {
             if subscription.state == JoinState::Needed {
                 self.last_frame_id += 1;
                 subscription.state = JoinState::Sent(self.last_frame_id);
-                let frame = command::rejoin(room, subscription.position(), self.last_frame_id);
+                let frame =
+                    command::rejoin(room, subscription.group.as_ref(), subscription.position(), self.last_frame_id);
                 self.outputs.push_back(Output::Send(frame));
             }
         }

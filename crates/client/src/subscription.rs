@@ -4,6 +4,7 @@
 //! the position that is requested after a broken connection never skips an undelivered message.
 
 use super::event::Gap;
+use super::group::Group;
 use super::message::Message;
 use super::response::Joined;
 use super::server_event::ResumedRoom;
@@ -34,19 +35,22 @@ pub struct Subscription {
     base: u64,
     /// The newest message at the time of the join: those up to here are replays.
     replay_end: u64,
+    /// The group in which the program is in the room: what others of it are given, this one does not miss.
+    pub group: Option<Group>,
 }
 
 impl Subscription {
     /// The room was joined for the first time; up to `history` of its newest messages follow. They count
     /// as missing until [`Subscription::finish_replay`], because a connection may break among them.
     #[must_use]
-    pub fn new(joined: &Joined, history: usize) -> Self {
+    pub fn new(joined: &Joined, history: usize, group: Option<Group>) -> Self {
         Self {
             state: JoinState::Joined,
             epoch: Some(joined.epoch.clone()),
             delivered: 0,
             base: joined.seq.saturating_sub(history as u64),
             replay_end: joined.seq,
+            group,
         }
     }
 
@@ -70,6 +74,9 @@ impl Subscription {
         let newest = joined.seq.saturating_sub(JOIN_HISTORY_MAX as u64);
         self.state = JoinState::Joined;
         self.replay_end = joined.seq;
+        if self.group.is_some() {
+            self.base = joined.seq;
+        }
         if same && joined.recovered {
             joined.missed = joined.seq.saturating_sub(self.last_seq());
             return None;
@@ -101,7 +108,8 @@ impl Subscription {
     /// known only if the server names it.
     pub fn resume_after_gap(&mut self, epoch: Option<String>, seq: Option<u64>) {
         let seq = seq.unwrap_or(0);
-        *self = Self { state: JoinState::Joined, epoch, delivered: 0, base: seq, replay_end: seq };
+        let group = self.group.take();
+        *self = Self { state: JoinState::Joined, epoch, delivered: 0, base: seq, replay_end: seq, group };
     }
 
     /// The replay after the last join has arrived completely.
@@ -111,8 +119,8 @@ impl Subscription {
 
     /// Whether this message is new and is to be delivered; marks it if it is a replay.
     pub fn deliver(&mut self, message: &mut Message) -> bool {
-        if message.ephemeral.is_some() {
-            // It is in no history, so it comes once.
+        if message.ephemeral.is_some() || message.group.is_some() {
+            // It is in no history, so it comes once; or it is this program's, and may have been before.
             return true;
         }
         message.replayed = message.seq <= self.replay_end;
@@ -146,9 +154,8 @@ mod tests {
         }
     }
 
-    /// The numbers that are delivered, and whether each is a replay.
-    fn delivered(subscription: &mut Subscription, seqs: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {
-        let message = |seq| Message {
+    fn message(seq: u64) -> Message {
+        Message {
             edited: None,
             room: "r".to_owned(),
             user: "A".to_owned(),
@@ -162,9 +169,16 @@ mod tests {
             at: String::new(),
             reply_to: None,
             react_to: None,
+            group: None,
+            redelivered: false,
+            missed: 0,
             replayed: false,
             own: false,
-        };
+        }
+    }
+
+    /// The numbers that are delivered, and whether each is a replay.
+    fn delivered(subscription: &mut Subscription, seqs: impl IntoIterator<Item = u64>) -> Vec<(u64, bool)> {
         let mut messages: Vec<_> = seqs.into_iter().map(message).collect();
         messages.retain_mut(|message| subscription.deliver(message));
         messages.iter().map(|message| (message.seq, message.replayed)).collect()
@@ -172,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_history_that_was_cut_off_is_requested_from_where_it_was_cut() {
-        let mut subscription = Subscription::new(&joined("e", 41, None), 20);
+        let mut subscription = Subscription::new(&joined("e", 41, None), 20, None);
         assert_eq!(subscription.position(), Some(("e", 21)));
         assert_eq!(delivered(&mut subscription, 22..=30).len(), 9);
         subscription.disconnect();
@@ -186,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_history_that_has_arrived_is_not_requested_again() {
-        let mut subscription = Subscription::new(&joined("e", 41, None), 20);
+        let mut subscription = Subscription::new(&joined("e", 41, None), 20, None);
         subscription.finish_replay();
         assert_eq!(subscription.position(), Some(("e", 41)));
         // A replay that arrives late is delivered all the same.
@@ -195,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_the_server_no_longer_has_is_a_gap_and_nothing_is_delivered_twice() {
-        let mut subscription = Subscription::new(&joined("e", 0, None), 20);
+        let mut subscription = Subscription::new(&joined("e", 0, None), 20, None);
         delivered(&mut subscription, 1..=5);
         subscription.disconnect();
         let gap = subscription.rejoin(&mut joined("e", 900, Some("too_old"))).unwrap();
@@ -205,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_epoch_is_a_gap_and_its_numbers_are_new() {
-        let mut subscription = Subscription::new(&joined("e", 10, None), 0);
+        let mut subscription = Subscription::new(&joined("e", 10, None), 0, None);
         delivered(&mut subscription, [11]);
         subscription.disconnect();
         let gap = subscription.rejoin(&mut joined("f", 3, Some("epoch_changed"))).unwrap();
@@ -215,8 +229,21 @@ mod tests {
     }
 
     #[test]
+    fn a_member_of_a_group_misses_nothing_and_may_be_given_what_it_had() {
+        let group = Some(Group::new("agents"));
+        let mut subscription = Subscription::new(&joined("e", 3, None), 0, group.clone());
+        let given = |seq| Message { group: Some("agents".to_owned()), ..message(seq) };
+        assert!([4, 7, 4].map(|seq| subscription.deliver(&mut given(seq))).iter().all(|is_new| *is_new));
+        subscription.disconnect();
+        let mut again = joined("e", 9, None);
+        assert_eq!((subscription.rejoin(&mut again), again.missed), (None, 0));
+        assert_eq!(subscription.resume_after_gap(Some("f".to_owned()), Some(0)), ());
+        assert_eq!(subscription.group, group);
+    }
+
+    #[test]
     fn numbers_at_the_end_of_their_range_overflow_nothing() {
-        let mut subscription = Subscription::new(&joined("e", u64::MAX, None), 20);
+        let mut subscription = Subscription::new(&joined("e", u64::MAX, None), 20, None);
         assert_eq!(delivered(&mut subscription, [u64::MAX]), [(u64::MAX, true)]);
         let (missed, epoch, read) = (u64::MAX, None, 0);
         let answer = ResumedRoom { recovered: true, missed, reason: None, epoch, seq: None, read };

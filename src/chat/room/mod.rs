@@ -7,6 +7,7 @@
 
 mod attendance;
 mod ephemeral;
+mod groups;
 mod inputs;
 mod moderation;
 mod offline;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use groups::Groups;
 pub use inputs::{Effect, Input, JoinRequest, Latest, ReplayRange, Snapshot};
 use moderation::Moderation;
 use offline::OfflineMessages;
@@ -29,19 +31,16 @@ use super::draft::{Draft, Operation};
 use super::event::Event;
 use super::id::Id;
 use super::identity::AuthLevel;
-use super::join_options::JoinOptions;
 use super::last_values::LastValues;
 use super::leave_reason::LeaveReason;
 use super::limits::Limits;
 use super::members::{MemberId, Members, RoomMember, TYPING_FOR};
 use super::message::{About, Body, Message};
 use super::policy::Actor;
-use super::position::Position;
 use super::presence::{Presence, Status};
 use super::publication::Publication;
 use super::receipt::ReceiptMark;
 use super::receipts::Receipts;
-use super::recovery::Recovery;
 use super::refusal::{Code, Refusal};
 use super::ring::Ring;
 use super::room_request::RoomRequest;
@@ -75,6 +74,7 @@ pub struct Room {
     /// The newest message of each key, where the store keeps nothing.
     last_values: LastValues,
     keys_max: usize,
+    groups: Groups,
     /// How many ephemeral messages it has shown.
     ephemeral: u64,
     /// When its last input came, on the monotonic clock.
@@ -104,6 +104,7 @@ impl Room {
             last_values: LastValues::default(),
             // Those of a room without a store are given to a new member at once.
             keys_max: if kept { limits.keys_max } else { limits.keys_max.min(limits.outbox_messages / 2) },
+            groups: Groups::new(limits),
             ephemeral: 0,
             last_input: Duration::ZERO,
             members_max: limits.room_members_max,
@@ -191,7 +192,7 @@ impl Room {
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
-        self.members.typing_ends().into_iter().chain(self.receipts.due()).min()
+        self.members.typing_ends().into_iter().chain(self.receipts.due()).chain(self.groups.due()).min()
     }
 
     /// Forgets the messages up to the number `seq`.
@@ -210,7 +211,10 @@ impl Room {
         match input {
             Input::Join { member, request, id } => self.join(member, request, id, now, effects),
             Input::Leave { member, reason, id } => self.leave(member, reason, id, now, effects),
-            Input::Detach { member } => effects.extend(self.detach(member, true)),
+            Input::Detach { member } => {
+                effects.extend(self.detach(member, true));
+                self.leave_group(member, true, effects);
+            }
             Input::Resume { member, seen } => self.resume(member, seen, effects),
             Input::Written { member } => self.written(member, now),
             Input::Request { speaker, request, id } => self.request(speaker, request, id, now, effects),
@@ -222,6 +226,7 @@ impl Room {
                     effects.push(self.typing(user, false));
                 }
                 self.advanced(now.since_start, effects);
+                self.expire_groups(now.since_start, effects);
             }
         }
     }
@@ -241,7 +246,8 @@ impl Room {
             effects.push(Effect::AlreadyJoined(id, member));
             return;
         }
-        if let Err(refusal) = self.admits(Actor { user: &user, auth_level, operator: false }, now.at) {
+        let actor = Actor { user: &user, auth_level, operator: false };
+        if let Err(refusal) = self.admits(actor, now.at).and_then(|()| self.admits_to_group(actor, &options)) {
             effects.push(Effect::Refused(id, refusal));
             return;
         }
@@ -293,35 +299,7 @@ impl Room {
         if visibility.is_listed() {
             effects.extend(self.presence_of_new(&user, availability, before, now.at));
         }
-    }
-
-    /// What a new member is sent first: the answer to its join, and what it missed, the newest messages or those of each key.
-    fn begin(
-        &self,
-        id: MemberId,
-        request_id: Option<Id>,
-        (user, visibility): (&UserName, Visibility),
-        options: &JoinOptions,
-        effects: &mut Vec<Effect>,
-    ) {
-        let (recovery, shown, after) = self.initial_events(options);
-        let answer = visibility.is_answered().then(|| self.joined(user, after, recovery));
-        let until = self.ring.newest();
-        match options.since {
-            Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
-                let latest = if options.latest { Latest::Fallback } else { Latest::No };
-                let history = options.history.unwrap_or(0);
-                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
-            }
-            _ if self.kept && options.latest => {
-                let (after, history, latest) = (0, 0, Latest::Only);
-                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
-            }
-            _ => {
-                effects.extend(answer.map(|joined| Effect::One(id, request_id, joined)));
-                effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
-            }
-        }
+        self.join_group(id, options.group.as_deref(), effects);
     }
 
     /// The messages after this number that are in memory and fit in an answer: perhaps not all there are.
@@ -345,6 +323,7 @@ impl Room {
             effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));
         }
         effects.push(Effect::Left(id));
+        self.leave_group(id, false, effects);
         if reason == LeaveReason::Closing {
             return;
         }
@@ -392,10 +371,10 @@ impl Room {
                 self.drafts.push(Draft { id, ..Draft::new(speaker, operation, now.at) });
             }
             RoomRequest::Receipt { receipt, seq } => {
-                if let Err(refusal) = self.receipt(&speaker, (receipt, seq), now) {
-                    effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
-                }
+                let refused = self.receipt(&speaker, (receipt, seq), now).err();
+                effects.extend(refused.map(|refusal| Effect::One(speaker.member, id, Event::Refused(refusal))));
             }
+            RoomRequest::Finish { seq } => self.finish(&speaker, seq, id, effects),
             RoomRequest::Typing(typing) => {
                 if self.members.elsewhere() > 0 {
                     effects.push(Effect::TellTyping(speaker.user.clone(), typing));
@@ -451,7 +430,8 @@ impl Room {
             let refusal = || Refusal::bad_request("A private message is stored");
             return self.private.is_some().then(refusal);
         }
-        (!self.has_space_for(publication)).then(|| Refusal::too_many_keys(&self.name))
+        let lacks_key_space = (!self.has_space_for(publication)).then(|| Refusal::too_many_keys(&self.name));
+        lacks_key_space.or_else(|| self.lacks_group_space(&publication.body))
     }
 
     /// Makes a draft of a message.

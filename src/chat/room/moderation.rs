@@ -274,6 +274,7 @@ impl Room {
         self.epoch = epoch.to_string().into();
         self.ring.clear();
         self.last_values = Default::default();
+        self.groups.clear();
         effects.push(Effect::PolicyChanged(None));
         let (room, evicted) = (self.name.clone(), false);
         let event = Event::Moderated { room, by, action, evicted, at };
@@ -337,6 +338,7 @@ impl Room {
                 self.dismiss(&member, &LeaveReason::Evicted, effects);
             }
             effects.push(Effect::Evicted(id));
+            self.leave_group(id, false, effects);
         }
         if self.members.set_typing(user, None) && !announce {
             effects.push(self.typing(user.clone(), false));

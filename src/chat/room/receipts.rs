@@ -81,7 +81,9 @@ impl Room {
     }
 
     pub(super) fn written(&mut self, id: MemberId, now: Moment) {
-        let tells = |member: &&RoomMember| self.wants_receipts() && member.visibility.is_listed();
+        // Who is in a group is not given all messages up to the newest.
+        let tells =
+            |member: &&RoomMember| self.wants_receipts() && member.visibility.is_listed() && !self.groups.have(id);
         if let Some(member) = self.members.member(id).filter(tells) {
             self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
         }

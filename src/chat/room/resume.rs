@@ -9,11 +9,13 @@ use std::sync::Arc;
 use super::{Effect, Latest, ReplayRange, Room};
 use crate::chat::UserName;
 use crate::chat::event::Event;
+use crate::chat::id::Id;
 use crate::chat::join_options::JoinOptions;
 use crate::chat::members::MemberId;
 use crate::chat::position::{Position, Since};
 use crate::chat::recovery::{Recovery, ResumedRoom};
 use crate::chat::ring::Ring;
+use crate::chat::visibility::Visibility;
 
 impl Room {
     /// Detaches a member from its connection, or attaches it again.
@@ -28,6 +30,8 @@ impl Room {
         let Some(member) = self.members.member(id) else { return };
         let user = member.user.clone();
         let after = match seen {
+            // What it missed, others were given.
+            _ if self.groups.have(id) => Some(self.ring.newest()),
             Since::Entry => Some(member.since),
             Since::Number(seq) => Some(seq),
             Since::Position(position) => self.number(&position),
@@ -46,6 +50,36 @@ impl Room {
         let deferred = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
         effects.extend(deferred.map(|receipt| Effect::One(id, None, receipt)));
         effects.extend(self.detach(id, false));
+        self.resume_group(id, effects);
+    }
+
+    /// What a new member is sent first: the answer to its join, and what it missed, the newest messages or those of each key.
+    pub(super) fn begin(
+        &self,
+        id: MemberId,
+        request_id: Option<Id>,
+        (user, visibility): (&UserName, Visibility),
+        options: &JoinOptions,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (recovery, shown, after) = self.initial_events(options);
+        let answer = visibility.is_answered().then(|| self.joined(user, after, recovery));
+        let until = self.ring.newest();
+        match options.since {
+            Some(Position { seq: after, .. }) if self.kept && recovery == Recovery::Whole => {
+                let latest = if options.latest { Latest::Fallback } else { Latest::No };
+                let history = options.history.unwrap_or(0);
+                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
+            }
+            _ if self.kept && options.latest => {
+                let (after, history, latest) = (0, 0, Latest::Only);
+                effects.push(Effect::Replay(id, ReplayRange { answer, after, until, history, latest, offline: None }));
+            }
+            _ => {
+                effects.extend(answer.map(|joined| Effect::One(id, request_id, joined)));
+                effects.extend(shown.into_iter().map(|event| Effect::One(id, None, event)));
+            }
+        }
     }
 
     /// The answer to a join.

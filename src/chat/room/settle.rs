@@ -68,7 +68,8 @@ impl Room {
                 let message = Arc::new(Message { to, about, mid, key, ..Message::new(room, user, body, seq, at) });
                 self.take_in(&message);
                 self.mark_own_written(&message);
-                effects.push(self.shown(speaker.member, message));
+                effects.push(self.shown(speaker.member, Arc::clone(&message)));
+                self.share_out(&message, effects);
             }
             (Operation::Publish { publication, .. }, Outcome::Repeat { seq, at }) => {
                 if !quiet || id.is_some() {
@@ -136,6 +137,7 @@ impl Room {
     fn change(&mut self, seq: u64, body: Body, at: Time, user: UserName, effects: &mut Vec<Effect>) {
         self.ring.change(seq, body.clone(), at);
         self.last_values.change(seq, &body, at);
+        self.change_in_groups(seq, &body, at);
         effects.push(Effect::Everyone(Event::Edit { room: self.name.clone(), seq, user, body, at }));
     }
 
@@ -152,7 +154,8 @@ impl Room {
                 let message = Arc::new(message);
                 self.take_in(&message);
                 self.mark_own_written(&message);
-                effects.push(Effect::Everyone(Event::Message(message)));
+                effects.push(Effect::Everyone(Event::Message(Arc::clone(&message))));
+                self.share_out(&message, effects);
             }
             RemoteEvent::Edited { seq, body, by, at } => self.change(seq, body, at, by, effects),
             RemoteEvent::Moderated { by, action, at } => self.moderated_elsewhere(by, action, at, effects),

@@ -1,6 +1,6 @@
 //! How a client enters: its first room, its name, its token.
 //!
-//! A part of [`SessionState`]. Who is renamed or identified leaves their rooms and enters them again; who has only
+//! A part of [`SessionState`], as are its further rooms. Who is renamed or identified leaves their rooms and enters them again; who has only
 //! connected enters its first room with the first request that makes sense.
 
 use super::{Action, Join, SessionState};
@@ -9,6 +9,7 @@ use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::join_options::JoinOptions;
 use crate::chat::leave_reason::LeaveReason;
+use crate::chat::limits::Slow;
 use crate::chat::refusal::{Code, Refusal};
 use crate::chat::visibility::Visibility;
 use roomd_protocol::{RoomName, Secret, UserName};
@@ -28,6 +29,52 @@ impl<H> SessionState<H> {
         match &mut self.awaiting_auth {
             Some(waiting) => **waiting = Some((room, JoinOptions::default())),
             None => self.first_room = Some(room),
+        }
+    }
+
+    pub(super) fn join(&mut self, room: RoomName, mut options: JoinOptions, id: Option<Id>, actions: &mut Vec<Action>) {
+        if self.rooms.contains(&room) {
+            let refusal = Refusal::new(Code::BadRequest, format!("Already in {room}"));
+            actions.push(Action::Reply(id, Event::Refused(refusal)));
+            return;
+        }
+        // A client of a single room changes rooms.
+        let place = usize::from(self.capabilities.single_room && self.rooms.current().is_some());
+        if let Err(refusal) = self.identity.allows(&room).and_then(|()| self.room_for_one_more(place)) {
+            actions.push(Action::Reply(id, Event::Refused(refusal)));
+            return;
+        }
+        options.history.get_or_insert(if options.group.is_some() { 0 } else { self.join_history });
+        if self.capabilities.single_room {
+            self.group = options.group.as_ref().map(|group| Box::new((room.clone(), (**group).clone())));
+        }
+        let slow = options.topic.then(|| self.slow_in_topics());
+        let old = self.rooms.current().cloned().filter(|_| self.capabilities.single_room);
+        actions.push(Action::Join(Join { room, options, visibility: Visibility::Announced, slow, durable: true, id }));
+        actions.extend(old.map(|room| Action::Leave { room, reason: LeaveReason::Left(None), id: None }));
+    }
+
+    pub(super) fn subscribe(&self, room: &RoomName, id: Option<Id>, actions: &mut Vec<Action>) -> Result<(), Refusal> {
+        self.identity.allows(room)?;
+        self.room_for_one_more(0)?;
+        let options = JoinOptions { history: Some(0), topic: true, ..JoinOptions::default() };
+        let join = Join {
+            room: room.clone(),
+            options,
+            visibility: Visibility::Silent,
+            slow: Some(self.slow_in_topics()),
+            durable: !self.limits.ephemeral_topics,
+            id,
+        };
+        actions.push(Action::Join(join));
+        Ok(())
+    }
+
+    /// What a topic does with slow members: it drops messages for them, unless the server's rooms keep the newest of each key.
+    fn slow_in_topics(&self) -> Slow {
+        match self.limits.slow {
+            Slow::Disconnect | Slow::Drop => Slow::Drop,
+            Slow::Latest => Slow::Latest,
         }
     }
 
@@ -77,7 +124,8 @@ impl<H> SessionState<H> {
     /// Joins the rooms again, which were left; `was`: under this name.
     fn rejoin_rooms(&self, was: Option<&UserName>, actions: &mut Vec<Action>) {
         actions.extend(self.rooms.iter().map(|(room, _)| {
-            let options = JoinOptions { history: Some(0), renamed_from: was.cloned(), ..JoinOptions::default() };
+            let group = self.group.as_ref().filter(|group| group.0 == *room).map(|group| Box::new(group.1.clone()));
+            let options = JoinOptions { history: Some(0), group, renamed_from: was.cloned(), ..JoinOptions::default() };
             let room = room.clone();
             Action::Join(Join { room, options, visibility: Visibility::Announced, slow: None, durable: true, id: None })
         }));

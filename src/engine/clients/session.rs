@@ -39,6 +39,17 @@ pub struct Membership {
     pub handle: RoomHandle,
     /// Whether the client calls the room a topic.
     pub topic: bool,
+    /// Whether it is in a group there.
+    pub in_group: bool,
+}
+
+impl Membership {
+    /// The encoding of the room's events, of a client of this encoding.
+    #[must_use]
+    pub fn encoding(of_client: Encoding, topic: bool, in_group: bool) -> Encoding {
+        let of_room = if topic { of_client.of_topic() } else { of_client };
+        if in_group { of_room.of_group().unwrap_or(of_room) } else { of_room }
+    }
 }
 
 /// A room that is being resumed: its client gets a replay, and then what the room has sent since.
@@ -125,8 +136,8 @@ impl Session {
     ) -> Vec<ResumingRoom> {
         let current = self.state.rooms().current().cloned();
         let mut all = Vec::new();
-        let mut resume = |handle: &RoomHandle, topic: bool| {
-            let encoding = if topic { encoding.of_topic() } else { encoding };
+        let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
+            let encoding = Membership::encoding(encoding, topic, in_group);
             let gate = Gate::closed(Arc::clone(outbox), limits);
             let since = since(seen, handle.room(), current.as_ref());
             let (resumed, replay) = match handle.resume(Arc::clone(&gate) as _, Form::Bytes(encoding), since) {
@@ -137,10 +148,10 @@ impl Session {
             all.push(ResumingRoom { resumed, replay, encoding, gate });
             stays
         };
-        self.state.rooms_mut().retain(|Membership { handle, topic }| resume(handle, *topic));
+        self.state.rooms_mut().retain(|Membership { handle, topic, in_group }| resume(handle, *topic, *in_group));
         let peer = self.entry.connection();
         let conversations = peer.resume(Arc::clone(outbox) as _, Form::Bytes(encoding));
-        peer.keep(conversations.into_iter().filter(|handle| resume(handle, false)).collect());
+        peer.keep(conversations.into_iter().filter(|handle| resume(handle, false, false)).collect());
         all
     }
 }

@@ -28,6 +28,8 @@ pub struct Subscriber {
     pub recipient: Arc<dyn Recipient>,
     /// The form of its events.
     pub form: Form,
+    /// Whether it is in a group, and is given no message that all others are given.
+    in_group: bool,
     /// Up to where its encoding's buffer was cut for it.
     pub offset: Offset,
     /// What it gets before the buffer from its offset on. Most members have none, the others few.
@@ -44,7 +46,20 @@ impl Subscriber {
     /// A member that gets the events after `offset`.
     #[must_use]
     pub fn new(seat: Seat, user: UserName, recipient: Arc<dyn Recipient>, form: Form, offset: Offset) -> Self {
-        Self { seat, user, recipient, form, offset, cuts: Vec::new(), missed: 0, conflated: 0, unwritten: false }
+        let (cuts, missed, conflated, unwritten, in_group) = (Vec::new(), 0, 0, false, false);
+        Self { seat, user, recipient, form, in_group, offset, cuts, missed, conflated, unwritten }
+    }
+
+    /// The same, in a group or not.
+    #[must_use]
+    pub fn in_group(self, in_group: bool) -> Self {
+        Self { in_group, ..self }
+    }
+
+    /// Whether an event for all members is for this one too. Where it takes bytes, its encoding leaves the others out.
+    #[must_use]
+    pub fn is_given(&self, event: &Event) -> bool {
+        !(self.in_group && event.is_for_one_of_a_group())
     }
 
     /// Attaches it to another recipient, which gets the events after `offset`.

@@ -20,8 +20,8 @@ use crate::chat::policy::{
     Description, InvitationOptions, ModerationRequest, Role, RoomOptions, RoomSettings, SANCTION_MAX_S, SLOW_MODE_MAX_S,
 };
 use crate::chat::{
-    About, Body, Command, DisplayName, Id, JoinOptions, Key, Mid, NameError, Note, Position, Publication, Receipt,
-    Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
+    About, Body, Command, DisplayName, GroupOptions, Id, JoinOptions, Key, Mid, NameError, Note, Position, Publication,
+    Receipt, Refusal, RoomName, RoomRequest, SearchScope, Secret, Seen, Signal, Span, Status, UserName,
 };
 use roomd_protocol::JOIN_HISTORY_MAX;
 
@@ -56,6 +56,12 @@ pub(in crate::wire) struct Fields<'a> {
     deleted: Option<bool>,
     store: Option<bool>,
     latest: Option<bool>,
+    #[serde(borrow)]
+    group: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    prefetch: Option<u64>,
+    #[serde(default, deserialize_with = "whole::optional")]
+    visibility_s: Option<u64>,
     typing: Option<bool>,
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
@@ -230,9 +236,24 @@ impl Fields<'_> {
             invitation: self.invitation_code()?,
             since: self.since.as_ref().map(|OnlyObject(since)| since.position()),
             latest: self.latest.unwrap_or(false),
+            group: self.group_options()?,
             topic: self.room.is_none(),
             renamed_from: None,
         })
+    }
+
+    /// The group, of which a member is given what is published from now on.
+    fn group_options(&self) -> Result<Option<Box<GroupOptions>>, Refusal> {
+        let Some(name) = self.group.as_deref() else {
+            let group = self.prefetch.or(self.visibility_s).map(|_| Err(missing("group")));
+            return group.unwrap_or(Ok(None));
+        };
+        if self.history.is_some() || self.since.is_some() || self.latest == Some(true) {
+            return Err(Refusal::bad_request(
+                "A member of a group is given no earlier messages: no history, since, latest",
+            ));
+        }
+        GroupOptions::parse(name, self.prefetch, self.visibility_s).map(|options| Some(Box::new(options)))
     }
 
     pub(in crate::wire) fn history(&self) -> Result<(RoomName, Span, usize), Refusal> {

@@ -66,6 +66,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Done => object("ok", out),
         Event::Refused(refusal) => refused(object("error", out), refusal, place),
         Event::Message(message) => message_fields(object(kind_of(message), out), message, place),
+        Event::Assigned { .. } => assigned_fields(object("message", out), event, place),
         Event::Edit { room, seq, user, body, at } => {
             let object = object(kind_of_edit(body), out).field(place, room.as_str()).field("seq", seq);
             body_field(object.field("user", user.as_str()), body).shown("at", at)
@@ -92,6 +93,12 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
 fn lagged<'o>(object: Object<'o>, (place, room): (&str, &RoomName), missed: u64, conflated: u64) -> Object<'o> {
     let object = object.field(place, room.as_str()).field("missed", &missed);
     object.maybe("conflated", (conflated > 0).then_some(conflated))
+}
+
+fn assigned_fields<'o>(object: Object<'o>, assigned: &Event, place: &str) -> Object<'o> {
+    let Event::Assigned { message, group, redelivered, missed } = assigned else { return object };
+    let object = message_fields(object, message, place).field("group", group.as_str());
+    object.maybe("redelivered", redelivered.then_some(true)).maybe("missed", (*missed > 0).then_some(missed))
 }
 
 fn kind_of_edit(body: &Body) -> &'static str {

@@ -5,7 +5,9 @@
 use roomd_protocol::{HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX};
 
 use crate::chat::device::DeviceRequest;
-use crate::chat::{Command, DisplayName, JoinOptions, NameError, Note, Refusal, RoomName, Seen, UserName};
+use crate::chat::{
+    Command, DisplayName, GroupOptions, JoinOptions, NameError, Note, Refusal, RoomName, Seen, UserName,
+};
 
 /// The arguments of one command.
 pub(in crate::wire) struct Arguments<'a> {
@@ -65,6 +67,18 @@ impl<'a> Arguments<'a> {
         };
         let options = JoinOptions { invitation, ..JoinOptions::default() };
         Ok(Command::Join { room: self.room(room)?, options })
+    }
+
+    /// A room, and the group there.
+    pub fn work(&self) -> Result<Command, Refusal> {
+        let (room, group) = self.pair()?;
+        let group = Some(Box::new(GroupOptions::parse(group, None, None)?));
+        Ok(Command::Join { room: self.room(room)?, options: JoinOptions { group, ..JoinOptions::default() } })
+    }
+
+    /// The number of a message.
+    pub fn number(&self) -> Result<u64, Refusal> {
+        self.rest.parse().map_err(|_| self.misused())
     }
 
     /// `add`, or `end` and the id of a device.

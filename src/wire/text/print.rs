@@ -9,7 +9,8 @@ use crate::chat::device::{Device, ListedDevice};
 use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
 use crate::chat::{
-    Body, DisplayName, Event, LeaveReason, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status, UserName,
+    Body, DisplayName, Event, GroupName, LeaveReason, Message, Presence, ResumedRoom, RoomName, RoomSummary, Status,
+    UserName,
 };
 use crate::wire::commands;
 
@@ -17,6 +18,10 @@ use crate::wire::commands;
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
     match event {
         Event::Message(message) => line(&message_line(message)),
+        Event::Assigned { message, group, redelivered, missed } => {
+            (*missed > 0).then(|| lagged_line(*missed, 0)).iter().for_each(|text| line(text));
+            line(&assigned_line(group, message, *redelivered));
+        }
         Event::History { messages, .. } if messages.is_empty() => line("* No messages"),
         Event::History { messages, .. } => messages.iter().for_each(|message| line(&message_line(message))),
         Event::Entered { user, .. } | Event::Join { user, .. } => line(&format!("{user} joined the room")),
@@ -180,6 +185,11 @@ fn room_text(room: &RoomSummary) -> String {
 fn message_line(message: &Message) -> String {
     let private = if message.to.is_some() { "[private] " } else { "" };
     format!("{private}{}: {}", message.user, body_text(&message.body))
+}
+
+fn assigned_line(group: &GroupName, message: &Message, redelivered: bool) -> String {
+    let again = if redelivered { ", again" } else { "" };
+    format!("[{} {}{again}] {}", group.as_str(), message.seq, message_line(message))
 }
 
 fn body_text(body: &Body) -> String {

@@ -19,7 +19,10 @@ class Socket {
   constructor() {
     sockets.push(this);
   }
-  send() {}
+  sent = [];
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
   close() {
     this.isClosed = true;
   }
@@ -75,4 +78,30 @@ test("a client that is closed stays closed, whatever happens to the network", as
   for (const type of ["offline", "online"]) happen(type);
   await settled();
   assert.deepEqual([client.state.phase, sockets.length], ["closed", 1]);
+});
+
+test("a member of a group is in it again on the next connection, and is given what it had before", async () => {
+  const client = clientOf();
+  const given = [];
+  client.on("message", (message) => given.push([message.seq, message.redelivered === true]));
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann" });
+  const joined = client.join("jobs", { group: "agents", prefetch: 2 });
+  const share = { type: "join", room: "jobs", group: "agents", prefetch: 2 };
+  assert.deepEqual(sockets[0].sent.at(-1), { ...share, id: 1 });
+  sockets[0].receive({ type: "joined", id: 1, room: "jobs", epoch: "e1", seq: 3, members: ["Ann"], count: 1, recovered: true });
+  await joined;
+  const message = { type: "message", room: "jobs", user: "Bob", message: "hi", at: "2026-11-20T18:00:00.000Z", group: "agents" };
+  sockets[0].receive({ ...message, seq: 5 });
+  sockets[0].receive({ ...message, seq: 4, redelivered: true });
+  happen("offline");
+  happen("online");
+  await settled();
+  sockets[1].receive({ type: "welcome", user: "Ann" });
+  const again = sockets[1].sent.at(-1);
+  assert.deepEqual(again, { ...share, id: again.id });
+  sockets[1].receive({ type: "joined", id: again.id, room: "jobs", epoch: "e1", seq: 9, members: ["Ann"], count: 1, recovered: true });
+  sockets[1].receive({ ...message, seq: 5, redelivered: true });
+  await settled();
+  assert.deepEqual(given, [[5, false], [4, true], [5, true]]);
 });

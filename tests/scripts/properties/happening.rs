@@ -94,6 +94,7 @@ fn request() -> impl Strategy<Value = RoomRequest> {
         2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Text("ho".into()) }),
         2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Deleted }),
         2 => any::<bool>().prop_map(RoomRequest::Typing),
+        1 => (0..8_u64).prop_map(|seq| RoomRequest::Finish { seq }),
         4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| RoomRequest::Receipt {
             receipt: if read { Receipt::Read } else { Receipt::Received },
             seq,

@@ -241,6 +241,11 @@ impl Pair {
             RoomRequest::Receipt { receipt, seq } => model.reach(&speaker.user, receipt, seq, self.now),
             RoomRequest::Session { .. } => model.session(speaker.member, id.clone()),
             RoomRequest::Typing(_) => {}
+            // Nobody here is in a group.
+            RoomRequest::Finish { seq } => {
+                let message = format!("The message {seq} is not yours, or no longer");
+                model.refuse(speaker.member, id.clone(), Code::NotFound, message);
+            }
             RoomRequest::Presence { status, note } => model.status(&speaker.user, status, note),
             RoomRequest::History { span, limit } => model.history(speaker.member, id.clone(), span, limit),
             RoomRequest::Members => model.who(speaker.member, id.clone()),

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 48;
+pub const ROWS: usize = 49;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -54,6 +54,8 @@ pub fn row(command: &Command) -> Row {
             RoomRequest::Typing(_) => (7, (IN, ALL)),
             RoomRequest::Members => (9, (IN, ALL)),
             RoomRequest::About => (36, (IN, ALL)),
+            // A member is given something to finish in `tests/sockets/groups.rs`.
+            RoomRequest::Finish { .. } => (48, ([NOT_IN, NOT_IN, NONE, NONE, NONE, NONE], [NONE; 6])),
             // What no command asks of a room.
             RoomRequest::Presence { .. }
             | RoomRequest::DisplayName(_)
@@ -129,7 +131,7 @@ fn elsewhere(number: usize) -> Row {
 }
 
 /// A command of each row, in JSON; `R` is the room.
-pub const JSON: [&str; 52] = [
+pub const JSON: [&str; 53] = [
     r#"{"type":"join","room":"R"}"#,
     r#"{"type":"leave","room":"R"}"#,
     r#"{"type":"message","room":"R","message":"hi"}"#,
@@ -165,6 +167,7 @@ pub const JSON: [&str; 52] = [
     r#"{"type":"ping"}"#,
     r#"{"type":"time"}"#,
     r#"{"type":"about","room":"R"}"#,
+    r#"{"type":"done","room":"R","seq":1}"#,
     r#"{"type":"describe","room":"R","subject":"Tea"}"#,
     r#"{"type":"pin","room":"R","seq":1}"#,
     r#"{"type":"unpin","room":"R","seq":1}"#,
@@ -185,7 +188,7 @@ pub const JSON: [&str; 52] = [
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 33] = [
+pub const TEXT: [&str; 34] = [
     "/join R",
     "/create R",
     "/end R",
@@ -193,6 +196,7 @@ pub const TEXT: [&str; 33] = [
     "hi",
     "/history",
     "/who",
+    "/done 1",
     "/invite Ivy",
     "/remove Tim",
     "/kick Tim",

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::command::Command;
 use super::super::error::Error;
+use super::super::group::Group;
 use super::super::response::{History, Joined, Members, Response, RoomSummary, Sent};
 use super::{Client, object};
 
@@ -42,6 +43,48 @@ impl Client {
             Response::Joined(joined) => Ok(joined),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Joins a room as a member of a group: of what is published from now on each message goes to one of the members, in
+    /// turn, and to everybody who is in no group. It is this program's until it is [`Client::done`], the connection is
+    /// lost, or its time is over; then it is another's. Blocks as [`Client::join`] does.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use roomd_client::{Client, Event, Group, Options};
+    /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
+    /// # let url = format!("ws://{}", server.http_address());
+    /// let mut worker = Client::connect(&url, Options::user("worker-1"))?;
+    /// worker.join_group("jobs", Group::new("workers"))?;
+    /// let mut client = Client::connect(&url, Options::user("Ann"))?;
+    /// client.join("jobs")?;
+    /// client.publish("jobs", "resize cat.png")?;
+    /// let job = loop {
+    ///     if let Some(Event::Message(message)) = worker.receive(Duration::from_secs(10))? {
+    ///         break message;
+    ///     }
+    /// };
+    /// assert_eq!((job.text.as_deref(), job.redelivered), (Some("resize cat.png"), false));
+    /// worker.done("jobs", job.seq)?;
+    /// assert!(worker.done("jobs", job.seq).is_err());
+    /// # Ok::<(), roomd_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::join`].
+    pub fn join_group(&mut self, room: &str, group: Group) -> Result<Joined, Error> {
+        match self.request(Command::JoinGroup { room: room.to_owned(), group })? {
+            Response::Joined(joined) => Ok(joined),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Says that a message which the group has given to this program is done. Blocks until the server answers.
+    ///
+    /// # Errors
+    /// As [`Client::join`]; `not_found`: it is not this program's, or no longer.
+    pub fn done(&mut self, room: &str, seq: u64) -> Result<(), Error> {
+        self.request(Command::Done { room: room.to_owned(), seq }).map(|_| ())
     }
 
     /// Leaves a room. Blocks until the server answers.

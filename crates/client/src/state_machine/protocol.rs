@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::super::command::{self, Command, Receipt};
 use super::super::event::{Event, Gap};
+use super::super::group::Group;
 use super::super::message::Message;
 use super::super::refusal::Refusal;
 use super::super::response::{Joined, Response};
@@ -206,11 +207,13 @@ impl StateMachine {
         } else {
             let request = id.and_then(|id| self.pending.in_flight(id));
             // Until all values have come, whatever was said since the first number is missing.
-            let history = match request.map(|request| &request.command) {
-                Some(Command::JoinLatest { .. }) => usize::MAX,
-                _ => self.options.history,
+            let (history, group) = match request.map(|request| &request.command) {
+                Some(Command::JoinLatest { .. }) => (usize::MAX, None),
+                Some(Command::JoinGroup { group, .. }) => (0, Some(group.clone())),
+                Some(Command::Other(object)) => (self.options.history, Group::of_join(object)),
+                _ => (self.options.history, None),
             };
-            self.rooms.insert(room.clone(), Subscription::new(&joined, history));
+            self.rooms.insert(room.clone(), Subscription::new(&joined, history, group));
             self.respond(id, None, Response::Joined(joined));
         }
         self.repeat_receipts(&room);

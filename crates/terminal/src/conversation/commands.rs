@@ -12,7 +12,7 @@ use super::{Conversation, End, LEAVE_TIMEOUT, Purpose};
 use crate::input::command::{Input, commands, parse};
 use crate::output::escape::escape;
 use crate::output::json;
-use roomd_client::{Command, Error, Refusal};
+use roomd_client::{Command, Error, Group, Refusal};
 
 /// How soon what destroys something has to be repeated.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(60);
@@ -29,6 +29,10 @@ impl Conversation {
             Input::Publish(text) => self.publish(text),
             Input::Private { to, text } => self.send_message(None, text.clone(), Command::Private { to, text }),
             Input::Join(room) => self.join(room, false),
+            Input::Work { room, group } => {
+                let group = Group::new(group);
+                self.request(Command::JoinGroup { room, group }, Purpose::Join { first: false })
+            }
             Input::Reply { seq, text } => self.reply(seq, text),
             Input::Edit { seq, text } => self.edit(seq, text),
             Input::Delete(seq) => self.delete(seq),

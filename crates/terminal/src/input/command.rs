@@ -20,6 +20,8 @@ pub enum Input {
     Private { to: String, text: String },
     /// Move to another room.
     Join(String),
+    /// Move to another room, as a member of a group.
+    Work { room: String, group: String },
     /// Leave the room, for none.
     Leave,
     /// Reply to the message of this number, or to the last one of somebody else.
@@ -66,7 +68,7 @@ pub struct CommandSpec {
     pub parse: fn(&str) -> Option<Input>,
 }
 
-const COMMANDS: [CommandSpec; 19] = [
+const COMMANDS: [CommandSpec; 21] = [
     CommandSpec {
         name: "/away",
         arguments: "[TEXT]",
@@ -96,6 +98,15 @@ const COMMANDS: [CommandSpec; 19] = [
             "" => None,
             "-" => Some(Input::Moderate(json!({"type": "display_name", "name": ""}))),
             name => Some(Input::Moderate(json!({"type": "display_name", "name": name}))),
+        },
+    },
+    CommandSpec {
+        name: "/done",
+        arguments: "#NUMBER",
+        help: "say that the message of this number, which is yours of all members of your group, is done",
+        parse: |rest| match numbered(rest) {
+            (Some(seq), "") => Some(Input::Moderate(json!({"type": "done", "seq": seq}))),
+            _ => None,
         },
     },
     CommandSpec {
@@ -195,6 +206,15 @@ const COMMANDS: [CommandSpec; 19] = [
         help: "show what a user wants to be called",
         parse: |user| (!user.is_empty()).then(|| Input::Moderate(json!({"type": "display_names", "users": [user]}))),
     },
+    CommandSpec {
+        name: "/work",
+        arguments: "ROOM GROUP",
+        help: "go to a room, and share its messages with a group: each is one member's, until /done",
+        parse: |rest| match *rest.split_whitespace().collect::<Vec<_>>() {
+            [room, group] => Some(Input::Work { room: room.to_owned(), group: group.to_owned() }),
+            _ => None,
+        },
+    },
 ];
 
 /// The number of a message, `#12`, and what stands behind it.
@@ -250,6 +270,8 @@ mod tests {
             ("  ", Input::Empty),
             ("/msg Bob  hi you", Input::Private { to: "Bob".to_owned(), text: "hi you".to_owned() }),
             ("/join plans", Input::Join("plans".to_owned())),
+            ("/work jobs agents", Input::Work { room: "jobs".to_owned(), group: "agents".to_owned() }),
+            ("/done #7", Input::Moderate(json!({"type": "done", "seq": 7}))),
             ("/history", Input::History(32)),
             ("/history 300", Input::History(300)),
             ("/away", Input::Away(Some(String::new()))),
@@ -277,6 +299,8 @@ mod tests {
             ("/", "There is no such command: /help lists them"),
             ("/history 301", "Usage: /history [1 to 300]"),
             ("/join", "Usage: /join ROOM"),
+            ("/work jobs", "Usage: /work ROOM GROUP"),
+            ("/done", "Usage: /done #NUMBER"),
             ("/reply", "Usage: /reply [#NUMBER] TEXT"),
             ("/edit #3", "Usage: /edit [#NUMBER] TEXT"),
             ("/delete it", "Usage: /delete [#NUMBER]"),

@@ -183,6 +183,14 @@ impl TextFormatter {
             Some(to) if message.own => format!("[private to {}] ", escape(to)),
             Some(_) => "[private] ".to_owned(),
         };
+        let private = match &message.group {
+            None => private,
+            Some(group) => {
+                let again = if message.redelivered { ", again" } else { "" };
+                let missed = if message.missed > 0 { format!(", {} missed", message.missed) } else { String::new() };
+                format!("[{} #{}{again}{missed}] ", escape(group), message.seq)
+            }
+        };
         match (message.react_to, &message.text, cipher) {
             // The reaction was taken back.
             (Some(_), None, None) => return None,

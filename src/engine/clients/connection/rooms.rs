@@ -113,8 +113,8 @@ impl Connection {
     pub(super) fn join(&mut self, join: Join) -> Result<(), ActionError> {
         let Join { room, mut options, visibility, slow, durable, id } = join;
         let (invitation, is_seen) = (options.invitation.take(), visibility != Visibility::Hidden);
-        let topic = options.topic;
-        let encoding = if topic { self.options.encoding.of_topic() } else { self.options.encoding };
+        let (topic, in_group) = (options.topic, options.group.is_some());
+        let encoding = Membership::encoding(self.options.encoding, topic, in_group);
         let request = JoinRequest {
             echo: self.options.echo,
             visibility,
@@ -143,7 +143,7 @@ impl Connection {
         let joined = self.engine.hub.join(&room, &RoomKind::Open { slow, durable }, guest);
         let mut handle = joined.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let replay = handle.take_replay();
-        self.session.state.joined(room.clone(), Membership { handle, topic });
+        self.session.state.joined(room.clone(), Membership { handle, topic, in_group });
         if let Some(replay) = replay {
             self.replay(encoding).give(&room, replay, id.as_ref()).map_err(ActionError::End)?;
         }

@@ -101,7 +101,7 @@ impl Connection {
         let mut end = connection.ended();
         for (i, EnteredRoom { handle, gate, replay }) in rooms.into_iter().enumerate() {
             let room = handle.room().clone();
-            connection.session.state.joined(room.clone(), Membership { handle, topic: false });
+            connection.session.state.joined(room.clone(), Membership { handle, topic: false, in_group: false });
             if end.is_some() {
                 continue;
             }

@@ -391,7 +391,8 @@ impl Broker {
         // It stays the same as long as the room has a member: with its end all are evicted.
         self.batch.set_epoch(self.room.epoch());
         let offset = self.batch.enter(form);
-        self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset));
+        let in_group = request.options.group.is_some();
+        self.table.insert(Subscriber::new(seat, request.user, recipient, form, offset).in_group(in_group));
         self.admitted.push((reply, Admitted { member: id, replay: None }));
     }
 
@@ -465,7 +466,7 @@ impl Broker {
             member.offset = self.batch.end(encoding);
         }
         for member in self.table.taking_events() {
-            if Some(member.id()) != but {
+            if Some(member.id()) != but && member.is_given(&event) {
                 member.hand(&event, self.slow);
             }
         }

@@ -50,7 +50,7 @@ pub enum DataCommand {
         #[arg(long, value_name = "WHEN", value_parser = checked(parse_start), verbatim_doc_comment)]
         since: Option<ExportStart>,
     },
-    /// Read a room's history that export has written, or the archive of another server; no server may run on the file
+    /// Read a room's history from an export, or from Slack or Mattermost; no server may run
     ///
     /// import slack FILE takes the ZIP file that Slack gives the owners of a workspace, import mattermost FILE a bulk
     /// export: rooms, members of private ones, messages with their times, answers, reactions. Their users' names are
@@ -67,7 +67,7 @@ pub enum DataCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Copy the whole history to a new file, also while the server runs; once, or again and again
+    /// Copy the whole history to a new file, also while the server runs; once, or each --every
     Backup(BackupOptions),
     /// Restore the history from a backup; no server may run on the file
     ///

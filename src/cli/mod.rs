@@ -23,6 +23,7 @@ mod qr;
 #[cfg(feature = "race")]
 pub mod race;
 pub mod serve;
+mod service_manager;
 mod settings;
 mod sources;
 pub mod tls;

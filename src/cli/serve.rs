@@ -3,15 +3,16 @@
 //! The main thread waits in one place, for a message from the thread of signals or of a listener.
 //! `SIGINT` and `SIGTERM` end the server; a second one ends the process at once, on the signals' own
 //! thread. `SIGHUP` never ends it: the main thread reads the certificate again, where there is one. Once a day it looks
-//! whether the certificate is about to expire.
+//! whether the certificate is about to expire. A service manager is told what happens (`service_manager.rs`).
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::announcement::announce;
 use super::certificate_check::complaint;
+use super::service_manager;
 use crate::assemble::Server;
 use crate::engine::base::sync::channel::{Receiver, RecvTimeoutError, bounded};
 use crate::settings::Settings;
@@ -65,8 +66,10 @@ pub fn run(settings: Settings) -> ExitCode {
     if let Some(sentence) = check_certificate(&server) {
         eprintln!("roomd: warning: {sentence}");
     }
+    service_manager::tell_ready(&status(&server));
     let by_signal = wait(&inbox, &server, &reloading);
     log::info!("stopping");
+    service_manager::tell_stopping();
     let report = server.stop();
     log::info!(
         enqueued = report.deliveries.enqueued, written = report.deliveries.written, dropped = report.deliveries.dropped,
@@ -81,17 +84,32 @@ pub fn run(settings: Settings) -> ExitCode {
 
 /// Waits until the server is to end, and reloads whenever it is asked to. Returns whether a signal ends it.
 fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> bool {
+    let interval = service_manager::interval();
+    let mut check_at = Instant::now() + CHECK_INTERVAL;
     loop {
-        match inbox.recv_timeout(CHECK_INTERVAL) {
-            Err(RecvTimeoutError::Timeout) => _ = check_certificate(server),
+        let left = check_at.saturating_duration_since(Instant::now());
+        match inbox.recv_timeout(interval.map_or(left, |interval| interval.min(left))) {
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= check_at => {
+                check_at += CHECK_INTERVAL;
+                check_certificate(server);
+            }
+            // The status takes the lock of the rooms: a server that hangs there is not alive.
+            Err(RecvTimeoutError::Timeout) => service_manager::tell_alive(&status(server)),
             Ok(Message::Reload) => {
                 reloading.store(false, Ordering::Relaxed);
+                service_manager::tell_reloading();
                 reload(server);
+                service_manager::tell_ready(&status(server));
             }
             Ok(Message::Stop) => return true,
             Ok(Message::ListenerFailed) | Err(RecvTimeoutError::Disconnected) => return false,
         }
     }
+}
+
+/// How the server is, in a few words.
+fn status(server: &Server) -> String {
+    format!("{} connections, {} rooms", server.connections(), server.engine().hub.len())
 }
 
 fn reload(server: &Server) {

@@ -40,7 +40,7 @@ mod tests {
         let rooms = ["plans"].map(str::to_owned);
         for (before, begin, words) in [
             ("/h", 0, &["/help", "/history "][..]),
-            ("/w", 0, &["/who", "/whois "]),
+            ("/w", 0, &["/who", "/whois ", "/work "]),
             ("/m", 0, &["/msg ", "/mute "]),
             ("/ban B", 5, &["Bob", "Bobby"]),
             ("/msg B", 5, &["Bob ", "Bobby "]),

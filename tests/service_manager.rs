@@ -27,10 +27,12 @@ impl Managed {
         _ = fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+        // A signal that is ignored here, as under nohup, has its default there.
+        let mut command = Command::new("env");
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
             command.env_remove(name);
         }
+        command.args(["--default-signal=HUP,INT", env!("CARGO_BIN_EXE_roomd")]);
         command.args(["serve", "--listen=127.0.0.1:0", "--lines=off", "--data=off"]).env("NOTIFY_SOCKET", &path);
         command.env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
         if let Some(within) = watchdog {

@@ -9,7 +9,7 @@ use std::io::{BufRead, Read as _};
 use super::administration::{AdministrationError, Imported};
 use super::jsonl::{Header, SEQ_MAX, message_of};
 use crate::chat::policy::ModerationAction;
-use crate::chat::{Message, RoomName, UserName};
+use crate::chat::{Message, RoomName, Time, UserName};
 
 /// Bytes of one line, at most: a body of 16 MiB with all its escapes.
 const LINE_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -38,6 +38,12 @@ pub trait ImportedRoom {
     /// # Errors
     /// The transaction must be rolled back.
     fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError>;
+
+    /// The author and the time of the message of this number; `None`: it is not there any more.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn stored(&mut self, seq: u64) -> Result<Option<(UserName, Time)>, AdministrationError>;
 
     /// Inserts a message; `false` when another message has its `mid`.
     ///
@@ -81,6 +87,11 @@ impl<'a> ExportReader<'a> {
             let refused = |what: String| AdministrationError::Line(number, what);
             let message = message_of(&lines.bytes, &imported.room).map_err(refused)?;
             if message.seq <= newest && newest > 0 {
+                // Where something was added or removed before it, what follows has other numbers than here.
+                let stored = if message.seq == newest { target.stored(newest)? } else { None };
+                if stored.is_some_and(|(user, at)| user != message.user || at != message.at) {
+                    return Err(refused(format!("is not the message {newest} of the room: it does not continue it")));
+                }
                 imported.known += 1;
                 continue;
             }

@@ -13,7 +13,7 @@ use super::row::{columns_of, number};
 use super::words::vector_of;
 use crate::chat::{Body, Message, Mid, RoomName, Time, UserName};
 use crate::store::administration::{AdministrationError, Imported};
-use crate::store::columns::{about_columns, ms};
+use crate::store::columns::{about_columns, ms, time};
 use crate::store::export_reader::{ExportReader, ImportedRoom, importer};
 use crate::store::jsonl::Header;
 
@@ -53,6 +53,12 @@ impl ImportedRoom for Target<'_> {
     fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError> {
         let sql = "UPDATE rooms SET pruned = $2 WHERE room = $1";
         Ok(self.link.execute(sql, &[&self.id, &number(seq)]).map(|_| ())?)
+    }
+
+    fn stored(&mut self, seq: u64) -> Result<Option<(UserName, Time)>, AdministrationError> {
+        let sql = "SELECT usr, at FROM messages WHERE room = $1 AND seq = $2";
+        let row = self.link.row(sql, &[&self.id, &number(seq)])?;
+        Ok(row.map(|row| (UserName::stored(row.get(0)), time(row.get(1)))))
     }
 
     fn insert(&mut self, message: &Message) -> Result<bool, AdministrationError> {

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::message_key::RoomId;
 use super::row::columns_of;
@@ -14,7 +14,7 @@ use super::sequence::Sequence;
 use super::{history, insert_buffer, last_values, policy};
 use crate::chat::{Key, Message, Mid, RoomName, Time, UserName};
 use crate::store::administration::{AdministrationError, Imported};
-use crate::store::columns::{about_columns, ms};
+use crate::store::columns::{about_columns, ms, time};
 use crate::store::export_reader::{ExportReader, ImportedRoom, importer};
 use crate::store::jsonl::Header;
 
@@ -47,6 +47,15 @@ impl ImportedRoom for Target<'_> {
     fn begin_after(&mut self, seq: u64) -> Result<(), AdministrationError> {
         let sql = "UPDATE rooms SET pruned = ?2, indexed = ?2 WHERE room = ?1";
         Ok(self.connection.execute(sql, params![self.room, seq.cast_signed()]).map(|_| ())?)
+    }
+
+    fn stored(&mut self, seq: u64) -> Result<Option<(UserName, Time)>, AdministrationError> {
+        let found = self.connection.query_row(
+            "SELECT user, at FROM messages WHERE place = ?1",
+            params![self.room.key(seq)],
+            |row| Ok((UserName::stored(row.get_ref(0)?.as_str()?), time(row.get(1)?))),
+        );
+        Ok(found.optional()?)
     }
 
     fn insert(&mut self, message: &Message) -> Result<bool, AdministrationError> {

@@ -145,6 +145,35 @@ fn an_import_gives_a_new_room_the_policy_that_it_names() {
 }
 
 #[test]
+fn an_import_that_does_not_continue_the_room_is_refused() {
+    each(Administration, |fixture| {
+        drop(fixture.open());
+        let line = |seq: u64, user: &str, second: u64| {
+            format!("{{\"seq\":{seq},\"at\":\"2026-11-20T18:00:0{second}Z\",\"user\":\"{user}\",\"message\":\"x\"}}\n")
+        };
+        let import = |lines: &[String]| {
+            let header = format!(
+                "{{\"roomd\":\"history\",\"version\":1,\"room\":\"den\",\"epoch\":\"e1\",\"newest\":{}}}\n",
+                lines.len()
+            );
+            let text = header + &lines.concat();
+            let imported = fixture.administration().import(&mut text.as_bytes());
+            imported.map(|imported| imported.added).map_err(|error| error.to_string())
+        };
+        assert_eq!(import(&[line(1, "Ann", 1), line(2, "Bob", 2), line(3, "Ann", 3)]), Ok(3));
+        let sentence = "line 4 is not the message 3 of the room: it does not continue it; nothing was imported";
+        // The first was removed there meanwhile, and two came; or the author is another.
+        let shifted = [line(1, "Bob", 2), line(2, "Ann", 3), line(3, "Ann", 4), line(4, "Ann", 5)];
+        assert_eq!(import(&shifted), Err(sentence.to_owned()));
+        let other = [line(1, "Ann", 1), line(2, "Bob", 2), line(3, "Eve", 3), line(4, "Ann", 4)];
+        assert_eq!(import(&other), Err(sentence.to_owned()));
+        let more = [line(1, "Ann", 1), line(2, "Bob", 2), line(3, "Ann", 3), line(4, "Ann", 4)];
+        assert_eq!(import(&more), Ok(1));
+        assert_eq!(page(&*fixture.open(), "den", Span::After(0)).messages.len(), 4);
+    });
+}
+
+#[test]
 fn an_import_needs_the_history_to_itself() {
     each(History, |fixture| {
         let store = fixture.open();

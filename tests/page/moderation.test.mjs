@@ -141,10 +141,10 @@ test("a member in the panel leads to what one may do with them, and a muted memb
   await dialog.getByText("can read, but not write").waitFor();
   await dialog.getByLabel("Mute or ban for").selectOption("an hour");
   await dialog.getByRole("button", { name: "Mute", exact: true }).click();
-  await dialog.getByText(/muted until \d/).first().waitFor();
+  await dialog.getByText(/muted until \S/).first().waitFor();
   await page.keyboard.press("Escape");
   await member.getByText(/muted until/).waitFor();
-  await bob.page.locator(".banner", { hasText: /You are muted in this room until \d.*You can read, but not write\./ }).waitFor();
+  await bob.page.locator(".banner", { hasText: /You are muted in this room until \S.*You can read, but not write\./ }).waitFor();
   await eventually(() => bob.page.locator(".composer textarea").getAttribute("readonly"), (readonly) => assert.notEqual(readonly, null));
   await bob.page.locator(".announcer p", { hasText: "Ann muted Bob." }).waitFor({ state: "attached" });
   // A reaction is refused, and is no message.

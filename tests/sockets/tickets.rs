@@ -83,8 +83,8 @@ fn a_registered_name_streams_with_a_token_alone() {
 
 #[test]
 fn a_stream_ends_with_its_token_or_when_its_name_is_registered() {
-    let server = issuer::server(|settings| settings.limits.token_warning = Duration::from_secs(60));
-    let token = issuer::lasting("Alice", Duration::from_secs(5));
+    let server = issuer::server(|settings| settings.limits.token_warning = Duration::from_secs(2));
+    let token = issuer::lasting("Alice", Duration::from_secs(6));
     let mut stream = EventClient::open_with(&server, "/api/v1/rooms/den/events", &bearer(&token));
     stream.event_of("joined");
     stream.event_of("token_expiring");

@@ -136,13 +136,12 @@ fn over_text(cast: &Cast, client: &mut dyn Talk, column: usize) {
         client.send(&command);
         client.send("/who");
         client.send("/rooms");
-        let mut errors = Vec::new();
-        loop {
+        // `/who` is answered by the room, after the command, and `/rooms` by the server: in either order.
+        let (mut errors, mut room_answered, mut server_answered) = (Vec::new(), false, false);
+        while !(room_answered && server_answered) {
             let line = client.receive();
-            if line.starts_with("* Rooms:") || line == "* No rooms" {
-                break;
-            }
-            // `/who` has no reply for a user in no room.
+            server_answered |= line.starts_with("* Rooms:") || line == "* No rooms";
+            room_answered |= line.starts_with("* In ") || line.starts_with("Error: Join a room");
             errors.extend(
                 line.strip_prefix("Error: ").filter(|error| !error.starts_with("Join a room")).map(str::to_owned),
             );

@@ -1,8 +1,9 @@
 //! Roles, bans, mutes, invitations: what rules over a room rules over its channel.
 
+use roomd::chat::UserName;
 use serde_json::json;
 
-use crate::harness::{IrcClient, TestServer, WebSocketClient, issuer};
+use crate::harness::{IrcClient, TestServer, WebSocketClient, issuer, until};
 
 use super::server;
 
@@ -113,6 +114,9 @@ fn what_a_user_with_an_account_is_sent_back_has_its_tag() {
     ann.wait_for("early");
     drop(bob);
     ann.wait_for(" QUIT ");
+    // The name is given back after the room was left.
+    let bob = UserName::parse("bob").unwrap();
+    until("nobody is bob", || !server.engine().directory.is_used(&bob));
     _ = issuer::claim(&server, "bob");
     let history = ann.ask("CHATHISTORY LATEST #ops * 10");
     let of = |part: &str| history.iter().find(|line| line.ends_with(part)).unwrap();

@@ -94,6 +94,8 @@ fn json(texts: &[String], event: &Event, id: Option<&Id>, place: &str) {
                 | Event::Named { .. }
                 | Event::Session { .. }
                 | Event::EndAsked { .. }
+                | Event::ReceiptsAsked { .. }
+                | Event::Reached { .. }
                 | Event::Help
         );
         assert!(texts.is_empty() && (is_for_people || matches!(event, Event::Audit { .. })), "{event:?}: {texts:?}");

@@ -109,6 +109,8 @@ pub enum Command {
     Unclaim { name: UserName },
     /// Resume an interrupted session.
     Resume { token: Box<str>, seen: Seen },
+    /// Tell from now on, or no longer, who has received and read the user's messages.
+    Receipts { on: bool },
     /// Tell how this session can be resumed.
     Session,
     /// Ask what the session answers by itself.

@@ -14,7 +14,7 @@ use super::listed_room::Memberships;
 use super::message::{Body, Message, Mid};
 use super::policy::{AuditEntry, Invitation, ModerationAction, RoomSubject};
 use super::presence::Presence;
-use super::receipt::ReceiptMark;
+use super::receipt::{Receipt, ReceiptMark};
 use super::recovery::{Recovery, ResumedRoom};
 use super::refusal::Refusal;
 use super::room_summary::RoomSummary;
@@ -95,6 +95,8 @@ pub enum Event {
     Named { user: UserName },
     /// Your token expires then: send another.
     TokenExpiring { expires: Time, left: Duration },
+    /// You are told from now on, or no longer, who has received and read your messages.
+    ReceiptsAsked { on: bool },
     /// The list of the text dialect's commands.
     Help,
     /// The server is there.
@@ -124,6 +126,9 @@ pub enum Event {
     InvitedTo { room: RoomName, by: UserName, action: ModerationAction, at: Time },
     /// A user has received, or read, everything up to a message.
     Receipt { room: RoomName, mark: ReceiptMark },
+    /// These users have received, or read, your last messages: so many, of which each of them had not got so far before.
+    /// For clients that show lines, and have asked; `private`: in a private conversation.
+    Reached { room: RoomName, private: bool, receipt: Receipt, users: Vec<UserName>, messages: usize },
     /// A user is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// A user is online, away or offline.

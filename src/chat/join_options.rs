@@ -19,6 +19,8 @@ pub struct JoinOptions {
     pub latest: bool,
     /// The room was named in the field `topic`: so do its events, and a new room drops messages for slow members.
     pub topic: bool,
+    /// It is told how far others have got with its messages, beyond the receipts that every author is sent.
+    pub receipts: bool,
     /// It takes its part of the messages, as a member of this group.
     pub group: Option<Box<GroupOptions>>,
     /// The code of an invitation that admits the user.

@@ -47,6 +47,8 @@ pub struct RoomMember {
     pub since: u64,
     /// Whether its connection was lost, and its membership is kept.
     pub detached: bool,
+    /// Whether it has asked to be told how far others have got with its messages.
+    pub asks_receipts: bool,
     /// Receipts for when it resumes: the newest of each user and kind.
     pub deferred_receipts: BTreeMap<(Receipt, UserName), ReceiptMark>,
 }
@@ -228,6 +230,13 @@ impl Members {
     pub fn take_deferred_receipts(&mut self, id: MemberId) -> impl Iterator<Item = ReceiptMark> + use<> {
         let deferred_receipts = self.members.get_mut(&id).map(|member| std::mem::take(&mut member.deferred_receipts));
         deferred_receipts.unwrap_or_default().into_values()
+    }
+
+    /// Has a member told, or no longer, how far others have got with its messages.
+    pub fn ask_receipts(&mut self, id: MemberId, on: bool) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.asks_receipts = on;
+        }
     }
 
     /// Records that a user was active.

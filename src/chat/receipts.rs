@@ -31,11 +31,20 @@ pub struct Receipts {
     due: Option<Duration>,
 }
 
+/// How far a user has got, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advance {
+    /// How far.
+    pub mark: ReceiptMark,
+    /// The mark that was announced before; 0 for none.
+    pub from: u64,
+}
+
 /// Advances to be stored and announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advances {
-    /// The marks, by receipt, then user.
-    pub marks: Vec<ReceiptMark>,
+    /// By receipt, then user.
+    pub advances: Vec<Advance>,
     /// The users to whom they are announced.
     pub authors: BTreeSet<UserName>,
     /// The users who have read something, each with the connection that knows already.
@@ -113,9 +122,10 @@ impl Receipts {
         let newest = pending.values().map(|(_, to, _)| *to).max()?;
         let concerned = ring.after(oldest, usize::MAX, usize::MAX).take_while(|message| message.seq <= newest);
         let authors = concerned.map(|message| message.user.clone()).collect();
-        let marks =
-            pending.into_iter().map(|((receipt, user), (_, seq, at))| ReceiptMark { user, receipt, seq, at }).collect();
-        Some(Advances { marks, authors, readers })
+        let advances = pending
+            .into_iter()
+            .map(|((receipt, user), (from, seq, at))| Advance { mark: ReceiptMark { user, receipt, seq, at }, from });
+        Some(Advances { advances: advances.collect(), authors, readers })
     }
 }
 
@@ -145,10 +155,11 @@ mod tests {
     }
 
     fn shown(advances: Option<Advances>) -> Option<(Vec<String>, Vec<String>)> {
-        let Advances { marks, authors, .. } = advances?;
-        let mark =
-            |mark: &ReceiptMark| format!("{} {} {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0);
-        Some((marks.iter().map(mark).collect(), authors.iter().map(ToString::to_string).collect()))
+        let Advances { advances, authors, .. } = advances?;
+        let shown = |Advance { mark, from }: &Advance| {
+            format!("{} {} {from} to {} at {}", mark.user, mark.receipt.as_str(), mark.seq, mark.at.0)
+        };
+        Some((advances.iter().map(shown).collect(), authors.iter().map(ToString::to_string).collect()))
     }
 
     #[test]
@@ -159,7 +170,7 @@ mod tests {
         receipts.advance(&user("Tom"), Receipt::Written, 1, at(20));
         assert_eq!(receipts.due(), Some(GATHERED_FOR));
         assert_eq!(shown(receipts.gather(&ring, Duration::from_millis(249))), None);
-        let told = (vec!["Tom written 2 at 10".to_owned()], vec!["Anna".to_owned(), "Bob".to_owned()]);
+        let told = (vec!["Tom written 0 to 2 at 10".to_owned()], vec!["Anna".to_owned(), "Bob".to_owned()]);
         assert_eq!(shown(receipts.gather(&ring, GATHERED_FOR)), Some(told));
         assert_eq!((receipts.due(), shown(receipts.gather(&ring, GATHERED_FOR))), (None, None));
     }
@@ -171,7 +182,7 @@ mod tests {
         receipts.gather(&ring, GATHERED_FOR);
         receipts.advance(&user("Tom"), Receipt::Read, 3, at(300));
         let told = (
-            vec!["Tom received 3 at 300".to_owned(), "Tom read 3 at 300".to_owned()],
+            vec!["Tom received 2 to 3 at 300".to_owned(), "Tom read 0 to 3 at 300".to_owned()],
             vec!["Anna".to_owned(), "Bob".to_owned(), "Cleo".to_owned()],
         );
         assert_eq!(shown(receipts.gather(&ring, Duration::from_secs(1))), Some(told));

@@ -23,6 +23,8 @@ pub enum RoomRequest {
     Edit { seq: u64, body: Body },
     /// Mark everything up to a message as received, or read.
     Receipt { receipt: Receipt, seq: u64 },
+    /// Tell the member from now on, or no longer, how far others have got with its messages.
+    AskReceipts(bool),
     /// A message that the member's group has assigned to it is done.
     Finish { seq: u64 },
     /// Begin or end a typing notice.

@@ -54,6 +54,8 @@ pub enum Action {
     History { room: RoomName, span: Span, limit: usize, id: Option<Id> },
     /// Publish to the conversation with one user.
     Private { to: UserName, request: RoomRequest, id: Option<Id> },
+    /// Tell the private conversations whether the client has asked for receipts.
+    AskReceipts(bool),
     /// Tell the private conversations what the client says of its user.
     TellConversations(Availability),
     /// Forward call signalling.
@@ -127,6 +129,8 @@ pub struct SessionState<H = ()> {
     /// The room that the client was asked about whether to end it, and until when a repetition confirms it.
     end_asked: Option<Box<(RoomName, Duration)>>,
     availability: Availability,
+    /// Whether the client is told who has received and read its messages, in lines.
+    receipts: bool,
     /// Messages of a join when the client names no number.
     join_history: usize,
     messages: Bucket,
@@ -150,6 +154,7 @@ impl<H> SessionState<H> {
             group: None,
             end_asked: None,
             availability: Availability::default(),
+            receipts: false,
             join_history,
             messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
             others: Bucket::new(limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10)),
@@ -190,6 +195,12 @@ impl<H> SessionState<H> {
     #[must_use]
     pub fn availability(&self) -> &Availability {
         &self.availability
+    }
+
+    /// Whether the client is told who has received and read its messages, in lines.
+    #[must_use]
+    pub fn asks_receipts(&self) -> bool {
+        self.receipts
     }
 
     /// It is resumed through another connection.
@@ -309,6 +320,7 @@ impl<H> SessionState<H> {
                 self.has_published = true;
                 actions.push(Action::Private { to, request, id });
             }
+            Command::Receipts { on } => self.ask_receipts(on, id, actions),
             Command::Presence { status, note } => self.set_availability(Availability { status, note }, actions),
             Command::History { room, span, limit } => {
                 let room = self.room_or_conversation(room)?;
@@ -415,6 +427,14 @@ impl<H> SessionState<H> {
             id: None,
         }));
         actions.push(Action::TellConversations(availability));
+    }
+
+    fn ask_receipts(&mut self, on: bool, id: Option<Id>, actions: &mut Vec<Action>) {
+        self.receipts = on;
+        let request = RoomRequest::AskReceipts(on);
+        let tell = |room: &RoomName| Action::Tell { room: room.clone(), request: request.clone(), id: None };
+        actions.extend(self.rooms.iter().map(|(room, _)| tell(room)));
+        actions.extend([Action::AskReceipts(on), Action::Reply(id, Event::ReceiptsAsked { on })]);
     }
 
     /// The room that is named, or the current one, if the session is in it.

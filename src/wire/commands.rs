@@ -229,6 +229,9 @@ const ROWS: &[Row] = &[
     row(Cost::Other).json(&["add_device"], |_| Ok(Command::Devices(DeviceRequest::Add))),
     row(Cost::Other).json(&["end_device"], |fields| Ok(Command::Devices(DeviceRequest::End(fields.device()?)))),
     row(Cost::Other).text("/device add|end ID", "sign in another device, or sign one out", |line| line.device()),
+    row(Cost::Other).text("/receipts on|off", "tell who has received and read your last message", |line| {
+        Ok(Command::Receipts { on: line.is_on()? })
+    }),
     row(Cost::Other).text("/session", "show how to resume this session", |line| line.none(Command::Session)),
     row(Cost::Other)
         .json(&["resume"], |fields| fields.resume())

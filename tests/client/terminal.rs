@@ -463,3 +463,22 @@ fn what_is_typed_ahead_of_another_name_has_the_old_one_and_what_follows_the_new_
         assert_eq!((&*said.user, said.text.as_deref()), (user, Some(text)));
     }
 }
+
+#[test]
+fn who_has_asked_is_told_who_has_received_and_read_the_last_line() {
+    let server = TestServer::start();
+    let mut ann = ann(&server);
+    let mut bob = terminal(&server.url(), "Bob");
+    ann.wait_for("* Bob joined");
+    ann.press("/receipts on\r");
+    ann.wait_for("* You are told who has received and read your last message");
+    ann.press("hello\r");
+    bob.wait_for("Ann: hello");
+    ann.wait_for("* Bob has received it");
+    bob.press("hi\r");
+    ann.wait_for("* Bob has read it");
+    ann.press("/msg Bob psst\r");
+    bob.wait_for("[private] Ann: psst");
+    bob.press("yes?\r");
+    ann.wait_for("* Bob has read your private message");
+}

@@ -21,6 +21,8 @@ fn is_told(event: &Event) -> bool {
         | Event::Audit { .. }
         | Event::Greeting { .. }
         | Event::EndAsked { .. }
+        | Event::ReceiptsAsked { .. }
+        | Event::Reached { .. }
         | Event::Named { .. }
         | Event::Help => false,
         Event::Welcome(_)

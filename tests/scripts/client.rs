@@ -143,6 +143,7 @@ fn printed(action: &Action) -> String {
             format!("to {to}{}: {}{}{mid}", mark(id.as_ref()), printed::text(body), printed::about(*about))
         }
         Action::Private { request, .. } => panic!("nobody says {request:?} to one user"),
+        Action::AskReceipts(on) => format!("in conversations: receipts {on}"),
         Action::TellConversations(Availability { status, note }) => {
             let request = RoomRequest::Presence { status: *status, note: note.clone() };
             format!("in conversations: {}", printed::request(&request))

@@ -47,6 +47,11 @@ pub fn event(event: &Event) -> String {
             format!("session {} at {seq}", resume.as_deref().unwrap_or("without a token"))
         }
         Event::Receipt { mark, .. } => self::receipt(mark),
+        Event::Reached { private, receipt, users, messages, .. } => {
+            let private = if *private { " private" } else { "" };
+            format!("{} {} {messages}{private}", names(users), receipt.as_str())
+        }
+        Event::ReceiptsAsked { on } => format!("receipts {on}"),
         Event::Named { user } => format!("named {user}"),
         Event::Help => "help".to_owned(),
         Event::Pong => "pong".to_owned(),
@@ -174,6 +179,8 @@ pub fn request(request: &RoomRequest) -> String {
             format!("says {}{}{}{behind}{quietly}", text(body), self::about(*about), by_name(mid.as_ref()))
         }
         RoomRequest::Edit { seq, body } => format!("edits {seq}: {}", text(body)),
+        RoomRequest::AskReceipts(true) => "asks for receipts".to_owned(),
+        RoomRequest::AskReceipts(false) => "asks for no receipts".to_owned(),
         RoomRequest::Finish { seq } => format!("finishes {seq}"),
         RoomRequest::Typing(true) => "types".to_owned(),
         RoomRequest::Typing(false) => "stops typing".to_owned(),

@@ -1,5 +1,6 @@
 //! A room, from its first join to its last leave: what each input brings about, and for whom.
 
+mod asked_receipts;
 mod attendance;
 mod groups;
 mod history;

@@ -436,6 +436,8 @@ fn request(words: &mut Words) -> RoomRequest {
             RoomRequest::Receipt { receipt, seq: number(2) }
         }
         ["asks", "for", "the", "session"] => RoomRequest::Session { resume: Some("t1".into()) },
+        ["asks", "for", "receipts"] => RoomRequest::AskReceipts(true),
+        ["asks", "for", "no", "receipts"] => RoomRequest::AskReceipts(false),
         ["finishes", _] => RoomRequest::Finish { seq: number(1) },
         ["types"] => RoomRequest::Typing(true),
         ["stops", "typing"] => RoomRequest::Typing(false),

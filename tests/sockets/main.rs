@@ -13,6 +13,7 @@ mod harness;
 mod access;
 mod addresses;
 mod admission;
+mod asked_receipts;
 mod base_path;
 #[cfg(feature = "jwt")]
 mod bookmarks;

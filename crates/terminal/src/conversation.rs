@@ -9,6 +9,7 @@ mod display_names;
 mod events;
 mod json_input;
 mod own_messages;
+mod receipts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use super::input::line::InputLine;
 use super::output::screen::Screen;
 use super::output::text::TextFormatter;
 use own_messages::Newest;
+use receipts::Receipts;
 use roomd_client::{Client, Refusal, RequestId, Secret};
 use serde_json::Value;
 
@@ -105,6 +107,8 @@ pub struct Conversation {
     refused: bool,
     /// The newest messages in the room: one's own, and another user's.
     newest: Newest,
+    /// Who has got how far, and what is to be reported to others.
+    receipts: Receipts,
     /// The rooms in which an encrypted message was seen.
     ciphertext_rooms: BTreeSet<String>,
     /// Whether to write in the clear there, without a key.
@@ -139,6 +143,7 @@ impl Conversation {
             leaving: None,
             refused: false,
             newest: Newest::default(),
+            receipts: Receipts::default(),
             ciphertext_rooms: BTreeSet::new(),
             plain,
             asked: BTreeSet::new(),
@@ -187,7 +192,7 @@ impl Conversation {
                 // What is printed has the editor show its line behind it.
                 return end;
             }
-            if let Err(end) = self.take_lines(lines) {
+            if let Err(end) = self.take_lines(lines).and_then(|()| self.report_receipts()) {
                 return end;
             }
             let wait = match self.leaving {
@@ -200,6 +205,7 @@ impl Conversation {
                 }
                 None => Duration::MAX,
             };
+            let wait = self.receipts.wait().map_or(wait, |receipts| receipts.min(wait));
             let end = match self.client.receive(wait) {
                 Ok(Some(event)) => self.handle_event(event),
                 Ok(None) => Ok(()),
@@ -220,7 +226,10 @@ impl Conversation {
         let moving = |this: &Self| this.new_name.is_some() || joining(this);
         while self.leaving.is_none() && self.pending.len() < PENDING_MAX && !moving(self) {
             match lines.try_recv() {
-                Ok(InputLine::Text(line)) => self.execute(&line)?,
+                Ok(InputLine::Text(line)) => {
+                    self.report_read()?;
+                    self.execute(&line)?;
+                }
                 Ok(InputLine::Invalid(sentence)) => self.refuse(&Refusal::local("bad_request", &sentence), "")?,
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) if self.stay && !self.terminal.interactive => break,

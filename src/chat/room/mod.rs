@@ -202,7 +202,9 @@ impl Room {
 
     /// The last member has left: returns the marks that were not announced yet.
     pub fn close(&mut self) -> Vec<ReceiptMark> {
-        self.receipts.gather(&self.ring, Duration::MAX).map_or(Vec::new(), |advances| advances.marks)
+        self.receipts
+            .gather(&self.ring, Duration::MAX)
+            .map_or(Vec::new(), |gathered| gathered.advances.into_iter().map(|advance| advance.mark).collect())
     }
 
     /// Takes one input; appends what follows from it to `effects`.
@@ -272,6 +274,7 @@ impl Room {
             visibility,
             since,
             detached: false,
+            asks_receipts: options.receipts,
             deferred_receipts: BTreeMap::new(),
         };
         self.appoint_opener(&member);
@@ -374,6 +377,7 @@ impl Room {
                 let refused = self.receipt(&speaker, (receipt, seq), now).err();
                 effects.extend(refused.map(|refusal| Effect::One(speaker.member, id, Event::Refused(refusal))));
             }
+            RoomRequest::AskReceipts(on) => self.members.ask_receipts(speaker.member, on),
             RoomRequest::Finish { seq } => self.finish(&speaker, seq, id, effects),
             RoomRequest::Typing(typing) => {
                 if self.members.elsewhere() > 0 {

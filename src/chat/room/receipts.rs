@@ -3,7 +3,8 @@
 //! A part of [`Room`], stepped with it. What was written to sockets comes from the broker, what was
 //! received and read from clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Effect, Room};
@@ -11,8 +12,9 @@ use crate::chat::UserName;
 use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::members::{MemberId, RoomMember};
+use crate::chat::message::{Body, Message};
 use crate::chat::receipt::{Receipt, ReceiptMark};
-use crate::chat::receipts::Advances;
+use crate::chat::receipts::{Advance, Advances};
 use crate::chat::refusal::{Code, Refusal};
 use crate::chat::speaker::Speaker;
 use crate::chat::time::Moment;
@@ -21,7 +23,9 @@ impl Room {
     /// The receipts to announce, and to which members: the authors' connections, and how far a user has read to
     /// that user's other connections; without those that only subscribe.
     pub(super) fn advanced(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(Advances { mut marks, authors, readers }) = self.receipts.gather(&self.ring, now) else { return };
+        let Some(Advances { advances, authors, readers }) = self.receipts.gather(&self.ring, now) else { return };
+        let reached = self.reached(&advances, &authors);
+        let mut marks: Vec<_> = advances.into_iter().map(|Advance { mark, .. }| mark).collect();
         // Users are not told of their own receipts, except among those of others.
         let alone = authors.first().filter(|_| authors.len() == 1);
         let announced_marks: Vec<_> = marks.iter().filter(|mark| Some(&mark.user) != alone).cloned().collect();
@@ -38,6 +42,7 @@ impl Room {
         marks.retain(|mark| !self.members.is_elsewhere(&mark.user));
         marks.iter().for_each(|mark| self.members.has_got_on(&mark.user));
         effects.push(Effect::Advanced { marks, to, events });
+        effects.extend(reached);
         for (id, mark, detached) in own {
             if detached {
                 self.members.defer_receipts(id, &[mark]);
@@ -45,6 +50,46 @@ impl Room {
                 effects.push(Effect::One(id, None, self.receipt_of(mark)));
             }
         }
+    }
+
+    /// What is told to the authors who have asked for it in lines: who has got to the last of their messages. Who has
+    /// not got there yet is told of when they have, so a script that says a hundred lines is not answered with a hundred.
+    fn reached(&self, advances: &[Advance], authors: &BTreeSet<UserName>) -> Vec<Effect> {
+        let asks = |member: &RoomMember| {
+            member.asks_receipts && !member.detached && self.listens(member) && authors.contains(&member.user)
+        };
+        let members = self.members.members().filter(|(_, member)| self.tells_receipts() && asks(member));
+        let told = members.flat_map(|(id, member)| {
+            let events = self.reached_by(&member.user, advances);
+            events.into_iter().map(move |event| Effect::One(id, None, event))
+        });
+        told.collect()
+    }
+
+    /// Who has received, and who has read, the last message of this user by these advances.
+    fn reached_by(&self, author: &UserName, advances: &[Advance]) -> Vec<Event> {
+        let own = self.own_messages(author);
+        let Some(last) = own.last() else { return Vec::new() };
+        let gets_there = |Advance { mark, from }: &&Advance| mark.user != *author && *from < *last && *last <= mark.seq;
+        let of = |receipt| advances.iter().filter(gets_there).filter(move |advance| advance.mark.receipt == receipt);
+        let has_read = |user: &UserName| of(Receipt::Read).any(|advance| advance.mark.user == *user);
+        let event = |receipt| {
+            // What was read was received.
+            let news = of(receipt).filter(|advance| receipt == Receipt::Read || !has_read(&advance.mark.user));
+            let (users, from): (Vec<_>, Vec<_>) = news.map(|advance| (advance.mark.user.clone(), advance.from)).unzip();
+            // As many as are news of every one of them.
+            let from = from.into_iter().max()?;
+            let messages = own.iter().filter(|seq| **seq > from).count();
+            let (room, private) = (self.name.clone(), self.private.is_some());
+            Some(Event::Reached { room, private, receipt, users, messages })
+        };
+        [Receipt::Received, Receipt::Read].into_iter().filter_map(event).collect()
+    }
+
+    /// The numbers of this user's messages that are in memory, without those that were deleted.
+    fn own_messages(&self, author: &UserName) -> Vec<u64> {
+        let is_own = |message: &&Arc<Message>| message.user == *author && message.body != Body::Deleted;
+        self.ring.after(0, usize::MAX, usize::MAX).filter(is_own).map(|own| own.seq).collect()
     }
 
     /// How far users have read, for their connections that do not know it; and whether each is detached. `told` are
@@ -70,6 +115,25 @@ impl Room {
             (*by != id).then(|| (id, (*mark).clone(), member.detached))
         });
         theirs.collect()
+    }
+
+    /// Gives a member that resumes the receipts that were kept for it.
+    pub(super) fn give_deferred_receipts(
+        &mut self,
+        id: MemberId,
+        user: &UserName,
+        asks_receipts: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        let deferred: Vec<_> = self.members.take_deferred_receipts(id).collect();
+        if asks_receipts {
+            // Only the newest mark of each user was kept, so how many messages are news is not known: one is.
+            let from = self.own_messages(user).last().map_or(0, |last| last - 1);
+            let advances: Vec<_> = deferred.iter().map(|mark| Advance { mark: mark.clone(), from }).collect();
+            let reached = self.reached_by(user, &advances);
+            effects.extend(reached.into_iter().map(|event| Effect::One(id, None, event)));
+        }
+        effects.extend(deferred.into_iter().map(|mark| Effect::One(id, None, self.receipt_of(mark))));
     }
 
     fn listens(&self, member: &RoomMember) -> bool {

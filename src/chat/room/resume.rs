@@ -47,8 +47,8 @@ impl Room {
         let resumed = ResumedRoom { room: self.name.clone(), recovery, missed, position, read: self.read_by(&user) };
         effects.push(Effect::Resumed(id, resumed, replay));
         effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
-        let deferred = self.members.take_deferred_receipts(id).map(|mark| self.receipt_of(mark));
-        effects.extend(deferred.map(|receipt| Effect::One(id, None, receipt)));
+        let asks_receipts = member.asks_receipts;
+        self.give_deferred_receipts(id, &user, asks_receipts, effects);
         effects.extend(self.detach(id, false));
         self.resume_group(id, effects);
     }

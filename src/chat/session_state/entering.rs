@@ -45,6 +45,7 @@ impl<H> SessionState<H> {
             return;
         }
         options.history.get_or_insert(if options.group.is_some() { 0 } else { self.join_history });
+        options.receipts |= self.receipts;
         if self.capabilities.single_room {
             self.group = options.group.as_ref().map(|group| Box::new((room.clone(), (**group).clone())));
         }
@@ -125,7 +126,14 @@ impl<H> SessionState<H> {
     fn rejoin_rooms(&self, was: Option<&UserName>, actions: &mut Vec<Action>) {
         actions.extend(self.rooms.iter().map(|(room, _)| {
             let group = self.group.as_ref().filter(|group| group.0 == *room).map(|group| Box::new(group.1.clone()));
-            let options = JoinOptions { history: Some(0), group, renamed_from: was.cloned(), ..JoinOptions::default() };
+            let renamed_from = was.cloned();
+            let options = JoinOptions {
+                history: Some(0),
+                group,
+                renamed_from,
+                receipts: self.receipts,
+                ..JoinOptions::default()
+            };
             let room = room.clone();
             Action::Join(Join { room, options, visibility: Visibility::Announced, slow: None, durable: true, id: None })
         }));

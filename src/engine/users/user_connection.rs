@@ -43,6 +43,8 @@ struct State {
     endpoint: Endpoint,
     /// What its client says of its user.
     availability: Availability,
+    /// Whether its client has asked who has received and read its messages.
+    asks_receipts: bool,
     /// What its user is called, as its client has said without storing it.
     real_name: Option<DisplayName>,
     /// How often what conversations are joined with was replaced.
@@ -63,8 +65,14 @@ impl UserConnection {
         endpoint: Endpoint,
     ) -> Arc<Self> {
         let availability = Availability::default();
-        let state =
-            State { endpoint, availability, real_name: None, generation: 0, conversations: Some(VecDeque::new()) };
+        let state = State {
+            endpoint,
+            availability,
+            asks_receipts: false,
+            real_name: None,
+            generation: 0,
+            conversations: Some(VecDeque::new()),
+        };
         Arc::new(Self { who, number, address, echo, visibility, state: Mutex::new(state) })
     }
 
@@ -105,6 +113,21 @@ impl UserConnection {
         tell(&senders, &RoomRequest::Presence { status, note });
     }
 
+    /// Has its conversations tell it from now on, or no longer, who has received and read its messages. Blocks while an
+    /// inbox of theirs is full.
+    pub fn ask_receipts(&self, on: bool) {
+        let senders = {
+            let mut state = self.state.lock();
+            if state.asks_receipts == on {
+                return;
+            }
+            state.asks_receipts = on;
+            state.generation += 1;
+            state.senders()
+        };
+        tell(&senders, &RoomRequest::AskReceipts(on));
+    }
+
     /// What its user is called, as its client has said without storing it.
     #[must_use]
     pub fn real_name(&self) -> Option<DisplayName> {
@@ -143,15 +166,15 @@ impl UserConnection {
         kind: &RoomKind,
     ) -> Result<Option<RoomSender>, Refusal> {
         loop {
-            let (endpoint, availability, generation) = {
+            let (client, generation) = {
                 let state = self.state.lock();
                 let Some(handles) = &state.conversations else { return Ok(None) };
                 if let Some(handle) = handles.iter().find(|handle| handle.room() == room) {
                     return Ok(Some(handle.sender()));
                 }
-                (state.endpoint.clone(), state.availability.clone(), state.generation)
+                (self.joining_client(&state), state.generation)
             };
-            let handle = hub.join(room, kind, self.joining_client(endpoint, availability))?;
+            let handle = hub.join(room, kind, client)?;
             let sender = handle.sender();
             if handle.is_duplicate() {
                 // Another thread joined it meanwhile, and is about to keep the handle.
@@ -179,9 +202,8 @@ impl UserConnection {
         (room, kind): (&RoomName, &RoomKind),
         gate: &Arc<Gate>,
     ) -> Result<Option<OfflineReplay>, Refusal> {
-        let endpoint = Endpoint { recipient: Arc::clone(gate) as _, ..self.endpoint() };
-        let availability = self.state.lock().availability.clone();
-        let mut client = self.joining_client(endpoint, availability);
+        let mut client = self.joining_client(&self.state.lock());
+        client.recipient = Arc::clone(gate) as _;
         client.request.options.offline = self.offline_delivery(true);
         let mut handle = hub.join(room, kind, client)?;
         if handle.is_duplicate() {
@@ -208,15 +230,21 @@ impl UserConnection {
         Some(OfflineDelivery { since, fetched })
     }
 
-    fn joining_client(&self, endpoint: Endpoint, availability: Availability) -> JoiningClient {
+    fn joining_client(&self, state: &State) -> JoiningClient {
+        let State { endpoint, availability, asks_receipts, .. } = state;
         let request = JoinRequest {
             echo: self.echo,
             visibility: Visibility::Silent,
-            availability,
-            options: JoinOptions { offline: self.offline_delivery(false), ..JoinOptions::default() },
+            availability: availability.clone(),
+            options: JoinOptions {
+                offline: self.offline_delivery(false),
+                receipts: *asks_receipts,
+                ..JoinOptions::default()
+            },
             ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
         };
-        JoiningClient { recipient: endpoint.recipient, form: endpoint.form, request, id: None, address: self.address }
+        let (recipient, form) = (Arc::clone(&endpoint.recipient), endpoint.form);
+        JoiningClient { recipient, form, request, id: None, address: self.address }
     }
 
     /// Detaches it from its lost connection: its conversations keep their memberships.

@@ -237,6 +237,7 @@ impl Fields<'_> {
             since: self.since.as_ref().map(|OnlyObject(since)| since.position()),
             latest: self.latest.unwrap_or(false),
             group: self.group_options()?,
+            receipts: false,
             topic: self.room.is_none(),
             renamed_from: None,
         })

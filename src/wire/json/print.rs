@@ -28,7 +28,9 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         | Event::Session { .. }
         | Event::Named { .. }
         | Event::Help
-        | Event::EndAsked { .. } => return false,
+        | Event::EndAsked { .. }
+        | Event::ReceiptsAsked { .. }
+        | Event::Reached { .. } => return false,
         Event::Welcome(welcome) => welcome_fields(object("welcome", out), welcome),
         Event::Joined { room, epoch, seq, read, members, count, recovery, .. } => {
             let object = object("joined", out).field(place, room.as_str()).field("epoch", &**epoch);

@@ -90,6 +90,15 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// `on` or `off`.
+    pub fn is_on(&self) -> Result<bool, Refusal> {
+        match self.rest {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err(self.misused()),
+        }
+    }
+
     /// The name of a room.
     pub fn room(&self, text: &str) -> Result<RoomName, Refusal> {
         RoomName::parse(text).map_err(|error| bad_name("room", error))

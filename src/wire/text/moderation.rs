@@ -83,11 +83,7 @@ pub fn slow(line: &Arguments<'_>) -> Result<Command, Refusal> {
 
 /// `on|off`
 pub fn announce(line: &Arguments<'_>) -> Result<Command, Refusal> {
-    let announcement = match line.rest {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => return Err(line.misused()),
-    };
+    let announcement = Some(line.is_on()?);
     Ok(moderate(ModerationRequest::Settings(RoomSettings { slow_mode_s: None, announcement })))
 }
 

@@ -253,6 +253,7 @@ impl Pair {
             | RoomRequest::Create(_)
             | RoomRequest::Moderate { .. }
             | RoomRequest::Audit { .. }
+            | RoomRequest::AskReceipts(_)
             | RoomRequest::ReadUpTo
             | RoomRequest::About => {
                 panic!("nobody moderates here")

@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 /// Rows of the table of commands.
-pub const ROWS: usize = 49;
+pub const ROWS: usize = 50;
 
 const OK: &str = "ok";
 const NO: &str = "forbidden";
@@ -64,6 +64,7 @@ pub fn row(command: &Command) -> Row {
             | RoomRequest::Moderate { .. }
             | RoomRequest::Audit { .. }
             | RoomRequest::Member(_)
+            | RoomRequest::AskReceipts(_)
             | RoomRequest::ReadUpTo
             | RoomRequest::Session { .. } => panic!("no command asks {request:?} of a room"),
         },
@@ -87,6 +88,7 @@ pub fn row(command: &Command) -> Row {
         Command::Refresh { .. } => return elsewhere(28),
         Command::Resume { .. } => return elsewhere(29),
         Command::Session => return elsewhere(30),
+        Command::Receipts { .. } => return elsewhere(49),
         Command::Query(ServerQuery::Ping) => return elsewhere(31),
         Command::Query(ServerQuery::Help) => return elsewhere(32),
         Command::Query(ServerQuery::Time) => return elsewhere(34),
@@ -188,7 +190,7 @@ pub const JSON: [&str; 53] = [
 ];
 
 /// The same in text, as far as the dialect has them. All but the first three are about the current room.
-pub const TEXT: [&str; 34] = [
+pub const TEXT: [&str; 35] = [
     "/join R",
     "/create R",
     "/end R",
@@ -216,6 +218,7 @@ pub const TEXT: [&str; 34] = [
     "/role Tim moderator",
     "/nick Nick",
     "/session",
+    "/receipts on",
     "/help",
     "/quit",
     "/rooms",

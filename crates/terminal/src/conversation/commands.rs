@@ -37,6 +37,7 @@ impl Conversation {
             Input::Edit { seq, text } => self.edit(seq, text),
             Input::Delete(seq) => self.delete(seq),
             Input::Session => self.show_session(),
+            Input::Receipts(on) => self.show_receipts(on),
             Input::Leave | Input::Members | Input::History(_) if room.is_empty() => self.refuse_without_room(""),
             Input::Leave => {
                 self.room.clear();

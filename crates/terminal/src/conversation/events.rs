@@ -19,6 +19,7 @@ impl Conversation {
             self.terminal.editor.set_prompt(prompt(formatter.colours, user));
         }
         self.note_newest(&event);
+        self.note_receipts(&event);
         self.learn_display_names(&event)?;
         let mut joined_room = false;
         let mut asked = None;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::command::{CommandSpec, Input};
 
 /// The rows.
-pub const COMMANDS: [CommandSpec; 6] = [
+pub const COMMANDS: [CommandSpec; 7] = [
     CommandSpec {
         name: "/devices",
         arguments: "",
@@ -35,6 +35,16 @@ pub const COMMANDS: [CommandSpec; 6] = [
         arguments: "",
         help: "list the codes that admit to the room",
         parse: |rest| alone(json!({"type": "invitations"}), rest),
+    },
+    CommandSpec {
+        name: "/receipts",
+        arguments: "on|off",
+        help: "show who has received and read your last message",
+        parse: |rest| match rest {
+            "on" => Some(Input::Receipts(true)),
+            "off" => Some(Input::Receipts(false)),
+            _ => None,
+        },
     },
     CommandSpec {
         name: "/revoke",

@@ -30,6 +30,8 @@ pub enum Input {
     Edit { seq: Option<u64>, text: String },
     /// Delete the message of this number, or one's own last one.
     Delete(Option<u64>),
+    /// Show, or no longer, who has received and read one's messages.
+    Receipts(bool),
     /// Show how this session can be resumed.
     Session,
     /// List the members of the room.
@@ -281,6 +283,8 @@ mod tests {
             ("/who ", Input::Members),
             ("/leave", Input::Leave),
             ("/session", Input::Session),
+            ("/receipts on", Input::Receipts(true)),
+            ("/receipts off", Input::Receipts(false)),
             ("/reply yes", Input::Reply { seq: None, text: "yes".to_owned() }),
             ("/reply #12 yes", Input::Reply { seq: Some(12), text: "yes".to_owned() }),
             ("/reply #tag yes", Input::Reply { seq: None, text: "#tag yes".to_owned() }),
@@ -305,6 +309,7 @@ mod tests {
             ("/edit #3", "Usage: /edit [#NUMBER] TEXT"),
             ("/delete it", "Usage: /delete [#NUMBER]"),
             ("/leave now", "Usage: /leave"),
+            ("/receipts", "Usage: /receipts on|off"),
             ("/msg Bob", "Usage: /msg USER TEXT"),
             ("/verify Bob x", "Usage: /verify USER [DIGITS]"),
             ("/who now", "Usage: /who"),

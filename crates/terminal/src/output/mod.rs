@@ -7,7 +7,7 @@
 mod account;
 pub mod escape;
 pub mod json;
-mod notices;
+pub mod notices;
 pub mod protection;
 pub mod screen;
 pub mod text;

@@ -89,6 +89,7 @@ impl Connection {
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
         let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.options)?;
         new.connection().set_availability(self.session.state.availability().clone());
+        new.connection().ask_receipts(self.session.state.asks_receipts());
         let old = std::mem::replace(&mut self.session.entry, new);
         self.session.state.identified(who);
         old.connection().retire().into_iter().for_each(drop);

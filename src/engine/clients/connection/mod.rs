@@ -221,6 +221,10 @@ impl Connection {
                 self.session.entry.connection().set_availability(availability);
                 Ok(())
             }
+            Action::AskReceipts(on) => {
+                self.session.entry.connection().ask_receipts(on);
+                Ok(())
+            }
             Action::Signal { kind, to, payload, id } => {
                 self.signal(kind, &to, payload).map_err(|refusal| ActionError::Refused(id, refusal))
             }

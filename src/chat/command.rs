@@ -13,6 +13,7 @@ use super::note::Note;
 use super::policy::{InvitationOptions, ModerationRequest, RoomOptions};
 use super::position::Position;
 use super::presence::Status;
+use super::publication::Publication;
 use super::room_request::RoomRequest;
 use super::search::SearchScope;
 use super::server_query::ServerQuery;
@@ -117,4 +118,17 @@ pub enum Command {
     Query(ServerQuery),
     /// Leave the server.
     Quit,
+}
+
+impl Command {
+    /// The message that it publishes without an acknowledgement, if it does.
+    #[must_use]
+    pub fn quiet_publication(&self) -> Option<&Publication> {
+        match self {
+            Self::ToRoom { request, .. } | Self::Topic { request, .. } | Self::Private { request, .. } => {
+                request.quiet_publication()
+            }
+            _ => None,
+        }
+    }
 }

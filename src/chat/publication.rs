@@ -6,6 +6,9 @@ use super::key::Key;
 use super::message::{About, Body, Mid};
 use super::refusal::Refusal;
 
+/// Characters of an excerpt, at most.
+const EXCERPT_CHARS: usize = 32;
+
 /// A message to be published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Publication {
@@ -38,6 +41,31 @@ impl Publication {
         Self::new(Body::Text(text.into()))
     }
 
+    /// The first words of its text, by which its author recognizes it; `None` if it has none.
+    #[must_use]
+    pub fn excerpt(&self) -> Option<Box<str>> {
+        let Body::Text(text) = &self.body else { return None };
+        let mut excerpt = String::new();
+        let mut left = EXCERPT_CHARS;
+        for word in text.split_whitespace() {
+            let separator = if excerpt.is_empty() { "" } else { " " };
+            // Counted only as far as it may fit: a word may be as long as a message.
+            let chars = word.chars().take(left + 1).count() + separator.len();
+            if chars > left {
+                // A single word that is too long is cut.
+                if excerpt.is_empty() {
+                    excerpt.extend(word.chars().take(left));
+                }
+                excerpt.push('…');
+                break;
+            }
+            excerpt.push_str(separator);
+            excerpt.push_str(word);
+            left -= chars;
+        }
+        Some(excerpt.into())
+    }
+
     /// Whether its parts keep to their limits; `bytes_max` is that of the content.
     ///
     /// # Errors
@@ -61,5 +89,26 @@ impl Publication {
         }
         self.body.check(bytes_max)?;
         About::check(self.about, &self.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_the_first_words_on_one_line() {
+        let long = "x".repeat(100);
+        for (text, excerpt) in [
+            ("hi", "hi"),
+            ("  hello\n  you\tthere ", "hello you there"),
+            ("these are the first words of what was said", "these are the first words of…"),
+            ("12345678901234567890123456789012", "12345678901234567890123456789012"),
+            ("1234567890 123456789 1234567890 1", "1234567890 123456789 1234567890…"),
+            (&long, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"),
+        ] {
+            assert_eq!(Publication::text(text).excerpt().as_deref(), Some(excerpt), "{text:?}");
+        }
+        assert_eq!(Publication::new(Body::Deleted).excerpt(), None);
     }
 }

@@ -90,12 +90,14 @@ pub struct Refusal {
     pub room: Option<RoomName>,
     /// Of a condition that does not hold: the number of the newest message, 0 for none.
     pub seq: Option<u64>,
+    /// Of a message that came too fast, its first words: for clients that cannot tell by an id which one it was.
+    pub excerpt: Option<Box<str>>,
 }
 
 impl Refusal {
     /// A refusal that no waiting will change.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None, room: None, seq: None }
+        Self { code, message: message.into(), retry_after: None, room: None, seq: None, excerpt: None }
     }
 
     /// A request that is wrong in itself.
@@ -151,6 +153,12 @@ impl Refusal {
     #[must_use]
     pub fn too_many_keys(room: &RoomName) -> Self {
         Self::new(Code::RoomFull, format!("The room {room} has as many keys as it may have")).about(room)
+    }
+
+    /// With the first words of the message that is refused, if it has any.
+    #[must_use]
+    pub fn of_message(self, excerpt: Option<Box<str>>) -> Self {
+        Self { excerpt, ..self }
     }
 
     /// With the room, which alone is refused.

@@ -75,6 +75,15 @@ impl RoomRequest {
         matches!(self, Self::Publish { .. })
     }
 
+    /// What it publishes, if it does and without an acknowledgement: its author's client cannot tell it by an id.
+    #[must_use]
+    pub fn quiet_publication(&self) -> Option<&Publication> {
+        match self {
+            Self::Publish { publication, quiet: true } => Some(publication),
+            _ => None,
+        }
+    }
+
     /// The number of the message that it is about, if it is about one that is there.
     #[must_use]
     pub fn seq(&self) -> Option<u64> {

@@ -26,6 +26,7 @@ use super::limits::{Limits, Slow};
 use super::note::Note;
 use super::policy::{ModerationRequest, RoomOptions};
 use super::presence::Availability;
+use super::publication::Publication;
 use super::refusal::{Code, Refusal};
 use super::room_request::RoomRequest;
 use super::search::SearchScope;
@@ -242,7 +243,9 @@ impl<H> SessionState<H> {
         self.forgive(now);
         let Request { id, command, cost, before_auth } = request;
         if let Err(wait) = self.pay(cost, now) {
-            return self.offend(id, wait, actions);
+            // A client that gives an id knows by it what was refused.
+            let unnamed = command.quiet_publication().filter(|_| id.is_none()).and_then(Publication::excerpt);
+            return self.offend(id, Refusal::rate_limited(wait).of_message(unnamed), actions);
         }
         let done = self.check_auth(before_auth).and_then(|()| {
             if !entering::chooses_room_or_name(&command) {
@@ -260,7 +263,7 @@ impl<H> SessionState<H> {
         self.forgive(now);
         match self.others.take(now.since_start) {
             Ok(()) => actions.push(Action::Reply(id, Event::Refused(refusal))),
-            Err(wait) => self.offend(id, wait, actions),
+            Err(wait) => self.offend(id, Refusal::rate_limited(wait), actions),
         }
     }
 
@@ -281,8 +284,8 @@ impl<H> SessionState<H> {
         }
     }
 
-    fn offend(&mut self, id: Option<Id>, wait: Duration, actions: &mut Vec<Action>) {
-        actions.push(Action::Reply(id, Event::Refused(Refusal::rate_limited(wait))));
+    fn offend(&mut self, id: Option<Id>, refusal: Refusal, actions: &mut Vec<Action>) {
+        actions.push(Action::Reply(id, Event::Refused(refusal)));
         actions.extend(self.offended().map(Action::End));
     }
 

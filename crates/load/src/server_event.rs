@@ -161,7 +161,8 @@ const CLOSE_NOTICES: [(&str, u16); 3] =
 
 /// The text dialect has sentences in place of codes; the report counts this one under its code.
 fn code_of(sentence: &str) -> &str {
-    if sentence == "Rate limit exceeded" { "rate_limited" } else { sentence }
+    // It goes on with the message that was refused.
+    if sentence.starts_with("Rate limit exceeded") { "rate_limited" } else { sentence }
 }
 
 #[cfg(test)]
@@ -226,7 +227,10 @@ mod tests {
             ("* You left r", ServerEvent::Left),
             ("* The server is shutting down", ServerEvent::Closing { code: 1001 }),
             ("* You are now load-1", ServerEvent::Renamed),
-            ("Error: Rate limit exceeded", ServerEvent::Refused { number: None, code: "rate_limited".into() }),
+            (
+                "Error: Rate limit exceeded; not sent: load-1",
+                ServerEvent::Refused { number: None, code: "rate_limited".into() },
+            ),
             ("load-1 left the room", ServerEvent::Other),
             ("* waiting: 3 ahead of you", ServerEvent::Other),
         ] {

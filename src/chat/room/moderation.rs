@@ -22,6 +22,7 @@ use crate::chat::note::Note;
 use crate::chat::policy::{
     Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
 };
+use crate::chat::publication::Publication;
 use crate::chat::refusal::{Code, Refusal};
 use crate::chat::room_request::RoomRequest;
 use crate::chat::speaker::Speaker;
@@ -84,7 +85,10 @@ impl Room {
                     return Ok(());
                 }
                 let checked = self.moderation.check_slow_mode(&speaker.user, wait, now.since_start);
-                checked.map_err(|rest| Refusal::slow_mode(&self.name, wait, rest))
+                checked.map_err(|rest| {
+                    Refusal::slow_mode(&self.name, wait, rest)
+                        .of_message(request.quiet_publication().and_then(Publication::excerpt))
+                })
             }
             RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(actor, now.at),
             RoomRequest::Typing(true) => policy.may_speak(actor, now.at),

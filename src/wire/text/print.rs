@@ -9,8 +9,8 @@ use crate::chat::device::{Device, ListedDevice};
 use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
 use crate::chat::{
-    Body, DisplayName, Event, GroupName, LeaveReason, Message, Presence, Receipt, ResumedRoom, RoomName, RoomSummary,
-    Status, UserName,
+    Body, DisplayName, Event, GroupName, LeaveReason, Message, Presence, Receipt, Refusal, ResumedRoom, RoomName,
+    RoomSummary, Status, UserName,
 };
 use crate::wire::commands;
 
@@ -72,7 +72,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         }
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => commands::help().for_each(|text| line(&text)),
-        Event::Refused(refusal) => line(&format!("Error: {}", clean(&refusal.message))),
+        Event::Refused(refusal) => line(&refused_line(refusal)),
         Event::Presence(presence) => presence_line(presence).iter().for_each(|text| line(text)),
         Event::Lagged { missed, conflated, .. } => line(&lagged_line(*missed, *conflated)),
         Event::Goodbye { end, .. } => line(&format!("* {}", end.sentence())),
@@ -92,6 +92,11 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::Watched { .. }
         | Event::Signal { .. } => {}
     }
+}
+
+fn refused_line(refusal: &Refusal) -> String {
+    let excerpt = refusal.excerpt.as_deref().map(|excerpt| format!("; not sent: {}", clean(excerpt)));
+    format!("Error: {}{}", clean(&refusal.message), excerpt.unwrap_or_default())
 }
 
 fn rooms_line(rooms: &[RoomSummary]) -> String {

@@ -16,14 +16,14 @@ fn a_burst_of_messages_passes_and_then_one_at_a_time() {
                 joins den, history 20
             > 4 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi
             > +499ms
             > hi
-                told: rate_limited: Rate limit exceeded, again in 1ms
+                told: rate_limited: Rate limit exceeded, again in 1ms, not sent: hi
             > +1ms
             > 2 times: hi
                 in den: says hi quietly
-                told: rate_limited: Rate limit exceeded, again in 500ms
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi
         ",
     );
 }
@@ -93,9 +93,9 @@ fn so_many_offences_end_the_session() {
                 joins den, history 20
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
             > hi
-                told: rate_limited: Rate limit exceeded, again in 500ms
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi
                 ends: too_fast
         ",
     );
@@ -109,11 +109,11 @@ fn a_pause_that_fills_the_bucket_is_forgiven() {
                 joins den, history 20
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
             > +1500ms
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
         ",
     );
 }
@@ -126,13 +126,13 @@ fn a_pause_is_forgiven_whatever_comes_after_it() {
                 joins den, history 20
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
             > +1500ms
             > /dance
                 told: unknown_type: There is no such command: /help lists them
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
         ",
     );
 }
@@ -145,11 +145,11 @@ fn a_shorter_pause_is_not_forgiven() {
                 joins den, history 20
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
             > +1s
             > 3 times: hi
                 in den: says hi quietly (2 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi
                 ends: too_fast
         ",
     );
@@ -163,12 +163,12 @@ fn a_command_of_the_other_kind_forgives_nothing() {
                 joins den, history 20
             > 7 times: hi
                 in den: says hi quietly (3 times)
-                told: rate_limited: Rate limit exceeded, again in 500ms (4 times)
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi (4 times)
             # The bucket for this is full, the one that was overdrawn is not.
             > /rooms
                 asks which rooms
             > hi
-                told: rate_limited: Rate limit exceeded, again in 500ms
+                told: rate_limited: Rate limit exceeded, again in 500ms, not sent: hi
                 ends: too_fast
         ",
     );

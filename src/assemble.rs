@@ -2,18 +2,23 @@
 //!
 //! `Server::start` returns a running server; `stop` ends it. There is one way to end: no further connection is
 //! accepted, the reading side of each socket is shut, each reader ends its session, each room runs out of
-//! senders, each thread ends.
+//! senders, each thread ends. `assemble/reload.rs` puts other settings in force meanwhile.
+
+mod reload;
+#[cfg(feature = "jwt")]
+mod sign_in;
+#[cfg(not(feature = "jwt"))]
+#[path = "assemble/guests_only.rs"]
+mod sign_in;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::auth::Auth;
-#[cfg(feature = "jwt")]
-use crate::auth::jwt::{Issuer, Jwt, KeyError};
-#[cfg(feature = "jwt")]
-use crate::auth::{Devices, DisplayNames, Names, SignInRules};
+use arc_swap::ArcSwap;
+
+pub use self::reload::check;
 use crate::chat::StoreFailed;
 use crate::engine::Engine;
 use crate::engine::base::clock::Clock;
@@ -27,7 +32,7 @@ use crate::engine::rooms::broker;
 use crate::engine::webhooks::Webhooks;
 use crate::engine::webhooks::dispatcher::Dispatcher;
 use crate::net::accept;
-use crate::net::capacity::{self, Capacity, TooSmall};
+use crate::net::capacity::{Capacity, Resources, TooSmall};
 use crate::net::context::ServerContext;
 use crate::net::listeners::{self, LISTENERS, Listener, ServedBy};
 pub use crate::net::listening_socket::ListenAddress;
@@ -35,7 +40,7 @@ use crate::net::listening_socket::ListeningSocket;
 use crate::net::passed::{self, PassedSockets};
 use crate::net::webhooks::HttpSender;
 use crate::settings::Settings;
-use crate::store::{self, AccountStore, Backend, BackendOptions, Store};
+use crate::store::{self, Backend, BackendOptions, Store};
 use roomd_tls::{Certificate, Validity};
 
 /// How long threads may take to end after their sockets were cut.
@@ -46,8 +51,11 @@ pub struct Server {
     context: Arc<ServerContext>,
     store: Arc<dyn Store>,
     listeners: Vec<BoundListener>,
+    machine: Resources,
     capacity: Capacity,
     memory_watch: Arc<MemoryWatch>,
+    webhook_sender: Arc<HttpSender>,
+    sign_in: sign_in::SignIn,
 }
 
 /// A listener of the table, with its socket.
@@ -162,7 +170,7 @@ impl Server {
         settings: Settings,
         passed: PassedSockets,
         open_store: impl FnOnce(
-            &Settings,
+            &Arc<ArcSwap<Settings>>,
             Clock,
             &Arc<Threads>,
             &Arc<Dispatcher>,
@@ -174,37 +182,35 @@ impl Server {
         let listeners = LISTENERS.into_iter().zip(passed.0);
         let bound = listeners.filter_map(|(listener, passed)| bind(listener, passed, &settings).transpose());
         let bound = bound.collect::<Result<Vec<_>, _>>()?;
-        let mut pooled = bound.iter().filter(|bound| bound.listener.served_by == ServedBy::Pool);
-        if let Some(open) = pooled.find(|bound| bound.address.is_public())
-            && settings.guests.is_none()
-        {
-            return Err(StartError::Undecided(open.address.clone()));
-        }
-        let capacity = capacity::of_this_machine(&settings.limits).map_err(StartError::TooSmall)?;
+        decided(&bound, &settings)?;
+        let machine = Resources::of_this_machine();
+        let capacity = machine.capacity(&settings.limits).map_err(StartError::TooSmall)?;
         let fitted = capacity.fit(&settings.limits);
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let now = settings.load_full();
         let threads = Threads::new();
         let clock = Clock::start();
         let metrics = Arc::<Metrics>::default();
         let dispatcher = Arc::<Dispatcher>::default();
         let Backend { rooms: store, accounts, hooks, webhooks, .. } =
             open_store(&settings, clock, &threads, &dispatcher, Arc::clone(&metrics))?;
-        let sender = Arc::new(HttpSender::new(settings.webhook_allow.clone()));
-        let ready = open_auth(&settings, accounts, clock).and_then(|auth| {
+        let webhook_sender = Arc::new(HttpSender::new(now.webhook_allow.clone()));
+        let sender = Arc::clone(&webhook_sender) as _;
+        let ready = sign_in::open(&now, accounts, clock).and_then(|auth| {
             let unread = |StoreFailed| StartError::Store("the policies of the rooms cannot be read".into());
             Ok((auth, store.policies().map_err(unread)?))
         });
-        let (auth, policies) = ready.inspect_err(|_| {
+        let ((auth, sign_in), policies) = ready.inspect_err(|_| {
             store.close();
             // The journal's thread, which has nothing to do.
             _ = threads.join_all(Instant::now() + CUT);
         })?;
-        let limits = Arc::new(settings.limits.clone());
-        let opener = broker::thread_per_room(Arc::clone(&threads), clock, limits, Arc::clone(&store));
-        let engine =
-            Engine::new(fitted.clone(), Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
-                .with_ice_servers(&settings.ice_servers)
-                .with_hooks(hooks)
-                .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
+        let limits = Arc::new(ArcSwap::from_pointee(fitted.clone()));
+        let opener = broker::thread_per_room(Arc::clone(&threads), clock, Arc::clone(&limits), Arc::clone(&store));
+        let engine = Engine::new(limits, Arc::clone(&threads), clock, Arc::clone(&store), auth, metrics, opener)
+            .with_hooks(hooks)
+            .with_webhooks(Webhooks::new(webhooks, sender, dispatcher));
+        engine.set_ice_servers(&now.ice_servers);
         engine.policies.fill(policies);
         engine.writers.set_threads_max(capacity.writers);
         let ready = engine.start_threads();
@@ -217,7 +223,9 @@ impl Server {
             StartError::Threads(error)
         })?;
         let context = Arc::new(ServerContext { engine, admission, settings, certificate });
-        let server = Self { context, store, listeners: bound, capacity, memory_watch: Arc::default() };
+        let memory_watch = Arc::default();
+        let server =
+            Self { context, store, listeners: bound, machine, capacity, memory_watch, webhook_sender, sign_in };
         let started = server.start_handshakes().and_then(|()| server.watch_memory());
         if let Err(error) = started.and_then(|()| server.accept(failed)) {
             // What was started is stopped again; its report has nothing to add to the error.
@@ -316,7 +324,7 @@ impl Server {
     /// Whether guests may connect, in words, where the settings decide it.
     #[must_use]
     pub fn openness(&self) -> Option<&'static str> {
-        self.context.settings.guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
+        self.context.settings.load().guests.map(|guests| if guests { "open to guests" } else { "tokens only" })
     }
 
     /// Whether both ports speak TLS.
@@ -328,7 +336,7 @@ impl Server {
     /// Whether the IRC port speaks TLS.
     #[must_use]
     pub fn has_irc_tls(&self) -> bool {
-        self.has_certificate() && (listeners::IRC.tls)(&self.context.settings)
+        self.has_certificate() && (listeners::IRC.tls)(&self.context.settings.load())
     }
 
     /// When the certificate is valid; `None` without TLS.
@@ -337,16 +345,7 @@ impl Server {
         self.context.certificate.as_ref()?.validity()
     }
 
-    /// Reads the certificate and its key again, for connections that begin from now on. Without TLS it does
-    /// nothing.
-    ///
-    /// # Errors
-    /// A sentence; the certificate stays as it was.
-    pub fn reload_certificate(&self) -> Result<(), String> {
-        self.context.certificate.as_ref().map_or(Ok(()), Certificate::reload)
-    }
-
-    /// How many connections this machine allows.
+    /// How many connections this machine allowed at the start.
     #[must_use]
     pub fn capacity(&self) -> &Capacity {
         &self.capacity
@@ -377,12 +376,21 @@ impl Server {
         admission.shutdown_connections(Shutdown::Read);
         certificate.iter().for_each(Certificate::close);
         self.store.close();
-        let mut running = engine.threads.join_all(Instant::now() + settings.limits.drain);
+        let mut running = engine.threads.join_all(Instant::now() + settings.load().limits.drain);
         if !running.is_empty() {
             admission.shutdown_connections(Shutdown::Both);
             running = engine.threads.join_all(Instant::now() + CUT);
         }
         Report { running, panics: engine.threads.panics(), deliveries: engine.deliveries() }
+    }
+}
+
+/// Whether the settings say if guests may connect, where other machines can.
+fn decided(listeners: &[BoundListener], settings: &Settings) -> Result<(), StartError> {
+    let mut pooled = listeners.iter().filter(|bound| bound.listener.served_by == ServedBy::Pool);
+    match pooled.find(|bound| bound.address.is_public()) {
+        Some(open) if settings.guests.is_none() => Err(StartError::Undecided(open.address.clone())),
+        _ => Ok(()),
     }
 }
 
@@ -427,16 +435,17 @@ fn certificate(settings: &Settings) -> Result<Option<Certificate>, String> {
 
 /// The backend that the settings name.
 fn open_store(
-    settings: &Settings,
+    settings: &Arc<ArcSwap<Settings>>,
     clock: Clock,
     threads: &Arc<Threads>,
     dispatcher: &Arc<Dispatcher>,
     metrics: Arc<Metrics>,
 ) -> Result<Backend, StartError> {
-    let dispatcher = Arc::clone(dispatcher);
+    let (dispatcher, current) = (Arc::clone(dispatcher), Arc::clone(settings));
+    let settings = settings.load();
     let options = BackendOptions {
         durability: settings.durability,
-        retention: settings.retain,
+        retention: Box::new(move || current.load().retain),
         now: Box::new(move || clock.now().at),
         on_commit: Box::new(move |commit| metrics.journal_wrote(commit.drafts, commit.took, commit.stored)),
         on_delivery: Box::new(move || dispatcher.wake()),
@@ -447,42 +456,4 @@ fn open_store(
         spawn: &mut |role, body| threads.spawn(role, body),
     };
     store::open(&settings.data, options).map_err(StartError::Store)
-}
-
-/// Who may sign in, and with which tokens.
-#[cfg(feature = "jwt")]
-fn open_auth(settings: &Settings, accounts: Arc<dyn AccountStore>, clock: Clock) -> Result<Arc<Auth>, StartError> {
-    let read =
-        |path: &String| std::fs::read(path).map_err(|error| StartError::Tokens(format!("cannot read {path}: {error}")));
-    let unfit = |path: &String, error: KeyError| StartError::Tokens(format!("{path} {error}"));
-    let secret = settings.jwt_secret_file.as_ref();
-    let secret =
-        secret.map(|path| Issuer::with_secret(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
-    let keys = settings.jwt_key.as_ref();
-    let keys = keys.map(|path| Issuer::with_keys(&read(path)?).map_err(|error| unfit(path, error))).transpose()?;
-    let issuer = secret.into_iter().chain(keys).reduce(Issuer::and);
-    let issuer = issuer.map(|issuer| issuer.named(settings.jwt_issuer.clone(), settings.jwt_audience.clone()));
-    let issuer = issuer.map(|issuer| issuer.naming_by(settings.jwt_name_claim.clone()));
-    let failed = |StoreFailed| StartError::Tokens("the names and keys in the history cannot be read".to_owned());
-    let names = Names::new(Arc::clone(&accounts), accounts.accounts().map_err(failed)?);
-    let names = names.with_subjects(accounts.subjects().map_err(failed)?);
-    let names = names.with_uses(accounts.uses().map_err(failed)?);
-    let devices = Devices::new(Arc::clone(&accounts), accounts.devices().map_err(failed)?);
-    let display_names = DisplayNames::new(Arc::clone(&accounts), accounts.display_names().map_err(failed)?);
-    let tokens = Jwt::open(accounts, issuer, clock.now().at).map_err(failed)?;
-    let guests = settings.guests.unwrap_or(true);
-    let policy = SignInRules { guests, claims: settings.claims.unwrap_or(guests), claim_for: settings.claim_for };
-    Ok(Auth::new(names, (devices, display_names), Box::new(tokens), policy))
-}
-
-/// As above, in a build without tokens: every user is a guest.
-#[cfg(not(feature = "jwt"))]
-fn open_auth(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<Arc<Auth>, StartError> {
-    let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
-    if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
-        let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
-        return Err(StartError::Tokens(sentence.to_owned()));
-    }
-    log::warn!("built without tokens: whoever comes is a guest");
-    Ok(Auth::guests_only())
 }

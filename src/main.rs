@@ -15,6 +15,6 @@ fn main() -> ExitCode {
     for warning in warnings {
         eprintln!("roomd: warning: {warning}");
     }
-    cli::log_output::init();
+    cli::log_output::init(invocation.log_level());
     invocation.run()
 }

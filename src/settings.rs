@@ -1,11 +1,12 @@
 //! The settings of a server: where it listens, who may connect, and its limits.
 //!
 //! The command line builds a [`Settings`] from flags, environment and file; a program that embeds
-//! the crate builds one itself, from `Settings::default()`. Read on the thread that starts the
-//! server, and never changed after that. Such a program keeps the rules that the command line checks:
-//! `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
+//! the crate builds one itself, from `Settings::default()`. A value is never changed: a running server exchanges it for
+//! another (`Server::reload`), but for what [`Settings::in_place_of`] says. Such a program keeps the rules that the command
+//! line checks: `ping` is shorter than `pong_timeout`, and an outbox holds at least one message.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use log::LevelFilter;
 
 use std::time::Duration;
 
@@ -93,11 +94,27 @@ pub struct Settings {
     /// The claim of the issuer's tokens that names the user; `sub` is the identity behind the name then. `None` is
     /// `sub` itself.
     pub jwt_name_claim: Option<String>,
+    /// From which level on the command `roomd` logs, where `RUST_LOG` does not say it. A program that embeds the server has
+    /// a logger of its own.
+    pub log_level: LevelFilter,
     /// The limits that can be set.
     pub limits: Limits,
 }
 
 impl Settings {
+    /// These settings for a server that runs with others: what only a start can change is as it is there, that is where
+    /// the server listens, with what permissions, whether with TLS, where and how durably it keeps messages, and when
+    /// writers start.
+    #[must_use]
+    pub fn in_place_of(mut self, running: &Self) -> Self {
+        let Self { listen, unix_mode, lines, irc, metrics, data, durability, .. } = running.clone();
+        if self.tls_cert.is_some() != running.tls_cert.is_some() {
+            (self.tls_cert, self.tls_key) = (running.tls_cert.clone(), running.tls_key.clone());
+        }
+        let limits = Limits { writers: running.limits.writers, ..self.limits };
+        Self { listen, unix_mode, lines, irc, metrics, data, durability, limits, ..self }
+    }
+
     /// The settings of a server for an example or a test: on a free port of this machine and no other, with messages in
     /// memory alone, and without a limit of rate.
     #[must_use]
@@ -140,6 +157,7 @@ impl Default for Settings {
             jwt_issuer: None,
             jwt_audience: None,
             jwt_name_claim: None,
+            log_level: LevelFilter::Info,
             limits: Limits::default(),
         }
     }

@@ -12,6 +12,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
@@ -78,10 +79,9 @@ fn user(text: &str) -> UserName {
 fn engine() -> Arc<Engine> {
     let threads = Threads::new();
     let clock = Clock::start();
-    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    let limits = Arc::new(ArcSwap::from_pointee(Limits { linger: Duration::ZERO, ..Limits::default() }));
     let store = Arc::new(Memory);
-    let opener =
-        broker::thread_per_room(Arc::clone(&threads), clock, Arc::new(limits.clone()), Arc::clone(&store) as _);
+    let opener = broker::thread_per_room(Arc::clone(&threads), clock, Arc::clone(&limits), Arc::clone(&store) as _);
     Engine::new(limits, threads, clock, store, Auth::guests_only(), Arc::default(), opener)
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
@@ -59,6 +60,10 @@ fn limits() -> Limits {
     Limits { linger: Duration::ZERO, ..Limits::default() }
 }
 
+fn limits_in_force() -> Arc<ArcSwap<Limits>> {
+    Arc::new(ArcSwap::from_pointee(limits()))
+}
+
 fn name(text: &str) -> RoomName {
     RoomName::parse(text).unwrap()
 }
@@ -71,7 +76,7 @@ fn user(text: &str) -> UserName {
 fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
     let threads = Threads::new();
     let clock = Clock::start();
-    let open = broker::thread_per_room(Arc::clone(&threads), clock, Arc::new(limits()), Arc::new(Memory));
+    let open = broker::thread_per_room(Arc::clone(&threads), clock, limits_in_force(), Arc::new(Memory));
     let count = AtomicUsize::new(0);
     let opener: Opener = Box::new(move |opening, inbox| {
         if fail(count.fetch_add(1, Ordering::Relaxed)) {
@@ -81,7 +86,7 @@ fn engine(fail: impl Fn(usize) -> bool + Send + Sync + 'static) -> Arc<Engine> {
         }
         open(opening, inbox)
     });
-    Engine::new(limits(), threads, clock, Arc::new(Memory), Auth::guests_only(), Arc::default(), opener)
+    Engine::new(limits_in_force(), threads, clock, Arc::new(Memory), Auth::guests_only(), Arc::default(), opener)
 }
 
 fn join_request(who: &str, connection: u64) -> JoinRequest {

@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,11 @@ struct Serve {
 impl Serve {
     /// Starts the server from a shell that first does `trap`.
     fn start(trap: &str) -> Self {
+        Self::start_with(trap, &[])
+    }
+
+    /// The same, with further arguments.
+    fn start_with(trap: &str, arguments: &[&str]) -> Self {
         // A signal that is ignored here, as under nohup, has its default there.
         let mut command = Command::new("env");
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ROOMD_")) {
@@ -37,7 +43,7 @@ impl Serve {
             &format!("{trap}\nexec \"$0\" \"$@\""),
             env!("CARGO_BIN_EXE_roomd"),
         ]);
-        command.args(["serve", "--listen=127.0.0.1:0", "--lines=off", "--data=off"]);
+        command.args(["serve", "--listen=127.0.0.1:0", "--lines=off", "--data=off"]).args(arguments);
         command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -81,13 +87,14 @@ impl Serve {
         assert_eq!(&status, b"HTTP/1.1 101");
     }
 
-    /// Reads the log up to a line with `what`.
-    fn log_says(&mut self, what: &str) {
+    /// Reads the log up to a line with `what`, and returns the line.
+    fn log_says(&mut self, what: &str) -> String {
         let mut line = String::new();
         while !line.contains(what) {
             line.clear();
             assert!(self.errors.read_line(&mut line).unwrap() > 0, "the log ends before {what:?}");
         }
+        line
     }
 
     /// Ends the server with `signal`, and looks at how it ended.
@@ -106,14 +113,43 @@ impl Drop for Serve {
 }
 
 #[test]
-fn a_hang_up_without_a_certificate_is_logged_and_ends_nothing() {
+fn a_hang_up_without_a_change_is_logged_and_ends_nothing() {
     let mut serve = Serve::start(":");
     for _ in 0..2 {
         serve.signal(Signal::HUP);
-        serve.log_says("there is no certificate to read again");
+        serve.log_says("settings loaded anew");
         serve.answers();
     }
     serve.ends_with(Signal::TERM);
+}
+
+#[test]
+fn a_hang_up_reads_the_file_again_and_the_log_names_what_changed_and_what_could_not() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reloaded-{}.toml", std::process::id()));
+    fs::write(&path, "name = \"Before\"").unwrap();
+    let mut serve = Serve::start_with(":", &[&format!("--config={}", path.display())]);
+    let mut hang_up = |file: &str, lines: &[&str]| {
+        fs::write(&path, file).unwrap();
+        serve.signal(Signal::HUP);
+        lines.iter().map(|line| serve.log_says(line)).collect::<Vec<_>>()
+    };
+    let told = hang_up("name = \"After\"\nrate_burst = 7", &["settings loaded anew"]);
+    assert!(told[0].contains("changed=name rate-burst"), "{told:?}");
+    // A mistake is told with its line, and nothing of the file counts.
+    let told = hang_up("name = \"Later\"\n\nhistory = -1", &["the settings stay as they were: "]);
+    let sentence = format!("history in {}, line 3, must be a whole number", path.display());
+    assert!(told[0].contains(&sentence), "{told:?}");
+    hang_up("name = \"Later\"\ntls_key = \"key.pem\"", &["the settings stay as they were: "]);
+    let lines = ["settings loaded anew", "only when the server is started again"];
+    let told =
+        hang_up("name = \"After\"\nrate_burst = 7\nlinger = 0\nunix_mode = \"0600\"\nwriters = \"eager\"", &lines);
+    assert!(told[0].contains("changed=linger") && told[1].contains("settings=unix-mode writers"), "{told:?}");
+    // Back to what was, and again: nothing is left of what could not be changed.
+    let told = hang_up("name = \"After\"\nrate_burst = 7\nlinger = 0", &["settings loaded anew"]);
+    assert!(told[0].contains("changed=none"), "{told:?}");
+    serve.answers();
+    serve.ends_with(Signal::TERM);
+    fs::remove_file(path).unwrap();
 }
 
 #[test]

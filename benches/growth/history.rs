@@ -136,7 +136,7 @@ fn with_store<T>(file: &Path, work: impl FnOnce(&dyn Store) -> T) -> T {
     let mut journal: Option<JoinHandle<()>> = None;
     let options = BackendOptions {
         durability: Durability::None,
-        retention: Retention::default(),
+        retention: Box::new(Retention::default),
         now: Box::new(|| SystemTime::now().into()),
         on_commit: Box::new(|_| ()),
         on_delivery: Box::new(|| ()),

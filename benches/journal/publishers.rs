@@ -21,7 +21,7 @@ pub fn run(data: &str, durability: Durability, publishers: usize, arguments: &Ar
     let mut journal = None;
     let options = BackendOptions {
         durability,
-        retention: Retention::default(),
+        retention: Box::new(Retention::default),
         now: Box::new(|| SystemTime::now().into()),
         on_commit: Box::new(|_| ()),
         on_delivery: Box::new(|| ()),

@@ -14,6 +14,7 @@ pub mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 pub use devices::{DeviceCode, Devices};
 pub use display_names::DisplayNames;
 pub use names::Names;
@@ -37,9 +38,7 @@ pub struct Auth {
     display_names: DisplayNames,
     /// `None`: there are no tokens, and everybody is a guest.
     tokens: Option<Box<dyn Tokens>>,
-    guests: bool,
-    claims: bool,
-    claim_for: Duration,
+    rules: ArcSwap<SignInRules>,
 }
 
 /// Who may sign in, and how.
@@ -71,9 +70,7 @@ impl Auth {
             devices: Devices::new(Arc::clone(&accounts) as _, Vec::new()),
             display_names: DisplayNames::new(accounts, Vec::new()),
             tokens: None,
-            guests: true,
-            claims: false,
-            claim_for: Duration::ZERO,
+            rules: ArcSwap::from_pointee(SignInRules { guests: true, claims: false, claim_for: Duration::ZERO }),
         })
     }
 
@@ -85,20 +82,25 @@ impl Auth {
         tokens: Box<dyn Tokens>,
         rules: SignInRules,
     ) -> Arc<Self> {
-        let SignInRules { guests, claims, claim_for } = rules;
-        Arc::new(Self { names, devices, display_names, tokens: Some(tokens), guests, claims, claim_for })
+        let rules = ArcSwap::from_pointee(rules);
+        Arc::new(Self { names, devices, display_names, tokens: Some(tokens), rules })
+    }
+
+    /// Who signs in from now on does so by other rules; who is connected stays.
+    pub fn set_rules(&self, rules: SignInRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     /// Whether a user without a token may connect.
     #[must_use]
     pub fn admits_guests(&self) -> bool {
-        self.guests
+        self.rules.load().guests
     }
 
     /// Whether a free name is registered to the first user who asks.
     #[must_use]
     pub fn registers_names(&self) -> bool {
-        self.claims && self.tokens.is_some()
+        self.rules.load().claims && self.tokens.is_some()
     }
 
     /// Whether there are tokens at all.
@@ -237,7 +239,7 @@ impl Auth {
         now: Time,
         in_use: impl FnOnce() -> bool,
     ) -> Result<Claimed, Refusal> {
-        let Some(tokens) = self.tokens.as_ref().filter(|_| self.claims) else {
+        let Some(tokens) = self.tokens.as_ref().filter(|_| self.rules.load().claims) else {
             return Err(Refusal::new(Code::Forbidden, "Names cannot be claimed on this server"));
         };
         if user.as_str().get(..GUEST.len()).is_some_and(|start| start.eq_ignore_ascii_case(GUEST)) {
@@ -302,7 +304,7 @@ impl Auth {
         now: Time,
     ) -> Claims {
         // A token expires with a whole second.
-        let expires = Time(now.after(self.claim_for).0 / 1_000 * 1_000);
+        let expires = Time(now.after(self.rules.load().claim_for).0 / 1_000 * 1_000);
         Claims { device: Some(device), registered: Some(registered), rooms, ..Claims::of(user.clone(), expires) }
     }
 }

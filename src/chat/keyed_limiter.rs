@@ -26,8 +26,20 @@ impl<K: Ord + Clone> Limiter<K> {
     /// Each key may do `burst` at once, and as many again in each `period`. A burst of 0 is no limit.
     #[must_use]
     pub fn new(burst: u32, period: Duration, keys_max: usize) -> Self {
-        let price = period.checked_div(burst).unwrap_or_default();
-        Self { price, full: price * burst, keys_max, forgiven: BTreeMap::new(), order: BTreeSet::new() }
+        let (price, full) = (Duration::ZERO, Duration::ZERO);
+        let mut limiter = Self { price, full, keys_max, forgiven: BTreeMap::new(), order: BTreeSet::new() };
+        limiter.set_rate(burst, period);
+        limiter
+    }
+
+    /// Sets another rate. What the keys have used counts on; without a limit it is forgotten.
+    pub fn set_rate(&mut self, burst: u32, period: Duration) {
+        self.price = period.checked_div(burst).unwrap_or_default();
+        self.full = self.price * burst;
+        if self.price.is_zero() {
+            self.forgiven.clear();
+            self.order.clear();
+        }
     }
 
     /// Takes one use at `now` (monotonic), or returns how long to wait.
@@ -143,6 +155,20 @@ mod tests {
         let mut limiter = Limiter::new(0, 60 * S, 100);
         assert!((0..10_000).all(|key| limiter.take(&key, Duration::ZERO).is_ok()));
         assert!(limiter.is_empty());
+    }
+
+    #[test]
+    fn another_rate_counts_what_was_used_and_none_forgets_it() {
+        let mut limiter = limiter(10);
+        assert!((0..3).all(|_| limiter.take(&"a", S).is_ok()));
+        // Six a minute: three were used, which were half of it at the old rate and are all of it still.
+        limiter.set_rate(6, 60 * S);
+        assert_eq!(limiter.take(&"a", S), Err(10 * S));
+        assert_eq!(limiter.take(&"b", S), Ok(()));
+        limiter.set_rate(0, 60 * S);
+        assert_eq!(limiter.take(&"a", S), Ok(()));
+        limiter.set_rate(3, 60 * S);
+        assert!((0..3).all(|_| limiter.take(&"a", S).is_ok()));
     }
 
     #[test]

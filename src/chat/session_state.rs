@@ -145,6 +145,7 @@ impl<H> SessionState<H> {
     /// A session of `identity`, in no room. `join_history`: see [`roomd_protocol::JOIN_HISTORY_DEFAULT`].
     #[must_use]
     pub fn new(identity: Identity, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) -> Self {
+        let (messages, others) = buckets(&limits);
         Self {
             identity,
             capabilities,
@@ -157,8 +158,8 @@ impl<H> SessionState<H> {
             availability: Availability::default(),
             receipts: false,
             join_history,
-            messages: Bucket::new(limits.rate_burst, limits.rate_per_s),
-            others: Bucket::new(limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10)),
+            messages,
+            others,
             offences: 0,
             limits,
         }
@@ -204,9 +205,13 @@ impl<H> SessionState<H> {
         self.receipts
     }
 
-    /// It is resumed through another connection.
-    pub fn resume(&mut self, capabilities: Capabilities, join_history: usize) {
+    /// It is resumed through another connection, whose client was told these limits.
+    pub fn resume(&mut self, capabilities: Capabilities, join_history: usize, limits: Arc<Limits>) {
         (self.capabilities, self.join_history) = (capabilities, join_history);
+        if self.limits != limits {
+            (self.messages, self.others) = buckets(&limits);
+            self.limits = limits;
+        }
     }
 
     /// The rooms that it is in.
@@ -479,4 +484,10 @@ impl<H> SessionState<H> {
             Cost::Free => Ok(()),
         }
     }
+}
+
+/// What a client may send, full: messages, and everything else that costs others something.
+fn buckets(limits: &Limits) -> (Bucket, Bucket) {
+    let others = (limits.rate_burst.saturating_mul(10), limits.rate_per_s.saturating_mul(10));
+    (Bucket::new(limits.rate_burst, limits.rate_per_s), Bucket::new(others.0, others.1))
 }

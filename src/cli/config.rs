@@ -22,7 +22,21 @@ pub fn print(values: &Settings, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "\n# --- {heading} ---")?;
         }
         let help = setting.help.replace('\n', "\n# ");
-        writeln!(out, "\n# {help}\n# [{}]\n{} = {}", setting.facts(), setting.key(), setting.value(values))?;
+        let (facts, reload) = (setting.facts(), setting.reload.words());
+        writeln!(out, "\n# {help}\n# [{facts}; reload: {reload}]\n{} = {}", setting.key(), setting.value(values))?;
+    }
+    out.flush()
+}
+
+/// Prints `values` to `out` as a file, without help: each with where it comes from, in the order of the table. Blocks as
+/// `out` does.
+///
+/// # Errors
+///
+/// What `out` returns.
+pub fn print_sources(values: &Settings, sources: &[String], out: &mut impl Write) -> io::Result<()> {
+    for (setting, source) in settings().iter().zip(sources) {
+        writeln!(out, "{} = {}  # {source}", setting.key(), setting.value(values))?;
     }
     out.flush()
 }
@@ -30,6 +44,7 @@ pub fn print(values: &Settings, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::settings::Reload;
     use crate::cli::settings::Setting;
     use crate::cli::tests::{ask, served};
 
@@ -112,6 +127,69 @@ mod tests {
     }
 
     #[test]
+    fn a_check_says_where_each_setting_comes_from() {
+        let (file, variables) = ("history = 3\nrate_burst = 4\nping = \"7s\"", [("ROOMD_RATE_BURST", "5")]);
+        let flags = ["config", "--check", "--config=roomd.toml", "--ping=8s"];
+        let Ok((crate::cli::Invocation::CheckConfig(settings, sources), _)) = ask(&flags, &variables, file) else {
+            panic!("it is a check");
+        };
+        let mut printed = Vec::new();
+        print_sources(&settings, &sources, &mut printed).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        for line in [
+            "history = 3  # roomd.toml, line 1",
+            "rate_burst = 5  # ROOMD_RATE_BURST",
+            "ping = \"8s\"  # --ping",
+            "name = \"\"  # default",
+        ] {
+            assert!(printed.lines().any(|printed| printed == line), "{line} in {printed}");
+        }
+        assert_eq!(served(&["--config=roomd.toml"], &[], &printed), settings);
+        match ask(&["config", "--check", "--config=roomd.toml"], &[], "history = 3\nping = \"x\"") {
+            Err(crate::cli::CliError::Unfit(sentence)) => assert!(sentence.contains("line 2"), "{sentence}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_reload_changes_each_setting_but_those_that_need_a_start() {
+        for setting in settings() {
+            let (flag, mut wanted) = other_value(setting, &[]).unwrap_or_else(|| panic!("{}", setting.name));
+            let mut running = Settings::default();
+            if setting.name.starts_with("tls-") {
+                // One certificate in the place of another; whether there is one stays.
+                let old = || Some("old.pem".to_owned());
+                (running.tls_cert, running.tls_key) = (old(), old());
+                (wanted.tls_cert, wanted.tls_key) = (wanted.tls_cert.or_else(old), wanted.tls_key.or_else(old));
+            }
+            let now = wanted.clone().in_place_of(&running);
+            let has_changed = setting.value(&now) == setting.value(&wanted);
+            assert_eq!(has_changed, setting.reload != Reload::Restart, "{flag}");
+        }
+    }
+
+    /// The table of docs/settings.md: `ROOMD_BLESS=1` writes it anew.
+    #[test]
+    fn the_table_of_settings_has_each_and_what_a_reload_changes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut table = String::from("| setting | value | what a reload changes |\n|---|---|---|\n");
+        for setting in settings() {
+            let changes = setting.reload.words();
+            table.push_str(&format!("| `{}` | {} | {changes} |\n", setting.name, setting.facts()));
+        }
+        let before = text.find("| setting |").expect("the table is there");
+        let (before, rest) = text.split_at(before);
+        let after = &rest[rest.find("\n\n").map_or(rest.len(), |end| end + 1)..];
+        let expected = format!("{before}{table}{after}");
+        if std::env::var_os("ROOMD_BLESS").is_some() {
+            std::fs::write(path, &expected).unwrap();
+        } else {
+            assert!(text == expected, "docs/settings.md is not what the table says: ROOMD_BLESS=1 writes it");
+        }
+    }
+
+    #[test]
     fn each_limit_is_a_setting_under_its_own_name() {
         let limits = format!("{:#?}", Settings::default().limits);
         let fields: Vec<_> = limits.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": ")).collect();
@@ -125,7 +203,7 @@ mod tests {
     fn each_setting_has_a_comment_with_its_unit_and_default() {
         let text = printed(&Settings::default());
         for setting in settings() {
-            let entry = format!("# [{}]\n{} = ", setting.facts(), setting.key());
+            let entry = format!("# [{}; reload: {}]\n{} = ", setting.facts(), setting.reload.words(), setting.key());
             assert!(text.contains(&entry), "{entry}");
         }
     }

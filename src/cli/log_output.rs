@@ -8,15 +8,24 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
 
-use env_logger::{Builder, Env, Target, WriteStyle};
+use env_logger::{Builder, Target, WriteStyle};
+use log::LevelFilter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Bytes that a pipe takes without blocking when it says that it can be written to (`PIPE_BUF`, pipe(7)).
 const PIECE: usize = 4096;
 
-/// Makes log lines go to standard error from now on: those that `RUST_LOG` names, or from `info` on.
-pub fn init() {
-    let mut logger = Builder::from_env(Env::new().filter_or("RUST_LOG", "info"));
+/// The variable that says from which level on is logged, for each module.
+const FILTER: &str = "RUST_LOG";
+
+/// Makes log lines go to standard error from now on: those that `RUST_LOG` names, or else from this level on.
+pub fn init(level: LevelFilter) {
+    let mut logger = Builder::new();
+    match filter() {
+        Some(filter) => logger.parse_filters(&filter),
+        // What is beyond the level does not come here: see `set_level`.
+        None => logger.filter_level(LevelFilter::Trace),
+    };
     // It would log whatever a client sends, tokens too.
     logger.filter_module("tungstenite", log::LevelFilter::Info);
     let chosen = ["RUST_LOG_STYLE", "NO_COLOR"].iter().any(|name| std::env::var_os(name).is_some());
@@ -24,7 +33,23 @@ pub fn init() {
         // The logger cannot see that there is a terminal behind our own output.
         logger.write_style(WriteStyle::Always);
     }
-    logger.target(Target::Pipe(Box::new(LogOutput { to: io::stderr(), dropped: 0 }))).init();
+    let logger = logger.target(Target::Pipe(Box::new(LogOutput { to: io::stderr(), dropped: 0 }))).build();
+    log::set_max_level(logger.filter());
+    log::set_boxed_logger(Box::new(logger)).expect("this is the only logger of the process");
+    set_level(level);
+}
+
+/// From now on it is logged from this level on; false: `RUST_LOG` says it, and nothing has changed.
+pub fn set_level(level: LevelFilter) -> bool {
+    let is_free = filter().is_none();
+    if is_free {
+        log::set_max_level(level);
+    }
+    is_free
+}
+
+fn filter() -> Option<String> {
+    std::env::var(FILTER).ok().filter(|filter| !filter.is_empty())
 }
 
 /// See the module.

@@ -22,6 +22,7 @@ mod origin;
 mod qr;
 #[cfg(feature = "race")]
 pub mod race;
+mod reload;
 pub mod serve;
 mod service_manager;
 mod settings;
@@ -34,9 +35,12 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _, value_parser};
+use log::LevelFilter;
 
+use crate::assemble;
 use crate::settings::Settings;
 use data::DataCommand;
+use sources::Gathered;
 use tls::{TlsArguments, TlsCommand};
 
 /// The command that the user gave, with what it needs to run.
@@ -46,6 +50,8 @@ pub enum Invocation {
     Serve(Settings),
     /// Print the settings in force.
     Config(Settings),
+    /// Check the settings, and print where each comes from.
+    CheckConfig(Settings, Vec<String>),
     /// Work on the data file.
     Data(Settings, DataCommand),
     /// Make a certificate for a trial.
@@ -65,17 +71,24 @@ pub enum Invocation {
 }
 
 impl Invocation {
+    /// From which level on the command logs.
+    #[must_use]
+    pub fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Serve(settings) => settings.log_level,
+            _ => LevelFilter::Info,
+        }
+    }
+
     /// Runs the command. Blocks until it has ended.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self {
             Self::Serve(settings) => serve::run(settings),
-            Self::Config(settings) => match config::print(&settings, &mut std::io::stdout()) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("roomd: cannot write to standard output: {error}");
-                    ExitCode::FAILURE
-                }
+            Self::Config(settings) => printed(config::print(&settings, &mut std::io::stdout())),
+            Self::CheckConfig(settings, sources) => match assemble::check(&settings) {
+                Ok(()) => printed(config::print_sources(&settings, &sources, &mut std::io::stdout())),
+                Err(sentence) => CliError::Unfit(sentence).report(),
             },
             Self::Data(settings, command) => data::run(&settings, &command),
             Self::Tls(command) => tls::run(&command),
@@ -91,6 +104,16 @@ impl Invocation {
     }
 }
 
+fn printed(outcome: std::io::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("roomd: cannot write to standard output: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Why there is no command to run.
 #[derive(Debug)]
 pub enum CliError {
@@ -98,6 +121,8 @@ pub enum CliError {
     Shown(Box<clap::Error>),
     /// A mistake, as a sentence: print it on standard error and exit with 2.
     Mistake(String),
+    /// A mistake in settings that were to be checked, likewise, with 1.
+    Unfit(String),
 }
 
 impl CliError {
@@ -112,6 +137,10 @@ impl CliError {
             CliError::Mistake(sentence) => {
                 eprintln!("roomd: {sentence}");
                 ExitCode::from(2)
+            }
+            CliError::Unfit(sentence) => {
+                eprintln!("roomd: {sentence}");
+                ExitCode::FAILURE
             }
         }
     }
@@ -141,6 +170,22 @@ pub fn parse() -> Result<(Invocation, Vec<String>), CliError> {
     })
 }
 
+/// The settings of the server that runs in this process, read from their sources once more, with warnings. Blocks on
+/// the file.
+///
+/// # Errors
+/// A mistake, as a sentence.
+fn settings_of_server() -> Result<(Settings, Vec<String>), String> {
+    match parse() {
+        Ok((Invocation::Serve(settings), warnings)) => Ok((settings, warnings)),
+        Err(CliError::Mistake(sentence)) => Err(sentence),
+        // The arguments are those with which it was started.
+        Ok(_) | Err(CliError::Shown(_) | CliError::Unfit(_)) => {
+            Err("the arguments are not those of a server".to_owned())
+        }
+    }
+}
+
 fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), CliError> {
     let matches = command().try_get_matches_from(&environment.arguments).map_err(refuse)?;
     let (name, flags) = matches.subcommand().unwrap_or(("serve", &matches));
@@ -166,10 +211,13 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
         let arguments = race::RaceArguments::from_arg_matches(flags).map_err(refuse)?;
         return Ok((Invocation::Race(arguments.command), Vec::new()));
     }
-    let (settings, warnings) =
-        sources::gather(flags, &environment.variables, environment.read).map_err(CliError::Mistake)?;
+    let checks = name == "config" && flags.get_flag("check");
+    let mistaken = if checks { CliError::Unfit } else { CliError::Mistake };
+    let Gathered { settings, sources, warnings } =
+        sources::gather(flags, &environment.variables, environment.read).map_err(mistaken)?;
     let invocation = match name {
         "serve" => Invocation::Serve(settings),
+        "config" if checks => Invocation::CheckConfig(settings, sources),
         "config" => Invocation::Config(settings),
         _ => {
             let command = DataCommand::from_arg_matches(&matches).map_err(refuse)?;
@@ -188,8 +236,10 @@ fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .subcommand_help_heading("Commands");
     let serve = Command::new("serve").about("Run the server (the default)").after_help(SOURCES);
-    let config =
-        Command::new("config").about("Print the settings in force as TOML, as --config reads it").after_help(SOURCES);
+    let check = Arg::new("check").long("check").action(ArgAction::SetTrue);
+    let check = check.help("Check them, with the files that they name, and say where each comes from");
+    let config = Command::new("config").about("Print the settings in force as TOML, as --config reads it");
+    let config = config.after_help(SOURCES).arg(check);
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
     let root = root.subcommands(DataCommand::commands().into_iter().map(with_data)).subcommand(TlsArguments::command());
     #[cfg(feature = "chat")]

@@ -2,8 +2,8 @@
 //!
 //! The main thread waits in one place, for a message from the thread of signals or of a listener.
 //! `SIGINT` and `SIGTERM` end the server; a second one ends the process at once, on the signals' own
-//! thread. `SIGHUP` never ends it: the main thread reads the certificate again, where there is one. Once a day it looks
-//! whether the certificate is about to expire. A service manager is told what happens (`service_manager.rs`).
+//! thread. `SIGHUP` never ends it: the main thread reads the settings and the files that they name again (`reload.rs`). Once a
+//! day it looks whether the certificate is about to expire. A service manager is told what happens (`service_manager.rs`).
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::announcement::announce;
 use super::certificate_check::complaint;
+use super::reload::reload;
 use super::service_manager;
 use crate::assemble::Server;
 use crate::engine::base::sync::channel::{Receiver, RecvTimeoutError, bounded};
@@ -98,8 +99,12 @@ fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> b
             Ok(Message::Reload) => {
                 reloading.store(false, Ordering::Relaxed);
                 service_manager::tell_reloading();
-                reload(server);
-                service_manager::tell_ready(&status(server));
+                let status = match reload(server) {
+                    Ok(()) => status(server),
+                    Err(sentence) => format!("{}; the settings stay as they were: {sentence}", status(server)),
+                };
+                _ = check_certificate(server);
+                service_manager::tell_ready(&status);
             }
             Ok(Message::Stop) => return true,
             Ok(Message::ListenerFailed) | Err(RecvTimeoutError::Disconnected) => return false,
@@ -110,20 +115,6 @@ fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> b
 /// How the server is, in a few words.
 fn status(server: &Server) -> String {
     format!("{} connections, {} rooms", server.connections(), server.engine().hub.len())
-}
-
-fn reload(server: &Server) {
-    if !server.has_certificate() {
-        log::info!("SIGHUP: there is no certificate to read again");
-        return;
-    }
-    match server.reload_certificate() {
-        Ok(()) => {
-            log::info!("certificate loaded anew");
-            _ = check_certificate(server);
-        }
-        Err(sentence) => log::error!("the certificate stays as it was: {sentence}"),
-    }
 }
 
 /// Logs what is wrong with the certificate, and returns it.

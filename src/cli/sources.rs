@@ -1,6 +1,6 @@
 //! The four sources of a setting, laid over each other: default, file, variable, flag.
 //!
-//! Called once, on the main thread, by `parse`. Every source is checked whole, also where a later
+//! Called on the main thread by `parse`, at start and at each reload. Every source is checked whole, also where a later
 //! one covers it, so a mistake in a file does not wait for the day its flag is taken away. The settings
 //! that come out are within the bounds of the table and keep the rules between two settings.
 //!
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::ArgMatches;
 
-use crate::cli::file::{self, Read};
+use crate::cli::file::{self, FileSetting, Read};
 use crate::cli::settings::{Setting, settings};
 use crate::settings::Settings;
 use roomd_cli::value::{bytes_text, time_text};
@@ -27,31 +27,67 @@ const OF_CLIENTS: [&str; 2] = ["ROOMD_TOKEN_FILE", "ROOMD_NO_CLAIM"];
 /// Bytes that an event has beside its text: names, numbers, time, punctuation.
 const ENVELOPE_BYTES: usize = 1024;
 
-/// The settings in force, and warnings. An error is a sentence.
-pub fn gather(
-    flags: &ArgMatches,
-    variables: &[(OsString, OsString)],
-    read: Read,
-) -> Result<(Settings, Vec<String>), String> {
+/// The settings in force.
+pub struct Gathered {
+    /// Their values.
+    pub settings: Settings,
+    /// Where each comes from, in the order of the table: `default`, `roomd.toml, line 3`, `ROOMD_HISTORY`, `--history`.
+    pub sources: Vec<String>,
+    /// What the user should know; sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Lays the four sources over each other. An error is a sentence.
+pub fn gather(flags: &ArgMatches, variables: &[(OsString, OsString)], read: Read) -> Result<Gathered, String> {
     let (variables, mut warnings) = server_variables(variables)?;
     let mut draft = Draft::default();
     let path = flags.get_one("config").cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from));
     if let Some(path) = path {
-        for (setting, text) in file::load(&path, read)? {
-            draft.set(setting, &text, format!("{} in {}", setting.key(), path.display()))?;
+        for FileSetting { setting, text, line } in file::load(&path, read)? {
+            draft.set(setting, &text, Source::File(path.display().to_string(), line))?;
         }
     }
     for setting in settings() {
         if let Some(text) = variables.get(&setting.variable()) {
-            draft.set(setting, text, setting.variable())?;
+            draft.set(setting, text, Source::Variable)?;
         }
         if let Some(text) = given(flags, setting.name) {
-            draft.set(setting, &text, setting.flag())?;
+            draft.set(setting, &text, Source::Flag)?;
         }
     }
     draft.check()?;
     warnings.extend(draft.without_effect());
-    Ok((draft.settings, warnings))
+    let source = |setting: &Setting| match draft.sources.get(setting.name) {
+        None => "default".to_owned(),
+        Some(Source::File(path, line)) => format!("{path}, line {line}"),
+        Some(source) => source.named(setting),
+    };
+    Ok(Gathered { sources: settings().iter().map(source).collect(), settings: draft.settings, warnings })
+}
+
+/// Where a value comes from that is not the default.
+enum Source {
+    /// The path of the file, and the line.
+    File(String, usize),
+    Variable,
+    Flag,
+}
+
+impl Source {
+    /// The setting as the user wrote it: its flag, its variable, or its key with the place in the file.
+    fn named(&self, setting: &Setting) -> String {
+        match self {
+            Self::File(path, line) => format!("{} in {path}, line {line}", setting.key()),
+            Self::Variable => setting.variable(),
+            Self::Flag => setting.flag(),
+        }
+    }
+
+    /// The same at the beginning of a sentence, which goes on.
+    fn subject(&self, setting: &Setting) -> String {
+        let comma = if matches!(self, Self::File(..)) { "," } else { "" };
+        format!("{}{comma}", self.named(setting))
+    }
 }
 
 /// The value of a flag, if it was given; several are put together with commas.
@@ -88,19 +124,32 @@ fn server_variables(all: &[(OsString, OsString)]) -> Result<(HashMap<String, Str
 #[derive(Default)]
 struct Draft {
     settings: Settings,
-    /// By name of the setting: the flag, variable or key of the file, as the user wrote it.
-    sources: HashMap<&'static str, String>,
+    /// By name of the setting.
+    sources: HashMap<&'static str, Source>,
 }
 
 impl Draft {
-    fn set(&mut self, setting: &'static Setting, text: &str, source: String) -> Result<(), String> {
-        setting.parse(&mut self.settings, text).map_err(|problem| format!("{source} {problem}"))?;
+    fn set(&mut self, setting: &'static Setting, text: &str, source: Source) -> Result<(), String> {
+        let parsed = setting.parse(&mut self.settings, text);
+        parsed.map_err(|problem| format!("{} {problem}", source.subject(setting)))?;
         self.sources.insert(setting.name, source);
         Ok(())
     }
 
     fn source(&self, name: &str) -> String {
-        self.sources.get(name).cloned().unwrap_or_else(|| format!("--{name}"))
+        let (setting, source) = self.origin(name);
+        source.named(setting)
+    }
+
+    fn subject(&self, name: &str) -> String {
+        let (setting, source) = self.origin(name);
+        source.subject(setting)
+    }
+
+    /// A setting of the table, and where it comes from; a default is changed most easily with the flag.
+    fn origin(&self, name: &str) -> (&'static Setting, &Source) {
+        let setting = settings().iter().find(|setting| setting.name == name).expect("the rules name settings");
+        (setting, self.sources.get(name).unwrap_or(&Source::Flag))
     }
 
     /// The rules between two settings.
@@ -109,7 +158,7 @@ impl Draft {
         if limits.ping >= limits.pong_timeout {
             return Err(format!(
                 "{} must be less than {} ({} is not less than {})",
-                self.source("ping"),
+                self.subject("ping"),
                 self.source("pong-timeout"),
                 time_text(limits.ping),
                 time_text(limits.pong_timeout),
@@ -121,12 +170,12 @@ impl Draft {
         for (at, (name, address)) in addresses.into_iter().enumerate() {
             let Some(address) = address.filter(|address| !address.ends_with(":0")) else { continue };
             if let Some((first, _)) = addresses[..at].iter().find(|(_, other)| *other == Some(address)) {
-                let (first, second) = (self.source(first), self.source(name));
+                let (first, second) = (self.subject(first), self.subject(name));
                 return Err(format!("{first} and {second} must differ (both are {address})"));
             }
         }
         if *irc_tls == Some(true) && tls_cert.is_none() {
-            return Err(format!("{} needs --tls-cert and --tls-key", self.source("irc-tls")));
+            return Err(format!("{} needs --tls-cert and --tls-key", self.subject("irc-tls")));
         }
         Ok(())
     }
@@ -139,8 +188,8 @@ impl Draft {
         }
         Err(format!(
             "{} must be at least {} and {ENVELOPE_BYTES} bytes more ({} is less than {})",
-            self.source("outbox-bytes"),
-            self.source(name),
+            self.subject("outbox-bytes"),
+            self.subject(name),
             bytes_text(outbox),
             bytes_text(size + ENVELOPE_BYTES),
         ))
@@ -162,7 +211,7 @@ impl Draft {
             ("jwt-name-claim", settings.jwt_name_claim.is_some() && no_issuer, keys),
         ];
         let idle = rows.iter().filter(|(_, idle, _)| *idle);
-        idle.map(|(name, _, needed)| format!("{} has no effect without {needed}", self.source(name))).collect()
+        idle.map(|(name, _, needed)| format!("{} has no effect without {needed}", self.subject(name))).collect()
     }
 }
 
@@ -328,7 +377,7 @@ mod tests {
                 _ => format!("{} = {value:?}", setting.key()),
             };
             let refusal = refused(FILE, &[], &toml);
-            let label = format!("{} in roomd.toml must be ", setting.key());
+            let label = format!("{} in roomd.toml, line 1, must be ", setting.key());
             assert!(refusal.starts_with(&label), "{refusal}");
         }
     }
@@ -337,7 +386,7 @@ mod tests {
     fn a_mistake_in_the_file_is_found_although_a_flag_covers_it() {
         assert_eq!(
             refused(&["--config=roomd.toml", "--history=1"], &[], "history = -1"),
-            "history in roomd.toml must be a whole number from 0 to 10000, not \"-1\""
+            "history in roomd.toml, line 1, must be a whole number from 0 to 10000, not \"-1\""
         );
     }
 
@@ -354,7 +403,7 @@ mod tests {
                 FILE,
                 &[("ROOMD_PONG_TIMEOUT", "5m")],
                 "ping = \"5m\"",
-                "ping in roomd.toml must be less than ROOMD_PONG_TIMEOUT (5m is not less than 5m)",
+                "ping in roomd.toml, line 1, must be less than ROOMD_PONG_TIMEOUT (5m is not less than 5m)",
             ),
             (
                 &["--message-bytes=1MiB"],

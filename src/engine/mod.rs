@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
+
 use base::clock::Clock;
 use base::sync::Mutex;
 use base::threads::Threads;
@@ -77,10 +79,10 @@ pub struct Engine {
     pub hook_rates: HookRates,
     /// The webhooks of rooms and of the server.
     pub webhooks: Webhooks,
-    /// The limits on everything.
-    pub limits: Arc<Limits>,
+    /// The limits in force, which are exchanged whole: see [`Engine::set_limits`].
+    pub limits: Arc<ArcSwap<Limits>>,
     /// Servers for calls, which each client is told.
-    pub ice_servers: Arc<[IceServer]>,
+    pub ice_servers: ArcSwap<Arc<[IceServer]>>,
     /// The figures of this server.
     pub metrics: Arc<Metrics>,
     connections: AtomicU64,
@@ -92,7 +94,7 @@ impl Engine {
     /// An engine without rooms, which lets `opener` make their brokers.
     #[must_use]
     pub fn new(
-        limits: Limits,
+        limits: Arc<ArcSwap<Limits>>,
         threads: Arc<Threads>,
         clock: Clock,
         store: Arc<dyn Store>,
@@ -100,19 +102,19 @@ impl Engine {
         metrics: Arc<Metrics>,
         opener: Opener,
     ) -> Arc<Self> {
-        let hub =
-            Hub::new(limits.rooms_max, limits.address_rooms_max, Arc::clone(&metrics), auth.account_index(), opener);
+        let now = limits.load_full();
+        let hub = Hub::new(now.rooms_max, now.address_rooms_max, Arc::clone(&metrics), auth.account_index(), opener);
         Arc::new(Self {
             policies: Arc::clone(&hub.policies),
             metrics,
             hub,
             directory: Arc::default(),
-            sessions: SessionTable::new(limits.grace, limits.connections_max, limits.address_connections_max),
-            writers: Writers::new(&threads, &limits),
+            sessions: SessionTable::new(&now),
+            writers: Writers::new(&threads, &now),
             login_worker: LoginWorker::new(Arc::clone(&threads)),
-            expiry: Expiry::new(limits.token_warning),
+            expiry: Expiry::new(now.token_warning),
             tickets: Tickets::default(),
-            address_limits: AddressLimits::new(&limits),
+            address_limits: AddressLimits::new(&now),
             threads,
             clock,
             store,
@@ -120,8 +122,8 @@ impl Engine {
             hooks: Arc::new(MemoryHooks::default()),
             hook_rates: HookRates::default(),
             webhooks: Webhooks::default(),
-            limits: Arc::new(limits),
-            ice_servers: Arc::default(),
+            limits,
+            ice_servers: ArcSwap::default(),
             connections: AtomicU64::new(0),
             created: Mutex::new(Some(BTreeMap::new())),
         })
@@ -148,14 +150,20 @@ impl Engine {
         self.threads.spawn("expiry", move || engine.expiry.run(engine.clock, &engine.threads))
     }
 
-    /// With servers for calls.
-    ///
-    /// # Panics
-    /// When others have the engine already.
-    #[must_use]
-    pub fn with_ice_servers(mut self: Arc<Self>, servers: &[IceServer]) -> Arc<Self> {
-        Arc::get_mut(&mut self).expect("nobody else has a new engine yet").ice_servers = servers.into();
-        self
+    /// Puts other limits in force. What counts for the whole server does so from now on; a connection keeps those that it
+    /// was told, and a room those that it was opened with. Does not block.
+    pub fn set_limits(&self, limits: Limits) {
+        let limits = Arc::new(limits);
+        self.limits.store(Arc::clone(&limits));
+        self.hub.set_limits(limits.rooms_max, limits.address_rooms_max);
+        self.sessions.set_limits(&limits);
+        self.expiry.set_warning(limits.token_warning);
+        self.address_limits.set(&limits);
+    }
+
+    /// Sets the servers for calls that clients are told from now on.
+    pub fn set_ice_servers(&self, servers: &[IceServer]) {
+        self.ice_servers.store(Arc::new(servers.into()));
     }
 
     /// With hooks that are kept here, and not as long as the process.
@@ -183,9 +191,9 @@ impl Engine {
     #[must_use]
     pub fn welcome(&self, who: Identity, session: u64, resume: Option<Arc<str>>) -> Event {
         let is_let_in = !who.is_guest() || self.auth.admits_guests();
-        let ice_servers = if is_let_in { Arc::clone(&self.ice_servers) } else { Arc::default() };
+        let ice_servers = if is_let_in { Arc::clone(&**self.ice_servers.load()) } else { Arc::default() };
         let who = self.with_display_name(who);
-        Event::Welcome(Welcome { who, session, resume, limits: Arc::clone(&self.limits), ice_servers })
+        Event::Welcome(Welcome { who, session, resume, limits: self.limits.load_full(), ice_servers })
     }
 
     /// The number of a new connection, unique in the server's life.

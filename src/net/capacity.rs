@@ -1,9 +1,9 @@
 //! What this machine allows: threads, their memory mappings, open files.
 //!
-//! Read once at start. Exceeding such a bound is not always an error that a server can handle: where a
-//! new thread cannot map its signal stack, or memory is refused, the process aborts. So connections, rooms and what
-//! waits are capped by what the machine has, a sentence says what to raise, and a server for which there is too little
-//! does not start.
+//! The bounds are read once at start; what fits is computed again when the limits are reloaded. Exceeding such a bound
+//! is not always an error that a server can handle: where a new thread cannot map its signal stack, or memory is
+//! refused, the process aborts. So connections, rooms and what waits are capped by what the machine has, a sentence says
+//! what to raise, and a server for which there is too little does not start.
 
 use std::fmt;
 use std::fs;
@@ -93,8 +93,8 @@ struct Kept {
     most: usize,
 }
 
-/// What the machine has: each bound that it tells.
-struct Resources {
+/// What the machine has: each bound that it tells, and what of it was used before there was a server.
+pub struct Resources {
     mappings: Option<Usage>,
     /// Each bound on the number of threads.
     threads: Vec<Usage>,
@@ -140,13 +140,21 @@ impl Kept {
 
 const FILES: Cost = Cost { kept: FILES_KEPT, connection: 1, waiting: 1, room: 0 };
 
-/// Reads the bounds of the machine, and raises this process's limit of open files as far as it may.
-///
-/// # Errors
-/// The machine allows too little for any server.
-pub fn of_this_machine(limits: &Limits) -> Result<Capacity, TooSmall> {
-    raise_open_files();
-    capacity(limits, &look())
+impl Resources {
+    /// Reads the bounds of the machine, and raises this process's limit of open files as far as it may.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        raise_open_files();
+        look()
+    }
+
+    /// What of these limits fits.
+    ///
+    /// # Errors
+    /// The machine allows too little for any server.
+    pub fn capacity(&self, limits: &Limits) -> Result<Capacity, TooSmall> {
+        capacity(limits, self)
+    }
 }
 
 impl Capacity {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::context::ServerContext;
 use super::tcp::Tcp;
-use crate::chat::{Code, End, Identity, JoinOptions, Refusal, Request, RoomName};
+use crate::chat::{Code, End, Identity, JoinOptions, Limits, Refusal, Request, RoomName};
 use crate::engine::clients::connection::{Connection, ConnectionOptions};
 use crate::engine::clients::outbox::{Outbox, Transport};
 use crate::engine::clients::writer;
@@ -72,6 +72,8 @@ pub struct Link<'a> {
     pub context: &'a Arc<ServerContext>,
     /// The socket, past every handshake below the protocol.
     pub socket: &'a Arc<Tcp>,
+    /// The limits that were in force when the conversation began, by which it goes on.
+    pub limits: &'a Limits,
     /// How long a client may be silent; `None` where the kernel's keep-alive finds out that it is gone.
     pub read_timeout: Option<Duration>,
     /// What is sent first; may be empty.
@@ -108,7 +110,7 @@ where
     let context = link.context;
     let ping = start.options.encoding.keep_alive().map(Bytes::from);
     let (total, transport) = (&context.engine.metrics.outbox_total, Arc::clone(link.socket) as Arc<dyn Transport>);
-    let outbox = Outbox::new(total, transport, &context.settings.limits, ping);
+    let outbox = Outbox::new(total, transport, link.limits, ping);
     serve(link, outbox, |outbox| open(context, outbox, start), reader);
 }
 
@@ -175,7 +177,7 @@ pub fn serve<H, R>(
 /// Gives the outbox its writer, now or when it needs one, and sends the greeting. False: the client is gone, or there is no thread for it.
 #[inline(never)]
 fn begin(link: Link<'_>, outbox: &Arc<Outbox>) -> bool {
-    let Link { context, socket, read_timeout, greeting, refusal } = link;
+    let Link { context, socket, read_timeout, greeting, refusal, .. } = link;
     if let Err(error) = context.engine.writers.attach(outbox) {
         log::warn!(error:% = error; "no thread for a connection");
         let full = Refusal::new(Code::Unavailable, "The server cannot serve a further connection now");

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::context::ServerContext;
 use super::conversation::{Handler, Link, Opened, serve as serve_handler};
 use super::reader::{Received, WebSocketReader};
 use crate::chat::{End, Limits, Slow};
@@ -30,13 +29,13 @@ struct Echo {
 
 /// Serves an echo to its end. `tail` is what the client sent behind its request.
 pub fn serve(link: Link<'_>, tail: Vec<u8>) {
-    let ServerContext { engine, settings, .. } = &**link.context;
+    let engine = &link.context.engine;
     // A suite sends faster than it reads: the outbox holds some of its largest messages.
     let limits = Limits {
         outbox_bytes: 8 * MESSAGE_BYTES_MAX,
         outbox_total: usize::MAX,
         outbox_messages: 1_000_000,
-        ..settings.limits.clone()
+        ..link.limits.clone()
     };
     let socket = link.socket;
     let outbox = Outbox::new(&Arc::default(), Arc::clone(socket) as Arc<dyn Transport>, &limits, None);

@@ -40,7 +40,8 @@ impl IncomingConnection {
         stream: TcpStream,
         ip: IpAddr,
     ) -> io::Result<Box<Self>> {
-        let limits = &context.settings.limits;
+        let settings = context.settings.load();
+        let limits = &settings.limits;
         let socket = Arc::new(Tcp::new(stream, limits.write_timeout, limits.pong_timeout)?);
         if listener.tcp_keep_alive {
             socket.set_keepalive(limits.ping)?;
@@ -60,7 +61,7 @@ impl IncomingConnection {
     }
 
     fn speaks_tls(&self) -> bool {
-        self.context.certificate.is_some() && (self.listener.tls)(&self.context.settings)
+        self.context.certificate.is_some() && (self.listener.tls)(&self.context.settings.load())
     }
 
     /// Serves it to its end; what it sends first is due at the deadline. Blocks.
@@ -91,7 +92,7 @@ impl IncomingConnection {
                 return false;
             }
         }
-        let certificate = context.certificate.as_ref().filter(|_| (listener.tls)(&context.settings));
+        let certificate = context.certificate.as_ref().filter(|_| (listener.tls)(&context.settings.load()));
         let Some(certificate) = certificate else { return true };
         match socket.seal(certificate, listener.application, deadline) {
             Ok(()) => return true,
@@ -133,7 +134,7 @@ impl Incoming for IncomingConnection {
     }
 
     fn serve(self: Box<Self>) {
-        let deadline = Instant::now() + self.context.settings.limits.head_timeout;
+        let deadline = Instant::now() + self.context.settings.load().limits.head_timeout;
         (*self).serve_by(deadline);
     }
 }

@@ -45,8 +45,10 @@ pub fn serve(
     let identity = engine.auth.admits_guests().then(|| Identity::guest(engine.guest()));
     let room = RoomName::parse(first_room).expect("the first room has the name of a room");
     let room = Some(FirstRoom::WithFirstRequest(room));
-    let link = Link { context, socket, read_timeout: None, greeting: greeting(&context.settings), refusal };
-    let lines = Lines::new(context.settings.limits.line_bytes);
+    let settings = context.settings.load_full();
+    let limits = &settings.limits;
+    let link = Link { context, socket, limits, read_timeout: None, greeting: greeting(&settings), refusal };
+    let lines = Lines::new(limits.line_bytes);
     serve_conversation(link, ConversationStart { options, identity, room }, |outbox| LineReader {
         socket: Arc::clone(socket),
         outbox: Arc::clone(outbox),

@@ -49,7 +49,7 @@ impl RemoteAddress {
         socket: &Tcp,
         deadline: Instant,
     ) -> io::Result<Result<(), Refusal>> {
-        if !context.settings.proxy_protocol || !self.is_proxy(context) {
+        if !context.settings.load().proxy_protocol || !self.is_proxy(context) {
             return Ok(Ok(()));
         }
         if let Some(ip) = proxies::read_header(socket, deadline)? {
@@ -71,7 +71,7 @@ impl RemoteAddress {
         if !self.is_proxy(context) {
             return Ok(None);
         }
-        let ip = proxies::forwarded(request, &context.settings.trusted_proxies).unwrap_or(self.ip);
+        let ip = proxies::forwarded(request, &context.settings.load().trusted_proxies).unwrap_or(self.ip);
         let mut client = Self { ip, pass: None };
         client.count(context)?;
         Ok(Some(client))
@@ -95,18 +95,18 @@ impl RemoteAddress {
     #[must_use]
     pub fn base_path(&self, context: &ServerContext, request: &RequestHead<'_>) -> String {
         let forwarded = self.is_proxy(context).then(|| proxies::prefix(request)).flatten();
-        forwarded.unwrap_or_else(|| context.settings.base_path.clone())
+        forwarded.unwrap_or_else(|| context.settings.load().base_path.clone())
     }
 
     /// The address that limits are counted for; `None` for one that is exempt from them.
     #[must_use]
     pub fn address(&self, context: &ServerContext) -> Option<Address> {
-        let exempt = proxies::among(&context.settings.address_exempt, self.ip);
+        let exempt = proxies::among(&context.settings.load().address_exempt, self.ip);
         (!exempt).then(|| self.ip.into())
     }
 
     fn is_proxy(&self, context: &ServerContext) -> bool {
-        proxies::among(&context.settings.trusted_proxies, self.ip)
+        proxies::among(&context.settings.load().trusted_proxies, self.ip)
     }
 
     fn count(&mut self, context: &ServerContext) -> Result<(), Refusal> {

@@ -17,7 +17,7 @@ const READ_BYTES: usize = 1024;
 /// Serves a conversation to its end. `tail` is what the client sent behind its request.
 pub fn serve(link: Link<'_>, start: ConversationStart, tail: Vec<u8>) {
     let (socket, encoding) = (link.socket, start.options.encoding);
-    let bytes_max = link.context.settings.limits.frame_bytes();
+    let bytes_max = link.limits.frame_bytes();
     serve_conversation(link, start, |outbox| RequestReader {
         messages: WebSocketReader::new(Arc::clone(socket), Arc::clone(outbox), tail, READ_BYTES, bytes_max),
         encoding,

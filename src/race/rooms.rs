@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use roomd_race::Step;
 
 use super::mistakes::Mistake;
@@ -103,7 +104,7 @@ impl Rooms {
         let opened = Opened::default();
         Self {
             engine: Engine::new(
-                Limits::default(),
+                Arc::new(ArcSwap::from_pointee(Limits::default())),
                 Threads::new(),
                 Clock::stopped(),
                 Arc::clone(&store),

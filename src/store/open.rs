@@ -44,8 +44,8 @@ pub struct Backend {
 pub struct BackendOptions<'a> {
     /// What has happened to a message when it is acknowledged.
     pub durability: Durability,
-    /// How much history is kept.
-    pub retention: Retention,
+    /// How much history is kept, asked whenever some may have to go, on the thread that stores. It must not block.
+    pub retention: Box<dyn Fn() -> Retention + Send>,
     /// The wall clock, by which messages age.
     pub now: Box<dyn Fn() -> Time + Send>,
     /// Called after each attempt to store drafts, on the thread that stores them. It must not block.

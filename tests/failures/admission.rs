@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use roomd::Settings;
 use roomd::chat::{Limits, Refusal};
@@ -33,10 +34,10 @@ impl Doors {
     fn open(fault: &Arc<Fault>) -> Option<Self> {
         let server = TestServer::new(&Faults { thread: Arc::clone(fault), ..Faults::none() });
         let engine = Arc::clone(&server.engine);
-        match Admission::open(&engine.threads, &engine.limits, 8) {
+        match Admission::open(&engine.threads, &engine.limits.load(), 8) {
             Ok(admission) => {
-                let served =
-                    context::ServerContext { engine, admission, settings: Settings::default(), certificate: None };
+                let settings = Arc::new(ArcSwap::from_pointee(Settings::default()));
+                let served = context::ServerContext { engine, admission, settings, certificate: None };
                 let served = Arc::new(served);
                 Some(Self { server, served, refused: 0 })
             }

@@ -27,7 +27,7 @@ pub struct Client {
 impl Client {
     /// A client that connects, and is in no room.
     pub fn enter(engine: &Arc<Engine>, name: &'static str, wire: Arc<Wire>) -> io::Result<Self> {
-        let outbox = Outbox::new(&engine.metrics.outbox_total, Arc::clone(&wire) as _, &engine.limits, None);
+        let outbox = Outbox::new(&engine.metrics.outbox_total, Arc::clone(&wire) as _, &engine.limits.load(), None);
         let writing = Arc::clone(&outbox);
         engine.threads.spawn("writer", move || writer::run(writing))?;
         let door = ConnectionOptions {

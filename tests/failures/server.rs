@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use roomd::auth::Auth;
 use roomd::chat::listed_room::ReadPosition;
@@ -69,13 +70,14 @@ impl TestServer {
     pub fn new(faults: &Faults) -> Self {
         let threads = threads(&faults.thread);
         let limits = Limits { linger: Duration::ZERO, rate_per_s: 0, ..Limits::default() };
+        let limits = Arc::new(ArcSwap::from_pointee(limits));
         let clock = Clock::start();
         let stored = Log::default();
         let pruned = Arc::<AtomicU64>::default();
         let store = FaultyStore { faults: faults.clone(), stored: Arc::clone(&stored), pruned: Arc::clone(&pruned) };
         let store = Arc::new(store);
-        let of_rooms = Arc::new(limits.clone());
-        let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, Arc::clone(&store) as _);
+        let (of_rooms, stored_in) = (Arc::clone(&limits), Arc::clone(&store) as _);
+        let opener = broker::thread_per_room(Arc::clone(&threads), clock, of_rooms, stored_in);
         let engine = Engine::new(limits, threads, clock, store, Auth::guests_only(), Arc::default(), opener);
         Self { engine, stored, pruned }
     }

@@ -25,6 +25,7 @@ const JOIN_HISTORY: usize = 20;
 /// See the module.
 pub struct Client {
     session: SessionState,
+    limits: Arc<Limits>,
     encoding: Encoding,
     now: Moment,
     full: BTreeSet<RoomName>,
@@ -43,8 +44,9 @@ impl Client {
 
     fn new(encoding: Encoding, limits: Limits) -> Self {
         let ann = UserName::parse("Ann").unwrap();
-        let session = SessionState::new(ann.into(), encoding.capabilities(), JOIN_HISTORY, Arc::new(limits));
-        Self { session, encoding, now: Moment::default(), full: BTreeSet::new() }
+        let limits = Arc::new(limits);
+        let session = SessionState::new(ann.into(), encoding.capabilities(), JOIN_HISTORY, Arc::clone(&limits));
+        Self { session, limits, encoding, now: Moment::default(), full: BTreeSet::new() }
     }
 
     /// Plays a script.
@@ -85,7 +87,7 @@ impl Client {
 
     fn resume(&mut self, encoding: Encoding) {
         self.encoding = encoding;
-        self.session.resume(encoding.capabilities(), JOIN_HISTORY);
+        self.session.resume(encoding.capabilities(), JOIN_HISTORY, Arc::clone(&self.limits));
     }
 
     fn handle(&mut self, line: &str, actions: &mut Vec<Action>) {

@@ -63,6 +63,7 @@ mod private;
 mod protocols;
 mod publishing;
 mod receipts;
+mod reloading;
 mod resuming;
 mod rooms;
 #[cfg(all(feature = "jwt", feature = "sqlite"))]

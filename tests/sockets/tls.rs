@@ -158,7 +158,7 @@ fn a_certificate_is_reloaded_without_affecting_connected_clients() {
     let mut early = WebSocketClient::text(&server, "den", "Ella");
     let old = files.dialer();
     files.renew();
-    server.server().reload_certificate().unwrap();
+    server.server().reload((*server.server().settings()).clone()).unwrap();
     let refused = old.dial("localhost", Application::Http).unwrap();
     let refused = no_handshake(&refused, &server.http_socket());
     assert!(refused.to_string().contains("certificate"), "{refused}");
@@ -168,7 +168,7 @@ fn a_certificate_is_reloaded_without_affecting_connected_clients() {
     late.say("hi");
     early.receives("Lena: hi");
     fs::write(files.path("key.pem"), "no key").unwrap();
-    let sentence = server.server().reload_certificate().unwrap_err();
+    let sentence = server.server().reload((*server.server().settings()).clone()).unwrap_err();
     assert!(sentence.starts_with("cannot read the key "), "{sentence}");
     early.say("still here");
     late.wait_for("Ella: still here");

@@ -90,7 +90,7 @@ impl TestStore {
         let mut threads = Vec::new();
         let options = BackendOptions {
             durability: Durability::Os,
-            retention,
+            retention: Box::new(move || retention),
             now,
             on_commit,
             on_delivery,

@@ -20,6 +20,9 @@ pub struct Tunnel(Infallible);
 pub struct Certificate(Infallible);
 
 /// Has no values in this build.
+pub struct NewCertificate(Infallible);
+
+/// Has no values in this build.
 #[derive(Clone, Debug)]
 pub struct Dialer(Infallible);
 
@@ -36,8 +39,13 @@ impl Certificate {
     ///
     /// # Errors
     /// None.
-    pub fn reload(&self) -> Result<(), String> {
+    pub fn read(&self, _: &str, _: &str) -> Result<NewCertificate, String> {
         match self.0 {}
+    }
+
+    /// Cannot be called: there is no value.
+    pub fn replace(&self, new: NewCertificate) {
+        match new.0 {}
     }
 
     /// Cannot be called: there is no value.

@@ -1,4 +1,4 @@
-//! The server's certificate: read from two files at start, and again on the operator's request.
+//! The server's certificate: read from two files at start, and again, or from two others, on the operator's request.
 //!
 //! A handshake takes the configuration that is in force when it begins; established connections keep theirs.
 //! Session tickets are encrypted with keys that exist in memory only, and that stay the same when the
@@ -24,12 +24,13 @@ const HANDSHAKE: u8 = 22;
 
 /// See the module.
 pub struct Certificate {
-    certificate: String,
-    key: String,
     tickets: Arc<dyn ProducesTickets>,
     in_force: Mutex<Configs>,
     handshakes: HandshakePool,
 }
+
+/// A certificate that was read and is not in force yet.
+pub struct NewCertificate(Configs);
 
 #[derive(Clone)]
 struct Configs {
@@ -47,18 +48,20 @@ impl Certificate {
     pub fn load(certificate: &str, key: &str) -> Result<Self, String> {
         let tickets = aws_lc_rs::Ticketer::new().map_err(|error| format!("no keys for TLS tickets: {error}"))?;
         let configs = configs(certificate, key, &tickets)?;
-        let (certificate, key) = (certificate.to_owned(), key.to_owned());
-        Ok(Self { certificate, key, tickets, in_force: Mutex::new(configs), handshakes: HandshakePool::new() })
+        Ok(Self { tickets, in_force: Mutex::new(configs), handshakes: HandshakePool::new() })
     }
 
-    /// Reads the two files again, for connections that begin from now on.
+    /// Reads a certificate and its key, to be put in force in the place of this one.
     ///
     /// # Errors
-    /// A sentence; the configuration in force stays in force.
-    pub fn reload(&self) -> Result<(), String> {
-        let configs = configs(&self.certificate, &self.key, &self.tickets)?;
+    /// A sentence.
+    pub fn read(&self, certificate: &str, key: &str) -> Result<NewCertificate, String> {
+        configs(certificate, key, &self.tickets).map(NewCertificate)
+    }
+
+    /// Puts another certificate in force, for connections that begin from now on.
+    pub fn replace(&self, NewCertificate(configs): NewCertificate) {
         *self.in_force.lock() = configs;
-        Ok(())
     }
 
     /// When the certificate in force is valid; `None` where that cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! A [`Tunnel`] is one TLS connection over a socket that its caller owns; it never blocks while it holds its
 //! lock, so a broker can write through it as through a plain socket. A [`Certificate`] makes tunnels for the
-//! server and can be reloaded while it runs; a [`Dialer`] makes them for clients. No other crate uses rustls. In a
+//! server and can be replaced while it runs; a [`Dialer`] makes them for clients. No other crate uses rustls. In a
 //! build without the feature `tls` the same names exist (`absent.rs`), and types without values stand behind them.
 
 #[cfg(feature = "tls")]
@@ -28,7 +28,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-pub use kinds::{Certificate, Dialer, Tunnel, self_signed};
+pub use kinds::{Certificate, Dialer, NewCertificate, Tunnel, self_signed};
 pub use stream::Stream;
 
 /// What a client can be sent before its handshake when the server cannot serve it: the fatal alert

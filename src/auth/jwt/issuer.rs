@@ -1,6 +1,6 @@
 //! Tokens of an issuer that the operator names: a secret, a public key, or a set of them.
 //!
-//! Read once at start, on the main thread. Each key is for one algorithm: HS256 for a secret, and for
+//! Read at start, and again when the settings are, on the main thread. Each key is for one algorithm: HS256 for a secret, and for
 //! a public key what its kind says, RS256, ES256 or EdDSA. Nothing in a token chooses another.
 
 use std::fmt;

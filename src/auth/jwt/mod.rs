@@ -10,6 +10,7 @@ mod server_keys;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
@@ -30,8 +31,11 @@ pub const LEEWAY_MS: u64 = 5_000;
 /// See the module.
 pub struct Jwt {
     own: ServerKeys,
-    issuer: Option<Issuer>,
+    issuer: CurrentIssuer,
 }
+
+/// The issuer whose tokens are accepted, which can be exchanged while the server runs.
+pub type CurrentIssuer = Arc<ArcSwapOption<Issuer>>;
 
 impl Jwt {
     /// Tokens of the server's own keys, the first of which is created if there is none, and of an issuer.
@@ -39,7 +43,14 @@ impl Jwt {
     /// # Errors
     /// The keys cannot be read, or the first cannot be stored.
     pub fn open(accounts: Arc<dyn AccountStore>, issuer: Option<Issuer>, now: Time) -> Result<Self, StoreFailed> {
+        let issuer = Arc::new(ArcSwapOption::from_pointee(issuer));
         Ok(Self { own: ServerKeys::open(accounts, now)?, issuer })
+    }
+
+    /// The issuer, to be exchanged.
+    #[must_use]
+    pub fn issuer(&self) -> CurrentIssuer {
+        Arc::clone(&self.issuer)
     }
 
     /// A token that this key signs.
@@ -68,7 +79,7 @@ impl Jwt {
         }
         let no_issuer =
             || Refused::new(Invalid::NotOurs, "no key of this server has signed it, and there is no other issuer");
-        self.issuer.as_ref().ok_or_else(no_issuer)?.read(token, &header, now)
+        self.issuer.load().as_ref().ok_or_else(no_issuer)?.read(token, &header, now)
     }
 }
 

@@ -19,7 +19,7 @@ impl Engine {
     /// # Errors
     /// `unavailable`.
     pub fn stored_history(&self, room: &RoomName, span: Span, limit: usize) -> Result<Option<Event>, Refusal> {
-        let options = PageQuery { span, count: limit, bytes: self.limits.outbox_bytes / 2 };
+        let options = PageQuery { span, count: limit, bytes: self.limits.load().outbox_bytes / 2 };
         let page = self.store.page(room, options).map_err(unavailable)?;
         Ok(page.map(|page| page.into_history(room.clone(), span)))
     }

@@ -70,8 +70,8 @@ pub struct Outbox {
     changed: Condvar,
     events_max: u64,
     bytes_max: usize,
-    /// The frame of a ping; `None` where the protocol has none.
-    ping: Option<Bytes>,
+    /// The frame of a ping, and how often it is sent; `None` where the protocol has none.
+    ping: Option<(Bytes, Duration)>,
     /// How long a write may make no progress, and how long the farewell may take.
     write_timeout: Duration,
     /// What waits here, as a part of what waits for all clients.
@@ -143,7 +143,7 @@ impl Outbox {
             changed: Condvar::new(),
             events_max: limits.outbox_messages as u64,
             bytes_max: limits.outbox_bytes,
-            ping,
+            ping: ping.map(|frame| (frame, limits.ping)),
             write_timeout: limits.write_timeout,
             share: OutboxShare::new(total, limits.outbox_total, outbox.clone() as Weak<dyn HoldsEvents>),
         })

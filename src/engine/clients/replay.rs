@@ -22,7 +22,7 @@ pub struct Replay<'a> {
     /// The encoding of its events.
     pub encoding: Encoding,
     /// The bounds of a page.
-    pub limits: &'a Limits,
+    pub limits: Arc<Limits>,
     /// Who has an account.
     pub accounts: Accounts,
 }

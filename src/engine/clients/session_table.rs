@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::chat::{Code, End, Refusal};
+use crate::chat::{Code, End, Limits, Refusal};
 use crate::engine::base::sync::{Condvar, Mutex};
 use crate::engine::base::threads::Threads;
 use crate::engine::clients::outbox::Outbox;
@@ -55,13 +55,10 @@ pub struct SessionTable {
     queued: Condvar,
     /// Notified when a session is no longer that of a live connection, and at the close: for those that resume one.
     changed: Condvar,
-    grace: Duration,
-    sessions_max: usize,
-    address_max: usize,
 }
 
-#[derive(Default)]
 struct State {
+    bounds: Bounds,
     slots: HashMap<Arc<str>, Slot>,
     /// The detached sessions in the order in which they expire. A resumed one stays queued.
     queue: VecDeque<(Instant, Arc<str>)>,
@@ -71,33 +68,47 @@ struct State {
     closing: bool,
 }
 
+/// What the settings say of sessions.
+struct Bounds {
+    grace: Duration,
+    sessions_max: usize,
+    address_max: usize,
+}
+
 enum Slot {
     Live(Arc<Outbox>),
     Detached { until: Instant, session: Box<Session> },
 }
 
 impl SessionTable {
-    /// A table of at most `sessions_max` detached sessions, and `address_max` of one address, each kept for `grace`;
-    /// zero keeps none.
+    /// A table of as many detached sessions as there may be connections, also of one address, each kept for the grace
+    /// period; none where that is zero.
     #[must_use]
-    pub fn new(grace: Duration, sessions_max: usize, address_max: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            queued: Condvar::new(),
-            changed: Condvar::new(),
-            grace,
-            sessions_max,
-            address_max,
-        }
+    pub fn new(limits: &Limits) -> Self {
+        let state = State {
+            bounds: Bounds::of(limits),
+            slots: HashMap::new(),
+            queue: VecDeque::new(),
+            detached: 0,
+            by_address: BTreeMap::new(),
+            closing: false,
+        };
+        Self { state: Mutex::new(state), queued: Condvar::new(), changed: Condvar::new() }
+    }
+
+    /// Sessions that are detached from now on are kept by these limits.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.state.lock().bounds = Bounds::of(limits);
     }
 
     /// Adds the session of a live connection; the token that resumes it.
     pub fn register(&self, outbox: &Arc<Outbox>) -> Option<Token> {
-        if self.grace.is_zero() {
+        let token = Token::draw();
+        let mut state = self.state.lock();
+        if state.bounds.grace.is_zero() {
             return None;
         }
-        let token = Token::draw();
-        self.state.lock().slots.insert(token.text(), Slot::Live(Arc::clone(outbox)));
+        state.slots.insert(token.text(), Slot::Live(Arc::clone(outbox)));
         Some(token)
     }
 
@@ -119,17 +130,19 @@ impl SessionTable {
             if state.closing {
                 return Err(session);
             }
-            let until = Instant::now() + self.grace;
+            let until = Instant::now() + state.bounds.grace;
             let address = session.address();
             state.count(address);
             state.slots.insert(token.text(), Slot::Detached { until, session });
-            // Each waits as long as every other, so the thread sleeps until the first is over.
-            let is_first = state.queue.is_empty();
-            state.queue.push_back((until, token.text()));
+            // Each waits as long as every other, unless the period was changed meanwhile; the thread sleeps until the first
+            // is over.
+            let place = state.queue.iter().rposition(|(other, _)| *other <= until).map_or(0, |before| before + 1);
+            state.queue.insert(place, (until, token.text()));
+            let is_first = place == 0;
             let of_address = address.and_then(|address| state.by_address.get(&address));
-            let surplus = if of_address.is_some_and(|count| *count > self.address_max) {
+            let surplus = if of_address.is_some_and(|count| *count > state.bounds.address_max) {
                 state.pop_oldest_of(address)
-            } else if state.detached > self.sessions_max {
+            } else if state.detached > state.bounds.sessions_max {
                 state.pop_oldest(None)
             } else {
                 None
@@ -239,6 +252,13 @@ impl SessionTable {
     #[must_use]
     pub fn detached(&self) -> usize {
         self.state.lock().detached
+    }
+}
+
+impl Bounds {
+    fn of(limits: &Limits) -> Self {
+        let Limits { grace, connections_max, address_connections_max, .. } = *limits;
+        Self { grace, sessions_max: connections_max, address_max: address_connections_max }
     }
 }
 

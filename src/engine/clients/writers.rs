@@ -30,7 +30,6 @@ const RETRY: Duration = Duration::from_millis(10);
 pub struct Writers {
     threads: Arc<Threads>,
     start: WriterStart,
-    ping: Duration,
     idle: Duration,
     /// Threads of writers at once, at most.
     threads_max: AtomicUsize,
@@ -84,7 +83,6 @@ impl Writers {
         Arc::new(Self {
             threads: Arc::clone(threads),
             start: limits.writers,
-            ping: limits.ping,
             idle: IDLE,
             threads_max: AtomicUsize::new(usize::MAX),
             running: Arc::default(),
@@ -112,7 +110,8 @@ impl Writers {
     /// # Errors
     /// A writer is to start with each connection, and the machine gives no further thread.
     pub fn attach(self: &Arc<Self>, outbox: &Arc<Outbox>) -> io::Result<()> {
-        let ping_at = outbox.has_ping().then(|| Instant::now() + self.ping);
+        let ping_every = outbox.ping_every();
+        let ping_at = ping_every.map(|every| Instant::now() + every);
         let (number, is_first) = {
             let mut state = self.state.lock();
             state.newest += 1;
@@ -149,7 +148,7 @@ impl Writers {
     pub fn run(&self) {
         let mut state = self.state.lock();
         while !state.closing || !state.attached.is_empty() {
-            let due = state.take_due(Instant::now(), self.ping);
+            let due = state.take_due(Instant::now());
             if due.is_empty() {
                 match state.next_at() {
                     // The loop checks the time itself.
@@ -219,7 +218,7 @@ impl WriterSource for Writers {
 
 impl State {
     /// Takes what is to be done now; each ping is put off to its next time.
-    fn take_due(&mut self, now: Instant, every: Duration) -> Due {
+    fn take_due(&mut self, now: Instant) -> Due {
         let mut due = Due::default();
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
@@ -229,9 +228,10 @@ impl State {
         while let Some((at, number)) = self.pings.first().copied().filter(|(at, _)| *at <= now) {
             self.pings.remove(&(at, number));
             let Some(attached) = self.attached.get_mut(&number) else { continue };
-            attached.ping_at = Some(now + every);
-            self.pings.insert((now + every, number));
-            due.pings.extend(attached.outbox.upgrade());
+            let Some(outbox) = attached.outbox.upgrade() else { continue };
+            attached.ping_at = outbox.ping_every().map(|every| now + every);
+            self.pings.extend(attached.ping_at.map(|at| (at, number)));
+            due.pings.push(outbox);
         }
         due
     }

@@ -24,17 +24,28 @@ const LATER: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub struct AddressLimits {
-    connections_max: usize,
     state: Mutex<State>,
 }
 
 struct State {
+    connections_max: usize,
     /// How many connections each address has; addresses without one are not in it.
     connections: BTreeMap<Address, usize>,
     connects: Limiter<Address>,
     rooms: Limiter<Address>,
     claims: Limiter<Address>,
     failed_logins: Limiter<Address>,
+}
+
+impl State {
+    fn set(&mut self, limits: &Limits) {
+        let connects = limits.address_connects_per_s.saturating_mul(CONNECTS_AT_ONCE_S);
+        self.connections_max = limits.address_connections_max;
+        self.connects.set_rate(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()));
+        self.rooms.set_rate(limits.address_rooms_per_h, HOUR);
+        self.claims.set_rate(limits.address_claims_per_h, HOUR);
+        self.failed_logins.set_rate(limits.address_logins_per_min, Duration::from_secs(60));
+    }
 }
 
 /// One of the connections that an address may have.
@@ -47,16 +58,22 @@ impl AddressLimits {
     /// No connection is counted yet.
     #[must_use]
     pub fn new(limits: &Limits) -> Arc<Self> {
-        let connects = limits.address_connects_per_s.saturating_mul(CONNECTS_AT_ONCE_S);
-        let hourly = |max| Limiter::new(max, HOUR, ADDRESSES_MAX);
-        let state = State {
+        let free = || Limiter::new(0, HOUR, ADDRESSES_MAX);
+        let mut state = State {
+            connections_max: 0,
             connections: BTreeMap::new(),
-            connects: Limiter::new(connects, Duration::from_secs(CONNECTS_AT_ONCE_S.into()), ADDRESSES_MAX),
-            rooms: hourly(limits.address_rooms_per_h),
-            claims: hourly(limits.address_claims_per_h),
-            failed_logins: Limiter::new(limits.address_logins_per_min, Duration::from_secs(60), ADDRESSES_MAX),
+            connects: free(),
+            rooms: free(),
+            claims: free(),
+            failed_logins: free(),
         };
-        Arc::new(Self { connections_max: limits.address_connections_max, state: Mutex::new(state) })
+        state.set(limits);
+        Arc::new(Self { state: Mutex::new(state) })
+    }
+
+    /// Puts other limits in force. What addresses have used counts on.
+    pub fn set(&self, limits: &Limits) {
+        self.state.lock().set(limits);
     }
 
     /// Admits a connection, at `now` since the start.
@@ -65,7 +82,7 @@ impl AddressLimits {
     /// `rate_limited`: the address has too many, or they come too fast.
     pub fn enter(self: &Arc<Self>, address: Address, now: Duration) -> Result<AddressPermit, Refusal> {
         let mut state = self.state.lock();
-        if state.connections.get(&address).is_some_and(|count| *count >= self.connections_max) {
+        if state.connections.get(&address).is_some_and(|count| *count >= state.connections_max) {
             return Err(refusal("Too many connections from this address", LATER));
         }
         let taken = state.connects.take(&address, now);

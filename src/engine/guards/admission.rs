@@ -48,14 +48,12 @@ pub struct Admission {
     /// processor first, as those of a channel do, costs a switch each time.
     has_job: Condvar,
     threads: Arc<Threads>,
-    served_max: usize,
-    waiting_max: usize,
-    waiting_timeout: Duration,
     /// Memory is short: newcomers are refused.
     is_memory_short: AtomicBool,
 }
 
 struct State {
+    bounds: Bounds,
     /// The served connections, by the number of their permit.
     served: BTreeMap<u64, Arc<dyn Transport>>,
     permits: u64,
@@ -67,6 +65,14 @@ struct State {
     jobs: VecDeque<Job>,
     /// The server stops.
     closing: bool,
+}
+
+/// What the settings say of connections.
+#[derive(Clone, Copy)]
+struct Bounds {
+    served_max: usize,
+    waiting_max: usize,
+    waiting_timeout: Duration,
 }
 
 struct Waiting {
@@ -117,6 +123,7 @@ impl Admission {
     /// The machine gives no further thread.
     pub fn open(threads: &Arc<Threads>, limits: &Limits, served_max: usize) -> std::io::Result<Arc<Self>> {
         let state = State {
+            bounds: Bounds::of(limits, served_max),
             served: BTreeMap::new(),
             permits: 0,
             workers: 0,
@@ -130,14 +137,27 @@ impl Admission {
             changed: Condvar::new(),
             has_job: Condvar::new(),
             threads: Arc::clone(threads),
-            served_max,
-            waiting_max: limits.waiting_max,
-            waiting_timeout: limits.waiting_timeout,
             is_memory_short: AtomicBool::new(false),
         });
         let queue = Arc::clone(&admission);
         threads.spawn("waiting", move || queue.watch())?;
         Ok(admission)
+    }
+
+    /// Puts other bounds in force: at most `served_max` connections at once. If there may be more than before, waiting ones
+    /// are served; if fewer, those that are served go on. Does not block.
+    pub fn set_limits(self: &Arc<Self>, limits: &Limits, served_max: usize) {
+        let until = Instant::now() + limits.waiting_timeout;
+        {
+            let mut state = self.state.lock();
+            state.bounds = Bounds::of(limits, served_max);
+            // So that who has waited longest is first to have waited long enough.
+            state.waiting.iter_mut().for_each(|waiting| waiting.until = waiting.until.min(until));
+        }
+        self.changed.notify_all();
+        while let Some(dispatch) = self.next_waiting() {
+            self.dispatch(dispatch);
+        }
     }
 
     /// Serves, queues or rejects a connection. Does not block.
@@ -161,14 +181,15 @@ impl Admission {
         if self.is_memory_short.load(Ordering::Relaxed) {
             return Decision::Reject(incoming);
         }
-        if state.served.len() < self.served_max && state.waiting.is_empty() {
+        if state.served.len() < state.bounds.served_max && state.waiting.is_empty() {
             let (number, spawn) = state.take_permit(incoming.transport());
             return Decision::Serve(Dispatch { number, spawn, incoming });
         }
-        if state.waiting.len() < self.waiting_max {
+        if state.waiting.len() < state.bounds.waiting_max {
             let ahead = state.waiting.len();
             incoming.notify_position(ahead);
-            state.waiting.push_back(Waiting { until: Instant::now() + self.waiting_timeout, incoming });
+            let until = Instant::now() + state.bounds.waiting_timeout;
+            state.waiting.push_back(Waiting { until, incoming });
             return Decision::Queue { ahead };
         }
         Decision::Reject(incoming)
@@ -245,17 +266,15 @@ impl Admission {
     fn next(&self, number: u64) -> Option<Dispatch> {
         let (gone, next) = {
             let mut state = self.state.lock();
-            let gone = state.served.remove(&number)?;
-            let waiting = if state.closing { None } else { state.waiting.pop_front() };
-            let next = waiting.map(|waiting| {
-                let (number, spawn) = state.take_permit(waiting.incoming.transport());
-                state.waiting.iter().enumerate().for_each(|(ahead, other)| other.incoming.notify_position(ahead));
-                Dispatch { number, spawn, incoming: waiting.incoming }
-            });
-            (gone, next)
+            (state.served.remove(&number)?, state.serve_waiting())
         };
         drop(gone);
         next
+    }
+
+    /// Gives the next waiting connection a permit, if there is one for it.
+    fn next_waiting(&self) -> Option<Dispatch> {
+        self.state.lock().serve_waiting()
     }
 
     /// Refuses newcomers while memory is short.
@@ -271,7 +290,8 @@ impl Admission {
     }
 
     fn full(&self) -> Refusal {
-        full(self.waiting_timeout.max(Duration::from_secs(1)))
+        let timeout = self.state.lock().bounds.waiting_timeout;
+        full(timeout.max(Duration::from_secs(1)))
     }
 
     /// Rejects a connection. Does not block.
@@ -357,7 +377,7 @@ impl Admission {
     #[must_use]
     pub fn has_capacity(&self) -> bool {
         let state = self.state.lock();
-        !state.closing && state.served.len() < self.served_max && !self.is_memory_short.load(Ordering::Relaxed)
+        !state.closing && state.served.len() < state.bounds.served_max && !self.is_memory_short.load(Ordering::Relaxed)
     }
 }
 
@@ -366,7 +386,24 @@ pub fn full(retry_after: Duration) -> Refusal {
     Refusal { retry_after: Some(retry_after), ..Refusal::new(Code::Unavailable, "The server is full") }
 }
 
+impl Bounds {
+    fn of(limits: &Limits, served_max: usize) -> Self {
+        Self { served_max, waiting_max: limits.waiting_max, waiting_timeout: limits.waiting_timeout }
+    }
+}
+
 impl State {
+    /// Gives the first of those that wait a permit, and tells the others that they have moved up.
+    fn serve_waiting(&mut self) -> Option<Dispatch> {
+        if self.closing || self.served.len() >= self.bounds.served_max {
+            return None;
+        }
+        let Waiting { incoming, .. } = self.waiting.pop_front()?;
+        let (number, spawn) = self.take_permit(incoming.transport());
+        self.waiting.iter().enumerate().for_each(|(ahead, other)| other.incoming.notify_position(ahead));
+        Some(Dispatch { number, spawn, incoming })
+    }
+
     /// Gives a connection a permit; its number, and whether the pool needs one more thread.
     fn take_permit(&mut self, transport: Arc<dyn Transport>) -> (u64, bool) {
         self.permits += 1;

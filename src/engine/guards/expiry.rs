@@ -56,6 +56,11 @@ impl Expiry {
         Self { state: Mutex::new(State { schedule, closing: false }), changed: Condvar::new() }
     }
 
+    /// Connections that are watched from now on are warned so long before their tokens expire.
+    pub fn set_warning(&self, warning: Duration) {
+        self.state.lock().schedule.warning = warning;
+    }
+
     /// Watches the connection of this number, with this deadline instead of an earlier one.
     pub fn watch(&self, number: u64, watched: WatchedConnection) {
         self.state.lock().schedule.put(number, watched);

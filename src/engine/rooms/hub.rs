@@ -369,6 +369,11 @@ impl Hub {
         drop(last);
     }
 
+    /// Rooms that are opened from now on have these bounds: see [`crate::chat::Limits`].
+    pub fn set_limits(&self, rooms_max: usize, address_rooms_max: usize) {
+        self.state.lock().quota.set_limits(rooms_max, address_rooms_max);
+    }
+
     /// Gives no further seat.
     pub fn close(&self) {
         self.state.lock().closing = true;

@@ -92,7 +92,7 @@ impl Engine {
             *member = self.registered_as(member)?;
         }
         let (all, own) = self.policies.count(&who.user);
-        let most = self.limits.rooms_max.saturating_mul(POLICIES_PER_ROOM);
+        let most = self.limits.load().rooms_max.saturating_mul(POLICIES_PER_ROOM);
         if all >= most {
             let message = format!("The server keeps {most} rooms that were created, which is its limit");
             return Err(Refusal::new(Code::TooManyRooms, message));
@@ -100,7 +100,7 @@ impl Engine {
         if own >= OWNED_MAX && !who.is_guest() {
             return Err(Refusal::new(Code::TooManyRooms, format!("One user may own {OWNED_MAX} rooms")));
         }
-        let most = (self.limits.rooms_max / 2).max(1);
+        let most = (self.limits.load().rooms_max / 2).max(1);
         let pinned = self.created.lock().as_ref().map_or(0, BTreeMap::len);
         if pinned >= most && (who.is_guest() || !durable) {
             let message = format!("The server holds {most} rooms that were created, which is its limit");
@@ -226,7 +226,7 @@ impl Engine {
                 let event = Arc::new(Event::InvitedTo { room, by, action, at });
                 for connection in connections {
                     // One that cannot take it now is ended by its own outbox, or is gone.
-                    _ = connection.endpoint().send(None, &event, self.limits.slow);
+                    _ = connection.endpoint().send(None, &event, self.limits.load().slow);
                 }
             }
             ModerationChange::Ended => {

@@ -63,6 +63,11 @@ impl RoomQuota {
         Self { rooms_max, address_max, counts: [0; CLASSES], by_address: BTreeMap::new() }
     }
 
+    /// Sets other bounds. Rooms that are open stay so, and count, unless the address had no limit when it opened them.
+    pub fn set_limits(&mut self, rooms_max: usize, address_max: usize) {
+        (self.rooms_max, self.address_max) = (rooms_max, address_max);
+    }
+
     /// Takes a place for a room that is being opened for this address; `None` is exempt from limits by address.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ impl Engine {
         let event = Arc::new(event);
         for other in self.directory.reachable(&who.user).iter().filter(|other| other.number != connection) {
             // An outbox that cannot take it ends its connection, which reads the bookmarks again when it returns.
-            _ = other.endpoint().send(None, &event, self.limits.slow);
+            _ = other.endpoint().send(None, &event, self.limits.load().slow);
         }
     }
 }

@@ -36,7 +36,7 @@ impl Engine {
     /// stays, and the registration is refused.
     pub(in crate::engine) fn clear_the_way(&self, name: &UserName) {
         let now = self.clock.now().at;
-        let Some(unused) = self.auth.names().obstacle(name, self.limits.retain_names, now) else { return };
+        let Some(unused) = self.auth.names().obstacle(name, self.limits.load().retain_names, now) else { return };
         if self.directory.connections(&unused).is_empty()
             && let Err(refusal) = self.release_name(&unused, None)
         {

@@ -85,7 +85,8 @@ fn requests(
     remote: &RemoteAddress,
     mut deadline: Instant,
 ) -> Option<(Box<LastRequest>, Vec<u8>)> {
-    let limits = &context.settings.limits;
+    let settings = context.settings.load();
+    let limits = &settings.limits;
     let mut state = ConnectionState {
         rate: Bucket::new(limits.rate_burst, limits.rate_per_s),
         questions: Bucket::new(
@@ -113,7 +114,7 @@ fn requests(
                 if persistence == Persistence::Close {
                     break;
                 }
-                deadline = Instant::now() + limits.head_timeout;
+                deadline = Instant::now() + context.settings.load().limits.head_timeout;
             }
         }
     }
@@ -171,7 +172,8 @@ fn answer(
 ) -> Result<Next, HeadError> {
     let RequestSource { context, socket, remote } = *here;
     let (persistence, head_only) = (persistence(request), request.method == "HEAD");
-    let limits = &context.settings.limits;
+    let settings = context.settings.load();
+    let limits = &settings.limits;
     let length = BodyLength::of(request)?;
     if matches!(length, BodyLength::Bytes(length) if length > limits.frame_bytes()) {
         return Err(HeadError::Status(413, "The body is too large"));

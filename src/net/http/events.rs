@@ -94,7 +94,7 @@ fn enter_rooms(
     let Wanted { options, identity, rooms } = wanted(context, request, address, (room, encoding)).map_err(refused)?;
     let ping = encoding.keep_alive().map(Bytes::from);
     let transport = Arc::clone(socket) as Arc<dyn Transport>;
-    let outbox = Outbox::new(&engine.metrics.outbox_total, transport, &context.settings.limits, ping);
+    let outbox = Outbox::new(&engine.metrics.outbox_total, transport, &context.settings.load().limits, ping);
     let rooms = enter(engine, &outbox, options, &identity, rooms).map_err(refused)?;
     // A proxy that gathers a response before it passes it on would hold the events back.
     let response = Response::new(200, media_type, Vec::new()).with("X-Accel-Buffering", "no");
@@ -122,7 +122,7 @@ fn wanted(
             rooms.collect::<Result<Vec<_>, _>>()?
         }
     };
-    let most = context.settings.limits.rooms_per_connection;
+    let most = context.settings.load().limits.rooms_per_connection;
     if rooms.is_empty() || rooms.len() > most {
         return Err(bad(format!("A stream has 1 to {most} rooms, each a parameter room")));
     }
@@ -161,8 +161,9 @@ impl EventStream {
     pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: &[u8]) {
         let Self { head, outbox, options, identity, rooms } = self;
         // With each ping it is looked whether something can still come.
-        let every = context.settings.limits.ping;
-        let link = Link { context, socket, read_timeout: Some(every), greeting: head, refusal: last_refusal };
+        let settings = context.settings.load_full();
+        let (limits, every) = (&settings.limits, Some(settings.limits.ping));
+        let link = Link { context, socket, limits, read_timeout: every, greeting: head, refusal: last_refusal };
         let open = |outbox: &Arc<Outbox>| {
             let outbox = Arc::clone(outbox);
             let (connection, end) = Connection::open_stream(&context.engine, outbox, options, identity, rooms);

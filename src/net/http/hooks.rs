@@ -59,7 +59,7 @@ pub fn deliver(context: &ServerContext, request: &ApiRequest<'_>, token: &str) -
     let came = hook::parse(&request.body)?;
     let mid = request.head.value("Idempotency-Key").map(Mid::parse).transpose()?;
     let message = RoomRequest::from(Publication { mid, ..Publication::text(&came.text) });
-    message.check(context.settings.limits.message_bytes)?;
+    message.check(context.settings.load().limits.message_bytes)?;
     context.engine.publish_by_hook(&opened, came.user, message, request.address)?;
     Ok(Response::new(200, "text/plain; charset=utf-8", "ok"))
 }

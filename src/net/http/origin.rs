@@ -40,7 +40,7 @@ impl<'a> Origin<'a> {
         let is_of = |scheme: &str, host: &str| !host.is_empty() && is_same(origin, &format!("{scheme}://{host}"));
         if hosts.iter().any(|host| schemes.iter().any(|scheme| is_of(scheme, host))) {
             Self::Own
-        } else if context.settings.origins.iter().any(|listed| is_same(origin, listed)) {
+        } else if context.settings.load().origins.iter().any(|listed| is_same(origin, listed)) {
             Self::Listed(origin)
         } else {
             Self::Foreign

@@ -80,7 +80,7 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     let (if_seq, if_key_seq) = (wanted.if_seq, wanted.if_key_seq);
     let store = wanted.store.unwrap_or(true);
     let message = RoomRequest::from(Publication { body, about, mid, if_seq, key, if_key_seq, store });
-    message.check(context.settings.limits.message_bytes)?;
+    message.check(context.settings.load().limits.message_bytes)?;
     request.rate.take(context.engine.clock.now().since_start).map_err(Refusal::rate_limited)?;
     Ok((author, message))
 }

@@ -161,7 +161,7 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
         Route::Members(room) if method == "POST" => invitations::enter(context, request, room).unwrap_or_else(refused),
         Route::Me => claims::me(context, request).unwrap_or_else(refused),
         Route::Server => {
-            let (settings, auth) = (&context.settings, &context.engine.auth);
+            let (settings, auth) = (context.settings.load(), &context.engine.auth);
             let name = settings.name.as_deref().unwrap_or("roomd");
             let names = (auth.admits_guests(), auth.registers_names());
             Response::json(200, json::server_body(name, settings.welcome.as_deref(), names))
@@ -256,7 +256,7 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
         // Not below `/assets`: a service worker serves the paths below its own.
         "/service-worker.js" => Route::Asset("service-worker.js"),
         "/ws" => Route::Socket,
-        "/echo" if context.settings.echo_route => Route::Socket,
+        "/echo" if context.settings.load().echo_route => Route::Socket,
         _ => {
             if let Some(name) = path.strip_prefix("/assets/") {
                 page::file(name)?;

@@ -53,7 +53,7 @@ pub fn is_path(context: &ServerContext, path: &str) -> bool {
 }
 
 fn is_echo(context: &ServerContext, path: &str) -> bool {
-    path == "/echo" && context.settings.echo_route
+    path == "/echo" && context.settings.load().echo_route
 }
 
 /// Grants a WebSocket to a request at one of their paths.
@@ -84,10 +84,12 @@ pub fn grant(
 impl Upgrade {
     /// Serves the WebSocket to its end. `tail` is what the client sent behind its head.
     pub fn serve(self, context: &Arc<ServerContext>, socket: &Arc<Tcp>, tail: Vec<u8>) {
+        let settings = context.settings.load_full();
         let link = Link {
             context,
             socket,
-            read_timeout: Some(context.settings.limits.pong_timeout),
+            limits: &settings.limits,
+            read_timeout: Some(settings.limits.pong_timeout),
             greeting: self.head.into_bytes(),
             refusal: last_refusal,
         };

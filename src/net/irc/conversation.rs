@@ -116,7 +116,7 @@ impl Conversation {
         for room in std::mem::take(&mut self.unsettled) {
             self.connection.flush(&room);
         }
-        let most = self.context.settings.limits.outbox_bytes / 2;
+        let most = self.context.settings.load().limits.outbox_bytes / 2;
         let mut rest = out;
         while !rest.is_empty() {
             let end = match rest[..most.min(rest.len())].iter().rposition(|byte| *byte == b'\n') {

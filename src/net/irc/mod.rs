@@ -56,7 +56,8 @@ fn converse(
     registered: Registered,
 ) {
     let Registered { mut client, identity, reservation } = registered;
-    let limits = &context.settings.limits;
+    let settings = context.settings.load_full();
+    let limits = &settings.limits;
     let encoding = Encoding::Irc(client.capabilities.traits());
     let address = remote.address(context);
     let visibility = Visibility::Announced;
@@ -69,7 +70,7 @@ fn converse(
     let mut greeting = std::mem::take(&mut client.out);
     let last_line = greeting[..greeting.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     client.out = greeting.split_off(last_line);
-    let link = Link { context, socket, read_timeout: Some(limits.pong_timeout), greeting, refusal };
+    let link = Link { context, socket, limits, read_timeout: Some(limits.pong_timeout), greeting, refusal };
     let open = |outbox: &Arc<Outbox>| {
         let connection = Connection::open(&context.engine, Arc::clone(outbox), options, identity);
         drop(reservation);

@@ -39,14 +39,14 @@ pub fn write(context: &ServerContext, client: &mut Client) {
 
 /// The name of the server, for people.
 fn network(context: &ServerContext) -> String {
-    context.settings.name.clone().unwrap_or_else(|| "roomd".to_owned())
+    context.settings.load().name.clone().unwrap_or_else(|| "roomd".to_owned())
 }
 
 /// `005`.
 pub fn isupport(context: &ServerContext, client: &mut Client) {
     // A value has no space: as IRCv3 says, it is written as \x20.
     let network: String = network(context).split_whitespace().collect::<Vec<_>>().join("\\x20");
-    let rooms = context.settings.limits.rooms_per_connection;
+    let rooms = context.settings.load().limits.rooms_per_connection;
     let tokens = [
         format!("AWAYLEN={NOTE_BYTES}"),
         "CASEMAPPING=ascii".to_owned(),
@@ -97,7 +97,7 @@ fn users(context: &ServerContext, client: &mut Client, users: usize) {
 
 /// The message of the day: the server's welcome.
 pub fn motd(context: &ServerContext, client: &mut Client) {
-    let Some(welcome) = &context.settings.welcome else {
+    let Some(welcome) = &context.settings.load().welcome else {
         return client.numeric("422", "", "There is no message of the day");
     };
     client.numeric("375", "", &*format!("- {SERVER} Message of the day -"));

@@ -5,6 +5,9 @@
 //! address that a name resolves to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 use crate::settings::WebhookTarget;
 
@@ -14,20 +17,25 @@ pub const REFUSED: &str = "Addresses of this machine and of private networks are
 /// See the module.
 #[derive(Debug)]
 pub struct Reachable {
-    allowed: Vec<WebhookTarget>,
+    allowed: ArcSwap<Vec<WebhookTarget>>,
 }
 
 impl Reachable {
     /// Public addresses, and those that are `allowed`.
     #[must_use]
     pub fn new(allowed: Vec<WebhookTarget>) -> Self {
-        Self { allowed }
+        Self { allowed: ArcSwap::from_pointee(allowed) }
+    }
+
+    /// Allows these in the place of those that were allowed.
+    pub fn allow(&self, allowed: Vec<WebhookTarget>) {
+        self.allowed.store(Arc::new(allowed));
     }
 
     /// Whether this address, to which the name `host` resolves, may be reached.
     #[must_use]
     pub fn permits(&self, host: &str, ip: IpAddr) -> bool {
-        let allowed = self.allowed.iter().any(|target| match target {
+        let allowed = self.allowed.load().iter().any(|target| match target {
             WebhookTarget::Network(network) => network.contains(&ip) || network.contains(&ip.to_canonical()),
             WebhookTarget::Host(name) => name.eq_ignore_ascii_case(host.trim_end_matches('.')),
         });

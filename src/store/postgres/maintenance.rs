@@ -22,7 +22,7 @@ const ENDED_FOR: i64 = 60 * 60 * 1_000;
 
 /// See the module.
 pub struct PostgresMaintenance {
-    retention: Retention,
+    retention: Box<dyn Fn() -> Retention + Send>,
     now: Box<dyn Fn() -> Time + Send>,
     rooms: OpenRooms,
     due_at: Instant,
@@ -33,7 +33,11 @@ pub struct PostgresMaintenance {
 
 impl PostgresMaintenance {
     /// The first sweep is due at once.
-    pub fn new(retention: Retention, now: Box<dyn Fn() -> Time + Send>, rooms: OpenRooms) -> Self {
+    pub fn new(
+        retention: Box<dyn Fn() -> Retention + Send>,
+        now: Box<dyn Fn() -> Time + Send>,
+        rooms: OpenRooms,
+    ) -> Self {
         Self { retention, now, rooms, due_at: Instant::now(), done: 0, failing: false }
     }
 
@@ -63,7 +67,8 @@ impl PostgresMaintenance {
 
     /// Returns whether there is more to do.
     fn sweep(&mut self, link: &mut DatabaseLink) -> Result<bool, LinkError> {
-        let has_bounds = self.retention != Retention::default();
+        let retention = (self.retention)();
+        let has_bounds = retention != Retention::default();
         let sql = "SELECT room, retain_ms, retain_count, ended IS NOT NULL, name FROM rooms WHERE room > $1
             AND ($2 OR retain_ms IS NOT NULL OR retain_count IS NOT NULL OR ended IS NOT NULL) ORDER BY room LIMIT 1";
         let now = ms((self.now)());
@@ -75,9 +80,9 @@ impl PostgresMaintenance {
             buried.is_none_or(|row| row.get(0))
         } else {
             let bound = |own: Option<i64>, server: i64| Some(own.unwrap_or(server)).filter(|bound| *bound > 0);
-            let age = i64::try_from(self.retention.age.as_millis()).unwrap_or(i64::MAX);
+            let age = i64::try_from(retention.age.as_millis()).unwrap_or(i64::MAX);
             let cutoff = bound(row.get(1), age).map(|age| now.saturating_sub(age));
-            let count = bound(row.get(2), i64::try_from(self.retention.count).unwrap_or(i64::MAX));
+            let count = bound(row.get(2), i64::try_from(retention.count).unwrap_or(i64::MAX));
             if cutoff.is_none() && count.is_none() {
                 true
             } else {

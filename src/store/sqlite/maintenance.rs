@@ -39,7 +39,7 @@ const SLICE_BYTES: usize = 256 * 1024;
 
 /// See the module.
 pub struct Maintenance {
-    retention: Retention,
+    retention: Box<dyn Fn() -> Retention + Send>,
     now: Box<dyn Fn() -> Time + Send>,
     /// Advanced by the sweep.
     watermarks: Arc<Watermarks>,
@@ -64,7 +64,7 @@ impl Maintenance {
     /// The file cannot be read.
     pub fn new(
         connection: &Connection,
-        retention: Retention,
+        retention: Box<dyn Fn() -> Retention + Send>,
         now: Box<dyn Fn() -> Time + Send>,
         watermarks: Arc<Watermarks>,
         checkpoints: Checkpoints,
@@ -173,7 +173,7 @@ impl Maintenance {
         } else if let Some(sweep) = self.sweep {
             let transaction = begin(connection)?;
             let before = transaction.total_changes();
-            let SweepSlice { rest, pruned } = sweep.run_slice(&transaction, self.retention, (self.now)())?;
+            let SweepSlice { rest, pruned } = sweep.run_slice(&transaction, (self.retention)(), (self.now)())?;
             self.log_holds_deleted_text |= transaction.total_changes() > before;
             transaction.commit()?;
             pruned.into_iter().for_each(|(room, seq)| self.watermarks.advance(room, seq));

@@ -296,7 +296,7 @@ mod tests {
         let mut journal = None;
         let options = BackendOptions {
             durability: Durability::None,
-            retention: Retention::default(),
+            retention: Box::new(Retention::default),
             now: Box::new(|| Time(0)),
             on_commit: Box::new(|_| ()),
             on_delivery: Box::new(|| ()),

@@ -23,7 +23,7 @@ use crate::engine::users::user_connection::UserConnection;
 impl Connection {
     /// Requires the client to authenticate first, within the time that the head of a request may take.
     pub fn require_auth(&mut self) {
-        let until = self.now().after(self.engine.limits.head_timeout);
+        let until = self.now().after(self.engine.limits.load().head_timeout);
         self.session.state.require_auth();
         self.watch_until(until, End::Unidentified);
         if !self.options.capabilities().welcome {

@@ -92,8 +92,8 @@ impl Connection {
         let endpoint = Endpoint { recipient, form, accounts: engine.auth.account_index() };
         let ConnectionOptions { address, echo, visibility, .. } = options;
         let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint.clone());
-        let state =
-            SessionState::new(who.clone(), options.capabilities(), options.join_history, Arc::clone(&engine.limits));
+        let limits = engine.limits.load_full();
+        let state = SessionState::new(who.clone(), options.capabilities(), options.join_history, limits);
         let resumes = options.capabilities().resumes;
         let token = resumes.then(|| engine.sessions.register(&outbox)).flatten();
         let resume = token.as_ref().map(Token::text);

@@ -187,7 +187,7 @@ impl Connection {
     }
 
     fn join_with_replay(&self, room: &RoomName, kind: &RoomKind) -> Result<(), End> {
-        let gate = Gate::closed(Arc::clone(&self.outbox), &self.engine.limits);
+        let gate = Gate::closed(Arc::clone(&self.outbox), &self.engine.limits.load());
         let collected = self.session.entry.connection().enter_with_replay(&self.engine.hub, (room, kind), &gate);
         match collected {
             Ok(Some(OfflineReplay { replay, sender })) => {

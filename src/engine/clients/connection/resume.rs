@@ -2,6 +2,8 @@
 //!
 //! On the reader's thread; blocks on the rooms, and, during a replay, on the store and on the client.
 
+use std::sync::Arc;
+
 use super::{ActionError, Connection};
 use crate::chat::{End, Event, Id, Recovery, Seen};
 use crate::engine::clients::session::{ResumingRoom, Session};
@@ -14,8 +16,9 @@ impl Connection {
         let taken = self.engine.sessions.take(token, &self.outbox);
         let session = taken.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
-        session.state.resume(self.options.capabilities(), self.options.join_history);
-        let resuming = session.resume(&self.outbox, self.options.encoding, seen, &self.engine.limits);
+        let limits = self.engine.limits.load_full();
+        session.state.resume(self.options.capabilities(), self.options.join_history, Arc::clone(&limits));
+        let resuming = session.resume(&self.outbox, self.options.encoding, seen, &limits);
         let old = std::mem::replace(&mut self.session, session);
         if let Some(token) = &old.token {
             self.engine.sessions.forget(token);

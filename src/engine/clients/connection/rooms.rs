@@ -105,7 +105,7 @@ impl Connection {
         let event = Arc::new(Event::ReadTo { room: room.clone(), other, at: message.at });
         for endpoint in endpoints {
             // An outbox that cannot take it ends its connection.
-            _ = endpoint.send(None, &event, self.engine.limits.slow);
+            _ = endpoint.send(None, &event, self.engine.limits.load().slow);
         }
     }
 
@@ -127,7 +127,7 @@ impl Connection {
             )
         };
         let may_replay = request.options.may_need_replay();
-        let gate = may_replay.then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits));
+        let gate = may_replay.then(|| Gate::closed(Arc::clone(&self.outbox), &self.engine.limits.load()));
         let recipient: Arc<dyn Recipient> = match &gate {
             Some(gate) => Arc::clone(gate) as _,
             None => Arc::clone(&self.outbox) as _,
@@ -196,7 +196,13 @@ impl Connection {
 
     pub(super) fn replay(&self, encoding: Encoding) -> Replay<'_> {
         let accounts = self.engine.auth.account_index();
-        Replay { store: &*self.engine.store, outbox: &self.outbox, encoding, limits: &self.engine.limits, accounts }
+        Replay {
+            store: &*self.engine.store,
+            outbox: &self.outbox,
+            encoding,
+            limits: self.engine.limits.load_full(),
+            accounts,
+        }
     }
 
     #[inline(never)]
@@ -221,7 +227,7 @@ impl Connection {
         let event = Arc::new(Event::Signal { kind, from: self.session.state.user().clone(), payload });
         let mut reached = false;
         for connection in self.engine.directory.reachable(to) {
-            let given = connection.endpoint().send(None, &event, self.engine.limits.slow);
+            let given = connection.endpoint().send(None, &event, self.engine.limits.load().slow);
             // An outbox that cannot take it ends its connection; a connection that is closed is not reached.
             reached |= given != Err(Undelivered::Closed);
         }

@@ -70,7 +70,7 @@ pub fn enter(
     let mut entered = EnteredRooms { number, rooms: Vec::with_capacity(rooms.len()) };
     for StreamRoom { room, since, latest } in rooms {
         engine.count_opening(&room, address)?;
-        let gate = Gate::closed(Arc::clone(outbox), &engine.limits);
+        let gate = Gate::closed(Arc::clone(outbox), &engine.limits.load());
         let request = JoinRequest {
             visibility,
             options: JoinOptions { history: Some(join_history), since, latest, ..JoinOptions::default() },

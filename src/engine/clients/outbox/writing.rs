@@ -74,14 +74,14 @@ impl Outbox {
         state.attachment = Some(attachment);
     }
 
-    /// Whether the client is to be pinged.
-    pub(in crate::engine) fn has_ping(&self) -> bool {
-        self.ping.is_some()
+    /// How often the client is to be pinged; `None` where the protocol has no ping.
+    pub(in crate::engine) fn ping_every(&self) -> Option<Duration> {
+        self.ping.as_ref().map(|(_, every)| *every)
     }
 
     /// Pings the client. It is told to send something, also when much waits for it.
     pub(in crate::engine) fn ping(&self) {
-        let Some(frame) = &self.ping else { return };
+        let Some((frame, _)) = &self.ping else { return };
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;

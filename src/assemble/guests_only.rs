@@ -1,0 +1,45 @@
+//! Signing in, in a build without tokens: every user is a guest.
+//!
+//! It has the functions of `sign_in.rs`. Settings that ask for more are refused, at start and when they are reloaded.
+
+use std::sync::Arc;
+
+use crate::assemble::StartError;
+use crate::auth::Auth;
+use crate::engine::base::clock::Clock;
+use crate::settings::Settings;
+use crate::store::AccountStore;
+
+/// Nothing of signing in can be exchanged.
+pub struct SignIn;
+
+/// What the settings say of signing in, which is nothing.
+pub struct NewSignIn;
+
+impl SignIn {
+    /// Does nothing.
+    pub fn replace(&self, _: NewSignIn) {}
+}
+
+/// Looks whether the settings ask for tokens.
+///
+/// # Errors
+/// A sentence.
+pub fn read(settings: &Settings) -> Result<NewSignIn, String> {
+    let Settings { guests, claims, jwt_secret_file, jwt_key, .. } = settings;
+    if *guests == Some(false) || *claims == Some(true) || jwt_secret_file.is_some() || jwt_key.is_some() {
+        let sentence = "this roomd was built without tokens: whoever comes is a guest, and no name can be claimed";
+        return Err(sentence.to_owned());
+    }
+    Ok(NewSignIn)
+}
+
+/// The authentication of a server whose users are guests.
+///
+/// # Errors
+/// The settings ask for tokens.
+pub fn open(settings: &Settings, _: Arc<dyn AccountStore>, _: Clock) -> Result<(Arc<Auth>, SignIn), StartError> {
+    read(settings).map_err(StartError::Tokens)?;
+    log::warn!("built without tokens: whoever comes is a guest");
+    Ok((Auth::guests_only(), SignIn))
+}

@@ -15,6 +15,7 @@ use super::message::{Body, Message, Mid};
 use super::policy::{AuditEntry, Invitation, ModerationAction, RoomSubject};
 use super::presence::Presence;
 use super::receipt::{Receipt, ReceiptMark};
+use super::receipt_counts::Counts;
 use super::recovery::{Recovery, ResumedRoom};
 use super::refusal::Refusal;
 use super::room_summary::RoomSummary;
@@ -129,6 +130,9 @@ pub enum Event {
     /// These users have received, or read, your last messages: so many, of which each of them had not got so far before.
     /// For clients that show lines, and have asked; `private`: in a private conversation.
     Reached { room: RoomName, private: bool, receipt: Receipt, users: Vec<UserName>, messages: usize },
+    /// How many users your message was written to, and have received and read it: in a room that is too large for their
+    /// receipts, to who has asked.
+    ReceiptCounts { room: RoomName, seq: u64, counts: Counts },
     /// A user is typing, or no longer.
     Typing { room: RoomName, user: UserName, typing: bool },
     /// A user is online, away or offline.

@@ -6,7 +6,7 @@
 
 mod elsewhere;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::attendance::{Attending, ServerId};
@@ -76,6 +76,8 @@ struct User {
 pub struct Members {
     members: BTreeMap<MemberId, RoomMember>,
     users: BTreeMap<UserName, User>,
+    /// The users who have asked how far others have got with their messages, on these connections.
+    asking: BTreeMap<UserName, BTreeSet<MemberId>>,
     /// The users who are typing, and until when on the monotonic clock. Few, whatever the room's size.
     typing: BTreeMap<UserName, Duration>,
     /// Connections through other servers.
@@ -140,6 +142,9 @@ impl Members {
 
     /// Adds a member; true when others are to be told.
     pub fn enter(&mut self, id: MemberId, member: RoomMember, now: Time) -> bool {
+        if member.asks_receipts {
+            self.asking.entry(member.user.clone()).or_default().insert(id);
+        }
         if !member.visibility.is_listed() {
             self.members.insert(id, member);
             return false;
@@ -162,6 +167,7 @@ impl Members {
     /// last connection.
     pub fn leave(&mut self, id: MemberId, reason: &LeaveReason) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
+        self.forget_asking(id, &member);
         if !member.visibility.is_listed() {
             return Some((member, false, false));
         }
@@ -234,9 +240,28 @@ impl Members {
 
     /// Has a member told, or no longer, how far others have got with its messages.
     pub fn ask_receipts(&mut self, id: MemberId, on: bool) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.asks_receipts = on;
+        let Some(member) = self.members.get(&id).cloned() else { return };
+        self.forget_asking(id, &member);
+        self.members.get_mut(&id).expect("it was found above").asks_receipts = on;
+        if on {
+            self.asking.entry(member.user).or_default().insert(id);
         }
+    }
+
+    fn forget_asking(&mut self, id: MemberId, member: &RoomMember) {
+        if member.asks_receipts
+            && let Some(ids) = self.asking.get_mut(&member.user)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.asking.remove(&member.user);
+            }
+        }
+    }
+
+    /// The connections on which a user has asked how far others have got.
+    pub fn asking(&self, user: &UserName) -> impl Iterator<Item = MemberId> {
+        self.asking.get(user).into_iter().flatten().copied()
     }
 
     /// Records that a user was active.

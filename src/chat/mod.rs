@@ -34,6 +34,7 @@ pub mod position;
 pub mod presence;
 pub mod publication;
 pub mod receipt;
+pub mod receipt_counts;
 pub mod receipts;
 pub mod recovery;
 pub mod refusal;

@@ -228,7 +228,7 @@ export class Chat {
     room.wanted = true;
     room.joinState = "out";
     const history = room === this.active ? HISTORY_ACTIVE : HISTORY_BACKGROUND;
-    this.client.join(room.name, { history }).then(
+    this.client.join(room.name, { history, receipt_counts: true }).then(
       () => this.loadRooms(),
       (error) => this.#refused(room, error),
     );
@@ -494,6 +494,9 @@ const handlers = {
   receipt(chat, event, room) {
     if (event.user !== chat.me) room?.addReceipt(event);
     else if (event.status === "read" && room?.markRead(event.seq)) chat.saveRead(); // on another device
+  },
+  receipt_counts(chat, counts, room) {
+    if (room) room.receiptCounts = counts;
   },
   join(chat, { user, at }, room) {
     room?.addMember(user);

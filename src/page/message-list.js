@@ -250,6 +250,10 @@ export class MessageList extends Component {
 // The receipts of an own message as text, so that rows can compare them.
 function receiptsText(room, { seq, user, deleted }, me) {
   if (seq === undefined || user !== me || deleted) return undefined;
+  if (room.receiptCounts?.seq === seq) {
+    const { read, received, written } = room.receiptCounts;
+    return `${read > 0 ? `some ${read}` : "received"}|read by ${read}; received by ${received}; delivered to ${written}`;
+  }
   const { read, received, written } = room.receiptsOf(seq);
   const part = (label, users) => users.length > 0 && `${label} ${users.slice(0, 3).map(titleOf).join(", ")}${users.length > 3 ? ` and ${users.length - 3} more` : ""}`;
   const parts = [part("read by", read), part("received by", received), part("delivered to", written)].filter(Boolean);

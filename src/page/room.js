@@ -30,6 +30,7 @@ export class Room {
     this.typists = new Map(); // name → when the typing notice expires, in ms
     this.receipts = new Map(); // name → {written, received, read}: the last seq of each
     this.receiptLog = []; // the receipts that were heard of, with their times, oldest first
+    this.receiptCounts = undefined; // in a large room: the event that says how many have read the last own message
     this.epoch = undefined;
     this.newest = 0; // the last known seq
     this.read = undefined; // the last seq that the user has read; undefined before the room was first joined
@@ -119,6 +120,7 @@ export class Room {
       this.clear();
       this.receipts.clear();
       this.receiptLog = [];
+      this.receiptCounts = undefined;
       this.read = undefined;
       this.readSent = 0;
     }

@@ -16,11 +16,13 @@ export class Subscription {
   #history;
   #latest;
   #group;
+  #counts;
 
-  constructor(history, latest, group) {
+  constructor(history, latest, group, counts) {
     this.#history = group ? 0 : history;
     this.#latest = latest && { latest };
     this.#group = group;
+    this.#counts = counts && { receipt_counts: true };
   }
 
   get since() {
@@ -28,9 +30,9 @@ export class Subscription {
   }
 
   request() {
-    if (this.#group) return this.#group; // what it missed, others were given
+    if (this.#group) return { ...this.#group, ...this.#counts }; // what it missed, others were given
     const since = this.since;
-    return { ...(since ? { since, history: HISTORY_MAX } : { history: this.#history }), ...this.#latest };
+    return { ...(since ? { since, history: HISTORY_MAX } : { history: this.#history }), ...this.#latest, ...this.#counts };
   }
 
   // Both take over the position that the server says, and return the reason if messages were lost.

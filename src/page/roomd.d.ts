@@ -216,6 +216,9 @@ export interface Events {
   /** `user` is who deleted it. */
   delete: { type: "delete"; room: string; seq: number; user: string; at: string };
   receipt: { type: "receipt"; room: string; user: string; status: "written" | "received" | "read"; seq: number; at: string };
+  /** How many users one's own newest message was written to, and have received and read it. In a room that is too large
+   * for receipts, to who joined it with `receipt_counts`. */
+  receipt_counts: { type: "receipt_counts"; room: string; seq: number; written: number; received: number; read: number };
   join: { type: "join"; room: string; user: string; at: string };
   leave: { type: "leave"; room: string; user: string; at: string };
   /** `username` is the same. */
@@ -490,11 +493,12 @@ export class Client {
   /** Joins a room, and joins it again after each reconnect until it is left. `history` overrides that of the
    * options; with `latest` the newest message of each key comes in place of the newest messages, all or none. In a
    * `group` each message that is published from now on goes to one of the members, who has `prefetch` (1) at once, each
-   * for `visibility_s` (30) seconds or until `request({type: "done", room, seq})`. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
+   * for `visibility_s` (30) seconds or until `request({type: "done", room, seq})`. With `receipt_counts` a room that is too
+   * large for receipts counts them: see the event of that name. Resolves with the server's reply, or in a room that the client is in already with the earlier one;
    * rejects with the server's refusal. */
   join(
     room: string,
-    options?: { history?: number; latest?: boolean } | { group: string; prefetch?: number; visibility_s?: number },
+    options?: ({ history?: number; latest?: boolean } | { group: string; prefetch?: number; visibility_s?: number }) & { receipt_counts?: boolean },
   ): Promise<Joined>;
   /** Leaves a room. Rejects with the server's refusal; the client forgets the room all the same. Without a
    * connection it resolves with undefined. */

@@ -114,10 +114,10 @@ export class Client {
     this.#end(reason);
   }
 
-  join(room, { history = this.#options.history, latest, group, prefetch, visibility_s } = {}) {
+  join(room, { history = this.#options.history, latest, group, prefetch, visibility_s, receipt_counts } = {}) {
     return new Promise((resolve, reject) => {
       const share = group && { group, prefetch, visibility_s };
-      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX), latest, share);
+      const subscription = this.#subscriptions.get(room) ?? new Subscription(Math.min(history, HISTORY_MAX), latest, share, receipt_counts);
       if (subscription.state === "joined") return resolve(subscription.reply);
       subscription.waiters.push({ resolve, reject });
       this.#subscriptions.set(room, subscription);

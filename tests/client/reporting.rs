@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{Proxy, TestServer, in_room, wait_for};
-use roomd_client::{Client, Error, Event};
+use roomd_client::{Client, Error, Event, Options};
 
 fn receipt_of(client: &mut Client, status: &str) -> (String, u64) {
     wait_for(client, |event| match event {
@@ -40,6 +40,33 @@ fn what_was_read_while_the_connection_was_lost_is_reported_when_it_is_back() {
     proxy.turn_to(Some(server.address()));
     wait_for(&mut bob, |event| matches!(event, Event::Rejoined(_)).then_some(()));
     assert_eq!(receipt_of(&mut ann, "read"), ("Bob".to_owned(), seq));
+}
+
+#[test]
+fn in_a_large_room_an_author_who_has_asked_learns_how_many_have_read() {
+    let server = TestServer::with(|settings| settings.limits.receipts_members_max = 1);
+    let proxy = Proxy::to(server.address(), []);
+    let options = Options { receipt_counts: true, ..Options::user("Ann") };
+    let mut ann = Client::connect(&proxy.url(), options).unwrap();
+    ann.join("r").unwrap();
+    let mut bob = in_room(&server.url(), "Bob", "r");
+    let mut reads = |ann: &mut Client, seq: u64| {
+        bob.read("r", seq).unwrap();
+        let counted = |value: &serde_json::Value| value["type"] == "receipt_counts" && value["seq"] == seq;
+        wait_for(ann, |event| match event {
+            Event::Other(value) if counted(&value) && value["read"] == 1 => Some(()),
+            _ => None,
+        });
+    };
+    let seq = ann.publish("r", "hi").unwrap().seq;
+    reads(&mut ann, seq);
+    // Also on the next connection.
+    proxy.turn_to(None);
+    wait_for(&mut ann, |event| matches!(event, Event::Offline { .. }).then_some(()));
+    proxy.turn_to(Some(server.address()));
+    wait_for(&mut ann, |event| matches!(event, Event::Rejoined(_)).then_some(()));
+    let seq = ann.publish("r", "again").unwrap().seq;
+    reads(&mut ann, seq);
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn is_told(event: &Event) -> bool {
         | Event::Bookmarked(_)
         | Event::Unbookmarked { .. }
         | Event::Lagged { .. }
+        | Event::ReceiptCounts { .. }
         | Event::Signal { .. }
         | Event::Memberships(_)
         | Event::Invitation { .. }

@@ -11,6 +11,7 @@ use roomd::chat::listed_room::{ListedConversation, ListedRoom, Memberships, Read
 use roomd::chat::policy::{
     Description, Invitation, Invited, ModerationAction, ModerationChange, Role, RoomSettings, RoomSubject,
 };
+use roomd::chat::receipt_counts::Counts;
 use roomd::chat::webhook::{
     DueDelivery, LoggedDelivery, NewWebhook, Webhook, WebhookEvent, WebhookEvents, WebhookOff, WebhookUrl,
 };
@@ -198,6 +199,7 @@ pub fn events() -> Vec<Event> {
         Event::Leave { room: room.clone(), user: user("Bob"), reason: LeaveReason::Left(None), at: AT },
         Event::Typing { room: room.clone(), user: user("Bob"), typing: true },
         Event::Lagged { room: room.clone(), missed: 12, conflated: 9 },
+        Event::ReceiptCounts { room: room.clone(), seq: 42, counts: Counts { written: 812, received: 790, read: 113 } },
         assigned(),
     ]);
     let told = |change| Event::Moderated {

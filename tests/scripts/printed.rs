@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use roomd::chat::policy::{AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, RoomSettings};
+use roomd::chat::receipt_counts::Counts;
 use roomd::chat::room::{Latest, ReplayRange};
 use roomd::chat::{
     About, Attendance, Attending, Body, Event, Id, Key, Message, Mid, Position, Presence, Publication, ReceiptMark,
@@ -50,6 +51,9 @@ pub fn event(event: &Event) -> String {
         Event::Reached { private, receipt, users, messages, .. } => {
             let private = if *private { " private" } else { "" };
             format!("{} {} {messages}{private}", names(users), receipt.as_str())
+        }
+        Event::ReceiptCounts { seq, counts: Counts { written, received, read }, .. } => {
+            format!("{seq}: written {written}, received {received}, read {read}")
         }
         Event::ReceiptsAsked { on } => format!("receipts {on}"),
         Event::Named { user } => format!("named {user}"),

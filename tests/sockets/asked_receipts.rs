@@ -75,3 +75,36 @@ fn a_text_client_is_told_what_it_has_asked_for_and_no_line_more() {
     let before = ann.wait_for("* In den: Ann, Bob, Cy, Dan, Eve, Fay");
     assert!(before.iter().all(|line| !line.contains("read it")), "the other device has not asked: {before:?}");
 }
+
+#[test]
+fn in_a_large_room_authors_who_have_asked_are_told_counts_in_either_dialect() {
+    let server = TestServer::with(|settings| settings.limits.receipts_members_max = 2);
+    let mut ann = LineClient::named(&server, "Ann");
+    ann.say("/receipts on");
+    ann.wait_for(ON);
+    let mut joe = WebSocketClient::multi(&server, "Joe");
+    joe.ask(json!({"type": "join", "room": "lobby", "receipt_counts": true}));
+    let mut others = ["Bob", "Cy"].map(|user| WebSocketClient::json(&server, "lobby", user));
+    ann.say("one");
+    for other in others.iter_mut().chain([&mut joe]) {
+        assert_eq!(other.wait_for_type("message")["seq"], 1);
+    }
+    reports(&mut others[0], "received", "lobby", 1);
+    reports(&mut others[1], "read", "lobby", 1);
+    // What comes within a moment is gathered, and that moment may end before all of it is here.
+    ann.wait_for("* Sent to 3, received by 2, read by 1");
+    joe.publish("lobby", "two");
+    for other in &mut others {
+        assert_eq!(other.wait_for_type("message")["seq"], 2);
+        reports(other, "read", "lobby", 2);
+    }
+    loop {
+        let counts = joe.wait_for_type("receipt_counts");
+        assert_eq!((&counts["room"], &counts["seq"]), (&json!("lobby"), &json!(2)));
+        if counts["written"] == 3 && counts["received"] == 2 && counts["read"] == 2 {
+            break;
+        }
+    }
+    let told = others[0].settle("lobby");
+    assert!(told.iter().all(|event| event["type"] != "receipt_counts"), "they have not asked: {told:?}");
+}

@@ -6,6 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::group::Group;
+use super::options::Options;
+use super::subscription::Subscription;
 use roomd_protocol::{HISTORY_LIMIT_MAX, JOIN_HISTORY_MAX};
 
 /// A request. Each has one result: a [`super::Response`] or a [`super::Refusal`].
@@ -145,10 +147,10 @@ impl Command {
         }
     }
 
-    /// The frame under this `id`. `history` is the number of messages that a join requests, `mid` the id of a
-    /// message.
-    pub(super) fn frame(&self, id: u64, mid: &str, history: usize) -> String {
-        let value = match self {
+    /// The frame under this `id`, of a client with these options; `mid` is the id of a message.
+    pub(super) fn frame(&self, id: u64, mid: &str, options: &Options) -> String {
+        let Options { history, receipt_counts, .. } = options;
+        let mut value = match self {
             Self::Join { room } => json!({"type": "join", "room": room, "history": history, "id": id}),
             Self::JoinLatest { room } => json!({"type": "join", "room": room, "latest": true, "id": id}),
             Self::JoinGroup { room, group } => join_group(room, group, id),
@@ -205,6 +207,9 @@ impl Command {
                 Value::Object(object)
             }
         };
+        if *receipt_counts && matches!(self, Self::Join { .. } | Self::JoinLatest { .. } | Self::JoinGroup { .. }) {
+            value["receipt_counts"] = true.into();
+        }
         value.to_string()
     }
 }
@@ -223,13 +228,16 @@ fn join_group(room: &str, Group { name, prefetch, visibility_s }: &Group, id: u6
 
 /// Joins a room again: in the same group; or with everything since the position, or without one with as much as a join
 /// may request.
-pub(super) fn rejoin(room: &str, group: Option<&Group>, position: Option<(&str, u64)>, id: u64) -> String {
-    if let Some(group) = group {
-        return join_group(room, group, id).to_string();
-    }
-    let mut value = json!({"type": "join", "room": room, "history": JOIN_HISTORY_MAX, "id": id});
-    if let Some((epoch, seq)) = position {
+pub(super) fn rejoin(room: &str, subscription: &Subscription, id: u64, options: &Options) -> String {
+    let mut value = match &subscription.group {
+        Some(group) => join_group(room, group, id),
+        None => json!({"type": "join", "room": room, "history": JOIN_HISTORY_MAX, "id": id}),
+    };
+    if let (None, Some((epoch, seq))) = (&subscription.group, subscription.position()) {
         value["since"] = json!({"epoch": epoch, "seq": seq});
+    }
+    if options.receipt_counts {
+        value["receipt_counts"] = true.into();
     }
     value.to_string()
 }

@@ -23,6 +23,9 @@ pub struct Options {
     pub device_label: Option<String>,
     /// How many of the newest messages the first join of a room replays, 0–200.
     pub history: usize,
+    /// Whether to be told, in a room that is too large for receipts, how many users have received and read the client's
+    /// messages: as [`super::Event::Other`] of the type `receipt_counts`.
+    pub receipt_counts: bool,
     /// The delay before the first attempt to reconnect; it doubles with each attempt, and up to half of it
     /// is random.
     pub retry_min: Duration,
@@ -53,6 +56,7 @@ impl Default for Options {
             token: None,
             device_label: None,
             history: 20,
+            receipt_counts: false,
             retry_min: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),
             retry_for: None,

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use super::command::Command;
+use super::options::Options;
 use super::response::RequestId;
 
 /// Requests that may be in flight at once on a server without a rate limit. With one it is a single
@@ -132,9 +133,9 @@ impl PendingRequests {
 
 impl PendingRequest {
     /// The frame that sends it under this `id`; it is in flight from now on.
-    pub fn send(&mut self, frame_id: u64, history: usize) -> String {
+    pub fn send(&mut self, frame_id: u64, options: &Options) -> String {
         self.frame_id = Some(frame_id);
-        self.command.frame(frame_id, &self.mid, history)
+        self.command.frame(frame_id, &self.mid, options)
     }
 }
 
@@ -148,7 +149,7 @@ mod tests {
 
     fn send(pending: &mut PendingRequests, frame_id: u64) -> Option<String> {
         let request = pending.next(|_| true)?;
-        request.send(frame_id, 0);
+        request.send(frame_id, &Options::default());
         Some(request.mid.clone())
     }
 

@@ -381,15 +381,14 @@ impl StateMachine {
             if subscription.state == JoinState::Needed {
                 self.last_frame_id += 1;
                 subscription.state = JoinState::Sent(self.last_frame_id);
-                let frame =
-                    command::rejoin(room, subscription.group.as_ref(), subscription.position(), self.last_frame_id);
+                let frame = command::rejoin(room, subscription, self.last_frame_id, &self.options);
                 self.outputs.push_back(Output::Send(frame));
             }
         }
         // A message to a room that is not joined yet would be refused.
         while all_joined && let Some(request) = self.pending.next(|command| self.throttle.allows(command)) {
             self.last_frame_id += 1;
-            let frame = request.send(self.last_frame_id, self.options.history);
+            let frame = request.send(self.last_frame_id, &self.options);
             let bytes = request.command.published_bytes().unwrap_or(0);
             let id = request.id;
             let frame_max = self.message_bytes_max.saturating_mul(2).saturating_add(ENVELOPE_BYTES);

@@ -81,6 +81,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         user: arguments.user.clone(),
         trust: arguments.trust.clone(),
         history: arguments.history,
+        receipt_counts: !arguments.json,
         retry_for: arguments.retry_for,
         device_label: Some(format!("roomd chat on {}", std::env::consts::OS)),
         ..Options::default()

@@ -40,6 +40,7 @@ use super::policy::Actor;
 use super::presence::{Presence, Status};
 use super::publication::Publication;
 use super::receipt::ReceiptMark;
+use super::receipt_counts::ReceiptCounts;
 use super::receipts::Receipts;
 use super::refusal::{Code, Refusal};
 use super::ring::Ring;
@@ -66,6 +67,7 @@ pub struct Room {
     members: Members,
     ring: Ring,
     receipts: Receipts,
+    counts: ReceiptCounts,
     moderation: Moderation,
     operators: Operators,
     /// Members beyond which receipts are not announced.
@@ -97,6 +99,7 @@ impl Room {
             members: Members::default(),
             ring: Ring::new(limits.history, limits.outbox_bytes.max(RING_BYTES), seq, recent),
             receipts: Receipts::default(),
+            counts: ReceiptCounts::default(),
             moderation: Moderation::default(),
             operators: Operators::default(),
             receipts_members_max: limits.receipts_members_max,
@@ -128,7 +131,11 @@ impl Room {
 
     /// Whether it needs [`Input::Written`].
     #[must_use]
-    pub fn wants_receipts(&self) -> bool {
+    pub fn wants_written(&self) -> bool {
+        self.wants_receipts() || self.counts.wants_written(self.last_input)
+    }
+
+    fn wants_receipts(&self) -> bool {
         // In a private conversation they decide which messages are undelivered.
         self.private.is_some() || self.tells_receipts()
     }
@@ -192,7 +199,13 @@ impl Room {
     /// When it wants a `Tick`, on the monotonic clock.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
-        self.members.typing_ends().into_iter().chain(self.receipts.due()).chain(self.groups.due()).min()
+        self.members
+            .typing_ends()
+            .into_iter()
+            .chain(self.receipts.due())
+            .chain(self.counts.due())
+            .chain(self.groups.due())
+            .min()
     }
 
     /// Forgets the messages up to the number `seq`.
@@ -228,6 +241,7 @@ impl Room {
                     effects.push(self.typing(user, false));
                 }
                 self.advanced(now.since_start, effects);
+                self.tell_counts(now.since_start, effects);
                 self.expire_groups(now.since_start, effects);
             }
         }
@@ -280,6 +294,9 @@ impl Room {
         self.appoint_opener(&member);
         let before = self.members.status(&user);
         let announce = self.members.enter(id, member, now.at);
+        if visibility.is_listed() && self.members.connections(&user) == 1 {
+            self.counts.enter(&user, since);
+        }
         effects.push(Effect::Admitted(id));
         match offline_messages {
             OfflineMessages::Messages(offline_messages) => {
@@ -321,6 +338,9 @@ impl Room {
         let before = self.members.member(id).and_then(|member| self.members.status(&member.user));
         let Some((member, announce, last)) = self.members.leave(id, &reason) else { return };
         self.dismiss(&member, &reason, effects);
+        if self.members.connections(&member.user) == 0 {
+            self.counts.leave(&member.user);
+        }
         let typed = last && self.members.set_typing(&member.user, None);
         if matches!(reason, LeaveReason::Left(_) | LeaveReason::Renamed) {
             effects.push(Effect::One(id, request_id, Event::Left { room: self.name.clone() }));

@@ -275,6 +275,7 @@ impl Room {
         self.moderation = Moderation::default();
         self.operators = Default::default();
         self.receipts = Default::default();
+        self.counts.clear();
         self.epoch = epoch.to_string().into();
         self.ring.clear();
         self.last_values = Default::default();

@@ -117,6 +117,25 @@ impl Room {
         theirs.collect()
     }
 
+    /// Counts how far others get with a message, if its author has asked and the room is too large to tell who they are.
+    /// Where receipts are switched off there are no counts either.
+    pub(super) fn follow_receipts(&mut self, message: &Message) {
+        let asks = self.members.asking(&message.user).next().is_some();
+        if asks && !self.tells_receipts() && self.receipts_members_max > 0 && self.private.is_none() {
+            self.counts.follow(message.user.clone(), message.seq, self.last_input);
+        }
+    }
+
+    /// Tells the counts that have news to the authors. Looks at no member but theirs.
+    pub(super) fn tell_counts(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        for (author, seq, counts) in self.counts.gather(now) {
+            let here = |id: &MemberId| self.members.member(*id).is_some_and(|member| !member.detached);
+            for id in self.members.asking(&author).filter(here) {
+                effects.push(Effect::One(id, None, Event::ReceiptCounts { room: self.name.clone(), seq, counts }));
+            }
+        }
+    }
+
     /// Gives a member that resumes the receipts that were kept for it.
     pub(super) fn give_deferred_receipts(
         &mut self,
@@ -146,9 +165,10 @@ impl Room {
 
     pub(super) fn written(&mut self, id: MemberId, now: Moment) {
         // Who is in a group is not given all messages up to the newest.
-        let tells =
-            |member: &&RoomMember| self.wants_receipts() && member.visibility.is_listed() && !self.groups.have(id);
-        if let Some(member) = self.members.member(id).filter(tells) {
+        let tells = |member: &&RoomMember| member.visibility.is_listed() && !self.groups.have(id);
+        let Some(member) = self.members.member(id).filter(tells) else { return };
+        self.counts.advance(&member.user, Receipt::Written, self.ring.newest(), now.since_start);
+        if self.wants_receipts() {
             self.receipts.advance(&member.user, Receipt::Written, self.ring.newest(), now);
         }
     }
@@ -163,6 +183,9 @@ impl Room {
             return Err(Refusal::new(Code::NotFound, format!("There is no message {seq} yet")));
         }
         let Speaker { user, member, .. } = speaker;
+        if self.members.has(user) {
+            self.counts.advance(user, receipt, seq, now.since_start);
+        }
         match (receipt, self.wants_receipts()) {
             (Receipt::Read, true) => self.receipts.read(user, seq, *member, now),
             // It stays unread on no device of the user's, however large the room is.

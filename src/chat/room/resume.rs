@@ -49,6 +49,7 @@ impl Room {
         effects.extend(events.into_iter().map(|event| Effect::One(id, None, event)));
         let asks_receipts = member.asks_receipts;
         self.give_deferred_receipts(id, &user, asks_receipts, effects);
+        self.counts.repeat(&user, self.last_input);
         effects.extend(self.detach(id, false));
         self.resume_group(id, effects);
     }

@@ -68,6 +68,7 @@ impl Room {
                 let message = Arc::new(Message { to, about, mid, key, ..Message::new(room, user, body, seq, at) });
                 self.take_in(&message);
                 self.mark_own_written(&message);
+                self.follow_receipts(&message);
                 effects.push(self.shown(speaker.member, Arc::clone(&message)));
                 self.share_out(&message, effects);
             }

@@ -56,6 +56,7 @@ pub(in crate::wire) struct Fields<'a> {
     deleted: Option<bool>,
     store: Option<bool>,
     latest: Option<bool>,
+    receipt_counts: Option<bool>,
     #[serde(borrow)]
     group: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "whole::optional")]
@@ -237,7 +238,7 @@ impl Fields<'_> {
             since: self.since.as_ref().map(|OnlyObject(since)| since.position()),
             latest: self.latest.unwrap_or(false),
             group: self.group_options()?,
-            receipts: false,
+            receipts: self.receipt_counts.unwrap_or(false),
             topic: self.room.is_none(),
             renamed_from: None,
         })

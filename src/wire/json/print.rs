@@ -10,6 +10,7 @@ use super::devices::{code_fields, device_fields};
 use super::memberships::{invitation_fields, memberships_fields};
 use super::moderation::{self, moderated_fields, operators_field, subject_fields};
 use super::object::Object;
+use crate::chat::receipt_counts::Counts;
 use crate::chat::room_summary::RoomSummary;
 use crate::chat::{
     About, AuthLevel, Body, Bookmark, DisplayName, End, Event, Id, Identity, Message, Mid, Position, Presence,
@@ -80,9 +81,8 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
             moderated_fields(object.field(place, room.as_str()), by, action, *at)
         }
         Event::Receipt { room, mark } => mark_fields(object("receipt", out).field(place, room.as_str()), mark),
-        Event::Typing { room, user, typing } => {
-            typing_fields(object("typing", out).field(place, room.as_str()), user, *typing)
-        }
+        Event::ReceiptCounts { .. } => counts_fields(object("receipt_counts", out), event, place),
+        Event::Typing { room, user, typing } => typing_fields(object("typing", out), (place, room), user, *typing),
         Event::Presence(presence) => presence_fields(object("presence", out), presence),
         Event::Lagged { room, missed, conflated } => lagged(object("lagged", out), (place, room), *missed, *conflated),
         Event::Signal { kind, from, payload } => signal_fields(object(kind.as_str(), out), from, payload),
@@ -107,7 +107,13 @@ fn kind_of_edit(body: &Body) -> &'static str {
     if *body == Body::Deleted { "delete" } else { "edit" }
 }
 
-fn typing_fields<'o>(object: Object<'o>, user: &UserName, typing: bool) -> Object<'o> {
+fn typing_fields<'o>(
+    object: Object<'o>,
+    (place, room): (&str, &RoomName),
+    user: &UserName,
+    typing: bool,
+) -> Object<'o> {
+    let object = object.field(place, room.as_str());
     object.field("user", user.as_str()).field("username", user.as_str()).field("typing", &typing)
 }
 
@@ -310,6 +316,12 @@ fn returned_fields<'a>(object: Object<'a>, resumed: &ResumedRoom) -> Object<'a> 
         Some(Position { epoch, seq }) => object.field("epoch", &**epoch).field("seq", seq).field("read", read),
         None => object,
     }
+}
+
+fn counts_fields<'o>(object: Object<'o>, event: &Event, place: &str) -> Object<'o> {
+    let Event::ReceiptCounts { room, seq, counts: Counts { written, received, read } } = event else { return object };
+    let object = object.field(place, room.as_str()).field("seq", seq);
+    object.field("written", written).field("received", received).field("read", read)
 }
 
 fn mark_fields<'a>(object: Object<'a>, mark: &ReceiptMark) -> Object<'a> {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use crate::chat::device::{Device, ListedDevice};
 use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, ReadPosition};
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
+use crate::chat::receipt_counts::Counts;
 use crate::chat::{
     Body, DisplayName, Event, GroupName, LeaveReason, Message, Presence, Receipt, Refusal, ResumedRoom, RoomName,
     RoomSummary, Status, UserName,
@@ -56,20 +57,13 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         | Event::DeviceCode { .. }
         | Event::Memberships(_)
         | Event::Invitation { .. }
-        | Event::Invitations { .. } => print_own(event, line),
-        Event::EndAsked { room } => line(&format!(
-            "* This ends {room} for everybody and deletes its messages: /end {room} again within a minute does it"
-        )),
+        | Event::Invitations { .. }
+        | Event::EndAsked { .. }
+        | Event::Greeting { .. }
+        | Event::ReceiptsAsked { .. }
+        | Event::Reached { .. }
+        | Event::ReceiptCounts { .. } => print_own(event, line),
         Event::Time { at } => line(&format!("* The server's time is {at}")),
-        Event::Greeting { room, user } => {
-            line(&format!(
-                "* You are {user}, and enter the room {room} with your first line; /help lists the commands"
-            ));
-        }
-        Event::ReceiptsAsked { on } => line(receipts_line(*on)),
-        Event::Reached { receipt, users, messages, private, .. } => {
-            line(&reached_line(*receipt, users, *messages, *private));
-        }
         Event::Named { user } => line(&format!("* You are now {user}")),
         Event::Help => commands::help().for_each(|text| line(&text)),
         Event::Refused(refusal) => line(&refused_line(refusal)),
@@ -109,7 +103,7 @@ fn leave_line(user: &UserName, reason: &LeaveReason) -> String {
     format!("{user} left the room{note}")
 }
 
-/// The same, of what is a user's own, of display names, and of invitations.
+/// The same, of what is a user's own, of display names, invitations and receipts, and of what a person is told or asked.
 fn print_own(event: &Event, mut line: impl FnMut(&str)) {
     match event {
         Event::DisplayNames { names } if names.is_empty() => line("* There is no display name"),
@@ -129,6 +123,21 @@ fn print_own(event: &Event, mut line: impl FnMut(&str)) {
         }
         Event::Invitations { room, invitations } => {
             invitations.iter().for_each(|invitation| line(&invitation_line(room, invitation)));
+        }
+        Event::EndAsked { room } => line(&format!(
+            "* This ends {room} for everybody and deletes its messages: /end {room} again within a minute does it"
+        )),
+        Event::Greeting { room, user } => {
+            line(&format!(
+                "* You are {user}, and enter the room {room} with your first line; /help lists the commands"
+            ));
+        }
+        Event::ReceiptsAsked { on } => line(receipts_line(*on)),
+        Event::Reached { receipt, users, messages, private, .. } => {
+            line(&reached_line(*receipt, users, *messages, *private));
+        }
+        Event::ReceiptCounts { counts: Counts { written, received, read }, .. } => {
+            line(&format!("* Sent to {written}, received by {received}, read by {read}"));
         }
         _ => {}
     }

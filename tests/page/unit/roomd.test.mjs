@@ -105,3 +105,23 @@ test("a member of a group is in it again on the next connection, and is given wh
   await settled();
   assert.deepEqual(given, [[5, false], [4, true], [5, true]]);
 });
+
+test("receipt counts are asked for on each connection", async () => {
+  const client = clientOf();
+  const counted = [];
+  client.on("receipt_counts", ({ seq, written, received, read }) => counted.push([seq, written, received, read]));
+  await settled();
+  sockets[0].receive({ type: "welcome", user: "Ann" });
+  const joined = client.join("hall", { receipt_counts: true });
+  assert.equal(sockets[0].sent.at(-1).receipt_counts, true);
+  sockets[0].receive({ type: "joined", id: 1, room: "hall", epoch: "e1", seq: 3, members: ["Ann"], count: 900, recovered: true });
+  await joined;
+  sockets[0].receive({ type: "receipt_counts", room: "hall", seq: 3, written: 812, received: 790, read: 113 });
+  await settled();
+  assert.deepEqual(counted, [[3, 812, 790, 113]]);
+  happen("offline");
+  happen("online");
+  await settled();
+  sockets[1].receive({ type: "welcome", user: "Ann" });
+  assert.equal(sockets[1].sent.at(-1).receipt_counts, true);
+});

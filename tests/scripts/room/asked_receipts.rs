@@ -116,3 +116,100 @@ fn in_a_private_conversation_they_say_that_the_message_is_private() {
         ",
     );
 }
+
+fn large() -> Limits {
+    Limits { receipts_members_max: 2, ..Limits::default() }
+}
+
+#[test]
+fn in_a_large_room_an_author_who_has_asked_is_told_counts_and_nobody_else_anything() {
+    Stage::with(&large()).among(&["Ann", "Bob", "Cy", "Dan"]).check(
+        "
+            > Ann asks for receipts
+            > Bob says zero quietly
+            > Ann says one quietly
+            > stored
+                to all: message 1 Bob: zero
+                to all: message 2 Ann: one
+            > Ann takes it all
+            > Bob takes it all
+            > Cy takes it all
+            > Dan has received 1
+            > Cy has received 2
+            > Eve joins
+                Eve is in
+                to Eve: joined e1/2 with Ann, Bob, Cy, Dan, Eve
+                to Eve: entered Eve
+                to all but Eve: Eve joins
+            > Eve takes it all
+            > Eve has received 2
+            > +999ms
+            > +1ms
+                to Ann: 2: written 2, received 1, read 0
+            > Dan has read 2
+            > +2s
+                kept: Dan read 2 at 1s; to nobody
+                to Ann: 2: written 3, received 2, read 1
+            > Bob takes it all
+            > +1m
+            > Bob has read 2
+            > +3s
+                kept: Bob read 2 at 63s; to nobody
+            > +1s
+                to Ann: 2: written 3, received 3, read 2
+        ",
+    );
+}
+
+#[test]
+fn the_counts_are_of_the_authors_last_message_and_end_with_the_history() {
+    Stage::with(&large()).among(&["Ann", "Ann/2", "Bob", "Cy"]).check(
+        "
+            > Ann asks for receipts
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Cy has received 1
+            > Ann/2 says two quietly
+            > stored
+                to all: message 2 Ann: two
+            > +1s
+            > Ann breaks off
+            > Bob has received 2
+            > +1s
+            > Ann resumes since e1/2
+                Ann is back, whole, missed 0
+            > +0s
+                to Ann: 2: written 1, received 1, read 0
+            > Cy has received 2
+            > Ann asks for no receipts
+            > +1m
+            > Ann asks for receipts
+            > @Root ends admin
+            > stored
+                no policy
+                to all: Root: ended
+                Ann is put out
+                Ann/2 is put out
+                Bob is put out
+                Cy is put out
+                to @Root: Root: ended
+            > +1h
+        ",
+    );
+}
+
+#[test]
+fn where_receipts_are_switched_off_there_are_no_counts() {
+    let off = Limits { receipts_members_max: 0, ..Limits::default() };
+    Stage::with(&off).among(&["Ann", "Bob"]).check(
+        "
+            > Ann asks for receipts
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob has received 1
+            > +1h
+        ",
+    );
+}

@@ -36,6 +36,8 @@ pub struct Receipts {
     /// Who has got to the last message of a room since that was shown, by room and status, and how many messages that
     /// is.
     news: BTreeMap<(String, String), BTreeMap<String, usize>>,
+    /// In a large room, how many have got to the last message, since that was shown.
+    counts: BTreeMap<String, [u64; 3]>,
     /// When something is to be reported or shown.
     due: Option<Instant>,
 }
@@ -70,6 +72,14 @@ impl Receipts {
                     && let Some(seq) = value["seq"].as_u64()
                 {
                     self.reached(room, user, status, seq);
+                }
+            }
+            Event::Other(value) if self.is_shown && value["type"] == "receipt_counts" => {
+                let count = |field: &str| value[field].as_u64().unwrap_or_default();
+                let room = value["room"].as_str().unwrap_or_default();
+                if self.own.get(room).and_then(|own| own.last()) == value["seq"].as_u64().as_ref() {
+                    self.counts.insert(room.to_owned(), ["written", "received", "read"].map(count));
+                    self.begin_to_gather();
                 }
             }
             _ => {}
@@ -113,7 +123,10 @@ impl Receipts {
     fn sentences(&mut self) -> Vec<String> {
         let mut news = std::mem::take(&mut self.news);
         let rooms: BTreeSet<_> = news.keys().map(|(room, _)| room.clone()).collect();
-        let mut sentences = Vec::new();
+        let counts = std::mem::take(&mut self.counts).into_values();
+        let counted =
+            |[written, received, read]: [u64; 3]| format!("Sent to {written}, received by {received}, read by {read}");
+        let mut sentences: Vec<_> = counts.map(counted).collect();
         for room in rooms {
             let mut take = |status: &str| news.remove(&(room.clone(), status.to_owned())).unwrap_or_default();
             let (mut received, read) = (take("received"), take("read"));
@@ -208,5 +221,13 @@ mod tests {
         assert_eq!(receipts.sentences(), ["Cy has received your last 5 messages", "Bob has read your last 5 messages"]);
         sees(&mut receipts, "read", "Bob", 9);
         assert_eq!(receipts.sentences(), [""; 0], "that is known");
+        let counts = |seq: u64| {
+            let counts = json!({"type": "receipt_counts", "room": "r", "seq": seq, "written": 812, "received": 790, "read": 113});
+            Event::Other(counts)
+        };
+        receipts.note(&counts(6), true);
+        assert_eq!(receipts.sentences(), [""; 0], "it is not the last one");
+        receipts.note(&counts(7), true);
+        assert_eq!(receipts.sentences(), ["Sent to 812, received by 790, read by 113"]);
     }
 }

@@ -61,7 +61,7 @@ impl Broker {
     /// Tells the room which members' messages have been written to their sockets.
     fn note_written(&mut self) {
         self.unwritten = false;
-        if !self.room.wants_receipts() {
+        if !self.room.wants_written() {
             return;
         }
         let mut written = Vec::new();

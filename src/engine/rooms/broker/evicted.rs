@@ -35,8 +35,10 @@ impl Evicted {
 
     /// Refuses a request of an evicted member. Others, who never joined or have left, get no reply.
     pub fn refuse(&self, id: MemberId, request: &RoomRequest, mark: Option<&Id>, room: &RoomName) {
-        // A change of presence or of a display name goes to every room, and none replies to it.
-        if !matches!(request, RoomRequest::Presence { .. } | RoomRequest::DisplayName(_)) {
+        // What a client says of itself goes to every room, and none replies to it.
+        let is_for_all =
+            matches!(request, RoomRequest::Presence { .. } | RoomRequest::DisplayName(_) | RoomRequest::AskReceipts(_));
+        if !is_for_all {
             self.send(id, mark, Event::Refused(Refusal::not_member(room)));
         }
     }

@@ -125,7 +125,7 @@ fn carries(object: &Object<'_>, body: &Body) {
             assert_eq!(serde_json::from_str::<String>(object["message"].get()).ok().as_deref(), Some(&**request));
         }
         Body::Cipher(request) => assert_eq!(object["cipher"].get(), &**request),
-        Body::Deleted => assert!(!object.contains_key("message") && !object.contains_key("cipher")),
+        Body::Deleted(_) => assert!(!object.contains_key("message") && !object.contains_key("cipher")),
     }
 }
 

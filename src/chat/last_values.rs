@@ -31,7 +31,7 @@ impl LastValues {
     pub fn put(&mut self, message: &Arc<Message>) {
         let Some(key) = &message.key else { return };
         self.remove(key);
-        if message.body != Body::Deleted {
+        if !message.body.is_deleted() {
             self.bytes += Ring::size(message);
             self.messages.insert(key.clone(), Arc::clone(message));
         }

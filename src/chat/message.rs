@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::key::Key;
+use super::note::Note;
 use super::refusal::{Code, Refusal};
 use super::time::Time;
 use roomd_protocol::{RoomName, UserName, shows_something};
@@ -17,8 +18,8 @@ pub enum Body {
     Text(Arc<str>),
     /// A JSON object that the server carries without reading it.
     Cipher(Arc<str>),
-    /// The message was deleted.
-    Deleted,
+    /// The message was deleted, with a reason or without.
+    Deleted(Option<Note>),
 }
 
 impl Body {
@@ -27,7 +28,22 @@ impl Body {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) | Self::Cipher(text) => text.len(),
-            Self::Deleted => 0,
+            Self::Deleted(note) => note.as_ref().map_or(0, |note| note.len()),
+        }
+    }
+
+    /// Whether the message was deleted.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted(_))
+    }
+
+    /// Why the message was deleted.
+    #[must_use]
+    pub fn note(&self) -> Option<&Note> {
+        match self {
+            Self::Deleted(note) => note.as_ref(),
+            Self::Text(_) | Self::Cipher(_) => None,
         }
     }
 

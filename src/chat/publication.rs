@@ -77,10 +77,10 @@ impl Publication {
         if !self.store && (self.if_seq.is_some() || self.if_key_seq.is_some()) {
             return Err(Refusal::bad_request("A message that is not stored has no condition"));
         }
-        if !self.store && self.body == Body::Deleted {
+        if !self.store && self.body.is_deleted() {
             return Err(Refusal::bad_request("What removes a key is stored"));
         }
-        if self.body == Body::Deleted {
+        if self.body.is_deleted() {
             return match (&self.key, self.about) {
                 (Some(_), None) => Ok(()),
                 (Some(_), Some(_)) => Err(Refusal::bad_request("What removes a key is no reply and no reaction")),
@@ -109,6 +109,6 @@ mod tests {
         ] {
             assert_eq!(Publication::text(text).excerpt().as_deref(), Some(excerpt), "{text:?}");
         }
-        assert_eq!(Publication::new(Body::Deleted).excerpt(), None);
+        assert_eq!(Publication::new(Body::Deleted(None)).excerpt(), None);
     }
 }

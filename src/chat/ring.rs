@@ -224,7 +224,7 @@ mod tests {
         // One that is larger than all that may be kept is kept alone; a smaller one makes room again.
         ring.change(9, Body::Text("x".repeat(2 * BYTES_MAX).into()), Time(1));
         assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [9]);
-        ring.change(9, Body::Deleted, Time(2));
+        ring.change(9, Body::Deleted(None), Time(2));
         ring.push(Arc::new(large(10)));
         assert_eq!(seqs(ring.before(u64::MAX, 10, usize::MAX)), [9, 10]);
         ring.forget(10);

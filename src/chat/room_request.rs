@@ -102,7 +102,7 @@ impl RoomRequest {
     pub fn check(&self, message_bytes: usize) -> Result<(), Refusal> {
         match self {
             Self::Publish { publication, .. } => publication.check(message_bytes),
-            Self::Edit { body, .. } if *body != Body::Deleted => body.check(message_bytes),
+            Self::Edit { body, .. } if !body.is_deleted() => body.check(message_bytes),
             _ => Ok(()),
         }
     }

@@ -185,7 +185,7 @@ impl WorkQueue {
     /// A message has another body. One that was deleted is nobody's work, but for the member that has it.
     pub fn change(&mut self, seq: u64, body: &Body, at: Time) {
         let Self { waiting, assigned, .. } = self;
-        let deleted = *body == Body::Deleted;
+        let deleted = body.is_deleted();
         let message = waiting.get_mut(&seq).map(|waiting| &mut waiting.message);
         let is_waiting = message.is_some();
         let Some(message) = message.or_else(|| assigned.get_mut(&seq).map(|assigned| &mut assigned.message)) else {
@@ -251,7 +251,7 @@ impl WorkQueue {
 
     fn wait(&mut self, message: Arc<Message>, redelivered: bool) {
         // One that was deleted meanwhile; a tombstone is a message as any other.
-        if message.body == Body::Deleted && message.edited.is_some() {
+        if message.body.is_deleted() && message.edited.is_some() {
             return;
         }
         self.waiting_bytes += Ring::size(&message);

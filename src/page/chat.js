@@ -488,8 +488,8 @@ const handlers = {
     const entry = cipher && room?.bySeq(seq);
     if (entry) chat.decrypt(room, entry);
   },
-  delete(chat, { seq, at }, room) {
-    room?.edit({ seq, text: "", cipher: undefined, deleted: true, edited: validTime(at) });
+  delete(chat, { seq, at, note }, room) {
+    room?.edit({ seq, text: "", cipher: undefined, deleted: true, note, edited: validTime(at) });
   },
   receipt(chat, event, room) {
     if (event.user !== chat.me) room?.addReceipt(event);

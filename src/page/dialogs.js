@@ -174,8 +174,15 @@ function furthest(receipts, me) {
 // Confirmations of what cannot be undone.
 
 export function DeleteDialog({ chat, room, entry, onClose }) {
-  return html`<${Confirm} title="Delete this message?" action="Delete" onClose=${onClose} onConfirm=${() => chat.changes.then((changes) => changes.delete(room, entry), ({ message }) => chat.showProblem(`${message}.`))}
-    text=${html`<blockquote class="excerpt" dir="auto">${singleLine(entry.text, 300)}</blockquote> It will be deleted for everyone.`} />`;
+  const reason = createRef();
+  const onConfirm = () => {
+    const note = reason.current?.value.trim();
+    return chat.changes.then((changes) => changes.delete(room, entry, { note }), ({ message }) => chat.showProblem(`${message}.`));
+  };
+  // The author of a message that a moderator deletes wants to know why; of one's own message nobody asks.
+  const why = entry.user !== chat.me && html`<label>Reason (optional)<input ref=${reason} name="reason" maxlength="200" autocomplete="off" /></label>`;
+  return html`<${Confirm} title="Delete this message?" action="Delete" onClose=${onClose} onConfirm=${onConfirm}
+    text=${html`<blockquote class="excerpt" dir="auto">${singleLine(entry.text, 300)}</blockquote> <p>It will be deleted for everyone.</p> ${why}`} />`;
 }
 
 export function LeaveDialog({ chat, room, ui, onClose }) {

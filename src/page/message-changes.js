@@ -13,7 +13,7 @@ export class MessageChanges {
   // Adds a reaction to a message, or removes the user's own.
   react(room, { seq }, emoji) {
     const own = [...(room.reactions.get(seq)?.values() ?? [])].find(({ user, text }) => user === this.#chat.me && text === emoji);
-    if (own) return this.delete(room, own, "The reaction was removed.");
+    if (own) return this.delete(room, own, { done: "The reaction was removed." });
     if (this.#chat.lacksKey(room)) return this.#chat.showProblem("Reactions here are encrypted, and this device does not have the key.", "send");
     this.#chat.sender.add(room, { text: emoji, mid: newMid(), at: new Date().toISOString(), reactTo: seq });
   }
@@ -28,8 +28,8 @@ export class MessageChanges {
     }, "The change was saved.");
   }
 
-  delete(room, { seq }, done = "The message was deleted.") {
-    return this.#change(() => ({ type: "delete", room: room.address, seq }), done);
+  delete(room, { seq }, { note, done = "The message was deleted." } = {}) {
+    return this.#change(() => ({ type: "delete", room: room.address, seq, ...(note && { note }) }), done);
   }
 
   async #change(command, done) {

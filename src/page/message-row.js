@@ -58,13 +58,13 @@ function isSameGroup(entry, before) {
 
 function message(props, grouped) {
   const { entry, me, receipts, active, actions } = props;
-  const { user, at, state, edited, deleted } = entry;
+  const { user, at, state, edited, deleted, note } = entry;
   return html`
     ${grouped ? html`<span class="grouped-time" aria-hidden="true"><time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></span>` : html`<${Avatar} of=${user} />`}
     <div class="message-body" data-own=${user === me || undefined}>
       <p class=${grouped ? "visually-hidden" : "head"}><${User} of=${user} /> <time datetime=${at} title=${formatFull(at)}>${formatTime(at)}</time></p>
       ${entry.replyTo !== undefined && !deleted && quote(props)}
-      ${deleted ? html`<p class="text placeholder">Message deleted</p>` : body(props)}
+      ${deleted ? html`<p class="text placeholder" dir="auto">Message deleted${note && `: ${note}`}</p>` : body(props)}
       ${!deleted && reactions(props)}
       ${state === "failed" && failed(props)}
     </div>

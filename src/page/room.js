@@ -401,10 +401,10 @@ export function keyOf(kind, name) {
 }
 
 // The entry for a message event.
-export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, replayed, ...about }) {
+export function entryOf({ user, from, message, cipher, seq, mid, at, edited, deleted, note, replayed, ...about }) {
   const entry = { user: user ?? from, text: message ?? "", seq, at: validTime(at) };
   const { reply_to: replyTo, react_to: reactTo } = about;
-  return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, replayed && { replayed });
+  return Object.assign(entry, mid && { mid }, replyTo !== undefined && { replyTo }, reactTo !== undefined && { reactTo }, cipher && { cipher }, edited && { edited }, deleted && { deleted }, note && { note }, replayed && { replayed });
 }
 
 // Whether this is an encrypted message without text: it announces a device or a new key.

@@ -90,6 +90,8 @@ export interface MessageContent {
   /** When it was edited or deleted. */
   edited?: string;
   deleted?: true;
+  /** Why it was deleted, if that was said. */
+  note?: string;
 }
 
 export interface Message extends MessageContent {
@@ -213,8 +215,8 @@ export interface Events {
   private: PrivateMessage;
   /** `user` is who edited it. */
   edit: { type: "edit"; room: string; seq: number; user: string; message?: string; cipher?: object; at: string };
-  /** `user` is who deleted it. */
-  delete: { type: "delete"; room: string; seq: number; user: string; at: string };
+  /** `user` is who deleted it, and `note` says why. */
+  delete: { type: "delete"; room: string; seq: number; user: string; note?: string; at: string };
   receipt: { type: "receipt"; room: string; user: string; status: "written" | "received" | "read"; seq: number; at: string };
   /** How many users one's own newest message was written to, and have received and read it. In a room that is too large
    * for receipts, to who joined it with `receipt_counts`. */

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::chat::policy::{Description, ModerationChange};
-use crate::chat::{About, Body, Key, Message, Mid, RoomName, Time, UserName};
+use crate::chat::{About, Body, Key, Message, Mid, Note, RoomName, Time, UserName};
 
 /// The value of `roomd` in the first line.
 const KIND: &str = "history";
@@ -106,6 +106,9 @@ struct Line<'a> {
     edited: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
+    /// Why it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
@@ -114,11 +117,11 @@ struct Line<'a> {
 
 /// The line of a message, without the line feed.
 pub fn line_of(message: &Message) -> serde_json::Result<String> {
-    let (mut text, mut cipher) = (None, None);
+    let (mut text, mut cipher, mut note) = (None, None, None);
     match &message.body {
         Body::Text(body) => text = Some(body.to_string()),
         Body::Cipher(json) => cipher = Some(serde_json::from_str(json)?),
-        Body::Deleted => {}
+        Body::Deleted(why) => note = why.as_deref().map(str::to_owned),
     }
     let (reply_to, react_to) = About::fields(message.about);
     serde_json::to_string(&Line {
@@ -131,7 +134,8 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
         mid: message.mid.as_ref().map(|mid| mid.as_str().to_owned()),
         key: message.key.as_ref().map(|key| key.as_str().to_owned()),
         edited: message.edited.map(|at| at.to_string()),
-        deleted: message.body == Body::Deleted,
+        deleted: message.body.is_deleted(),
+        note,
         message: text,
         cipher,
     })
@@ -144,10 +148,15 @@ pub fn line_of(message: &Message) -> serde_json::Result<String> {
 pub fn message_of(line: &[u8], room: &RoomName) -> Result<Message, String> {
     let line: Line = serde_json::from_slice(line).map_err(|error| format!("is no message: {error}"))?;
     let name = |text: &str| UserName::parse(text).map_err(|error| format!("names a user that {error}"));
+    if line.note.is_some() && !line.deleted {
+        return Err("has a note, which is the reason of a deletion, and is not deleted".to_owned());
+    }
+    let note =
+        |text: &str| Note::parse(text).map_err(|refusal| format!("has a note that is none: {}", refusal.message));
     let body = match (line.message, line.cipher, line.deleted) {
         (Some(text), None, false) if !text.is_empty() => Body::Text(text.into()),
         (None, Some(cipher), false) if cipher.get().starts_with('{') => Body::Cipher(cipher.get().into()),
-        (None, None, true) => Body::Deleted,
+        (None, None, true) => Body::Deleted(line.note.as_deref().map(note).transpose()?),
         _ => return Err("must have one of message, cipher and deleted".to_owned()),
     };
     Ok(Message {
@@ -206,8 +215,12 @@ mod tests {
 
     #[test]
     fn a_message_survives_its_line() {
-        for body in [Body::Text("a\n\"b\" \u{1f600}".into()), Body::Cipher("{\"n\": [1, 2.50]}".into()), Body::Deleted]
-        {
+        for body in [
+            Body::Text("a\n\"b\" \u{1f600}".into()),
+            Body::Cipher("{\"n\": [1, 2.50]}".into()),
+            Body::Deleted(None),
+            Body::Deleted(Note::parse("off topic").ok()),
+        ] {
             let message = message(body);
             let line = line_of(&message).unwrap();
             assert!(!line.contains('\n'));
@@ -225,6 +238,8 @@ mod tests {
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":""}"#, "must have one of"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","deleted":true}"#, "must have one of"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","cipher":[]}"#, "must have one of"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","note":"y"}"#, "has a note"),
+            (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","deleted":true,"note":" "}"#, "has a note"),
             (r#"{"seq":1,"at":"yesterday","user":"A","message":"x"}"#, "has a time"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A:B","message":"x"}"#, "names a user"),
             (r#"{"seq":1,"at":"2026-11-20T18:00:00Z","user":"A","message":"x","more":1}"#, "is no message: "),

@@ -23,8 +23,8 @@ use crate::chat::policy::{AuditEntry, ModerationChange, Policy};
 use crate::chat::room::Snapshot;
 use crate::chat::webhook::Movement;
 use crate::chat::{
-    Appended, Attendance, Body, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark,
-    RemoteEvent, RoomName, SearchPosition, StoreFailed, Time, UserName,
+    Appended, Attendance, Draft, Epoch, Key, Message, Mid, Operation, Outcome, Publication, ReceiptMark, RemoteEvent,
+    RoomName, SearchPosition, StoreFailed, Time, UserName,
 };
 
 /// Messages of a room whose author and `mid` are remembered: some kilobytes, and more than a client repeats after an
@@ -177,7 +177,7 @@ impl MemoryLog {
         let user = &draft.speaker.user;
         Ok(match &draft.operation {
             Operation::Publish { publication, .. } => self.publish(user, publication, draft),
-            Operation::Edit { seq, body, as_moderator } => self.edit(*seq, user, *body == Body::Deleted, *as_moderator),
+            Operation::Edit { seq, body, as_moderator } => self.edit(*seq, user, body.is_deleted(), *as_moderator),
             Operation::Moderate(action) if action.change == ModerationChange::Ended => {
                 let epoch = Epoch(getrandom::u64().map_err(|_| StoreFailed)?);
                 *self = Self::default();
@@ -201,7 +201,7 @@ impl MemoryLog {
         if publication.if_key_seq.is_some_and(|seq| seq != newest.unwrap_or(0)) {
             return Outcome::KeyConflict { newest: newest.unwrap_or(0) };
         }
-        let is_tombstone = publication.body == Body::Deleted;
+        let is_tombstone = publication.body.is_deleted();
         if publication.key.is_some() && !is_tombstone && newest.is_none() && self.keys.len() >= draft.keys_max {
             return Outcome::TooManyKeys;
         }

@@ -193,7 +193,7 @@ const ROWS: &[Row] = &[
         Ok(Command::ToRoom { room: Some(fields.any_room()?), request })
     }),
     row(Cost::Message).json(&["delete"], |fields| {
-        let request = RoomRequest::Edit { seq: fields.seq()?, body: Body::Deleted };
+        let request = RoomRequest::Edit { seq: fields.seq()?, body: Body::Deleted(fields.note()?) };
         Ok(Command::ToRoom { room: Some(fields.any_room()?), request })
     }),
     row(Cost::Other).json(&["received"], |fields| fields.receipt(Receipt::Received)),

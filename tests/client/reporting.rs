@@ -77,7 +77,7 @@ fn replies_reactions_edits_and_deletions_are_those_of_the_protocol() {
     let reply = ann.reply("r", first, "hi yourself").unwrap().seq;
     let reaction = ann.react("r", first, "👍").unwrap().seq;
     ann.edit("r", first, "hello").unwrap();
-    ann.delete("r", reply).unwrap();
+    ann.delete("r", reply, None).unwrap();
     let history = ann.history("r", 10).unwrap();
     let shown: Vec<_> = history.messages.iter().map(|m| (m.seq, m.text.as_deref(), m.reply_to, m.react_to)).collect();
     assert_eq!(

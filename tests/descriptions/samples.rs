@@ -49,11 +49,14 @@ pub fn identity() -> Identity {
 }
 
 /// Messages that together have every field: public and private, a reply and a reaction, a text and a ciphertext, edited
-/// and deleted.
+/// and deleted with a reason.
 pub fn messages() -> Vec<Message> {
     let text = || Body::Text("Good morning".into());
-    let bodies =
-        [(text(), Some(About::Reply(1))), (Body::Cipher("{}".into()), Some(About::Reaction(1))), (Body::Deleted, None)];
+    let bodies = [
+        (text(), Some(About::Reply(1))),
+        (Body::Cipher("{}".into()), Some(About::Reaction(1))),
+        (Body::Deleted(note()), None),
+    ];
     let of = |to: Option<UserName>| {
         bodies.clone().map(|(body, about)| Message {
             room: to.as_ref().map_or_else(room, |to| RoomName::private(&user("Alice"), to)),
@@ -194,7 +197,7 @@ pub fn events() -> Vec<Event> {
         Event::Done,
         Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Text("hello".into()), at: AT },
         Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Cipher("{}".into()), at: AT },
-        Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Deleted, at: AT },
+        Event::Edit { room: room.clone(), seq: 42, user: user("Bob"), body: Body::Deleted(note()), at: AT },
         Event::Join { room: room.clone(), user: user("Bob"), registered: true, was: None, at: AT },
         Event::Leave { room: room.clone(), user: user("Bob"), reason: LeaveReason::Left(None), at: AT },
         Event::Typing { room: room.clone(), user: user("Bob"), typing: true },

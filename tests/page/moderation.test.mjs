@@ -81,8 +81,9 @@ test("the creator of a public room can delete the messages of others, and kick t
   await bob.say("buy my tea");
   await ann.row("buy my tea").hover();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.getByLabel("Reason (optional)").fill("off topic");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-  await bob.row("Message deleted").waitFor();
+  await bob.row("Message deleted: off topic").waitFor();
   assert.equal(await bob.page.getByText("buy my tea").count(), 0);
   await ann.row("Message deleted").waitFor();
   await about(ann);

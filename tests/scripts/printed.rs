@@ -277,7 +277,7 @@ pub fn about(about: Option<About>) -> String {
 pub fn text(body: &Body) -> &str {
     match body {
         Body::Text(text) | Body::Cipher(text) => text,
-        Body::Deleted => "(deleted)",
+        Body::Deleted(_) => "(deleted)",
     }
 }
 

@@ -164,7 +164,7 @@ impl Stage {
             ["edits", seq, "to", ..] => {
                 RemoteEvent::Edited { seq: number(seq), body: Body::Text(parts[3..].join(" ").into()), by, at }
             }
-            ["deletes", seq] => RemoteEvent::Edited { seq: number(seq), body: Body::Deleted, by, at },
+            ["deletes", seq] => RemoteEvent::Edited { seq: number(seq), body: Body::Deleted(None), by, at },
             ["bans", name] => moderated(ModerationChange::Banned { user: user(name), until: None }),
             ["kicks", name] => moderated(ModerationChange::Kicked { user: user(name) }),
             ["mutes", name] => moderated(ModerationChange::Muted { user: user(name), until: None }),
@@ -202,7 +202,7 @@ impl Stage {
                 if if_key_seq.is_some_and(|seq| seq != newest.unwrap_or(0)) {
                     return Outcome::KeyConflict { newest: newest.unwrap_or(0) };
                 }
-                let deleted = *body == Body::Deleted;
+                let deleted = body.is_deleted();
                 if key.is_some() && newest.is_none() && !deleted && self.keys.len() >= draft.keys_max {
                     return Outcome::TooManyKeys;
                 }
@@ -215,7 +215,7 @@ impl Stage {
                 }
                 return Outcome::Stored { seq };
             }
-            Operation::Edit { seq, body, as_moderator } => (*seq, *body == Body::Deleted, *as_moderator),
+            Operation::Edit { seq, body, as_moderator } => (*seq, body.is_deleted(), *as_moderator),
             Operation::Moderate(ModerationAction { change: ModerationChange::Ended, .. }) => {
                 self.stored.clear();
                 return Outcome::Ended { epoch: Epoch(2) };
@@ -424,12 +424,12 @@ fn request(words: &mut Words) -> RoomRequest {
     match parts[..] {
         ["says", ..] => {
             let text = parts[1..].join(" ");
-            let body = if text == "nothing" { Body::Deleted } else { Body::Text(text.into()) };
+            let body = if text == "nothing" { Body::Deleted(None) } else { Body::Text(text.into()) };
             let publication = Publication { body, about, mid, if_seq, key, if_key_seq, store };
             RoomRequest::Publish { publication, quiet }
         }
         ["edits", _, "to", ..] => RoomRequest::Edit { seq: number(1), body: Body::Text(parts[3..].join(" ").into()) },
-        ["deletes", _] => RoomRequest::Edit { seq: number(1), body: Body::Deleted },
+        ["deletes", _] => RoomRequest::Edit { seq: number(1), body: Body::Deleted(None) },
         ["has", receipt, _] => {
             let all = [Receipt::Written, Receipt::Received, Receipt::Read];
             let receipt = all.into_iter().find(|known| known.as_str() == receipt).unwrap();

@@ -248,3 +248,19 @@ fn a_guest_that_is_banned_from_a_public_room_cannot_return() {
     let answer = http::post(&server, "/api/v1/rooms/yard/messages", &json!({"user": "Gus", "message": "hi"}));
     assert_eq!((answer.status, answer.error()), (403, "forbidden".to_owned()));
 }
+
+#[test]
+fn who_is_muted_may_delete_a_message_without_a_word_about_it() {
+    let server = TestServer::start();
+    let (mut ann, bob) = den(&server);
+    let mut bob = enter(&server, &bob);
+    ok(&mut bob, json!({"type": "join", "room": "den"}));
+    let sent = bob.ask(json!({"type": "message", "room": "den", "message": "buy my tea"}));
+    ok(&mut ann, json!({"type": "mute", "room": "den", "user": "Bob"}));
+    let mut delete = json!({"type": "delete", "room": "den", "seq": sent["seq"], "note": "and my coffee"});
+    assert_eq!(bob.ask(delete.clone())["code"], "muted");
+    delete["note"] = json!("");
+    ok(&mut bob, delete);
+    let gone = ann.wait_for_type("delete");
+    assert_eq!((&gone["user"], &gone["note"]), (&json!("Bob"), &Value::Null));
+}

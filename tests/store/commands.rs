@@ -205,7 +205,10 @@ fn a_check_lists_the_rooms_and_finds_what_is_wrong() {
         ("DELETE FROM mids WHERE seq = 2", "1 messages whose mid is not kept"),
         ("INSERT INTO mids VALUES (1, 'Otto', 'm', 77, 0)", "1 mids of a message that never was"),
         ("INSERT INTO marks VALUES (1, 'Otto', 0, 77, 0)", "1 marks of a message that never was"),
-        ("UPDATE messages SET kind = 2 WHERE place = (1 << 40) + 3", "1 deleted messages that still say something"),
+        (
+            "UPDATE messages SET kind = 2, body = hex(zeroblob(101)) WHERE place = (1 << 40) + 3",
+            "1 deleted messages that say more than a reason",
+        ),
     ] {
         let copy = TestDirectory::new();
         output_of(&run(&directory, &["backup", &copy.data()]));

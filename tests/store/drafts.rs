@@ -55,7 +55,7 @@ pub fn edit(author: &str, seq: u64, text: &str) -> Draft {
 
 /// The deletion of a message.
 pub fn delete(author: &str, seq: u64) -> Draft {
-    draft(author, 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: false })
+    draft(author, 3, Operation::Edit { seq, body: Body::Deleted(None), as_moderator: false })
 }
 
 /// A change of the room's policy, with a note.
@@ -96,7 +96,7 @@ pub fn page(store: &dyn Store, name: &str, span: Span) -> Page {
 pub fn texts(messages: &[Message]) -> Vec<(u64, String)> {
     let text = |message: &Message| match &message.body {
         Body::Text(text) | Body::Cipher(text) => text.to_string(),
-        Body::Deleted => "-".to_owned(),
+        Body::Deleted(_) => "-".to_owned(),
     };
     messages.iter().map(|message| (message.seq, text(message))).collect()
 }

@@ -52,8 +52,8 @@ pub enum Command {
     Edit { room: String, seq: u64, text: String },
     /// Put a ciphertext in place of the content of the message of this number, which is the user's own. As [`Command::Edit`].
     EncryptedEdit { room: String, seq: u64, cipher: Value },
-    /// Delete the message of this number: the user's own, or any for a moderator. As [`Command::Edit`].
-    Delete { room: String, seq: u64 },
+    /// Delete the message of this number: the user's own, or any for a moderator; `note` says why, in at most 200 bytes. As [`Command::Edit`].
+    Delete { room: String, seq: u64, note: Option<String> },
     /// Request the members of a room that the client is in.
     Members { room: String },
     /// Request the list of rooms.
@@ -194,7 +194,9 @@ impl Command {
             Self::EncryptedEdit { room, seq, cipher } => {
                 json!({"type": "edit", "room": room, "seq": seq, "cipher": cipher, "id": id})
             }
-            Self::Delete { room, seq } => json!({"type": "delete", "room": room, "seq": seq, "id": id}),
+            Self::Delete { room, seq, note } => {
+                json!({"type": "delete", "room": room, "seq": seq, "note": note.as_deref().unwrap_or_default(), "id": id})
+            }
             Self::Private { to, text } => json!({"type": "private", "to": to, "message": text, "mid": mid, "id": id}),
             Self::Members { room } => json!({"type": "members", "room": room, "id": id}),
             Self::Rooms => json!({"type": "rooms", "id": id}),

@@ -21,6 +21,8 @@ pub struct Message {
     /// was deleted.
     #[serde(rename = "message")]
     pub text: Option<String>,
+    /// Why it was deleted, if whoever deleted it has said so.
+    pub note: Option<String>,
     /// The ciphertext: an object that the server does not read.
     pub cipher: Option<Value>,
     /// Its number in the room: 1, 2, 3, … within an epoch.

@@ -161,6 +161,7 @@ mod tests {
             user: "A".to_owned(),
             to: None,
             text: None,
+            note: None,
             cipher: None,
             seq,
             ephemeral: None,

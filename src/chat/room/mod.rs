@@ -35,7 +35,7 @@ use super::last_values::LastValues;
 use super::leave_reason::LeaveReason;
 use super::limits::Limits;
 use super::members::{MemberId, Members, RoomMember, TYPING_FOR};
-use super::message::{About, Body, Message};
+use super::message::{About, Message};
 use super::policy::Actor;
 use super::presence::{Presence, Status};
 use super::publication::Publication;
@@ -389,7 +389,7 @@ impl Room {
                 None => self.show_ephemeral(speaker, publication, (quiet, id), now, effects),
             },
             RoomRequest::Edit { seq, body } => {
-                let as_moderator = body == Body::Deleted && self.may_delete_others(&speaker);
+                let as_moderator = body.is_deleted() && self.may_delete_others(&speaker);
                 let operation = Operation::Edit { seq, body, as_moderator };
                 self.drafts.push(Draft { id, ..Draft::new(speaker, operation, now.at) });
             }

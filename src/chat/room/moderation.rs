@@ -17,7 +17,6 @@ use crate::chat::id::Id;
 use crate::chat::identity::AuthLevel;
 use crate::chat::leave_reason::LeaveReason;
 use crate::chat::members::MemberId;
-use crate::chat::message::Body;
 use crate::chat::note::Note;
 use crate::chat::policy::{
     Actor, AuditEntry, ModerationAction, ModerationChange, ModerationRequest, Policy, Privilege, RoomOptions,
@@ -90,7 +89,8 @@ impl Room {
                         .of_message(request.quiet_publication().and_then(Publication::excerpt))
                 })
             }
-            RoomRequest::Edit { body, .. } if *body != Body::Deleted => policy.may_speak(actor, now.at),
+            // Who may not speak may delete, and says nothing with it.
+            RoomRequest::Edit { body, .. } if !body.is_empty() => policy.may_speak(actor, now.at),
             RoomRequest::Typing(true) => policy.may_speak(actor, now.at),
             _ => Ok(()),
         }
@@ -296,11 +296,11 @@ impl Room {
 
     /// Adds the deletion of another user's message to the audit log, where the room keeps it and not the
     /// store.
-    pub(super) fn record_deletion(&mut self, speaker: &Speaker, seq: u64, at: Time) {
+    pub(super) fn record_deletion(&mut self, speaker: &Speaker, seq: u64, note: Option<&Note>, at: Time) {
         let Some(user) = self.ring.author(seq).filter(|author| **author != speaker.user).cloned() else { return };
         self.record(
             &speaker.user,
-            &ModerationAction { change: ModerationChange::Deleted { user, seq }, note: None },
+            &ModerationAction { change: ModerationChange::Deleted { user, seq }, note: note.cloned() },
             at,
         );
     }

@@ -12,7 +12,7 @@ use crate::chat::UserName;
 use crate::chat::event::Event;
 use crate::chat::id::Id;
 use crate::chat::members::{MemberId, RoomMember};
-use crate::chat::message::{Body, Message};
+use crate::chat::message::Message;
 use crate::chat::receipt::{Receipt, ReceiptMark};
 use crate::chat::receipts::{Advance, Advances};
 use crate::chat::refusal::{Code, Refusal};
@@ -88,7 +88,7 @@ impl Room {
 
     /// The numbers of this user's messages that are in memory, without those that were deleted.
     fn own_messages(&self, author: &UserName) -> Vec<u64> {
-        let is_own = |message: &&Arc<Message>| message.user == *author && message.body != Body::Deleted;
+        let is_own = |message: &&Arc<Message>| message.user == *author && !message.body.is_deleted();
         self.ring.after(0, usize::MAX, usize::MAX).filter(is_own).map(|own| own.seq).collect()
     }
 

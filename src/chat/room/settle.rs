@@ -90,7 +90,7 @@ impl Room {
                 effects.push(Effect::One(speaker.member, id, Event::Refused(refusal)));
             }
             (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
-                self.record_deletion(&speaker, seq, at);
+                self.record_deletion(&speaker, seq, body.note(), at);
                 effects.push(Effect::One(speaker.member, id, Event::Done));
                 self.change(seq, body, at, speaker.user, effects);
             }

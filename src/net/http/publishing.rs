@@ -72,7 +72,7 @@ fn authored(context: &ServerContext, request: &mut ApiRequest<'_>) -> Result<(Id
     let about = About::parse(wanted.reply_to, wanted.react_to)?;
     let body = match (wanted.message, wanted.deleted) {
         (Some(_), Some(true)) => return Err(bad("What removes a key has no message")),
-        (None, Some(true)) => Body::Deleted,
+        (None, Some(true)) => Body::Deleted(None),
         (Some(text), _) => Body::Text(text.into()),
         (None, _) => return Err(bad("message is missing")),
     };

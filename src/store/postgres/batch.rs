@@ -254,6 +254,6 @@ impl<'a> Columns<'a> {
 fn words_of(body: &Body) -> Option<String> {
     match body {
         Body::Text(text) => Some(vector_of(text)),
-        Body::Cipher(_) | Body::Deleted => None,
+        Body::Cipher(_) | Body::Deleted(_) => None,
     }
 }

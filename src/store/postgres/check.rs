@@ -25,7 +25,7 @@ const ORPHANS: [(&str, &str); 12] = [
     ),
     ("mids of a message that never was", "SELECT count(*) FROM mids JOIN rooms USING (room) WHERE seq > newest"),
     ("marks of a message that never was", "SELECT count(*) FROM marks JOIN rooms USING (room) WHERE seq > newest"),
-    ("deleted messages that still say something", "SELECT count(*) FROM messages WHERE kind = 2 AND length(body) > 0"),
+    ("deleted messages that say more than a reason", "SELECT count(*) FROM messages WHERE kind = 2 AND length(body) > 200"),
     (
         "policies of a room that is not there, or has ended",
         "SELECT count(*) FROM policies WHERE room NOT IN (SELECT room FROM rooms WHERE ended IS NULL)",

@@ -232,7 +232,7 @@ BEGIN
                 END IF;
                 IF m.usr <> d.usr THEN
                     UPDATE rooms SET audited = audited + 1 WHERE room = l_id[i] RETURNING audited INTO l_seq;
-                    INSERT INTO audit VALUES (l_id[i], l_seq, 0, l_newest[i], d.at, d.usr, 'deleted', m.usr, NULL, convert_to(d.about::text, 'UTF8'), NULL);
+                    INSERT INTO audit VALUES (l_id[i], l_seq, 0, l_newest[i], d.at, d.usr, 'deleted', m.usr, NULL, convert_to(d.about::text, 'UTF8'), nullif(d.body, ''));
                     l_seq := d.about;
                 END IF;
             END IF;

@@ -5,7 +5,7 @@
 use tokio_postgres::Row;
 
 use super::link::LinkError;
-use crate::chat::{Body, Key, Message, Mid, Receipt, RoomName, UserName};
+use crate::chat::{Body, Key, Message, Mid, Note, Receipt, RoomName, UserName};
 use crate::store::columns::{about_of, time};
 
 /// The columns that `read` takes, in its order.
@@ -23,7 +23,7 @@ pub fn columns_of(body: &Body) -> (i16, &[u8]) {
     match body {
         Body::Text(text) => (TEXT, text.as_bytes()),
         Body::Cipher(json) => (CIPHER, json.as_bytes()),
-        Body::Deleted => (DELETED, b""),
+        Body::Deleted(note) => (DELETED, note.as_deref().unwrap_or_default().as_bytes()),
     }
 }
 
@@ -35,7 +35,7 @@ pub fn body_of(kind: i16, body: &[u8]) -> Result<Body, LinkError> {
     match kind {
         TEXT => Ok(Body::Text(text(body)?.into())),
         CIPHER => Ok(Body::Cipher(text(body)?.into())),
-        DELETED => Ok(Body::Deleted),
+        DELETED => Ok(Body::Deleted((!body.is_empty()).then(|| text(body).map(Note::stored)).transpose()?)),
         other => Err(LinkError::Invalid(format!("a message of the kind {other}"))),
     }
 }

@@ -76,7 +76,7 @@ pub fn of_drafts(
                 tell(connection, &Told { seq, body, mid, about: *about, ..told })?
             }
             (Operation::Edit { seq, body, .. }, Outcome::Changed) => {
-                let deletes = *body == Body::Deleted;
+                let deletes = body.is_deleted();
                 if deletes {
                     let sql = "UPDATE deliveries SET kind = 2, body = '' WHERE room = ?1 AND seq = ?2 AND epoch = ?3";
                     let values = params![room.as_str(), seq.cast_signed(), &*epoch];

@@ -25,7 +25,7 @@ pub fn refuses(
     if publication.if_key_seq.is_some_and(|seq| seq != newest.unwrap_or(0)) {
         return Ok(Some(Outcome::KeyConflict { newest: newest.unwrap_or(0) }));
     }
-    if newest.is_some() || publication.body == Body::Deleted {
+    if newest.is_some() || publication.body.is_deleted() {
         return Ok(None);
     }
     let sql = "SELECT count(*) FROM last_values WHERE room = ?1";
@@ -38,7 +38,7 @@ pub fn refuses(
 /// # Errors
 /// The transaction must be rolled back.
 pub fn put(connection: &Connection, room: RoomId, key: &Key, seq: u64, body: &Body) -> rusqlite::Result<()> {
-    if *body == Body::Deleted {
+    if body.is_deleted() {
         let sql = "DELETE FROM last_values WHERE room = ?1 AND key = ?2";
         return connection.prepare_cached(sql)?.execute(params![room, key.as_str()]).map(|_| ());
     }

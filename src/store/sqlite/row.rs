@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::Row;
 
 use super::message_key::seq_of;
-use crate::chat::{Body, Key, Message, Mid, RoomName, UserName};
+use crate::chat::{Body, Key, Message, Mid, Note, RoomName, UserName};
 use crate::store::columns::{about_of, time};
 
 /// The columns that `read` takes, in its order.
@@ -26,7 +26,7 @@ pub fn columns_of(body: &Body) -> (i64, &str) {
     match body {
         Body::Text(text) => (TEXT, text),
         Body::Cipher(json) => (CIPHER, json),
-        Body::Deleted => (DELETED, ""),
+        Body::Deleted(note) => (DELETED, note.as_deref().unwrap_or_default()),
     }
 }
 
@@ -38,7 +38,10 @@ pub fn body_of(row: &Row<'_>, kind: usize, body: usize) -> rusqlite::Result<Body
     match row.get(kind)? {
         TEXT => Ok(Body::Text(shared(row, body)?)),
         CIPHER => Ok(Body::Cipher(shared(row, body)?)),
-        DELETED => Ok(Body::Deleted),
+        DELETED => {
+            let note = row.get_ref(body)?.as_str()?;
+            Ok(Body::Deleted((!note.is_empty()).then(|| Note::stored(note))))
+        }
         other => Err(rusqlite::Error::IntegralValueOutOfRange(kind, other)),
     }
 }

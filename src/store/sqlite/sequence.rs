@@ -177,14 +177,17 @@ impl Sequence {
             Some(found) => found,
         };
         if author != *user {
-            let action = ModerationAction { change: ModerationChange::Deleted { user: author, seq }, note: None };
+            let action = ModerationAction {
+                change: ModerationChange::Deleted { user: author, seq },
+                note: body.note().cloned(),
+            };
             policy::record(connection, room, user, &action, at)?;
         }
         let sql = "UPDATE messages SET kind = ?2, body = ?3, edited = ?4, changed = ?5 WHERE place = ?1";
         let (kind, text) = columns_of(body);
         let values = params![key, kind, text, ms(at), room.key(self.newest)];
         connection.prepare_cached(sql)?.execute(values)?;
-        if let Some(message_key) = message_key.filter(|_| *body == Body::Deleted) {
+        if let Some(message_key) = message_key.filter(|_| body.is_deleted()) {
             last_values::deleted(connection, room, &message_key, seq)?;
         }
         if seq <= search_index::indexed(connection, room)? {

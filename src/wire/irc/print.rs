@@ -195,7 +195,7 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
         match body {
             Body::Text(text) => self.text((&first, &further), user, &head, text),
             Body::Cipher(_) => self.out.line(&first, &source(user), &head, Some("(encrypted)")),
-            Body::Deleted => self.out.line(&first, &source(user), &head, Some("(deleted)")),
+            Body::Deleted(_) => self.out.line(&first, &source(user), &head, Some("(deleted)")),
         }
     }
 
@@ -218,11 +218,14 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
     fn edit(&mut self, (room, seq): (&RoomName, u64), user: &UserName, body: &Body, at: Time) {
         let target = target(room, user);
         match body {
-            Body::Deleted if self.traits.has(Traits::REDACTION) => {
+            Body::Deleted(note) if self.traits.has(Traits::REDACTION) => {
                 let head = format!("REDACT {target} {}", tags::message_id(room, self.epoch, seq));
-                self.line(at, user, &head, None);
+                self.line(at, user, &head, note.as_deref());
             }
-            Body::Deleted => self.notice(&target, &format!("{user} deleted a message")),
+            Body::Deleted(note) => {
+                let why = note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+                self.notice(&target, &format!("{user} deleted a message{why}"));
+            }
             Body::Cipher(_) => self.notice(&target, &format!("{user} edited an encrypted message")),
             Body::Text(text) => {
                 let mut tags = self.tags(at, user);

@@ -195,7 +195,7 @@ impl Fields<'_> {
             Some(true) if self.message.is_some() || self.cipher.is_some() => {
                 return Err(Refusal::bad_request("What removes a key has no message"));
             }
-            Some(true) => Body::Deleted,
+            Some(true) => Body::Deleted(None),
             _ => self.body()?,
         };
         let (if_seq, if_key_seq, store) = (self.if_seq, self.if_key_seq, self.store.unwrap_or(true));

@@ -104,7 +104,7 @@ fn assigned_fields<'o>(object: Object<'o>, assigned: &Event, place: &str) -> Obj
 }
 
 fn kind_of_edit(body: &Body) -> &'static str {
-    if *body == Body::Deleted { "delete" } else { "edit" }
+    if body.is_deleted() { "delete" } else { "edit" }
 }
 
 fn typing_fields<'o>(
@@ -391,7 +391,7 @@ fn message_fields<'a>(object: Object<'a>, message: &Message, place: &str) -> Obj
     let object = number_fields(body_field(object, body), (*seq, *ephemeral), mid.as_ref());
     let object = object.maybe("key", key.as_ref().map(|key| key.as_str()));
     let object = object.maybe("reply_to", reply_to).maybe("react_to", react_to).shown("at", at);
-    let object = object.maybe("deleted", (*body == Body::Deleted).then_some(true));
+    let object = object.maybe("deleted", body.is_deleted().then_some(true));
     match edited {
         Some(at) => object.shown("edited", at),
         None => object,
@@ -414,7 +414,7 @@ fn body_field<'a>(object: Object<'a>, body: &Body) -> Object<'a> {
     match body {
         Body::Text(text) => object.field("message", &**text),
         Body::Cipher(json) => object.raw("cipher", json),
-        Body::Deleted => object,
+        Body::Deleted(note) => object.maybe("note", note.as_deref()),
     }
 }
 

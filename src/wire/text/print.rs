@@ -10,7 +10,7 @@ use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, Read
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
 use crate::chat::receipt_counts::Counts;
 use crate::chat::{
-    Body, DisplayName, Event, GroupName, LeaveReason, Message, Presence, Receipt, Refusal, ResumedRoom, RoomName,
+    Body, DisplayName, Event, GroupName, LeaveReason, Message, Note, Presence, Receipt, Refusal, ResumedRoom, RoomName,
     RoomSummary, Status, UserName,
 };
 use crate::wire::commands;
@@ -29,8 +29,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         Event::History { messages, .. } if messages.is_empty() => line("* No messages"),
         Event::History { messages, .. } => messages.iter().for_each(|message| line(&message_line(message))),
         Event::Entered { user, .. } | Event::Join { user, .. } => line(&format!("{user} joined the room")),
-        Event::Edit { user, body: Body::Deleted, .. } => line(&format!("* {user} deleted a message")),
-        Event::Edit { user, body, .. } => line(&format!("* {user} edited a message: {}", body_text(body))),
+        Event::Edit { user, body, .. } => line(&edit_line(user, body)),
         Event::Leave { user, reason, .. } => line(&leave_line(user, reason)),
         Event::Left { room } => line(&format!("* You left {room}")),
         Event::Members { room, members, count, .. } => line(&members_line(room.as_str(), members, *count)),
@@ -44,14 +43,9 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
             line(&format!("* You are {user} again"));
             rooms.iter().filter_map(returned_line).for_each(|text| line(&text));
         }
-        Event::Session { resume: None, .. } => line("* Sessions are not kept here"),
-        Event::Session { resume: Some(token), seq, .. } => {
-            line(&format!("* If the connection breaks: /resume {token} {seq}"));
-        }
-        Event::TokenExpiring { left, .. } => {
-            line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
-        }
-        Event::DisplayNames { .. }
+        Event::Session { .. }
+        | Event::TokenExpiring { .. }
+        | Event::DisplayNames { .. }
         | Event::DisplayName { .. }
         | Event::Devices { .. }
         | Event::DeviceCode { .. }
@@ -98,14 +92,33 @@ fn rooms_line(rooms: &[RoomSummary]) -> String {
     if list.is_empty() { "* No rooms".to_owned() } else { format!("* Rooms: {}", list.join(", ")) }
 }
 
+fn edit_line(user: &UserName, body: &Body) -> String {
+    match body {
+        Body::Deleted(note) => format!("* {user} deleted a message{}", reason_of(note.as_ref())),
+        Body::Text(_) | Body::Cipher(_) => format!("* {user} edited a message: {}", body_text(body)),
+    }
+}
+
+/// What is said behind an event that somebody has given a reason for.
+fn reason_of(note: Option<&Note>) -> String {
+    note.map(|note| format!(": {}", clean(note))).unwrap_or_default()
+}
+
 fn leave_line(user: &UserName, reason: &LeaveReason) -> String {
-    let note = reason.note().map(|note| format!(": {}", clean(note))).unwrap_or_default();
+    let note = reason_of(reason.note());
     format!("{user} left the room{note}")
 }
 
 /// The same, of what is a user's own, of display names, invitations and receipts, and of what a person is told or asked.
 fn print_own(event: &Event, mut line: impl FnMut(&str)) {
     match event {
+        Event::Session { resume: None, .. } => line("* Sessions are not kept here"),
+        Event::Session { resume: Some(token), seq, .. } => {
+            line(&format!("* If the connection breaks: /resume {token} {seq}"));
+        }
+        Event::TokenExpiring { left, .. } => {
+            line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
+        }
         Event::DisplayNames { names } if names.is_empty() => line("* There is no display name"),
         Event::DisplayNames { names } => {
             names.iter().for_each(|(user, name)| line(&display_name_line(user, Some(name))));
@@ -217,7 +230,7 @@ fn body_text(body: &Body) -> String {
     match body {
         Body::Text(text) => clean(text),
         Body::Cipher(_) => "(encrypted)".to_owned(),
-        Body::Deleted => "(deleted)".to_owned(),
+        Body::Deleted(note) => format!("(deleted{})", reason_of(note.as_ref())),
     }
 }
 

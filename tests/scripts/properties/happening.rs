@@ -77,7 +77,7 @@ fn publish() -> impl Strategy<Value = RoomRequest> {
     ];
     (0..3_u8, any::<bool>(), about, if_seq, keyed).prop_map(|(mid, quiet, about, if_seq, keyed)| {
         let (key, deleted, if_key_seq) = keyed;
-        let body = if deleted { Body::Deleted } else { Body::Text("hi".into()) };
+        let body = if deleted { Body::Deleted(None) } else { Body::Text("hi".into()) };
         let mid = (mid > 0).then(|| Mid::parse(&mid.to_string()).unwrap());
         RoomRequest::Publish {
             publication: Publication { about, mid, if_seq, key, if_key_seq, ..Publication::new(body) },
@@ -92,7 +92,7 @@ fn request() -> impl Strategy<Value = RoomRequest> {
     prop_oneof![
         10 => publish(),
         2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Text("ho".into()) }),
-        2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Deleted }),
+        2 => (0..8_u64).prop_map(|seq| RoomRequest::Edit { seq, body: Body::Deleted(None) }),
         2 => any::<bool>().prop_map(RoomRequest::Typing),
         1 => (0..8_u64).prop_map(|seq| RoomRequest::Finish { seq }),
         4 => (any::<bool>(), 0..9_u64).prop_map(|(read, seq)| RoomRequest::Receipt {

@@ -12,9 +12,8 @@ use roomd::chat::members::MemberId;
 use roomd::chat::receipts::GATHERED_FOR_LARGE;
 use roomd::chat::room::{Effect, JoinRequest};
 use roomd::chat::{
-    AuthLevel, Body, Code, Draft, Event, Id, Message, Moment, Note, Operation, Outcome, Position, Presence,
-    Publication, Receipt, ReceiptMark, Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed,
-    Time, UserName,
+    AuthLevel, Code, Draft, Event, Id, Message, Moment, Note, Operation, Outcome, Position, Presence, Publication,
+    Receipt, ReceiptMark, Recovery, Refusal, ResumedRoom, RoomName, Since, Span, Status, StoreFailed, Time, UserName,
 };
 
 use super::gathering::Gathering;
@@ -278,7 +277,7 @@ impl Model {
     pub fn values(&self) -> Vec<Message> {
         let is_newer = |one: &Message, other: &Message| other.key == one.key && other.seq > one.seq;
         let is_newest = |message: &&Message| !self.messages.iter().any(|other| is_newer(message, other));
-        let keyed = self.messages.iter().filter(|message| message.key.is_some() && message.body != Body::Deleted);
+        let keyed = self.messages.iter().filter(|message| message.key.is_some() && !message.body.is_deleted());
         keyed.filter(is_newest).cloned().collect()
     }
 
@@ -359,7 +358,7 @@ impl Model {
             Operation::Edit { seq, body, .. } => (seq, body),
             Operation::Moderate(_) => panic!("nobody moderates here"),
         };
-        let found = self.messages.iter_mut().find(|message| message.seq == seq && message.body != Body::Deleted);
+        let found = self.messages.iter_mut().find(|message| message.seq == seq && !message.body.is_deleted());
         match found {
             None => {
                 self.refuse(speaker.member, id, Code::NotFound, format!("There is no message {seq}"));

@@ -46,7 +46,7 @@ pub fn row(command: &Command) -> Row {
         Command::Leave { .. } => (1, (IN, ALL)),
         Command::ToRoom { request, .. } => match request {
             RoomRequest::Publish { .. } => (2, (IN, ALL)),
-            RoomRequest::Edit { body: Body::Deleted, .. } => {
+            RoomRequest::Edit { body: Body::Deleted(_), .. } => {
                 (4, ([NOT_IN, NOT_IN, NO, OK, OK, OK], [NO, NO, NO, OK, OK, OK]))
             }
             RoomRequest::Edit { .. } => (5, ([NOT_IN, NOT_IN, NO, NO, NO, NO], [NO; 6])),

@@ -1,6 +1,8 @@
 //! History: CHATHISTORY by id and by time, as a bouncer asks that was cut off; and deletions.
 
-use crate::harness::{IrcClient, TestServer};
+use serde_json::json;
+
+use crate::harness::{IrcClient, TestServer, WebSocketClient};
 
 use super::server;
 
@@ -103,8 +105,18 @@ fn a_message_is_deleted_by_its_author() {
     assert_eq!(refused, [format!(":irc.roomd FAIL REDACT REDACT_FORBIDDEN {about} :The message 1 is somebody else's")]);
     bob.ask(&format!("REDACT #a {}", marks[0].0));
     assert!(alice.wait_for("REDACT").ends_with(&format!(" :bob!~u@irc.roomd REDACT #a {}", marks[0].0)));
+    // The reason is told on every door, and stays.
+    let mut page = WebSocketClient::open(&server, "/ws?format=json&room=a&user=Pat");
+    page.wait_for_type("joined");
+    bob.ask(&format!("REDACT #a {} :off topic", marks[1].0));
+    assert!(alice.wait_for("REDACT").ends_with(&format!(" REDACT #a {} :off topic", marks[1].0)));
+    assert_eq!(page.wait_for_type("delete")["note"], "off topic");
+    let history = page.ask(json!({"type": "history", "room": "a"}));
+    let told = &history["messages"].as_array().unwrap()[..2];
+    assert_eq!((&told[0]["deleted"], &told[0]["note"]), (&json!(true), &json!(null)));
+    assert_eq!((&told[1]["deleted"], &told[1]["note"]), (&json!(true), &json!("off topic")));
     let unknown = alice.ask("REDACT #a 1-00000000");
     assert_eq!(unknown, [":irc.roomd FAIL REDACT UNKNOWN_MSGID #a 1-00000000 :There is no such message here"]);
     let lines = alice.ask("CHATHISTORY LATEST #a * 10");
-    assert_eq!(texts(&lines), ["m2", "m3", "m4", "m5"]);
+    assert_eq!(texts(&lines), ["m3", "m4", "m5"]);
 }

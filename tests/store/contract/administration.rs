@@ -31,7 +31,7 @@ fn fill(store: &TestStore) -> [RoomName; 2] {
         draft("Anna", 5, Operation::Publish { to: Some(user("Otto")), publication })
     };
     let cipher = keyed("k", Body::Cipher("{\"n\":[1, 2.50]}".into()));
-    log.append(&[keyed("gone", Body::Text("a value".into())), keyed("gone", Body::Deleted)]).unwrap();
+    log.append(&[keyed("gone", Body::Text("a value".into())), keyed("gone", Body::Deleted(None))]).unwrap();
     log.append(&[cipher, private_message("Otto", "Anna", "line\nline \"x\" \u{1f600}")]).unwrap();
     [room("den"), conversation]
 }

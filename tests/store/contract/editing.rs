@@ -30,7 +30,7 @@ fn a_moderator_deletes_any_message() {
         let store = fixture.open();
         let mut room_log = room_log(&*store, "den");
         room_log.append(&[message("Bob", "rude", "")]).unwrap();
-        let as_moderator = draft("Ann", 3, Operation::Edit { seq: 1, body: Body::Deleted, as_moderator: true });
+        let as_moderator = draft("Ann", 3, Operation::Edit { seq: 1, body: Body::Deleted(None), as_moderator: true });
         assert_eq!(
             room_log.outcomes(&[delete("Ann", 1), as_moderator]).unwrap(),
             [Outcome::NotAuthor, Outcome::Changed]

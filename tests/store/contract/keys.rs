@@ -14,7 +14,7 @@ use crate::harness::until;
 
 /// A message of Anna's with this key; an empty text is a tombstone.
 fn keyed(key: &str, text: &str) -> Draft {
-    let body = if text.is_empty() { Body::Deleted } else { Body::Text(text.into()) };
+    let body = if text.is_empty() { Body::Deleted(None) } else { Body::Text(text.into()) };
     let publication = Publication { key: Key::parse(key).ok(), ..Publication::new(body) };
     draft("Anna", 1, Operation::Publish { to: None, publication })
 }

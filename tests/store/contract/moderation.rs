@@ -6,13 +6,13 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use roomd::chat::policy::{Description, ModerationChange, Policy, Role, RoomSettings};
+use roomd::chat::policy::{Description, ModerationAction, ModerationChange, Policy, Role, RoomSettings};
 use roomd::chat::{Body, Time};
-use roomd::chat::{Operation, Outcome};
+use roomd::chat::{Note, Operation, Outcome, Span};
 
 use super::Promise::{History, Reopening};
 use super::each;
-use crate::drafts::{OnlyLog as _, delete, draft, message, moderate, room, room_log, user};
+use crate::drafts::{OnlyLog as _, delete, draft, message, moderate, page, room, room_log, user};
 
 fn created(members: &[&str]) -> ModerationChange {
     let members = members.iter().map(|name| user(name)).collect();
@@ -61,12 +61,16 @@ fn a_message_that_a_moderator_deleted_is_in_the_audit_with_its_author() {
         let store = fixture.open();
         let mut room_log = room_log(&*store, "den");
         room_log.append(&[message("Bob", "rude", ""), message("Ann", "kind", "")]).unwrap();
-        let as_moderator = |seq| draft("Ann", 3, Operation::Edit { seq, body: Body::Deleted, as_moderator: true });
+        let body = Body::Deleted(Note::parse("off topic").ok());
+        let as_moderator = |seq| draft("Ann", 3, Operation::Edit { seq, body: body.clone(), as_moderator: true });
         let outcomes = room_log.outcomes(&[as_moderator(1), as_moderator(2), as_moderator(3)]).unwrap();
         assert_eq!(outcomes, [Outcome::Changed, Outcome::Changed, Outcome::Missing]);
         let audit = store.audit(&room("den"), u64::MAX, 100).unwrap().unwrap();
-        let changes: Vec<_> = audit.into_iter().map(|entry| entry.action.change).collect();
-        assert_eq!(changes, [ModerationChange::Deleted { user: user("Bob"), seq: 1 }]);
+        let actions: Vec<_> = audit.into_iter().map(|entry| entry.action).collect();
+        let change = ModerationChange::Deleted { user: user("Bob"), seq: 1 };
+        assert_eq!(actions, [ModerationAction { change, note: Note::parse("off topic").ok() }]);
+        let bodies = page(&*store, "den", Span::After(0)).messages.into_iter().map(|message| message.body);
+        assert_eq!(bodies.collect::<Vec<_>>(), [body.clone(), body.clone()]);
         assert_eq!(room_log.outcomes(&[delete("Ann", 1)]).unwrap(), [Outcome::Missing]);
     });
 }

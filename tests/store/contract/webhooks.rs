@@ -110,15 +110,18 @@ fn what_happens_is_told_in_order_to_those_who_want_to_know() {
                 "created founded",
                 "message 1 Text(\"one\")",
                 // It was deleted before it was delivered.
-                "message 2 Deleted",
+                "message 2 Deleted(None)",
                 "moderated kicked",
                 "message 1 Text(\"elsewhere\")",
                 "edit 1 Text(\"there\")",
                 "edit 1 Text(\"uno\")",
-                "delete 2 Deleted",
+                "delete 2 Deleted(None)",
             ]
         );
-        assert_eq!(told(webhooks, of_den), ["message 1 Text(\"one\")", "message 2 Deleted", "delete 2 Deleted"]);
+        assert_eq!(
+            told(webhooks, of_den),
+            ["message 1 Text(\"one\")", "message 2 Deleted(None)", "delete 2 Deleted(None)"]
+        );
         assert_eq!(told(webhooks, of_hall), ["edit 1 Text(\"there\")"]);
         assert_eq!(webhook(webhooks, all).waiting, 0);
     });

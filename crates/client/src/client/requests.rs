@@ -261,7 +261,7 @@ impl Client {
     /// client.join("general")?;
     /// let sent = client.publish("general", "tea is ready")?;
     /// let reaction = client.react("general", sent.seq, "👍")?;
-    /// client.delete("general", reaction.seq)?; // takes it back
+    /// client.delete("general", reaction.seq, None)?; // takes it back
     /// # Ok::<(), roomd_client::Error>(())
     /// ```
     ///
@@ -317,7 +317,8 @@ impl Client {
         self.request(Command::Edit { room: room.to_owned(), seq, text: text.to_owned() }).map(|_| ())
     }
 
-    /// Deletes one of the user's own messages, or as a moderator any. Blocks until the server answers.
+    /// Deletes one of the user's own messages, or as a moderator any; `note`, of at most 200 bytes, says why. Blocks
+    /// until the server answers.
     ///
     /// ```
     /// # let server = roomd::Server::start(roomd::Settings::ephemeral(), |_| ()).unwrap();
@@ -325,15 +326,17 @@ impl Client {
     /// # let mut client = roomd_client::Client::connect(&url, roomd_client::Options::user("Ann"))?;
     /// client.join("general")?;
     /// let sent = client.publish("general", "the password is")?;
-    /// client.delete("general", sent.seq)?;
-    /// assert_eq!(client.history("general", 1)?.messages[0].text, None);
+    /// client.delete("general", sent.seq, Some("it was a secret"))?;
+    /// let deleted = &client.history("general", 1)?.messages[0];
+    /// assert_eq!((&deleted.text, deleted.note.as_deref()), (&None, Some("it was a secret")));
     /// # Ok::<(), roomd_client::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`Client::join`].
-    pub fn delete(&mut self, room: &str, seq: u64) -> Result<(), Error> {
-        self.request(Command::Delete { room: room.to_owned(), seq }).map(|_| ())
+    pub fn delete(&mut self, room: &str, seq: u64, note: Option<&str>) -> Result<(), Error> {
+        let note = note.map(str::to_owned);
+        self.request(Command::Delete { room: room.to_owned(), seq, note }).map(|_| ())
     }
 
     /// The members of a room that the client is in. Blocks until the server answers.

@@ -35,7 +35,7 @@ impl Conversation {
             }
             Input::Reply { seq, text } => self.reply(seq, text),
             Input::Edit { seq, text } => self.edit(seq, text),
-            Input::Delete(seq) => self.delete(seq),
+            Input::Delete { seq, note } => self.delete(seq, note),
             Input::Session => self.show_session(),
             Input::Receipts(on) => self.show_receipts(on),
             Input::Leave | Input::Members | Input::History(_) if room.is_empty() => self.refuse_without_room(""),

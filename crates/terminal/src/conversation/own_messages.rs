@@ -51,9 +51,9 @@ impl Conversation {
         }
     }
 
-    pub(super) fn delete(&mut self, seq: Option<u64>) -> Result<(), End> {
+    pub(super) fn delete(&mut self, seq: Option<u64>, note: Option<String>) -> Result<(), End> {
         let Some(seq) = self.meant(seq.or(self.newest.own), "")? else { return Ok(()) };
-        self.request(Command::Delete { room: self.room.clone(), seq }, Purpose::Command)
+        self.request(Command::Delete { room: self.room.clone(), seq, note }, Purpose::Command)
     }
 
     /// The number of the message that is meant; `None`: there is none, and the user is told.

@@ -28,8 +28,8 @@ pub enum Input {
     Reply { seq: Option<u64>, text: String },
     /// Change the text of one's own message of this number, or of the last one.
     Edit { seq: Option<u64>, text: String },
-    /// Delete the message of this number, or one's own last one.
-    Delete(Option<u64>),
+    /// Delete the message of this number, or one's own last one, with a reason if there is one.
+    Delete { seq: Option<u64>, note: Option<String> },
     /// Show, or no longer, who has received and read one's messages.
     Receipts(bool),
     /// Show how this session can be resumed.
@@ -85,11 +85,13 @@ const COMMANDS: [CommandSpec; 21] = [
     },
     CommandSpec {
         name: "/delete",
-        arguments: "[#NUMBER]",
+        arguments: "[#NUMBER [REASON]]",
         help: "delete your last message, or the one of this number",
         parse: |rest| match numbered(rest) {
-            (seq, "") => Some(Input::Delete(seq)),
-            _ => None,
+            (seq, "") => Some(Input::Delete { seq, note: None }),
+            // Without a number the words are more likely meant for the room.
+            (None, _) => None,
+            (seq, note) => Some(Input::Delete { seq, note: Some(note.to_owned()) }),
         },
     },
     CommandSpec {
@@ -289,8 +291,9 @@ mod tests {
             ("/reply #12 yes", Input::Reply { seq: Some(12), text: "yes".to_owned() }),
             ("/reply #tag yes", Input::Reply { seq: None, text: "#tag yes".to_owned() }),
             ("/edit #3  better", Input::Edit { seq: Some(3), text: "better".to_owned() }),
-            ("/delete", Input::Delete(None)),
-            ("/delete #7", Input::Delete(Some(7))),
+            ("/delete", Input::Delete { seq: None, note: None }),
+            ("/delete #7", Input::Delete { seq: Some(7), note: None }),
+            ("/delete #7 off topic", Input::Delete { seq: Some(7), note: Some("off topic".to_owned()) }),
         ] {
             assert_eq!(parse(line), input, "{line:?}");
         }
@@ -307,7 +310,7 @@ mod tests {
             ("/done", "Usage: /done #NUMBER"),
             ("/reply", "Usage: /reply [#NUMBER] TEXT"),
             ("/edit #3", "Usage: /edit [#NUMBER] TEXT"),
-            ("/delete it", "Usage: /delete [#NUMBER]"),
+            ("/delete it", "Usage: /delete [#NUMBER [REASON]]"),
             ("/leave now", "Usage: /leave"),
             ("/receipts", "Usage: /receipts on|off"),
             ("/msg Bob", "Usage: /msg USER TEXT"),

@@ -119,16 +119,18 @@ fn joined_object(kind: &str, joined: &Joined) -> Value {
 }
 
 fn message_object(message: &Message, protection: Protection) -> Value {
-    let Message { room, user, to, text, cipher, seq, ephemeral, mid, key, at, edited, .. } = message;
+    let Message { room, user, to, text, note, cipher, seq, ephemeral, mid, key, at, edited, .. } = message;
     let Message { reply_to, react_to, replayed, own, group, redelivered, missed, .. } = message;
     let (redelivered, missed) = (redelivered.then_some(true), (*missed > 0).then_some(missed));
     let store = ephemeral.map(|_| false);
     let reason = protection.reason();
     let (kind, author) = if to.is_some() { ("private", "from") } else { ("message", "user") };
-    without_null(json!({"type": kind, "room": room, author: user, "to": to, "message": text, "cipher": cipher,
+    without_null(
+        json!({"type": kind, "room": room, author: user, "to": to, "message": text, "note": note, "cipher": cipher,
         "seq": seq, "store": store, "number": ephemeral, "mid": mid, "key": key, "at": at, "edited": edited, "reply_to": reply_to, "react_to": react_to,
         "group": group, "redelivered": redelivered, "missed": missed,
-        "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}))
+        "replayed": replayed, "own": own, "protection": protection.word(), "reason": reason}),
+    )
 }
 
 /// An edit, with how it is protected.

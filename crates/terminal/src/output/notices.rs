@@ -27,7 +27,7 @@ pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String>
             let known = protection.and_then(Protection::word).map(|word| format!(" ({word})")).unwrap_or_default();
             format!("{} edited a message{known}: {}", user?, text(event))
         }
-        "delete" => format!("{} deleted a message", user?),
+        "delete" => format!("{} deleted a message{}", user?, why(event)),
         "invited" => format!("{} invited {} to {room}", by(), user?),
         "invitation" => format!("{} made invitation {} to {room}", by(), event["invitation"].as_u64()?),
         "revoked" => format!("{} revoked invitation {} to {room}", by(), event["invitation"].as_u64()?),
@@ -138,6 +138,7 @@ mod tests {
             ("edit", json!({"message": "new\nBob: x"}), "Bob edited a message: new\n    Bob: x"),
             ("edit", json!({"cipher": {}}), "Bob edited a message: (encrypted)"),
             ("delete", json!({}), "Bob deleted a message"),
+            ("delete", json!({"note": "off topic"}), "Bob deleted a message (off topic)"),
             ("removed", json!({"reason": "kicked", "note": "\u{1b}spam"}), "Ann kicked Bob (␛spam)"),
             ("muted", json!({}), "Ann muted Bob"),
             ("role", json!({"role": "moderator"}), "Ann made Bob moderator"),

@@ -176,7 +176,10 @@ impl TextFormatter {
         let text = match (text, cipher) {
             (Some(text), _) => escape_lines(text),
             (None, Some(_)) => "(encrypted)".to_owned(),
-            (None, None) => "(deleted)".to_owned(),
+            (None, None) => match &message.note {
+                Some(note) => format!("(deleted: {})", escape_lines(note)),
+                None => "(deleted)".to_owned(),
+            },
         };
         let private = match to {
             None => String::new(),

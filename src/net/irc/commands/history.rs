@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::messages::place;
-use crate::chat::{Body, Cost, End, Message, Refusal, RoomName, Span, Time};
+use crate::chat::{Cost, End, Message, Refusal, RoomName, Span, Time};
 use crate::net::irc::capabilities::CapabilitySet;
 use crate::net::irc::client::append;
 use crate::net::irc::conversation::Conversation;
@@ -204,7 +204,7 @@ fn tell(this: &mut Conversation, (name, epoch): (&str, &str), messages: &[Arc<Me
     let (traits, accounts) = (this.client.capabilities.traits(), this.engine().auth.account_index());
     // What was deleted is not shown, and a reaction is no message to a client that asks for messages.
     let is_shown = |message: &&Arc<Message>| {
-        message.body != Body::Deleted && !matches!(message.about, Some(crate::chat::About::Reaction(_)))
+        !message.body.is_deleted() && !matches!(message.about, Some(crate::chat::About::Reaction(_)))
     };
     for message in messages.iter().filter(is_shown) {
         let out = &mut this.client.out;

@@ -246,7 +246,7 @@ fn relayed_tags(line: &Line) -> String {
     tags
 }
 
-/// Deletes a message (IRCv3 draft/message-redaction): one's own, or, for moderators, anybody's.
+/// Deletes a message (IRCv3 draft/message-redaction): one's own, or, for moderators, anybody's; with a reason, if there is one.
 pub fn redact(this: &mut Conversation, line: &Line) -> Option<End> {
     this.paid("REDACT", Cost::Message, |this| {
         // As for a NOTICE, `place` says nothing.
@@ -264,7 +264,7 @@ pub fn redact(this: &mut Conversation, line: &Line) -> Option<End> {
         };
         let mut context = this.client.context("REDACT", &format!("{name} {}", line.params[1]));
         context.tag = this.client.tag_of_request(true);
-        let request = RoomRequest::Edit { seq, body: Body::Deleted };
+        let request = RoomRequest::Edit { seq, body: Body::Deleted(line.param(2).and_then(note)) };
         let end = this.request(Command::ToRoom { room: Some(room.clone()), request }, &context);
         this.unsettle(&room);
         end

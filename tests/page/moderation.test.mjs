@@ -51,6 +51,7 @@ test("slow mode shows a countdown in its room, and does not affect others", asyn
   const ann = await (await person()).enter(http, "Ann");
   await makeRoom(ann, "agora");
   const bob = await (await person()).enter(`${http}/chat/agora`, "Bob");
+  await ann.page.locator(".members").getByText("Bob").waitFor(); // who is not in yet is not told of what changes
   await about(ann);
   await ann.page.getByLabel("Slow mode").selectOption("30");
   await ann.page.keyboard.press("Escape");

@@ -28,5 +28,9 @@ pub mod sync;
 pub mod wire;
 
 pub use assemble::{Report, Server, StartError};
-pub use engine::clients::member::Member;
+pub use engine::clients::member::{Member, MemberOptions, Sent};
+pub use engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Recipient, Segment, Undelivered};
 pub use settings::Settings;
+/// The channels of the crate `crossbeam-channel`, as [`ChannelRecipient`] takes one: a program that embeds the server need not name
+/// that crate, nor have the same version of it.
+pub use sync::channel;

@@ -92,6 +92,12 @@ impl Publication {
     }
 }
 
+impl From<&str> for Publication {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use crate::chat::policy::{ModerationRequest, RoomOptions};
 use crate::chat::{AuthLevel, Code, Event, LeaveReason, Publication, Recovery, RoomRequest, Speaker, UserName};
 use crate::engine::base::oneshot;
 use crate::engine::clients::recipient::Form;
-use crate::engine::rooms::inbox::{BrokerCommand, NonMemberRequest, PendingResume, RoomHandle};
+use crate::engine::rooms::inbox::{Asker, AwaitedRequest, BrokerCommand, PendingResume, RoomHandle};
 
 impl Rooms {
     pub fn create(&mut self, at: usize) {
@@ -34,9 +34,9 @@ impl Rooms {
         match reserved {
             Ok((seat, inbox, room)) => {
                 let user = UserName::parse(&client.name.to_string()).expect("a letter is a name");
-                let speaker = Speaker { member: seat.number(), user, auth_level };
+                let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level });
                 // Of a room that failed no answer will come.
-                _ = inbox.send(BrokerCommand::Ask(Box::new(NonMemberRequest { speaker, request, reply })));
+                _ = inbox.send(BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply })));
                 (client.seat, client.room) = (Some(seat), room);
             }
             Err(refusal) => reply.send(Event::Refused(refusal)),

@@ -15,7 +15,7 @@ use crate::engine::base::queue::{Handled, InboxReceiver, Pending, Shortcut, TryR
 use crate::engine::base::sync::Mutex;
 use crate::engine::rooms::broker::{self, Broker, SharedBroker};
 use crate::engine::rooms::hub::Opening;
-use crate::engine::rooms::inbox::BrokerCommand;
+use crate::engine::rooms::inbox::{Asker, BrokerCommand};
 use crate::store::Store;
 
 enum Life {
@@ -69,7 +69,10 @@ impl Queued {
             BrokerCommand::Detach { member } => ("interruption", SentBy::Member(*member)),
             BrokerCommand::Resume(resume) => ("resume", SentBy::Member(resume.member)),
             BrokerCommand::Request { member, .. } => ("request", SentBy::Member(*member)),
-            BrokerCommand::Ask(request) => ("request", SentBy::User(request.speaker.user.clone())),
+            BrokerCommand::Ask(awaited) => match &awaited.asker {
+                Asker::NonMember(speaker) => ("request", SentBy::User(speaker.user.clone())),
+                Asker::Member(member, _) => ("request", SentBy::Member(*member)),
+            },
             BrokerCommand::Flush(_) | BrokerCommand::CatchUp | BrokerCommand::Wake => return None,
         };
         Some(Self { what, who, has_seat: matches!(command, BrokerCommand::Join(_) | BrokerCommand::Keep(_)) })

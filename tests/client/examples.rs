@@ -127,6 +127,13 @@ fn the_bridge_says_in_each_room_what_is_said_in_the_other_and_nothing_twice() {
 }
 
 #[test]
+fn the_embedded_server_has_its_workers_do_each_job_once() {
+    let mut done = Program::start("embedded", &["wash", "dry", "fold"]).output();
+    done.sort_unstable();
+    assert_eq!(done, ["1 wash", "2 dry", "3 fold"]);
+}
+
+#[test]
 fn the_backup_reader_prints_every_message_and_goes_on_behind_a_number() {
     let server = TestServer::with(|settings| settings.limits.history = 400);
     let mut ann = in_room(&server.url(), "Ann", "lobby");

@@ -4,16 +4,17 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use roomd::channel::{Receiver, Sender, bounded};
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    AuthLevel, Body, Code, End, Event, Id, JoinOptions, LeaveReason, Publication, RoomName, RoomRequest, Slow, UserName,
+    AuthLevel, Body, Code, End, Event, GroupOptions, Id, JoinOptions, Key, LeaveReason, Mid, Publication, RoomName,
+    RoomRequest, Slow, UserName,
 };
-use roomd::engine::base::sync::channel::{Receiver, Sender, bounded};
-use roomd::engine::clients::member::Member;
-use roomd::engine::clients::recipient::{ChannelRecipient, Delivery, DeliveryMode, Form, Recipient, Undelivered};
+use roomd::engine::clients::recipient::Form;
 use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::wire::Encoding;
+use roomd::{ChannelRecipient, Delivery, DeliveryMode, Member, MemberOptions, Recipient, Sent, Undelivered};
 use serde_json::json;
 
 use crate::harness::{DEADLINE, TestServer, WebSocketClient};
@@ -84,6 +85,111 @@ fn a_program_publishes_on_a_condition_and_is_told_of_the_conflict() {
     assert_eq!(next_message(&events), "1 Prog: mine");
     let Event::Refused(refusal) = &*events.recv_timeout(DEADLINE).unwrap() else { panic!("not refused") };
     assert_eq!((refusal.code, refusal.seq), (Code::Conflict, Some(1)));
+}
+
+fn join_with(server: &TestServer, user: &str, options: MemberOptions) -> (Member, Receiver<Arc<Event>>) {
+    let (sender, events) = bounded(100);
+    let (user, recipient) = (UserName::parse(user).unwrap(), Arc::new(ChannelRecipient::new(sender)));
+    (Member::join_with(server.engine(), &room(), user, recipient, options).unwrap(), events)
+}
+
+#[test]
+fn a_program_that_says_something_is_given_its_number_and_no_event_of_it_but_the_message() {
+    let server = TestServer::start();
+    let (member, events) = join_with(&server, "Prog", MemberOptions::default());
+    let mid = Mid::parse("m1").unwrap();
+    let named = Publication { mid: Some(mid.clone()), ..Publication::text("one") };
+    let first = member.say(named.clone()).unwrap();
+    assert_eq!((first.seq, first.mid.as_ref(), first.duplicate, first.ephemeral), (1, Some(&mid), false, None));
+    assert_eq!(member.say(named).unwrap(), Sent { duplicate: true, ..first.clone() });
+    let passing = member.say(Publication { store: false, ..Publication::text("passing") }).unwrap();
+    assert_eq!((passing.seq, passing.ephemeral, &passing.epoch), (1, Some(1), &first.epoch));
+    // What was sent without waiting is answered through the channel, and in order.
+    member.send("two").unwrap();
+    assert_eq!(member.say("three").unwrap().seq, 3);
+    let keyed = |if_key_seq| Publication { key: Key::parse("k").ok(), if_key_seq, ..Publication::text("four") };
+    assert_eq!(member.say(keyed(Some(0))).unwrap().seq, 4);
+    let refusal = member.say(keyed(Some(0))).unwrap_err();
+    assert_eq!((refusal.code, refusal.seq), (Code::Conflict, Some(4)));
+    assert_eq!(member.say("").unwrap_err().code, Code::BadRequest);
+    assert_eq!(member.say(Publication { key: None, ..keyed(Some(0)) }).unwrap_err().code, Code::BadRequest);
+    drop(member);
+    let seen = events.iter().map(|event| match &*event {
+        Event::Message(message) => format!("message {}", message.seq),
+        Event::Sent { seq, .. } => format!("sent {seq}"),
+        Event::Joined { .. } | Event::Entered { .. } => "in".to_owned(),
+        Event::Left { .. } => "left".to_owned(),
+        other => format!("{other:?}"),
+    });
+    let seen: Vec<_> = seen.filter(|event| event != "in").collect();
+    assert_eq!(seen, ["message 1", "message 1", "sent 2", "message 2", "message 3", "message 4"]);
+}
+
+#[test]
+fn threads_of_a_program_that_speak_at_once_are_each_given_their_own_numbers() {
+    let server = TestServer::start();
+    let (member, _events) =
+        join_with(&server, "Prog", MemberOptions { slow: Some(Slow::Drop), ..MemberOptions::default() });
+    let numbers = thread::scope(|scope| {
+        let speak = || (0..50).map(|_| member.say("hi").unwrap().seq).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(speak)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(numbers.iter().all(|numbers| numbers.is_sorted()), "{numbers:?}");
+    let mut all = numbers.concat();
+    all.sort_unstable();
+    assert_eq!(all, (1..=200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_program_that_was_put_out_is_refused() {
+    let server = TestServer::start();
+    let mut operator = WebSocketClient::json(&server, "den", "Jo");
+    let (member, _events) = join_with(&server, "Prog", MemberOptions::default());
+    member.say("hi").unwrap();
+    assert_eq!(operator.ask(json!({"type": "kick", "room": "den", "user": "Prog"}))["type"], "ok");
+    assert_eq!(member.say("anybody?").unwrap_err().code, Code::NotMember);
+    assert_eq!(member.done(1).unwrap_err().code, Code::NotMember);
+}
+
+#[test]
+fn members_in_process_share_the_work_of_a_room_that_is_not_stored() {
+    let server = TestServer::start();
+    let (boss, _events) = join_with(&server, "Boss", MemberOptions { durable: false, ..MemberOptions::default() });
+    let group = || GroupOptions::parse("agents", None, None).unwrap();
+    let of_group = MemberOptions { group: Some(group()), ..MemberOptions::default() };
+    let workers = ["Ann", "Bob"].map(|user| join_with(&server, user, of_group.clone()));
+    let refused = MemberOptions { history: 1, ..of_group };
+    let user = UserName::parse("Cy").unwrap();
+    let recipient = Arc::new(ChannelRecipient::new(bounded(1).0));
+    let refusal = Member::join_with(server.engine(), &room(), user, recipient, refused).err().unwrap();
+    assert_eq!(refusal.code, Code::BadRequest);
+    let work = |(worker, events): (Member, Receiver<Arc<Event>>)| {
+        let mut done = Vec::new();
+        loop {
+            let event = events.recv_timeout(DEADLINE).unwrap();
+            let Event::Assigned { message, .. } = &*event else { continue };
+            // It is left undone, and the other is given it.
+            if message.body == Body::Text("stop".into()) {
+                return done;
+            }
+            worker.done(message.seq).unwrap();
+            done.push(message.seq);
+        }
+    };
+    let workers = workers.map(|worker| thread::spawn(move || work(worker)));
+    let said: Vec<_> = (1..=6).map(|number| boss.say(&*number.to_string()).unwrap().seq).collect();
+    assert_eq!(boss.done(1).unwrap_err().code, Code::NotFound, "it is none of the group");
+    boss.say("stop").unwrap();
+    let mut done = workers.map(|worker| worker.join().unwrap()).concat();
+    done.sort_unstable();
+    assert_eq!(done, said);
+    let epoch = boss.say("last").unwrap().epoch;
+    drop(boss);
+    crate::harness::until("the room is over", || !server.engine().hub.has(&room()));
+    let (again, _events) = join_with(&server, "Boss", MemberOptions::default());
+    let sent = again.say("anew").unwrap();
+    assert!(sent.seq == 1 && sent.epoch != epoch, "nothing was stored: {sent:?}");
 }
 
 #[test]

@@ -5,11 +5,13 @@
 //! run on the program's own thread and block as a reader's do: on the room, never on a client.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::auth::names::taken;
 use crate::chat::room::JoinRequest;
 use crate::chat::{
-    Accounts, AuthLevel, Identity, JoinOptions, Publication, Refusal, RoomName, RoomRequest, UserName, Visibility,
+    Accounts, AuthLevel, Event, GroupOptions, Id, Identity, JoinOptions, Mid, Publication, Refusal, RoomName,
+    RoomRequest, Slow, Time, UserName, Visibility,
 };
 use crate::engine::Engine;
 use crate::engine::clients::recipient::{Form, Recipient};
@@ -22,35 +24,117 @@ use crate::engine::users::user_connection::UserConnection;
 /// A membership of a program. Dropping it leaves the room.
 ///
 /// When the server stops, it calls the recipient's [`Recipient::end`]; the room, and with it the stop, waits until
-/// the membership is dropped.
+/// the membership is dropped. Its methods may be called on several threads at once, but not from [`Recipient::deliver`],
+/// which runs on the room's thread: those that wait for the room would wait forever.
+///
+/// A bot says something and hears it, on the channel of the size that it chose:
 ///
 /// ```
 /// use std::sync::Arc;
-/// use roomd::chat::{Event, RoomName, UserName};
-/// use roomd::engine::clients::recipient::ChannelRecipient;
-/// use roomd::{Member, Server, Settings};
+/// use roomd::chat::{Body, Event, RoomName, UserName};
+/// use roomd::{ChannelRecipient, Member, Server, Settings, channel};
 ///
 /// let (listen, data) = ("127.0.0.1:0".into(), ":memory:".into());
 /// let settings = Settings { listen, lines: None, data, ..Settings::default() };
 /// let server = Server::start(settings, |error| eprintln!("{error}"))?;
 ///
-/// let (sender, events) = crossbeam_channel::bounded(16);
+/// let (sender, events) = channel::bounded(16);
 /// let room = RoomName::parse("lobby")?;
 /// let bot = UserName::parse("bot")?;
 /// let member = Member::join(server.engine(), &room, bot, Arc::new(ChannelRecipient::new(sender)), 0)?;
-/// member.send("hello")?;
+/// let sent = member.say("hello")?;
+/// assert_eq!(sent.seq, 1);
 /// let text = events.iter().find_map(|event| match &*event {
 ///     Event::Message(message) => Some(message.body.clone()),
 ///     _ => None,
 /// });
-/// assert_eq!(text, Some(roomd::chat::Body::Text("hello".into())));
+/// assert_eq!(text, Some(Body::Text("hello".into())));
 /// drop(member);
 /// assert!(server.stop().running.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A room that keeps nothing when it ends, with a key that is written on a condition, and a worker that shares its messages
+/// with others of its group:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use roomd::chat::{Code, Event, GroupOptions, Key, Publication, RoomName, UserName};
+/// # use roomd::{ChannelRecipient, Member, MemberOptions, Server, Settings, channel};
+/// # let server = Server::start(Settings::ephemeral(), |error| eprintln!("{error}"))?;
+/// let room = RoomName::parse("jobs")?;
+/// let join = |name: &str, options: MemberOptions| {
+///     let (sender, events) = channel::bounded(16);
+///     let (user, recipient) = (UserName::parse(name).unwrap(), Arc::new(ChannelRecipient::new(sender)));
+///     Member::join_with(server.engine(), &room, user, recipient, options).map(|member| (member, events))
+/// };
+/// let (boss, _events) = join("boss", MemberOptions { durable: false, ..MemberOptions::default() })?;
+/// let agents = Some(GroupOptions::parse("agents", None, None)?);
+/// let (worker, jobs) = join("worker", MemberOptions { group: agents, ..MemberOptions::default() })?;
+///
+/// let (key, text) = (Some(Key::parse("cat")?), Publication::text("resize cat.png"));
+/// let first = Publication { key, if_key_seq: Some(0), ..text };
+/// let sent = boss.say(first.clone())?;
+/// let refusal = boss.say(first).unwrap_err();
+/// assert_eq!((refusal.code, refusal.seq), (Code::Conflict, Some(sent.seq)));
+///
+/// let job = jobs.iter().find_map(|event| match &*event {
+///     Event::Assigned { message, .. } => Some(message.seq),
+///     _ => None,
+/// });
+/// assert_eq!(job, Some(sent.seq));
+/// worker.done(sent.seq)?;
+/// assert_eq!(worker.done(sent.seq).unwrap_err().code, Code::NotFound);
+/// # drop((boss, worker));
+/// # assert!(server.stop().running.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Member {
     room: RoomHandle,
     entry: DirectoryEntry,
+    /// The id of its last request that was waited for.
+    last_id: AtomicI64,
+}
+
+/// How a program joins a room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberOptions {
+    /// How many of the newest messages come first, of those that the room has in memory. 0 for a member of a group.
+    pub history: usize,
+    /// The group with whose members it shares the messages that are published from now on: see [`Member::done`].
+    pub group: Option<GroupOptions>,
+    /// Whether [`Event::ReceiptCounts`] tells, in a room that is too large for receipts, how many have read what it said.
+    pub receipt_counts: bool,
+    /// If it opens the room: whether the history is stored. Otherwise it is in memory, and ends with the room; the newest
+    /// messages alone are kept. A room whose history is stored already goes on with it.
+    pub durable: bool,
+    /// If it opens the room: what that does with slow members; `None` is the server's setting.
+    pub slow: Option<Slow>,
+}
+
+impl Default for MemberOptions {
+    /// No history and no group, and a room that is stored.
+    fn default() -> Self {
+        Self { history: 0, group: None, receipt_counts: false, durable: true, slow: None }
+    }
+}
+
+/// A message that a room has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its number in the room: 1, 2, 3, … within an epoch. Of an ephemeral message, that of the stored one behind which it
+    /// stands, 0 before the first.
+    pub seq: u64,
+    /// The name of the room's history: with it the number is a position.
+    pub epoch: Arc<str>,
+    /// Of an ephemeral message, its number among those of the room.
+    pub ephemeral: Option<u64>,
+    /// The id that its author gave it.
+    pub mid: Option<Mid>,
+    /// When the room accepted it, on the server's clock.
+    pub at: Time,
+    /// Whether a message with this `mid` was there already, which the other fields are of; nothing was published.
+    pub duplicate: bool,
 }
 
 impl Member {
@@ -67,13 +151,38 @@ impl Member {
         recipient: Arc<dyn Recipient>,
         history: usize,
     ) -> Result<Self, Refusal> {
+        let options = MemberOptions { history, ..MemberOptions::default() };
+        Self::join_with(engine, room, who, recipient, options)
+    }
+
+    /// The same, with more to say of it. Blocks until the room has answered.
+    ///
+    /// # Errors
+    /// As [`Member::join`]; `bad_request`: a member of a group wants a history; `forbidden`, `room_full`: the room
+    /// refuses the group.
+    pub fn join_with(
+        engine: &Arc<Engine>,
+        room: &RoomName,
+        who: impl Into<Identity>,
+        recipient: Arc<dyn Recipient>,
+        options: MemberOptions,
+    ) -> Result<Self, Refusal> {
+        let MemberOptions { history, group, receipt_counts, durable, slow } = options;
+        if group.is_some() && history > 0 {
+            return Err(Refusal::bad_request("A member of a group is given no earlier messages"));
+        }
         let who = who.into();
         let Identity { user, auth_level, .. } = who.clone();
         let endpoint =
             Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, accounts: Accounts::default() };
         let peer = UserConnection::new(who, engine.number(), None, true, Visibility::Announced, endpoint);
         let request = JoinRequest {
-            options: JoinOptions { history: Some(history), ..JoinOptions::default() },
+            options: JoinOptions {
+                history: Some(history),
+                group: group.map(Box::new),
+                receipts: receipt_counts,
+                ..JoinOptions::default()
+            },
             ..JoinRequest::new(user, auth_level, peer.number)
         };
         // In the directory first: then a stop between the two ends the recipient.
@@ -83,9 +192,9 @@ impl Member {
             return Err(taken(name));
         }
         let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
-        let room = engine.hub.join(room, &RoomKind::USUAL, client)?;
+        let room = engine.hub.join(room, &RoomKind::Open { slow, durable }, client)?;
         engine.accept_invitation(&entry.connection().who, room.room());
-        Ok(Self { room, entry })
+        Ok(Self { room, entry, last_id: AtomicI64::new(0) })
     }
 
     /// The room that it is in.
@@ -100,9 +209,46 @@ impl Member {
         self.entry.connection().user()
     }
 
-    /// Sends a message, UTF-8 text of at least one byte; the limits on size and rate are for clients from outside
-    /// and do not apply here. It comes back through the recipient with its number, after
-    /// an [`crate::chat::Event::Sent`]. Blocks while the room's inbox is full.
+    /// Publishes a message, a text or whatever else may be said of it (its relation, key, `mid`, condition), and returns
+    /// its number when the room has stored it. The limits on size and rate are for clients from outside and do not apply
+    /// here. The message itself comes through the recipient, too. Blocks on the room.
+    ///
+    /// # Errors
+    /// What the room refuses, as it refuses a client: `conflict` with the newest number as `seq` when a condition does not
+    /// hold, `bad_request`, `muted`, `room_full`, `unavailable` (not stored) and so on; `not_member`: it was removed;
+    /// `internal`: the room failed, so join again.
+    pub fn say(&self, publication: impl Into<Publication>) -> Result<Sent, Refusal> {
+        let publication = publication.into();
+        publication.check(usize::MAX)?;
+        match self.ask(RoomRequest::from(publication))? {
+            Event::Sent { epoch, seq, ephemeral, mid, at, duplicate, .. } => {
+                Ok(Sent { seq, epoch, ephemeral, mid, at, duplicate })
+            }
+            _ => Err(Refusal::room_failed(self.room())),
+        }
+    }
+
+    /// Says that a message which its group has assigned to it ([`Event::Assigned`]) is done; the next one may come. Blocks
+    /// on the room.
+    ///
+    /// # Errors
+    /// `not_found`: it is not this member's, or no longer; `not_member`, `internal`: as [`Member::say`].
+    pub fn done(&self, seq: u64) -> Result<(), Refusal> {
+        self.ask(RoomRequest::Finish { seq }).map(drop)
+    }
+
+    /// The room's answer, if that is no refusal.
+    fn ask(&self, request: RoomRequest) -> Result<Event, Refusal> {
+        let id = Id::Number(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        match self.room.ask(request, id) {
+            Ok(Event::Refused(refusal)) => Err(refusal),
+            Ok(answer) => Ok(answer),
+            Err(RoomGone) => Err(Refusal::room_failed(self.room())),
+        }
+    }
+
+    /// Sends a message, UTF-8 text of at least one byte, without waiting for its number: an [`Event::Sent`] with it comes
+    /// through the recipient, or an [`Event::Refused`]. Blocks while the room's inbox is full.
     ///
     /// # Errors
     /// The room failed; join again.
@@ -110,9 +256,7 @@ impl Member {
         self.publish(Publication::text(text))
     }
 
-    /// Publishes a message with whatever else may be said of it: its relation, its `mid`, its condition. As
-    /// [`Member::send`]; one that is refused is answered with [`crate::chat::Event::Refused`]. Blocks while the room's inbox is
-    /// full.
+    /// Publishes as [`Member::say`] does, without waiting: see [`Member::send`].
     ///
     /// # Errors
     /// The room failed; join again.

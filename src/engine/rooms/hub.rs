@@ -20,7 +20,7 @@ use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::{Form, Recipient};
 use crate::engine::guards::address::Address;
 use crate::engine::metrics::Metrics;
-use crate::engine::rooms::inbox::{Admitted, BrokerCommand, INBOX_MAX, NonMemberRequest, PendingJoin, RoomHandle};
+use crate::engine::rooms::inbox::{Admitted, Asker, AwaitedRequest, BrokerCommand, INBOX_MAX, PendingJoin, RoomHandle};
 use crate::engine::rooms::policy_index::{PolicyIndex, RoomView};
 use crate::engine::rooms::room_quota::{RoomClass, RoomPermit, RoomQuota};
 use roomd_protocol::FIRST_ROOM;
@@ -243,10 +243,10 @@ impl Hub {
         // The seat keeps the room open until it has answered.
         let (seat, inbox) = self.reserve(room, &RoomKind::USUAL, address)?;
         let Identity { user, auth_level, .. } = who;
-        let speaker = Speaker { member: seat.number(), user, auth_level };
+        let asker = Asker::NonMember(Speaker { member: seat.number(), user, auth_level });
         let (reply, answer) = oneshot::channel();
         let failed = || Refusal::room_failed(room);
-        inbox.send(BrokerCommand::Ask(Box::new(NonMemberRequest { speaker, request, reply }))).map_err(|_| failed())?;
+        inbox.send(BrokerCommand::Ask(Box::new(AwaitedRequest { asker, request, reply }))).map_err(|_| failed())?;
         drop(inbox);
         answer.wait().map_err(|_| failed())
     }

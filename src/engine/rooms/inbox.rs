@@ -32,8 +32,8 @@ pub enum BrokerCommand {
     Resume(Box<PendingResume>),
     /// A member sends a request.
     Request { member: MemberId, request: RoomRequest, id: Option<Id> },
-    /// A non-member sends a request, and waits for the reply.
-    Ask(Box<NonMemberRequest>),
+    /// A non-member, or a member in process, sends a request and waits for the reply.
+    Ask(Box<AwaitedRequest>),
     /// A member's reader waits until everything before has been delivered.
     Flush(oneshot::Sender<()>),
     /// Other servers have gone on with the room's history, as far as is known.
@@ -84,10 +84,18 @@ pub struct PendingResume {
 /// See [`PendingResume::reply`].
 pub type ResumeAnswer = (ResumedRoom, Option<ReplayRange>);
 
-/// A request of a client that is not a member.
-pub struct NonMemberRequest {
-    /// Who sends it; the number is that of the sender's own seat.
-    pub speaker: Speaker,
+/// Who waits for the answer to a request.
+pub enum Asker {
+    /// A user who is not a member; the number is that of the sender's own seat.
+    NonMember(Speaker),
+    /// A member, with an id that none of its other requests has.
+    Member(MemberId, Id),
+}
+
+/// A request whose sender waits for the answer.
+pub struct AwaitedRequest {
+    /// Who sends it.
+    pub asker: Asker,
     /// The request.
     pub request: RoomRequest,
     /// Takes the answer.
@@ -173,6 +181,18 @@ impl RoomHandle {
     /// The room failed.
     pub fn send(&self, request: RoomRequest, id: Option<Id>) -> Result<(), RoomGone> {
         send_request(&self.inbox, self.member, request, id)
+    }
+
+    /// Sends a request to the room, and returns its answer, which does not come to the member's recipient. `id` is one that
+    /// no other request of the member has. Blocks on the room.
+    ///
+    /// # Errors
+    /// The room failed.
+    pub(in crate::engine) fn ask(&self, request: RoomRequest, id: Id) -> Result<Event, RoomGone> {
+        let (reply, answer) = oneshot::channel();
+        let awaited = AwaitedRequest { asker: Asker::Member(self.member, id), request, reply };
+        self.inbox.send(BrokerCommand::Ask(Box::new(awaited))).map_err(|_| RoomGone)?;
+        answer.wait().map_err(|_| RoomGone)
     }
 
     /// Keeps the membership without a connection. Blocks while the room's inbox is full.

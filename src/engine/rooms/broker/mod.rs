@@ -5,6 +5,7 @@
 //! and on the store, never on a client, and ends when no sender to its inbox is left. Where a round would have a single
 //! command, its sender runs it: see `shared.rs`.
 
+mod asking;
 mod catch_up;
 mod delivery;
 mod evicted;
@@ -17,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use asking::Asked;
 use evicted::Evicted;
 use linger::{Round, linger_until};
 pub use opening::{open, refuse, thread_per_room};
@@ -36,9 +38,7 @@ use crate::engine::base::sync::thread;
 use crate::engine::clients::recipient::{Absent, Form};
 use crate::engine::rooms::batch::Batch;
 use crate::engine::rooms::hub::Seat;
-use crate::engine::rooms::inbox::{
-    Admitted, BrokerCommand, NonMemberRequest, PendingJoin, PendingResume, ResumeAnswer,
-};
+use crate::engine::rooms::inbox::{Admitted, BrokerCommand, PendingJoin, PendingResume, ResumeAnswer};
 use crate::engine::rooms::policy_index::RoomView;
 use crate::engine::rooms::table::{Subscriber, Table};
 use crate::store::RoomLog;
@@ -75,8 +75,8 @@ pub struct Broker {
     resuming: HashMap<MemberId, oneshot::Sender<ResumeAnswer>>,
     /// Resumes that were answered, likewise.
     resumed: Vec<(oneshot::Sender<ResumeAnswer>, ResumeAnswer)>,
-    /// Requests of non-members that the room has not answered yet.
-    asking: HashMap<MemberId, oneshot::Sender<Event>>,
+    /// Requests whose senders wait for the answer.
+    asked: Vec<Asked>,
     /// Readers that wait for the end of the round.
     flushing: Vec<oneshot::Sender<()>>,
     /// The server's own seats.
@@ -127,7 +127,7 @@ impl Broker {
             admitted: Vec::new(),
             resuming: HashMap::new(),
             resumed: Vec::new(),
-            asking: HashMap::new(),
+            asked: Vec::new(),
             flushing: Vec::new(),
             server_seats: Vec::new(),
             draft_bytes: 0,
@@ -210,7 +210,7 @@ impl Broker {
         }
         self.is_current = false;
         // What the room has not answered by now it never will.
-        self.asking.clear();
+        self.asked.clear();
         self.resuming.clear();
         self.tell_attendance();
         // Before a member is told of a join: it may query the list of rooms at once.
@@ -271,17 +271,7 @@ impl Broker {
                     None => self.evicted.refuse(member, &request, id.as_ref(), self.room.name()),
                 }
             }
-            BrokerCommand::Ask(question) => {
-                let NonMemberRequest { speaker, request, reply } = *question;
-                self.settle_before(&request);
-                self.asking.insert(speaker.member, reply);
-                let moderates = matches!(request, RoomRequest::Create(_) | RoomRequest::Moderate { .. });
-                self.step_room(Input::Request { speaker, request, id: None });
-                if moderates {
-                    // The changed policy applies to every later request.
-                    self.settle();
-                }
-            }
+            BrokerCommand::Ask(awaited) => self.ask(*awaited),
         }
     }
 
@@ -473,6 +463,7 @@ impl Broker {
     }
 
     fn one(&mut self, id: MemberId, mark: Option<&Id>, event: Event) {
+        let Some(event) = self.answer(id, mark, event) else { return };
         if let Some(member) = self.table.get_mut(id) {
             if let Event::Refused(refusal) = &event {
                 self.view.metrics.refused(refusal.code.as_str());
@@ -487,8 +478,6 @@ impl Broker {
                 }
                 Form::Events => member.hand(&Arc::new(event), self.slow),
             }
-        } else if let Some(reply) = self.asking.remove(&id) {
-            reply.send(event);
         } else {
             self.evicted.refuse_draft(id, mark, event);
         }

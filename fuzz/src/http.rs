@@ -164,7 +164,7 @@ fn answer(request: &RequestHead<'_>, body: Vec<u8>) {
         Place::Moved(response) => return well_formed(&response),
     };
     let origin = Origin::of(&CONTEXT, request, &[request.host], false);
-    let address = proxies::forwarded(request, &CONTEXT.settings.trusted_proxies).map(Address::from);
+    let address = proxies::forwarded(request, &CONTEXT.settings.load().trusted_proxies).map(Address::from);
     if request.method == "GET" && upgrade::is_path(&CONTEXT, request.path) {
         return match upgrade::grant(&CONTEXT, request, origin, address) {
             Ok(_) => {}

@@ -148,7 +148,7 @@ impl World {
                 let rooms = self.rooms.iter().map(summary).collect();
                 self.tell(id, &Event::Rooms { rooms });
             }
-            Action::TellConversations(_) => {}
+            Action::TellConversations(_) | Action::AskReceipts(_) => {}
             Action::Search { id, .. } => {
                 return Err((id, Refusal::new(Code::Unavailable, "The world keeps no index")));
             }

@@ -15,8 +15,9 @@ use roomd_protocol::UserName;
 const FOLLOWED_MAX: usize = 16;
 /// How long a message is followed.
 const FOLLOWED_FOR: Duration = Duration::from_secs(3600);
-/// How long what was written to sockets is looked at: what is not written by then, a slow client may still report.
-const WRITTEN_FOR: Duration = Duration::from_secs(60);
+/// How long it is looked at what was written to sockets, which costs a look at each member: what a slow client has not
+/// taken by then, it may still report.
+const WRITTEN_FOR: Duration = Duration::from_secs(10);
 /// After how long the first count is told; each further one after twice as long as the one before it.
 const FIRST_AFTER: Duration = Duration::from_secs(1);
 
@@ -36,6 +37,8 @@ struct Followed {
     author: UserName,
     seq: u64,
     counts: Counts,
+    /// Users to whom it is still to be written.
+    unwritten: usize,
     /// When it was published, on the monotonic clock.
     since: Duration,
     /// When the counts are told, if they have news.
@@ -75,17 +78,18 @@ impl ReceiptCounts {
     /// Whether what is written to sockets is of interest.
     #[must_use]
     pub fn wants_written(&self, now: Duration) -> bool {
-        self.followed.iter().any(|followed| now < followed.since + WRITTEN_FOR)
+        self.followed.iter().any(|followed| followed.unwritten > 0 && now < followed.since + WRITTEN_FOR)
     }
 
-    /// Follows a message that was published just now, in the place of its author's one before it.
-    pub fn follow(&mut self, author: UserName, seq: u64, now: Duration) {
+    /// Follows a message that was published just now, in the place of its author's one before it; `others` are so many
+    /// users who are in the room beside the author.
+    pub fn follow(&mut self, author: UserName, seq: u64, others: usize, now: Duration) {
         self.followed.retain(|followed| followed.author != author);
         if self.followed.len() >= FOLLOWED_MAX {
             self.followed.remove(0);
         }
-        let counts = Counts::default();
-        self.followed.push(Followed { author, seq, counts, since: now, due: None, pause: FIRST_AFTER });
+        let (counts, unwritten) = (Counts::default(), others);
+        self.followed.push(Followed { author, seq, counts, unwritten, since: now, due: None, pause: FIRST_AFTER });
     }
 
     /// A user has entered the room, whose newest message is this one.
@@ -97,8 +101,12 @@ impl ReceiptCounts {
 
     /// A user has left the room.
     pub fn leave(&mut self, user: &UserName) {
-        if !self.is_empty() {
-            self.reached.remove(user);
+        if self.is_empty() {
+            return;
+        }
+        let [written, ..] = self.reached.remove(user).unwrap_or_default();
+        for followed in self.followed.iter_mut().filter(|followed| followed.author != *user && followed.seq > written) {
+            followed.unwritten = followed.unwritten.saturating_sub(1);
         }
     }
 
@@ -115,6 +123,7 @@ impl ReceiptCounts {
             let news = self.followed.iter_mut().filter(|followed| (*mark + 1..=seq).contains(&followed.seq));
             for followed in news.filter(|followed| followed.author != *user) {
                 *followed.counts.of(stage) += 1;
+                followed.unwritten = followed.unwritten.saturating_sub(usize::from(stage == Receipt::Written));
                 followed.due.get_or_insert(now + followed.pause);
             }
             *mark = seq;
@@ -180,7 +189,7 @@ mod tests {
         let mut counts = ReceiptCounts::default();
         counts.advance(&user("Bob"), Receipt::Read, 4, s(0));
         assert!(counts.is_empty() && counts.due().is_none() && counts.reached.is_empty(), "nobody has asked");
-        counts.follow(user("Ann"), 5, s(0));
+        counts.follow(user("Ann"), 5, 2, s(0));
         counts.advance(&user("Bob"), Receipt::Written, 5, s(0));
         counts.advance(&user("Bob"), Receipt::Written, 5, s(0));
         counts.advance(&user("Ann"), Receipt::Read, 5, s(0));
@@ -200,7 +209,7 @@ mod tests {
     #[test]
     fn who_enters_later_and_who_comes_back_does_not_count() {
         let mut counts = ReceiptCounts::default();
-        counts.follow(user("Ann"), 1, s(0));
+        counts.follow(user("Ann"), 1, 2, s(0));
         counts.advance(&user("Bob"), Receipt::Read, 1, s(0));
         counts.leave(&user("Bob"));
         for user in [user("Bob"), user("Cy")] {
@@ -208,7 +217,7 @@ mod tests {
             counts.advance(&user, Receipt::Read, 1, s(0));
         }
         assert_eq!(told(&mut counts, s(1)), [("Ann".to_owned(), 1, [1, 1, 1])]);
-        counts.follow(user("Dan"), 2, s(1));
+        counts.follow(user("Dan"), 2, 2, s(1));
         counts.advance(&user("Cy"), Receipt::Read, 2, s(1));
         assert_eq!(told(&mut counts, s(2)), [("Dan".to_owned(), 2, [1, 1, 1])]);
     }
@@ -217,12 +226,11 @@ mod tests {
     fn the_newest_message_of_each_author_is_followed_for_an_hour_and_of_few_authors_at_once() {
         let mut counts = ReceiptCounts::default();
         for seq in 1..=40 {
-            counts.follow(user(&format!("author-{}", seq % 20)), seq, s(0));
+            counts.follow(user(&format!("author-{}", seq % 20)), seq, 2, s(0));
         }
         assert_eq!(counts.followed.len(), FOLLOWED_MAX);
         counts.advance(&user("Bob"), Receipt::Received, 40, s(0));
         assert_eq!(told(&mut counts, s(1)).len(), FOLLOWED_MAX);
-        assert!(counts.wants_written(s(59)) && !counts.wants_written(s(60)));
         counts.advance(&user("Bob"), Receipt::Read, 40, s(3590));
         assert_eq!(told(&mut counts, s(3599)).len(), FOLLOWED_MAX);
         assert_eq!(told(&mut counts, FOLLOWED_FOR), []);
@@ -232,12 +240,30 @@ mod tests {
     #[test]
     fn an_author_who_was_away_is_told_again() {
         let mut counts = ReceiptCounts::default();
-        counts.follow(user("Ann"), 1, s(0));
+        counts.follow(user("Ann"), 1, 2, s(0));
         counts.repeat(&user("Ann"), s(0));
         assert_eq!(counts.due(), None, "there is nothing to tell");
         counts.advance(&user("Bob"), Receipt::Read, 1, s(0));
         assert_eq!(told(&mut counts, s(1)).len(), 1);
         counts.repeat(&user("Ann"), s(5));
         assert_eq!(told(&mut counts, s(5)), [("Ann".to_owned(), 1, [1, 1, 1])]);
+    }
+
+    #[test]
+    fn it_is_looked_at_what_is_written_only_until_it_is() {
+        let mut counts = ReceiptCounts::default();
+        counts.follow(user("Ann"), 1, 3, s(0));
+        counts.enter(&user("Eve"), 1);
+        counts.leave(&user("Eve"));
+        counts.advance(&user("Bob"), Receipt::Written, 1, s(0));
+        counts.advance(&user("Cy"), Receipt::Read, 1, s(0));
+        counts.leave(&user("Cy"));
+        assert!(counts.wants_written(s(9)) && !counts.wants_written(s(10)));
+        counts.leave(&user("Dan"));
+        assert!(!counts.wants_written(s(0)));
+        counts.follow(user("Bob"), 2, 1, s(0));
+        assert!(counts.wants_written(s(0)));
+        counts.advance(&user("Ann"), Receipt::Written, 2, s(0));
+        assert!(!counts.wants_written(s(0)));
     }
 }

@@ -122,7 +122,8 @@ impl Room {
     pub(super) fn follow_receipts(&mut self, message: &Message) {
         let asks = self.members.asking(&message.user).next().is_some();
         if asks && !self.tells_receipts() && self.receipts_members_max > 0 && self.private.is_none() {
-            self.counts.follow(message.user.clone(), message.seq, self.last_input);
+            let others = self.members.users().saturating_sub(1);
+            self.counts.follow(message.user.clone(), message.seq, others, self.last_input);
         }
     }
 

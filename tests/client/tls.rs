@@ -173,10 +173,10 @@ fn a_hang_up_loads_the_certificate_anew_and_drops_nobody() {
         fs::remove_file(folder.path(name)).unwrap();
     }
     serve.signal(Signal::HUP);
-    log_says("the certificate stays as it was: cannot read the certificate roomd-cert.pem");
+    log_says("the settings stay as they were: cannot read the certificate roomd-cert.pem");
     assert!(folder.self_signed(&[]).status.success());
     serve.signal(Signal::HUP);
-    log_says("certificate loaded anew");
+    log_says("settings loaded anew");
     let mut late = serve.client(&folder, "Lena").unwrap();
     late.publish("r", "hi").unwrap();
     let heard = next_message(&mut early);

@@ -84,12 +84,25 @@ impl ReceiptCounts {
     /// Follows a message that was published just now, in the place of its author's one before it; `others` are so many
     /// users who are in the room beside the author.
     pub fn follow(&mut self, author: UserName, seq: u64, others: usize, now: Duration) {
-        self.followed.retain(|followed| followed.author != author);
+        self.end(&author);
         if self.followed.len() >= FOLLOWED_MAX {
             self.followed.remove(0);
         }
         let (counts, unwritten) = (Counts::default(), others);
         self.followed.push(Followed { author, seq, counts, unwritten, since: now, due: None, pause: FIRST_AFTER });
+    }
+
+    /// Follows this author's message no longer: it is not the author's newest.
+    pub fn end(&mut self, author: &UserName) {
+        self.followed.retain(|followed| followed.author != *author);
+        self.forget_unless_followed();
+    }
+
+    /// Where nothing is followed, nothing is kept of users.
+    fn forget_unless_followed(&mut self) {
+        if self.is_empty() {
+            self.reached.clear();
+        }
     }
 
     /// A user has entered the room, whose newest message is this one.
@@ -152,9 +165,7 @@ impl ReceiptCounts {
             }
         }
         self.followed.retain(|followed| now < followed.since + FOLLOWED_FOR || followed.due.is_some());
-        if self.is_empty() {
-            self.reached.clear();
-        }
+        self.forget_unless_followed();
         told
     }
 
@@ -247,6 +258,8 @@ mod tests {
         assert_eq!(told(&mut counts, s(1)).len(), 1);
         counts.repeat(&user("Ann"), s(5));
         assert_eq!(told(&mut counts, s(5)), [("Ann".to_owned(), 1, [1, 1, 1])]);
+        counts.end(&user("Ann"));
+        assert!(counts.is_empty() && counts.reached.is_empty());
     }
 
     #[test]

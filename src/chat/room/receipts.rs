@@ -120,6 +120,7 @@ impl Room {
     /// Counts how far others get with a message, if its author has asked and the room is too large to tell who they are.
     /// Where receipts are switched off there are no counts either.
     pub(super) fn follow_receipts(&mut self, message: &Message) {
+        self.counts.end(&message.user);
         let asks = self.members.asking(&message.user).next().is_some();
         if asks && !self.tells_receipts() && self.receipts_members_max > 0 && self.private.is_none() {
             let others = self.members.users().saturating_sub(1);

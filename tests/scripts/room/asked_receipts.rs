@@ -213,3 +213,28 @@ fn where_receipts_are_switched_off_there_are_no_counts() {
         ",
     );
 }
+
+#[test]
+fn the_counts_of_a_message_end_with_the_next_also_in_a_room_that_has_become_small() {
+    Stage::with(&large()).among(&["Ann", "Bob", "Cy"]).check(
+        "
+            > Ann asks for receipts
+            > Ann says one quietly
+            > stored
+                to all: message 1 Ann: one
+            > Bob has received 1
+            > Cy leaves
+                to Cy: left
+                Cy is out
+                to all: Cy leaves
+            > Ann says two quietly
+            > stored
+                to all: message 2 Ann: two
+            > Bob has received 2
+            > +250ms
+                kept: Bob received 2 at 0s; to Ann: Bob received 2 at 0s
+                to Ann: Bob received 2
+            > +1h
+        ",
+    );
+}

@@ -4,6 +4,7 @@
 //! accepted, the reading side of each socket is shut, each reader ends its session, each room runs out of
 //! senders, each thread ends. `assemble/reload.rs` puts other settings in force meanwhile.
 
+mod drain;
 mod reload;
 #[cfg(feature = "jwt")]
 mod sign_in;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+pub use self::drain::DrainProgress;
 pub use self::reload::check;
 use crate::chat::StoreFailed;
 use crate::engine::Engine;
@@ -364,7 +366,7 @@ impl Server {
     }
 
     /// Ends the server: every client gets what waits for it, a goodbye and a close. Blocks for at
-    /// most `drain` and two seconds.
+    /// most `drain` and two seconds, of which a drain before it has had its part.
     pub fn stop(self) -> Report {
         let ServerContext { engine, admission, settings, certificate } = &*self.context;
         engine.close();
@@ -376,7 +378,8 @@ impl Server {
         admission.shutdown_connections(Shutdown::Read);
         certificate.iter().for_each(Certificate::close);
         self.store.close();
-        let mut running = engine.threads.join_all(Instant::now() + settings.load().limits.drain);
+        let ends = engine.draining.ends().unwrap_or_else(|| Instant::now() + settings.load().limits.drain);
+        let mut running = engine.threads.join_all(ends);
         if !running.is_empty() {
             admission.shutdown_connections(Shutdown::Both);
             running = engine.threads.join_all(Instant::now() + CUT);

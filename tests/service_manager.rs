@@ -73,7 +73,8 @@ fn the_manager_is_told_of_start_reload_and_end() {
     assert!(at.parse::<u64>().unwrap() > 0);
     assert_eq!(server.told()[0], "READY=1");
     server.signal(Signal::TERM);
-    assert_eq!(server.told(), ["STOPPING=1", "STATUS=telling the clients goodbye"]);
+    assert_eq!(server.told(), ["STOPPING=1", "EXTEND_TIMEOUT_USEC=15000000"]);
+    assert_eq!(server.told(), ["WATCHDOG=1", "STATUS=telling the clients goodbye"]);
     assert!(server.child.wait().unwrap().success());
 }
 

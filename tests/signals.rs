@@ -26,7 +26,7 @@ struct Serve {
 impl Serve {
     /// Starts the server from a shell that first does `trap`.
     fn start(trap: &str) -> Self {
-        Self::start_with(trap, &[])
+        Self::start_with(trap, &["--data=off"])
     }
 
     /// The same, with further arguments.
@@ -43,7 +43,7 @@ impl Serve {
             &format!("{trap}\nexec \"$0\" \"$@\""),
             env!("CARGO_BIN_EXE_roomd"),
         ]);
-        command.args(["serve", "--listen=127.0.0.1:0", "--lines=off", "--data=off"]).args(arguments);
+        command.args(["serve", "--listen=127.0.0.1:0", "--lines=off"]).args(arguments);
         command.env("RUST_LOG", "info").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
@@ -77,6 +77,11 @@ impl Serve {
 
     /// A client opens a WebSocket and goes away.
     fn has_a_session(&self) {
+        drop(self.session());
+    }
+
+    /// A client opens a WebSocket.
+    fn session(&self) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13";
@@ -85,6 +90,7 @@ impl Serve {
         let mut status = [0; 12];
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 101");
+        stream
     }
 
     /// Reads the log up to a line with `what`, and returns the line.
@@ -127,7 +133,7 @@ fn a_hang_up_without_a_change_is_logged_and_ends_nothing() {
 fn a_hang_up_reads_the_file_again_and_the_log_names_what_changed_and_what_could_not() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reloaded-{}.toml", std::process::id()));
     fs::write(&path, "name = \"Before\"").unwrap();
-    let mut serve = Serve::start_with(":", &[&format!("--config={}", path.display())]);
+    let mut serve = Serve::start_with(":", &["--data=off", &format!("--config={}", path.display())]);
     let mut hang_up = |file: &str, lines: &[&str]| {
         fs::write(&path, file).unwrap();
         serve.signal(Signal::HUP);
@@ -150,6 +156,55 @@ fn a_hang_up_reads_the_file_again_and_the_log_names_what_changed_and_what_could_
     serve.answers();
     serve.ends_with(Signal::TERM);
     fs::remove_file(path).unwrap();
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn reload_and_drain_find_the_server_by_its_data_file() {
+    let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("operated-{}.db", std::process::id()));
+    let data_flag = format!("--data={}", data.display());
+    let command = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roomd"));
+        command.args([name, &data_flag]).env_remove("ROOMD_CONFIG").stdin(Stdio::null());
+        command
+    };
+    let said = |name: &str| {
+        let output = command(name).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (output.status.code(), text)
+    };
+    let none = (Some(1), "roomd: no server has the data file open\n".to_owned());
+    assert_eq!((said("reload"), said("drain")), (none.clone(), none.clone()));
+    let mut serve = Serve::start_with(":", &[&data_flag, "--drain=500ms"]);
+    let (code, text) = said("reload");
+    assert!(code == Some(0) && text.contains(&format!("process {}", serve.child.id())), "{code:?} {text}");
+    serve.log_says("settings loaded anew");
+    let mut client = serve.session();
+    let (code, text) = said("drain");
+    assert!(code == Some(0) && text.ends_with("the server has ended\n"), "{code:?} {text}");
+    for line in ["draining connections=1", "goodbyes ended=1 of=1", "drained", "stopped"] {
+        serve.log_says(line);
+    }
+    assert_eq!(serve.child.wait().unwrap().code(), Some(0));
+    let mut told = Vec::new();
+    client.read_to_end(&mut told).unwrap();
+    let told = String::from_utf8_lossy(&told);
+    assert!(told.contains("\"type\":\"draining\"") && told.contains("\"reason\":\"closing\""), "{told}");
+    assert_eq!(said("drain"), none);
+    // A stale id, and a process that has not the file open, are no server.
+    let lock = data.with_extension("db.lock");
+    let held = fs::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    fs::write(&lock, format!("{}\n", other.id())).unwrap();
+    let (code, text) = said("drain");
+    assert!(code == Some(1) && text.contains("is not the server"), "{code:?} {text}");
+    assert!(other.try_wait().unwrap().is_none(), "it was not signalled");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    for suffix in ["db", "db.lock"] {
+        fs::remove_file(data.with_extension(suffix)).unwrap();
+    }
 }
 
 #[test]

@@ -153,6 +153,8 @@ pub enum Event {
     Lagged { room: RoomName, missed: u64, conflated: u64 },
     /// Call signalling for you; `payload` is JSON.
     Signal { kind: Signal, from: UserName, payload: Arc<str> },
+    /// The server is about to shut down: after that time it begins to end connections.
+    Draining { left: Duration },
     /// The connection ends now.
     Goodbye { end: End, retry_after: Duration },
 }

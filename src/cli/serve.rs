@@ -1,8 +1,8 @@
 //! `roomd serve`: runs the server until a signal ends it, or until a listener fails.
 //!
-//! The main thread waits in one place, for a message from the thread of signals or of a listener.
-//! `SIGINT` and `SIGTERM` end the server; a second one ends the process at once, on the signals' own
-//! thread. `SIGHUP` never ends it: the main thread reads the settings and the files that they name again (`reload.rs`). Once a
+//! The main thread waits in one place, for a message from the thread of signals or of a listener. `SIGTERM` and `SIGUSR1`
+//! drain the server and end it, `SIGINT` ends it without a drain; `SIGINT` or `SIGTERM` after any of them ends the process
+//! at once, on the signals' own thread. `SIGHUP` never ends it: the main thread reads the settings and the files that they name again (`reload.rs`). Once a
 //! day it looks whether the certificate is about to expire. A service manager is told what happens (`service_manager.rs`).
 
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use super::announcement::announce;
 use super::certificate_check::complaint;
 use super::reload::reload;
 use super::service_manager;
-use crate::assemble::Server;
+use crate::assemble::{DrainProgress, Server};
 use crate::engine::base::sync::channel::{Receiver, RecvTimeoutError, bounded};
 use crate::settings::Settings;
 use roomd_cli::signals::{self, Signal};
@@ -24,6 +24,8 @@ use roomd_cli::signals::{self, Signal};
 enum Message {
     /// End the server.
     Stop,
+    /// Drain the server, and end it then.
+    Drain,
     /// Read files again that may have changed.
     Reload,
     ListenerFailed,
@@ -40,10 +42,12 @@ pub fn run(settings: Settings) -> ExitCode {
     let (sender, inbox) = bounded(MESSAGES_MAX);
     let (stopping, reloading) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
     let (on_signal, pending) = (sender.clone(), Arc::clone(&reloading));
-    let listening = signals::listen(move |signal| match signal {
-        Signal::End if stopping.swap(true, Ordering::Relaxed) => std::process::exit(130),
+    let listening = signals::listen_as_server(move |signal| match signal {
+        Signal::Drain if stopping.swap(true, Ordering::Relaxed) => {} // It ends already.
+        Signal::Interrupt | Signal::Terminate if stopping.swap(true, Ordering::Relaxed) => std::process::exit(130),
         // The main thread may have left its loop: then the server ends already.
-        Signal::End => _ = on_signal.try_send(Message::Stop),
+        Signal::Interrupt => _ = on_signal.try_send(Message::Stop),
+        Signal::Drain | Signal::Terminate => _ = on_signal.try_send(Message::Drain),
         Signal::HangUp if pending.swap(true, Ordering::Relaxed) => {} // The last one waits, and covers this one.
         Signal::HangUp => _ = on_signal.try_send(Message::Reload),
     });
@@ -68,9 +72,13 @@ pub fn run(settings: Settings) -> ExitCode {
         eprintln!("roomd: warning: {sentence}");
     }
     service_manager::tell_ready(&status(&server));
-    let by_signal = wait(&inbox, &server, &reloading);
+    let why = wait(&inbox, &server, &reloading);
+    service_manager::tell_stopping(server.settings().limits.drain);
+    if why == Ending::Drained {
+        drain(&inbox, &server);
+    }
     log::info!("stopping");
-    service_manager::tell_stopping();
+    service_manager::tell_alive("telling the clients goodbye");
     let report = server.stop();
     log::info!(
         enqueued = report.deliveries.enqueued, written = report.deliveries.written, dropped = report.deliveries.dropped,
@@ -80,11 +88,22 @@ pub fn run(settings: Settings) -> ExitCode {
     for thread in &report.running {
         eprintln!("roomd: the thread {thread} is still running");
     }
-    if by_signal && report.running.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if why != Ending::Failed && report.running.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Waits until the server is to end, and reloads whenever it is asked to. Returns whether a signal ends it.
-fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> bool {
+/// Why the server ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// A signal asks for it, after a drain.
+    Drained,
+    /// A signal asks for it now.
+    Now,
+    /// A listener has failed.
+    Failed,
+}
+
+/// Waits until the server is to end, and reloads whenever it is asked to.
+fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> Ending {
     let interval = service_manager::interval();
     let mut check_at = Instant::now() + CHECK_INTERVAL;
     loop {
@@ -106,10 +125,35 @@ fn wait(inbox: &Receiver<Message>, server: &Server, reloading: &AtomicBool) -> b
                 _ = check_certificate(server);
                 service_manager::tell_ready(&status);
             }
-            Ok(Message::Stop) => return true,
-            Ok(Message::ListenerFailed) | Err(RecvTimeoutError::Disconnected) => return false,
+            Ok(Message::Stop) => return Ending::Now,
+            Ok(Message::Drain) => return Ending::Drained,
+            Ok(Message::ListenerFailed) | Err(RecvTimeoutError::Disconnected) => return Ending::Failed,
         }
     }
+}
+
+/// Drains the server, and tells the log and the service manager how far it is. What else the main thread is told
+/// meanwhile has no effect: the server ends.
+fn drain(inbox: &Receiver<Message>, server: &Server) {
+    let began = Instant::now();
+    log::info!(connections = server.connections(); "draining");
+    let mut last = None;
+    server.drain(|progress, pause| {
+        let DrainProgress { clients, ended, connections } = progress;
+        if last.replace(progress) != Some(progress) {
+            service_manager::tell_alive(&match ended {
+                0 => format!("draining: {connections} connections are told"),
+                _ => format!("draining: {ended} of {clients} connections told goodbye, {connections} are left"),
+            });
+            if ended > 0 {
+                log::info!(ended, of = clients, left = connections; "goodbyes");
+            }
+        }
+        let until = Instant::now() + pause;
+        while inbox.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {}
+        true
+    });
+    log::info!(took:? = began.elapsed(); "drained");
 }
 
 /// How the server is, in a few words.

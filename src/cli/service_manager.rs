@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+/// How much longer than its drain the server may take to end.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// How often the manager is told how it goes, at least.
 const STATUS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -24,9 +26,10 @@ pub fn tell_reloading() {
     }
 }
 
-/// The server ends.
-pub fn tell_stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("telling the clients goodbye")]);
+/// The server ends, within this time and a few seconds: what the manager allows for a stop may be less.
+pub fn tell_stopping(within: Duration) {
+    let within = u32::try_from((within + STOP_MARGIN).as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(within)]);
 }
 
 /// The server goes on, and this is how: also what a watchdog waits for.

@@ -15,6 +15,7 @@ pub mod webhooks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
@@ -26,6 +27,7 @@ use clients::session_table::SessionTable;
 use clients::writers::{self, Writers};
 use guards::address::Address;
 use guards::address_limits::AddressLimits;
+use guards::draining::Draining;
 use guards::expiry::Expiry;
 use guards::tickets::Tickets;
 use metrics::{Metrics, Now};
@@ -63,6 +65,8 @@ pub struct Engine {
     pub expiry: Expiry,
     /// The tickets that stand for tokens.
     pub tickets: Tickets,
+    /// Whether the server is about to end.
+    pub draining: Arc<Draining>,
     /// The limits by address.
     pub address_limits: Arc<AddressLimits>,
     /// The threads of the server.
@@ -114,6 +118,7 @@ impl Engine {
             login_worker: LoginWorker::new(Arc::clone(&threads)),
             expiry: Expiry::new(now.token_warning),
             tickets: Tickets::default(),
+            draining: Arc::default(),
             address_limits: AddressLimits::new(&now),
             threads,
             clock,
@@ -298,11 +303,34 @@ impl Engine {
         self.directory.end_members(End::Closing);
     }
 
-    /// Why a connection ends whose reader saw `end`. A server that stops shuts down the reading side of each socket,
-    /// which to the reader looks as if the client had gone.
+    /// Begins to drain a server of so many clients, which tells them goodbye from the first moment to the second and ends
+    /// at `ends` at the latest: nobody is let in from now on, and every client is told. Does nothing where it drains
+    /// already. Does not block.
+    pub fn begin_drain(&self, clients: usize, (first, last): (Instant, Instant), ends: Instant) {
+        if self.draining.begin(clients, last, ends) {
+            let left = first.saturating_duration_since(Instant::now());
+            self.directory.tell_all(&Arc::new(Event::Draining { left }));
+        }
+    }
+
+    /// The refusal of a newcomer to a server that drains; `None`: it does not.
     #[must_use]
-    pub fn reason(&self, end: End) -> End {
-        if matches!(end, End::Left | End::Gone) && self.hub.is_closing() { End::Closing } else { end }
+    pub fn refuses_newcomers(&self) -> Option<Refusal> {
+        self.draining.is_on().then(|| self.draining.refusal(self.number()))
+    }
+
+    /// Whether the server drains or stops.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.draining.is_on() || self.hub.is_closing()
+    }
+
+    /// Why a connection ends whose reader saw `end`. A server that ends shuts down the reading side of each socket,
+    /// which to the reader looks as if the client had gone; `is_shut`: of this one it has.
+    #[must_use]
+    pub fn reason(&self, end: End, is_shut: bool) -> End {
+        let is_ended = self.hub.is_closing() || is_shut && self.draining.is_on();
+        if matches!(end, End::Left | End::Gone) && is_ended { End::Closing } else { end }
     }
 
     /// The figures of the server in Prometheus' text format: see [`Metrics::render`].

@@ -73,6 +73,12 @@ fn hand_over(
         connection.serve_by(Instant::now() + INLINE_MAX);
         return Ok(());
     }
+    if !listener.is_probed
+        && let Some(refusal) = context.engine.refuses_newcomers()
+    {
+        context.admission.reject(connection, &refusal);
+        return Ok(());
+    }
     match connection.count() {
         Ok(()) => context.admission.admit(connection),
         Err(refusal) => context.admission.reject(connection, &refusal),

@@ -165,7 +165,7 @@ pub fn serve<H, R>(
     let end = end.unwrap_or_else(|| converse(&mut *handler, &mut reader));
     let reply = reader.reply_to_end();
     drop(reader);
-    handler.close(context.engine.reason(end), reply);
+    handler.close(context.engine.reason(end, socket.is_read_shut()), reply);
     if end == End::Closed {
         // Behind its own close frame a client sends nothing that could reset the connection.
         socket.discard();

@@ -29,6 +29,8 @@ pub struct Listener {
     pub address: fn(&Settings) -> Option<&str>,
     /// Who serves its connections.
     pub served_by: ServedBy,
+    /// Whether it takes connections while the server drains: one may be of a load balancer that asks how the server is.
+    pub is_probed: bool,
     /// The protocol inside TLS.
     pub application: Application,
     /// Whether it speaks TLS where there is a certificate.
@@ -67,6 +69,7 @@ pub static HTTP: Listener = Listener {
     setting: "listen",
     address: |settings| Some(settings.listen.as_str()),
     served_by: ServedBy::Pool,
+    is_probed: true,
     application: Application::Http,
     tls: |_| true,
     tcp_keep_alive: false,
@@ -83,6 +86,7 @@ pub static LINES: Listener = Listener {
     setting: "lines",
     address: |settings| settings.lines.as_deref(),
     served_by: ServedBy::Pool,
+    is_probed: false,
     application: Application::Lines,
     tls: |_| true,
     tcp_keep_alive: true,
@@ -99,6 +103,7 @@ pub static IRC: Listener = Listener {
     setting: "irc",
     address: |settings| settings.irc.as_deref(),
     served_by: ServedBy::Pool,
+    is_probed: false,
     application: Application::Irc,
     tls: |settings| settings.irc_tls != Some(false),
     tcp_keep_alive: false,
@@ -115,6 +120,7 @@ pub static METRICS: Listener = Listener {
     setting: "metrics",
     address: |settings| settings.metrics.as_deref(),
     served_by: ServedBy::AcceptThread,
+    is_probed: true,
     application: Application::Http,
     tls: |_| true,
     tcp_keep_alive: false,

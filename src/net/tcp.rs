@@ -64,6 +64,12 @@ impl Tcp {
         self.tunnel.get().is_some()
     }
 
+    /// Whether the server has shut the reading side: then the end of what is read is not the client's.
+    #[must_use]
+    pub fn is_read_shut(&self) -> bool {
+        self.is_read_shut.load(Ordering::Relaxed)
+    }
+
     /// How long a read may block, after which it fails with `WouldBlock`; `None`: forever.
     ///
     /// # Errors

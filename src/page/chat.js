@@ -453,9 +453,13 @@ const handlers = {
       chat.subscribe(room);
       if (room.undecrypted.length > 0) chat.decryptAll(room); // the connection may have been lost before they were decrypted
     }
+    chat.dismiss("draining");
     if (chat.away) chat.client.tell({ type: "presence", status: "away" });
     chat.loadRooms();
     chat.welcomed();
+  },
+  draining(chat) {
+    chat.showProblem("The server is about to shut down. The page will connect again by itself.", "draining");
   },
   joined(chat, event, room) {
     if (!room) return;

@@ -46,6 +46,12 @@ pub trait Administration: Send + Sync {
     /// The history is as it was.
     fn restore(&self, from: &Path) -> Result<Restored, AdministrationError>;
 
+    /// The process that has the history open as a server does; `None`: none has. Does not wait.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn server(&self) -> Result<Option<ServerProcess>, AdministrationError>;
+
     /// Checks that the history is intact. Blocks for as long as it takes to read all of it.
     ///
     /// # Errors
@@ -102,6 +108,15 @@ pub trait Administration: Send + Sync {
     /// # Errors
     /// Nothing has changed.
     fn prepare_token(&self, user: &UserName, now: Time, until: Time) -> Result<PreparedToken, AdministrationError>;
+}
+
+/// A process that has a history open as a server does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerProcess {
+    /// Its id, as it has it itself: in a container it is another outside.
+    pub id: u32,
+    /// A file that the process has open.
+    pub lock: PathBuf,
 }
 
 /// Why a command failed.

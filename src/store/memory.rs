@@ -11,7 +11,7 @@ use std::path::Path;
 use super::accounts::ServerKey;
 use super::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
-    RetentionOverride, WebhookAdministration,
+    RetentionOverride, ServerProcess, WebhookAdministration,
 };
 use super::change_feed::ChangeFeed;
 use super::rooms::{
@@ -265,6 +265,10 @@ impl Administration for NoAdministration {
 
     fn restore(&self, _: &Path) -> Result<Restored, AdministrationError> {
         unsupported("restore a backup")
+    }
+
+    fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {
+        unsupported("find its server")
     }
 
     fn check(&self) -> Result<Findings, AdministrationError> {

@@ -42,6 +42,7 @@ fn is_told(event: &Event) -> bool {
         | Event::DeviceCode { .. }
         | Event::Created { .. }
         | Event::TokenExpiring { .. }
+        | Event::Draining { .. }
         | Event::Pong
         | Event::Time { .. }
         | Event::Done

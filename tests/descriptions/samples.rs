@@ -260,6 +260,7 @@ fn session_events() -> Vec<Event> {
     let mut all = vec![
         Event::Welcome(welcome),
         Event::TokenExpiring { expires: AT, left: Duration::from_secs(60) },
+        Event::Draining { left: Duration::from_secs(2) },
         goodbye(End::Closing),
         goodbye(End::Replaced),
     ];

@@ -28,6 +28,7 @@ mod crowds;
 mod devices;
 #[cfg(feature = "jwt")]
 mod display_names;
+mod draining;
 #[cfg(feature = "sqlite")]
 mod durable;
 mod embedded;

@@ -1,4 +1,4 @@
-//! Signals: those that end the process, and the one that asks a server to read its files again.
+//! Signals: those that end the process, and those that ask a server to drain or to read its files again.
 //!
 //! One thread waits for them and calls a closure for each; it ends when its handle is dropped. From then
 //! on the default action of these signals is off. A `SIGINT` or `SIGHUP` that the process was started to
@@ -8,16 +8,31 @@ use std::fs;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 /// What a signal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// `SIGINT` or `SIGTERM`: end.
-    End,
+    /// `SIGINT`: somebody at a terminal wants the end.
+    Interrupt,
+    /// `SIGTERM`: end.
+    Terminate,
     /// `SIGHUP`: the terminal is gone, or the operator has changed a file.
     HangUp,
+    /// `SIGUSR1`: end in good order. Heard only by who asks for it.
+    Drain,
+}
+
+impl Signal {
+    fn of(number: i32) -> Self {
+        match number {
+            SIGHUP => Self::HangUp,
+            SIGINT => Self::Interrupt,
+            SIGUSR1 => Self::Drain,
+            _ => Self::Terminate,
+        }
+    }
 }
 
 /// The thread that waits for signals.
@@ -26,18 +41,31 @@ pub struct Listening {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Calls `heard` for each signal from now on, on a thread of its own.
+/// Calls `heard` for each signal but [`Signal::Drain`] from now on, on a thread of its own.
 ///
 /// # Errors
 /// The system gives no thread, or no socket for the signals.
-pub fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<Listening> {
+pub fn listen(heard: impl FnMut(Signal) + Send + 'static) -> io::Result<Listening> {
+    listen_to(&[SIGINT, SIGTERM, SIGHUP], heard)
+}
+
+/// The same for all signals.
+///
+/// # Errors
+/// As [`listen`].
+pub fn listen_as_server(heard: impl FnMut(Signal) + Send + 'static) -> io::Result<Listening> {
+    listen_to(&[SIGINT, SIGTERM, SIGHUP, SIGUSR1], heard)
+}
+
+fn listen_to(numbers: &[i32], mut heard: impl FnMut(Signal) + Send + 'static) -> io::Result<Listening> {
     let ignored = ignored();
-    let taken = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| *signal == SIGTERM || !is_in(ignored, *signal));
+    let may_be_ignored = |signal: i32| [SIGINT, SIGHUP].contains(&signal);
+    let taken = numbers.iter().filter(|signal| !may_be_ignored(**signal) || !is_in(ignored, **signal));
     let mut signals = Signals::new(taken)?;
     let handle = signals.handle();
     let body = move || {
         for signal in signals.forever() {
-            heard(if signal == SIGHUP { Signal::HangUp } else { Signal::End });
+            heard(Signal::of(signal));
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned()).spawn(body)?;

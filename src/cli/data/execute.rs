@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{DataCommand, KeysAction, archives, backups, hooks, tokens, webhooks};
+use super::{DataCommand, KeysAction, archives, backups, hooks, operate, tokens, webhooks};
 use crate::settings::Settings;
 use crate::store;
 use crate::store::administration::{
@@ -68,6 +68,8 @@ fn execute(settings: &Settings, command: &DataCommand) -> Result<ExitCode, Admin
         DataCommand::Hook { room, hook: Some(number), .. } => hooks::revoke(&*history, room, *number)?,
         DataCommand::Hook { room, .. } => hooks::list(&*history, room)?,
         DataCommand::Webhook(options) => webhooks::run(&*history, options)?,
+        DataCommand::Reload => operate::reload(&*history)?,
+        DataCommand::Drain => operate::drain(&*history)?,
         DataCommand::Token(options) => tokens::sign(&*history, options)?,
         DataCommand::Keys { action: KeysAction::Rotate } => tokens::rotate(&*history)?,
         DataCommand::Keys { action: KeysAction::List } => tokens::list(&*history)?,

@@ -1,8 +1,8 @@
 //! The commands on the data file: `export`, `import`, `backup`, `restore`, `check`, `retain`, `hook`, `webhook`, `token`,
-//! `keys`.
+//! `keys`; and on the server that has it open: `reload`, `drain`.
 //!
-//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `hooks.rs`, `webhooks.rs` and
-//! `tokens.rs` for the last four. A build without a database, or without tokens, parses them too, and says why it cannot run them.
+//! Parsed on the main thread with the rest of the command line; `execute.rs` runs them, with `hooks.rs`, `webhooks.rs`,
+//! `tokens.rs` and `operate.rs` for the last six. A build without a database, or without tokens, parses them too, and says why it cannot run them.
 
 #[cfg(feature = "sqlite")]
 mod archives;
@@ -12,6 +12,7 @@ mod archives;
 mod backups;
 mod execute;
 mod hooks;
+mod operate;
 #[cfg(feature = "jwt")]
 mod tokens;
 #[cfg(not(feature = "jwt"))]
@@ -117,6 +118,15 @@ pub enum DataCommand {
     /// Also while the server runs. add prints the secret with which deliveries are signed (Standard Webhooks). It is shown
     /// once.
     Webhook(WebhookOptions),
+    /// Have the running server read its settings again, as SIGHUP does
+    ///
+    /// The server is found by its data file. Its log, and the status that its service manager shows, say what has changed.
+    Reload,
+    /// End the running server in good order, as SIGTERM does, and wait for it
+    ///
+    /// The server is found by its data file. It is not ready at once and lets nobody in, tells everybody that it is about
+    /// to end, and then says goodbye to a part of its clients at a time, within --drain.
+    Drain,
     /// List the keys that sign the server's tokens, or make a new one that signs from now on
     Keys {
         /// list: the key that signs comes first; rotate: old keys are valid until their last token ends

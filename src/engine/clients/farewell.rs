@@ -6,19 +6,22 @@
 use std::sync::Arc;
 
 use crate::chat::{End, Event};
+use crate::engine::Engine;
 use crate::engine::clients::delivery_counts::DeliveryCounts;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Recipient;
 use crate::engine::clients::writer;
+use crate::engine::guards::draining::Draining;
 use crate::engine::metrics::Metrics;
 use crate::wire::{Encoder, Encoding};
 
 /// See the module.
 pub struct Farewell {
     metrics: Arc<Metrics>,
+    draining: Arc<Draining>,
     outbox: Arc<Outbox>,
     encoding: Encoding,
-    /// The connection's number, which spreads the clients that come back: see [`End::retry_after`].
+    /// The connection's number, which spreads the clients that come back: see [`Draining::retry_after`].
     number: u64,
     said: bool,
 }
@@ -26,9 +29,10 @@ pub struct Farewell {
 impl Farewell {
     /// The farewell of a connection that opens now; from now on its deliveries are in the figures.
     #[must_use]
-    pub fn new(metrics: &Arc<Metrics>, outbox: Arc<Outbox>, encoding: Encoding, number: u64) -> Self {
+    pub fn new(engine: &Engine, outbox: Arc<Outbox>, encoding: Encoding, number: u64) -> Self {
+        let (metrics, draining) = (Arc::clone(&engine.metrics), Arc::clone(&engine.draining));
         metrics.connection_opened(number, encoding.name(), Arc::clone(&outbox) as _);
-        Self { metrics: Arc::clone(metrics), outbox, encoding, number, said: false }
+        Self { metrics, draining, outbox, encoding, number, said: false }
     }
 
     /// Says the last words, and waits until the writer is done: at most for the write timeout. What became
@@ -46,7 +50,7 @@ impl Farewell {
             matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
                 || matches!(end, End::Expired | End::Unidentified | End::SignedOut | End::Displaced);
         if explained {
-            let goodbye = Event::Goodbye { end, retry_after: end.retry_after(self.number) };
+            let goodbye = Event::Goodbye { end, retry_after: self.draining.retry_after(end, self.number) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));
         }
         let close = self.encoding.close(end);

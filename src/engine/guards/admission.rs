@@ -63,6 +63,8 @@ struct State {
     rejected: VecDeque<(Instant, Box<dyn Incoming>)>,
     /// What the pool has to serve: at most one job of each permit.
     jobs: VecDeque<Job>,
+    /// The number of the newest permit whose connection the drain has ended; `None`: the server does not drain.
+    drained: Option<u64>,
     /// The server stops.
     closing: bool,
 }
@@ -130,6 +132,7 @@ impl Admission {
             waiting: VecDeque::new(),
             rejected: VecDeque::new(),
             jobs: VecDeque::new(),
+            drained: None,
             closing: false,
         };
         let admission = Arc::new(Self {
@@ -185,7 +188,7 @@ impl Admission {
             let (number, spawn) = state.take_permit(incoming.transport());
             return Decision::Serve(Dispatch { number, spawn, incoming });
         }
-        if state.waiting.len() < state.bounds.waiting_max {
+        if state.waiting.len() < state.bounds.waiting_max && state.drained.is_none() {
             let ahead = state.waiting.len();
             incoming.notify_position(ahead);
             let until = Instant::now() + state.bounds.waiting_timeout;
@@ -338,6 +341,31 @@ impl Admission {
         }
     }
 
+    /// Lets nobody wait from now on, and turns those away who do.
+    pub fn drain(&self, refusal: &Refusal) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.drained.get_or_insert(0);
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.into_iter().for_each(|waiting| self.reject(waiting.incoming, refusal));
+    }
+
+    /// Shuts the reading side of the next so many connections of a server that drains, the oldest first; how many there
+    /// were. Does not block.
+    pub fn end_some(&self, count: usize) -> usize {
+        let ended: Vec<_> = {
+            let mut state = self.state.lock();
+            let Some(drained) = state.drained else { return 0 };
+            let next = state.served.range(drained + 1..).take(count);
+            let next: Vec<_> = next.map(|(number, transport)| (*number, Arc::clone(transport))).collect();
+            state.drained = next.last().map_or(Some(drained), |(number, _)| Some(*number));
+            next
+        };
+        ended.iter().for_each(|(_, transport)| transport.shutdown(Shutdown::Read));
+        ended.len()
+    }
+
     /// Admits no further connection: the waiting ones are rejected, and the pool ends with its last job.
     pub fn close(&self) {
         let waiting = {
@@ -377,7 +405,8 @@ impl Admission {
     #[must_use]
     pub fn has_capacity(&self) -> bool {
         let state = self.state.lock();
-        !state.closing && state.served.len() < state.bounds.served_max && !self.is_memory_short.load(Ordering::Relaxed)
+        let is_ending = state.closing || state.drained.is_some();
+        !is_ending && state.served.len() < state.bounds.served_max && !self.is_memory_short.load(Ordering::Relaxed)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::chat::{
-    Code, DisplayName, End, Event, FoldedName, Id, Identity, Refusal, RoomName, RoomRequest, UserName, Visibility,
+    Code, DisplayName, End, Event, FoldedName, Id, Identity, Refusal, RoomName, RoomRequest, Slow, UserName, Visibility,
 };
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::recipient::Form;
@@ -183,6 +183,14 @@ impl Directory {
     #[must_use]
     pub fn connections_of(&self, folded: &FoldedName) -> Vec<Arc<UserConnection>> {
         self.users.lock().alike(folded).cloned().collect()
+    }
+
+    /// Sends every connection an event that is of no room. Does not block: one that cannot take it ends.
+    pub(in crate::engine) fn tell_all(&self, event: &Arc<Event>) {
+        let connections: Vec<_> = self.users.lock().all().cloned().collect();
+        for connection in connections {
+            _ = connection.endpoint().send(None, event, Slow::Drop);
+        }
     }
 
     /// Ends the members in this process.

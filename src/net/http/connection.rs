@@ -106,7 +106,7 @@ fn requests(
                 return Some((conversation, buffer));
             }
             Next::Answer { response, persistence, head_only } => {
-                let is_last = turn == REQUESTS_MAX || context.engine.hub.is_closing();
+                let is_last = turn == REQUESTS_MAX || context.engine.is_ending();
                 let persistence = if is_last { Persistence::Close } else { persistence };
                 let response = response.secured(socket);
                 context.engine.metrics.responded(class(response.status()));
@@ -235,6 +235,9 @@ fn converse(
     let is_one = upgrade::is_path(context, request.path) || events::room_in_path(request.path).is_some();
     if !is_one || request.method != "GET" {
         return None;
+    }
+    if let Some(refusal) = context.engine.refuses_newcomers() {
+        return Some(Err(Response::refusal(&refusal)));
     }
     let body = || Err(Response::error(400, "The request for a conversation has no body"));
     Some(match events::room_in_path(request.path) {

@@ -175,7 +175,9 @@ pub fn answer(context: &ServerContext, request: &mut ApiRequest<'_>) -> Response
 
 /// Whether a further client would be served, and its messages stored. May block on a disk, for a second at most.
 fn ready(context: &ServerContext) -> Response {
-    let why_not = if !context.admission.has_capacity() {
+    let why_not = if context.engine.is_ending() {
+        "The server is shutting down"
+    } else if !context.admission.has_capacity() {
         "No further connection is accepted now"
     } else if !context.engine.store_is_writable() {
         "Messages cannot be stored now"

@@ -18,7 +18,7 @@ use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
 use crate::store::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
-    RetentionOverride, WebhookAdministration,
+    RetentionOverride, ServerProcess, WebhookAdministration,
 };
 use crate::store::columns::ms;
 use crate::store::export_reader::ExportReader;
@@ -82,6 +82,10 @@ impl Administration for Database {
 
     fn restore(&self, _: &Path) -> Result<Restored, AdministrationError> {
         self.unsupported("restore", "pg_restore")
+    }
+
+    fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {
+        self.unsupported("find the server of", "kill or systemctl on its machine, with SIGHUP or SIGTERM,")
     }
 
     fn check(&self) -> Result<Findings, AdministrationError> {

@@ -8,16 +8,16 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::file::{Location, Writer};
+use super::file::{Location, Writer, beside};
 use super::open_error::SqliteOpenError;
 use super::webhooks::{SqliteWebhookRows, SqliteWebhooks};
-use super::{accounts, backup, check, export, hooks, import, restore, retention};
+use super::{accounts, backup, check, export, hooks, import, lock, restore, retention};
 use crate::chat::hook::{Hook, HookDigest, NewHook};
 use crate::chat::{RoomName, Time, UserName};
 use crate::store::accounts::ServerKey;
 use crate::store::administration::{
     Administration, AdministrationError, ExportStart, Findings, Imported, PreparedToken, Restored, RetentionChange,
-    RetentionOverride, WebhookAdministration,
+    RetentionOverride, ServerProcess, WebhookAdministration,
 };
 use crate::store::export_reader::ExportReader;
 use crate::store::rooms::Durability;
@@ -95,6 +95,16 @@ impl Administration for DataFile {
                 Err(AdministrationError::Unsupported(sentence.to_owned()))
             }
         }
+    }
+
+    fn server(&self) -> Result<Option<ServerProcess>, AdministrationError> {
+        let Location::File(path) = &self.location else {
+            let sentence = "the server of a history in memory cannot be found: send it SIGHUP or SIGTERM";
+            return Err(AdministrationError::Unsupported(sentence.to_owned()));
+        };
+        let name = beside(path, ".lock");
+        lock::holder_of(&name)
+            .map_err(|error| AdministrationError::Io(format!("cannot read {}", name.display()), error))
     }
 
     fn check(&self) -> Result<Findings, AdministrationError> {

@@ -16,6 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::file::beside;
 use super::file_state::StateRecord;
+use crate::store::administration::ServerProcess;
 
 /// Bytes of the file `….lock`: less than a page, and always as many, so that a write of it is whole or has not happened.
 const NOTE_BYTES: usize = 512;
@@ -145,6 +146,29 @@ impl Drop for Lock {
         _ = flock(&self.database, FlockOperation::Unlock);
         _ = flock(&self.note, FlockOperation::Unlock);
     }
+}
+
+/// The process that holds the lock whose file `….lock` this is; `None`: nobody does. Does not wait, and is no obstacle to
+/// others who ask; a server that starts in this moment would find the lock held.
+///
+/// # Errors
+/// The file cannot be read, or does not name the process.
+pub fn holder_of(name: &Path) -> io::Result<Option<ServerProcess>> {
+    let mut note = match File::open(name) {
+        Ok(note) => note,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&note, FlockOperation::NonBlockingLockShared) {
+        // It goes with the descriptor.
+        Ok(()) => return Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut text = String::new();
+    (&mut note).take(NOTE_BYTES as u64).read_to_string(&mut text)?;
+    let id = holder(&text).ok_or_else(|| io::Error::other("it does not name the process that holds it"))?;
+    Ok(Some(ServerProcess { id, lock: name.to_owned() }))
 }
 
 /// The process id in the file `….lock`.

@@ -158,6 +158,10 @@ impl<'a, F: FnMut(&[u8])> Printer<'a, F> {
                 let text = format!("Your token ends in {} s: connect anew with another", left.as_secs());
                 self.notice("*", &text);
             }
+            Event::Draining { left } => {
+                let text = format!("The server is about to shut down, in {} s", left.as_millis().div_ceil(1_000));
+                self.notice("*", &text);
+            }
             Event::Goodbye { end, .. } => {
                 self.out.line("", SERVER, "ERROR", Some(&format!("Closing link: {}", end.sentence())));
             }

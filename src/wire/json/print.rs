@@ -51,6 +51,7 @@ pub fn print(event: &Event, id: Option<&Id>, place: &str, out: &mut Vec<u8>) -> 
         Event::Rooms { .. }
         | Event::Resumed { .. }
         | Event::TokenExpiring { .. }
+        | Event::Draining { .. }
         | Event::Bookmarks { .. }
         | Event::DisplayNames { .. }
         | Event::DisplayName { .. }
@@ -130,6 +131,7 @@ fn print_own(event: &Event, id: Option<&Id>, out: &mut Vec<u8>) -> bool {
         Event::TokenExpiring { expires, left } => {
             object("token_expiring", out).shown("expires", expires).field("expires_in_ms", &ms(*left))
         }
+        Event::Draining { left } => object("draining", out).field("ends_in_ms", &ms(*left)),
         Event::Bookmarks { bookmarks } => object("bookmarks", out).list("bookmarks", bookmarks, bookmark_fields),
         Event::DisplayNames { names } => object("display_names", out).list("names", names, |object, (user, name)| {
             object.field("user", user.as_str()).field("name", name.as_str())

@@ -45,6 +45,7 @@ pub fn print(event: &Event, mut line: impl FnMut(&str)) {
         }
         Event::Session { .. }
         | Event::TokenExpiring { .. }
+        | Event::Draining { .. }
         | Event::DisplayNames { .. }
         | Event::DisplayName { .. }
         | Event::Devices { .. }
@@ -118,6 +119,9 @@ fn print_own(event: &Event, mut line: impl FnMut(&str)) {
         }
         Event::TokenExpiring { left, .. } => {
             line(&format!("* Your token ends in {} s: /refresh TOKEN", left.as_secs()));
+        }
+        Event::Draining { left } => {
+            line(&format!("* The server is about to shut down, in {} s", left.as_millis().div_ceil(1_000)));
         }
         Event::DisplayNames { names } if names.is_empty() => line("* There is no display name"),
         Event::DisplayNames { names } => {

@@ -16,6 +16,7 @@ const NAMED_MAX: usize = 4;
 pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String> {
     let text_of = |field: &str| event[field].as_str().map(escape);
     match event["type"].as_str()? {
+        "draining" => return Some(draining(event["ends_in_ms"].as_u64()?)),
         "display_name" => return display_name(event),
         "display_names" => return display_names(event),
         _ => {}
@@ -103,6 +104,10 @@ fn display_name(event: &Value) -> Option<String> {
     })
 }
 
+fn draining(ends_in_ms: u64) -> String {
+    format!("The server is about to shut down, in {} s", ends_in_ms.div_ceil(1_000))
+}
+
 fn display_names(event: &Value) -> Option<String> {
     let names: Vec<_> = event["names"].as_array()?.iter().filter_map(display_name).collect();
     Some(if names.is_empty() { "There is no display name".to_owned() } else { names.join("\n    ") })
@@ -139,6 +144,7 @@ mod tests {
             ("edit", json!({"cipher": {}}), "Bob edited a message: (encrypted)"),
             ("delete", json!({}), "Bob deleted a message"),
             ("delete", json!({"note": "off topic"}), "Bob deleted a message (off topic)"),
+            ("draining", json!({"ends_in_ms": 1_500}), "The server is about to shut down, in 2 s"),
             ("removed", json!({"reason": "kicked", "note": "\u{1b}spam"}), "Ann kicked Bob (␛spam)"),
             ("muted", json!({}), "Ann muted Bob"),
             ("role", json!({"role": "moderator"}), "Ann made Bob moderator"),

@@ -108,7 +108,7 @@ impl Connection {
         let session = Session { number, began, token, state, last_word: None, entry };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
-            farewell: Farewell::new(&engine.metrics, Arc::clone(&outbox), options.encoding, number),
+            farewell: Farewell::new(engine, Arc::clone(&outbox), options.encoding, number),
             outbox,
             options,
             session,

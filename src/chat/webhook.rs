@@ -3,7 +3,9 @@
 //! Made by the owner of a room, an admin, or the operator; kept by the store, with what is to be delivered. One that was
 //! removed stays in the list, which tells who made and who removed what.
 
+use core::net::Ipv6Addr;
 use std::fmt;
+
 use std::sync::Arc;
 
 use super::event::Event;
@@ -186,20 +188,17 @@ impl fmt::Display for WebhookUrl {
 
 /// Whether an authority is a host, with a port or without, and no user.
 fn is_host(authority: &str) -> bool {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((six, port))
-                if six.contains(':') && six.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '.') =>
-            {
-                (six, port)
-            }
-            _ => return false,
-        },
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let (is_host, port) = match authority.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((six, port))) => (six.parse::<Ipv6Addr>().is_ok(), port),
+        Some(None) => return false,
+        None => {
+            let (name, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            (!name.is_empty() && name.chars().all(in_name), port)
+        }
     };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
-    let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
-    !host.is_empty() && host.chars().all(in_name) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+    is_host && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 fn shortened(text: &str) -> String {
@@ -392,6 +391,8 @@ mod tests {
             "http://host:x/",
             "http://[::1",
             "http://[fe80::1%eth0]/",
+            "http://[0dd:.598b]/",
+            "http://[::1]x/",
             "http://a b/",
             "http://host/\u{e4}",
             "http://host/#x",

@@ -142,7 +142,7 @@ fn who_does_not_moderate_a_room_makes_no_hook_of_it() {
     for number in 0..20 {
         ops.hook(&format!("hook-{number}"));
     }
-    assert_eq!(add(&bearer(&ops.token), "CI"), (503, "too_many_rooms".to_owned()));
+    assert_eq!(add(&bearer(&ops.token), "CI"), (409, "conflict".to_owned()));
 }
 
 #[test]

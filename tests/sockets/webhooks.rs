@@ -397,7 +397,7 @@ fn what_is_no_webhook_is_refused() {
         ops.add("http://127.0.0.1:9/", &["message"]);
     }
     let full = ops.ask(&format!("POST {WEBHOOKS}"), &json!({"url": "http://127.0.0.1:9/"}));
-    assert_eq!((full.status, full.error()), (503, "too_many_rooms".to_owned()));
+    assert_eq!((full.status, full.error()), (409, "conflict".to_owned()));
     let mut none = TestServer::with(|settings| settings.data = "off".to_owned());
     none.created = 1;
     let token = claim(&none, "Olga");

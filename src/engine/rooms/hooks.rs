@@ -43,7 +43,7 @@ impl Engine {
         let made = NewHook { room: room.clone(), name, by: Some(who.user.clone()), created: self.clock.now().at };
         let (token, digest) = hooks::draw().map_err(|_| unavailable(StoreFailed))?;
         let number = self.hooks.add_hook(&made, &digest).map_err(unavailable)?;
-        let full = || Refusal::new(Code::TooManyRooms, format!("A room may have {HOOKS_MAX} hooks: revoke one first"));
+        let full = || Refusal::new(Code::Conflict, format!("A room may have {HOOKS_MAX} hooks: revoke one first"));
         let hook = Hook { number: number.ok_or_else(full)?, made, revoked: None };
         log::info!(room = room.as_str(), hook = hook.number, by = who.user.as_str(); "hook made");
         Ok((hook, token))

@@ -34,7 +34,7 @@ impl Engine {
         let made = NewWebhook { url, room, events, by: Some(who.user.clone()), created };
         let secret = draw_secret().map_err(|_| unavailable(StoreFailed))?;
         let number = store.add_webhook(&made, &secret).map_err(unavailable)?;
-        let number = number.ok_or_else(|| Refusal::new(Code::TooManyRooms, full()))?;
+        let number = number.ok_or_else(|| Refusal::new(Code::Conflict, full()))?;
         log::info!(webhook = number, room = room_of(&made), by = who.user.as_str(); "webhook made");
         self.webhooks.dispatcher.wake();
         Ok(Webhook::new(number, made, secret))

@@ -5,7 +5,6 @@
 
 use core::net::Ipv6Addr;
 use std::fmt;
-
 use std::sync::Arc;
 
 use super::event::Event;

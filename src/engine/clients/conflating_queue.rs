@@ -1,7 +1,7 @@
 //! A queue whose items may have a key, and in which a newer item can take the place of one that still waits.
 //!
 //! What is replaced leaves an empty slot behind, so the others stay where they are and in order; empty slots are
-//! removed together once they are more than half, which makes a replacement a constant cost. Owned by a backlog or a gate, under its
+//! removed together once they are more than half, so that each costs a constant. Owned by a backlog or a gate, under its
 //! lock. Without keys it is a `VecDeque`.
 
 use std::collections::{HashMap, VecDeque};
@@ -61,10 +61,7 @@ impl<T> ConflatingQueue<T> {
         slot.key = None;
         self.empty += 1;
         let item = slot.item.take();
-        self.skip_empty();
-        if self.empty > self.slots.len() / 2 {
-            self.compact();
-        }
+        self.remove_empty();
         item
     }
 
@@ -92,7 +89,7 @@ impl<T> ConflatingQueue<T> {
         if let Some(key) = key {
             self.newest.remove(&key);
         }
-        self.skip_empty();
+        self.remove_empty();
         item
     }
 
@@ -101,11 +98,16 @@ impl<T> ConflatingQueue<T> {
         self.slots.into_iter().filter_map(|slot| slot.item)
     }
 
-    fn skip_empty(&mut self) {
+    /// Removes the empty slots at the front, and all of them if they are more than half: also when items leave, since
+    /// those that stay may be few.
+    fn remove_empty(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.item.is_none()) {
             self.slots.pop_front();
             self.first += 1;
             self.empty -= 1;
+        }
+        if self.empty > self.slots.len() / 2 {
+            self.compact();
         }
     }
 
@@ -148,6 +150,18 @@ mod tests {
             2 => Just(Step::Pop),
             1 => (1..4_usize).prop_map(Step::Fix),
         ]
+    }
+
+    #[test]
+    fn few_slots_are_empty_also_when_the_items_before_them_have_left() {
+        let mut queue = ConflatingQueue::default();
+        (0..4).for_each(|number| queue.push(number, None));
+        (0..4).for_each(|number| queue.push(number, Some(key(number))));
+        queue.push(9, None);
+        (0..4).for_each(|number| assert_eq!(queue.take_out(&key(number)), Some(number)));
+        (0..3).for_each(|number| assert_eq!(queue.pop_front(), Some(number)));
+        assert!(queue.slots.len() <= 5, "{}", queue.slots.len());
+        assert_eq!(queue.into_items().collect::<Vec<_>>(), [3, 9]);
     }
 
     proptest! {

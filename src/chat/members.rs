@@ -167,7 +167,7 @@ impl Members {
     /// last connection.
     pub fn leave(&mut self, id: MemberId, reason: &LeaveReason) -> Option<(RoomMember, bool, bool)> {
         let member = self.members.remove(&id)?;
-        self.forget_asking(id, &member);
+        self.forget_asking(id, &member.user);
         if !member.visibility.is_listed() {
             return Some((member, false, false));
         }
@@ -240,21 +240,21 @@ impl Members {
 
     /// Has a member told, or no longer, how far others have got with its messages.
     pub fn ask_receipts(&mut self, id: MemberId, on: bool) {
-        let Some(member) = self.members.get(&id).cloned() else { return };
-        self.forget_asking(id, &member);
-        self.members.get_mut(&id).expect("it was found above").asks_receipts = on;
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.asks_receipts = on;
+        let user = member.user.clone();
         if on {
-            self.asking.entry(member.user).or_default().insert(id);
+            self.asking.entry(user).or_default().insert(id);
+        } else {
+            self.forget_asking(id, &user);
         }
     }
 
-    fn forget_asking(&mut self, id: MemberId, member: &RoomMember) {
-        if member.asks_receipts
-            && let Some(ids) = self.asking.get_mut(&member.user)
-        {
+    fn forget_asking(&mut self, id: MemberId, user: &UserName) {
+        if let Some(ids) = self.asking.get_mut(user) {
             ids.remove(&id);
             if ids.is_empty() {
-                self.asking.remove(&member.user);
+                self.asking.remove(user);
             }
         }
     }

@@ -1,11 +1,13 @@
 //! What both ends of roomd's protocol share: names, tokens and the bounds that clients have to know.
 //!
 //! The server and the client library depend on it, and it depends on neither: a program that uses the
-//! client builds no server. `docs/protocol.md` is the document; everything here is a value.
+//! client builds no server. `docs/protocol.md` is the document; everything here is a value, or a
+//! sentence that both show.
 
 mod display_name;
 mod folded_name;
 mod names;
+pub mod receipt_sentences;
 mod secret;
 mod visible;
 

@@ -10,13 +10,11 @@ use crate::chat::listed_room::{ListedConversation, ListedRoom, Memberships, Read
 use crate::chat::policy::{Description, Invitation, ModerationAction, ModerationChange, RoomSettings, RoomSubject};
 use crate::chat::receipt_counts::Counts;
 use crate::chat::{
-    Body, DisplayName, Event, GroupName, LeaveReason, Message, Note, Presence, Receipt, Refusal, ResumedRoom, RoomName,
+    Body, DisplayName, Event, GroupName, LeaveReason, Message, Note, Presence, Refusal, ResumedRoom, RoomName,
     RoomSummary, Status, UserName,
 };
 use crate::wire::commands;
-
-/// Users that a line about receipts names, at most.
-const NAMED_MAX: usize = 4;
+use roomd_protocol::receipt_sentences;
 
 /// Hands the lines of `event` to `line`, without their ends; none when the dialect has no form for it.
 pub fn print(event: &Event, mut line: impl FnMut(&str)) {
@@ -149,12 +147,13 @@ fn print_own(event: &Event, mut line: impl FnMut(&str)) {
                 "* You are {user}, and enter the room {room} with your first line; /help lists the commands"
             ));
         }
-        Event::ReceiptsAsked { on } => line(receipts_line(*on)),
+        Event::ReceiptsAsked { on } => line(&format!("* {}", receipt_sentences::asked(*on))),
         Event::Reached { receipt, users, messages, private, .. } => {
-            line(&reached_line(*receipt, users, *messages, *private));
+            let sentence = receipt_sentences::reached(users, receipt.as_str(), *messages, *private);
+            line(&format!("* {sentence}"));
         }
         Event::ReceiptCounts { counts: Counts { written, received, read }, .. } => {
-            line(&format!("* Sent to {written}, received by {received}, read by {read}"));
+            line(&format!("* {}", receipt_sentences::counted([written, received, read])));
         }
         _ => {}
     }
@@ -259,37 +258,6 @@ fn members_line(room: &str, members: &[Presence], count: usize) -> String {
         _ = write!(line, " and {} more", count - members.len()); // Likewise.
     }
     line
-}
-
-fn receipts_line(on: bool) -> &'static str {
-    if on {
-        "* You are told who has received and read your last message, as far as their programs say it"
-    } else {
-        "* You are no longer told who has received and read your messages"
-    }
-}
-
-/// One line, however many users it is about.
-fn reached_line(receipt: Receipt, users: &[UserName], messages: usize, private: bool) -> String {
-    let has = if users.len() == 1 { "has" } else { "have" };
-    let what = match (messages, private) {
-        (0 | 1, false) => "it".to_owned(),
-        (0 | 1, true) => "your private message".to_owned(),
-        (several, false) => format!("your last {several} messages"),
-        (several, true) => format!("your last {several} private messages"),
-    };
-    format!("* {} {has} {} {what}", user_list(users), receipt.as_str())
-}
-
-/// `Ann, Bob and Cy`, or of more than fit a line `Ann, Bob, Cy and 5 more`.
-fn user_list(users: &[UserName]) -> String {
-    let (named, last) = match users {
-        [] => return "Nobody".to_owned(),
-        [user] => return user.to_string(),
-        [users @ .., last] if users.len() < NAMED_MAX => (users, last.to_string()),
-        users => (&users[..NAMED_MAX - 1], format!("{} more", users.len() - (NAMED_MAX - 1))),
-    };
-    format!("{} and {last}", named.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn lagged_line(missed: u64, conflated: u64) -> String {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Conversation, End};
 use crate::output::notices;
 use roomd_client::{Event, Message, Response};
+use roomd_protocol::receipt_sentences;
 
 /// How long receipts are gathered.
 const GATHERED_FOR: Duration = Duration::from_millis(300);
@@ -124,9 +125,7 @@ impl Receipts {
         let mut news = std::mem::take(&mut self.news);
         let rooms: BTreeSet<_> = news.keys().map(|(room, _)| room.clone()).collect();
         let counts = std::mem::take(&mut self.counts).into_values();
-        let counted =
-            |[written, received, read]: [u64; 3]| format!("Sent to {written}, received by {received}, read by {read}");
-        let mut sentences: Vec<_> = counts.map(counted).collect();
+        let mut sentences: Vec<_> = counts.map(receipt_sentences::counted).collect();
         for room in rooms {
             let mut take = |status: &str| news.remove(&(room.clone(), status.to_owned())).unwrap_or_default();
             let (mut received, read) = (take("received"), take("read"));
@@ -176,10 +175,7 @@ impl Conversation {
     /// Shows receipts from now on, or no longer.
     pub(super) fn show_receipts(&mut self, on: bool) -> Result<(), End> {
         self.receipts.is_shown = on;
-        self.notice(match on {
-            true => "You are told who has received and read your last message, as far as their programs say it",
-            false => "You are no longer told who has received and read your messages",
-        })
+        self.notice(receipt_sentences::asked(on))
     }
 
     /// A room that was left takes no reports.

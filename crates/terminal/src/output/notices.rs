@@ -3,13 +3,11 @@
 //! Pure; called by `text.rs` for events that the client library passes on as they came. All text of others
 //! is escaped.
 
+use roomd_protocol::receipt_sentences;
 use serde_json::Value;
 
 use super::escape::{escape, escape_lines};
 use super::protection::Protection;
-
-/// Users that a notice about receipts names, at most.
-const NAMED_MAX: usize = 4;
 
 /// The sentence for an event; `None` for one that people need not see, and for an unknown one. `protection` is that of
 /// the text of an edit, in an encrypted room.
@@ -60,27 +58,10 @@ pub fn sentence(event: &Value, protection: Option<Protection>) -> Option<String>
     })
 }
 
-/// Who has received, or read, one's last messages, and how many of them are news; `private`: in a private conversation.
+/// As [`receipt_sentences::reached`], for a terminal.
 pub fn reached(users: &[String], status: &str, messages: usize, private: bool) -> String {
-    let has = if users.len() == 1 { "has" } else { "have" };
-    let what = match (messages, private) {
-        (0 | 1, false) => "it".to_owned(),
-        (0 | 1, true) => "your private message".to_owned(),
-        (several, false) => format!("your last {several} messages"),
-        (several, true) => format!("your last {several} private messages"),
-    };
-    format!("{} {has} {status} {what}", user_list(users))
-}
-
-/// `Ann, Bob and Cy`, or of more than fit a line `Ann, Bob, Cy and 5 more`.
-fn user_list(users: &[String]) -> String {
-    let (named, last) = match users {
-        [] => return "Nobody".to_owned(),
-        [user] => return escape(user),
-        [users @ .., last] if users.len() < NAMED_MAX => (users, escape(last)),
-        users => (&users[..NAMED_MAX - 1], format!("{} more", users.len() - (NAMED_MAX - 1))),
-    };
-    format!("{} and {last}", named.iter().map(|user| escape(user)).collect::<Vec<_>>().join(", "))
+    let users: Vec<_> = users.iter().map(|user| escape(user)).collect();
+    receipt_sentences::reached(&users, status, messages, private)
 }
 
 fn text(event: &Value) -> String {

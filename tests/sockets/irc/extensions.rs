@@ -160,8 +160,11 @@ fn others_see_the_last_word_and_the_new_name_of_a_user() {
     assert_eq!(alice.receive(), ":Bob!~u@irc.roomd PART #lobby :back soon");
     person.wait_for("Bob left the room: back soon");
     bob.ask("JOIN #lobby");
+    alice.ask("MONITOR + Bob");
     bob.say("QUIT :gone home");
     alice.wait_for(":Bob!~u@irc.roomd QUIT :Quit: gone home");
+    // A room tells that its member leaves before the name is free.
+    alice.wait_for(":irc.roomd 731 alice :Bob");
     alice.expect(
         "WHOWAS bob 1",
         &[

@@ -309,7 +309,7 @@ impl Engine {
     pub fn begin_drain(&self, clients: usize, (first, last): (Instant, Instant), ends: Instant) {
         if self.draining.begin(clients, last, ends) {
             let left = first.saturating_duration_since(Instant::now());
-            self.directory.tell_all(&Arc::new(Event::Draining { left }));
+            self.directory.announce(&Arc::new(Event::Draining { left }));
         }
     }
 

@@ -2,12 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use roomd::assemble::DrainProgress;
+use roomd::channel::bounded;
+use roomd::chat::{Event, RoomName, UserName};
+use roomd::{ChannelRecipient, Member};
 use serde_json::{Value, json};
 
-use crate::harness::{Http, IrcClient, LineClient, TestServer, WebSocketClient, http, until};
+use crate::harness::{DEADLINE, Http, IrcClient, LineClient, TestServer, WebSocketClient, http, until};
 
 /// Drains a server without waiting, and looks at each step.
 fn drain(server: &TestServer, mut look: impl FnMut(DrainProgress)) {
@@ -127,6 +131,21 @@ fn event_stream(server: &TestServer, user: &str) -> Http {
     http.request(&format!("GET /api/v1/rooms/den/events?user={user}"), "Accept: text/event-stream\r\n", "");
     assert_eq!(http.head_answer().status, 200);
     http
+}
+
+#[test]
+fn a_client_that_was_let_in_just_before_is_told_too() {
+    let server = server(|_| ());
+    let (engine, now) = (server.engine(), Instant::now());
+    engine.begin_drain(0, (now, now), now + Duration::from_secs(20));
+    let (sender, events) = bounded(10);
+    let (user, room) = (UserName::parse("Late").unwrap(), RoomName::parse("den").unwrap());
+    let member = Member::join(engine, &room, user, Arc::new(ChannelRecipient::new(sender)), 0).unwrap();
+    assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Draining { .. }));
+    assert!(matches!(&*events.recv_timeout(DEADLINE).unwrap(), Event::Joined { .. }));
+    drop(member);
+    // Nothing more: it is told once.
+    assert!(!events.iter().any(|event| matches!(*event, Event::Draining { .. })));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::chat::{FoldedName, UserName};
+use crate::chat::{Event, FoldedName, UserName};
 use crate::engine::users::user_connection::UserConnection;
 
 /// See the module.
@@ -16,6 +16,8 @@ pub(super) struct ConnectedUsers {
     spellings: HashMap<FoldedName, Vec<UserName>>,
     /// The most users that there ever were at once.
     most: usize,
+    /// What every client is told, also one whose connection is added later.
+    pub announcement: Option<Arc<Event>>,
 }
 
 impl ConnectedUsers {

@@ -2,7 +2,7 @@
 //!
 //! One mutex over a map, a leaf like the hub's.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::chat::{
@@ -13,6 +13,7 @@ use crate::engine::clients::recipient::Form;
 use crate::engine::guards::address::Address;
 use crate::engine::rooms::hub::{Hub, RoomKind};
 use crate::engine::users::connected::ConnectedUsers;
+use crate::engine::users::endpoint::Endpoint;
 use crate::engine::users::reserved_names::ReservedNames;
 use crate::engine::users::user_connection::UserConnection;
 use crate::engine::users::watchers::{Watcher, Watchers};
@@ -76,18 +77,42 @@ impl Drop for DirectoryEntry {
 }
 
 impl Directory {
-    /// Registers a connection.
+    /// Registers the connection of a client that has come.
     pub fn register(self: &Arc<Self>, connection: Arc<UserConnection>) -> DirectoryEntry {
         self.register_with(connection, || ())
     }
 
-    /// Registers a connection whose client is told so by `welcome`: it hears of nothing earlier, and whoever looks for
-    /// it later finds it. `welcome` is called with the connection locked, and must not block.
+    /// The same for a client that is told so by `welcome`: it hears of nothing earlier, and whoever looks for it later
+    /// finds it. `welcome` is called with the connection locked, and must not block.
     pub fn register_with(self: &Arc<Self>, connection: Arc<UserConnection>, welcome: impl FnOnce()) -> DirectoryEntry {
-        let folded = FoldedName::of(connection.user());
-        connection.before_others(|| {
-            self.users.lock().add(Arc::clone(&connection), folded.clone());
+        self.add(connection, |endpoint, announcement| {
             welcome();
+            if let Some(event) = announcement {
+                // As in `announce`.
+                _ = endpoint.send(None, &event, Slow::Drop);
+            }
+        })
+    }
+
+    /// Registers the connection of a client that has another one here: it is to be another user.
+    pub fn register_again(self: &Arc<Self>, connection: Arc<UserConnection>) -> DirectoryEntry {
+        self.add(connection, |_, _| ())
+    }
+
+    /// Adds a connection; `tell` is given what all clients are told.
+    fn add(
+        self: &Arc<Self>,
+        connection: Arc<UserConnection>,
+        tell: impl FnOnce(&Endpoint, Option<Arc<Event>>),
+    ) -> DirectoryEntry {
+        let folded = FoldedName::of(connection.user());
+        connection.before_others(|endpoint| {
+            let announcement = {
+                let mut users = self.users.lock();
+                users.add(Arc::clone(&connection), folded.clone());
+                users.announcement.clone()
+            };
+            tell(endpoint, announcement);
         });
         self.tell_watchers(connection.user(), &folded);
         DirectoryEntry { directory: Arc::clone(self), connection }
@@ -185,10 +210,16 @@ impl Directory {
         self.users.lock().alike(folded).cloned().collect()
     }
 
-    /// Sends every connection an event that is of no room. Does not block: one that cannot take it ends.
-    pub(in crate::engine) fn tell_all(&self, event: &Arc<Event>) {
-        let connections: Vec<_> = self.users.lock().all().cloned().collect();
-        for connection in connections {
+    /// Sends every client an event that is of no room: those whose connections are registered, and later ones as they
+    /// are registered. Does not block.
+    pub(in crate::engine) fn announce(&self, event: &Arc<Event>) {
+        let connections: BTreeMap<_, _> = {
+            let mut users = self.users.lock();
+            users.announcement = Some(Arc::clone(event));
+            // By number: a client that becomes another user has two for a moment.
+            users.all().map(|connection| (connection.number, Arc::clone(connection))).collect()
+        };
+        for connection in connections.values() {
             _ = connection.endpoint().send(None, event, Slow::Drop);
         }
     }

@@ -89,9 +89,8 @@ impl UserConnection {
     }
 
     /// Calls `work` before anybody who finds it can send it anything.
-    pub(super) fn before_others(&self, work: impl FnOnce()) {
-        let _state = self.state.lock();
-        work();
+    pub(super) fn before_others(&self, work: impl FnOnce(&Endpoint)) {
+        work(&self.state.lock().endpoint);
     }
 
     /// What its client says of its user.

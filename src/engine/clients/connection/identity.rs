@@ -191,7 +191,7 @@ fn register(
     let ConnectionOptions { encoding, echo, visibility, address, .. } = *options;
     let endpoint = Endpoint { recipient, form: Form::Bytes(encoding), accounts: engine.auth.account_index() };
     let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint);
-    let entry = engine.directory.register(peer);
+    let entry = engine.directory.register_again(peer);
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));
     }

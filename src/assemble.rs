@@ -359,6 +359,12 @@ impl Server {
         &self.context.engine
     }
 
+    /// The figures of the server, in Prometheus' text format.
+    #[must_use]
+    pub fn figures(&self) -> Vec<u8> {
+        self.context.figures()
+    }
+
     /// Connections that are served now.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -51,6 +51,28 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::BadRequest,
+        Self::UnknownType,
+        Self::TooLarge,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::NotMember,
+        Self::SessionExpired,
+        Self::NameTaken,
+        Self::RoomFull,
+        Self::TooManyRooms,
+        Self::Conflict,
+        Self::RateLimited,
+        Self::Muted,
+        Self::UserOffline,
+        Self::Unavailable,
+        Self::Draining,
+        Self::Internal,
+    ];
+
     /// Its name in the protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -15,15 +15,24 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, TextEncoder};
+use prometheus::{
+    Counter, Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, TextEncoder,
+};
 
+use super::base::process::ProcessUsage;
 use super::base::sync::Mutex;
 use super::clients::delivery_counts::{CountsDeliveries, DeliveryCounts};
 use super::clients::outbox_total::OutboxTotal;
+use super::webhooks::retry;
+use crate::chat::Code;
+use crate::wire::Encoding;
 
 /// Upper bounds of the buckets of journal transactions, in seconds: from a disk with a cache that
 /// survives a loss of power to one that stalls.
 const JOURNAL_BUCKETS_S: [f64; 11] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// The classes of statuses of HTTP responses.
+const RESPONSE_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// See the module.
 pub struct Metrics {
@@ -57,16 +66,26 @@ pub struct Metrics {
 }
 
 /// What others count, at the moment that somebody asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Now {
-    /// Rooms that are open.
-    pub rooms: usize,
+    /// Connections that have a place, and how many places there are.
+    pub served: (usize, usize),
+    /// Connections that wait for a place.
+    pub waiting: usize,
+    /// Rooms that are open, and how many may be.
+    pub rooms: (usize, usize),
+    /// How many bytes may wait for all clients.
+    pub outbox_total_max: usize,
     /// Sessions without a connection.
     pub detached: usize,
-    /// Threads that live.
-    pub threads: usize,
+    /// Threads that live, by role.
+    pub threads: BTreeMap<&'static str, usize>,
     /// Panics that were caught.
     pub panics: u64,
+    /// When the certificate ends, in seconds since 1970; `None` without TLS.
+    pub certificate_ends_s: Option<u64>,
+    /// What the process takes of the machine.
+    pub process: ProcessUsage,
 }
 
 /// The outboxes of live connections by the number of their connection, and the sum of those that ended.
@@ -77,6 +96,7 @@ struct Outboxes {
 }
 
 /// Counters by the values of `N` labels: for what happens at most some thousand times a second.
+#[derive(Default)]
 struct Labelled<const N: usize>(Mutex<BTreeMap<[&'static str; N], u64>>);
 
 impl Default for Metrics {
@@ -86,10 +106,10 @@ impl Default for Metrics {
             "Time that transactions of the journal took, in seconds.",
         );
         Self {
-            opened: Labelled::new(),
-            closed: Labelled::new(),
-            refusals: Labelled::new(),
-            responses: Labelled::new(),
+            opened: Labelled::from_zero(Encoding::SAMPLES.map(Encoding::name)),
+            closed: Labelled::default(),
+            refusals: Labelled::from_zero(Code::ALL.map(Code::as_str)),
+            responses: Labelled::from_zero(RESPONSE_CLASSES),
             messages: AtomicU64::new(0),
             rooms: AtomicU64::new(0),
             outboxes: Mutex::default(),
@@ -99,7 +119,7 @@ impl Default for Metrics {
                 .expect("the name and the buckets are valid"),
             journal_drafts: AtomicU64::new(0),
             journal_failures: AtomicU64::new(0),
-            webhook_attempts: Labelled::new(),
+            webhook_attempts: Labelled::from_zero(retry::LABELS),
             webhooks: Default::default(),
         }
     }
@@ -127,9 +147,10 @@ impl Metrics {
         self.refusals.add([code]);
     }
 
-    /// An HTTP request was answered.
-    pub fn responded(&self, status: &'static str) {
-        self.responses.add([status]);
+    /// An HTTP request was answered with this status.
+    pub fn responded(&self, status: u16) {
+        let class = usize::from(status / 100).clamp(1, RESPONSE_CLASSES.len()) - 1;
+        self.responses.add([RESPONSE_CLASSES[class]]);
     }
 
     /// A room gave so many messages to its members.
@@ -188,8 +209,8 @@ impl Metrics {
     /// # Panics
     /// Never: names and labels are constants, and memory takes every byte.
     #[must_use]
-    pub fn render(&self, now: Now) -> Vec<u8> {
-        let families = [self.of_clients(), self.of_server(now)].concat();
+    pub fn render(&self, now: &Now) -> Vec<u8> {
+        let families = [self.of_clients(), self.of_server(now), Self::of_process(&now.process)].concat();
         // A family with labels has no sample before the first of its kind.
         let families: Vec<_> = families.into_iter().filter(|family| !family.get_metric().is_empty()).collect();
         let mut out = Vec::new();
@@ -236,15 +257,36 @@ impl Metrics {
         .concat()
     }
 
-    fn of_server(&self, now: Now) -> Vec<MetricFamily> {
-        let Now { rooms, detached, threads, panics } = now;
+    fn of_server(&self, now: &Now) -> Vec<MetricFamily> {
+        let Now { served: (served, served_max), rooms: (rooms, rooms_max), detached, panics, .. } = *now;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let threads = now.threads.iter().map(|(role, count)| ([*role], *count as u64));
+        let ends = now.certificate_ends_s.map(|ends| {
+            gauge(
+                "roomd_certificate_expiry_timestamp_seconds",
+                "When the certificate ends, in seconds since 1970.",
+                ends,
+            )
+        });
         let drafts = "Drafts that the journal has written: messages, edits and moderation.";
         let version = [([env!("CARGO_PKG_VERSION")], 1)];
         [
             gauges("roomd_build_info", "The version that runs; always 1.", ["version"], version),
             counter("roomd_messages_total", "Messages that rooms gave to their members.", load(&self.messages)),
+            gauge(
+                "roomd_connections_served",
+                "Connections that have a place, requests of HTTP included.",
+                served as u64,
+            ),
+            gauge("roomd_connections_served_max", "Places for connections.", served_max as u64),
+            gauge("roomd_connections_waiting", "Connections that wait for a place.", now.waiting as u64),
             gauge("roomd_rooms", "Rooms that are open, private conversations included.", rooms as u64),
+            gauge("roomd_rooms_max", "Rooms that may be open.", rooms_max as u64),
+            gauge(
+                "roomd_outbox_bytes_max",
+                "Bytes that may wait for clients, all together.",
+                now.outbox_total_max as u64,
+            ),
             counter("roomd_rooms_opened_total", "Rooms that were opened.", load(&self.rooms)),
             gauge("roomd_sessions_detached", "Sessions that wait for their client to come back.", detached as u64),
             gauge(
@@ -252,7 +294,7 @@ impl Metrics {
                 "1 while little memory is left of what the process may have, 0 otherwise.",
                 self.is_memory_short.load(Ordering::Relaxed).into(),
             ),
-            gauge("roomd_threads", "Threads of the server that live.", threads as u64),
+            gauges("roomd_threads", "Threads of the server that live, by role.", ["role"], threads),
             counter("roomd_panics_total", "Panics that were caught.", panics),
             self.journal_transactions.collect(),
             counter("roomd_journal_drafts_total", drafts, load(&self.journal_drafts)),
@@ -265,16 +307,49 @@ impl Metrics {
             ),
             gauge("roomd_webhook_backlog", "Deliveries that wait for webhooks.", load(&self.webhooks.0)),
             gauge("roomd_webhooks_off", "Webhooks that are off, because they fail.", load(&self.webhooks.1)),
+            ends.unwrap_or_default(),
         ]
         .concat()
+    }
+
+    /// What the process takes of the machine, under the names that any client of Prometheus has for it.
+    fn of_process(usage: &ProcessUsage) -> Vec<MetricFamily> {
+        let ProcessUsage { cpu_s, resident_bytes, virtual_bytes, files, files_max, started_s } = *usage;
+        let cpu = cpu_s.map(|seconds| {
+            let opts = Opts::new("process_cpu_seconds_total", "Processor time of all threads, in seconds.");
+            let counter = Counter::with_opts(opts).expect("the name is valid");
+            counter.inc_by(seconds);
+            counter.collect()
+        });
+        let of = |name: &str, help: &str, value: Option<f64>| {
+            value.map(|value| {
+                let gauge = Gauge::with_opts(Opts::new(name, help)).expect("the name is valid");
+                gauge.set(value);
+                gauge.collect()
+            })
+        };
+        let whole = |value: Option<u64>| value.map(|value| value as f64);
+        let families = [
+            cpu,
+            of("process_resident_memory_bytes", "Memory that the process has, in bytes.", whole(resident_bytes)),
+            of("process_virtual_memory_bytes", "Address space that the process has, in bytes.", whole(virtual_bytes)),
+            of("process_open_fds", "Files and sockets that are open.", whole(files)),
+            of("process_max_fds", "Files and sockets that may be open.", whole(files_max)),
+            of("process_start_time_seconds", "When the process began, in seconds since 1970.", started_s),
+        ];
+        families.into_iter().flatten().flatten().collect()
+    }
+}
+
+impl Labelled<1> {
+    /// All of these values are known, and none has happened: a monitor sees the first one as a rise, and not as the
+    /// beginning of a series.
+    fn from_zero(values: impl IntoIterator<Item = &'static str>) -> Self {
+        Self(Mutex::new(values.into_iter().map(|value| ([value], 0)).collect()))
     }
 }
 
 impl<const N: usize> Labelled<N> {
-    fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
-    }
-
     fn add(&self, labels: [&'static str; N]) {
         *self.0.lock().entry(labels).or_default() += 1;
     }

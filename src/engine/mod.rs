@@ -30,7 +30,7 @@ use guards::address_limits::AddressLimits;
 use guards::draining::Draining;
 use guards::expiry::Expiry;
 use guards::tickets::Tickets;
-use metrics::{Metrics, Now};
+use metrics::Metrics;
 use rooms::hooks::HookRates;
 use rooms::hub::{Hub, Opener};
 use rooms::inbox::RoomHandle;
@@ -331,14 +331,6 @@ impl Engine {
     pub fn reason(&self, end: End, is_shut: bool) -> End {
         let is_ended = self.hub.is_closing() || is_shut && self.draining.is_on();
         if matches!(end, End::Left | End::Gone) && is_ended { End::Closing } else { end }
-    }
-
-    /// The figures of the server in Prometheus' text format: see [`Metrics::render`].
-    #[must_use]
-    pub fn figures(&self) -> Vec<u8> {
-        let Self { hub, sessions, threads, .. } = self;
-        let (rooms, detached) = (hub.len(), sessions.detached());
-        self.metrics.render(Now { rooms, detached, threads: threads.live(), panics: threads.panics() })
     }
 
     /// The events of all connections, those that ended and those that live.

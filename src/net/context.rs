@@ -4,11 +4,14 @@
 //! reloaded: who needs several that belong together loads them once. To load them takes no lock.
 
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
 
 use crate::engine::Engine;
+use crate::engine::base::process::ProcessUsage;
 use crate::engine::guards::admission::Admission;
+use crate::engine::metrics::Now;
 use crate::settings::Settings;
 use roomd_tls::Certificate;
 
@@ -22,4 +25,26 @@ pub struct ServerContext {
     pub settings: Arc<ArcSwap<Settings>>,
     /// The certificate of every listener; `None` without TLS.
     pub certificate: Option<Certificate>,
+}
+
+impl ServerContext {
+    /// The figures of the server in Prometheus' text format: see [`Metrics::render`](crate::engine::metrics::Metrics::render).
+    #[must_use]
+    pub fn figures(&self) -> Vec<u8> {
+        let Self { engine, admission, certificate, .. } = self;
+        let limits = engine.limits.load();
+        let ends =
+            certificate.as_ref().and_then(|certificate| certificate.validity()?.ends.duration_since(UNIX_EPOCH).ok());
+        engine.metrics.render(&Now {
+            served: (admission.served(), admission.served_max()),
+            waiting: admission.waiting(),
+            rooms: (engine.hub.len(), limits.rooms_max),
+            outbox_total_max: limits.outbox_total,
+            detached: engine.sessions.detached(),
+            threads: engine.threads.by_role(),
+            panics: engine.threads.panics(),
+            certificate_ends_s: ends.map(|ends| ends.as_secs()),
+            process: ProcessUsage::now(),
+        })
+    }
 }

@@ -11,7 +11,7 @@ use crate::harness::{Http, LineClient, TestServer, WebSocketClient, connected};
 
 /// The samples of a server, by name and labels as they are printed.
 fn figures(server: &TestServer) -> BTreeMap<String, f64> {
-    let text = String::from_utf8(server.engine().figures()).unwrap();
+    let text = String::from_utf8(server.server().figures()).unwrap();
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     samples
         .map(|line| line.rsplit_once(' ').unwrap())
@@ -74,14 +74,53 @@ fn connections_are_counted_by_door_and_by_how_they_ended() {
 }
 
 #[test]
+fn what_may_be_counted_is_zero_before_the_first_of_its_kind() {
+    let server = TestServer::start();
+    let now = figures(&server);
+    for name in [
+        r#"roomd_connections{door="irc"}"#,
+        r#"roomd_connections_opened_total{door="sse"}"#,
+        r#"roomd_refusals_total{code="internal"}"#,
+        r#"roomd_http_responses_total{status="5xx"}"#,
+        r#"roomd_webhook_attempts_total{outcome="failed"}"#,
+        "roomd_connections_waiting",
+    ] {
+        assert_eq!(now.get(name), Some(&0.0), "{name}");
+    }
+    assert!(!now.keys().any(|name| name.contains("certificate")), "there is no TLS");
+}
+
+#[test]
+fn how_much_there_may_be_is_beside_how_much_there_is() {
+    let server = TestServer::with(|settings| {
+        settings.limits.connections_max = 7;
+        settings.limits.rooms_max = 9;
+        settings.limits.outbox_total = 1 << 20;
+    });
+    let _only = WebSocketClient::json(&server, "den", "Ann");
+    let now = figures(&server);
+    assert_eq!((now["roomd_connections_served"], now["roomd_connections_served_max"]), (1.0, 7.0));
+    assert_eq!((now["roomd_rooms"], now["roomd_rooms_max"]), (1.0, 9.0));
+    assert_eq!(now["roomd_outbox_bytes_max"], f64::from(1 << 20));
+    for (role, least) in [("reader", 1.0), ("room", 1.0), ("accept-http", 1.0)] {
+        assert!(now[&format!("roomd_threads{{role=\"{role}\"}}")] >= least, "{role}: {now:?}");
+    }
+    assert!(now["process_resident_memory_bytes"] > 1e6 && now["process_open_fds"] <= now["process_max_fds"]);
+}
+
+#[test]
 fn each_figure_has_a_type_a_help_and_a_name_in_the_manner_of_prometheus() {
     let server = TestServer::start();
-    let text = String::from_utf8(server.engine().figures()).unwrap();
+    let text = String::from_utf8(server.server().figures()).unwrap();
     let mut kinds = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<_> = line.splitn(4, ' ').collect();
         match words[..] {
-            ["#", "HELP", name, help] => assert!(help.ends_with('.') && name.starts_with("roomd_"), "{line}"),
+            ["#", "HELP", name, help] => {
+                // What any process has is called as everywhere.
+                let is_named = name.starts_with("roomd_") || name.starts_with("process_");
+                assert!(help.ends_with('.') && is_named, "{line}");
+            }
             ["#", "TYPE", name, kind] => _ = kinds.insert(name.to_owned(), kind.to_owned()),
             _ => {
                 let name = line.split(['{', ' ']).next().unwrap();

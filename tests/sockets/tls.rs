@@ -157,8 +157,16 @@ fn a_certificate_is_reloaded_without_affecting_connected_clients() {
     let mut server = files.server(|_| ());
     let mut early = WebSocketClient::text(&server, "den", "Ella");
     let old = files.dialer();
+    let ends = |server: &TestServer| {
+        let ends = server.server().certificate_validity().unwrap().ends;
+        let seconds = ends.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let line = format!("\nroomd_certificate_expiry_timestamp_seconds {seconds}\n");
+        String::from_utf8(server.server().figures()).unwrap().contains(&line)
+    };
+    assert!(ends(&server), "when the certificate ends is a figure");
     files.renew();
     server.server().reload((*server.server().settings()).clone()).unwrap();
+    assert!(ends(&server));
     let refused = old.dial("localhost", Application::Http).unwrap();
     let refused = no_handshake(&refused, &server.http_socket());
     assert!(refused.to_string().contains("certificate"), "{refused}");

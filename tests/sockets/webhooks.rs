@@ -309,7 +309,7 @@ fn a_receiver_that_is_gone_is_told_nothing_more_and_who_made_it_is_told_that() {
     assert_eq!(ops.ask(&format!("POST {WEBHOOKS}/{number}/deliveries"), &json!({})).status, 204);
     assert_eq!(bot.next().text(), "one");
     until("the figures are counted", || {
-        let figures = String::from_utf8(ops.server.engine().figures()).unwrap();
+        let figures = String::from_utf8(ops.server.server().figures()).unwrap();
         let has = |line: &str| figures.lines().any(|found| found == line);
         has("roomd_webhook_attempts_total{outcome=\"delivered\"} 1")
             && has("roomd_webhook_attempts_total{outcome=\"refused\"} 1")
@@ -344,8 +344,7 @@ fn a_webhook_that_was_removed_is_told_nothing_and_stays_in_the_list() {
 impl Ops {
     /// Deliveries that wait, of all webhooks.
     fn log_of_all(&self) -> u64 {
-        let store = self.server.engine();
-        let figures = String::from_utf8(store.figures()).unwrap();
+        let figures = String::from_utf8(self.server.server().figures()).unwrap();
         let backlog = figures.lines().find_map(|line| line.strip_prefix("roomd_webhook_backlog ")?.parse().ok());
         backlog.unwrap()
     }

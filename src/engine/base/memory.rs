@@ -38,8 +38,19 @@ pub fn address_space_max() -> Option<u64> {
 /// The address space that this process takes, in bytes; `None` where the system does not tell.
 #[must_use]
 pub fn address_space() -> Option<u64> {
+    size(0)
+}
+
+/// The memory that this process has, in bytes; `None` where the system does not tell.
+#[must_use]
+pub fn resident() -> Option<u64> {
+    size(1)
+}
+
+/// A field of proc(5) statm.
+fn size(field: usize) -> Option<u64> {
     let sizes = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = sizes.split(' ').next()?.parse().ok()?;
+    let pages: u64 = sizes.split(' ').nth(field)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod control_groups;
 pub mod memory;
+pub mod process;
 pub mod queue;
 pub mod threads;
 

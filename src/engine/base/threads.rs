@@ -158,6 +158,14 @@ impl Threads {
         self.registry.lock().live.len()
     }
 
+    /// How many threads of each role are running.
+    #[must_use]
+    pub fn by_role(&self) -> BTreeMap<&'static str, usize> {
+        let mut roles = BTreeMap::new();
+        self.registry.lock().live.values().for_each(|role| *roles.entry(*role).or_default() += 1);
+        roles
+    }
+
     /// How many threads have left their body and are not joined yet: their stacks are still there.
     #[must_use]
     pub fn unjoined(&self) -> usize {

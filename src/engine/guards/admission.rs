@@ -395,6 +395,12 @@ impl Admission {
         self.state.lock().served.len()
     }
 
+    /// How many connections may be served at once.
+    #[must_use]
+    pub fn served_max(&self) -> usize {
+        self.state.lock().bounds.served_max
+    }
+
     /// How many connections wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

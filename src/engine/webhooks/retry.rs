@@ -20,12 +20,16 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(8 * HOUR);
 /// Characters of an outcome, at most.
 const OUTCOME_CHARS_MAX: usize = 200;
 
+/// How attempts end, as a figure counts them.
+pub const LABELS: [&str; 3] = ["delivered", "refused", "failed"];
+
 /// How an attempt ended, as a figure counts it.
 pub fn label(answer: &WebhookAnswer) -> &'static str {
+    let [delivered, refused, failed] = LABELS;
     match answer {
-        WebhookAnswer::Status { status: 200..=299, .. } => "delivered",
-        WebhookAnswer::Status { .. } => "refused",
-        WebhookAnswer::Failed(_) => "failed",
+        WebhookAnswer::Status { status: 200..=299, .. } => delivered,
+        WebhookAnswer::Status { .. } => refused,
+        WebhookAnswer::Failed(_) => failed,
     }
 }
 

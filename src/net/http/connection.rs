@@ -109,7 +109,7 @@ fn requests(
                 let is_last = turn == REQUESTS_MAX || context.engine.is_ending();
                 let persistence = if is_last { Persistence::Close } else { persistence };
                 let response = response.secured(socket);
-                context.engine.metrics.responded(class(response.status()));
+                context.engine.metrics.responded(response.status());
                 socket.write_all(&response.bytes(persistence, head_only)).ok()?;
                 if persistence == Persistence::Close {
                     break;
@@ -121,17 +121,6 @@ fn requests(
     socket.shutdown(Shutdown::Write);
     socket.drain(FAREWELL);
     None
-}
-
-/// The class of a status, as a label of the figures.
-fn class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
 }
 
 impl Next {

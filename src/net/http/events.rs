@@ -98,7 +98,7 @@ fn enter_rooms(
     let rooms = enter(engine, &outbox, options, &identity, rooms).map_err(refused)?;
     // A proxy that gathers a response before it passes it on would hold the events back.
     let response = Response::new(200, media_type, Vec::new()).with("X-Accel-Buffering", "no");
-    engine.metrics.responded("2xx");
+    engine.metrics.responded(200);
     let mut head = origin.share(response.secured(socket)).head_of_stream();
     if encoding == Encoding::EventStream {
         head.extend(event_stream::beginning(End::Gone.retry_after(rooms.number())));

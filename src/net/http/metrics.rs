@@ -46,5 +46,5 @@ fn respond(context: &ServerContext, request: &RequestHead<'_>) -> Vec<u8> {
 
 /// The figures of the server as a response: Prometheus' text format 0.0.4.
 pub fn figures(context: &ServerContext) -> Response {
-    Response::new(200, "text/plain; version=0.0.4; charset=utf-8", context.engine.figures())
+    Response::new(200, "text/plain; version=0.0.4; charset=utf-8", context.figures())
 }

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, bounded};
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, UserName, Visibility,
+    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, RoomName, RoomRequest, Time, UserName, Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
@@ -28,7 +28,7 @@ use roomd::engine::rooms::hub::{JoiningClient, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::endpoint::Endpoint;
-use roomd::engine::users::user_connection::UserConnection;
+use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::Memory;
 
 const ROUNDS: usize = 1_000;
@@ -222,7 +222,7 @@ fn two_users_that_write_to_each_other_at_once_a_thousand_times() {
         let arrival = engine.directory.register(UserConnection::new(
             peer(who).into(),
             who as u64,
-            None,
+            ConnectionOrigin::in_process(Time(0)),
             true,
             Visibility::Announced,
             endpoint,

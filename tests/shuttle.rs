@@ -23,7 +23,8 @@ use outbox::Socket;
 use roomd::auth::Auth;
 use roomd::chat::room::JoinRequest;
 use roomd::chat::{
-    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, UserName, Visibility,
+    Accounts, AuthLevel, Code, End, Event, LeaveReason, Limits, Refusal, RoomName, RoomRequest, Time, UserName,
+    Visibility,
 };
 use roomd::engine::Engine;
 use roomd::engine::base::clock::Clock;
@@ -38,7 +39,7 @@ use roomd::engine::rooms::hub::{JoiningClient, Opener, RoomKind};
 use roomd::engine::rooms::inbox::RoomHandle;
 use roomd::engine::rooms::moderation::NewRoom;
 use roomd::engine::users::endpoint::Endpoint;
-use roomd::engine::users::user_connection::UserConnection;
+use roomd::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use roomd::store::Memory;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
@@ -262,7 +263,14 @@ fn two_users_that_write_to_each_other_at_once_are_in_one_conversation() {
                 accounts: Accounts::default(),
             };
             let (who, number) = (user(from).into(), from.as_bytes()[0].into());
-            let peer = UserConnection::new(who, number, None, true, Visibility::Announced, endpoint);
+            let peer = UserConnection::new(
+                who,
+                number,
+                ConnectionOrigin::in_process(Time(0)),
+                true,
+                Visibility::Announced,
+                endpoint,
+            );
             (engine.directory.register(peer), inbox, to)
         });
         let clients = arrivals.map(|(arrival, inbox, to)| {

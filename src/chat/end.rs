@@ -42,6 +42,8 @@ pub enum End {
     SignedOut,
     /// The guest's name was registered by another user.
     Displaced,
+    /// An admin has ended it.
+    EndedByAdmin,
     /// A write failed, or made no progress in time.
     WriteFailed,
 }
@@ -60,7 +62,7 @@ impl End {
             Self::TooLarge => 1009,
             Self::Internal => 1011,
             Self::Expired | Self::Unidentified | Self::SignedOut => 4401,
-            Self::Displaced => 4403,
+            Self::Displaced | Self::EndedByAdmin => 4403,
             Self::Silent => 4408,
             Self::Replaced => 4409,
             Self::TooFast => 4429,
@@ -90,6 +92,7 @@ impl End {
             Self::Unidentified => "unauthorized",
             Self::SignedOut => "signed_out",
             Self::Displaced => "name_taken",
+            Self::EndedByAdmin => "ended_by_admin",
             Self::WriteFailed => "write_failed",
         }
     }
@@ -114,6 +117,7 @@ impl End {
             Self::SignedOut => "This device was signed out",
             Self::Unidentified => "Only those with a token may come in",
             Self::Displaced => "The name belongs to somebody now",
+            Self::EndedByAdmin => "An admin of the server has ended this connection",
         }
     }
 

@@ -11,11 +11,13 @@ pub struct JoinedRooms<H> {
     rooms: Vec<(RoomName, H)>,
     /// The room that a client of a single room speaks in; for the others the one that they joined last.
     current: Option<RoomName>,
+    /// How often a room was added or removed.
+    changes: u32,
 }
 
 impl<H> Default for JoinedRooms<H> {
     fn default() -> Self {
-        Self { rooms: Vec::new(), current: None }
+        Self { rooms: Vec::new(), current: None, changes: 0 }
     }
 }
 
@@ -49,6 +51,12 @@ impl<H> JoinedRooms<H> {
         self.rooms.iter().map(|(name, handle)| (name, handle))
     }
 
+    /// How often a room was added or removed: who shows them to others sees by it whether to do so again.
+    #[must_use]
+    pub fn changes(&self) -> u32 {
+        self.changes
+    }
+
     /// The current room.
     #[must_use]
     pub fn current(&self) -> Option<&RoomName> {
@@ -62,6 +70,7 @@ impl<H> JoinedRooms<H> {
             self.rooms.reserve_exact(1);
         }
         self.current = Some(room.clone());
+        self.changes = self.changes.wrapping_add(1);
         self.rooms.push((room, handle));
     }
 
@@ -70,16 +79,18 @@ impl<H> JoinedRooms<H> {
         let at = self.rooms.iter().position(|(name, _)| name == room)?;
         let (name, handle) = self.rooms.remove(at);
         self.current.take_if(|current| *current == name);
+        self.changes = self.changes.wrapping_add(1);
         Some(handle)
     }
 
     /// Removes the rooms for whose handles `keep` says no.
     pub fn retain(&mut self, mut keep: impl FnMut(&H) -> bool) {
-        let Self { rooms, current } = self;
+        let Self { rooms, current, changes } = self;
         rooms.retain(|(name, handle)| {
             let kept = keep(handle);
             if !kept {
                 current.take_if(|current| current == name);
+                *changes = changes.wrapping_add(1);
             }
             kept
         });

@@ -5,6 +5,7 @@
 //! `roomd_protocol` alone.
 
 pub mod accounts;
+pub mod admin;
 pub mod attendance;
 pub mod bookmark;
 pub mod capabilities;

@@ -8,6 +8,8 @@
 //! that is a file. Parsing starts no thread, opens no socket and changes no environment; it reads one
 //! file at most. What it reads from outside the process is its argument, so tests supply it.
 
+#[cfg(feature = "chat")]
+mod admin;
 mod announcement;
 mod certificate_check;
 pub mod config;
@@ -59,6 +61,9 @@ pub enum Invocation {
     /// Chat in a room of a server.
     #[cfg(feature = "chat")]
     Chat(roomd_terminal::Arguments),
+    /// See and do what an admin may.
+    #[cfg(feature = "chat")]
+    Admin(roomd_terminal::admin::Admin),
     /// Make a link that admits to a room.
     #[cfg(feature = "chat")]
     Invite(roomd_terminal::invite::Invite),
@@ -94,6 +99,8 @@ impl Invocation {
             Self::Tls(command) => tls::run(&command),
             #[cfg(feature = "chat")]
             Self::Chat(arguments) => roomd_terminal::run(arguments),
+            #[cfg(feature = "chat")]
+            Self::Admin(admin) => admin::run(&admin),
             #[cfg(feature = "chat")]
             Self::Invite(invite) => invite::run(&invite),
             #[cfg(feature = "load")]
@@ -196,6 +203,10 @@ fn parse_from(environment: Environment) -> Result<(Invocation, Vec<String>), Cli
         return Ok((Invocation::Chat(arguments), Vec::new()));
     }
     #[cfg(feature = "chat")]
+    if name == "admin" {
+        return Ok((Invocation::Admin(roomd_terminal::admin::read(flags).map_err(CliError::Mistake)?), Vec::new()));
+    }
+    #[cfg(feature = "chat")]
     if name == "invite" {
         return Ok((Invocation::Invite(roomd_terminal::invite::read(flags).map_err(CliError::Mistake)?), Vec::new()));
     }
@@ -243,7 +254,10 @@ fn command() -> Command {
     let root = with_settings(root).subcommand(with_settings(serve)).subcommand(with_settings(config));
     let root = root.subcommands(DataCommand::commands().into_iter().map(with_data)).subcommand(TlsArguments::command());
     #[cfg(feature = "chat")]
-    let root = root.subcommand(roomd_terminal::arguments::command()).subcommand(roomd_terminal::invite::command());
+    let root = root
+        .subcommand(roomd_terminal::arguments::command())
+        .subcommand(roomd_terminal::invite::command())
+        .subcommand(roomd_terminal::admin::command());
     #[cfg(feature = "load")]
     let root = root.subcommand(roomd_load::arguments::command());
     #[cfg(feature = "race")]

@@ -4,6 +4,7 @@
 //! for a client. Every blocking primitive comes from `base::sync`, so that a checker can replace the operating
 //! system.
 
+pub mod admin;
 pub mod base;
 pub mod clients;
 pub mod guards;

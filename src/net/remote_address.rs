@@ -13,7 +13,7 @@ use super::http::head::RequestHead;
 use super::proxies;
 use super::tcp::Tcp;
 use crate::chat::Refusal;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::engine::guards::address_limits::AddressPermit;
 
 /// The address of a client.
@@ -98,11 +98,11 @@ impl RemoteAddress {
         forwarded.unwrap_or_else(|| context.settings.load().base_path.clone())
     }
 
-    /// The address that limits are counted for; `None` for one that is exempt from them.
+    /// The address, and what limits count it for.
     #[must_use]
-    pub fn address(&self, context: &ServerContext) -> Option<Address> {
+    pub fn address(&self, context: &ServerContext) -> ClientAddress {
         let exempt = proxies::among(&context.settings.load().address_exempt, self.ip);
-        (!exempt).then(|| self.ip.into())
+        ClientAddress { ip: Some(self.ip), counted: (!exempt).then(|| self.ip.into()) }
     }
 
     fn is_proxy(&self, context: &ServerContext) -> bool {
@@ -110,7 +110,7 @@ impl RemoteAddress {
     }
 
     fn count(&mut self, context: &ServerContext) -> Result<(), Refusal> {
-        if let Some(address) = self.address(context) {
+        if let Some(address) = self.address(context).counted {
             let pass = context.engine.address_limits.enter(address, context.engine.clock.now().since_start);
             self.pass = Some(pass.inspect_err(|refusal| log::debug!(address:% = address; "not let in: {refusal}"))?);
         }

@@ -36,6 +36,12 @@ const REASONS = new Map([
   [4503, "the server is restarting"],
 ]);
 
+// What one code has several of.
+const GOODBYES = new Map([
+  ["signed_out", "this device was signed out"],
+  ["ended_by_admin", "an admin of the server has ended this connection"],
+]);
+
 export class RoomdError extends Error {
   constructor({ code, message, ...details }) {
     super(message);
@@ -435,7 +441,7 @@ export class Client {
     const attempt = this.#attempt;
     const verdict = connecting && !problem ? await this.#options.diagnose?.(code).catch(() => undefined) : undefined;
     if (attempt !== this.#attempt) return; // closed meanwhile
-    const reason = problem ?? (goodbye?.reason === "signed_out" ? "this device was signed out" : REASONS.get(code)) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
+    const reason = problem ?? GOODBYES.get(goodbye?.reason) ?? REASONS.get(code) ?? (connecting ? "the server cannot be reached" : "the connection was lost");
     if (verdict || FINAL.has(code) || goodbye?.reconnect === false) return this.#end(verdict ?? reason, verdict ? 0 : code);
     if (steady) this.#retries = 0;
     const { retryMs = RETRY_MS, retryMsMax = RETRY_MS_MAX, random = Math.random } = this.#options;

@@ -55,6 +55,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>)> {
         ("Deliveries", json::deliveries_body(1, &samples::deliveries())),
         ("WebhookPayload", json::webhook_payload(&samples::due("hi"))),
         ("WebhookPayload", json::webhook_payload(&samples::due(&"x".repeat(2 << 20)))),
+        ("Connections", json::connections_body(&samples::connections(), Some(2))),
         ("Admitted", json::admitted_body(&room(), &user("Bob"), Some("eyJ"))),
         ("QrCode", br#"{"size":33,"path":"M4 4h7v1h-7z"}"#.to_vec()),
         ("Room", json::room_body(&room(), 2, &policy, Privilege::Owner)),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use roomd::chat::admin::{Connected, ConnectionInfo};
 use roomd::chat::device::{Device, DeviceId, DeviceLabel, ListedDevice};
 use roomd::chat::hook::{Hook, NewHook};
 use roomd::chat::identity::TokenClaims;
@@ -288,6 +289,21 @@ pub fn hooks() -> Vec<Hook> {
     let made = NewHook { room: room(), name: user("CI"), by: Some(user("Alice")), created: AT };
     let revoked = Hook { number: 2, made: made.clone(), revoked: Some((AT, Some(user("Bob")))) };
     vec![Hook { number: 1, made, revoked: None }, revoked]
+}
+
+/// One through the network, and one that is detached.
+pub fn connections() -> Vec<ConnectionInfo> {
+    let one = ConnectionInfo {
+        number: 1,
+        user: user("Alice"),
+        auth_level: AuthLevel::Registered,
+        ip: Some([192, 0, 2, 7].into()),
+        door: "websocket-json",
+        since: AT,
+        rooms: vec![room()],
+        connected: Connected::Yes { events: 3, bytes: 120 },
+    };
+    vec![one.clone(), ConnectionInfo { number: 2, connected: Connected::Detached, ..one }]
 }
 
 /// One that is well, one that fails, one that is off, and one that was removed.

@@ -9,6 +9,7 @@ use roomd::engine::Engine;
 use roomd::engine::clients::connection::{Connection, ConnectionOptions};
 use roomd::engine::clients::outbox::Outbox;
 use roomd::engine::clients::writer;
+use roomd::engine::guards::address::ClientAddress;
 use roomd::wire::{Encoding, json};
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ impl Client {
             echo: true,
             visibility: Visibility::Announced,
             join_history: 0,
-            address: None,
+            address: ClientAddress::IN_PROCESS,
         };
         let connection = Connection::open(engine, outbox, door, UserName::parse(name).unwrap().into());
         Ok(Self { name, wire, connection: Some(connection), asked: BTreeMap::new() })

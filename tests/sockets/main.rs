@@ -12,6 +12,8 @@ mod harness;
 #[cfg(feature = "jwt")]
 mod access;
 mod addresses;
+#[cfg(feature = "jwt")]
+mod admin;
 mod admission;
 mod asked_receipts;
 mod base_path;

@@ -8,15 +8,16 @@ use clap::Args;
 
 use roomd_tls::Trust;
 
-/// The two flags, to be flattened into the arguments of a command.
+/// The two flags, to be flattened into the arguments of a command, or of one that has commands of its
+/// own.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustArguments {
     /// Through TLS, trust the certificates in this PEM file, and no others
     /// [default: those that the system trusts]
-    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment, global = true)]
     ca: Option<PathBuf>,
     /// Through TLS, accept any certificate: anybody in between can then read and change all
-    #[arg(long, conflicts_with = "ca")]
+    #[arg(long, conflicts_with = "ca", global = true)]
     insecure: bool,
 }
 

@@ -1,5 +1,5 @@
 //! What is asked of a server without a conversation: claiming a name, signing in with a code, whether a token is still
-//! valid, and invitations.
+//! valid, invitations, and what an admin asks.
 //!
 //! One HTTP request on a connection of its own, on the caller's thread. Each blocks for at most
 //! [`Options::connect_timeout`] for each address of the server, and as long again for the response.
@@ -18,7 +18,7 @@ use roomd_protocol::Secret;
 use roomd_tls::Dialer;
 
 /// Bytes of a response, at most.
-const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Header fields of a response, at most.
 const HEADERS_MAX: usize = 64;
 
@@ -125,6 +125,23 @@ pub fn accept_invitation(
     ApiRequest { method: "POST", resource: &format!("rooms/{room}/members"), token: Some(token), body }
         .made(url, options)
         .map(drop)
+}
+
+/// Makes a request to the part of the HTTP interface that is for admins: `resource` is what follows `/api/v1/admin/`, with
+/// its query; the body of the response, `Null` if it has none. Of the options it uses the trust and the timeouts. Blocks on
+/// the server.
+///
+/// # Errors
+/// The server refuses it, or was not reached.
+pub fn ask_as_admin(
+    url: &str,
+    (method, resource): (&str, &str),
+    token: &Secret,
+    body: Option<&Value>,
+    options: &Options,
+) -> Result<Value, ClaimError> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    ApiRequest { method, resource: &format!("admin/{resource}"), token: Some(token), body }.made(url, options)
 }
 
 fn no_answer() -> ClaimError {

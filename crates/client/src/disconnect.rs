@@ -62,7 +62,9 @@ impl Disconnect {
     #[must_use]
     pub fn reason(&self, goodbye: Option<&Goodbye>) -> String {
         let code = goodbye.and_then(|goodbye| goodbye.code).or(self.code());
+        let said = goodbye.map(|goodbye| goodbye.reason.as_str()).unwrap_or_default();
         let known = match code.unwrap_or_default() {
+            4403 if said == "ended_by_admin" => "an admin of the server has ended this connection",
             1001 => "the server is shutting down",
             1002 | 1003 | 1007 => "the server did not understand this client",
             1009 => "a frame was too large",
@@ -76,7 +78,6 @@ impl Disconnect {
             4503 => "the server is restarting",
             _ => "",
         };
-        let said = goodbye.map(|goodbye| goodbye.reason.as_str()).unwrap_or_default();
         match (known, self) {
             ("", Self::Closed { code, .. }) if !said.is_empty() => {
                 format!("the connection was closed: {said} ({code})")

@@ -36,7 +36,9 @@ mod state_machine;
 mod subscription;
 mod throttle;
 
-pub use claim::{ClaimError, accept_invitation, claim_name, create_invitation, is_token_accepted, sign_in};
+pub use claim::{
+    ClaimError, accept_invitation, ask_as_admin, claim_name, create_invitation, is_token_accepted, sign_in,
+};
 pub use client::{Client, Waker};
 pub use command::Command;
 pub use disconnect::CloseReason;

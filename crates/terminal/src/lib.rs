@@ -6,6 +6,7 @@
 //! lines, `output/` formats events, `encryption.rs` stands between the conversation and the client in
 //! encrypted rooms.
 
+pub mod admin;
 pub mod arguments;
 mod conversation;
 #[cfg(feature = "e2ee")]

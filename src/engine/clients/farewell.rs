@@ -48,7 +48,8 @@ impl Farewell {
         let mut events = 0;
         let explained =
             matches!(end, End::Closing | End::Internal | End::Silent | End::TooFast | End::Slow | End::Replaced)
-                || matches!(end, End::Expired | End::Unidentified | End::SignedOut | End::Displaced);
+                || matches!(end, End::Expired | End::Unidentified | End::SignedOut)
+                || matches!(end, End::Displaced | End::EndedByAdmin);
         if explained {
             let goodbye = Event::Goodbye { end, retry_after: self.draining.retry_after(end, self.number) };
             events = u32::from(Encoder::default().encode(&goodbye, None, self.encoding, &mut words));

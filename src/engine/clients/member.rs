@@ -19,7 +19,7 @@ use crate::engine::rooms::hub::{JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomGone, RoomHandle};
 use crate::engine::users::directory::DirectoryEntry;
 use crate::engine::users::endpoint::Endpoint;
-use crate::engine::users::user_connection::UserConnection;
+use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 
 /// A membership of a program. Dropping it leaves the room.
 ///
@@ -175,7 +175,8 @@ impl Member {
         let Identity { user, auth_level, .. } = who.clone();
         let endpoint =
             Endpoint { recipient: Arc::clone(&recipient), form: Form::Events, accounts: Accounts::default() };
-        let peer = UserConnection::new(who, engine.number(), None, true, Visibility::Announced, endpoint);
+        let origin = ConnectionOrigin::in_process(engine.clock.now().at);
+        let peer = UserConnection::new(who, engine.number(), origin, true, Visibility::Announced, endpoint);
         let request = JoinRequest {
             options: JoinOptions {
                 history: Some(history),
@@ -193,6 +194,7 @@ impl Member {
         }
         let client = JoiningClient { recipient, form: Form::Events, request, id: None, address: None };
         let room = engine.hub.join(room, &RoomKind::Open { slow, durable }, client)?;
+        entry.connection().show_rooms(vec![room.room().clone()]);
         engine.accept_invitation(&entry.connection().who, room.room());
         Ok(Self { room, entry, last_id: AtomicI64::new(0) })
     }

@@ -423,6 +423,11 @@ impl Recipient for Outbox {
         true
     }
 
+    fn waiting(&self) -> (u64, usize) {
+        let state = self.state.lock();
+        (state.deliveries.pending, state.backlog.bytes())
+    }
+
     fn end(&self, end: End) {
         self.end_with(&mut self.state.lock(), end);
     }

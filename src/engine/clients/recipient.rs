@@ -152,6 +152,11 @@ pub trait Recipient: Send + Sync {
         false
     }
 
+    /// The events that wait for the client to read, and their bytes. Must not block.
+    fn waiting(&self) -> (u64, usize) {
+        (0, 0)
+    }
+
     /// Ends the client's connection, for this reason. Must not block.
     fn end(&self, end: End);
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::chat::room::ReplayRange;
 use crate::chat::session_state::SessionState;
-use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow, Time};
+use crate::chat::{End, LeaveReason, Limits, Note, Recovery, ResumedRoom, RoomName, Seen, Since, Slow};
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::Form;
 use crate::engine::clients::session_table::Token;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::{Address, ClientAddress};
 use crate::engine::rooms::inbox::RoomHandle;
 use crate::engine::users::directory::DirectoryEntry;
 use crate::wire::Encoding;
@@ -21,8 +21,8 @@ use crate::wire::Encoding;
 pub struct Session {
     /// Its number, unique in the server's life.
     pub number: u64,
-    /// When it began.
-    pub began: Time,
+    /// The address that it counts for while it is detached; `None` is exempt from limits by address.
+    pub address: Option<Address>,
     /// The token that resumes it; `None`: it cannot be resumed.
     pub token: Option<Token>,
     /// The state of its protocol, and the rooms that it is in.
@@ -65,12 +65,6 @@ pub struct ResumingRoom {
 }
 
 impl Session {
-    /// The address that it counts for while it is detached; `None` is exempt from limits by address.
-    #[must_use]
-    pub fn address(&self) -> Option<Address> {
-        self.entry.connection().address
-    }
-
     /// The handle of a room that it is in.
     #[must_use]
     pub fn room(&self, room: &RoomName) -> Option<&RoomHandle> {
@@ -125,15 +119,16 @@ impl Session {
         leaving.into_iter().for_each(|delivered| _ = delivered.wait());
     }
 
-    /// Attaches it to another outbox, in every room. What the rooms send waits until the gates are opened. A room
+    /// Attaches it to another outbox, of a client at this address, in every room. What the rooms send waits until the gates are opened. A room
     /// that has failed is left.
     pub fn resume(
         &mut self,
         outbox: &Arc<Outbox>,
-        encoding: Encoding,
+        (address, encoding): (ClientAddress, Encoding),
         seen: &Seen,
         limits: &Limits,
     ) -> Vec<ResumingRoom> {
+        self.address = address.counted;
         let current = self.state.rooms().current().cloned();
         let mut all = Vec::new();
         let mut resume = |handle: &RoomHandle, topic: bool, in_group: bool| {
@@ -150,7 +145,7 @@ impl Session {
         };
         self.state.rooms_mut().retain(|Membership { handle, topic, in_group }| resume(handle, *topic, *in_group));
         let peer = self.entry.connection();
-        let conversations = peer.resume(Arc::clone(outbox) as _, Form::Bytes(encoding));
+        let conversations = peer.resume(Arc::clone(outbox) as _, encoding, address);
         peer.keep(conversations.into_iter().filter(|handle| resume(handle, false, false)).collect());
         all
     }

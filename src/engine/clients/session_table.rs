@@ -131,7 +131,7 @@ impl SessionTable {
                 return Err(session);
             }
             let until = Instant::now() + state.bounds.grace;
-            let address = session.address();
+            let address = session.address;
             state.count(address);
             state.slots.insert(token.text(), Slot::Detached { until, session });
             // Each waits as long as every other, unless the period was changed meanwhile; the thread sleeps until the first
@@ -178,7 +178,7 @@ impl SessionTable {
                     let Slot::Detached { session, .. } = std::mem::replace(slot, Slot::Live(Arc::clone(outbox))) else {
                         unreachable!("it has just been looked at");
                     };
-                    state.uncount(session.address());
+                    state.uncount(session.address);
                     return Ok(*session);
                 }
                 Some(Slot::Live(current)) => Arc::clone(current),
@@ -200,6 +200,14 @@ impl SessionTable {
                 return Err(Refusal::new(Code::Unavailable, "The session's connection does not end; try again"));
             }
         }
+    }
+
+    /// Ends the session of this number, if it is detached. Blocks on its rooms.
+    pub fn end(&self, number: u64, end: End) {
+        let session = self.state.lock().take_numbered(number);
+        self.changed.notify_all();
+        // Leaving may block: not under the lock.
+        session.into_iter().for_each(|session| session.leave(end));
     }
 
     /// The body of the `sessions` thread: leaves the sessions that have expired.
@@ -274,7 +282,7 @@ impl State {
             if self.slots.get(&token).is_some_and(waits)
                 && let Some(Slot::Detached { session, .. }) = self.slots.remove(&token)
             {
-                self.uncount(session.address());
+                self.uncount(session.address);
                 return Some(*session);
             }
         }
@@ -284,12 +292,21 @@ impl State {
     /// Removes the session of this address that expires first. It stays queued.
     fn pop_oldest_of(&mut self, address: Option<Address>) -> Option<Session> {
         let is_oldest = |(queued, token): &&(Instant, Arc<str>)| match self.slots.get(token) {
-            Some(Slot::Detached { until, session }) => until == queued && session.address() == address,
+            Some(Slot::Detached { until, session }) => until == queued && session.address == address,
             _ => false,
         };
         let (_, token) = self.queue.iter().find(is_oldest)?;
         let Some(Slot::Detached { session, .. }) = self.slots.remove(&Arc::clone(token)) else { return None };
         self.uncount(address);
+        Some(*session)
+    }
+
+    /// Removes the detached session of this number. It stays queued.
+    fn take_numbered(&mut self, number: u64) -> Option<Session> {
+        let is_it = |slot: &Slot| matches!(slot, Slot::Detached { session, .. } if session.number == number);
+        let token = self.slots.iter().find(|(_, slot)| is_it(slot)).map(|(token, _)| Arc::clone(token))?;
+        let Some(Slot::Detached { session, .. }) = self.slots.remove(&token) else { return None };
+        self.uncount(session.address);
         Some(*session)
     }
 

@@ -1,7 +1,8 @@
 //! The key of a limit by address: one machine, as far as its address tells.
 //!
 //! An IPv4 address; or the first half of an IPv6 address, since a machine with one address of a /64 has them all. An
-//! IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) is the IPv4 address.
+//! IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) is the IPv4 address. Beside it the address as it is: see
+//! [`ClientAddress`].
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,6 +10,20 @@ use std::net::{IpAddr, Ipv6Addr};
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address(IpAddr);
+
+/// Where a client comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// Its address; `None` for a program in the server's process.
+    pub ip: Option<IpAddr>,
+    /// What the limits by address count it for; `None` is exempt from them.
+    pub counted: Option<Address>,
+}
+
+impl ClientAddress {
+    /// A program in the server's process.
+    pub const IN_PROCESS: Self = Self { ip: None, counted: None };
+}
 
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {

@@ -210,6 +210,12 @@ impl Directory {
         self.users.lock().alike(folded).cloned().collect()
     }
 
+    /// Every connection.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<UserConnection>> {
+        self.users.lock().all().cloned().collect()
+    }
+
     /// Sends every client an event that is of no room: those whose connections are registered, and later ones as they
     /// are registered. Does not block.
     pub(in crate::engine) fn announce(&self, event: &Arc<Event>) {
@@ -226,7 +232,7 @@ impl Directory {
 
     /// Ends the members in this process.
     pub(in crate::engine) fn end_members(&self, end: End) {
-        let connections: Vec<_> = self.users.lock().all().cloned().collect();
+        let connections = self.all();
         let endpoints = connections.iter().map(|connection| connection.endpoint());
         endpoints.filter(|endpoint| endpoint.form == Form::Events).for_each(|endpoint| endpoint.recipient.end(end));
     }

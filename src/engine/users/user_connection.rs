@@ -6,15 +6,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::chat::admin::{Connected, ConnectionInfo};
 use crate::chat::room::{JoinRequest, ReplayRange};
 use crate::chat::{
-    Availability, DisplayName, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, UserName,
-    Visibility,
+    Availability, DisplayName, End, Identity, JoinOptions, OfflineDelivery, Refusal, RoomName, RoomRequest, Time,
+    UserName, Visibility,
 };
 use crate::engine::base::sync::Mutex;
 use crate::engine::clients::gate::Gate;
 use crate::engine::clients::recipient::{Absent, Form, Recipient};
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::engine::rooms::hub::{Hub, JoiningClient, RoomKind};
 use crate::engine::rooms::inbox::{RoomHandle, RoomSender};
 use crate::engine::users::endpoint::Endpoint;
@@ -30,8 +31,6 @@ pub struct UserConnection {
     pub who: Identity,
     /// Its number, unique in the server's life.
     pub number: u64,
-    /// Its client's address, for the limits by address; `None` is exempt from them.
-    pub address: Option<Address>,
     /// Whether it wants its own messages back.
     echo: bool,
     /// What others see of it: one that is hidden is no address for what is sent to its user.
@@ -39,8 +38,34 @@ pub struct UserConnection {
     state: Mutex<State>,
 }
 
+/// Where a connection comes from, and since when it is there.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionOrigin {
+    /// Its client's address.
+    pub address: ClientAddress,
+    /// The name of its encoding, or of none.
+    pub door: &'static str,
+    /// When its session began.
+    pub began: Time,
+}
+
+impl ConnectionOrigin {
+    /// A program in the server's process.
+    #[must_use]
+    pub fn in_process(began: Time) -> Self {
+        Self { address: ClientAddress::IN_PROCESS, door: "in-process", began }
+    }
+}
+
 struct State {
     endpoint: Endpoint,
+    origin: ConnectionOrigin,
+    /// The rooms that it is in, as its reader has shown them.
+    rooms: Vec<RoomName>,
+    /// Its client is not there.
+    is_detached: bool,
+    /// Why it has to end, whatever client it gets.
+    end: Option<End>,
     /// What its client says of its user.
     availability: Availability,
     /// Whether its client has asked who has received and read its messages.
@@ -59,7 +84,7 @@ impl UserConnection {
     pub fn new(
         who: Identity,
         number: u64,
-        address: Option<Address>,
+        origin: ConnectionOrigin,
         echo: bool,
         visibility: Visibility,
         endpoint: Endpoint,
@@ -67,13 +92,17 @@ impl UserConnection {
         let availability = Availability::default();
         let state = State {
             endpoint,
+            origin,
+            rooms: Vec::new(),
+            is_detached: false,
+            end: None,
             availability,
             asks_receipts: false,
             real_name: None,
             generation: 0,
             conversations: Some(VecDeque::new()),
         };
-        Arc::new(Self { who, number, address, echo, visibility, state: Mutex::new(state) })
+        Arc::new(Self { who, number, echo, visibility, state: Mutex::new(state) })
     }
 
     /// Its user's name.
@@ -86,6 +115,53 @@ impl UserConnection {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.state.lock().endpoint.clone()
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn origin(&self) -> ConnectionOrigin {
+        self.state.lock().origin
+    }
+
+    /// Shows which rooms it is in, without its conversations.
+    pub fn show_rooms(&self, rooms: Vec<RoomName>) {
+        self.state.lock().rooms = rooms;
+    }
+
+    /// Ends it for good: its client is told why, and another one that resumes it as well. Does not block.
+    pub fn end(&self, end: End) {
+        let recipient = {
+            let mut state = self.state.lock();
+            state.end.get_or_insert(end);
+            Arc::clone(&state.endpoint.recipient)
+        };
+        recipient.end(end);
+    }
+
+    /// Why it was ended for good, if it was.
+    #[must_use]
+    pub fn ended(&self) -> Option<End> {
+        self.state.lock().end
+    }
+
+    /// What an admin sees of it.
+    #[must_use]
+    pub fn info(&self) -> ConnectionInfo {
+        let (recipient, origin, rooms, is_detached) = {
+            let state = self.state.lock();
+            (Arc::clone(&state.endpoint.recipient), state.origin, state.rooms.clone(), state.is_detached)
+        };
+        let (events, bytes) = recipient.waiting();
+        ConnectionInfo {
+            number: self.number,
+            user: self.who.user.clone(),
+            auth_level: self.who.auth_level,
+            ip: origin.address.ip,
+            door: origin.door,
+            since: origin.began,
+            rooms,
+            connected: if is_detached { Connected::Detached } else { Connected::Yes { events, bytes } },
+        }
     }
 
     /// Calls `work` before anybody who finds it can send it anything.
@@ -243,7 +319,7 @@ impl UserConnection {
             ..JoinRequest::new(self.user().clone(), self.who.auth_level, self.number)
         };
         let (recipient, form) = (Arc::clone(&endpoint.recipient), endpoint.form);
-        JoiningClient { recipient, form, request, id: None, address: self.address }
+        JoiningClient { recipient, form, request, id: None, address: state.origin.address.counted }
     }
 
     /// Detaches it from its lost connection: its conversations keep their memberships.
@@ -251,6 +327,7 @@ impl UserConnection {
         let senders = {
             let mut state = self.state.lock();
             state.replace_client(Arc::new(Absent), Form::Events);
+            state.is_detached = true;
             state.senders()
         };
         // A room that failed has no membership to keep.
@@ -268,11 +345,20 @@ impl UserConnection {
         is_quiet
     }
 
-    /// Attaches it to another recipient; its conversations, which the caller resumes and then adds again.
-    pub fn resume(&self, recipient: Arc<dyn Recipient>, form: Form) -> Vec<RoomHandle> {
-        let mut state = self.state.lock();
-        state.replace_client(recipient, form);
-        state.conversations.as_mut().map(std::mem::take).unwrap_or_default().into()
+    /// Attaches it to another recipient, of a client at this address; its conversations, which the caller resumes and then
+    /// adds again. The client of one that was ended is ended at once.
+    pub fn resume(&self, recipient: Arc<dyn Recipient>, encoding: Encoding, address: ClientAddress) -> Vec<RoomHandle> {
+        let (conversations, end) = {
+            let mut state = self.state.lock();
+            state.replace_client(Arc::clone(&recipient), Form::Bytes(encoding));
+            (state.origin.address, state.origin.door) = (address, encoding.name());
+            state.is_detached = false;
+            (state.conversations.as_mut().map(std::mem::take).unwrap_or_default().into(), state.end)
+        };
+        if let Some(end) = end {
+            recipient.end(end);
+        }
+        conversations
     }
 
     /// Adds conversations.

@@ -19,7 +19,7 @@ use super::routes::{self, Place};
 use super::upgrade::{self, Upgrade};
 use crate::chat::token_bucket::Bucket;
 use crate::engine::clients::outbox::Transport;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
 use crate::net::remote_address::RemoteAddress;
 use crate::net::tcp::Tcp;
@@ -202,7 +202,7 @@ fn answer(
         rate,
         questions,
         origin,
-        address,
+        address: address.counted,
         base_path: &base_path,
         authenticated: None,
     };
@@ -217,7 +217,7 @@ fn converse(
     here: &RequestSource<'_>,
     request: &RequestHead<'_>,
     origin: Origin<'_>,
-    (address, has_body): (Option<Address>, bool),
+    (address, has_body): (ClientAddress, bool),
 ) -> Option<Result<Purpose, Response>> {
     let RequestSource { context, socket, .. } = *here;
     // The table of routes answers other methods.

@@ -19,7 +19,7 @@ use crate::chat::{Code, End, Identity, Refusal, RoomName, UserName, Visibility};
 use crate::engine::clients::connection::stream::{EnteredRooms, StreamRoom, enter};
 use crate::engine::clients::connection::{Connection, ConnectionOptions};
 use crate::engine::clients::outbox::{Outbox, Transport};
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
 use crate::net::conversation::{Handler, Link, Opened, Reader, serve};
 use crate::net::tcp::Tcp;
@@ -65,7 +65,7 @@ pub fn grant(
     context: &ServerContext,
     socket: &Arc<Tcp>,
     request: &RequestHead<'_>,
-    (origin, address): (Origin<'_>, Option<Address>),
+    (origin, address): (Origin<'_>, ClientAddress),
     room: Option<&str>,
 ) -> Result<EventStream, Response> {
     if origin == Origin::Foreign {
@@ -79,7 +79,7 @@ fn enter_rooms(
     context: &ServerContext,
     socket: &Arc<Tcp>,
     request: &RequestHead<'_>,
-    (origin, address): (Origin<'_>, Option<Address>),
+    (origin, address): (Origin<'_>, ClientAddress),
     room: Option<&str>,
 ) -> Result<EventStream, Response> {
     let Some(choice) = preferences::media_type(request, &MEDIA_TYPES.map(|(name, _)| name)) else {
@@ -110,7 +110,7 @@ fn enter_rooms(
 fn wanted(
     context: &ServerContext,
     request: &RequestHead<'_>,
-    address: Option<Address>,
+    address: ClientAddress,
     (room, encoding): (Option<&str>, Encoding),
 ) -> Result<Wanted, Refusal> {
     let value = |name| query::value(request.query, name);
@@ -131,7 +131,7 @@ fn wanted(
     }
     let user = value("user")?.map(|user| UserName::parse(&user)).transpose();
     let user = user.map_err(|error| bad(format!("user {error}")))?;
-    let identity = bearer::client(context, request, user, rooms.first(), address)?;
+    let identity = bearer::client(context, request, user, rooms.first(), address.counted)?;
     let identity = identity.ok_or_else(|| Refusal::new(Code::Unauthorized, "Only those with a token may do that"))?;
     rooms.iter().try_for_each(|room| identity.allows(room))?;
     // A browser that connects again sends the field, and its address is still the first.

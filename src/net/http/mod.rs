@@ -3,6 +3,7 @@
 //! Everything here runs on a connection's thread of the pool. A route parses a path, a query and a body into
 //! values of `chat`; what a client may see and do is decided in `engine`.
 
+pub mod admin;
 pub mod api_request;
 pub mod assets;
 pub mod bearer;

@@ -3,6 +3,7 @@
 //! One table of paths and methods: a path that is not in it is 404, a method that is not in its row is 405
 //! with `Allow`, and `HEAD` and `OPTIONS` follow from it. Runs on the connection's thread.
 
+use super::admin::{self, AdminRoute};
 use super::api_request::{ApiRequest, room_of};
 use super::head::RequestHead;
 use super::origin::Origin;
@@ -88,6 +89,8 @@ enum Route<'a> {
     Server,
     /// The time at the server.
     Time,
+    /// What an admin sees of the server, and does with it.
+    Admin(AdminRoute<'a>),
     /// A path for WebSockets, which this request is not.
     Socket,
 }
@@ -203,6 +206,7 @@ fn of_rooms(context: &ServerContext, request: &mut ApiRequest<'_>, route: Route<
         request.count_question(context, 1)?;
     }
     match (route, request.head.method) {
+        (Route::Admin(route), _) => admin::answer(context, request, route),
         (Route::Search, _) => search::search_rooms(context, request),
         (Route::Rooms, "POST") => rooms::create(context, request),
         (Route::Messages(room), "POST") => publishing::publish(context, request, room),
@@ -275,6 +279,8 @@ fn route<'a>(context: &ServerContext, path: &'a str) -> Option<Route<'a>> {
                 Route::Device(device)
             } else if let Some(token) = path.strip_prefix("/hooks/").filter(|token| !token.contains('/')) {
                 Route::HookDelivery(token)
+            } else if let Some(rest) = path.strip_prefix("/api/v1/admin/") {
+                Route::Admin(AdminRoute::of(rest)?)
             } else if let Some(user) = private_with(path) {
                 Route::Private(user)
             } else if let Some(rest) = path.strip_prefix("/api/v1/webhooks") {
@@ -353,6 +359,7 @@ fn allowed(route: Route<'_>) -> &'static str {
         Route::Claim(_) | Route::Device(_) | Route::Invitation(..) => "DELETE, OPTIONS",
         Route::Hook(..) | Route::Webhook(..) => "DELETE, OPTIONS",
         Route::Socket | Route::Events(_) => "GET, OPTIONS",
+        Route::Admin(route) => route.allowed(),
     }
 }
 
@@ -407,7 +414,8 @@ pub fn addresses() -> Vec<(String, &'static str)> {
         Route::Time,
         Route::Socket,
     ];
-    all.into_iter().map(|route| (address(route), allowed(route))).collect()
+    let all = all.into_iter().chain(AdminRoute::SAMPLES.map(Route::Admin));
+    all.map(|route| (address(route), allowed(route))).collect()
 }
 
 fn address(route: Route<'_>) -> String {
@@ -454,6 +462,7 @@ fn address(route: Route<'_>) -> String {
         Route::Server => "/api/v1/server".to_owned(),
         Route::Time => "/api/v1/time".to_owned(),
         Route::Socket => "/ws".to_owned(),
+        Route::Admin(route) => route.address(),
     }
 }
 

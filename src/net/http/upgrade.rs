@@ -13,7 +13,7 @@ use super::response::{Response, last_refusal};
 use super::{bearer, query};
 use crate::chat::{Code, Refusal, RoomName, UserName, Visibility};
 use crate::engine::clients::connection::ConnectionOptions;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::net::context::ServerContext;
 use crate::net::conversation::{ConversationStart, FirstRoom, Link};
 use crate::net::tcp::Tcp;
@@ -64,7 +64,7 @@ pub fn grant(
     context: &ServerContext,
     request: &RequestHead<'_>,
     origin: Origin<'_>,
-    address: Option<Address>,
+    address: ClientAddress,
 ) -> Result<Upgrade, Response> {
     let echo = is_echo(context, request.path);
     let key = handshake(request, origin)?;
@@ -128,7 +128,7 @@ fn start(
     context: &ServerContext,
     request: &RequestHead<'_>,
     protocol: Option<&WebSocketEncoding>,
-    address: Option<Address>,
+    address: ClientAddress,
 ) -> Result<ConversationStart, Response> {
     let value = |name: &str| query::value(request.query, name).map_err(|refusal| Response::refusal(&refusal));
     let bad = |message: String| Response::refusal(&Refusal::new(Code::BadRequest, message));
@@ -156,7 +156,7 @@ fn start(
     }
     let room = room.map(|room| RoomName::parse(&room)).transpose().map_err(|error| bad(format!("room {error}")))?;
     let user = user.map(|user| UserName::parse(&user)).transpose().map_err(|error| bad(format!("user {error}")))?;
-    let identity = bearer::client(context, request, user, room.as_ref(), address);
+    let identity = bearer::client(context, request, user, room.as_ref(), address.counted);
     let identity = identity.map_err(|refusal| Response::refusal(&refusal))?;
     let join_history = query::join_history(request.query).map_err(|refusal| Response::refusal(&refusal))?;
     let echo = query::flag(request.query, "echo").map_err(|refusal| Response::refusal(&refusal))?.unwrap_or(true);

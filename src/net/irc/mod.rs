@@ -40,7 +40,7 @@ use registration::Registered;
 pub fn serve(context: &Arc<ServerContext>, socket: &Arc<Tcp>, remote: RemoteAddress, deadline: Instant) {
     let mut reader = LineReader::new(Arc::clone(socket));
     let address = remote.address(context);
-    match registration::register(context, socket, &mut reader, address, deadline) {
+    match registration::register(context, socket, &mut reader, address.counted, deadline) {
         Some(registered) => converse(context, socket, &remote, reader, registered),
         None => _ = socket.drain(registration::FAREWELL),
     }

@@ -2,6 +2,7 @@
 //!
 //! Also the bodies of the HTTP interface, which are made of the same objects.
 
+pub mod admin;
 pub mod devices;
 mod field_names;
 pub(super) mod fields;
@@ -17,6 +18,7 @@ mod relayed;
 pub mod webhooks;
 pub mod whole;
 
+pub use admin::connections_body;
 pub use devices::{code_body, described_code_body, devices_body};
 pub use hooks::{hook_body, hooks_body};
 pub use memberships::{admitted_body, described_invitation_body, invitation_body, invitations_body, memberships_body};

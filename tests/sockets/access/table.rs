@@ -308,7 +308,22 @@ pub fn answers(address: &str, method: &str) -> Option<Answers> {
         ("/api/v1/rooms/{room}/audit" | "/api/v1/rooms/{room}/hooks", "GET" | "HEAD") => {
             answers("", ([404, 404, 403, 200, 200, 200], [403, 403, 403, 200, 200, 200]))
         }
+        _ if address.starts_with("/api/v1/admin/") => of_admin(address, method),
         _ if address.contains("/webhooks") => of_webhooks(address, method),
+        _ => None,
+    }
+}
+
+/// The same, of what is an admin's; nobody else learns anything, whatever the request says.
+fn of_admin(address: &str, method: &str) -> Option<Answers> {
+    let admin = |body, status| {
+        let statuses = [403, 401, 403, 403, 403, status];
+        Some(Answers { body, statuses: Some((statuses, statuses)) })
+    };
+    match (address, method) {
+        ("/api/v1/admin/connections", "GET" | "HEAD") => admin("", 200),
+        // There is none of this number.
+        ("/api/v1/admin/connections/{connection}", "DELETE") => admin("", 404),
         _ => None,
     }
 }

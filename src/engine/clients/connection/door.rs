@@ -21,7 +21,7 @@ impl Connection {
     /// The client's address, for the limits by address; `None` is exempt from them.
     #[must_use]
     pub fn address(&self) -> Option<Address> {
-        self.options.address
+        self.options.address.counted
     }
 
     /// Replaces the encoding of what comes, by one of the same door. False: it is in a room, or has a conversation, whose

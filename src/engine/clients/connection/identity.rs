@@ -18,7 +18,7 @@ use crate::engine::clients::session_table::Token;
 use crate::engine::guards::expiry::WatchedConnection;
 use crate::engine::users::directory::DirectoryEntry;
 use crate::engine::users::endpoint::Endpoint;
-use crate::engine::users::user_connection::UserConnection;
+use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 
 impl Connection {
     /// Requires the client to authenticate first, within the time that the head of a request may take.
@@ -67,7 +67,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn identify(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token, self.options.address).map_err(refused)?;
+        let who = self.engine.identify(token, self.options.address.counted).map_err(refused)?;
         self.become_user(who.clone()).map_err(refused)?;
         self.settle_name();
         self.engine.expiry.forget(self.session.number);
@@ -87,11 +87,13 @@ impl Connection {
     }
 
     fn become_user(&mut self, who: Identity) -> Result<(), Refusal> {
-        let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), &self.options)?;
+        let origin = self.session.entry.connection().origin();
+        let new = register(&self.engine, &self.outbox, self.session.number, who.clone(), (origin, &self.options))?;
         new.connection().set_availability(self.session.state.availability().clone());
         new.connection().ask_receipts(self.session.state.asks_receipts());
         let old = std::mem::replace(&mut self.session.entry, new);
         self.session.state.identified(who);
+        self.show_rooms();
         old.connection().retire().into_iter().for_each(drop);
         Ok(())
     }
@@ -100,7 +102,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn refresh(&mut self, token: &Secret, id: Option<Id>) -> Result<(), ActionError> {
         let refused = |refusal| ActionError::Refused(id.clone(), refusal);
-        let who = self.engine.identify(token, self.options.address).map_err(refused)?;
+        let who = self.engine.identify(token, self.options.address.counted).map_err(refused)?;
         let old = self.session.state.identity();
         let may_stay = self.session.state.rooms().iter().all(|(room, _)| who.may_enter(room));
         let is_same = (&who.user, who.auth_level, who.device()) == (&old.user, old.auth_level, old.device());
@@ -185,12 +187,12 @@ fn register(
     outbox: &Arc<super::Outbox>,
     number: u64,
     who: Identity,
-    options: &ConnectionOptions,
+    (origin, options): (ConnectionOrigin, &ConnectionOptions),
 ) -> Result<DirectoryEntry, Refusal> {
     let recipient = Arc::clone(outbox) as Arc<dyn Recipient>;
-    let ConnectionOptions { encoding, echo, visibility, address, .. } = *options;
+    let ConnectionOptions { encoding, echo, visibility, .. } = *options;
     let endpoint = Endpoint { recipient, form: Form::Bytes(encoding), accounts: engine.auth.account_index() };
-    let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint);
+    let peer = UserConnection::new(who.clone(), number, origin, echo, visibility, endpoint);
     let entry = engine.directory.register_again(peer);
     if who.is_guest() && engine.registered(&who.user) {
         return Err(names::taken(&who.user));

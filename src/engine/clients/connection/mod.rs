@@ -24,10 +24,10 @@ use crate::engine::clients::outbox::Outbox;
 use crate::engine::clients::recipient::{Delivery, DeliveryMode, Form, Recipient, Segment};
 use crate::engine::clients::session::Session;
 use crate::engine::clients::session_table::Token;
-use crate::engine::guards::address::Address;
+use crate::engine::guards::address::ClientAddress;
 use crate::engine::rooms::moderation::NewRoom;
 use crate::engine::users::endpoint::Endpoint;
-use crate::engine::users::user_connection::UserConnection;
+use crate::engine::users::user_connection::{ConnectionOrigin, UserConnection};
 use crate::wire::{Encoder, Encoding, Unparsed};
 
 /// What is fixed when a connection opens.
@@ -41,8 +41,8 @@ pub struct ConnectionOptions {
     pub visibility: Visibility,
     /// Messages of a join when the client names no number.
     pub join_history: usize,
-    /// The client's address, for the limits by address; `None` is exempt from them.
-    pub address: Option<Address>,
+    /// Where the client comes from.
+    pub address: ClientAddress,
 }
 
 impl ConnectionOptions {
@@ -61,6 +61,8 @@ pub struct Connection {
     farewell: Farewell,
     encoder: Encoder,
     actions: Vec<Action>,
+    /// The changes of its rooms up to which others can see them.
+    shown: u32,
 }
 
 /// Why an action was not carried out.
@@ -90,14 +92,15 @@ impl Connection {
     ) -> Box<Self> {
         let (recipient, form) = (Arc::clone(&outbox) as _, Form::Bytes(options.encoding));
         let endpoint = Endpoint { recipient, form, accounts: engine.auth.account_index() };
-        let ConnectionOptions { address, echo, visibility, .. } = options;
-        let peer = UserConnection::new(who.clone(), number, address, echo, visibility, endpoint.clone());
+        let began = engine.clock.now().at;
+        let ConnectionOptions { address, encoding, echo, visibility, .. } = options;
+        let origin = ConnectionOrigin { address, door: encoding.name(), began };
+        let peer = UserConnection::new(who.clone(), number, origin, echo, visibility, endpoint.clone());
         let limits = engine.limits.load_full();
         let state = SessionState::new(who.clone(), options.capabilities(), options.join_history, limits);
         let resumes = options.capabilities().resumes;
         let token = resumes.then(|| engine.sessions.register(&outbox)).flatten();
         let resume = token.as_ref().map(Token::text);
-        let began = engine.clock.now().at;
         let welcome = options.capabilities().welcome.then(|| engine.welcome(who, number, resume));
         let entry = engine.directory.register_with(peer, || {
             if let Some(welcome) = welcome {
@@ -105,7 +108,7 @@ impl Connection {
                 _ = endpoint.send(None, &Arc::new(welcome), Slow::Disconnect);
             }
         });
-        let session = Session { number, began, token, state, last_word: None, entry };
+        let session = Session { number, address: address.counted, token, state, last_word: None, entry };
         let mut connection = Box::new(Self {
             engine: Arc::clone(engine),
             farewell: Farewell::new(engine, Arc::clone(&outbox), options.encoding, number),
@@ -114,6 +117,7 @@ impl Connection {
             session,
             encoder: Encoder::new(engine.auth.account_index()),
             actions: Vec::with_capacity(1),
+            shown: 0,
         });
         connection.watch();
         connection.settle_name();
@@ -201,7 +205,18 @@ impl Connection {
             }
         }
         self.actions = actions;
+        if self.session.state.rooms().changes() != self.shown {
+            self.show_rooms();
+        }
         end
+    }
+
+    /// Lets others see which rooms it is in.
+    #[inline(never)]
+    fn show_rooms(&mut self) {
+        let rooms = self.session.state.rooms();
+        self.shown = rooms.changes();
+        self.session.entry.connection().show_rooms(rooms.iter().map(|(room, _)| room.clone()).collect());
     }
 
     #[inline(never)]

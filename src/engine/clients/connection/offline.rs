@@ -111,7 +111,7 @@ impl Connection {
             None => self.engine.hub.ask(room, who.clone(), RoomRequest::History { span, limit })?,
         };
         if room.conversation().is_some() {
-            said_since(&mut history, who.since().unwrap_or(self.session.began));
+            said_since(&mut history, who.since().unwrap_or(self.session.entry.connection().origin().began));
         }
         match history {
             Event::History { epoch, messages, .. } => Ok((epoch, messages)),
@@ -137,7 +137,10 @@ impl Connection {
         match self.engine.stored_history(room, span, limit) {
             Ok(Some(mut history)) => {
                 if room.conversation().is_some() {
-                    said_since(&mut history, self.session.state.identity().since().unwrap_or(self.session.began));
+                    said_since(
+                        &mut history,
+                        self.session.state.identity().since().unwrap_or(self.session.entry.connection().origin().began),
+                    );
                 }
                 self.reply(id, &history);
                 Ok(())

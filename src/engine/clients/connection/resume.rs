@@ -18,13 +18,14 @@ impl Connection {
         let mut session = self.check_resumed(session).map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         let limits = self.engine.limits.load_full();
         session.state.resume(self.options.capabilities(), self.options.join_history, Arc::clone(&limits));
-        let resuming = session.resume(&self.outbox, self.options.encoding, seen, &limits);
+        let resuming = session.resume(&self.outbox, (self.options.address, self.options.encoding), seen, &limits);
         let old = std::mem::replace(&mut self.session, session);
         if let Some(token) = &old.token {
             self.engine.sessions.forget(token);
         }
         self.engine.expiry.forget(old.number);
         old.leave(End::Left);
+        self.show_rooms();
         self.watch();
         self.settle_name();
         self.send_resumed(resuming, id)
@@ -69,8 +70,16 @@ pub(super) fn detach_or_leave(sessions: &SessionTable, session: Session, end: En
     let refused = if end.detaches() && !session.state.is_unheard() {
         // The rooms first, so that whoever resumes the session finds them ready.
         session.detach();
+        let (number, connection) = (session.number, Arc::clone(session.entry.connection()));
         match sessions.detach(&token, Box::new(session)) {
-            Ok(()) => return true,
+            Ok(()) => {
+                // Whoever ends a connection for good notes that first, and then looks in the table: one of the two sees
+                // the other.
+                if let Some(end) = connection.ended() {
+                    sessions.end(number, end);
+                }
+                return true;
+            }
             Err(session) => *session,
         }
     } else {

@@ -28,7 +28,7 @@ impl Connection {
     #[inline(never)]
     pub(super) fn create(&mut self, plan: NewRoom, id: Option<Id>) -> Result<(), ActionError> {
         let room = plan.room.clone();
-        let made = self.engine.create_from(self.options.address, self.session.state.identity(), plan);
+        let made = self.engine.create_from(self.options.address.counted, self.session.state.identity(), plan);
         made.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;
         self.reply(id, &Event::Created { room, pinned: false });
         Ok(())
@@ -132,7 +132,7 @@ impl Connection {
             Some(gate) => Arc::clone(gate) as _,
             None => Arc::clone(&self.outbox) as _,
         };
-        let address = self.options.address;
+        let address = self.options.address.counted;
         if let Some(code) = &invitation {
             let admitted = self.engine.admit(self.session.state.identity(), &room, code, address);
             admitted.map_err(|refusal| ActionError::Refused(id.clone(), refusal))?;

@@ -63,7 +63,7 @@ pub fn enter(
     rooms: Vec<StreamRoom>,
 ) -> Result<EnteredRooms, Refusal> {
     let ConnectionOptions { encoding, visibility, join_history, address, .. } = options;
-    let number = engine.number();
+    let (number, address) = (engine.number(), address.counted);
     if rooms.len() > 1 {
         outbox.merge_positions(Positions::new(rooms.iter().map(|room| room.since.clone()).collect()));
     }
@@ -113,6 +113,7 @@ impl Connection {
                 gate.open();
             }
         }
+        connection.show_rooms();
         (connection, end)
     }
 
@@ -120,6 +121,7 @@ impl Connection {
     #[must_use]
     pub fn end_without_rooms(&mut self) -> Option<End> {
         self.session.forget_revoked();
+        self.show_rooms();
         self.session.state.rooms().is_empty().then_some(End::Left)
     }
 }

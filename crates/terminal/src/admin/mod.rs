@@ -1,0 +1,161 @@
+//! `roomd admin`: what an admin sees of a running server, and does with it.
+//!
+//! Asks the server over HTTP, with an admin's token. Runs on the main thread. A list is asked for a part at a time, and
+//! written whole: aligned for people, or with `--json` one object a line.
+
+mod table;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args as _, Command, FromArgMatches as _, Subcommand};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::arguments::{parse_room, parse_url, parse_user};
+use crate::token;
+use roomd_cli::parser;
+use roomd_cli::trust::TrustArguments;
+use roomd_client::{Options, ask_as_admin};
+use roomd_protocol::{RoomName, Secret, UserName};
+use roomd_tls::Trust;
+
+use table::{CONNECTIONS, Table};
+
+/// Entries that are asked for at once.
+const PART: usize = 200;
+
+/// What `roomd admin` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    url: String,
+    trust: Trust,
+    token_file: PathBuf,
+    json: bool,
+    what: AdminCommand,
+}
+
+#[derive(clap::Args)]
+struct Flags {
+    #[command(subcommand)]
+    what: AdminCommand,
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", value_parser = parser::checked(parse_url), global = true)]
+    server: String,
+    /// The file with an admin's token, as roomd token --admin makes it; /dev/stdin reads it from another command
+    #[arg(long, value_name = "PATH", global = true)]
+    token_file: Option<PathBuf>,
+    /// Write lists as JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
+}
+
+/// A command. Help is made of the comments.
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+enum AdminCommand {
+    /// List who is connected, the oldest connection first
+    Connections {
+        /// Only those of this user
+        #[arg(long, value_name = "USER", value_parser = parser::checked(parse_user))]
+        user: Option<UserName>,
+        /// Only those from this address or network, such as 192.0.2.7 or 192.0.2.0/24
+        #[arg(long, value_name = "ADDRESS")]
+        address: Option<String>,
+        /// Only those in this room
+        #[arg(long, value_name = "ROOM", value_parser = parser::checked(parse_room))]
+        room: Option<RoomName>,
+        /// Only those through this door: websocket-json, websocket-text, lines, irc, sse, ndjson or in-process
+        #[arg(long, value_name = "DOOR")]
+        door: Option<String>,
+    },
+    /// End a connection; its user may come back
+    End {
+        /// Its number, as connections has it
+        #[arg(value_name = "CONNECTION")]
+        connection: u64,
+    },
+}
+
+/// The subcommand, with its flags.
+#[must_use]
+pub fn command() -> Command {
+    let about = "See what happens in a running server and act on it, as an admin";
+    Flags::augment_args(Command::new("admin")).about(about).next_line_help(true)
+}
+
+/// What the arguments ask for.
+///
+/// # Errors
+/// A sentence: one is missing, or two of them do not fit together.
+pub fn read(matches: &ArgMatches) -> Result<Admin, String> {
+    let Flags { what, server, token_file, json, trust } =
+        Flags::from_arg_matches(matches).map_err(|error| error.to_string())?;
+    let token_file = token_file.ok_or("admin needs --token-file, with a token of roomd token --admin")?;
+    Ok(Admin { trust: trust.trust(&server)?, url: server, token_file, json, what })
+}
+
+impl Admin {
+    /// Does it, and writes what there is to write to `out`. Blocks on the server.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn run(&self, out: &mut dyn Write) -> Result<(), String> {
+        let token = token::kept(&self.url, None, Some(&self.token_file))?;
+        match &self.what {
+            AdminCommand::Connections { user, address, room, door } => {
+                let query = [
+                    ("user", user.as_ref().map(UserName::as_str)),
+                    ("address", address.as_deref()),
+                    ("room", room.as_ref().map(RoomName::as_str)),
+                    ("door", door.as_deref()),
+                ];
+                self.list(&token, "connections", &query, &CONNECTIONS, out)
+            }
+            AdminCommand::End { connection } => {
+                self.ask(&token, "DELETE", &format!("connections/{connection}"), None).map(drop)
+            }
+        }
+    }
+
+    fn ask(&self, token: &Secret, method: &str, resource: &str, body: Option<&Value>) -> Result<Value, String> {
+        let options = Options { trust: self.trust.clone(), ..Options::default() };
+        ask_as_admin(&self.url, (method, resource), token, body, &options).map_err(|error| error.to_string())
+    }
+
+    /// Asks for a list, part by part, and writes it.
+    fn list(
+        &self,
+        token: &Secret,
+        name: &str,
+        query: &[(&str, Option<&str>)],
+        table: &Table,
+        out: &mut dyn Write,
+    ) -> Result<(), String> {
+        let mut wanted = format!("{name}?limit={PART}");
+        for (name, value) in query {
+            if let Some(value) = value {
+                wanted.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+            }
+        }
+        let (mut entries, mut after) = (Vec::new(), String::new());
+        loop {
+            let mut part = self.ask(token, "GET", &format!("{wanted}{after}"), None)?;
+            let Value::Array(more) = part[name].take() else {
+                return Err("the server's answer is not understood".to_owned());
+            };
+            entries.extend(more);
+            match part["next"].as_u64() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        let written = if self.json {
+            entries.iter().try_for_each(|entry| writeln!(out, "{entry}"))
+        } else {
+            out.write_all(table.of(&entries).as_bytes())
+        };
+        written.map_err(|error| format!("cannot write to standard output: {error}"))
+    }
+}

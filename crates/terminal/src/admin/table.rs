@@ -1,0 +1,107 @@
+//! Lists for people: one entry a line, its fields in columns.
+//!
+//! A pure function of what the server has answered. The columns are as wide as what stands in them, and the last is not
+//! padded. What a server says is not trusted to be free of control characters.
+
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::output::escape::escape;
+
+/// A column: its title, and what stands in it.
+type Column = (&'static str, fn(&Value) -> String);
+
+/// The columns of a list.
+pub struct Table(&'static [Column]);
+
+/// Connections.
+pub const CONNECTIONS: Table = Table(&[
+    ("NUMBER", |entry| text(&entry["connection"])),
+    ("USER", |entry| text(&entry["user"])),
+    ("LEVEL", |entry| text(&entry["level"])),
+    ("ADDRESS", |entry| text(&entry["address"])),
+    ("DOOR", |entry| text(&entry["door"])),
+    ("SINCE", |entry| time(&entry["since"])),
+    ("WAITING", |entry| if entry["detached"] == true { "away".to_owned() } else { waiting(entry) }),
+    ("ROOMS", |entry| list(&entry["rooms"])),
+]);
+
+impl Table {
+    /// The lines of these entries, with a heading; none for no entry.
+    pub fn of(&self, entries: &[Value]) -> String {
+        if entries.is_empty() {
+            return String::new();
+        }
+        let heading = self.0.iter().map(|(title, _)| (*title).to_owned()).collect();
+        let cells = |entry| self.0.iter().map(|(_, cell)| escape(&cell(entry))).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(heading).chain(entries.iter().map(cells)).collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+        let widths: Vec<_> = (0..self.0.len()).map(width).collect();
+        let mut out = String::new();
+        for row in rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// A value, or `-` for none.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A time to the second.
+fn time(value: &Value) -> String {
+    let text = text(value);
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+fn list(value: &Value) -> String {
+    let items: Vec<_> = value.as_array().into_iter().flatten().map(text).collect();
+    if items.is_empty() { "-".to_owned() } else { items.join(" ") }
+}
+
+/// What waits in an outbox.
+fn waiting(entry: &Value) -> String {
+    match entry["waiting"].as_u64() {
+        Some(0) => "0".to_owned(),
+        _ => format!("{} ({} bytes)", text(&entry["waiting"]), text(&entry["waiting_bytes"])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_columns_are_as_wide_as_what_stands_in_them() {
+        let entries = [
+            json!({"connection": 7, "user": "Ann", "level": "guest", "address": "192.0.2.7", "door": "irc",
+                "since": "2026-11-20T18:00:00.123Z", "rooms": ["den", "lobby"], "waiting": 0, "waiting_bytes": 0}),
+            json!({"connection": 12, "user": "\u{674e}", "level": "admin", "door": "in-process",
+                "since": "2026-11-20T18:00:01.000Z", "rooms": [], "detached": true}),
+        ];
+        assert_eq!(
+            CONNECTIONS.of(&entries),
+            "NUMBER  USER  LEVEL  ADDRESS    DOOR        SINCE                 WAITING  ROOMS\n\
+             7       Ann   guest  192.0.2.7  irc         2026-11-20T18:00:00Z  0        den lobby\n\
+             12      \u{674e}    admin  -          in-process  2026-11-20T18:00:01Z  away     -\n"
+        );
+        assert_eq!(CONNECTIONS.of(&[]), "");
+    }
+}

@@ -1,0 +1,95 @@
+//! The connections of this server: which there are, and ending one.
+//!
+//! Read from the directory of users, one connection after the other, so the list is of no single moment. To end a
+//! connection is to note so in it and then to look among the detached sessions; a connection that is lost is detached
+//! first and then looks whether it was ended, so of two at the same moment one sees the other.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Listed, PAGE_MAX, check};
+use crate::chat::admin::ConnectionInfo;
+use crate::chat::{Code, End, FoldedName, Identity, Refusal, RoomName, UserName};
+use crate::engine::Engine;
+
+/// Which connections are asked for; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionFilter {
+    /// Their user, in any spelling.
+    pub user: Option<UserName>,
+    /// The network that their clients come from; an address is one, too.
+    pub network: Option<IpNet>,
+    /// Their door.
+    pub door: Option<Box<str>>,
+    /// A room that they are in.
+    pub room: Option<RoomName>,
+}
+
+impl ConnectionFilter {
+    fn has(&self, info: &ConnectionInfo) -> bool {
+        let Self { user: _, network, door, room } = self;
+        let is_from = |network: &IpNet| info.ip.is_some_and(|ip| contains(network, ip));
+        network.as_ref().is_none_or(is_from)
+            && door.as_ref().is_none_or(|door| **door == *info.door)
+            && room.as_ref().is_none_or(|room| info.rooms.contains(room))
+    }
+}
+
+/// Whether an address is of a network.
+#[must_use]
+pub fn contains(network: &IpNet, ip: IpAddr) -> bool {
+    network.contains(&ip.to_canonical())
+}
+
+impl Engine {
+    /// The connections behind this number, the oldest first; at most `count`. Does not block.
+    ///
+    /// # Errors
+    /// Who asks is no admin.
+    pub fn connections(
+        &self,
+        who: &Identity,
+        filter: &ConnectionFilter,
+        after: u64,
+        count: usize,
+    ) -> Result<Listed<ConnectionInfo>, Refusal> {
+        check(who)?;
+        let mut connections = match &filter.user {
+            Some(user) => self.directory.connections_of(&FoldedName::of(user)),
+            None => self.directory.all(),
+        };
+        connections.retain(|connection| connection.number > after);
+        connections.sort_unstable_by_key(|connection| connection.number);
+        // A connection that is taking another name is there twice.
+        connections.dedup_by_key(|connection| connection.number);
+        let count = count.clamp(1, PAGE_MAX);
+        let found = connections.iter().map(|connection| connection.info()).filter(|info| filter.has(info));
+        let mut entries: Vec<_> = found.take(count + 1).collect();
+        let is_all = entries.len() <= count;
+        entries.truncate(count);
+        let next = entries.last().map(|info| info.number).filter(|_| !is_all);
+        Ok(Listed { entries, next })
+    }
+
+    /// Ends a connection: its client is told so, and its session cannot be resumed. Blocks on the rooms of a session
+    /// that is detached.
+    ///
+    /// # Errors
+    /// Who asks is no admin, or there is no such connection.
+    pub fn end_connection(&self, who: &Identity, number: u64) -> Result<(), Refusal> {
+        check(who)?;
+        let mut user = None;
+        // Again, since it may take another name meanwhile.
+        while let Some(connection) =
+            self.directory.all().into_iter().find(|one| one.number == number && one.ended().is_none())
+        {
+            connection.end(End::EndedByAdmin);
+            user = Some(connection.user().clone());
+        }
+        let user = user.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no connection {number}")))?;
+        self.sessions.end(number, End::EndedByAdmin);
+        log::info!(connection = number, user = user.as_str(), by = who.user.as_str(); "connection ended by an admin");
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! The routes below `/api/v1/admin`: what an admin sees of the server, and does with it.
+//!
+//! A table of their own beside `routes`, which leads here with a user who has shown a token. Whether that is an admin is
+//! checked in the engine. Runs on the connection's thread.
+
+mod connections;
+
+use super::api_request::ApiRequest;
+use super::response::Response;
+use crate::chat::Refusal;
+use crate::net::context::ServerContext;
+
+/// What a path below `/api/v1/admin/` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminRoute<'a> {
+    /// Who is connected.
+    Connections,
+    /// One connection.
+    Connection(&'a str),
+}
+
+impl<'a> AdminRoute<'a> {
+    /// One of each, with these words in the place of what a path names.
+    pub const SAMPLES: [AdminRoute<'static>; 2] = [AdminRoute::Connections, AdminRoute::Connection("{connection}")];
+
+    /// The route at a path, without what all of them begin with.
+    #[must_use]
+    pub fn of(path: &'a str) -> Option<Self> {
+        let parts: Vec<_> = path.split('/').collect();
+        Some(match *parts {
+            ["connections"] => Self::Connections,
+            ["connections", connection] => Self::Connection(connection),
+            _ => return None,
+        })
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn address(self) -> String {
+        let below = match self {
+            Self::Connections => "connections".to_owned(),
+            Self::Connection(connection) => format!("connections/{connection}"),
+        };
+        format!("/api/v1/admin/{below}")
+    }
+
+    /// Its methods.
+    #[must_use]
+    pub fn allowed(self) -> &'static str {
+        match self {
+            Self::Connections => "GET, HEAD, OPTIONS",
+            Self::Connection(_) => "DELETE, OPTIONS",
+        }
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Why it is not carried out.
+pub fn answer(context: &ServerContext, request: &ApiRequest<'_>, route: AdminRoute<'_>) -> Result<Response, Refusal> {
+    match route {
+        AdminRoute::Connections => connections::list(context, request),
+        AdminRoute::Connection(number) => connections::end(context, request, number),
+    }
+}

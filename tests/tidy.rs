@@ -108,6 +108,28 @@ fn every_source_file_says_what_it_is_for() {
 }
 
 #[test]
+fn each_line_of_trouble_in_the_log_is_explained_to_operators() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).unwrap_or_default();
+    let (_, tables) = page.split_once("\n## Lines of trouble").unwrap_or_default();
+    let cells = tables.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let explained: Vec<_> = cells.flat_map(|(beginnings, _)| beginnings.split("`, `")).collect();
+    let server: Vec<_> = sources().into_iter().filter(|source| source.path.starts_with("src/")).collect();
+    let mut broken = Vec::new();
+    for source in server.iter().filter(|source| !source.is_test) {
+        for (line, words) in source.troubles() {
+            // A sentence that is told as it came is looked for where it is made.
+            if !words.starts_with('{') && !explained.iter().any(|beginning| words.starts_with(beginning)) {
+                broken.push(format!("{}:{line}: docs/operations.md does not explain `{words}`", source.path));
+            }
+        }
+    }
+    for beginning in explained.iter().filter(|words| !server.iter().any(|source| source.text.contains(*words))) {
+        broken.push(format!("docs/operations.md explains `{beginning}`, which nothing logs"));
+    }
+    report(&broken);
+}
+
+#[test]
 fn every_file_is_short() {
     let mut broken = Vec::new();
     for (path, text) in files().filter(|(path, _)| path.ends_with(".rs")) {

@@ -77,6 +77,13 @@ def is_figure(name, figures):
     return name in figures or family in figures or name in OF_PROMETHEUS
 
 
+def is_heading(page, anchor):
+    """Whether a page has a heading with this anchor."""
+    with open(page) as file:
+        headings = [line.lstrip("#").strip() for line in file if re.match("#+ ", line)]
+    return anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
 def check_dashboard():
     """Every query of the dashboard has an answer, now that there was a load."""
     with open("packaging/grafana.json") as file:
@@ -124,6 +131,9 @@ def check_alerts(figures):
             sys.exit(f"no test lets {name} fire")
         if not {"summary", "description"} <= set(rule["annotations"]):
             sys.exit(f"{name} does not say what it means")
+        runbook = rule["annotations"].get("runbook")
+        if runbook and not is_heading(*runbook.split("#")):
+            sys.exit(f"{name}: there is no {runbook}")
         if rule["state"] == "firing":
             sys.exit(f"{name} fires on a server that is well: {rule['alerts']}")
     print(f"{len(rules)} alerts ask for figures that there are, and none fires on a server that is well")

@@ -57,6 +57,29 @@ impl Source {
         used
     }
 
+    /// What it logs as a warning or an error, with the lines: the last literal of each call.
+    pub fn troubles(&self) -> Vec<(usize, &str)> {
+        let (code, text): (Vec<_>, Vec<_>) = (self.code.lines().collect(), self.text.lines().collect());
+        let is_call = |line: &str| ["log::warn!(", "log::error!("].iter().any(|call| line.contains(call));
+        let calls = (0..code.len()).filter(|at| is_call(code[*at]));
+        let words = |at: usize| {
+            // A call ends on its line, or on the first that closes it.
+            let indent = code[at].len() - code[at].trim_start().len();
+            let closes = |line: &&str| {
+                line.starts_with(&format!("{}}}", " ".repeat(indent))) || line.trim_start().starts_with(')')
+            };
+            let length = if code[at].contains(';') && code[at].trim_end().ends_with([';', ',', ')', '}']) {
+                1
+            } else {
+                1 + code[at + 1..].iter().position(closes).unwrap_or(0)
+            };
+            let mut literals =
+                text[at..at + length].iter().filter_map(|line| line.rsplit_once('"')?.0.rsplit_once('"'));
+            literals.next_back().map(|(_, words)| words)
+        };
+        calls.filter_map(|at| Some((at + 1, words(at)?))).collect()
+    }
+
     /// Whether it has a line `mod NAME;`, without `pub`.
     pub fn declares_privately(&self, name: &str) -> bool {
         self.code.lines().any(|line| line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) == Some(name))

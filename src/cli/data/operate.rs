@@ -1,8 +1,9 @@
 //! `roomd reload` and `roomd drain`: signals to the server that has the data file open.
 //!
 //! The server is found by the lock that it holds on the file `….lock`, which names its process. A signal to a wrong process
-//! would be bad, so the process is held by a descriptor first, and then it is seen to that it has that file open: an id that
-//! another process has by now, or that counts inside a container only, is not signalled.
+//! would be bad, so the process is held by a descriptor first, and then the kernel is asked whether it holds that lock: an id
+//! that another process has by now, or that counts inside a container only, is not signalled. Which files a process has open
+//! would tell as well, but not of one that a service manager runs with users of its own (`PrivateUsers=`).
 
 use std::fs;
 use std::io;
@@ -44,7 +45,7 @@ fn signal(history: &dyn Administration, signal: Signal) -> Result<(u32, OwnedFd)
     let failed = |error: io::Error| AdministrationError::Io(format!("cannot signal process {id}"), error);
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or_else(nobody)?;
     let process = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
-    if !has_open(id, &lock).map_err(failed)? {
+    if !holds(id, &lock).map_err(failed)? {
         let sentence = format!(
             "the process {id} is not the server, which runs elsewhere, perhaps in a container: signal it there"
         );
@@ -54,15 +55,31 @@ fn signal(history: &dyn Administration, signal: Signal) -> Result<(u32, OwnedFd)
     Ok((id, process))
 }
 
-/// Whether the process has this file open.
-fn has_open(id: u32, path: &Path) -> io::Result<bool> {
-    let known = |data: fs::Metadata| (data.dev(), data.ino());
-    let file = fs::metadata(path).map(known)?;
-    for entry in fs::read_dir(format!("/proc/{id}/fd"))? {
-        // What the process has closed meanwhile is not the file.
-        if fs::metadata(entry?.path()).map(known).is_ok_and(|open| open == file) {
-            return Ok(true);
-        }
+/// Whether the process holds a lock on this file, by proc(5) locks.
+fn holds(id: u32, path: &Path) -> io::Result<bool> {
+    let (locks, inode) = (fs::read_to_string("/proc/locks")?, fs::metadata(path)?.ino());
+    Ok(locks.lines().any(|line| holder(line) == Some((id, inode))))
+}
+
+/// The process and the inode of a line such as `3: FLOCK  ADVISORY  WRITE 144 00:2f:5083 0 EOF`. The device before the inode
+/// is not looked at: some file systems tell programs another.
+fn holder(line: &str) -> Option<(u32, u64)> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (kind, holder, file) = (fields.next()?, fields.nth(2)?, fields.next()?);
+    let inode = file.rsplit_once(':')?.1.parse().ok()?;
+    (kind == "FLOCK").then_some((holder.parse().ok()?, inode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_read_and_who_waits_for_it_is_none() {
+        assert_eq!(holder("3: FLOCK  ADVISORY  WRITE 144 00:2f:5083 0 EOF"), Some((144, 5083)));
+        // Another process waits for it; one holds a lock of another kind.
+        assert_eq!(holder("3: -> FLOCK  ADVISORY  WRITE 145 00:2f:5083 0 EOF"), None);
+        assert_eq!(holder("1: POSIX  ADVISORY  WRITE 144 fe:00:5083 0 EOF"), None);
+        assert_eq!(holder(""), None);
     }
-    Ok(false)
 }
